@@ -1,0 +1,1 @@
+"""Frames from the kernel to the trace file: scapy's sniffer over a packet socket of ours."""

@@ -1,0 +1,90 @@
+"""What a session is to do: the one description that commands, app, agent and endpoints share.
+
+A `SessionSpec` travels as one flat JSON object: app -> agent (`{"do": "start", "session": {...}}`)
+-> each endpoint (first line of its standard input).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args
+
+Kind = Literal["tcp", "udp", "http", "websocket"]
+Behaviour = Literal["echo", "push", "silent"]
+Role = Literal["server", "client"]
+Ending = Literal["close", "half-close", "abort", "none"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+BEHAVIOURS: tuple[Behaviour, ...] = get_args(Behaviour)
+DEFAULT_PORTS: dict[Kind, int] = {"tcp": 9000, "udp": 9001, "http": 8000, "websocket": 8765}
+DEFAULT_MESSAGES: dict[Kind, tuple[str, ...]] = {
+    "tcp": ("hello", "how are you?"),
+    "udp": ("hello", "how are you?"),
+    "http": ("GET /", "POST /echo hello"),
+    "websocket": ("hello", "how are you?"),
+}
+
+
+class SpecError(ValueError):
+    """A session was described wrongly; the text is one sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSpec:
+    """One session between one server and one client.
+
+    `messages` are what the client's script sends (HTTP: "GET /path", "POST /path body"; prefix
+    "hex:" for bytes, WebSocket also "ping:", "binary:", "fragments:N:"). `interactive` endpoints stay
+    after their script and take commands; others end by `ending`, done by `end_by`.
+    """
+
+    kind: Kind = "tcp"
+    behaviour: Behaviour = "echo"
+    ipv6: bool = False
+    port: int = 0                      # 0: the kind's default port
+    messages: tuple[str, ...] | None = None   # None: the kind's greeting
+    interactive: bool = False
+    paused: bool = False               # start in single-step: the endpoints wait before each call
+    with_server: bool = True           # False: nobody listens (refused, ICMP unreachable)
+    ending: Ending = "close"
+    end_by: Role = "client"
+    connected: bool = True             # udp: the client calls connect()
+    chunked: bool = False              # http: bodies with Transfer-Encoding: chunked
+    keep_alive: bool = True            # http: one connection for all requests
+    deflate: bool = False              # websocket: offer permessage-deflate
+    close_code: int = 1000             # websocket
+    close_reason: str = ""             # websocket
+    push_count: int = 3                # push: how many messages the server sends unasked
+    push_interval: float = 0.2         # push: seconds between them
+
+    @property
+    def address(self) -> str:
+        """The loopback address the server binds."""
+        return "::1" if self.ipv6 else "127.0.0.1"
+
+    def resolved(self) -> SessionSpec:
+        """The same with default port and messages filled in; raises SpecError if it cannot be."""
+        if self.kind not in KINDS:
+            raise SpecError(f"There is no session kind {self.kind!r}; choose from {', '.join(KINDS)}.")
+        if self.behaviour not in BEHAVIOURS:
+            raise SpecError(f"There is no behaviour {self.behaviour!r}; choose from {', '.join(BEHAVIOURS)}.")
+        if not 0 <= self.port <= 65535:
+            raise SpecError(f"Port {self.port} is out of range; a port is a number from 1 to 65535.")
+        messages = DEFAULT_MESSAGES[self.kind] if self.messages is None else self.messages
+        return replace(self, port=self.port or DEFAULT_PORTS[self.kind], messages=messages)
+
+    def to_json(self) -> dict[str, Any]:
+        """A flat JSON object, as it travels to the agent and the endpoints."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any] | str) -> SessionSpec:
+        """Read what `to_json` wrote; unknown keys raise SpecError."""
+        data = json.loads(value) if isinstance(value, str) else dict(value)
+        unknown = set(data) - {field.name for field in fields(cls)}
+        if unknown:
+            raise SpecError(f"A session has no {', '.join(sorted(unknown))}.")
+        if data.get("messages") is not None:
+            data["messages"] = tuple(data["messages"])
+        return cls(**data).resolved()

@@ -1,0 +1,1 @@
+"""Trace to picture, pure: rows, ladder, trees, bytes, handshakes. No terminal is needed to test them."""

@@ -1,0 +1,66 @@
+"""What a view is made of: lines of spans with a style's name, no terminal and no markup.
+
+Views return `Line`s; the terminal, plain text and SVG each map the style names to their colours.
+`text` of a span is already harmless.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+Style = Literal[
+    "", "dim", "bold", "title", "client", "server", "syn", "data", "http", "websocket", "udp", "fin",
+    "rst", "ack", "icmp", "ok", "warning", "error", "number", "name", "value", "blocked", "marked", "key",
+]
+
+
+class Span(NamedTuple):
+    """A run of text in one style."""
+
+    text: str
+    style: Style = ""
+
+
+Line = tuple[Span, ...]
+
+
+def plain(line: Iterable[Span]) -> str:
+    """The line's text alone."""
+    return "".join(span.text for span in line)
+
+
+def cell_width(text: str) -> int:
+    """Terminal cells that `text` takes: wide East Asian characters two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(_character_width(character) for character in text)
+
+
+def fit(text: str, width: int, *, align: Literal["left", "right", "centre"] = "left") -> str:
+    """`text` in exactly `width` cells: padded, or cut with `…`."""
+    if width <= 0:
+        return ""
+    size = cell_width(text)
+    if size > width:
+        kept, used = [], 0
+        for character in text:
+            step = _character_width(character)
+            if used + step > width - 1:
+                break
+            kept.append(character)
+            used += step
+        return "".join(kept) + "…" + " " * (width - 1 - used)
+    space = width - size
+    if align == "left":
+        return text + " " * space
+    if align == "right":
+        return " " * space + text
+    return " " * (space // 2) + text + " " * (space - space // 2)
+
+
+def _character_width(character: str) -> int:
+    if unicodedata.east_asian_width(character) in "WF":
+        return 2
+    return 0 if unicodedata.combining(character) else 1

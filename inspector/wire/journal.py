@@ -1,0 +1,163 @@
+"""System calls and events as records, and as the fields of a systemd Journal Export Block.
+
+Endpoints send records to the agent as JSON lines; the agent writes their fields into the trace
+(pcapng block type 9); readers turn the fields back into records. A call that blocks longer than the
+agent holds records back is written twice, like strace's "unfinished" and "resumed": first without,
+then with its return; both carry the same id and pid.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+PREFIX = "INSPECTOR_"
+
+EVENT_KINDS: dict[str, str] = {
+    "agent-ready": "the capture runs; fields mode (lab, host) and interface",
+    "session-started": "field session: the SessionSpec as JSON",
+    "endpoint-started": "an endpoint's process runs; role and pid",
+    "listening": "the server can be reached; field address",
+    "waiting": "an endpoint waits before the call in its text (paused, or single-step)",
+    "resumed": "an endpoint no longer waits",
+    "endpoint-ended": "an endpoint's process ended; field status",
+    "session-ended": "both endpoints ended; field ok is true when all went as asked",
+    "failed": "something went wrong; text is one sentence for the user",
+    "program-started": "a program runs in the lab; field command",
+    "program-ended": "it ended; field status (its exit status)",
+    "limit-reached": "the capture ended because of a limit; the text says which",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One system call, entered (`end_ns` None) or returned. Times: nanoseconds since the epoch."""
+
+    id: int
+    pid: int
+    tid: int
+    role: str
+    name: str
+    arguments: str
+    time_ns: int
+    end_ns: int | None = None
+    result: int | None = None
+    errno: str | None = None
+    detail: str = ""
+    fd: int | None = None
+    local: str | None = None
+    peer: str | None = None
+    protocol: str = ""
+
+    @property
+    def message(self) -> str:
+        """The call as strace prints it: `connect(3, 127.0.0.1:8000) = 0`, `accept(3) …`."""
+        call = f"{self.name}({self.arguments})"
+        if self.end_ns is None:
+            return f"{call} …"
+        value = f"-1 {self.errno}" if self.errno else str(self.result)
+        return f"{call} = {value}" + (f"  {self.detail}" if self.detail else "")
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """Something else that happened; `kind` is one of EVENT_KINDS, `text` a sentence for people."""
+
+    kind: str
+    text: str
+    time_ns: int
+    role: str = ""
+    pid: int | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+Record = CallRecord | EventRecord
+
+
+def to_line(record: Record) -> bytes:
+    """The record as one JSON line, as endpoints send it to the agent."""
+    data = {key: value for key, value in asdict(record).items() if value is not None}
+    return json.dumps(data, separators=(",", ":")).encode() + b"\n"
+
+
+def from_line(line: bytes | str) -> Record:
+    """Read what `to_line` wrote; ValueError, KeyError or TypeError for anything else."""
+    data: dict[str, Any] = json.loads(line)
+    if "kind" in data:
+        data["fields"] = tuple((str(key), str(value)) for key, value in data.get("fields", ()))
+        return EventRecord(**data)
+    return CallRecord(**data)
+
+
+def to_fields(record: Record) -> dict[str, str]:
+    """The record as journal fields, `__REALTIME_TIMESTAMP` (microseconds) first, as readers expect it."""
+    fields = {"__REALTIME_TIMESTAMP": str(record.time_ns // 1000)}
+    if record.pid is not None:
+        fields["_PID"] = str(record.pid)
+    if isinstance(record, CallRecord):
+        fields |= {"_COMM": record.role, "PRIORITY": "6", "MESSAGE": record.message, PREFIX + "CALL": record.name}
+    else:
+        priority = "3" if record.kind == "failed" else "6"
+        fields |= {"_COMM": record.role or "inspector", "PRIORITY": priority, "MESSAGE": record.text}
+        fields[PREFIX + "EVENT"] = record.kind
+        fields |= {f"{PREFIX}X_{key.upper()}": value for key, value in record.fields}
+    skipped = {"pid", "name", "fields", "kind", "text"}
+    for key, value in asdict(record).items():
+        if key not in skipped and value not in (None, ""):
+            fields[PREFIX + key.upper()] = str(value)
+    return fields
+
+
+def from_fields(fields: Mapping[str, str]) -> Record | None:
+    """The record in a journal block's fields, or None where they are somebody else's or damaged."""
+    try:
+        if PREFIX + "CALL" in fields:
+            return _call(fields)
+        if PREFIX + "EVENT" in fields:
+            return _event(fields)
+    except (KeyError, ValueError):
+        pass
+    return None
+
+
+def _number(fields: Mapping[str, str], key: str) -> int | None:
+    value = fields.get(PREFIX + key)
+    return None if value is None else int(value)
+
+
+def _call(fields: Mapping[str, str]) -> CallRecord:
+    def text(key: str) -> str:
+        return fields.get(PREFIX + key, "")
+
+    return CallRecord(
+        id=int(fields[PREFIX + "ID"]),
+        pid=int(fields["_PID"]),
+        tid=int(fields[PREFIX + "TID"]),
+        role=text("ROLE"),
+        name=text("CALL"),
+        arguments=text("ARGUMENTS"),
+        time_ns=int(fields[PREFIX + "TIME_NS"]),
+        end_ns=_number(fields, "END_NS"),
+        result=_number(fields, "RESULT"),
+        errno=text("ERRNO") or None,
+        detail=text("DETAIL"),
+        fd=_number(fields, "FD"),
+        local=text("LOCAL") or None,
+        peer=text("PEER") or None,
+        protocol=text("PROTOCOL"),
+    )
+
+
+def _event(fields: Mapping[str, str]) -> EventRecord:
+    extra = tuple((k[len(PREFIX) + 2 :].lower(), v) for k, v in fields.items() if k.startswith(PREFIX + "X_"))
+    pid = fields.get("_PID")
+    return EventRecord(
+        kind=fields[PREFIX + "EVENT"],
+        text=fields.get("MESSAGE", ""),
+        time_ns=int(fields[PREFIX + "TIME_NS"]),
+        role=fields.get(PREFIX + "ROLE", ""),
+        pid=None if pid is None else int(pid),
+        fields=extra,
+    )

@@ -1,0 +1,46 @@
+"""The one function that makes text from the wire harmless.
+
+Payload, names and headers may hold escape sequences, control characters, bidirectional marks and
+other invisible characters. All that is shown or exported as text passes through `harmless`; markup
+is never parsed from its result (views hand over spans, not markup).
+"""
+
+import unicodedata
+
+_PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
+_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def harmless(text: str | bytes, limit: int | None = None) -> str:
+    """Return `text` on one line without anything a terminal, a table or a reader could trip over.
+
+    C0 controls become their control pictures (U+2400 block), every other control, format, private,
+    unassigned or surrogate character its escape (`\\x9b`, `\\u202e`); bytes are read as UTF-8 with
+    invalid ones shown as `\\xNN`. With `limit`, at most that many characters, the last one `…` when
+    something was cut.
+    """
+    if limit is not None:
+        text = text[: limit * 4 + 4] if isinstance(text, bytes) else text[: limit + 1]
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "backslashreplace")
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(map(_harmless_character, text))
+    if limit is not None and len(text) > limit:
+        text = text[: max(limit - 1, 0)] + "…"
+    return text
+
+
+def _harmless_character(character: str) -> str:
+    code = ord(character)
+    if code in _PICTURES:
+        return _PICTURES[code]
+    if unicodedata.category(character) in _UNSAFE_CATEGORIES or _is_invisible(code):
+        if code <= 0xFF:
+            return f"\\x{code:02x}"
+        return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+    return character
+
+
+def _is_invisible(code: int) -> bool:
+    # Variation selectors and combining grapheme joiner are marks (Mn) that change widths unseen.
+    return code == 0x034F or 0xFE00 <= code <= 0xFE0F or 0xE0100 <= code <= 0xE01EF

@@ -1,1 +1,1 @@
-"""What was captured: a pcapng or pcap file, its columnar index, and what was decoded from both. One writer, many readers."""
+"""What was captured: a pcap or pcapng file, its columnar index, and what was decoded from both."""

@@ -97,7 +97,8 @@ def to_fields(record: Record) -> dict[str, str]:
     if record.pid is not None:
         fields["_PID"] = str(record.pid)
     if isinstance(record, CallRecord):
-        fields |= {"_COMM": record.role, "PRIORITY": "6", "MESSAGE": record.message, PREFIX + "CALL": record.name}
+        fields |= {"_COMM": record.role, "PRIORITY": "6", "MESSAGE": record.message}
+        fields[PREFIX + "CALL"] = record.name
     else:
         priority = "3" if record.kind == "failed" else "6"
         fields |= {"_COMM": record.role or "inspector", "PRIORITY": priority, "MESSAGE": record.text}

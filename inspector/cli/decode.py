@@ -1,0 +1,75 @@
+"""`inspector decode`: a capture's packets, conversations, messages, system calls or findings as JSON lines.
+
+File -> `Trace`, indexed whole -> rows of the display filter -> dictionaries of the pure JSON views -> stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError, say
+from inspector.trace.filter import Filter, FilterError
+from inspector.trace.trace import Trace, TraceError
+from inspector.views import json_application, json_packets
+
+SEVERITIES = ("note", "warning", "error")
+Writer = Callable[[Trace, Any], Iterable[dict[str, Any]]]
+
+WRITERS: dict[str, Writer] = {
+    "packets": json_packets.packets,
+    "conversations": json_packets.conversations,
+    "syscalls": json_packets.syscalls,
+    "websocket": json_application.websocket,
+    "http": json_application.http,
+    "findings": json_application.findings,
+}
+
+
+def decode_file(file: str, what: str, expression: str | None, fail_on: str | None) -> int:
+    """Print `what` of the capture in `file` ("-": standard input); returns the exit status."""
+    if fail_on is not None and what != "findings":
+        raise CommandError("--fail-on goes with --json findings alone.", USAGE)
+    chosen = _compile(expression)
+    try:
+        trace = Trace.open(file)
+    except TraceError as error:
+        raise CommandError(str(error), UNREADABLE) from error
+    with trace:
+        while trace.refresh():
+            pass
+        trace.finish()
+        rows = None if chosen is None else chosen.rows(trace)
+        graver = _print(WRITERS[what](trace, rows), fail_on)
+        if trace.truncated:
+            say(trace.truncated)
+            return UNREADABLE
+    return NO if graver else DONE
+
+
+def _compile(expression: str | None) -> Filter | None:
+    if not expression:
+        return None
+    try:
+        return Filter(expression)
+    except FilterError as error:
+        raise CommandError(f"{error}\n{error.marked()}", USAGE) from error
+
+
+def _print(objects: Iterable[dict[str, Any]], fail_on: str | None) -> bool:
+    """Print the objects; True when one of them is as grave as `fail_on` or graver."""
+    threshold = SEVERITIES.index(fail_on) if fail_on else len(SEVERITIES)
+    graver = False
+    for value in objects:
+        graver = graver or ("severity" in value and SEVERITIES.index(value["severity"]) >= threshold)
+        write_line(value)
+    return graver
+
+
+def write_line(value: dict[str, Any]) -> None:
+    """One JSON object on one line of stdout, at once."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=True) + "\n")
+    sys.stdout.flush()
+

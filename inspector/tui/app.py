@@ -1,0 +1,123 @@
+"""The app: it opens the launcher or a workbench, and ends in order whatever ends it.
+
+Only what the first screen needs is imported here; the workbench with its views, numpy and scapy
+follows in a thread once the first screen is painted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import events, on, work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from inspector.sessions.spec import SessionSpec
+from inspector.tui.keymap import KeymapError, read_keymap
+from inspector.tui.launcher import FileAsked, LauncherScreen, SessionAsked
+
+if TYPE_CHECKING:
+    from inspector.tui.workbench import WorkbenchScreen
+
+SMALLEST = (60, 16)
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class InspectorApp(App[int], inherit_bindings=False):
+    """See what a socket is. `start`: a session at once; `trace_path`: a capture; `watch`: ports of this machine."""
+
+    TITLE = "inspector"
+    CSS_PATH = "inspector.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1", "help", "Help", key_display="?", id="app.help"),
+        Binding("q", "quit", "Quit", id="app.quit"),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit-anywhere"),
+        Binding("ctrl+c", "quit", "Quit", show=False, id="app.interrupt"),
+        Binding("ctrl+p", "command_palette", "Commands", show=False, priority=True, id="app.commands"),
+    ]
+
+    def __init__(self, start: SessionSpec | None = None, trace_path: Path | None = None,
+                 watch: tuple[int, ...] | None = None) -> None:
+        super().__init__()
+        self._start, self._trace_path, self._watch = start, trace_path, watch
+        self.farewell = ""
+
+    def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in ENDING_SIGNALS:
+            with contextlib.suppress(ValueError, RuntimeError):   # not in the main thread (tests)
+                loop.add_signal_handler(number, self.exit, 128 + number)
+        try:
+            self.set_keymap(read_keymap())
+        except KeymapError as error:
+            self.notify(str(error), severity="warning", timeout=10)
+        if self._trace_path is None and self._start is None and self._watch is None:
+            self.push_screen(LauncherScreen())
+        else:
+            self._open_workbench(self._start, self._trace_path, self._watch)
+        self.call_after_refresh(self._preload)
+
+    @work(thread=True, group="preload")
+    def _preload(self) -> None:
+        from inspector.tui import preload
+
+        preload.everything()
+
+    def _open_workbench(self, spec: SessionSpec | None, path: Path | None = None,
+                        watch: tuple[int, ...] | None = None) -> None:
+        from inspector.tui.workbench import WorkbenchScreen
+
+        workbench = WorkbenchScreen(spec=spec, path=path, watch=watch)
+        if isinstance(self.screen, LauncherScreen):
+            self.switch_screen(workbench)
+        else:
+            self.push_screen(workbench)
+
+    @on(SessionAsked)
+    def _session_asked(self, message: SessionAsked) -> None:
+        self._open_workbench(message.spec)
+
+    @on(FileAsked)
+    def _file_asked(self, message: FileAsked) -> None:
+        self._open_workbench(None, message.path)
+
+    def on_resize(self, event: events.Resize) -> None:
+        from inspector.tui.help import TooSmallScreen
+
+        small = event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1]
+        shown = isinstance(self.screen, TooSmallScreen)
+        if small and not shown:
+            self.push_screen(TooSmallScreen(*SMALLEST))
+        elif shown and not small:
+            self.pop_screen()
+
+    def action_help(self) -> None:
+        from inspector.tui.help import HelpScreen
+
+        if not self.screen.is_modal:
+            self.push_screen(HelpScreen.of(self.screen))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        yield SystemCommand("Help", "Keys, and what the picture means", self.action_help)
+        for command in super().get_system_commands(screen):
+            if command.title != "Keys":
+                yield command
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.description and binding.id and active.node is screen and active.enabled:
+                yield SystemCommand(binding.description, binding.tooltip or f"Key: {self.get_key_display(binding)}",
+                                    lambda action=binding.action: self.run_worker(screen.run_action(action)))
+
+    def run(self, **options: Any) -> int | None:
+        """Run until the user or a signal ends it; then end what it started, and say where the trace is."""
+        result = super().run(**options)
+        if self.farewell:
+            print(self.farewell, file=sys.stderr)
+        return result

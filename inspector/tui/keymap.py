@@ -1,0 +1,46 @@
+"""The user's own keys: `keymap.toml` in the configuration directory, `binding-id = "keys"` line by line.
+
+Example: `workbench.save = "ctrl+w"`. The ids are those that the help screen lists. A file that
+cannot be read is one sentence for the user, never the end of the app.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+
+class KeymapError(Exception):
+    """The keymap cannot be used; the text is one sentence."""
+
+
+def keymap_path() -> Path:
+    """Where the keymap is looked for."""
+    from platformdirs import user_config_path
+
+    return user_config_path("inspector", appauthor=False) / "keymap.toml"
+
+
+def read_keymap(path: Path | None = None) -> dict[str, str]:
+    """The keymap as binding id -> keys (comma-separated); empty where there is no file."""
+    path = keymap_path() if path is None else path
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise KeymapError(f"The keymap {path} cannot be read: {error}.") from error
+    keys: dict[str, str] = {}
+    _flatten(data, "", keys, path)
+    return keys
+
+
+def _flatten(data: Mapping[str, object], prefix: str, keys: dict[str, str], path: Path) -> None:
+    for name, value in data.items():
+        if isinstance(value, Mapping):
+            _flatten(value, f"{prefix}{name}.", keys, path)
+        elif isinstance(value, str) and value.strip():
+            keys[prefix + name] = value
+        else:
+            raise KeymapError(f"The keymap {path} gives no key for {prefix}{name}: a text such as \"ctrl+w\" is needed.")

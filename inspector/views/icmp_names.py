@@ -1,0 +1,73 @@
+"""ICMP messages in words: bytes of the message -> `Destination unreachable (Port unreachable)`.
+
+ICMP by RFC 792, ICMPv6 by RFC 4443 and neighbour discovery by RFC 4861. Any bytes give a text.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+_UNREACHABLE = (
+    "Network unreachable", "Host unreachable", "Protocol unreachable", "Port unreachable",
+    "Fragmentation needed", "Source route failed", "Network unknown", "Host unknown", "Source host isolated",
+    "Network administratively prohibited", "Host administratively prohibited",
+    "Network unreachable for TOS", "Host unreachable for TOS", "Communication administratively filtered",
+    "Host precedence violation", "Precedence cutoff in effect",
+)
+_TYPES = {0: "Echo (ping) reply", 4: "Source quench", 5: "Redirect", 8: "Echo (ping) request",
+          9: "Router advertisement", 10: "Router solicitation", 12: "Parameter problem",
+          13: "Timestamp request", 14: "Timestamp reply"}
+_TIME = ("Time to live exceeded in transit", "Fragment reassembly time exceeded")
+_UNREACHABLE6 = ("no route to destination", "Administratively prohibited", "Beyond scope of source address",
+                 "Address unreachable", "Port unreachable", "Source address failed ingress/egress policy",
+                 "Reject route to destination")
+_TIME6 = ("hop limit exceeded in transit", "fragment reassembly time exceeded")
+_TYPES6 = {128: "Echo (ping) request", 129: "Echo (ping) reply", 130: "Multicast Listener Query",
+           131: "Multicast Listener Report", 132: "Multicast Listener Done", 133: "Router Solicitation",
+           134: "Router Advertisement", 135: "Neighbor Solicitation", 136: "Neighbor Advertisement",
+           137: "Redirect", 143: "Multicast Listener Report Message v2"}
+
+
+def icmp_text(message: bytes, ttl: bytes = b"") -> str:
+    """An ICMP message (from its type byte on) in words; `ttl`: the byte of the IP header, or b""."""
+    if len(message) < 2:
+        return "ICMP, cut short"
+    kind, code = message[0], message[1]
+    if kind == 3:
+        return f"Destination unreachable ({_named(_UNREACHABLE, code)})"
+    if kind == 11:
+        return f"Time-to-live exceeded ({_named(_TIME, code)})"
+    text = _TYPES.get(kind, f"ICMP type {kind} code {code}")
+    if kind in (0, 8):
+        text += _echo(message) + (f", ttl={ttl[0]}" if ttl else "")
+    return text
+
+
+def icmpv6_text(message: bytes, hop_limit: bytes = b"") -> str:
+    """An ICMPv6 message (from its type byte on) in words; `hop_limit`: the byte of the header, or b""."""
+    if len(message) < 2:
+        return "ICMPv6, cut short"
+    kind, code = message[0], message[1]
+    if kind == 1:
+        return f"Destination Unreachable ({_named(_UNREACHABLE6, code)})"
+    if kind == 2:
+        return f"Packet Too Big, MTU {int.from_bytes(message[4:8], 'big')}"
+    if kind == 3:
+        return f"Time Exceeded ({_named(_TIME6, code)})"
+    text = _TYPES6.get(kind, f"ICMPv6 type {kind} code {code}")
+    if kind in (128, 129):
+        return text + _echo(message) + (f", hop limit={hop_limit[0]}" if hop_limit else "")
+    if kind in (135, 136) and len(message) >= 24:
+        text += f" {'for ' if kind == 135 else ''}{ipaddress.IPv6Address(message[8:24])}"
+    return text
+
+
+def _named(names: tuple[str, ...], code: int) -> str:
+    return names[code] if code < len(names) else f"code {code}"
+
+
+def _echo(message: bytes) -> str:
+    if len(message) < 8:
+        return ""
+    identifier, sequence = int.from_bytes(message[4:6], "big"), int.from_bytes(message[6:8], "big")
+    return f"  id=0x{identifier:04x}, seq={sequence}/{int.from_bytes(message[6:8], 'little')}"

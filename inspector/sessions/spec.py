@@ -10,12 +10,15 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
+from inspector.sessions.messages import parse_message
+
 Kind = Literal["tcp", "udp", "http", "websocket"]
 Behaviour = Literal["echo", "push", "silent"]
 Role = Literal["server", "client"]
 Ending = Literal["close", "half-close", "abort", "none"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
+ROLES: tuple[Role, ...] = get_args(Role)
 BEHAVIOURS: tuple[Behaviour, ...] = get_args(Behaviour)
 DEFAULT_PORTS: dict[Kind, int] = {"tcp": 9000, "udp": 9001, "http": 8000, "websocket": 8765}
 DEFAULT_MESSAGES: dict[Kind, tuple[str, ...]] = {
@@ -36,7 +39,8 @@ class SessionSpec:
 
     `messages` are what the client's script sends (HTTP: "GET /path", "POST /path body"; prefix
     "hex:" for bytes, WebSocket also "ping:", "binary:", "fragments:N:"). `interactive` endpoints stay
-    after their script and take commands; others end by `ending`, done by `end_by`.
+    after their script and take commands; others end by `ending`, done by `end_by`. An interactive end
+    closes after the peer's FIN when `ending` is "close", and else keeps its direction open.
     """
 
     kind: Kind = "tcp"
@@ -57,6 +61,7 @@ class SessionSpec:
     close_reason: str = ""             # websocket
     push_count: int = 3                # push: how many messages the server sends unasked
     push_interval: float = 0.2         # push: seconds between them
+    timeout: float = 10.0              # scripts: seconds in which nothing happens before one gives up
 
     @property
     def address(self) -> str:
@@ -72,6 +77,11 @@ class SessionSpec:
         if not 0 <= self.port <= 65535:
             raise SpecError(f"Port {self.port} is out of range; a port is a number from 1 to 65535.")
         messages = DEFAULT_MESSAGES[self.kind] if self.messages is None else self.messages
+        try:
+            for text in messages:
+                parse_message(text)
+        except ValueError as error:
+            raise SpecError(str(error)) from None
         return replace(self, port=self.port or DEFAULT_PORTS[self.kind], messages=messages)
 
     def to_json(self) -> dict[str, Any]:
@@ -88,3 +98,10 @@ class SessionSpec:
         if data.get("messages") is not None:
             data["messages"] = tuple(data["messages"])
         return cls(**data).resolved()
+
+
+def push_messages(spec: SessionSpec) -> tuple[str, ...]:
+    """What the server says unasked; nothing unless the behaviour is push."""
+    if spec.behaviour != "push":
+        return ()
+    return tuple(f"push {number} of {spec.push_count}" for number in range(1, spec.push_count + 1))

@@ -24,6 +24,7 @@ EVENT_KINDS: dict[str, str] = {
     "resumed": "an endpoint no longer waits",
     "endpoint-ended": "an endpoint's process ended; field status",
     "session-ended": "both endpoints ended; field ok is true when all went as asked",
+    "note": "an endpoint says one sentence to the person that is no failure",
     "failed": "something went wrong; text is one sentence for the user",
     "program-started": "a program runs in the lab; field command",
     "program-ended": "it ended; field status (its exit status)",

@@ -1,0 +1,227 @@
+"""One TCP connection: a thread that receives, and a `Talk` in the main thread that answers.
+
+The thread connects where it must, then sits in recv; what arrives is handed to the talk. Sending,
+closing and aborting are the main thread's. A talk is one end's part of a protocol over the connection.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from inspector.sessions.context import Command, Context, FailedError, LostError
+from inspector.sessions.gate import EndedError, RetiredError
+from inspector.sessions.sockets import Address, JournaledSocket
+
+
+class Connection:
+    """A TCP connection. All but the receiving thread's `_receive` runs in the main thread."""
+
+    def __init__(self, context: Context, sock: JournaledSocket, connect_to: Address | None = None) -> None:
+        self.context = context
+        self.sock = sock
+        self.talk: Talk | None = None
+        self.opened = connect_to is None
+        self.peer_ended = False               # FIN came
+        self.half_closed = False              # FIN was sent by shutdown
+        self.error: OSError | None = None     # refused, reset, …
+        self._connect_to = connect_to
+        self._thread = threading.Thread(target=self._receive, daemon=True)
+
+    @property
+    def over(self) -> bool:
+        """Nothing will come any more."""
+        return self.peer_ended or self.error is not None or self.sock.closed
+
+    def start(self, talk: Talk) -> None:
+        """Begin to connect or to receive."""
+        self.talk = talk
+        self._thread.start()
+        if self.opened:
+            talk.started()
+
+    def _receive(self) -> None:
+        post = self.context.loop.post
+        try:
+            if self._connect_to is not None:
+                self.sock.connect(self._connect_to)
+                self.sock.getsockname()
+                post(self._on_opened)
+            while data := self.sock.recv():
+                post(partial(self._on_data, data))
+        except (EndedError, RetiredError):
+            return
+        except OSError as error:
+            post(partial(self._on_error, error))
+            return
+        if not self.sock.retired:
+            post(self._on_end)
+
+    def _on_opened(self) -> None:
+        self.opened = True
+        if self.talk is not None and not self.sock.closed:
+            self.talk.started()
+
+    def _on_data(self, data: bytes) -> None:
+        if self.talk is not None and not self.sock.closed:
+            self.talk.received(data)
+
+    def _on_end(self) -> None:
+        self.peer_ended = True
+        if self.talk is not None and not self.sock.closed:
+            self.talk.ended()
+
+    def _on_error(self, error: OSError) -> None:
+        if self.error is None and not self.sock.closed:
+            self.error = error
+            if self.talk is not None:
+                self.talk.broken(error)
+
+    def send(self, data: bytes) -> None:
+        """Send all of `data`; a reset is told to the talk as if it had been received."""
+        try:
+            while data:
+                data = data[self.sock.send(data) :]
+        except OSError as error:
+            self._on_error(error)
+
+    def half_close(self) -> None:
+        """Send FIN and go on receiving."""
+        self.half_closed = True
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            self._on_error(error)
+
+    def close(self) -> None:
+        """Close in order: FIN (RST only if bytes came that nobody received, RFC 9293 §3.6)."""
+        if self.sock.closed:
+            return
+        self.sock.retire()
+        if self._thread.is_alive():
+            self._thread.join()
+        self.sock.close()
+
+    def abort(self) -> None:
+        """Close by RST."""
+        if not self.sock.closed:
+            self.sock.linger_zero()
+            self.close()
+
+
+class Talk:
+    """One end of a protocol over a connection; this base holds how the transport ends.
+
+    `script` is what a session without a person does at this end, straight through.
+    """
+
+    def __init__(self, context: Context, connection: Connection) -> None:
+        self.context = context
+        self.spec = context.spec
+        self.connection = connection
+
+    # -- what happens -------------------------------------------------------------------------------
+
+    def started(self) -> None:
+        """The connection is up."""
+
+    def received(self, data: bytes) -> None:
+        """Bytes came."""
+
+    def ended(self) -> None:
+        """The peer sent FIN: it sends no more."""
+        if self.spec.interactive and self.spec.ending == "close":
+            self.connection.close()
+
+    def broken(self, error: OSError) -> None:
+        """The connection failed: refused, reset."""
+        if self.spec.interactive and self.connection.opened:
+            self.context.journal.note(f"{self.loss()}.")
+            self.connection.close()
+
+    # -- what is asked -------------------------------------------------------------------------------
+
+    def script(self) -> None:
+        """Do this end's part of the session; FailedError when it cannot be done as asked."""
+        raise NotImplementedError
+
+    def command(self, command: Command) -> None:
+        """Do what a person asks; FailedError with a sentence when it cannot be done."""
+        if command.do == "abort":
+            self.connection.abort()
+        elif command.do == "half-close":
+            self.half_close()
+        elif command.do == "close":
+            self.close(command.code, command.reason)
+        else:
+            self.say(command)
+
+    def say(self, command: Command) -> None:
+        """Send what a person typed."""
+        raise NotImplementedError
+
+    def half_close(self) -> None:
+        """Send FIN and go on receiving."""
+        if self.connection.half_closed:
+            self.context.journal.note(f"The {self.context.role} has already ended its direction.")
+        else:
+            self.connection.half_close()
+
+    def close(self, code: int, reason: str) -> None:
+        """Close in order; code and reason are WebSocket's."""
+        self.connection.close()
+
+    def last_word(self) -> None:
+        """Say something in the direction that is still open after the peer's FIN."""
+
+    # -- for scripts -------------------------------------------------------------------------------
+
+    def expect(self, until: Callable[[], bool], what: str) -> None:
+        """Wait until `until()`; LostError when the connection is over before, FailedError after too long.
+
+        `what` completes "The server did not …".
+        """
+        self.context.wait(
+            lambda: until() or self.connection.over, f"The {self.context.other} did not {what}"
+        )
+        if not until():
+            raise LostError(f"{self.loss()} before it did {what}.")
+
+    def loss(self) -> str:
+        """How the connection was lost, as the beginning of a sentence."""
+        error, other = self.connection.error, self.context.other
+        if error is None:
+            return f"The {other if self.connection.peer_ended else self.context.role} closed the connection"
+        if isinstance(error, ConnectionResetError | BrokenPipeError):
+            return f"The {other} reset the connection"
+        return f"The connection failed ({error.strerror})"
+
+    def finish(self) -> None:
+        """End the connection as the session's spec says, first or after the other end."""
+        connection, ending = self.connection, self.spec.ending
+        if self.context.ends_first:
+            if ending == "abort":
+                connection.abort()
+            elif ending == "half-close":
+                connection.half_close()
+                self.expect(lambda: connection.peer_ended, "close its direction")
+            if ending in ("close", "half-close"):
+                connection.close()
+            return
+        if ending == "abort":
+            self.expect(lambda: connection.error is not None, "abort the connection")
+        else:
+            self.expect(lambda: connection.peer_ended, "close the connection")
+            if ending == "half-close":
+                self.last_word()
+        connection.close()
+
+
+def connect_failure(context: Context, error: OSError) -> FailedError:
+    """The sentence for a connection that did not come about."""
+    where = f"port {context.spec.port} of {context.spec.address}"
+    if isinstance(error, ConnectionRefusedError):
+        return FailedError(f"The connection was refused: nothing listens on {where}.")
+    return FailedError(f"No connection to {where}: {error.strerror}.")

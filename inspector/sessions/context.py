@@ -1,0 +1,83 @@
+"""What every part of an endpoint shares: the session's description, journal, gate and loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from inspector.sessions.gate import Gate
+from inspector.sessions.journal import Journal
+from inspector.sessions.loop import Loop
+from inspector.sessions.messages import Message
+from inspector.sessions.sockets import Address, JournaledSocket
+from inspector.sessions.spec import Role, SessionSpec
+
+EMPTY = Message(b"")
+
+
+class FailedError(Exception):
+    """The session did not go as asked; the text is one sentence for the user."""
+
+
+class LostError(FailedError):
+    """The connection ended early, which a person at the keys may well have wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A line from standard input that a socket has to act upon; `do` as in `endpoint`."""
+
+    do: str
+    message: Message = EMPTY
+    code: int = 1000
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Context:
+    """One endpoint's surroundings."""
+
+    spec: SessionSpec
+    role: Role
+    journal: Journal
+    gate: Gate
+    loop: Loop
+
+    @property
+    def other(self) -> Role:
+        """The role at the other end."""
+        return "client" if self.role == "server" else "server"
+
+    @property
+    def address(self) -> Address:
+        """The server's address."""
+        return self.spec.address, self.spec.port
+
+    @property
+    def ends_first(self) -> bool:
+        """True when the script has this end close the session."""
+        return self.spec.end_by == self.role
+
+    def socket(self, protocol: str) -> JournaledSocket:
+        """A new socket, or FailedError where the machine lacks the address family."""
+        try:
+            return JournaledSocket(self.journal, self.gate, ipv6=self.spec.ipv6, protocol=protocol)
+        except OSError as error:
+            raise FailedError(f"No socket could be made: {error.strerror}.") from error
+
+    def wait(self, until: Callable[[], bool], too_late: str) -> None:
+        """Run the loop until `until()`; FailedError(`too_late`) when nothing happens for the spec's timeout.
+
+        There is no time limit while a person leads: interactive, or paused at any time.
+        """
+        if not self.loop.wait(until, self._timeout):
+            raise FailedError(f"{too_late} within {self._timeout() or 0:g} seconds.")
+
+    def wait_for_ever(self) -> None:
+        """Run the loop until the end of standard input."""
+        self.loop.wait(lambda: False, lambda: None)
+
+    def _timeout(self) -> float | None:
+        if self.spec.interactive or self.gate.was_paused:
+            return None
+        return self.spec.timeout + self.spec.push_interval * (self.spec.behaviour == "push")

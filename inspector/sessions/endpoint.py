@@ -1,0 +1,146 @@
+"""One end of a session as a process of its own: `python -m inspector.sessions.endpoint ROLE --journal-fd N`.
+
+The first line of standard input is the session's spec as JSON, every further line a command:
+{"do": "send", "text"|"hex": …, "opcode": …, "fragments": n}, pause, resume, step, close (code, reason),
+abort, half-close, connect. The end of input ends it. All it has to say goes into the journal.
+Exit status: 0 when all went as asked, 1 when not (an event "failed" says why), 2 for wrong usage.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Protocol, cast
+
+from inspector.sessions.context import Command, Context, FailedError
+from inspector.sessions.gate import EndedError, Gate
+from inspector.sessions.journal import Journal
+from inspector.sessions.loop import Loop
+from inspector.sessions.messages import Message, Opcode, checked, parse_hex
+from inspector.sessions.spec import ROLES, Role, SessionSpec
+
+GRACE = 2.0      # seconds in which the sockets are closed after the end of input
+
+
+class Runner(Protocol):
+    """One role of one kind of session."""
+
+    def run(self) -> None:
+        """Do all that is asked; FailedError or EndedError."""
+
+    def command(self, command: Command) -> None:
+        """Do what a person asks."""
+
+    def close(self) -> None:
+        """Close every socket that is open."""
+
+
+def runner(context: Context) -> Runner:
+    """The runner for the context's kind and role; libraries are imported for their kind alone."""
+    from inspector.sessions import stream
+
+    if context.spec.kind == "tcp":
+        from inspector.sessions import tcp
+    else:
+        raise FailedError(f"{context.spec.kind} is not there.")
+    if context.role == "server":
+        return stream.StreamServer(context, tcp.ServerTalk)
+    return stream.StreamClient(context, tcp.ClientTalk)
+
+
+def read_lines(fd: int) -> Iterator[bytes]:
+    """Lines of a descriptor as they come, without a buffered reader's lock, which hinders the exit."""
+    rest = b""
+    while chunk := os.read(fd, 65536):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+
+
+def parse_command(data: dict[str, Any]) -> Command:
+    """A command for the sockets; ValueError with one sentence."""
+    do = data.get("do")
+    if do not in ("send", "close", "abort", "half-close", "connect"):
+        raise ValueError(f"There is no command {do!r}.")
+    opcode = cast(Opcode, data.get("opcode") or ("binary" if "hex" in data else "text"))
+    if opcode not in ("text", "binary", "ping", "pong"):
+        raise ValueError(f"There is no opcode {opcode!r} to send; choose text, binary, ping or pong.")
+    payload = parse_hex(str(data["hex"])) if "hex" in data else str(data.get("text", "")).encode()
+    message = checked(Message(payload, opcode, max(int(data.get("fragments", 1)), 1)))
+    return Command(do, message, int(data.get("code", 1000)), str(data.get("reason", "")))
+
+
+class Control(threading.Thread):
+    """Reads the commands: pause, resume and step act at once, the others in the main thread."""
+
+    def __init__(self, context: Context, run: Runner, lines: Iterator[bytes]) -> None:
+        super().__init__(daemon=True)
+        self._context, self._runner, self._lines = context, run, lines
+
+    def run(self) -> None:
+        gate = self._context.gate
+        at_once = {"pause": gate.pause, "resume": gate.resume, "step": gate.step}
+        for line in self._lines:
+            try:
+                data = json.loads(line)
+                if data.get("do") in at_once:
+                    at_once[data["do"]]()
+                else:
+                    self._context.loop.post(partial(self._do, parse_command(data)))
+            except (ValueError, TypeError, AttributeError) as error:
+                self._context.journal.note(f"A command was not understood: {error}")
+        gate.end()
+        self._context.loop.end()
+        time.sleep(GRACE)
+        os._exit(1)       # a call that nothing wakes; the kernel closes the sockets
+
+    def _do(self, command: Command) -> None:
+        try:
+            self._runner.command(command)
+        except FailedError as error:
+            self._context.journal.event("failed", str(error))
+
+
+def serve(context: Context, lines: Iterator[bytes]) -> int:
+    """Run one endpoint to its end; the exit status."""
+    run = runner(context)
+    Control(context, run, lines).start()
+    try:
+        run.run()
+    except EndedError:
+        run.close()
+        return 0 if context.spec.interactive and not context.journal.failed else 1
+    except FailedError as error:
+        context.journal.event("failed", str(error))
+        context.gate.end()
+        run.close()
+    return 1 if context.journal.failed else 0
+
+
+def main(arguments: list[str]) -> int:
+    """The command line; see the module's text."""
+    if len(arguments) != 3 or arguments[0] not in ROLES or arguments[1] != "--journal-fd":
+        print("Usage: python -m inspector.sessions.endpoint server|client --journal-fd N", file=sys.stderr)
+        return 2
+    role: Role = "server" if arguments[0] == "server" else "client"
+    # A high number, so that the sockets get the low ones that a program of one's own would see.
+    fd = fcntl.fcntl(int(arguments[2]), fcntl.F_DUPFD_CLOEXEC, 64)
+    os.close(int(arguments[2]))
+    journal = Journal(fd, role)
+    lines = read_lines(0)
+    try:
+        spec = SessionSpec.from_json(next(lines, b"{").decode())
+    except (ValueError, TypeError) as error:
+        journal.event("failed", f"The session's description cannot be read: {error}")
+        return 2
+    context = Context(spec, role, journal, Gate(journal, paused=spec.paused), Loop())
+    return serve(context, lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,89 @@
+"""The journal of an endpoint: system calls and events, one JSON line each, into a file descriptor.
+
+A call is written when it is entered and again, with the same id, when it returned, so that a reader
+sees it block. Every record is one write of less than PIPE_BUF bytes: the lines of several threads,
+and of several endpoints on one pipe, never mix.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import replace
+
+from inspector.wire.journal import CallRecord, EventRecord, Record, to_line
+from inspector.wire.text import harmless
+
+TEXT_LIMIT = 300
+
+
+class Journal:
+    """Writes the records of one endpoint; may be used from any thread."""
+
+    def __init__(self, fd: int, role: str) -> None:
+        self.role = role
+        self.failed = False            # an event "failed" was written
+        self._fd: int | None = fd
+        self._lock = threading.Lock()
+        self._last_id = 0
+        self._pid = os.getpid()
+
+    def enter(
+        self,
+        name: str,
+        arguments: str,
+        *,
+        fd: int | None = None,
+        local: str | None = None,
+        peer: str | None = None,
+        protocol: str = "",
+    ) -> CallRecord:
+        """Write that a call is about to be made; the record is handed to `leave` when it returned."""
+        with self._lock:
+            self._last_id += 1
+            record = CallRecord(
+                id=self._last_id,
+                pid=self._pid,
+                tid=threading.get_native_id(),
+                role=self.role,
+                name=name,
+                arguments=harmless(arguments, TEXT_LIMIT),
+                time_ns=time.time_ns(),
+                fd=fd,
+                local=local,
+                peer=peer,
+                protocol=protocol,
+            )
+            self._write(record)
+        return record
+
+    def leave(self, record: CallRecord) -> None:
+        """Write a call that returned: the entered record with `end_ns`, `result` or `errno` filled in."""
+        record = replace(record, detail=harmless(record.detail, TEXT_LIMIT))
+        with self._lock:
+            self._write(record)
+
+    def event(self, kind: str, text: str, **fields: str) -> None:
+        """Write an event of one of the kinds in `inspector.wire.journal.EVENT_KINDS`."""
+        extra = tuple((key, harmless(value, TEXT_LIMIT)) for key, value in fields.items())
+        with self._lock:
+            self.failed = self.failed or kind == "failed"
+            self._write(
+                EventRecord(kind, harmless(text, TEXT_LIMIT), time.time_ns(), self.role, self._pid, extra)
+            )
+
+    def note(self, text: str) -> None:
+        """Say one sentence to the person that is no failure."""
+        self.event("note", text)
+
+    def _write(self, record: Record) -> None:
+        if self._fd is None:
+            return
+        line = to_line(record)
+        try:
+            while line:
+                line = line[os.write(self._fd, line) :]
+        except OSError:
+            # Nobody reads any more. The end of standard input, which comes with it, ends the endpoint.
+            self._fd = None

@@ -1,0 +1,71 @@
+"""The endpoint's main thread: it does, one after the other, what other threads and timers ask for.
+
+Threads that sit in blocking system calls post what they got; everything that decides or sends runs
+here. So the protocols need no locks, and a script is straight code that waits for conditions.
+"""
+
+from __future__ import annotations
+
+import heapq
+import queue
+import time
+from collections.abc import Callable
+from typing import Any
+
+from inspector.sessions.gate import EndedError
+
+
+class Loop:
+    """A queue of functions to call, and timers; `post` and `end` may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Callable[[], Any]] = queue.SimpleQueue()
+        self._timers: list[tuple[float, int, Callable[[], Any]]] = []
+        self._count = 0
+        self._ended = False
+
+    def post(self, function: Callable[[], Any]) -> None:
+        """Have `function` called by the main thread."""
+        self._queue.put(function)
+
+    def later(self, delay: float, function: Callable[[], Any]) -> None:
+        """Have `function` called after `delay` seconds; only from the main thread."""
+        self._count += 1
+        heapq.heappush(self._timers, (time.monotonic() + delay, self._count, function))
+
+    def end(self) -> None:
+        """Make the wait that runs, and every later one, raise EndedError."""
+        self._ended = True
+        self._queue.put(lambda: None)
+
+    def wait(self, until: Callable[[], bool], timeout: Callable[[], float | None]) -> bool:
+        """Call what is posted until `until()` is true; False when nothing happened for `timeout()` seconds.
+
+        Timers that fall due count as something that happened. Raises what the functions raise.
+        """
+        while True:
+            if self._ended:
+                raise EndedError
+            if until():
+                return True
+            if not self._run_one(timeout):
+                return False
+
+    def _run_one(self, timeout: Callable[[], float | None]) -> bool:
+        began = time.monotonic()
+        while True:
+            now = time.monotonic()
+            if self._timers and self._timers[0][0] <= now:
+                heapq.heappop(self._timers)[2]()
+                return True
+            limit = timeout()
+            ends = [began + limit] if limit is not None else []
+            ends += [self._timers[0][0]] if self._timers else []
+            try:
+                function = self._queue.get(timeout=max(min(ends) - now, 0) if ends else None)
+            except queue.Empty:
+                if limit is not None and time.monotonic() >= began + limit and timeout() is not None:
+                    return False
+                continue
+            function()
+            return True

@@ -1,0 +1,59 @@
+"""The messages of a script, as people write them, and the bytes they stand for.
+
+`hello`, `hex:00ff`, and for WebSocket also `binary:…`, `ping:…`, `pong:…` and `fragments:3:…`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Opcode = Literal["text", "binary", "ping", "pong"]
+MAX_FRAGMENTS = 1000
+MAX_CONTROL = 125      # RFC 6455 §5.5
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What one send is to carry; `opcode` and `fragments` matter to WebSocket alone."""
+
+    data: bytes
+    opcode: Opcode = "text"
+    fragments: int = 1
+
+
+def parse_message(text: str) -> Message:
+    """Read a message of a script; ValueError with one sentence when it cannot be one."""
+    kind, colon, rest = text.partition(":")
+    if not colon:
+        return Message(text.encode())
+    if kind == "hex":
+        return Message(parse_hex(rest), "binary")
+    if kind == "binary":
+        return Message(rest.encode(), "binary")
+    if kind in ("ping", "pong"):
+        return checked(Message(rest.encode(), "ping" if kind == "ping" else "pong"))
+    if kind == "fragments":
+        count, _, inner = rest.partition(":")
+        if not (count.isascii() and count.isdigit() and 1 <= int(count[:9]) <= MAX_FRAGMENTS):
+            raise ValueError(f"{text[:40]!r} must say a number of fragments from 1 to {MAX_FRAGMENTS}.")
+        return checked(replace(parse_message(inner), fragments=int(count)))
+    return Message(text.encode())
+
+
+def parse_hex(text: str) -> bytes:
+    """Bytes from hexadecimal digits, spaces allowed; ValueError with one sentence."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} is not hexadecimal.") from None
+
+
+def checked(message: Message) -> Message:
+    """The message itself, if RFC 6455 §5.5 allows it: control frames are short and not fragmented."""
+    if message.opcode in ("ping", "pong"):
+        if len(message.data) > MAX_CONTROL:
+            raise ValueError(f"A {message.opcode} carries at most {MAX_CONTROL} bytes.")
+        if message.fragments > 1:
+            raise ValueError(f"A {message.opcode} cannot be fragmented.")
+    return message

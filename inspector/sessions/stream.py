@@ -1,0 +1,184 @@
+"""The two ends of a session over TCP: a server that listens and accepts, a client that connects.
+
+Both run a `Talk` for each connection: the protocol (raw bytes, HTTP, WebSocket) is the talk's alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from inspector.sessions.connection import Connection, Talk, connect_failure
+from inspector.sessions.context import Command, Context, FailedError, LostError
+from inspector.sessions.gate import EndedError, RetiredError
+from inspector.sessions.sockets import JournaledSocket, address_text
+
+MakeTalk = Callable[[Context, Connection], Talk]
+
+
+def connections_expected(context: Context) -> int:
+    """How many connections a script makes: one, or with HTTP without keep-alive one a request."""
+    spec = context.spec
+    return max(len(spec.messages or ()), 1) if spec.kind == "http" and not spec.keep_alive else 1
+
+
+def bind_failure(context: Context, error: OSError) -> FailedError:
+    """The sentence for an address that could not be taken."""
+    address, port = context.spec.address, context.spec.port
+    if error.errno == errno.EADDRINUSE:
+        return FailedError(f"Port {port} of {address} is in use; choose another port.")
+    if error.errno == errno.EACCES:
+        return FailedError(f"Port {port} needs a privilege; choose a port from 1024 on.")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return FailedError(f"The address {address} does not exist here.")
+    return FailedError(f"Port {port} of {address} could not be taken: {error.strerror}.")
+
+
+class StreamServer:
+    """Listens, accepts one connection after the other, and talks on all of them."""
+
+    def __init__(self, context: Context, make_talk: MakeTalk) -> None:
+        self.context = context
+        self.make_talk = make_talk
+        self.talks: list[Talk] = []
+        self._served = 0                   # connections whose script is done
+        self.listener: JournaledSocket | None = None
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+
+    def run(self) -> None:
+        """Serve: for ever when interactive, else until the script's connections have ended."""
+        context = self.context
+        self._listen()
+        if context.spec.interactive:
+            context.wait_for_ever()
+        for _ in range(connections_expected(context)):
+            context.wait(lambda: len(self.talks) > self._served, "No client connected")
+            self.talks[self._served].script()
+            self._served += 1
+        if context.spec.ending != "none" or not context.ends_first:
+            self.close()
+
+    def _listen(self) -> None:
+        context = self.context
+        self.listener = context.socket("tcp")
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self.listener.bind(context.address)
+            self.listener.listen()
+        except OSError as error:
+            raise bind_failure(context, error) from error
+        where = address_text(context.address)
+        context.journal.event("listening", f"The server listens on {where}.", address=where)
+        self._thread.start()
+
+    def _accept(self) -> None:
+        assert self.listener is not None
+        rest = None if self.context.spec.interactive else connections_expected(self.context)
+        try:
+            while rest is None or rest > 0:
+                self.context.loop.post(partial(self._accepted, self.listener.accept()))
+                rest = None if rest is None else rest - 1
+        except (EndedError, RetiredError):
+            pass
+        except OSError as error:
+            if not self.listener.retired:
+                self.context.loop.post(partial(self._accept_failed, error))
+
+    def _accepted(self, sock: JournaledSocket) -> None:
+        if self.context.spec.interactive:
+            self.talks = [talk for talk in self.talks if not talk.connection.sock.closed]
+        connection = Connection(self.context, sock)
+        talk = self.make_talk(self.context, connection)
+        self.talks.append(talk)
+        connection.start(talk)
+
+    def _accept_failed(self, error: OSError) -> None:
+        raise FailedError(f"No connection could be accepted: {error.strerror}.")
+
+    def command(self, command: Command) -> None:
+        """Pass a person's command to the latest connection that is open."""
+        talk = next((talk for talk in reversed(self.talks) if not talk.connection.sock.closed), None)
+        if talk is None:
+            self.context.journal.note("No client is connected.")
+        elif command.do == "connect":
+            self.context.journal.note("A server does not connect; it accepts.")
+        else:
+            talk.command(command)
+
+    def close(self) -> None:
+        """Close all sockets that are open."""
+        for talk in self.talks:
+            talk.connection.close()
+        if self.listener is not None and not self.listener.closed:
+            self.listener.retire()
+            if self._thread.is_alive():
+                self._thread.join()
+            self.listener.close()
+
+
+class StreamClient:
+    """Connects and talks; after a connection ended, a person may have it connect again."""
+
+    def __init__(self, context: Context, make_talk: MakeTalk) -> None:
+        self.context = context
+        self.make_talk = make_talk
+        self.talk: Talk | None = None
+
+    def run(self) -> None:
+        """Run the script; a person's commands afterwards."""
+        context = self.context
+        try:
+            for _ in range(connections_expected(context)):
+                talk = self._connect()
+                if talk is not None:
+                    talk.script()
+        except LostError as error:
+            if not context.spec.interactive:
+                raise
+            context.journal.note(str(error))
+        except FailedError as error:
+            if not context.spec.interactive:
+                raise
+            context.journal.event("failed", str(error))
+        if context.spec.interactive:
+            context.wait_for_ever()
+
+    def _connect(self) -> Talk | None:
+        """Open a connection; None when it was refused and that was asked for."""
+        context = self.context
+        connection = Connection(context, context.socket("tcp"), context.address)
+        self.talk = talk = self.make_talk(context, connection)
+        connection.start(talk)
+        context.wait(lambda: connection.opened or connection.over, "The server did not answer")
+        if connection.opened:
+            if not context.spec.with_server:
+                raise FailedError(f"Something listens on port {context.spec.port}, though nobody should.")
+            return talk
+        error = connection.error
+        connection.close()
+        if error is None:
+            raise LostError("The connection was given up.")
+        if isinstance(error, ConnectionRefusedError) and not context.spec.with_server:
+            return None
+        raise connect_failure(context, error)
+
+    def command(self, command: Command) -> None:
+        """Pass a person's command to the connection, or open a new one."""
+        alive = self.talk is not None and not self.talk.connection.sock.closed
+        if command.do == "connect":
+            if alive:
+                self.context.journal.note("The client is connected already.")
+            else:
+                self._connect()
+        elif self.talk is None or not alive:
+            self.context.journal.note("The client is not connected.")
+        else:
+            self.talk.command(command)
+
+    def close(self) -> None:
+        """Close the socket if it is open."""
+        if self.talk is not None:
+            self.talk.connection.close()

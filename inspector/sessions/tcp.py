@@ -1,0 +1,85 @@
+"""Plain TCP: bytes, no messages. The server echoes, pushes, or only listens (silent).
+
+A script knows by counting bytes when all was said, since TCP keeps no boundaries of messages.
+"""
+
+from __future__ import annotations
+
+from inspector.sessions.connection import Connection, Talk
+from inspector.sessions.context import Command, Context
+from inspector.sessions.messages import parse_message
+from inspector.sessions.spec import push_messages
+
+LAST_WORD = b"this direction is still open"
+
+
+class TcpTalk(Talk):
+    """What both ends have in common."""
+
+    def __init__(self, context: Context, connection: Connection) -> None:
+        super().__init__(context, connection)
+        self.bytes_received = 0
+        self.script_bytes = sum(len(parse_message(text).data) for text in self.spec.messages or ())
+
+    def received(self, data: bytes) -> None:
+        self.bytes_received += len(data)
+
+    def say(self, command: Command) -> None:
+        if self.connection.half_closed:
+            self.context.journal.note(f"The {self.context.role} has ended its direction, it cannot send.")
+        else:
+            self.connection.send(command.message.data)
+
+    def last_word(self) -> None:
+        self.connection.send(LAST_WORD)
+
+
+class ServerTalk(TcpTalk):
+    """The server's end of one connection."""
+
+    def __init__(self, context: Context, connection: Connection) -> None:
+        super().__init__(context, connection)
+        self._to_push = list(push_messages(self.spec))
+
+    def started(self) -> None:
+        self._push()
+
+    def received(self, data: bytes) -> None:
+        super().received(data)
+        if self.spec.behaviour == "echo" and not self.connection.half_closed:
+            self.connection.send(data)
+
+    def _push(self) -> None:
+        if self._to_push and not self.connection.over and not self.connection.half_closed:
+            self.connection.send(self._to_push.pop(0).encode())
+            if self._to_push:
+                self.context.loop.later(self.spec.push_interval, self._push)
+
+    def script(self) -> None:
+        self.expect(lambda: self.bytes_received >= self.script_bytes, "send all it was to")
+        self.expect(lambda: not self._to_push, "stay until all was pushed")
+        self.finish()
+
+
+class ClientTalk(TcpTalk):
+    """The client's end: sends the script's messages, one after the answer to the other."""
+
+    def __init__(self, context: Context, connection: Connection) -> None:
+        super().__init__(context, connection)
+        self._expected = 0
+
+    def script(self) -> None:
+        for text in self.spec.messages or ():
+            data = parse_message(text).data
+            self.connection.send(data)
+            if self.spec.behaviour == "echo":
+                self._expect_bytes(len(data), "answer")
+        if self.spec.behaviour == "push":
+            pushed = "".join(push_messages(self.spec)).encode()
+            self._expect_bytes(len(pushed), "push its messages")
+        if not self.spec.interactive:
+            self.finish()
+
+    def _expect_bytes(self, count: int, what: str) -> None:
+        self._expected += count
+        self.expect(lambda: self.bytes_received >= self._expected, what)

@@ -1,0 +1,241 @@
+"""The state of each end of a TCP connection after every packet, by RFC 9293's transitions (figure 5).
+
+A packet that was captured is taken as delivered, until its receiver shows by what it sends next that it had
+not come yet; then the states since are corrected. So an end is known by a few facts with the row at which
+each came true, and its states follow from them. Where the start was not captured an end is "unknown", until
+both ends have shown by new data that neither had closed before.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
+
+UNKNOWN = "unknown"
+STATES = (
+    "LISTEN", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING",
+    "LAST-ACK", "TIME-WAIT", "CLOSED", UNKNOWN,
+)
+NEVER = 1 << 62                  # the row of a fact that did not come true
+_WINDOW = 1 << 30                # the largest window (RFC 7323 section 2.3)
+
+
+class _End:
+    """What is known of one end: the rows at which facts came true, and raw sequence numbers."""
+
+    __slots__ = ("ack", "ack_sent", "challenged", "fin", "fin_acked", "fin_sent", "got_fin", "got_syn",
+                 "next", "passive", "proven", "reset", "syn", "syn_acked", "syn_sent", "to_listen")
+
+    def __init__(self) -> None:
+        self.syn_sent = self.got_syn = self.syn_acked = NEVER
+        self.fin_sent = self.got_fin = self.fin_acked = NEVER
+        self.reset = self.proven = NEVER
+        self.syn: int | None = None      # sequence number of its SYN
+        self.fin: int | None = None      # the number after its FIN
+        self.next: int | None = None     # the number after the last it sent
+        self.ack: int | None = None      # the acknowledgment it sent last
+        self.passive = False             # answered a SYN
+        self.ack_sent = False            # its SYN carried ACK
+        self.to_listen = False           # a reset leads back to LISTEN
+        self.challenged = False          # was sent an unacceptable ACK in SYN-SENT
+
+    def rows(self) -> tuple[int, ...]:
+        return (self.syn_sent, self.got_syn, self.syn_acked, self.fin_sent, self.got_fin, self.fin_acked,
+                self.reset, self.proven)
+
+    def state(self, row: int, started: bool) -> str:
+        """The state after `row`; `started`: the opening, or proof that nobody had closed, was captured."""
+        if self.reset <= row:
+            return "LISTEN" if self.to_listen else "CLOSED"
+        if not started:
+            return UNKNOWN
+        if self.fin_sent <= row:
+            acked = self.fin_acked <= row
+            if self.got_fin < self.fin_sent:
+                return "CLOSED" if acked else "LAST-ACK"
+            if self.got_fin <= row:
+                return "TIME-WAIT" if acked else "CLOSING"
+            return "FIN-WAIT-2" if acked else "FIN-WAIT-1"
+        if self.got_fin <= row:
+            return "CLOSE-WAIT"
+        if self.syn is None and self.proven <= row:
+            return "ESTABLISHED"
+        return self._opening(row)
+
+    def _opening(self, row: int) -> str:
+        if self.syn_sent <= row:
+            if self.got_syn > row:
+                return "SYN-SENT"
+            return "ESTABLISHED" if self.syn_acked <= row else "SYN-RECEIVED"
+        if self.syn_sent != NEVER:       # it answered later: what it was until then is known now
+            return "SYN-RECEIVED" if self.passive else "CLOSED"
+        return "CLOSED" if self.reset != NEVER else UNKNOWN
+
+
+class TcpStates:
+    """Both ends' states. Feed packets in order with `see`; ask with `at` for any row seen so far."""
+
+    def __init__(self) -> None:
+        self._ends = (_End(), _End())
+        self._started = NEVER
+        self._rows: tuple[list[int], list[int]] = ([], [])
+        self._names: tuple[list[str], list[str]] = ([], [])
+        self._frozen = (0, 0)            # log entries of an earlier connection on the same ports
+        self._changed = False
+
+    @property
+    def current(self) -> tuple[str, str]:
+        """The states after the last packet."""
+        self._refresh()
+        names = self._names
+        return names[0][-1] if names[0] else UNKNOWN, names[1][-1] if names[1] else UNKNOWN
+
+    @property
+    def settled(self) -> bool:
+        """Both are ESTABLISHED: only SYN, FIN or RST can change that, other packets need not be fed."""
+        return self.current == ("ESTABLISHED", "ESTABLISHED")
+
+    def at(self, row: int) -> tuple[str, str]:
+        """The states of a and b after packet `row` (any row between two packets seen counts as the first)."""
+        self._refresh()
+        found = []
+        for rows, names in zip(self._rows, self._names, strict=True):
+            index = bisect_right(rows, row) - 1
+            found.append(names[index] if index >= 0 else UNKNOWN)
+        return found[0], found[1]
+
+    def note(self, direction: int, following: int | None, ack: int | None) -> None:
+        """Tell what an end sent in packets that were not fed: its next sequence number, its last ACK."""
+        end = self._ends[direction]
+        end.next = end.next if following is None else following
+        end.ack = end.ack if ack is None else ack
+
+    def see(self, row: int, direction: int, flags: int, seq: int, ack: int, length: int) -> None:
+        """Take packet `row`, sent by end `direction`, with raw numbers and `length` bytes of payload."""
+        sender, receiver = self._ends[direction], self._ends[1 - direction]
+        if flags & (SYN | ACK) == SYN and self._is_over(sender, receiver):
+            self._restart(row)
+            sender, receiver = self._ends[direction], self._ends[1 - direction]
+        before = (self._started, *sender.rows(), *receiver.rows())
+        if flags & RST:
+            self._reset(row, flags, seq, ack, sender, receiver)
+        else:
+            self._send(row, flags, seq, ack, length, sender, receiver)
+            self._deliver(row, flags, ack, sender, receiver)
+        if before != (self._started, *sender.rows(), *receiver.rows()):
+            self._changed = True
+
+    def _is_over(self, sender: _End, receiver: _End) -> bool:
+        closed = sender.fin_acked != NEVER and receiver.fin_acked != NEVER
+        return closed or (sender.reset != NEVER and receiver.reset != NEVER)
+
+    def _restart(self, row: int) -> None:
+        self._refresh()
+        self._frozen = len(self._rows[0]), len(self._rows[1])
+        self._ends = (_End(), _End())
+        self._started = row
+
+    def _send(self, row: int, flags: int, seq: int, ack: int, length: int, sender: _End, peer: _End) -> None:
+        """What a packet shows of its sender, corrections of what it was taken to have received included."""
+        if flags & SYN:
+            self._send_syn(row, flags, seq, ack, sender, peer)
+        elif flags & ACK and sender.syn is None and peer.syn is not None and _acceptable(ack, peer):
+            # The SYN ACK was not captured; that its sender goes on proves it.
+            sender.syn, sender.passive = (seq - 1) & 0xFFFFFFFF, True
+            sender.syn_sent, sender.got_syn = row, min(sender.got_syn, row)
+        elif flags & ACK and sender.syn is not None and sender.got_syn == NEVER and peer.syn is None:
+            sender.got_syn = sender.syn_acked = row
+            peer.syn, peer.passive = (ack - 1) & 0xFFFFFFFF, True
+            peer.syn_sent = peer.got_syn = row
+            peer.next = ack if peer.next is None else peer.next
+        span = length + bool(flags & FIN) + bool(flags & SYN)
+        if span and sender.next is not None and _difference(seq, sender.next) >= 0:
+            sender.proven = min(sender.proven, row)
+        end = (seq + span) & 0xFFFFFFFF
+        if sender.next is None or _difference(end, sender.next) > 0:
+            sender.next = end
+        if flags & FIN:
+            if sender.fin is None:
+                sender.fin, sender.fin_sent = end, row
+            elif sender.fin == end and sender.fin_acked < row:
+                sender.fin_acked = NEVER          # sent again: the acknowledgment had not come
+        if flags & ACK:
+            sender.ack = ack
+            if peer.fin is not None and ack != peer.fin and sender.got_fin < row:
+                sender.got_fin = row              # crossed on the way: it cannot have come before this
+        if self._started == NEVER and (flags & SYN or max(sender.proven, peer.proven) != NEVER):
+            self._started = row
+
+    def _send_syn(self, row: int, flags: int, seq: int, ack: int, sender: _End, peer: _End) -> None:
+        acks = bool(flags & ACK)
+        if sender.syn is None:
+            sender.syn, sender.syn_sent, sender.passive = seq, row, acks
+            if acks and peer.syn is None:         # the SYN itself was not captured
+                peer.syn, peer.syn_sent, peer.next = (ack - 1) & 0xFFFFFFFF, row, ack
+                sender.got_syn = row
+        elif acks != sender.ack_sent:             # simultaneous open: SYN, then SYN ACK
+            sender.syn_acked = row if sender.syn_acked < row else sender.syn_acked
+        else:                                     # sent again: no answer had come
+            sender.syn_acked = NEVER
+            if not acks and peer.ack_sent:
+                sender.got_syn = NEVER
+        if not acks and sender.got_syn < row:
+            sender.got_syn = row
+        sender.ack_sent = acks
+
+    def _deliver(self, row: int, flags: int, ack: int, sender: _End, receiver: _End) -> None:
+        """What a packet brings to its receiver."""
+        if flags & SYN:
+            receiver.got_syn = min(receiver.got_syn, row)
+        if flags & FIN:
+            receiver.got_fin = min(receiver.got_fin, row)
+        if not flags & ACK:
+            return
+        if receiver.syn is not None and receiver.syn_acked == NEVER:
+            if _acceptable(ack, receiver):
+                receiver.syn_acked = row
+            else:
+                receiver.challenged = receiver.got_syn > row
+        if receiver.fin is not None and ack == receiver.fin:
+            receiver.fin_acked = min(receiver.fin_acked, row)
+
+    def _reset(self, row: int, flags: int, seq: int, ack: int, sender: _End, receiver: _End) -> None:
+        if sender.challenged and sender.syn_acked == NEVER:
+            sender.challenged = False             # RFC 9293 figure 9: it stays in SYN-SENT
+        else:
+            sender.reset = min(sender.reset, row)
+        opening = receiver.syn is not None and receiver.got_syn == NEVER
+        if opening:
+            accepted = bool(flags & ACK) and _acceptable(ack, receiver)
+        else:
+            accepted = receiver.ack is None or -1 <= _difference(seq, receiver.ack) <= _WINDOW
+        if accepted and receiver.reset == NEVER:
+            receiver.reset = row
+            receiver.to_listen = receiver.passive and receiver.syn_acked == NEVER
+
+    def _refresh(self) -> None:
+        if not self._changed:
+            return
+        self._changed = False
+        a, b = self._ends
+        marks = sorted({row for row in (self._started, *a.rows(), *b.rows()) if row != NEVER})
+        for end, rows, names, keep in zip(self._ends, self._rows, self._names, self._frozen, strict=True):
+            del rows[keep:], names[keep:]
+            for row in marks:
+                name = end.state(row, self._started <= row)
+                if not names or names[-1] != name:
+                    rows.append(row)
+                    names.append(name)
+
+
+def _difference(left: int, right: int) -> int:
+    """left - right of two sequence numbers, from -2^31 to 2^31 - 1."""
+    return ((left - right + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+
+
+def _acceptable(ack: int, end: _End) -> bool:
+    """Whether `ack` acknowledges the SYN of `end` and nothing it has not sent."""
+    if end.syn is None or end.next is None:
+        return False
+    return 0 < _difference(ack, end.syn) <= _difference(end.next, end.syn)

@@ -1,0 +1,241 @@
+"""permessage-deflate (RFC 7692): what a handshake negotiated, and inflation that stays within bounds.
+
+`negotiate` reads the Sec-WebSocket-Extensions of both sides; an `Inflater` is one direction's context and
+turns the payloads of compressed messages, fragment by fragment, into what they meant.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+LIMIT = 16 << 20
+TAIL = b"\x00\x00\xff\xff"
+_FLAGS = ("server_no_context_takeover", "client_no_context_takeover")
+_BITS = ("server_max_window_bits", "client_max_window_bits")
+_STEP = 1 << 16
+
+
+class Extension(NamedTuple):
+    """One element of Sec-WebSocket-Extensions; a parameter without a value has None."""
+
+    name: str
+    parameters: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeflateParameters:
+    """The outcome of a negotiation (RFC 7692 §7.1), 15 bits and context takeover where nothing was said."""
+
+    server_no_context_takeover: bool = False
+    client_no_context_takeover: bool = False
+    server_max_window_bits: int = 15
+    client_max_window_bits: int = 15
+
+    def inflater(self, from_client: bool, limit: int = LIMIT) -> Inflater:
+        """A fresh context for what the client (or the server) sends."""
+        if from_client:
+            return Inflater(self.client_max_window_bits, self.client_no_context_takeover, limit)
+        return Inflater(self.server_max_window_bits, self.server_no_context_takeover, limit)
+
+
+def parse_extensions(values: Iterable[str]) -> tuple[Extension, ...]:
+    """The extensions in all Sec-WebSocket-Extensions headers, in order; tolerant of any text."""
+    found = []
+    for element in _split(",".join(values), ","):
+        name, *rest = _split(element, ";")
+        parameters = []
+        for part in rest:
+            key, equals, value = part.partition("=")
+            parameters.append((key.strip().lower(), value.strip().strip('"') if equals else None))
+        found.append(Extension(name.lower(), tuple(parameters)))
+    return tuple(found)
+
+
+def _split(text: str, separator: str) -> list[str]:
+    parts, quoted, start = [], False, 0
+    for index, character in enumerate(text):
+        if character == '"':
+            quoted = not quoted
+        elif character == separator and not quoted:
+            parts.append(text[start:index])
+            start = index + 1
+    parts.append(text[start:])
+    return [part.strip() for part in parts if part.strip()]
+
+
+def negotiate(
+    offered: Iterable[Extension], chosen: Iterable[Extension]
+) -> tuple[DeflateParameters | None, str]:
+    """What the answer agreed to (None: no permessage-deflate), and a clause on what is wrong in it, or ""."""
+    answers = [extension for extension in chosen if extension.name == "permessage-deflate"]
+    if not answers:
+        return None, ""
+    parameters, problem = _read(answers[0])
+    if not problem and len(answers) > 1:
+        problem = "it is chosen twice"
+    if not problem and parameters.client_max_window_bits < 15:
+        hints = [key for extension in offered if extension.name == "permessage-deflate"
+                 for key, _ in extension.parameters]
+        if "client_max_window_bits" not in hints:
+            problem = "client_max_window_bits was not offered by the client"
+    return parameters, problem
+
+
+def _read(extension: Extension) -> tuple[DeflateParameters, str]:
+    values: dict[str, bool | int] = {}
+    problem = ""
+    for key, value in extension.parameters:
+        if key in values:
+            problem = problem or f"{key} stands there twice"
+        elif key in _FLAGS:
+            values[key] = True
+            if value is not None:
+                problem = problem or f"{key} takes no value"
+        elif key in _BITS:
+            if value is not None and value.isascii() and value.isdigit() and value in _WINDOWS:
+                values[key] = int(value)
+            else:
+                problem = problem or f"{key} is {value or 'empty'}, not 8 to 15"
+        else:
+            problem = problem or f"there is no parameter {key}"
+    return DeflateParameters(
+        bool(values.get(_FLAGS[0])), bool(values.get(_FLAGS[1])),
+        int(values.get(_BITS[0], 15)), int(values.get(_BITS[1], 15)),
+    ), problem
+
+
+_WINDOWS = frozenset(str(bits) for bits in range(8, 16))
+
+
+class Inflater:
+    """One direction's inflation of messages, fragment by fragment, with the context that RFC 7692 §7.2 keeps.
+
+    `problem` tells why the message at hand could not be inflated as a whole: "" (it could), "data" (it is no
+    DEFLATE, or an earlier message broke the context), "limit" (it grew beyond `limit` octets; the rest is let
+    go). `window_exceeded` turns True when data looked back further than the negotiated window; it is inflated
+    nevertheless.
+    """
+
+    def __init__(self, window_bits: int = 15, no_context_takeover: bool = False, limit: int = LIMIT) -> None:
+        self.window_bits, self.limit = window_bits, limit
+        self.no_context_takeover = no_context_takeover
+        self.problem = ""
+        self._context = _RawInflate(15)
+        self._window = _WindowCheck(window_bits) if window_bits < 15 else None
+        self._size = 0             # of the message at hand, inflated
+        self._broken = False       # the context is lost: what relies on it cannot be inflated
+
+    @property
+    def window_exceeded(self) -> bool:
+        """True from the first reference on that is farther back than the negotiated window."""
+        return self._window is not None and self._window.exceeded
+
+    def copy(self) -> Inflater:
+        """An independent context in the same state, to inflate again from here later (no window check)."""
+        twin = Inflater(15, self.no_context_takeover, self.limit)
+        twin.window_bits = self.window_bits
+        twin._context = self._context.copy()
+        twin._size, twin._broken = self._size, self._broken
+        return twin
+
+    def feed(self, data: bytes, final: bool) -> bytes:
+        """Inflate one piece of a message's payload; `final` with its last one. What can be had of it."""
+        if self._broken or self.problem:
+            self.problem = self.problem or "data"
+            return b""
+        if final:
+            data += TAIL
+        if self._window:
+            self._window.feed(data, self.limit - self._size)
+        parts: list[bytes] = []
+        try:
+            while data and not self.problem:
+                room = self.limit - self._size
+                part, data = self._context.step(data, min(room, _STEP) or 1)
+                if len(part) > room:
+                    self.problem, part = "limit", b""
+                self._size += len(part)
+                parts.append(part)
+        except zlib.error:
+            self.problem = "data"
+        return b"".join(parts)
+
+    def end(self) -> None:
+        """The message is over: its count is forgotten, and the context where takeover was ruled out."""
+        self._broken = self._broken or bool(self.problem)
+        if self.no_context_takeover:
+            self._context, self._broken = _RawInflate(15), False
+            if self._window:
+                self._window.restart()
+        self._size, self.problem = 0, ""
+
+
+class _RawInflate:
+    """Raw DEFLATE that goes on after a block with BFINAL=1, its window kept (RFC 7692 §7.2.3.4)."""
+
+    def __init__(self, bits: int) -> None:
+        self._bits = bits
+        self._inflate = zlib.decompressobj(-bits)
+        self._recent: deque[bytes] = deque()
+        self._recent_size = 0
+
+    def copy(self) -> _RawInflate:
+        twin = _RawInflate.__new__(_RawInflate)
+        twin._bits, twin._inflate = self._bits, self._inflate.copy()
+        twin._recent, twin._recent_size = self._recent.copy(), self._recent_size
+        return twin
+
+    def step(self, data: bytes, most: int) -> tuple[bytes, bytes]:
+        """Inflate up to `most` octets; what came out, and the input that is left. zlib.error for bad data."""
+        part = self._inflate.decompress(data, most)
+        if part:
+            self._remember(part)
+        if not self._inflate.eof:
+            return part, self._inflate.unconsumed_tail
+        rest = self._inflate.unused_data
+        window = b"".join(self._recent)[-(1 << self._bits) :]
+        self._inflate = zlib.decompressobj(-self._bits, zdict=window)
+        return part, rest
+
+    def _remember(self, part: bytes) -> None:
+        self._recent.append(part)
+        self._recent_size += len(part)
+        while self._recent_size - len(self._recent[0]) >= 1 << self._bits:
+            self._recent_size -= len(self._recent.popleft())
+
+
+class _WindowCheck:
+    """Finds references beyond a window smaller than 32 KiB.
+
+    zlib refuses what lies before its window plus the output of the call at hand; so output is asked for octet
+    by octet, which makes that exact. That costs, hence the check ends after `budget` octets.
+    """
+
+    def __init__(self, bits: int, budget: int = 1 << 20) -> None:
+        self._bits, self._budget = bits, budget
+        self.exceeded = False
+        self.restart()
+
+    def restart(self) -> None:
+        """A new context: nothing lies behind."""
+        self._inflate = _RawInflate(self._bits)
+        self._free = 1 << self._bits       # while the window is not yet full nothing can lie before it
+
+    def feed(self, data: bytes, room: int) -> None:
+        """Follow the same input as the inflater, at most `room` octets of output."""
+        for position in range(0, len(data), 64):
+            piece = data[position : position + 64]
+            while piece and not self.exceeded and self._budget > 0 and room >= 0:
+                try:
+                    part, piece = self._inflate.step(piece, max(self._free, 1))
+                except zlib.error as error:
+                    self.exceeded = "too far back" in str(error)
+                    self._budget = self._budget if self.exceeded else 0
+                    return
+                self._free -= len(part)
+                self._budget -= len(part)
+                room -= len(part)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from inspector.sessions.context import Command, Context, FailedError, LostError
+from inspector.sessions.context import Command, Context, LostError
 from inspector.sessions.gate import EndedError, RetiredError
 from inspector.sessions.sockets import Address, JournaledSocket
 
@@ -217,11 +217,3 @@ class Talk:
             if ending == "half-close":
                 self.last_word()
         connection.close()
-
-
-def connect_failure(context: Context, error: OSError) -> FailedError:
-    """The sentence for a connection that did not come about."""
-    where = f"port {context.spec.port} of {context.spec.address}"
-    if isinstance(error, ConnectionRefusedError):
-        return FailedError(f"The connection was refused: nothing listens on {where}.")
-    return FailedError(f"No connection to {where}: {error.strerror}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -81,3 +82,23 @@ class Context:
         if self.spec.interactive or self.gate.was_paused:
             return None
         return self.spec.timeout + self.spec.push_interval * (self.spec.behaviour == "push")
+
+
+def bind_failure(context: Context, error: OSError) -> FailedError:
+    """The sentence for an address that could not be taken."""
+    address, port = context.spec.address, context.spec.port
+    if error.errno == errno.EADDRINUSE:
+        return FailedError(f"Port {port} of {address} is in use; choose another port.")
+    if error.errno == errno.EACCES:
+        return FailedError(f"Port {port} needs a privilege; choose a port from 1024 on.")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return FailedError(f"The address {address} does not exist here.")
+    return FailedError(f"Port {port} of {address} could not be taken: {error.strerror}.")
+
+
+def connect_failure(context: Context, error: OSError) -> FailedError:
+    """The sentence for a connection that did not come about."""
+    where = f"port {context.spec.port} of {context.spec.address}"
+    if isinstance(error, ConnectionRefusedError):
+        return FailedError(f"The connection was refused: nothing listens on {where}.")
+    return FailedError(f"No connection to {where}: {error.strerror}.")

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from importlib import import_module
 from typing import Any, Protocol, cast
 
 from inspector.sessions.context import Command, Context, FailedError
@@ -43,15 +44,17 @@ class Runner(Protocol):
 
 def runner(context: Context) -> Runner:
     """The runner for the context's kind and role; libraries are imported for their kind alone."""
+    kind, server = context.spec.kind, context.role == "server"
+    if kind == "udp":
+        from inspector.sessions import udp
+
+        return udp.UdpServer(context) if server else udp.UdpClient(context)
     from inspector.sessions import stream
 
-    if context.spec.kind == "tcp":
-        from inspector.sessions import tcp
-    else:
-        raise FailedError(f"{context.spec.kind} is not there.")
-    if context.role == "server":
-        return stream.StreamServer(context, tcp.ServerTalk)
-    return stream.StreamClient(context, tcp.ClientTalk)
+    module = import_module(f"inspector.sessions.{kind}")
+    if server:
+        return stream.StreamServer(context, module.ServerTalk)
+    return stream.StreamClient(context, module.ClientTalk)
 
 
 def read_lines(fd: int) -> Iterator[bytes]:

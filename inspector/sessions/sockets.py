@@ -7,7 +7,6 @@ since on Linux a close alone neither wakes it nor sends FIN or RST before its ca
 
 from __future__ import annotations
 
-import errno as errno_module
 import os
 import socket
 import struct
@@ -19,41 +18,22 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from inspector.sessions.gate import Gate, RetiredError
 from inspector.sessions.journal import Journal
-from inspector.wire.text import harmless
+from inspector.sessions.strace import (
+    HOW,
+    IP_RECVERR,
+    IPV6_RECVERR,
+    QueuedError,
+    address_text,
+    errno_text,
+    option_text,
+    preview,
+    queued_error,
+)
 
 RECEIVE_SIZE = 65536
-PREVIEW = 32
 WOKEN = "woken by its own shutdown"
-T = TypeVar("T")
-
-IP_RECVERR = 11        # linux/in.h; Python's socket module does not name it before 3.14
-IPV6_RECVERR = 25      # linux/in6.h
-_LEVELS = {
-    socket.SOL_SOCKET: "SOL_SOCKET",
-    socket.IPPROTO_IP: "IPPROTO_IP",
-    socket.IPPROTO_IPV6: "IPPROTO_IPV6",
-}
-_OPTIONS = {
-    (socket.SOL_SOCKET, socket.SO_REUSEADDR): "SO_REUSEADDR",
-    (socket.SOL_SOCKET, socket.SO_LINGER): "SO_LINGER",
-    (socket.IPPROTO_IP, IP_RECVERR): "IP_RECVERR",
-    (socket.IPPROTO_IPV6, IPV6_RECVERR): "IPV6_RECVERR",
-}
-_HOW = {socket.SHUT_RD: "SHUT_RD", socket.SHUT_WR: "SHUT_WR", socket.SHUT_RDWR: "SHUT_RDWR"}
-
 Address = tuple[str, int]
-
-
-def address_text(address: Any) -> str:
-    """A socket address as people write it: `127.0.0.1:8000`, `[::1]:8000`."""
-    host, port = address[0], address[1]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def preview(data: bytes) -> str:
-    """The first bytes of a payload, harmless, in quotes; `…` where there are more."""
-    text = harmless(data[:PREVIEW]).replace('"', '\\"')
-    return f'"{text}"' + ("…" if len(data) > PREVIEW else "")
+T = TypeVar("T")
 
 
 class Accepted(NamedTuple):
@@ -118,8 +98,7 @@ class JournaledSocket:
 
     def setsockopt(self, level: int, option: int, value: int | bytes, shown: str = "") -> None:
         """Set an option; `shown` is how a value that is a structure is written."""
-        name = _OPTIONS.get((level, option), str(option))
-        arguments = f"{self._fd}, {_LEVELS.get(level, level)}, {name}, {shown or value}"
+        arguments = f"{self._fd}, {option_text(level, option)}, {shown or repr(value)}"
         self._call("setsockopt", arguments, lambda: self._socket.setsockopt(level, option, value))
 
     def linger_zero(self) -> None:
@@ -138,7 +117,7 @@ class JournaledSocket:
 
     def shutdown(self, how: int) -> None:
         """SHUT_WR sends FIN; SHUT_RD sends nothing, but wakes a thread that receives."""
-        self._call("shutdown", f"{self._fd}, {_HOW[how]}", lambda: self._socket.shutdown(how))
+        self._call("shutdown", f"{self._fd}, {HOW[how]}", lambda: self._socket.shutdown(how))
 
     def close(self) -> None:
         """Close; only after `retire` and the end of the thread that received."""
@@ -228,12 +207,31 @@ class JournaledSocket:
             blocking=True,
         )  # fmt: skip
 
+    def ask_for_errors(self) -> None:
+        """Have ICMP errors told, and queued with the datagram they speak of (IP_RECVERR, ip(7))."""
+        if self._socket.family == socket.AF_INET6:
+            self.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+        else:
+            self.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+
+    def recvmsg_error(self) -> QueuedError:
+        """Take one error from the queue that `ask_for_errors` opened; EAGAIN when there is none."""
+
+        def receive() -> QueuedError:
+            data, ancillary, _, _ = self._socket.recvmsg(RECEIVE_SIZE, 512, socket.MSG_ERRQUEUE)
+            return queued_error(data, ancillary)
+
+        return self._call(
+            "recvmsg", f"{self._fd}, MSG_ERRQUEUE", receive,
+            lambda got: (len(got.data), f"{preview(got.data)}: {got.cause}"), blocking=True,
+        )  # fmt: skip
+
     def _received(self, data: bytes) -> tuple[int, str]:
         if data:
             return len(data), preview(data)
         if self._retired:
             return 0, WOKEN
-        return 0, "end of stream" if self.protocol == "tcp" else preview(data)
+        return 0, "end of stream" if self.protocol == "tcp" else "an empty datagram"
 
     # -- the end -----------------------------------------------------------------------------------
 
@@ -279,7 +277,7 @@ class JournaledSocket:
             value = function()
         except OSError as error:
             record = replace(
-                record, time_ns=began, end_ns=time.time_ns(), errno=_errno_name(error),
+                record, time_ns=began, end_ns=time.time_ns(), errno=errno_text(error),
                 detail=os.strerror(error.errno or 0), local=self.local, peer=self.peer,
             )  # fmt: skip
             raise
@@ -295,6 +293,3 @@ class JournaledSocket:
             with self._lock:
                 self._blocked -= blocking
             self._journal.leave(record)
-
-def _errno_name(error: OSError) -> str:
-    return errno_module.errorcode.get(error.errno or 0, str(error.errno))

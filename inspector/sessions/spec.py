@@ -54,6 +54,7 @@ class SessionSpec:
     ending: Ending = "close"
     end_by: Role = "client"
     connected: bool = True             # udp: the client calls connect()
+    error_queue: bool = True           # udp: an unconnected client asks for ICMP errors (IP_RECVERR)
     chunked: bool = False              # http: bodies with Transfer-Encoding: chunked
     keep_alive: bool = True            # http: one connection for all requests
     deflate: bool = False              # websocket: offer permessage-deflate
@@ -82,6 +83,8 @@ class SessionSpec:
                 parse_message(text)
         except ValueError as error:
             raise SpecError(str(error)) from None
+        if self.kind == "udp" and self.behaviour == "push" and not messages:
+            raise SpecError("A UDP server pushes to whoever sent it a datagram; give at least one message.")
         return replace(self, port=self.port or DEFAULT_PORTS[self.kind], messages=messages)
 
     def to_json(self) -> dict[str, Any]:

@@ -5,16 +5,16 @@ Both run a `Talk` for each connection: the protocol (raw bytes, HTTP, WebSocket)
 
 from __future__ import annotations
 
-import errno
 import socket
 import threading
 from collections.abc import Callable
 from functools import partial
 
-from inspector.sessions.connection import Connection, Talk, connect_failure
-from inspector.sessions.context import Command, Context, FailedError, LostError
+from inspector.sessions.connection import Connection, Talk
+from inspector.sessions.context import Command, Context, FailedError, LostError, bind_failure, connect_failure
 from inspector.sessions.gate import EndedError, RetiredError
-from inspector.sessions.sockets import JournaledSocket, address_text
+from inspector.sessions.sockets import JournaledSocket
+from inspector.sessions.strace import address_text
 
 MakeTalk = Callable[[Context, Connection], Talk]
 
@@ -23,18 +23,6 @@ def connections_expected(context: Context) -> int:
     """How many connections a script makes: one, or with HTTP without keep-alive one a request."""
     spec = context.spec
     return max(len(spec.messages or ()), 1) if spec.kind == "http" and not spec.keep_alive else 1
-
-
-def bind_failure(context: Context, error: OSError) -> FailedError:
-    """The sentence for an address that could not be taken."""
-    address, port = context.spec.address, context.spec.port
-    if error.errno == errno.EADDRINUSE:
-        return FailedError(f"Port {port} of {address} is in use; choose another port.")
-    if error.errno == errno.EACCES:
-        return FailedError(f"Port {port} needs a privilege; choose a port from 1024 on.")
-    if error.errno == errno.EADDRNOTAVAIL:
-        return FailedError(f"The address {address} does not exist here.")
-    return FailedError(f"Port {port} of {address} could not be taken: {error.strerror}.")
 
 
 class StreamServer:

@@ -1,0 +1,157 @@
+"""A batch of frames in one buffer, and the columns that are read from them.
+
+`Batch` gathers the same field of many frames at once: strided views over the whole buffer, indexed by
+absolute positions, so a field of 10,000 frames costs one numpy call. `Headers` are the resulting columns.
+Numbers in columns are in this machine's byte order; the wire's is big-endian.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+Mask = NDArray[np.bool_]
+Array = NDArray[Any]
+
+PADDING = 64           # readable bytes that the buffer must hold after the last frame's captured bytes
+
+FRAGMENT = 1           # part of a fragmented IP datagram
+CUT = 2                # fewer bytes captured than were on the wire
+MALFORMED = 4          # a header contradicts itself; what stands after it is not read
+SHORT = 8              # the IP or transport header is not whole in the captured bytes
+UNSIZED = 16           # TCP whose payload's length cannot be known (first fragment, bogus data offset)
+
+NO_LAYER = 255         # Headers.l3 where there is no IP or ARP header
+NO_OFFSET = 65535      # Headers.l4 and Headers.payload where there is none
+
+IPV4_HEADER = np.dtype(
+    [("version", "u1"), ("tos", "u1"), ("total", ">u2"), ("id", ">u2"), ("fragment", ">u2"), ("ttl", "u1"),
+     ("protocol", "u1"), ("checksum", ">u2"), ("source", ">u4"), ("destination", ">u4")]
+)
+IPV6_HEADER = np.dtype(
+    [("version", "u1"), ("flow", "V3"), ("length", ">u2"), ("next", "u1"), ("hops", "u1"),
+     ("source_high", ">u8"), ("source_low", ">u8"), ("destination_high", ">u8"), ("destination_low", ">u8")]
+)
+TCP_HEADER = np.dtype(
+    [("sport", ">u2"), ("dport", ">u2"), ("seq", ">u4"), ("ack", ">u4"), ("flags", ">u2"), ("window", ">u2"),
+     ("checksum", ">u2"), ("urgent", ">u2")]
+)
+UDP_HEADER = np.dtype([("sport", ">u2"), ("dport", ">u2"), ("length", ">u2"), ("checksum", ">u2")])
+
+
+class Batch:
+    """Frames in one buffer: `starts`, `captured` and `lengths` (on the wire) of each, in bytes.
+
+    `data` must be readable for PADDING bytes after every frame. All positions below are offsets in a
+    frame; they may not exceed its captured length.
+    """
+
+    def __init__(self, data: Bytes, starts: Ints, captured: Ints, lengths: Ints) -> None:
+        self.data = data
+        self.starts = starts
+        self.captured = captured
+        self.lengths = lengths
+        self._views: dict[np.dtype[Any], Array] = {}
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def gather(self, dtype: np.dtype[Any] | str, rows: Ints, at: Ints | int) -> Array:
+        """The structure or number of `dtype` that stands at offset `at` in each of the frames `rows`."""
+        kind = np.dtype(dtype)
+        view = self._views.get(kind)
+        if view is None:
+            # Structures are gathered as opaque bytes (one copy each) and given their fields afterwards.
+            raw = np.dtype((np.void, kind.itemsize)) if kind.names else kind
+            shape = (max(len(self.data) - kind.itemsize + 1, 0),)
+            view = self._views[kind] = np.ndarray(shape, raw, self.data, 0, (1,))
+        found: Array = view[self.starts[rows] + at]
+        return found.view(kind) if kind.names else found
+
+
+@dataclass(slots=True)
+class Headers:
+    """Columns of a batch, one value a frame; 0 where a frame has no such field.
+
+    `sport`, `dport` are type and code for ICMP and ICMPv6, the operation (in `sport`) for ARP; `window` is
+    the length field for UDP. `src`, `dst` hold IPv4 addresses; `rows6` and `addresses6` (a row each: source
+    high and low, destination high and low 64 bits) those of IPv6. `tcp_flags` are Wireshark's 12 bits.
+    `quoted` are the headers that ICMP errors quote.
+    """
+
+    l3: Array
+    l4: Array
+    payload: Array
+    payload_length: Array
+    network: Array
+    protocol: Array
+    src: Array
+    dst: Array
+    sport: Array
+    dport: Array
+    tcp_flags: Array
+    seq: Array
+    ack: Array
+    window: Array
+    status: Array
+    talks: Mask                                # the frame belongs to a TCP or UDP conversation
+    rows6: list[Ints] = field(default_factory=list)
+    addresses6: list[Words] = field(default_factory=list)
+    quoted: list[Quoted] = field(default_factory=list)
+
+    @classmethod
+    def empty(cls, count: int) -> Headers:
+        """Columns of `count` frames of which nothing is known."""
+        def zeros(dtype: str) -> Array:
+            return np.zeros(count, dtype)
+
+        return cls(
+            l3=np.full(count, NO_LAYER, "u1"), l4=np.full(count, NO_OFFSET, "u2"),
+            payload=np.full(count, NO_OFFSET, "u2"), payload_length=zeros("u2"), network=zeros("u1"),
+            protocol=zeros("u1"), src=zeros("u4"), dst=zeros("u4"), sport=zeros("u2"), dport=zeros("u2"),
+            tcp_flags=zeros("u2"), seq=zeros("u4"), ack=zeros("u4"), window=zeros("u2"), status=zeros("u1"),
+            talks=np.zeros(count, np.bool_),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """TCP or UDP headers that ICMP errors in the frames `rows` quote.
+
+    `addresses`: a row of four words each, source and destination in 128 bits (IPv4 in the low 32).
+    """
+
+    rows: Ints
+    network: int
+    protocol: int
+    addresses: Words
+    sport: Array
+    dport: Array
+    tcp_flags: Array
+    seq: Array
+
+
+@dataclass(slots=True)
+class Layer:
+    """Where the next header of some frames stands: `rows`, offset `at`, and where the datagram ends."""
+
+    rows: Ints
+    at: Ints
+    end: Ints                                  # offset of the first byte after it on the wire
+    kind: Array = field(default_factory=lambda: np.zeros(0, "i8"))   # EtherType or IP protocol
+
+    def where(self, mask: Mask) -> Layer:
+        """The frames for which `mask` holds."""
+        if mask.all():
+            return self
+        return Layer(self.rows[mask], self.at[mask], self.end[mask], self.kind[mask])
+
+    def moved(self, at: Ints, kind: Array) -> Layer:
+        """The same frames with their next header further on."""
+        return Layer(self.rows, at, self.end, kind)

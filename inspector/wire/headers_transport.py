@@ -1,0 +1,156 @@
+"""Transport layers of a batch: TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792) and ICMPv6 (RFC 4443).
+
+A header that is not whole gives the fields that are there, as Wireshark does: ports from 4 bytes on,
+a TCP conversation from 16, a UDP conversation from 8.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from inspector.wire.headers_batch import (
+    MALFORMED,
+    NO_OFFSET,
+    SHORT,
+    TCP_HEADER,
+    UDP_HEADER,
+    UNSIZED,
+    Array,
+    Batch,
+    Headers,
+    Ints,
+    Layer,
+    Quoted,
+    Words,
+)
+
+ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+_QUOTING = {4: (ICMP, (3, 4, 5, 11, 12)), 6: (ICMPV6, (1, 2, 3, 4))}
+
+
+def put(column: Array, rows: Ints, values: Array | int) -> None:
+    """`column[rows] = values`, faster where `rows` are all of them (they are sorted and unique)."""
+    if len(rows) == len(column):
+        column[:] = values
+    else:
+        column[rows] = values
+
+
+def transport_layer(batch: Batch, headers: Headers, layer: Layer) -> None:
+    """Fill the transport's columns of `layer`, whose kind is the IP protocol."""
+    put(headers.l4, layer.rows, np.minimum(layer.at, NO_OFFSET))
+    for protocol, read in ((TCP, _tcp), (UDP, _udp), (ICMP, _icmp), (ICMPV6, _icmp)):
+        part = layer.where(layer.kind == protocol)
+        if len(part.rows):
+            read(batch, headers, part)
+            if len(part.rows) == len(layer.rows):
+                return
+
+
+def _available(batch: Batch, layer: Layer) -> Ints:
+    available: Ints = np.minimum(batch.captured[layer.rows], layer.end) - layer.at
+    return available
+
+
+def _ports(headers: Headers, layer: Layer, head: Array, available: Ints, need: int) -> Ints | None:
+    """Store the ports; the positions in `layer` of headers that are whole, or None when all are."""
+    if available.min(initial=need) >= need:
+        put(headers.sport, layer.rows, head["sport"])
+        put(headers.dport, layer.rows, head["dport"])
+        return None
+    some = available >= 4
+    headers.sport[layer.rows[some]] = head["sport"][some]
+    headers.dport[layer.rows[some]] = head["dport"][some]
+    headers.status[layer.rows[available < need]] |= SHORT
+    return np.flatnonzero(available >= need)
+
+
+def _tcp(batch: Batch, headers: Headers, layer: Layer) -> None:
+    head = batch.gather(TCP_HEADER, layer.rows, layer.at)
+    whole = _ports(headers, layer, head, _available(batch, layer), 16)
+    if whole is not None:
+        layer = Layer(layer.rows[whole], layer.at[whole], layer.end[whole], layer.kind[whole])
+        head = head[whole]
+    rows = layer.rows
+    put(headers.talks, rows, 1)
+    put(headers.seq, rows, head["seq"])
+    words = head["flags"].astype(np.int64)
+    payload = layer.at + (words >> 12) * 4
+    bogus = words < 0x5000
+    odd = bogus | (payload > layer.end)
+    if odd.any():
+        headers.status[rows[odd]] |= MALFORMED | UNSIZED
+        head, words = head.copy(), np.where(bogus, 0, words)
+        head["ack"][bogus] = 0
+        head["window"][bogus] = 0
+        size = np.where(odd, 0, layer.end - payload)
+        payload = np.where(odd, NO_OFFSET, payload)
+    else:
+        size = layer.end - payload
+    put(headers.ack, rows, head["ack"])
+    put(headers.tcp_flags, rows, words & 0x0FFF)
+    put(headers.window, rows, head["window"])
+    put(headers.payload, rows, np.minimum(payload, NO_OFFSET))
+    put(headers.payload_length, rows, np.minimum(size, 65535))
+
+
+def _udp(batch: Batch, headers: Headers, layer: Layer) -> None:
+    head = batch.gather(UDP_HEADER, layer.rows, layer.at)
+    available = _available(batch, layer)
+    whole = _ports(headers, layer, head, available, 8)
+    if whole is not None:
+        partly = available >= 6
+        headers.window[layer.rows[partly]] = head["length"][partly]
+        layer = Layer(layer.rows[whole], layer.at[whole], layer.end[whole], layer.kind[whole])
+        head = head[whole]
+    rows = layer.rows
+    length = head["length"].astype(np.int64)
+    # A jumbogram's length does not fit and is 0 (RFC 2675); IPv4 has none.
+    length_there = np.where((length == 0) & (headers.network[rows] == 6), layer.end - layer.at, length)
+    good = length_there >= 8
+    put(headers.window, rows, head["length"])
+    put(headers.talks, rows, good)
+    put(headers.payload, rows, np.where(good, np.minimum(layer.at + 8, NO_OFFSET), NO_OFFSET))
+    put(headers.payload_length, rows, np.clip(length_there - 8, 0, 65535))
+    if not good.all():
+        headers.status[rows[~good]] |= MALFORMED
+
+
+def _icmp(batch: Batch, headers: Headers, layer: Layer) -> None:
+    available = _available(batch, layer)
+    head = batch.gather(">u2", layer.rows, layer.at)
+    headers.sport[layer.rows] = np.where(available >= 1, head >> 8, 0)
+    headers.dport[layer.rows] = np.where(available >= 2, head & 0xFF, 0)
+    headers.status[layer.rows[available < 2]] |= SHORT
+
+
+def quoting(batch: Batch, layer: Layer, network: int) -> Layer:
+    """Where the IP headers stand that ICMP errors among `layer` quote."""
+    protocol, types = _QUOTING[network]
+    errors = layer.where(layer.kind == protocol)
+    if not len(errors.rows):
+        return errors
+    errors = errors.where(_available(batch, errors) >= 8)
+    errors = errors.where(np.isin(batch.gather("u1", errors.rows, errors.at), types))
+    return errors.moved(errors.at + 8, errors.kind)
+
+
+def note_quoted(
+    batch: Batch, headers: Headers, layer: Layer, network: int, rows: Ints, addresses: Words
+) -> None:
+    """Note the TCP and UDP headers of `layer`; `addresses` are those of the frames `rows`."""
+    for protocol, kind, need in ((TCP, TCP_HEADER, 16), (UDP, UDP_HEADER, 8)):
+        part = layer.where(layer.kind == protocol)
+        part = part.where(_available(batch, part) >= need)
+        head = batch.gather(kind, part.rows, part.at)
+        if protocol == UDP:
+            long = head["length"] >= 8
+            part, head = part.where(long), head[long]
+        if len(part.rows):
+            zeros = np.zeros(len(head), "u4")
+            headers.quoted.append(Quoted(
+                part.rows, network, protocol, addresses[np.searchsorted(rows, part.rows)],
+                head["sport"].astype("u2"), head["dport"].astype("u2"),
+                head["flags"].astype("u4") & 0x0FFF if protocol == TCP else zeros,
+                head["seq"].astype("u4") if protocol == TCP else zeros,
+            ))

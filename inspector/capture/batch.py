@@ -1,0 +1,90 @@
+"""A batch of captured frames as pcapng blocks that lie in memory, ready for one `writev`.
+
+A source (ring or recvmsg) makes the blocks where the frames already are; the writer hands their addresses
+to the kernel. Nothing here is done per packet in Python.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Times = NDArray[np.int64]
+Vectors = NDArray[np.uint64]
+
+NO_TIMES: Times = np.empty(0, np.int64)
+NO_VECTORS: Vectors = np.empty((0, 2), np.uint64)
+_IOV_MAX = 1024
+_libc = ctypes.CDLL(None, use_errno=True)
+_writev = _libc.writev
+_writev.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
+_writev.restype = ctypes.c_ssize_t
+
+
+class Counts(NamedTuple):
+    """What the kernel counted since the capture began; `received` includes what was dropped."""
+
+    received: int = 0
+    dropped: int = 0
+    freezes: int = 0
+
+
+@dataclass(slots=True)
+class Batch:
+    """Frames in the order the kernel delivered them, valid until the source's `release`.
+
+    `times`: nanoseconds since the epoch; `vectors`: one row (address, length) a frame, its whole Enhanced
+    Packet Block; `seen_until`: every packet that the kernel stamped before this time is in this or an
+    earlier batch. `sniffed_on` is set by scapy.
+    """
+
+    times: Times = field(default_factory=lambda: NO_TIMES)
+    vectors: Vectors = field(default_factory=lambda: NO_VECTORS)
+    seen_until: int = 0
+    sniffed_on: Any = None
+
+
+class Source(Protocol):
+    """Where frames come from: a packet socket read in batches."""
+
+    def fileno(self) -> int:
+        """Readable when a batch is ready."""
+
+    def read(self) -> Batch:
+        """What is ready now (perhaps nothing)."""
+
+    def release(self) -> None:
+        """Give the memory of the last batch back to the kernel."""
+
+    def counts(self) -> Counts:
+        """The kernel's counts so far."""
+
+    def close(self) -> None:
+        """Stop capturing."""
+
+
+def write_vectors(descriptor: int, vectors: Vectors) -> None:
+    """Write all rows (address, length) of `vectors` in order; OSError as `write` gives it."""
+    start, stop = 0, len(vectors)
+    base = vectors.ctypes.data
+    while start < stop:
+        count = min(_IOV_MAX, stop - start)
+        written = _writev(descriptor, base + 16 * start, count)
+        if written < 0:
+            number = ctypes.get_errno()
+            if number == errno.EINTR:
+                continue
+            raise OSError(number, os.strerror(number))
+        ends = np.cumsum(vectors[start : start + count, 1])
+        done = int(np.searchsorted(ends, written, side="right"))
+        if done < count:                                   # a part only: go on inside that row
+            rest = written - (int(ends[done - 1]) if done else 0)
+            vectors[start + done, 0] += np.uint64(rest)
+            vectors[start + done, 1] -= np.uint64(rest)
+        start += done

@@ -1,0 +1,94 @@
+"""A running capture of one loopback into a trace: socket, ring (or recvmsg), writer and scapy's sniffer.
+
+`Capture(...)` receives from its first moment on (frames wait in the ring); `start` then brings in scapy,
+which takes a while, in a thread of its own; `stop` writes the last frame and closes.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from inspector.capture.batch import Counts, Source
+from inspector.capture.bpf import ACCEPT_ALL, Program
+from inspector.capture.packet_socket import open_packet_socket
+from inspector.capture.receive import Receiver
+from inspector.capture.ring import BLOCK_SIZE, BLOCKS, Ring
+from inspector.capture.writer import TraceWriter
+from inspector.wire.journal import Record
+
+if TYPE_CHECKING:
+    from inspector.capture.sniffer import Sniffer
+
+
+def open_source(program: Program = ACCEPT_ALL, blocks: int = BLOCKS, block_size: int = BLOCK_SIZE) -> Source:
+    """The best source of loopback frames that the kernel gives; OSError (EPERM) without CAP_NET_RAW."""
+    try:
+        return Ring(open_packet_socket(program), blocks, block_size)
+    except PermissionError:
+        raise
+    except OSError:
+        return Receiver(open_packet_socket(program))
+
+
+class Capture:
+    """One capture into the file `descriptor`; `woken` is called after each write, `failed` when it broke."""
+
+    def __init__(
+        self, descriptor: int, *, description: str, woken: Callable[[], None], failed: Callable[[str], None],
+        program: Program = ACCEPT_ALL, filter: str = "", snaplen: int = 0, max_size: int = 0,
+        source: Source | None = None,
+    ) -> None:
+        self._source = source or open_source(program)
+        self._failed = failed
+        self._nudge = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._sniffer: Sniffer | None = None
+        self._starter = threading.Thread(target=self._start, name="start-sniffer", daemon=True)
+        self.writer = TraceWriter(descriptor, woken, max_size)
+        self.writer.begin(
+            application="inspector", interface="lo", description=description, filter=filter, snaplen=snaplen
+        )
+
+    @property
+    def kind(self) -> str:
+        """How frames come: "ring" or "recvmsg"."""
+        return "ring" if isinstance(self._source, Ring) else "recvmsg"
+
+    def start(self) -> None:
+        """Start writing what is captured, soon and in another thread."""
+        self._starter.start()
+
+    def record(self, record: Record) -> None:
+        """Put a system call or event into the trace, at its time; from any thread."""
+        self.writer.record(record)
+        os.eventfd_write(self._nudge, 1)
+
+    def counts(self) -> Counts:
+        """The kernel's counts so far."""
+        return self._source.counts()
+
+    def stop(self) -> None:
+        """Write all that was captured until now and close."""
+        if self._starter.ident is not None:
+            self._starter.join()
+        if self._sniffer is not None:
+            self._sniffer.stop()
+        self._source.close()
+        os.close(self._nudge)
+
+    def _start(self) -> None:
+        try:
+            from inspector.capture.sniffer import Sniffer
+
+            self._sniffer = Sniffer(self._source, self.writer, self._nudge, self._broke)
+            self._sniffer.start()
+        except Exception as error:
+            self._broke(error)
+
+    def _broke(self, error: Exception) -> None:
+        if isinstance(error, OSError):
+            self._failed(f"The trace could not be written: {error.strerror or error}.")
+        else:
+            self._failed(f"The capture broke: {error!r}.")

@@ -1,0 +1,68 @@
+"""The packet socket on a loopback: each packet once, filtered in the kernel, nothing before all is set.
+
+Opened with protocol 0 (receives nothing), given its filter and options, and bound last, so that no
+packet arrives unfiltered. See packet(7).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import struct
+
+from inspector.capture.batch import Counts
+from inspector.capture.bpf import ACCEPT_ALL, Program, without_outgoing
+
+ETH_P_ALL = 0x0003
+SOL_PACKET = 263
+PACKET_STATISTICS = 6
+PACKET_IGNORE_OUTGOING = 23
+SO_ATTACH_FILTER = 26
+
+
+def open_packet_socket(program: Program = ACCEPT_ALL) -> socket.socket:
+    """A packet socket that is not bound yet; OSError (EPERM) where CAP_NET_RAW is missing."""
+    packet_socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+    try:
+        try:
+            packet_socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        except OSError:                                    # before Linux 4.20
+            program = without_outgoing(program)
+        attach(packet_socket, program)
+    except OSError:
+        packet_socket.close()
+        raise
+    return packet_socket
+
+
+def attach(packet_socket: socket.socket, program: Program) -> None:
+    """Attach a classic BPF program to the socket."""
+    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+    buffer = ctypes.create_string_buffer(code, len(code))
+    packet_socket.setsockopt(
+        socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer))
+        if struct.calcsize("P") == 8 else struct.pack("HxxP", len(program), ctypes.addressof(buffer)),
+    )
+
+
+def bind(packet_socket: socket.socket, interface: str = "lo") -> None:
+    """Start receiving from the interface."""
+    packet_socket.bind((interface, ETH_P_ALL))
+
+
+class Counter:
+    """Adds up PACKET_STATISTICS, which the kernel resets whenever it is asked."""
+
+    def __init__(self, packet_socket: socket.socket) -> None:
+        self._socket = packet_socket
+        self._sum = Counts()
+
+    def counts(self) -> Counts:
+        """All since the socket was bound."""
+        try:
+            data = self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 12)
+        except OSError:
+            return self._sum
+        now = struct.unpack_from("=III", data.ljust(12, b"\0"))
+        self._sum = Counts(*(a + b for a, b in zip(self._sum, now, strict=True)))
+        return self._sum

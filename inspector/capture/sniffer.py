@@ -1,0 +1,105 @@
+"""scapy's AsyncSniffer over a source of ours: its loop and thread, batches instead of packets.
+
+The socket tells scapy that it is non-blocking, so that the waiting is ours: it ends when a batch is ready,
+when a record becomes due, or when another thread says so. scapy dissects nothing here.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Callable
+from threading import Event
+from typing import Any
+
+from scapy.sendrecv import AsyncSniffer
+from scapy.supersocket import SuperSocket
+
+from inspector.capture.batch import Batch, Source
+from inspector.capture.writer import STATISTICS_EVERY, TraceWriter
+
+_LONGEST_WAIT = STATISTICS_EVERY / 1e9 / 2
+_DRAIN_LIMIT = 2.0                 # seconds after which a flood that does not end is cut off
+
+
+class BatchSocket(SuperSocket):  # type: ignore[misc]
+    """What scapy reads: `recv` gives a `Batch` where scapy expects a packet."""
+
+    desc = "batches of loopback frames"
+    nonblocking_socket = True
+
+    def __init__(self, source: Source, writer: TraceWriter, nudge: int) -> None:
+        self.source, self.writer, self.nudge = source, writer, nudge
+        self.outs = None
+        self.poll = select.poll()
+        self.poll.register(source.fileno(), select.POLLIN)
+        self.poll.register(nudge, select.POLLIN)
+
+    @staticmethod
+    def select(sockets: list[Any], remain: float | None = None) -> list[Any]:
+        """Wait until there is something to do for the (one) socket."""
+        only: BatchSocket = sockets[0]
+        due = only.writer.due()
+        wait = _LONGEST_WAIT if due is None else min(due, _LONGEST_WAIT)
+        for descriptor, _ in only.poll.poll(wait * 1000):
+            if descriptor == only.nudge:
+                os.eventfd_read(only.nudge)
+        return [only]
+
+    def recv(self, x: int = 0, **_: Any) -> Batch:
+        """The frames that are ready, perhaps none."""
+        return self.source.read()
+
+    def fileno(self) -> int:
+        """The source's descriptor."""
+        return self.source.fileno()
+
+    def close(self) -> None:
+        """scapy closes a socket that failed; the capture does it here."""
+
+
+class Sniffer:
+    """Runs the capture until `stop`; `failed` is called, in its thread, with what ended it early."""
+
+    def __init__(
+        self, source: Source, writer: TraceWriter, nudge: int, failed: Callable[[Exception], None]
+    ) -> None:
+        self._source, self._writer, self._nudge, self._failed = source, writer, nudge, failed
+        self._started = Event()
+        self._sniffer = AsyncSniffer(
+            opened_socket=BatchSocket(source, writer, nudge), prn=self._turn, store=False,
+            started_callback=self._started.set,
+        )
+
+    def start(self) -> None:
+        """Start scapy's thread and return when it runs."""
+        self._sniffer.start()
+        self._started.wait()
+
+    def stop(self) -> None:
+        """Stop, then write what still arrives until the capture has passed this moment."""
+        if self._sniffer.running:
+            self._sniffer.stop(join=False)
+            os.eventfd_write(self._nudge, 1)
+        self._sniffer.join()
+        moment = time.time_ns()
+        waiter = select.poll()
+        waiter.register(self._source.fileno(), select.POLLIN)
+        while time.time_ns() < moment + _DRAIN_LIMIT * 1e9:
+            batch = self._source.read()
+            self._writer.turn(batch)
+            self._source.release()
+            if batch.seen_until > moment + 1_000_000:
+                break
+            waiter.poll(2)
+        self._writer.finish(self._source.counts())
+
+    def _turn(self, batch: Batch) -> None:
+        try:
+            self._writer.turn(batch)
+            self._source.release()
+            self._writer.statistics(self._source.counts())
+        except Exception as error:
+            self._failed(error)
+            raise

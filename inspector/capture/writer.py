@@ -1,0 +1,132 @@
+"""The one writer of a trace: packets as they come, records between them, statistics, a size limit.
+
+`turn` runs in the sniffer's thread, once a batch; `record` may be called from any thread. Everything goes
+to the file with `writev`, so that all that was captured is on disk whatever happens to this process.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from inspector.capture.batch import NO_TIMES, NO_VECTORS, Batch, Counts, Times, Vectors, write_vectors
+from inspector.capture.merge import Merge
+from inspector.wire.journal import EventRecord, Record, to_fields
+from inspector.wire.pcapng import interface_description, interface_statistics, journal, section_header
+
+STATISTICS_EVERY = 1_000_000_000   # nanoseconds between Interface Statistics Blocks
+_SETTLE = 2_000_000                # a packet stamped earlier than this has reached the source by now
+_TRUST = 150_000_000               # a record is never held longer
+_END_ROOM = 2048                   # of the size limit, kept for the last events and statistics
+ETHERNET = 1                       # LINKTYPE_ETHERNET
+
+
+class TraceWriter:
+    """Appends to a trace. `woken` is called after each write; `limited` is set when `max_size` ended it."""
+
+    def __init__(self, descriptor: int, woken: Callable[[], None], max_size: int = 0) -> None:
+        self._descriptor = descriptor
+        self._woken = woken
+        self._max_size = max_size
+        self._merge = Merge()
+        self._inbox: deque[Record] = deque()
+        self._started = time.time_ns()
+        self._counted = Counts()
+        self._counted_at = self._started
+        self.size = 0
+        self.packets = 0
+        self.limited = False
+
+    def begin(self, *, application: str, interface: str, description: str, filter: str, snaplen: int) -> None:
+        """Write the section's and the interface's header."""
+        self._write(section_header(application=application, os=" ".join(os.uname()[::2])))
+        self._write(interface_description(
+            ETHERNET, snaplen, interface, filter=filter, description=description
+        ))
+        self._woken()
+
+    def record(self, record: Record) -> None:
+        """Take in a call or event; it is written when the capture has passed its time."""
+        self._inbox.append(record)
+
+    def due(self) -> float | None:
+        """Seconds until a record that waits may be written; None when none waits."""
+        self._collect()
+        moment = self._merge.next_time()
+        return None if moment is None else max(0.0, (moment + _SETTLE - time.time_ns()) / 1e9 + 0.0005)
+
+    def turn(self, batch: Batch) -> None:
+        """Write a batch, with the records that belong between its packets."""
+        self._collect()
+        until = max(batch.seen_until - _SETTLE, time.time_ns() - _TRUST)
+        if len(batch.times):
+            until = max(until, int(batch.times[-1]))
+        if not self._put(batch, until):
+            return
+        self._woken()
+
+    def statistics(self, counts: Counts, *, final: bool = False) -> None:
+        """Write the kernel's counts where they changed since the last time, and at the end."""
+        now = time.time_ns()
+        if not final and (counts == self._counted or now - self._counted_at < STATISTICS_EVERY):
+            return
+        self._counted, self._counted_at = counts, now
+        self._write(interface_statistics(
+            now, counts.received, counts.dropped, start_ns=self._started, end_ns=now,
+            os_dropped=counts.dropped, delivered=self.packets,
+            comment=f"ring queue freezes: {counts.freezes}" if counts.freezes else "",
+        ))
+        self._woken()
+
+    def finish(self, counts: Counts) -> None:
+        """Write all that still waits, whatever its time, and the last statistics."""
+        self._collect()
+        self._put(Batch(), None)
+        self.statistics(counts, final=True)
+
+    def _collect(self) -> None:
+        while self._inbox:
+            self._merge.add(self._inbox.popleft())
+
+    def _put(self, batch: Batch, until: int | None) -> bool:
+        times, vectors = self._within_limit(batch)
+        taken = self._merge.take(times, until)
+        done = 0
+        for place, moment, record in taken:
+            self._write_packets(vectors[done:place])
+            done = max(done, place)
+            fields = to_fields(record)
+            fields["__REALTIME_TIMESTAMP"] = str(moment // 1000)   # of a return: when it returned
+            self._write(journal(fields))
+        self._write_packets(vectors[done:])
+        return bool(taken) or bool(len(vectors))
+
+    def _within_limit(self, batch: Batch) -> tuple[Times, Vectors]:
+        times, vectors = batch.times, batch.vectors
+        if self.limited:
+            return NO_TIMES, NO_VECTORS
+        if self._max_size and len(times):
+            room = self._max_size - self.size - _END_ROOM
+            kept = int(np.searchsorted(np.cumsum(vectors[:, 1], dtype=np.int64), room, side="right"))
+            if kept < len(times):
+                self.limited = True
+                text = f"The capture ended: the file has reached its limit of {self._max_size:,} bytes."
+                self._merge.add(EventRecord("limit-reached", text, int(times[kept])))
+                return times[:kept], vectors[:kept]
+        return times, vectors
+
+    def _write_packets(self, vectors: Vectors) -> None:
+        if len(vectors):
+            write_vectors(self._descriptor, vectors)
+            self.size += int(vectors[:, 1].sum())
+            self.packets += len(vectors)
+
+    def _write(self, block: bytes) -> None:
+        start = 0
+        while start < len(block):
+            start += os.write(self._descriptor, block[start:])
+        self.size += len(block)

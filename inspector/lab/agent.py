@@ -1,0 +1,109 @@
+"""The agent: `python -m inspector.lab.agent OPTIONS`, a process of its own that captures and runs sessions.
+
+Standard output is the trace file, standard input takes commands as JSON lines, a wake pipe gets a byte
+after each write. It enters its private network first, starts the capture, then does as it is told; the
+end of its input ends it and all it started. Exit: 0; 1 the capture broke; 3 something needed is missing
+or forbidden: then standard error holds one JSON object (sentence, mend).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import sys
+import time
+from typing import NoReturn
+
+from inspector.lab import namespace
+from inspector.lab.errors import LabError
+from inspector.lab.options import AgentOptions
+from inspector.lab.processes import Guardian, Lab, adopt_orphans
+from inspector.wire.journal import EventRecord
+
+
+def enter_network(options: AgentOptions) -> str:
+    """Move into the lab, or stay in the host's network; "lab" or "host". LabError where neither may be."""
+    if options.mode == "host":
+        return "host"
+    if options.mode == "auto" and os.geteuid() == 0 and namespace.probe() is not None:
+        return "host"
+    namespace.enter()
+    return "lab"
+
+
+def run(options: AgentOptions) -> int:
+    """Be the agent until the end of standard input; the exit status."""
+    trace, commands = os.dup(1), os.dup(0)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)                               # whatever is started later cannot get at the trace
+    os.dup2(null, 1)
+    os.close(null)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)     # a handler, not SIG_IGN, which programs would inherit
+    mode = enter_network(options)
+    adopt_orphans()
+    lab = Lab(namespace.identity() if mode == "lab" else 0, secrets.token_hex(8))
+    guardian = Guardian(lab)
+
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from inspector.capture.capture import Capture
+    from inspector.capture.choice import choose_program
+    from inspector.lab.supervisor import Supervisor
+
+    def wake(byte: bytes = b".") -> None:
+        try:
+            os.write(options.wake, byte)
+        except OSError:                            # full: the reader knows already; closed: it has gone
+            pass
+
+    supervisor = Supervisor(options, lab, guardian.pid, commands)
+    try:
+        program, text = choose_program(options.ports, options.filter, options.snaplen)
+        capture = Capture(
+            trace, description=f"loopback of the {mode}", woken=wake, failed=supervisor.capture_failed,
+            program=program, filter=text, snaplen=options.snaplen, max_size=options.max_size,
+        )
+    except (OSError, ValueError) as error:
+        guardian.dismiss()
+        raise _refused(error, mode) from error
+    supervisor.capture = capture
+    fields = (("mode", mode), ("interface", "lo"), ("capture", capture.kind))
+    text = f"The capture of the {mode}'s loopback runs."
+    capture.record(EventRecord("agent-ready", text, time.time_ns(), "", os.getpid(), fields))
+    capture.start()
+    wake(mode[0].encode())
+    supervisor.run()
+    lab.kill(frozenset({guardian.pid, os.getpid()}))
+    capture.stop()
+    guardian.dismiss()
+    if supervisor.broken:
+        print(json.dumps({"sentence": supervisor.broken, "mend": ""}), file=sys.stderr)
+        return 1
+    return 0
+
+
+def _refused(error: OSError | ValueError, mode: str) -> LabError:
+    if isinstance(error, PermissionError):
+        return LabError(
+            f"Capturing the {mode}'s loopback needs the privilege CAP_NET_RAW.", "sudo inspector record …"
+        )
+    if isinstance(error, OSError):
+        return LabError(f"The capture could not start: {error.strerror or error}.")
+    return LabError(str(error))
+
+
+def main() -> NoReturn:
+    """The process."""
+    try:
+        status = run(AgentOptions.from_json(sys.argv[1]))
+    except LabError as error:
+        print(json.dumps({"sentence": error.sentence, "mend": error.mend}), file=sys.stderr)
+        status = 3
+    sys.stderr.flush()
+    os._exit(status)                               # scapy's thread may sit in a wait that nobody ends
+
+
+if __name__ == "__main__":
+    main()

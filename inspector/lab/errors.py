@@ -1,0 +1,18 @@
+"""What a person is told when the lab or the capture cannot be had: one sentence and the mending command."""
+
+from __future__ import annotations
+
+
+class LabError(Exception):
+    """Something that is needed is missing or forbidden (exit status 3).
+
+    `sentence` says what, `mend` is the exact command (or change) that mends it, "" where none is known.
+    """
+
+    def __init__(self, sentence: str, mend: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.sentence} To mend it: {self.mend}" if self.mend else self.sentence

@@ -1,0 +1,185 @@
+"""The parent's side of an agent: start it on a trace file, tell it what to do, hear when it wrote, end it.
+
+What the agent and its endpoints have to say stands in the trace; only why there is no agent at all comes
+this way, as a LabError.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from inspector.lab.errors import LabError
+from inspector.lab.options import AgentOptions, Mode
+
+READY_WITHIN = 20.0                # seconds
+CLOSE_WITHIN = 6.0
+_MODES = {b"l": "lab", b"h": "host"}
+
+
+class Agent:
+    """A running agent. `wake_fd`: readable when the trace grew (read it empty); `mode`: "lab" or "host"."""
+
+    def __init__(self, process: subprocess.Popen[bytes], wake_fd: int, words: IO[bytes]) -> None:
+        self._process = process
+        self._words = words
+        self.wake_fd = wake_fd
+        self.mode = ""
+
+    @property
+    def pid(self) -> int:
+        """The agent's process id."""
+        return self._process.pid
+
+    def send(self, command: dict[str, Any]) -> bool:
+        """Give it a command; False when it has ended."""
+        stdin = self._process.stdin
+        if stdin is None or stdin.closed:
+            return False
+        try:
+            stdin.write(json.dumps(command).encode() + b"\n")
+            stdin.flush()
+        except OSError:
+            return False
+        return True
+
+    def poll(self) -> int | None:
+        """Its exit status once it has ended, None while it runs."""
+        return self._process.poll()
+
+    def wait_for_news(self, timeout: float | None = None) -> bool:
+        """Wait until the trace grew or the agent ended; False after `timeout` seconds."""
+        poll = select.poll()
+        poll.register(self.wake_fd, select.POLLIN)
+        if not poll.poll(None if timeout is None else timeout * 1000):
+            return False
+        self.drain_wake()
+        return True
+
+    def drain_wake(self) -> None:
+        """Read the wake pipe empty."""
+        try:
+            while len(os.read(self.wake_fd, 65536)) == 65536:
+                pass
+        except BlockingIOError:
+            pass
+
+    def end_input(self) -> None:
+        """Tell it to end, without waiting."""
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            try:
+                self._process.stdin.close()
+            except OSError:
+                pass
+
+    def close(self, timeout: float = CLOSE_WITHIN) -> int:
+        """End it and all it started; its exit status. What was captured is on disk."""
+        self.end_input()
+        try:
+            status = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()                           # its guardian ends what it leaves behind
+            status = self._process.wait()
+        if not self._words.closed:
+            self._failure = self._read_failure(status)
+            self._words.close()
+            os.close(self.wake_fd)
+        return status
+
+    def failure(self) -> LabError | None:
+        """Why it ended badly, None when it did not (or still runs)."""
+        status = self.poll()
+        if status is None:
+            return None
+        return self._failure if self._words.closed else self._read_failure(status)
+
+    def _read_failure(self, status: int) -> LabError | None:
+        if status == 0:
+            return None
+        self._words.seek(0)
+        text = self._words.read().decode("utf-8", "replace")
+        lines = [line for line in text.splitlines() if line.strip()]
+        try:
+            answer = json.loads(lines[-1])
+            return LabError(str(answer["sentence"]), str(answer["mend"]))
+        except (IndexError, ValueError, KeyError, TypeError):
+            words = f": {lines[-1].strip()}" if lines else "."
+            how = f"was killed (signal {-status})" if status < 0 else f"ended with status {status}"
+            return LabError(f"The agent {how}{words}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def start_agent(
+    trace_path: str | Path, mode: Mode = "auto", *, ports: Sequence[int] = (), filter: str = "",
+    snaplen: int = 0, max_size: int = 0, seconds: float = 0.0, terminal: bool = False,
+) -> Agent:
+    """Start an agent that writes the (new) file `trace_path`, and return when its capture runs.
+
+    "auto" is the lab, and the host's loopback for root where the lab is forbidden. With `terminal`, programs
+    it runs get this process's standard input, output and error and its place in the terminal.
+    LabError where it cannot be; OSError where the file cannot be written.
+    """
+    options = AgentOptions(mode, tuple(ports), filter, snaplen, max_size, seconds)
+    descriptors: list[int] = []
+    trace = os.open(trace_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        wake_reader, wake_writer = os.pipe()
+        os.set_blocking(wake_reader, False)
+        os.set_blocking(wake_writer, False)
+        descriptors.append(wake_writer)
+        options = replace(options, wake=wake_writer)
+        if terminal:
+            own = (os.dup(0), os.dup(1), os.dup(2))
+            descriptors.extend(own)
+            options = replace(options, terminal=own, group=os.getpgrp())
+        words = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the agent)
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "inspector.lab.agent", options.to_json()], stdin=subprocess.PIPE,
+            stdout=trace, stderr=words, pass_fds=descriptors, start_new_session=not terminal,
+            process_group=0 if terminal else None,
+        )
+    finally:
+        os.close(trace)
+        for descriptor in descriptors:
+            os.close(descriptor)
+    agent = Agent(process, wake_reader, words)
+    try:
+        _wait_until_ready(agent)
+    except BaseException:
+        agent.close(timeout=1.0)
+        raise
+    return agent
+
+
+def _wait_until_ready(agent: Agent) -> None:
+    deadline = time.monotonic() + READY_WITHIN
+    poll = select.poll()
+    poll.register(agent.wake_fd, select.POLLIN)
+    while time.monotonic() < deadline:
+        if not poll.poll(500):
+            continue
+        said = os.read(agent.wake_fd, 1)
+        if said in _MODES:
+            agent.mode = _MODES[said]
+            return
+        if not said:
+            agent.close()
+            raise agent.failure() or LabError("The agent ended before it captured anything.")
+    raise LabError(f"The agent did not start within {READY_WITHIN:g} seconds.")

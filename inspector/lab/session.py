@@ -1,0 +1,125 @@
+"""One session of two endpoints: the server first, the client once the server listens, their end.
+
+The client's process is started at once, since Python takes a while to, but hears what it has to do only
+when the server can be reached.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from inspector.lab.children import Child, start_endpoint
+from inspector.sessions.spec import SessionSpec
+from inspector.wire.journal import EventRecord
+
+STOP_GRACE = 2.5                   # seconds from the end of an endpoint's input until it is killed
+_LEFT_ALONE = 0.3                  # seconds a server gets to end by itself after the client's end
+
+
+class Say(Protocol):
+    """Puts an event into the trace."""
+
+    def __call__(self, kind: str, text: str, *, child: Child | None = None, **fields: str) -> None: ...
+
+
+class Session:
+    """Runs `spec`; `over` when both endpoints have ended."""
+
+    def __init__(
+        self, spec: SessionSpec, mark: str, watch: Callable[[Child], None], say: Say
+    ) -> None:
+        self._spec, self._say = spec, say
+        self._line = json.dumps(spec.to_json()).encode() + b"\n"
+        self._endpoints: dict[str, Child] = {}
+        self._held: Child | None = None
+        self._kill_at: float | None = None
+        self._release_server_at: float | None = None
+        self._ok = True
+        self.over = False
+        say("session-started", f"A {spec.kind} session starts.", session=json.dumps(spec.to_json()))
+        for role in ("server", "client") if spec.with_server else ("client",):
+            try:
+                child = start_endpoint(role, mark)
+            except OSError as error:
+                self._ok = False
+                say("failed", f"The {role} could not be started: {error.strerror or error}.")
+                continue
+            watch(child)
+            self._endpoints[role] = child
+            if role == "client" and "server" in self._endpoints:
+                self._held = child
+            else:
+                self._tell(child)
+        if not self._endpoints:
+            self._finish()
+
+    def owns(self, child: Child) -> bool:
+        """True for a process of this session."""
+        return child in self._endpoints.values()
+
+    def heard(self, child: Child, event: EventRecord) -> None:
+        """An endpoint told something through its journal."""
+        if event.kind == "failed" and not self._spec.interactive:
+            self._ok = False
+        if event.kind == "listening" and self._held is not None:
+            held, self._held = self._held, None
+            self._tell(held)
+
+    def ended(self, child: Child) -> None:
+        """An endpoint's process has ended, and its pipes are read to their end."""
+        status = child.status or 0
+        if child is self._held:
+            self._held = None
+        elif status and not child.failed:
+            self._say("failed", child.complaint, child=child)
+        self._ok = self._ok and status == 0
+        self._say("endpoint-ended", f"The {child.role}'s process ended.", child=child, status=str(status))
+        del self._endpoints[child.role]
+        if not self._endpoints:
+            self._finish()
+        elif self._held is not None:
+            self._held.signal(signal.SIGKILL)              # nobody will ever listen
+        elif child.role == "client" and not self._spec.interactive:
+            self._release_server_at = time.monotonic() + _LEFT_ALONE
+
+    def command(self, do: str, command: dict[str, Any]) -> bool:
+        """Forward a command to the endpoints it names; False when there is none."""
+        to = command.get("to", "both")
+        line = json.dumps({key: value for key, value in command.items() if key != "to"}).encode() + b"\n"
+        heard = False
+        for role, child in self._endpoints.items():
+            if to in (role, "both") and child is not self._held:
+                heard = child.send(line) or heard
+        return heard
+
+    def stop(self) -> None:
+        """Have the endpoints close and end; kill them when they do not."""
+        if self._held is not None:
+            self._held.signal(signal.SIGKILL)
+        for child in self._endpoints.values():
+            child.end_input()
+        if self._kill_at is None:
+            self._kill_at = time.monotonic() + STOP_GRACE
+
+    def tick(self) -> None:
+        """Do what has become due."""
+        now = time.monotonic()
+        if self._release_server_at is not None and now >= self._release_server_at:
+            self._release_server_at = None
+            self.stop()
+        if self._kill_at is not None and now >= self._kill_at:
+            for child in self._endpoints.values():
+                child.signal(signal.SIGKILL)
+
+    def _tell(self, child: Child) -> None:
+        self._say("endpoint-started", f"The {child.role}'s process runs.", child=child)
+        child.send(self._line)
+
+    def _finish(self) -> None:
+        self.over = True
+        text = "The session ended." if self._ok else "The session ended, not as asked."
+        self._say("session-ended", text, ok="true" if self._ok else "false")

@@ -1,0 +1,263 @@
+"""The agent's main loop: commands in, processes started and ended, journals read, events into the trace.
+
+Everything is one thread over one selector: the command input, each child's journal and standard error,
+and a wake-up pipe for SIGCHLD and SIGTERM. What is said here reaches people through the trace alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from inspector.lab.children import Child, start_program
+from inspector.lab.options import AgentOptions
+from inspector.lab.processes import Lab
+from inspector.lab.session import Session
+from inspector.sessions.spec import SessionSpec, SpecError
+from inspector.wire.journal import CallRecord, EventRecord, Record, from_line
+
+if TYPE_CHECKING:
+    from inspector.capture.capture import Capture
+
+END_GRACE = 1.0                    # seconds that endpoints get to close, when the agent is to end
+_CHUNK = 65536
+
+
+class Supervisor:
+    """Obeys the commands until they end; `capture` is set before `run`."""
+
+    capture: Capture
+
+    def __init__(self, options: AgentOptions, lab: Lab, guardian: int, commands: int) -> None:
+        self._options, self._lab, self._guardian, self._commands = options, lab, guardian, commands
+        self._selector = selectors.DefaultSelector()
+        self._rest = b""
+        self._children: dict[int, Child] = {}
+        self._session: Session | None = None
+        self._deadline = time.monotonic() + options.seconds if options.seconds else None
+        self._ending = False
+        self.broken = ""                           # why the capture broke
+        self._wake_reader, self._wake_writer = os.pipe()
+        os.set_blocking(self._wake_reader, False)
+        os.set_blocking(self._wake_writer, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
+        os.set_blocking(commands, False)
+        self._watch(commands, self._read_commands)
+        self._watch(self._wake_reader, self._read_signals)
+
+    # --- the loop --------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Until the input ends, or a quit, SIGTERM, a limit or a broken capture; ends all children."""
+        while not self._ending and not self.broken:
+            self._turn(0.25 if self.capture.writer.limited is False else 0)
+            if self._deadline is not None and time.monotonic() >= self._deadline:
+                self._say("limit-reached", f"The capture ended after {self._options.seconds:g} seconds.")
+                break
+            if self.capture.writer.limited:
+                break
+        self._end_children()
+
+    def capture_failed(self, sentence: str) -> None:
+        """The capture broke (called in its thread)."""
+        self.broken = sentence
+        os.write(self._wake_writer, b"\0")
+
+    def record(self, record: Record) -> None:
+        """Put something into the trace."""
+        self.capture.record(record)
+
+    def watch_child(self, child: Child) -> None:
+        """Read what a started child says, and notice its end."""
+        self._children[child.pid] = child
+        if child.journal is not None:
+            self._watch(child.journal, lambda: self._read_journal(child))
+        if child.output is not None:
+            self._watch(child.output, lambda: self._read_output(child))
+
+    def _turn(self, longest: float) -> None:
+        timers = [longest]
+        if self._deadline is not None:
+            timers.append(self._deadline - time.monotonic())
+        for key, _ in self._selector.select(max(0.0, min(timers))):
+            key.data()
+        if self._session is not None:
+            self._session.tick()
+
+    def _watch(self, descriptor: int, action: Callable[[], None]) -> None:
+        self._selector.register(descriptor, selectors.EVENT_READ, action)
+
+    def _forget(self, descriptor: int | None) -> None:
+        if descriptor is not None:
+            try:
+                self._selector.unregister(descriptor)
+            except KeyError:
+                return
+            os.close(descriptor)
+
+    def _say(self, kind: str, text: str, *, child: Child | None = None, **fields: str) -> None:
+        role, pid = (child.role, child.pid) if child is not None else ("", None)
+        self.record(EventRecord(kind, text, time.time_ns(), role, pid, tuple(fields.items())))
+
+    # --- what children say -----------------------------------------------------------------------------
+
+    def _read_journal(self, child: Child) -> None:
+        if child.journal is None:
+            return
+        data = _read(child.journal)
+        if data == b"":
+            self._forget(child.journal)
+            child.journal = None
+        *lines, child.rest = (child.rest + (data or b"")).split(b"\n")
+        for line in lines:
+            try:
+                record = from_line(line)
+            except (ValueError, KeyError, TypeError):
+                self._say("failed", f"The {child.role}'s journal cannot be read.", child=child)
+                continue
+            self._take(child, record)
+
+    def _take(self, child: Child, record: Record) -> None:
+        self.record(record)
+        if isinstance(record, CallRecord):
+            return
+        if record.kind == "failed":
+            child.failed = True
+        if self._session is not None:
+            self._session.heard(child, record)
+
+    def _read_output(self, child: Child) -> None:
+        data = _read(child.output) if child.output is not None else None
+        if data:
+            child.keep(data)
+        elif data == b"":
+            self._forget(child.output)
+            child.output = None
+
+    def _read_signals(self) -> None:
+        numbers = _read(self._wake_reader) or b""
+        if signal.SIGTERM in numbers or signal.SIGHUP in numbers:
+            self._ending = True
+        self._reap()
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            child = self._children.pop(pid, None)
+            if child is not None:
+                self._ended(child, status)
+
+    def _ended(self, child: Child, status: int) -> None:
+        child.ended(status)
+        for _ in range(64):                                # what still stands in its pipes
+            self._read_journal(child)
+            self._read_output(child)
+            if child.journal is None and child.output is None:
+                break
+        self._forget(child.journal)
+        self._forget(child.output)
+        child.journal = child.output = None
+        if child.role == "program":
+            self._program_ended(child)
+        elif self._session is not None and self._session.owns(child):
+            self._session.ended(child)
+
+    # --- commands --------------------------------------------------------------------------------------
+
+    def _read_commands(self) -> None:
+        data = _read(self._commands)
+        if data is None:
+            return
+        if data == b"":
+            self._ending = True
+            return
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            if line.strip() and not self._ending:
+                self._obey_line(line)
+
+    def _obey_line(self, line: bytes) -> None:
+        try:
+            command = json.loads(line)
+            self._obey(str(command["do"]), command)
+        except SpecError as error:
+            self._say("failed", str(error))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            self._say("failed", f"A command was not understood: {error}.")
+
+    def _obey(self, do: str, command: dict[str, Any]) -> None:
+        if do == "quit":
+            self._ending = True
+        elif do == "start":
+            self._start(SessionSpec.from_json(command["session"]))
+        elif do == "exec":
+            self._execute([str(word) for word in command["command"]])
+        elif do == "stop":
+            if self._session is not None:
+                self._session.stop()
+        elif self._session is None or not self._session.command(do, command):
+            self._say("failed", f"There is no endpoint to {do}.")
+
+    def _start(self, spec: SessionSpec) -> None:
+        if self._session is not None and not self._session.over:
+            self._say("failed", "A session runs already; stop it first.")
+            return
+        self._session = Session(spec, self._lab.mark, self.watch_child, self._say)
+
+    # --- programs --------------------------------------------------------------------------------------
+
+    def _execute(self, command: list[str]) -> None:
+        try:
+            child = start_program(command, self._lab.mark, self._options.terminal, self._options.group)
+        except (OSError, IndexError, ValueError) as error:
+            status = "126" if isinstance(error, PermissionError) else "127"
+            reason = error.strerror if isinstance(error, OSError) else error
+            self._say("failed", f"{' '.join(command[:1]) or 'The program'} could not be started: {reason}.")
+            self._say("program-ended", "The program was never started.", status=status)
+            return
+        self.watch_child(child)
+        self._say("program-started", f"{' '.join(command)} runs.", child=child, command=json.dumps(command))
+
+    def _program_ended(self, child: Child) -> None:
+        status = child.status or 0
+        code = str(128 - status if status < 0 else status)
+        text = child.complaint if status else "The program ended."
+        self._say("program-ended", text, child=child, status=code)
+
+    # --- the end ---------------------------------------------------------------------------------------
+
+    def _end_children(self) -> None:
+        if self._session is not None:
+            self._session.stop()
+        for child in self._children.values():
+            if child.role == "program":
+                child.signal(signal.SIGTERM)
+        deadline = time.monotonic() + END_GRACE
+        while self._children and time.monotonic() < deadline:
+            self._turn(0.05)
+        for child in self._children.values():
+            child.signal(signal.SIGKILL)
+        deadline = time.monotonic() + END_GRACE
+        while self._children and time.monotonic() < deadline:
+            self._turn(0.05)
+
+
+def _read(descriptor: int) -> bytes | None:
+    """What is there; b"" at the end, None when nothing is there."""
+    try:
+        return os.read(descriptor, _CHUNK)
+    except (BlockingIOError, InterruptedError):
+        return None
+    except OSError:
+        return b""

@@ -19,7 +19,7 @@ _TAIL = 8192                       # bytes of standard error that are kept
 
 
 class Child:
-    """One started process. `journal` and `output`: readable descriptors, or None; `tail`: what it wrote last."""
+    """One started process; `journal` and `output` are readable descriptors, `tail` is what it wrote last."""
 
     def __init__(
         self, role: str, process: subprocess.Popen[bytes], journal: int | None, output: int | None
@@ -97,7 +97,10 @@ def start_endpoint(role: str, mark: str) -> Child:
     output, output_end = os.pipe()
     try:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "inspector.sessions.endpoint", role, "--journal-fd", f"{journal_end}"],
+            [
+                sys.executable, "-P", "-m", "inspector.sessions.endpoint", role,
+                "--journal-fd", str(journal_end),
+            ],
             stdin=subprocess.PIPE, stdout=output_end, stderr=output_end, pass_fds=(journal_end,),
             env=os.environ | {MARK: mark}, preexec_fn=die_with_parent,
         )

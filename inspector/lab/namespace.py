@@ -23,6 +23,7 @@ _SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
 _IFF_UP, _IFF_RUNNING = 0x1, 0x40
 
 _SYSCTL = "/proc/sys/"
+_AS_ROOT = "run the same command with sudo (it then uses this machine's own loopback)"
 _CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
 
 
@@ -96,13 +97,13 @@ def reason_forbidden(error: OSError) -> LabError:
             "sudo sysctl -w user.max_user_namespaces=15000 user.max_net_namespaces=15000",
         )
     if error.errno == errno.EINVAL:
-        return LabError("This kernel was built without user or network namespaces.", "sudo inspector …")
-    if any(Path(mark).exists() for mark in _CONTAINER_MARKS) or _seccomp():
+        return LabError("This kernel was built without user or network namespaces.", _AS_ROOT)
+    if _in_container():
         return LabError(
             "This container forbids the lab's private network (its seccomp profile refuses user namespaces).",
             "start the container with: --security-opt seccomp=unconfined --security-opt apparmor=unconfined",
         )
-    return LabError(f"The lab's private network was refused: {error.strerror or error}.", "sudo inspector …")
+    return LabError(f"The lab's private network was refused: {error.strerror or error}.", _AS_ROOT)
 
 
 _SWITCHES = (
@@ -173,7 +174,9 @@ def _read(name: str) -> str:
         return ""
 
 
-def _seccomp() -> bool:
+def _in_container() -> bool:
+    if any(Path(mark).exists() for mark in _CONTAINER_MARKS):
+        return True
     try:
         return "Seccomp:\t2" in Path("/proc/self/status").read_text()
     except OSError:

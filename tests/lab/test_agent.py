@@ -1,0 +1,221 @@
+"""The agent as a whole, with real endpoints and programs in a real lab."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support_lab import needs_lab, network_of, processes_in, read_trace, wait_for_event, wait_until
+
+from inspector.lab.launch import start_agent
+from inspector.wire.journal import CallRecord
+
+pytestmark = needs_lab
+TCP = {"do": "start", "session": {"kind": "tcp"}}
+STAYS = {"do": "start", "session": {"kind": "tcp", "interactive": True}}
+GRANDCHILD = "import subprocess, time; subprocess.Popen(['sleep', '1000']); time.sleep(999)"
+FLAGS_AT = 14 + 20 + 13
+
+
+def name_of(pid):
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def accepted(path):
+    return sum(call.name == "accept" and call.end_ns is not None for call in read_trace(path).calls)
+
+
+def test_a_session_is_captured_with_its_calls_between_the_packets(tmp_path):
+    path = tmp_path / "t.pcapng"
+    with start_agent(path) as agent:
+        assert agent.mode == "lab"
+        agent.send(TCP)
+        wait_for_event(agent, path, "session-ended")
+    reading = read_trace(path)
+    assert reading.rest == 0
+    assert dict(reading.event("session-ended").fields)["ok"] == "true"
+    assert dict(reading.event("agent-ready").fields)["mode"] == "lab"
+    flags = [frame[FLAGS_AT] for frame in reading.frames]
+    assert flags[:3] == [0x02, 0x12, 0x10]
+    assert flags.count(0x02) == 1                                     # each packet once
+    assert len(set(reading.frames)) == len(reading.frames)
+    syn, last_ack = reading.items.index(0), reading.items.index(2)
+    connects = [call for call in reading.calls if call.name == "connect"]
+    assert [call.end_ns is None for call in connects] == [True, False]
+    assert reading.items.index(connects[0]) < syn < last_ack < reading.items.index(connects[1])
+    assert reading.statistics.received == len(reading.frames)
+    assert reading.statistics.dropped == 0
+
+
+def test_file_order_is_time_order(tmp_path):
+    path = tmp_path / "t.pcapng"
+    with start_agent(path) as agent:
+        agent.send(TCP)
+        wait_for_event(agent, path, "session-ended")
+    reading = read_trace(path)
+    returned = set()
+    moments = []
+    for item in reading.items:
+        if isinstance(item, int):
+            moments.append(reading.times[item])
+        elif isinstance(item, CallRecord) and item.end_ns is not None and (item.pid, item.id) in returned:
+            moments.append(item.end_ns)
+        else:
+            moments.append(item.time_ns)
+            if isinstance(item, CallRecord):
+                returned.add((item.pid, item.id))
+    late = [b - a for a, b in itertools.pairwise(moments) if b < a]
+    assert len(late) <= 2, late                    # a process may be suspended between its clock and its pipe
+
+
+def test_nothing_is_left_after_the_end_of_input(tmp_path):
+    agent = start_agent(tmp_path / "t.pcapng")
+    network = network_of(agent)
+    agent.send(STAYS)
+    wait_for_event(agent, tmp_path / "t.pcapng", "listening")
+    assert len(processes_in(network)) >= 4
+    assert agent.close() == 0
+    assert processes_in(network) == []
+    assert read_trace(tmp_path / "t.pcapng").event("session-ended") is not None
+
+
+@pytest.mark.parametrize("killed", ["parent", "agent"])
+def test_nothing_is_left_after_kill_9(tmp_path, killed):
+    path = tmp_path / "t.pcapng"
+    script = f"""
+import json, time
+from inspector.lab.launch import start_agent
+agent = start_agent({str(path)!r})
+agent.send({STAYS!r})
+agent.send({{"do": "exec", "command": [{sys.executable!r}, "-c", {GRANDCHILD!r}]}})
+print(agent.pid, flush=True)
+time.sleep(1000)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    agent_pid = int(parent.stdout.readline())
+    network = Path(f"/proc/{agent_pid}/ns/net").stat().st_ino
+    wait_until(lambda: any(call.name == "connect" and call.end_ns for call in read_trace(path).calls))
+    wait_until(lambda: any(name_of(pid) == "sleep" for pid in processes_in(network)))
+    os.kill(parent.pid if killed == "parent" else agent_pid, signal.SIGKILL)
+    wait_until(lambda: not processes_in(network))
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    reading = read_trace(path)
+    assert len(reading.frames) >= 3
+    assert reading.rest == 0
+
+
+def test_ctrl_c_does_not_reach_the_agent(tmp_path):
+    with start_agent(tmp_path / "t.pcapng") as agent:
+        assert os.getpgid(agent.pid) != os.getpgrp()
+        assert os.getsid(agent.pid) != os.getsid(0)
+        os.kill(agent.pid, signal.SIGINT)
+        agent.send(TCP)
+        wait_for_event(agent, tmp_path / "t.pcapng", "session-ended")
+
+
+def test_sigterm_ends_it_in_order(tmp_path):
+    agent = start_agent(tmp_path / "t.pcapng")
+    os.kill(agent.pid, signal.SIGTERM)
+    wait_until(lambda: agent.poll() is not None)
+    assert agent.close() == 0
+    assert read_trace(tmp_path / "t.pcapng").statistics is not None
+
+
+def test_several_labs_at_once_do_not_see_each_other(tmp_path):
+    paths = [tmp_path / f"{i}.pcapng" for i in range(3)]
+    agents = [start_agent(path) for path in paths]
+    for agent in agents:
+        agent.send(TCP)                            # all on the same port
+    for agent, path in zip(agents, paths, strict=True):
+        wait_for_event(agent, path, "session-ended")
+        assert agent.close() == 0
+    for path in paths:
+        reading = read_trace(path)
+        assert dict(reading.event("session-ended").fields)["ok"] == "true"
+        assert sum(frame[FLAGS_AT] == 0x02 for frame in reading.frames) == 1
+
+
+def test_a_second_session_and_commands_to_endpoints(tmp_path):
+    path = tmp_path / "t.pcapng"
+    with start_agent(path) as agent:
+        for count in (1, 2):
+            agent.send({"do": "start", "session": {"kind": "tcp", "interactive": True, "messages": []}})
+            wait_for_event(agent, path, "listening", count)
+            wait_until(lambda count=count: accepted(path) == count)
+            agent.send({"do": "send", "to": "client", "text": f"round {count}"})
+            said = f"round {count}".encode()
+            wait_until(lambda said=said: any(said in frame for frame in read_trace(path).frames))
+            agent.send({"do": "stop"})
+            wait_for_event(agent, path, "session-ended", count)
+
+
+def test_a_killed_endpoint_is_a_failure_with_a_sentence(tmp_path):
+    path = tmp_path / "t.pcapng"
+    with start_agent(path) as agent:
+        agent.send(STAYS)
+        reading = wait_for_event(agent, path, "listening")
+        os.kill(reading.event("listening").pid, signal.SIGKILL)
+        reading = wait_for_event(agent, path, "failed")
+        assert reading.event("failed").text == "The server was ended by signal SIGKILL."
+        agent.send({"do": "stop"})
+        reading = wait_for_event(agent, path, "session-ended")
+        assert dict(reading.event("session-ended").fields)["ok"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ({"do": "start", "session": {"kind": "smtp"}}, "There is no session kind 'smtp'"),
+        ({"do": "start", "session": {"kind": "tcp", "port": 70000}}, "Port 70000 is out of range"),
+        ({"do": "send", "to": "client", "text": "x"}, "There is no endpoint to send."),
+        ({"nothing": 1}, "A command was not understood"),
+        ({"do": "exec", "command": ["/does/not/exist"]}, "/does/not/exist could not be started: No such file"),
+    ],
+)
+def test_wrong_commands_are_answered_with_a_sentence(tmp_path, line, sentence):
+    path = tmp_path / "t.pcapng"
+    with start_agent(path) as agent:
+        agent.send(line)
+        reading = wait_for_event(agent, path, "failed")
+        assert reading.event("failed").text.startswith(sentence)
+
+
+@pytest.mark.parametrize(("code", "status"), [("raise SystemExit(7)", "7"), ("os.kill(os.getpid(), 9)", "137")])
+def test_a_program_runs_in_the_lab_and_its_output_stays_out_of_the_trace(tmp_path, code, status):
+    path = tmp_path / "t.pcapng"
+    with start_agent(path) as agent:
+        code = "import os; os.write(1, b'out'); os.write(2, b'last words');" + code
+        agent.send({"do": "exec", "command": [sys.executable, "-c", code]})
+        reading = wait_for_event(agent, path, "program-ended")
+    assert dict(reading.event("program-ended").fields)["status"] == status
+    assert reading.event("program-ended").text.endswith(": outlast words")
+    assert json.loads(dict(reading.event("program-started").fields)["command"])[0] == sys.executable
+    assert read_trace(path).rest == 0
+
+
+def test_low_ports_and_ipv6_work_in_the_lab(tmp_path):
+    path = tmp_path / "t.pcapng"
+    code = (
+        "import socket; socket.socket().bind(('127.0.0.1', 80)); "
+        "socket.socket(socket.AF_INET6).bind(('::1', 81))"
+    )
+    with start_agent(path) as agent:
+        agent.send({"do": "exec", "command": [sys.executable, "-c", code]})
+        reading = wait_for_event(agent, path, "program-ended")
+    assert dict(reading.event("program-ended").fields)["status"] == "0", reading.event("program-ended").text
+
+
+def test_the_time_limit_ends_it(tmp_path):
+    agent = start_agent(tmp_path / "t.pcapng", seconds=0.2)
+    wait_until(lambda: agent.poll() is not None)
+    assert agent.close() == 0
+    assert read_trace(tmp_path / "t.pcapng").event("limit-reached").text == "The capture ended after 0.2 seconds."

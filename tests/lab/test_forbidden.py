@@ -1,0 +1,115 @@
+"""Where namespaces are forbidden: one sentence and its mending command, or the host's loopback for root.
+
+The system that forbids them is made here, without root: a user namespace whose limits are set to 0.
+"""
+
+import errno
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from support_lab import needs_lab
+
+from inspector.lab import namespace
+
+_RESTRICT = """
+import json, os, sys
+from pathlib import Path
+from inspector.lab import namespace
+from inspector.lab.errors import LabError
+from inspector.lab.launch import start_agent
+inside, limits = json.loads(sys.argv[1])
+uid, gid = os.geteuid(), os.getegid()
+namespace._unshare(namespace.CLONE_NEWUSER | namespace.CLONE_NEWNET)
+Path("/proc/self/setgroups").write_text("deny")
+Path("/proc/self/uid_map").write_text(f"{inside} {uid} 1")
+Path("/proc/self/gid_map").write_text(f"{inside} {gid} 1")
+namespace.loopback_up()
+for limit in limits:
+    Path("/proc/sys/user", limit).write_text("0")
+"""
+
+
+def restricted(inside: int, limits: list[str], code: str) -> dict:
+    """Run `code` (prints JSON) where uid is `inside` and these limits are 0."""
+    script = _RESTRICT + textwrap.dedent(code)
+    command = [sys.executable, "-c", script, json.dumps([inside, limits])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+START = """
+import tempfile
+try:
+    path = tempfile.mktemp()
+    agent = start_agent(path)
+    mode = agent.mode
+    agent.send({"do": "start", "session": {"kind": "tcp"}})
+    while b"session-ended" not in Path(path).read_bytes():
+        agent.wait_for_news(1)
+    print(json.dumps({"mode": mode, "status": agent.close()}))
+except LabError as error:
+    print(json.dumps({"sentence": error.sentence, "mend": error.mend}))
+"""
+
+
+@needs_lab
+@pytest.mark.parametrize("limit", ["max_user_namespaces", "max_net_namespaces"])
+def test_a_user_gets_one_sentence_and_the_mending_command(limit):
+    answer = restricted(1000, [limit], START)
+    kind = limit.split("_")[1]
+    names = {"user": "user namespaces", "net": "network namespaces"}
+    assert answer["sentence"] == f"This system allows no {names[kind]} (user.{limit} is 0)."
+    assert answer["mend"] == f"sudo sysctl -w user.{limit}=15000"
+
+
+@needs_lab
+def test_root_falls_back_to_the_hosts_loopback():
+    answer = restricted(0, ["max_user_namespaces", "max_net_namespaces"], START)
+    assert answer == {"mode": "host", "status": 0}
+
+
+@needs_lab
+def test_capturing_the_host_without_the_privilege_is_said():
+    code = """
+    os.setuid
+    try:
+        start_agent("/dev/null", "host").close()
+        print(json.dumps({}))
+    except LabError as error:
+        print(json.dumps({"sentence": error.sentence, "mend": error.mend}))
+    """
+    answer = restricted(1000, [], code)
+    assert "CAP_NET_RAW" in answer["sentence"]
+    assert answer["mend"].startswith("sudo ")
+
+
+@pytest.mark.parametrize(
+    ("switch", "value", "number", "words", "mend"),
+    [
+        ("kernel/apparmor_restrict_unprivileged_userns", "1", errno.EPERM, "AppArmor",
+         "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"),
+        ("kernel/unprivileged_userns_clone", "0", errno.EPERM, "ordinary users",
+         "sudo sysctl -w kernel.unprivileged_userns_clone=1"),
+        ("", "", errno.EINVAL, "kernel was built without", ""),
+        ("", "", errno.ENOSPC, "limit of namespaces", "sudo sysctl -w user.max_user_namespaces=15000"),
+        ("", "", errno.EPERM, "refused", ""),
+    ],
+)
+def test_each_cause_has_its_own_sentence(monkeypatch, switch, value, number, words, mend):
+    monkeypatch.setattr(namespace, "_read", lambda name: value if name == switch else "")
+    monkeypatch.setattr(namespace, "_in_container", lambda: False)
+    error = namespace.reason_forbidden(OSError(number, "Operation not permitted"))
+    assert words in error.sentence
+    assert error.mend.startswith(mend)
+
+
+def test_a_container_is_named(monkeypatch):
+    monkeypatch.setattr(namespace, "_read", lambda name: "")
+    monkeypatch.setattr(namespace, "_in_container", lambda: True)
+    error = namespace.reason_forbidden(OSError(errno.EPERM, "Operation not permitted"))
+    assert "container" in error.sentence
+    assert "seccomp=unconfined" in error.mend

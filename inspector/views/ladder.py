@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from inspector.trace.model import Call
-from inspector.views.call_text import call_line, duration
+from inspector.views.call_text import duration
 from inspector.views.facts import DEEP, TCP, UDP, facts
 from inspector.views.ladder_arrow import arrow
-from inspector.views.ladder_calls import Blocked, margin_moments
+from inspector.views.ladder_calls import margin_moments
 from inspector.views.ladder_ends import Conversation, Side, quoted
 from inspector.views.ladder_header import header_lines
 from inspector.views.ladder_layout import LEFT, RIGHT, Layout, Moment, Place
-from inspector.views.model import Line, Span, Style, cell_width, fit
+from inspector.views.ladder_margin import Margins
+from inspector.views.ladder_waiting import Waiting
+from inspector.views.model import Line, Span, fit
 from inspector.views.packets import seconds_text
 from inspector.views.sockets import SocketTable
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 TIMES_FROM = 104           # cells from which there is a column of times
-_FEW = 40                  # calls between an entry and its return that are looked through
 
 
 class Target(NamedTuple):
@@ -58,18 +58,20 @@ class Ladder:
     """The ladder of one conversation, or of everything in the trace (`conversation` None)."""
 
     def __init__(self, trace: Trace, conversation: Conversation | tuple[str, int] | None = None, *,
-                 relative: bool = True, deep: int = DEEP) -> None:
-        """`relative`: sequence numbers from 0; `deep`: largest stream that is decoded for its arrows."""
+                 relative: bool = True, deep: int = DEEP, append_only: bool = False) -> None:
+        """`relative`: sequence numbers from 0; `deep`: largest stream that is decoded for its arrows.
+
+        `append_only`: how long a call blocked is said at its return alone, since lines are printed before.
+        """
         self.trace = trace
         self.conversation = None if conversation is None else Conversation(*conversation)
         self.relative = relative
         self.deep = deep
+        self.waiting = Waiting()
         self.sockets = SocketTable()
         self.side = Side(trace, self.conversation, self.sockets)
-        self.moments: list[Moment] = []
         self._layout = Layout()
-        self._blocked = Blocked((), ())
-        self._moments_of: dict[tuple[int, int], list[int]] = {}
+        self.margins = Margins(self._layout, append_only=append_only)
         self._started = False
         self.update()
 
@@ -78,52 +80,69 @@ class Ladder:
         calls = self.trace.calls
         news = self.sockets.update(calls)
         more = self.side.update()
+        held = self.waiting.update(self.trace.events)
         if not (news or more) and self._started:
-            return False
+            return held
         self._started = True
         ends = None if self.conversation is None else self.side.ends
         moments = margin_moments(calls, self.sockets, ends, self.side.times)
         changed = _first_difference(self.moments, moments)
         self._layout.update(self.side.times, moments, self.side.direction, changed)
-        self.moments = moments
-        self._blocked = Blocked(calls, moments)
-        self._moments_of = {}
-        for place, moment in enumerate(moments):
-            call = calls[moment.call]
-            self._moments_of.setdefault((call.pid, call.id), []).append(place)
+        self.margins.update(calls, moments, self.side.times)
         return True
 
     @property
+    def moments(self) -> list[Moment]:
+        """The moments of the calls of both margins, by time."""
+        return self.margins.moments
+
+    @property
     def count(self) -> int:
-        """How many lines there are."""
+        """How many lines there are, with the one at the end for what endpoints are held before."""
+        return self._layout.count + bool(self.waiting)
+
+    @property
+    def layout_count(self) -> int:
+        """How many lines there are of what happened."""
         return self._layout.count
+
+    def place(self, index: int) -> Place:
+        """What stands on line `index` of what happened."""
+        return self._layout.place(index)
 
     def line(self, index: int, width: int) -> Line:
         """Line `index` in exactly `width` cells."""
-        widths = Widths.of(width, len(self.side.rows), bool(self.moments))
-        place = self._layout.place(index)
+        if index >= self._layout.count:
+            return self._held(width)
+        return self.draw(index, self._layout.place(index), width)
+
+    def draw(self, index: int, place: Place, width: int) -> Line:
+        """Line `index` with `place` on it, which is what stands there or a part of that."""
+        widths = self._widths(width)
         spans: list[Span] = []
         if widths.time:
             spans.append(Span(fit(self._clock(place), widths.time - 2, align="right") + "  ", "dim"))
-        spans += self._margin(index, place, LEFT, widths.margin)
+        spans += self.margins.cells(index, place, LEFT, widths.margin)
         spans.append(Span("│", "dim"))
         spans += self._middle(place, widths)
         spans.append(Span("│", "dim"))
-        spans += self._margin(index, place, RIGHT, widths.margin)
+        spans += self.margins.cells(index, place, RIGHT, widths.margin)
         return tuple(spans)
 
     def header(self, width: int, row: int | None = None) -> tuple[Line, ...]:
         """The lines above: who, pid, address, and the TCP states after packet `row` (the last by default)."""
-        widths = Widths.of(width, len(self.side.rows), bool(self.moments))
+        widths = self._widths(width)
         return header_lines(self, widths.time, widths.margin, widths.middle, row)
 
     def target(self, index: int, cell: int | None = None, width: int = 0) -> Target:
         """What line `index` shows: its packet, else its call; with `cell` and `width`, what stands there."""
+        if index >= self._layout.count:
+            return Target()
         place = self._layout.place(index)
         left, right = self._call_key(place.left), self._call_key(place.right)
         row = None if place.packet is None else int(self.side.rows[place.packet])
         if cell is not None and width:
-            widths = Widths.of(width, len(self.side.rows), bool(self.moments))
+            widths = self._widths(width)
             if cell < widths.time + widths.margin and left:
                 return Target(call=left)
             if cell >= width - widths.margin and right:
@@ -132,6 +151,8 @@ class Ladder:
 
     def targets(self, index: int) -> tuple[Target, ...]:
         """Everything that line `index` shows: its packet and its calls."""
+        if index >= self._layout.count:
+            return ()
         place = self._layout.place(index)
         row = None if place.packet is None else int(self.side.rows[place.packet])
         found = [Target(row=row)] if row is not None else []
@@ -144,29 +165,24 @@ class Ladder:
             place = int(self.side.rows.searchsorted(target.row))
             found = place < len(self.side.rows) and int(self.side.rows[place]) == target.row
             return self._layout.line_of_packet(place) if found else None
-        places = self._moments_of.get(target.call) if target.call else None
+        places = self.margins.moments_of(target.call) if target.call else []
         return self._layout.line_of_moment(places[0]) if places else None
 
-    def _call(self, moment: int) -> Call:
-        return self.trace.calls[self.moments[moment].call]
-
     def _call_key(self, moment: int | None) -> tuple[int, int] | None:
-        if moment is None:
-            return None
-        call = self._call(moment)
-        return call.pid, call.id
+        return None if moment is None else self.margins.key(moment)
 
-    def _time(self, place: Place) -> int:
-        """When the line happens: its packet's time, else its call's, else just after what stands above."""
-        if place.packet is not None:
-            return int(self.side.times[place.packet])
-        for moment in (place.left, place.right):
-            if moment is not None:
-                return self.moments[moment].time_ns
-        return -1
+    def _widths(self, width: int) -> Widths:
+        return Widths.of(width, len(self.side.rows), bool(self.moments or self.waiting))
+
+    def _held(self, width: int) -> Line:
+        widths = self._widths(width)
+        texts = [fit(" " + self.waiting.text(side), widths.margin) for side in (LEFT, RIGHT)]
+        middle = "│" + " " * widths.middle + "│"
+        return (Span(" " * widths.time), Span(texts[LEFT], "warning"), Span(middle, "dim"),
+                Span(texts[RIGHT], "warning"))
 
     def _clock(self, place: Place) -> str:
-        stamp = self._time(place)
+        stamp = self.margins.time_of(place)
         if stamp < 0:
             return ""
         stamps = self.trace.index.time_ns
@@ -202,77 +218,6 @@ class Ladder:
         streams = int(index.stream[: index.count].max()) if index.count else -1
         protocols = {int(number) for number in index.protocol[:64]} & {TCP, UDP}
         return streams > 0 or len(protocols) > 1
-
-    def _margin(self, line: int, place: Place, side: int, width: int) -> Line:
-        room = width - 1
-        if room < 3:
-            return (Span(" " * width),)
-        moment = place.right if side else place.left
-        blocked = self._blocked_at(line, place, side)
-        if moment is None:
-            text, style = self._filler(line, blocked, room)
-            return (Span(" " + fit(text, room), style),)
-        part = self.moments[moment].part
-        if part == "return":
-            entry = self._moments_of[self._call_key(moment)][0]  # type: ignore[index]
-            blocked = [other for other in blocked if other != entry]
-        bars = "┆" * min(len(blocked), 2)
-        indent = "  " if room >= 14 else ""
-        before = f"{indent}{bars} " if bars else ""
-        cells = self._call_cells(moment, room - cell_width(before), indent if not bars else "")
-        return (Span(" "), *([Span(before, "blocked")] if before else []), *cells)
-
-    def _call_cells(self, moment: int, room: int, indent: str) -> Line:
-        call, part = self._call(moment), self.moments[moment].part
-        if part != "return":
-            return call_line(call, part, room, full=room >= 36)
-        entry = self._moments_of[call.pid, call.id][0]
-        between = self.moments[entry + 1 : moment]
-        named = len(between) > _FEW or any(other.side == self.moments[moment].side for other in between)
-        spans: list[Span] = [Span(indent + "└ ", "blocked")]
-        room -= len(indent) + 2
-        took = ""
-        if not self._labelled(entry) and call.end_ns is not None:
-            took = f"  after {duration(call.end_ns - call.time_ns)}"
-        cells = call_line(call, "return", room, named=named)
-        text_width = len("".join(span.text for span in cells).rstrip())
-        if took and text_width + len(took) <= room:
-            cells = call_line(call, "return", text_width, named=named)
-            cells = (*cells, Span(fit(took, room - text_width), "dim"))
-        return (*spans, *cells)
-
-    def _labelled(self, entry: int) -> bool:
-        """Whether the line below the entry has its margin free, so that it says how long the call blocked."""
-        line = self._layout.line_of_moment(entry) + 1
-        if line >= self._layout.count:
-            return True
-        place = self._layout.place(line)
-        return (place.right if self.moments[entry].side else place.left) is None and self._long(entry)
-
-    def _long(self, entry: int) -> bool:
-        call = self._call(entry)
-        return call.end_ns is None or call.end_ns - call.time_ns >= 1_000_000
-
-    def _filler(self, line: int, blocked: list[int], room: int) -> tuple[str, Style]:
-        if not blocked:
-            return "", ""
-        text = ("  " if room >= 14 else "") + "┆" * min(len(blocked), 2)
-        newest = blocked[-1]
-        if self._layout.line_of_moment(newest) == line - 1 and self._long(newest):
-            call = self._call(newest)
-            took = "" if call.end_ns is None else f" {duration(call.end_ns - call.time_ns)}"
-            text += f" blocked{took}" if len(text) + 8 + len(took) <= room else took or " …"
-        return text, "blocked"
-
-    def _blocked_at(self, line: int, place: Place, side: int) -> list[int]:
-        """Entry moments of the calls of this margin that block across line `line`."""
-        stamp = self._time(place)
-        if stamp < 0 and line:                   # a silence: just after all that stands above
-            above = self._layout.place(line - 1)
-            ends = [self.moments[at].time_ns for at in (above.left, above.right) if at is not None]
-            stamp = max(self._time(above), *ends, 0) + 1
-        found = self._blocked.at(stamp, side)
-        return [entry for entry in found if self._layout.line_of_moment(entry) < line]
 
 
 def _first_difference(old: list[Moment], new: list[Moment]) -> int:

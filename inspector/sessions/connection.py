@@ -19,8 +19,11 @@ from inspector.sessions.sockets import Address, JournaledSocket
 class Connection:
     """A TCP connection. All but the receiving thread's `_receive` runs in the main thread."""
 
-    def __init__(self, context: Context, sock: JournaledSocket, connect_to: Address | None = None) -> None:
+    def __init__(
+        self, context: Context, sock: JournaledSocket, number: int, connect_to: Address | None = None
+    ) -> None:
         self.context = context
+        self.number = number                  # 0 for the session's first connection
         self.sock = sock
         self.talk: Talk | None = None
         self.opened = connect_to is None
@@ -198,10 +201,10 @@ class Talk:
             return f"The {other} reset the connection"
         return f"The connection failed ({error.strerror})"
 
-    def finish(self) -> None:
-        """End the connection as the session's spec says, first or after the other end."""
+    def finish(self, first: bool) -> None:
+        """End the connection as the session's spec says, as the first end to do so or as the second."""
         connection, ending = self.connection, self.spec.ending
-        if self.context.ends_first:
+        if first:
             if ending == "abort":
                 connection.abort()
             elif ending == "half-close":

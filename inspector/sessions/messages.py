@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
 Opcode = Literal["text", "binary", "ping", "pong"]
+_METHOD = re.compile("[A-Za-z]+")
+_TARGET = re.compile(r"(/|\*|http://)[!-~]*")
 MAX_FRAGMENTS = 1000
 MAX_CONTROL = 125      # RFC 6455 §5.5
 
@@ -39,6 +42,30 @@ def parse_message(text: str) -> Message:
             raise ValueError(f"{text[:40]!r} must say a number of fragments from 1 to {MAX_FRAGMENTS}.")
         return checked(replace(parse_message(inner), fragments=int(count)))
     return Message(text.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request a person wrote; without a method, bytes that are sent as they are."""
+
+    method: str
+    target: str
+    body: bytes
+
+
+def parse_request(message: str | Message) -> Request:
+    """Read `GET /path`, `POST /path body` (or `hex:…` as body), or `hex:…`; ValueError with one sentence."""
+    if isinstance(message, Message):
+        if message.opcode == "binary":
+            return Request("", "", message.data)
+        message = message.data.decode()
+    if message.startswith("hex:"):
+        return Request("", "", parse_hex(message[4:]))
+    method, _, rest = message.partition(" ")
+    target, _, body = rest.partition(" ")
+    if not (_METHOD.fullmatch(method) and _TARGET.fullmatch(target)):
+        raise ValueError(f"{message[:40]!r} is no request; write for example GET / or POST /echo hello.")
+    return Request(method.upper(), target, parse_message(body).data)
 
 
 def parse_hex(text: str) -> bytes:

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
-from inspector.sessions.messages import parse_message
+from inspector.sessions.messages import parse_message, parse_request
 
 Kind = Literal["tcp", "udp", "http", "websocket"]
 Behaviour = Literal["echo", "push", "silent"]
@@ -77,15 +77,20 @@ class SessionSpec:
             raise SpecError(f"There is no behaviour {self.behaviour!r}; choose from {', '.join(BEHAVIOURS)}.")
         if not 0 <= self.port <= 65535:
             raise SpecError(f"Port {self.port} is out of range; a port is a number from 1 to 65535.")
-        messages = DEFAULT_MESSAGES[self.kind] if self.messages is None else self.messages
+        messages = self._default_messages() if self.messages is None else self.messages
         try:
             for text in messages:
-                parse_message(text)
+                parse_request(text) if self.kind == "http" else parse_message(text)
         except ValueError as error:
             raise SpecError(str(error)) from None
         if self.kind == "udp" and self.behaviour == "push" and not messages:
             raise SpecError("A UDP server pushes to whoever sent it a datagram; give at least one message.")
         return replace(self, port=self.port or DEFAULT_PORTS[self.kind], messages=messages)
+
+    def _default_messages(self) -> tuple[str, ...]:
+        if self.kind == "http" and self.behaviour == "push":
+            return ("GET /push",)
+        return DEFAULT_MESSAGES[self.kind]
 
     def to_json(self) -> dict[str, Any]:
         """A flat JSON object, as it travels to the agent and the endpoints."""
@@ -105,6 +110,9 @@ class SessionSpec:
 
 def push_messages(spec: SessionSpec) -> tuple[str, ...]:
     """What the server says unasked; nothing unless the behaviour is push."""
-    if spec.behaviour != "push":
-        return ()
+    return event_texts(spec) if spec.behaviour == "push" else ()
+
+
+def event_texts(spec: SessionSpec) -> tuple[str, ...]:
+    """The texts of pushed messages; with HTTP what `GET /push` brings, whatever the behaviour."""
     return tuple(f"push {number} of {spec.push_count}" for number in range(1, spec.push_count + 1))

@@ -32,6 +32,7 @@ class StreamServer:
         self.context = context
         self.make_talk = make_talk
         self.talks: list[Talk] = []
+        self._accepted_count = 0
         self._served = 0                   # connections whose script is done
         self.listener: JournaledSocket | None = None
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -78,7 +79,8 @@ class StreamServer:
     def _accepted(self, sock: JournaledSocket) -> None:
         if self.context.spec.interactive:
             self.talks = [talk for talk in self.talks if not talk.connection.sock.closed]
-        connection = Connection(self.context, sock)
+        connection = Connection(self.context, sock, self._accepted_count)
+        self._accepted_count += 1
         talk = self.make_talk(self.context, connection)
         self.talks.append(talk)
         connection.start(talk)
@@ -114,6 +116,7 @@ class StreamClient:
         self.context = context
         self.make_talk = make_talk
         self.talk: Talk | None = None
+        self._connect_count = 0
 
     def run(self) -> None:
         """Run the script; a person's commands afterwards."""
@@ -137,7 +140,8 @@ class StreamClient:
     def _connect(self) -> Talk | None:
         """Open a connection; None when it was refused and that was asked for."""
         context = self.context
-        connection = Connection(context, context.socket("tcp"), context.address)
+        connection = Connection(context, context.socket("tcp"), self._connect_count, context.address)
+        self._connect_count += 1
         self.talk = talk = self.make_talk(context, connection)
         connection.start(talk)
         context.wait(lambda: connection.opened or connection.over, "The server did not answer")
@@ -161,6 +165,9 @@ class StreamClient:
                 self.context.journal.note("The client is connected already.")
             else:
                 self._connect()
+        elif not alive and command.do == "send" and self.context.spec.kind == "http":
+            self._connect()
+            self.command(command)
         elif self.talk is None or not alive:
             self.context.journal.note("The client is not connected.")
         else:

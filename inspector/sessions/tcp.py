@@ -58,7 +58,7 @@ class ServerTalk(TcpTalk):
     def script(self) -> None:
         self.expect(lambda: self.bytes_received >= self.script_bytes, "send all it was to")
         self.expect(lambda: not self._to_push, "stay until all was pushed")
-        self.finish()
+        self.finish(self.context.ends_first)
 
 
 class ClientTalk(TcpTalk):
@@ -78,7 +78,7 @@ class ClientTalk(TcpTalk):
             pushed = "".join(push_messages(self.spec)).encode()
             self._expect_bytes(len(pushed), "push its messages")
         if not self.spec.interactive:
-            self.finish()
+            self.finish(self.context.ends_first)
 
     def _expect_bytes(self, count: int, what: str) -> None:
         self._expected += count

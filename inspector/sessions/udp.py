@@ -241,5 +241,5 @@ class UdpClient(Datagrams):
 def send_failure(data: bytes, error: OSError) -> FailedError:
     """The sentence for a datagram that could not be sent."""
     if error.errno == errno.EMSGSIZE:
-        return FailedError(f"{len(data)} bytes are too long for a datagram: 65507 over IPv4, 65527 over IPv6.")
+        return FailedError(f"{len(data)} bytes are too long for a datagram (65507 over IPv4).")
     return FailedError(f"The datagram could not be sent: {error.strerror}.")

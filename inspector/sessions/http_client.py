@@ -1,0 +1,110 @@
+"""The client's end of an HTTP/1.1 connection: sends requests one after the other by h11.
+
+A message is a request as people write it ("GET /", "POST /echo hello"); "hex:…" is sent as it stands,
+past h11, which is how one sends what is no HTTP.
+"""
+
+from __future__ import annotations
+
+import h11
+
+from inspector.sessions.connection import Connection, Talk
+from inspector.sessions.context import Command, Context, FailedError
+from inspector.sessions.http_server import TEXT, in_chunks
+from inspector.sessions.messages import Request, parse_request
+from inspector.sessions.strace import address_text
+
+
+class ClientTalk(Talk):
+    """Requests and their answers on one connection."""
+
+    def __init__(self, context: Context, connection: Connection) -> None:
+        super().__init__(context, connection)
+        self.answers = 0               # complete ones
+        self.bytes_received = 0
+        self._http = h11.Connection(h11.CLIENT)
+        self._raw = False              # bytes went past h11, which so cannot read the answer
+
+    def received(self, data: bytes) -> None:
+        self.bytes_received += len(data)
+        if not self._raw:
+            self._http.receive_data(data)
+            self._read()
+
+    def ended(self) -> None:
+        if not self._raw and self._http.their_state not in (h11.ERROR, h11.CLOSED):
+            self._http.receive_data(b"")
+            self._read()
+        if self.spec.interactive:
+            self.connection.close()
+
+    def _read(self) -> None:
+        try:
+            while self._http.their_state not in (h11.ERROR, h11.DONE):
+                event = self._http.next_event()
+                if event is h11.NEED_DATA or event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
+                    return
+                if isinstance(event, h11.EndOfMessage):
+                    self.answers += 1
+                    if self._http.states == {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}:
+                        self._http.start_next_cycle()
+                        return
+        except h11.RemoteProtocolError as error:
+            raise FailedError(f"The answer is no HTTP: {error}.") from error
+
+    # -- requests ------------------------------------------------------------------------------------
+
+    def request(self, request: Request) -> None:
+        """Send a request: with Content-Length in one piece, or in chunks, each sent by itself."""
+        if not request.method:
+            self._raw = True
+            self.connection.send(request.body)
+            return
+        body, chunked = request.body, self.spec.chunked and bool(request.body)
+        headers = [("Host", address_text(self.context.address)), ("User-Agent", "inspector")]
+        if body:
+            headers.append(("Content-Type", TEXT))
+        if chunked:
+            headers.append(("Transfer-Encoding", "chunked"))
+        elif body or request.method not in ("GET", "HEAD"):
+            headers.append(("Content-Length", str(len(body))))
+        if not self.spec.keep_alive:
+            headers.append(("Connection", "close"))
+        events: list[h11.Event] = [h11.Request(method=request.method, target=request.target, headers=headers)]
+        events += [h11.Data(chunk) for chunk in (in_chunks(body) if chunked else (body,))] if body else []
+        events.append(h11.EndOfMessage())
+        pieces = [self._http.send(event) or b"" for event in events]
+        for piece in pieces if chunked else [b"".join(pieces)]:
+            self.connection.send(piece)
+
+    def say(self, command: Command) -> None:
+        """Send a request that a person typed, or bytes as they are."""
+        note = self.context.journal.note
+        try:
+            request = parse_request(command.message)
+        except ValueError as error:
+            note(str(error))
+            return
+        if request.method and self._raw:
+            note("What was sent before is no HTTP; close the connection to begin anew.")
+        elif request.method and self._http.our_state is not h11.IDLE:
+            note("The answer to the last request is not complete; HTTP/1.1 sends one after the other.")
+        else:
+            self.request(request)
+
+    def script(self) -> None:
+        messages = [parse_request(text) for text in self.spec.messages or ()]
+        mine = messages if self.spec.keep_alive else messages[self.connection.number :][:1]
+        for count, request in enumerate(mine, 1):
+            self.request(request)
+            if self.spec.behaviour == "silent":
+                break
+            self._expect_answer(count)
+            if self._raw:
+                break
+        if not self.spec.interactive:
+            self.finish(self.context.ends_first and self.spec.keep_alive)
+
+    def _expect_answer(self, count: int) -> None:
+        before = self.bytes_received
+        self.expect(lambda: self.bytes_received > before if self._raw else self.answers >= count, "answer")

@@ -6,6 +6,7 @@ Views compute `Line`s of styled spans; this widget turns the visible ones into s
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol, get_args
 
 from rich.segment import Segment
@@ -18,6 +19,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from inspector.views.model import Line, Style
 
@@ -35,10 +37,44 @@ class LineProvider(Protocol):
     def target(self, index: int) -> Any: ...
 
 
-class LineList(ScrollView, can_focus=True, inherit_bindings=False):
-    """The visible window of a provider's lines, with a cursor; `following` keeps the last line in sight."""
+class Painter(Widget):
+    """Turns lines of spans into strips; each style name is a component class."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {*LINE_CLASSES, "line--cursor", "line--cursor-blurred"}
+
+    def paint(self, line: Line, width: int, beneath: str = "") -> Strip:
+        """The line in `width` cells, over the component class `beneath` (a cursor)."""
+        under = (beneath,) if beneath else ()
+        base = self.get_visual_style(*under).rich_style
+        styles: dict[str, RichStyle] = {"": base}
+        for _, name in line:
+            if name not in styles:
+                styles[name] = self.get_visual_style(*under, f"line--{name}").rich_style
+        strip = Strip([Segment(text, styles[name]) for text, name in line])
+        return strip.adjust_cell_length(width, base)
+
+
+class Head(Painter):
+    """A few fixed lines, made for the present width by `lines(width)`."""
+
+    DEFAULT_CSS = "Head { height: auto; }"
+
+    def __init__(self, lines: Callable[[int], Sequence[Line]], *, id: str | None = None, classes: str = "") -> None:
+        super().__init__(id=id, classes=classes)
+        self._lines = lines
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._lines(width))
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        lines = self._lines(width)
+        return self.paint(lines[y], width) if y < len(lines) else Strip.blank(width, self.visual_style.rich_style)
+
+
+class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
+    """The visible window of a provider's lines, with a cursor; `following` keeps the last line in sight."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False, id="list.up"),
         Binding("down,j", "move(1)", "Down", show=False, id="list.down"),
@@ -56,10 +92,11 @@ class LineList(ScrollView, can_focus=True, inherit_bindings=False):
     class LineChosen(Message):
         """The cursor was moved to a line by the user."""
 
-        def __init__(self, line_list: LineList, index: int) -> None:
+        def __init__(self, line_list: LineList, index: int, cell: int | None = None) -> None:
             super().__init__()
             self.line_list = line_list
             self.index = index
+            self.cell = cell       # where the mouse was, None from the keyboard
 
         @property
         def control(self) -> LineList:
@@ -81,6 +118,7 @@ class LineList(ScrollView, can_focus=True, inherit_bindings=False):
         self._provider = provider
         self._strips: LRUCache[tuple[int, int, str], Strip] = LRUCache(512)
         self._moving = False
+        self._count = provider.count if provider is not None else 0
         self.set_reactive(LineList.following, follow)
         self.seen = 0          # lines there were when the tail was last in sight
 
@@ -90,7 +128,8 @@ class LineList(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def count(self) -> int:
-        return self._provider.count if self._provider is not None else 0
+        """How many lines are shown: as many as there were at the last `refill`."""
+        return self._count
 
     @property
     def unseen(self) -> int:
@@ -101,15 +140,15 @@ class LineList(ScrollView, can_focus=True, inherit_bindings=False):
         """Show another provider's lines, the cursor on line `cursor`."""
         self._provider = provider
         self.set_reactive(LineList.cursor, cursor)
-        self.seen = self.count
         self.refill()
+        self.seen = self.count
         if cursor is not None:
             self.scroll_to_line(cursor)
 
     def refill(self) -> None:
         """The provider's lines changed or grew: draw again, and follow the tail where asked."""
         self._strips.clear()
-        count = self.count
+        count = self._count = self._provider.count if self._provider is not None else 0
         if count != self.virtual_size.height:
             # The bar is always there, so more lines never move anything: no layout is needed.
             self.set_reactive(LineList.virtual_size, Size(0, count))
@@ -222,21 +261,21 @@ class LineList(ScrollView, can_focus=True, inherit_bindings=False):
         """Jump to a line and choose it, as the user asked for by its number or time."""
         self._choose_by_hand(index, centre=True)
 
-    def _choose_by_hand(self, index: int, *, centre: bool = False) -> None:
+    def _choose_by_hand(self, index: int, *, centre: bool = False, cell: int | None = None) -> None:
         if not self.count:
             return
         self.following = False
         self.cursor = max(0, min(index, self.count - 1))
         self.scroll_to_line(self.cursor, centre=centre)
-        self.post_message(self.LineChosen(self, self.cursor))
+        self.post_message(self.LineChosen(self, self.cursor, cell))
 
     async def _on_click(self, event: events.Click) -> None:
         index = round(self.scroll_y) + event.y
         if event.button != 1 or not 0 <= index < self.count:
             return
-        self._choose_by_hand(index)
+        self._choose_by_hand(index, cell=event.x)
         if event.chain == 2:
-            self.post_message(self.LineOpened(self, index))
+            self.post_message(self.LineOpened(self, index, event.x))
 
     # --- drawing ---
 
@@ -249,18 +288,8 @@ class LineList(ScrollView, can_focus=True, inherit_bindings=False):
         key = (index, width, state)
         strip = self._strips.get(key)
         if strip is None:
-            strip = self._strips[key] = self._draw(self._provider.line(index, width), width, state)
+            strip = self._strips[key] = self.paint(self._provider.line(index, width), width, state)
         return strip
-
-    def _draw(self, line: Line, width: int, state: str) -> Strip:
-        beneath = (state,) if state else ()
-        base = self.get_visual_style(*beneath).rich_style
-        styles: dict[str, RichStyle] = {"": base}
-        for _, name in line:
-            if name not in styles:
-                styles[name] = self.get_visual_style(*beneath, f"line--{name}").rich_style
-        strip = Strip([Segment(text, styles[name]) for text, name in line])
-        return strip.adjust_cell_length(width, base)
 
     def refresh_line(self, y: int) -> None:
         top = round(self.scroll_y)

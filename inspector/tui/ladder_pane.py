@@ -1,0 +1,158 @@
+"""The ladder, the signature view: two programs as margins, the packets between them, a composer under each.
+
+views/ladder.py draws it; this pane scrolls it, follows its end, and shows the conversation of what is chosen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+
+from inspector.tui.composer import Composer
+from inspector.tui.line_list import Head, LineList
+from inspector.tui.pane import Pane
+from inspector.tui.selection import DetailAsked, Selection, SelectionMade
+from inspector.tui.state import SessionState
+from inspector.views.ladder import Conversation, Ladder, Target, default_conversation
+from inspector.views.model import Line
+
+if TYPE_CHECKING:
+    from inspector.sessions.spec import Role
+
+
+class LadderPane(Pane):
+    """The picture of who asked what of the kernel, and what went over the wire for it."""
+
+    LEGEND_TITLE = "Ladder"
+    LEGEND = (
+        "Time runs down. The left margin is the client, the right one the server: the system calls of each stand "
+        "at the height at which they happened. **┆** means that a call blocks, **└ =** that it came back. "
+        "Between them the packets: **──▶** handshake and acknowledgments, **══▶** data, **──×** one direction "
+        "closes (FIN), **×─×** reset (RST), **╌╌▶** ICMP.",
+        "The line above names each end, its process, its address, and the TCP state in which it is at the chosen "
+        "packet. **r** switches sequence numbers between relative ones (from 0) and those on the wire.",
+        "While a session lives: **c** and **v** type what the client or the server says, **space** pauses both "
+        "before their next system call, **s** lets each make one, **x** ends the session in one of several ways.",
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "relative", "Relative/raw", show=False, id="ladder.relative",
+                tooltip="Sequence numbers from 0, or as on the wire"),
+        Binding("a", "whole", "All/one conversation", show=False, id="ladder.whole"),
+    ]
+
+    def __init__(self, *, id: str = "ladder") -> None:
+        super().__init__(id=id)
+        self.ladder: Ladder | None = None
+        self.relative = True
+
+    def compose(self) -> ComposeResult:
+        yield Head(self._header, id="ladder-head")
+        yield LineList(id="ladder-list", follow=True)
+        with Horizontal(id="composers"):
+            yield Composer("client")
+            yield Composer("server")
+
+    @property
+    def list(self) -> LineList:
+        return self.query_one("#ladder-list", LineList)
+
+    @property
+    def status(self) -> str:
+        return f"▼ {self.list.unseen:,} new" if self.list.unseen else ""
+
+    def composer(self, role: Role) -> Composer:
+        """The composer under one margin."""
+        return self.query_one(f"#composer-{role}", Composer)
+
+    def show_state(self, state: SessionState, *, live: bool) -> None:
+        """Composers say what each end waits for; they are there while the session lives."""
+        self.set_class(live, "-live")
+        for composer in self.query(Composer):
+            composer.show_waiting(state.waiting.get(composer.role, ()))
+
+    def _header(self, width: int) -> list[Line]:
+        if self.ladder is None:
+            return [(), ()]
+        # The bar beside the list takes a cell that the header must leave free.
+        return list(self.ladder.header(width - 1, self.selection.row))
+
+    def reset(self) -> None:
+        self.ladder = None
+        self.list.show(None)
+
+    def update_trace(self) -> None:
+        if self.trace is None:
+            return
+        if self.ladder is None:
+            if self.trace.index.count or self.trace.calls:
+                self._draw(default_conversation(self.trace))
+        elif self.ladder.update():
+            self.list.refill()
+        self.query_one(Head).refresh()
+
+    def _draw(self, conversation: Conversation | None) -> None:
+        assert self.trace is not None
+        self.ladder = Ladder(self.trace, conversation, relative=self.relative)
+        self.list.show(self.ladder)
+        self.update_selection()
+
+    def update_selection(self) -> None:
+        if self.ladder is None or self.trace is None:
+            return
+        row = self.selection.row
+        if row is not None and self.ladder.conversation is not None:
+            other = _conversation_of(self, row)
+            if other is not None and other != self.ladder.conversation:
+                self._draw(other)
+                return
+        target = Target(row=row) if row is not None else Target(call=self.selection.call)
+        self.list.choose(self.ladder.index_of(target))
+        self.query_one(Head).refresh()
+
+    @on(LineList.LineChosen)
+    def _chosen(self, message: LineList.LineChosen) -> None:
+        message.stop()
+        if self.ladder is not None:
+            width = self.list.scrollable_content_region.width
+            target = self.ladder.target(message.index, message.cell, width)
+            self.post_message(SelectionMade(Selection(row=target.row, call=target.call)))
+
+    @on(LineList.LineOpened)
+    def _opened(self, message: LineList.LineOpened) -> None:
+        message.stop()
+        self.post_message(DetailAsked())
+
+    @on(LineList.FollowChanged)
+    def _follow_changed(self, message: LineList.FollowChanged) -> None:
+        message.stop()
+        self.post_message(self.StatusChanged())
+
+    def action_relative(self) -> None:
+        self.relative = not self.relative
+        if self.ladder is not None:
+            self.ladder.relative = self.relative
+            self.list.refill()
+        self.notify("Sequence numbers relative, from 0." if self.relative else "Sequence numbers as on the wire.",
+                    timeout=2)
+
+    def action_whole(self) -> None:
+        if self.ladder is None or self.trace is None:
+            return
+        if self.ladder.conversation is None:
+            row = self.selection.row
+            self._draw(_conversation_of(self, row) if row is not None else Conversation("tcp", 0))
+        else:
+            self._draw(None)
+
+
+def _conversation_of(pane: LadderPane, row: int) -> Conversation | None:
+    assert pane.trace is not None
+    index = pane.trace.index
+    protocol, stream = int(index.protocol[row]), int(index.stream[row])
+    if stream < 0:
+        return None
+    return Conversation("udp" if protocol == 17 else "tcp", stream)

@@ -1,0 +1,240 @@
+"""The packet list: every packet of the trace, or those that a display filter lets through.
+
+views/packets.py makes the rows; a filter is worked out on a thread, and again when the trace grew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Input, Static
+from textual.worker import get_current_worker
+
+from inspector.tui.go_to import GoToError, find_row
+from inspector.tui.line_list import Head, LineList
+from inspector.tui.pane import Pane
+from inspector.tui.prompt import PromptScreen
+from inspector.tui.selection import DetailAsked, Selection, SelectionMade
+from inspector.views.model import Line
+from inspector.views.packets import PacketList, TimeFormat
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+RETURNING = 64     # calls that are looked at again: they may have returned, with an address
+
+
+class FilterInput(Input):
+    """The display filter's line; Escape goes back to what was last in force."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back", show=False, id="filter.leave")]
+
+    in_force = ""
+
+    def action_leave(self) -> None:
+        self.value = self.in_force
+        self.post_message(self.Submitted(self, self.value))
+
+
+class PacketsPane(Pane):
+    """Packets, newest at the bottom; `/` filters, `:` jumps, `T` changes the times."""
+
+    LEGEND_TITLE = "Packets"
+    LEGEND = (
+        "Every packet that crossed the loopback, in order. It follows the newest until you scroll up; "
+        "**G** follows again. Colours tell what a packet does: opening, data, HTTP, WebSocket, closing, reset.",
+        "**/** keeps only packets that a display filter lets through, in Wireshark's language: "
+        "**tcp.flags.syn == 1**, **tcp.port == 8765**, **websocket**, **http and tcp.len > 100**, "
+        "**tcp.analysis.retransmission**. **:** jumps to a packet's number, or to a time such as **1.5s**.",
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter", key_display="/", id="packets.filter"),
+        Binding("colon", "go_to", "Go to", key_display=":", id="packets.go-to"),
+        Binding("T", "time_format", "Times", show=False, id="packets.time-format"),
+    ]
+
+    def __init__(self, *, id: str = "packets") -> None:
+        super().__init__(id=id)
+        self.packets: PacketList | None = None
+        self.time_format: TimeFormat = "relative"
+        self.names: dict[str, str] = {}
+        self._named = 0                 # calls whose addresses were taken into `names`
+        self._filter: Any = None
+
+    def compose(self) -> ComposeResult:
+        yield Head(self._title, id="packets-title")
+        yield LineList(id="packets-list", follow=True)
+        yield FilterInput(placeholder="tcp.port == 8765 and tcp.len > 0", id="filter", compact=True)
+        yield Static("", id="filter-error")
+
+    @property
+    def list(self) -> LineList:
+        return self.query_one("#packets-list", LineList)
+
+    @property
+    def status(self) -> str:
+        parts = []
+        if self._filter is not None and self.packets is not None and self.trace is not None:
+            parts.append(f"{self.packets.count:,} of {self.trace.index.count:,}")
+        if self.list.unseen:
+            parts.append(f"▼ {self.list.unseen:,} new")
+        return "  ".join(parts)
+
+    def _title(self, width: int) -> list[Line]:
+        return [self.packets.title(width)] if self.packets is not None else [()]
+
+    def reset(self) -> None:
+        self._filter = None
+        self.names, self._named = {}, 0
+        self.packets = None if self.trace is None else PacketList(self.trace, time_format=self.time_format)
+        self.list.show(self.packets)
+        self.query_one(Head).refresh()
+
+    def update_trace(self) -> None:
+        if self.packets is None or self.trace is None:
+            return
+        self._name_ends()
+        if self._filter is None:
+            self.list.refill()
+        else:
+            self._apply_filter()
+
+    def _name_ends(self) -> None:
+        assert self.trace is not None and self.packets is not None
+        calls = self.trace.calls
+        for call in calls[max(self._named - RETURNING, 0) :]:
+            if call.local and call.role in ("client", "server"):
+                self.names[call.local] = call.role
+        self._named, self.packets.names = len(calls), self.names
+
+    def update_selection(self) -> None:
+        if self.packets is not None and self.selection.row is not None:
+            self.list.choose(self.packets.index_of(self.selection.row))
+
+    @on(LineList.LineChosen)
+    def _chosen(self, message: LineList.LineChosen) -> None:
+        message.stop()
+        if self.packets is not None:
+            self.post_message(SelectionMade(Selection(row=self.packets.target(message.index))))
+
+    @on(LineList.LineOpened)
+    def _opened(self, message: LineList.LineOpened) -> None:
+        message.stop()
+        self.post_message(DetailAsked())
+
+    @on(LineList.FollowChanged)
+    def _follow_changed(self, message: LineList.FollowChanged) -> None:
+        message.stop()
+        self.post_message(self.StatusChanged())
+
+    # --- time, jumps ---
+
+    def action_time_format(self) -> None:
+        formats: tuple[TimeFormat, ...] = get_args(TimeFormat)
+        self.time_format = formats[(formats.index(self.time_format) + 1) % len(formats)]
+        if self.packets is not None:
+            self.packets.time_format = self.time_format
+            self.list.refill()
+            self.query_one(Head).refresh()
+        self.notify(f"Times: {_TIME_TEXTS[self.time_format]}.", timeout=2)
+
+    def action_go_to(self) -> None:
+        if self.trace is None or not self.trace.index.count:
+            return
+        trace = self.trace
+
+        def check(text: str) -> str | None:
+            try:
+                find_row(trace, text)
+            except GoToError as error:
+                return str(error)
+            return None
+
+        def chosen(text: str | None) -> None:
+            if text is not None and self.packets is not None:
+                row = find_row(trace, text)
+                index = self.packets.index_of(row)
+                if index is None:
+                    self.notify(f"Packet {row + 1} is not shown: the filter keeps it out.", severity="warning")
+                else:
+                    self.list.go_to(index)
+                    self.list.focus()
+
+        self.app.push_screen(PromptScreen(
+            "Go to which packet?", check=check,
+            hint=f"a number from 1 to {trace.index.count:,}, seconds such as 1.5s, or a time of day 14:03:05"), chosen)
+
+    # --- the display filter ---
+
+    def action_filter(self) -> None:
+        self.add_class("-filtering")
+        self.query_one(FilterInput).focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter_typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._parse(event.value)
+
+    @on(Input.Submitted, "#filter")
+    def _filter_done(self, event: Input.Submitted) -> None:
+        event.stop()
+        parsed = self._parse(event.value)
+        if not event.value.strip():
+            self._filter = None
+            self.remove_class("-filtering")
+            self._show_rows(None)
+        elif parsed is not None:
+            self._filter = parsed
+            self._apply_filter()
+        else:
+            return
+        self.query_one(FilterInput).in_force = event.value
+        self.list.focus()
+
+    def _parse(self, text: str) -> Any:
+        """The filter, or None with the error told under the line."""
+        said = self.query_one("#filter-error", Static)
+        parsed = None
+        if text.strip() and self.trace is not None:
+            from inspector.trace.filter import FilterError
+
+            try:
+                parsed = self.trace.filter(text)
+            except FilterError as error:
+                place = getattr(error, "position", None)
+                mark = " " * (place + 1) + "▲ " if isinstance(place, int) else ""
+                said.update(Content(f"{mark}{error}"))
+                self.add_class("-wrong")
+                return None
+        self.remove_class("-wrong")
+        said.update("")
+        return parsed
+
+    @work(thread=True, exclusive=True, group="filter")
+    def _apply_filter(self) -> None:
+        worker, trace, parsed = get_current_worker(), self.trace, self._filter
+        if trace is None or parsed is None:
+            return
+        rows = parsed.rows(trace)
+        if not worker.is_cancelled:
+            self.app.call_from_thread(self._show_rows, rows)
+
+    def _show_rows(self, rows: np.ndarray | None) -> None:
+        if self.packets is None:
+            return
+        self.packets.rows = rows
+        self.list.refill()
+        self.update_selection()
+        self.post_message(self.StatusChanged())
+
+
+_TIME_TEXTS: dict[TimeFormat, str] = {
+    "relative": "seconds since the first packet",
+    "delta": "seconds since the packet before",
+    "absolute": "time of day",
+}

@@ -1,0 +1,154 @@
+"""What the app computes beside its widgets: kept traces, keymap, session state, commands, places to go to."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inspector.sessions.spec import SessionSpec
+from inspector.trace.model import Event
+from inspector.tui import traces
+from inspector.tui.composer import send_command
+from inspector.tui.go_to import GoToError, find_row
+from inspector.tui.keymap import KeymapError, read_keymap
+from inspector.tui.state import session_state
+
+
+def test_new_traces_have_names_of_their_own_and_are_private() -> None:
+    paths = [traces.new_path("tcp") for _ in range(3)]
+    assert len(set(paths)) == 3
+    assert all(path.stat().st_mode & 0o077 == 0 for path in paths)
+
+
+def test_kept_traces_are_the_newest_that_hold_something() -> None:
+    for number in range(5):
+        path = traces.new_path("websocket")
+        path.write_bytes(b"x" * number)
+        os.utime(path, (number, number))
+    kept = traces.kept()
+    assert [trace.size for trace in kept] == [4, 3, 2, 1]
+    assert kept[0].label == "websocket"
+    assert kept[0].age.endswith("days ago")
+    traces.prune(keep=2)
+    assert [trace.size for trace in traces.kept()] == [4, 3]
+    assert len(list(traces.directory().iterdir())) == 2
+
+
+def test_saving_adds_the_suffix_and_asks_before_it_overwrites(tmp_path: Path) -> None:
+    source = traces.new_path("tcp")
+    source.write_bytes(b"trace")
+    target = traces.save(source, str(tmp_path / "lesson"))
+    assert target == tmp_path / "lesson.pcapng"
+    assert target.read_bytes() == b"trace"
+    with pytest.raises(FileExistsError):
+        traces.save(source, str(target))
+    source.write_bytes(b"longer trace")
+    assert traces.save(source, str(target), overwrite=True).read_bytes() == b"longer trace"
+    with pytest.raises(IsADirectoryError):
+        traces.save(source, str(_directory(tmp_path / "here.pcapng")))
+    with pytest.raises(OSError, match="No such file"):
+        traces.save(source, str(tmp_path / "missing" / "x.pcap"))
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "state") == ["here.pcapng", "lesson.pcapng"]
+
+
+def _directory(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize(("size", "text"), [(0, "0 B"), (999, "999 B"), (1400, "1.4 kB"), (14_000, "14 kB"),
+                                            (2_100_000_000, "2.1 GB"), (5_000_000_000_000, "5000 GB")])
+def test_sizes_for_people(size: int, text: str) -> None:
+    assert traces.human_size(size) == text
+
+
+def test_a_keymap_is_read_flat_or_in_tables(tmp_path: Path) -> None:
+    path = tmp_path / "keymap.toml"
+    assert read_keymap(path) == {}
+    path.write_text('workbench.save = "ctrl+w"\n[app]\nquit = "Q,f10"\n"quit-anywhere" = "ctrl+x"\n')
+    assert read_keymap(path) == {"workbench.save": "ctrl+w", "app.quit": "Q,f10", "app.quit-anywhere": "ctrl+x"}
+
+
+@pytest.mark.parametrize("text", ["not toml", "app.quit = 3", 'app.quit = ""', "\xff"])
+def test_a_keymap_that_cannot_be_used_is_one_sentence(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "keymap.toml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(KeymapError) as caught:
+        read_keymap(path)
+    assert "\n" not in str(caught.value)
+
+
+def _event(kind: str, role: str = "", **fields: str) -> Event:
+    return Event(0, kind, f"the text of {kind}", role, None, tuple(fields.items()))
+
+
+def test_a_session_is_what_its_events_say() -> None:
+    spec = SessionSpec(kind="websocket", ipv6=True).resolved()
+    events = [_event("agent-ready", mode="lab"), _event("session-started", session=json.dumps(spec.to_json())),
+              _event("endpoint-started", "server"), _event("listening", "server", address="[::1]:8765"),
+              _event("endpoint-started", "client")]
+    state = session_state(events)
+    assert (state.spec, state.mode, state.address) == (spec, "lab", "[::1]:8765")
+    assert state.running == {"server", "client"}
+    assert not state.ended
+    events += [_event("waiting", "server", call="accept(3)", tid="7"),
+               _event("waiting", "client", call="connect(3)", tid="8"),
+               _event("waiting", "server", call="send(4, 2)", tid="9"), _event("resumed", "server", tid="7")]
+    assert session_state(events).waiting == {"server": ("send(4, 2)",), "client": ("connect(3)",)}
+    events += [_event("endpoint-ended", "server"), _event("endpoint-ended", "client"), _event("failed", "client"),
+               _event("session-ended", ok="false")]
+    state = session_state(events)
+    assert state.ended and not state.ok and not state.running and not state.waiting
+    assert state.failures == ("the text of failed",)
+    events += [_event("session-started", session="damaged")]
+    assert not session_state(events).ended
+
+
+@pytest.mark.parametrize(("form", "text", "command"), [
+    ("text", "hello", {"text": "hello"}),
+    ("hex", "68 65:6C", {"hex": "68656c"}),
+    ("hex", "0x00ff", {"hex": "00ff"}),
+    ("binary", "00", {"hex": "00", "opcode": "binary"}),
+    ("ping", "there?", {"text": "there?", "opcode": "ping"}),
+    ("fragments", "long", {"text": "long", "opcode": "text", "fragments": 3}),
+])
+def test_what_is_typed_becomes_a_command(form: str, text: str, command: dict[str, Any]) -> None:
+    assert send_command("client", form, text) == {"do": "send", "to": "client", **command}
+
+
+@pytest.mark.parametrize("text", ["", "6", "6 8 6", "xy", "\x1b[2J"])
+def test_what_is_not_hex_gets_a_sentence(text: str) -> None:
+    said = send_command("server", "hex", text)
+    assert isinstance(said, str)
+    assert said.endswith(".")
+    assert "\x1b" not in said
+
+
+def _trace(*seconds: float) -> Any:
+    stamps = np.array([1_700_000_000_000_000_000 + round(second * 1e9) for second in seconds])
+    return SimpleNamespace(index=SimpleNamespace(count=len(stamps), time_ns=stamps))
+
+
+@pytest.mark.parametrize(("text", "row"), [("1", 0), ("#3", 2), ("0s", 0), ("1.5s", 2), (".4", 1), ("99 s", 3)])
+def test_going_to_a_number_or_a_time(text: str, row: int) -> None:
+    assert find_row(_trace(0, 0.5, 1.5, 2.5), text) == row
+
+
+def test_going_to_a_time_of_day() -> None:
+    import time
+
+    clock = time.strftime("%H:%M:%S", time.localtime(1_700_000_002))
+    assert find_row(_trace(0, 0.5, 1.5, 2.5), clock) == 3
+
+
+@pytest.mark.parametrize("text", ["0", "5", "abc", "", "-1", "²", "\x1b"])
+def test_a_place_that_is_none_gets_a_sentence(text: str) -> None:
+    with pytest.raises(GoToError) as caught:
+        find_row(_trace(0, 0.5, 1.5, 2.5), text)
+    assert "\x1b" not in str(caught.value)

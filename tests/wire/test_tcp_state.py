@@ -131,9 +131,11 @@ def test_the_same_ports_used_again() -> None:
     assert states[1:] == [("CLOSED", "CLOSED"), *OPENED]
 
 
+PACKETS = st.tuples(st.integers(0, 1), st.integers(0, 63), NUMBERS, NUMBERS, st.sampled_from([0, 1, 4]))
+
+
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 63), NUMBERS, NUMBERS, st.sampled_from([0, 1, 4])),
-                max_size=40))
+@given(st.lists(PACKETS, max_size=40))
 def test_any_packets_give_states(packets: list[tuple[int, int, int, int, int]]) -> None:
     states = TcpStates()
     for row, packet in enumerate(packets):

@@ -1,0 +1,94 @@
+"""TCP options (RFC 9293 section 3.2, RFC 7323, RFC 2018, RFC 7413) out of a header's bytes.
+
+Any bytes give a value: what does not fit ends the list and is kept as it stands.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+NAMES = {
+    0: "End of Option List", 1: "No-Operation", 2: "Maximum Segment Size", 3: "Window Scale",
+    4: "SACK Permitted", 5: "SACK", 8: "Timestamps", 19: "MD5 Signature", 28: "User Timeout",
+    29: "Authentication (TCP-AO)", 30: "Multipath TCP", 34: "Fast Open Cookie",
+}
+_SIZES = {2: 4, 3: 3, 4: 2, 8: 10}
+
+
+class TcpOption(NamedTuple):
+    """One option: its kind, its bytes after kind and length, and where it starts in the options field."""
+
+    kind: int
+    data: bytes
+    offset: int
+
+    @property
+    def name(self) -> str:
+        return NAMES.get(self.kind, f"Option {self.kind}")
+
+
+class TcpOptions(NamedTuple):
+    """The options field, decoded. `scale` is the shift as sent (RFC 7323 uses at most 14); SACK blocks
+    are (left, right) raw sequence numbers; `broken` is what could not be read, "" when all could."""
+
+    options: tuple[TcpOption, ...] = ()
+    mss: int | None = None
+    scale: int | None = None
+    sack_permitted: bool = False
+    sack: tuple[tuple[int, int], ...] = ()
+    timestamp: int | None = None
+    timestamp_echo: int | None = None
+    fast_open_cookie: bytes | None = None
+    broken: str = ""
+
+
+NO_OPTIONS = TcpOptions()
+
+
+def parse_options(field: bytes) -> TcpOptions:
+    """Decode the bytes between the fixed TCP header and the payload (network byte order, at most 40)."""
+    if not field:
+        return NO_OPTIONS
+    options: list[TcpOption] = []
+    broken = ""
+    at = 0
+    while at < len(field):
+        kind = field[at]
+        if kind <= 1:
+            options.append(TcpOption(kind, b"", at))
+            at += 1
+            if kind == 0:
+                break
+            continue
+        size = field[at + 1] if at + 1 < len(field) else 0
+        if size < 2 or at + size > len(field):
+            broken = f"Option {kind} at byte {at} has length {size}, but {len(field) - at} bytes are left."
+            break
+        if size != _SIZES.get(kind, size):
+            broken = f"{NAMES[kind]} has length {size} and should have {_SIZES[kind]}."
+        options.append(TcpOption(kind, field[at + 2 : at + size], at))
+        at += size
+    return _decode(tuple(options), broken)
+
+
+def _decode(options: tuple[TcpOption, ...], broken: str) -> TcpOptions:
+    mss = scale = timestamp = echo = None
+    permitted = False
+    cookie: bytes | None = None
+    blocks: list[tuple[int, int]] = []
+    for kind, data, _ in options:
+        size = len(data)
+        if kind == 2 and size == 2:
+            mss = int.from_bytes(data, "big")
+        elif kind == 3 and size == 1:
+            scale = data[0]
+        elif kind == 4:
+            permitted = True
+        elif kind == 5:
+            numbers = [int.from_bytes(data[i : i + 4], "big") for i in range(0, size - size % 8, 4)]
+            blocks += zip(numbers[::2], numbers[1::2], strict=True)
+        elif kind == 8 and size == 8:
+            timestamp, echo = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:], "big")
+        elif kind == 34:
+            cookie = data
+    return TcpOptions(options, mss, scale, permitted, tuple(blocks), timestamp, echo, cookie, broken)

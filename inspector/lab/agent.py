@@ -69,7 +69,8 @@ def run(options: AgentOptions) -> int:
         guardian.dismiss()
         raise _refused(error, mode) from error
     supervisor.capture = capture
-    fields = (("mode", mode), ("interface", "lo"), ("capture", capture.kind))
+    ipv6 = "yes" if namespace.has_ipv6() else "no"
+    fields = (("mode", mode), ("interface", "lo"), ("capture", capture.kind), ("ipv6", ipv6))
     text = f"The capture of the {mode}'s loopback runs."
     capture.record(EventRecord("agent-ready", text, time.time_ns(), "", os.getpid(), fields))
     capture.start()

@@ -81,6 +81,14 @@ def loopback_up() -> None:
         fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", flags | _IFF_UP | _IFF_RUNNING))
 
 
+def has_ipv6() -> bool:
+    """True when ::1 is there (in this process's network)."""
+    try:
+        return "00000000000000000000000000000001" in Path("/proc/net/if_inet6").read_text()
+    except OSError:
+        return False
+
+
 def identity(pid: int | str = "self") -> int:
     """The inode of a process's network namespace; processes with the same one share it."""
     return Path(f"/proc/{pid}/ns/net").stat().st_ino

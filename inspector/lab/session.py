@@ -17,7 +17,7 @@ from inspector.sessions.spec import SessionSpec
 from inspector.wire.journal import EventRecord
 
 STOP_GRACE = 2.5                   # seconds from the end of an endpoint's input until it is killed
-_LEFT_ALONE = 0.3                  # seconds a server gets to end by itself after the client's end
+_LEFT_ALONE = 30.0                # seconds a server gets to end by itself after the client, by its own limits
 
 
 class Say(Protocol):

@@ -178,7 +178,7 @@ def test_a_killed_endpoint_is_a_failure_with_a_sentence(tmp_path):
         ({"do": "start", "session": {"kind": "tcp", "port": 70000}}, "Port 70000 is out of range"),
         ({"do": "send", "to": "client", "text": "x"}, "There is no endpoint to send."),
         ({"nothing": 1}, "A command was not understood"),
-        ({"do": "exec", "command": ["/does/not/exist"]}, "/does/not/exist could not be started: No such file"),
+        ({"do": "exec", "command": ["/does/not/exist"]}, "/does/not/exist could not be started: No"),
     ],
 )
 def test_wrong_commands_are_answered_with_a_sentence(tmp_path, line, sentence):
@@ -189,11 +189,11 @@ def test_wrong_commands_are_answered_with_a_sentence(tmp_path, line, sentence):
         assert reading.event("failed").text.startswith(sentence)
 
 
-@pytest.mark.parametrize(("code", "status"), [("raise SystemExit(7)", "7"), ("os.kill(os.getpid(), 9)", "137")])
+@pytest.mark.parametrize(("code", "status"), [("sys.exit(7)", "7"), ("os.kill(os.getpid(), 9)", "137")])
 def test_a_program_runs_in_the_lab_and_its_output_stays_out_of_the_trace(tmp_path, code, status):
     path = tmp_path / "t.pcapng"
     with start_agent(path) as agent:
-        code = "import os; os.write(1, b'out'); os.write(2, b'last words');" + code
+        code = "import os, sys; os.write(1, b'out'); os.write(2, b'last words');" + code
         agent.send({"do": "exec", "command": [sys.executable, "-c", code]})
         reading = wait_for_event(agent, path, "program-ended")
     assert dict(reading.event("program-ended").fields)["status"] == status
@@ -218,4 +218,5 @@ def test_the_time_limit_ends_it(tmp_path):
     agent = start_agent(tmp_path / "t.pcapng", seconds=0.2)
     wait_until(lambda: agent.poll() is not None)
     assert agent.close() == 0
-    assert read_trace(tmp_path / "t.pcapng").event("limit-reached").text == "The capture ended after 0.2 seconds."
+    event = read_trace(tmp_path / "t.pcapng").event("limit-reached")
+    assert event.text == "The capture ended after 0.2 seconds."

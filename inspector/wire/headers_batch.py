@@ -100,6 +100,7 @@ class Headers:
     ack: Array
     window: Array
     status: Array
+    addressed: Mask                            # source and destination are there
     talks: Mask                                # the frame belongs to a TCP or UDP conversation
     rows6: list[Ints] = field(default_factory=list)
     addresses6: list[Words] = field(default_factory=list)
@@ -116,7 +117,7 @@ class Headers:
             payload=np.full(count, NO_OFFSET, "u2"), payload_length=zeros("u2"), network=zeros("u1"),
             protocol=zeros("u1"), src=zeros("u4"), dst=zeros("u4"), sport=zeros("u2"), dport=zeros("u2"),
             tcp_flags=zeros("u2"), seq=zeros("u4"), ack=zeros("u4"), window=zeros("u2"), status=zeros("u1"),
-            talks=np.zeros(count, np.bool_),
+            addressed=np.zeros(count, np.bool_), talks=np.zeros(count, np.bool_),
         )
 
 

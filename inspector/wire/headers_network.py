@@ -87,7 +87,7 @@ def _start(batch: Batch, headers: Headers, layer: Layer, size: int, network: int
     whole = np.minimum(batch.captured[layer.rows], layer.end) >= layer.at + size
     if not whole.all():
         cut = layer.rows[~whole]
-        headers.network[cut] = network
+        headers.network[cut[headers.network[cut] == 0]] = network
         headers.status[cut] |= SHORT
     return layer.where(whole)
 
@@ -108,6 +108,7 @@ def _ipv4(batch: Batch, headers: Headers, layer: Layer) -> tuple[Layer, Layer]:
     put(headers.protocol, rows, head["protocol"])
     put(headers.src, rows, head["source"])
     put(headers.dst, rows, head["destination"])
+    put(headers.addressed, rows, 1)
     # A length of 0 is left by segmentation offload: the datagram then ends with the frame.
     end = np.where(total == 0, layer.end, np.minimum(layer.end, layer.at + total))
     next_ = Layer(rows, layer.at + size, end, head["protocol"].astype(np.int64))
@@ -146,6 +147,7 @@ def _ipv6(batch: Batch, headers: Headers, layer: Layer) -> Layer:
         layer, head = layer.where(good), head[good]
     rows = layer.rows
     put(headers.network, rows, 6)
+    put(headers.addressed, rows, 1)
     headers.rows6.append(rows)
     headers.addresses6.append(_words6(head))
     length = head["length"].astype(np.int64)
@@ -209,6 +211,7 @@ def _arp(batch: Batch, headers: Headers, layer: Layer) -> None:
     whole = np.minimum(batch.captured[layer.rows], layer.end) >= layer.at + 16 + 2 * hardware
     headers.status[layer.rows[ipv4 & ~whole]] |= SHORT
     layer, hardware = layer.where(ipv4 & whole), hardware[ipv4 & whole]
+    headers.addressed[layer.rows] = True
     headers.src[layer.rows] = batch.gather(">u4", layer.rows, layer.at + 8 + hardware)
     headers.dst[layer.rows] = batch.gather(">u4", layer.rows, layer.at + 12 + 2 * hardware)
 

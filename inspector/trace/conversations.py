@@ -1,0 +1,96 @@
+"""Conversations as facts that columns alone give: ends, packets and bytes each way, first and last time.
+
+Everything is found with operations over whole columns; rows of single conversations are kept and
+extended as the trace grows.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from inspector.trace.columns import Array
+from inspector.trace.index import Index
+from inspector.wire.headers_transport import TCP, UDP
+
+PROTOCOLS = {"tcp": TCP, "udp": UDP}
+_KEPT = 4096            # conversations whose rows are remembered
+
+
+class ConversationRow(NamedTuple):
+    """One conversation. `a` sent its first packet; ends as "127.0.0.1:8000", "[::1]:8000"; payload bytes."""
+
+    protocol: str
+    stream: int
+    a: str
+    b: str
+    packets_ab: int
+    packets_ba: int
+    bytes_ab: int
+    bytes_ba: int
+    start_ns: int
+    end_ns: int
+    first_row: int
+
+
+class RowLists:
+    """Rows of conversations, found once and extended over new packets."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._known: dict[tuple[int, int], tuple[int, Array]] = {}
+
+    def of(self, protocol: str, stream: int) -> Array:
+        """Rows of conversation `stream` of "tcp" or "udp"; none where there is no such conversation."""
+        index, number = self._index, PROTOCOLS[protocol]
+        streams = index.streams[number]
+        if not 0 <= stream < len(streams):
+            return np.zeros(0, "i8")
+        key = (number, stream)
+        start, rows = self._known.get(key, (int(streams.first_row[stream]), np.zeros(0, "i8")))
+        if start < index.count:
+            new = np.flatnonzero((index.stream[start:] == stream) & (index.protocol[start:] == number))
+            rows = np.concatenate((rows, new + start)) if len(new) else rows
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[key] = (index.count, rows)
+        return rows
+
+
+def end_text(address: str, port: int) -> str:
+    """Address and port as one text: "127.0.0.1:8000", "[::1]:8000"."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def conversations(index: Index, protocol: str) -> list[ConversationRow]:
+    """All conversations of "tcp" or "udp", in order of their numbers."""
+    number = PROTOCOLS[protocol]
+    rows = np.flatnonzero((index.protocol == number) & (index.stream >= 0))
+    stream = index.stream[rows]
+    size = len(index.streams[number])
+    if not len(rows):
+        return []
+    first = np.full(size, -1, "i8")
+    first[stream[::-1]] = rows[::-1]
+    last = np.full(size, -1, "i8")
+    last[stream] = rows
+    heads = first[stream]
+    forward = (index.src[rows] == index.src[heads]) & (index.sport[rows] == index.sport[heads])
+    packets, payload = np.ones(len(rows)), index.payload_length[rows].astype("f8")
+    counted = [
+        np.bincount(stream[mask], weights[mask], size).astype("i8").tolist()
+        for weights in (packets, payload) for mask in (forward, ~forward)
+    ]
+    found = []
+    for i, row in enumerate(first.tolist()):
+        if row < 0:                       # known from the quotation in an ICMP error alone
+            continue
+        a = end_text(index.address(index.src[row]), int(index.sport[row]))
+        b = end_text(index.address(index.dst[row]), int(index.dport[row]))
+        packets_ab, packets_ba, bytes_ab, bytes_ba = (column[i] for column in counted)
+        start_ns, end_ns = int(index.time_ns[row]), int(index.time_ns[last[i]])
+        found.append(ConversationRow(
+            protocol, i, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, start_ns, end_ns, row
+        ))
+    return found

@@ -1,0 +1,93 @@
+"""Reads a trace's file from its first byte to its last, in slices, as far as it stands there.
+
+`Reader` brings source (bytes at offsets), format (pcap, pcapng) and contents together. It keeps its place
+between two blocks, so a file that grows is read on from there, and tells what is left of one that is cut.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from inspector.trace.contents import Contents
+from inspector.trace.format_pcapng import Pcapng
+from inspector.trace.formats import PCAP_MAGICS, DamageError, Format, Pcap
+from inspector.trace.source import Source, TraceError
+from inspector.wire import pcapng
+from inspector.wire.headers import PADDING
+
+FIRST_SLICE = 256 * 1024
+SLICE = 4 * 1024 * 1024
+_LARGEST_SLICE = 1 << 28
+
+
+class Reader:
+    """Reads `source` into `contents`. `damage` is set where the file contradicts itself."""
+
+    def __init__(self, source: Source, name: str, contents: Contents) -> None:
+        self.source = source
+        self.contents = contents
+        self.offset = 0                        # everything before it was read
+        self.size = 0                          # bytes that stand there now
+        self.damage: str | None = None
+        self._name = name
+        self._format: Format | None = None
+        self._buffer = bytearray(FIRST_SLICE + PADDING)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the file's header was there and told its format."""
+        return self._format is not None
+
+    def begin(self) -> bool:
+        """Tell the format by the first bytes; False while too few are there. TraceError: it is no capture."""
+        self.size = self.source.advance(FIRST_SLICE)
+        head = bytearray(Pcap.HEADER)
+        count = self.source.read(0, memoryview(head))
+        magic, known = bytes(head[:4]), bytes(head[:count])
+        if magic in PCAP_MAGICS and count == Pcap.HEADER:
+            try:
+                self._format = Pcap(bytes(head), self.contents)
+            except DamageError as error:
+                raise TraceError(f"{self._name} cannot be read: {error}.") from None
+            self.offset = Pcap.HEADER
+        elif pcapng.section_order(known) is not None:
+            self._format = Pcapng()
+        elif not _may_become_capture(known):
+            raise TraceError(f"{self._name} is neither a pcap nor a pcapng file.")
+        return self.begun
+
+    def step(self, limit: int) -> bool:
+        """Read at most `limit` bytes more (one slice of them); whether the place moved on."""
+        if self.damage or self._format is None:
+            return False
+        self.size = max(self.source.advance(limit), self.size if self.source.ended else 0)
+        wanted = min(self.size - self.offset, len(self._buffer) - PADDING, max(limit, FIRST_SLICE))
+        if wanted <= 0:
+            return False
+        count = self.source.read(self.offset, memoryview(self._buffer)[:wanted])
+        contents = self.contents
+        contents.data = np.frombuffer(self._buffer, "u1")
+        contents.base = self.offset
+        try:
+            moved = self._format.walk(self._buffer, 0, count, contents)
+        except DamageError as error:
+            self.damage = str(error)
+            return True
+        self.offset += moved
+        if len(self._buffer) < SLICE or (moved == 0 and count == len(self._buffer) - PADDING):
+            self._buffer = bytearray(min(max(SLICE, 2 * len(self._buffer)), _LARGEST_SLICE))
+            return moved > 0 or self.size - self.offset > count
+        return moved > 0
+
+    @property
+    def rest(self) -> int:
+        """Bytes that stand there but make no whole packet or block (yet)."""
+        return max(self.size - self.offset, 0)
+
+
+def _may_become_capture(head: bytes) -> bool:
+    """Whether a file that begins with `head` (and has no more yet) may turn out to be one."""
+    begins = [*PCAP_MAGICS, b"\x0a\x0d\x0d\x0a"]
+    if len(head) < 4:
+        return any(magic.startswith(head) for magic in begins)
+    return head[:4] in begins and len(head) < (12 if head[:4] == begins[-1] else Pcap.HEADER)

@@ -1,0 +1,239 @@
+"""A trace: one capture file, its index, and what was found in it.
+
+`Trace.open` reads only the header; `refresh` reads on in slices and again whenever the file has grown;
+views take columns from `index` and bytes from `frame`. Flows and applications of conversations are made
+when somebody asks for them, and kept.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal
+
+from inspector.trace.columns import Array
+from inspector.trace.contents import Contents
+from inspector.trace.conversations import ConversationRow, RowLists, conversations
+from inspector.trace.index import Index
+from inspector.trace.model import Call, Event, Statistics
+from inspector.trace.reader import SLICE, Reader
+from inspector.trace.source import TraceError, open_source
+from inspector.wire.pcapng import Interface
+
+if TYPE_CHECKING:
+    from inspector.trace.application import Application
+    from inspector.trace.filter import Filter
+    from inspector.trace.flows import TcpFlow
+
+__all__ = ["Trace", "TraceError"]
+
+
+class Trace:
+    """One capture file and all that was read of it so far. Not for several threads at once."""
+
+    def __init__(self, path: str | Path, following: bool = False) -> None:
+        self.path = path if str(path) == "-" else Path(path)
+        self.name = "standard input" if str(path) == "-" else Path(path).name
+        self.following = following     # somebody still writes: a half-written end is no fault
+        self._source = open_source(path)
+        self._contents = Contents()
+        self._reader = Reader(self._source, self.name, self._contents)
+        self._rows = RowLists(self._contents.index)
+        self._flows: dict[int, tuple[int, TcpFlow]] = {}
+        self._applications: dict[int, tuple[int, Application]] = {}
+
+    @classmethod
+    def open(cls, path: str | Path, following: bool = False) -> Trace:
+        """Open the capture at `path` (`-`: standard input) and read its header, no more.
+
+        TraceError (one sentence) where it is missing, unreadable, or no capture. `following`: another
+        process is still writing it, so it may even be empty yet.
+        """
+        trace = cls(path, following)
+        try:
+            if not trace._reader.begin() and not following and isinstance(trace.path, Path):
+                trace._finish_head()
+        except BaseException:
+            trace.close()
+            raise
+        return trace
+
+    def _finish_head(self) -> None:
+        """A file that is all there but too short, or a stream that has not begun to flow."""
+        while not self._reader.begin():
+            if self._reader.size == 0 and (self._source.ended or self._source.share() == 1.0):
+                raise TraceError(self._source.problem or f"{self.name} is empty.")
+            if self._source.ended or self._source.share() == 1.0:
+                raise TraceError(self._source.problem or f"{self.name} is too short to be a capture.")
+            self._source.wait(0.1)
+
+    def close(self) -> None:
+        """Give back the file; columns that were read stay readable."""
+        self._source.close()
+
+    def __enter__(self) -> Trace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- reading on -------------------------------------------------------------------------------
+
+    def refresh(self, limit_bytes: int | None = None) -> bool:
+        """Read what stands there and was not read yet, at most about `limit_bytes`; whether that gave anything.
+
+        Never waits. TraceError where a stream's first bytes turn out to be no capture.
+        """
+        contents, reader = self._contents, self._reader
+        before = (contents.index.count, contents.blocks, len(contents.interfaces), reader.damage)
+        self._source.check()
+        left = sys.maxsize if limit_bytes is None else limit_bytes
+        if not reader.begun and not reader.begin() and self._source.ended:
+            raise TraceError(self._source.problem or f"{self.name} is empty or too short to be a capture.")
+        while left > 0:
+            start = reader.offset
+            if not reader.step(min(left, SLICE)):
+                break
+            left -= max(reader.offset - start, 1)
+        return before != (contents.index.count, contents.blocks, len(contents.interfaces), reader.damage)
+
+    def load(self) -> None:
+        """Read all there is; waits for the end of a stream, not for that of a file that grows."""
+        while True:
+            changed = self.refresh()
+            if self.complete:
+                return
+            if not changed:
+                self._source.wait(0.5)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that stands there now was read (of a stream: all there will ever be)."""
+        reader = self._reader
+        if reader.damage:
+            return True
+        at_end = self._source.ended or self._source.share() == 1.0
+        return at_end and reader.begun and self._stuck
+
+    @property
+    def _stuck(self) -> bool:
+        before = self._reader.offset
+        return not self._reader.step(SLICE) and self._reader.offset == before
+
+    @property
+    def progress(self) -> float:
+        """Which part of what stands there was read, 0 to 1."""
+        reader = self._reader
+        if reader.damage:
+            return 1.0
+        share = min(reader.offset / reader.size, 1.0) if reader.size else 0.0
+        return share * self._source.share() if self._source.share() < 1.0 else share
+
+    @property
+    def truncated(self) -> str | None:
+        """One sentence where the file is cut, damaged or was replaced, else None.
+
+        While the trace is `following`, a last packet that is only half there is no fault.
+        """
+        reader, count = self._reader, self.index.count
+        if reader.damage:
+            return f"The file is damaged after packet {count}: {reader.damage}; all before that is shown."
+        if self._source.problem:
+            return self._source.problem
+        if reader.rest and not self.following and (self._source.ended or self._source.share() == 1.0):
+            return f"The file ends in the middle of packet {count + 1}; all before that is shown."
+        return None
+
+    # --- what was found ---------------------------------------------------------------------------
+
+    @property
+    def index(self) -> Index:
+        """The columns of the packets."""
+        return self._contents.index
+
+    @property
+    def calls(self) -> list[Call]:
+        """System calls in order of entry; one that blocks is replaced when it returns."""
+        return self._contents.calls
+
+    @property
+    def events(self) -> list[Event]:
+        """Everything else that the journal tells, in order."""
+        return self._contents.events
+
+    @property
+    def statistics(self) -> Statistics:
+        """What the kernel counted."""
+        return self._contents.statistics
+
+    @property
+    def interfaces(self) -> list[Interface]:
+        """The interfaces of all sections, by the numbers in `index.interface`."""
+        return self._contents.interfaces
+
+    @property
+    def comments(self) -> list[tuple[int | None, str]]:
+        """Comments: row (None: the file) and harmless text."""
+        return self._contents.comments
+
+    @property
+    def host_names(self) -> dict[str, str]:
+        """Names that the capture itself gives to addresses."""
+        return self._contents.host_names
+
+    def frame(self, row: int) -> bytes:
+        """The captured bytes of a packet; fewer where the file became shorter. IndexError: no such row."""
+        index = self.index
+        if not 0 <= row < index.count:
+            raise IndexError(row)
+        frame = bytearray(int(index.cap_len[row]))
+        count = self._source.read(int(index.offset[row]), memoryview(frame))
+        return bytes(frame[:count])
+
+    def link_type(self, row: int) -> int:
+        """The link type (tcpdump.org/linktypes) of a packet."""
+        return self.interfaces[self.index.interface_of(row)].link_type
+
+    def rows_of(self, protocol: Literal["tcp", "udp"] | str, stream: int) -> Array:
+        """Rows of one conversation's packets, in order."""
+        return self._rows.of(protocol, stream)
+
+    def conversations(self, protocol: Literal["tcp", "udp"] | str) -> list[ConversationRow]:
+        """The conversations of a protocol, in order of their numbers."""
+        return conversations(self.index, protocol)
+
+    def flow(self, stream: int) -> TcpFlow:
+        """The TCP conversation `stream` in depth, up to the packets read so far."""
+        from inspector.trace.flows import TcpFlow
+
+        count = self.index.count
+        seen, flow = self._flows.get(stream, (-1, None))
+        if flow is None:
+            flow = TcpFlow(self, stream)
+        if seen != count:
+            flow.update()
+            self._flows[stream] = (count, flow)
+        return flow
+
+    def application(self, stream: int) -> Application:
+        """What the TCP conversation `stream` carries, up to the packets read so far."""
+        from inspector.trace.application import Application
+
+        count = self.index.count
+        seen, application = self._applications.get(stream, (-1, None))
+        if application is None:
+            application = Application(self, self.flow(stream))
+        if seen != count:
+            self.flow(stream)
+            application.update()
+            self._applications[stream] = (count, application)
+        return application
+
+    def filter(self, text: str) -> Filter:
+        """The display filter `text`, ready for use; FilterError where it is wrong."""
+        from inspector.trace.filter import Filter
+
+        return Filter.parse(text)

@@ -40,6 +40,7 @@ class Endpoint:
     """One endpoint's process and what its journal has told so far."""
 
     def __init__(self, role: str, spec: SessionSpec) -> None:
+        self.spec = spec
         read_end, write_end = os.pipe()
         command = [sys.executable, "-m", "inspector.sessions.endpoint", role, "--journal-fd", str(write_end)]
         self.process = subprocess.Popen(

@@ -75,8 +75,17 @@ class Context:
             raise FailedError(f"{too_late} within {self._timeout() or 0:g} seconds.")
 
     def wait_for_ever(self) -> None:
-        """Run the loop until the end of standard input."""
-        self.loop.wait(lambda: False, lambda: None)
+        """Run the loop until the end of standard input; what goes wrong is told, and the loop goes on."""
+        while True:
+            try:
+                self.loop.wait(lambda: False, lambda: None)
+            except FailedError as error:
+                self.tell(error)
+
+    def tell(self, error: FailedError) -> None:
+        """Tell what went wrong: a failure, or a note where a person's own doing may be the cause."""
+        harmless_loss = self.spec.interactive and isinstance(error, LostError)
+        self.journal.event("note" if harmless_loss else "failed", str(error))
 
     def _timeout(self) -> float | None:
         if self.spec.interactive or self.gate.was_paused:

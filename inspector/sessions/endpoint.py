@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -23,7 +24,7 @@ from inspector.sessions.context import Command, Context, FailedError
 from inspector.sessions.gate import EndedError, Gate
 from inspector.sessions.journal import Journal
 from inspector.sessions.loop import Loop
-from inspector.sessions.messages import Message, Opcode, checked, parse_hex
+from inspector.sessions.messages import Message, Opcode, check_close, checked, parse_hex
 from inspector.sessions.spec import ROLES, Role, SessionSpec
 
 GRACE = 2.0      # seconds in which the sockets are closed after the end of input
@@ -51,10 +52,11 @@ def runner(context: Context) -> Runner:
         return udp.UdpServer(context) if server else udp.UdpClient(context)
     from inspector.sessions import stream
 
-    module = import_module(f"inspector.sessions.{kind}")
-    if server:
-        return stream.StreamServer(context, module.ServerTalk)
-    return stream.StreamClient(context, module.ClientTalk)
+    def load() -> stream.MakeTalk:
+        module = import_module(f"inspector.sessions.{kind}")
+        return cast("stream.MakeTalk", module.ServerTalk if server else module.ClientTalk)
+
+    return stream.StreamServer(context, load) if server else stream.StreamClient(context, load)
 
 
 def read_lines(fd: int) -> Iterator[bytes]:
@@ -74,8 +76,10 @@ def parse_command(data: dict[str, Any]) -> Command:
     if opcode not in ("text", "binary", "ping", "pong"):
         raise ValueError(f"There is no opcode {opcode!r} to send; choose text, binary, ping or pong.")
     payload = parse_hex(str(data["hex"])) if "hex" in data else str(data.get("text", "")).encode()
-    message = checked(Message(payload, opcode, max(int(data.get("fragments", 1)), 1)))
-    return Command(do, message, int(data.get("code", 1000)), str(data.get("reason", "")))
+    message = checked(Message(payload, opcode, int(data.get("fragments", 1))))
+    code, reason = int(data.get("code", 1000)), str(data.get("reason", ""))
+    check_close(code, reason)
+    return Command(do, message, code, reason)
 
 
 class Control(threading.Thread):
@@ -106,7 +110,7 @@ class Control(threading.Thread):
         try:
             self._runner.command(command)
         except FailedError as error:
-            self._context.journal.event("failed", str(error))
+            self._context.tell(error)
 
 
 def serve(context: Context, lines: Iterator[bytes]) -> int:
@@ -122,6 +126,9 @@ def serve(context: Context, lines: Iterator[bytes]) -> int:
         context.journal.event("failed", str(error))
         context.gate.end()
         run.close()
+    except Exception as error:
+        context.journal.event("failed", f"The {context.role} broke: {error!r}.")
+        raise
     return 1 if context.journal.failed else 0
 
 
@@ -130,6 +137,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 3 or arguments[0] not in ROLES or arguments[1] != "--journal-fd":
         print("Usage: python -m inspector.sessions.endpoint server|client --journal-fd N", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGINT, signal.SIG_IGN)     # ctrl+c is for who started us; the end of input follows
     role: Role = "server" if arguments[0] == "server" else "client"
     # A high number, so that the sockets get the low ones that a program of one's own would see.
     fd = fcntl.fcntl(int(arguments[2]), fcntl.F_DUPFD_CLOEXEC, 64)

@@ -12,6 +12,7 @@ from typing import Literal
 Opcode = Literal["text", "binary", "ping", "pong"]
 _METHOD = re.compile("[A-Za-z]+")
 _TARGET = re.compile(r"(/|\*|http://)[!-~]*")
+_CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 MAX_FRAGMENTS = 1000
 MAX_CONTROL = 125      # RFC 6455 §5.5
 
@@ -76,8 +77,18 @@ def parse_hex(text: str) -> bytes:
         raise ValueError(f"{text[:40]!r} is not hexadecimal.") from None
 
 
+def check_close(code: int, reason: str) -> None:
+    """ValueError with one sentence where a close frame may not carry this (RFC 6455 §5.5.1, §7.4)."""
+    if not (code in _CLOSE_CODES or 3000 <= code <= 4999):
+        raise ValueError(f"{code} cannot be sent as close code; take 1000 to 1003, 1007 to 1014, 3000 to 4999.")
+    if len(reason.encode()) > MAX_CONTROL - 2:
+        raise ValueError(f"The reason of a close is at most {MAX_CONTROL - 2} bytes long.")
+
+
 def checked(message: Message) -> Message:
-    """The message itself, if RFC 6455 §5.5 allows it: control frames are short and not fragmented."""
+    """The message itself, if RFC 6455 §5.5 allows it: control frames are short and whole; ValueError if not."""
+    if not 1 <= message.fragments <= MAX_FRAGMENTS:
+        raise ValueError(f"A message is sent in 1 to {MAX_FRAGMENTS} fragments.")
     if message.opcode in ("ping", "pong"):
         if len(message.data) > MAX_CONTROL:
             raise ValueError(f"A {message.opcode} carries at most {MAX_CONTROL} bytes.")

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
-from inspector.sessions.messages import parse_message, parse_request
+from inspector.sessions.messages import check_close, parse_message, parse_request
 
 Kind = Literal["tcp", "udp", "http", "websocket"]
 Behaviour = Literal["echo", "push", "silent"]
@@ -19,7 +19,10 @@ Ending = Literal["close", "half-close", "abort", "none"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ROLES: tuple[Role, ...] = get_args(Role)
+ENDINGS: tuple[Ending, ...] = get_args(Ending)
 BEHAVIOURS: tuple[Behaviour, ...] = get_args(Behaviour)
+MAX_PUSH = 10_000
+MAX_SECONDS = 3600
 DEFAULT_PORTS: dict[Kind, int] = {"tcp": 9000, "udp": 9001, "http": 8000, "websocket": 8765}
 DEFAULT_MESSAGES: dict[Kind, tuple[str, ...]] = {
     "tcp": ("hello", "how are you?"),
@@ -71,14 +74,19 @@ class SessionSpec:
 
     def resolved(self) -> SessionSpec:
         """The same with default port and messages filled in; raises SpecError if it cannot be."""
-        if self.kind not in KINDS:
-            raise SpecError(f"There is no session kind {self.kind!r}; choose from {', '.join(KINDS)}.")
-        if self.behaviour not in BEHAVIOURS:
-            raise SpecError(f"There is no behaviour {self.behaviour!r}; choose from {', '.join(BEHAVIOURS)}.")
+        _choice("session kind", self.kind, KINDS)
+        _choice("behaviour", self.behaviour, BEHAVIOURS)
+        _choice("ending", self.ending, ENDINGS)
+        _choice("role", self.end_by, ROLES)
         if not 0 <= self.port <= 65535:
             raise SpecError(f"Port {self.port} is out of range; a port is a number from 1 to 65535.")
+        if not 0 <= self.push_count <= MAX_PUSH:
+            raise SpecError(f"A server pushes 0 to {MAX_PUSH} messages, not {self.push_count}.")
+        if not (0 <= self.push_interval <= MAX_SECONDS and 0 < self.timeout <= MAX_SECONDS):
+            raise SpecError(f"Intervals and time limits are seconds from 0 to {MAX_SECONDS}.")
         messages = self._default_messages() if self.messages is None else self.messages
         try:
+            check_close(self.close_code, self.close_reason)
             for text in messages:
                 parse_request(text) if self.kind == "http" else parse_message(text)
         except ValueError as error:
@@ -98,14 +106,38 @@ class SessionSpec:
 
     @classmethod
     def from_json(cls, value: dict[str, Any] | str) -> SessionSpec:
-        """Read what `to_json` wrote; unknown keys raise SpecError."""
-        data = json.loads(value) if isinstance(value, str) else dict(value)
+        """Read what `to_json` wrote; SpecError for unknown keys and values that cannot be."""
+        data = json.loads(value) if isinstance(value, str) else value
+        if not isinstance(data, dict):
+            raise SpecError("A session is described by a JSON object.")
+        data = dict(data)
         unknown = set(data) - {field.name for field in fields(cls)}
         if unknown:
             raise SpecError(f"A session has no {', '.join(sorted(unknown))}.")
-        if data.get("messages") is not None:
-            data["messages"] = tuple(data["messages"])
+        for field in fields(cls):
+            if field.name in data:
+                data[field.name] = _typed(field.name, data[field.name], field.default)
         return cls(**data).resolved()
+
+
+def _choice(what: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise SpecError(f"There is no {what} {value!r}; choose from {', '.join(choices)}.")
+
+
+def _typed(name: str, value: Any, default: Any) -> Any:
+    """The value of a field, if its type is that of the field's default; lists become tuples of texts."""
+    if default is None:
+        if value is None:
+            return None
+        if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
+            return tuple(value)
+    elif isinstance(value, bool) == isinstance(default, bool):
+        if isinstance(value, type(default)):
+            return value
+        if isinstance(default, float) and isinstance(value, int):
+            return float(value)
+    raise SpecError(f"A session's {name} cannot be {value!r:.40}.")
 
 
 def push_messages(spec: SessionSpec) -> tuple[str, ...]:

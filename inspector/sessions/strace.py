@@ -37,8 +37,11 @@ def address_text(address: Any) -> str:
 
 def preview(data: bytes) -> str:
     """The first bytes of a payload, harmless, in quotes; `…` where there are more."""
-    text = harmless(data[:PREVIEW]).replace('"', '\\"')
-    return f'"{text}"' + ("…" if len(data) > PREVIEW else "")
+    cut = PREVIEW
+    while PREVIEW - 3 < cut < len(data) and data[cut] & 0xC0 == 0x80:
+        cut -= 1           # not in the middle of a UTF-8 character
+    text = harmless(data[:cut]).replace('"', '\\"')
+    return f'"{text}"' + ("…" if len(data) > cut else "")
 
 
 def option_text(level: int, option: int) -> str:

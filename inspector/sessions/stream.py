@@ -17,6 +17,7 @@ from inspector.sessions.sockets import JournaledSocket
 from inspector.sessions.strace import address_text
 
 MakeTalk = Callable[[Context, Connection], Talk]
+LoadTalk = Callable[[], MakeTalk]      # imports the protocol's library, which takes its time
 
 
 def connections_expected(context: Context) -> int:
@@ -28,9 +29,9 @@ def connections_expected(context: Context) -> int:
 class StreamServer:
     """Listens, accepts one connection after the other, and talks on all of them."""
 
-    def __init__(self, context: Context, make_talk: MakeTalk) -> None:
+    def __init__(self, context: Context, load: LoadTalk) -> None:
         self.context = context
-        self.make_talk = make_talk
+        self._load = load
         self.talks: list[Talk] = []
         self._accepted_count = 0
         self._served = 0                   # connections whose script is done
@@ -41,6 +42,7 @@ class StreamServer:
         """Serve: for ever when interactive, else until the script's connections have ended."""
         context = self.context
         self._listen()
+        self._load()          # clients may connect meanwhile: the kernel, and then the thread, accept them
         if context.spec.interactive:
             context.wait_for_ever()
         for _ in range(connections_expected(context)):
@@ -81,7 +83,7 @@ class StreamServer:
             self.talks = [talk for talk in self.talks if not talk.connection.sock.closed]
         connection = Connection(self.context, sock, self._accepted_count)
         self._accepted_count += 1
-        talk = self.make_talk(self.context, connection)
+        talk = self._load()(self.context, connection)
         self.talks.append(talk)
         connection.start(talk)
 
@@ -112,28 +114,25 @@ class StreamServer:
 class StreamClient:
     """Connects and talks; after a connection ended, a person may have it connect again."""
 
-    def __init__(self, context: Context, make_talk: MakeTalk) -> None:
+    def __init__(self, context: Context, load: LoadTalk) -> None:
         self.context = context
-        self.make_talk = make_talk
+        self._load = load
         self.talk: Talk | None = None
         self._connect_count = 0
 
     def run(self) -> None:
         """Run the script; a person's commands afterwards."""
         context = self.context
+        self._load()
         try:
             for _ in range(connections_expected(context)):
                 talk = self._connect()
                 if talk is not None:
                     talk.script()
-        except LostError as error:
-            if not context.spec.interactive:
-                raise
-            context.journal.note(str(error))
         except FailedError as error:
             if not context.spec.interactive:
                 raise
-            context.journal.event("failed", str(error))
+            context.tell(error)
         if context.spec.interactive:
             context.wait_for_ever()
 
@@ -142,7 +141,7 @@ class StreamClient:
         context = self.context
         connection = Connection(context, context.socket("tcp"), self._connect_count, context.address)
         self._connect_count += 1
-        self.talk = talk = self.make_talk(context, connection)
+        self.talk = talk = self._load()(context, connection)
         connection.start(talk)
         context.wait(lambda: connection.opened or connection.over, "The server did not answer")
         if connection.opened:

@@ -180,7 +180,7 @@ class UdpClient(Datagrams):
         except FailedError as error:
             if not self.spec.interactive:
                 raise
-            self.context.journal.event("failed", str(error))
+            self.context.tell(error)
         if self.spec.interactive:
             self.context.wait_for_ever()
         if self.spec.ending != "none":

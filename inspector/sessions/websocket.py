@@ -1,0 +1,213 @@
+"""WebSocket over a journaled connection, by the sans-I/O protocols of the `websockets` library.
+
+Bytes that came go into the protocol; what it wants sent goes out; frames it gives are put together to
+messages and answered. The library makes the HTTP upgrade. After the closing handshake the server ends
+its direction first and the client follows (RFC 6455 §7.1.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import ProtocolError
+from websockets.extensions.permessage_deflate import (
+    ClientPerMessageDeflateFactory,
+    ServerPerMessageDeflateFactory,
+)
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+from websockets.uri import parse_uri
+
+from inspector.sessions.connection import Connection, Talk
+from inspector.sessions.context import Command, Context, FailedError, LostError
+from inspector.sessions.messages import Message, parse_message
+from inspector.sessions.spec import push_messages
+from inspector.sessions.strace import address_text
+
+PATH = "/chat"
+MAX_MESSAGE = 16 * 1024 * 1024
+
+
+class WebSocketTalk(Talk):
+    """What both ends have in common: frames to and from messages, and the close."""
+
+    protocol: ClientProtocol | ServerProtocol
+
+    def __init__(self, context: Context, connection: Connection) -> None:
+        super().__init__(context, connection)
+        self.messages = 0              # complete data messages received
+        self.controls = 0              # pings and pongs received
+        self._parts: list[bytes] = []
+        self._opcode = Opcode.TEXT
+
+    @property
+    def open(self) -> bool:
+        """The upgrade was made and no close frame sent or received."""
+        return self.protocol.state is OPEN
+
+    # -- what comes ---------------------------------------------------------------------------------
+
+    def received(self, data: bytes) -> None:
+        self.protocol.receive_data(data)
+        for event in self.protocol.events_received():
+            if isinstance(event, Request | Response):
+                self.upgrade(event)
+            else:
+                self._frame(event)
+        self._flush()
+
+    def ended(self) -> None:
+        self.protocol.receive_eof()
+        if self.protocol.handshake_exc is not None:
+            raise LostError(f"The upgrade to WebSocket failed: {self.protocol.handshake_exc}.")
+        if self.spec.interactive and (self.protocol.close_rcvd is not None or self.spec.ending == "close"):
+            self.connection.close()
+
+    def upgrade(self, event: Request | Response) -> None:
+        """The other end's part of the opening handshake came."""
+
+    def _frame(self, frame: Frame) -> None:
+        self.controls += frame.opcode in (Opcode.PING, Opcode.PONG)
+        if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            return
+        if frame.opcode is not Opcode.CONT:
+            self._opcode, self._parts = frame.opcode, []
+        self._parts.append(bytes(frame.data))
+        if frame.fin:
+            self.messages += 1
+            self.message(Message(b"".join(self._parts), "text" if self._opcode is Opcode.TEXT else "binary"))
+
+    def message(self, message: Message) -> None:
+        """A whole message came."""
+
+    # -- what goes ----------------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        """Send what the protocol wants sent; its empty piece means that this direction ends."""
+        for piece in self.protocol.data_to_send():
+            if piece:
+                self.connection.send(piece)
+            elif not self.connection.half_closed and not self.connection.over:
+                self.connection.half_close()
+
+    def send(self, message: Message) -> None:
+        """Send a message, in several frames where it says so; ValueError where it cannot be sent."""
+        data, protocol = message.data, self.protocol
+        if message.opcode in ("ping", "pong"):
+            (protocol.send_ping if message.opcode == "ping" else protocol.send_pong)(data)
+        else:
+            size = max(-(-len(data) // message.fragments), 1)
+            first, *rest = [data[n * size : (n + 1) * size] for n in range(message.fragments)]
+            begin = protocol.send_text if message.opcode == "text" else protocol.send_binary
+            begin(first, fin=not rest)
+            for number, part in enumerate(rest, 2):
+                protocol.send_continuation(part, fin=number == message.fragments)
+        self._flush()
+
+    def say(self, command: Command) -> None:
+        if self.open:
+            self.send(command.message)
+        else:
+            self.context.journal.note("The WebSocket is not open; nothing can be sent.")
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake; before the upgrade there is only the connection to close."""
+        if self.open:
+            try:
+                self.protocol.send_close(code, reason)
+            except (ProtocolError, ValueError) as error:
+                self.context.journal.note(f"That close frame cannot be sent: {error}.")
+            self._flush()
+        else:
+            self.connection.close()
+
+    # -- scripts -------------------------------------------------------------------------------------
+
+    def closing(self) -> None:
+        """End the session as its spec says; "close" is the closing handshake, all else is TCP's alone."""
+        if self.spec.ending != "close":
+            self.finish(self.context.ends_first)
+            return
+        if self.context.ends_first:
+            self.close(self.spec.close_code, self.spec.close_reason)
+        self.expect(lambda: self.protocol.close_rcvd is not None, "close the WebSocket")
+        self.expect(lambda: self.connection.peer_ended, "close the connection")
+        self.connection.close()
+
+
+class ServerTalk(WebSocketTalk):
+    """The server's end."""
+
+    def __init__(self, context: Context, connection: Connection) -> None:
+        super().__init__(context, connection)
+        extensions = [ServerPerMessageDeflateFactory()] if self.spec.deflate else None
+        self.protocol: ServerProtocol = ServerProtocol(extensions=extensions, max_size=MAX_MESSAGE)
+        self._to_push = list(push_messages(self.spec))
+        self._expected = len(self.spec.messages or ())
+
+    def upgrade(self, event: Request | Response) -> None:
+        assert isinstance(event, Request)
+        self.protocol.send_response(self.protocol.accept(event))
+        self._flush()
+        if self.protocol.handshake_exc is not None:
+            self.context.journal.note(f"The upgrade was refused: {self.protocol.handshake_exc}.")
+        elif self._to_push:
+            self._push()
+
+    def message(self, message: Message) -> None:
+        if self.spec.behaviour == "echo" and self.open:
+            self.send(message)
+
+    def _push(self) -> None:
+        if self._to_push and self.open and not self.connection.over:
+            self.send(Message(self._to_push.pop(0).encode()))
+            if self._to_push:
+                self.context.loop.later(self.spec.push_interval, self._push)
+
+    def script(self) -> None:
+        self.expect(lambda: self.open or self.protocol.handshake_exc is not None, "ask for the upgrade")
+        if self.protocol.handshake_exc is not None:
+            raise FailedError("The client did not ask for a WebSocket as RFC 6455 wants it.")
+        self.expect(lambda: self.messages + self.controls >= self._expected, "send all its messages")
+        self.expect(lambda: not self._to_push, "stay until all was pushed")
+        self.closing()
+
+
+class ClientTalk(WebSocketTalk):
+    """The client's end."""
+
+    def __init__(self, context: Context, connection: Connection) -> None:
+        super().__init__(context, connection)
+        uri = parse_uri(f"ws://{address_text(context.address)}{PATH}")
+        extensions = [ClientPerMessageDeflateFactory()] if self.spec.deflate else None
+        self.protocol: ClientProtocol = ClientProtocol(uri, extensions=extensions, max_size=MAX_MESSAGE)
+
+    def started(self) -> None:
+        self.protocol.send_request(self.protocol.connect())
+        self._flush()
+
+    def script(self) -> None:
+        self._expect(lambda: self.open, "upgrade to WebSocket")
+        echoes = pings = 0
+        for text in self.spec.messages or ():
+            message = parse_message(text)
+            self.send(message)
+            if message.opcode == "ping":
+                pings += 1
+            elif message.opcode != "pong" and self.spec.behaviour == "echo":
+                echoes += 1
+            self._expect_answers(echoes, pings)
+        self._expect_answers(echoes + len(push_messages(self.spec)), pings)
+        if not self.spec.interactive:
+            self.closing()
+
+    def _expect_answers(self, messages: int, pongs: int) -> None:
+        self._expect(lambda: self.messages >= messages and self.controls >= pongs, "answer")
+
+    def _expect(self, until: Callable[[], bool], what: str) -> None:
+        self.expect(lambda: until() or self.protocol.close_rcvd is not None, what)
+        if not until():
+            raise LostError(f"The server closed the WebSocket before it did {what}.")

@@ -11,8 +11,9 @@ import contextlib
 import signal
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual import events, on, work
 from textual.app import App, SystemCommand
@@ -20,21 +21,19 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from inspector.sessions.spec import SessionSpec
+from inspector.tui.base import BaseScreen
 from inspector.tui.keymap import KeymapError, read_keymap
 from inspector.tui.launcher import FileAsked, LauncherScreen, SessionAsked
-
-if TYPE_CHECKING:
-    from inspector.tui.workbench import WorkbenchScreen
 
 SMALLEST = (60, 16)
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class InspectorApp(App[int], inherit_bindings=False):
-    """See what a socket is. `start`: a session at once; `trace_path`: a capture; `watch`: ports of this machine."""
+    """See what a socket does. `start`: a session; `trace_path`: a capture; `watch`: ports of this machine."""
 
     TITLE = "inspector"
-    CSS_PATH = "inspector.tcss"
+    CSS_PATH = Path(__file__).with_name("inspector.tcss")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1", "help", "Help", key_display="?", id="app.help"),
         Binding("q", "quit", "Quit", id="app.quit"),
@@ -48,6 +47,9 @@ class InspectorApp(App[int], inherit_bindings=False):
         super().__init__()
         self._start, self._trace_path, self._watch = start, trace_path, watch
         self.farewell = ""
+
+    def get_default_screen(self) -> Screen[Any]:
+        return BaseScreen(id="_default")
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
@@ -112,8 +114,12 @@ class InspectorApp(App[int], inherit_bindings=False):
         for active in screen.active_bindings.values():
             binding = active.binding
             if binding.description and binding.id and active.node is screen and active.enabled:
-                yield SystemCommand(binding.description, binding.tooltip or f"Key: {self.get_key_display(binding)}",
-                                    lambda action=binding.action: self.run_worker(screen.run_action(action)))
+                about = binding.tooltip or f"Key: {self.get_key_display(binding)}"
+                run = partial(self._run_action, screen, binding.action)
+                yield SystemCommand(binding.description, about, run)
+
+    def _run_action(self, screen: Screen[Any], action: str) -> None:
+        self.run_worker(screen.run_action(action))
 
     def run(self, **options: Any) -> int | None:
         """Run until the user or a signal ends it; then end what it started, and say where the trace is."""

@@ -18,6 +18,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from inspector.sessions.spec import Kind, Role
+from inspector.tui.base import TextInput
 from inspector.wire.text import harmless
 
 FORMS: dict[Kind, tuple[str, ...]] = {
@@ -33,7 +34,10 @@ HINTS = {
     "ping": "what the ping carries",
     "fragments": "a text, sent in 3 frames",
 }
-HTTP_HINTS: dict[Role, str] = {"client": "GET /path   or   POST /path body", "server": "the server answers by itself"}
+HTTP_HINTS: dict[Role, str] = {
+    "client": "GET /path   or   POST /path body",
+    "server": "the server answers by itself",
+}
 FRAGMENTS = 3
 
 
@@ -43,7 +47,7 @@ def send_command(role: Role, form: str, text: str) -> dict[str, Any] | str:
     if form in ("hex", "binary"):
         digits = re.sub(r"0x|[\s:,]", "", text)
         if not digits or len(digits) % 2 or not re.fullmatch(r"[0-9a-fA-F]+", digits):
-            return f"{harmless(text, 24) or 'Nothing'} is not hex: two digits a byte are needed, such as 68 65 6c."
+            return f"{harmless(text, 24) or 'Nothing'} is not hex: a byte is two digits, such as 68 65 6c."
         command["hex"] = digits.lower()
     else:
         command["text"] = text
@@ -54,7 +58,7 @@ def send_command(role: Role, form: str, text: str) -> dict[str, Any] | str:
     return command
 
 
-class ComposerInput(Input):
+class ComposerInput(TextInput):
     """The line itself. Escape goes back to the panes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -1,6 +1,7 @@
-"""What the user does to a live session: say, pause, step, end, start again. Keys become commands for the agent.
+"""What the user does to a live session: say, pause, step, end, start again.
 
-The answer is never awaited: what came of it stands in the trace, as everything else.
+Keys become commands for the agent. The answer is never awaited: what came of it stands in the trace,
+as everything else.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ def ending_items(kind: Kind) -> list[MenuItem]:
     """The ways to end a session of this kind, with the keys of its menu."""
     if kind == "udp":
         return [
-            MenuItem("c", "Close the client", "its socket goes; nothing is sent, UDP has no goodbye", "close-client"),
-            MenuItem("v", "Close the server", "the next datagram meets nobody: ICMP port unreachable", "close-server"),
+            MenuItem("c", "Close the client", "nothing is sent: UDP has no goodbye", "close-client"),
+            MenuItem("v", "Close the server", "the next datagram meets nobody: ICMP", "close-server"),
         ]
     goodbye = "close frame, then FIN" if kind == "websocket" else "FIN, and the other end answers"
     return [
@@ -54,13 +55,16 @@ class SessionControl(DOMNode):
     wants_again: bool
 
     CONTROL_BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "pause", "Pause", tooltip="Pause both ends before their next system call, or let them run on",
-                id="session.pause"),
-        Binding("s", "step", "Step", tooltip="Let each waiting end make one system call", id="session.step"),
-        Binding("c", "say('client')", "Client says", tooltip="Type what the client sends", id="session.say-client"),
-        Binding("v", "say('server')", "Server says", tooltip="Type what the server sends", id="session.say-server"),
-        Binding("x", "end", "End", tooltip="Close, half-close or abort, from either end", id="session.end"),
-        Binding("R", "again", "Again", show=False, tooltip="Start the same session once more", id="session.again"),
+        Binding("space", "pause", "Pause", id="session.pause",
+                tooltip="Hold both ends before their next system call, or let them run on"),
+        Binding("s", "step", "Step", id="session.step", tooltip="Let each waiting end make one system call"),
+        Binding("c", "say('client')", "Client says", id="session.say-client",
+                tooltip="Type what the client sends"),
+        Binding("v", "say('server')", "Server says", id="session.say-server",
+                tooltip="Type what the server sends"),
+        Binding("x", "end", "End", id="session.end", tooltip="Close, half-close or abort, from either end"),
+        Binding("R", "again", "Again", show=False, id="session.again",
+                tooltip="Start the same session once more"),
     ]
     CONTROL_ACTIONS: ClassVar[frozenset[str]] = frozenset({"pause", "step", "say", "end", "again"})
 

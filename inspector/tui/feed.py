@@ -1,94 +1,108 @@
-"""Reads on in a trace, on a thread of its own, and tells the screen: at most 30 times a second.
+"""Reads on in a trace, in turns short enough for the event loop, and tells the screen at most 30 times a second.
 
-wake byte or poll -> Trace.refresh in slices -> `on_grew` (one call a batch; the next one only after
-the screen has `taken` this one).
+wake byte or poll -> Trace.refresh for some milliseconds -> `on_grew`; the next turn comes only after the
+screen has `taken` this one. A thread would serve it worse: whatever reads the trace would have to wait for it.
 """
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import os
-import select
-import threading
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from inspector.trace.source import TraceError
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
-PAINTS_A_SECOND = 30
-SLICE = 8 << 20          # bytes a refresh: some tens of milliseconds, so that stopping is quick
+PAUSE = 1 / 30           # seconds between two turns that the screen is told of
+TURN = 0.008             # seconds of reading before the loop has its turn again
+SLICE = 1 << 20          # bytes a refresh: about 4 ms
 POLL = 0.25              # seconds between looks at a file that nobody announces
+BREATH = 0.001           # seconds between turns while there is more to read
 
 
 class TraceFeed:
-    """Keeps one trace up to date. `lock` is held while the trace changes."""
+    """Keeps one trace up to date; used on the event loop's thread alone."""
 
-    def __init__(self, trace: Trace, on_grew: Callable[[], None], wake_fd: int | None = None) -> None:
+    def __init__(self, trace: Trace, on_grew: Callable[[], None], on_broken: Callable[[str], None],
+                 wake_fd: int | None = None) -> None:
         self.trace = trace
-        self.lock = threading.RLock()
-        self._on_grew, self._wake_fd = on_grew, wake_fd
-        self._stop_read, self._stop_write = os.pipe()
-        self._state = threading.Lock()
-        self._told = self._more = False
-        self._thread = threading.Thread(target=self._run, name="trace-feed", daemon=True)
+        self._on_grew, self._on_broken, self._wake_fd = on_grew, on_broken, wake_fd
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._next: asyncio.TimerHandle | None = None
+        self._told = False       # the screen was told and has not drawn yet
+        self._last = 0.0         # when it was told
 
     def start(self) -> None:
         """Begin to read."""
-        self._thread.start()
+        self._loop = asyncio.get_running_loop()
+        if self._wake_fd is not None:
+            self._loop.add_reader(self._wake_fd, self._woken)
+        self._later(0)
 
     def stop(self) -> None:
-        """Read no more; returns when the thread has ended."""
-        with contextlib.suppress(OSError):
-            os.write(self._stop_write, b".")
-        if self._thread.is_alive():
-            self._thread.join()
-        for descriptor in (self._stop_read, self._stop_write):
-            os.close(descriptor)
+        """Read no more."""
+        if self._loop is not None and self._wake_fd is not None:
+            self._loop.remove_reader(self._wake_fd)
+        if self._next is not None:
+            self._next.cancel()
+        self._loop = self._next = self._wake_fd = None
 
     def taken(self) -> None:
-        """The screen has drawn what it was told of last."""
-        with self._state:
-            self._told, again, self._more = self._more, self._more, False
-        if again:
+        """The screen has drawn what it was told of."""
+        self._told = False
+
+    def _woken(self) -> None:
+        """The agent has written."""
+        assert self._wake_fd is not None
+        try:
+            if os.read(self._wake_fd, 65536):
+                self._soon()
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        if self._loop is not None:                 # the agent has ended; its file may still be polled
+            self._loop.remove_reader(self._wake_fd)
+        self._wake_fd = None
+
+    def _soon(self) -> None:
+        if self._loop is not None:
+            self._later(max(self._last + PAUSE - self._loop.time(), 0))
+
+    def _later(self, seconds: float) -> None:
+        if self._loop is None:
+            return
+        due = self._loop.time() + seconds
+        if self._next is not None:
+            if self._next.when() <= due:
+                return
+            self._next.cancel()
+        self._next = self._loop.call_at(due, self._turn)
+
+    def _turn(self) -> None:
+        self._next = None
+        if self._loop is None:
+            return
+        if self._told:                             # still drawing: no need to read faster than that
+            self._later(PAUSE)
+            return
+        start = self._loop.time()
+        changed = unread = False
+        try:
+            while self.trace.refresh(SLICE):
+                changed = True
+                unread = self.trace.progress < 1
+                if not unread or self._loop.time() - start >= TURN:
+                    break
+        except TraceError as error:
+            self.stop()
+            self._on_broken(str(error))
+            return
+        if changed and (not unread or start - self._last >= PAUSE):
+            self._told, self._last = True, start
             self._on_grew()
-
-    def _tell(self) -> None:
-        with self._state:
-            if self._told:
-                self._more = True
-                return
-            self._told = True
-        self._on_grew()
-
-    def _run(self) -> None:
-        last = 0.0
-        while True:
-            with self.lock:
-                changed = self.trace.refresh(SLICE)
-            if changed:
-                pause = last + 1 / PAINTS_A_SECOND - time.monotonic()
-                if pause > 0 and self._wait(pause, wake=False):
-                    return
-                last = time.monotonic()
-                self._tell()
-            unread = changed and self.trace.progress < 1
-            if self._wait(0 if unread else POLL, wake=not unread):
-                return
-
-    def _wait(self, seconds: float, *, wake: bool) -> bool:
-        """Wait for time, news or the end; True: the end."""
-        sources = [self._stop_read]
-        if wake and self._wake_fd is not None:
-            sources.append(self._wake_fd)
-        ready, _, _ = select.select(sources, [], [], seconds)
-        if self._wake_fd in ready and self._wake_fd is not None:
-            try:
-                if not os.read(self._wake_fd, 65536):
-                    self._wake_fd = None       # the agent has ended; the file may still be polled
-            except BlockingIOError:
-                pass
-            except OSError:
-                self._wake_fd = None
-        return self._stop_read in ready
+        self._later(BREATH if unread else POLL)

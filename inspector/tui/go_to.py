@@ -37,4 +37,4 @@ def find_row(trace: Trace, text: str) -> int:
     else:
         raise GoToError(f"{harmless(text, 20) or 'Nothing'} is neither a number nor a time; "
                         "try 12, 1.5s or 14:03:05.")
-    return min(int(stamps.searchsorted(wanted)), count - 1)
+    return min(int(stamps.searchsorted(wanted)), int(count) - 1)

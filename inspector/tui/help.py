@@ -47,9 +47,8 @@ class HelpScreen(BaseModal[None]):
         listed = [(title, [("  ".join(dict.fromkeys(keys)), name) for name, keys in rows.items()])
                   for title, rows in groups.items()]
         nodes = screen.focused.ancestors_with_self if screen.focused else [screen]
-        texts = [(str(getattr(node, "LEGEND_TITLE", "")), node.LEGEND) for node in nodes if hasattr(node, "LEGEND")]
-        if screen not in nodes and hasattr(screen, "LEGEND"):
-            texts.append((str(getattr(screen, "LEGEND_TITLE", "")), screen.LEGEND))
+        texts = [(str(getattr(node, "LEGEND_TITLE", "")), legend) for node in nodes
+                 if (legend := getattr(node, "LEGEND", ()))]
         return cls(listed, texts)
 
     def compose(self) -> ComposeResult:
@@ -85,6 +84,8 @@ def _bold(text: str) -> str:
 
 class TooSmallScreen(BaseModal[None]):
     """One sentence until the terminal is large enough."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "app.quit", "Quit", id="too-small.quit")]
 
     def __init__(self, width: int, height: int) -> None:
         super().__init__()

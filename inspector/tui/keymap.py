@@ -43,4 +43,4 @@ def _flatten(data: Mapping[str, object], prefix: str, keys: dict[str, str], path
         elif isinstance(value, str) and value.strip():
             keys[prefix + name] = value
         else:
-            raise KeymapError(f"The keymap {path} gives no key for {prefix}{name}: a text such as \"ctrl+w\" is needed.")
+            raise KeymapError(f"The keymap {path} gives no key for {prefix}{name}, such as \"ctrl+w\".")

@@ -29,14 +29,16 @@ class LadderPane(Pane):
 
     LEGEND_TITLE = "Ladder"
     LEGEND = (
-        "Time runs down. The left margin is the client, the right one the server: the system calls of each stand "
-        "at the height at which they happened. **┆** means that a call blocks, **└ =** that it came back. "
-        "Between them the packets: **──▶** handshake and acknowledgments, **══▶** data, **──×** one direction "
-        "closes (FIN), **×─×** reset (RST), **╌╌▶** ICMP.",
-        "The line above names each end, its process, its address, and the TCP state in which it is at the chosen "
-        "packet. **r** switches sequence numbers between relative ones (from 0) and those on the wire.",
-        "While a session lives: **c** and **v** type what the client or the server says, **space** pauses both "
-        "before their next system call, **s** lets each make one, **x** ends the session in one of several ways.",
+        "Time runs down. The left margin is the client, the right one the server: the system calls of each "
+        "stand at the height at which they happened. **┆** means that a call blocks, **└ =** that it came "
+        "back. Between them the packets: **──▶** handshake and acknowledgments, **══▶** data, **──×** one "
+        "direction closes (FIN), **×─×** reset (RST), **╌╌▶** ICMP.",
+        "The line above names each end, its process, its address, and the TCP state in which it is at the "
+        "chosen packet. **r** switches sequence numbers between relative ones, from 0, and those on the "
+        "wire.",
+        "While a session lives: **c** and **v** type what the client or the server says, **space** pauses "
+        "both before their next system call, **s** lets each make one, **x** ends the session in one of "
+        "several ways.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "relative", "Relative/raw", show=False, id="ladder.relative",
@@ -57,12 +59,12 @@ class LadderPane(Pane):
             yield Composer("server")
 
     @property
-    def list(self) -> LineList:
+    def lines(self) -> LineList:
         return self.query_one("#ladder-list", LineList)
 
     @property
     def status(self) -> str:
-        return f"▼ {self.list.unseen:,} new" if self.list.unseen else ""
+        return f"▼ {self.lines.unseen:,} new" if self.lines.unseen else ""
 
     def composer(self, role: Role) -> Composer:
         """The composer under one margin."""
@@ -82,7 +84,7 @@ class LadderPane(Pane):
 
     def reset(self) -> None:
         self.ladder = None
-        self.list.show(None)
+        self.lines.show(None)
 
     def update_trace(self) -> None:
         if self.trace is None:
@@ -91,13 +93,13 @@ class LadderPane(Pane):
             if self.trace.index.count or self.trace.calls:
                 self._draw(default_conversation(self.trace))
         elif self.ladder.update():
-            self.list.refill()
+            self.lines.refill()
         self.query_one(Head).refresh()
 
     def _draw(self, conversation: Conversation | None) -> None:
         assert self.trace is not None
         self.ladder = Ladder(self.trace, conversation, relative=self.relative)
-        self.list.show(self.ladder)
+        self.lines.show(self.ladder)
         self.update_selection()
 
     def update_selection(self) -> None:
@@ -110,14 +112,14 @@ class LadderPane(Pane):
                 self._draw(other)
                 return
         target = Target(row=row) if row is not None else Target(call=self.selection.call)
-        self.list.choose(self.ladder.index_of(target))
+        self.lines.choose(self.ladder.index_of(target))
         self.query_one(Head).refresh()
 
     @on(LineList.LineChosen)
     def _chosen(self, message: LineList.LineChosen) -> None:
         message.stop()
         if self.ladder is not None:
-            width = self.list.scrollable_content_region.width
+            width = self.lines.scrollable_content_region.width
             target = self.ladder.target(message.index, message.cell, width)
             self.post_message(SelectionMade(Selection(row=target.row, call=target.call)))
 
@@ -135,9 +137,9 @@ class LadderPane(Pane):
         self.relative = not self.relative
         if self.ladder is not None:
             self.ladder.relative = self.relative
-            self.list.refill()
-        self.notify("Sequence numbers relative, from 0." if self.relative else "Sequence numbers as on the wire.",
-                    timeout=2)
+            self.lines.refill()
+        kind = "relative, from 0" if self.relative else "as on the wire"
+        self.notify(f"Sequence numbers {kind}.", timeout=2)
 
     def action_whole(self) -> None:
         if self.ladder is None or self.trace is None:

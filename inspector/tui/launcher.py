@@ -122,15 +122,15 @@ class LauncherScreen(BaseScreen):
 
     LEGEND_TITLE = "Launcher"
     LEGEND = (
-        "Press **t**, **u**, **h** or **w**: two real processes, a server and a client, start in a private network "
-        "and talk over its loopback. You watch their system calls and every packet between them. "
+        "Press **t**, **u**, **h** or **w**: two real processes, a server and a client, start in a private "
+        "network and talk over its loopback. You watch their system calls and every packet between them. "
         "It needs no root and touches nothing of this machine's network.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(text.key, f"start('{kind}')", text.name, id=f"launcher.{kind}")
           for kind, text in KIND_TEXTS.items()),
-        *(Binding(choice.key, f"turn('{choice.field}')", choice.name, show=False, id=f"launcher.{choice.field}")
-          for choice in CHOICES),
+        *(Binding(choice.key, f"turn('{choice.field}')", choice.name, show=False,
+                  id=f"launcher.{choice.field}") for choice in CHOICES),
         Binding("p", "port", "Port", show=False, id="launcher.port"),
         Binding("o", "open", "Open a file", id="launcher.open"),
         *(Binding(str(number), f"reopen({number})", f"Kept trace {number}", show=False,
@@ -145,7 +145,8 @@ class LauncherScreen(BaseScreen):
     def compose(self) -> ComposeResult:
         self.kept = traces.kept()[:SHOWN_TRACES]
         with PlainScroll(id="launcher"):
-            yield Static(Content.assemble(("inspector", "bold $text-accent"), "   see what a socket does"), id="brand")
+            brand = Content.assemble(("inspector", "bold $text-accent"), "   see what a socket does")
+            yield Static(brand, id="brand")
             with Vertical(classes="section", id="kinds"):
                 yield Static("Start a conversation  [dim]press a key, or click[/]", classes="heading")
                 for kind, text in KIND_TEXTS.items():
@@ -154,13 +155,16 @@ class LauncherScreen(BaseScreen):
             with Vertical(classes="section", id="options"):
                 yield Static("with these options", classes="heading")
                 for choice in CHOICES:
-                    yield Row(self._choice_row(choice), f"turn('{choice.field}')", id=f"option-{choice.field}")
+                    name = choice.field
+                    yield Row(self._choice_row(choice), f"turn('{name}')", id=f"option-{name}")
                 yield Row(self._port_row(), "port", id="option-port")
             with Vertical(classes="section", id="traces"):
                 yield Static("or look at a trace", classes="heading")
-                yield Row(_row("o", "Open a file", _muted("pcap or pcapng, also .gz and .zst")), "open", id="open")
+                about = _muted("pcap or pcapng, also .gz and .zst")
+                yield Row(_row("o", "Open a file", about), "open", id="open")
                 for number, trace in enumerate(self.kept, 1):
-                    what = _muted(f"{trace.age:<12} {traces.human_size(trace.size):>7}   {harmless(trace.path.name)}")
+                    size = traces.human_size(trace.size)
+                    what = _muted(f"{trace.age:<12} {size:>7}   {harmless(trace.path.name)}")
                     key = str(number) if number != 6 else " "
                     yield Row(_row(key, trace.label, what), f"reopen({number})", classes="trace")
         yield Footer()
@@ -183,12 +187,13 @@ class LauncherScreen(BaseScreen):
                 parts.append(Content.styled(f"○ {name}", "$foreground 60%"))
         values = Content("  ").join(parts)
         padding = " " * max(30 - values.cell_length, 1)
-        return _row(choice.key, choice.name, Content.assemble(values, padding, (about, "$foreground 60% italic")))
+        explained = Content.styled(about, "$foreground 60% italic")
+        return _row(choice.key, choice.name, Content.assemble(values, padding, explained))
 
     def _port_row(self) -> Content:
         default = "  ".join(f"{KIND_TEXTS[kind].name} {port}" for kind, port in DEFAULT_PORTS.items())
-        value = Content.styled(str(self.spec.port), "bold $text-primary") if self.spec.port else _muted(default)
-        return _row("p", "Port", value)
+        chosen = Content.styled(str(self.spec.port), "bold $text-primary")
+        return _row("p", "Port", chosen if self.spec.port else _muted(default))
 
     def action_start(self, kind: Kind) -> None:
         self.post_message(SessionAsked(replace(self.spec, kind=kind).resolved()))

@@ -59,8 +59,8 @@ class Head(Painter):
 
     DEFAULT_CSS = "Head { height: auto; }"
 
-    def __init__(self, lines: Callable[[int], Sequence[Line]], *, id: str | None = None, classes: str = "") -> None:
-        super().__init__(id=id, classes=classes)
+    def __init__(self, lines: Callable[[int], Sequence[Line]], *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self._lines = lines
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -69,7 +69,7 @@ class Head(Painter):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         lines = self._lines(width)
-        return self.paint(lines[y], width) if y < len(lines) else Strip.blank(width, self.visual_style.rich_style)
+        return self.paint(lines[y] if y < len(lines) else (), width)
 
 
 class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
@@ -210,7 +210,7 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
                 self.refresh_line(index)
 
     def on_mount(self) -> None:
-        super().on_mount()
+        super().on_mount()  # type: ignore[no-untyped-call]
         self.refill()
 
     def on_resize(self, _event: events.Resize) -> None:

@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
+from inspector.tui.base import TextInput
 from inspector.tui.go_to import GoToError, find_row
 from inspector.tui.line_list import Head, LineList
 from inspector.tui.pane import Pane
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
 RETURNING = 64     # calls that are looked at again: they may have returned, with an address
 
 
-class FilterInput(Input):
+class FilterInput(TextInput):
     """The display filter's line; Escape goes back to what was last in force."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back", show=False, id="filter.leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", show=False, id="filter.leave"),
+    ]
 
     in_force = ""
 
@@ -47,7 +50,8 @@ class PacketsPane(Pane):
     LEGEND_TITLE = "Packets"
     LEGEND = (
         "Every packet that crossed the loopback, in order. It follows the newest until you scroll up; "
-        "**G** follows again. Colours tell what a packet does: opening, data, HTTP, WebSocket, closing, reset.",
+        "**G** follows again. Colours tell what a packet does: opening, data, HTTP, WebSocket, closing, "
+        "reset.",
         "**/** keeps only packets that a display filter lets through, in Wireshark's language: "
         "**tcp.flags.syn == 1**, **tcp.port == 8765**, **websocket**, **http and tcp.len > 100**, "
         "**tcp.analysis.retransmission**. **:** jumps to a packet's number, or to a time such as **1.5s**.",
@@ -73,7 +77,7 @@ class PacketsPane(Pane):
         yield Static("", id="filter-error")
 
     @property
-    def list(self) -> LineList:
+    def lines(self) -> LineList:
         return self.query_one("#packets-list", LineList)
 
     @property
@@ -81,8 +85,8 @@ class PacketsPane(Pane):
         parts = []
         if self._filter is not None and self.packets is not None and self.trace is not None:
             parts.append(f"{self.packets.count:,} of {self.trace.index.count:,}")
-        if self.list.unseen:
-            parts.append(f"▼ {self.list.unseen:,} new")
+        if self.lines.unseen:
+            parts.append(f"▼ {self.lines.unseen:,} new")
         return "  ".join(parts)
 
     def _title(self, width: int) -> list[Line]:
@@ -92,7 +96,7 @@ class PacketsPane(Pane):
         self._filter = None
         self.names, self._named = {}, 0
         self.packets = None if self.trace is None else PacketList(self.trace, time_format=self.time_format)
-        self.list.show(self.packets)
+        self.lines.show(self.packets)
         self.query_one(Head).refresh()
 
     def update_trace(self) -> None:
@@ -100,7 +104,7 @@ class PacketsPane(Pane):
             return
         self._name_ends()
         if self._filter is None:
-            self.list.refill()
+            self.lines.refill()
         else:
             self._apply_filter()
 
@@ -114,7 +118,7 @@ class PacketsPane(Pane):
 
     def update_selection(self) -> None:
         if self.packets is not None and self.selection.row is not None:
-            self.list.choose(self.packets.index_of(self.selection.row))
+            self.lines.choose(self.packets.index_of(self.selection.row))
 
     @on(LineList.LineChosen)
     def _chosen(self, message: LineList.LineChosen) -> None:
@@ -139,7 +143,7 @@ class PacketsPane(Pane):
         self.time_format = formats[(formats.index(self.time_format) + 1) % len(formats)]
         if self.packets is not None:
             self.packets.time_format = self.time_format
-            self.list.refill()
+            self.lines.refill()
             self.query_one(Head).refresh()
         self.notify(f"Times: {_TIME_TEXTS[self.time_format]}.", timeout=2)
 
@@ -160,14 +164,15 @@ class PacketsPane(Pane):
                 row = find_row(trace, text)
                 index = self.packets.index_of(row)
                 if index is None:
-                    self.notify(f"Packet {row + 1} is not shown: the filter keeps it out.", severity="warning")
+                    self.notify(f"The filter keeps packet {row + 1} out.", severity="warning")
                 else:
-                    self.list.go_to(index)
-                    self.list.focus()
+                    self.lines.go_to(index)
+                    self.lines.focus()
 
         self.app.push_screen(PromptScreen(
             "Go to which packet?", check=check,
-            hint=f"a number from 1 to {trace.index.count:,}, seconds such as 1.5s, or a time of day 14:03:05"), chosen)
+            hint=f"a number from 1 to {trace.index.count:,}, seconds such as 1.5s, or a time 14:03:05",
+        ), chosen)
 
     # --- the display filter ---
 
@@ -194,7 +199,7 @@ class PacketsPane(Pane):
         else:
             return
         self.query_one(FilterInput).in_force = event.value
-        self.list.focus()
+        self.lines.focus()
 
     def _parse(self, text: str) -> Any:
         """The filter, or None with the error told under the line."""
@@ -228,7 +233,7 @@ class PacketsPane(Pane):
         if self.packets is None:
             return
         self.packets.rows = rows
-        self.list.refill()
+        self.lines.refill()
         self.update_selection()
         self.post_message(self.StatusChanged())
 

@@ -16,7 +16,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from inspector.tui.base import BaseModal
+from inspector.tui.base import BaseModal, Options, TextInput
 
 
 class PathSuggester(Suggester):
@@ -48,7 +48,7 @@ class PromptScreen(BaseModal[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="prompt"):
             yield Static(Content(self._question), classes="question")
-            yield Input(self._value, suggester=self._suggester, compact=True)
+            yield TextInput(self._value, suggester=self._suggester, compact=True)
             yield Static(Content(self._hint), classes="hint")
 
     @on(Input.Changed)
@@ -92,7 +92,7 @@ class MenuScreen(BaseModal[str | None]):
         width = max(len(item.name) for item in self._items)
         with Vertical(classes="prompt menu"):
             yield Static(Content(self._question), classes="question")
-            yield OptionList(*(
+            yield Options(*(
                 Option(Content.assemble((f" {item.key} ", "bold $text-accent"), f" {item.name:<{width}}  ",
                                         (item.about, "$foreground 60%")), id=item.value)
                 for item in self._items

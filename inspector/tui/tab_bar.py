@@ -29,7 +29,7 @@ class Tab(Static):
         super().__init__(Content.assemble((tab.key, "$foreground 50%"), " ", tab.name), classes="tab")
         self.tab = tab
 
-    def _on_click(self, event: events.Click) -> None:
+    async def _on_click(self, event: events.Click) -> None:
         event.stop()
         self.post_message(TabBar.TabChosen(self.tab.pane))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 KEPT = 20
 SUFFIX = ".pcapng"
-CAPTURE_SUFFIXES = (".pcapng", ".pcap", ".cap", ".pcapng.gz", ".pcap.gz", ".pcapng.zst", ".pcap.zst", ".pcapng.gz")
+CAPTURE_SUFFIXES = (".pcapng", ".pcap", ".cap")
 
 
 @dataclass(frozen=True, slots=True)

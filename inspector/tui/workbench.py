@@ -16,10 +16,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
-from textual.widgets import Footer, Input
+from textual.widgets import Footer
 
 from inspector.sessions.spec import SessionSpec
-from inspector.tui.base import BaseScreen
+from inspector.tui.base import TALL, WIDE, BaseScreen
+from inspector.tui.composer import Composer
 from inspector.tui.control import SessionControl
 from inspector.tui.feed import TraceFeed
 from inspector.tui.ladder_pane import LadderPane
@@ -39,25 +40,22 @@ LADDER = TabName("ladder", "1", "Ladder")
 MIDDLE = (TabName("packets", "2", "Packets"),)
 ASIDE: tuple[TabName, ...] = ()
 ALL = (LADDER, *MIDDLE, *ASIDE)
-WIDE, TALL = 110, 30
 KIND_NAMES = {"tcp": "TCP", "udp": "UDP", "http": "HTTP", "websocket": "WebSocket"}
 
 
 class WorkbenchScreen(SessionControl, BaseScreen):
-    """A trace and its panes. One of `spec` (a session in the lab), `path` (a file), `watch` (ports of this machine)."""
+    """A trace and its panes: of `spec` (a session), `path` (a file), or `watch` (ports of this machine)."""
 
     LEGEND_TITLE = "Workbench"
     LEGEND = (
         "The digits show a pane, **tab** goes to the next one that is seen, **z** gives it the whole screen. "
         "What you choose in one pane is chosen in all of them: a packet, a system call, a message, a field.",
     )
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (WIDE, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (TALL, "-tall")]
     BINDINGS: ClassVar[list[BindingType]] = [
         *SessionControl.CONTROL_BINDINGS,
         Binding("ctrl+s", "save", "Save", tooltip="Keep the trace under a name", id="workbench.save"),
         Binding("n", "new", "New", tooltip="Back to the launcher", id="workbench.new"),
-        Binding("z", "zoom", "Zoom", show=False, tooltip="This pane alone, or all again", id="workbench.zoom"),
+        Binding("z", "zoom", "Zoom", show=False, id="workbench.zoom", tooltip="This pane alone, or all"),
         *(Binding(tab.key, f"show_pane('{tab.pane}')", tab.name, show=False, id=f"workbench.{tab.pane}")
           for tab in ALL),
         Binding("left_square_bracket", "turn(-1)", "Pane before", show=False, id="workbench.before"),
@@ -77,9 +75,9 @@ class WorkbenchScreen(SessionControl, BaseScreen):
         self.state = SessionState()
         self.selection = NOTHING
         self.front, self.lower = "ladder", MIDDLE[0].pane
-        self._events_seen = self._said = 0
+        self._events_seen = self._failures_said = self._notes_said = 0
         self.wants_again = False
-        self.paused = spec is not None and spec.paused      # as last asked for; the trace tells what came of it
+        self.paused = spec is not None and spec.paused      # as asked for; the trace tells what came of it
 
     # --- what is seen ---
 
@@ -158,8 +156,7 @@ class WorkbenchScreen(SessionControl, BaseScreen):
         if self.maximized is not None:
             self.minimize()
             return
-        focused: Widget | None = self.focused
-        pane = next((node for node in focused.ancestors_with_self if isinstance(node, Pane)), None) if focused else None
+        pane = _pane_of(self.focused)
         if pane is not None:
             self.maximize(pane)
 
@@ -172,8 +169,8 @@ class WorkbenchScreen(SessionControl, BaseScreen):
         self._say_tabs()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        pane = next((node for node in event.widget.ancestors if isinstance(node, Pane)), None)
-        if pane is not None and pane.id is not None and pane.id != self.front and not isinstance(event.widget, Input):
+        pane = _pane_of(event.widget)
+        if pane is not None and pane.id is not None and pane.id != self.front:
             self.front = pane.id
             self._arrange()
 
@@ -189,7 +186,9 @@ class WorkbenchScreen(SessionControl, BaseScreen):
             if self._path is None:
                 self.session = LiveSession(self._spec, self._watch)
                 self.session.start()
-            trace = Trace.open(self._path or self.session.path)  # type: ignore[union-attr]
+            path = self.session.path if self.session is not None else self._path
+            assert path is not None
+            trace = Trace.open(path, following=self.session is not None)
         except (LabError, TraceError, OSError) as error:
             self.app.call_from_thread(self._failed, str(error))
             return
@@ -207,30 +206,33 @@ class WorkbenchScreen(SessionControl, BaseScreen):
             for role in ("client", "server"):
                 self.query_one(LadderPane).composer(role).show_kind(self._spec.kind)
         wake = None if self.session is None else self.session.wake_fd
-        self.feed = TraceFeed(trace, lambda: self.post_message(TraceGrew()), wake)
+        self.feed = TraceFeed(trace, self._tell_growth, self._failed, wake)
         self.feed.start()
         self.refresh_bindings()
         self.query_one(LadderPane).focus_inside()
+
+    def _tell_growth(self) -> None:
+        self.post_message(TraceGrew())
 
     @on(TraceGrew)
     def _trace_grew(self) -> None:
         if self.trace is None or self.feed is None:
             return
-        with self.feed.lock:
-            if len(self.trace.events) != self._events_seen:
-                self._events_seen = len(self.trace.events)
-                self._new_state(session_state(self.trace.events))
-            for pane in self.panes:
-                pane.trace_grew()
+        if len(self.trace.events) != self._events_seen:
+            self._events_seen = len(self.trace.events)
+            self._new_state(session_state(self.trace.events))
+        for pane in self.panes:
+            pane.trace_grew()
         self._say_title()
         self.call_after_refresh(self.feed.taken)
 
     def _new_state(self, state: SessionState) -> None:
         self.state = state
-        words = (*((text, "error") for text in state.failures), *((text, "information") for text in state.notes))
-        for text, severity in words[self._said :]:
-            self.app.notify(harmless(text), severity=severity, timeout=8)  # type: ignore[arg-type]
-        self._said = len(words)
+        for text in state.failures[self._failures_said :]:
+            self.app.notify(harmless(text), severity="error", timeout=8)
+        for text in state.notes[self._notes_said :]:
+            self.app.notify(harmless(text), timeout=8)
+        self._failures_said, self._notes_said = len(state.failures), len(state.notes)
         live = self.session is not None and self.session.spec is not None and not state.ended
         self.query_one(LadderPane).show_state(state, live=live)
         if state.ended and self.wants_again and self.session is not None and self.session.spec is not None:
@@ -267,12 +269,11 @@ class WorkbenchScreen(SessionControl, BaseScreen):
 
     def choose(self, selection: Selection) -> None:
         """Show this selection in every pane."""
-        if selection == self.selection or self.trace is None or self.feed is None:
+        if selection == self.selection or self.trace is None:
             return
         self.selection = selection
-        with self.feed.lock:
-            for pane in self.panes:
-                pane.show_selection(selection)
+        for pane in self.panes:
+            pane.show_selection(selection)
 
     @on(DetailAsked)
     def _detail_asked(self, message: DetailAsked) -> None:
@@ -289,7 +290,8 @@ class WorkbenchScreen(SessionControl, BaseScreen):
 
     def action_say(self, role: str) -> None:
         self.action_show_pane("ladder")
-        self.call_after_refresh(self.query_one(LadderPane).composer("client" if role == "client" else "server").input.focus)
+        composer = self.query_one(f"#composer-{role}", Composer)
+        self.call_after_refresh(composer.input.focus)
 
     def action_new(self) -> None:
         from inspector.tui.launcher import LauncherScreen
@@ -319,3 +321,9 @@ class WorkbenchScreen(SessionControl, BaseScreen):
         if trace is not None:
             with contextlib.suppress(OSError):
                 trace.close()
+
+
+def _pane_of(widget: Widget | None) -> Pane | None:
+    if widget is None:
+        return None
+    return next((node for node in widget.ancestors_with_self if isinstance(node, Pane)), None)

@@ -66,7 +66,8 @@ async def test_only_what_is_seen_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(("keys", "cursor"), [
-    (["down"], 0), (["down", "down"], 1), (["j", "j", "k"], 0), (["end"], 99), (["G"], 99), (["end", "up"], 98),
+    (["down"], 0), (["down", "down"], 1), (["j", "j", "k"], 0), (["end"], 99), (["G"], 99),
+    (["end", "up"], 98),
     (["end", "g"], 0), (["down", "pagedown"], 9), (["end", "pageup"], 90), (["end", "down", "down"], 99),
     (["home", "up"], 0),
 ])

@@ -54,7 +54,7 @@ def test_saving_adds_the_suffix_and_asks_before_it_overwrites(tmp_path: Path) ->
         traces.save(source, str(_directory(tmp_path / "here.pcapng")))
     with pytest.raises(OSError, match="No such file"):
         traces.save(source, str(tmp_path / "missing" / "x.pcap"))
-    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "state") == ["here.pcapng", "lesson.pcapng"]
+    assert {path.name for path in tmp_path.iterdir()} == {"state", "here.pcapng", "lesson.pcapng"}
 
 
 def _directory(path: Path) -> Path:
@@ -72,7 +72,8 @@ def test_a_keymap_is_read_flat_or_in_tables(tmp_path: Path) -> None:
     path = tmp_path / "keymap.toml"
     assert read_keymap(path) == {}
     path.write_text('workbench.save = "ctrl+w"\n[app]\nquit = "Q,f10"\n"quit-anywhere" = "ctrl+x"\n')
-    assert read_keymap(path) == {"workbench.save": "ctrl+w", "app.quit": "Q,f10", "app.quit-anywhere": "ctrl+x"}
+    keys = {"workbench.save": "ctrl+w", "app.quit": "Q,f10", "app.quit-anywhere": "ctrl+x"}
+    assert read_keymap(path) == keys
 
 
 @pytest.mark.parametrize("text", ["not toml", "app.quit = 3", 'app.quit = ""', "\xff"])
@@ -90,7 +91,8 @@ def _event(kind: str, role: str = "", **fields: str) -> Event:
 
 def test_a_session_is_what_its_events_say() -> None:
     spec = SessionSpec(kind="websocket", ipv6=True).resolved()
-    events = [_event("agent-ready", mode="lab"), _event("session-started", session=json.dumps(spec.to_json())),
+    events = [_event("agent-ready", mode="lab"),
+              _event("session-started", session=json.dumps(spec.to_json())),
               _event("endpoint-started", "server"), _event("listening", "server", address="[::1]:8765"),
               _event("endpoint-started", "client")]
     state = session_state(events)
@@ -101,8 +103,8 @@ def test_a_session_is_what_its_events_say() -> None:
                _event("waiting", "client", call="connect(3)", tid="8"),
                _event("waiting", "server", call="send(4, 2)", tid="9"), _event("resumed", "server", tid="7")]
     assert session_state(events).waiting == {"server": ("send(4, 2)",), "client": ("connect(3)",)}
-    events += [_event("endpoint-ended", "server"), _event("endpoint-ended", "client"), _event("failed", "client"),
-               _event("session-ended", ok="false")]
+    events += [_event("endpoint-ended", "server"), _event("endpoint-ended", "client"),
+               _event("failed", "client"), _event("session-ended", ok="false")]
     state = session_state(events)
     assert state.ended and not state.ok and not state.running and not state.waiting
     assert state.failures == ("the text of failed",)
@@ -135,7 +137,9 @@ def _trace(*seconds: float) -> Any:
     return SimpleNamespace(index=SimpleNamespace(count=len(stamps), time_ns=stamps))
 
 
-@pytest.mark.parametrize(("text", "row"), [("1", 0), ("#3", 2), ("0s", 0), ("1.5s", 2), (".4", 1), ("99 s", 3)])
+@pytest.mark.parametrize(("text", "row"), [
+    ("1", 0), ("#3", 2), ("0s", 0), ("1.5s", 2), (".4", 1), ("99 s", 3),
+])
 def test_going_to_a_number_or_a_time(text: str, row: int) -> None:
     assert find_row(_trace(0, 0.5, 1.5, 2.5), text) == row
 

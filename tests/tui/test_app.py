@@ -1,0 +1,121 @@
+"""The app around its screens: quitting, help, palette, themes, keymap, sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.binding import Binding
+from textual.command import CommandPalette
+from textual.widgets import Input, Static
+
+from inspector.tui.app import InspectorApp
+from inspector.tui.help import HelpScreen, TooSmallScreen
+from inspector.tui.launcher import LauncherScreen
+
+
+class QuietApp(InspectorApp):
+    """The app without its preloading."""
+
+    def _preload(self) -> Any:
+        return None
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
+async def test_keys_quit(key: str) -> None:
+    app = QuietApp()
+    async with app.run_test() as pilot:
+        await pilot.press(key)
+        await pilot.pause()
+        assert app._exit
+
+
+async def test_q_is_a_letter_while_one_types() -> None:
+    app = QuietApp()
+    async with app.run_test() as pilot:
+        await pilot.press("o", "q")
+        assert app.screen.query_one(Input).value == "q"
+        assert not app._exit
+
+
+@pytest.mark.parametrize("key", ["question_mark", "f1"])
+async def test_help_says_the_keys_and_what_they_do(key: str) -> None:
+    app = QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(key)
+        assert isinstance(app.screen, HelpScreen)
+        text = "\n".join(str(widget.render()) for widget in app.screen.query(Static))
+        assert "WebSocket" in text
+        assert "Quit" in text
+        assert "private network" in text.replace("\n", " ")
+        await pilot.press("escape")
+        assert isinstance(app.screen, LauncherScreen)
+
+
+async def test_the_palette_knows_our_commands() -> None:
+    app = QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        titles = [command.title for command in app.get_system_commands(app.screen)]
+        assert {"Help", "Theme", "Quit", "TCP", "WebSocket", "Open a file"} <= set(titles)
+        await pilot.press("ctrl+p")
+        assert isinstance(app.screen, CommandPalette)
+
+
+async def test_every_theme_can_be_worn() -> None:
+    app = QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for name in app.available_themes:
+            app.theme = name
+            await pilot.pause()
+            assert app.screen.query_one("#kind-tcp").styles.height is not None
+
+
+def _bindings(node: Any) -> list[Binding]:
+    return [binding for _, binding in node._bindings]
+
+
+async def test_every_binding_of_ours_has_an_id() -> None:
+    app = QuietApp()
+    async with app.run_test() as pilot:
+        await pilot.press("question_mark")
+        for node in (app, *app.screen_stack):
+            assert [binding for binding in _bindings(node) if not binding.id] == []
+
+
+async def test_a_keymap_changes_keys(tmp_path: Path) -> None:
+    path = tmp_path / "config" / "inspector" / "keymap.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text('app.quit = "f10"\n')
+    app = QuietApp()
+    async with app.run_test() as pilot:
+        await pilot.press("q")
+        assert not app._exit
+        await pilot.press("f10")
+        assert app._exit
+
+
+async def test_a_damaged_keymap_is_told_and_nothing_worse(tmp_path: Path) -> None:
+    path = tmp_path / "config" / "inspector" / "keymap.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text("what?")
+    app = QuietApp()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert [note.severity for note in app._notifications] == ["warning"]
+
+
+async def test_a_small_terminal_says_so_and_recovers() -> None:
+    app = QuietApp()
+    async with app.run_test(size=(59, 24)) as pilot:
+        await pilot.pause()
+        assert isinstance(app.screen, TooSmallScreen)
+        assert "60 columns and 16 lines" in str(app.screen.query_one(Static).render())
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert isinstance(app.screen, LauncherScreen)
+        await pilot.resize_terminal(80, 15)
+        await pilot.pause()
+        assert isinstance(app.screen, TooSmallScreen)
+        await pilot.press("q")
+        assert app._exit

@@ -52,9 +52,23 @@ class HttpConnection:
         """False while octets of this direction are only held (an Upgrade is pending), or HTTP is over."""
         return self._sides[direction].state not in ("wait", "over")
 
+    def lost(self, direction: int) -> bool:
+        """True after octets that are no HTTP: what follows them in this direction is not understood."""
+        return self._sides[direction].lost
+
     def offset(self, direction: int) -> int:
         """Stream offset up to which the direction's octets are taken as HTTP."""
         return self._sides[direction].offset
+
+    def finish(self) -> None:
+        """The connection is over (both directions ended): requests that got no answer are told."""
+        if self._sides[1 - self.client].lost or self.switched is not None:
+            return
+        for number in self.waiting:
+            request = self.messages[number]
+            what = f"\"{harmless(request.start_line, 60)}\" got no response before the connection ended."
+            self.findings.append(finding("http.unanswered-request", what, request.direction, request.start,
+                                         request.line_stop))
 
     def start_message(self, message: HttpMessage, findings: list[Finding]) -> HttpMessage:
         """Enter a message whose head is whole; pairs it, and gives it back with its framing."""
@@ -91,7 +105,7 @@ class HttpConnection:
         before = [m for m in self.messages if not m.is_request]
         line = harmless(message.start_line, 60)
         client = self._sides[self.client]
-        if message.status == 408 or client.state == "over":
+        if message.status == 408 or client.lost:
             return                         # a time-out may be told unasked; or requests were not understood
         if before and asked:
             what = f"After its answer to the last request the server sent another one, \"{line}\"."

@@ -54,6 +54,7 @@ class HttpReader:
         self._body = bytearray()
         self._body_length = 0
         self._ended = False
+        self.lost = False                  # octets came that are no HTTP; what follows is not understood
 
     @property
     def is_request(self) -> bool:
@@ -134,7 +135,7 @@ class HttpReader:
 
     def _give_up(self, *findings: Finding) -> None:
         self.connection.findings += findings
-        self.state = "over"
+        self.state, self.lost = "over", True
         self._message = None
         self._buffer.clear()
 

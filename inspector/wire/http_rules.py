@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import unquote_to_bytes
 
 from inspector.wire.findings import Finding, finding
-from inspector.wire.http import Decoded, Framing, Header, HttpMessage, decode_content, tokens
+from inspector.wire.http import Framing, Header, HttpMessage, decode_content, tokens
 from inspector.wire.text import harmless
 
 
@@ -62,12 +62,12 @@ def check_response(message: HttpMessage, request: HttpMessage | None) -> list[Fi
     return findings
 
 
-def check_body(message: HttpMessage, limit: int) -> list[Finding]:
-    """What undoing Content-Encoding shows, for a complete message whose body is held as a whole."""
+def check_body(message: HttpMessage, body: bytes, limit: int) -> list[Finding]:
+    """What undoing Content-Encoding of a whole body shows."""
     header = message.first("content-encoding")
-    if header is None or not message.body or len(message.body) != message.body_length:
+    if header is None or not body:
         return []
-    problem = decoded_body(message, limit).problem
+    problem = decode_content(body, tokens(message, "content-encoding"), limit).problem
     if problem == "data":
         rule = "http.invalid-content-encoding"
         what = f"The body is not in the encoding \"{harmless(header.value, 40)}\"."
@@ -76,11 +76,6 @@ def check_body(message: HttpMessage, limit: int) -> list[Finding]:
     else:
         return []
     return [finding(rule, what, message.direction, message.body_start, message.stop)]
-
-
-def decoded_body(message: HttpMessage, limit: int) -> Decoded:
-    """The body that is held, with its Content-Encoding undone."""
-    return decode_content(message.body, tokens(message, "content-encoding"), limit)
 
 
 def reflected(request: HttpMessage, response: HttpMessage) -> list[Finding]:

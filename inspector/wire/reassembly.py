@@ -12,6 +12,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 Fetch = Callable[[int, int, int], bytes]
 """(row, position in the frame, length) -> bytes; fewer where the file has fewer."""
 
@@ -259,6 +262,20 @@ class ByteStream:
                     yield Piece(row, place + skip, offset + skip, stop - offset - skip)
                 segment += 1
             at += 1
+
+    def boundaries(self, start: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The pieces of `start .. end` as columns, for streams of many: each one's row and end offset."""
+        rows, ends = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        at = bisect_right(self._run_end, start)
+        while at < len(self._run_start) and self._run_start[at] < end:
+            first, stop = self._run_first[at], self._run_last[at] + 1
+            first = max(first, bisect_right(self._start, start, first, stop) - 1)
+            stop = max(first + 1, bisect_left(self._start, end, first, stop))
+            rows.append(np.array(self._row[first:stop], np.int64))
+            last = np.array(self._start[first:stop], np.int64) + np.array(self._size[first:stop], np.int64)
+            ends.append(np.minimum(last, min(end, self._run_end[at])))
+            at += 1
+        return np.concatenate(rows), np.concatenate(ends)
 
     def read(self, start: int, end: int) -> bytes:
         """The bytes from `start` to `end`, or to the first hole before it."""

@@ -1,0 +1,271 @@
+"""The machine behind an `Application`: octets of both streams in, HTTP messages and WebSocket frames out.
+
+Phases follow each other: find out what is spoken, HTTP, then after an upgrade (or a guess) WebSocket. Only
+streams are known here; packets, times and texts are `Application`'s part.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+
+from inspector.trace.application_frames import FrameTable, MessageTable, Rows
+from inspector.trace.application_payload import Payloads
+from inspector.trace.application_pump import Pump, Run
+from inspector.trace.application_start import Start, find_start
+from inspector.wire.findings import Finding, finding
+from inspector.wire.http import HttpMessage
+from inspector.wire.http_connection import HttpConnection
+from inspector.wire.http_rules import check_body
+from inspector.wire.reassembly import ByteStream
+from inspector.wire.upgrade import Upgrade, examine, is_upgrade_request
+from inspector.wire.websocket import RSV1, Frame, FrameDecoder
+from inspector.wire.websocket_session import WebSocketSession
+
+BODY_LIMIT = 4 << 20     # octets of a body that are looked at for its Content-Encoding
+_PREVIEW = 4096          # octets of an HTTP body that its message holds
+_KEEP = 1 << 16          # octets of a WebSocket frame's payload that its decoder holds
+
+
+class WebSocketPart:
+    """All that belongs to the WebSocket phase: decoders, session, and what they have made."""
+
+    def __init__(
+        self, pump: Pump, client: int, upgrade: Upgrade | None, limit: int, rows: Rows,
+        time: Callable[[int], int],
+    ) -> None:
+        deflate = upgrade.deflate if upgrade else None
+        self.session = WebSocketSession(
+            client, deflate, inferred=upgrade is None, read=pump.read, limit=limit)
+        first, second = pump.position
+        self.decoders = FrameDecoder(first, _KEEP), FrameDecoder(second, _KEEP)
+        self.frames = FrameTable(client, rows, self.session.ids)
+        self.messages = MessageTable(self.frames, rows, time)
+        self.payloads = Payloads(pump.streams, self.frames, self.messages)
+        self._pump = pump
+
+    def read(self) -> bool:
+        """Take what the streams have got; True when there was something."""
+        progress, position = False, self._pump.position
+        for run in self._pump.runs():
+            decoder = self.decoders[run.direction]
+            for _, data in self._pump.windows(run):
+                progress = True
+                self._take(run.direction, decoder.feed(data))
+                skipped = min(decoder.skippable, run.stop - position[run.direction])
+                if skipped:
+                    position[run.direction] += skipped
+                    self._take(run.direction, decoder.skip(skipped))
+        return progress
+
+    def _take(self, direction: int, frames: list[Frame]) -> None:
+        session = self.session
+        inflater = session.inflater(direction)
+        for frame in frames:
+            if inflater is not None and frame.rsv & RSV1 and 0 < frame.opcode < 8:
+                self.payloads.note(direction, session.messages + 1, inflater)
+            part = session.add(direction, frame)
+            self.frames.append(direction, frame, part)
+            self.messages.append(direction, frame, part)
+            if part.compressed:
+                self.payloads.grew(direction, part.size)
+
+    def begun(self) -> list[Finding]:
+        """What the headers of frames show that are not complete."""
+        found: list[Finding] = []
+        for direction, decoder in enumerate(self.decoders):
+            frame = decoder.partial
+            if frame is not None:
+                found += self.session.header_findings(direction, frame)
+        return found
+
+    def end(self, first: int, reset: bool) -> None:
+        """The connection is over."""
+        self.session.end(first, (self.decoders[0].partial, self.decoders[1].partial), reset)
+
+
+class Engine:
+    """`rows` and `time` serve the records (see application_frames); `limit` bounds inflation."""
+
+    def __init__(
+        self, streams: tuple[ByteStream, ByteStream], rows: Rows, time: Callable[[int], int], limit: int
+    ) -> None:
+        self.streams, self.limit = streams, limit
+        self.pump = Pump(streams)
+        self.http: HttpConnection | None = None
+        self.websocket: WebSocketPart | None = None
+        self.upgrade: Upgrade | None = None
+        self.client: int | None = None
+        self.other = False                      # an upgrade led to something that is not decoded
+        self._rows, self._time = rows, time
+        self._tried = 0                         # octets there were when a start was last looked for
+        self._found: list[Finding] = []
+        self._taken = [0, 0]                    # findings passed on: of HTTP, of WebSocket
+        self._checked = 0                       # HTTP messages whose body was looked at
+        self._by_direction: tuple[list[tuple[int, int]], ...] = ([], [])   # (start, number) of messages
+        self._sorted = 0
+        self._examined: set[int] = set()        # upgrade requests whose findings were told
+
+    def update(self) -> bool:
+        """Go on as far as the streams reach; True when something was taken."""
+        changed = False
+        while self._step():
+            changed = True
+        if changed and self.http is not None:
+            self._check_bodies(self.http)
+            self._look_for_upgrade(self.http)
+        return changed
+
+    def _step(self) -> bool:
+        if self.websocket is not None:
+            return self.websocket.read()
+        if self.http is not None:
+            return not self.other and self._read_http(self.http)
+        size = sum(stream.captured for stream in self.streams)
+        if size == self._tried:
+            return False
+        self._tried = size
+        start = find_start(self.streams)
+        if start is not None:
+            self._begin(start)
+        return start is not None
+
+    def _begin(self, start: Start) -> None:
+        self.client = start.client
+        self.pump.position = list(start.offsets)
+        if start.protocol == "http":
+            self.http = HttpConnection(start.client, start.offsets, keep=_PREVIEW)
+        else:
+            self._open(None)
+
+    def _open(self, upgrade: Upgrade | None) -> None:
+        assert self.client is not None
+        self.websocket = WebSocketPart(self.pump, self.client, upgrade, self.limit, self._rows, self._time)
+
+    def _read_http(self, http: HttpConnection) -> bool:
+        progress = False
+        for run in self.pump.runs():
+            if http.lost(run.direction):
+                self.pump.position[run.direction] = run.stop
+            elif http.wants(run.direction):
+                progress = self._feed_http(http, run) or progress
+            if http.switched is not None:
+                self._switch(http, http.switched)
+                return True
+        return progress
+
+    def _feed_http(self, http: HttpConnection, run: Run) -> bool:
+        position, direction = self.pump.position, run.direction
+        before = position[direction]
+        self._skip_http(http, run)
+        for _, data in self.pump.windows(run):
+            http.feed(direction, data)
+            if http.switched is not None or not http.wants(direction):
+                break
+            self._skip_http(http, run)
+        return position[direction] > before
+
+    def _skip_http(self, http: HttpConnection, run: Run) -> None:
+        size = min(http.skippable(run.direction), run.stop - self.pump.position[run.direction])
+        if size > 0:
+            http.skip(run.direction, size)
+            self.pump.position[run.direction] += size
+
+    def _switch(self, http: HttpConnection, offsets: tuple[int, int]) -> None:
+        response = http.messages[http.switch] if http.switch is not None else None
+        request = http.messages[response.partner] if response and response.partner is not None else None
+        self.pump.position = list(offsets)
+        if request is None or response is None or not is_upgrade_request(request):
+            self.other = True
+            return
+        self.upgrade = examine(request, response)
+        self._examined.add(request.number)
+        self._found += self.upgrade.findings
+        self._look_for_early_data(request.direction, offsets[request.direction], response)
+        self._open(self.upgrade)
+
+    def _look_for_early_data(self, client: int, offset: int, response: HttpMessage) -> None:
+        frames = self._rows(client, offset, offset + 1)
+        answer = self._rows(response.direction, response.stop - 1, response.stop)
+        if frames and answer and frames[0] < answer[-1]:
+            what = "The client sent data before the server's 101 had come."
+            self._found.append(finding("websocket.early-data", what, client, offset, offset + 1))
+
+    def _look_for_upgrade(self, http: HttpConnection) -> None:
+        """A refused upgrade is explained; one that waits for its answer is there already."""
+        for message in reversed(http.messages):
+            if not is_upgrade_request(message):
+                continue
+            if message.number not in self._examined:
+                answer = http.messages[message.partner] if message.partner is not None else None
+                self.upgrade = examine(message, answer)
+                if answer is not None:
+                    self._examined.add(message.number)
+                    self._found += self.upgrade.findings
+            return
+
+    def _check_bodies(self, http: HttpConnection) -> None:
+        while self._checked < len(http.messages) and http.messages[self._checked].complete:
+            message = http.messages[self._checked]
+            if message.first("content-encoding") is not None and message.body_length <= BODY_LIMIT:
+                self._found += check_body(message, self.body(message, BODY_LIMIT), self.limit)
+            self._checked += 1
+
+    def body(self, message: HttpMessage, limit: int) -> bytes:
+        """The body of an HTTP message without chunked coding, at most `limit` octets, read again."""
+        if message.framing != "chunked":
+            stop = min(message.stop, message.body_start + limit)
+            return self.streams[message.direction].read(message.body_start, stop)
+        client = message.direction if message.is_request else 1 - message.direction
+        reader = HttpConnection(client, (message.start, message.start), keep=limit)
+        for start in range(message.start, message.stop, 1 << 20):
+            stop = min(message.stop, start + (1 << 20))
+            reader.feed(message.direction, self.streams[message.direction].read(start, stop))
+        return reader.messages[0].body if reader.messages else b""
+
+    def http_within(self, direction: int, ranges: list[tuple[int, int]]) -> list[HttpMessage]:
+        """The HTTP messages with octets in one of the ranges of a direction, in stream order."""
+        messages = self._by_direction[direction]
+        if self.http is None:
+            return []
+        for number in range(self._sorted, len(self.http.messages)):
+            message = self.http.messages[number]
+            self._by_direction[message.direction].append((message.start, number))
+        self._sorted = len(self.http.messages)
+        found = []
+        for start, stop in ranges:
+            first = max(bisect_right(messages, (start, len(self.http.messages))) - 1, 0)
+            for _, number in messages[first : bisect_left(messages, (stop, -1))]:
+                message = self.http.messages[number]
+                if message.stop > start or message.start == start:
+                    found.append(message)
+        return found
+
+    def fresh_findings(self) -> list[Finding]:
+        """The findings since the last call, as the decoders made them."""
+        found, self._found = self._found, []
+        if self.http is not None:
+            found += self.http.findings[self._taken[0] :]
+            self._taken[0] = len(self.http.findings)
+        if self.websocket is not None:
+            found += self.websocket.session.findings[self._taken[1] :]
+            self._taken[1] = len(self.websocket.session.findings)
+        return found
+
+    @property
+    def lacking(self) -> bool:
+        """True when octets were sent that could not be read, so that nothing can be said of the end."""
+        if self.other:
+            return False
+        reading = [self.http.wants(d) if self.http and not self.websocket else True for d in (0, 1)]
+        return any(reading[d] and self.pump.position[d] < self.streams[d].length for d in (0, 1))
+
+    def end(self, first: int, reset: bool) -> None:
+        """The connection is over and all was read: what is missing is told."""
+        if self.websocket is not None:
+            self.websocket.end(first, reset)
+        elif self.http is not None and not self.other:
+            for direction in (0, 1):
+                self.http.end(direction)
+            self.http.finish()
+            self._check_bodies(self.http)

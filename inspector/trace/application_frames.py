@@ -1,0 +1,238 @@
+"""WebSocket frames and messages of one connection as columns, and as records when one is asked for.
+
+A connection may have a million frames: about 50 bytes each stay in memory, payloads stay in the trace. The
+records that views and exports see are made from the columns on access.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, overload
+
+from inspector.wire.websocket import Frame, opcode_name
+from inspector.wire.websocket_session import Part
+
+Rows = Callable[[int, int, int], tuple[int, ...]]
+"""(direction, start, stop) -> rows of the packets that carry these octets."""
+
+
+class WebSocketFrameRecord(NamedTuple):
+    """One frame of a connection. Numbers count from 1 within the connection, in order of delivery."""
+
+    number: int
+    direction: int            # 0: a to b, 1: b to a
+    from_client: bool
+    start: int                # octets of the direction's stream
+    stop: int
+    fin: bool
+    rsv: int                  # RSV1 is 4
+    opcode: int
+    masked: bool
+    masking_key: bytes
+    payload_length: int       # as on the wire
+    length_form: int          # 7, 16, 64
+    header_size: int
+    message: int              # number of its message
+    compressed: bool          # its payload was inflated
+    rows: tuple[int, ...]
+    findings: tuple[str, ...]
+
+    @property
+    def payload_start(self) -> int:
+        """Stream offset of the first payload octet."""
+        return self.start + self.header_size
+
+    @property
+    def row(self) -> int:
+        """The packet row that completed the frame."""
+        return max(self.rows, default=-1)
+
+    @property
+    def name(self) -> str:
+        """"text", "continuation", "close", …"""
+        return opcode_name(self.opcode)
+
+    @property
+    def is_control(self) -> bool:
+        """Close, ping, pong and the reserved control opcodes."""
+        return self.opcode >= 8
+
+
+class WebSocketMessage(NamedTuple):
+    """One message: a text or binary one with its fragments, or a control frame. Numbers count from 1."""
+
+    number: int
+    direction: int
+    from_client: bool
+    opcode: int               # of its first frame
+    frames: tuple[int, ...]   # numbers of its frames
+    size: int                 # octets that it means (inflated)
+    wire_size: int            # payload octets on the wire
+    compressed: bool
+    complete: bool
+    rows: tuple[int, ...]
+    time_ns: int              # when its last frame so far was whole
+
+    @property
+    def name(self) -> str:
+        """"text", "binary", "close", "ping", "pong", …"""
+        return opcode_name(self.opcode)
+
+    @property
+    def is_control(self) -> bool:
+        """Close, ping, pong and the reserved control opcodes."""
+        return self.opcode >= 8
+
+
+_COMPRESSED, _COMPLETE = 1, 2
+
+
+class FrameTable(Sequence[WebSocketFrameRecord]):
+    """The frames, in order of delivery; `ids` are the session's findings by frame."""
+
+    def __init__(self, client: int, rows: Rows, ids: dict[int, tuple[str, ...]]) -> None:
+        self._client, self._rows, self._ids = client, rows, ids
+        self._direction, self._first, self._header = array("B"), array("B"), array("B")
+        self._start, self._length = array("q"), array("Q")
+        self._key, self._message, self._compressed = array("I"), array("I"), array("B")
+        self._by_start = (array("q"), array("q"))     # per direction: starts …
+        self._by_number = (array("I"), array("I"))    # … and the frames' numbers from 0
+
+    def append(self, direction: int, frame: Frame, part: Part) -> None:
+        """Take a frame in."""
+        self._by_start[direction].append(frame.start)
+        self._by_number[direction].append(len(self._direction))
+        self._direction.append(direction)
+        self._first.append(frame.fin << 7 | frame.rsv << 4 | frame.opcode)
+        self._header.append(frame.header_size)
+        self._start.append(frame.start)
+        self._length.append(frame.payload_length)
+        self._key.append(int.from_bytes(frame.masking_key, "big"))
+        self._message.append(part.message)
+        self._compressed.append(part.compressed)
+
+    def __len__(self) -> int:
+        return len(self._direction)
+
+    @overload
+    def __getitem__(self, index: int) -> WebSocketFrameRecord: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[WebSocketFrameRecord]: ...
+
+    def __getitem__(self, index: int | slice) -> WebSocketFrameRecord | list[WebSocketFrameRecord]:
+        if isinstance(index, slice):
+            return [self._record(i) for i in range(*index.indices(len(self)))]
+        size = len(self)
+        if not -size <= index < size:
+            raise IndexError(index)
+        return self._record(index % size)
+
+    def __iter__(self) -> Iterator[WebSocketFrameRecord]:
+        return (self._record(index) for index in range(len(self)))
+
+    def _record(self, index: int) -> WebSocketFrameRecord:
+        first, header, length = self._first[index], self._header[index], self._length[index]
+        direction, start = self._direction[index], self._start[index]
+        masked = header in (6, 8, 14)
+        form = {0: 7, 2: 16, 8: 64}[header - 2 - 4 * masked]
+        stop = start + header + length
+        return WebSocketFrameRecord(
+            index + 1, direction, direction == self._client, start, stop, first >= 128, first >> 4 & 7,
+            first & 15, masked, self._key[index].to_bytes(4, "big") if masked else b"", length, form, header,
+            self._message[index] + 1, bool(self._compressed[index]), self._rows(direction, start, stop),
+            self._ids.get(index, ()),
+        )
+
+    def direction_of(self, number: int) -> int:
+        """The direction of frame `number`, without making its record."""
+        return self._direction[number - 1]
+
+    def message_of(self, number: int) -> int:
+        """The message that frame `number` belongs to, without making its record."""
+        return self._message[number - 1] + 1
+
+    def end_of(self, number: int) -> tuple[int, int]:
+        """(direction, stream offset after the last octet) of frame `number`."""
+        index = number - 1
+        return self._direction[index], self._start[index] + self._header[index] + self._length[index]
+
+    def within(self, direction: int, start: int, stop: int) -> range | Sequence[int]:
+        """The numbers of the direction's frames that have octets in [start, stop), in stream order."""
+        starts, numbers = self._by_start[direction], self._by_number[direction]
+        first = max(bisect_right(starts, start) - 1, 0)
+        last = bisect_left(starts, stop)
+        found = [number + 1 for number in numbers[first:last]]
+        if found and self.end_of(found[0])[1] <= start:
+            found.pop(0)
+        return found
+
+
+class MessageTable(Sequence[WebSocketMessage]):
+    """The messages, in order of their first frames."""
+
+    def __init__(self, frames: FrameTable, rows: Rows, time: Callable[[int], int]) -> None:
+        self._frames, self._rows, self._time = frames, rows, time
+        self._first, self._last = array("I"), array("I")      # frame numbers from 0
+        self._count, self._opcode, self._flags = array("I"), array("B"), array("B")
+        self._size, self._wire = array("Q"), array("Q")
+
+    def append(self, direction: int, frame: Frame, part: Part) -> None:
+        """Take in what the frame that was just appended to the frame table adds."""
+        number, message = len(self._frames) - 1, part.message
+        if message == len(self._first):
+            for column in (self._first, self._last):
+                column.append(number)
+            self._opcode.append(frame.opcode)
+            for counter in (self._count, self._size, self._wire, self._flags):
+                counter.append(0)
+        self._last[message] = number
+        self._count[message] += 1
+        self._size[message] += part.size
+        self._wire[message] += min(frame.payload_length, (1 << 64) - 1 - self._wire[message])
+        self._flags[message] |= part.compressed * _COMPRESSED | part.ends * _COMPLETE
+
+    def __len__(self) -> int:
+        return len(self._first)
+
+    @overload
+    def __getitem__(self, index: int) -> WebSocketMessage: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[WebSocketMessage]: ...
+
+    def __getitem__(self, index: int | slice) -> WebSocketMessage | list[WebSocketMessage]:
+        if isinstance(index, slice):
+            return [self._record(i) for i in range(*index.indices(len(self)))]
+        size = len(self)
+        if not -size <= index < size:
+            raise IndexError(index)
+        return self._record(index % size)
+
+    def frames_of(self, index: int) -> tuple[int, ...]:
+        """The numbers of the frames of message `index` (from 0)."""
+        first, last, count = self._first[index], self._last[index], self._count[index]
+        if last - first + 1 == count:
+            return tuple(range(first + 1, last + 2))
+        return tuple(n for n in range(first + 1, last + 2) if self._frames.message_of(n) == index + 1)
+
+    def _record(self, index: int) -> WebSocketMessage:
+        numbers = self.frames_of(index)
+        records = [self._frames[number - 1] for number in numbers]
+        rows = tuple(sorted({row for record in records for row in record.rows}))
+        flags, first = self._flags[index], records[0]
+        return WebSocketMessage(
+            index + 1, first.direction, first.from_client, self._opcode[index], numbers, self._size[index],
+            self._wire[index], bool(flags & _COMPRESSED), bool(flags & _COMPLETE), rows,
+            self._time(rows[-1]) if rows else 0,
+        )
+
+    def complete(self, index: int) -> bool:
+        """True when the last frame of message `index` (from 0) has come."""
+        return bool(self._flags[index] & _COMPLETE)
+
+    def opcode_of(self, number: int) -> int:
+        """The opcode of message `number`, without making its record."""
+        return self._opcode[number - 1]

@@ -1,0 +1,107 @@
+"""What WebSocket frames of a connection say, read from the trace again whenever somebody asks.
+
+Plain payloads are unmasked from the stream. Compressed ones are inflated from the nearest point at which the
+session's context was set aside, or onwards from the one read last, so reading all in order stays linear.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+
+from inspector.trace.application_frames import FrameTable, MessageTable
+from inspector.wire.deflate import Inflater
+from inspector.wire.reassembly import ByteStream
+from inspector.wire.websocket import unmask
+
+SPACING = 1 << 19       # inflated octets between two contexts that are set aside
+
+
+class Payloads:
+    """`limit` bounds what is read of one frame or message."""
+
+    def __init__(
+        self, streams: tuple[ByteStream, ByteStream], frames: FrameTable, messages: MessageTable
+    ) -> None:
+        self._streams, self._frames, self._messages = streams, frames, messages
+        self._compressed = (array("I"), array("I"))      # per direction: numbers of compressed messages
+        self._saved: tuple[list[tuple[int, Inflater]], ...] = ([], [])   # context before compressed message i
+        self._since = [SPACING, SPACING]
+        self._cursor: list[tuple[int, Inflater] | None] = [None, None]
+        self._last: tuple[int, tuple[bytes, ...]] = (0, ())
+
+    def note(self, direction: int, message: int, inflater: Inflater) -> None:
+        """A compressed message (number from 1) begins; `inflater` is the context before it."""
+        if self._since[direction] >= SPACING:
+            self._saved[direction].append((len(self._compressed[direction]), inflater.copy()))
+            self._since[direction] = 0
+        self._compressed[direction].append(message)
+
+    def grew(self, direction: int, size: int) -> None:
+        """`size` octets were inflated."""
+        self._since[direction] += size
+
+    def wire(self, number: int, limit: int) -> bytes:
+        """The payload of frame `number` as on the wire, but unmasked; at most `limit` octets."""
+        record = self._frames[number - 1]
+        start = record.payload_start
+        data = self._streams[record.direction].read(start, min(record.stop, start + limit))
+        return unmask(data, record.masking_key)
+
+    def frame(self, number: int, limit: int) -> bytes:
+        """What frame `number` says: unmasked, and inflated where its message was; at most `limit` octets."""
+        record = self._frames[number - 1]
+        if not record.compressed:
+            return self.wire(number, limit)
+        parts = self._inflated(record.message, record.direction)
+        numbers = self._messages.frames_of(record.message - 1)
+        return parts[numbers.index(number)][:limit]
+
+    def message(self, number: int, limit: int) -> bytes:
+        """What message `number` says; at most `limit` octets."""
+        numbers = self._messages.frames_of(number - 1)
+        first = self._frames[numbers[0] - 1]
+        if first.compressed:
+            return b"".join(self._inflated(number, first.direction))[:limit]
+        parts: list[bytes] = []
+        for frame in numbers:
+            parts.append(self.wire(frame, limit))
+            limit -= len(parts[-1])
+            if limit <= 0:
+                break
+        return b"".join(parts)
+
+    def _inflated(self, message: int, direction: int) -> tuple[bytes, ...]:
+        """The frames of a compressed message, inflated. The one read last is kept."""
+        if self._last[0] == message and self._messages.complete(message - 1):
+            return self._last[1]
+        numbers = self._compressed[direction]
+        target = bisect_left(numbers, message)
+        position, inflater = self._context(direction, target)
+        parts: tuple[bytes, ...] = ()
+        for at in range(position, target + 1):
+            parts = self._inflate(numbers[at], inflater)
+        self._last = message, parts
+        # An unfinished message leaves the context in its middle: what follows starts from one set aside.
+        self._cursor[direction] = (target + 1, inflater) if self._messages.complete(message - 1) else None
+        return parts
+
+    def _context(self, direction: int, target: int) -> tuple[int, Inflater]:
+        saved = self._saved[direction]
+        at = bisect_right(saved, target, key=lambda entry: entry[0]) - 1
+        position, inflater = saved[at]
+        cursor = self._cursor[direction]
+        if cursor is not None and position <= cursor[0] <= target:
+            self._cursor[direction] = None
+            return cursor
+        inflater = inflater.copy()
+        return (target if inflater.no_context_takeover else position), inflater
+
+    def _inflate(self, message: int, inflater: Inflater) -> tuple[bytes, ...]:
+        parts = []
+        for number in self._messages.frames_of(message - 1):
+            record = self._frames[number - 1]
+            data = self._streams[record.direction].read(record.payload_start, record.stop)
+            parts.append(inflater.feed(unmask(data, record.masking_key), record.fin))
+        inflater.end()
+        return tuple(parts)

@@ -1,0 +1,83 @@
+"""Both streams of a TCP conversation as one sequence of runs, in the order in which bytes were delivered.
+
+A byte counts as delivered with the packet after which nothing before it was missing. So a response comes
+after its request, whatever the packets' order, and reading stays in large pieces where one end speaks alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.wire.reassembly import ByteStream
+
+WINDOW = 1 << 20
+_AHEAD = 1 << 18
+
+
+class Run(NamedTuple):
+    """Octets [start, stop) of a direction that were delivered before anything from the other side."""
+
+    direction: int
+    start: int
+    stop: int
+
+
+class Pump:
+    """Tells what is to be read next; `position` is, per direction, the offset up to which all was taken."""
+
+    def __init__(self, streams: tuple[ByteStream, ByteStream]) -> None:
+        self.streams = streams
+        self.position = [stream.start for stream in streams]
+        self._ahead: list[tuple[int, bytes]] = [(0, b""), (0, b"")]
+
+    def available(self, direction: int) -> int:
+        """The offset up to which octets can be read without a hole."""
+        return self.streams[direction].contiguous_from(self.position[direction])
+
+    def runs(self) -> list[Run]:
+        """What has come since `position`, in order of delivery."""
+        rows, stops = zip(*(self._boundaries(direction) for direction in (0, 1)), strict=True)
+        if not len(rows[0]) or not len(rows[1]):
+            direction = 0 if len(rows[0]) else 1
+            if not len(rows[direction]):
+                return []
+            return [Run(direction, self.position[direction], int(stops[direction][-1]))]
+        merged = np.argsort(np.concatenate(rows), kind="stable")
+        who = merged >= len(rows[0])
+        last = np.flatnonzero(np.append(who[1:] != who[:-1], True))
+        ends = np.concatenate(stops)[merged[last]].tolist()
+        found, cursor = [], list(self.position)
+        for direction, stop in zip(who[last].astype(int).tolist(), ends, strict=True):
+            found.append(Run(direction, cursor[direction], stop))
+            cursor[direction] = stop
+        return found
+
+    def _boundaries(self, direction: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Row after which octets were delivered, and the offset up to which they then were."""
+        stop = self.available(direction)
+        rows, stops = self.streams[direction].boundaries(self.position[direction], stop)
+        return np.maximum.accumulate(rows), stops
+
+    def read(self, direction: int, start: int, stop: int) -> bytes:
+        """Octets of a direction; small reads are served from a window that was read ahead."""
+        if stop - start >= _AHEAD:
+            return self.streams[direction].read(start, stop)
+        base, data = self._ahead[direction]
+        if not base <= start <= stop <= base + len(data):
+            end = min(max(self.available(direction), stop), start + _AHEAD)
+            base, data = self._ahead[direction] = start, self.streams[direction].read(start, end)
+        return data[start - base : stop - base]
+
+    def windows(self, run: Run) -> Iterator[tuple[int, bytes]]:
+        """The run's octets from the direction's position on, with offset, in windows that advance it."""
+        direction = run.direction
+        while (start := self.position[direction]) < run.stop:
+            data = self.read(direction, start, min(run.stop, start + WINDOW))
+            if not data:
+                return
+            self.position[direction] = start + len(data)
+            yield start, data

@@ -1,0 +1,72 @@
+"""Where in a TCP conversation HTTP or WebSocket begins, and which end is the client.
+
+Looks at the first bytes of both streams. A capture that began late may cut into a body or a frame; then the
+starts of segments are tried, since programs begin a message with a write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from inspector.wire.http import looks_like_http
+from inspector.wire.reassembly import ByteStream
+from inspector.wire.websocket_guess import SAMPLE, Sample, guess_websocket
+
+_SEGMENTS = 256        # segment starts at which HTTP is looked for
+
+
+class Start(NamedTuple):
+    """What is spoken, the direction of its client, and the stream offsets at which to begin."""
+
+    protocol: Literal["http", "websocket"]
+    client: int
+    offsets: tuple[int, int]
+
+
+def find_start(streams: tuple[ByteStream, ByteStream]) -> Start | None:
+    """The start, or None when nothing known is spoken, or too little was seen to tell."""
+    first, second = (stream.start for stream in streams)
+    looks = tuple(looks_like_http(stream.read(stream.start, stream.start + 2048)) for stream in streams)
+    for direction in (0, 1):
+        if looks[direction] in ("request", "response"):
+            client = direction if looks[direction] == "request" else 1 - direction
+            other = 1 - direction
+            offsets = [first, second]
+            if not looks[other]:
+                wanted = "request" if other == client else "response"
+                offsets[other] = next(_http_starts(streams[other], wanted), offsets[other])
+            return Start("http", client, (offsets[0], offsets[1]))
+    guess = guess_websocket((_sample(streams[0]), _sample(streams[1])))
+    if guess is not None:
+        return Start("websocket", guess.client, guess.starts)
+    return _late_http(streams)
+
+
+def _late_http(streams: tuple[ByteStream, ByteStream]) -> Start | None:
+    for client in (0, 1):
+        request = next(_http_starts(streams[client], "request"), None)
+        response = next(_http_starts(streams[1 - client], "response"), None)
+        if request is None and response is None:
+            continue
+        offsets = [0, 0]
+        offsets[client] = streams[client].contiguous if request is None else request
+        offsets[1 - client] = streams[1 - client].contiguous if response is None else response
+        return Start("http", client, (offsets[0], offsets[1]))
+    return None
+
+
+def _segments(stream: ByteStream, stop: int) -> list[int]:
+    _, ends = stream.boundaries(stream.start, min(stop, stream.contiguous_from(stream.start)))
+    return [int(end) for end in ends[:_SEGMENTS]]
+
+
+def _http_starts(stream: ByteStream, kind: str) -> Iterator[int]:
+    for start in _segments(stream, stream.length):
+        if looks_like_http(stream.read(start, start + 2048)) == kind:
+            yield start
+
+
+def _sample(stream: ByteStream) -> Sample:
+    start = stream.start
+    return Sample(start, stream.read(start, start + SAMPLE), _segments(stream, start + SAMPLE))

@@ -1,0 +1,36 @@
+"""UTF-8 as RFC 6455 §8.1 asks for it: of a whole message, whose fragments may cut a character anywhere."""
+
+from __future__ import annotations
+
+import codecs
+from typing import NamedTuple
+
+
+class WrongText(NamedTuple):
+    """Where UTF-8 ends: `position` in the piece just fed (negative: before it), `size` octets."""
+
+    position: int
+    size: int
+    reason: str
+
+
+class TextCheck:
+    """Checks one message piece by piece; tells the first mistake only."""
+
+    __slots__ = ("_decoder", "_failed")
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._failed = False
+
+    def feed(self, data: bytes, final: bool) -> WrongText | None:
+        """The mistake in this piece, or None; `final` with the last piece."""
+        if self._failed:
+            return None
+        held = len(self._decoder.getstate()[0])
+        try:
+            self._decoder.decode(data, final)
+        except UnicodeDecodeError as error:
+            self._failed = True
+            return WrongText(error.start - held, max(error.end - error.start, 1), error.reason)
+        return None

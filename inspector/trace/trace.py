@@ -83,7 +83,7 @@ class Trace:
     # --- reading on -------------------------------------------------------------------------------
 
     def refresh(self, limit_bytes: int | None = None) -> bool:
-        """Read what stands there and was not read yet, at most about `limit_bytes`; whether that gave anything.
+        """Read what stands there and was not read yet, at most about `limit_bytes`; whether it gave anything.
 
         Never waits. TraceError where a stream's first bytes turn out to be no capture.
         """
@@ -100,8 +100,9 @@ class Trace:
             left -= max(reader.offset - start, 1)
         return before != (contents.index.count, contents.blocks, len(contents.interfaces), reader.damage)
 
-    def load(self) -> None:
-        """Read all there is; waits for the end of a stream, not for that of a file that grows."""
+    def finish(self) -> None:
+        """Read all there is, as of a file that nobody writes any more; waits for the end of a stream."""
+        self.following = False
         while True:
             changed = self.refresh()
             if self.complete:

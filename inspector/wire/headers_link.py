@@ -20,7 +20,7 @@ TYPE_NONE = -1
 VLAN_TYPES = (0x8100, 0x88A8, 0x9100)
 ETAG, MPLS, MPLS_MULTICAST, PPPOE_SESSION = 0x893F, 0x8847, 0x8848, 0x8864
 _MAX_TAGS = 8
-_FAMILIES_IPV6 = (24, 28, 30)         # AF_INET6 of NetBSD and OpenBSD, FreeBSD, Darwin
+FAMILIES_IPV6 = (24, 28, 30)         # AF_INET6 of NetBSD and OpenBSD, FreeBSD, Darwin
 _PPP_TYPES = {0x21: TYPE_IPV4, 0x57: TYPE_IPV6}
 
 
@@ -87,13 +87,23 @@ def by_version(batch: Batch, layer: Layer) -> Layer:
 def _null(batch: Batch, start: Layer, link_type: int) -> Layer:
     """BSD loopback: an address family in the capturing machine's byte order (LOOP: big-endian)."""
     layer = start.where(batch.captured >= 4)
-    family = batch.gather(">u4", layer.rows, 0)
+    family = batch.gather(">u4", layer.rows, 0).astype(np.int64)
     if link_type == NULL:
-        family = np.where(family >> 16 != 0, family.byteswap(), family)
-    kind = np.where(family == 2, TYPE_IPV4, np.where(np.isin(family, _FAMILIES_IPV6), TYPE_IPV6, TYPE_NONE))
-    if link_type == NULL:   # some write an EtherType there
-        kind = np.where((family >= 0x0600) & (family <= 0xFFFF), family, kind)
-    return layer.moved(layer.at + 4, kind.astype(np.int64))
+        family = null_family(family, batch.gather("<u4", layer.rows, 0).astype(np.int64))
+    kind = np.where(family == 2, TYPE_IPV4, np.where(np.isin(family, FAMILIES_IPV6), TYPE_IPV6, TYPE_NONE))
+    if link_type == NULL:
+        kind = np.where(family > 1500, family & 0xFFFF, kind)
+    return layer.moved(layer.at + 4, kind)
+
+
+def null_family(big: Ints, little: Ints) -> Ints:
+    """The address family of a NULL header read both ways, as Wireshark tells them apart.
+
+    Some systems wrote 16 bits, and some an EtherType (a result above 1500, in its low 16 bits).
+    """
+    half = (little >> 16 != 0) & (little < 0x00060000)
+    family: Ints = np.where(little >> 16 == 0, little, np.where(half, little >> 16, big))
+    return family
 
 
 def _cooked(batch: Batch, start: Layer, size: int, kind: int, hardware: int) -> Layer:

@@ -1,0 +1,216 @@
+"""Packets, conversations and system calls as flat JSON objects, keyed by Wireshark's field names.
+
+Pure functions: a `Trace` (read as far as wanted) and rows, or None for all -> dictionaries, one a line
+of output. A key is absent where the packet has no such field. All texts are harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inspector.views.packets import packet_row
+from inspector.wire.headers import MALFORMED, NO_LAYER, NO_OFFSET, SHORT, UNSIZED
+from inspector.wire.protocols import protocol_names
+
+if TYPE_CHECKING:
+    from inspector.trace.columns import Array
+    from inspector.trace.conversations import ConversationRow
+    from inspector.trace.model import Call
+    from inspector.trace.trace import Trace
+
+TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
+_COMMON = {(4, TCP): "ip:tcp", (4, UDP): "ip:udp", (6, TCP): "ipv6:tcp", (6, UDP): "ipv6:udp"}
+_PLAIN_L4 = {4: 34, 6: 54}        # offset of the transport in Ethernet without tags, options, extensions
+
+
+def packets(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]:
+    """One object a frame, in order of the file."""
+    for row in range(trace.index.count) if rows is None else rows.tolist():
+        yield packet(trace, row)
+
+
+def packet(trace: Trace, row: int) -> dict[str, Any]:
+    """The object of packet `row`."""
+    index = trace.index
+    frame = _Frame(trace, row)
+    network, protocol = int(index.network[row]), int(index.protocol[row])
+    found: dict[str, Any] = {
+        "frame.number": row + 1,
+        "frame.time_epoch_ns": int(index.time_ns[row]),
+        "frame.len": int(index.length[row]),
+        "frame.cap_len": int(index.cap_len[row]),
+        "frame.protocols": ":".join(frame.protocols()),
+    }
+    source, destination = index.address(index.src[row]), index.address(index.dst[row])
+    if network in (4, 6) and source:
+        prefix = "ip" if network == 4 else "ipv6"
+        found |= {f"{prefix}.src": source, f"{prefix}.dst": destination}
+    if network == 4 and (value := frame.ip_protocol()) is not None:
+        found["ip.proto"] = value
+    if protocol == TCP:
+        found |= _tcp(trace, row, frame)
+    elif protocol == UDP:
+        found |= _udp(trace, row, frame)
+    elif protocol in (ICMP, ICMPV6) and (available := frame.available()) > 0:
+        name = "icmp" if protocol == ICMP else "icmpv6"
+        found[f"{name}.type"] = int(index.sport[row])
+        if available > 1:
+            found[f"{name}.code"] = int(index.dport[row])
+    found["info"] = packet_row(trace, row).info
+    return found
+
+
+def _tcp(trace: Trace, row: int, frame: _Frame) -> dict[str, Any]:
+    """TCP's fields, those that are there; the analysis comes from the whole conversation."""
+    index, stream, status = trace.index, int(trace.index.stream[row]), int(trace.index.status[row])
+    if frame.available() < 4:
+        return {}
+    ports = {"tcp.srcport": int(index.sport[row]), "tcp.dstport": int(index.dport[row])}
+    if stream < 0:
+        return ports
+    found = {"tcp.stream": stream, **ports, "tcp.seq_raw": int(index.seq[row])}
+    bogus = status & MALFORMED and int(index.tcp_flags[row]) == 0 and int(index.payload[row]) == NO_OFFSET
+    if not (bogus and frame.data_offset() < 20):
+        found |= {
+            "tcp.ack_raw": int(index.ack[row]), "tcp.flags": int(index.tcp_flags[row]),
+            "tcp.window_size_value": int(index.window[row]),
+        }
+    if not status & UNSIZED:
+        found["tcp.len"] = int(index.payload_length[row])
+    analysis = list(trace.flow(stream).analysis(row))
+    return found | ({"analysis": analysis} if analysis else {})
+
+
+def _udp(trace: Trace, row: int, frame: _Frame) -> dict[str, Any]:
+    index, stream, available = trace.index, int(trace.index.stream[row]), frame.available()
+    if available < 4:
+        return {}
+    found = {"udp.stream": stream} if stream >= 0 else {}
+    found |= {"udp.srcport": int(index.sport[row]), "udp.dstport": int(index.dport[row])}
+    return found | ({"udp.length": int(index.window[row])} if available >= 6 else {})
+
+
+class _Frame:
+    """What columns do not say of a packet; its bytes are read only where they are needed."""
+
+    def __init__(self, trace: Trace, row: int) -> None:
+        self._trace = trace
+        self._row = row
+        self._bytes: bytes | None = None
+
+    def bytes(self) -> bytes:
+        """The captured bytes."""
+        if self._bytes is None:
+            self._bytes = self._trace.frame(self._row)
+        return self._bytes
+
+    def protocols(self) -> list[str]:
+        """The names of its protocols, those of its application included."""
+        trace, row, index = self._trace, self._row, self._trace.index
+        network, protocol = int(index.network[row]), int(index.protocol[row])
+        common = _COMMON.get((network, protocol))
+        plain = index.l3[row] == 14 and index.l4[row] == _PLAIN_L4.get(network) and trace.link_type(row) == 1
+        stream = int(index.stream[row])
+        if common and plain and stream >= 0:
+            names = ["eth", "ethertype", *common.split(":")]
+        else:
+            names = protocol_names(self.bytes(), trace.link_type(row))
+        if protocol == TCP and stream >= 0:
+            names += trace.application(stream).protocols(row)
+        return names
+
+    def ip_protocol(self) -> int | None:
+        """The protocol field of the IPv4 header; None where it was not captured."""
+        index, l3 = self._trace.index, int(self._trace.index.l3[self._row])
+        protocol = int(index.protocol[self._row])
+        if index.l4[self._row] == l3 + 20:
+            return protocol
+        frame = self.bytes()
+        return frame[l3 + 9] if l3 != NO_LAYER and len(frame) > l3 + 9 else None
+
+    def available(self) -> int:
+        """Captured bytes of the datagram from its transport header on."""
+        index, row = self._trace.index, self._row
+        l3, l4 = int(index.l3[row]), int(index.l4[row])
+        if l4 == NO_OFFSET:
+            return 0
+        available = int(index.cap_len[row]) - l4
+        if not int(index.status[row]) & SHORT or l3 == NO_LAYER:
+            return available
+        head = self.bytes()[l3 : l3 + 6]
+        four = int(index.network[row]) == 4
+        end = l3 + (int.from_bytes(head[2:4], "big") if four else 40 + int.from_bytes(head[4:6], "big"))
+        return min(available, end - l4)
+
+    def data_offset(self) -> int:
+        """The TCP header's length, as it says."""
+        at = int(self._trace.index.l4[self._row]) + 12
+        return (self.bytes()[at] >> 4) * 4
+
+
+def conversations(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]:
+    """One object a conversation (those of the packets `rows`): TCP's first, then UDP's."""
+    index = trace.index
+    for protocol, number in (("tcp", TCP), ("udp", UDP)):
+        wanted = None
+        if rows is not None:
+            mine = rows[index.protocol[rows] == number]
+            wanted = set(np.unique(index.stream[mine]).tolist())
+        for conversation in trace.conversations(protocol):
+            if wanted is None or conversation.stream in wanted:
+                yield _conversation(trace, conversation)
+
+
+def _conversation(trace: Trace, row: ConversationRow) -> dict[str, Any]:
+    found: dict[str, Any] = row._asdict()
+    del found["first_row"]
+    if row.protocol == "tcp":
+        flow = trace.flow(row.stream)
+        found["handshake"] = flow.handshake
+        if flow.rtt_ns is not None:
+            found["rtt_ns"] = flow.rtt_ns
+        found["state_a"], found["state_b"] = flow.state
+        application = trace.application(row.stream)
+        if application.protocol:
+            found["application"] = application.protocol
+            if application.inferred:
+                found["inferred"] = True
+    for key, end in (("process_a", row.a), ("process_b", row.b)):
+        process = _process(trace, end, row)
+        if process:
+            found[key] = process
+    return found
+
+
+def _process(trace: Trace, end: str, row: ConversationRow) -> str:
+    """Who spoke at `end`, by the system calls that name it: "client 4131"."""
+    other = row.b if end == row.a else row.a
+    best = ""
+    for call in trace.calls:
+        if call.local == end and call.protocol in ("", row.protocol):
+            best = f"{call.role} {call.pid}"
+            if call.peer == other:
+                break
+    return best
+
+
+def syscalls(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]:
+    """One object a system call, in order of entry. A filter of packets (`rows`) leaves all of them."""
+    for call in trace.calls:
+        yield syscall(call)
+
+
+def syscall(call: Call) -> dict[str, Any]:
+    """The object of one system call; `end_ns` and `result` are absent while it blocks."""
+    found: dict[str, Any] = {"time_ns": call.time_ns}
+    if call.end_ns is not None:
+        found["end_ns"] = call.end_ns
+    found |= {"pid": call.pid, "role": call.role, "call": call.name, "arguments": call.arguments}
+    if call.errno:
+        found["errno"] = call.errno
+    elif call.result is not None:
+        found["result"] = call.result
+    return found

@@ -40,8 +40,8 @@ def commands(context: click.Context) -> int:
 @commands.command()
 @click.argument("kind", type=click.Choice(KINDS))
 @click.option("--message", "messages", metavar="TEXT", multiple=True,
-              help="What the client sends; repeatable. HTTP: 'GET /path', 'POST /echo body'; 'hex:00ff' for bytes; "
-                   "WebSocket also 'ping:…', 'binary:…', 'fragments:3:…'.")
+              help="What the client sends; repeatable. HTTP: 'GET /path', 'POST /echo body'; 'hex:00ff' for "
+                   "bytes; WebSocket also 'ping:…', 'binary:…', 'fragments:3:…'.")
 @click.option("--behaviour", type=click.Choice(BEHAVIOURS), default="echo", show_default=True,
               help="What the server does.")
 @click.option("--ipv6", is_flag=True, help="Talk over ::1 instead of 127.0.0.1.")
@@ -49,8 +49,8 @@ def commands(context: click.Context) -> int:
 @click.option("--no-server", is_flag=True, help="Nobody listens: see a refusal.")
 @click.option("--end-by", type=click.Choice(["client", "server"]), default="client", show_default=True,
               help="Which end closes first.")
-@click.option("--ending", type=click.Choice(["close", "half-close", "abort"]), default="close", show_default=True,
-              help="How it closes: in order, one direction first, or with a reset.")
+@click.option("--ending", type=click.Choice(["close", "half-close", "abort"]), default="close",
+              show_default=True, help="How it closes: in order, one direction first, or with a reset.")
 @click.option("--unconnected", is_flag=True, help="UDP: the client does not call connect().")
 @click.option("--chunked", is_flag=True, help="HTTP: bodies with Transfer-Encoding: chunked.")
 @click.option("--no-keep-alive", is_flag=True, help="HTTP: a connection for each request.")
@@ -123,8 +123,10 @@ class WithProgram(click.Command):
 @click.option("-o", "--output", metavar="FILE", required=True, type=click.Path(dir_okay=False),
               help="The pcapng file to write.")
 @click.option("--lab", is_flag=True, help="Run CMD in a private loopback and record that; needs no root.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Stop after N seconds.")
-@click.option("--snaplen", type=click.IntRange(1, 262144), metavar="N", help="Keep the first N bytes of each packet.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N",
+              help="Stop after N seconds.")
+@click.option("--snaplen", type=click.IntRange(1, 262144), metavar="N",
+              help="Keep the first N bytes of each packet.")
 @click.option("--max-size", metavar="SIZE", help="Stop when the file has this size, such as 500M or 2G.")
 @click.option("--capture-filter", metavar="BPF", help="Any BPF expression; needs libpcap on this machine.")
 def record(**options: Any) -> int:

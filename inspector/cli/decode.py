@@ -5,12 +5,11 @@ File -> `Trace`, indexed whole -> rows of the display filter -> dictionaries of 
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError, say
+from inspector.cli.output import write_line
 from inspector.trace.filter import Filter, FilterError
 from inspector.trace.trace import Trace, TraceError
 from inspector.views import json_application, json_packets
@@ -66,10 +65,3 @@ def _print(objects: Iterable[dict[str, Any]], fail_on: str | None) -> bool:
         graver = graver or ("severity" in value and SEVERITIES.index(value["severity"]) >= threshold)
         write_line(value)
     return graver
-
-
-def write_line(value: dict[str, Any]) -> None:
-    """One JSON object on one line of stdout, at once."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=True) + "\n")
-    sys.stdout.flush()
-

@@ -17,6 +17,7 @@ Form = Literal["whole", "entry", "return"]
 _LOOPBACK = re.compile(r"(?:127\.\d+\.\d+\.\d+|\[::1\]):(\d+)")
 _SENDING = re.compile(r'^(?P<data>".*"…?), (?P<size>\d+)(?:, (?P<to>\S+))?$', re.DOTALL)
 _SENDERS = ("send", "sendto", "write", "sendall", "sendmsg")
+_SHORT = {"end of stream": "end", "woken by the own shutdown": "woken"}
 _RECEIVERS = ("recv", "recvfrom", "recvmsg", "read")
 
 
@@ -71,6 +72,7 @@ def _candidates(call: Call, form: Form, *, named: bool, full: bool) -> list[Line
     tails = _tails(call, always=False)
     lines = [_line((name, role), (f"({head})", ""), (" " if tail[0][0] else "", ""), *tail)
              for head in heads for tail in tails]
+    lines.append(_line((name, role), (" " if call.errno else "", ""), *(tails[-1] if call.errno else ())))
     return sorted(lines, key=_richness)
 
 
@@ -99,6 +101,8 @@ def _heads(call: Call, *, full: bool) -> list[str]:
         found.append("TCP" if "SOCK_STREAM" in inner else "UDP" if "SOCK_DGRAM" in inner else "")
     elif call.name == "setsockopt":
         found += [inner.split(", ", 1)[-1], inner.split(", ")[1] if inner.count(", ") else inner]
+    elif call.name == "close":
+        return [*found, arguments]              # which of its sockets, is the point
     elif call.name not in _RECEIVERS:
         found.append(inner)
     return [*found, ""]
@@ -119,7 +123,9 @@ def _tails(call: Call, *, always: bool) -> list[list[tuple[str, Style]]]:
             return [[("", "")]]
     if call.name == "getsockname":
         return [[(f"= {detail}", "")], [value]]
-    tails = [[value, (f"  {detail}", "dim")]] if detail else []
+    tails: list[list[tuple[str, Style]]] = [[value, (f"  {detail}", "dim")]] if detail else []
+    if detail in _SHORT:
+        tails.append([value, (f"  {_SHORT[detail]}", "dim")])
     tails.append([value])
     if call.result == 0 and call.name not in _RECEIVERS and not always:
         tails.append([("", "")])

@@ -52,12 +52,14 @@ def facts(trace: Trace, row: int, *, relative: bool = True, deep: int = DEEP) ->
     seq, ack, window = int(index.seq[row]), int(index.ack[row]), int(index.window[row])
     stream, protocol, flags = int(index.stream[row]), int(index.protocol[row]), int(index.tcp_flags[row])
     analysis: tuple[str, ...] = ()
-    application, protocols = "", ()
+    application = ""
+    protocols: tuple[str, ...] = ()
     if protocol == TCP and stream >= 0:
         if len(trace.rows_of("tcp", stream)) <= deep:
             flow = trace.flow(stream)
             analysis = tuple(flow.analysis(row))
-            window = flow.detail(row).window
+            detail = flow.detail(row)
+            window = window if detail is None else detail.window
             if relative:
                 seq, ack = flow.relative(row)
             decoded = trace.application(stream)

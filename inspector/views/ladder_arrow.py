@@ -43,6 +43,7 @@ class Label(NamedTuple):
     main: str
     details: tuple[str, ...]
     keep: str = "slamw"
+    short: str = ""          # stands for `main` where that does not fit
 
 
 def arrow(trace: Trace, fact: Facts, width: int, *, to_right: bool, tag: str = "") -> Line:
@@ -85,13 +86,11 @@ def _words(label: Label, tag: str, style: Style, room: int) -> Line:
         if text and room > cell_width(text) + 4:
             spans.append(Span(text + " ", text_style))  # type: ignore[arg-type]
             room -= cell_width(text) + 1
+    main = label.short if label.short and cell_width(label.main) > room else label.main
     details = list(label.details)
-    while details and cell_width(label.main) + sum(len(text) + 1 for text in details) + 1 > room:
+    while details and cell_width(main) + sum(len(text) + 1 for text in details) + 1 > room:
         details.remove(max(details, key=lambda text: label.keep.find(text[0])))
-    if cell_width(label.main) > room:
-        spans.append(Span(fit(label.main, room).rstrip(), style))
-    else:
-        spans.append(Span(label.main, style))
+    spans.append(Span(fit(main, room).rstrip() if cell_width(main) > room else main, style))
     if details:
         spans.append(Span("  " + " ".join(details), "dim"))
     return tuple(spans)
@@ -106,7 +105,10 @@ def _label(trace: Trace, fact: Facts) -> Label:
         return Label("", f"{name} {text}" if text else name, (f"len {fact.length}",))
     name = protocol_name(trace, fact)
     text = packet_info(trace, fact)
-    return Label("", text if fact.protocol in (ICMP, ICMPV6) else f"{name}  {text}", ())
+    if fact.protocol in (ICMP, ICMPV6):
+        inner = text.partition("(")[2].partition(")")[0] if text.endswith(")") else ""
+        return Label("", text, (), short=inner)
+    return Label("", f"{name}  {text}", ())
 
 
 def _tcp_label(trace: Trace, fact: Facts) -> Label:
@@ -126,7 +128,7 @@ def _tcp_label(trace: Trace, fact: Facts) -> Label:
         main = fact.application if not fact.flags & (FIN | RST) else f"{flags}  {fact.application}"
         return Label(marks, main, _present(seq, ack, size), "lsa")
     preview = payload_preview(trace, fact.row, _PREVIEW)
-    return Label(marks, f"{flags}  {preview}" if preview else flags, _present(seq, ack, size), "lsa")
+    return Label(marks, f"{flags}  {preview}" if preview else flags, _present(seq, ack, size), "lsa", preview)
 
 
 def _present(*texts: str) -> tuple[str, ...]:

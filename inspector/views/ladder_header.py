@@ -5,6 +5,7 @@ Ladder and a packet -> two lines. The states are those after that packet, as the
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.views.facts import TCP, UDP
@@ -68,6 +69,8 @@ def _conversation_at(ladder: Ladder, row: int | None) -> Conversation | None:
 def _programs(ladder: Ladder) -> tuple[list[str], list[int | None]]:
     """Name and pid of each margin's program, from its calls, else from the events."""
     names, pids = ["client", "server"], [None, None]  # type: list[str], list[int | None]
+    if _without_server(ladder):
+        names[RIGHT] = "nobody"
     for event in ladder.trace.events:
         if event.kind == "endpoint-started" and event.role in names:
             pids[names.index(event.role)] = event.pid
@@ -80,6 +83,17 @@ def _programs(ladder: Ladder) -> tuple[list[str], list[int | None]]:
         if len(seen) == 2:
             break
     return names, pids
+
+
+def _without_server(ladder: Ladder) -> bool:
+    """Whether the session was asked to have no server, so that nobody stands on the right."""
+    for event in ladder.trace.events:
+        if event.kind == "session-started":
+            try:
+                return json.loads(dict(event.fields).get("session", "{}")).get("with_server") is False
+            except (ValueError, AttributeError):
+                return False
+    return False
 
 
 def _states(ladder: Ladder, conversation: Conversation, row: int | None, client: str) -> tuple[str, str]:

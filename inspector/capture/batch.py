@@ -69,8 +69,14 @@ class Source(Protocol):
         """Stop capturing."""
 
 
+class WriteError(OSError):
+    """Writing failed; `rows` were written whole."""
+
+    rows = 0
+
+
 def write_vectors(descriptor: int, vectors: Vectors) -> None:
-    """Write all rows (address, length) of `vectors` in order; OSError as `write` gives it."""
+    """Write all rows (address, length) of `vectors` in order; WriteError with what `write` says."""
     start, stop = 0, len(vectors)
     base = vectors.ctypes.data
     while start < stop:
@@ -80,7 +86,9 @@ def write_vectors(descriptor: int, vectors: Vectors) -> None:
             number = ctypes.get_errno()
             if number == errno.EINTR:
                 continue
-            raise OSError(number, os.strerror(number))
+            failure = WriteError(number, os.strerror(number))
+            failure.rows = start
+            raise failure
         ends = np.cumsum(vectors[start : start + count, 1])
         done = int(np.searchsorted(ends, written, side="right"))
         if done < count:                                   # a part only: go on inside that row

@@ -72,7 +72,8 @@ class Ring:
         offsets: list[NDArray[np.int64]] = []
         words, stride = self._view, self._block_size // 4
         index, taken = self._next, 0
-        while taken < _MOST_BLOCKS and words[index * stride + _STATUS] & _USER:
+        most = min(_MOST_BLOCKS, self._blocks)
+        while taken < most and words[index * stride + _STATUS] & _USER:
             base = index * stride
             if words[base + _COUNT]:
                 offsets.append(_walk(words, base * 4 + words[base + _FIRST], words[base + _COUNT]))

@@ -83,23 +83,28 @@ class Sniffer:
             self._sniffer.stop(join=False)
             os.eventfd_write(self._nudge, 1)
         self._sniffer.join()
-        moment = time.time_ns()
+        try:
+            self._drain(time.time_ns())
+            self._writer.finish(self._source.counts())
+        except OSError as error:
+            self._failed(error)
+
+    def _drain(self, moment: int) -> None:
         waiter = select.poll()
         waiter.register(self._source.fileno(), select.POLLIN)
-        while time.time_ns() < moment + _DRAIN_LIMIT * 1e9:
+        while not self._writer.broken and time.time_ns() < moment + _DRAIN_LIMIT * 1e9:
             batch = self._source.read()
             self._writer.turn(batch)
             self._source.release()
             if batch.seen_until > moment + 1_000_000:
-                break
+                return
             waiter.poll(2)
-        self._writer.finish(self._source.counts())
 
     def _turn(self, batch: Batch) -> None:
         try:
-            self._writer.turn(batch)
+            if not self._writer.broken:
+                self._writer.turn(batch)
+                self._writer.statistics(self._source.counts())
             self._source.release()
-            self._writer.statistics(self._source.counts())
         except Exception as error:
             self._failed(error)
-            raise

@@ -13,7 +13,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from inspector.capture.batch import NO_TIMES, NO_VECTORS, Batch, Counts, Times, Vectors, write_vectors
+from inspector.capture.batch import (
+    NO_TIMES,
+    NO_VECTORS,
+    Batch,
+    Counts,
+    Times,
+    Vectors,
+    WriteError,
+    write_vectors,
+)
 from inspector.capture.merge import Merge
 from inspector.wire.journal import EventRecord, Record, to_fields
 from inspector.wire.pcapng import interface_description, interface_statistics, journal, section_header
@@ -26,7 +35,11 @@ ETHERNET = 1                       # LINKTYPE_ETHERNET
 
 
 class TraceWriter:
-    """Appends to a trace. `woken` is called after each write; `limited` is set when `max_size` ended it."""
+    """Appends to a trace; `woken` is called after each write.
+
+    `limited` is set when `max_size` ended it, `broken` when the file could not be written: it then ends
+    with the last whole block, and nothing more is written.
+    """
 
     def __init__(self, descriptor: int, woken: Callable[[], None], max_size: int = 0) -> None:
         self._descriptor = descriptor
@@ -40,6 +53,7 @@ class TraceWriter:
         self.size = 0
         self.packets = 0
         self.limited = False
+        self.broken = False
 
     def begin(self, *, application: str, interface: str, description: str, filter: str, snaplen: int) -> None:
         """Write the section's and the interface's header."""
@@ -107,7 +121,7 @@ class TraceWriter:
 
     def _within_limit(self, batch: Batch) -> tuple[Times, Vectors]:
         times, vectors = batch.times, batch.vectors
-        if self.limited:
+        if self.limited or self.broken:
             return NO_TIMES, NO_VECTORS
         if self._max_size and len(times):
             room = self._max_size - self.size - _END_ROOM
@@ -121,12 +135,32 @@ class TraceWriter:
 
     def _write_packets(self, vectors: Vectors) -> None:
         if len(vectors):
-            write_vectors(self._descriptor, vectors)
-            self.size += int(vectors[:, 1].sum())
+            lengths = vectors[:, 1].copy()                 # a partial write changes the vectors
+            try:
+                write_vectors(self._descriptor, vectors)
+            except WriteError as error:
+                self.size += int(lengths[: error.rows].sum())
+                self.packets += error.rows
+                self._break()
+                raise
+            self.size += int(lengths.sum())
             self.packets += len(vectors)
 
     def _write(self, block: bytes) -> None:
+        if self.broken:
+            return
         start = 0
-        while start < len(block):
-            start += os.write(self._descriptor, block[start:])
+        try:
+            while start < len(block):
+                start += os.write(self._descriptor, block[start:])
+        except OSError:
+            self._break()
+            raise
         self.size += len(block)
+
+    def _break(self) -> None:
+        self.broken = True
+        try:
+            os.ftruncate(self._descriptor, self.size)
+        except OSError:                                    # a pipe, say
+            pass

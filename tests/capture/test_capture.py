@@ -1,0 +1,265 @@
+"""The capture against a real kernel, in a lab: what is in the file was on the wire, once and whole."""
+
+import struct
+
+import pytest
+from support_capture import in_lab
+from support_lab import needs_lab, read_trace
+
+pytestmark = needs_lab
+SOURCES = ["Ring(open_packet_socket(program))", "Receiver(open_packet_socket(program))"]
+both_sources = pytest.mark.parametrize("source", SOURCES, ids=["ring", "recvmsg"])
+
+
+def payload(frame):
+    return frame[14 + 20 + 8 :]
+
+
+@both_sources
+def test_each_datagram_once_in_order_with_the_kernels_time(tmp_path, source):
+    path = tmp_path / "t.pcapng"
+    answer = in_lab(path, f"""
+        program = ACCEPT_ALL
+        running = start({source})
+        sender, receiver = pair()
+        before = time.time_ns()
+        for number in range(5000):
+            sender.sendto(number.to_bytes(4, "big") + bytes(number % 97), ("127.0.0.1", 7000))
+        after = time.time_ns()
+        running.stop()
+        print(json.dumps([["before", before], ["after", after], ["counts", running.writer.packets]]))
+    """)
+    reading = read_trace(path)
+    assert reading.rest == 0
+    assert [int.from_bytes(payload(frame)[:4], "big") for frame in reading.frames] == list(range(5000))
+    assert [len(payload(frame)) for frame in reading.frames] == [4 + number % 97 for number in range(5000)]
+    assert reading.times == sorted(reading.times)
+    assert answer["before"] <= reading.times[0] <= reading.times[-1] <= answer["after"]
+    assert (reading.statistics.received, reading.statistics.dropped) == (5000, 0)
+    assert reading.statistics.delivered == answer["counts"] == 5000
+
+
+@both_sources
+def test_frames_of_65549_bytes_are_whole(tmp_path, source):
+    path = tmp_path / "t.pcapng"
+    in_lab(path, f"""
+        program = ACCEPT_ALL
+        running = start({source})
+        sender, receiver = pair()
+        for number in range(40):
+            sender.sendto(bytes([number]) * 65507, ("127.0.0.1", 7000))
+            sender.sendto(b"small", ("127.0.0.1", 7000))
+        running.stop()
+    """)
+    reading = read_trace(path)
+    large, small = reading.frames[::2], reading.frames[1::2]
+    assert [payload(frame) for frame in large] == [bytes([number]) * 65507 for number in range(40)]
+    assert {payload(frame) for frame in small} == {b"small"}
+    assert {len(frame) for frame in large} == {65549}
+
+
+@both_sources
+def test_segments_of_64_kb_and_the_whole_stream(tmp_path, source):
+    path = tmp_path / "t.pcapng"
+    in_lab(path, f"""
+        import threading
+        program = ACCEPT_ALL
+        running = start({source})
+        client, server = pair(socket.SOCK_STREAM)
+        server.listen()
+        def read():
+            connection = server.accept()[0]
+            while connection.recv(1 << 20):
+                pass
+            connection.close()
+        thread = threading.Thread(target=read)
+        thread.start()
+        client.connect(("127.0.0.1", 7000))
+        client.sendall(b"".join(i.to_bytes(4, "big") for i in range(1 << 20)))
+        client.close()
+        thread.join()
+        running.stop()
+    """)
+    reading = read_trace(path)
+    assert reading.statistics.dropped == 0
+    stream = {}
+    first = None
+    for frame in reading.frames:
+        seq = struct.unpack_from("!I", frame, 38)[0]
+        body = frame[34 + (frame[46] >> 4) * 4 :]
+        first = seq if first is None else first
+        if body:
+            stream.setdefault((seq - first) & 0xFFFFFFFF, body)
+    data = b"".join(stream[at] for at in sorted(stream))
+    assert data == b"".join(i.to_bytes(4, "big") for i in range(1 << 20))
+    assert max(map(len, reading.frames)) > 60_000
+
+
+@both_sources
+@pytest.mark.parametrize("snaplen", [60, 61, 62, 63])
+def test_snaplen_cuts_and_the_true_length_stays(tmp_path, source, snaplen):
+    path = tmp_path / "t.pcapng"
+    in_lab(path, f"""
+        program = accept_all({snaplen})
+        running = start({source}, snaplen={snaplen})
+        sender, receiver = pair()
+        for size in range(0, 200):
+            sender.sendto(bytes(size), ("127.0.0.1", 7000))
+        running.stop()
+    """)
+    reading = read_trace(path)
+    assert reading.lengths == [42 + size for size in range(200)]
+    assert [len(frame) for frame in reading.frames] == [min(snaplen, 42 + size) for size in range(200)]
+    assert reading.rest == 0
+
+
+@both_sources
+@pytest.mark.parametrize(
+    "filter", ["ports=[7001]", "text='udp port 7001'", "text='host 127.0.0.1 and port 7001'"]
+)
+def test_the_kernel_runs_our_filters(tmp_path, source, filter):
+    path = tmp_path / "t.pcapng"
+    in_lab(path, f"""
+        from inspector.capture.choice import load_libpcap
+        if "udp" in {filter!r} and load_libpcap() is None:
+            raise SystemExit
+        program, text = choose_program({filter})
+        running = start({source}, filter=text)
+        sender, receiver = pair()
+        other, beside = pair(port=7001)
+        six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        six.bind(("::1", 7001))
+        for number in range(100):
+            sender.sendto(b"no", ("127.0.0.1", 7000))
+            other.sendto(b"yes", ("127.0.0.1", 7001))
+            six.sendto(b"yes", ("::1", 7001))
+            other.sendto(b"yes", ("127.0.0.1", 7001))
+        sender.sendto(bytes(65507), ("127.0.0.1", 7001))
+        running.stop()
+    """)
+    if not path.exists():
+        pytest.skip("no libpcap here")
+    reading = read_trace(path)
+    counts = {length: reading.lengths.count(length) for length in (44, 45, 65, 65549)}
+    assert counts == {44: 0, 45: 200, 65: 0 if "host" in filter else 100, 65549: 1}
+    assert len(reading.frames) == sum(counts.values())
+
+
+def test_icmp_errors_that_quote_the_port_are_kept(tmp_path):
+    path = tmp_path / "t.pcapng"
+    in_lab(path, """
+        running = start(open_source(choose_program([7777])[0]))
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            sender = socket.socket(family, socket.SOCK_DGRAM)
+            sender.sendto(b"anybody?", (address, 7777))
+            sender.sendto(b"anybody?", (address, 7778))
+        running.stop()
+    """)
+    frames = read_trace(path).frames
+    assert [frame[23] for frame in frames if frame[12:14] == b"\x08\x00"] == [17, 1]
+    assert [frame[20] for frame in frames if frame[12:14] == b"\x86\xdd"] == [17, 58]
+
+
+def test_a_ring_that_is_too_small_loses_packets_and_says_how_many(tmp_path):
+    path = tmp_path / "t.pcapng"
+    in_lab(path, """
+        source = Ring(open_packet_socket(), blocks=2, block_size=1 << 16)
+        sender, receiver = pair()
+        for number in range(3000):                 # nobody reads yet
+            sender.sendto(number.to_bytes(4, "big") + bytes(100), ("127.0.0.1", 7000))
+        running = start(source)
+        for number in range(3000, 3100):
+            time.sleep(0.0002)
+            sender.sendto(number.to_bytes(4, "big") + bytes(100), ("127.0.0.1", 7000))
+        time.sleep(0.1)
+        sender.sendto(b"last", ("127.0.0.1", 7000))
+        running.stop()
+    """)
+    reading = read_trace(path)
+    assert reading.statistics.dropped > 0
+    assert reading.statistics.received == 3101
+    assert len(reading.frames) == reading.statistics.received - reading.statistics.dropped
+    assert payload(reading.frames[-1]) == b"last"
+    numbers = [int.from_bytes(payload(frame)[:4], "big") for frame in reading.frames[:-1]]
+    assert numbers == sorted(set(numbers))
+    assert "freezes" in " ".join(reading.statistics.comments)
+
+
+def test_the_ring_goes_round_many_times(tmp_path):
+    path = tmp_path / "t.pcapng"
+    in_lab(path, """
+        running = start(Ring(open_packet_socket(), blocks=8, block_size=1 << 16))
+        sender, receiver = pair()
+        receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+        for number in range(20000):
+            sender.sendto(number.to_bytes(4, "big") + bytes(number * 7 % 1300), ("127.0.0.1", 7000))
+            if number % 100 == 0:
+                time.sleep(0.003)
+        running.stop()
+    """)
+    reading = read_trace(path)
+    lost = reading.statistics.dropped
+    assert len(reading.frames) + lost == 20000
+    for frame in reading.frames:
+        body = payload(frame)
+        assert len(body) == 4 + int.from_bytes(body[:4], "big") * 7 % 1300
+        assert not any(body[4:])
+
+
+def test_the_size_limit_has_a_clear_end(tmp_path):
+    path = tmp_path / "t.pcapng"
+    answer = in_lab(path, """
+        running = start(max_size=100_000)
+        sender, receiver = pair()
+        for number in range(2000):
+            sender.sendto(bytes(100), ("127.0.0.1", 7000))
+        running.stop()
+        print(json.dumps({"limited": running.writer.limited}))
+    """)
+    assert answer == {"limited": True}
+    reading = read_trace(path)
+    assert 95_000 < path.stat().st_size <= 100_000
+    assert reading.rest == 0
+    assert reading.events[-1].kind == "limit-reached"
+    assert reading.events[-1].text == "The capture ended: the file has reached its limit of 100,000 bytes."
+    assert reading.items[-1] is reading.events[-1]
+    assert reading.statistics.received == 2000
+
+
+def test_a_disk_that_is_full_is_said_and_the_file_ends_with_a_whole_block(tmp_path):
+    path = tmp_path / "t.pcapng"
+    answer = in_lab(path, """
+        import resource
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        said = []
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+        running = Capture(descriptor, description="", woken=lambda: None, failed=said.append)
+        running.start()
+        sender, receiver = pair()
+        for number in range(2000):
+            sender.sendto(bytes(100), ("127.0.0.1", 7000))
+        while not said:
+            time.sleep(0.01)
+        running.stop()
+        print(json.dumps({"said": said}))
+    """)
+    assert answer == {"said": ["The trace could not be written: File too large."]}
+    reading = read_trace(path)
+    assert reading.rest == 0
+    assert len(reading.frames) > 400
+
+
+def test_open_source_falls_back_to_recvmsg(tmp_path):
+    path = tmp_path / "t.pcapng"
+    answer = in_lab(path, """
+        def refuse(*_):
+            raise OSError(22, "Invalid argument")
+        capture_module.Ring.__init__ = refuse
+        running = start()
+        sender, receiver = pair()
+        sender.sendto(b"hello", ("127.0.0.1", 7000))
+        running.stop()
+        print(json.dumps({"kind": running.kind}))
+    """)
+    assert answer == {"kind": "recvmsg"}
+    assert payload(read_trace(path).frames[0]) == b"hello"

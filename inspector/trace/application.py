@@ -202,15 +202,19 @@ class Application:
         return tuple(self._engine.http_within(direction, ranges))
 
     def protocols(self, row: int) -> tuple[str, ...]:
-        """("http",), ("websocket",), both or none: whose octets packet `row` carries."""
-        found = ("http",) if self.http_of(row) else ()
-        part = self._engine.websocket
-        if part is None:
-            return found
-        direction = self._flow.direction(row)
-        ranges = self._flow.streams[direction].ranges_of(row)
-        carries = any(part.frames.within(direction, start, stop) for start, stop in ranges)
-        return (*found, "websocket") if carries else found
+        """("http",), ("websocket",), both or none: what packet `row` completes a message or frame of.
+
+        As Wireshark has it: the packets before the last one of a message are plain TCP. A message that is not
+        complete counts for the packet with the end of its start line.
+        """
+        found: tuple[str, ...] = ()
+        for message in self.http_of(row):
+            start, stop = message.start, message.stop if message.complete else message.line_stop
+            if max(self.rows_of(message.direction, start, stop), default=-1) == row:
+                found = ("http",)
+        if any(record.row == row for record in self.frames_of(row)):
+            return (*found, "websocket")
+        return found
 
     def info(self, row: int) -> str:
         """One harmless line on what packet `row` says: GET /chat  Upgrade: websocket, TEXT "hello" masked."""

@@ -134,7 +134,8 @@ class Engine:
         self.client = start.client
         self.pump.position = list(start.offsets)
         if start.protocol == "http":
-            self.http = HttpConnection(start.client, start.offsets, keep=_PREVIEW)
+            whole = start.offsets == (0, 0) and all(s.start_known for s in self.streams)
+            self.http = HttpConnection(start.client, start.offsets, keep=_PREVIEW, whole=whole)
         else:
             self._open(None)
 

@@ -22,7 +22,7 @@ HEAD_LIMIT = 256 << 10
 INFLATE_LIMIT = 16 << 20
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") +(\S(?:.*\S)?) +(HTTP/1\.\d)[ \t]*\Z", re.DOTALL)
-STATUS_LINE = re.compile(rb"(HTTP/1\.\d)(?: +(\d+)(?: (.*))?)\Z", re.DOTALL)
+STATUS_LINE = re.compile(rb"(HTTP/1\.\d) +(\S+)(?: (.*))?\Z", re.DOTALL)
 _NAME = re.compile(_TOKEN + rb"\Z")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _REQUEST_START = re.compile(_TOKEN + rb" +[^ \r\n]+ +HTTP/1\.\d")
@@ -144,7 +144,8 @@ def parse_head(
         message = HttpMessage(direction, True, start, start + line_stop, stop, stop, third, method=first,
                               target=second, headers=headers)
     else:
-        status = int(second) if len(second) < 10 else 0
+        digits = re.match("[0-9]{0,9}", second)
+        status = int(digits[0] or 0) if digits else 0
         if len(second) != 3 or not 100 <= status <= 599:
             what = f"The status code is {harmless(second, 20)}."
             findings.append(finding("http.invalid-status", what, direction, start, start + line_stop))

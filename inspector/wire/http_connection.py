@@ -20,10 +20,16 @@ KEEP = 1 << 20
 
 
 class HttpConnection:
-    """`client` is the direction that sends requests (0 or 1); `keep` bounds the octets held of a body."""
+    """`client` is the direction that sends requests (0 or 1); `keep` bounds the octets held of a body.
 
-    def __init__(self, client: int = 0, starts: tuple[int, int] = (0, 0), keep: int = KEEP) -> None:
+    `starts` are the stream offsets at which to begin, `whole`: nothing was sent before them.
+    """
+
+    def __init__(
+        self, client: int = 0, starts: tuple[int, int] = (0, 0), keep: int = KEEP, whole: bool = True
+    ) -> None:
         self.client = client
+        self.whole = whole
         self.keep = keep
         self.messages: list[HttpMessage] = []
         self.findings: list[Finding] = []
@@ -110,7 +116,7 @@ class HttpConnection:
         if before and asked:
             what = f"After its answer to the last request the server sent another one, \"{line}\"."
             rule = "http.response-splitting"
-        elif not message.start and client.offset == 0:
+        elif self.whole and not asked:
             what, rule = f"The server sent \"{line}\" before any request.", "http.unasked-response"
         else:
             return

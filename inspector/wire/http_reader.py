@@ -18,6 +18,8 @@ State = Literal[
     "start", "length", "chunk-size", "chunk-data", "chunk-end", "trailers", "close", "wait", "over"
 ]
 _CHUNK_LINE_LIMIT = 4096
+_LINE = 80               # octets after which a start line can be told from other things
+_HEAD_START = 2048
 
 
 class Connection(Protocol):
@@ -111,12 +113,11 @@ class HttpReader:
         stop = head_end(self._buffer, self._scanned)
         if stop < 0:
             self._scanned = max(0, len(self._buffer) - 3)
-            if not self._plausible():
-                begin = harmless(bytes(self._buffer[:80]), 80)
-                self._give_up(self._buffered("http.invalid-start-line", f"\"{begin}\" begins no message."))
+            if (len(self._buffer) >= _LINE or b"\n" in self._buffer) and not self._plausible():
+                self._give_up(self._no_message())
             elif len(self._buffer) > HEAD_LIMIT:
-                what = f"This head is longer than {HEAD_LIMIT} octets."
-                self._give_up(self._buffered("http.head-too-large", what))
+                what, stop = f"This head is longer than {HEAD_LIMIT} octets.", self.offset + HEAD_LIMIT
+                self._give_up(finding("http.head-too-large", what, self.direction, self.offset, stop))
             return False
         start = self.offset
         message, findings = parse_head(self._take(stop), start, self.direction, self.is_request)
@@ -126,11 +127,13 @@ class HttpReader:
         self._begin(self.connection.start_message(message, findings))
         return True
 
-    def _buffered(self, rule: str, what: str) -> Finding:
-        return finding(rule, what, self.direction, self.offset, self.offset + len(self._buffer))
+    def _no_message(self) -> Finding:
+        line = bytes(self._buffer[:_LINE]).split(b"\n")[0]
+        what, stop = f"\"{harmless(line, _LINE)}\" begins no message.", self.offset + max(len(line), 1)
+        return finding("http.invalid-start-line", what, self.direction, self.offset, stop)
 
     def _plausible(self) -> bool:
-        seen = looks_like_http(bytes(self._buffer[:2048]))
+        seen = looks_like_http(bytes(self._buffer[:_HEAD_START]))
         return seen in ("perhaps", "request" if self.is_request else "response")
 
     def _give_up(self, *findings: Finding) -> None:
@@ -181,12 +184,17 @@ class HttpReader:
     def _chunk_size(self) -> bool:
         start, line = self.offset, self._line()
         if line is None:
-            if len(self._buffer) > _CHUNK_LINE_LIMIT:
-                stop = start + len(self._buffer)
+            if self._buffer[:1].strip(b"0123456789abcdefABCDEF"):
+                self._invalid_chunk("No chunk size stands where one should.", start, start + 1)
+            elif len(self._buffer) > _CHUNK_LINE_LIMIT:
+                stop = start + _CHUNK_LINE_LIMIT
                 self._invalid_chunk("The line of a chunk's size does not end.", start, stop)
             return False
         digits = line.split(b";")[0].strip()
-        if not digits or len(digits) > 16 or digits.strip(b"0123456789abcdefABCDEF"):
+        if line[:1].strip(b"0123456789abcdefABCDEF"):
+            self._invalid_chunk("No chunk size stands where one should.", start, start + 1)
+            return False
+        if len(digits) > 16 or digits.strip(b"0123456789abcdefABCDEF"):
             self._invalid_chunk(f"\"{harmless(digits, 40)}\" is no chunk size.", start, start + len(line))
             return False
         self._left = int(digits, 16)
@@ -259,5 +267,8 @@ class HttpReader:
             what += f"; {self._left} of {self._body_length + self._left} are missing." if self._left else "."
             rule = "http.incomplete-message"
             self._give_up(finding(rule, what, self.direction, message.start, self.offset))
+        elif self.state == "start" and self._buffer and not self._plausible():
+            self._give_up(self._no_message())
         elif self.state == "start" and self._buffer:
-            self._give_up(self._buffered("http.incomplete-message", "The connection ended inside a head."))
+            what, stop = "The connection ended inside a head.", self.offset + len(self._buffer)
+            self._give_up(finding("http.incomplete-message", what, self.direction, self.offset, stop))

@@ -162,7 +162,8 @@ def main() -> NoReturn:
         status = commands.main(standalone_mode=False)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "inspector"
-        say(f"{error.format_message()}  ('{command} --help' shows the way.)")
+        message = " ".join(error.format_message().split())
+        say(f"{message}  ('{command} --help' shows the way.)")
         status = USAGE
     except click.ClickException as error:
         say(error.format_message())

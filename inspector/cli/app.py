@@ -15,7 +15,7 @@ from pathlib import Path
 from inspector.cli.errors import DONE, MISSING, UNREADABLE, CommandError
 
 NO_TERMINAL = (
-    "The app needs a terminal on its input and output; "
+    "The app needs a terminal on its input, output and error output; "
     "without one use 'inspector run', 'inspector decode' or 'inspector record'."
 )
 
@@ -81,7 +81,7 @@ def _spool(source: int, target: int) -> None:
 
 
 def _require_terminal(keyboard: bool) -> None:
-    if not (keyboard and sys.stdout.isatty()):
+    if not (keyboard and sys.stdout.isatty() and sys.stderr.isatty()):  # Textual draws on the last one
         raise CommandError(NO_TERMINAL, MISSING)
 
 

@@ -6,25 +6,35 @@ File -> `Trace`, indexed whole -> rows of the display filter -> dictionaries of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError, say
 from inspector.cli.output import write_line
-from inspector.trace.filter import Filter, FilterError
 from inspector.trace.trace import Trace, TraceError
-from inspector.views import json_application, json_packets
+
+if TYPE_CHECKING:
+    from inspector.trace.filter import Filter
 
 SEVERITIES = ("note", "warning", "error")
 Writer = Callable[[Trace, Any], Iterable[dict[str, Any]]]
 
-WRITERS: dict[str, Writer] = {
-    "packets": json_packets.packets,
-    "conversations": json_packets.conversations,
-    "syscalls": json_packets.syscalls,
-    "websocket": json_application.websocket,
-    "http": json_application.http,
-    "findings": json_application.findings,
-}
+
+def _writer(what: str) -> Writer:
+    if what in ("packets", "conversations", "syscalls"):
+        from inspector.views import json_packets
+
+        return {
+            "packets": json_packets.packets,
+            "conversations": json_packets.conversations,
+            "syscalls": json_packets.syscalls,
+        }[what]
+    from inspector.views import json_application
+
+    return {
+        "websocket": json_application.websocket,
+        "http": json_application.http,
+        "findings": json_application.findings,
+    }[what]
 
 
 def decode_file(file: str, what: str, expression: str | None, fail_on: str | None) -> int:
@@ -41,7 +51,7 @@ def decode_file(file: str, what: str, expression: str | None, fail_on: str | Non
             pass
         trace.finish()
         rows = None if chosen is None else chosen.rows(trace)
-        graver = _print(WRITERS[what](trace, rows), fail_on)
+        graver = _print(_writer(what)(trace, rows), fail_on)
         if trace.truncated:
             say(trace.truncated)
             return UNREADABLE
@@ -51,6 +61,8 @@ def decode_file(file: str, what: str, expression: str | None, fail_on: str | Non
 def _compile(expression: str | None) -> Filter | None:
     if not expression:
         return None
+    from inspector.trace.filter import Filter, FilterError
+
     try:
         return Filter(expression)
     except FilterError as error:

@@ -199,7 +199,7 @@ def _process(trace: Trace, end: str, row: ConversationRow) -> str:
 
 def syscalls(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]:
     """One object a system call, in order of entry. A filter of packets (`rows`) leaves all of them."""
-    for call in trace.calls:
+    for call in sorted(trace.calls, key=lambda call: call.time_ns):    # a late record stands later in the file
         yield syscall(call)
 
 

@@ -1,0 +1,211 @@
+"""The commands as a user meets them: processes, their output, their exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inspector.lab.namespace import probe
+from inspector.wire import pcapng
+
+COMMAND = [sys.executable, "-m", "inspector"]
+LAB = probe()
+needs_lab = pytest.mark.skipif(LAB is not None, reason=f"no lab here: {LAB}")
+KINDS = ("tcp", "udp", "http", "websocket")
+
+
+def inspector(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *words], capture_output=True, text=True, timeout=60, check=False,
+        stdin=options.pop("stdin", subprocess.DEVNULL), **options,
+    )
+
+
+def objects(output: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def sentence(process: subprocess.CompletedProcess[str]) -> str:
+    """The one line that a failed command says; no traceback, nothing else."""
+    lines = process.stderr.splitlines()
+    assert len(lines) == 1, process.stderr
+    assert lines[0].startswith("inspector: ")
+    return lines[0].removeprefix("inspector: ")
+
+
+def test_version_and_help_name_the_commands() -> None:
+    assert inspector("--version").stdout.startswith("inspector, version ")
+    text = inspector("--help").stdout
+    for command in ("run", "open", "decode", "record", "doctor"):
+        assert f"  {command} " in text
+        assert inspector(command, "--help").stdout.startswith(f"Usage: python -m inspector {command}")
+
+
+@needs_lab
+@pytest.mark.parametrize("kind", KINDS)
+def test_run_gives_packets_calls_and_events_as_json(kind: str) -> None:
+    process = inspector("run", kind, "--json")
+    assert process.returncode == 0, process.stderr
+    values = objects(process.stdout)
+    packets = [value for value in values if value["event"] == "packet"]
+    calls = [value for value in values if value["event"] == "syscall"]
+    assert [value["frame.number"] for value in packets] == list(range(1, len(packets) + 1))
+    assert {call["role"] for call in calls} == {"server", "client"}
+    assert "bind" in {call["call"] for call in calls if call["role"] == "server"}
+    assert all(call["end_ns"] >= call["time_ns"] for call in calls)
+    assert values[-1]["event"] == "session-ended"
+    assert values[-1]["ok"] == "true"
+
+
+@needs_lab
+@pytest.mark.parametrize("kind", KINDS)
+def test_run_saves_a_trace_that_decodes_to_the_same_packets(kind: str, tmp_path: Path) -> None:
+    file = str(tmp_path / "session.pcapng")
+    process = inspector("run", kind, "--save", file, "--json")
+    seen = [value for value in objects(process.stdout) if value.pop("event") == "packet"]
+    decoded = inspector("decode", file, "--json", "packets")
+    assert decoded.returncode == 0
+    keys = ("frame.number", "frame.time_epoch_ns", "frame.len", "ip.src", "ip.dst")
+    assert [[value[key] for key in keys] for value in objects(decoded.stdout)] == [
+        [value[key] for key in keys] for value in seen
+    ]
+    calls = objects(inspector("decode", file, "--json", "syscalls").stdout)
+    assert [call["time_ns"] for call in calls] == sorted(call["time_ns"] for call in calls)
+
+
+@needs_lab
+def test_run_prints_the_ladder() -> None:
+    process = inspector("run", "tcp", env=os.environ | {"COLUMNS": "100"})
+    assert process.returncode == 0, process.stderr
+    text = process.stdout
+    assert "\x1b" not in text
+    for part in ("SYN  seq 0", "SYN ACK", "connect(:9000)", "accept()", "══▶", "0 dropped"):
+        assert part in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+@needs_lab
+def test_run_shows_a_refusal_and_that_is_what_was_asked() -> None:
+    process = inspector("run", "tcp", "--no-server")
+    assert process.returncode == 0, process.stderr
+    assert "ECONNREFUSED" in process.stdout
+    assert "RST" in process.stdout
+
+
+@needs_lab
+def test_ctrl_c_ends_a_run_and_keeps_its_trace(tmp_path: Path) -> None:
+    file = tmp_path / "session.pcapng"
+    messages = [word for number in range(400) for word in ("--message", f"push {number}")]
+    with subprocess.Popen(
+        [*COMMAND, "run", "tcp", *messages, "--behaviour", "push", "--save", str(file), "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        while json.loads(process.stdout.readline())["event"] != "packet":
+            pass
+        os.killpg(process.pid, signal.SIGINT)
+        _, words = process.communicate(timeout=30)
+        assert process.returncode == 130
+    assert words == f"inspector: Interrupted; what was captured is in {file}.\n"
+    decoded = inspector("decode", str(file), "--json", "packets")
+    assert decoded.returncode == 0
+    assert decoded.stdout
+    _assert_nothing_holds(file)
+
+
+def _assert_nothing_holds(file: Path) -> None:
+    """No process has the trace open any more."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        holders = []
+        for link in Path("/proc").glob("[0-9]*/fd/*"):
+            try:
+                if link.readlink() == file:
+                    holders.append(link)
+            except OSError:
+                continue
+        if not holders:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"still open: {holders}")
+
+
+WRONG = [
+    (("run", "tcp", "--port", "70000"), 2, "70000 is not in the range"),
+    (("run", "smoke-signals"), 2, "'smoke-signals' is not one of"),
+    (("run", "tcp", "--message", "hex:zz"), 2, "'zz' is not hexadecimal."),
+    (("run", "tcp", "--save", "/nonexistent/x.pcapng"), 2, "/nonexistent/x.pcapng cannot be written"),
+    (("decode", "/nonexistent", "--json", "packets"), 4, "There is no file /nonexistent."),
+    (("decode", "/", "--json", "packets"), 4, "is a directory"),
+    (("decode", __file__, "--json", "packets"), 4, "neither a pcap nor a pcapng file"),
+    (("decode", __file__), 2, "Missing option '--json'"),
+    (("decode", __file__, "--json", "packets", "--fail-on", "note"), 2, "--fail-on goes with --json findings"),
+    (("open", "/nonexistent"), 4, "There is no file /nonexistent."),
+    (("frobnicate",), 2, "No such command 'frobnicate'"),
+    ((), 3, "The app needs a terminal"),
+]
+
+
+@pytest.mark.parametrize(("words", "status", "said"), WRONG, ids=[" ".join(words) or "app" for words, *_ in WRONG])
+def test_wrong_use_gets_one_sentence_and_a_status(words: tuple[str, ...], status: int, said: str) -> None:
+    process = inspector(*words)
+    assert process.returncode == status
+    assert said in sentence(process)
+    assert process.stdout == ""
+
+
+def _capture(frames: int) -> bytes:
+    blocks = [pcapng.section_header(), pcapng.interface_description(1)]
+    blocks += [pcapng.enhanced_packet(bytes(60), 1_700_000_000_000_000_000 + n) for n in range(frames)]
+    return b"".join(blocks)
+
+
+def test_a_truncated_file_gives_all_up_to_the_cut_and_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "cut.pcapng"
+    file.write_bytes(_capture(5)[:-7])
+    process = inspector("decode", str(file), "--json", "packets")
+    assert process.returncode == 4
+    assert len(objects(process.stdout)) == 4
+    assert "The file ends in the middle of packet 5" in sentence(process)
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    file = tmp_path / "many.pcapng"
+    file.write_bytes(_capture(5000))
+    with subprocess.Popen(
+        [*COMMAND, "decode", str(file), "--json", "packets"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(30) == 141
+        assert process.stderr.read() == b""
+
+
+def test_a_filter_picks_packets_and_a_wrong_one_is_marked(tmp_path: Path) -> None:
+    file = tmp_path / "some.pcapng"
+    file.write_bytes(_capture(9))
+    picked = inspector("decode", str(file), "--json", "packets", "--filter", "frame.number in {2, 4..5}")
+    assert [value["frame.number"] for value in objects(picked.stdout)] == [2, 4, 5]
+    wrong = inspector("decode", str(file), "--json", "packets", "--filter", "frame.number = = 2")
+    assert wrong.returncode == 2
+    assert "^" in wrong.stderr
+
+
+def test_doctor_says_what_works() -> None:
+    process = inspector("doctor", "--json")
+    checks = {check["name"]: check for check in objects(process.stdout)}
+    assert checks["python"]["state"] == "ok"
+    for check in checks.values():
+        assert check["state"] in ("ok", "warn", "missing")
+        assert check["what"]
+    assert process.returncode == (3 if any(check["state"] == "missing" for check in checks.values()) else 0)

@@ -43,6 +43,7 @@ class Capture:
     ) -> None:
         self._source = source or open_source(program)
         self._failed = failed
+        self.last_counts = Counts()                        # after `stop`: the kernel's counts
         self._nudge = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._sniffer: Sniffer | None = None
         self._starter = threading.Thread(target=self._start, name="start-sniffer", daemon=True)
@@ -75,6 +76,7 @@ class Capture:
             self._starter.join()
         if self._sniffer is not None:
             self._sniffer.stop()
+        self.last_counts = self._source.counts()
         self._source.close()
         os.close(self._nudge)
 

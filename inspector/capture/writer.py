@@ -53,6 +53,7 @@ class TraceWriter:
         self.size = 0
         self.packets = 0
         self.limited = False
+        self.limit_reached = ""
         self.broken = False
 
     def begin(self, *, application: str, interface: str, description: str, filter: str, snaplen: int) -> None:
@@ -82,6 +83,13 @@ class TraceWriter:
         if not self._put(batch, until):
             return
         self._woken()
+
+    def limit(self, sentence: str, moment: int) -> None:
+        """Write no more packets, and say why; from any thread."""
+        if not self.limited:
+            self.limited = True
+            self.limit_reached = sentence
+            self.record(EventRecord("limit-reached", sentence, moment))
 
     def statistics(self, counts: Counts, *, final: bool = False) -> None:
         """Write the kernel's counts where they changed since the last time, and at the end."""
@@ -127,9 +135,9 @@ class TraceWriter:
             room = self._max_size - self.size - _END_ROOM
             kept = int(np.searchsorted(np.cumsum(vectors[:, 1], dtype=np.int64), room, side="right"))
             if kept < len(times):
-                self.limited = True
                 text = f"The capture ended: the file has reached its limit of {self._max_size:,} bytes."
-                self._merge.add(EventRecord("limit-reached", text, int(times[kept])))
+                self.limit(text, int(times[kept]))
+                self._collect()
                 return times[:kept], vectors[:kept]
         return times, vectors
 

@@ -3,7 +3,8 @@
 Standard output is the trace file, standard input takes commands as JSON lines, a wake pipe gets a byte
 after each write. It enters its private network first, starts the capture, then does as it is told; the
 end of its input ends it and all it started. Exit: 0; 1 the capture broke; 3 something needed is missing
-or forbidden: then standard error holds one JSON object (sentence, mend).
+or forbidden. The last line of standard error is a JSON object: sentence and mend of a failure, and a
+summary of the capture.
 """
 
 from __future__ import annotations
@@ -79,10 +80,14 @@ def run(options: AgentOptions) -> int:
     lab.kill(frozenset({guardian.pid, os.getpid()}))
     capture.stop()
     guardian.dismiss()
-    if supervisor.broken:
-        print(json.dumps({"sentence": supervisor.broken, "mend": ""}), file=sys.stderr)
-        return 1
-    return 0
+    writer = capture.writer
+    summary = {
+        "packets": writer.packets, "dropped": capture.last_counts.dropped, "bytes": writer.size,
+        "limit": writer.limit_reached, "program": supervisor.program_status,
+        "program_failure": supervisor.program_failure, "sentence": supervisor.broken, "mend": "",
+    }
+    print(json.dumps(summary), file=sys.stderr)
+    return 1 if supervisor.broken else 0
 
 
 def _refused(error: OSError | ValueError, mode: str) -> LabError:

@@ -19,8 +19,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from inspector.capture.choice import choose_program
 from inspector.lab.errors import LabError
 from inspector.lab.options import AgentOptions, Mode
+from inspector.wire.text import harmless
 
 READY_WITHIN = 20.0                # seconds
 CLOSE_WITHIN = 6.0
@@ -35,6 +37,8 @@ class Agent:
         self._words = words
         self.wake_fd = wake_fd
         self.mode = ""
+        self._failure: LabError | None = None
+        self._summary: dict[str, Any] = {}
 
     @property
     def pid(self) -> int:
@@ -92,9 +96,15 @@ class Agent:
             status = self._process.wait()
         if not self._words.closed:
             self._failure = self._read_failure(status)
+            self._summary = self._last_words()
             self._words.close()
             os.close(self.wake_fd)
         return status
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What an agent that has been closed said at its end: packets, dropped, bytes, limit, program, …"""
+        return self._summary
 
     def failure(self) -> LabError | None:
         """Why it ended badly, None when it did not (or still runs)."""
@@ -106,16 +116,23 @@ class Agent:
     def _read_failure(self, status: int) -> LabError | None:
         if status == 0:
             return None
-        self._words.seek(0)
-        text = self._words.read().decode("utf-8", "replace")
-        lines = [line for line in text.splitlines() if line.strip()]
+        answer = self._last_words()
+        if "sentence" in answer:
+            return LabError(str(answer["sentence"]), str(answer.get("mend", "")))
+        how = f"was killed (signal {-status})" if status < 0 else f"ended with status {status}"
+        lines = self._lines()
+        return LabError(f"The agent {how}" + (f": {harmless(lines[-1].strip(), 300)}" if lines else "."))
+
+    def _last_words(self) -> dict[str, Any]:
         try:
-            answer = json.loads(lines[-1])
-            return LabError(str(answer["sentence"]), str(answer["mend"]))
-        except (IndexError, ValueError, KeyError, TypeError):
-            words = f": {lines[-1].strip()}" if lines else "."
-            how = f"was killed (signal {-status})" if status < 0 else f"ended with status {status}"
-            return LabError(f"The agent {how}{words}")
+            answer = json.loads(self._lines()[-1])
+        except (IndexError, ValueError):
+            return {}
+        return answer if isinstance(answer, dict) else {}
+
+    def _lines(self) -> list[str]:
+        self._words.seek(0)
+        return [line for line in self._words.read().decode("utf-8", "replace").splitlines() if line.strip()]
 
     def __enter__(self) -> Self:
         return self
@@ -128,17 +145,20 @@ class Agent:
 
 def start_agent(
     trace_path: str | Path, mode: Mode = "auto", *, ports: Sequence[int] = (), filter: str = "",
-    snaplen: int = 0, max_size: int = 0, seconds: float = 0.0, terminal: bool = False,
+    snaplen: int = 0, max_size: int = 0, seconds: float = 0.0, command: Sequence[str] = (),
 ) -> Agent:
     """Start an agent that writes the (new) file `trace_path`, and return when its capture runs.
 
-    "auto" is the lab, and the host's loopback for root where the lab is forbidden. With `terminal`, programs
-    it runs get this process's standard input, output and error and its place in the terminal.
-    LabError where it cannot be; OSError where the file cannot be written.
+    "auto" is the lab, and the host's loopback for root where the lab is forbidden. `command` is a program
+    to run at once: it gets this process's standard input, output and error and its place in the terminal,
+    and the agent ends when it ends. LabError where it cannot be; FilterError (a ValueError) for wrong
+    ports or a wrong filter; OSError where the file cannot be written.
     """
-    options = AgentOptions(mode, tuple(ports), filter, snaplen, max_size, seconds)
+    choose_program(ports, filter, snaplen)                 # to refuse before anything starts
+    terminal = bool(command)
+    options = AgentOptions(mode, tuple(ports), filter, snaplen, max_size, seconds, command=tuple(command))
     descriptors: list[int] = []
-    trace = os.open(trace_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    trace = _create(Path(trace_path))
     try:
         wake_reader, wake_writer = os.pipe()
         os.set_blocking(wake_reader, False)
@@ -166,6 +186,16 @@ def start_agent(
         agent.close(timeout=1.0)
         raise
     return agent
+
+
+def _create(path: Path) -> int:
+    trace = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    if os.geteuid() == 0 and "SUDO_UID" in os.environ:     # who called sudo wants to open the file afterwards
+        try:
+            os.fchown(trace, int(os.environ["SUDO_UID"]), int(os.environ.get("SUDO_GID", "-1")))
+        except (OSError, ValueError):
+            pass
+    return trace
 
 
 def _wait_until_ready(agent: Agent) -> None:

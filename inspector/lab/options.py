@@ -21,6 +21,7 @@ class AgentOptions:
     seconds: float = 0.0
     wake: int = -1                                # gets the mode's letter, then a byte after each write
     terminal: tuple[int, int, int] | None = None  # for programs: their standard input, output and error
+    command: tuple[str, ...] = ()                 # run this program at once, and end when it ends
     group: int = 0                                # for programs: the terminal's foreground process group
 
     def to_json(self) -> str:
@@ -32,5 +33,6 @@ class AgentOptions:
         """Read what `to_json` wrote."""
         data = json.loads(text)
         data["ports"] = tuple(data["ports"])
+        data["command"] = tuple(data["command"])
         data["terminal"] = tuple(data["terminal"]) if data["terminal"] else None
         return cls(**data)

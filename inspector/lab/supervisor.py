@@ -42,6 +42,8 @@ class Supervisor:
         self._deadline = time.monotonic() + options.seconds if options.seconds else None
         self._ending = False
         self.broken = ""                           # why the capture broke
+        self.program_status: int | None = None     # exit status of the last program, 128+N for signal N
+        self.program_failure = ""                  # why it could not be started
         self._wake_reader, self._wake_writer = os.pipe()
         os.set_blocking(self._wake_reader, False)
         os.set_blocking(self._wake_writer, False)
@@ -55,13 +57,17 @@ class Supervisor:
 
     def run(self) -> None:
         """Until the input ends, or a quit, SIGTERM, a limit or a broken capture; ends all children."""
-        while not self._ending and not self.broken:
-            self._turn(0.25 if self.capture.writer.limited is False else 0)
+        writer = self.capture.writer
+        if self._options.command:
+            self._execute(list(self._options.command))
+        while not self._ending:
+            self._turn(0.25)
             if self._deadline is not None and time.monotonic() >= self._deadline:
-                self._say("limit-reached", f"The capture ended after {self._options.seconds:g} seconds.")
-                break
-            if self.capture.writer.limited:
-                break
+                self._deadline = None
+                text = f"The capture ended after {self._options.seconds:g} seconds."
+                writer.limit(text, time.time_ns())
+            if (self.broken or writer.limited) and not self._options.command:
+                break                              # a program goes on, uncaptured: its status is wanted
         self._end_children()
 
     def capture_failed(self, sentence: str) -> None:
@@ -223,8 +229,10 @@ class Supervisor:
         except (OSError, IndexError, ValueError) as error:
             status = "126" if isinstance(error, PermissionError) else "127"
             reason = error.strerror if isinstance(error, OSError) else error
-            self._say("failed", f"{' '.join(command[:1]) or 'The program'} could not be started: {reason}.")
+            self.program_failure = f"{' '.join(command[:1]) or 'The program'} could not be started: {reason}."
+            self._say("failed", self.program_failure)
             self._say("program-ended", "The program was never started.", status=status)
+            self._program_over(int(status))
             return
         self.watch_child(child)
         self._say("program-started", f"{' '.join(command)} runs.", child=child, command=json.dumps(command))
@@ -234,6 +242,12 @@ class Supervisor:
         code = str(128 - status if status < 0 else status)
         text = child.complaint if status else "The program ended."
         self._say("program-ended", text, child=child, status=code)
+        self._program_over(int(code))
+
+    def _program_over(self, status: int) -> None:
+        self.program_status = status
+        if self._options.command:
+            self._ending = True
 
     # --- the end ---------------------------------------------------------------------------------------
 

@@ -22,7 +22,8 @@ def times(*values):
 
 
 def taken(merge, moments=(), until=None):
-    return [(p.place, p.time_ns, getattr(p.record, "end_ns", None)) for p in merge.take(times(*moments), until)]
+    placed = merge.take(times(*moments), until)
+    return [(p.place, p.time_ns, getattr(p.record, "end_ns", None)) for p in placed]
 
 
 def test_a_call_without_packets_inside_is_written_once():

@@ -1,0 +1,200 @@
+"""Recording without the app: in the lab around a program, or on this machine's own loopback.
+
+`record` returns when the program has ended, or a limit or ctrl+c ended the capture; the file is then whole.
+Where this user may not capture on the host but may run dumpcap, dumpcap records in our place.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inspector.capture.choice import choose_program
+from inspector.lab.errors import LabError
+from inspector.lab.host import dumpcap, how_to_capture, may_capture
+from inspector.lab.launch import start_agent
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOptions:
+    """`command`: record in the lab around it; else the host's loopback. Sizes in bytes, 0 is no limit."""
+
+    output: Path
+    command: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    filter: str = ""               # pcap-filter(7)
+    snaplen: int = 0
+    max_size: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOutcome:
+    """`status`: what this process should exit with (the program's own, 128+N for signal N; else 0)."""
+
+    status: int
+    packets: int
+    dropped: int
+    bytes: int
+    sentence: str
+
+
+def record(options: RecordOptions, started: Callable[[str], None] = lambda sentence: None) -> RecordOutcome:
+    """Record as asked; `started` hears a sentence when the capture of the host runs.
+
+    LabError (exit 3) where something needed is missing or forbidden, or the capture broke; FilterError
+    (a ValueError, exit 2) for wrong ports or filter; OSError where the file cannot be written. Call it in
+    the main thread: ctrl+c ends a host capture in order, and goes to the program in the lab.
+    """
+    if options.command:
+        return _record_program(options)
+    choose_program(options.ports, options.filter, options.snaplen)
+    if may_capture():
+        return _record_host(options, started)
+    path = dumpcap()
+    if path is None:
+        raise LabError(
+            "Capturing on this machine's own loopback needs the privilege CAP_NET_RAW.", how_to_capture()
+        )
+    return _record_by_dumpcap(path, options, started)
+
+
+def _record_program(options: RecordOptions) -> RecordOutcome:
+    with _ignoring(signal.SIGINT, signal.SIGQUIT):         # they are the program's, which shares our terminal
+        agent = start_agent(
+            options.output, "lab", ports=options.ports, filter=options.filter, snaplen=options.snaplen,
+            max_size=options.max_size, seconds=options.seconds, command=options.command,
+        )
+        try:
+            while agent.poll() is None:
+                agent.wait_for_news(1.0)
+        finally:
+            agent.close()
+    failure, summary = agent.failure(), agent.summary
+    if summary.get("program") is None:
+        raise failure or LabError("The agent ended before the program did.")
+    sentence = summary["program_failure"] or (failure.sentence if failure else _sentence(options, summary))
+    return _outcome(int(summary["program"]), summary, sentence)
+
+
+def _record_host(options: RecordOptions, started: Callable[[str], None]) -> RecordOutcome:
+    with _told_to_end() as told:
+        agent = start_agent(
+            options.output, "host", ports=options.ports, filter=options.filter, snaplen=options.snaplen,
+            max_size=options.max_size, seconds=options.seconds,
+        )
+        try:
+            started(_running(options))
+            poll = select.poll()
+            poll.register(told, select.POLLIN)
+            poll.register(agent.wake_fd, select.POLLIN)
+            while agent.poll() is None and not any(ready == told for ready, _ in poll.poll(1000)):
+                agent.drain_wake()
+        finally:
+            agent.close()
+    failure = agent.failure()
+    if failure is not None:
+        raise failure
+    return _outcome(0, agent.summary, _sentence(options, agent.summary))
+
+
+def _record_by_dumpcap(path: str, options: RecordOptions, started: Callable[[str], None]) -> RecordOutcome:
+    with _told_to_end() as told:
+        process = subprocess.Popen(
+            dumpcap_command(path, options), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, start_new_session=True,
+        )
+        assert process.stderr is not None
+        started(_running(options))
+        words = b""
+        while chunk := _read_or_told(process.stderr.fileno(), told):
+            words += chunk
+        process.send_signal(signal.SIGINT)
+        words += process.stderr.read()
+        process.stderr.close()
+        process.wait()
+    text = words.decode("utf-8", "replace")
+    found = re.search(r"received/dropped on interface .*?: (\d+)/(\d+)", text)
+    if found is None:
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        raise LabError(f"dumpcap could not capture: {lines[-1] if lines else 'it did not say why'}")
+    size = options.output.stat().st_size
+    summary = {"packets": int(found[1]), "dropped": int(found[2]), "bytes": size, "limit": ""}
+    return _outcome(0, summary, _sentence(options, summary))
+
+
+def dumpcap_command(path: str, options: RecordOptions) -> list[str]:
+    """How dumpcap is called to record as asked."""
+    command = [path, "-q", "-i", "lo", "-B", "64", "-w", str(options.output)]
+    _, text = choose_program(options.ports, options.filter)
+    if text:
+        command += ["-f", text]
+    if options.snaplen:
+        command += ["-s", str(options.snaplen)]
+    if options.seconds:
+        command += ["-a", f"duration:{max(1, round(options.seconds))}"]
+    if options.max_size:
+        command += ["-a", f"filesize:{max(1, options.max_size // 1000)}"]
+    return command
+
+
+def _read_or_told(descriptor: int, told: int) -> bytes:
+    """What dumpcap says next; nothing when it has ended or this process is told to end."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    poll.register(told, select.POLLIN)
+    ready = dict(poll.poll())
+    return b"" if told in ready else os.read(descriptor, 65536)
+
+
+def _running(options: RecordOptions) -> str:
+    what = ", ".join(f"port {port}" for port in options.ports) or options.filter or "all of it"
+    return f"Capturing this machine's loopback ({what}) into {options.output}; ctrl+c ends it."
+
+
+def _outcome(status: int, summary: dict[str, Any], sentence: str) -> RecordOutcome:
+    return RecordOutcome(status, summary["packets"], summary["dropped"], summary["bytes"], sentence)
+
+
+def _sentence(options: RecordOptions, summary: dict[str, Any]) -> str:
+    limit = f"{summary['limit']} " if summary["limit"] else ""
+    return (
+        f"{limit}{summary['packets']:,} packets, {summary['dropped']:,} dropped, "
+        f"{summary['bytes']:,} bytes in {options.output}."
+    )
+
+
+@contextmanager
+def _ignoring(*numbers: signal.Signals) -> Iterator[None]:
+    before = [(number, signal.signal(number, signal.SIG_IGN)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _told_to_end() -> Iterator[int]:
+    """A descriptor that becomes readable on ctrl+c and its like, which meanwhile end nothing by themselves."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [(number, signal.signal(number, lambda *_: None)) for number in numbers]
+    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield reader
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        for number, handler in before:
+            signal.signal(number, handler)
+        os.close(reader)
+        os.close(writer)

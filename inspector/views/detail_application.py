@@ -140,4 +140,6 @@ def _moved(header: list[Field], frame: WebSocketFrameRecord, place: _Place) -> I
         value = child.value
         if child.name in _MEANINGS:
             value = f"{value}  {_MEANINGS[child.name][value == '1']}"
+        elif child.name == "websocket.rsv1" and frame.compressed:
+            value += "  the message is compressed (permessage-deflate)"
         yield child._replace(start=first, stop=last, value=value + place.elsewhere(start, stop))

@@ -36,6 +36,8 @@ def value_text(name: str, field: Any, layer: Any, value: Any) -> str:
         return f"{_enum_word(field, layer, value)} (0x{value:04x})"
     if name in _YES_NO and isinstance(value, int):
         return "yes" if value else "no"
+    if name == "websocket.masking_key" and isinstance(value, int):
+        return value.to_bytes(4, "big").hex(" ")
     if name == "ipv6.flow" and isinstance(value, int):
         return f"0x{value:05x}"
     if isinstance(value, bytes):

@@ -126,4 +126,4 @@ class InspectorApp(App[int], inherit_bindings=False):
         result = super().run(**options)
         if self.farewell:
             print(self.farewell, file=sys.stderr)
-        return result
+        return self.return_code if result is None else result

@@ -130,7 +130,7 @@ class Composer(Vertical):
 
     def show_waiting(self, calls: tuple[str, ...]) -> None:
         """Say which call this end waits before; nothing where it runs freely."""
-        text = f"⏸ before {', '.join(harmless(call, 60) for call in calls)}" if calls else ""
+        text = f"‖ before {', '.join(harmless(call, 60) for call in calls)}" if calls else ""
         self.query_one(".waiting", Static).update(Content(text))
         self.set_class(bool(calls), "-waiting")
 

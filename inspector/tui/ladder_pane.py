@@ -79,8 +79,7 @@ class LadderPane(Pane):
     def _header(self, width: int) -> list[Line]:
         if self.ladder is None:
             return [(), ()]
-        # The bar beside the list takes a cell that the header must leave free.
-        return list(self.ladder.header(width - 1, self.selection.row))
+        return list(self.ladder.header(width, self.selection.row))
 
     def reset(self) -> None:
         self.ladder = None
@@ -121,7 +120,8 @@ class LadderPane(Pane):
         if self.ladder is not None:
             width = self.lines.scrollable_content_region.width
             target = self.ladder.target(message.index, message.cell, width)
-            self.post_message(SelectionMade(Selection(row=target.row, call=target.call)))
+            if target != Target():       # a silence, or a line where a call only blocks, has nothing to choose
+                self.post_message(SelectionMade(Selection(row=target.row, call=target.call)))
 
     @on(LineList.LineOpened)
     def _opened(self, message: LineList.LineOpened) -> None:

@@ -137,6 +137,8 @@ class LauncherScreen(BaseScreen):
                   id=f"launcher.trace-{number}") for number in range(1, SHOWN_TRACES + 1) if number != 6),
     ]
 
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (38, "-roomy")]  # noqa: RUF012  (as Textual declares it)
+
     def __init__(self, spec: SessionSpec | None = None) -> None:
         super().__init__()
         self.spec = replace(spec or SessionSpec(), interactive=True)

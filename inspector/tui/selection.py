@@ -9,29 +9,24 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
+from inspector.wire.dissection_field import Field
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is chosen: a packet, or a system call, or a message, and within a packet a range of bytes.
+    """What is chosen: a packet, or a system call, or a message; and within a packet a field or a byte.
 
-    `row`: packet, 0-based. `call`: (pid, id) of a system call. `start`..`stop`: bytes of the frame,
-    `bit_start`..`bit_stop`: bits counted from the first of those bytes. `rows`: all packets that carry
-    what was chosen (a message's), `row` among them.
+    `row`: packet, 0-based. `call`: (pid, id) of a system call. `rows`: all packets that carry what was
+    chosen (a message's), `row` among them. `path` and `field`: a field of the packet's detail, with the
+    bytes and bits that hold it. `byte`: the byte of the frame that led to it.
     """
 
     row: int | None = None
     call: tuple[int, int] | None = None
-    stream: int | None = None
-    message: int | None = None
     rows: tuple[int, ...] = ()
-    start: int | None = None
-    stop: int | None = None
-    bit_start: int | None = None
-    bit_stop: int | None = None
-
-    @property
-    def marks_bytes(self) -> bool:
-        return self.start is not None and self.stop is not None
+    path: str = ""
+    field: Field | None = None
+    byte: int | None = None
 
 
 NOTHING = Selection()
@@ -43,6 +38,14 @@ class SelectionMade(Message):
     def __init__(self, selection: Selection) -> None:
         super().__init__()
         self.selection = selection
+
+
+class ByteChosen(Message):
+    """The user chose a byte of the packet; the field that holds it is to be found."""
+
+    def __init__(self, byte: int) -> None:
+        super().__init__()
+        self.byte = byte
 
 
 class DetailAsked(Message):

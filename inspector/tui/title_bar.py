@@ -22,7 +22,7 @@ class TitleFacts(NamedTuple):
     progress: float = 1.0
 
 
-_SIGNS = {"live": ("●", "$text-success"), "paused": ("⏸", "$text-warning"), "ended": ("■", "$foreground 60%"),
+_SIGNS = {"live": ("●", "$text-success"), "paused": ("‖", "$text-warning"), "ended": ("■", "$foreground 60%"),
           "file": ("▤", "$foreground 60%"), "starting": ("○", "$text-warning")}
 _BAR = 12
 

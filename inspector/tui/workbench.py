@@ -20,13 +20,15 @@ from textual.widgets import Footer
 
 from inspector.sessions.spec import SessionSpec
 from inspector.tui.base import TALL, WIDE, BaseScreen
+from inspector.tui.bytes_pane import BytesPane
 from inspector.tui.composer import Composer
 from inspector.tui.control import SessionControl
+from inspector.tui.detail_pane import DetailPane
 from inspector.tui.feed import TraceFeed
 from inspector.tui.ladder_pane import LadderPane
 from inspector.tui.packets_pane import PacketsPane
 from inspector.tui.pane import Pane
-from inspector.tui.selection import NOTHING, DetailAsked, Selection, SelectionMade, TraceGrew
+from inspector.tui.selection import NOTHING, ByteChosen, DetailAsked, Selection, SelectionMade, TraceGrew
 from inspector.tui.session import LiveSession
 from inspector.tui.state import SessionState, session_state
 from inspector.tui.tab_bar import TabBar, TabName
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 LADDER = TabName("ladder", "1", "Ladder")
 MIDDLE = (TabName("packets", "2", "Packets"),)
-ASIDE: tuple[TabName, ...] = ()
+ASIDE = (TabName("detail", "7", "Detail"), TabName("bytes", "8", "Bytes"))
 ALL = (LADDER, *MIDDLE, *ASIDE)
 KIND_NAMES = {"tcp": "TCP", "udp": "UDP", "http": "HTTP", "websocket": "WebSocket"}
 
@@ -76,6 +78,7 @@ class WorkbenchScreen(SessionControl, BaseScreen):
         self.selection = NOTHING
         self.front, self.lower = "ladder", MIDDLE[0].pane
         self._events_seen = self._failures_said = self._notes_said = 0
+        self._saved_size = -1
         self.wants_again = False
         self.paused = spec is not None and spec.paused      # as asked for; the trace tells what came of it
 
@@ -90,7 +93,8 @@ class WorkbenchScreen(SessionControl, BaseScreen):
                 yield TabBar((*MIDDLE, *ASIDE), id="tabs-middle")
                 yield PacketsPane()
             with Vertical(id="aside"):
-                yield from ()
+                yield DetailPane()
+                yield BytesPane()
         yield Footer(compact=True, show_command_palette=False)
 
     @property
@@ -275,11 +279,18 @@ class WorkbenchScreen(SessionControl, BaseScreen):
         for pane in self.panes:
             pane.show_selection(selection)
 
+    @on(ByteChosen)
+    def _byte_chosen(self, message: ByteChosen) -> None:
+        message.stop()
+        detail, chosen = self.query_one(DetailPane), self.selection
+        path = detail.path_at(chosen, message.byte)
+        field = detail.detail.field(path) if path else None
+        self.choose(Selection(row=chosen.row, rows=chosen.rows, path=path or "", field=field, byte=message.byte))
+
     @on(DetailAsked)
     def _detail_asked(self, message: DetailAsked) -> None:
         message.stop()
-        if ASIDE:
-            self.action_show_pane(ASIDE[0].pane)
+        self.action_show_pane("detail")
 
     # --- the session ---
 
@@ -305,19 +316,22 @@ class WorkbenchScreen(SessionControl, BaseScreen):
             ask_for_name(self.app, self.trace.path, saved=self._saved)
 
     def _saved(self, path: Path) -> None:
+        self._saved_size = path.stat().st_size
         self.app.notify(f"The trace is saved as {harmless(str(path))}.")
 
     async def on_unmount(self) -> None:
+        if self.feed is not None:
+            self.feed.stop()
         await asyncio.to_thread(self.close)
 
     def close(self) -> None:
         """End what was started; the trace stays on disk."""
-        feed, session, trace = self.feed, self.session, self.trace
+        session, trace = self.session, self.trace
         self.feed = self.session = None
-        if feed is not None:
-            feed.stop()
         if session is not None:
             session.close()
+            if session.path.exists() and self._saved_size != session.path.stat().st_size:
+                self.app.farewell = f"inspector: the trace of this session is kept as {session.path}"
         if trace is not None:
             with contextlib.suppress(OSError):
                 trace.close()

@@ -184,7 +184,7 @@ def _ignoring(*numbers: signal.Signals) -> Iterator[None]:
 
 @contextmanager
 def _told_to_end() -> Iterator[int]:
-    """A descriptor that becomes readable on ctrl+c and its like, which meanwhile end nothing by themselves."""
+    """A descriptor that becomes readable on ctrl+c and its like, which end nothing by themselves then."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

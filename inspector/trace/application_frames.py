@@ -220,9 +220,13 @@ class MessageTable(Sequence[WebSocketMessage]):
 
     def _record(self, index: int) -> WebSocketMessage:
         numbers = self.frames_of(index)
-        records = [self._frames[number - 1] for number in numbers]
-        rows = tuple(sorted({row for record in records for row in record.rows}))
-        flags, first = self._flags[index], records[0]
+        flags, first = self._flags[index], self._frames[numbers[0] - 1]
+        if numbers[-1] - numbers[0] + 1 == len(numbers):
+            _, stop = self._frames.end_of(numbers[-1])
+            rows = tuple(sorted(self._rows(first.direction, first.start, stop)))
+        else:
+            records = (self._frames[number - 1] for number in numbers)
+            rows = tuple(sorted({row for record in records for row in record.rows}))
         return WebSocketMessage(
             index + 1, first.direction, first.from_client, self._opcode[index], numbers, self._size[index],
             self._wire[index], bool(flags & _COMPRESSED), bool(flags & _COMPLETE), rows,

@@ -100,7 +100,7 @@ class HttpConnection:
             self._unasked(message)
             return
         self.findings += reflected(request, message)
-        if message.status >= 200 or message.status == 101:
+        if message.status // 100 != 1 or message.status == 101:
             self.waiting.popleft()
             self.messages[request.number] = replace(self.messages[request.number], partner=message.number)
         if message.framing == "switch":
@@ -131,7 +131,7 @@ class HttpConnection:
             starts[other.direction] = other.offset
             self.switched = (starts[0], starts[1])
             side.state = other.state = "over"
-        elif not message.is_request and message.status >= 200:
+        elif not message.is_request and message.status // 100 != 1:
             other = self._sides[1 - side.direction]
             if other.state == "wait" and not any(asks_to_switch(self.messages[n]) for n in self.waiting):
                 other.resume()

@@ -13,7 +13,7 @@ import numpy as np
 
 from inspector.wire.headers import UNSIZED
 from inspector.wire.reassembly import ByteStream
-from inspector.wire.tcp_analysis import Columns, TcpAnalysis
+from inspector.wire.tcp_analysis import UNKNOWN_TIME, Columns, TcpAnalysis
 from inspector.wire.tcp_flags import ACK, FIN, RST, SYN, names_of
 from inspector.wire.tcp_options import NO_OPTIONS, TcpOptions, parse_options
 
@@ -56,7 +56,7 @@ class TcpFlow:
         self._a: tuple[int, int] | None = None      # address id and port of a
         self._rows: NDArray[np.int64] = np.zeros(0, np.int64)
         self._seen = 0                               # rows of the trace that were looked at
-        self._analysis = TcpAnalysis(lambda position: self.options(int(self._rows[position])))
+        self._analysis = TcpAnalysis(self.options)
         self.streams = ByteStream(self._fetch), ByteStream(self._fetch)
         self._opening: dict[str, int] = {}           # "SYN", "SYN ACK", "ACK", "RST" of the opening: row
         self.client: int | None = None
@@ -209,15 +209,15 @@ class TcpFlow:
         number, first = analysis.duplicates.get(position, (None, None))
         rtt, in_flight = analysis.rtt_ns[position], analysis.in_flight[position]
         return TcpDetail(
-            window=window, scale=scale, rtt_ns=None if rtt < 0 else rtt,
-            in_flight=None if in_flight < 0 else in_flight, duplicate_number=number,
+            window=window, scale=scale, rtt_ns=None if rtt == UNKNOWN_TIME else rtt,
+            in_flight=in_flight or None, duplicate_number=number,
             duplicate_of=None if first is None else int(self._rows[first]), options=self.options(row),
         )
 
     def round_trips(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows of acknowledgments and their round trips in nanoseconds, for pictures."""
         rtt = np.array(self._analysis.rtt_ns, np.int64)
-        known = np.flatnonzero(rtt >= 0)
+        known = np.flatnonzero(rtt != UNKNOWN_TIME)
         return self._rows[known], rtt[known]
 
     def options(self, row: int) -> TcpOptions:

@@ -2,7 +2,6 @@
 
 Columns of one conversation's packets go in, in batches and once; flags come out sparse (most packets have
 none), round-trip times and bytes in flight as columns. The states of both ends are told in the same pass.
-Sequence numbers are taken relative to each end's first, as Wireshark does, and compared modulo 2^32.
 """
 
 from __future__ import annotations
@@ -32,22 +31,16 @@ from inspector.wire.tcp_flags import (
     ZERO_WINDOW_PROBE_ACK,
 )
 from inspector.wire.tcp_options import TcpOptions
-from inspector.wire.tcp_side import (
-    HALF,
-    MASK,
-    Side,
-    acknowledge,
-    bytes_in_flight,
-    remember,
-    set_bases,
-    was_sent,
-)
+from inspector.wire.tcp_side import HALF, MASK, Side, acknowledge, bytes_in_flight, remember, was_sent
 from inspector.wire.tcp_state import TcpStates
 
+UNKNOWN_TIME = -(1 << 63)
 _OPENING = SYN | FIN | RST
+_TAKES_NUMBER = SYN | FIN
 _FAST_NS = 20_000_000            # a fast retransmission follows its duplicate ACK within 20 ms
 _REORDER_NS = 3_000_000          # what comes this soon is out of order, where no round trip is known
 _UNSCALED = -2                   # window scaling was refused; -1: unknown
+_TIMESTAMPS = 32                 # header length with the timestamps option alone
 
 
 class Columns(NamedTuple):
@@ -69,7 +62,7 @@ class Columns(NamedTuple):
 
 
 class TcpAnalysis:
-    """The analysis of one conversation. `options` gives the parsed options of the packet at a position."""
+    """The analysis of one conversation. `options` gives the parsed options of a packet by its row."""
 
     def __init__(self, options: Callable[[int], TcpOptions]) -> None:
         self._options = options
@@ -79,15 +72,14 @@ class TcpAnalysis:
         self.count = 0
         self.flags: dict[int, int] = {}                       # position -> bits
         self.duplicates: dict[int, tuple[int, int]] = {}      # position -> number, position of the first
-        self.rtt_ns = array("q")                              # per packet: of the segment it acknowledges; -1
-        self.in_flight = array("q")                           # per packet with payload: bytes; -1
+        self.rtt_ns = array("q")                              # per packet; UNKNOWN_TIME: acknowledges none
+        self.in_flight = array("q")                           # per packet; 0: unknown, or no payload
         self.initial_rtt_ns: int | None = None
         self._syn_time: int | None = None
 
     def base(self, direction: int) -> int | None:
         """The raw number that is relative 0 for what an end sends; None: nothing known of it."""
-        side = self._sides[direction]
-        return side.base if side.known else None
+        return self._sides[direction].base
 
     def scale(self, direction: int) -> int | None:
         """The shift of the windows an end announces (RFC 7323); None: unknown, since no SYN was captured."""
@@ -96,23 +88,15 @@ class TcpAnalysis:
 
     def feed(self, columns: Columns) -> None:
         """Take the next packets, in the order of the capture."""
-        sides, flagged, rtts, in_flight = self._sides, self.flags, self.rtt_ns, self.in_flight
+        sides, rtts, in_flight = self._sides, self.rtt_ns, self.in_flight
         position = self.count
         for packet in zip(*columns, strict=True):
-            row, direction, flags, raw_seq, raw_ack, length, window, time, header = packet
+            row, direction, flags, seq, ack, length, window, time, header = packet
             sender, receiver = sides[direction], sides[1 - direction]
             opening = flags & _OPENING
-            if not sender.known or not receiver.known:
-                set_bases(sender, receiver, flags, raw_seq, raw_ack)
-            seq = (raw_seq - sender.base) & MASK
-            ack = (raw_ack - receiver.base) & MASK if flags & ACK else raw_ack
+            if opening or not self._settled:
+                self._see_opening(packet, sender, receiver)
             end = (seq + length) & MASK
-            if not self._settled or opening:
-                self._tell_states(row, direction, flags, raw_seq, raw_ack, length)
-                if flags & (SYN | ACK | RST) == ACK and self.initial_rtt_ns is None:
-                    self._end_handshake(sender, receiver, time)
-            if opening & SYN:
-                self._see_syn(position, sender, receiver, flags, header, time)
             # Most packets are the next data, or acknowledge something new: nothing to say of them.
             bits = 0
             if (
@@ -123,65 +107,88 @@ class TcpAnalysis:
             ):
                 bits = self._judge(position, sender, receiver, flags, seq, ack, length, window, time)
                 if bits:
-                    flagged[position] = bits
-            if not bits & DUPLICATE_ACK:
-                sender.first_duplicate, sender.count_duplicate = position, 0
-            if length or opening & (SYN | FIN):
-                end = remember(sender, seq, end + 1 & MASK if opening & (SYN | FIN) else end, time)
+                    self.flags[position] = bits
+            if ack != sender.ack:
+                sender.first_duplicate, sender.count_duplicate, sender.excused = position, 0, False
+            if length or opening & _TAKES_NUMBER:
+                if opening & _TAKES_NUMBER:
+                    end = (end + 1) & MASK
+                remember(sender, seq, end, time)
             if not bits & ZERO_WINDOW_PROBE:
                 if 0 < (end - sender.next & MASK) < HALF or not sender.next:
                     sender.next, sender.next_time = end, time
                 if seq == sender.reach or not sender.reach:
                     sender.reach = sender.next
             sender.window, sender.ack, sender.ack_time, sender.flags = window, ack, time, bits
-            sender.position = position
             scale = sender.scale
-            sender.limit = -1 if scale == -1 else (
-                ack + (window << scale if scale > 0 and not opening & SYN else window)) & MASK
-            rtts.append(acknowledge(receiver, ack, time) if receiver.segments and flags & ACK else -1)
-            in_flight.append(bytes_in_flight(sender) if length else -1)
+            if scale != -1:
+                sender.limit = (ack + (window << scale if scale > 0 and not opening & SYN else window)) & MASK
+            if header > sender.plain_header or sender.sacked:
+                self._see_options(row, sender, header)
+            rtt = None
+            if flags & ACK:
+                receiver.tracked = True
+                if receiver.segments:
+                    rtt = acknowledge(receiver, ack, time)
+            rtts.append(UNKNOWN_TIME if rtt is None else rtt)
+            flight = 0
+            if length and sender.tracked:
+                flight = max(bytes_in_flight(sender) - bool(opening & _TAKES_NUMBER) - receiver.sacked, 0)
+            in_flight.append(flight)
             position += 1
         self.count = position
 
-    def _tell_states(self, row: int, direction: int, flags: int, seq: int, ack: int, length: int) -> None:
-        states = self.states
+    def _see_opening(self, packet: tuple[int, ...], sender: Side, receiver: Side) -> None:
+        """What SYN, FIN and RST say, and any packet until both ends are known to be ESTABLISHED."""
+        row, direction, flags, seq, ack, length, _, time, header = packet
+        if sender.base is None:
+            sender.base = seq if flags & SYN else (seq - 1) & MASK
+        if receiver.base is None and flags & ACK:
+            receiver.base = (ack - 1) & MASK
         if self._settled:
-            for end, side, peer in ((0, *self._sides), (1, *self._sides[::-1])):
-                if peer.known and side.position >= 0:
-                    states.note(end, (side.next + side.base) & MASK, (side.ack + peer.base) & MASK)
-        states.see(row, direction, flags, seq, ack, length)
-        self._settled = states.settled
-
-    def _see_syn(self, position: int, sender: Side, receiver: Side, flags: int, header: int,
-                 time: int) -> None:
-        scale = self._options(position).scale if header > 20 else None
-        sender.scale = _UNSCALED if scale is None else min(scale, 14)
-        sender.syn_seen = True
-        if flags & ACK and receiver.syn_seen and _UNSCALED in (sender.scale, receiver.scale):
-            sender.scale = receiver.scale = _UNSCALED
-        if not flags & ACK:
-            sender.opened = True
-            self._syn_time = time
-
-    def _end_handshake(self, sender: Side, receiver: Side, time: int) -> None:
-        if self._syn_time is not None and sender.opened and receiver.syn_seen:
+            for end in (0, 1):
+                self.states.note(end, self._sides[end].next, self._sides[end].ack)
+        if self._syn_time is not None and flags & (SYN | ACK) == ACK and self.initial_rtt_ns is None:
             self.initial_rtt_ns = time - self._syn_time
+        self.states.see(row, direction, flags, seq, ack, length)
+        self._settled = self.states.settled
+        if flags & SYN:
+            options = self._options(row) if header > 20 else None
+            scale = None if options is None else options.scale
+            sender.scale = _UNSCALED if scale is None else min(scale, 14)
+            sender.syn_seen = True
+            if flags & ACK and receiver.syn_seen and _UNSCALED in (sender.scale, receiver.scale):
+                sender.scale = receiver.scale = _UNSCALED
+            if not flags & ACK:
+                self._syn_time = time
+
+    def _see_options(self, row: int, sender: Side, header: int) -> None:
+        """Note what SACK reports, and how long headers without it are."""
+        sender.sacked = 0
+        if header > sender.plain_header:
+            options = self._options(row)
+            sender.sacked = sum(right - left & MASK for left, right in options.sack)
+            if options.timestamp is not None and not options.sack:
+                sender.plain_header = _TIMESTAMPS
 
     def _judge(self, position: int, sender: Side, receiver: Side, flags: int, seq: int, ack: int,
                length: int, window: int, time: int) -> int:
         """All the flags of one packet."""
         opening = flags & _OPENING
-        if length == 1 and seq == sender.next and receiver.window == 0 and receiver.position >= 0:
+        if length == 1 and seq == sender.next and receiver.window == 0:
             bits = ZERO_WINDOW_PROBE
         else:
             bits = self._judge_window(sender, receiver, opening, seq, length, window)
             if not length and not opening and seq == sender.next and ack == sender.ack:
                 bits |= self._judge_repetition(position, sender, receiver, ack, window)
         if flags & ACK and receiver.reach and 0 < (ack - receiver.reach & MASK) < HALF:
-            bits |= ACK_LOST_SEGMENT
+            # Told once while the hole is the capture's; again where a hole is known of.
+            if receiver.reach != receiver.next or not receiver.excused:
+                bits |= ACK_LOST_SEGMENT
+                receiver.excused = receiver.excused or receiver.reach == receiver.next
             receiver.reach = receiver.next
-        if (length or opening & (SYN | FIN)) and not bits & KEEP_ALIVE:
-            bits |= self._judge_repeat_of_data(sender, receiver, seq, length, time)
+        if (length or opening & _TAKES_NUMBER) and not bits & KEEP_ALIVE:
+            bits |= self._judge_repeat_of_data(sender, receiver, opening, seq, length, time)
         return bits
 
     def _judge_window(self, sender: Side, receiver: Side, opening: int, seq: int, length: int,
@@ -211,34 +218,25 @@ class TcpAnalysis:
                 receiver.next = receiver.reach = ack
             return ZERO_WINDOW_PROBE_ACK
         sender.count_duplicate += 1
+        sender.excused = True
         self.duplicates[position] = sender.count_duplicate, sender.first_duplicate
         return DUPLICATE_ACK
 
-    def _judge_repeat_of_data(self, sender: Side, receiver: Side, seq: int, length: int, time: int) -> int:
+    def _judge_repeat_of_data(self, sender: Side, receiver: Side, opening: int, seq: int, length: int,
+                              time: int) -> int:
         """Retransmission, its kinds, or out of order: data (or SYN, FIN) that does not go forward."""
         end = (seq + length) & MASK
         if length and receiver.ack and (receiver.ack - end & MASK) < HALF:
-            return SPURIOUS_RETRANSMISSION
+            return SPURIOUS_RETRANSMISSION | RETRANSMISSION
         if not sender.next or not 0 < (sender.next - seq & MASK) < HALF:
             return 0
         if length > 1 and seq == (sender.next - 1) & MASK:
             return 0                                      # new data after the byte of a probe
-        if receiver.count_duplicate >= 2 and time - receiver.ack_time < _FAST_NS and (
-            receiver.ack == seq or self._not_reported(sender, receiver, seq, end)
-        ):
-            return FAST_RETRANSMISSION
-        soon = _REORDER_NS if self.initial_rtt_ns is None else self.initial_rtt_ns
+        if (receiver.count_duplicate >= 2 and receiver.ack == seq
+                and time - receiver.ack_time < _FAST_NS):
+            return FAST_RETRANSMISSION | RETRANSMISSION
+        soon = self.initial_rtt_ns or _REORDER_NS
+        end = (end + bool(opening & _TAKES_NUMBER)) & MASK
         if time - sender.next_time < soon and end != sender.next and not was_sent(sender, seq, end):
             return OUT_OF_ORDER
         return RETRANSMISSION
-
-    def _not_reported(self, sender: Side, receiver: Side, seq: int, end: int) -> bool:
-        """The receiver reports what it has (SACK), and this segment is not in it."""
-        blocks = self._options(receiver.position).sack
-        base = sender.base
-        for left, right in blocks:
-            if (seq - left + base & MASK) < HALF and (right - base - end & MASK) < HALF:
-                return False
-        return bool(blocks)
-
-

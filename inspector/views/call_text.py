@@ -15,6 +15,7 @@ from inspector.wire.text import harmless
 
 Form = Literal["whole", "entry", "return"]
 _LOOPBACK = re.compile(r"(?:127\.\d+\.\d+\.\d+|\[::1\]):(\d+)")
+_UNREADABLE = re.compile("\\\\x[0-9a-f]{2}|[\u2400-\u2408\u240b\u240c\u240e-\u2421]")
 _SENDING = re.compile(r'^(?P<data>".*"…?), (?P<size>\d+)(?:, (?P<to>\S+))?$', re.DOTALL)
 _SENDERS = ("send", "sendto", "write", "sendall", "sendmsg")
 _SHORT = {"end of stream": "end", "woken by the own shutdown": "woken"}
@@ -67,8 +68,9 @@ def _candidates(call: Call, form: Form, *, named: bool, full: bool) -> list[Line
     if form == "entry":
         return [_line((name, role), (f"({head})", ""), (" …", "blocked")) for head in heads]
     if form == "return":
-        before = (f"{name}() ", role) if named else ("", "")
-        return [_line(before, *tail) for tail in _tails(call, always=True)]
+        tails = _tails(call, always=True)
+        before = [_line((f"{name}() ", role), *tail) for tail in tails] if named else []
+        return before + [_line(*tail) for tail in tails]
     tails = _tails(call, always=False)
     lines = [_line((name, role), (f"({head})", ""), (" " if tail[0][0] else "", ""), *tail)
              for head in heads for tail in tails]
@@ -91,7 +93,9 @@ def _heads(call: Call, *, full: bool) -> list[str]:
     inner = short_addresses(inner)
     if call.name in _SENDERS:
         match = _SENDING.match(inner)
-        if match:
+        if match and _UNREADABLE.search(match["data"]):
+            found += [match["size"]]
+        elif match:
             to = f" to {match['to']}" if match["to"] else ""
             found += [match["data"] + to, match["data"], match["size"] + to, match["size"]]
         else:
@@ -111,6 +115,8 @@ def _heads(call: Call, *, full: bool) -> list[str]:
 def _tails(call: Call, *, always: bool) -> list[list[tuple[str, Style]]]:
     """What came back, richest first: value, then what a reader wants beside it."""
     detail = short_addresses(harmless(call.detail))
+    if detail.startswith('"') and _UNREADABLE.search(detail):
+        detail = ""                             # bytes that are no text say nothing in a margin
     if call.errno:
         errno = harmless(call.errno, 24)
         return [[(f"= -1 {errno}", "error")], [(errno, "error")]]

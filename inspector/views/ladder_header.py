@@ -49,7 +49,7 @@ def ladder_ends(ladder: Ladder, row: int | None) -> tuple[End, End, str]:
         states = _states(ladder, conversation, row, ends.client)
     client = End(names[LEFT], pids[LEFT], ends.client, states[0])
     server = End(names[RIGHT], pids[RIGHT], ends.server or _listening(ladder), states[1])
-    count = f"{len(rows)} packet{'' if len(rows) == 1 else 's'}"
+    count = f"{len(rows)} packet{'' if len(rows) == 1 else 's'}" if len(rows) else ""
     protocol = f"{conversation.protocol.upper()}  " if conversation else ""
     return client, server, protocol + count
 

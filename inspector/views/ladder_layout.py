@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-GAP_NS = 100_000_000       # a silence longer than this gets a line of its own
+GAP_NS = 20_000_000        # a silence this long gets a line of its own: below a delayed ACK (40 ms)
 SLACK_NS = 50_000          # a call causes a packet that is seen up to this long after its return
 
 Part = Literal["whole", "entry", "return"]

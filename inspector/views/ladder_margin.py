@@ -13,7 +13,7 @@ import numpy as np
 from inspector.trace.model import Call
 from inspector.views.call_text import call_line, duration
 from inspector.views.ladder_calls import AT_ONCE_NS, Blocked
-from inspector.views.ladder_layout import Layout, Moment, Place
+from inspector.views.ladder_layout import LEFT, Layout, Moment, Place
 from inspector.views.model import Line, Span, Style, cell_width, fit
 
 _FEW = 40                  # moments between an entry and its return that are looked through
@@ -81,7 +81,10 @@ class Margins:
         bars = "┆" * min(len(blocked), 2)
         indent = "  " if room >= _INDENTED else ""
         before = f"{indent}{bars} " if bars else ""
+        room -= side == LEFT                    # a text that fills its margin would touch the line
         cells = self._call_cells(moment, room - cell_width(before), indent if not bars else "")
+        if side == LEFT:
+            cells = (*cells, Span(" "))
         return (Span(" "), *([Span(before, "blocked")] if before else []), *cells)
 
     def _call_cells(self, moment: int, room: int, indent: str) -> Line:

@@ -71,7 +71,7 @@ class SocketLines:
     def title(self, width: int) -> Line:
         """The titles above the lines."""
         titles = ("Owner", "fd", "Proto", "Local address", "Peer", "State", "Made by")
-        styles: tuple[Style, ...] = ("title",) * len(titles)
+        styles: tuple[Style, ...] = tuple("title" for _ in titles)
         return _cells(titles, styles, width)
 
     def target(self, index: int) -> int | None:

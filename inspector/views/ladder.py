@@ -72,7 +72,7 @@ class Ladder:
         self.side = Side(trace, self.conversation, self.sockets)
         self._layout = Layout()
         self.margins = Margins(self._layout, append_only=append_only)
-        self._started = False
+        self._started = self._several = False
         self.update()
 
     def update(self) -> bool:
@@ -84,6 +84,7 @@ class Ladder:
         if not (news or more) and self._started:
             return held
         self._started = True
+        self._several = self._count_conversations()
         ends = None if self.conversation is None else self.side.ends
         moments = margin_moments(calls, self.sockets, ends, self.side.times)
         changed = _first_difference(self.moments, moments)
@@ -203,7 +204,7 @@ class Ladder:
 
     def _tag(self, row: int) -> str:
         """In a session of several conversations, the client's port names the packet's."""
-        if self.conversation is not None or not self.several:
+        if self.conversation is not None or not self._several:
             return ""
         index = self.trace.index
         if int(index.protocol[row]) in (TCP, UDP) and int(index.stream[row]) >= 0:
@@ -211,8 +212,7 @@ class Ladder:
         quote = quoted(self.trace, row)
         return ":" + quote[1].rpartition(":")[2] if quote else ""
 
-    @property
-    def several(self) -> bool:
+    def _count_conversations(self) -> bool:
         """Whether this is a session with more than one conversation."""
         index = self.trace.index
         streams = int(index.stream[: index.count].max()) if index.count else -1

@@ -116,7 +116,7 @@ class Side:
         """Read on; True when there are more packets."""
         index = self.trace.index
         count = index.count
-        if count == self._seen and self.ends.client:
+        if count == self._seen and (self.conversation is None or self.ends.client):
             return False
         before = len(self.rows)
         if self.conversation is None:

@@ -120,7 +120,7 @@ def packet_columns(width: int, count: int, *, absolute: bool = False) -> tuple[C
         ends = 16 if width < 130 else 22 if width < 180 else 30
         columns += [Column("source", "From", ends), Column("destination", "To", ends),
                     Column("protocol", "Protocol", 9), Column("length", "Length", 6, True)]
-    rest = width - sum(column.width + 1 for column in columns) - 1
+    rest = width - sum(column.width + len(_gap(column)) for column in columns)
     return (*columns, Column("info", "Info", max(rest, 0)))
 
 
@@ -134,8 +134,8 @@ def packet_line(packet: PacketRow, columns: Sequence[Column]) -> Line:
             text = _shortened(text, column.width)
         spans.append(Span(fit(text, column.width, align="right" if column.right else "left"),
                           _cell_style(column.name, text, packet.style)))
-        spans.append(Span("  " if column.name in ("time", "length") else " "))
-    return _exactly(spans, sum(column.width + 1 for column in columns) + 1)
+        spans.append(Span(_gap(column)))
+    return _exactly(spans, _width(columns))
 
 
 def title_line(columns: Sequence[Column]) -> Line:
@@ -144,8 +144,17 @@ def title_line(columns: Sequence[Column]) -> Line:
     for column in columns:
         title = fit(column.title, column.width, align="right" if column.right else "left")
         spans.append(Span(title, "title"))
-        spans.append(Span("  " if column.name in ("time", "length") else " "))
-    return _exactly(spans, sum(column.width + 1 for column in columns) + 1)
+        spans.append(Span(_gap(column)))
+    return _exactly(spans, _width(columns))
+
+
+def _gap(column: Column) -> str:
+    """The blanks after a column."""
+    return "" if column.name == "info" else "  " if column.right and column.name != "number" else " "
+
+
+def _width(columns: Sequence[Column]) -> int:
+    return sum(column.width + len(_gap(column)) for column in columns)
 
 
 class PacketList:

@@ -148,6 +148,10 @@ WRONG = [
     (("decode", __file__, "--json", "packets"), 4, "neither a pcap nor a pcapng file"),
     (("decode", __file__), 2, "Missing option '--json'"),
     (("decode", __file__, "--json", "packets", "--fail-on", "note"), 2, "--fail-on goes with --json findings"),
+    (("record", "-o", "/tmp/x.pcapng", "--lab"), 2, "--lab records around a program"),
+    (("record", "-o", "/tmp/x.pcapng", "--", "true"), 2, "say --lab before"),
+    (("record", "-o", "/tmp/x.pcapng", "--max-size", "3x"), 2, "'3x' is no size"),
+    (("record", "-o", "/nonexistent/x.pcapng", "--lab", "--", "true"), 2, "cannot be written"),
     (("open", "/nonexistent"), 4, "There is no file /nonexistent."),
     (("frobnicate",), 2, "No such command 'frobnicate'"),
     ((), 3, "The app needs a terminal"),
@@ -160,6 +164,23 @@ def test_wrong_use_gets_one_sentence_and_a_status(words: tuple[str, ...], status
     assert process.returncode == status
     assert said in sentence(process)
     assert process.stdout == ""
+
+
+@needs_lab
+def test_record_wraps_a_program_and_passes_its_exit_status_on(tmp_path: Path) -> None:
+    file = tmp_path / "program.pcapng"
+    script = (
+        "import socket, sys\n"
+        "a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); a.bind(('127.0.0.1', 53))\n"
+        "b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); b.sendto(b'hi', ('127.0.0.1', 53))\n"
+        "print(a.recv(9)); sys.exit(7)"
+    )
+    process = inspector("record", "-o", str(file), "--lab", "--", sys.executable, "-c", script)
+    assert process.returncode == 7
+    assert process.stdout == "b'hi'\n"
+    assert "1 packet, 0 dropped" in sentence(process) or "1 packets, 0 dropped" in sentence(process)
+    packets = objects(inspector("decode", str(file), "--json", "packets").stdout)
+    assert [packet["udp.dstport"] for packet in packets] == [53]
 
 
 def _capture(frames: int) -> bytes:

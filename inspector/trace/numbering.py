@@ -154,10 +154,28 @@ class Addresses:
             return ""
         return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
 
-    def tables(self) -> tuple[Array, Array]:
-        """All IPv6 addresses met, in order of id: high and low words."""
-        return self._six.first.values, self._six.second.values
+    def numbers4(self, ids: Array) -> Array:
+        """The IPv4 addresses of ids as numbers; anything for ids that are none."""
+        if not len(self._four):
+            return ids
+        high = np.flatnonzero((ids >= _OTHER_IPV4) & (ids != NO_ADDRESS))
+        if len(high):
+            ids = ids.copy()
+            ids[high] = self._four.second.values[ids[high] - _OTHER_IPV4]
+        return ids
 
-    def high4(self) -> Array:
-        """The IPv4 addresses that stand in a table, in order of id."""
-        return self._four.second.values
+    @staticmethod
+    def known(ids: Array) -> Array:
+        """Which of the ids are an address."""
+        found: Array = ids != NO_ADDRESS
+        return found
+
+    def places6(self, ids: Array) -> Array:
+        """The places of IPv6 ids in `table6`; any for other ids."""
+        places = ids.astype("i8") - _OTHER
+        found: Array = np.where((places >= 0) & (places < len(self._six)), places, 0)
+        return found
+
+    def table6(self) -> tuple[Array, Array]:
+        """All IPv6 addresses met: high and low words."""
+        return self._six.first.values, self._six.second.values

@@ -237,4 +237,4 @@ class Trace:
         """The display filter `text`, ready for use; FilterError where it is wrong."""
         from inspector.trace.filter import Filter
 
-        return Filter.parse(text)
+        return Filter(text)

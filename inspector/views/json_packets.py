@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inspector.trace.filter_deep import INFO_TEXT
+from inspector.trace.protocols import frame_protocols
 from inspector.views.packets import packet_row
 from inspector.wire.headers import MALFORMED, NO_LAYER, NO_OFFSET, SHORT, UNSIZED
-from inspector.wire.protocols import protocol_names
 
 if TYPE_CHECKING:
     from inspector.trace.columns import Array
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
-_COMMON = {(4, TCP): "ip:tcp", (4, UDP): "ip:udp", (6, TCP): "ipv6:tcp", (6, UDP): "ipv6:udp"}
-_PLAIN_L4 = {4: 34, 6: 54}        # offset of the transport in Ethernet without tags, options, extensions
+INFO_TEXT[0] = lambda trace, row: packet_row(trace, row).info      # what the filter's `info` asks
 
 
 def packets(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]:
@@ -42,7 +42,7 @@ def packet(trace: Trace, row: int) -> dict[str, Any]:
         "frame.time_epoch_ns": int(index.time_ns[row]),
         "frame.len": int(index.length[row]),
         "frame.cap_len": int(index.cap_len[row]),
-        "frame.protocols": ":".join(frame.protocols()),
+        "frame.protocols": ":".join(frame_protocols(trace, row)),
     }
     source, destination = index.address(index.src[row]), index.address(index.dst[row])
     if network in (4, 6) and source:
@@ -106,21 +106,6 @@ class _Frame:
         if self._bytes is None:
             self._bytes = self._trace.frame(self._row)
         return self._bytes
-
-    def protocols(self) -> list[str]:
-        """The names of its protocols, those of its application included."""
-        trace, row, index = self._trace, self._row, self._trace.index
-        network, protocol = int(index.network[row]), int(index.protocol[row])
-        common = _COMMON.get((network, protocol))
-        plain = index.l3[row] == 14 and index.l4[row] == _PLAIN_L4.get(network) and trace.link_type(row) == 1
-        stream = int(index.stream[row])
-        if common and plain and stream >= 0:
-            names = ["eth", "ethertype", *common.split(":")]
-        else:
-            names = protocol_names(self.bytes(), trace.link_type(row))
-        if protocol == TCP and stream >= 0:
-            names += trace.application(stream).protocols(row)
-        return names
 
     def ip_protocol(self) -> int | None:
         """The protocol field of the IPv4 header; None where it was not captured."""
@@ -199,7 +184,7 @@ def _process(trace: Trace, end: str, row: ConversationRow) -> str:
 
 def syscalls(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]:
     """One object a system call, in order of entry. A filter of packets (`rows`) leaves all of them."""
-    for call in sorted(trace.calls, key=lambda call: call.time_ns):    # a late record stands later in the file
+    for call in sorted(trace.calls, key=lambda call: call.time_ns):    # a late record stands further on
         yield syscall(call)
 
 

@@ -1,0 +1,258 @@
+"""The display filter's language: text -> tokens -> a tree of what is asked, and where it is wrong.
+
+A part of Wireshark's (wireshark-filter(4)): comparisons, `contains`, `matches`, `in {…}`, `and or not`,
+parentheses, `any`/`all` before a comparison, bare names. Meaning (fields, types) is added in filter_tests.py.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_LONGEST = 20_000
+_DEEPEST = 100
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+    (?P<string>r?"(?:[^"\\]|\\.)*")
+    | (?P<sign>\.\. | === | !== | == | != | ~= | >= | <= | && | \|\| | [><!~(){},=&|])
+    | (?P<word>(?:(?!\.\.)[\w.:/+%$@*-])+)
+    | (?P<end>$)
+    )""",
+    re.VERBOSE | re.ASCII,
+)
+_COMPARISONS = {
+    "==": "==", "eq": "==", "any_eq": "==", "!=": "!=", "ne": "!=", "all_ne": "!=", "===": "===",
+    "all_eq": "===", "!==": "!==", "~=": "!==", "any_ne": "!==", ">": ">", "gt": ">", "<": "<", "lt": "<",
+    ">=": ">=", "ge": ">=", "<=": "<=", "le": "<=", "contains": "contains",
+    "matches": "matches", "~": "matches", "in": "in",
+}
+_AND, _OR, _NOT = ("and", "&&"), ("or", "||"), ("not", "!")
+
+
+class FilterError(ValueError):
+    """A display filter is wrong: one sentence, and where. `position` and `length` count characters."""
+
+    def __init__(self, sentence: str, text: str, position: int, length: int = 1) -> None:
+        super().__init__(sentence)
+        self.text = text
+        self.position = position
+        self.length = max(length, 1)
+
+    def marked(self) -> str:
+        """The filter and below it a line that marks the place."""
+        line = "".join(character if character.isprintable() else " " for character in self.text)
+        return f"{line}\n{' ' * self.position}{'^' + '~' * (self.length - 1)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word, sign or string; `value` is a string's content or the word itself."""
+
+    kind: str                # "string", "sign", "word", "end"
+    value: str
+    position: int
+    length: int
+    raw: bool = False        # r"…": backslashes stand for themselves
+
+
+def wrong(sentence: str, token: Token, text: str) -> FilterError:
+    """The error that marks `token` in the filter `text`."""
+    return FilterError(sentence, text, token.position, token.length)
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """`field op value`, `value` a token, or several (each one or a range's two) for `in`."""
+
+    field: Token
+    operator: str
+    values: tuple[tuple[Token, ...], ...]
+    quantifier: str = ""     # "any", "all" where written
+
+
+@dataclass(frozen=True, slots=True)
+class Has:
+    """A bare name: the packet has that field or protocol."""
+
+    field: Token
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Not what is inside."""
+
+    inside: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """All of the parts (`all` True) or at least one."""
+
+    parts: tuple[Node, ...]
+    all: bool
+
+
+Node = Compare | Has | Not | Both
+
+
+def tokens_of(text: str) -> list[Token]:
+    """The tokens of a filter, an "end" at last; FilterError for what is none."""
+    if len(text) > _LONGEST:
+        raise FilterError(f"The filter is longer than {_LONGEST} characters.", text[:_LONGEST], _LONGEST - 1)
+    found, position = [], 0
+    while True:
+        match = _TOKEN.match(text, position)
+        if match is None:
+            start = position + len(text[position:]) - len(text[position:].lstrip())
+            if text[start] == '"' or text[start : start + 2] == 'r"':
+                raise FilterError("A string begins here and does not end.", text, start, len(text) - start)
+            raise FilterError(f"The character {text[start]!r} has no meaning here.", text, start)
+        kind = match.lastgroup or "end"
+        value, start = match.group(kind), match.start(kind)
+        raw = kind == "string" and value.startswith("r")
+        found.append(Token(kind, _unquoted(value) if kind == "string" else value, start, len(value), raw))
+        if kind == "end":
+            return found
+        position = match.end()
+
+
+def _unquoted(value: str) -> str:
+    if value.startswith("r"):
+        return value[2:-1]
+    simple = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
+
+    def escape(match: re.Match[str]) -> str:
+        what = match.group(1)
+        if what[0] == "x" and len(what) == 3:
+            return chr(int(what[1:], 16))
+        return simple.get(what, what)
+
+    return re.sub(r"\\(x[0-9a-fA-F]{2}|.)", escape, value[1:-1], flags=re.DOTALL)
+
+
+class Parser:
+    """Recursive descent over the tokens of one filter."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = tokens_of(text)
+        self._place = 0
+        self._depth = 0
+
+    def parse(self) -> Node:
+        """The tree of the whole filter; FilterError where it is wrong."""
+        if self._next.kind == "end":
+            raise FilterError("The filter is empty.", self._text, 0)
+        tree = self._either()
+        if self._next.kind != "end":
+            hint = "; two conditions are joined by and or or" if self._next.kind == "word" else ""
+            raise self._error(f"Nothing can follow here, but there is {self._next.value!r}{hint}.")
+        return tree
+
+    @property
+    def _next(self) -> Token:
+        return self._tokens[self._place]
+
+    def _error(self, sentence: str, token: Token | None = None) -> FilterError:
+        token = token or self._next
+        return wrong(sentence, token, self._text)
+
+    def _take(self) -> Token:
+        token = self._next
+        self._place += 1
+        return token
+
+    def _is(self, *values: str) -> bool:
+        token = self._next
+        return token.kind != "string" and token.value.lower() in values
+
+    def _either(self) -> Node:
+        parts = [self._every()]
+        while self._is(*_OR):
+            self._take()
+            parts.append(self._every())
+        return parts[0] if len(parts) == 1 else Both(tuple(parts), all=False)
+
+    def _every(self) -> Node:
+        parts = [self._one()]
+        while self._is(*_AND):
+            self._take()
+            parts.append(self._one())
+        return parts[0] if len(parts) == 1 else Both(tuple(parts), all=True)
+
+    def _one(self) -> Node:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise self._error("The filter is nested too deeply.")
+        try:
+            if self._is(*_NOT):
+                self._take()
+                return Not(self._one())
+            if self._is("("):
+                opening = self._take()
+                inside = self._either()
+                if not self._is(")"):
+                    raise self._error("This parenthesis is not closed.", opening)
+                self._take()
+                return inside
+            return self._comparison()
+        finally:
+            self._depth -= 1
+
+    def _comparison(self) -> Node:
+        quantifier = ""
+        if self._is("any", "all"):
+            quantifier = self._take().value.lower()
+        field = self._next
+        if field.kind == "end":
+            raise self._error("The filter ends where a condition should stand.")
+        if field.kind != "word":
+            raise self._error(f"A field or protocol should stand here, not {field.value!r}.")
+        self._take()
+        negated = self._is("not") and self._tokens[self._place + 1].value.lower() == "in"
+        if negated:
+            self._take()
+        sign = self._next
+        operator = _COMPARISONS.get(sign.value.lower()) if sign.kind != "string" else None
+        if operator is None:
+            if self._is("=", "&", "|"):
+                said = {"=": "equals” is written ==", "&": "and” is written &&", "|": "or” is written ||"}
+                raise self._error(f"“{said[sign.value]}.")
+            if quantifier:
+                raise self._error(f"After {quantifier} and a field a comparison should stand.")
+            return Has(field)
+        self._take()
+        if operator == "in":
+            test = Compare(field, "in", self._set(), quantifier)
+            return Not(test) if negated else test
+        return Compare(field, operator, ((self._value(),),), quantifier)
+
+    def _value(self) -> Token:
+        token = self._next
+        if token.kind == "end":
+            raise self._error("The filter ends where a value should stand.")
+        if token.kind == "sign":
+            raise self._error(f"A value should stand here, not {token.value!r}.")
+        return self._take()
+
+    def _set(self) -> tuple[tuple[Token, ...], ...]:
+        if not self._is("{"):
+            raise self._error("After in a set in braces should stand: {80, 443, 8000..8099}.")
+        opening = self._take()
+        values: list[tuple[Token, ...]] = []
+        while True:
+            value = self._value()
+            if self._is(".."):
+                self._take()
+                values.append((value, self._value()))
+            else:
+                values.append((value,))
+            if self._is("}"):
+                self._take()
+                return tuple(values)
+            if self._next.kind == "end":
+                raise self._error("This brace is not closed.", opening)
+            if not self._is(","):
+                raise self._error("Values of a set are separated by commas.")
+            self._take()

@@ -1,0 +1,40 @@
+"""`frame.protocols` of a packet: its layers by name, down to the application that its conversation carries.
+
+Most packets are plain enough for columns to tell; the others' bytes are walked by wire/protocols.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.wire.headers_link import ETHERNET
+from inspector.wire.headers_transport import TCP, UDP
+from inspector.wire.protocols import protocol_names
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+_COMMON = {
+    (4, TCP): ("eth", "ethertype", "ip", "tcp"), (4, UDP): ("eth", "ethertype", "ip", "udp"),
+    (6, TCP): ("eth", "ethertype", "ipv6", "tcp"), (6, UDP): ("eth", "ethertype", "ipv6", "udp"),
+}
+_PLAIN_L4 = {4: 34, 6: 54}        # offset of the transport in Ethernet without tags, options, extensions
+
+
+def frame_protocols(trace: Trace, row: int) -> list[str]:
+    """Names of a packet's protocols, outermost first: ["eth", "ethertype", "ip", "tcp", "http"]."""
+    index = trace.index
+    network, protocol, stream = int(index.network[row]), int(index.protocol[row]), int(index.stream[row])
+    common = _COMMON.get((network, protocol)) if stream >= 0 else None
+    plain = index.l3[row] == 14 and index.l4[row] == _PLAIN_L4.get(network)
+    if common and plain and trace.link_type(row) == ETHERNET:
+        names = list(common)
+    else:
+        names = protocol_names(trace.frame(row), trace.link_type(row))
+    if protocol == TCP and stream >= 0:
+        application = trace.application(stream)
+        found = application.protocols(row)
+        if found and found[0] == "websocket" and not application.inferred:
+            names.append("http")              # a connection that was upgraded stays one of HTTP
+        names += found
+    return names

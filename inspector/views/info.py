@@ -47,7 +47,7 @@ def protocol_name(trace: Trace, fact: Facts) -> str:
     if network == 1:
         return "ARP"
     if network == 0:
-        unknown = "Ethernet" if trace.link_type(fact.row) == 1 else "?"
+        unknown = "Ethernet" if trace.link_type(fact.row) == 1 else "Link"
         return _ETHER_TYPES.get(ether_type(trace, fact.row), unknown)
     if fact.stream < 0 and fact.protocol in (TCP, UDP):
         return f"IPv{network}"          # a later fragment: its ports are elsewhere
@@ -95,7 +95,8 @@ def tcp_text(trace: Trace, fact: Facts, *, preview: int = 0, brief: bool = False
     elif fact.length or not fact.flags & (SYN | FIN | RST):
         text += f" Len={fact.length}" if fact.length else f" Win={fact.window}"
     if fact.flags & SYN:
-        text += "".join(" " + option for option in syn_options(trace, fact.row))
+        options = syn_options(trace, fact.row)
+        text += "".join(" " + option for option in options if not (brief and option.startswith("TS")))
     return _with_preview(trace, fact, text, preview)
 
 

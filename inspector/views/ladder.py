@@ -16,7 +16,7 @@ from inspector.views.ladder_arrow import arrow
 from inspector.views.ladder_calls import margin_moments
 from inspector.views.ladder_ends import Conversation, Side, quoted
 from inspector.views.ladder_header import header_lines
-from inspector.views.ladder_layout import LEFT, RIGHT, Layout, Moment, Place
+from inspector.views.ladder_layout import GAP_NS, LEFT, RIGHT, WIDE_GAP_NS, Layout, Moment, Place
 from inspector.views.ladder_margin import Margins
 from inspector.views.ladder_waiting import Waiting
 from inspector.views.model import Line, Span, fit
@@ -70,7 +70,7 @@ class Ladder:
         self.waiting = Waiting()
         self.sockets = SocketTable()
         self.side = Side(trace, self.conversation, self.sockets)
-        self._layout = Layout()
+        self._layout = Layout(GAP_NS if trace.calls or trace.events else WIDE_GAP_NS)
         self.margins = Margins(self._layout, append_only=append_only)
         self._started = self._several = False
         self.update()

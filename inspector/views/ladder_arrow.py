@@ -73,7 +73,7 @@ def _stroke(fact: Facts) -> str:
     if fact.protocol in (ICMP, ICMPV6):
         return "╌"
     if fact.protocol == TCP and fact.stream >= 0 and fact.flags & RST:
-        return "×─"
+        return "×──"
     if fact.protocol in (TCP, UDP) and fact.length:
         return "═"
     return "─"

@@ -139,10 +139,19 @@ class Side:
             return LEFT if row_ends(self.trace, row)[0] == self.client_of(row) else RIGHT
         quote = quoted(self.trace, row)
         if quote is None:
-            return LEFT
+            return self._by_address(row)
         known = (name for (number, _), name in self._clients.items() if number == quote[0])
         client = self.ends.client or next((name for name in known if name in quote[1:]), "")
         return RIGHT if quote[1] == client else LEFT
+
+    def _by_address(self, row: int) -> int:
+        """The direction of a packet without ports: RIGHT when it goes to a client's address."""
+        index = self.trace.index
+        if int(index.network[row]) not in (4, 6):
+            return LEFT
+        hosts = {name.rpartition(":")[0].strip("[]") for name in (self.ends.client, *self._clients.values())}
+        source, destination = (harmless(index.address(int(column[row]))) for column in (index.src, index.dst))
+        return RIGHT if destination in hosts and source not in hosts else LEFT
 
     def client_of(self, row: int) -> str:
         """The client, "address:port", of the conversation that the TCP or UDP packet belongs to."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from inspector.views.ladder import Ladder
 
 
+_NARROW = 12             # cells of a margin in which a TCP state has room
+
+
 class End(NamedTuple):
     """One margin's head."""
 
@@ -140,20 +143,30 @@ def _name_spans(end: End, room: int, side: str) -> tuple[Span, ...]:
         pid = ""
     if pid:
         spans.append(Span(pid, "dim"))
-    spans.append(Span(fit(address, min(cell_width(address), room - len(end.name) - len(pid)))))
+    left = max(room - len(end.name) - len(pid), 0)
+    if cell_width(address) > left:           # its tail, with the port, tells more than its head
+        address = "  …" + address[len(address) - left + 3 :] if left > 8 else ""
+    spans.append(Span(address))
     return tuple(span for span in spans if span.text)
 
 
 def _rule(left: str, right: str, time: int, margin: int, middle: int) -> Line:
-    between = Span("┬" + "─" * middle + "┬", "dim")
-    return (Span(" " * time), *_state(left, margin), between, *_state(right, margin))
+    if margin >= _NARROW:
+        between = Span("┬" + "─" * middle + "┬", "dim")
+        return (Span(" " * time), *_state(left, margin), between, *_state(right, margin))
+    half = middle // 2
+    inner = (*_state(left, half), *_state(right, middle - half, at_end=True))
+    edge = "─" * margin
+    return (Span(" " * time), Span(edge + "┬", "dim"), *inner, Span("┬" + edge, "dim"))
 
 
-def _state(state: str, margin: int) -> tuple[Span, ...]:
+def _state(state: str, margin: int, *, at_end: bool = False) -> tuple[Span, ...]:
     text = harmless(state)
     if not text or cell_width(text) > margin:
         return (Span("─" * margin, "dim"),)
     space = margin - cell_width(text)
     if space < 3:
         return (Span(fit(text, margin, align="centre"), "bold"),)
+    if at_end:
+        return Span("─" * (space - 3) + " ", "dim"), Span(text, "bold"), Span(" ─", "dim")
     return Span("─ ", "dim"), Span(text, "bold"), Span(" " + "─" * (space - 3), "dim")

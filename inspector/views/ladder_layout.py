@@ -13,7 +13,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-GAP_NS = 20_000_000        # a silence this long gets a line of its own: below a delayed ACK (40 ms)
+GAP_NS = 20_000_000        # on loopback a silence this long gets a line: half of a delayed ACK (40 ms)
+WIDE_GAP_NS = 200_000_000  # elsewhere: more than most round trips
 SLACK_NS = 50_000          # a call causes a packet that is seen up to this long after its return
 
 Part = Literal["whole", "entry", "return"]
@@ -45,7 +46,8 @@ class Place(NamedTuple):
 class Layout:
     """The lines of a ladder. `times`: of its packets, not decreasing; `moments`: sorted by time."""
 
-    def __init__(self) -> None:
+    def __init__(self, gap_ns: int = GAP_NS) -> None:
+        self.gap_ns = gap_ns
         self.moments: Sequence[Moment] = ()
         self.packets = 0
         self._cells: dict[int, list[int | None]] = {}      # packet -> [left moment, right moment]
@@ -134,7 +136,7 @@ class Layout:
         for index in indexes:
             moment = self.moments[index]
             silence = 0 if previous is None else moment.time_ns - previous
-            if silence >= GAP_NS:
+            if silence >= self.gap_ns:
                 self._append(at, slot, None, None, silence)
                 quiet = True
             previous = moment.time_ns
@@ -148,7 +150,7 @@ class Layout:
                 self._place_of_moment.append((False, len(self._extra)))
                 self._append(at, slot, *sides, 0)
                 quiet = True
-        if slot < len(times) and previous is not None and int(times[slot]) - previous >= GAP_NS:
+        if slot < len(times) and previous is not None and int(times[slot]) - previous >= self.gap_ns:
             self._append(at, slot, None, None, int(times[slot]) - previous)
 
     def _caused(self, times: np.ndarray, slot: int, moment: Moment, direction: Callable[[int], int]) -> bool:
@@ -175,7 +177,7 @@ class Layout:
         """Add the silences between packets without calls between them; bring the extra lines in order."""
         below = max(start, 1)
         steps = np.diff(times[below - 1 :])
-        quiet = np.flatnonzero(steps >= GAP_NS) + below
+        quiet = np.flatnonzero(steps >= self.gap_ns) + below
         quiet = quiet[~np.isin(quiet, used)]
         kept = len(self._extra_at)
         new_at = np.concatenate([np.array(at, np.int64), quiet])

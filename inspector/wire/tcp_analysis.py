@@ -21,6 +21,7 @@ from inspector.wire.tcp_flags import (
     LOST_SEGMENT,
     OUT_OF_ORDER,
     RETRANSMISSION,
+    REUSED_PORTS,
     RST,
     SPURIOUS_RETRANSMISSION,
     SYN,
@@ -31,7 +32,7 @@ from inspector.wire.tcp_flags import (
     ZERO_WINDOW_PROBE_ACK,
 )
 from inspector.wire.tcp_options import TcpOptions
-from inspector.wire.tcp_side import HALF, MASK, Side, acknowledge, bytes_in_flight, remember, was_sent
+from inspector.wire.tcp_side import HALF, MASK, Side, acknowledge, bytes_in_flight, remember
 from inspector.wire.tcp_state import TcpStates
 
 UNKNOWN_TIME = -(1 << 63)
@@ -94,22 +95,25 @@ class TcpAnalysis:
             row, direction, flags, seq, ack, length, window, time, header = packet
             sender, receiver = sides[direction], sides[1 - direction]
             opening = flags & _OPENING
-            if opening or not self._settled:
-                self._see_opening(packet, sender, receiver)
             end = (seq + length) & MASK
-            # Most packets are the next data, or acknowledge something new: nothing to say of them.
             bits = 0
+            unsettled = opening or not self._settled
+            if unsettled:
+                bits = self._see_opening(packet, sender, receiver)
+            # Most packets are the next data, or acknowledge something new: nothing to say of them.
             if (
                 opening or seq != sender.next or not window
                 or (length < 2 and (length or ack == sender.ack))
                 or 0 < (ack - receiver.reach & MASK) < HALF
                 or (length and ((receiver.ack - end & MASK) < HALF or end == receiver.limit))
             ):
-                bits = self._judge(position, sender, receiver, flags, seq, ack, length, window, time)
+                bits |= self._judge(position, sender, receiver, flags, seq, ack, length, window, time)
                 if bits:
                     self.flags[position] = bits
+            if unsettled and flags & (SYN | ACK) == ACK:
+                self._time_handshake(time)
             if ack != sender.ack:
-                sender.first_duplicate, sender.count_duplicate, sender.excused = position, 0, False
+                sender.first_duplicate, sender.count_duplicate, sender.told = position, 0, False
             if length or opening & _TAKES_NUMBER:
                 if opening & _TAKES_NUMBER:
                     end = (end + 1) & MASK
@@ -138,29 +142,35 @@ class TcpAnalysis:
             position += 1
         self.count = position
 
-    def _see_opening(self, packet: tuple[int, ...], sender: Side, receiver: Side) -> None:
+    def _time_handshake(self, time: int) -> None:
+        if self._syn_time is not None and self.initial_rtt_ns is None:
+            self.initial_rtt_ns = time - self._syn_time
+
+    def _see_opening(self, packet: tuple[int, ...], sender: Side, receiver: Side) -> int:
         """What SYN, FIN and RST say, and any packet until both ends are known to be ESTABLISHED."""
         row, direction, flags, seq, ack, length, _, time, header = packet
+        bits = 0
         if sender.base is None:
             sender.base = seq if flags & SYN else (seq - 1) & MASK
+        elif flags & (SYN | ACK) == SYN | ACK and sender.base != seq:
+            sender.base = seq
+            bits = REUSED_PORTS
         if receiver.base is None and flags & ACK:
             receiver.base = (ack - 1) & MASK
         if self._settled:
             for end in (0, 1):
                 self.states.note(end, self._sides[end].next, self._sides[end].ack)
-        if self._syn_time is not None and flags & (SYN | ACK) == ACK and self.initial_rtt_ns is None:
-            self.initial_rtt_ns = time - self._syn_time
         self.states.see(row, direction, flags, seq, ack, length)
         self._settled = self.states.settled
         if flags & SYN:
             options = self._options(row) if header > 20 else None
             scale = None if options is None else options.scale
             sender.scale = _UNSCALED if scale is None else min(scale, 14)
-            sender.syn_seen = True
-            if flags & ACK and receiver.syn_seen and _UNSCALED in (sender.scale, receiver.scale):
-                sender.scale = receiver.scale = _UNSCALED
+            if _UNSCALED in (sender.scale, receiver.scale):
+                sender.scale = receiver.scale = _UNSCALED    # both or none (RFC 7323 section 2.2)
             if not flags & ACK:
                 self._syn_time = time
+        return bits
 
     def _see_options(self, row: int, sender: Side, header: int) -> None:
         """Note what SACK reports, and how long headers without it are."""
@@ -182,14 +192,23 @@ class TcpAnalysis:
             if not length and not opening and seq == sender.next and ack == sender.ack:
                 bits |= self._judge_repetition(position, sender, receiver, ack, window)
         if flags & ACK and receiver.reach and 0 < (ack - receiver.reach & MASK) < HALF:
-            # Told once while the hole is the capture's; again where a hole is known of.
-            if receiver.reach != receiver.next or not receiver.excused:
-                bits |= ACK_LOST_SEGMENT
-                receiver.excused = receiver.excused or receiver.reach == receiver.next
-            receiver.reach = receiver.next
+            bits |= self._judge_lost_data(receiver)
         if (length or opening & _TAKES_NUMBER) and not bits & KEEP_ALIVE:
             bits |= self._judge_repeat_of_data(sender, receiver, opening, seq, length, time)
         return bits
+
+    def _judge_lost_data(self, receiver: Side) -> int:
+        """An acknowledgment of what was not captured: told once, until its receiver acknowledges news.
+
+        Wireshark does not repeat it, counts duplicate ACKs anew, and takes what is repeated then as fast
+        retransmission. Where a hole is known already, it is only told.
+        """
+        if receiver.reach != receiver.next:
+            receiver.reach = receiver.next
+            return ACK_LOST_SEGMENT
+        told, receiver.told = receiver.told or receiver.count_duplicate > 0, True
+        receiver.count_duplicate = 0
+        return 0 if told else ACK_LOST_SEGMENT
 
     def _judge_window(self, sender: Side, receiver: Side, opening: int, seq: int, length: int,
                       window: int) -> int:
@@ -218,7 +237,6 @@ class TcpAnalysis:
                 receiver.next = receiver.reach = ack
             return ZERO_WINDOW_PROBE_ACK
         sender.count_duplicate += 1
-        sender.excused = True
         self.duplicates[position] = sender.count_duplicate, sender.first_duplicate
         return DUPLICATE_ACK
 
@@ -232,11 +250,11 @@ class TcpAnalysis:
             return 0
         if length > 1 and seq == (sender.next - 1) & MASK:
             return 0                                      # new data after the byte of a probe
-        if (receiver.count_duplicate >= 2 and receiver.ack == seq
+        if (receiver.ack == seq and (receiver.told or receiver.count_duplicate >= 2)
                 and time - receiver.ack_time < _FAST_NS):
             return FAST_RETRANSMISSION | RETRANSMISSION
         soon = self.initial_rtt_ns or _REORDER_NS
         end = (end + bool(opening & _TAKES_NUMBER)) & MASK
-        if time - sender.next_time < soon and end != sender.next and not was_sent(sender, seq, end):
+        if time - sender.next_time < soon and end != sender.next:
             return OUT_OF_ORDER
         return RETRANSMISSION

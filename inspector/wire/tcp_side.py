@@ -25,9 +25,9 @@ class Segment:
 class Side:
     """What one end has sent so far."""
 
-    __slots__ = ("ack", "ack_time", "base", "count_duplicate", "disorder", "excused", "first_duplicate",
+    __slots__ = ("ack", "ack_time", "base", "count_duplicate", "disorder", "first_duplicate",
                  "flags", "limit", "next", "next_time", "plain_header", "reach", "sacked", "scale",
-                 "segments", "syn_seen", "tracked", "window")
+                 "segments", "told", "tracked", "window")
 
     def __init__(self) -> None:
         self.base: int | None = None  # the raw number that is relative 0
@@ -44,9 +44,8 @@ class Side:
         self.sacked = 0              # bytes that its last packet reported beyond `ack`
         self.count_duplicate = 0
         self.first_duplicate = 0     # position of the packet that later ones repeat
-        self.syn_seen = False
         self.tracked = True          # bytes in flight are known
-        self.excused = False         # acknowledgments beyond what was captured are not told again
+        self.told = False            # that the other end acknowledged what was not captured
         self.disorder = False        # segments do not follow each other
         self.segments: deque[Segment] = deque()
 
@@ -99,9 +98,3 @@ def bytes_in_flight(sender: Side) -> int:
     lowest = min((segment.seq - first + HALF) & MASK for segment in segments)
     highest = max((segment.next - first + HALF) & MASK for segment in segments)
     return highest - lowest
-
-
-def was_sent(sender: Side, seq: int, end: int) -> bool:
-    """A segment that is not acknowledged yet is the same, or holds all of it."""
-    return any((seq - segment.seq & MASK) < HALF and (segment.next - end & MASK) < HALF
-               for segment in sender.segments)

@@ -14,7 +14,7 @@ import numpy as np
 from inspector.wire.headers import UNSIZED
 from inspector.wire.reassembly import ByteStream
 from inspector.wire.tcp_analysis import UNKNOWN_TIME, Columns, TcpAnalysis
-from inspector.wire.tcp_flags import ACK, FIN, RST, SYN, names_of
+from inspector.wire.tcp_flags import ACK, FIN, REUSED_PORTS, RST, SYN, names_of
 from inspector.wire.tcp_options import NO_OPTIONS, TcpOptions, parse_options
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class TcpFlow:
         self.b: tuple[str, int] = ("", 0)
         self._a: tuple[int, int] | None = None      # address id and port of a
         self._rows: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._reopened_at = -1                       # row of a SYN on the ports of an earlier conversation
         self._seen = 0                               # rows of the trace that were looked at
         self._analysis = TcpAnalysis(self.options)
         self.streams = ByteStream(self._fetch), ByteStream(self._fetch)
@@ -93,6 +94,8 @@ class TcpFlow:
         self._a = int(index.src[row]), int(index.sport[row])
         self.a = index.address(self._a[0]), self._a[1]
         self.b = index.address(int(index.dst[row])), int(index.dport[row])
+        if index.streams[_TCP].reopened(self.stream):
+            self._reopened_at = row
 
     def _directions(self, rows: Array) -> NDArray[np.uint8]:
         index = self._trace.index
@@ -169,23 +172,26 @@ class TcpFlow:
         return position if position < len(self._rows) and self._rows[position] == row else None
 
     def relative(self, row: int) -> tuple[int, int]:
-        """Sequence and acknowledgment number counted from the ISNs (0 is the SYN); without ACK, ack is 0."""
+        """Sequence and acknowledgment number counted from the ISNs (0 is the SYN); raw if unknown."""
         index = self._trace.index
         direction = self.direction(row)
-        seq = int(index.seq[row]) - (self._analysis.base(direction) or 0)
-        if not int(index.tcp_flags[row]) & ACK:
-            return seq & 0xFFFFFFFF, 0
-        ack = int(index.ack[row]) - (self._analysis.base(1 - direction) or 0)
+        seq = int(index.seq[row]) - (self.base(direction, row) or 0)
+        ack = int(index.ack[row])
+        if int(index.tcp_flags[row]) & ACK:
+            ack -= self.base(1 - direction, row) or 0
         return seq & 0xFFFFFFFF, ack & 0xFFFFFFFF
 
-    def base(self, direction: int) -> int | None:
-        """The raw sequence number that is relative 0 in a direction."""
-        return self._analysis.base(direction)
+    def base(self, direction: int, row: int | None = None) -> int | None:
+        """The raw sequence number that is relative 0 in a direction (at a row; default: the last)."""
+        return self._analysis.base(direction, row)
 
     def bits(self, row: int) -> int:
         """The analysis of a packet as bits of wire/tcp_flags.py."""
         position = self._position(row)
-        return 0 if position is None else self._analysis.flags.get(position, 0)
+        if position is None:
+            return 0
+        bits = self._analysis.flags.get(position, 0)
+        return bits | REUSED_PORTS if row == self._reopened_at else bits
 
     def analysis(self, row: int) -> tuple[str, ...]:
         """The analysis of a packet by Wireshark's names ("tcp.analysis.retransmission", …)."""
@@ -194,7 +200,10 @@ class TcpFlow:
 
     def flagged(self) -> dict[int, int]:
         """All packets that have analysis flags: row -> bits."""
-        return {int(self._rows[position]): bits for position, bits in self._analysis.flags.items()}
+        found = {int(self._rows[position]): bits for position, bits in self._analysis.flags.items()}
+        if self._reopened_at >= 0:
+            found[self._reopened_at] = found.get(self._reopened_at, 0) | REUSED_PORTS
+        return found
 
     def detail(self, row: int) -> TcpDetail | None:
         """Window, round trip, bytes in flight, duplicate number and options; None for a foreign row."""

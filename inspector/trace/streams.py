@@ -44,6 +44,7 @@ class Streams:
         self._pairs = KeyTable()
         self._stream = Growing("i4")           # the newest conversation of each pair
         self._first_row = Growing("i8")
+        self._reopened = Growing("?")          # by a SYN, on ports of an earlier conversation
         self._low_first = Growing("?")         # its first packet came from the lower end of the pair
         self._base = Growing("u4", 2)          # sequence number with which each direction begins
         self._known = Growing("?", 2)          # and whether that is known
@@ -55,6 +56,10 @@ class Streams:
     def first_row(self) -> Array:
         """Row of each conversation's first packet."""
         return self._first_row.values
+
+    def reopened(self, stream: int) -> bool:
+        """Whether a conversation began on the ports of an earlier one (port reuse)."""
+        return bool(self._reopened.values[stream])
 
     def number(self, talk: Talk) -> Array:
         """The conversation of each frame of `talk`."""
@@ -69,12 +74,14 @@ class Streams:
             heads[pair[new][::-1] - count] = new[::-1]     # of several the last one written, the first, stays
             first[heads] = True
         contested = np.zeros(0, "i8")
+        fresh_pair = first.copy()
         if self._reuse:
             again = ((talk.tcp_flags & (SYN | ACK)) == SYN) & ~first
             if again.any():
                 contested = np.flatnonzero(np.isin(pair, np.unique(pair[again])))
                 first |= self._reused(talk, low, pair, contested, first)
         births = np.flatnonzero(first)
+        self._reopened.extend(~fresh_pair[births])
         stream = self._give(talk, low, pair, births, contested)
         if self._reuse:
             self._learn(talk, low, stream)

@@ -77,10 +77,15 @@ class TcpAnalysis:
         self.in_flight = array("q")                           # per packet; 0: unknown, or no payload
         self.initial_rtt_ns: int | None = None
         self._syn_time: int | None = None
+        self._old_bases: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])   # until row, base
 
-    def base(self, direction: int) -> int | None:
-        """The raw number that is relative 0 for what an end sends; None: nothing known of it."""
-        return self._sides[direction].base
+    def base(self, direction: int, row: int | None = None) -> int | None:
+        """The raw number that is relative 0 for what an end sends; None: nothing known of it.
+
+        A SYN ACK with another ISN than the one before it begins anew; `row` asks for the base at a packet.
+        """
+        before = [base for until, base in self._old_bases[direction] if row is not None and row < until]
+        return before[0] if before else self._sides[direction].base
 
     def scale(self, direction: int) -> int | None:
         """The shift of the windows an end announces (RFC 7323); None: unknown, since no SYN was captured."""
@@ -153,6 +158,7 @@ class TcpAnalysis:
         if sender.base is None:
             sender.base = seq if flags & SYN else (seq - 1) & MASK
         elif flags & (SYN | ACK) == SYN | ACK and sender.base != seq:
+            self._old_bases[direction].append((row, sender.base))
             sender.base = seq
             bits = REUSED_PORTS
         if receiver.base is None and flags & ACK:

@@ -40,8 +40,8 @@ class FollowStream:
     """TCP conversation `stream` as lines: `count`, `line(i, width)`, `target(i, cell)`, `index_of(row)`.
 
     `mode`: "text" (a line ends with LF, or after `wrap` octets), "hex", or "json": HTTP and WebSocket
-    messages as they are meant, JSON laid out; of other streams a line that is JSON. `direction` shows one side alone.
-    Change them by `choose`; `update` cuts more.
+    messages as they are meant, JSON laid out; of other streams a line that is JSON. `direction` shows one
+    side alone. Change them by `choose`; `update` cuts more.
     """
 
     def __init__(self, trace: Trace, stream: int, mode: Mode = "text", *, wrap: int = 100) -> None:

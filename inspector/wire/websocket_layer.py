@@ -21,8 +21,9 @@ from scapy.fields import (
 )
 from scapy.packet import Packet, Raw
 
-from inspector.wire.websocket import OPCODES, encode, unmask
+from inspector.wire.websocket import OPCODES, encode, parse_header, unmask
 
+_RAW: type[Any] = Raw
 _CHAIN = 32      # frames in one dissection; scapy nests them, and nesting is bounded
 
 
@@ -66,26 +67,38 @@ class WebSocketFrame(Packet):  # type: ignore[misc]
         extended = self.length16 if self.length == 126 else self.length64
         return int((extended if (self.length or 0) >= 126 else self.length) or 0)
 
+    def do_dissect(self, s: bytes) -> bytes:
+        """Read the fields; octets that are no whole header are left to the payload."""
+        if isinstance(parse_header(s, 0), int):
+            self.raw_packet_cache = b""
+            self.raw_packet_cache_fields: dict[str, Any] = {}
+            return s
+        return bytes(super().do_dissect(s))
+
     def self_build(self) -> bytes:
         """Fill in what was left out; a header whose length was given is built as given, right or wrong."""
+        if self.raw_packet_cache is not None:
+            return bytes(super().self_build())
         data = self.data if self.data is not None else unmask(self.unmasked or b"", self.key)
         if self.length is None:
             rsv = self.rsv1 << 2 | self.rsv2 << 1 | self.rsv3
             plain = unmask(data, self.key)
             opcode = self.get_field("opcode").i2m(self, self.opcode)
             return encode(plain, opcode, fin=bool(self.fin), rsv=rsv, key=self.key if self.mask else None)
-        if self.raw_packet_cache is not None or self.data is not None:
+        if self.data is not None:
             return bytes(super().self_build())
         whole = self.copy()
         whole.data = data
         return bytes(whole.self_build())
 
     def guess_payload_class(self, payload: bytes) -> type[Packet]:
-        """What follows a frame in the stream is a frame, as soon as its first two octets are there."""
+        """What follows a frame in the stream is a frame, as soon as its header is there."""
+        if isinstance(parse_header(payload, 0), int):
+            return _RAW
         depth, layer = 1, self
         while isinstance(layer.underlayer, WebSocketFrame):
             depth, layer = depth + 1, layer.underlayer
-        return WebSocketFrame if len(payload) >= 2 and depth < _CHAIN else Raw
+        return WebSocketFrame if depth < _CHAIN else _RAW
 
     def mysummary(self) -> Any:
         """One line, as scapy's summary() wants it."""

@@ -67,6 +67,8 @@ def _describe_fin(document: Document, trace: Trace, flow: TcpFlow, row: int, num
         _, ack = flow.relative(answer)
         with_fin = int(index.tcp_flags[answer]) & FIN
         how = "together with its own FIN" if with_fin else "with an ACK of its own"
+        if index.payload_length[answer] and not with_fin:
+            how = "together with data that still flows the other way"
         document.fact("acknowledged", f"packet {answer + 1}, ack {ack} = {last} + 1  ✓",
                       f"{how}; a FIN counts as one byte", "ok", answer)
     else:

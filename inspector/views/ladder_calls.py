@@ -18,6 +18,7 @@ from inspector.views.ladder_layout import LEFT, RIGHT, Moment
 from inspector.views.sockets import SocketTable, same_address, talks
 
 AT_ONCE_NS = 1_000_000         # a call that took less did not block, for the eye
+_SENT_NS = 10_000_000          # one that sends: a busy machine takes this long, a full buffer longer
 _CAUSING = frozenset({"connect", "send", "sendto", "sendmsg", "sendall", "sendfile", "write", "writev",
                       "close", "shutdown"})
 _WAITING = ("recv", "accept", "read", "poll", "select", "epoll")
@@ -67,9 +68,13 @@ def _moments(call: Call, index: int, side: int, times: np.ndarray) -> list[Momen
 
 
 def _in_two_rows(call: Call, times: np.ndarray) -> bool:
-    if call.end_ns is None or call.end_ns - call.time_ns >= AT_ONCE_NS:
+    if call.end_ns is None:
         return True
-    return call.name == "connect" and bool(np.diff(np.searchsorted(times, (call.time_ns, call.end_ns)))[0])
+    opens = call.name == "connect"
+    limit = _SENT_NS if call.name in _CAUSING and not opens else AT_ONCE_NS
+    if call.end_ns - call.time_ns >= limit:
+        return True
+    return opens and bool(np.diff(np.searchsorted(times, (call.time_ns, call.end_ns)))[0])
 
 
 class Blocked:

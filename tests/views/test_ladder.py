@@ -1,0 +1,133 @@
+"""The ladder as panes use it: it grows with its trace, finds its lines again, and is printed once only."""
+
+from pathlib import Path
+
+import pytest
+from support_traces import SESSIONS, TRACES, open_trace
+from support_views import all_lines
+
+from inspector.trace.trace import Trace
+from inspector.views.ladder import Conversation, Ladder, Target, default_conversation
+from inspector.views.ladder_text import LadderText
+from inspector.views.model import plain
+
+
+@pytest.mark.parametrize("name", ["tcp-half-close", "http-connections", "udp-refused", "websocket-deflate"])
+def test_grown_it_is_the_same_as_read_at_once(name: str, tmp_path: Path) -> None:
+    data = (TRACES / f"{name}.pcapng").read_bytes()
+    path = tmp_path / "growing.pcapng"
+    path.write_bytes(data[:600])
+    with Trace.open(path, following=True) as trace:
+        trace.refresh()
+        ladder = Ladder(trace)
+        for size in range(600, len(data) + 700, 700):
+            path.write_bytes(data[:size])
+            trace.refresh()
+            ladder.update()
+            fresh = Ladder(trace)
+            assert all_lines(ladder.count, ladder.line, 100) == all_lines(fresh.count, fresh.line, 100)
+        assert not ladder.update()
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_every_target_is_found_on_its_line(name: str) -> None:
+    with open_trace(name) as trace:
+        ladder = Ladder(trace)
+        seen = set()
+        for index in range(ladder.count):
+            for target in ladder.targets(index):
+                first = ladder.index_of(target)
+                assert first is not None and (first == index or target in seen)
+                seen.add(target)
+        assert {target.row for target in seen if target.row is not None} == set(range(trace.index.count))
+        assert {target.call for target in seen if target.call} == {(call.pid, call.id) for call in trace.calls}
+
+
+def test_a_click_on_a_margin_chooses_its_call() -> None:
+    with open_trace("tcp") as trace:
+        ladder = Ladder(trace)
+        index = next(line for line in range(ladder.count) if len(ladder.targets(line)) == 3)
+        row, left, right = ladder.targets(index)
+        assert ladder.target(index) == row
+        assert ladder.target(index, 2, 100) == left
+        assert ladder.target(index, 98, 100) == right
+        assert ladder.target(index, 50, 100) == row
+
+
+def test_a_foreign_target_is_not_found() -> None:
+    with open_trace("tcp") as trace:
+        ladder = Ladder(trace)
+        assert ladder.index_of(Target(row=10_000)) is None
+        assert ladder.index_of(Target(call=(1, 1))) is None
+        assert ladder.index_of(Target()) is None
+
+
+def test_one_conversation_shows_its_own_calls_alone() -> None:
+    with open_trace("http-connections") as trace:
+        whole, one = Ladder(trace), Ladder(trace, Conversation("tcp", 1))
+        assert len(one.side.rows) == len(trace.rows_of("tcp", 1)) < len(whole.side.rows)
+        names = [trace.calls[moment.call].name for moment in one.moments]
+        assert names.count("connect") == 2          # its entry and its return
+        assert "listen" in names and "socket" in names
+
+
+def test_states_are_those_after_the_chosen_packet() -> None:
+    with open_trace("tcp") as trace:
+        ladder = Ladder(trace)
+        states = [plain(ladder.header(100, row)[1]) for row in range(trace.index.count)]
+    assert "SYN-SENT" in states[0] and "SYN-RECEIVED" in states[1] and states[3].count("ESTABLISHED") == 2
+    assert "TIME-WAIT" in states[-1] and "CLOSED" in states[-1]
+
+
+def test_raw_numbers_are_those_on_the_wire() -> None:
+    with open_trace("tcp") as trace:
+        ladder = Ladder(trace, relative=False)
+        first = ladder.index_of(Target(row=0))
+        assert first is not None
+        assert f"seq {int(trace.index.seq[0])}" in plain(ladder.line(first, 120))
+
+
+def test_the_default_is_the_session_or_the_first_conversation() -> None:
+    with open_trace("tcp") as trace:
+        assert default_conversation(trace) is None
+        trace.events.clear()
+        assert default_conversation(trace) == Conversation("tcp", 0)
+
+
+@pytest.mark.parametrize("name", ["tcp", "udp", "websocket-deflate"])
+def test_printed_while_it_grows_nothing_is_missing_or_twice(name: str, tmp_path: Path) -> None:
+    data = (TRACES / f"{name}.pcapng").read_bytes()
+    path = tmp_path / "growing.pcapng"
+    path.write_bytes(data[:600])
+    with Trace.open(path, following=True) as trace:
+        trace.refresh()
+        text = LadderText(trace, 100)
+        lines = []
+        for size in range(600, len(data) + 900, 900):
+            path.write_bytes(data[:size])
+            trace.refresh()
+            now = max([call.end_ns or call.time_ns for call in trace.calls], default=0)
+            lines += text.update(now)
+        lines += text.update(None)
+        assert text.update(None) == []
+        printed = "\n".join(map(plain, lines))
+        for row in range(trace.index.count):
+            assert printed.count(f"│ {row + 1:2d} ") == 1
+        whole = Ladder(trace, append_only=True)
+        for moment in whole.moments:
+            assert trace.calls[moment.call].name in printed
+
+
+def test_an_endpoint_that_is_held_is_shown_below() -> None:
+    from inspector.trace.model import Event
+
+    with open_trace("tcp") as trace:
+        ladder = Ladder(trace)
+        before = ladder.count
+        held = Event(1, "waiting", "The client waits.", "client", 1, (("call", "send(3, 5)"), ("tid", "1")))
+        trace.events.append(held)
+        assert ladder.update() and ladder.count == before + 1
+        assert "▸ send(3, 5)" in plain(ladder.line(before, 100))
+        assert ladder.target(before) == Target() and ladder.targets(before) == ()
+        trace.events.append(Event(2, "resumed", "", "client", 1, (("tid", "1"),)))
+        assert ladder.update() and ladder.count == before

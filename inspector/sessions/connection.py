@@ -88,7 +88,17 @@ class Connection:
             while data:
                 data = data[self.sock.send(data) :]
         except OSError as error:
+            if self.context.gate.ended:
+                raise EndedError from error       # `interrupt` ended the call
             self._on_error(error)
+
+    def interrupt(self) -> None:
+        """Make a call that still blocks return, whatever becomes of the connection; from any thread."""
+        if not self.sock.closed:
+            try:
+                self.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
 
     def half_close(self) -> None:
         """Send FIN and go on receiving."""
@@ -102,9 +112,7 @@ class Connection:
         """Close in order: FIN (RST only if bytes came that nobody received, RFC 9293 §3.6)."""
         if self.sock.closed:
             return
-        self.sock.retire()
-        if self._thread.is_alive():
-            self._thread.join()
+        self.sock.retire(self._thread)
         self.sock.close()
 
     def abort(self) -> None:

@@ -42,6 +42,9 @@ class Runner(Protocol):
     def close(self) -> None:
         """Close every socket that is open."""
 
+    def interrupt(self) -> None:
+        """Make calls that still block return; called from another thread."""
+
 
 def runner(context: Context) -> Runner:
     """The runner for the context's kind and role; libraries are imported for their kind alone."""
@@ -103,8 +106,10 @@ class Control(threading.Thread):
                 self._context.journal.note(f"A command was not understood: {error}")
         gate.end()
         self._context.loop.end()
-        time.sleep(GRACE)
-        os._exit(1)       # a call that nothing wakes; the kernel closes the sockets
+        time.sleep(GRACE / 2)
+        self._runner.interrupt()      # still here: a send that nobody reads
+        time.sleep(GRACE / 2)
+        os._exit(1)                   # a call that nothing wakes; the kernel closes the sockets
 
     def _do(self, command: Command) -> None:
         try:

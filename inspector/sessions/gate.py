@@ -60,6 +60,11 @@ class Gate:
             if retired():
                 raise RetiredError
 
+    @property
+    def ended(self) -> bool:
+        """True once `end` was called."""
+        return self._ended
+
     def pause(self) -> None:
         """From now on every call waits until it is let go."""
         with self._condition:

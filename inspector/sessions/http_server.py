@@ -25,6 +25,7 @@ _REASONS = {
     405: "Method Not Allowed",
     413: "Content Too Large",
     431: "Request Header Fields Too Large",
+    505: "HTTP Version Not Supported",
 }
 CHUNKS = (b"first chunk\n", b"second chunk\n", b"third chunk\n")
 
@@ -63,6 +64,8 @@ class ServerTalk(Talk):
                     break
                 if isinstance(event, h11.Request):
                     self._request, self._body = event, bytearray()
+                    if not event.http_version.startswith(b"1."):
+                        raise h11.RemoteProtocolError("Only HTTP/1.1 is spoken here.", error_status_hint=505)
                 elif isinstance(event, h11.Data):
                     self._body += event.data
                     if len(self._body) > MAX_BODY:

@@ -80,13 +80,13 @@ def parse_hex(text: str) -> bytes:
 def check_close(code: int, reason: str) -> None:
     """ValueError with one sentence where a close frame may not carry this (RFC 6455 §5.5.1, §7.4)."""
     if not (code in _CLOSE_CODES or 3000 <= code <= 4999):
-        raise ValueError(f"{code} cannot be sent as close code; take 1000 to 1003, 1007 to 1014, 3000 to 4999.")
+        raise ValueError(f"{code} is no close code to send; take 1000-1003, 1007-1014 or 3000-4999.")
     if len(reason.encode()) > MAX_CONTROL - 2:
         raise ValueError(f"The reason of a close is at most {MAX_CONTROL - 2} bytes long.")
 
 
 def checked(message: Message) -> Message:
-    """The message itself, if RFC 6455 §5.5 allows it: control frames are short and whole; ValueError if not."""
+    """The message itself; ValueError where RFC 6455 §5.5 forbids it: control frames are short and whole."""
     if not 1 <= message.fragments <= MAX_FRAGMENTS:
         raise ValueError(f"A message is sent in 1 to {MAX_FRAGMENTS} fragments.")
     if message.opcode in ("ping", "pong"):

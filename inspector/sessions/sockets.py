@@ -7,16 +7,14 @@ since on Linux a close alone neither wakes it nor sends FIN or RST before its ca
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 
-from inspector.sessions.gate import Gate, RetiredError
+from inspector.sessions.calls import Caller
+from inspector.sessions.gate import Gate
 from inspector.sessions.journal import Journal
 from inspector.sessions.strace import (
     HOW,
@@ -24,16 +22,15 @@ from inspector.sessions.strace import (
     IPV6_RECVERR,
     QueuedError,
     address_text,
-    errno_text,
     option_text,
     preview,
     queued_error,
 )
 
 RECEIVE_SIZE = 65536
+RETRY = 1.0            # seconds
 WOKEN = "woken by its own shutdown"
 Address = tuple[str, int]
-T = TypeVar("T")
 
 
 class Accepted(NamedTuple):
@@ -45,7 +42,7 @@ class Accepted(NamedTuple):
     listener: socket.socket
 
 
-class JournaledSocket:
+class JournaledSocket(Caller):
     """A blocking IPv4 or IPv6 socket of type "tcp" or "udp"; every method raises OSError as the call does.
 
     All raise EndedError when the endpoint ends while they wait at the gate; calls that block (connect,
@@ -62,13 +59,7 @@ class JournaledSocket:
         accepted: Accepted | None = None,
     ) -> None:
         """Make the `socket()` call, or take a descriptor that `accept` returned."""
-        self._journal, self._gate, self.protocol = journal, gate, protocol
-        self.local: str | None = None      # as far as calls have told
-        self.peer: str | None = None
-        self._fd: int | None = None
-        self._retired = False
-        self._blocked = 0                  # threads inside a blocking call
-        self._lock = threading.Lock()
+        super().__init__(journal, gate, protocol)
         if accepted is not None:
             self._adopt(accepted)
             return
@@ -78,17 +69,17 @@ class JournaledSocket:
 
         def create() -> socket.socket:
             made = socket.socket(family, kind, number)
-            self._fd = made.fileno()
+            self.fd = made.fileno()
             return made
 
         arguments = f"{family.name}, {kind.name}, IPPROTO_{protocol.upper()}"
-        self._socket = self._call("socket", arguments, create, lambda made: (made.fileno(), ""))
+        self._socket = self.call("socket", arguments, create, lambda made: (made.fileno(), ""))
 
     def _adopt(self, accepted: Accepted) -> None:
         """Take an accepted descriptor: Python's socket object for it makes one call, getsockname."""
-        self._fd, self.local, self.peer = accepted.fd, accepted.local, accepted.peer
+        self.fd, self.local, self.peer = accepted.fd, accepted.local, accepted.peer
         of = accepted.listener
-        self._socket = self._call(
+        self._socket = self.call(
             "getsockname", f"{accepted.fd}",
             lambda: socket.socket(of.family, of.type, of.proto, fileno=accepted.fd),
             lambda _: (0, accepted.local or ""),
@@ -98,8 +89,8 @@ class JournaledSocket:
 
     def setsockopt(self, level: int, option: int, value: int | bytes, shown: str = "") -> None:
         """Set an option; `shown` is how a value that is a structure is written."""
-        arguments = f"{self._fd}, {option_text(level, option)}, {shown or repr(value)}"
-        self._call("setsockopt", arguments, lambda: self._socket.setsockopt(level, option, value))
+        arguments = f"{self.fd}, {option_text(level, option)}, {shown or repr(value)}"
+        self.call("setsockopt", arguments, lambda: self._socket.setsockopt(level, option, value))
 
     def linger_zero(self) -> None:
         """SO_LINGER with time 0: the next close drops what is unsent and sends RST (socket(7))."""
@@ -113,26 +104,21 @@ class JournaledSocket:
             self.local = address_text(self._socket.getsockname())
             return self.local
 
-        return self._call("getsockname", f"{self._fd}", ask, lambda local: (0, local))
+        return self.call("getsockname", f"{self.fd}", ask, lambda local: (0, local))
 
     def shutdown(self, how: int) -> None:
         """SHUT_WR sends FIN; SHUT_RD sends nothing, but wakes a thread that receives."""
-        self._call("shutdown", f"{self._fd}, {HOW[how]}", lambda: self._socket.shutdown(how))
+        self.call("shutdown", f"{self.fd}, {HOW[how]}", lambda: self._socket.shutdown(how))
 
     def close(self) -> None:
         """Close; only after `retire` and the end of the thread that received."""
-        self._call("close", f"{self._fd}", self._socket.close)
-        self._fd = None
-
-    @property
-    def retired(self) -> bool:
-        """True once `retire` was called: an empty receive then says nothing about the peer."""
-        return self._retired
+        self.call("close", f"{self.fd}", self._socket.close)
+        self.fd = None
 
     @property
     def closed(self) -> bool:
         """True once `close` was made, or `socket` failed."""
-        return self._fd is None
+        return self.fd is None
 
     # -- server ------------------------------------------------------------------------------------
 
@@ -144,11 +130,11 @@ class JournaledSocket:
             self._socket.bind(address)
             self.local = text
 
-        self._call("bind", f"{self._fd}, {text}", bind)
+        self.call("bind", f"{self.fd}, {text}", bind)
 
     def listen(self, backlog: int = 128) -> None:
         """Become a listening socket: from now on the kernel answers SYN."""
-        self._call("listen", f"{self._fd}, {backlog}", lambda: self._socket.listen(backlog))
+        self.call("listen", f"{self.fd}, {backlog}", lambda: self._socket.listen(backlog))
 
     def accept(self) -> JournaledSocket:
         """Wait for a connection and return its socket.
@@ -157,12 +143,12 @@ class JournaledSocket:
         object of it, which therefore stands in the journal as the `getsockname` it is.
         """
         accept: Callable[[], tuple[int, Any]] = cast(Any, self._socket)._accept
-        fd, address = self._call(
-            "accept", f"{self._fd}", accept, lambda got: (got[0], f"from {address_text(got[1])}"),
+        fd, address = self.call(
+            "accept", f"{self.fd}", accept, lambda got: (got[0], f"from {address_text(got[1])}"),
             blocking=True,
         )  # fmt: skip
         accepted = Accepted(fd, self.local, address_text(address), self._socket)
-        return JournaledSocket(self._journal, self._gate, protocol=self.protocol, accepted=accepted)
+        return JournaledSocket(self.journal, self.gate, protocol=self.protocol, accepted=accepted)
 
     # -- client ------------------------------------------------------------------------------------
 
@@ -174,24 +160,27 @@ class JournaledSocket:
             self.peer = text
             self._socket.connect(address)
 
-        self._call("connect", f"{self._fd}, {text}", connect, blocking=True)
+        self.call("connect", f"{self.fd}, {text}", connect, blocking=True)
 
     # -- data --------------------------------------------------------------------------------------
 
     def send(self, data: bytes) -> int:
         """Hand `data` to the kernel; returns how many bytes it took."""
-        arguments = f"{self._fd}, {preview(data)}, {len(data)}"
-        return self._call("send", arguments, lambda: self._socket.send(data), lambda count: (count, ""))
+        arguments = f"{self.fd}, {preview(data)}, {len(data)}"
+        return self.call("send", arguments, lambda: self._socket.send(data), lambda count: (count, ""))
 
     def sendto(self, data: bytes, address: Address) -> int:
         """Send one datagram to `address`."""
-        arguments = f"{self._fd}, {preview(data)}, {len(data)}, {address_text(address)}"
-        return self._call("sendto", arguments, lambda: self._socket.sendto(data, address), lambda n: (n, ""))
+        peer = address_text(address)
+        return self.call(
+            "sendto", f"{self.fd}, {preview(data)}, {len(data)}, {peer}",
+            lambda: self._socket.sendto(data, address), lambda count: (count, ""), peer=peer,
+        )  # fmt: skip
 
     def recv(self) -> bytes:
         """Wait for bytes; empty at the end of the stream (TCP: the peer's FIN), or when woken by `retire`."""
-        return self._call(
-            "recv", f"{self._fd}, {RECEIVE_SIZE}", lambda: self._socket.recv(RECEIVE_SIZE), self._received,
+        return self.call(
+            "recv", f"{self.fd}, {RECEIVE_SIZE}", lambda: self._socket.recv(RECEIVE_SIZE), self._received,
             blocking=True,
         )  # fmt: skip
 
@@ -202,8 +191,8 @@ class JournaledSocket:
             data, sender = got
             return len(data), f"{preview(data)} from {address_text(sender)}" if sender else WOKEN
 
-        return self._call(
-            "recvfrom", f"{self._fd}, {RECEIVE_SIZE}", lambda: self._socket.recvfrom(RECEIVE_SIZE), describe,
+        return self.call(
+            "recvfrom", f"{self.fd}, {RECEIVE_SIZE}", lambda: self._socket.recvfrom(RECEIVE_SIZE), describe,
             blocking=True,
         )  # fmt: skip
 
@@ -221,8 +210,8 @@ class JournaledSocket:
             data, ancillary, _, _ = self._socket.recvmsg(RECEIVE_SIZE, 512, socket.MSG_ERRQUEUE)
             return queued_error(data, ancillary)
 
-        return self._call(
-            "recvmsg", f"{self._fd}, MSG_ERRQUEUE", receive,
+        return self.call(
+            "recvmsg", f"{self.fd}, MSG_ERRQUEUE", receive,
             lambda got: (len(got.data), f"{preview(got.data)}: {got.cause}"), blocking=True,
         )  # fmt: skip
 
@@ -235,61 +224,21 @@ class JournaledSocket:
 
     # -- the end -----------------------------------------------------------------------------------
 
-    def retire(self) -> None:
-        """Bring back the thread that sits in a blocking call, or keep it from making one.
+    def retire(self, thread: threading.Thread | None) -> None:
+        """Bring `thread` back from its blocking call, keep it from making one, and wait for its end.
 
         shutdown(SHUT_RD) sends nothing (RFC 9293 has no such segment) and makes Linux return from
         recv with 0, from accept with EINVAL; on unconnected UDP it wakes too, though it says ENOTCONN.
         """
-        with self._lock:
-            self._retired = True
-            blocked = self._blocked > 0
-        self._gate.look_again()
-        if blocked and self._fd is not None:
+        self._wake()
+        while thread is not None and thread.is_alive():
+            thread.join(RETRY)
+            if thread.is_alive():
+                self._wake()      # it was about to enter its call; connect() blocks after a shutdown too
+
+    def _wake(self) -> None:
+        if self.stop_blocking() and self.fd is not None:
             try:
                 self.shutdown(socket.SHUT_RD)
             except OSError:
                 pass
-
-    def _call(
-        self,
-        name: str,
-        arguments: str,
-        function: Callable[[], T],
-        describe: Callable[[T], tuple[int, str]] = lambda _: (0, ""),
-        *,
-        blocking: bool = False,
-    ) -> T:
-        def retired() -> bool:
-            return blocking and self._retired
-
-        self._gate.enter(f"{name}({arguments})", retired=retired)
-        with self._lock:
-            if retired():
-                raise RetiredError
-            self._blocked += blocking
-        record = self._journal.enter(
-            name, arguments, fd=self._fd, local=self.local, peer=self.peer, protocol=self.protocol
-        )
-        # Written once more after the record's own write, which is not part of the call's duration.
-        began = time.time_ns()
-        try:
-            value = function()
-        except OSError as error:
-            record = replace(
-                record, time_ns=began, end_ns=time.time_ns(), errno=errno_text(error),
-                detail=os.strerror(error.errno or 0), local=self.local, peer=self.peer,
-            )  # fmt: skip
-            raise
-        else:
-            ended = time.time_ns()
-            result, detail = describe(value)
-            record = replace(
-                record, time_ns=began, end_ns=ended, result=result, detail=detail, fd=self._fd,
-                local=self.local, peer=self.peer,
-            )  # fmt: skip
-            return value
-        finally:
-            with self._lock:
-                self._blocked -= blocking
-            self._journal.leave(record)

@@ -100,14 +100,17 @@ class StreamServer:
         else:
             talk.command(command)
 
+    def interrupt(self) -> None:
+        """Make calls that still block return; from any thread."""
+        for talk in self.talks:
+            talk.connection.interrupt()
+
     def close(self) -> None:
         """Close all sockets that are open."""
         for talk in self.talks:
             talk.connection.close()
         if self.listener is not None and not self.listener.closed:
-            self.listener.retire()
-            if self._thread.is_alive():
-                self._thread.join()
+            self.listener.retire(self._thread)
             self.listener.close()
 
 
@@ -119,6 +122,7 @@ class StreamClient:
         self._load = load
         self.talk: Talk | None = None
         self._connect_count = 0
+        self._early: list[Command] = []        # to send once the connection is there
 
     def run(self) -> None:
         """Run the script; a person's commands afterwards."""
@@ -147,7 +151,10 @@ class StreamClient:
         if connection.opened:
             if not context.spec.with_server:
                 raise FailedError(f"Something listens on port {context.spec.port}, though nobody should.")
+            while self._early:
+                talk.command(self._early.pop(0))
             return talk
+        self._early.clear()
         error = connection.error
         connection.close()
         if error is None:
@@ -169,8 +176,15 @@ class StreamClient:
             self.command(command)
         elif self.talk is None or not alive:
             self.context.journal.note("The client is not connected.")
+        elif not self.talk.connection.opened and command.do in ("send", "half-close"):
+            self._early.append(command)
         else:
             self.talk.command(command)
+
+    def interrupt(self) -> None:
+        """Make calls that still block return; from any thread."""
+        if self.talk is not None:
+            self.talk.connection.interrupt()
 
     def close(self) -> None:
         """Close the socket if it is open."""

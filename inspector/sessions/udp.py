@@ -88,12 +88,13 @@ class Datagrams:
         """Send what a person typed."""
         raise NotImplementedError
 
+    def interrupt(self) -> None:
+        """Nothing here blocks but receiving, which `close` ends."""
+
     def close(self) -> None:
         """Close the socket if it is open."""
         if self.sock is not None and not self.sock.closed:
-            self.sock.retire()
-            if self._thread is not None and self._thread.is_alive():
-                self._thread.join()
+            self.sock.retire(self._thread)
             self.sock.close()
 
 

@@ -61,9 +61,8 @@ class WebSocketTalk(Talk):
 
     def ended(self) -> None:
         self.protocol.receive_eof()
-        if self.protocol.handshake_exc is not None:
-            raise LostError(f"The upgrade to WebSocket failed: {self.protocol.handshake_exc}.")
-        if self.spec.interactive and (self.protocol.close_rcvd is not None or self.spec.ending == "close"):
+        done = self.protocol.close_rcvd is not None or self.protocol.handshake_exc is not None
+        if self.spec.interactive and (done or self.spec.ending == "close"):
             self.connection.close()
 
     def upgrade(self, event: Request | Response) -> None:
@@ -188,6 +187,11 @@ class ClientTalk(WebSocketTalk):
     def started(self) -> None:
         self.protocol.send_request(self.protocol.connect())
         self._flush()
+
+    def ended(self) -> None:
+        super().ended()
+        if self.protocol.handshake_exc is not None:
+            raise LostError(f"The upgrade to WebSocket failed: {self.protocol.handshake_exc}.")
 
     def script(self) -> None:
         self._expect(lambda: self.open, "upgrade to WebSocket")

@@ -239,3 +239,25 @@ def test_a_long_message_is_previewed_not_journaled() -> None:
         assert pair.finish() == [0, 0], pair.client.report()
         assert pair.client.calls("send")[0].arguments == f'3, "{"x" * 32}"…, 200000'
         assert sum(call.result or 0 for call in pair.client.calls("recv")) == 200_000
+
+
+def test_a_connect_that_blocks_is_seen_and_can_be_given_up() -> None:
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)                     # one connection may wait; nobody accepts it
+        first.connect(listener.getsockname())
+        second.setblocking(False)
+        second.connect_ex(listener.getsockname())
+        spec = SessionSpec(port=listener.getsockname()[1], interactive=True, messages=())
+        client = Endpoint("client", spec.resolved())
+        try:
+            client.wait(lambda end: blocked(end, "connect"))
+            client.do("send", text="too early")
+            client.do("close")
+            client.wait(lambda end: returned(end, "close", 0))
+            assert not client.calls("send")
+            assert client.calls("connect")[0].errno is not None
+            assert client.end() == 0
+            assert not client.failures()
+        finally:
+            client.kill()

@@ -1,0 +1,91 @@
+"""How one system call is made: it passes the gate, is journaled, runs, and is journaled again.
+
+`Caller` is a socket's state as the journal tells it, shared by the threads that use the socket.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from inspector.sessions.gate import Gate, RetiredError
+from inspector.sessions.journal import Journal
+from inspector.sessions.strace import errno_text
+
+T = TypeVar("T")
+
+
+class Caller:
+    """Makes the calls of one descriptor; `fd`, `local` and `peer` are what its calls have told so far."""
+
+    def __init__(self, journal: Journal, gate: Gate, protocol: str) -> None:
+        self.journal, self.gate, self.protocol = journal, gate, protocol
+        self.fd: int | None = None
+        self.local: str | None = None
+        self.peer: str | None = None
+        self._retired = False
+        self._blocked = 0                  # threads inside a blocking call
+        self._lock = threading.Lock()
+
+    @property
+    def retired(self) -> bool:
+        """True once `retire` was called: an empty receive then says nothing about the peer."""
+        return self._retired
+
+    def stop_blocking(self) -> bool:
+        """Let no further blocking call begin; True when a thread is inside one and has to be woken."""
+        with self._lock:
+            self._retired = True
+            blocked = self._blocked > 0
+        self.gate.look_again()
+        return blocked
+
+    def call(
+        self,
+        name: str,
+        arguments: str,
+        function: Callable[[], T],
+        describe: Callable[[T], tuple[int, str]] = lambda _: (0, ""),
+        *,
+        blocking: bool = False,
+        peer: str | None = None,
+    ) -> T:
+        """Make the call `function` and return its value; `describe` gives its result and detail.
+
+        `peer` holds for this call alone. OSError as the call raises it; EndedError and RetiredError
+        (for `blocking` calls) where it was not made.
+        """
+
+        def retired() -> bool:
+            return blocking and self._retired
+
+        self.gate.enter(f"{name}({arguments})", retired=retired)
+        with self._lock:
+            if retired():
+                raise RetiredError
+            self._blocked += blocking
+        record = self.journal.enter(
+            name, arguments, fd=self.fd, local=self.local, peer=peer or self.peer, protocol=self.protocol
+        )
+        result, errno, detail = None, None, ""
+        began = ended = time.time_ns()      # anew: writing the entry is no part of the call's duration
+        try:
+            value = function()
+            ended = time.time_ns()
+            result, detail = describe(value)
+            return value
+        except OSError as error:
+            ended = time.time_ns()
+            errno, detail = errno_text(error), os.strerror(error.errno or 0)
+            raise
+        finally:
+            with self._lock:
+                self._blocked -= blocking
+            self.journal.leave(replace(
+                record, time_ns=began, end_ns=ended, result=result, errno=errno, detail=detail,
+                fd=self.fd, local=self.local, peer=peer or self.peer,
+            ))  # fmt: skip

@@ -1,0 +1,108 @@
+"""A session's description: defaults, what cannot be, and the messages a script is written in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inspector.sessions.messages import Message, Request, parse_message, parse_request
+from inspector.sessions.spec import KINDS, SessionSpec, SpecError, event_texts, push_messages
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_defaults_are_filled_in_and_survive_the_way_through_json(kind: Any) -> None:
+    spec = SessionSpec(kind=kind).resolved()
+    assert spec.port and spec.messages
+    assert SessionSpec.from_json(spec.to_json()) == spec == spec.resolved()
+
+
+def test_push_over_http_asks_for_the_stream() -> None:
+    assert SessionSpec(kind="http", behaviour="push").resolved().messages == ("GET /push",)
+    assert SessionSpec(kind="http", behaviour="push", messages=("GET /",)).resolved().messages == ("GET /",)
+
+
+def test_pushed_messages() -> None:
+    spec = SessionSpec(behaviour="push", push_count=2)
+    assert push_messages(spec) == event_texts(spec) == ("push 1 of 2", "push 2 of 2")
+    assert push_messages(SessionSpec(behaviour="echo")) == ()
+
+
+@pytest.mark.parametrize(
+    ("given_", "says"),
+    [
+        ({"kind": "smtp"}, "There is no session kind 'smtp'; choose from tcp, udp, http, websocket."),
+        ({"behaviour": "loud"}, "There is no behaviour 'loud'"),
+        ({"ending": "bang"}, "There is no ending 'bang'"),
+        ({"end_by": "nobody"}, "There is no role 'nobody'"),
+        ({"port": -1}, "Port -1 is out of range; a port is a number from 1 to 65535."),
+        ({"port": "80"}, "A session's port cannot be '80'."),
+        ({"port": True}, "A session's port cannot be True."),
+        ({"ipv6": 1}, "A session's ipv6 cannot be 1."),
+        ({"messages": "hello"}, "A session's messages cannot be 'hello'."),
+        ({"messages": [1]}, "A session's messages cannot be [1]."),
+        ({"messages": ["hex:0g"]}, "'0g' is not hexadecimal."),
+        ({"messages": ["fragments:0:x"]}, "must say a number of fragments from 1 to 1000."),
+        ({"messages": ["ping:" + "x" * 126]}, "A ping carries at most 125 bytes."),
+        ({"messages": ["fragments:2:ping:x"]}, "A ping cannot be fragmented."),
+        ({"kind": "http", "messages": ["hello"]}, "'hello' is no request; write for example GET /"),
+        ({"kind": "http", "messages": ["GET /\r\nX: y"]}, "is no request"),
+        ({"kind": "udp", "behaviour": "push", "messages": []}, "give at least one message"),
+        ({"close_code": 1005}, "1005 is no close code to send"),
+        ({"close_reason": "x" * 124}, "The reason of a close is at most 123 bytes long."),
+        ({"push_count": -1}, "A server pushes 0 to 10000 messages, not -1."),
+        ({"timeout": 0}, "Intervals and time limits are seconds from 0 to 3600."),
+        ({"timeout": float("nan")}, "Intervals and time limits are seconds from 0 to 3600."),
+        ({"colour": 1, "size": 2}, "A session has no colour, size."),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(given_: dict[str, Any], says: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        SessionSpec.from_json(given_)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("hello", Message(b"hello")),
+        ("", Message(b"")),
+        ("http://example.org", Message(b"http://example.org")),
+        ("hex:00 fF", Message(b"\x00\xff", "binary")),
+        ("binary:hex:00", Message(b"hex:00", "binary")),
+        ("ping:", Message(b"", "ping")),
+        ("pong:x", Message(b"x", "pong")),
+        ("fragments:3:hello", Message(b"hello", fragments=3)),
+        ("fragments:2:hex:0102", Message(b"\x01\x02", "binary", 2)),
+    ],
+)
+def test_messages(text: str, message: Message) -> None:
+    assert parse_message(text) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "request_"),
+    [
+        ("GET /", Request("GET", "/", b"")),
+        ("get /a?b", Request("GET", "/a?b", b"")),
+        ("POST /echo hello there", Request("POST", "/echo", b"hello there")),
+        ("PUT /x hex:00ff", Request("PUT", "/x", b"\x00\xff")),
+        ("OPTIONS *", Request("OPTIONS", "*", b"")),
+        ("hex:4142", Request("", "", b"AB")),
+        (Message(b"GET /"), Request("GET", "/", b"")),
+        (Message(b"GET /", "binary"), Request("", "", b"GET /")),
+    ],
+)
+def test_requests(text: str | Message, request_: Request) -> None:
+    assert parse_request(text) == request_
+
+
+@given(st.text())
+def test_any_text_is_a_message_or_one_sentence(text: str) -> None:
+    for parse in (parse_message, parse_request):
+        try:
+            parse(text)
+        except ValueError as error:
+            assert "\n" not in str(error) and not isinstance(error, UnicodeError)

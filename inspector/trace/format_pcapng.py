@@ -34,31 +34,36 @@ class Pcapng:
 
     def _walk(self, buffer: bytearray, start: int, stop: int, sink: Sink) -> int:
         starts = self._starts
-        append, unpack = starts.append, struct.Struct(self._order + "II").unpack_from
-        last = stop - 12
-        while start <= last:
+        append, unpack, last = starts.append, struct.Struct(self._order + "II").unpack_from, stop - 12
+        while start <= last:              # the one loop over all packets: lengths are checked afterwards
             kind, total = unpack(buffer, start)
-            if kind == pcapng.ENHANCED_PACKET and 32 <= total <= pcapng.MAX_BLOCK and not total & 3:
-                following = start + total
-                if following > stop:
-                    break
+            if kind == pcapng.ENHANCED_PACKET and total >= 32:
                 append(start)
-                start = following
+                start += total
                 continue
-            if kind == pcapng.SECTION_HEADER:
-                order = pcapng.section_order(bytes(buffer[start : start + 12]))
-                if order is None:
-                    raise DamageError("a section header has no byte order")
-                if order != self._order:
-                    self._flush(buffer, sink)
-                    self._order = order
-                    unpack = struct.Struct(order + "II").unpack_from
+            if kind == pcapng.SECTION_HEADER and self._turn(bytes(buffer[start : start + 12]), buffer, sink):
+                unpack = struct.Struct(self._order + "II").unpack_from
             block = pcapng.block_at(memoryview(buffer)[:stop], start, self._order)
             if block is None:
                 break
             self._block(buffer, block, sink)
             start = block.end
+        if start > stop:                  # the last packet's block is not whole, or its length is wrong
+            start = starts.pop()
+            self._flush(buffer, sink)
+            pcapng.block_at(memoryview(buffer)[:stop], start, self._order)
         return start
+
+    def _turn(self, head: bytes, buffer: bytearray, sink: Sink) -> bool:
+        """Take the byte order of a section that begins; whether it is another one."""
+        order = pcapng.section_order(head)
+        if order is None:
+            raise DamageError("a section header has no byte order")
+        if order == self._order:
+            return False
+        self._flush(buffer, sink)
+        self._order = order
+        return True
 
     def _block(self, buffer: bytearray, block: pcapng.Block, sink: Sink) -> None:
         body = bytes(buffer[block.body : block.body_end])
@@ -118,12 +123,13 @@ class Pcapng:
             snaplen = self._interfaces[0][1].snaplen if self._interfaces else 0
             whole = np.minimum(lengths[simple], snaplen) if snaplen else lengths[simple]
             captured[simple] = np.minimum(whole, room[simple])
-        trailing = gather(buffer, starts + total - 4, np.dtype([("total", self._order + "u4")]))["total"]
+        tails = np.minimum(starts + total, len(buffer)) - 4
+        trailing = gather(buffer, tails, np.dtype([("total", self._order + "u4")]))["total"]
         limits = [LARGE_FRAMES.get(interface.link_type, MAX_FRAME) for _, interface in self._interfaces]
         known = local < len(self._interfaces)
         limit = np.array([*limits, 0], "i8")[np.where(known, local, len(limits))]
         wrong = [
-            (trailing != total, "a block's two lengths differ"),
+            ((trailing != total) | (total & 3 != 0), "a block's two lengths differ"),
             (~known, "a packet names an interface that was not described"),
             (captured > room, "a packet is longer than its block"),
             (captured > limit, "a packet is longer than packets can be"),

@@ -31,6 +31,11 @@ class Packets:
     time_ns: Array
     interface: Array
 
+    def first(self, count: int) -> Packets:
+        """The first `count` of them."""
+        columns = (self.starts, self.captured, self.lengths, self.time_ns, self.interface)
+        return Packets(*(column[:count] for column in columns))
+
 
 class Sink(Protocol):
     """Who takes what a format finds, in order of the file."""
@@ -97,7 +102,7 @@ class Pcap:
         major, _, _, _, _, link_type = struct.unpack_from(order + "HHiIII", head, 4)
         if major != 2:
             raise DamageError(f"its pcap version is {major}, and only 2 was ever in use")
-        self._record = struct.Struct(order + "II")
+        self._record = struct.Struct(order + "8xI")
         self._size = 24 if kind == "modified" else 16
         self._field = order + "u4"
         self._scale = 1 if kind == "nano" else 1000
@@ -107,23 +112,24 @@ class Pcap:
     def walk(self, buffer: bytearray, start: int, stop: int, sink: Sink) -> int:
         """Records are a header with times and lengths, then the frame."""
         starts: list[int] = []
-        append, unpack, size, limit = starts.append, self._record.unpack_from, self._size, self._limit
-        last = stop - size
-        damage = None
-        while start <= last:
-            captured, _ = unpack(buffer, start + 8)
-            if captured > limit:
-                damage = DamageError(f"a packet claims to be {captured} bytes long")
-                break
-            following = start + size + captured
-            if following > stop:
-                break
+        append, unpack, size, last = starts.append, self._record.unpack_from, self._size, stop - self._size
+        while start <= last:              # the one loop over all packets: nothing is checked in it
             append(start)
-            start = following
+            start += unpack(buffer, start)[0] + size
+        too_long = 0
+        if start > stop:                  # the last one is not whole, or its length is wrong
+            start = starts.pop()
+            too_long = unpack(buffer, start)[0]
         if starts:
-            sink.packets(self._packets(buffer, np.array(starts, "i8")))
-        if damage:
-            raise damage
+            packets = self._packets(buffer, np.array(starts, "i8"))
+            wrong = packets.captured > self._limit
+            if wrong.any():
+                count = int(np.argmax(wrong))
+                too_long = int(packets.captured[count])
+                packets = packets.first(count)
+            sink.packets(packets)
+        if too_long > self._limit:
+            raise DamageError(f"a packet claims to be {too_long} bytes long")
         return start
 
     def _packets(self, buffer: bytearray, starts: Array) -> Packets:

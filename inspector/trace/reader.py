@@ -16,7 +16,7 @@ from inspector.wire import pcapng
 from inspector.wire.headers import PADDING
 
 FIRST_SLICE = 256 * 1024
-SLICE = 4 * 1024 * 1024
+SLICE = 512 * 1024
 _LARGEST_SLICE = 1 << 28
 
 
@@ -63,6 +63,7 @@ class Reader:
         self.size = max(self.source.advance(limit), self.size if self.source.ended else 0)
         wanted = min(self.size - self.offset, len(self._buffer) - PADDING, max(limit, FIRST_SLICE))
         if wanted <= 0:
+            self._resize(FIRST_SLICE)          # nothing to do for now: the memory is worth more elsewhere
             return False
         count = self.source.read(self.offset, memoryview(self._buffer)[:wanted])
         contents = self.contents
@@ -74,10 +75,16 @@ class Reader:
             self.damage = str(error)
             return True
         self.offset += moved
-        if len(self._buffer) < SLICE or (moved == 0 and count == len(self._buffer) - PADDING):
-            self._buffer = bytearray(min(max(SLICE, 2 * len(self._buffer)), _LARGEST_SLICE))
-            return moved > 0 or self.size - self.offset > count
+        if count == len(self._buffer) - PADDING:
+            self._resize(max(SLICE, 0 if moved else 2 * count))
+            return True
         return moved > 0
+
+    def _resize(self, size: int) -> None:
+        """Take a buffer of another size (a block larger than the buffer needs one)."""
+        if len(self._buffer) != size + PADDING:
+            self.contents.data = np.zeros(0, "u1")
+            self._buffer = bytearray(min(size, _LARGEST_SLICE) + PADDING)
 
     @property
     def rest(self) -> int:

@@ -117,9 +117,11 @@ def _cooked(batch: Batch, start: Layer, size: int, kind: int, hardware: int) -> 
 
 def tags(batch: Batch, layer: Layer) -> Layer:
     """Past VLAN and other tags, MPLS labels and PPPoE, at most eight of them."""
+    if (layer.kind == TYPE_IPV4).all():         # by far the most common batch
+        return layer
     for _ in range(_MAX_TAGS):
-        vlan = np.isin(layer.kind, VLAN_TYPES)
-        other = np.isin(layer.kind, (ETAG, MPLS, MPLS_MULTICAST, PPPOE_SESSION))
+        vlan = (layer.kind == 0x8100) | (layer.kind == 0x88A8) | (layer.kind == 0x9100)
+        other = _is_other_tag(layer.kind)
         if not (vlan.any() or other.any()):
             return layer
         parts = [layer.where(~(vlan | other))]
@@ -130,7 +132,12 @@ def tags(batch: Batch, layer: Layer) -> Layer:
             parts.append(_mpls(batch, layer.where((layer.kind | 0x0F) == 0x884F)))
             parts.append(_pppoe(batch, layer.where(layer.kind == PPPOE_SESSION)))
         layer = merge(parts)
-    return layer.where(~np.isin(layer.kind, (*VLAN_TYPES, ETAG, MPLS, MPLS_MULTICAST, PPPOE_SESSION)))
+    return layer.where(~(np.isin(layer.kind, VLAN_TYPES) | _is_other_tag(layer.kind)))
+
+
+def _is_other_tag(kind: Array) -> Mask:
+    found: Mask = (kind == ETAG) | (kind == MPLS) | (kind == MPLS_MULTICAST) | (kind == PPPOE_SESSION)
+    return found
 
 
 def merge(parts: list[Layer]) -> Layer:

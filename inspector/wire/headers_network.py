@@ -37,6 +37,7 @@ from inspector.wire.headers_transport import note_quoted, put, quoting, transpor
 
 HOP_BY_HOP, ROUTING, IPV6_FRAGMENT, AUTHENTICATION, DESTINATION, SHIM6 = 0, 43, 44, 51, 60, 140
 _EXTENSIONS = (HOP_BY_HOP, ROUTING, IPV6_FRAGMENT, AUTHENTICATION, DESTINATION, SHIM6)
+_IS_EXTENSION = np.isin(np.arange(256), _EXTENSIONS)       # by IP protocol
 _MAX_EXTENSIONS = 16
 IP_IN_IP, IPV6_IN_IP, GRE = 4, 41, 47
 
@@ -69,7 +70,7 @@ def _above(batch: Batch, headers: Headers, layer: Layer, network: int) -> Layer:
         quoted, words = _quoted_header(batch, errors, network)
         reached = extensions(batch, headers, quoted, quiet=True)
         note_quoted(batch, headers, reached, network, quoted.rows, words)
-    tunnels = np.isin(layer.kind, (IP_IN_IP, IPV6_IN_IP, GRE))
+    tunnels = (layer.kind == IP_IN_IP) | (layer.kind == IPV6_IN_IP) | (layer.kind == GRE)
     if not tunnels.any():
         return layer.where(tunnels)
     plain = layer.where(layer.kind == IP_IN_IP)
@@ -168,10 +169,9 @@ def extensions(
     batch: Batch, headers: Headers, layer: Layer, quiet: bool = False, only: int | None = None
 ) -> Layer:
     """Past IPv6 extension headers (or AH, `only` that for IPv4); `quiet` leaves the columns as they are."""
-    known = _EXTENSIONS if only is None else (only,)
     finished = []
     for _ in range(_MAX_EXTENSIONS):
-        more = np.isin(layer.kind, known)
+        more = _IS_EXTENSION[layer.kind] if only is None else layer.kind == only
         finished.append(layer.where(~more))
         layer = layer.where(more)
         if not len(layer.rows):

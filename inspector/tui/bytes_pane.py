@@ -14,7 +14,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
-from inspector.tui.line_list import Head, LineList
+from inspector.tui.line_list import LineList
+from inspector.tui.painter import Head
 from inspector.tui.pane import Pane
 from inspector.tui.selection import ByteChosen
 from inspector.views.hexdump import HexDump, Mark, bits_line, bytes_per_line
@@ -49,7 +50,9 @@ class HexList(LineList):
             self.scroll_to(y=0, animate=False, immediate=True)
         elif self.scroll_y != top:
             self.scroll_to(y=top, animate=False, immediate=True)
-        sought = byte if byte is not None else dump.marks[0].start if dump is not None and dump.marks else None
+        sought = byte
+        if sought is None and dump is not None and dump.marks:
+            sought = dump.marks[0].start
         index = dump.index_of(sought) if dump is not None and sought is not None else None
         if index is not None:
             self.scroll_to_line(index)
@@ -88,7 +91,8 @@ class HexList(LineList):
         if dump is None or self.byte is None or dump.index_of(self.byte) != index:
             return strip
         cells = [cell for cell in range(strip.cell_length) if dump.byte_at(index, cell) == self.byte]
-        strong = RichStyle(reverse=True, bold=True) if self.has_focus else RichStyle(underline=True, bold=True)
+        focused = self.has_focus
+        strong = RichStyle(reverse=focused, underline=not focused, bold=True)
         for cell in cells:
             before, own, after = strip.divide([cell, cell + 1, strip.cell_length])
             if own.text.strip():
@@ -102,8 +106,9 @@ class BytesPane(Pane):
 
     LEGEND_TITLE = "Bytes"
     LEGEND = (
-        "The chosen packet's bytes: offset, hex, and as characters. The field that is chosen in the detail is "
-        "marked; its bits stand below. Move with the arrows, or click: the field that holds the byte is found.",
+        "The chosen packet's bytes: offset, hex, and as characters. The field that is chosen in the detail "
+        "is marked; its bits stand below. Move with the arrows, or click: the field that holds the byte is "
+        "found.",
     )
 
     def __init__(self, *, id: str = "bytes") -> None:
@@ -118,10 +123,6 @@ class BytesPane(Pane):
     @property
     def lines(self) -> HexList:
         return self.query_one(HexList)
-
-    @property
-    def status(self) -> str:
-        return "" if self._frame else "choose a packet"
 
     def _bits(self, width: int) -> list[Line]:
         field = self.selection.field
@@ -140,7 +141,6 @@ class BytesPane(Pane):
         row, field = self.selection.row, self.selection.field
         if row != self._row:
             self._row, self._frame = row, self.trace.frame(row) if row is not None else b""
-            self.post_message(self.StatusChanged())
         if not self._frame:
             self.lines.show_bytes(None, None)
             return

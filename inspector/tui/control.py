@@ -73,8 +73,8 @@ class SessionControl(DOMNode):
         if self.session is None or not self.session.tell(command):
             self.app.notify("The session has ended; R starts it again, n another one.", severity="warning")
 
-    def controllable(self, action: str) -> bool:
-        """Whether a key of ours means something now."""
+    def controllable(self) -> bool:
+        """Whether the keys above mean something: there is a session whose ends are ours."""
         return self.session is not None and self.session.spec is not None
 
     def action_pause(self) -> None:

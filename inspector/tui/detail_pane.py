@@ -12,11 +12,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from inspector.tui.line_list import LineList
-from inspector.tui.pane import Pane
+from inspector.tui.pane import Pane, plain_page
 from inspector.tui.selection import Selection, SelectionMade
 from inspector.views.call_detail import call_fields
 from inspector.views.detail import OPEN_AT_FIRST, Detail, packet_tree
+from inspector.wire.dissection_field import Field
 
+HINT = "Choose a packet, a system call or a message in any pane: what it consists of stands here."
 OPEN = OPEN_AT_FIRST | {"call"}
 
 
@@ -41,7 +43,8 @@ class TreeList(LineList):
     def action_close(self) -> None:
         self._turn(False)
 
-    def action_toggle(self) -> None:
+    def turn(self) -> None:
+        """Open the line at the cursor where it is closed, and the other way round."""
         self._turn(None)
 
     def _turn(self, want: bool | None) -> None:
@@ -72,10 +75,6 @@ class DetailPane(Pane):
     def lines(self) -> TreeList:
         return self.query_one(TreeList)
 
-    @property
-    def status(self) -> str:
-        return "" if self.detail.fields else "choose a packet"
-
     def reset(self) -> None:
         self._shown = (None, None)
         self._show(Detail((), self.detail.opened))
@@ -103,7 +102,7 @@ class DetailPane(Pane):
         if self.trace is None or wanted == self._shown:
             return
         self._shown = wanted
-        fields = ()
+        fields: tuple[Field, ...] = ()
         if selection.row is not None:
             fields = packet_tree(self.trace, selection.row)
         elif selection.call is not None:
@@ -115,11 +114,17 @@ class DetailPane(Pane):
 
     def _show(self, detail: Detail) -> None:
         self.detail = detail
-        self.lines.show(detail, detail.index_of(self._path))
+        if detail.fields:
+            self.lines.show(detail, detail.index_of(self._path))
+        else:
+            width = self.lines.scrollable_content_region.width
+            self.lines.show(plain_page(HINT, width or 40))
 
     @on(TreeList.Turned)
     def _turned(self, message: TreeList.Turned) -> None:
         message.stop()
+        if not self.detail.fields:
+            return
         row = self.detail.rows[message.index]
         if row.opens and message.want in (None, not row.is_open):
             self._path = row.path
@@ -132,17 +137,18 @@ class DetailPane(Pane):
     @on(LineList.LineChosen)
     def _chosen(self, message: LineList.LineChosen) -> None:
         message.stop()
-        if isinstance(message, TreeList.Turned):
+        if isinstance(message, TreeList.Turned) or not self.detail.fields:
             return
         row = self.detail.rows[message.index]
         self._path = row.path
         if message.cell is not None and row.opens and message.cell < 2 * row.depth + 2:
             self._show(self.detail.toggled(row.path))
         self.post_message(SelectionMade(Selection(
-            row=self.selection.row, call=self.selection.call, rows=self.selection.rows, path=row.path, field=row.field,
+            row=self.selection.row, call=self.selection.call, rows=self.selection.rows,
+            path=row.path, field=row.field,
         )))
 
     @on(LineList.LineOpened)
     def _opened(self, message: LineList.LineOpened) -> None:
         message.stop()
-        self.lines.action_toggle()
+        self.lines.turn()

@@ -1,7 +1,8 @@
-"""Reads on in a trace, in turns short enough for the event loop, and tells the screen at most 30 times a second.
+"""Reads on in a trace, in turns short enough for the event loop, and tells the screen of it.
 
-wake byte or poll -> Trace.refresh for some milliseconds -> `on_grew`; the next turn comes only after the
-screen has `taken` this one. A thread would serve it worse: whatever reads the trace would have to wait for it.
+wake byte or poll -> Trace.refresh for some milliseconds -> `on_grew`, at most 30 times a second, and only
+after the screen has `taken` what it was told before. A thread would serve it worse: whatever reads the
+trace would have to wait for it.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ class TraceFeed:
     """Keeps one trace up to date; used on the event loop's thread alone."""
 
     def __init__(self, trace: Trace, on_grew: Callable[[], None], on_broken: Callable[[str], None],
-                 wake_fd: int | None = None) -> None:
+                 on_ended: Callable[[], None], wake_fd: int | None = None) -> None:
+        """`on_broken` gets a sentence when reading fails; `on_ended`: the agent at `wake_fd` has gone."""
         self.trace = trace
-        self._on_grew, self._on_broken, self._wake_fd = on_grew, on_broken, wake_fd
+        self._on_grew, self._on_broken, self._on_ended = on_grew, on_broken, on_ended
+        self._wake_fd = wake_fd
         self._loop: asyncio.AbstractEventLoop | None = None
         self._next: asyncio.TimerHandle | None = None
         self._told = False       # the screen was told and has not drawn yet
@@ -68,6 +71,8 @@ class TraceFeed:
         if self._loop is not None:                 # the agent has ended; its file may still be polled
             self._loop.remove_reader(self._wake_fd)
         self._wake_fd = None
+        self._soon()
+        self._on_ended()
 
     def _soon(self) -> None:
         if self._loop is not None:

@@ -14,9 +14,10 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from inspector.tui.base import BaseModal, PlainScroll
+from inspector.tui.key_line import KeyLine
 
 
 class HelpScreen(BaseModal[None]):
@@ -62,7 +63,7 @@ class HelpScreen(BaseModal[None]):
                 width = max(len(keys) for keys, _ in rows)
                 for keys, name in rows:
                     yield Static(Content.assemble((f"  {keys:<{width}}  ", "bold $text-accent"), name))
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def action_scroll(self, lines: int) -> None:
         self.query_one("#help").scroll_relative(y=lines, animate=False)

@@ -13,7 +13,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from inspector.tui.composer import Composer
-from inspector.tui.line_list import Head, LineList
+from inspector.tui.conversation import conversation_at
+from inspector.tui.line_list import LineList
+from inspector.tui.painter import Head
 from inspector.tui.pane import Pane
 from inspector.tui.selection import DetailAsked, Selection, SelectionMade
 from inspector.tui.state import SessionState
@@ -62,10 +64,6 @@ class LadderPane(Pane):
     def lines(self) -> LineList:
         return self.query_one("#ladder-list", LineList)
 
-    @property
-    def status(self) -> str:
-        return f"▼ {self.lines.unseen:,} new" if self.lines.unseen else ""
-
     def composer(self, role: Role) -> Composer:
         """The composer under one margin."""
         return self.query_one(f"#composer-{role}", Composer)
@@ -92,7 +90,7 @@ class LadderPane(Pane):
             if self.trace.index.count or self.trace.calls:
                 self._draw(default_conversation(self.trace))
         elif self.ladder.update():
-            self.lines.refill()
+            self.lines.refill(news=not self.loading)
         self.query_one(Head).refresh()
 
     def _draw(self, conversation: Conversation | None) -> None:
@@ -106,12 +104,13 @@ class LadderPane(Pane):
             return
         row = self.selection.row
         if row is not None and self.ladder.conversation is not None:
-            other = _conversation_of(self, row)
+            other = conversation_at(self.trace, row)
             if other is not None and other != self.ladder.conversation:
                 self._draw(other)
                 return
         target = Target(row=row) if row is not None else Target(call=self.selection.call)
-        self.lines.choose(self.ladder.index_of(target))
+        found = {self.ladder.index_of(Target(row=row)) for row in self.selection.rows}
+        self.lines.choose(self.ladder.index_of(target), frozenset(line for line in found if line is not None))
         self.query_one(Head).refresh()
 
     @on(LineList.LineChosen)
@@ -120,7 +119,7 @@ class LadderPane(Pane):
         if self.ladder is not None:
             width = self.lines.scrollable_content_region.width
             target = self.ladder.target(message.index, message.cell, width)
-            if target != Target():       # a silence, or a line where a call only blocks, has nothing to choose
+            if target != Target():       # on a silence there is nothing to choose
                 self.post_message(SelectionMade(Selection(row=target.row, call=target.call)))
 
     @on(LineList.LineOpened)
@@ -131,7 +130,6 @@ class LadderPane(Pane):
     @on(LineList.FollowChanged)
     def _follow_changed(self, message: LineList.FollowChanged) -> None:
         message.stop()
-        self.post_message(self.StatusChanged())
 
     def action_relative(self) -> None:
         self.relative = not self.relative
@@ -145,16 +143,6 @@ class LadderPane(Pane):
         if self.ladder is None or self.trace is None:
             return
         if self.ladder.conversation is None:
-            row = self.selection.row
-            self._draw(_conversation_of(self, row) if row is not None else Conversation("tcp", 0))
+            self._draw(self.conversation)
         else:
             self._draw(None)
-
-
-def _conversation_of(pane: LadderPane, row: int) -> Conversation | None:
-    assert pane.trace is not None
-    index = pane.trace.index
-    protocol, stream = int(index.protocol[row]), int(index.stream[row])
-    if stream < 0:
-        return None
-    return Conversation("udp" if protocol == 17 else "tcp", stream)

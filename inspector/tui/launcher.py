@@ -16,11 +16,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from inspector.sessions.spec import DEFAULT_PORTS, KINDS, Kind, SessionSpec
 from inspector.tui import traces
 from inspector.tui.base import BaseScreen, PlainScroll
+from inspector.tui.key_line import KeyLine
 from inspector.tui.prompt import PromptScreen
 from inspector.wire.text import harmless
 
@@ -169,7 +170,7 @@ class LauncherScreen(BaseScreen):
                     what = _muted(f"{trace.age:<12} {size:>7}   {harmless(trace.path.name)}")
                     key = str(number) if number != 6 else " "
                     yield Row(_row(key, trace.label, what), f"reopen({number})", classes="trace")
-        yield Footer()
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self.query_one("#kind-tcp").focus()

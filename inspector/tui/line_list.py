@@ -1,16 +1,13 @@
 """A list of any length: it asks its provider for the visible lines alone, and can follow the tail.
 
-Views compute `Line`s of styled spans; this widget turns the visible ones into strips. Style names of
-`views/model.py` become component classes, whose colours stand in one place: `inspector.tcss`.
+Views compute `Line`s of styled spans; this widget turns the visible ones into strips and moves a cursor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Protocol, get_args
+from typing import Any, ClassVar, Protocol
 
 from rich.segment import Segment
-from rich.style import Style as RichStyle
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
@@ -19,11 +16,9 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.widget import Widget
 
-from inspector.views.model import Line, Style
-
-LINE_CLASSES = frozenset(f"line--{name}" for name in get_args(Style) if name)
+from inspector.tui.painter import Painter
+from inspector.views.model import Line
 
 
 class LineProvider(Protocol):
@@ -35,41 +30,6 @@ class LineProvider(Protocol):
     def line(self, index: int, width: int) -> Line: ...
 
     def target(self, index: int) -> Any: ...
-
-
-class Painter(Widget):
-    """Turns lines of spans into strips; each style name is a component class."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {*LINE_CLASSES, "line--cursor", "line--cursor-blurred"}
-
-    def paint(self, line: Line, width: int, beneath: str = "") -> Strip:
-        """The line in `width` cells, over the component class `beneath` (a cursor)."""
-        under = (beneath,) if beneath else ()
-        base = self.get_visual_style(*under).rich_style
-        styles: dict[str, RichStyle] = {"": base}
-        for _, name in line:
-            if name not in styles:
-                styles[name] = self.get_visual_style(*under, f"line--{name}").rich_style
-        strip = Strip([Segment(text, styles[name]) for text, name in line])
-        return strip.adjust_cell_length(width, base)
-
-
-class Head(Painter):
-    """A few fixed lines, made for the present width by `lines(width)`."""
-
-    DEFAULT_CSS = "Head { height: auto; }"
-
-    def __init__(self, lines: Callable[[int], Sequence[Line]], *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._lines = lines
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return len(self._lines(width))
-
-    def render_line(self, y: int) -> Strip:
-        width = self.size.width
-        lines = self._lines(width)
-        return self.paint(lines[y] if y < len(lines) else (), width)
 
 
 class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
@@ -119,8 +79,10 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         self._strips: LRUCache[tuple[int, int, str], Strip] = LRUCache(512)
         self._moving = False
         self._count = provider.count if provider is not None else 0
+        self.tails = follow    # it is one of those that follow, when its end is in sight
         self.set_reactive(LineList.following, follow)
         self.seen = 0          # lines there were when the tail was last in sight
+        self.also: frozenset[int] = frozenset()     # lines that belong to what is chosen, beside the cursor's
 
     @property
     def provider(self) -> LineProvider | None:
@@ -134,7 +96,11 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def unseen(self) -> int:
         """Lines that arrived below while the list did not follow."""
-        return 0 if self.following else max(self.count - self.seen, 0)
+        return 0 if self.following or not self.tails else max(self.count - self.seen, 0)
+
+    @property
+    def _unseen_text(self) -> str:
+        return f" ▼ {self.unseen:,} new  G "
 
     def show(self, provider: LineProvider | None, cursor: int | None = None) -> None:
         """Show another provider's lines, the cursor on line `cursor`."""
@@ -145,8 +111,11 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         if cursor is not None:
             self.scroll_to_line(cursor)
 
-    def refill(self) -> None:
-        """The provider's lines changed or grew: draw again, and follow the tail where asked."""
+    def refill(self, *, news: bool = True) -> None:
+        """The provider's lines changed or grew: draw again, and follow the tail where asked.
+
+        `news` False: lines that were added are not counted as new.
+        """
         self._strips.clear()
         count = self._count = self._provider.count if self._provider is not None else 0
         if count != self.virtual_size.height:
@@ -155,16 +124,18 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
             self.vertical_scrollbar.window_virtual_size = count
         if self.cursor is not None and self.cursor >= count:
             self.cursor = count - 1 if count else None
-        if self.following:
+        if self.following or not news:
             self.seen = count
-            self._place(self.max_scroll_y)
-        elif self.scroll_y > self.max_scroll_y:
+        if self.following or self.scroll_y > self.max_scroll_y:
             self._place(self.max_scroll_y)
         self.refresh()
         self.post_message(self.FollowChanged(self))
 
-    def choose(self, index: int | None) -> None:
-        """Put the cursor on a line that was chosen elsewhere; no message is posted."""
+    def choose(self, index: int | None, also: frozenset[int] = frozenset()) -> None:
+        """Put the cursor on a line that was chosen elsewhere, mark others with it; no message is posted."""
+        if also != self.also:
+            self.also = also
+            self.refresh()
         if index == self.cursor:
             return
         self.cursor = index
@@ -196,7 +167,7 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         if new_value < old_value:
             self.following = False
         elif new_value >= self.max_scroll_y:
-            self.following = True
+            self.following = self.tails
 
     def watch_following(self, following: bool) -> None:
         self.seen = self.count
@@ -251,7 +222,7 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
     def action_end(self) -> None:
         if self.count:
             self._choose_by_hand(self.count - 1)
-        self.following = True
+        self.following = self.tails
 
     def action_activate(self) -> None:
         if self.cursor is not None:
@@ -271,6 +242,10 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
 
     async def _on_click(self, event: events.Click) -> None:
         index = round(self.scroll_y) + event.y
+        if self.unseen and event.y == self.scrollable_content_region.height - 1 and (
+                event.x >= self.scrollable_content_region.width - len(self._unseen_text)):
+            self.action_end()
+            return
         if event.button != 1 or not 0 <= index < self.count:
             return
         self._choose_by_hand(index, cell=event.x)
@@ -284,12 +259,20 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         index = round(self.scroll_y) + y
         if self._provider is None or not 0 <= index < self.count:
             return Strip.blank(width, self.visual_style.rich_style)
-        state = "" if index != self.cursor else "line--cursor" if self.has_focus else "line--cursor-blurred"
+        state = ("line--also" if index in self.also else "") if index != self.cursor else (
+            "line--cursor" if self.has_focus else "line--cursor-blurred")
         key = (index, width, state)
         strip = self._strips.get(key)
         if strip is None:
             strip = self._strips[key] = self.paint(self._provider.line(index, width), width, state)
+        if self.unseen and y == self.scrollable_content_region.height - 1:
+            return self._with_unseen(strip, width)
         return strip
+
+    def _with_unseen(self, strip: Strip, width: int) -> Strip:
+        """The last visible line with the number of lines that arrived below."""
+        note = Strip([Segment(self._unseen_text, self.get_visual_style("line--unseen").rich_style)])
+        return Strip.join([strip.crop(0, max(width - note.cell_length, 0)), note])
 
     def refresh_line(self, y: int) -> None:
         top = round(self.scroll_y)

@@ -5,28 +5,33 @@ views/packets.py makes the rows; a filter is worked out on a thread, and again w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, ClassVar, get_args
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.timer import Timer
 from textual.widgets import Input, Static
-from textual.worker import get_current_worker
 
+from inspector.trace.filter import Evaluation, Filter, FilterError
 from inspector.tui.base import TextInput
 from inspector.tui.go_to import GoToError, find_row
-from inspector.tui.line_list import Head, LineList
+from inspector.tui.line_list import LineList
+from inspector.tui.painter import Head
 from inspector.tui.pane import Pane
 from inspector.tui.prompt import PromptScreen
 from inspector.tui.selection import DetailAsked, Selection, SelectionMade
 from inspector.views.model import Line
 from inspector.views.packets import PacketList, TimeFormat
+from inspector.wire.text import harmless
 
 if TYPE_CHECKING:
     import numpy as np
 
 
+TURN, BREATH = 0.008, 0.002      # seconds of filtering, and between two turns of it
+MARKED = 40        # columns up to which the place of an error is pointed at
 RETURNING = 64     # calls that are looked at again: they may have returned, with an address
 
 
@@ -68,7 +73,8 @@ class PacketsPane(Pane):
         self.time_format: TimeFormat = "relative"
         self.names: dict[str, str] = {}
         self._named = 0                 # calls whose addresses were taken into `names`
-        self._filter: Any = None
+        self._evaluation: Evaluation | None = None      # of the display filter in force
+        self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield Head(self._title, id="packets-title")
@@ -82,18 +88,16 @@ class PacketsPane(Pane):
 
     @property
     def status(self) -> str:
-        parts = []
-        if self._filter is not None and self.packets is not None and self.trace is not None:
-            parts.append(f"{self.packets.count:,} of {self.trace.index.count:,}")
-        if self.lines.unseen:
-            parts.append(f"▼ {self.lines.unseen:,} new")
-        return "  ".join(parts)
+        if self._evaluation is None or self.packets is None or self.trace is None:
+            return ""
+        done = "" if self._evaluation.done else f"  {self._evaluation.progress:.0%} searched"
+        return f"{self.packets.count:,} of {self.trace.index.count:,}{done}"
 
     def _title(self, width: int) -> list[Line]:
         return [self.packets.title(width)] if self.packets is not None else [()]
 
     def reset(self) -> None:
-        self._filter = None
+        self._evaluation = None
         self.names, self._named = {}, 0
         self.packets = None if self.trace is None else PacketList(self.trace, time_format=self.time_format)
         self.lines.show(self.packets)
@@ -103,10 +107,10 @@ class PacketsPane(Pane):
         if self.packets is None or self.trace is None:
             return
         self._name_ends()
-        if self._filter is None:
-            self.lines.refill()
-        else:
-            self._apply_filter()
+        if self._evaluation is None:
+            self.lines.refill(news=not self.loading)
+        elif self._timer is None:
+            self._go_on()
 
     def _name_ends(self) -> None:
         assert self.trace is not None and self.packets is not None
@@ -118,7 +122,9 @@ class PacketsPane(Pane):
 
     def update_selection(self) -> None:
         if self.packets is not None and self.selection.row is not None:
-            self.lines.choose(self.packets.index_of(self.selection.row))
+            found = {self.packets.index_of(row) for row in self.selection.rows}
+            self.lines.choose(self.packets.index_of(self.selection.row),
+                              frozenset(line for line in found if line is not None))
 
     @on(LineList.LineChosen)
     def _chosen(self, message: LineList.LineChosen) -> None:
@@ -134,7 +140,6 @@ class PacketsPane(Pane):
     @on(LineList.FollowChanged)
     def _follow_changed(self, message: LineList.FollowChanged) -> None:
         message.stop()
-        self.post_message(self.StatusChanged())
 
     # --- time, jumps ---
 
@@ -190,44 +195,46 @@ class PacketsPane(Pane):
         event.stop()
         parsed = self._parse(event.value)
         if not event.value.strip():
-            self._filter = None
+            self._evaluation = None
             self.remove_class("-filtering")
             self._show_rows(None)
-        elif parsed is not None:
-            self._filter = parsed
-            self._apply_filter()
+        elif parsed is not None and self.trace is not None:
+            self._evaluation = parsed.evaluate(self.trace)
+            self._go_on()
         else:
             return
         self.query_one(FilterInput).in_force = event.value
         self.lines.focus()
 
-    def _parse(self, text: str) -> Any:
+    def _parse(self, text: str) -> Filter | None:
         """The filter, or None with the error told under the line."""
         said = self.query_one("#filter-error", Static)
         parsed = None
         if text.strip() and self.trace is not None:
-            from inspector.trace.filter import FilterError
-
             try:
                 parsed = self.trace.filter(text)
             except FilterError as error:
-                place = getattr(error, "position", None)
-                mark = " " * (place + 1) + "▲ " if isinstance(place, int) else ""
-                said.update(Content(f"{mark}{error}"))
+                mark = " " * (error.position + 1) + "▲ " if error.position < MARKED else ""
+                said.update(Content(f"{mark}{harmless(str(error))}"))
                 self.add_class("-wrong")
                 return None
         self.remove_class("-wrong")
         said.update("")
         return parsed
 
-    @work(thread=True, exclusive=True, group="filter")
-    def _apply_filter(self) -> None:
-        worker, trace, parsed = get_current_worker(), self.trace, self._filter
-        if trace is None or parsed is None:
+    def _go_on(self) -> None:
+        """One turn of filtering on the event loop; then the next one soon."""
+        self._timer = None
+        evaluation = self._evaluation
+        if evaluation is None:
             return
-        rows = parsed.rows(trace)
-        if not worker.is_cancelled:
-            self.app.call_from_thread(self._show_rows, rows)
+        before = len(evaluation.rows)
+        done = evaluation.run(TURN)
+        if done or len(evaluation.rows) != before or self.packets is None or self.packets.rows is None:
+            self._show_rows(evaluation.rows)
+        self.post_message(self.StatusChanged())
+        if not done and self.is_attached:
+            self._timer = self.set_timer(BREATH, self._go_on)
 
     def _show_rows(self, rows: np.ndarray | None) -> None:
         if self.packets is None:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.containers import Vertical
 from textual.message import Message
 
-from inspector.tui.line_list import LineList
+from inspector.tui.line_list import LineList, LineProvider
 from inspector.tui.selection import NOTHING, Selection
+from inspector.views.document import Document
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
+    from inspector.views.ladder import Conversation
 
 
 class Pane(Vertical):
@@ -31,6 +33,8 @@ class Pane(Vertical):
         super().__init__(id=id, classes="pane")
         self.trace: Trace | None = None
         self.selection = NOTHING
+        self.conversation: Conversation | None = None      # what the panes speak of; the workbench says so
+        self.loading = False       # a file is being read for the first time: its lines are no news
         self._stale_trace = self._stale_selection = False
 
     @property
@@ -38,9 +42,11 @@ class Pane(Vertical):
         """A few words beside the pane's name, such as "▼ 12 new"."""
         return ""
 
-    def show_trace(self, trace: Trace | None) -> None:
-        """Begin with another trace."""
+    def show_trace(self, trace: Trace | None, *, follow: bool = True) -> None:
+        """Begin with another trace. `follow`: lists keep its newest lines in sight."""
         self.trace, self.selection = trace, NOTHING
+        for lines in self.query(LineList):
+            lines.following = follow and lines.tails
         self.reset()
         self.trace_grew()
 
@@ -87,3 +93,10 @@ class Pane(Vertical):
 
     def update_selection(self) -> None:
         """Show `self.selection`."""
+
+
+def plain_page(text: str, width: int) -> LineProvider:
+    """A paragraph in place of a list that has nothing to show."""
+    document = Document()
+    document.prose(text, style="dim")
+    return document.page(max(width, 20))

@@ -6,6 +6,7 @@ Everything here may block for a moment and is called from worker threads, but fo
 from __future__ import annotations
 
 import contextlib
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,16 +24,21 @@ class LiveSession:
         self.spec, self.watch = spec, watch
         self.path: Path = traces.new_path(spec.kind if spec else "watch")
         self._agent: Agent | None = None
+        self._closed = False
+        self._lock = threading.Lock()      # the start may be overtaken by the end
 
     def start(self) -> None:
         """Start the agent and the session; LabError where it cannot be had. Returns when the capture runs."""
         from inspector.lab.launch import start_agent
 
-        if self.spec is not None:
-            self._agent = start_agent(self.path)
-            self.tell({"do": "start", "session": self.spec.to_json()})
-        else:
-            self._agent = start_agent(self.path, mode="host", ports=self.watch or ())
+        with self._lock:
+            if self._closed:
+                return
+            if self.spec is not None:
+                self._agent = start_agent(self.path)
+                self.tell({"do": "start", "session": self.spec.to_json()})
+            else:
+                self._agent = start_agent(self.path, mode="host", ports=self.watch or ())
 
     @property
     def mode(self) -> str:
@@ -52,11 +58,19 @@ class LiveSession:
         """Send one command; False when nobody is there to take it."""
         return self._agent is not None and bool(self._agent.send(command))
 
+    @property
+    def failure(self) -> str:
+        """Why the agent ended by itself, "" where it did not or all was well."""
+        failure = None if self._agent is None else self._agent.failure()
+        return "" if failure is None else str(failure)
+
     def close(self) -> None:
         """End the agent and all it started; the trace stays."""
-        if self._agent is not None:
-            self._agent.close()
-            self._agent = None
+        self._closed = True
+        with self._lock:
+            if self._agent is not None:
+                self._agent.close()
+                self._agent = None
         with contextlib.suppress(OSError):
             if not self.path.stat().st_size:
                 self.path.unlink()

@@ -26,7 +26,7 @@ class Tab(Static):
     ALLOW_SELECT = False
 
     def __init__(self, tab: TabName) -> None:
-        super().__init__(Content.assemble((tab.key, "$foreground 50%"), " ", tab.name), classes="tab")
+        super().__init__(Content.assemble((tab.key, "$text-accent"), tab.name), classes="tab")
         self.tab = tab
 
     async def _on_click(self, event: events.Click) -> None:
@@ -53,9 +53,13 @@ class TabBar(Horizontal):
             yield Tab(tab)
         yield Static("", classes="status")
 
-    def show(self, front: str, status: str, hidden: frozenset[str]) -> None:
-        """Mark the tab of pane `front`, put its status at the end, leave out the tabs of `hidden`."""
+    def show(self, front: str, focused: str, status: str, hidden: frozenset[str]) -> None:
+        """Mark the tab of pane `front`, put its status at the end, leave out the tabs of `hidden`.
+
+        `focused`: the pane that has the keys.
+        """
         for tab in self.query(Tab):
             tab.set_class(tab.tab.pane == front, "-front")
+            tab.set_class(tab.tab.pane == front == focused, "-focused")
             tab.display = tab.tab.pane not in hidden
         self.query_one(".status", Static).update(Content(status))

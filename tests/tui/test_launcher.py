@@ -89,7 +89,8 @@ async def test_a_file_is_asked_for_and_checked(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("o")
         entry = app.screen.query_one(Input)
-        for wrong, word in (("", "Type the file"), (str(tmp_path), "directory"), (str(capture) + "x", "no file")):
+        wrongs = {"": "Type the file", str(tmp_path): "directory", str(capture) + "x": "no file"}
+        for wrong, word in wrongs.items():
             entry.value = wrong
             await pilot.press("enter")
             assert word in str(app.screen.query_one(".hint", Static).render())

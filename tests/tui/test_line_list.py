@@ -98,7 +98,9 @@ async def test_it_follows_until_one_scrolls_up_and_follows_again_at_the_end() ->
         app.list.refill()
         await pilot.pause()
         assert app.list.unseen == 12
-        assert app.text(9) == "line 66"
+        assert app.text(8) == "line 65"
+        assert app.text(9).startswith("line 66")
+        assert app.text(9).endswith("▼ 12 new  G")
         await pilot.press("G")
         assert app.list.following
         assert app.list.unseen == 0

@@ -1,0 +1,96 @@
+"""Follow stream: what both ends of a TCP conversation said, in turns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+
+from inspector.tui.conversation_pane import ConversationPane, selection_of
+from inspector.tui.line_list import LineProvider
+from inspector.tui.pane import plain_page
+from inspector.tui.selection import SelectionMade
+from inspector.views.model import Line
+from inspector.views.sparkline import sparklines
+from inspector.views.stream import FollowStream, Mode
+
+if TYPE_CHECKING:
+    from inspector.views.ladder import Conversation
+
+MODES: tuple[Mode, ...] = ("text", "hex", "json")
+SPARKLINES_FROM = 12       # lines of the pane from which there is room for them
+
+
+class StreamPane(ConversationPane):
+    """What both ends said, in turns."""
+
+    LEGEND_TITLE = "Stream"
+    LEGEND = (
+        "What both ends of a TCP conversation said, in turns, each in its colour, whatever packets it came "
+        "in. **m** changes between text, hex and messages with JSON laid out; **d** shows one side alone. "
+        "The byte that you click on names its packet. The bars above: what went each way over time, and the "
+        "round trips.",
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("m", "mode", "Text/hex/JSON", id="stream.mode"),
+        Binding("d", "direction", "Both/one side", id="stream.direction"),
+    ]
+
+    def __init__(self, *, id: str = "stream") -> None:
+        super().__init__(id=id)
+        self._stream: FollowStream | None = None
+        self._mode: Mode = "text"
+        self._direction: int | None = None
+
+    @property
+    def status(self) -> str:
+        side = ("" if self._stream is None or self._direction is None
+                else "  only " + ("the first sender" if self._direction == 0 else "the other end"))
+        return f"{self._mode}{side}"
+
+    def head(self, width: int) -> list[Line]:
+        if self._stream is None or self.trace is None:
+            return []
+        lines = [self._stream.title(width)]
+        if self.size.height < SPARKLINES_FROM:
+            return lines
+        return [*sparklines(self.trace, self._stream.stream, width), *lines]
+
+    def begin(self, conversation: Conversation) -> LineProvider | None:
+        assert self.trace is not None
+        width = self.lines.scrollable_content_region.width
+        self._stream = None
+        if conversation.protocol != "tcp":
+            text = "UDP has no stream: every datagram stands for itself, as the packets show."
+            return plain_page(text, width)
+        self._stream = FollowStream(self.trace, conversation.stream, self._mode, wrap=max(width - 12, 8))
+        self._stream.choose(self._mode, direction=self._direction)
+        return self._stream
+
+    def go_on(self) -> bool:
+        return self._stream is not None and self._stream.update(1 << 18)
+
+    def unfinished(self) -> bool:
+        return self._stream is not None and not self._stream.complete
+
+    def chosen(self, index: int, cell: int | None) -> None:
+        if self._stream is not None:
+            self.post_message(SelectionMade(selection_of(self._stream.target(index, cell), "Stream")))
+
+    def mark(self) -> None:
+        if self._stream is not None and self.selection.row is not None and not self.lines.has_focus:
+            self.lines.choose(self._stream.index_of(self.selection.row))
+
+    def _again(self) -> None:
+        self._shown = None
+        self.update_trace()
+        self.mark()
+        self.post_message(self.StatusChanged())
+
+    def action_mode(self) -> None:
+        self._mode = MODES[(MODES.index(self._mode) + 1) % len(MODES)]
+        self._again()
+
+    def action_direction(self) -> None:
+        self._direction = {None: 0, 0: 1, 1: None}[self._direction]
+        self._again()

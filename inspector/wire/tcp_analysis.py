@@ -257,10 +257,10 @@ class TcpAnalysis:
         if length > 1 and seq == (sender.next - 1) & MASK:
             return 0                                      # new data after the byte of a probe
         if (receiver.ack == seq and (receiver.told or receiver.count_duplicate >= 2)
-                and time - receiver.ack_time < _FAST_NS):
+                and 0 <= time - receiver.ack_time < _FAST_NS):
             return FAST_RETRANSMISSION | RETRANSMISSION
         soon = self.initial_rtt_ns or _REORDER_NS
         end = (end + bool(opening & _TAKES_NUMBER)) & MASK
-        if time - sender.next_time < soon and end != sender.next:
+        if 0 <= time - sender.next_time < soon and end != sender.next:
             return OUT_OF_ORDER
         return RETRANSMISSION

@@ -63,9 +63,8 @@ class Network:
         """A system call that returns at once (with `result` None, that has not returned)."""
         self.now_ns += self.step_ns
         end = None if result is None else self.now_ns + 1000
-        number = len(self.blocks) + 1
-        self.record(CallRecord(number, 1 if role == "server" else 2, 1, role, name, arguments, self.now_ns, end,
-                               result, **fields))
+        number, pid = len(self.blocks) + 1, 1 if role == "server" else 2
+        self.record(CallRecord(number, pid, 1, role, name, arguments, self.now_ns, end, result, **fields))
 
     def open(self, path: Path) -> Trace:
         """Write the file and read it as a trace."""

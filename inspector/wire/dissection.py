@@ -102,7 +102,7 @@ def _layer_field(layer: Packet, frame: bytes, start: int) -> tuple[Field, int]:
     if isinstance(layer, Raw):
         field = _payload(layer.load, start, name, label)
         return field, field.stop - field.start
-    remaining: Any = frame[start:]
+    remaining: Any = frame[start : start + len(layer.original)]      # without what its length leaves over
     total = len(remaining)
     children: list[Field] = []
     for scapy_field in layer.fields_desc:

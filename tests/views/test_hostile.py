@@ -30,15 +30,16 @@ def _hostile(path: Path) -> Trace:
     network.record(EventRecord("endpoint-started", EVIL, network.now_ns, "server", 1))
     for role in (EVIL, "server", "client"):
         network.call(role, EVIL, EVIL, detail=EVIL, fd=3, local=EVIL, peer=EVIL, protocol=EVIL)
-        network.call(role, "connect", EVIL, None, errno=EVIL, fd=4, local="127.0.0.1:50412", peer="127.0.0.1:9000")
+        ends = {"local": "127.0.0.1:50412", "peer": "127.0.0.1:9000"}
+        network.call(role, "connect", EVIL, None, errno=EVIL, fd=4, **ends)
         network.call(role, "send", f'3, "{EVIL}", 5', 5, detail=f"from {EVIL}", fd=3)
         network.call(role, "getsockname", "3", 0, detail=EVIL, fd=3)
     network.record(EventRecord("waiting", EVIL, network.now_ns, "client", 1, (("call", EVIL),)))
     network.handshake()
     clean = BYTES.replace(b"\r\n", b"").replace(b"\0", b"")
-    network.tcp(CLIENT, "PA", b"GET /" + clean.replace(b" ", b"") + b" HTTP/1.1\r\nHost: " + clean + b"\r\nX" + clean
-                + b": " + clean + b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: " + clean
-                + b"\r\nSec-WebSocket-Version: 13\r\n\r\n")
+    headers = b"\r\nHost: " + clean + b"\r\nX" + clean + b": " + clean + b"\r\nUpgrade: websocket\r\n"
+    network.tcp(CLIENT, "PA", b"GET /" + clean.replace(b" ", b"") + b" HTTP/1.1" + headers + b"Connection: Upgrade"
+                b"\r\nSec-WebSocket-Key: " + clean + b"\r\nSec-WebSocket-Version: 13\r\n\r\n")
     network.tcp(SERVER, "PA", b"HTTP/1.1 101 " + clean + b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 b"Sec-WebSocket-Accept: " + clean + b"\r\nSec-WebSocket-Protocol: " + clean + b"\r\n\r\n")
     text = BYTES[:100]

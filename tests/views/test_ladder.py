@@ -40,7 +40,8 @@ def test_every_target_is_found_on_its_line(name: str) -> None:
                 assert first is not None and (first == index or target in seen)
                 seen.add(target)
         assert {target.row for target in seen if target.row is not None} == set(range(trace.index.count))
-        assert {target.call for target in seen if target.call} == {(call.pid, call.id) for call in trace.calls}
+        calls = {(call.pid, call.id) for call in trace.calls}
+        assert {target.call for target in seen if target.call} == calls
 
 
 def test_a_click_on_a_margin_chooses_its_call() -> None:

@@ -52,8 +52,9 @@ def test_everything_stands_once_and_is_found_again(raw_packets: list[tuple[int, 
 
 @given(packets, calls, st.lists(st.integers(0, 200), max_size=4))
 @settings(max_examples=100, deadline=None)
-def test_growing_gives_the_same_as_all_at_once(raw_packets: list[tuple[int, int]],
-                                               raw_calls: list[tuple[int, int, int]], cuts: list[int]) -> None:
+def test_growing_gives_the_same_as_all_at_once(
+    raw_packets: list[tuple[int, int]], raw_calls: list[tuple[int, int, int]], cuts: list[int]
+) -> None:
     raw_packets = sorted(raw_packets)
     times = np.array([time * STEP + 500_000 for time, _ in raw_packets], np.int64)
     sides = [side for _, side in raw_packets]
@@ -66,7 +67,8 @@ def test_growing_gives_the_same_as_all_at_once(raw_packets: list[tuple[int, int]
         layout.update(times[times < cut * STEP], now, lambda position: sides[position], len(shown))
         shown = now
     assert layout.count == whole.count
-    assert [layout.place(line) for line in range(layout.count)] == [whole.place(n) for n in range(whole.count)]
+    for line in range(layout.count):
+        assert layout.place(line) == whole.place(line)
 
 
 def test_a_call_stands_beside_the_packet_that_it_sent_and_that_woke_it() -> None:

@@ -29,6 +29,10 @@ def _field(tree: Tree, name: str) -> Field:
     return next(field for field in _all(tree.layers) if field.name == name)
 
 
+def _places(fields: tuple[Field, ...]) -> dict[str, tuple[int, int, int | None, int | None]]:
+    return {field.name: (field.start, field.stop, field.bit_start, field.bit_stop) for field in _all(fields)}
+
+
 def _tcp(flags: str = "S", data: bytes = b"") -> bytes:
     return bytes(Ether() / IP(src="127.0.0.1", dst="127.0.0.1")
                  / TCP(sport=50412, dport=8000, seq=7, ack=9, flags=flags, options=OPTIONS) / Raw(data))
@@ -52,7 +56,7 @@ def test_fields_of_a_syn_have_their_places() -> None:
     tree = dissect(frame, ETHERNET)
     _check(tree, frame)
     assert [layer.name for layer in tree.layers] == ["eth", "ip", "tcp"]
-    places = {field.name: (field.start, field.stop, field.bit_start, field.bit_stop) for field in _all(tree.layers)}
+    places = _places(tree.layers)
     assert places["eth.type"] == (12, 14, None, None)
     assert places["ip.version"] == (14, 15, 0, 4)
     assert places["ip.hdr_len"] == (14, 15, 4, 8)
@@ -143,7 +147,8 @@ def test_an_icmp_error_shows_the_packet_that_it_quotes() -> None:
 
 def test_dns_records_have_places_where_names_are_pointers() -> None:
     message = DNS(id=7, qr=1, qd=DNSQR(qname="example.com"), an=[
-        DNSRR(rrname="example.com", rdata="1.2.3.4", ttl=60), DNSRR(rrname="a.example.com", type="TXT", rdata=b"hi")])
+        DNSRR(rrname="example.com", rdata="1.2.3.4", ttl=60),
+        DNSRR(rrname="a.example.com", type="TXT", rdata=b"hi")])
     question = bytes(message)
     name = question.index(b"\x07example", 20)
     compressed = question[:name] + b"\xc0\x0c" + question[name + 13 :]
@@ -161,7 +166,7 @@ def test_a_websocket_frame_as_a_layer() -> None:
     data = bytes.fromhex("818537fa213d7f9f4d5158")          # RFC 6455 section 5.7
     field = dissect_layer(WebSocketFrame, data)
     assert (field.start, field.stop) == (0, 11)
-    places = {child.name: (child.start, child.stop, child.bit_start, child.bit_stop) for child in field.children}
+    places = _places(field.children)
     assert places["websocket.fin"] == (0, 1, 0, 1)
     assert places["websocket.opcode"] == (0, 1, 4, 8)
     assert places["websocket.mask"] == (1, 2, 0, 1)
@@ -178,9 +183,10 @@ def test_any_bytes_give_a_tree(frame: bytes, link_type: int) -> None:
     _check(dissect(frame, link_type), frame)
 
 
+DNS_ANSWER = DNS(qd=DNSQR(qname="a.b"), an=DNSRR(rrname="a.b", rdata="1.1.1.1"))
 SEEDS = [
     _tcp(), _tcp("PA", b"GET / HTTP/1.1\r\n\r\n"), bytes(Ether() / ARP()),
-    bytes(Ether() / IP() / UDP(sport=53, dport=53) / DNS(qd=DNSQR(qname="a.b"), an=DNSRR(rrname="a.b", rdata="1.1.1.1"))),
+    bytes(Ether() / IP() / UDP(sport=53, dport=53) / DNS_ANSWER),
     bytes(Ether() / IPv6() / ICMPv6ND_NS()), bytes(Ether() / IP() / ICMP(type=3) / IP() / TCP()),
     bytes(Ether() / IP(options=[IPOption_RR(routers=["1.2.3.4"])]) / TCP(options=OPTIONS)),
 ]

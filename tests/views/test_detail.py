@@ -1,0 +1,121 @@
+"""The tree of one packet, its bytes, and the way from one to the other."""
+
+import pytest
+from support_traces import open_trace
+from support_views import all_lines, text_of
+
+from inspector.views.detail import Detail, packet_tree
+from inspector.views.hexdump import HexDump, Mark, bits_line, bytes_per_line
+from inspector.views.model import plain
+from inspector.wire.dissection_field import Field
+
+
+def _detail(name: str, row: int) -> tuple[Detail, bytes]:
+    with open_trace(name) as trace:
+        return Detail(packet_tree(trace, row)), trace.frame(row)
+
+
+def test_every_byte_leads_to_a_field_that_holds_it() -> None:
+    for name, row in (("tcp", 0), ("http", 3), ("websocket", 7), ("udp-refused", 1)):
+        detail, frame = _detail(name, row)
+        for byte in range(len(frame)):
+            path = detail.field_at(byte)
+            assert path is not None
+            place = detail.range_of(path)
+            assert place is not None and place[0] <= byte < place[1]
+
+
+def test_bits_choose_among_fields_of_one_byte() -> None:
+    detail, _ = _detail("websocket", 7)
+    frame = next(field for field in detail.fields if field.name == "websocket")
+    assert detail.field_at(frame.start, 0) == "websocket/websocket.fin"
+    assert detail.field_at(frame.start, 5) == "websocket/websocket.opcode"
+    assert detail.range_of("websocket/websocket.opcode") == (frame.start, frame.start + 1, 4, 8)
+
+
+def test_a_websocket_frame_shows_its_payload_masked_and_unmasked() -> None:
+    detail, frame = _detail("websocket", 7)
+    field = detail.field("websocket/websocket.payload")
+    raw = detail.field("websocket/websocket.payload_raw")
+    assert field is not None and raw is not None
+    assert field.value == '"hello"' and raw.value == frame[raw.start : raw.stop].hex(" ")
+
+
+def test_what_lies_in_other_packets_says_where() -> None:
+    with open_trace("websocket-deflate") as trace:
+        application = trace.application(0)
+        rows = [row for row in range(trace.index.count) if len(application.frames_of(row)) > 1]
+        assert rows        # two fragments in one segment
+        tree = packet_tree(trace, rows[0])
+        assert sum(field.name == "websocket" for field in tree) == len(application.frames_of(rows[0]))
+
+
+def test_headers_of_http_have_their_bytes() -> None:
+    detail, frame = _detail("http", 3)
+    place = detail.range_of("http/http.host")
+    assert place is not None and frame[place[0] : place[1]].lower().startswith(b"host:")
+
+
+def test_what_is_opened_stays_open_on_another_packet() -> None:
+    first, _ = _detail("tcp", 0)
+    opened = first.toggled("tcp/tcp.flags").opened
+    with open_trace("tcp") as trace:
+        other = Detail(packet_tree(trace, 5), opened)
+    assert other.index_of("tcp/tcp.flags/tcp.flags.ack") is not None
+    assert other.toggled("tcp").index_of("tcp/tcp.flags") is None
+    assert first.index_of("ip/ip.ttl") is None
+    assert first.revealing("ip/ip.ttl").index_of("ip/ip.ttl") is not None
+    assert first.range_of("nothing") is None and first.field("nothing") is None
+
+
+def test_what_the_flow_knows_stands_with_the_header() -> None:
+    detail, _ = _detail("tcp", 3)
+    seq = detail.field("tcp/tcp.seq_raw")
+    states = detail.field("tcp/tcp.states")
+    assert seq is not None and seq.value.endswith("(relative 1)")
+    assert states is not None and states.value.count("ESTABLISHED") == 2
+    assert detail.range_of("tcp/tcp.states") is None
+
+
+@pytest.mark.parametrize(("width", "count"), [(200, 16), (76, 16), (60, 8), (40, 8), (39, 4), (20, 4)])
+def test_bytes_per_line(width: int, count: int) -> None:
+    assert bytes_per_line(width, 100) == count
+
+
+@pytest.mark.parametrize("per_line", [4, 8, 16])
+def test_cells_lead_to_bytes_and_back(per_line: int) -> None:
+    data = bytes(range(256)) * 2
+    dump = HexDump(data, per_line, [Mark(3, 40, "marked"), Mark(5, 6, "key")])
+    for byte in range(len(data)):
+        line = dump.index_of(byte)
+        assert line is not None
+        text = plain(dump.line(line, 90))
+        cells = [cell for cell in range(len(text)) if dump.byte_at(line, cell) == byte]
+        assert text[cells[0] : cells[0] + 2] == f"{byte % 256:02x}"
+        shown = chr(byte % 256) if 0x20 <= byte % 256 < 0x7F else "·"
+        assert text[cells[-1]] == shown
+    assert dump.index_of(len(data)) is None and dump.byte_at(0, 0) is None
+
+
+def test_marks_of_bytes() -> None:
+    dump = HexDump(bytes(20), 16, [Mark(3, 18)])
+    marked = ["".join(span.text for span in dump.line(line, 80) if span.style == "marked") for line in (0, 1)]
+    assert marked[0].count("00") == 13 and marked[1].count("00") == 2
+    assert marked[0].count("·") == 13 and marked[1].count("·") == 2
+
+
+def test_a_huge_dump_costs_what_is_seen() -> None:
+    dump = HexDump(memoryview(bytes(50_000_000)), 16)
+    assert dump.count == 3_125_000
+    assert plain(dump.line(3_124_999, 80)).startswith("2faf070  00")
+    assert text_of(all_lines(0, dump.line, 80), 80) == "\n"
+
+
+def test_bits_are_marked_within_their_bytes() -> None:
+    data = bytes((0x50, 0x12))
+    field = Field("tcp.flags", "Flags", "0x012", 0, 2, 7, 16)
+    line = bits_line(data, field, 60)
+    assert plain(line).startswith("0101 0000 0001 0010   Flags = 0x012")
+    assert "".join(span.text for span in line if span.style == "marked") == "0 0001 0010"
+    assert bits_line(data, field._replace(start=5, stop=5), 60) == ()
+    assert bits_line(bytes(100), Field("data", "Data", "", 0, 100), 60) == ()

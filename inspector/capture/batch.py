@@ -79,9 +79,11 @@ def write_vectors(descriptor: int, vectors: Vectors) -> None:
     """Write all rows (address, length) of `vectors` in order; WriteError with what `write` says."""
     start, stop = 0, len(vectors)
     base = vectors.ctypes.data
+    ends = np.cumsum(vectors[:, 1], dtype=np.int64)
+    done = 0                                               # bytes before row `start`
     while start < stop:
-        count = min(_IOV_MAX, stop - start)
-        written = _writev(descriptor, base + 16 * start, count)
+        after = min(start + _IOV_MAX, stop)
+        written = _writev(descriptor, base + 16 * start, after - start)
         if written < 0:
             number = ctypes.get_errno()
             if number == errno.EINTR:
@@ -89,10 +91,11 @@ def write_vectors(descriptor: int, vectors: Vectors) -> None:
             failure = WriteError(number, os.strerror(number))
             failure.rows = start
             raise failure
-        ends = np.cumsum(vectors[start : start + count, 1])
-        done = int(np.searchsorted(ends, written, side="right"))
-        if done < count:                                   # a part only: go on inside that row
-            rest = written - (int(ends[done - 1]) if done else 0)
-            vectors[start + done, 0] += np.uint64(rest)
-            vectors[start + done, 1] -= np.uint64(rest)
-        start += done
+        done += written
+        if done == ends[after - 1]:
+            start = after
+            continue
+        start = int(np.searchsorted(ends, done, side="right"))     # a part only: go on inside that row
+        rest = np.uint64(done - (int(ends[start - 1]) if start else 0))
+        vectors[start, 0] += rest
+        vectors[start, 1] -= rest

@@ -20,6 +20,8 @@ from inspector.capture.batch import Batch, Source
 from inspector.capture.writer import STATISTICS_EVERY, TraceWriter
 
 _LONGEST_WAIT = STATISTICS_EVERY / 1e9 / 2
+_FLOOD = range(1000, 30_000)       # so many packets at once: the next ones may gather, which costs far less
+_GATHER = 0.02                     # seconds
 _DRAIN_LIMIT = 2.0                 # seconds after which a flood that does not end is cut off
 
 
@@ -32,6 +34,7 @@ class BatchSocket(SuperSocket):  # type: ignore[misc]
     def __init__(self, source: Source, writer: TraceWriter, nudge: int) -> None:
         self.source, self.writer, self.nudge = source, writer, nudge
         self.outs = None
+        self.flooded = False
         self.poll = select.poll()
         self.poll.register(source.fileno(), select.POLLIN)
         self.poll.register(nudge, select.POLLIN)
@@ -40,6 +43,8 @@ class BatchSocket(SuperSocket):  # type: ignore[misc]
     def select(sockets: list[Any], remain: float | None = None) -> list[Any]:
         """Wait until there is something to do for the (one) socket."""
         only: BatchSocket = sockets[0]
+        if only.flooded:
+            time.sleep(_GATHER)
         due = only.writer.due()
         wait = _LONGEST_WAIT if due is None else min(due, _LONGEST_WAIT)
         for descriptor, _ in only.poll.poll(wait * 1000):
@@ -49,7 +54,9 @@ class BatchSocket(SuperSocket):  # type: ignore[misc]
 
     def recv(self, x: int = 0, **_: Any) -> Batch:
         """The frames that are ready, perhaps none."""
-        return self.source.read()
+        batch = self.source.read()
+        self.flooded = len(batch.times) in _FLOOD
+        return batch
 
     def fileno(self) -> int:
         """The source's descriptor."""
@@ -104,7 +111,8 @@ class Sniffer:
         try:
             if not self._writer.broken:
                 self._writer.turn(batch)
-                self._writer.statistics(self._source.counts())
+                if self._writer.statistics_due():
+                    self._writer.statistics(self._source.counts())
             self._source.release()
         except Exception as error:
             self._failed(error)

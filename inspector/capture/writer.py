@@ -91,12 +91,16 @@ class TraceWriter:
             self.limit_reached = sentence
             self.record(EventRecord("limit-reached", sentence, moment))
 
+    def statistics_due(self) -> bool:
+        """True when the kernel should be asked for its counts again."""
+        return time.time_ns() - self._counted_at >= STATISTICS_EVERY
+
     def statistics(self, counts: Counts, *, final: bool = False) -> None:
         """Write the kernel's counts where they changed since the last time, and at the end."""
-        now = time.time_ns()
-        if not final and (counts == self._counted or now - self._counted_at < STATISTICS_EVERY):
+        now = self._counted_at = time.time_ns()
+        if counts == self._counted and not final:
             return
-        self._counted, self._counted_at = counts, now
+        self._counted = counts
         self._write(interface_statistics(
             now, counts.received, counts.dropped, start_ns=self._started, end_ns=now,
             os_dropped=counts.dropped, delivered=self.packets,

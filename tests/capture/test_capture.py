@@ -171,7 +171,9 @@ def test_a_ring_that_is_too_small_loses_packets_and_says_how_many(tmp_path):
         for number in range(3000, 3100):
             time.sleep(0.0002)
             sender.sendto(number.to_bytes(4, "big") + bytes(100), ("127.0.0.1", 7000))
-        time.sleep(0.1)
+        while running.writer.packets == 0:
+            time.sleep(0.01)
+        time.sleep(0.1)                            # now the ring is empty again
         sender.sendto(b"last", ("127.0.0.1", 7000))
         running.stop()
     """)

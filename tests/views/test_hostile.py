@@ -38,7 +38,8 @@ def _hostile(path: Path) -> Trace:
     network.handshake()
     clean = BYTES.replace(b"\r\n", b"").replace(b"\0", b"")
     headers = b"\r\nHost: " + clean + b"\r\nX" + clean + b": " + clean + b"\r\nUpgrade: websocket\r\n"
-    network.tcp(CLIENT, "PA", b"GET /" + clean.replace(b" ", b"") + b" HTTP/1.1" + headers + b"Connection: Upgrade"
+    line = b"GET /" + clean.replace(b" ", b"") + b" HTTP/1.1"
+    network.tcp(CLIENT, "PA", line + headers + b"Connection: Upgrade"
                 b"\r\nSec-WebSocket-Key: " + clean + b"\r\nSec-WebSocket-Version: 13\r\n\r\n")
     network.tcp(SERVER, "PA", b"HTTP/1.1 101 " + clean + b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 b"Sec-WebSocket-Accept: " + clean + b"\r\nSec-WebSocket-Protocol: " + clean + b"\r\n\r\n")

@@ -41,6 +41,10 @@ class MemoryTrace:
     def frame(self, row: int) -> bytes:
         return self.frames[row]
 
+    def gather(self, rows: Any, positions: Any, lengths: Any) -> bytes:
+        places = zip(rows.tolist(), positions.tolist(), lengths.tolist(), strict=True)
+        return b"".join(self.frames[row][start : start + length] for row, start, length in places)
+
     def link_type(self, row: int) -> int:
         return self._link_type
 

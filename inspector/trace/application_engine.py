@@ -9,79 +9,19 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 
-from inspector.trace.application_frames import FrameTable, MessageTable, Rows
-from inspector.trace.application_payload import Payloads
+from inspector.trace.application_frames import Rows
 from inspector.trace.application_pump import Pump, Run
 from inspector.trace.application_start import Start, find_start
+from inspector.trace.application_websocket import WebSocketPart
 from inspector.wire.findings import Finding, finding
 from inspector.wire.http import HttpMessage
 from inspector.wire.http_connection import HttpConnection
 from inspector.wire.http_rules import check_body
 from inspector.wire.reassembly import ByteStream
 from inspector.wire.upgrade import Upgrade, examine, is_upgrade_request
-from inspector.wire.websocket import RSV1, Frame, FrameDecoder
-from inspector.wire.websocket_session import WebSocketSession
 
 BODY_LIMIT = 4 << 20     # octets of a body that are looked at for its Content-Encoding
 _PREVIEW = 4096          # octets of an HTTP body that its message holds
-_KEEP = 1 << 16          # octets of a WebSocket frame's payload that its decoder holds
-
-
-class WebSocketPart:
-    """All that belongs to the WebSocket phase: decoders, session, and what they have made."""
-
-    def __init__(
-        self, pump: Pump, client: int, upgrade: Upgrade | None, limit: int, rows: Rows,
-        time: Callable[[int], int],
-    ) -> None:
-        deflate = upgrade.deflate if upgrade else None
-        self.session = WebSocketSession(
-            client, deflate, inferred=upgrade is None, read=pump.read, limit=limit)
-        first, second = pump.position
-        self.decoders = FrameDecoder(first, _KEEP), FrameDecoder(second, _KEEP)
-        self.frames = FrameTable(client, rows, self.session.ids)
-        self.messages = MessageTable(self.frames, rows, time)
-        self.payloads = Payloads(pump.streams, self.frames, self.messages)
-        self._pump = pump
-
-    def read(self) -> bool:
-        """Take what the streams have got; True when there was something."""
-        progress, position = False, self._pump.position
-        for run in self._pump.runs():
-            decoder = self.decoders[run.direction]
-            for _, data in self._pump.windows(run):
-                progress = True
-                self._take(run.direction, decoder.feed(data))
-                skipped = min(decoder.skippable, run.stop - position[run.direction])
-                if skipped:
-                    position[run.direction] += skipped
-                    self._take(run.direction, decoder.skip(skipped))
-        return progress
-
-    def _take(self, direction: int, frames: list[Frame]) -> None:
-        session = self.session
-        inflater = session.inflater(direction)
-        for frame in frames:
-            if inflater is not None and frame.rsv & RSV1 and 0 < frame.opcode < 8:
-                self.payloads.note(direction, session.messages + 1, inflater)
-            part = session.add(direction, frame)
-            self.frames.append(direction, frame, part)
-            self.messages.append(direction, frame, part)
-            if part.compressed:
-                self.payloads.grew(direction, part.size)
-
-    def begun(self) -> list[Finding]:
-        """What the headers of frames show that are not complete."""
-        found: list[Finding] = []
-        for direction, decoder in enumerate(self.decoders):
-            frame = decoder.partial
-            if frame is not None:
-                found += self.session.header_findings(direction, frame)
-        return found
-
-    def end(self, first: int, reset: bool) -> None:
-        """The connection is over."""
-        self.session.end(first, (self.decoders[0].partial, self.decoders[1].partial), reset)
 
 
 class Engine:
@@ -146,9 +86,10 @@ class Engine:
     def _read_http(self, http: HttpConnection) -> bool:
         progress = False
         for run in self.pump.runs():
-            if http.lost(run.direction):
-                self.pump.position[run.direction] = run.stop
-            elif http.wants(run.direction):
+            direction, _, stop = run
+            if http.lost(direction):
+                self.pump.position[direction] = stop
+            elif http.wants(direction):
                 progress = self._feed_http(http, run) or progress
             if http.switched is not None:
                 self._switch(http, http.switched)
@@ -156,7 +97,7 @@ class Engine:
         return progress
 
     def _feed_http(self, http: HttpConnection, run: Run) -> bool:
-        position, direction = self.pump.position, run.direction
+        position, direction = self.pump.position, run[0]
         before = position[direction]
         self._skip_http(http, run)
         for _, data in self.pump.windows(run):
@@ -167,10 +108,11 @@ class Engine:
         return position[direction] > before
 
     def _skip_http(self, http: HttpConnection, run: Run) -> None:
-        size = min(http.skippable(run.direction), run.stop - self.pump.position[run.direction])
+        direction, _, stop = run
+        size = min(http.skippable(direction), stop - self.pump.position[direction])
         if size > 0:
-            http.skip(run.direction, size)
-            self.pump.position[run.direction] += size
+            http.skip(direction, size)
+            self.pump.position[direction] += size
 
     def _switch(self, http: HttpConnection, offsets: tuple[int, int]) -> None:
         response = http.messages[http.switch] if http.switch is not None else None

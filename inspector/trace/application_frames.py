@@ -11,7 +11,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, overload
 
+import numpy as np
+
 from inspector.wire.websocket import Frame, opcode_name
+from inspector.wire.websocket_scan import Plain
 from inspector.wire.websocket_session import Part
 
 Rows = Callable[[int, int, int], tuple[int, ...]]
@@ -87,6 +90,7 @@ class WebSocketMessage(NamedTuple):
 
 
 _COMPRESSED, _COMPLETE = 1, 2
+_NO_KEY = bytes(4)
 
 
 class FrameTable(Sequence[WebSocketFrameRecord]):
@@ -112,6 +116,27 @@ class FrameTable(Sequence[WebSocketFrameRecord]):
         self._key.append(int.from_bytes(frame.masking_key, "big"))
         self._message.append(part.message)
         self._compressed.append(part.compressed)
+
+    def extend(self, plain: list[Plain], turns: list[tuple[int, int]], message: int) -> None:
+        """Take plain frames in: `turns` says which direction sent how many, `message` numbers the first."""
+        number, count = len(self._direction), len(plain)
+        first, header, start, length, key = zip(*plain, strict=True)
+        who, many = zip(*turns, strict=True)
+        direction = np.repeat(np.array(who, "u1"), many)
+        starts = np.array(start, "i8")
+        self._direction.frombytes(direction.tobytes())
+        self._start.frombytes(starts.tobytes())
+        self._first.extend(first)
+        self._header.extend(header)
+        self._length.extend(length)
+        keys = np.frombuffer(b"".join([one or _NO_KEY for one in key]), ">u4")
+        self._key.frombytes(keys.astype("u4").tobytes())
+        self._message.extend(range(message, message + count))
+        self._compressed.frombytes(bytes(count))
+        for side in (0, 1):
+            chosen = np.flatnonzero(direction == side)
+            self._by_start[side].frombytes(starts[chosen].tobytes())
+            self._by_number[side].frombytes((chosen + number).astype("u4").tobytes())
 
     def __len__(self) -> int:
         return len(self._direction)
@@ -193,6 +218,18 @@ class MessageTable(Sequence[WebSocketMessage]):
         self._size[message] += part.size
         self._wire[message] += min(frame.payload_length, (1 << 64) - 1 - self._wire[message])
         self._flags[message] |= part.compressed * _COMPRESSED | part.ends * _COMPLETE
+
+    def extend(self, number: int, plain: list[Plain]) -> None:
+        """Take in messages of one plain frame each; the first frame's number (from 0) is `number`."""
+        first, _, _, length, _ = zip(*plain, strict=True)
+        numbers = range(number, number + len(plain))
+        self._first.extend(numbers)
+        self._last.extend(numbers)
+        self._count.extend([1] * len(plain))
+        self._opcode.frombytes((np.array(first, "u1") & 15).tobytes())
+        self._flags.frombytes(bytes([_COMPLETE]) * len(plain))
+        self._size.extend(length)
+        self._wire.extend(length)
 
     def __len__(self) -> int:
         return len(self._first)

@@ -7,7 +7,6 @@ after its request, whatever the packets' order, and reading stays in large piece
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +17,12 @@ WINDOW = 1 << 20
 _AHEAD = 1 << 18
 
 
-class Run(NamedTuple):
-    """Octets [start, stop) of a direction that were delivered before anything from the other side."""
-
-    direction: int
-    start: int
-    stop: int
+Run = tuple[int, int, int]
+"""(direction, start, stop): octets that were delivered before anything more from the other side."""
 
 
 class Pump:
-    """Tells what is to be read next; `position` is, per direction, the offset up to which all was taken."""
+    """Tells what is to be read next; `position` has per direction the offset up to which all was taken."""
 
     def __init__(self, streams: tuple[ByteStream, ByteStream]) -> None:
         self.streams = streams
@@ -38,6 +33,15 @@ class Pump:
         """The offset up to which octets can be read without a hole."""
         return self.streams[direction].contiguous_from(self.position[direction])
 
+    def window(self, direction: int, start: int, stop: int) -> tuple[int, bytes]:
+        """(offset of its first octet, octets) of a window that has `start`, read ahead where runs are short."""
+        base, data = self._ahead[direction]
+        if not base <= start < base + len(data) or (stop > base + len(data) and start > base):
+            size = max(_AHEAD, min(stop - start, WINDOW))
+            end = min(max(self.available(direction), stop), start + size)
+            base, data = self._ahead[direction] = start, self.streams[direction].read(start, end)
+        return base, data
+
     def runs(self) -> list[Run]:
         """What has come since `position`, in order of delivery."""
         rows, stops = zip(*(self._boundaries(direction) for direction in (0, 1)), strict=True)
@@ -45,22 +49,22 @@ class Pump:
             direction = 0 if len(rows[0]) else 1
             if not len(rows[direction]):
                 return []
-            return [Run(direction, self.position[direction], int(stops[direction][-1]))]
+            return [(direction, self.position[direction], int(stops[direction][-1]))]
         merged = np.argsort(np.concatenate(rows), kind="stable")
-        who = merged >= len(rows[0])
+        who = (merged >= len(rows[0])).astype(np.int64)
         last = np.flatnonzero(np.append(who[1:] != who[:-1], True))
-        ends = np.concatenate(stops)[merged[last]].tolist()
-        found, cursor = [], list(self.position)
-        for direction, stop in zip(who[last].astype(int).tolist(), ends, strict=True):
-            found.append(Run(direction, cursor[direction], stop))
-            cursor[direction] = stop
-        return found
+        who, ends = who[last], np.concatenate(stops)[merged[last]]
+        starts = np.empty(len(ends), np.int64)
+        for direction in (0, 1):
+            own = np.flatnonzero(who == direction)
+            starts[own] = np.append(self.position[direction], ends[own[:-1]])[: len(own)]
+        return list(zip(who.tolist(), starts.tolist(), ends.tolist(), strict=True))
 
     def _boundaries(self, direction: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Row after which octets were delivered, and the offset up to which they then were."""
         stop = self.available(direction)
-        rows, stops = self.streams[direction].boundaries(self.position[direction], stop)
-        return np.maximum.accumulate(rows), stops
+        found = self.streams[direction].columns(self.position[direction], stop)
+        return np.maximum.accumulate(found.row), found.offset + found.length
 
     def read(self, direction: int, start: int, stop: int) -> bytes:
         """Octets of a direction; small reads are served from a window that was read ahead."""
@@ -74,9 +78,9 @@ class Pump:
 
     def windows(self, run: Run) -> Iterator[tuple[int, bytes]]:
         """The run's octets from the direction's position on, with offset, in windows that advance it."""
-        direction = run.direction
-        while (start := self.position[direction]) < run.stop:
-            data = self.read(direction, start, min(run.stop, start + WINDOW))
+        direction, _, stop = run
+        while (start := self.position[direction]) < stop:
+            data = self.read(direction, start, min(stop, start + WINDOW))
             if not data:
                 return
             self.position[direction] = start + len(data)

@@ -57,8 +57,9 @@ def _late_http(streams: tuple[ByteStream, ByteStream]) -> Start | None:
 
 
 def _segments(stream: ByteStream, stop: int) -> list[int]:
-    _, ends = stream.boundaries(stream.start, min(stop, stream.contiguous_from(stream.start)))
-    return [int(end) for end in ends[:_SEGMENTS]]
+    found = stream.columns(stream.start, min(stop, stream.contiguous_from(stream.start)))
+    ends: list[int] = (found.offset + found.length)[:_SEGMENTS].tolist()
+    return ends
 
 
 def _http_starts(stream: ByteStream, kind: str) -> Iterator[int]:

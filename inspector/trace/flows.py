@@ -58,7 +58,7 @@ class TcpFlow:
         self._reopened_at = -1                       # row of a SYN on the ports of an earlier conversation
         self._seen = 0                               # rows of the trace that were looked at
         self._analysis = TcpAnalysis(self.options)
-        self.streams = ByteStream(self._fetch), ByteStream(self._fetch)
+        self.streams = ByteStream(self._fetch, trace.gather), ByteStream(self._fetch, trace.gather)
         self._opening: dict[str, int] = {}           # "SYN", "SYN ACK", "ACK", "RST" of the opening: row
         self.client: int | None = None
         self.update()

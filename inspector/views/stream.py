@@ -87,16 +87,15 @@ class FollowStream:
         if self._decoded:
             return self._add_units(max(most >> 12, 1))
         done = 0
-        for run in self._pump.runs():
-            while done < most and (start := self._pump.position[run.direction]) < run.stop:
-                stop = min(run.stop, start + _WINDOW)
-                data = self._pump.read(run.direction, start, stop)
+        for direction, _, end in self._pump.runs():
+            while done < most and (start := self._pump.position[direction]) < end:
+                data = self._pump.read(direction, start, min(end, start + _WINDOW))
                 if not data:
                     break
-                self._pump.position[run.direction] = start + len(data)
+                self._pump.position[direction] = start + len(data)
                 done += len(data)
-                if self.direction in (None, run.direction):
-                    self._cut(run.direction, start, data)
+                if self.direction in (None, direction):
+                    self._cut(direction, start, data)
             if done >= most:
                 break
         return done > 0

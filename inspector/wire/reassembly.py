@@ -18,6 +18,11 @@ from numpy.typing import NDArray
 Fetch = Callable[[int, int, int], bytes]
 """(row, position in the frame, length) -> bytes; fewer where the file has fewer."""
 
+Gather = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], bytes]
+"""Columns of rows, positions and lengths -> all these bytes joined; fewer where the file has fewer."""
+
+_MANY = 8192           # bytes from which a read goes by columns
+
 
 class Piece(NamedTuple):
     """Bytes `offset .. offset + length` of the stream stand in packet `row` from byte `frame_offset` on."""
@@ -26,6 +31,15 @@ class Piece(NamedTuple):
     frame_offset: int
     offset: int
     length: int
+
+
+class Pieces(NamedTuple):
+    """Many pieces as columns of int64, in order of offset."""
+
+    row: NDArray[np.int64]
+    frame_offset: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    length: NDArray[np.int64]
 
 
 class Gap(NamedTuple):
@@ -51,8 +65,9 @@ class ByteStream:
     may lie up to 2 GiB before or after their predecessor in the capture.
     """
 
-    def __init__(self, fetch: Fetch) -> None:
+    def __init__(self, fetch: Fetch, gather: Gather | None = None) -> None:
         self._fetch = fetch
+        self._gather = gather
         self._reference = 0           # offset of the segment seen last, and its sequence number
         self._reference_seq: int | None = None
         self.start_known = False      # offset 0 is the byte after a SYN
@@ -263,22 +278,32 @@ class ByteStream:
                 segment += 1
             at += 1
 
-    def boundaries(self, start: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The pieces of `start .. end` as columns, for streams of many: each one's row and end offset."""
-        rows, ends = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    def columns(self, start: int, end: int) -> Pieces:
+        """The pieces of `start .. end` as columns, for streams of many segments."""
+        empty = np.zeros(0, np.int64)
+        found = [Pieces(empty, empty, empty, empty)]
         at = bisect_right(self._run_end, start)
         while at < len(self._run_start) and self._run_start[at] < end:
             first, stop = self._run_first[at], self._run_last[at] + 1
             first = max(first, bisect_right(self._start, start, first, stop) - 1)
             stop = max(first + 1, bisect_left(self._start, end, first, stop))
-            rows.append(np.array(self._row[first:stop], np.int64))
-            last = np.array(self._start[first:stop], np.int64) + np.array(self._size[first:stop], np.int64)
-            ends.append(np.minimum(last, min(end, self._run_end[at])))
+            part = slice(first, stop)
+            begin, last = np.array(self._start[part], np.int64), np.array(self._size[part], np.int64)
+            last = np.minimum(begin + last, min(end, self._run_end[at]))
+            offset = np.maximum(begin, max(start, self._run_start[at]))
+            place = np.array(self._place[part], np.int64) + offset - begin
+            found.append(Pieces(np.array(self._row[part], np.int64), place, offset, last - offset))
             at += 1
-        return np.concatenate(rows), np.concatenate(ends)
+        return Pieces(*map(np.concatenate, zip(*found, strict=True)))
 
     def read(self, start: int, end: int) -> bytes:
         """The bytes from `start` to `end`, or to the first hole before it."""
+        if self._gather is not None and end - start >= _MANY:
+            end = min(end, self.contiguous_from(start))
+            found = self.columns(start, end)
+            data = self._gather(found.row, found.frame_offset, found.length)
+            if len(data) == end - start:
+                return data
         parts: list[bytes] = []
         for piece in self.pieces(start, end):
             if piece.offset != start:

@@ -111,6 +111,18 @@ class FrameDecoder:
         """How many octets from here on need not be fed but may be skipped."""
         return self._missing
 
+    @property
+    def missing(self) -> int:
+        """How many octets complete the frame that is begun; 0 while its length is not known."""
+        if self._begun is not None:
+            return self._missing
+        parsed = parse_header(self._buffer, 0)
+        return 0 if isinstance(parsed, int) else parsed[4] + parsed[2] - len(self._buffer)
+
+    def restart(self, offset: int) -> None:
+        """Go on at another offset; frames before it were read elsewhere. Only between frames."""
+        self._offset, self._need = offset, 2
+
     def skip(self, size: int) -> list[Frame]:
         """Go on as if `size` octets (at most `skippable`) had been fed; the frame when that ended it."""
         self._missing -= min(size, self._missing)

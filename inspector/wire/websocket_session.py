@@ -91,6 +91,18 @@ class WebSocketSession:
         self.count += 1
         return part
 
+    def plain_key(self, direction: int) -> bytes | None:
+        """The last masking key, when plain frames need not go through `add` now; None when they must."""
+        side = self._sides[direction]
+        return side.key if side.message < 0 and side.close is None else None
+
+    def add_plain(self, direction: int, count: int, key: bytes) -> None:
+        """Take `count` frames that `websocket_scan` found plain: each is a message, nothing is wrong."""
+        if count:
+            self._sides[direction].plain(count, key)
+        self.count += count
+        self.messages += count
+
     def header_findings(self, direction: int, frame: Frame) -> list[Finding]:
         """What the header of a frame that is not (yet) complete shows; nothing is kept of it."""
         return check_frame(frame, self._sides[direction].role)

@@ -69,6 +69,17 @@ class Side:
         self._same_key += 1
         return f"Three frames in a row have the masking key {key.hex()}." if self._same_key == 3 else ""
 
+    @property
+    def key(self) -> bytes:
+        """The masking key of the last frame."""
+        return self._key
+
+    def plain(self, count: int, key: bytes) -> None:
+        """`count` plain frames were sent, the last one with this masking key."""
+        self.frames += count
+        if self.role.client:
+            self._key, self._same_key = key, 1
+
     def let_go(self) -> None:
         """The message under way is over, whole or not."""
         if self.compressed and self.inflater is not None:

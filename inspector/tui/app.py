@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual import events, on, work
+from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -47,6 +47,7 @@ class InspectorApp(App[int], inherit_bindings=False):
         super().__init__()
         self._start, self._trace_path, self._watch = start, trace_path, watch
         self.farewell = ""
+        self._preloaded = False
 
     def get_default_screen(self) -> Screen[Any]:
         return BaseScreen(id="_default")
@@ -62,15 +63,17 @@ class InspectorApp(App[int], inherit_bindings=False):
             self.notify(str(error), severity="warning", timeout=10)
         if self._trace_path is None and self._start is None and self._watch is None:
             self.push_screen(LauncherScreen())
+            self.call_after_refresh(self.preload)
         else:
             self._open_workbench(self._start, self._trace_path, self._watch)
-        self.call_after_refresh(self._preload)
 
-    @work(thread=True, group="preload")
-    def _preload(self) -> None:
-        from inspector.tui import preload
+    def preload(self) -> None:
+        """Import on a thread what will be needed next; called when there is nothing better to do."""
+        from inspector.tui.preload import everything
 
-        preload.everything()
+        if not self._preloaded:
+            self._preloaded = True
+            self.run_worker(everything, thread=True, group="preload")
 
     def _open_workbench(self, spec: SessionSpec | None, path: Path | None = None,
                         watch: tuple[int, ...] | None = None) -> None:

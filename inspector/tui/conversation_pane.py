@@ -74,7 +74,7 @@ class ConversationPane(Pane):
         changed, more = self.go_on(), self.unfinished()
         if changed:
             self.lines.refill()
-            self.query_one(Head).refresh(layout=True)
+            self.query_one(Head).again()
         if more and self.is_attached:
             self._timer = self.set_timer(BREATH, self._work)
         elif changed:

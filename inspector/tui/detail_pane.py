@@ -86,8 +86,11 @@ class DetailPane(Pane):
 
     def update_selection(self) -> None:
         self._load(self.selection)
-        if self.selection.path:
-            self._path = self.selection.path
+        path, field = self.selection.path, self.selection.field
+        if not path and field is not None:       # a message or finding: its bytes lead to what holds them
+            path = (self.detail.field_at(field.start) or "").partition("/")[0]
+        if path:
+            self._path = path
             if self.detail.index_of(self._path) is None:
                 self._show(self.detail.revealing(self._path))
             self.lines.choose(self.detail.index_of(self._path))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 PAUSE = 1 / 30           # seconds between two turns that the screen is told of
+LOADING_PAUSE = 0.1      # the same while a file that was there already is read for the first time
 TURN = 0.008             # seconds of reading before the loop has its turn again
 SLICE = 1 << 20          # bytes a refresh: about 4 ms
 POLL = 0.25              # seconds between looks at a file that nobody announces
@@ -107,7 +108,7 @@ class TraceFeed:
             self.stop()
             self._on_broken(str(error))
             return
-        if changed and (not unread or start - self._last >= PAUSE):
+        if changed and (not unread or start - self._last >= LOADING_PAUSE):
             self._told, self._last = True, start
             self._on_grew()
         self._later(BREATH if unread else POLL)

@@ -41,9 +41,10 @@ class FindingsPane(Pane):
 
     @property
     def status(self) -> str:
-        if self._findings is None:
+        findings = self._findings
+        if findings is None:
             return ""
-        counts = self._findings.counts
+        counts = findings.counts
         return "  ".join(f"{counts[name]} {name}{'s' if counts[name] > 1 else ''}"
                          for name in ("error", "warning", "note") if counts[name])
 
@@ -71,19 +72,20 @@ class FindingsPane(Pane):
             return
         findings.update(8)
         if findings.count:
-            if self.lines.provider is not findings:
+            already = self.lines.provider is findings
+            if not already:
                 self.lines.show(findings)
             self.lines.refill()
         elif findings.complete:
             text = "Nothing to complain about so far."
             self.lines.show(plain_page(text, self.lines.scrollable_content_region.width))
         self._refresh_heads()
-        if not findings.complete and self.is_attached and self._is_seen:
+        if self.is_attached and self._is_seen and not findings.complete:
             self._timer = self.set_timer(BREATH, self._work)
 
     def _refresh_heads(self) -> None:
         for head in self.query(Head):
-            head.refresh(layout=True)
+            head.again()
         self.post_message(self.StatusChanged())
 
     def update_selection(self) -> None:

@@ -116,8 +116,11 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
 
         `news` False: lines that were added are not counted as new.
         """
-        self._strips.clear()
+        before = self._count
         count = self._count = self._provider.count if self._provider is not None else 0
+        bottom = round(self.scroll_y) + self.scrollable_content_region.height
+        unseen_here = not news and not self.following and bottom <= before <= count and (
+            len(str(before)) == len(str(count)))       # lines below; columns have the same widths
         if count != self.virtual_size.height:
             # The bar is always there, so more lines never move anything: no layout is needed.
             self.set_reactive(LineList.virtual_size, Size(0, count))
@@ -128,8 +131,10 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
             self.seen = count
         if self.following or self.scroll_y > self.max_scroll_y:
             self._place(self.max_scroll_y)
-        self.refresh()
-        self.post_message(self.FollowChanged(self))
+        if not unseen_here:
+            self._strips.clear()
+            self.refresh()
+            self.post_message(self.FollowChanged(self))
 
     def choose(self, index: int | None, also: frozenset[int] = frozenset()) -> None:
         """Put the cursor on a line that was chosen elsewhere, mark others with it; no message is posted."""

@@ -47,6 +47,11 @@ class Head(Painter):
         super().__init__(id=id)
         self._lines = lines
 
+    def again(self) -> None:
+        """The lines changed, perhaps in number."""
+        lines = len(self._lines(self.size.width)) if self.size.width else 0
+        self.refresh(layout=lines != self.size.height)
+
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self._lines(width))
 

@@ -57,7 +57,7 @@ class SocketsPane(Pane):
             self.lines.refill()
         else:
             self.lines.show(self._sockets)
-        self.query_one(Head).refresh(layout=True)
+        self.query_one(Head).again()
 
     def update_selection(self) -> None:
         if self._sockets is not None and self._sockets.row != self.selection.row:

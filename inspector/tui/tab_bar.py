@@ -1,15 +1,16 @@
-"""One line of tabs: number, name, and what each pane has to say for itself."""
+"""One line of tabs: the key that shows a pane, its name; at the end what the pane in front says of itself."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
+from rich.segment import Segment
 from textual import events
-from textual.app import ComposeResult
-from textual.containers import Horizontal
-from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
+from textual.strip import Strip
+
+from inspector.tui.painter import Painter
+from inspector.views.model import fit
 
 
 class TabName(NamedTuple):
@@ -20,22 +21,12 @@ class TabName(NamedTuple):
     name: str
 
 
-class Tab(Static):
-    """One name; a click shows its pane."""
+class TabBar(Painter):
+    """The tabs; the workbench says which one is in front."""
 
     ALLOW_SELECT = False
-
-    def __init__(self, tab: TabName) -> None:
-        super().__init__(Content.assemble((tab.key, "$text-accent"), tab.name), classes="tab")
-        self.tab = tab
-
-    async def _on_click(self, event: events.Click) -> None:
-        event.stop()
-        self.post_message(TabBar.TabChosen(self.tab.pane))
-
-
-class TabBar(Horizontal):
-    """The tabs; the workbench says which one is in front."""
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"tab--name", "tab--key", "tab--front", "tab--focused"}
+    DEFAULT_CSS = "TabBar { height: 1; background: $surface; }"
 
     class TabChosen(Message):
         """The user wants to see this pane."""
@@ -45,21 +36,48 @@ class TabBar(Horizontal):
             self.pane = pane
 
     def __init__(self, tabs: tuple[TabName, ...], *, id: str) -> None:
-        super().__init__(id=id, classes="tabs")
+        super().__init__(id=id)
         self._tabs = tabs
-
-    def compose(self) -> ComposeResult:
-        for tab in self._tabs:
-            yield Tab(tab)
-        yield Static("", classes="status")
+        self._shown: tuple[str, str, str, frozenset[str]] = ("", "", "", frozenset())
 
     def show(self, front: str, focused: str, status: str, hidden: frozenset[str]) -> None:
         """Mark the tab of pane `front`, put its status at the end, leave out the tabs of `hidden`.
 
         `focused`: the pane that has the keys.
         """
-        for tab in self.query(Tab):
-            tab.set_class(tab.tab.pane == front, "-front")
-            tab.set_class(tab.tab.pane == front == focused, "-focused")
-            tab.display = tab.tab.pane not in hidden
-        self.query_one(".status", Static).update(Content(status))
+        if self._shown != (front, focused, status, hidden):
+            self._shown = (front, focused, status, hidden)
+            self.refresh()
+
+    def cells(self) -> list[tuple[TabName, int, int]]:
+        """The tabs that are there, each with the cells [start, stop) where it stands."""
+        tabs = [tab for tab in self._tabs if tab.pane not in self._shown[3]]
+        loose = sum(len(tab.key + tab.name) + 2 for tab in tabs) <= self.size.width
+        placed, at = [], 0
+        for tab in tabs:
+            size = len(tab.key + tab.name) + (2 if loose else 1)
+            placed.append((tab, at, at + size))
+            at += size
+        return placed
+
+    def render_line(self, y: int) -> Strip:
+        front, focused, status, _ = self._shown
+        plain = self.visual_style.rich_style
+        segments, at = [], 0
+        for tab, start, stop in self.cells():
+            under = () if tab.pane != front else ("tab--front",) if tab.pane != focused else ("tab--focused",)
+            key = self.get_visual_style(*under, "tab--key").rich_style
+            name = self.get_visual_style("tab--name", *under).rich_style
+            lead = " " * (stop - start - len(tab.key + tab.name) - 1)
+            segments += [Segment(lead, name), Segment(tab.key, key), Segment(tab.name + " ", name)]
+            at = stop
+        room = self.size.width - at - 2
+        if status and room >= len(status):
+            said = self.get_visual_style("line--key").rich_style
+            segments.append(Segment(" " + fit(status, room, align="right") + " ", said))
+        return Strip(segments).adjust_cell_length(self.size.width, plain)
+
+    def on_click(self, event: events.Click) -> None:
+        for tab, start, stop in self.cells():
+            if start <= event.x < stop:
+                self.post_message(self.TabChosen(tab.pane))

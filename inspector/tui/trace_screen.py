@@ -119,6 +119,8 @@ class TraceScreen(SessionControl, BaseScreen):
             self._events_seen = len(trace.events)
             self._new_state(session_state(trace.events))
         loading = self.session is None and trace.progress < 1
+        if not loading:
+            cast("InspectorApp", self.app).preload()
         self.trace_grew(trace, loading=loading)
         if not loading and self.session is None and trace.truncated and not self._truncation_said:
             self._truncation_said = True

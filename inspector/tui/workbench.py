@@ -75,6 +75,7 @@ class WorkbenchScreen(TraceScreen):
         super().__init__(spec=spec, path=path, watch=watch)
         self.selection = NOTHING
         self.conversation: Conversation | None = None
+        self.panes: list[Pane] = []
         self.front, self.lower = "ladder", MIDDLE[0].pane
 
     # --- what is seen ---
@@ -99,15 +100,12 @@ class WorkbenchScreen(TraceScreen):
                 yield BytesPane()
         yield KeyLine()
 
-    @property
-    def panes(self) -> list[Pane]:
-        return list(self.query(Pane))
-
     def pane(self, name: str) -> Pane:
         """The pane of this name."""
-        return self.query_one(f"#{name}", Pane)
+        return next(pane for pane in self.panes if pane.id == name)
 
     def on_mount(self) -> None:
+        self.panes = list(self.query(Pane))
         self._arrange()
         self.begin()
 
@@ -197,6 +195,10 @@ class WorkbenchScreen(TraceScreen):
     def trace_opened(self, trace: Trace) -> None:
         for pane in self.panes:
             pane.show_trace(trace, follow=self.session is not None)
+        spec = self.session.spec if self.session is not None else None
+        if spec is not None:
+            for composer in self.query(Composer):
+                composer.show_kind(spec.kind)
         self.query_one(LadderPane).focus_inside()
 
     def trace_grew(self, trace: Trace, *, loading: bool) -> None:

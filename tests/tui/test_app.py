@@ -18,7 +18,7 @@ from inspector.tui.launcher import LauncherScreen
 class QuietApp(InspectorApp):
     """The app without its preloading."""
 
-    def _preload(self) -> Any:
+    def preload(self) -> None:
         return None
 
 

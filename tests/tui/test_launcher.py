@@ -23,7 +23,7 @@ class LauncherApp(InspectorApp):
         super().__init__()
         self.opened: list[Any] = []
 
-    def _preload(self) -> Any:
+    def preload(self) -> None:
         return None
 
     def _open_workbench(self, spec: SessionSpec | None, path: Path | None = None,

@@ -259,6 +259,10 @@ class Trace:
             self._applications[stream] = (count, application)
         return application
 
+    def decoded(self, stream: int) -> bool:
+        """Whether the TCP conversation was decoded before, so that asking for it again costs little."""
+        return stream in self._flows and stream in self._applications
+
     def filter(self, text: str) -> Filter:
         """The display filter `text`, ready for use; FilterError where it is wrong."""
         from inspector.trace.filter import Filter

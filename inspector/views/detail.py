@@ -100,7 +100,8 @@ def packet_tree(trace: Trace, row: int, *, deep: int = DEEP) -> tuple[Field, ...
     extra: list[Field] = []
     application: tuple[Field, ...] = ()
     stream = int(index.stream[row])
-    if int(index.protocol[row]) == TCP and stream >= 0 and len(trace.rows_of("tcp", stream)) <= deep:
+    is_tcp = int(index.protocol[row]) == TCP and stream >= 0
+    if is_tcp and (trace.decoded(stream) or len(trace.rows_of("tcp", stream)) <= deep):
         from inspector.views.detail_application import application_fields
 
         notes, extra = _tcp_notes(trace, row, stream)

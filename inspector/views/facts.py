@@ -16,7 +16,8 @@ from inspector.wire.text import harmless
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
-DEEP = 20_000          # packets of a stream up to which flow and application are decoded for a row
+DEEP = 5_000           # packets of a stream up to which flow and application are decoded for a row: 0.1 s
+ALL = 1 << 62          # decode whatever the size: for exports
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 _FLAGS = ((FIN, "FIN"), (SYN, "SYN"), (RST, "RST"), (PSH, "PSH"), (ACK, "ACK"), (URG, "URG"),
@@ -44,8 +45,11 @@ class Facts(NamedTuple):
     protocols: tuple[str, ...] = ()  # ("http", "websocket")
 
 
-def facts(trace: Trace, row: int, *, relative: bool = True, deep: int = DEEP) -> Facts:
-    """Gather what is known of packet `row` (0-based). Never raises on any packet in the index."""
+def facts(trace: Trace, row: int, *, relative: bool = True, deep: int = ALL) -> Facts:
+    """Gather what is known of packet `row` (0-based). Never raises on any packet in the index.
+
+    `deep`: largest stream, in packets, that is decoded for this, unless that was done before.
+    """
     index = trace.index
     network = int(index.network[row])
     has_address = network in (4, 6)
@@ -55,7 +59,7 @@ def facts(trace: Trace, row: int, *, relative: bool = True, deep: int = DEEP) ->
     application = ""
     protocols: tuple[str, ...] = ()
     if protocol == TCP and stream >= 0:
-        if len(trace.rows_of("tcp", stream)) <= deep:
+        if trace.decoded(stream) or len(trace.rows_of("tcp", stream)) <= deep:
             flow = trace.flow(stream)
             analysis = tuple(flow.analysis(row))
             detail = flow.detail(row)

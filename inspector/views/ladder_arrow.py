@@ -90,10 +90,19 @@ def _words(label: Label, tag: str, style: Style, room: int) -> Line:
     details = list(label.details)
     while details and cell_width(main) + sum(len(text) + 1 for text in details) + 1 > room:
         details.remove(max(details, key=lambda text: label.keep.find(text[0])))
-    spans.append(Span(fit(main, room).rstrip() if cell_width(main) > room else main, style))
+    spans.append(Span(_cut(main, room), style))
     if details:
         spans.append(Span("  " + " ".join(details), "dim"))
     return tuple(spans)
+
+
+def _cut(text: str, room: int) -> str:
+    """The text in at most `room` cells, cut between words where that loses little."""
+    if cell_width(text) <= room:
+        return text
+    kept = fit(text, room).rstrip()
+    words = kept[:-1].rpartition(" ")[0].rstrip()
+    return f"{words} …" if len(words) * 3 >= room * 2 else kept
 
 
 def _label(trace: Trace, fact: Facts) -> Label:
@@ -126,7 +135,8 @@ def _tcp_label(trace: Trace, fact: Facts) -> Label:
     size = f"len {fact.length}"
     if fact.application:
         main = fact.application if not fact.flags & (FIN | RST) else f"{flags}  {fact.application}"
-        return Label(marks, main, _present(seq, ack, size), "lsa")
+        short = main.replace("Switching Protocols", "Switching")
+        return Label(marks, main, _present(seq, ack, size), "lsa", short)
     preview = payload_preview(trace, fact.row, _PREVIEW)
     return Label(marks, f"{flags}  {preview}" if preview else flags, _present(seq, ack, size), "lsa", preview)
 

@@ -106,7 +106,7 @@ def _states(ladder: Ladder, conversation: Conversation, row: int | None, client:
         return "", ""
     rows = trace.rows_of("tcp", conversation.stream)
     place = int(rows.searchsorted(row, side="right"))
-    if not place or len(rows) > ladder.deep:
+    if not place or (len(rows) > ladder.deep and not trace.decoded(conversation.stream)):
         return "", ""
     flow = trace.flow(conversation.stream)
     a, b = flow.states(int(rows[place - 1]))

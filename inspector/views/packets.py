@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from inspector.views.facts import DEEP, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP, Facts, facts
+from inspector.views.facts import ALL, DEEP, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP, Facts, facts
 from inspector.views.info import packet_info, protocol_name
 from inspector.views.model import Line, Span, Style, cell_width, fit
 
@@ -48,11 +48,11 @@ class Column(NamedTuple):
 
 
 def packet_row(trace: Trace, row: int, *, time_format: TimeFormat = "relative",
-               names: Mapping[str, str] | None = None, deep: int = DEEP) -> PacketRow:
+               names: Mapping[str, str] | None = None, deep: int = ALL) -> PacketRow:
     """What the list says of packet `row` (0-based).
 
     `names`: a short name for "127.0.0.1:8000" or "127.0.0.1" ("server"), shown in place of the address.
-    `deep`: largest stream, in packets, that is decoded for this (relative numbers need no decoding).
+    `deep`: largest stream, in packets, that is decoded for this; screens give `DEEP`, exports wait for all.
     """
     fact = facts(trace, row, deep=deep)
     source, destination = _ends(trace, fact, names or {})

@@ -107,7 +107,7 @@ class SocketLines:
             refused = socket.error or ("closed" if socket.closed_ns is not None else "open")
             return harmless(refused, 24)
         rows = self.trace.rows_of("tcp", stream)
-        if len(rows) > self.deep:
+        if len(rows) > self.deep and not self.trace.decoded(stream):
             return "closed" if socket.closed_ns is not None else "connected"
         place = len(rows) if self.row is None else int(rows.searchsorted(self.row, side="right"))
         if not place:

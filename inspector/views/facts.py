@@ -43,6 +43,7 @@ class Facts(NamedTuple):
     analysis: tuple[str, ...] = ()
     application: str = ""          # "GET /chat  Upgrade: websocket"
     protocols: tuple[str, ...] = ()  # ("http", "websocket")
+    duplicate: str = ""            # of a duplicate ACK: "28#1", the first one after packet 28
 
 
 def facts(trace: Trace, row: int, *, relative: bool = True, deep: int = ALL) -> Facts:
@@ -56,14 +57,17 @@ def facts(trace: Trace, row: int, *, relative: bool = True, deep: int = ALL) -> 
     seq, ack, window = int(index.seq[row]), int(index.ack[row]), int(index.window[row])
     stream, protocol, flags = int(index.stream[row]), int(index.protocol[row]), int(index.tcp_flags[row])
     analysis: tuple[str, ...] = ()
-    application = ""
+    application = duplicate = ""
     protocols: tuple[str, ...] = ()
     if protocol == TCP and stream >= 0:
         if trace.decoded(stream) or len(trace.rows_of("tcp", stream)) <= deep:
             flow = trace.flow(stream)
             analysis = tuple(flow.analysis(row))
             detail = flow.detail(row)
-            window = window if detail is None else detail.window
+            if detail is not None:
+                window = detail.window
+                if detail.duplicate_of is not None:
+                    duplicate = f"{detail.duplicate_of + 1}#{detail.duplicate_number}"
             if relative:
                 seq, ack = flow.relative(row)
             decoded = trace.application(stream)
@@ -86,6 +90,7 @@ def facts(trace: Trace, row: int, *, relative: bool = True, deep: int = ALL) -> 
         analysis=analysis,
         application=application,
         protocols=protocols,
+        duplicate=duplicate,
     )
 
 

@@ -72,7 +72,9 @@ def packet_info(trace: Trace, fact: Facts, *, preview: int = _PREVIEW, brief: bo
     if fact.protocol in (TCP, UDP) and fact.stream < 0:
         return _fragment_text(trace, fact)
     if fact.protocol == TCP:
-        return _marks(fact) + (fact.application or tcp_text(trace, fact, preview=preview, brief=brief))
+        marks = analysis_marks(fact)
+        text = fact.application or tcp_text(trace, fact, preview=preview, brief=brief)
+        return f"{marks} {text}" if marks else text
     if fact.protocol == UDP:
         text = f"{'' if brief else f'{fact.sport} → {fact.dport} '}Len={fact.length}"
         return fact.application or _with_preview(trace, fact, text, preview)
@@ -160,10 +162,17 @@ def arp_text(packet: bytes) -> str:
     return f"ARP operation {operation}"
 
 
-def _marks(fact: Facts) -> str:
-    if not fact.analysis:
-        return ""
-    return "".join(f"[{mark_words(name)}] " for name in fact.analysis)
+def analysis_marks(fact: Facts) -> str:
+    """The analysis in brackets: `[Dup ACK 28#1]`; of kinds of retransmission the closest one alone."""
+    names = fact.analysis
+    if len(names) > 1 and _RETRANSMISSION in names and any(name in _CLOSER for name in names):
+        names = tuple(name for name in names if name != _RETRANSMISSION)
+    words = (mark_words(name) for name in names)
+    return " ".join(f"[{word} {fact.duplicate}]" if word == "Dup ACK" else f"[{word}]" for word in words)
+
+
+_RETRANSMISSION = "tcp.analysis.retransmission"
+_CLOSER = ("tcp.analysis.fast_retransmission", "tcp.analysis.spurious_retransmission")
 
 
 _MARKS = {

@@ -22,7 +22,7 @@ from inspector.views.facts import (
     flag_names,
     payload_preview,
 )
-from inspector.views.info import mark_words, packet_info, protocol_name, syn_options
+from inspector.views.info import analysis_marks, packet_info, protocol_name, syn_options
 from inspector.views.model import Line, Span, Style, cell_width, fit
 from inspector.views.packets import packet_style
 
@@ -121,7 +121,7 @@ def _label(trace: Trace, fact: Facts) -> Label:
 
 
 def _tcp_label(trace: Trace, fact: Facts) -> Label:
-    marks = " ".join(f"[{mark_words(name)}]" for name in fact.analysis)
+    marks = analysis_marks(fact)
     flags = " ".join(flag_names(fact.flags)) or "no flags"
     seq, ack = f"seq {fact.seq}", f"ack {fact.ack}" if fact.flags & ACK else ""
     if fact.flags & SYN:

@@ -7,7 +7,7 @@ by packet. A column's values are arrays over the rows asked for, and a mask of t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -32,11 +32,32 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ColumnField:
-    """A field that columns answer. `bits`: size of a number on the wire."""
+    """A field that columns answer. `bits`: size of a number on the wire.
+
+    `quoted`: what ICMP errors quote has it too, in these columns of `Index.quoted`, of this IP version (4, 6)
+    or protocol.
+    """
 
     type: Type
     read: Callable[[Index, Rows], Column]
     bits: int = 32
+    quoted: tuple[str, ...] | None = None
+    version: int = 0
+    protocol: int = 0
+
+    def read_quoted(self, index: Index, places: Array) -> Column:
+        """The values in the quoted headers at `places` of `Index.quoted`."""
+        table = index.quoted
+        columns = [table.column(name)[places] for name in self.quoted or ()]
+        if self.type == "ipv4":
+            columns = [index.addresses.numbers4(column) for column in columns]
+        if self.version:
+            present: Array = table.column("network")[places] == self.version
+        else:
+            present = table.column("protocol")[places] == self.protocol
+        if self.quoted == ("stream",):
+            present = present & (columns[0] >= 0)
+        return Column(tuple(columns), present)
 
 
 def _plain(column: str, present: Callable[[Index, Rows], Array]) -> Callable[[Index, Rows], Column]:
@@ -186,3 +207,13 @@ for _name in ("pid", "role", "call", "arguments", "result", "errno"):
     # System calls have them, packets do not; filter_calls.py asks the calls.
     _no_packet = ColumnField("text", lambda index, rows: Column((), ~_every(index, rows)))
     COLUMNS[f"syscall.{_name}"] = COLUMNS[_name] = _no_packet
+_QUOTED = {
+    "": (), "src": ("source",), "dst": ("destination",), "addr": ("source", "destination"),
+    "stream": ("stream",), "srcport": ("sport",), "dstport": ("dport",), "port": ("sport", "dport"),
+    "length": ("length",),
+}
+for _layer, _version, _protocol_number in (("ip", 4, 0), ("ipv6", 6, 0), ("tcp", 0, TCP), ("udp", 0, UDP)):
+    for _short, _columns in _QUOTED.items():
+        _name = f"{_layer}.{_short}".rstrip(".")
+        if _name in COLUMNS:
+            COLUMNS[_name] = replace(COLUMNS[_name], quoted=_columns, version=_version, protocol=_protocol_number)

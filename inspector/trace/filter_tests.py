@@ -16,7 +16,7 @@ import numpy as np
 
 from inspector.trace.columns import Array
 from inspector.trace.filter_deep import BYTES_OF, DEEP, DeepField, Value
-from inspector.trace.filter_fields import COLUMNS, ColumnField, Rows
+from inspector.trace.filter_fields import COLUMNS, Column, ColumnField, Rows
 from inspector.trace.filter_syntax import Both, Compare, Has, Node, Not, Token, wrong
 from inspector.trace.filter_values import Network, value_of
 
@@ -53,14 +53,28 @@ class ColumnTest:
 
     def mask(self, trace: Trace, rows: Rows) -> Array:
         """Which of the rows it holds for."""
-        values, present = self.field.read(trace.index, rows)
+        column = self.field.read(trace.index, rows)
+        found = self._answer(trace, column)
+        if self.field.quoted is None or not len(trace.index.quoted):
+            return found
+        places, at = trace.index.quoted.within(rows, trace.index.count)
+        quoted = self.field.read_quoted(trace.index, places)
+        answer, there = self._answer(trace, quoted)[quoted.present], at[quoted.present]
+        found = found.copy()
+        if self.every and self.holds is not None:      # of the packet's own values and of those it quotes
+            found[there] = (found[there] | ~column.present[there]) & answer
+        else:
+            found[there] |= answer
+        return found
+
+    def _answer(self, trace: Trace, column: Column) -> Array:
         if self.holds is None:
-            return present
-        answers = [self.holds(trace, column) for column in values]
-        found = answers[0]
+            return column.present
+        answers = [self.holds(trace, values) for values in column.values]
+        found = answers[0] if answers else np.zeros(len(column.present), np.bool_)
         for answer in answers[1:]:
             found = found & answer if self.every else found | answer
-        return found & present
+        return found & column.present
 
 
 @dataclass(frozen=True, slots=True)

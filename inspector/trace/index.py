@@ -10,8 +10,9 @@ import numpy as np
 
 from inspector.trace.columns import Array, Columns
 from inspector.trace.numbering import Addresses
+from inspector.trace.quoted import QuotedTable
 from inspector.trace.streams import Streams, Talk
-from inspector.wire.headers import UNSIZED, Headers
+from inspector.wire.headers import UNSIZED, Headers, Quoted
 from inspector.wire.headers_transport import TCP, UDP
 
 DTYPES = {
@@ -35,7 +36,8 @@ class Index:
     4 or 6; `protocol` the last header's IP protocol; `src`, `dst` ids for `address`; `sport`, `dport` (type
     and code for ICMP, operation for ARP); `tcp_flags` 12 bits; `seq`, `ack` raw; `window` (UDP: its length
     field); `payload_length` on the wire; `stream` the conversation (-1: none; of an ICMP error that of the
-    datagram it quotes); `status` bits of wire/headers.py. Tunnels: all of it for the innermost datagram.
+    datagram it quotes, more of which is in `quoted`); `status` bits of wire/headers.py. All of it for
+    the innermost datagram where there are tunnels.
     """
 
     time_ns: Array
@@ -66,6 +68,7 @@ class Index:
         self.streams = {TCP: Streams(reuse=True), UDP: Streams(reuse=False)}
         self._columns = Columns(DTYPES)
         self._interfaces: dict[int, int] = {}
+        self.quoted = QuotedTable()
         self._show()
 
     def _show(self) -> None:
@@ -111,15 +114,21 @@ class Index:
     def _streams(self, headers: Headers, source: Array, destination: Array) -> Array:
         """The conversations of a batch's frames, numbered in order of the file."""
         stream = np.full(len(source), -1, "i4")
+        quoted = [self._ends(part) for part in headers.quoted]
         for protocol, streams in self.streams.items():
             rows = np.flatnonzero(headers.talks & (headers.protocol == protocol))
             parts = [self._own(headers, source, destination, rows)] if len(rows) else []
-            parts += self._quoted(headers, protocol)
+            parts += [
+                self._quoted(part.named(), source[part.talks], destination[part.talks])
+                for part, (source, destination) in zip(headers.quoted, quoted, strict=True)
+                if part.protocol == protocol and part.talks.any()
+            ]
             if not parts:
                 continue
             talk = parts[0] if len(parts) == 1 else _in_order(parts)
             at = talk.row - self.count
             stream[at] = streams.number(talk)
+        self.quoted.extend(headers.quoted, quoted, stream, self.count)
         return stream
 
     def _own(self, headers: Headers, source: Array, destination: Array, rows: Array) -> Talk:
@@ -134,22 +143,20 @@ class Index:
             headers.status[take] & UNSIZED == 0,
         )
 
-    def _quoted(self, headers: Headers, protocol: int) -> list[Talk]:
-        talks = []
-        for part in headers.quoted:
-            if part.protocol != protocol:
-                continue
-            words = part.addresses
-            if part.network == 4:
-                ends = [self.addresses.number4(words[:, i]) for i in (1, 3)]
-            else:
-                ends = [self.addresses.number6(words[:, i], words[:, i + 1]) for i in (0, 2)]
-            nothing = np.zeros(len(words), "u4")
-            talks.append(Talk(
-                part.rows + self.count, ends[0], ends[1], part.sport, part.dport, part.tcp_flags.astype("u2"),
-                part.seq, nothing, np.zeros(len(words), np.bool_),
-            ))
-        return talks
+    def _ends(self, part: Quoted) -> tuple[Array, Array]:
+        """Ids of the addresses that quoted headers name."""
+        words = part.addresses
+        if part.network == 4:
+            return self.addresses.number4(words[:, 1]), self.addresses.number4(words[:, 3])
+        number6 = self.addresses.number6
+        return number6(words[:, 0], words[:, 1]), number6(words[:, 2], words[:, 3])
+
+    def _quoted(self, part: Quoted, source: Array, destination: Array) -> Talk:
+        nothing = np.zeros(len(source), "u4")
+        return Talk(
+            part.rows + self.count, source, destination, part.sport, part.dport, part.tcp_flags.astype("u2"),
+            part.seq, nothing, np.zeros(len(source), np.bool_),
+        )
 
 
 def _in_order(parts: list[Talk]) -> Talk:

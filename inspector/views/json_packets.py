@@ -59,6 +59,7 @@ def packet(trace: Trace, row: int) -> dict[str, Any]:
         found[f"{name}.type"] = int(index.sport[row])
         if available > 1:
             found[f"{name}.code"] = int(index.dport[row])
+        found |= _quoted(trace, row)
     found["info"] = packet_row(trace, row).info
     return found
 
@@ -91,6 +92,17 @@ def _udp(trace: Trace, row: int, frame: _Frame) -> dict[str, Any]:
     found = {"udp.stream": stream} if stream >= 0 else {}
     found |= {"udp.srcport": int(index.sport[row]), "udp.dstport": int(index.dport[row])}
     return found | ({"udp.length": int(index.window[row])} if available >= 6 else {})
+
+
+def _quoted(trace: Trace, row: int) -> dict[str, Any]:
+    """The conversation and ports of the datagram that an ICMP error quotes."""
+    quoted = trace.index.quoted.of(row)
+    if quoted is None:
+        return {}
+    name = "tcp" if quoted.protocol == TCP else "udp"
+    found = {f"{name}.stream": quoted.stream} if quoted.stream >= 0 else {}
+    found |= {f"{name}.srcport": quoted.sport, f"{name}.dstport": quoted.dport}
+    return found | ({"udp.length": quoted.length} if name == "udp" else {})
 
 
 class _Frame:

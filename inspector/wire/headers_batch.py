@@ -125,7 +125,8 @@ class Headers:
 class Quoted:
     """TCP or UDP headers that ICMP errors in the frames `rows` quote.
 
-    `addresses`: a row of four words each, source and destination in 128 bits (IPv4 in the low 32).
+    `addresses`: a row of four words each, source and destination in 128 bits (IPv4 in the low 32). `talks`:
+    enough of the header is quoted to name a conversation, not only the ports. `length`: UDP's field.
     """
 
     rows: Ints
@@ -136,6 +137,16 @@ class Quoted:
     dport: Array
     tcp_flags: Array
     seq: Array
+    length: Array
+    talks: Mask
+
+    def named(self) -> Quoted:
+        """Those that name a conversation."""
+        keep = self.talks
+        return Quoted(
+            self.rows[keep], self.network, self.protocol, self.addresses[keep], self.sport[keep],
+            self.dport[keep], self.tcp_flags[keep], self.seq[keep], self.length[keep], keep[keep],
+        )
 
 
 @dataclass(slots=True)

@@ -141,16 +141,18 @@ def note_quoted(
     """Note the TCP and UDP headers of `layer`; `addresses` are those of the frames `rows`."""
     for protocol, kind, need in ((TCP, TCP_HEADER, 16), (UDP, UDP_HEADER, 8)):
         part = layer.where(layer.kind == protocol)
-        part = part.where(_available(batch, part) >= need)
+        part = part.where(_available(batch, part) >= 4)
+        if not len(part.rows):
+            continue
         head = batch.gather(kind, part.rows, part.at)
+        talks = _available(batch, part) >= need
+        zeros = np.zeros(len(head), "u4")
         if protocol == UDP:
-            long = head["length"] >= 8
-            part, head = part.where(long), head[long]
-        if len(part.rows):
-            zeros = np.zeros(len(head), "u4")
-            headers.quoted.append(Quoted(
-                part.rows, network, protocol, addresses[np.searchsorted(rows, part.rows)],
-                head["sport"].astype("u2"), head["dport"].astype("u2"),
-                head["flags"].astype("u4") & 0x0FFF if protocol == TCP else zeros,
-                head["seq"].astype("u4") if protocol == TCP else zeros,
-            ))
+            flags, seq, length = zeros, zeros, head["length"].astype("u2")
+            talks &= length >= 8
+        else:
+            flags, seq, length = head["flags"].astype("u4") & 0x0FFF, head["seq"].astype("u4"), zeros
+        headers.quoted.append(Quoted(
+            part.rows, network, protocol, addresses[np.searchsorted(rows, part.rows)],
+            head["sport"].astype("u2"), head["dport"].astype("u2"), flags, seq, length, talks,
+        ))

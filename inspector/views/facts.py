@@ -7,7 +7,7 @@ at most `deep` packets, so that scrolling through a large capture never waits fo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,7 @@ TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 _FLAGS = ((FIN, "FIN"), (SYN, "SYN"), (RST, "RST"), (PSH, "PSH"), (ACK, "ACK"), (URG, "URG"),
           (64, "ECE"), (128, "CWR"), (256, "AE"))
+_CLOSING = {"FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT", "CLOSED"}
 _SEARCHED = 64         # packets at a stream's start in which both initial sequence numbers are looked for
 
 
@@ -43,6 +44,7 @@ class Facts(NamedTuple):
     analysis: tuple[str, ...] = ()
     application: str = ""          # "GET /chat  Upgrade: websocket"
     protocols: tuple[str, ...] = ()  # ("http", "websocket")
+    phase: Literal["", "opening", "closing"] = ""      # of a pure ACK: the handshake's, or of a close
     duplicate: str = ""            # of a duplicate ACK: "28#1", the first one after packet 28
 
 
@@ -58,11 +60,16 @@ def facts(trace: Trace, row: int, *, relative: bool = True, deep: int = ALL) -> 
     stream, protocol, flags = int(index.stream[row]), int(index.protocol[row]), int(index.tcp_flags[row])
     analysis: tuple[str, ...] = ()
     application = duplicate = ""
+    phase: Literal["", "opening", "closing"] = ""
     protocols: tuple[str, ...] = ()
     if protocol == TCP and stream >= 0:
         if trace.decoded(stream) or len(trace.rows_of("tcp", stream)) <= deep:
             flow = trace.flow(stream)
             analysis = tuple(flow.analysis(row))
+            if row in flow.handshake_rows:
+                phase = "opening"
+            elif _CLOSING & set(flow.states(row)):
+                phase = "closing"
             detail = flow.detail(row)
             if detail is not None:
                 window = detail.window
@@ -90,6 +97,7 @@ def facts(trace: Trace, row: int, *, relative: bool = True, deep: int = ALL) -> 
         analysis=analysis,
         application=application,
         protocols=protocols,
+        phase=phase,
         duplicate=duplicate,
     )
 

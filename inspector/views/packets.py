@@ -70,7 +70,10 @@ def packet_row(trace: Trace, row: int, *, time_format: TimeFormat = "relative",
 
 
 def packet_style(fact: Facts) -> Style:
-    """The style of a packet by what it does: `syn`, `fin`, `rst`, `ack`, `data`, `http`, `websocket`, …"""
+    """The style of a packet by what it does: `syn`, `fin`, `rst`, `ack`, `data`, `http`, `websocket`, …
+
+    The ACK that ends a handshake counts as part of it, those of a close as part of that.
+    """
     if fact.protocol == TCP and fact.stream >= 0:
         if fact.flags & RST:
             return "rst"
@@ -82,7 +85,8 @@ def packet_style(fact: Facts) -> Style:
             return "websocket"
         if "http" in fact.protocols:
             return "http"
-        return "data" if fact.length else "ack"
+        phases: dict[str, Style] = {"opening": "syn", "closing": "fin"}
+        return "data" if fact.length else phases.get(fact.phase, "ack")
     if fact.protocol in (ICMP, ICMPV6):
         return "icmp"
     return "udp" if fact.protocol == UDP else ""

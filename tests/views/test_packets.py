@@ -60,7 +60,7 @@ def test_tcp_as_wireshark_words_it(tmp_path: Path) -> None:
         assert rows[1].info == "9000 → 50412 [SYN, ACK] Seq=0 Ack=1 Win=512 Len=0 MSS=65495 SACK_PERM WS=128"
         assert rows[3].info == '50412 → 9000 [PSH, ACK] Seq=1 Ack=1 Win=65536 Len=5  "hello"'
         assert rows[3].brief == '[PSH, ACK] Seq=1 Ack=1 Len=5  "hello"'
-        assert [row.style for row in rows] == ["syn", "syn", "ack", "data", "ack"]
+        assert [row.style for row in rows] == ["syn", "syn", "syn", "data", "ack"]
 
 
 def test_analysis_stands_in_brackets(tmp_path: Path) -> None:

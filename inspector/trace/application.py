@@ -105,9 +105,9 @@ class Application:
 
     @property
     def findings(self) -> list[Finding]:
-        """All findings so far, in order of the packets where to look."""
+        """All findings so far, those of TCP among them, in order of the packets where to look."""
         begun = self._engine.websocket.begun() if self._engine.websocket and not self._ended else []
-        found = self._findings + [self._place(one) for one in begun]
+        found = self._flow.findings() + self._findings + [self._place(one) for one in begun]
         return sorted(found, key=lambda one: (one.rows[0] if one.rows else -1, one.direction or 0, one.start))
 
     def _place(self, one: Finding) -> Finding:

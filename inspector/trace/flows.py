@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from inspector.trace.flow_streams import extend
+from inspector.wire.findings import Finding
 from inspector.wire.headers import UNSIZED
 from inspector.wire.reassembly import ByteStream
 from inspector.wire.tcp_analysis import UNKNOWN_TIME, Columns, TcpAnalysis
+from inspector.wire.tcp_findings import TcpFacts, tcp_findings
 from inspector.wire.tcp_flags import ACK, FIN, REUSED_PORTS, RST, SYN, names_of
 from inspector.wire.tcp_options import NO_OPTIONS, TcpOptions, parse_options
 
@@ -56,10 +59,13 @@ class TcpFlow:
         self._a: tuple[int, int] | None = None      # address id and port of a
         self._rows: NDArray[np.int64] = np.zeros(0, np.int64)
         self._reopened_at = -1                       # row of a SYN on the ports of an earlier conversation
+        self._findings: list[Finding] = []
+        self._findings_at = 0                        # number of packets when they were found
         self._seen = 0                               # rows of the trace that were looked at
         self._analysis = TcpAnalysis(self.options)
         self.streams = ByteStream(self._fetch, trace.gather), ByteStream(self._fetch, trace.gather)
         self._opening: dict[str, int] = {}           # "SYN", "SYN ACK", "ACK", "RST" of the opening: row
+        self._opened = False                         # all of it is known
         self.client: int | None = None
         self.update()
 
@@ -119,17 +125,18 @@ class TcpFlow:
         for direction in (0, 1):
             chosen = np.flatnonzero((directions == direction) & ((length > 0) | (flags & (SYN | FIN) != 0)))
             if len(chosen):
-                _extend(self.streams[direction], rows[chosen], flags[chosen], index.seq[rows[chosen]],
+                extend(self.streams[direction], rows[chosen], flags[chosen], index.seq[rows[chosen]],
                         length[chosen], captured[chosen], payload[chosen])
 
     def _note_opening(self, rows: Array, directions: Array, flags: Array) -> None:
         """Find the segments of the handshake, and who opened."""
         opening = self._opening
-        if "ACK" in opening or "RST" in opening or (self._rows[0] != rows[0] and not opening):
+        if self._opened or (self._rows[0] != rows[0] and not opening):
             return
         for row, direction, flag in zip(rows.tolist(), directions.tolist(), flags.tolist(), strict=True):
             if flag & RST:
-                if opening:
+                self._opened = True
+                if opening and direction != self.client:
                     opening["RST"] = row
                 return
             if flag & SYN:
@@ -140,6 +147,7 @@ class TcpFlow:
                 return
             elif flag & ACK and direction == self.client:
                 opening["ACK"] = row
+                self._opened = True
                 return
 
     @property
@@ -229,6 +237,29 @@ class TcpFlow:
         known = np.flatnonzero(rtt != UNKNOWN_TIME)
         return self._rows[known], rtt[known]
 
+    def findings(self) -> list[Finding]:
+        """What goes wrong in this conversation, in order of the packets where to look."""
+        if self._findings_at != len(self._rows):
+            self._findings_at = len(self._rows)
+            self._findings = [one.at(self.stream, one.rows) for one in tcp_findings(self._facts())]
+        return self._findings
+
+    def _facts(self) -> TcpFacts:
+        index, rows, flagged = self._trace.index, self._rows, self._analysis.flags
+        bits = np.zeros(len(rows), np.int64)
+        bits[list(flagged)] = list(flagged.values())
+
+        def column(values: Array) -> NDArray[np.int64]:
+            return np.asarray(values[rows], np.int64)
+
+        return TcpFacts(
+            row=rows, direction=self._directions(rows).astype(np.int64), flags=column(index.tcp_flags),
+            seq=column(index.seq), ack=column(index.ack), length=column(index.payload_length),
+            window=column(index.window), time_ns=column(index.time_ns), bits=bits,
+            base=(self.base(0), self.base(1)), names=(_name(self.a), _name(self.b)), rtt_ns=self.rtt_ns,
+            refused=self.handshake == "refused", client=self.client,
+        )
+
     def options(self, row: int) -> TcpOptions:
         """The TCP options of a packet, from its captured bytes."""
         index = self._trace.index
@@ -248,36 +279,6 @@ class TcpFlow:
         return self._trace.frame(row)[start : start + length]
 
 
-def _extend(stream: ByteStream, rows: Array, flags: Array, seq: Array, length: Array, captured: Array,
-            payload: Array) -> None:
-    """Give segments of one direction to its stream: those that follow each other in one go."""
-    marks = flags & (SYN | FIN | RST) != 0
-    seq = seq.astype(np.int64)
-    opens = np.flatnonzero(flags & SYN != 0)
-    if len(opens):
-        stream.open_at((int(seq[opens[0]]) + 1) & 0xFFFFFFFF)
-    following = (seq[:-1] + length[:-1]) & 0xFFFFFFFF == seq[1:]
-    alone = marks | (captured < length)
-    breaks = np.flatnonzero(~following | alone[1:] | alone[:-1]) + 1
-    starts = [0, *breaks.tolist()]
-    for first, last in zip(starts, [*starts[1:], len(rows)], strict=True):
-        part = slice(first, last)
-        sizes = length[part].astype(np.int64)
-        begins = np.cumsum(sizes) - sizes
-        if not marks[first] and captured[first] == length[first] and stream.add_run(
-            int(seq[first]), rows[part].tolist(), begins.tolist(), sizes.tolist(), payload[part].tolist()
-        ):
-            continue
-        for i in range(first, last):
-            _add(stream, int(rows[i]), int(flags[i]), int(seq[i]), int(length[i]), int(captured[i]),
-                 int(payload[i]))
-
-
-def _add(stream: ByteStream, row: int, flags: int, seq: int, length: int, captured: int, place: int) -> None:
-    if flags & SYN:
-        seq = (seq + 1) & 0xFFFFFFFF            # data in a SYN (RFC 7413) comes after it
-    if flags & RST:
-        return                                  # what a reset carries is no part of the stream
-    stream.add(seq, length, row, place, captured)
-    if flags & FIN:
-        stream.finish_at((seq + length) & 0xFFFFFFFF)
+def _name(end: tuple[str, int]) -> str:
+    address, port = end
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -213,6 +213,8 @@ _TCP = (
          "The peer should answer SYN with SYN ACK, or RST where nobody listens."),
     Rule("tcp.reset-with-unread-data", "warning", "RFC 9293 §3.6.1",
          "Read all that came before close(); otherwise the kernel resets and the peer may lose data."),
+    Rule("tcp.reset-after-data", "warning", "RFC 9293 §3.10.5",
+         "Close in order: shut down, read to the end, close(); RST throws away what is on its way."),
     Rule("tcp.half-open", "warning", "RFC 9293 §3.5.1",
          "Both ends should know of the connection; the other one restarted, crashed or forgot it."),
     Rule("tcp.small-write-stall", "warning", "RFC 9293 §3.7.4",

@@ -34,7 +34,7 @@ class Pump:
         return self.streams[direction].contiguous_from(self.position[direction])
 
     def window(self, direction: int, start: int, stop: int) -> tuple[int, bytes]:
-        """(offset of its first octet, octets) of a window that has `start`, read ahead where runs are short."""
+        """(offset of its first octet, octets) of a window that has `start`, read ahead if runs are short."""
         base, data = self._ahead[direction]
         if not base <= start < base + len(data) or (stop > base + len(data) and start > base):
             size = max(_AHEAD, min(stop - start, WINDOW))

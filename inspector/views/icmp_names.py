@@ -22,6 +22,8 @@ _UNREACHABLE6 = ("no route to destination", "Administratively prohibited", "Beyo
                  "Address unreachable", "Port unreachable", "Source address failed ingress/egress policy",
                  "Reject route to destination")
 _TIME6 = ("hop limit exceeded in transit", "fragment reassembly time exceeded")
+_PARAMETER6 = ("erroneous header field encountered", "unrecognized Next Header type encountered",
+               "unrecognized IPv6 option encountered")
 _TYPES6 = {128: "Echo (ping) request", 129: "Echo (ping) reply", 130: "Multicast Listener Query",
            131: "Multicast Listener Report", 132: "Multicast Listener Done", 133: "Router Solicitation",
            134: "Router Advertisement", 135: "Neighbor Solicitation", 136: "Neighbor Advertisement",
@@ -54,9 +56,11 @@ def icmpv6_text(message: bytes, hop_limit: bytes = b"") -> str:
         return f"Packet Too Big, MTU {int.from_bytes(message[4:8], 'big')}"
     if kind == 3:
         return f"Time Exceeded ({_named(_TIME6, code)})"
+    if kind == 4:
+        return f"Parameter Problem ({_named(_PARAMETER6, code)})"
     text = _TYPES6.get(kind, f"ICMPv6 type {kind} code {code}")
     if kind in (128, 129):
-        return text + _echo(message) + (f", hop limit={hop_limit[0]}" if hop_limit else "")
+        return text + _echo(message, both_orders=False) + (f", hop limit={hop_limit[0]}" if hop_limit else "")
     if kind in (135, 136) and len(message) >= 24:
         text += f" {'for ' if kind == 135 else ''}{ipaddress.IPv6Address(message[8:24])}"
     return text
@@ -66,8 +70,10 @@ def _named(names: tuple[str, ...], code: int) -> str:
     return names[code] if code < len(names) else f"code {code}"
 
 
-def _echo(message: bytes) -> str:
+def _echo(message: bytes, *, both_orders: bool = True) -> str:
+    """Identifier and number; programs differ in the byte order of ICMPv4's, so that both are said."""
     if len(message) < 8:
         return ""
     identifier, sequence = int.from_bytes(message[4:6], "big"), int.from_bytes(message[6:8], "big")
-    return f"  id=0x{identifier:04x}, seq={sequence}/{int.from_bytes(message[6:8], 'little')}"
+    other = f"/{int.from_bytes(message[6:8], 'little')}" if both_orders else ""
+    return f"  id=0x{identifier:04x}, seq={sequence}{other}"

@@ -22,6 +22,7 @@ from inspector.views.facts import (
     payload_preview,
 )
 from inspector.views.icmp_names import icmp_text, icmpv6_text
+from inspector.wire.headers import FRAGMENT
 from inspector.wire.text import harmless
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ def protocol_name(trace: Trace, fact: Facts) -> str:
     if network == 0:
         unknown = "Ethernet" if trace.link_type(fact.row) == 1 else "Link"
         return _ETHER_TYPES.get(ether_type(trace, fact.row), unknown)
-    if fact.stream < 0 and fact.protocol in (TCP, UDP):
-        return f"IPv{network}"          # a later fragment: its ports are elsewhere
+    if _is_later_fragment(trace, fact) or (fact.stream < 0 and fact.protocol in (TCP, UDP)):
+        return f"IPv{network}"          # its ports are elsewhere
     if fact.protocol == UDP and fact.length:
         return _UDP_PORTS.get(fact.dport) or _UDP_PORTS.get(fact.sport) or "UDP"
     names = {TCP: "TCP", UDP: "UDP", ICMP: "ICMP", ICMPV6: "ICMPv6"}
@@ -69,8 +70,10 @@ def packet_info(trace: Trace, fact: Facts, *, preview: int = _PREVIEW, brief: bo
         return arp_text(frame_from(trace, fact.row, "l3"))
     if network == 0:
         return _other_text(trace, fact.row)
-    if fact.protocol in (TCP, UDP) and fact.stream < 0:
+    if _is_later_fragment(trace, fact):
         return _fragment_text(trace, fact)
+    if fact.protocol in (TCP, UDP) and fact.stream < 0:
+        return f"{_transport(fact.protocol)}, cut before its ports"
     if fact.protocol == TCP:
         marks = analysis_marks(fact)
         text = fact.application or tcp_text(trace, fact, preview=preview, brief=brief)
@@ -204,17 +207,31 @@ def _with_preview(trace: Trace, fact: Facts, text: str, preview: int) -> str:
     return f"{text}  {shown}" if shown else text
 
 
+def _is_later_fragment(trace: Trace, fact: Facts) -> bool:
+    """Whether the packet is a part of a datagram whose transport header came with another part."""
+    is_fragment = bool(int(trace.index.status[fact.row]) & FRAGMENT)
+    return is_fragment and not frame_from(trace, fact.row, "l4")
+
+
+def _transport(protocol: int) -> str:
+    return {TCP: "TCP", UDP: "UDP", ICMP: "ICMP", ICMPV6: "ICMPv6"}.get(protocol, "protocol")
+
+
 def _fragment_text(trace: Trace, fact: Facts) -> str:
+    """`Fragmented IP protocol (proto=UDP 17, off=1480, ID=1234)`, `IPv6 fragment (off=408 more=y …)`."""
     header = frame_from(trace, fact.row, "l3")
-    name = "TCP" if fact.protocol == TCP else "UDP"
     if len(header) >= 20 and header[0] >> 4 == 4:
         offset = (int.from_bytes(header[6:8], "big") & 0x1FFF) * 8
-        if offset:
-            place = f"off={offset}, ID={header[4:6].hex()}"
-            return f"Fragmented IP protocol (proto={name} {fact.protocol}, {place})"
-    elif header[:1] and header[0] >> 4 == 6:
-        return f"IPv6 fragment (proto={name} {fact.protocol})"
-    return f"{name}, cut before its ports"
+        place = f"off={offset}, ID={header[4:6].hex()}"
+        return f"Fragmented IP protocol (proto={_transport(fact.protocol)} {fact.protocol}, {place})"
+    at, kind = 40, header[6] if len(header) > 6 else 59
+    while kind in (0, 43, 60) and at + 2 <= len(header):        # RFC 8200 section 4: they come before it
+        kind, at = header[at], at + 8 + header[at + 1] * 8
+    if kind != 44 or at + 8 > len(header):
+        return "IPv6 fragment"
+    word = int.from_bytes(header[at + 2 : at + 4], "big")
+    more, ident = "y" if word & 1 else "n", header[at + 4 : at + 8].hex()
+    return f"IPv6 fragment (off={word & 0xFFF8} more={more} ident=0x{ident} nxt={header[at]})"
 
 
 def _other_text(trace: Trace, row: int) -> str:

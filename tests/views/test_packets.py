@@ -29,7 +29,7 @@ QUOTED = Raw(bytes(IP(src="1.1.1.1", dst="2.2.2.2") / UDP(sport=5, dport=6) / Ra
      "Time-to-live exceeded (Time to live exceeded in transit)"),
     (Ether() / IP() / ICMP(type=3, code=99), "ICMP", "Destination unreachable (code 99)"),
     (Ether() / IPv6() / ICMPv6EchoRequest(id=1, seq=2), "ICMPv6",
-     "Echo (ping) request  id=0x0001, seq=2/512, hop limit=64"),
+     "Echo (ping) request  id=0x0001, seq=2, hop limit=64"),
     (Ether() / IPv6() / ICMPv6DestUnreach(code=4), "ICMPv6", "Destination Unreachable (Port unreachable)"),
     (Ether() / IPv6() / ICMPv6ND_NS(tgt="fe80::1"), "ICMPv6", "Neighbor Solicitation for fe80::1"),
     (Ether() / IP() / UDP(sport=1, dport=2) / Raw(b"hello"), "UDP", '1 → 2 Len=5  "hello"'),

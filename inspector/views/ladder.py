@@ -169,6 +169,29 @@ class Ladder:
         places = self.margins.moments_of(target.call) if target.call else []
         return self._layout.line_of_moment(places[0]) if places else None
 
+    def lines_of(self, target: Target) -> tuple[int, ...]:
+        """All lines that show the target: a call that blocked has one for its entry and one for its return."""
+        if target.row is not None:
+            line = self.index_of(target)
+            return () if line is None else (line,)
+        places = self.margins.moments_of(target.call) if target.call else []
+        return tuple(self._layout.line_of_moment(place) for place in places)
+
+    def cells_of(self, index: int, target: Target, width: int) -> tuple[int, int] | None:
+        """Where on line `index` the target stands: cells [start, stop), None when it is not there."""
+        if index >= self._layout.count:
+            return None
+        place, widths = self._layout.place(index), self._widths(width)
+        left = widths.time + widths.margin
+        if target.row is not None:
+            here = place.packet is not None and int(self.side.rows[place.packet]) == target.row
+            return (left + 1, left + 1 + widths.middle) if here else None
+        if target.call is not None and self._call_key(place.left) == target.call:
+            return widths.time, left
+        if target.call is not None and self._call_key(place.right) == target.call:
+            return width - widths.margin, width
+        return None
+
     def _call_key(self, moment: int | None) -> tuple[int, int] | None:
         return None if moment is None else self.margins.key(moment)
 

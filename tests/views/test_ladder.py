@@ -55,6 +55,21 @@ def test_a_click_on_a_margin_chooses_its_call() -> None:
         assert ladder.target(index, 50, 100) == row
 
 
+def test_a_target_has_its_cells_on_its_lines() -> None:
+    with open_trace("tcp") as trace:
+        ladder = Ladder(trace)
+        accept = next((call.pid, call.id) for call in trace.calls if call.name == "accept")
+        entry, back = ladder.lines_of(Target(call=accept))
+        for index, text in ((entry, "accept() …"), (back, "└ = ")):
+            cells = ladder.cells_of(index, Target(call=accept), 100)
+            assert cells is not None and text in plain(ladder.line(index, 100))[cells[0] : cells[1]]
+        (line,) = ladder.lines_of(Target(row=0))
+        cells = ladder.cells_of(line, Target(row=0), 100)
+        assert cells is not None and "SYN" in plain(ladder.line(line, 100))[cells[0] : cells[1]]
+        assert ladder.cells_of(line, Target(row=1), 100) is None
+        assert ladder.lines_of(Target()) == () and ladder.cells_of(line, Target(), 100) is None
+
+
 def test_a_foreign_target_is_not_found() -> None:
     with open_trace("tcp") as trace:
         ladder = Ladder(trace)

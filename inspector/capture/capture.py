@@ -15,7 +15,7 @@ from inspector.capture.batch import Counts, Source
 from inspector.capture.bpf import ACCEPT_ALL, Program
 from inspector.capture.packet_socket import open_packet_socket
 from inspector.capture.receive import Receiver
-from inspector.capture.ring import BLOCK_SIZE, BLOCKS, Ring
+from inspector.capture.ring import BLOCKS, Ring
 from inspector.capture.writer import TraceWriter
 from inspector.wire.journal import Record
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from inspector.capture.sniffer import Sniffer
 
 
-def open_source(program: Program = ACCEPT_ALL, blocks: int = BLOCKS, block_size: int = BLOCK_SIZE) -> Source:
+def open_source(program: Program = ACCEPT_ALL, blocks: int = BLOCKS) -> Source:
     """The best source of loopback frames that the kernel gives; OSError (EPERM) without CAP_NET_RAW."""
     try:
-        return Ring(open_packet_socket(program), blocks, block_size)
+        return Ring(open_packet_socket(program), blocks)
     except PermissionError:
         raise
     except OSError:
@@ -39,9 +39,9 @@ class Capture:
     def __init__(
         self, descriptor: int, *, description: str, woken: Callable[[], None], failed: Callable[[str], None],
         program: Program = ACCEPT_ALL, filter: str = "", snaplen: int = 0, max_size: int = 0,
-        source: Source | None = None,
+        source: Source | None = None, blocks: int = BLOCKS,
     ) -> None:
-        self._source = source or open_source(program)
+        self._source = source or open_source(program, blocks)
         self._failed = failed
         self.last_counts = Counts()                        # after `stop`: the kernel's counts
         self._nudge = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)

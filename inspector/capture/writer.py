@@ -69,10 +69,14 @@ class TraceWriter:
         self._inbox.append(record)
 
     def due(self) -> float | None:
-        """Seconds until a record that waits may be written; None when none waits."""
+        """Seconds until a record that waits may be written; None when none waits.
+
+        Never nothing: one that is overdue waits for packets in a block that the kernel has not handed over,
+        and its hand-over wakes the sniffer.
+        """
         self._collect()
         moment = self._merge.next_time()
-        return None if moment is None else max(0.0, (moment + _SETTLE - time.time_ns()) / 1e9 + 0.0005)
+        return None if moment is None else max(0.001, (moment + _SETTLE - time.time_ns()) / 1e9 + 0.0005)
 
     def turn(self, batch: Batch) -> None:
         """Write a batch, with the records that belong between its packets."""

@@ -51,6 +51,7 @@ def run(options: AgentOptions) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from inspector.capture.capture import Capture
     from inspector.capture.choice import choose_program
+    from inspector.capture.ring import BLOCKS, SESSION_BLOCKS
     from inspector.lab.supervisor import Supervisor
 
     def wake(byte: bytes = b".") -> None:
@@ -65,6 +66,7 @@ def run(options: AgentOptions) -> int:
         capture = Capture(
             trace, description=f"loopback of the {mode}", woken=wake, failed=supervisor.capture_failed,
             program=program, filter=text, snaplen=options.snaplen, max_size=options.max_size,
+            blocks=BLOCKS if options.command or options.mode == "host" else SESSION_BLOCKS,
         )
     except (OSError, ValueError) as error:
         guardian.dismiss()

@@ -25,6 +25,8 @@ ENDINGS: dict[str, dict[str, Any]] = {
     "half-server": {"do": "half-close", "to": "server"},
     "abort-client": {"do": "abort", "to": "client"},
     "abort-server": {"do": "abort", "to": "server"},
+    "connect": {"do": "connect", "to": "client"},
+    "reopen": {"do": "connect", "to": "server"},
 }
 
 
@@ -34,15 +36,18 @@ def ending_items(kind: Kind) -> list[MenuItem]:
         return [
             MenuItem("c", "Close the client", "nothing is sent: UDP has no goodbye", "close-client"),
             MenuItem("v", "Close the server", "the next datagram meets nobody: ICMP", "close-server"),
+            MenuItem("n", "Client, open anew", "when it is closed: another socket", "connect"),
+            MenuItem("N", "Server, open anew", "when it is closed: bound to its port again", "reopen"),
         ]
     goodbye = "close frame, then FIN" if kind == "websocket" else "FIN, and the other end answers"
     return [
         MenuItem("c", "Close from the client", goodbye, "close-client"),
         MenuItem("v", "Close from the server", goodbye, "close-server"),
-        MenuItem("h", "Half-close, client", "shutdown(): it says no more, but still listens", "half-client"),
+        MenuItem("h", "Half-close, client", "shutdown(): it says no more, but listens", "half-client"),
         MenuItem("H", "Half-close, server", "shutdown() from the other side", "half-server"),
         MenuItem("a", "Abort, client", "RST: no goodbye, data may be lost", "abort-client"),
         MenuItem("A", "Abort, server", "RST from the other side", "abort-server"),
+        MenuItem("n", "Connect anew", "when it has closed: a new socket, a new handshake", "connect"),
     ]
 
 
@@ -62,7 +67,7 @@ class SessionControl(DOMNode):
                 tooltip="Type what the client sends"),
         Binding("v", "say('server')", "Server says", id="session.say-server",
                 tooltip="Type what the server sends"),
-        Binding("x", "end", "End", id="session.end", tooltip="Close, half-close or abort, from either end"),
+        Binding("x", "end", "Close…", id="session.end", tooltip="Close, half-close, abort, connect anew"),
         Binding("R", "again", "Again", show=False, id="session.again",
                 tooltip="Start the same session once more"),
     ]
@@ -101,7 +106,7 @@ class SessionControl(DOMNode):
             if ending is not None:
                 self.tell(**ENDINGS[ending])
 
-        self.app.push_screen(MenuScreen("How should it end?", ending_items(spec.kind)), chosen)
+        self.app.push_screen(MenuScreen("How should it go on, or end?", ending_items(spec.kind)), chosen)
 
     def action_again(self) -> None:
         if self.session is not None and self.session.spec is not None:

@@ -1,0 +1,223 @@
+"""Screenshots of every pane, from real sessions in the lab: `python tests/screenshots.py [-o DIR] [NAME ...]`.
+
+Drives the app by Textual's pilot, waits for what is to be seen (never for a time), and writes small SVGs,
+and PNGs of those that the README shows. Names are the same on every run; pids, ports and times are not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from inspector.sessions.spec import SessionSpec
+from inspector.tui.app import InspectorApp
+from inspector.tui.workbench import WorkbenchScreen
+
+Steps = Callable[[Pilot[Any]], Awaitable[None]]
+CELL = 12.2                      # width of a cell in Textual's SVG
+CAPTURES = Path(__file__).parent / "data" / "captures"
+FONT = '"Fira Code", "DejaVu Sans Mono", Menlo, Consolas, monospace'
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is to be seen: the app's start, what is done in it, at which sizes and in which themes."""
+
+    name: str
+    start: SessionSpec | Path | None
+    steps: Steps
+    sizes: tuple[tuple[int, int], ...] = ((120, 40),)
+    themes: tuple[str, ...] = ("textual-dark",)
+    picture: bool = False        # a PNG too
+
+
+async def until(pilot: Pilot[Any], true: Callable[[], object], seconds: float = 30) -> None:
+    """Wait until something is there to be seen."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            raise TimeoutError("what was waited for did not come")
+        await pilot.pause(0.05)
+    await pilot.pause(0.3)
+
+
+def bench(pilot: Pilot[Any]) -> WorkbenchScreen:
+    """The workbench."""
+    screen = pilot.app.screen
+    assert isinstance(screen, WorkbenchScreen)
+    return screen
+
+
+def packets(count: int) -> Steps:
+    """Wait for so many packets, and for the last call that they bring about."""
+
+    async def steps(pilot: Pilot[Any]) -> None:
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkbenchScreen))
+        await until(pilot, lambda: (trace := bench(pilot).trace) is not None and trace.index.count >= count)
+
+    return steps
+
+
+def choose(count: int, row: int, *keys: str) -> Steps:
+    """Wait for packets, choose one, press keys."""
+
+    async def steps(pilot: Pilot[Any]) -> None:
+        await packets(count)(pilot)
+        packet_list = bench(pilot).pane("packets")
+        packet_list.lines.go_to(row)  # type: ignore[attr-defined]
+        await pilot.pause(0.6)
+        await pilot.press(*keys)
+        await pilot.pause(0.4)
+
+    return steps
+
+
+def press(count: int, *keys: str) -> Steps:
+    """Wait for packets, press keys."""
+
+    async def steps(pilot: Pilot[Any]) -> None:
+        await packets(count)(pilot)
+        await pilot.press(*keys)
+        await pilot.pause(0.4)
+
+    return steps
+
+
+async def step_through(pilot: Pilot[Any]) -> None:
+    """Single-step until the handshake's first packets are there."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, WorkbenchScreen))
+    await until(pilot, lambda: bench(pilot).state.waiting)
+    for _ in range(9):
+        await pilot.press("s")
+        await pilot.pause(0.15)
+    await until(pilot, lambda: bench(pilot).state.waiting)
+
+
+async def compose(pilot: Pilot[Any]) -> None:
+    """Say something from either end; stay in the composer."""
+    await packets(11)(pilot)
+    before = bench(pilot).trace.index.count  # type: ignore[union-attr]
+    await pilot.press("v", *"news from the server", "enter", "escape", "c", *"and from the client")
+    await until(pilot, lambda: bench(pilot).trace.index.count > before)  # type: ignore[union-attr]
+
+
+async def nothing(pilot: Pilot[Any]) -> None:
+    """As it stands."""
+    await pilot.pause(0.3)
+
+
+async def look_for(pilot: Pilot[Any]) -> None:
+    """A display filter in force."""
+    await packets(9)(pilot)
+    await pilot.press("slash", *"tcp.flags.syn == 1 or websocket", "enter")
+    await pilot.pause(0.4)
+
+
+def spec(kind: str, **options: Any) -> SessionSpec:
+    """An interactive session."""
+    return SessionSpec(kind=kind, interactive=True, **options).resolved()  # type: ignore[arg-type]
+
+
+SMALL, USUAL, LARGE = (80, 24), (120, 40), (200, 50)
+BOTH = ("textual-dark", "textual-light")
+PROTOCOL_ERRORS = next(iter(sorted((CAPTURES / "websocket").glob("*.pcap*"))), None)
+SCENES = [
+    Scene("launcher", None, nothing, (SMALL, USUAL), BOTH, picture=True),
+    Scene("help", spec("websocket"), press(11, "question_mark"), (SMALL, USUAL)),
+    Scene("workbench-websocket", spec("websocket"), choose(11, 7), (SMALL, USUAL, LARGE), BOTH, picture=True),
+    Scene("workbench-tcp", spec("tcp"), packets(9), (SMALL, USUAL, LARGE), picture=True),
+    Scene("workbench-udp", spec("udp"), packets(4)),
+    Scene("workbench-http", spec("http"), choose(8, 3)),
+    Scene("refused-tcp", spec("tcp", with_server=False), packets(2), (SMALL,)),
+    Scene("refused-udp", spec("udp", with_server=False), packets(2), (SMALL,)),
+    Scene("ladder-tcp", spec("tcp"), press(9, "z"), picture=True),
+    Scene("ladder-step", spec("tcp", paused=True), step_through, (SMALL, USUAL)),
+    Scene("composer-websocket", spec("websocket"), compose, (SMALL, USUAL)),
+    Scene("end-menu", spec("websocket"), press(11, "x"), (SMALL,)),
+    Scene("packets-filter", spec("websocket"), look_for, (SMALL, USUAL)),
+    Scene("messages-websocket", spec("websocket"), press(11, "3", "down", "down"), (SMALL, USUAL)),
+    Scene("stream-websocket", spec("websocket"), press(11, "4"), (SMALL, USUAL)),
+    Scene("handshake-websocket", spec("websocket"), press(11, "5", "z", "pagedown", "pagedown"), (SMALL, USUAL),
+          picture=True),
+    Scene("handshake-tcp", spec("tcp"), press(9, "5"), (SMALL,)),
+    Scene("sockets-tcp", spec("tcp"), press(9, "6"), (SMALL, USUAL)),
+    Scene("detail-websocket", spec("websocket"), choose(11, 7, "8", *["down"] * 5), (SMALL, USUAL), picture=True),
+    Scene("bytes-websocket", spec("websocket"), choose(11, 7, "9", *["end"] * 1), (SMALL,)),
+]
+
+
+def small(svg: str) -> str:
+    """Textual's SVG without fonts from elsewhere, clip paths and leading blanks, which viewers disagree on."""
+    svg = re.sub(r"@font-face\s*{.*?}", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"font-family: [^;]*;", f"font-family: {FONT};", svg)
+    svg = re.sub(r'<clipPath id="[^"]*-line-\d+">.*?</clipPath>', "", svg, flags=re.DOTALL)
+    svg = re.sub(r' clip-path="url\([^)]*-line-\d+\)"', "", svg)
+    svg = re.sub(r"terminal-\d+-", "t-", svg)
+    svg = re.sub(r' shape-rendering="crispEdges"', "", svg)
+    return re.sub(r'(<text [^>]*?)x="([\d.]+)"([^>]*?)textLength="([\d.]+)"([^>]*?)>([^<]*)</text>', _tight, svg)
+
+
+def _tight(match: re.Match[str]) -> str:
+    start, x, middle, length, end, text = match.groups()
+    blank = "&#160;"
+    stripped = text
+    lead = trail = 0
+    while stripped.startswith(blank):
+        stripped, lead = stripped[len(blank) :], lead + 1
+    while stripped.endswith(blank):
+        stripped, trail = stripped[: -len(blank)], trail + 1
+    if not stripped:
+        return ""
+    left, width = float(x) + lead * CELL, float(length) - (lead + trail) * CELL
+    return f'{start}x="{left:.1f}"{middle}textLength="{width:.1f}"{end}>{stripped}</text>'
+
+
+async def take(scene: Scene, size: tuple[int, int], theme: str, directory: Path) -> Path:
+    """One screenshot."""
+    start = scene.start
+    app = InspectorApp(start=start if isinstance(start, SessionSpec) else None,
+                       trace_path=start if isinstance(start, Path) else None)
+    async with app.run_test(size=size) as pilot:
+        app.theme = theme
+        await pilot.pause()
+        await scene.steps(pilot)
+        svg = small(app.export_screenshot(title="inspector"))
+    light = "-light" if theme.endswith("light") else ""
+    path = directory / f"{scene.name}-{size[0]}x{size[1]}{light}.svg"
+    path.write_text(svg, encoding="utf-8")
+    if scene.picture and not light:
+        import cairosvg
+
+        cairosvg.svg2png(bytestring=svg.encode(), write_to=str(path.with_suffix(".png")))
+    return path
+
+
+def main() -> None:
+    """Take them all, or those whose names are given."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent.parent / "screenshots")
+    parser.add_argument("names", nargs="*", help="only scenes of these names")
+    arguments = parser.parse_args()
+    arguments.output.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as state:
+        os.environ["XDG_STATE_HOME"] = os.environ["XDG_CONFIG_HOME"] = state
+        for scene in SCENES:
+            if arguments.names and scene.name not in arguments.names:
+                continue
+            for size in scene.sizes:
+                for theme in scene.themes:
+                    print(asyncio.run(take(scene, size, theme, arguments.output)))
+
+
+if __name__ == "__main__":
+    main()

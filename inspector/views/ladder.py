@@ -170,7 +170,7 @@ class Ladder:
         return self._layout.line_of_moment(places[0]) if places else None
 
     def lines_of(self, target: Target) -> tuple[int, ...]:
-        """All lines that show the target: a call that blocked has one for its entry and one for its return."""
+        """All lines that show the target: a call that blocked has one for its entry, one for its return."""
         if target.row is not None:
             line = self.index_of(target)
             return () if line is None else (line,)
@@ -206,10 +206,12 @@ class Ladder:
                 Span(texts[RIGHT], "warning"))
 
     def _clock(self, place: Place) -> str:
+        stamps = self.trace.index.time_ns
         stamp = self.margins.time_of(place)
+        if place.packet is not None:             # as captured, also where captures are out of order
+            stamp = int(stamps[int(self.side.rows[place.packet])])
         if stamp < 0:
             return ""
-        stamps = self.trace.index.time_ns
         return seconds_text(stamp - (int(stamps[0]) if len(stamps) else self.moments[0].time_ns))
 
     def _middle(self, place: Place, widths: Widths) -> list[Span]:

@@ -216,7 +216,8 @@ def latency_row(repeats: int, count: int = 200) -> dict[str, str]:
 
 def _latencies(count: int) -> list[float]:
     waits = []
-    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with tempfile.TemporaryDirectory() as folder, receiver:
         path = Path(folder, "trace")
         receiver.bind(("127.0.0.1", PORT))
         with start_agent(path, "host") as agent, path.open("rb") as stream:

@@ -54,6 +54,35 @@ def test_a_session_is_captured_with_its_calls_between_the_packets(tmp_path):
     assert reading.statistics.dropped == 0
 
 
+SESSIONS = [
+    {"kind": "tcp", "ipv6": True},
+    {"kind": "tcp", "behaviour": "push", "push_interval": 0.01},
+    {"kind": "tcp", "ending": "abort"},
+    {"kind": "tcp", "ending": "none"},
+    {"kind": "tcp", "with_server": False},
+    {"kind": "udp"},
+    {"kind": "udp", "ending": "none"},
+    {"kind": "udp", "with_server": False},
+    {"kind": "http"},
+    {"kind": "websocket", "deflate": True},
+]
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=lambda session: "-".join(map(str, session.values())))
+def test_every_kind_of_session_ends_as_asked(tmp_path, session):
+    path = tmp_path / "t.pcapng"
+    with start_agent(path) as agent:
+        agent.send({"do": "start", "session": session})
+        wait_for_event(agent, path, "session-ended")
+    reading = read_trace(path)
+    assert dict(reading.event("session-ended").fields)["ok"] == "true"
+    assert reading.statistics.dropped == 0
+    kinds = {event.kind for event in reading.events}
+    assert kinds >= {"session-started", "endpoint-started", "endpoint-ended"}
+    if not session.get("with_server", True) and session["kind"] == "udp":
+        assert any(frame[23] == 1 for frame in reading.frames)         # ICMP port unreachable
+
+
 def test_file_order_is_time_order(tmp_path):
     path = tmp_path / "t.pcapng"
     with start_agent(path) as agent:

@@ -10,13 +10,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from inspector.sessions.gate import Gate, RetiredError
 from inspector.sessions.journal import Journal
+from inspector.sessions.loop import Loop
 from inspector.sessions.strace import errno_text
 
 T = TypeVar("T")
+TURN = 0.05        # seconds
 
 
 class Caller:
@@ -30,6 +33,20 @@ class Caller:
         self._retired = False
         self._blocked = 0                  # threads inside a blocking call
         self._lock = threading.Lock()
+        self._turn = threading.Event()
+
+    def hand_over(self, loop: Loop, function: Callable[[], Any]) -> None:
+        """Have the main thread deal with what a blocking call returned; `wait_for_turn` follows."""
+        self._turn.clear()
+        loop.post(function, self._turn.set)
+
+    def wait_for_turn(self) -> None:
+        """Wait until the main thread has dealt with all that was handed over.
+
+        Not for ever, since it may itself wait in a send until this thread receives.
+        """
+        while not self._retired and not self._turn.wait(TURN) and self.gate.paused:
+            pass
 
     @property
     def retired(self) -> bool:
@@ -41,6 +58,7 @@ class Caller:
         with self._lock:
             self._retired = True
             blocked = self._blocked > 0
+        self._turn.set()
         self.gate.look_again()
         return blocked
 
@@ -53,11 +71,13 @@ class Caller:
         *,
         blocking: bool = False,
         peer: str | None = None,
+        deliver: Callable[[T], None] = lambda _: None,
     ) -> T:
         """Make the call `function` and return its value; `describe` gives its result and detail.
 
-        `peer` holds for this call alone. OSError as the call raises it; EndedError and RetiredError
-        (for `blocking` calls) where it was not made.
+        `peer` holds for this call alone. `deliver` gets the value just before the journal tells of the
+        return, so that what a person does upon seeing it comes after. OSError as the call raises it;
+        EndedError and RetiredError (for `blocking` calls) where it was not made.
         """
 
         def retired() -> bool:
@@ -72,11 +92,13 @@ class Caller:
             name, arguments, fd=self.fd, local=self.local, peer=peer or self.peer, protocol=self.protocol
         )
         result, errno, detail = None, None, ""
+        hand_on: Callable[[], None] | None = None
         began = ended = time.time_ns()      # anew: writing the entry is no part of the call's duration
         try:
             value = function()
             ended = time.time_ns()
             result, detail = describe(value)
+            hand_on = partial(deliver, value)
             return value
         except OSError as error:
             ended = time.time_ns()
@@ -88,4 +110,4 @@ class Caller:
             self.journal.leave(replace(
                 record, time_ns=began, end_ns=ended, result=result, errno=errno, detail=detail,
                 fd=self.fd, local=self.local, peer=peer or self.peer,
-            ))  # fmt: skip
+            ), hand_on)  # fmt: skip

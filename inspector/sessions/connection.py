@@ -46,21 +46,25 @@ class Connection:
             talk.started()
 
     def _receive(self) -> None:
-        post = self.context.loop.post
+        loop = self.context.loop
         try:
             if self._connect_to is not None:
                 self.sock.connect(self._connect_to)
                 self.sock.getsockname()
-                post(self._on_opened)
-            while data := self.sock.recv():
-                post(partial(self._on_data, data))
+                self.sock.hand_over(loop, self._on_opened)
+                self.sock.wait_for_turn()
+            while self.sock.recv(self._deliver):
+                self.sock.wait_for_turn()
         except (EndedError, RetiredError):
-            return
+            pass
         except OSError as error:
-            post(partial(self._on_error, error))
-            return
-        if not self.sock.retired:
-            post(self._on_end)
+            loop.post(partial(self._on_error, error))
+
+    def _deliver(self, data: bytes) -> None:
+        if data:
+            self.sock.hand_over(self.context.loop, partial(self._on_data, data))
+        elif not self.sock.retired:
+            self.context.loop.post(self._on_end)
 
     def _on_opened(self) -> None:
         self.opened = True

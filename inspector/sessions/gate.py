@@ -65,6 +65,11 @@ class Gate:
         """True once `end` was called."""
         return self._ended
 
+    @property
+    def paused(self) -> bool:
+        """True while calls wait to be let go."""
+        return self._paused and not self._ended
+
     def pause(self) -> None:
         """From now on every call waits until it is let go."""
         with self._condition:

@@ -16,6 +16,7 @@ from inspector.sessions.spec import event_texts
 
 MAX_BODY = 16 * 1024 * 1024
 SLOW = 1.0        # seconds that /slow takes
+PATIENCE = 2.0    # seconds in which a client whose request was refused may go on sending
 HTML, TEXT = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 PAGE = b"<!doctype html>\n<title>inspector</title>\n<p>This page came over a socket that you can see.</p>\n"
 _REASONS = {
@@ -42,19 +43,24 @@ class ServerTalk(Talk):
         self._request: h11.Request | None = None
         self._body = bytearray()
         self._events_left: list[str] = []
+        self._refused = False                  # the last request was malformed
 
     # -- what comes ---------------------------------------------------------------------------------
 
     def received(self, data: bytes) -> None:
-        if self._http.our_state is not h11.MUST_CLOSE:
-            self._http.receive_data(data)
-            self._read()
+        self._feed(data)
 
     def ended(self) -> None:
-        if self._http.their_state not in (h11.ERROR, h11.CLOSED, h11.MUST_CLOSE):
-            self._http.receive_data(b"")
-            self._read()
+        self._feed(b"")
         super().ended()
+        if self.spec.interactive and self._refused:
+            self.connection.close()
+
+    def _feed(self, data: bytes) -> None:
+        over = self._http.their_state in (h11.ERROR, h11.CLOSED, h11.MUST_CLOSE)
+        if not over and self._http.our_state is not h11.MUST_CLOSE:
+            self._http.receive_data(data)
+            self._read()
 
     def _read(self) -> None:
         try:
@@ -79,6 +85,7 @@ class ServerTalk(Talk):
 
     def _malformed(self, error: h11.RemoteProtocolError) -> None:
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.connection.peer_ended:
+            self._refused = True
             self._respond(error.error_status_hint, TEXT, f"{error}\n".encode(), close=True)
 
     # -- answers ------------------------------------------------------------------------------------
@@ -147,10 +154,18 @@ class ServerTalk(Talk):
         self.answers += 1
         if self._http.our_state is h11.MUST_CLOSE:
             if self.spec.interactive:
-                self.connection.close()
+                self._hang_up()
         elif self._http.states == {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}:
             self._http.start_next_cycle()
             self._read()
+
+    def _hang_up(self) -> None:
+        """Close; where the client may still send, by halves, lest RST lose the answer (RFC 9112 §9.6)."""
+        if self._refused:
+            self.connection.half_close()
+            self.context.loop.later(PATIENCE, self.connection.close)
+        else:
+            self.connection.close()
 
     def _send(self, event: h11.Event) -> None:
         self.connection.send(self._http.send(event) or b"")
@@ -207,7 +222,12 @@ class ServerTalk(Talk):
             self.expect(lambda: self.requests > 0 or not self.spec.messages, "send a request")
         else:
             self.expect(lambda: self.answers >= self.expected() or self._must_close, "send all its requests")
-        self.finish(self.context.ends_first or self._must_close)
+        if self._refused:
+            self.connection.half_close()
+            self.expect(lambda: self.connection.peer_ended, "close the connection")
+            self.connection.close()
+        else:
+            self.finish(self.context.ends_first or self._must_close)
 
     @property
     def _must_close(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from inspector.wire.journal import CallRecord, EventRecord, Record, to_line
@@ -58,10 +59,16 @@ class Journal:
             self._write(record)
         return record
 
-    def leave(self, record: CallRecord) -> None:
-        """Write a call that returned: the entered record with `end_ns`, `result` or `errno` filled in."""
+    def leave(self, record: CallRecord, deliver: Callable[[], None] | None = None) -> None:
+        """Write a call that returned: the entered record with `end_ns`, `result` or `errno` filled in.
+
+        `deliver` hands on what it returned, before any reader of the journal can know of it, and before
+        anything that follows from it can be written.
+        """
         record = replace(record, detail=harmless(record.detail, TEXT_LIMIT))
         with self._lock:
+            if deliver is not None:
+                deliver()
             self._write(record)
 
     def event(self, kind: str, text: str, **fields: str) -> None:

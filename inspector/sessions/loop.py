@@ -1,7 +1,8 @@
 """The endpoint's main thread: it does, one after the other, what other threads and timers ask for.
 
-Threads that sit in blocking system calls post what they got; everything that decides or sends runs
-here. So the protocols need no locks, and a script is straight code that waits for conditions.
+Threads that sit in blocking system calls post what they got, and block again when this thread has
+done all that follows from it; everything that decides or sends runs here. So the protocols need no
+locks, a script is straight code that waits for conditions, and the calls come in a plain order.
 """
 
 from __future__ import annotations
@@ -14,19 +15,22 @@ from typing import Any
 
 from inspector.sessions.gate import EndedError
 
+_Item = tuple[Callable[[], Any], Callable[[], None] | None]
+
 
 class Loop:
     """A queue of functions to call, and timers; `post` and `end` may be called from any thread."""
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[Callable[[], Any]] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._followed: list[Callable[[], None]] = []
         self._timers: list[tuple[float, int, Callable[[], Any]]] = []
         self._count = 0
         self._ended = False
 
-    def post(self, function: Callable[[], Any]) -> None:
-        """Have `function` called by the main thread."""
-        self._queue.put(function)
+    def post(self, function: Callable[[], Any], followed: Callable[[], None] | None = None) -> None:
+        """Have `function` called by the main thread, and `followed` when it then has nothing more to do."""
+        self._queue.put((function, followed))
 
     def later(self, delay: float, function: Callable[[], Any]) -> None:
         """Have `function` called after `delay` seconds; only from the main thread."""
@@ -36,7 +40,7 @@ class Loop:
     def end(self) -> None:
         """Make the wait that runs, and every later one, raise EndedError."""
         self._ended = True
-        self._queue.put(lambda: None)
+        self.post(lambda: None)
 
     def wait(self, until: Callable[[], bool], timeout: Callable[[], float | None]) -> bool:
         """Call what is posted until `until()` is true; False when nothing happened for `timeout()` seconds.
@@ -62,10 +66,20 @@ class Loop:
             ends = [began + limit] if limit is not None else []
             ends += [self._timers[0][0]] if self._timers else []
             try:
-                function = self._queue.get(timeout=max(min(ends) - now, 0) if ends else None)
+                function, followed = self._next(max(min(ends) - now, 0) if ends else None)
             except queue.Empty:
                 if limit is not None and time.monotonic() >= began + limit and timeout() is not None:
                     return False
                 continue
+            if followed is not None:
+                self._followed.append(followed)
             function()
             return True
+
+    def _next(self, timeout: float | None) -> _Item:
+        try:
+            return self._queue.get_nowait()
+        except queue.Empty:
+            while self._followed:
+                self._followed.pop()()
+            return self._queue.get(timeout=timeout)

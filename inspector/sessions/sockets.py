@@ -31,6 +31,7 @@ RECEIVE_SIZE = 65536
 RETRY = 1.0            # seconds
 WOKEN = "woken by its own shutdown"
 Address = tuple[str, int]
+Datagram = tuple[bytes, Address | None]
 
 
 class Accepted(NamedTuple):
@@ -57,11 +58,12 @@ class JournaledSocket(Caller):
         protocol: str,
         ipv6: bool = False,
         accepted: Accepted | None = None,
+        deliver: Callable[[JournaledSocket], None] = lambda _: None,
     ) -> None:
-        """Make the `socket()` call, or take a descriptor that `accept` returned."""
+        """Make the `socket()` call, or take a descriptor that `accept` returned and `deliver` itself."""
         super().__init__(journal, gate, protocol)
         if accepted is not None:
-            self._adopt(accepted)
+            self._adopt(accepted, deliver)
             return
         family = socket.AF_INET6 if ipv6 else socket.AF_INET
         kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
@@ -75,14 +77,17 @@ class JournaledSocket(Caller):
         arguments = f"{family.name}, {kind.name}, IPPROTO_{protocol.upper()}"
         self._socket = self.call("socket", arguments, create, lambda made: (made.fileno(), ""))
 
-    def _adopt(self, accepted: Accepted) -> None:
+    def _adopt(self, accepted: Accepted, deliver: Callable[[JournaledSocket], None]) -> None:
         """Take an accepted descriptor: Python's socket object for it makes one call, getsockname."""
         self.fd, self.local, self.peer = accepted.fd, accepted.local, accepted.peer
         of = accepted.listener
-        self._socket = self.call(
-            "getsockname", f"{accepted.fd}",
-            lambda: socket.socket(of.family, of.type, of.proto, fileno=accepted.fd),
-            lambda _: (0, accepted.local or ""),
+
+        def adopt() -> None:
+            self._socket = socket.socket(of.family, of.type, of.proto, fileno=accepted.fd)
+
+        self.call(
+            "getsockname", f"{accepted.fd}", adopt, lambda _: (0, accepted.local or ""),
+            deliver=lambda _: deliver(self),
         )  # fmt: skip
 
     # -- both ends ---------------------------------------------------------------------------------
@@ -136,8 +141,8 @@ class JournaledSocket(Caller):
         """Become a listening socket: from now on the kernel answers SYN."""
         self.call("listen", f"{self.fd}, {backlog}", lambda: self._socket.listen(backlog))
 
-    def accept(self) -> JournaledSocket:
-        """Wait for a connection and return its socket.
+    def accept(self, deliver: Callable[[JournaledSocket], None]) -> None:
+        """Wait for a connection and `deliver` its socket (see `Caller.call`).
 
         Two system calls: Python asks for the new descriptor's local address when it makes a socket
         object of it, which therefore stands in the journal as the `getsockname` it is.
@@ -148,7 +153,7 @@ class JournaledSocket(Caller):
             blocking=True,
         )  # fmt: skip
         accepted = Accepted(fd, self.local, address_text(address), self._socket)
-        return JournaledSocket(self.journal, self.gate, protocol=self.protocol, accepted=accepted)
+        JournaledSocket(self.journal, self.gate, protocol=self.protocol, accepted=accepted, deliver=deliver)
 
     # -- client ------------------------------------------------------------------------------------
 
@@ -177,23 +182,26 @@ class JournaledSocket(Caller):
             lambda: self._socket.sendto(data, address), lambda count: (count, ""), peer=peer,
         )  # fmt: skip
 
-    def recv(self) -> bytes:
-        """Wait for bytes; empty at the end of the stream (TCP: the peer's FIN), or when woken by `retire`."""
+    def recv(self, deliver: Callable[[bytes], None]) -> bytes:
+        """Wait for bytes, return and `deliver` them (see `Caller.call`).
+
+        Empty at the end of the stream (TCP: the peer's FIN), and when woken by `retire`.
+        """
         return self.call(
             "recv", f"{self.fd}, {RECEIVE_SIZE}", lambda: self._socket.recv(RECEIVE_SIZE), self._received,
-            blocking=True,
+            blocking=True, deliver=deliver,
         )  # fmt: skip
 
-    def recvfrom(self) -> tuple[bytes, Address | None]:
-        """Wait for a datagram and its sender; (b"", None) when woken by `retire`."""
+    def recvfrom(self, deliver: Callable[[Datagram], None]) -> None:
+        """Wait for a datagram and its sender, and `deliver` them; (b"", None) when woken by `retire`."""
 
-        def describe(got: tuple[bytes, Any]) -> tuple[int, str]:
+        def describe(got: Datagram) -> tuple[int, str]:
             data, sender = got
             return len(data), f"{preview(data)} from {address_text(sender)}" if sender else WOKEN
 
-        return self.call(
+        self.call(
             "recvfrom", f"{self.fd}, {RECEIVE_SIZE}", lambda: self._socket.recvfrom(RECEIVE_SIZE), describe,
-            blocking=True,
+            blocking=True, deliver=deliver,
         )  # fmt: skip
 
     def ask_for_errors(self) -> None:

@@ -42,7 +42,8 @@ class StreamServer:
         """Serve: for ever when interactive, else until the script's connections have ended."""
         context = self.context
         self._listen()
-        self._load()          # clients may connect meanwhile: the kernel, and then the thread, accept them
+        self._load()               # clients may connect meanwhile: the kernel lets them wait
+        self._thread.start()
         if context.spec.interactive:
             context.wait_for_ever()
         for _ in range(connections_expected(context)):
@@ -63,14 +64,13 @@ class StreamServer:
             raise bind_failure(context, error) from error
         where = address_text(context.address)
         context.journal.event("listening", f"The server listens on {where}.", address=where)
-        self._thread.start()
 
     def _accept(self) -> None:
         assert self.listener is not None
         rest = None if self.context.spec.interactive else connections_expected(self.context)
         try:
             while rest is None or rest > 0:
-                self.context.loop.post(partial(self._accepted, self.listener.accept()))
+                self.listener.accept(lambda sock: self.context.loop.post(partial(self._accepted, sock)))
                 rest = None if rest is None else rest - 1
         except (EndedError, RetiredError):
             pass

@@ -13,7 +13,7 @@ from functools import partial
 from inspector.sessions.context import Command, Context, FailedError, bind_failure
 from inspector.sessions.gate import EndedError, RetiredError
 from inspector.sessions.messages import parse_message
-from inspector.sessions.sockets import Address, JournaledSocket
+from inspector.sessions.sockets import Address, Datagram, JournaledSocket
 from inspector.sessions.spec import push_messages
 from inspector.sessions.strace import QueuedError, address_text
 
@@ -44,17 +44,23 @@ class Datagrams:
         try:
             while not sock.retired:
                 try:
-                    data, sender = (sock.recv(), None) if connected else sock.recvfrom()
-                    if not sock.retired:
-                        self.context.loop.post(partial(self.received, data, sender))
+                    if connected:
+                        sock.recv(lambda data: self._deliver(sock, (data, None)))
+                    else:
+                        sock.recvfrom(partial(self._deliver, sock))
                 except OSError as error:
                     # An ICMP message is told once as the next call's error; the socket lives on.
                     queued = sock.recvmsg_error() if errors else None
-                    self.context.loop.post(partial(self.refused, error, queued))
+                    sock.hand_over(self.context.loop, partial(self.refused, error, queued))
+                sock.wait_for_turn()
         except (EndedError, RetiredError):
             pass
         except OSError as error:
             self.context.loop.post(partial(self.refused, error, None))
+
+    def _deliver(self, sock: JournaledSocket, datagram: Datagram) -> None:
+        if not sock.retired:
+            sock.hand_over(self.context.loop, partial(self.received, *datagram))
 
     def received(self, data: bytes, sender: Address | None) -> None:
         """A datagram came."""

@@ -40,12 +40,11 @@ def test_every_call_of_a_session_can_be_stepped() -> None:
         for call in ("socket(", "setsockopt(", "bind(", "listen(", "accept("):
             assert not any(name == call[:-1] for name in pair.server.names())
             step(pair.server, call)
-        for call in ("socket(", "connect(", "getsockname(", "recv("):
+        for call in ("socket(", "connect(", "getsockname(", "send(", "recv("):
             step(pair.client, call)
-        step(pair.client, "send(")
+            pair.client.wait(lambda end: len(waiting(end)) <= 1)
         step(pair.server, "getsockname(")
-        step(pair.server, "recv(")
-        pair.server.wait(lambda end: len(waiting(end)) == 2)      # the echo's send, and the next recv
+        pair.server.wait(lambda end: waiting(end) == ["recv(4, 65536)"])
         for endpoint in pair.endpoints:
             endpoint.do("resume")
         assert pair.finish() == [0, 0], pair.client.report() + pair.server.report()
@@ -82,6 +81,7 @@ def test_close_while_the_reader_waits_at_the_gate() -> None:
     with session(interactive=True, messages=(), paused=True) as pair:
         for call in ("socket(", "setsockopt(", "bind(", "listen("):
             step(pair.server, call)
+        pair.server.wait(lambda end: bool(end.events("listening")))
         for call in ("socket(", "connect(", "getsockname("):
             step(pair.client, call)
         pair.client.wait(lambda end: any(text.startswith("recv(") for text in waiting(end)))

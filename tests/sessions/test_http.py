@@ -153,6 +153,7 @@ def test_the_standard_library_understands_the_server(server: Endpoint) -> None:
         (b"GET /" + b"a" * 70_000, b"431"),
         (b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400"),
     ],
+    ids=["no-host", "version", "two-lengths", "controls", "too-long", "bad-chunk"],
 )
 def test_malformed_requests_are_answered_and_the_connection_closed(
     server: Endpoint, request_bytes: bytes, status: bytes

@@ -216,4 +216,6 @@ for _layer, _version, _protocol_number in (("ip", 4, 0), ("ipv6", 6, 0), ("tcp",
     for _short, _columns in _QUOTED.items():
         _name = f"{_layer}.{_short}".rstrip(".")
         if _name in COLUMNS:
-            COLUMNS[_name] = replace(COLUMNS[_name], quoted=_columns, version=_version, protocol=_protocol_number)
+            COLUMNS[_name] = replace(
+                COLUMNS[_name], quoted=_columns, version=_version, protocol=_protocol_number
+            )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.wire.headers import MALFORMED
 from inspector.wire.headers_link import ETHERNET
 from inspector.wire.headers_transport import TCP, UDP
 from inspector.wire.protocols import protocol_names
@@ -27,6 +28,7 @@ def frame_protocols(trace: Trace, row: int) -> list[str]:
     network, protocol, stream = int(index.network[row]), int(index.protocol[row]), int(index.stream[row])
     common = _COMMON.get((network, protocol)) if stream >= 0 else None
     plain = index.l3[row] == 14 and index.l4[row] == _PLAIN_L4.get(network)
+    plain = plain and not int(index.status[row]) & MALFORMED
     if common and plain and trace.link_type(row) == ETHERNET:
         names = list(common)
     else:

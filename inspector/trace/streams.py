@@ -128,6 +128,8 @@ class Streams:
             if flags & (SYN | ACK) == SYN and base[here] is not None and base[here] != seq:
                 opens[i] = True
                 base[:] = [None, None]
+            if flags & (SYN | ACK) == SYN | ACK and base[here] is not None:
+                base[here] = seq
             if sized:
                 if base[here] is None:
                     base[here] = seq if flags & SYN else (seq - 1) & 0xFFFFFFFF
@@ -145,8 +147,15 @@ class Streams:
         here = stream.astype("i8") * 2 + ~low
         sends = np.flatnonzero(talk.sized & ~known[here])
         acks = np.flatnonzero(talk.sized & (talk.tcp_flags & ACK != 0) & ~known[here ^ 1])
-        if not len(sends) and not len(acks):
-            return
+        if len(sends) or len(acks):
+            self._learn_first(talk, here, sends, acks)
+        # A later SYN ACK with another number is taken for what its direction begins with from then on.
+        again = np.flatnonzero((talk.tcp_flags & (SYN | ACK)) == SYN | ACK)
+        again = again[known[here[again]]]
+        base[here[again]] = talk.seq[again]
+
+    def _learn_first(self, talk: Talk, here: Array, sends: Array, acks: Array) -> None:
+        known, base = self._known.values.reshape(-1), self._base.values.reshape(-1)
         slots = np.concatenate((here[sends], here[acks] ^ 1))
         offset = np.where(talk.tcp_flags[sends] & SYN != 0, 0, 1).astype("u4")
         values = np.concatenate((talk.seq[sends] - offset, talk.ack[acks] - np.uint32(1)))

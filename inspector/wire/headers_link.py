@@ -17,8 +17,11 @@ RAW_TYPES = (RAW, 12, 14)
 TYPE_IPV4, TYPE_ARP, TYPE_RARP, TYPE_IPV6 = 0x0800, 0x0806, 0x8035, 0x86DD
 TYPE_ETHERNET = 0x6558                # Ethernet inside (transparent bridging)
 TYPE_NONE = -1
+ARPHRD_NETLINK, ARPHRD_GRE = 824, 778
 VLAN_TYPES = (0x8100, 0x88A8, 0x9100)
 ETAG, MPLS, MPLS_MULTICAST, PPPOE_SESSION = 0x893F, 0x8847, 0x8848, 0x8864
+SNAP_ETHERTYPES = (0, 0xF8)           # organisations under which SNAP carries EtherTypes: none, Cisco
+LONGEST_8023 = 1500                  # up to here an EtherType is a length
 _MAX_TAGS = 8
 FAMILIES_IPV6 = (24, 28, 30)         # AF_INET6 of NetBSD and OpenBSD, FreeBSD, Darwin
 _PPP_TYPES = {0x21: TYPE_IPV4, 0x57: TYPE_IPV6}
@@ -55,7 +58,7 @@ def ethernet(batch: Batch, layer: Layer) -> Layer:
     layer = layer.where(batch.captured[layer.rows] >= layer.at + 14)
     kind = batch.gather(">u2", layer.rows, layer.at + 12).astype(np.int64)
     layer = layer.moved(layer.at + 14, kind)
-    return _llc(batch, layer, kind < 0x0600)
+    return _llc(batch, layer, kind <= LONGEST_8023)
 
 
 def _llc(batch: Batch, layer: Layer, mask: Mask) -> Layer:
@@ -68,8 +71,9 @@ def _llc(batch: Batch, layer: Layer, mask: Mask) -> Layer:
     end[which] = np.minimum(end[which], before + kind[which])
     captured = batch.captured[rows]
     head = batch.gather(">u4", rows, np.minimum(before, captured)) >> np.uint32(8)
-    snap = (head == 0xAAAA03) & (captured >= before + 8)
-    plain = (head == 0x060603) & (captured >= before + 3)
+    organisation = batch.gather(">u4", rows, np.minimum(before + 3, captured)) >> np.uint32(8)
+    snap = (head == 0xAAAA03) & (captured >= before + 8) & np.isin(organisation, SNAP_ETHERTYPES)
+    plain = (head & 0xFF00FF == 0x060003) & (captured >= before + 3)
     inner = batch.gather(">u2", rows, np.minimum(before + 6, captured)).astype(np.int64)
     kind[which] = np.where(snap, inner, np.where(plain, TYPE_IPV4, TYPE_NONE))
     at[which] += np.where(snap, 8, np.where(plain, 3, 0))
@@ -111,7 +115,8 @@ def _cooked(batch: Batch, start: Layer, size: int, kind: int, hardware: int) -> 
     layer = start.where(batch.captured >= size)
     found = batch.gather(">u2", layer.rows, kind).astype(np.int64)
     device = batch.gather(">u2", layer.rows, hardware)
-    foreign = (device == 824) | (device == 803) | (device == 802) | (device == 801) | (found < 0x0600)
+    foreign = (device == ARPHRD_NETLINK) | (found < 0x0600)
+    foreign |= (device == ARPHRD_GRE) & (np.isin(found, VLAN_TYPES) | _is_other_tag(found))
     return layer.moved(layer.at + size, np.where(foreign, TYPE_NONE, found))
 
 
@@ -156,7 +161,8 @@ def merge(parts: list[Layer]) -> Layer:
 def _tag(batch: Batch, layer: Layer, size: int) -> Layer:
     layer = layer.where(batch.captured[layer.rows] >= layer.at + size)
     kind = batch.gather(">u2", layer.rows, layer.at + size - 2).astype(np.int64)
-    return _llc(batch, layer.moved(layer.at + size, kind), kind < 0x0600)
+    lengths = (kind <= LONGEST_8023) & (layer.kind != 0x88A8)
+    return _llc(batch, layer.moved(layer.at + size, kind), lengths)
 
 
 def _mpls(batch: Batch, layer: Layer) -> Layer:

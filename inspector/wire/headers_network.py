@@ -14,6 +14,7 @@ from inspector.wire.headers_batch import (
     IPV6_HEADER,
     MALFORMED,
     NO_LAYER,
+    NO_OFFSET,
     SHORT,
     UNSIZED,
     Array,
@@ -84,13 +85,26 @@ def _above(batch: Batch, headers: Headers, layer: Layer, network: int) -> Layer:
 
 def _start(batch: Batch, headers: Headers, layer: Layer, size: int, network: int) -> Layer:
     """Note where the header begins; the frames that hold it whole."""
-    put(headers.l3, layer.rows, np.where(layer.at < NO_LAYER, layer.at, NO_LAYER))
+    l3 = np.where(layer.at < NO_LAYER, layer.at, NO_LAYER)
     whole = np.minimum(batch.captured[layer.rows], layer.end) >= layer.at + size
-    if not whole.all():
-        cut = layer.rows[~whole]
-        headers.network[cut[headers.network[cut] == 0]] = network
-        headers.status[cut] |= SHORT
+    if whole.all():
+        put(headers.l3, layer.rows, l3)
+        return layer
+    cut = ~whole & (headers.network[layer.rows] == 0)       # inside a tunnel the outer header stays
+    headers.network[layer.rows[cut]] = network
+    headers.status[layer.rows[~whole]] |= SHORT
+    seen = whole | cut
+    headers.l3[layer.rows[seen]] = l3[seen]
     return layer.where(whole)
+
+
+def _begin(headers: Headers, rows: Ints, network: int) -> None:
+    """A header that can be read begins: what stood for an outer one is no more."""
+    if (headers.network[rows] != 0).any():
+        headers.l4[rows] = headers.payload[rows] = NO_OFFSET
+        headers.sport[rows] = headers.dport[rows] = 0
+    put(headers.network, rows, network)
+    put(headers.addressed, rows, 1)
 
 
 def _ipv4(batch: Batch, headers: Headers, layer: Layer) -> tuple[Layer, Layer]:
@@ -102,14 +116,13 @@ def _ipv4(batch: Batch, headers: Headers, layer: Layer) -> tuple[Layer, Layer]:
     good = (head["version"] >> 4 == 4) & (size >= 20) & ((total >= size) | (total == 0))
     disguised = layer.where(head["version"] >> 4 == 6)
     if not good.all():
-        headers.status[layer.rows[~good & (head["version"] >> 4 != 6)]] |= MALFORMED
+        headers.status[layer.rows[~good]] |= MALFORMED
         layer, head, size, total = layer.where(good), head[good], size[good], total[good]
     rows = layer.rows
-    put(headers.network, rows, 4)
+    _begin(headers, rows, 4)
     put(headers.protocol, rows, head["protocol"])
     put(headers.src, rows, head["source"])
     put(headers.dst, rows, head["destination"])
-    put(headers.addressed, rows, 1)
     # A length of 0 is left by segmentation offload: the datagram then ends with the frame.
     end = np.where(total == 0, layer.end, np.minimum(layer.end, layer.at + total))
     next_ = Layer(rows, layer.at + size, end, head["protocol"].astype(np.int64))
@@ -147,8 +160,7 @@ def _ipv6(batch: Batch, headers: Headers, layer: Layer) -> Layer:
         headers.status[layer.rows[~good]] |= MALFORMED
         layer, head = layer.where(good), head[good]
     rows = layer.rows
-    put(headers.network, rows, 6)
-    put(headers.addressed, rows, 1)
+    _begin(headers, rows, 6)
     headers.rows6.append(rows)
     headers.addresses6.append(_words6(head))
     length = head["length"].astype(np.int64)
@@ -238,8 +250,12 @@ def _quoted_header(batch: Batch, layer: Layer, network: int) -> tuple[Layer, Arr
         return layer.moved(layer.at + 40, head["next"].astype(np.int64)), _words6(head)
     head = batch.gather(IPV4_HEADER, layer.rows, layer.at)
     size: Ints = (head["version"] & 15).astype(np.int64) * 4
+    total = head["total"].astype(np.int64)
     good = (head["version"] >> 4 == 4) & (size >= 20) & (head["fragment"] & 0x1FFF == 0)
-    layer, head, size = layer.where(good), head[good], size[good]
+    good &= (total >= size) | (total == 0)
+    end = np.where(total == 0, layer.end, np.minimum(layer.end, layer.at + total))
+    layer = Layer(layer.rows, layer.at, end, layer.kind).where(good)
+    head, size = head[good], size[good]
     words = np.zeros((len(head), 4), np.uint64)
     words[:, 1], words[:, 3] = head["source"], head["destination"]
     return layer.moved(layer.at + size, head["protocol"].astype(np.int64)), words

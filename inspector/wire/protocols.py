@@ -30,7 +30,9 @@ def protocol_names(frame: bytes, link_type: int) -> list[str]:
     names: list[str] = []
     if link_type in link.RAW_TYPES:
         names.append("raw")
-        kind = {4: link.TYPE_IPV4, 6: link.TYPE_IPV6}.get(frame[0] >> 4 if frame else 0, link.TYPE_NONE)
+        if not frame:
+            return names
+        kind = {4: link.TYPE_IPV4, 6: link.TYPE_IPV6}.get(frame[0] >> 4, link.TYPE_NONE)
         _network(names, frame, 0, kind)
     elif link_type == link.IPV4:
         _ipv4(names, frame, 0)
@@ -66,10 +68,11 @@ def _other_link(names: list[str], frame: bytes, link_type: int) -> None:
     elif link_type in (link.SLL, link.SLL2):
         kind, device, size = (14, 2, 16) if link_type == link.SLL else (0, 8, 20)
         found, hardware = _u16(frame, kind), _u16(frame, device)
-        if found < 0x600 or hardware in (801, 802, 803, 824) or len(frame) < size:
+        if found < 0x600 or hardware == link.ARPHRD_NETLINK or len(frame) < size:
             return
-        if hardware == 778:                     # GRE device: the protocol without the word "ethertype"
-            _network(names, frame, size, found)
+        if hardware == link.ARPHRD_GRE:         # the protocol without the word "ethertype"
+            if found in (link.TYPE_IPV4, link.TYPE_IPV6):
+                _network(names, frame, size, found)
         else:
             names.append("ethertype")
             _ethertype(names, frame, size, found)
@@ -82,18 +85,26 @@ def _other_link(names: list[str], frame: bytes, link_type: int) -> None:
 def _ethernet(names: list[str], frame: bytes, at: int) -> None:
     names.append("eth")
     if len(frame) >= at + 14:
-        _type_or_length(names, frame, at + 14, _u16(frame, at + 12))
+        value = _u16(frame, at + 12)
+        if link.LONGEST_8023 < value < 0x600:
+            names.append("data")
+        else:
+            _type_or_length(names, frame, at + 14, value)
 
 
 def _type_or_length(names: list[str], frame: bytes, at: int, value: int) -> None:
-    if value >= 0x600:
+    if value > link.LONGEST_8023:
         names.append("ethertype")
         _ethertype(names, frame, at, value)
         return
     names.append("llc")
+    frame = frame[: at + value]
     if frame[at : at + 3] == b"\xaa\xaa\x03":
+        if int.from_bytes(frame[at + 3 : at + 6], "big") not in link.SNAP_ETHERTYPES:
+            names.append("data")
+            return
         _network(names, frame, at + 8, _u16(frame, at + 6))
-    elif frame[at : at + 3] == b"\x06\x06\x03":
+    elif frame[at : at + 1] == b"\x06" and frame[at + 2 : at + 3] == b"\x03":
         _ipv4(names, frame, at + 3)
 
 
@@ -104,7 +115,11 @@ def _ethertype(names: list[str], frame: bytes, at: int, kind: int) -> None:
         names.append({0x88A8: "ieee8021ad", link.ETAG: "etag"}.get(kind, "vlan"))
         size = 8 if kind == link.ETAG else 4
         if len(frame) >= at + size:
-            _type_or_length(names, frame, at + size, _u16(frame, at + size - 2))
+            value = _u16(frame, at + size - 2)
+            if kind == 0x88A8 and value <= link.LONGEST_8023:
+                names += ["ethertype", "data"]
+            else:
+                _type_or_length(names, frame, at + size, value)
     elif kind in (link.MPLS, link.MPLS_MULTICAST):
         names.append("mpls")
         while at + 4 <= len(frame) and not frame[at + 2] & 1:
@@ -153,6 +168,7 @@ def _ipv4(names: list[str], frame: bytes, at: int) -> None:
         return
     if len(frame) < at + size:
         return
+    frame = frame[: at + total] if total else frame
     if _u16(frame, at + 6) & 0x1FFF:
         names.append("data")
     else:
@@ -168,9 +184,11 @@ def _ipv6(names: list[str], frame: bytes, at: int) -> None:
     names.append("ipv6")
     if len(frame) < at + 40:
         return
-    kind, empty = frame[at + 6], _u16(frame, at + 4) == 0
-    if not (empty and kind != 0):
-        _above(names, frame, at + 40, kind)
+    kind, length = frame[at + 6], _u16(frame, at + 4)
+    if length or kind == 0:                     # length 0 with a hop-by-hop header: a jumbogram
+        _above(names, frame[: at + 40 + length] if length else frame, at + 40, kind)
+    else:
+        _above(names, frame[: at + 40], at + 40, kind)
 
 
 def _above(names: list[str], frame: bytes, at: int, kind: int) -> None:
@@ -187,6 +205,8 @@ def _above(names: list[str], frame: bytes, at: int, kind: int) -> None:
         else:
             size = (frame[at + 1] + 2) * 4 if kind == 51 else (frame[at + 1] + 1) * 8
         kind, at = frame[at], at + size
+        if at > len(frame):
+            return
     if kind == 4:
         _ipv4(names, frame, at)
     elif kind == 41:
@@ -196,7 +216,8 @@ def _above(names: list[str], frame: bytes, at: int, kind: int) -> None:
         flags = _u16(frame, at)
         if flags & 0x4007 == 0 and len(frame) >= at + 4:
             size = 4 + 4 * ((flags >> 15 & 1) + (flags >> 13 & 1) + (flags >> 12 & 1))
-            _ethertype(names, frame, at + size, _u16(frame, at + 2))
+            if len(frame) > at + size:
+                _ethertype(names, frame, at + size, _u16(frame, at + 2))
     else:
         names.append(_TRANSPORTS.get(kind, "data"))
         if kind in _QUOTING and at + 8 < len(frame) and frame[at] in _QUOTING[kind]:

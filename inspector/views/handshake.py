@@ -14,7 +14,7 @@ from inspector.views.document import Document
 from inspector.views.facts import ACK, RST, SYN
 from inspector.views.handshake_close import describe_close
 from inspector.views.handshake_upgrade import describe_upgrade
-from inspector.views.ladder_ends import Conversation, conversation_ends, quoted
+from inspector.views.ladder_ends import Conversation, conversation_ends, quoting_rows
 from inspector.views.sockets import SocketTable
 from inspector.wire.text import harmless
 
@@ -208,9 +208,7 @@ def _describe_udp(document: Document, trace: Trace, conversation: Conversation) 
         size = int(trace.index.payload_length[first])
         document.fact("first datagram", f"packet {first + 1}, {size} bytes", row=first)
         document.fact("datagrams", str(len(rows)))
-    for row in range(trace.index.count) if trace.index.count <= 20_000 else ():
-        quote = quoted(trace, row)
-        if quote is not None and quote[0] == 17 and set(quote[1:]) == {ends.client, ends.server}:
-            document.prose("An ICMP error came back: at that port nobody listens, and the kernel says so. "
-                           "The next call on the connected socket fails with ECONNREFUSED.", "icmp", row)
-            break
+    errors = quoting_rows(trace, conversation)
+    if len(errors):
+        document.prose("An ICMP error came back: at that port nobody listens, and the kernel says so. "
+                       "The next call on the connected socket fails with ECONNREFUSED.", "icmp", int(errors[0]))

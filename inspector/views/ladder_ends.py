@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from inspector.views.facts import ACK, ICMP, ICMPV6, SYN, TCP, UDP
-from inspector.views.info import frame_from
+from inspector.views.facts import ACK, SYN, TCP, UDP
 from inspector.views.ladder_layout import LEFT, RIGHT
 from inspector.views.sockets import SocketTable, same_address
 from inspector.wire.text import harmless
@@ -19,9 +18,7 @@ from inspector.wire.text import harmless
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
-_ERRORS = {ICMP: (3, 4, 5, 11, 12), ICMPV6: (1, 2, 3, 4)}
 _NUMBERS = {"tcp": TCP, "udp": UDP}
-_MOST_ERRORS = 20_000          # ICMP packets looked into for the datagram they quote
 
 
 class Conversation(NamedTuple):
@@ -77,25 +74,21 @@ def conversation_ends(trace: Trace, conversation: Conversation, sockets: SocketT
 
 def quoted(trace: Trace, row: int) -> tuple[int, str, str] | None:
     """Protocol, sender and receiver of the packet that an ICMP error quotes (RFC 792, RFC 4443)."""
-    index = trace.index
-    protocol = int(index.protocol[row])
-    if protocol not in _ERRORS or int(index.sport[row]) not in _ERRORS[protocol]:
+    header = trace.index.quoted.of(row)
+    if header is None:
         return None
-    packet = frame_from(trace, row, "l4")[8:]
-    if protocol == ICMP and len(packet) >= 20 and packet[0] >> 4 == 4:
-        header = (packet[0] & 15) * 4
-        inner, hosts = packet[9], [".".join(map(str, packet[at : at + 4])) for at in (12, 16)]
-    elif protocol == ICMPV6 and len(packet) >= 40 and packet[0] >> 4 == 6:
-        import ipaddress
+    address = trace.index.address
+    source = end_text(harmless(address(header.source)), header.sport)
+    return header.protocol, source, end_text(harmless(address(header.destination)), header.dport)
 
-        header, inner = 40, packet[6]
-        hosts = [str(ipaddress.IPv6Address(packet[at : at + 16])) for at in (8, 24)]
-    else:
-        return None
-    if inner not in (TCP, UDP) or len(packet) < header + 4:
-        return None
-    ports = [int.from_bytes(packet[header + at : header + at + 2], "big") for at in (0, 2)]
-    return inner, end_text(hosts[0], ports[0]), end_text(hosts[1], ports[1])
+
+def quoting_rows(trace: Trace, conversation: Conversation) -> np.ndarray:
+    """The rows of the ICMP errors that quote a packet of the conversation."""
+    table = trace.index.quoted
+    number = _NUMBERS[conversation.protocol]
+    mine = (table.column("stream") == conversation.stream) & (table.column("protocol") == number)
+    rows: np.ndarray = table.column("row")[mine]
+    return rows
 
 
 class Side:
@@ -109,7 +102,6 @@ class Side:
         self.rows = np.zeros(0, np.int64)
         self.times = np.zeros(0, np.int64)
         self._seen = 0
-        self._errors: list[int] = []
         self._clients: dict[tuple[int, int], str] = {}      # (protocol, stream) -> its client
 
     def update(self) -> bool:
@@ -124,8 +116,8 @@ class Side:
         else:
             self.ends = conversation_ends(self.trace, self.conversation, self.sockets)
             rows = self.trace.rows_of(self.conversation.protocol, self.conversation.stream)
-            self._find_errors(self._seen, count)
-            self.rows = np.union1d(rows, np.array(self._errors, np.int64)) if self._errors else rows
+            errors = quoting_rows(self.trace, self.conversation)
+            self.rows = np.union1d(rows, errors) if len(errors) else rows
         self._seen = count
         self.times = np.maximum.accumulate(index.time_ns[self.rows].astype(np.int64))
         return len(self.rows) != before
@@ -163,14 +155,3 @@ class Side:
             conversation = Conversation("tcp" if key[0] == TCP else "udp", key[1])
             self._clients[key] = conversation_ends(self.trace, conversation, self.sockets).client
         return self._clients[key]
-
-    def _find_errors(self, start: int, stop: int) -> None:
-        assert self.conversation is not None
-        protocols = self.trace.index.protocol[start:stop]
-        found = np.flatnonzero((protocols == ICMP) | (protocols == ICMPV6))[:_MOST_ERRORS] + start
-        wanted = {self.ends.client, self.ends.server}
-        for row in found.tolist():
-            quote = quoted(self.trace, row)
-            number = _NUMBERS[self.conversation.protocol]
-            if quote is not None and quote[0] == number and set(quote[1:]) == wanted:
-                self._errors.append(row)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from scapy.layers.dns import DNS, DNSQR
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6ND_NS, IPv6
 from scapy.layers.l2 import ARP, Dot3, Ether
@@ -34,6 +35,9 @@ QUOTED = Raw(bytes(IP(src="1.1.1.1", dst="2.2.2.2") / UDP(sport=5, dport=6) / Ra
     (Ether() / IPv6() / ICMPv6ND_NS(tgt="fe80::1"), "ICMPv6", "Neighbor Solicitation for fe80::1"),
     (Ether() / IP() / UDP(sport=1, dport=2) / Raw(b"hello"), "UDP", '1 → 2 Len=5  "hello"'),
     (Ether() / IP() / UDP(sport=1, dport=2) / Raw(b"\x00\x01"), "UDP", "1 → 2 Len=2"),
+    (Ether() / IP() / UDP(sport=4000, dport=53) / DNS(id=7, qd=DNSQR(qname="example.com")), "DNS",
+     "Standard query 0x0007 A example.com"),
+    (Ether() / IP() / UDP(sport=4000, dport=53) / Raw(b"no"), "UDP", '4000 → 53 Len=2  "no"'),
     (Ether() / IP(proto=47) / Raw(b"x" * 8), "GRE", "GRE (47) in IPv4"),
     (Ether() / IP(proto=17, frag=10, id=0x1234) / Raw(b"x" * 30), "IPv4",
      "Fragmented IP protocol (proto=UDP 17, off=80, ID=1234)"),

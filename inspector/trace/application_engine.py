@@ -85,7 +85,7 @@ class Engine:
 
     def _read_http(self, http: HttpConnection) -> bool:
         progress = False
-        for run in self.pump.runs():
+        for run in self._requests_first(http, self.pump.runs()):
             direction, _, stop = run
             if http.lost(direction):
                 self.pump.position[direction] = stop
@@ -95,6 +95,12 @@ class Engine:
                 self._switch(http, http.switched)
                 return True
         return progress
+
+    def _requests_first(self, http: HttpConnection, runs: list[Run]) -> list[Run]:
+        """The runs, the first request before the first response also where the capture has it later."""
+        if not http.messages and len(runs) > 1 and runs[0][0] != http.client:
+            return [runs[1], runs[0], *runs[2:]]
+        return runs
 
     def _feed_http(self, http: HttpConnection, run: Run) -> bool:
         position, direction = self.pump.position, run[0]

@@ -26,7 +26,7 @@ STATUS_LINE = re.compile(rb"(HTTP/1\.\d) +(\S+)(?: (.*))?\Z", re.DOTALL)
 _NAME = re.compile(_TOKEN + rb"\Z")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _REQUEST_START = re.compile(_TOKEN + rb" +[^ \r\n]+ +HTTP/1\.\d")
-_REQUEST_PREFIX = re.compile(rb"[A-Z]{3,20} +[\x21-\x7e]*\Z")
+_REQUEST_PREFIX = re.compile(_TOKEN + rb"(?: +[^\x00-\x20]*(?: +[HTP/1.]{0,8})?)?\r?\Z")
 METHODS = (
     b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"CONNECT ", b"OPTIONS ", b"TRACE ", b"PATCH ",
 )
@@ -105,13 +105,9 @@ def looks_like_http(data: bytes) -> Literal["request", "response", "perhaps", ""
     if b"HTTP/1.".startswith(data):
         return "perhaps"
     line, end, _ = data.partition(b"\n")
-    if end or len(line) > 32:
-        if _REQUEST_START.match(line) or (not end and line.startswith(METHODS)):
-            return "request"
-        return ""
-    if _REQUEST_START.match(line):
+    if _REQUEST_START.match(line) or (not end and line.startswith(METHODS)):
         return "request"
-    return "perhaps" if _REQUEST_PREFIX.match(line) or any(m.startswith(line) for m in METHODS) else ""
+    return "perhaps" if not end and _REQUEST_PREFIX.match(line) else ""
 
 
 def head_end(data: bytes | bytearray, start: int = 0) -> int:
@@ -137,7 +133,7 @@ def parse_head(
     if not line_stop or data[line_stop - 2 : line_stop] != b"\r\n":
         findings.append(finding("http.bare-line-feed", "The start line ends with LF alone.", direction,
                                 start, start + line_stop))
-    headers = tuple(_headers(data, line_stop, start, direction, findings))
+    headers = tuple(_headers(data, line_stop, start, direction, findings, bool(findings)))
     first, second, third = (part.decode("latin-1") if part is not None else "" for part in match.groups())
     stop = start + len(data)
     if is_request:
@@ -156,7 +152,7 @@ def parse_head(
 
 def parse_fields(data: bytes, start: int, direction: int, findings: list[Finding]) -> tuple[Header, ...]:
     """Header lines that stand alone (the trailers of a chunked body)."""
-    return tuple(_headers(data, 0, start, direction, findings))
+    return tuple(_headers(data, 0, start, direction, findings, False))
 
 
 def _first_line(data: bytes) -> tuple[bytes, int]:
@@ -166,7 +162,7 @@ def _first_line(data: bytes) -> tuple[bytes, int]:
 
 
 def _headers(
-    data: bytes, position: int, base: int, direction: int, findings: list[Finding]
+    data: bytes, position: int, base: int, direction: int, findings: list[Finding], bare_told: bool
 ) -> Iterator[Header]:
     """The lines from `position` on; obsolete folding is undone, what is no header is told and left out."""
     pending: Header | None = None
@@ -195,7 +191,7 @@ def _headers(
         pending = _header(line, at, findings)
     if pending is not None:
         yield pending
-    if bare is not None:
+    if bare is not None and not bare_told:
         what = "A line of the head ends with LF alone."
         findings.append(finding("http.bare-line-feed", what, direction, *bare))
 

@@ -110,12 +110,13 @@ class HttpReader:
             self._take(blank)              # RFC 9112 §2.2: empty lines before a start line are ignored
         if not self._buffer:
             return False
+        if (len(self._buffer) >= _LINE or b"\n" in self._buffer) and not self._plausible():
+            self._give_up(self._no_message())
+            return False
         stop = head_end(self._buffer, self._scanned)
         if stop < 0:
             self._scanned = max(0, len(self._buffer) - 3)
-            if (len(self._buffer) >= _LINE or b"\n" in self._buffer) and not self._plausible():
-                self._give_up(self._no_message())
-            elif len(self._buffer) > HEAD_LIMIT:
+            if len(self._buffer) > HEAD_LIMIT:
                 what, stop = f"This head is longer than {HEAD_LIMIT} octets.", self.offset + HEAD_LIMIT
                 self._give_up(finding("http.head-too-large", what, self.direction, self.offset, stop))
             return False

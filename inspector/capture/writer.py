@@ -112,10 +112,15 @@ class TraceWriter:
         ))
         self._woken()
 
-    def finish(self, counts: Counts) -> None:
-        """Write all that still waits, whatever its time, and the last statistics."""
+    def flush(self) -> None:
+        """Write all that still waits, whatever its time."""
         self._collect()
-        self._put(Batch(), None)
+        if self._put(Batch(), None):
+            self._woken()
+
+    def finish(self, counts: Counts) -> None:
+        """Write all that still waits and the last statistics."""
+        self.flush()
         self.statistics(counts, final=True)
 
     def _collect(self) -> None:

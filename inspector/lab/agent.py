@@ -19,6 +19,7 @@ from typing import NoReturn
 
 from inspector.lab import namespace
 from inspector.lab.errors import LabError
+from inspector.lab.host import dumpcap, how_to_capture, may_capture
 from inspector.lab.options import AgentOptions
 from inspector.lab.processes import Guardian, Lab, adopt_orphans
 from inspector.wire.journal import EventRecord
@@ -52,6 +53,7 @@ def run(options: AgentOptions) -> int:
     from inspector.capture.capture import Capture
     from inspector.capture.choice import choose_program
     from inspector.capture.ring import BLOCKS, SESSION_BLOCKS
+    from inspector.lab.borrowed import Borrowed
     from inspector.lab.supervisor import Supervisor
 
     def wake(byte: bytes = b".") -> None:
@@ -63,11 +65,18 @@ def run(options: AgentOptions) -> int:
     supervisor = Supervisor(options, lab, guardian.pid, commands)
     try:
         program, text = choose_program(options.ports, options.filter, options.snaplen)
-        capture = Capture(
-            trace, description=f"loopback of the {mode}", woken=wake, failed=supervisor.capture_failed,
-            program=program, filter=text, snaplen=options.snaplen, max_size=options.max_size,
-            blocks=BLOCKS if options.command or options.mode == "host" else SESSION_BLOCKS,
-        )
+        capture: Capture | Borrowed
+        if mode == "host" and not may_capture() and (path := dumpcap()) is not None:
+            capture = Borrowed(
+                path, trace, options, text, woken=wake, failed=supervisor.capture_failed,
+                started=guardian.watch_over,
+            )
+        else:
+            capture = Capture(
+                trace, description=f"loopback of the {mode}", woken=wake, failed=supervisor.capture_failed,
+                program=program, filter=text, snaplen=options.snaplen, max_size=options.max_size,
+                blocks=BLOCKS if options.command or options.mode == "host" else SESSION_BLOCKS,
+            )
     except (OSError, ValueError) as error:
         guardian.dismiss()
         raise _refused(error, mode) from error
@@ -94,8 +103,10 @@ def run(options: AgentOptions) -> int:
 
 def _refused(error: OSError | ValueError, mode: str) -> LabError:
     if isinstance(error, PermissionError):
+        if mode == "lab":
+            return LabError("The lab's packet socket was refused: CAP_NET_RAW is missing there.")
         return LabError(
-            f"Capturing the {mode}'s loopback needs the privilege CAP_NET_RAW.", "sudo inspector record …"
+            "Capturing this machine's own loopback needs the privilege CAP_NET_RAW.", how_to_capture()
         )
     if isinstance(error, OSError):
         return LabError(f"The capture could not start: {error.strerror or error}.")

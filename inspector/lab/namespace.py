@@ -37,7 +37,7 @@ def enter() -> None:
     uid, gid = os.geteuid(), os.getegid()
     try:
         if uid != 0 or not _try_network_alone():
-            _unshare(CLONE_NEWUSER | CLONE_NEWNET)
+            unshare(CLONE_NEWUSER | CLONE_NEWNET)
             _write("/proc/self/setgroups", "deny")
             _write("/proc/self/uid_map", f"{uid} {uid} 1")
             _write("/proc/self/gid_map", f"{gid} {gid} 1")
@@ -140,13 +140,14 @@ _SWITCHES = (
 
 def _try_network_alone() -> bool:
     try:
-        _unshare(CLONE_NEWNET)
+        unshare(CLONE_NEWNET)
     except OSError:
         return False
     return True
 
 
-def _unshare(flags: int) -> None:
+def unshare(flags: int) -> None:
+    """Leave the namespaces of these kinds for new ones (unshare(2)); OSError where that is refused."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(flags) != 0:
         number = ctypes.get_errno()

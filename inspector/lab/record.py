@@ -1,25 +1,21 @@
 """Recording without the app: in the lab around a program, or on this machine's own loopback.
 
 `record` returns when the program has ended, or a limit or ctrl+c ended the capture; the file is then whole.
-Where this user may not capture on the host but may run dumpcap, dumpcap records in our place.
+Where this user may not capture on the host but may run dumpcap, the agent has dumpcap do it.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import select
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inspector.capture.choice import choose_program
 from inspector.lab.errors import LabError
-from inspector.lab.host import dumpcap, how_to_capture, may_capture
 from inspector.lab.launch import start_agent
 
 
@@ -56,15 +52,7 @@ def record(options: RecordOptions, started: Callable[[str], None] = lambda sente
     """
     if options.command:
         return _record_program(options)
-    choose_program(options.ports, options.filter, options.snaplen)
-    if may_capture():
-        return _record_host(options, started)
-    path = dumpcap()
-    if path is None:
-        raise LabError(
-            "Capturing on this machine's own loopback needs the privilege CAP_NET_RAW.", how_to_capture()
-        )
-    return _record_by_dumpcap(path, options, started)
+    return _record_host(options, started)
 
 
 def _record_program(options: RecordOptions) -> RecordOutcome:
@@ -104,55 +92,6 @@ def _record_host(options: RecordOptions, started: Callable[[str], None]) -> Reco
     if failure is not None:
         raise failure
     return _outcome(0, agent.summary, _sentence(options, agent.summary))
-
-
-def _record_by_dumpcap(path: str, options: RecordOptions, started: Callable[[str], None]) -> RecordOutcome:
-    with _told_to_end() as told:
-        process = subprocess.Popen(
-            dumpcap_command(path, options), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, start_new_session=True,
-        )
-        assert process.stderr is not None
-        started(_running(options))
-        words = b""
-        while chunk := _read_or_told(process.stderr.fileno(), told):
-            words += chunk
-        process.send_signal(signal.SIGINT)
-        words += process.stderr.read()
-        process.stderr.close()
-        process.wait()
-    text = words.decode("utf-8", "replace")
-    found = re.search(r"received/dropped on interface .*?: (\d+)/(\d+)", text)
-    if found is None:
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        raise LabError(f"dumpcap could not capture: {lines[-1] if lines else 'it did not say why'}")
-    size = options.output.stat().st_size
-    summary = {"packets": int(found[1]), "dropped": int(found[2]), "bytes": size, "limit": ""}
-    return _outcome(0, summary, _sentence(options, summary))
-
-
-def dumpcap_command(path: str, options: RecordOptions) -> list[str]:
-    """How dumpcap is called to record as asked."""
-    command = [path, "-q", "-i", "lo", "-B", "64", "-w", str(options.output)]
-    _, text = choose_program(options.ports, options.filter)
-    if text:
-        command += ["-f", text]
-    if options.snaplen:
-        command += ["-s", str(options.snaplen)]
-    if options.seconds:
-        command += ["-a", f"duration:{max(1, round(options.seconds))}"]
-    if options.max_size:
-        command += ["-a", f"filesize:{max(1, options.max_size // 1000)}"]
-    return command
-
-
-def _read_or_told(descriptor: int, told: int) -> bytes:
-    """What dumpcap says next; nothing when it has ended or this process is told to end."""
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    poll.register(told, select.POLLIN)
-    ready = dict(poll.poll())
-    return b"" if told in ready else os.read(descriptor, 65536)
 
 
 def _running(options: RecordOptions) -> str:

@@ -23,6 +23,7 @@ from inspector.wire.journal import CallRecord, EventRecord, Record, from_line
 
 if TYPE_CHECKING:
     from inspector.capture.capture import Capture
+    from inspector.lab.borrowed import Borrowed
 
 END_GRACE = 1.0                    # seconds that endpoints get to close, when the agent is to end
 _CHUNK = 65536
@@ -31,7 +32,7 @@ _CHUNK = 65536
 class Supervisor:
     """Obeys the commands until they end; `capture` is set before `run`."""
 
-    capture: Capture
+    capture: Capture | Borrowed
 
     def __init__(self, options: AgentOptions, lab: Lab, guardian: int, commands: int) -> None:
         self._options, self._lab, self._guardian, self._commands = options, lab, guardian, commands

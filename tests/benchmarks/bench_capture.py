@@ -8,7 +8,6 @@ memory is slow and would punish whoever runs first. `run(repeats)` gives rows fo
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import signal
@@ -26,7 +25,6 @@ from typing import Any
 import numpy as np
 from capture_load import PORT, cpu_seconds, wait_until_still
 
-from inspector.lab import namespace
 from inspector.lab.launch import start_agent
 from inspector.trace.trace import Trace
 
@@ -65,11 +63,28 @@ def capture_ours(path: Path, snaplen: int, arguments: Sequence[object]) -> Run:
     return finished(path, seconds, used, agent.summary["dropped"], arguments)
 
 
+def peer_command(name: str, path: Path, snaplen: int) -> list[str]:
+    """How tcpdump or dumpcap is called to do the same."""
+    own = ["-n", "-Z", "root"] if name == "tcpdump" else ["-q"]
+    return [name, *own, "-i", "lo", *(["-s", str(snaplen)] if snaplen else []), "-w", str(path)]
+
+
+def works(name: str) -> bool:
+    """True when this peer is installed and can capture here."""
+    if shutil.which(name) is None:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        command = peer_command(name, Path(folder, "trace"), 0)
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            time.sleep(_SETTLE)
+            runs = process.poll() is None
+            process.terminate()
+    return runs
+
+
 def capture_peer(name: str, path: Path, snaplen: int, arguments: Sequence[object]) -> Run:
     """tcpdump or dumpcap under a load."""
-    own = ["-n", "-Z", "root"] if name == "tcpdump" else ["-q"]
-    cut = ["-s", str(snaplen)] if snaplen else []
-    command = [name, *own, "-i", "lo", *cut, "-w", str(path)]
+    command = peer_command(name, path, snaplen)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         time.sleep(_SETTLE)
         before = cpu_seconds(process.pid)
@@ -238,7 +253,7 @@ def _latencies(count: int) -> list[float]:
 
 def measure(repeats: int) -> list[dict[str, str]]:
     """All rows; in the private network."""
-    tools = ["inspector", *filter(shutil.which, ("tcpdump", "dumpcap"))]
+    tools = ["inspector", *filter(works, ("tcpdump", "dumpcap"))]
     return [
         *flood_rows(repeats, tools),
         cut_copy_row(repeats, tools, 256),
@@ -247,27 +262,14 @@ def measure(repeats: int) -> list[dict[str, str]]:
     ]
 
 
-def become_root_of_a_network() -> None:
-    """Enter a network of our own, as its root, so that tools started here may capture too."""
-    if os.geteuid() == 0:
-        namespace.enter()
-        return
-    uid, gid = os.geteuid(), os.getegid()
-    namespace._unshare(namespace.CLONE_NEWUSER | namespace.CLONE_NEWNET)
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
-    Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
-    namespace.loopback_up()
-
-
 def run(repeats: int = 5) -> list[dict[str, Any]]:
     """Rows with what, target, reached, spread, peer; measured in a process of its own."""
-    command = [sys.executable, __file__, str(repeats)]
+    network = Path(__file__).with_name("private_network.py")
+    command = [sys.executable, str(network), sys.executable, __file__, str(repeats)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 if __name__ == "__main__":
-    become_root_of_a_network()
     for row in measure(int(sys.argv[1])):
         print(json.dumps(row), flush=True)

@@ -22,7 +22,7 @@ from inspector.lab.errors import LabError
 from inspector.lab.launch import start_agent
 inside, limits = json.loads(sys.argv[1])
 uid, gid = os.geteuid(), os.getegid()
-namespace._unshare(namespace.CLONE_NEWUSER | namespace.CLONE_NEWNET)
+namespace.unshare(namespace.CLONE_NEWUSER | namespace.CLONE_NEWNET)
 Path("/proc/self/setgroups").write_text("deny")
 Path("/proc/self/uid_map").write_text(f"{inside} {uid} 1")
 Path("/proc/self/gid_map").write_text(f"{inside} {gid} 1")

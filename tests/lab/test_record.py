@@ -15,8 +15,6 @@ from support_lab import needs_lab, processes_in, read_trace, wait_until
 
 from inspector.capture.choice import FilterError
 from inspector.lab import namespace
-from inspector.lab import record as record_module
-from inspector.lab.errors import LabError
 from inspector.lab.host import may_capture
 from inspector.lab.record import RecordOptions, record
 
@@ -186,16 +184,6 @@ def test_the_hosts_loopback(tmp_path, end):
     assert (reading.event("limit-reached") is None) == (end == "ctrl+c")
 
 
-def test_without_privilege_one_sentence_and_the_command(tmp_path, monkeypatch):
-    monkeypatch.setattr(record_module, "may_capture", lambda: False)
-    monkeypatch.setattr(record_module, "dumpcap", lambda: None)
-    with pytest.raises(LabError) as caught:
-        record(RecordOptions(tmp_path / "t.pcapng", ports=(80,)))
-    assert "CAP_NET_RAW" in caught.value.sentence
-    assert caught.value.mend.startswith("sudo ")
-    assert not (tmp_path / "t.pcapng").exists()
-
-
 @pytest.mark.parametrize("wrong", [{"ports": (0,)}, {"ports": (70000,)}])
 def test_wrong_ports_are_refused_before_anything_starts(tmp_path, wrong):
     with pytest.raises(FilterError):
@@ -203,38 +191,3 @@ def test_wrong_ports_are_refused_before_anything_starts(tmp_path, wrong):
     with pytest.raises(FilterError):
         record(RecordOptions(tmp_path / "t.pcapng", ("true",), **wrong))
     assert not (tmp_path / "t.pcapng").exists()
-
-
-def test_dumpcap_is_called_with_all_that_was_asked(tmp_path):
-    options = RecordOptions(
-        tmp_path / "o", ports=(80, 81), snaplen=96, max_size=5_000_000, seconds=2.4
-    )
-    assert record_module.dumpcap_command("/usr/bin/dumpcap", options)[1:] == [
-        "-q", "-i", "lo", "-B", "64", "-w", str(tmp_path / "o"), "-f", "port 80 or port 81", "-s", "96",
-        "-a", "duration:2", "-a", "filesize:5000",
-    ]
-
-
-def fake_dumpcap(tmp_path, script):
-    path = tmp_path / "dumpcap"
-    path.write_text("#!/bin/sh\n" + script)
-    path.chmod(0o755)
-    return str(path)
-
-
-def test_dumpcaps_counts_are_told(tmp_path, monkeypatch):
-    script = "echo data > $7; echo \"Packets received/dropped on interface 'lo': 1200/34 (97%)\" >&2\n"
-    monkeypatch.setattr(record_module, "may_capture", lambda: False)
-    monkeypatch.setattr(record_module, "dumpcap", lambda: fake_dumpcap(tmp_path, script))
-    said = []
-    outcome = record(RecordOptions(tmp_path / "t.pcapng"), said.append)
-    assert (outcome.status, outcome.packets, outcome.dropped, outcome.bytes) == (0, 1200, 34, 5)
-    assert said[0].startswith("Capturing this machine's loopback (all of it)")
-
-
-def test_a_dumpcap_that_fails_is_heard(tmp_path, monkeypatch):
-    monkeypatch.setattr(record_module, "may_capture", lambda: False)
-    fake = fake_dumpcap(tmp_path, "echo 'No permission.' >&2; exit 1")
-    monkeypatch.setattr(record_module, "dumpcap", lambda: fake)
-    with pytest.raises(LabError, match="dumpcap could not capture: No perm"):
-        record(RecordOptions(tmp_path / "t.pcapng"))

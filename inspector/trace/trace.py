@@ -24,6 +24,7 @@ from inspector.wire.pcapng import Interface
 
 if TYPE_CHECKING:
     from inspector.trace.application import Application
+    from inspector.trace.datagrams import UdpFlow
     from inspector.trace.filter import Filter
     from inspector.trace.flows import TcpFlow
 
@@ -46,6 +47,7 @@ class Trace:
         self._rows = RowLists(self._contents.index)
         self._flows: dict[int, tuple[int, TcpFlow]] = {}
         self._applications: dict[int, tuple[int, Application]] = {}
+        self._datagrams: dict[int, tuple[int, UdpFlow]] = {}
 
     @classmethod
     def open(cls, path: str | Path, following: bool = False) -> Trace:
@@ -258,6 +260,19 @@ class Trace:
             application.update()
             self._applications[stream] = (count, application)
         return application
+
+    def datagrams(self, stream: int) -> UdpFlow:
+        """The UDP conversation `stream` in depth, up to the packets read so far."""
+        from inspector.trace.datagrams import UdpFlow
+
+        count = self.index.count
+        seen, flow = self._datagrams.get(stream, (-1, None))
+        if flow is None:
+            flow = UdpFlow(self, stream)
+        elif seen != count:
+            flow.update()
+        self._datagrams[stream] = (count, flow)
+        return flow
 
     def decoded(self, stream: int) -> bool:
         """Whether the TCP conversation was decoded before, so that asking for it again costs little."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from inspector.wire.dns import parse_dns
+from inspector.trace.datagrams import dns_of, name_service
 from inspector.wire.text import harmless
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 _FLAGS = ((FIN, "FIN"), (SYN, "SYN"), (RST, "RST"), (PSH, "PSH"), (ACK, "ACK"), (URG, "URG"),
           (64, "ECE"), (128, "CWR"), (256, "AE"))
 _CLOSING = {"FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT", "CLOSED"}
-_NAME_SERVICES = {53: "dns", 5353: "mdns", 5355: "llmnr"}
 _SEARCHED = 64         # packets at a stream's start in which both initial sequence numbers are looked for
 
 
@@ -108,15 +107,10 @@ def facts(trace: Trace, row: int, *, relative: bool = True, deep: int = ALL) -> 
 
 def _datagram(trace: Trace, row: int) -> tuple[str, tuple[str, ...]]:
     """What a UDP datagram says where that is known, and its protocol: DNS and its sisters."""
-    index = trace.index
-    ports = int(index.sport[row]), int(index.dport[row])
-    name = next((_NAME_SERVICES[port] for port in ports if port in _NAME_SERVICES), None)
-    size = int(index.payload_length[row])
-    if name is None or not size:
+    message = dns_of(trace, row)
+    if message is None:
         return "", ()
-    start = int(index.payload[row])
-    message = parse_dns(trace.frame(row)[start : start + size])
-    return (message.info, (name,)) if message is not None else ("", ())
+    return message.info, (name_service(int(trace.index.sport[row]), int(trace.index.dport[row])),)
 
 
 def relative_numbers(trace: Trace, row: int) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from inspector.trace.datagrams import udp_findings
 from inspector.views.model import Line, Span, Style, fit
 from inspector.views.stream_place import StreamPlace, place_of
 from inspector.views.wrap import wrap
@@ -33,6 +34,7 @@ class FindingList:
         self.severities: frozenset[Severity] = frozenset(STYLES)
         self._by_stream: dict[int, tuple[int, list[Finding]]] = {}   # stream -> (packets then, findings)
         self._next = 0
+        self._quoted = 0                 # what ICMP errors had quoted then
         self._shown: list[Finding] = []
         self.update()
 
@@ -54,7 +56,9 @@ class FindingList:
             if self._by_stream.get(stream, (-1, []))[0] != packets:
                 self._by_stream[stream] = packets, self.trace.application(stream).findings
                 looked += 1
-        if looked:
+        quoted = len(self.trace.index.quoted)
+        if looked or quoted != self._quoted:
+            self._quoted = quoted
             self._show()
         return self._shown != before
 
@@ -64,15 +68,17 @@ class FindingList:
         streams = range(len(self.trace.conversations("tcp")))
         return all(self._by_stream.get(s, (-1, []))[0] == len(self.trace.rows_of("tcp", s)) for s in streams)
 
+    def _every(self) -> list[Finding]:
+        return [one for _, some in self._by_stream.values() for one in some] + udp_findings(self.trace)
+
     def _show(self) -> None:
-        every = (one for _, some in self._by_stream.values() for one in some)
-        found = [one for one in every if one.severity in self.severities]
+        found = [one for one in self._every() if one.severity in self.severities]
         self._shown = sorted(found, key=lambda one: (one.rows[0] if one.rows else -1, one.stream))
 
     @property
     def counts(self) -> Counter[Severity]:
         """How many findings there are of each severity, shown or not."""
-        return Counter(one.severity for _, some in self._by_stream.values() for one in some)
+        return Counter(one.severity for one in self._every())
 
     @property
     def count(self) -> int:
@@ -91,7 +97,8 @@ class FindingList:
         """The finding's packets, and the offending bytes and bits in the first of them."""
         one = self._shown[index]
         if one.direction is None or one.stop <= one.start:
-            return StreamPlace(one.rows[0] if one.rows else None, one.rows, stream=one.stream)
+            stream = None if one.id.startswith("udp.") else one.stream
+            return StreamPlace(one.rows[0] if one.rows else None, one.rows, stream=stream)
         bits = one.bit_start, one.bit_stop
         place = place_of(self.trace, one.stream, one.direction, one.start, one.stop, bits)
         return place._replace(rows=one.rows)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from heapq import merge
 from typing import TYPE_CHECKING, Any
 
+from inspector.trace.datagrams import udp_findings
 from inspector.wire.text import harmless
 from inspector.wire.upgrade import Upgrade, examine, is_upgrade_request
 from inspector.wire.websocket import CONTINUATION, TEXT
@@ -131,6 +132,7 @@ def findings(trace: Trace, rows: Array | None = None) -> Iterator[Object]:
     """One object a finding, in order of the packet where to look."""
     chosen = _chosen(rows)
     found = [one for stream in _streams(trace, rows) for one in trace.application(stream).findings]
+    found += udp_findings(trace)
     for one in sorted(found, key=lambda one: one.rows[0] if one.rows else -1):
         if _wanted(one.rows, chosen):
             yield finding_object(one)
@@ -140,7 +142,7 @@ def finding_object(one: Finding) -> Object:
     """The object of one finding."""
     return {
         "id": one.id, "severity": one.severity, "clause": one.clause, "frames": _numbers(one.rows),
-        "tcp.stream": one.stream, "text": one.text,
+        f"{'udp' if one.id.startswith('udp.') else 'tcp'}.stream": one.stream, "text": one.text,
     }
 
 

@@ -175,6 +175,8 @@ def _conversation(trace: Trace, row: ConversationRow) -> dict[str, Any]:
             found["application"] = application.protocol
             if application.inferred:
                 found["inferred"] = True
+    elif name := trace.datagrams(row.stream).application:
+        found["application"] = name
     for key, end in (("process_a", row.a), ("process_b", row.b)):
         process = _process(trace, end, row)
         if process:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from inspector.wire.dns_data import CutError, NameReader, record_text
-from inspector.wire.text import harmless
 
 MOST_RECORDS = 400
 _HEADER = 12
@@ -157,27 +156,3 @@ def _record(reader: NameReader, start: int) -> Record:
     if at + size > len(reader.data):
         raise CutError("The message is cut short inside a record.")
     return Record(name, kind, class_, ttl, record_text(reader, kind, at, size), start, at + size)
-
-
-def parse_dns_stream(data: bytes) -> list[DnsMessage]:
-    """The whole messages of a TCP stream: each after its length in two octets (RFC 1035 section 4.2.2)."""
-    found: list[DnsMessage] = []
-    at = 0
-    while at + 2 <= len(data):
-        size = int.from_bytes(data[at : at + 2], "big")
-        if at + 2 + size > len(data):
-            break
-        message = parse_dns(data[at + 2 : at + 2 + size])
-        if message is not None:
-            found.append(message)
-        at += 2 + size
-    return found
-
-
-def looks_like_dns(data: bytes) -> bool:
-    """Whether a payload on a port that is not DNS's own is DNS all the same: strict, so rarely wrong."""
-    message = parse_dns(data)
-    if message is None or message.broken or message.opcode not in OPCODES or message.flags & 0x0040:
-        return False
-    known = all(q.type in TYPES and q.class_ & 0x7FFF in CLASSES for q in message.questions)
-    return known and 1 <= len(message.questions) <= 4 and harmless(message.questions[0].name) != ""

@@ -211,4 +211,5 @@ def _describe_udp(document: Document, trace: Trace, conversation: Conversation) 
     errors = quoting_rows(trace, conversation)
     if len(errors):
         document.prose("An ICMP error came back: at that port nobody listens, and the kernel says so. "
-                       "The next call on the connected socket fails with ECONNREFUSED.", "icmp", int(errors[0]))
+                       "The next call on the connected socket fails with ECONNREFUSED.",
+                       "icmp", int(errors[0]))

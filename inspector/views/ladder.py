@@ -72,7 +72,7 @@ class Ladder:
         self.side = Side(trace, self.conversation, self.sockets)
         self._layout = Layout(GAP_NS if trace.calls or trace.events else WIDE_GAP_NS)
         self.margins = Margins(self._layout, append_only=append_only)
-        self._started = self._several = False
+        self._started = self._several = self._expected = False
         self.update()
 
     def update(self) -> bool:
@@ -81,6 +81,8 @@ class Ladder:
         news = self.sockets.update(calls)
         more = self.side.update()
         held = self.waiting.update(self.trace.events)
+        if not self._expected:               # margins of their full width before the first call is made
+            self._expected = any(event.kind == "session-started" for event in self.trace.events)
         if not (news or more) and self._started:
             return held
         self._started = True
@@ -196,7 +198,7 @@ class Ladder:
         return None if moment is None else self.margins.key(moment)
 
     def _widths(self, width: int) -> Widths:
-        return Widths.of(width, len(self.side.rows), bool(self.moments or self.waiting))
+        return Widths.of(width, len(self.side.rows), bool(self.moments or self.waiting or self._expected))
 
     def _held(self, width: int) -> Line:
         widths = self._widths(width)

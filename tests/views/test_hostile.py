@@ -3,6 +3,8 @@
 import struct
 from pathlib import Path
 
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from scapy.layers.dns import DNS, DNSQR
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
@@ -88,6 +90,21 @@ def _check_detail(trace: Trace, row: int) -> None:
     text_of(all_lines(detail.count, detail.line, 80), 80)
     dump = HexDump(trace.frame(row))
     text_of(all_lines(dump.count, dump.line, 80), 80)
+
+
+@given(st.lists(st.binary(max_size=120), max_size=8), st.sampled_from([0, 1, 12, 101, 108, 113, 276, 147]))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_frames_can_be_seen(tmp_path: Path, frames: list[bytes], link_type: int) -> None:
+    network = Network(link_type=link_type)
+    network.call("client", "connect", "3, 127.0.0.1:9000", fd=3, local="127.0.0.1:1", peer="127.0.0.1:9000")
+    for frame in frames:
+        network.frame(b"\x45\x00\x00\x28" + frame if link_type == 101 else frame)
+    with network.open(tmp_path / "any.pcapng") as trace:
+        ladder, packets = Ladder(trace), PacketList(trace)
+        text_of([*ladder.header(90), *all_lines(ladder.count, ladder.line, 90)], 90)
+        text_of(all_lines(packets.count, packets.line, 90), 90)
+        for row in range(trace.index.count):
+            _check_detail(trace, row)
 
 
 def test_colour_codes_come_from_styles_alone(tmp_path: Path) -> None:

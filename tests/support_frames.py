@@ -1,78 +1,56 @@
-"""Hand-made traces: a network of one client and one server, whose packets and calls go into a pcapng file."""
+"""Frames for tests: packed into one buffer for the header reader, or into capture files of either kind."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import struct
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from scapy.layers.inet import IP, TCP, UDP
-from scapy.layers.l2 import Ether
-from scapy.packet import Packet, Raw
+import numpy as np
 
 from inspector.trace.trace import Trace
-from inspector.wire import pcapng
-from inspector.wire.journal import CallRecord, Record, to_fields
+from inspector.wire.headers import PADDING, Headers, read_headers
+from inspector.wire.pcapng import enhanced_packet, interface_description, section_header
 
-START_NS = 1_760_000_000_000_000_000
-CLIENT, SERVER = 0, 1
-_MAC = "00:00:00:00:00:00"
+START = 1_700_000_000_000_000_000
+ETHERNET = 1
 
 
-@dataclass
-class Network:
-    """What was sent so far; every packet is `step_ns` after the one before."""
+def headers_of(
+    frames: Sequence[bytes], link_type: int = ETHERNET, lengths: Sequence[int] | None = None
+) -> Headers:
+    """Columns of `frames`, read as one batch."""
+    captured = np.array([len(frame) for frame in frames], "i8")
+    starts = np.cumsum(captured) - captured
+    data = np.frombuffer(b"".join(frames) + b"\xa5" * PADDING, "u1")     # what follows must not matter
+    wire = captured if lengths is None else np.array(lengths, "i8")
+    return read_headers(data, starts, captured, wire, link_type)
 
-    ports: tuple[int, int] = (50412, 9000)
-    step_ns: int = 10_000
-    link_type: int = 1
-    blocks: list[bytes] = field(default_factory=list)
-    now_ns: int = START_NS
-    _seq: list[int] = field(default_factory=lambda: [3_000_000_000, 1_000_000_000])
 
-    def tcp(self, sender: int, flags: str, data: bytes = b"", **fields: Any) -> None:
-        """A TCP segment whose numbers follow from what was sent before."""
-        own, other = self._seq[sender], self._seq[1 - sender]
-        numbers = {"seq": own, "ack": other if "A" in flags else 0, "window": 512} | fields
-        segment = TCP(sport=self.ports[sender], dport=self.ports[1 - sender], flags=flags, **numbers)
-        self.frame(self._ip() / segment / Raw(data) if data else self._ip() / segment)
-        self._seq[sender] = (own + len(data) + ("S" in flags) + ("F" in flags)) & 0xFFFFFFFF
+def pcapng_bytes(frames: Sequence[bytes], link_type: int = ETHERNET, step_ns: int = 1_000_000) -> bytes:
+    """A pcapng file of `frames`."""
+    head = section_header() + interface_description(link_type)
+    blocks = [enhanced_packet(frame, START + i * step_ns) for i, frame in enumerate(frames)]
+    return head + b"".join(blocks)
 
-    def udp(self, sender: int, data: bytes, ports: tuple[int, int] | None = None) -> None:
-        """A datagram."""
-        ports = ports or self.ports
-        self.frame(self._ip() / UDP(sport=ports[sender], dport=ports[1 - sender]) / Raw(data))
 
-    def handshake(self) -> None:
-        """SYN, SYN ACK, ACK."""
-        options = [("MSS", 65495), ("SAckOK", b""), ("NOP", None), ("WScale", 7)]
-        self.tcp(CLIENT, "S", options=options)
-        self.tcp(SERVER, "SA", options=options)
-        self.tcp(CLIENT, "A")
+def pcap_bytes(
+    frames: Sequence[bytes], link_type: int = ETHERNET, order: str = "<", nano: bool = False,
+    modified: bool = False,
+) -> bytes:
+    """A pcap file of `frames`, the n-th at START plus n milliseconds."""
+    magic = 0xA1B23C4D if nano else 0xA1B2CD34 if modified else 0xA1B2C3D4
+    parts = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 262144, link_type)]
+    for i, frame in enumerate(frames):
+        seconds, part = divmod(START + i * 1_000_000, 1_000_000_000)
+        part = part if nano else part // 1000
+        parts.append(struct.pack(order + "IIII", seconds, part, len(frame), len(frame)))
+        parts.append(bytes(8) if modified else b"")
+        parts.append(frame)
+    return b"".join(parts)
 
-    def frame(self, packet: Packet | bytes) -> None:
-        """Any frame."""
-        self.now_ns += self.step_ns
-        self.blocks.append(pcapng.enhanced_packet(bytes(packet), self.now_ns))
 
-    def record(self, record: Record) -> None:
-        """A journal block."""
-        self.blocks.append(pcapng.journal(to_fields(record)))
-
-    def call(self, role: str, name: str, arguments: str, result: int | None = 0, **fields: Any) -> None:
-        """A system call that returns at once (with `result` None, that has not returned)."""
-        self.now_ns += self.step_ns
-        end = None if result is None else self.now_ns + 1000
-        number, pid = len(self.blocks) + 1, 1 if role == "server" else 2
-        self.record(CallRecord(number, pid, 1, role, name, arguments, self.now_ns, end, result, **fields))
-
-    def open(self, path: Path) -> Trace:
-        """Write the file and read it as a trace."""
-        head = pcapng.section_header() + pcapng.interface_description(self.link_type)
-        path.write_bytes(head + b"".join(self.blocks))
-        trace = Trace.open(path)
-        trace.finish()
-        return trace
-
-    def _ip(self) -> Packet:
-        return Ether(src=_MAC, dst=_MAC) / IP(src="127.0.0.1", dst="127.0.0.1")
+def trace_of(path: Path, data: bytes, following: bool = False) -> Trace:
+    """A trace on a new file with these bytes, its header read."""
+    path.write_bytes(data)
+    return Trace.open(path, following)

@@ -27,10 +27,14 @@ class TraceError(Exception):
 
 
 class Source(Protocol):
-    """Bytes at offsets. `ended` tells that certainly nothing more will come."""
+    """Bytes at offsets. `ended`: certainly nothing more will come; `problem`: why not, in one sentence."""
 
     ended: bool
     problem: str | None
+
+    @property
+    def all_there(self) -> bool:
+        """Whether `advance` has made everything readable that is there now."""
 
     def advance(self, limit: int) -> int:
         """Make up to about `limit` more bytes readable; the number of bytes readable now."""
@@ -60,6 +64,11 @@ class FileSource:
         self._descriptor = descriptor
         self._path = path
         self._size = 0
+
+    @property
+    def all_there(self) -> bool:
+        """A file's bytes can all be read at any time."""
+        return True
 
     def advance(self, limit: int) -> int:
         """The file's size now; notes when the file was cut or replaced by another."""
@@ -107,6 +116,11 @@ class SpoolSource:
         self._stream = stream
         self._spool = tempfile.TemporaryFile(prefix="inspector-")  # noqa: SIM115 - lives as long as the trace
         self._size = 0
+
+    @property
+    def all_there(self) -> bool:
+        """Only at its end is a stream all there."""
+        return self.ended
 
     def advance(self, limit: int) -> int:
         """Take what comes, up to about `limit` bytes; never waits for more than has come."""

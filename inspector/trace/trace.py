@@ -53,12 +53,13 @@ class Trace:
     def open(cls, path: str | Path, following: bool = False) -> Trace:
         """Open the capture at `path` (`-`: standard input) and read its header, no more.
 
-        TraceError (one sentence) where it is missing, unreadable, or no capture. `following`: another
-        process is still writing it, so it may even be empty yet.
+        TraceError (one sentence) where it is missing, unreadable, or no capture. Waits for a stream's first
+        bytes. `following`: another process is still writing, so it may even be empty yet, and nothing is
+        waited for.
         """
         trace = cls(path, following)
         try:
-            if not trace._reader.begin() and not following and isinstance(trace.path, Path):
+            if not trace._reader.begin() and not following:
                 trace._finish_head()
         except BaseException:
             trace.close()
@@ -68,10 +69,9 @@ class Trace:
     def _finish_head(self) -> None:
         """A file that is all there but too short, or a stream that has not begun to flow."""
         while not self._reader.begin():
-            if self._reader.size == 0 and (self._source.ended or self._source.share() == 1.0):
-                raise TraceError(self._source.problem or f"{self.name} is empty.")
-            if self._source.ended or self._source.share() == 1.0:
-                raise TraceError(self._source.problem or f"{self.name} is too short to be a capture.")
+            if self._source.all_there:
+                fault = "too short to be a capture" if self._reader.size else "empty"
+                raise TraceError(self._source.problem or f"{self.name} is {fault}.")
             self._source.wait(0.1)
 
     def close(self) -> None:
@@ -122,8 +122,7 @@ class Trace:
         reader = self._reader
         if reader.damage:
             return True
-        at_end = self._source.ended or self._source.share() == 1.0
-        return at_end and reader.begun and self._stuck
+        return self._source.all_there and reader.begun and self._stuck
 
     @property
     def _stuck(self) -> bool:
@@ -150,7 +149,7 @@ class Trace:
             return f"The file is damaged after packet {count}: {reader.damage}; all before that is shown."
         if self._source.problem:
             return self._source.problem
-        if reader.rest and not self.following and (self._source.ended or self._source.share() == 1.0):
+        if reader.rest and not self.following and self._source.all_there:
             return f"The file ends in the middle of packet {count + 1}; all before that is shown."
         return None
 

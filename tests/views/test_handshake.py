@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from support_frames import CLIENT, SERVER, Network
+from support_network import CLIENT, SERVER, Network
 from support_traces import open_trace
 from support_views import all_lines, text_of
 

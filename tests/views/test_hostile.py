@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scapy.layers.dns import DNS, DNSQR
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
-from support_frames import CLIENT, SERVER, Network
+from support_network import CLIENT, SERVER, Network
 from support_views import all_lines, assert_harmless, text_of
 
 from inspector.trace.trace import Trace

@@ -8,7 +8,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6ND_NS, IPv6
 from scapy.layers.l2 import ARP, Dot3, Ether
 from scapy.packet import Packet, Raw
-from support_frames import CLIENT, SERVER, Network
+from support_network import CLIENT, SERVER, Network
 from support_traces import open_trace
 
 from inspector.views.facts import facts

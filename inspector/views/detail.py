@@ -205,7 +205,6 @@ def _tcp_notes(trace: Trace, row: int, stream: int) -> tuple[dict[str, str], lis
         if detail.in_flight:
             flight = f"{detail.in_flight} bytes"
             found.append(Field("tcp.analysis.bytes_in_flight", "Bytes in flight", flight, 0, 0))
-    ports = flow.a[1], flow.b[1]
-    states = ", ".join(f"{port} {state}" for port, state in zip(ports, flow.states(row), strict=True))
-    found.append(Field("tcp.states", "States after it", states, 0, 0))
+    for (_, port), state in zip((flow.a, flow.b), flow.states(row), strict=True):
+        found.append(Field("tcp.state", f"State of {port} after it", state, 0, 0))
     return notes, found

@@ -97,7 +97,7 @@ def transport_checksum_text(addresses: bytes, protocol: int, segment: bytes, at:
     if value == expected:
         return f"0x{value:04x}  correct"
     if value == 0xFFFF - _complement(pseudo):
-        return f"0x{value:04x}  offloaded: loopback leaves it unfinished (complete: 0x{expected:04x})"
+        return f"0x{value:04x}  offloaded, as on loopback (complete: 0x{expected:04x})"
     return f"0x{value:04x}  wrong, should be 0x{expected:04x}"
 
 

@@ -62,6 +62,10 @@ class Source(Protocol):
     def release(self) -> None:
         """Give the memory of the last batch back to the kernel."""
 
+    def clear_error(self) -> None:
+        """Take note that the interface went down, without which the socket stays readable; frames come
+        again when it is up."""
+
     def counts(self) -> Counts:
         """The kernel's counts so far."""
 

@@ -83,6 +83,10 @@ class Receiver:
     def release(self) -> None:
         """The buffer is used again by the next `read`."""
 
+    def clear_error(self) -> None:
+        """Take note that the interface went down."""
+        self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
     def counts(self) -> Counts:
         """The kernel's counts so far."""
         return self._counter.counts()

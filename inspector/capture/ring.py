@@ -80,6 +80,10 @@ class Ring:
             index = (index + 1) % self._blocks
         self._taken = 0
 
+    def clear_error(self) -> None:
+        """Take note that the interface went down."""
+        self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
     def counts(self) -> Counts:
         """The kernel's counts so far."""
         return self._counter.counts()

@@ -31,8 +31,10 @@ class BatchSocket(SuperSocket):  # type: ignore[misc]
     desc = "batches of loopback frames"
     nonblocking_socket = True
 
-    def __init__(self, source: Source, writer: TraceWriter, nudge: int) -> None:
-        self.source, self.writer, self.nudge = source, writer, nudge
+    def __init__(
+        self, source: Source, writer: TraceWriter, nudge: int, failed: Callable[[Exception], None]
+    ) -> None:
+        self.source, self.writer, self.nudge, self.failed = source, writer, nudge, failed
         self.outs = None
         self.flooded = False
         self.poll = select.poll()
@@ -43,18 +45,32 @@ class BatchSocket(SuperSocket):  # type: ignore[misc]
     def select(sockets: list[Any], remain: float | None = None) -> list[Any]:
         """Wait until there is something to do for the (one) socket."""
         only: BatchSocket = sockets[0]
-        if only.flooded:
-            time.sleep(_GATHER)
-        due = only.writer.due()
-        wait = _LONGEST_WAIT if due is None else min(due, _LONGEST_WAIT)
-        for descriptor, _ in only.poll.poll(wait * 1000):
-            if descriptor == only.nudge:
-                os.eventfd_read(only.nudge)
+        try:
+            only.wait()
+        except Exception as error:
+            only.failed(error)
+            raise
         return [only]
+
+    def wait(self) -> None:
+        """Until frames are ready, a record is due, or another thread has something."""
+        if self.flooded:
+            time.sleep(_GATHER)
+        due = self.writer.due()
+        wait = _LONGEST_WAIT if due is None else min(due, _LONGEST_WAIT)
+        for descriptor, events in self.poll.poll(wait * 1000):
+            if descriptor == self.nudge:
+                os.eventfd_read(self.nudge)
+            elif events & select.POLLERR:
+                self.source.clear_error()
 
     def recv(self, x: int = 0, **_: Any) -> Batch:
         """The frames that are ready, perhaps none."""
-        batch = self.source.read()
+        try:
+            batch = self.source.read()
+        except Exception as error:
+            self.failed(error)
+            raise
         self.flooded = len(batch.times) in _FLOOD
         return batch
 
@@ -75,7 +91,7 @@ class Sniffer:
         self._source, self._writer, self._nudge, self._failed = source, writer, nudge, failed
         self._started = Event()
         self._sniffer = AsyncSniffer(
-            opened_socket=BatchSocket(source, writer, nudge), prn=self._turn, store=False,
+            opened_socket=BatchSocket(source, writer, nudge, failed), prn=self._turn, store=False,
             started_callback=self._started.set,
         )
 

@@ -30,6 +30,7 @@ from inspector.wire.pcapng import interface_description, interface_statistics, j
 STATISTICS_EVERY = 1_000_000_000   # nanoseconds between Interface Statistics Blocks
 _SETTLE = 2_000_000                # a packet stamped earlier than this has reached the source by now
 _TRUST = 150_000_000               # a record is never held longer
+_ASTRAY = 1_000_000_000            # a record from further in the future: the clock was set back meanwhile
 _END_ROOM = 2048                   # of the size limit, kept for the last events and statistics
 ETHERNET = 1                       # LINKTYPE_ETHERNET
 
@@ -81,9 +82,12 @@ class TraceWriter:
     def turn(self, batch: Batch) -> None:
         """Write a batch, with the records that belong between its packets."""
         self._collect()
-        until = max(batch.seen_until - _SETTLE, time.time_ns() - _TRUST)
+        now, waits = time.time_ns(), self._merge.next_time()
+        until = max(batch.seen_until - _SETTLE, now - _TRUST)
         if len(batch.times):
             until = max(until, int(batch.times[-1]))
+        if waits is not None and waits > now + _ASTRAY:
+            until = waits + 1
         if not self._put(batch, until):
             return
         self._woken()

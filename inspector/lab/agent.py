@@ -49,7 +49,7 @@ def run(options: AgentOptions) -> int:
     lab = Lab(namespace.identity() if mode == "lab" else 0, secrets.token_hex(8))
     guardian = Guardian(lab)
 
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _import_numpy()
     from inspector.capture.capture import Capture
     from inspector.capture.choice import choose_program
     from inspector.capture.ring import BLOCKS, SESSION_BLOCKS
@@ -99,6 +99,18 @@ def run(options: AgentOptions) -> int:
     }
     print(json.dumps(summary), file=sys.stderr)
     return 1 if supervisor.broken else 0
+
+
+def _import_numpy() -> None:
+    """Without the threads it would start for algebra; what is started later hears nothing of that."""
+    name = "OPENBLAS_NUM_THREADS"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    import numpy  # noqa: F401
+
+    del os.environ[name]
+    if before is not None:
+        os.environ[name] = before
 
 
 def _refused(error: OSError | ValueError, mode: str) -> LabError:

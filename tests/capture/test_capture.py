@@ -265,3 +265,46 @@ def test_open_source_falls_back_to_recvmsg(tmp_path):
     """)
     assert answer == {"kind": "recvmsg"}
     assert payload(read_trace(path).frames[0]) == b"hello"
+
+
+@both_sources
+def test_an_interface_that_goes_down_and_up_again(tmp_path, source):
+    path = tmp_path / "t.pcapng"
+    answer = in_lab(path, f"""
+        import fcntl, struct
+        program = ACCEPT_ALL
+        running = start({source})
+        sender, receiver = pair()
+        sender.sendto(b"before", ("127.0.0.1", 7000))
+        while running.writer.packets == 0:
+            time.sleep(0.01)
+        fcntl.ioctl(sender, 0x8914, struct.pack("16sH14x", b"lo", 0))
+        time.sleep(0.3)
+        used = time.process_time()
+        time.sleep(0.5)
+        used = time.process_time() - used
+        namespace.loopback_up()
+        sender.sendto(b"after", ("127.0.0.1", 7000))
+        running.stop()
+        print(json.dumps({{"used": used}}))
+    """)
+    said = [payload(frame) for frame in read_trace(path).frames if frame[12:14] == b"\x08\x00"]
+    assert said == [b"before", b"after"]
+    assert answer["used"] < 0.25                   # it does not spin while the interface is down
+
+
+def test_what_breaks_the_sniffer_is_told(tmp_path):
+    answer = in_lab(tmp_path / "t.pcapng", """
+        source = Ring(open_packet_socket())
+        said = []
+        running = start(source, failed=said.append)
+        sender, receiver = pair()
+        def broken():
+            raise RuntimeError("broken ring")
+        source.read = broken
+        sender.sendto(b"x", ("127.0.0.1", 7000))
+        while not said:
+            time.sleep(0.01)
+        print(json.dumps({"said": said}))
+    """, quiet=False)                              # scapy says it too
+    assert answer == {"said": ["The capture broke: RuntimeError('broken ring')."]}

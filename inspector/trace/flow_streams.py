@@ -14,28 +14,27 @@ if TYPE_CHECKING:
 
 
 def extend(stream: ByteStream, rows: Array, flags: Array, seq: Array, length: Array, captured: Array,
-            payload: Array) -> None:
+           payload: Array) -> None:
     """Give segments of one direction to its stream: those that follow each other in one go."""
     marks = flags & (SYN | FIN | RST) != 0
-    seq = seq.astype(np.int64)
+    seq, size = seq.astype(np.int64), length.astype(np.int64)
     opens = np.flatnonzero(flags & SYN != 0)
     if len(opens):
         stream.open_at((int(seq[opens[0]]) + 1) & 0xFFFFFFFF)
-    following = (seq[:-1] + length[:-1]) & 0xFFFFFFFF == seq[1:]
-    alone = marks | (captured < length)
+    following = (seq[:-1] + size[:-1]) & 0xFFFFFFFF == seq[1:]
+    alone = marks | (captured < size)
     breaks = np.flatnonzero(~following | alone[1:] | alone[:-1]) + 1
+    begins = np.cumsum(size) - size
+    columns = [column.tolist() for column in (rows, flags, seq, size, captured, payload)]
     starts = [0, *breaks.tolist()]
     for first, last in zip(starts, [*starts[1:], len(rows)], strict=True):
         part = slice(first, last)
-        sizes = length[part].astype(np.int64)
-        begins = np.cumsum(sizes) - sizes
-        if not marks[first] and captured[first] == length[first] and stream.add_run(
-            int(seq[first]), rows[part].tolist(), begins.tolist(), sizes.tolist(), payload[part].tolist()
+        if last - first == 1 or not stream.add_run(
+            columns[2][first], columns[0][part], (begins[part] - begins[first]).tolist(), columns[3][part],
+            columns[5][part],
         ):
-            continue
-        for i in range(first, last):
-            _add(stream, int(rows[i]), int(flags[i]), int(seq[i]), int(length[i]), int(captured[i]),
-                 int(payload[i]))
+            for segment in zip(*(column[part] for column in columns), strict=True):
+                _add(stream, *segment)
 
 
 def _add(stream: ByteStream, row: int, flags: int, seq: int, length: int, captured: int, place: int) -> None:

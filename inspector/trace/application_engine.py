@@ -21,6 +21,7 @@ from inspector.wire.reassembly import ByteStream
 from inspector.wire.upgrade import Upgrade, examine, is_upgrade_request
 
 BODY_LIMIT = 4 << 20     # octets of a body that are looked at for its Content-Encoding
+_DISORDER = 3            # turns of the client that may come late
 _PREVIEW = 4096          # octets of an HTTP body that its message holds
 
 
@@ -85,8 +86,14 @@ class Engine:
 
     def _read_http(self, http: HttpConnection) -> bool:
         progress = False
-        for run in self._requests_first(http, self.pump.runs()):
+        runs = self.pump.runs()
+        for number, run in enumerate(runs):
             direction, _, stop = run
+            if direction != http.client and http.asks_nothing:
+                # The capture may have the end of a request after the beginning of its response.
+                for later in runs[number + 1 : number + 2 * _DISORDER : 2]:
+                    if http.asks_nothing:
+                        progress = self._feed_http(http, later) or progress
             if http.lost(direction):
                 self.pump.position[direction] = stop
             elif http.wants(direction):
@@ -95,12 +102,6 @@ class Engine:
                 self._switch(http, http.switched)
                 return True
         return progress
-
-    def _requests_first(self, http: HttpConnection, runs: list[Run]) -> list[Run]:
-        """The runs, the first request before the first response also where the capture has it later."""
-        if not http.messages and len(runs) > 1 and runs[0][0] != http.client:
-            return [runs[1], runs[0], *runs[2:]]
-        return runs
 
     def _feed_http(self, http: HttpConnection, run: Run) -> bool:
         position, direction = self.pump.position, run[0]

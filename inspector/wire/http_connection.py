@@ -58,6 +58,12 @@ class HttpConnection:
         """False while octets of this direction are only held (an Upgrade is pending), or HTTP is over."""
         return self._sides[direction].state not in ("wait", "over")
 
+    @property
+    def asks_nothing(self) -> bool:
+        """True when a response would begin now, but no request is outstanding, as far as they came."""
+        client, server = self._sides[self.client], self._sides[1 - self.client]
+        return not self.waiting and server.state == "start" and client.state not in ("wait", "over")
+
     def lost(self, direction: int) -> bool:
         """True after octets that are no HTTP: what follows them in this direction is not understood."""
         return self._sides[direction].lost

@@ -68,7 +68,8 @@ def test_a_frame() -> None:
     assert one == {
         "tcp.stream": 0, "direction": "client-to-server", "frames": [6], "websocket.fin": True,
         "websocket.rsv": 0, "websocket.opcode": 1, "websocket.mask": True,
-        "websocket.masking_key": "01020304", "websocket.payload_length": 11, "payload": "grüß \x1b[2J", "message": 1, "findings": []}
+        "websocket.masking_key": "01020304", "websocket.payload_length": 11, "payload": "grüß \x1b[2J",
+        "message": 1, "findings": []}
     assert "\x1b" not in json.dumps(one)
 
 

@@ -202,7 +202,9 @@ class Talk:
             lambda: until() or self.connection.over, f"The {self.context.other} did not {what}"
         )
         if not until():
-            raise LostError(f"{self.loss()} before it did {what}.")
+            loss, other = self.loss(), self.context.other
+            joint = " and" if loss.startswith(f"The {other}") else f"; the {other}"
+            raise LostError(f"{loss}{joint} did not {what}.")
 
     def loss(self) -> str:
         """How the connection was lost, as the beginning of a sentence."""

@@ -214,4 +214,4 @@ class ClientTalk(WebSocketTalk):
     def _expect(self, until: Callable[[], bool], what: str) -> None:
         self.expect(lambda: until() or self.protocol.close_rcvd is not None, what)
         if not until():
-            raise LostError(f"The server closed the WebSocket before it did {what}.")
+            raise LostError(f"The server closed the WebSocket and did not {what}.")

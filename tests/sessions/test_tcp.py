@@ -143,7 +143,7 @@ def test_a_reset_nobody_asked_for_fails() -> None:
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             peer.close()
             assert client.finish() == 1
-            assert client.failures() == ["The server reset the connection before it did answer."]
+            assert client.failures() == ["The server reset the connection and did not answer."]
         finally:
             client.kill()
 

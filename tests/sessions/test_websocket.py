@@ -98,8 +98,9 @@ def server(request: pytest.FixtureRequest) -> Iterator[Endpoint]:
 
 
 def connected(server: Endpoint, compression: str | None = None) -> ClientConnection:
-    uri = f"ws://127.0.0.1:{server.spec.port}/chat"
-    return connect(uri, compression=compression, proxy=None, open_timeout=LIMIT)
+    address = ("127.0.0.1", server.spec.port)
+    sock = socket.create_connection(address, timeout=LIMIT)      # by itself it would ask for a proxy
+    return connect("ws://127.0.0.1/chat", compression=compression, sock=sock, open_timeout=LIMIT)
 
 
 @pytest.mark.parametrize("server", [{}, {"deflate": True}], indirect=True)
@@ -120,7 +121,7 @@ def test_the_library_understands_the_server(server: Endpoint, compression: str |
         server.do("close", code=4001, reason="the end")
         with pytest.raises(ConnectionClosed):
             client.recv(LIMIT)
-        assert (client.close_code, client.close_reason) == (4001, "the end")
+        assert (client.protocol.close_code, client.protocol.close_reason) == (4001, "the end")
 
 
 @pytest.mark.parametrize("server", [{"behaviour": "push"}], indirect=True)
@@ -135,7 +136,7 @@ def test_a_protocol_error_is_answered_with_1002(server: Endpoint) -> None:
         client.socket.sendall(b"\x81\x01a")            # not masked
         with pytest.raises(ConnectionClosed):
             client.recv(LIMIT)
-        assert client.close_code == 1002
+        assert client.protocol.close_code == 1002
 
 
 def test_what_asks_for_no_websocket_is_refused(server: Endpoint) -> None:

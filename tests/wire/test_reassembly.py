@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 
 from hypothesis import given, settings
@@ -167,3 +168,19 @@ def test_any_segments_keep_the_books_straight(segments: list[tuple[int, bytes, i
     spans = [(piece.offset, piece.offset + piece.length) for piece in pieces]
     assert spans == sorted(spans) and all(a[1] <= b[0] for a, b in pairwise(spans))
     stream.conflicts()
+
+
+def test_gigabytes_are_read_in_windows_of_bounded_memory() -> None:
+    size = 60_000
+    stream = ByteStream(lambda row, start, length: row.to_bytes(4, "big") * (length // 4))
+    stream.open_at(7)
+    tracemalloc.start()
+    try:
+        for row in range(40_000):
+            stream.add((7 + row * size) & 0xFFFFFFFF, size, row, 0)
+        assert stream.contiguous == 2_400_000_000
+        place = 2_100_000_000
+        assert stream.read(place, place + 8) == (place // size).to_bytes(4, "big") * 2
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    finally:
+        tracemalloc.stop()

@@ -147,7 +147,7 @@ class Talk:
 
     def ended(self) -> None:
         """The peer sent FIN: it sends no more."""
-        if self.spec.interactive and self.spec.ending == "close":
+        if self.spec.interactive and not self.context.keeps_open:
             self.connection.close()
 
     def broken(self, error: OSError) -> None:

@@ -26,7 +26,7 @@ class LostError(FailedError):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A line from standard input that a socket has to act upon; `do` as in `endpoint`."""
+    """A line from standard input that a socket has to act upon; `do` as in `commands`."""
 
     do: str
     message: Message = EMPTY
@@ -43,6 +43,7 @@ class Context:
     journal: Journal
     gate: Gate
     loop: Loop
+    keeps_open: bool = False      # by hand: after the peer's FIN the own direction stays open
 
     @property
     def other(self) -> Role:

@@ -1,9 +1,8 @@
 """One end of a session as a process of its own: `python -m inspector.sessions.endpoint ROLE --journal-fd N`.
 
-The first line of standard input is the session's spec as JSON, every further line a command:
-{"do": "send", "text"|"hex": …, "opcode": …, "fragments": n}, pause, resume, step, close (code, reason),
-abort, half-close, connect. The end of input ends it. All it has to say goes into the journal.
-Exit status: 0 when all went as asked, 1 when not (an event "failed" says why), 2 for wrong usage.
+The first line of standard input is the session's spec as JSON, each further line a command (see `commands`);
+the end of input ends it. All it has to say goes into the journal. Exit status: 0 when all went as asked,
+1 when not (an event "failed" says why), 2 for wrong usage.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
+from inspector.sessions.commands import parse_command
 from inspector.sessions.context import Command, Context, FailedError
 from inspector.sessions.gate import EndedError, Gate
 from inspector.sessions.journal import Journal
 from inspector.sessions.loop import Loop
-from inspector.sessions.messages import Message, Opcode, check_close, checked, parse_hex
 from inspector.sessions.spec import ROLES, Role, SessionSpec
 
 GRACE = 2.0      # seconds in which the sockets are closed after the end of input
@@ -70,21 +69,6 @@ def read_lines(fd: int) -> Iterator[bytes]:
         yield from lines
 
 
-def parse_command(data: dict[str, Any]) -> Command:
-    """A command for the sockets; ValueError with one sentence."""
-    do = data.get("do")
-    if do not in ("send", "close", "abort", "half-close", "connect"):
-        raise ValueError(f"There is no command {do!r}.")
-    opcode = cast(Opcode, data.get("opcode") or ("binary" if "hex" in data else "text"))
-    if opcode not in ("text", "binary", "ping", "pong"):
-        raise ValueError(f"There is no opcode {opcode!r} to send; choose text, binary, ping or pong.")
-    payload = parse_hex(str(data["hex"])) if "hex" in data else str(data.get("text", "")).encode()
-    message = checked(Message(payload, opcode, int(data.get("fragments", 1))))
-    code, reason = int(data.get("code", 1000)), str(data.get("reason", ""))
-    check_close(code, reason)
-    return Command(do, message, code, reason)
-
-
 class Control(threading.Thread):
     """Reads the commands: pause, resume and step act at once, the others in the main thread."""
 
@@ -112,6 +96,9 @@ class Control(threading.Thread):
         os._exit(1)                   # a call that nothing wakes; the kernel closes the sockets
 
     def _do(self, command: Command) -> None:
+        if command.do == "keep-open":
+            self._context.keeps_open = True
+            return
         try:
             self._runner.command(command)
         except FailedError as error:
@@ -154,7 +141,8 @@ def main(arguments: list[str]) -> int:
     except (ValueError, TypeError) as error:
         journal.event("failed", f"The session's description cannot be read: {error}")
         return 2
-    context = Context(spec, role, journal, Gate(journal, paused=spec.paused), Loop())
+    gate = Gate(journal, paused=spec.paused)
+    context = Context(spec, role, journal, gate, Loop(), keeps_open=spec.ending != "close")
     return serve(context, lines)
 
 

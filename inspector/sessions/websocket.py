@@ -62,7 +62,7 @@ class WebSocketTalk(Talk):
     def ended(self) -> None:
         self.protocol.receive_eof()
         done = self.protocol.close_rcvd is not None or self.protocol.handshake_exc is not None
-        if self.spec.interactive and (done or self.spec.ending == "close"):
+        if self.spec.interactive and (done or not self.context.keeps_open):
             self.connection.close()
 
     def upgrade(self, event: Request | Response) -> None:

@@ -206,8 +206,14 @@ def test_abort_by_hand_is_no_failure(who: str) -> None:
         assert pair.end() == [0, 0]
 
 
-def test_half_close_by_hand_goes_on_receiving() -> None:
-    with session(**by_hand(ending="none", behaviour="silent")) as pair:
+@pytest.mark.parametrize("ending", ["none", "close"])
+def test_half_close_by_hand_goes_on_receiving(ending: str) -> None:
+    with session(**by_hand(ending=ending, behaviour="silent")) as pair:
+        if ending == "close":
+            pair.server.wait(lambda end: blocked(end, "recv"))
+            pair.server.do("keep-open")
+            pair.server.do("send", text="I stay")
+            pair.client.wait(lambda end: returned(end, "recv", 6))
         pair.client.do("half-close")
         pair.server.wait(lambda end: returned(end, "recv", 0))
         pair.server.do("send", text="still here")

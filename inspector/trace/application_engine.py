@@ -208,7 +208,7 @@ class Engine:
         if self.other:
             return False
         reading = [self.http.wants(d) if self.http and not self.websocket else True for d in (0, 1)]
-        return any(reading[d] and self.pump.position[d] < self.streams[d].length for d in (0, 1))
+        return any(reading[d] and self.pump.available(d) < self.streams[d].length for d in (0, 1))
 
     def end(self, first: int, reset: bool) -> None:
         """The connection is over and all was read: what is missing is told."""

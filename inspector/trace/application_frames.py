@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inspector.wire.websocket import Frame, opcode_name
-from inspector.wire.websocket_scan import Plain
 from inspector.wire.websocket_session import Part
 
 Rows = Callable[[int, int, int], tuple[int, ...]]
@@ -90,7 +90,23 @@ class WebSocketMessage(NamedTuple):
 
 
 _COMPRESSED, _COMPLETE = 1, 2
-_NO_KEY = bytes(4)
+
+
+class Columns(NamedTuple):
+    """Plain frames (see `wire.websocket_scan`) of both directions, in order of delivery."""
+
+    direction: NDArray[np.uint8]
+    start: NDArray[np.int64]
+    header: NDArray[np.int64]
+    length: NDArray[np.int64]
+    first: NDArray[np.uint8]
+    key: NDArray[np.uint32]
+
+    def part(self, first: int, last: int) -> Columns:
+        """The frames from `first` to before `last`."""
+        chosen = slice(first, last)
+        return Columns(self.direction[chosen], self.start[chosen], self.header[chosen], self.length[chosen],
+                       self.first[chosen], self.key[chosen])
 
 
 class FrameTable(Sequence[WebSocketFrameRecord]):
@@ -117,25 +133,20 @@ class FrameTable(Sequence[WebSocketFrameRecord]):
         self._message.append(part.message)
         self._compressed.append(part.compressed)
 
-    def extend(self, plain: list[Plain], turns: list[tuple[int, int]], message: int) -> None:
-        """Take plain frames in: `turns` says which direction sent how many, `message` numbers the first."""
-        number, count = len(self._direction), len(plain)
-        first, header, start, length, key = zip(*plain, strict=True)
-        who, many = zip(*turns, strict=True)
-        direction = np.repeat(np.array(who, "u1"), many)
-        starts = np.array(start, "i8")
-        self._direction.frombytes(direction.tobytes())
-        self._start.frombytes(starts.tobytes())
-        self._first.extend(first)
-        self._header.extend(header)
-        self._length.extend(length)
-        keys = np.frombuffer(b"".join([one or _NO_KEY for one in key]), ">u4")
-        self._key.frombytes(keys.astype("u4").tobytes())
-        self._message.extend(range(message, message + count))
+    def extend(self, columns: Columns, message: int) -> None:
+        """Take plain frames in; the first one's message has the number `message`, from 0."""
+        number, count = len(self._direction), len(columns.start)
+        self._direction.frombytes(columns.direction.tobytes())
+        self._start.frombytes(columns.start.tobytes())
+        self._first.frombytes(columns.first.tobytes())
+        self._header.frombytes(columns.header.astype("u1").tobytes())
+        self._length.frombytes(columns.length.tobytes())
+        self._key.frombytes(columns.key.tobytes())
+        self._message.frombytes(np.arange(message, message + count, dtype="u4").tobytes())
         self._compressed.frombytes(bytes(count))
         for side in (0, 1):
-            chosen = np.flatnonzero(direction == side)
-            self._by_start[side].frombytes(starts[chosen].tobytes())
+            chosen = np.flatnonzero(columns.direction == side)
+            self._by_start[side].frombytes(columns.start[chosen].tobytes())
             self._by_number[side].frombytes((chosen + number).astype("u4").tobytes())
 
     def __len__(self) -> int:
@@ -219,17 +230,17 @@ class MessageTable(Sequence[WebSocketMessage]):
         self._wire[message] += min(frame.payload_length, (1 << 64) - 1 - self._wire[message])
         self._flags[message] |= part.compressed * _COMPRESSED | part.ends * _COMPLETE
 
-    def extend(self, number: int, plain: list[Plain]) -> None:
+    def extend(self, number: int, columns: Columns) -> None:
         """Take in messages of one plain frame each; the first frame's number (from 0) is `number`."""
-        first, _, _, length, _ = zip(*plain, strict=True)
-        numbers = range(number, number + len(plain))
-        self._first.extend(numbers)
-        self._last.extend(numbers)
-        self._count.extend([1] * len(plain))
-        self._opcode.frombytes((np.array(first, "u1") & 15).tobytes())
-        self._flags.frombytes(bytes([_COMPLETE]) * len(plain))
-        self._size.extend(length)
-        self._wire.extend(length)
+        count = len(columns.start)
+        numbers = np.arange(number, number + count, dtype="u4").tobytes()
+        self._first.frombytes(numbers)
+        self._last.frombytes(numbers)
+        self._count.frombytes(np.ones(count, "u4").tobytes())
+        self._opcode.frombytes((columns.first & 15).tobytes())
+        self._flags.frombytes(bytes([_COMPLETE]) * count)
+        self._size.frombytes(columns.length.tobytes())
+        self._wire.frombytes(columns.length.tobytes())
 
     def __len__(self) -> int:
         return len(self._first)

@@ -7,6 +7,7 @@ after its request, whatever the packets' order, and reading stays in large piece
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,18 @@ Run = tuple[int, int, int]
 """(direction, start, stop): octets that were delivered before anything more from the other side."""
 
 
+class Runs(NamedTuple):
+    """Many runs as columns."""
+
+    direction: NDArray[np.int64]
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+
+    def part(self, first: int, last: int) -> Runs:
+        """The runs from `first` to before `last`."""
+        return Runs(*(column[first:last] for column in self))
+
+
 class Pump:
     """Tells what is to be read next; `position` has per direction the offset up to which all was taken."""
 
@@ -33,32 +46,23 @@ class Pump:
         """The offset up to which octets can be read without a hole."""
         return self.streams[direction].contiguous_from(self.position[direction])
 
-    def window(self, direction: int, start: int, stop: int) -> tuple[int, bytes]:
-        """(offset of its first octet, octets) of a window that has `start`, read ahead if runs are short."""
-        base, data = self._ahead[direction]
-        if not base <= start < base + len(data) or (stop > base + len(data) and start > base):
-            size = max(_AHEAD, min(stop - start, WINDOW))
-            end = min(max(self.available(direction), stop), start + size)
-            base, data = self._ahead[direction] = start, self.streams[direction].read(start, end)
-        return base, data
-
     def runs(self) -> list[Run]:
         """What has come since `position`, in order of delivery."""
+        runs = self.merged()
+        return list(zip(runs.direction.tolist(), runs.start.tolist(), runs.stop.tolist(), strict=True))
+
+    def merged(self) -> Runs:
+        """The same as columns."""
         rows, stops = zip(*(self._boundaries(direction) for direction in (0, 1)), strict=True)
-        if not len(rows[0]) or not len(rows[1]):
-            direction = 0 if len(rows[0]) else 1
-            if not len(rows[direction]):
-                return []
-            return [(direction, self.position[direction], int(stops[direction][-1]))]
         merged = np.argsort(np.concatenate(rows), kind="stable")
         who = (merged >= len(rows[0])).astype(np.int64)
-        last = np.flatnonzero(np.append(who[1:] != who[:-1], True))
+        last = np.flatnonzero(np.append(who[1:] != who[:-1], len(who) > 0))
         who, ends = who[last], np.concatenate(stops)[merged[last]]
         starts = np.empty(len(ends), np.int64)
         for direction in (0, 1):
             own = np.flatnonzero(who == direction)
             starts[own] = np.append(self.position[direction], ends[own[:-1]])[: len(own)]
-        return list(zip(who.tolist(), starts.tolist(), ends.tolist(), strict=True))
+        return Runs(who, starts, ends)
 
     def _boundaries(self, direction: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Row after which octets were delivered, and the offset up to which they then were."""

@@ -1,24 +1,38 @@
 """The WebSocket phase of an `Engine`: decoders and session of one connection, and the columns they fill.
 
-Plain frames go the short way (`wire.websocket_scan`) and are entered in batches; at the first frame that is
-not plain, decoder and session take over until they are done with it.
+Bytes are taken in batches of runs (see `application_pump`). Each direction's frames are found at once
+(`wire.websocket_scan`) and brought into order of delivery; plain ones are entered as columns, the others go
+one by one through decoder and session.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-from inspector.trace.application_frames import FrameTable, MessageTable, Rows
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.trace.application_frames import Columns, FrameTable, MessageTable, Rows
 from inspector.trace.application_payload import Payloads
-from inspector.trace.application_pump import Pump
+from inspector.trace.application_pump import Pump, Runs
 from inspector.wire.findings import Finding
 from inspector.wire.upgrade import Upgrade
-from inspector.wire.websocket import RSV1, Frame, FrameDecoder, parse_header
-from inspector.wire.websocket_scan import Plain, scan_plain
+from inspector.wire.websocket import RSV1, Frame, FrameDecoder
+from inspector.wire.websocket_scan import Numbers, Scan, scan, with_frame
 from inspector.wire.websocket_session import WebSocketSession
 
-_KEEP = 1 << 16          # octets of a frame's payload that its decoder holds
-_BATCH = 1 << 15         # plain frames that are entered at once
+KEEP = 1 << 16           # octets of a frame's payload that its decoder holds
+_BATCH = 1 << 20         # octets that are taken at once
+_HEADER = 14
+
+
+class _Found(NamedTuple):
+    """The frames of a batch in order of delivery; a frame is plain, or goes through the decoder."""
+
+    columns: Columns
+    stop: list[int]
+    plain: NDArray[np.bool_]
 
 
 class WebSocketPart:
@@ -32,112 +46,160 @@ class WebSocketPart:
         self.session = WebSocketSession(
             client, deflate, inferred=upgrade is None, read=pump.read, limit=limit)
         first, second = pump.position
-        self.decoders = FrameDecoder(first, _KEEP), FrameDecoder(second, _KEEP)
+        self.decoders = FrameDecoder(first, KEEP), FrameDecoder(second, KEEP)
         self.frames = FrameTable(client, rows, self.session.ids)
         self.messages = MessageTable(self.frames, rows, time)
         self.payloads = Payloads(pump.streams, self.frames, self.messages)
         self._pump = pump
-        self._plain: list[Plain] = []
-        self._turns: list[tuple[int, int]] = []     # (direction, how many of _plain), in order
-        # Per direction: the last masking key, None while frames must go through decoder and session.
-        self._keys = [self.session.plain_key(0), self.session.plain_key(1)]
+        self._window = [(0, b""), (0, b"")]                   # what of each direction is being taken
+        self._ended: list[Frame | None] = [None, None]        # a huge frame that ends in it
 
     def read(self) -> bool:
         """Take what the streams have got; True when there was something."""
-        runs, position = self._pump.runs(), self._pump.position
-        plain, turns, client = self._plain, self._turns, self.session.client
-        windows = [self._pump.window(direction, position[direction], 0) for direction in (0, 1)]
-        for direction, start, stop in runs:
-            base, data = windows[direction]
-            while start < stop:
-                if not base <= start < stop <= base + len(data):
-                    base, data = windows[direction] = self._pump.window(direction, start, stop)
-                end = min(base + len(data), stop)
-                if end <= start:           # the file became shorter
-                    break
-                key = self._keys[direction]
-                if key is not None:
-                    count = len(plain)
-                    after, key = scan_plain(
-                        data, start - base, end - base, base, direction == client, key, plain)
-                    if len(plain) > count:
-                        self._keys[direction] = key
-                        turns.append((direction, len(plain) - count))
-                    start = base + after
-                if start < end:
-                    start = self._take(direction, base, data, start, end)
-                    start += self._skip(direction, stop - start)
-            position[direction] = stop
-            if len(plain) > _BATCH:
-                self._enter()
-        self._enter()
-        return bool(runs)
+        before = list(self._pump.position)
+        for runs in _batches(self._pump.merged()):
+            self._take(runs)
+        return self._pump.position != before
 
-    def _take(self, direction: int, base: int, data: bytes, start: int, stop: int) -> int:
-        """Give the next frame at offset `start`, or what there is of it, to the decoder; where it ends."""
-        decoder = self.decoders[direction]
-        if decoder.pending:
-            step = decoder.missing or stop - start
-        else:
-            self._enter()
+    def _take(self, runs: Runs) -> None:
+        """Take one batch of runs."""
+        position = self._pump.position
+        scans: list[tuple[int, Scan, Numbers]] = []
+        for direction in (0, 1):
+            own = np.flatnonzero(runs.direction == direction)
+            if not len(own):
+                continue
+            stops = runs.stop[own]
+            ended = self._go_on(direction, int(stops[-1]))
+            start = position[direction]
+            data = self._pump.read(direction, start, int(stops[-1]))
+            self._window[direction] = start, data
+            key = self.session.last_key(direction) if ended is None else ended.masking_key
+            found = scan(data, start, direction == self.session.client, key)
+            if ended is not None:
+                self._ended[direction], found = ended, with_frame(ended, found)
+            position[direction] = found.end
+            turn = own[np.searchsorted(stops, found.start + found.header + found.length)]
+            scans.append((direction, found, turn))
+        if scans:
+            self._enter(_merged(scans))
+        for direction, found, _ in scans:
+            self._begin_huge(direction, found.end)
+
+    def _go_on(self, direction: int, stop: int) -> Frame | None:
+        """Skip octets of a huge frame that is under way; the frame, when it ends before `stop`."""
+        decoder, position = self.decoders[direction], self._pump.position
+        step = min(decoder.skippable, stop - position[direction])
+        position[direction] += step
+        return next(iter(decoder.skip(step)), None)
+
+    def _begin_huge(self, direction: int, start: int) -> None:
+        """Give the decoder the beginning of a frame that is too large to wait for."""
+        base, data = self._window[direction]
+        if base + len(data) - start >= KEEP + _HEADER:
+            decoder = self.decoders[direction]
             decoder.restart(start)
-            step = _frame_size(data, start - base, stop - base)
-        stop = min(stop, start + step)
-        frames = decoder.feed(data[start - base : stop - base])
-        self._judge(direction, frames)
-        self._keys[direction] = None if decoder.pending else self.session.plain_key(direction)
-        return stop
+            decoder.feed(data[start - base :])
+            self._pump.position[direction] = decoder.offset
 
-    def _skip(self, direction: int, most: int) -> int:
-        decoder = self.decoders[direction]
-        size = min(decoder.skippable, most)
-        if size:
-            self._judge(direction, decoder.skip(size))
-            self._keys[direction] = None if decoder.pending else self.session.plain_key(direction)
-        return size
+    def _enter(self, found: _Found) -> None:
+        """Enter frames into the tables, runs of plain ones at once."""
+        session, position, count = self.session, 0, len(found.stop)
+        odd = np.flatnonzero(~found.plain).tolist()
+        for next_odd in (*odd, count):
+            if position < next_odd and not session.settled:
+                position = self._enter_singly(found, position, next_odd)
+            if position < next_odd:
+                columns = found.columns.part(position, next_odd)
+                for direction in (0, 1):
+                    own = np.flatnonzero(columns.direction == direction)
+                    if len(own):
+                        session.add_plain(direction, len(own), int(columns.key[own[-1]]).to_bytes(4, "big"))
+                self.messages.extend(len(self.frames), columns)
+                self.frames.extend(columns, len(self.messages) - (next_odd - position))
+            if next_odd < count:
+                self._enter_one(found, next_odd)
+            position = next_odd + 1
 
-    def _judge(self, direction: int, frames: list[Frame]) -> None:
-        """Frames that the decoder made go through the session."""
-        if not frames:
+    def _enter_singly(self, found: _Found, position: int, stop: int) -> int:
+        """Enter frames one by one while a fragmented message is open or a Close was sent."""
+        while position < stop and not self.session.settled:
+            self._enter_one(found, position)
+            position += 1
+        return position
+
+    def _enter_one(self, found: _Found, index: int) -> None:
+        direction, start = int(found.columns.direction[index]), int(found.columns.start[index])
+        ended, decoder = self._ended[direction], self.decoders[direction]
+        if ended is not None and ended.start == start:
+            self._ended[direction] = None
+            self._judge(direction, ended)
             return
-        self._enter()
+        base, data = self._window[direction]
+        decoder.restart(start)
+        for frame in decoder.feed(data[start - base : found.stop[index] - base]):
+            self._judge(direction, frame)
+
+    def _judge(self, direction: int, frame: Frame) -> None:
+        """A frame that the decoder made goes through the session."""
         session = self.session
         inflater = session.inflater(direction)
-        for frame in frames:
-            if inflater is not None and frame.rsv & RSV1 and 0 < frame.opcode < 8:
-                self.payloads.note(direction, session.messages + 1, inflater)
-            part = session.add(direction, frame)
-            self.frames.append(direction, frame, part)
-            self.messages.append(direction, frame, part)
-            if part.compressed:
-                self.payloads.grew(direction, part.size)
+        if inflater is not None and frame.rsv & RSV1 and 0 < frame.opcode < 8:
+            self.payloads.note(direction, session.messages + 1, inflater)
+        part = session.add(direction, frame)
+        self.frames.append(direction, frame, part)
+        self.messages.append(direction, frame, part)
+        if part.compressed:
+            self.payloads.grew(direction, part.size)
 
-    def _enter(self) -> None:
-        """Enter the plain frames that were put aside into the tables."""
-        if self._plain:
-            for direction in (0, 1):
-                count = sum(many for who, many in self._turns if who == direction)
-                self.session.add_plain(direction, count, self._keys[direction] or b"")
-            self.messages.extend(len(self.frames), self._plain)
-            self.frames.extend(self._plain, self._turns, len(self.messages) - len(self._plain))
-            self._plain.clear()
-            self._turns.clear()
+    def partial(self, direction: int) -> Frame | None:
+        """The frame of which the header has come, but not all octets."""
+        decoder, start = self.decoders[direction], self._pump.position[direction]
+        if decoder.pending:
+            return decoder.partial
+        ahead = FrameDecoder(start, 0)
+        ahead.feed(self._pump.read(direction, start, min(self._pump.available(direction), start + _HEADER)))
+        return ahead.partial
 
     def begun(self) -> list[Finding]:
         """What the headers of frames show that are not complete."""
         found: list[Finding] = []
-        for direction, decoder in enumerate(self.decoders):
-            frame = decoder.partial
+        for direction in (0, 1):
+            frame = self.partial(direction)
             if frame is not None:
                 found += self.session.header_findings(direction, frame)
         return found
 
     def end(self, first: int, reset: bool) -> None:
         """The connection is over."""
-        self.session.end(first, (self.decoders[0].partial, self.decoders[1].partial), reset)
+        self.session.end(first, (self.partial(0), self.partial(1)), reset)
 
 
-def _frame_size(data: bytes, position: int, stop: int) -> int:
-    """Octets of the frame that begins at `position`; all up to `stop` when its header is not whole."""
-    parsed = parse_header(memoryview(data)[: stop], position)
-    return stop - position if isinstance(parsed, int) else parsed[4] + parsed[2]
+def _batches(runs: Runs) -> Iterator[Runs]:
+    """The runs in batches of about _BATCH octets; a long run is cut."""
+    if not len(runs.stop):
+        return
+    ends = np.cumsum(runs.stop - runs.start)
+    first, taken = 0, 0
+    while first < len(ends):
+        last = int(np.searchsorted(ends, taken + _BATCH, "right"))
+        if last > first:
+            yield runs.part(first, last)
+            first, taken = last, int(ends[last - 1])
+            continue
+        start = int(runs.stop[first] - (ends[first] - taken))
+        stop = min(start + _BATCH, int(runs.stop[first]))
+        yield Runs(runs.direction[first : first + 1], np.array([start]), np.array([stop]))
+        taken += stop - start
+        first += taken >= int(ends[first])
+
+
+def _merged(scans: list[tuple[int, Scan, Numbers]]) -> _Found:
+    """The frames of one or both directions by the run in which each became whole."""
+    order = np.argsort(np.concatenate([turn for _, _, turn in scans]), kind="stable")
+    direction = np.concatenate([np.full(len(found.start), who, np.uint8) for who, found, _ in scans])
+    fields = zip(*(found[:6] for _, found, _ in scans), strict=True)
+    joined = [np.concatenate(column)[order] for column in fields]
+    start, header, length, first, key, plain = joined
+    columns = Columns(direction[order], start, header, length, first, key)
+    return _Found(columns, (start + header + length).tolist(), plain)

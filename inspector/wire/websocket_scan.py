@@ -1,78 +1,144 @@
-"""The fast way through plain WebSocket frames: text and binary messages of one frame, nothing wrong in them.
+"""The fast way through WebSocket frames: many at once, as columns, and which of them are plain.
 
-`scan_plain` reads them off a buffer without making a value of each; where it stops, `FrameDecoder` and
-`WebSocketSession` go on, which take anything. Both ways give the same.
+A plain frame is a whole text or binary message with nothing wrong in it; it needs no state but the masking
+key before. All others go through `FrameDecoder` and `WebSocketSession`, which take anything. Both ways give
+the same.
 """
 
 from __future__ import annotations
 
-from inspector.wire.websocket import BINARY, TEXT, unmask
+from typing import NamedTuple
 
-Plain = tuple[int, int, int, int, bytes]
-"""First octet, header size, stream offset, payload length, masking key (empty: none)."""
+import numpy as np
+from numpy.typing import NDArray
 
+from inspector.wire.websocket import BINARY, TEXT, Frame, parse_header, unmask
+
+Numbers = NDArray[np.int64]
 _TEXT, _BINARY = 0x80 | TEXT, 0x80 | BINARY
-_ZERO = bytes(4)
-# Of a payload of n octets, n up to 125: what repeats a 32-bit key over it, and its octets' high bits.
-_REPEAT = [sum(1 << 32 * word for word in range((size + 3) // 4)) for size in range(126)]
-_HIGH = [int.from_bytes(b"\x80" * size, "little") for size in range(126)]
+_LONG = 512              # octets from which a payload is looked at by itself
+# Octets of a whole frame by its second octet; 0 where the length stands elsewhere.
+_SIZES = tuple(0 if octet & 127 > 125 else 2 + (octet & 127) + (octet >> 7) * 4 for octet in range(256))
 
 
-def scan_plain(
-    data: bytes, position: int, stop: int, base: int, masked: bool, key: bytes, found: list[Plain]
-) -> tuple[int, bytes]:
-    """Append the plain frames from `position` of `data` on, whole before `stop`; where they end, last key.
+class Scan(NamedTuple):
+    """Whole frames, one an entry; `end` is where the first incomplete one begins. Stream offsets."""
 
-    `base` is the stream offset of data[0], `key` the masking key of the frame before. Plain: FIN, opcode 1 or
-    2, no reserved bit, MASK as `masked` says with a key that is neither zero nor the one before, the shortest
-    form of the length (up to 16 bits), text that is UTF-8.
+    start: Numbers
+    header: Numbers
+    length: Numbers
+    first: NDArray[np.uint8]      # the first octet
+    key: NDArray[np.uint32]       # masking key, big endian; 0 for none
+    plain: NDArray[np.bool_]
+    end: int
+
+
+def scan(data: bytes, base: int, masked: bool, key: bytes) -> Scan:
+    """The frames of `data`, which begins with a frame at stream offset `base`.
+
+    Plain: FIN, opcode 1 or 2, no reserved bit, MASK as `masked` says with a key that is neither zero nor the
+    one before (`key`: before the first), the shortest form of a length up to 16 bits, text that is UTF-8.
     """
-    append, number = found.append, int.from_bytes
-    while stop - position >= 2:
-        first, length = data[position], data[position + 1]
-        if first not in (_TEXT, _BINARY) or (length >= 128) is not masked:
+    places, end = _follow(data)
+    start = np.array(places, np.int64)
+    octets = np.frombuffer(data + bytes(-len(data) % 4 + 16), np.uint8)
+    first, second = octets[start], octets[start + 1]
+    has_key = second >= 128
+    low = second & 127
+    length = low.astype(np.int64)
+    wide = np.flatnonzero(low == 126)
+    length[wide] = octets[start[wide] + 2].astype(np.int64) << 8 | octets[start[wide] + 3]
+    header = np.where(low < 126, 2, np.where(low == 126, 4, 10)) + np.where(has_key, 4, 0)
+    for index in np.flatnonzero(low == 127).tolist():
+        length[index] = int.from_bytes(data[places[index] + 2 : places[index] + 10], "big")
+    plain = ((first == _TEXT) | (first == _BINARY)) & (has_key == masked) & (low < 127)
+    plain[wide] &= length[wide] > 125
+    keys = np.zeros(len(start), np.uint32)
+    if has_key.any():
+        at = start + header - 4
+        for place in range(4):
+            keys = keys << 8 | octets[at + place]
+        keys[~has_key] = 0
+        if masked:
+            before = np.concatenate(([int.from_bytes(key or b"\0", "big")], keys[:-1]))
+            plain &= (keys != 0) & (keys != before)
+    text = np.flatnonzero(plain & (first == _TEXT) & (length > 0))
+    begin = start[text] + header[text]
+    suspect = _not_ascii(octets, begin, begin + length[text], keys[text] if masked else None)
+    for index in text[suspect].tolist():
+        stop = places[index] + int(header[index])
+        mask = data[stop - 4 : stop] if masked else b""
+        plain[index] = _is_utf8(unmask(data[stop : stop + int(length[index])], mask))
+    return Scan(start + base, header, length, first, keys, plain, base + end)
+
+
+def with_frame(frame: Frame, found: Scan) -> Scan:
+    """The scan with a frame before it that the decoder has made."""
+    first = frame.fin << 7 | frame.rsv << 4 | frame.opcode
+    return Scan(
+        np.concatenate(([frame.start], found.start)), np.concatenate(([frame.header_size], found.header)),
+        np.concatenate(([min(frame.payload_length, (1 << 63) - 1)], found.length)),
+        np.concatenate((np.array([first], np.uint8), found.first)),
+        np.concatenate((np.array([int.from_bytes(frame.masking_key or b"\0", "big")], np.uint32), found.key)),
+        np.concatenate(([False], found.plain)), found.end,
+    )
+
+
+def _follow(data: bytes) -> tuple[list[int], int]:
+    """Where whole frames begin, and where the first that is not whole does."""
+    places: list[int] = []
+    append, sizes, position, stop = places.append, _SIZES, 0, len(data)
+    last = stop - 1
+    while position < last:
+        size = sizes[data[position + 1]]
+        if not size:
+            parsed = parse_header(data, position)
+            if isinstance(parsed, int):
+                break
+            size = parsed[4] + parsed[2]
+        if position + size > stop:
             break
-        length &= 127
-        begin = position + 2
-        if length >= 126:
-            if length == 127 or stop - position < 4:
-                break
-            length = data[position + 2] << 8 | data[position + 3]
-            if length < 126:
-                break
-            begin = position + 4
-        if not masked:
-            end = begin + length
-            if end > stop:
-                break
-            if first == _TEXT:
-                payload = data[begin:end]
-                if not payload.isascii() and not _is_utf8(payload):
-                    break
-            append((first, begin - position, base + position, length, b""))
-            position = end
-            continue
-        fresh = data[begin : begin + 4]
-        begin += 4
-        end = begin + length
-        if end > stop or fresh in (key, _ZERO):
-            break
-        if first == _TEXT:
-            payload = data[begin:end]
-            if length < 126:
-                pad = number(fresh, "little") * _REPEAT[length]
-                plain = not (number(payload, "little") ^ pad) & _HIGH[length]
-            else:
-                plain = False
-            if not plain and not _is_utf8(unmask(payload, fresh)):
-                break
-        append((first, begin - position, base + position, length, fresh))
-        key = fresh
-        position = end
-    return position, key
+        append(position)
+        position += size
+    return places, position
+
+
+def _not_ascii(
+    octets: NDArray[np.uint8], begin: Numbers, end: Numbers, keys: NDArray[np.uint32] | None
+) -> NDArray[np.bool_]:
+    """Which of the payloads octets[begin:end] may hold octets above 127 once unmasked (long ones: always)."""
+    suspect: NDArray[np.bool_] = end - begin >= _LONG
+    short = np.flatnonzero(~suspect)
+    if len(short) and keys is not None:
+        suspect[short] = _masked_not_ascii(octets, begin[short], end[short], keys[short])
+    elif len(short):
+        high = np.concatenate((np.zeros(1, np.int32), np.cumsum(octets >> 7, dtype=np.int32)))
+        suspect[short] = high[end[short]] != high[begin[short]]
+    return suspect
+
+
+def _masked_not_ascii(
+    octets: NDArray[np.uint8], begin: Numbers, end: Numbers, keys: NDArray[np.uint32]
+) -> NDArray[np.bool_]:
+    """The same for masked payloads, none empty: by words, the key turned to where the payload begins."""
+    words = octets[: len(octets) & ~3].view("<u4")
+    turn = (begin & 3).astype(np.uint64) * 8
+    key = keys.byteswap().astype(np.uint64)
+    turned = (key << turn | key >> (32 - turn)).astype(np.uint32)
+    first, count = begin >> 2, (end + 3 >> 2) - (begin >> 2)
+    stops = np.cumsum(count)
+    starts = stops - count
+    place = np.repeat(first - starts, count) + np.arange(int(stops[-1]))
+    high = (words[place] ^ np.repeat(turned, count)) & np.uint32(0x80808080)
+    high[starts] &= (np.uint64(0xFFFFFFFF) << turn).astype(np.uint32)
+    high[stops - 1] &= np.uint32(0xFFFFFFFF) >> ((-end & 3) * 8).astype(np.uint32)
+    found: NDArray[np.bool_] = np.bitwise_or.reduceat(high, starts) != 0
+    return found
 
 
 def _is_utf8(payload: bytes) -> bool:
+    if payload.isascii():
+        return True
     try:
         payload.decode("utf-8")
     except UnicodeDecodeError:

@@ -91,15 +91,18 @@ class WebSocketSession:
         self.count += 1
         return part
 
-    def plain_key(self, direction: int) -> bytes | None:
-        """The last masking key, when plain frames need not go through `add` now; None when they must."""
-        side = self._sides[direction]
-        return side.key if side.message < 0 and side.close is None else None
+    @property
+    def settled(self) -> bool:
+        """True while plain frames need not go through `add`: no message is open, no Close was sent."""
+        return all(side.message < 0 and side.close is None for side in self._sides)
+
+    def last_key(self, direction: int) -> bytes:
+        """The masking key of the direction's last frame."""
+        return self._sides[direction].key
 
     def add_plain(self, direction: int, count: int, key: bytes) -> None:
         """Take `count` frames that `websocket_scan` found plain: each is a message, nothing is wrong."""
-        if count:
-            self._sides[direction].plain(count, key)
+        self._sides[direction].plain(count, key)
         self.count += count
         self.messages += count
 

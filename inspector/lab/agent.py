@@ -69,7 +69,7 @@ def run(options: AgentOptions) -> int:
         if mode == "host" and not may_capture() and (path := dumpcap()) is not None:
             capture = Borrowed(
                 path, trace, options, text, woken=wake, failed=supervisor.capture_failed,
-                started=guardian.watch_over,
+                born=guardian.watch_over_me,
             )
         else:
             capture = Capture(

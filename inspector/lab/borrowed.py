@@ -24,16 +24,16 @@ _END_WITHIN = 5.0
 
 
 class Borrowed:
-    """Runs dumpcap into `descriptor`; `started` hears its process id, so that it never outlives the agent."""
+    """Runs dumpcap into `descriptor`; `born`, called in its process, sees that it never outlives the agent."""
 
     kind = "dumpcap"
 
     def __init__(
         self, path: str, descriptor: int, options: AgentOptions, filter: str, *, woken: Callable[[], None],
-        failed: Callable[[str], None], started: Callable[[int], None],
+        failed: Callable[[str], None], born: Callable[[], None],
     ) -> None:
         self._descriptor, self._options = descriptor, options
-        self._woken, self._failed, self._started = woken, failed, started
+        self._woken, self._failed, self._born = woken, failed, born
         self._command = dumpcap_command(path, options, filter)
         self._process: subprocess.Popen[bytes] | None = None
         self._ending = False
@@ -55,9 +55,8 @@ class Borrowed:
         self.writer.flush()
         self._process = subprocess.Popen(
             self._command, stdin=subprocess.DEVNULL, stdout=self._descriptor, stderr=subprocess.PIPE,
-            start_new_session=True,
+            start_new_session=True, preexec_fn=self._born,
         )
-        self._started(self._process.pid)
         self._watcher.start()
 
     def stop(self) -> None:

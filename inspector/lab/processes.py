@@ -94,9 +94,9 @@ class Guardian:
             _guard(lab, reader)
         os.close(reader)
 
-    def watch_over(self, pid: int) -> None:
-        """Have a process killed as well that neither network nor mark betrays (dumpcap)."""
-        os.write(self._writer, f"{pid}\n".encode())
+    def watch_over_me(self) -> None:
+        """Called in a new process: have it killed as well, though neither network nor mark betray it."""
+        os.write(self._writer, f"{os.getpid()}\n".encode())
 
     def dismiss(self) -> None:
         """The agent ends in order: the guardian is not needed."""
@@ -125,7 +125,10 @@ def _guard(lab: Lab, reader: int) -> None:
             if said.endswith(b"q\n"):
                 return
         for pid in said.split():
-            os.kill(int(pid), signal.SIGKILL)
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+            except OSError:
+                continue
         lab.kill()
     finally:
         os._exit(0)

@@ -147,7 +147,7 @@ class Talk:
 
     def ended(self) -> None:
         """The peer sent FIN: it sends no more."""
-        if self.spec.interactive and not self.context.keeps_open:
+        if self.spec.interactive and (self.connection.half_closed or not self.context.keeps_open):
             self.connection.close()
 
     def broken(self, error: OSError) -> None:
@@ -170,6 +170,8 @@ class Talk:
             self.half_close()
         elif command.do == "close":
             self.close(command.code, command.reason)
+        elif self.connection.half_closed:
+            self.context.journal.note(f"The {self.context.role} has ended its direction, it cannot send.")
         else:
             self.say(command)
 

@@ -172,8 +172,9 @@ class StreamClient:
             else:
                 self._connect()
         elif not alive and command.do == "send" and self.context.spec.kind == "http":
-            self._connect()
-            self.command(command)
+            talk = self._connect()
+            if talk is not None:
+                talk.command(command)
         elif self.talk is None or not alive:
             self.context.journal.note("The client is not connected.")
         elif not self.talk.connection.opened and command.do in ("send", "half-close"):

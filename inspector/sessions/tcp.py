@@ -25,10 +25,7 @@ class TcpTalk(Talk):
         self.bytes_received += len(data)
 
     def say(self, command: Command) -> None:
-        if self.connection.half_closed:
-            self.context.journal.note(f"The {self.context.role} has ended its direction, it cannot send.")
-        else:
-            self.connection.send(command.message.data)
+        self.connection.send(command.message.data)
 
     def last_word(self) -> None:
         self.connection.send(LAST_WORD)

@@ -50,7 +50,7 @@ class Datagrams:
                         sock.recvfrom(partial(self._deliver, sock))
                 except OSError as error:
                     # An ICMP message is told once as the next call's error; the socket lives on.
-                    queued = sock.recvmsg_error() if errors else None
+                    queued = _queued(sock) if errors else None
                     sock.hand_over(self.context.loop, partial(self.refused, error, queued))
                 sock.wait_for_turn()
         except (EndedError, RetiredError):
@@ -243,6 +243,14 @@ class UdpClient(Datagrams):
             # The kernel chose the port when it sent; before, there was nothing to receive on.
             self.sock.getsockname()
             self.receive(self.sock, connected=False, errors=self.spec.error_queue)
+
+
+def _queued(sock: JournaledSocket) -> QueuedError | None:
+    """What the error queue tells of the error that was just returned."""
+    try:
+        return sock.recvmsg_error()
+    except BlockingIOError:
+        return None
 
 
 def send_failure(data: bytes, error: OSError) -> FailedError:

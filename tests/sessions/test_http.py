@@ -108,6 +108,16 @@ def test_by_hand() -> None:
         assert not pair.client.failures() + pair.server.failures()
 
 
+def test_by_hand_with_nobody_listening() -> None:
+    with session(kind="http", interactive=True, with_server=False, messages=()) as pair:
+        for count in (1, 2):
+            pair.client.wait(lambda end, count=count: len(end.calls("close")) == count)
+            pair.client.do("send", text="GET /")
+        pair.client.wait(lambda end: len(end.calls("close")) == 3)
+        assert {call.errno for call in pair.client.calls("connect")} == {"ECONNREFUSED"}
+        assert pair.end() == [0]
+
+
 @pytest.fixture
 def server() -> Iterator[Endpoint]:
     spec = SessionSpec(kind="http", port=free_port(), interactive=True, push_interval=0.01)

@@ -7,6 +7,7 @@ none), round-trip times and bytes in flight as columns. The states of both ends 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -77,15 +78,18 @@ class TcpAnalysis:
         self.in_flight = array("q")                           # per packet; 0: unknown, or no payload
         self.initial_rtt_ns: int | None = None
         self._syn_time: int | None = None
-        self._old_bases: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])   # until row, base
+        # Bases that were given up, and the row from which on: (rows, bases) for both directions.
+        self._old_bases: tuple[tuple[list[int], list[int]], ...] = (([], []), ([], []))
 
     def base(self, direction: int, row: int | None = None) -> int | None:
         """The raw number that is relative 0 for what an end sends; None: nothing known of it.
 
         A SYN ACK with another ISN than the one before it begins anew; `row` asks for the base at a packet.
         """
-        before = [base for until, base in self._old_bases[direction] if row is not None and row < until]
-        return before[0] if before else self._sides[direction].base
+        rows, bases = self._old_bases[direction]
+        if row is not None and rows and row < rows[-1]:
+            return bases[bisect_right(rows, row)]
+        return self._sides[direction].base
 
     def scale(self, direction: int) -> int | None:
         """The shift of the windows an end announces (RFC 7323); None: unknown, since no SYN was captured."""
@@ -119,6 +123,7 @@ class TcpAnalysis:
                 self._time_handshake(time)
             if ack != sender.ack:
                 sender.first_duplicate, sender.count_duplicate, sender.told = position, 0, False
+                sender.hurried = False
             if length or opening & _TAKES_NUMBER:
                 if opening & _TAKES_NUMBER:
                     end = (end + 1) & MASK
@@ -158,7 +163,9 @@ class TcpAnalysis:
         if sender.base is None:
             sender.base = seq if flags & SYN else (seq - 1) & MASK
         elif flags & (SYN | ACK) == SYN | ACK and sender.base != seq:
-            self._old_bases[direction].append((row, sender.base))
+            rows, bases = self._old_bases[direction]
+            rows.append(row)
+            bases.append(sender.base)
             sender.base = seq
             bits = REUSED_PORTS
         if receiver.base is None and flags & ACK:
@@ -213,7 +220,7 @@ class TcpAnalysis:
             receiver.reach = receiver.next
             return ACK_LOST_SEGMENT
         told, receiver.told = receiver.told or receiver.count_duplicate > 0, True
-        receiver.count_duplicate = 0
+        receiver.hurried, receiver.count_duplicate = True, 0
         return 0 if told else ACK_LOST_SEGMENT
 
     def _judge_window(self, sender: Side, receiver: Side, opening: int, seq: int, length: int,
@@ -243,6 +250,7 @@ class TcpAnalysis:
                 receiver.next = receiver.reach = ack
             return ZERO_WINDOW_PROBE_ACK
         sender.count_duplicate += 1
+        sender.hurried = False
         self.duplicates[position] = sender.count_duplicate, sender.first_duplicate
         return DUPLICATE_ACK
 
@@ -256,7 +264,7 @@ class TcpAnalysis:
             return 0
         if length > 1 and seq == (sender.next - 1) & MASK:
             return 0                                      # new data after the byte of a probe
-        if (receiver.ack == seq and (receiver.told or receiver.count_duplicate >= 2)
+        if (receiver.ack == seq and (receiver.hurried or receiver.count_duplicate >= 2)
                 and 0 <= time - receiver.ack_time < _FAST_NS):
             return FAST_RETRANSMISSION | RETRANSMISSION
         soon = self.initial_rtt_ns or _REORDER_NS

@@ -200,19 +200,18 @@ def _zero_windows(facts: TcpFacts, end: int) -> list[Finding]:
     mine = np.flatnonzero((facts.direction == end) & (facts.flags & (SYN | RST | FIN) == 0))
     closed = facts.window[mine] == 0
     starts, opens = mine[closed & ~np.concatenate(([False], closed[:-1]))], mine[~closed]
+    later = np.searchsorted(opens, starts)
+    stops = np.concatenate((opens, [len(facts.row) - 1]))[later]
+    lasted = facts.time_ns[stops] - facts.time_ns[starts]
     found = []
-    for start in starts.tolist():
-        later = int(np.searchsorted(opens, start))
-        stop = int(opens[later]) if later < len(opens) else len(facts.row) - 1
-        lasted = int(facts.time_ns[stop] - facts.time_ns[start])
+    for i in np.flatnonzero(lasted >= ZERO_WINDOW_NS)[:MOST_STALLS].tolist():
+        start, stop, reopened = int(starts[i]), int(stops[i]), later[i] < len(opens)
         waiting = facts.direction[start:stop] != end
-        probes = (facts.bits[start:stop] & (ZERO_WINDOW_PROBE | KEEP_ALIVE) != 0) & waiting
-        if lasted < ZERO_WINDOW_NS or (later == len(opens) and not probes.any()):
+        probes = np.flatnonzero((facts.bits[start:stop] & (ZERO_WINDOW_PROBE | KEEP_ALIVE) != 0) & waiting)
+        if not reopened and not len(probes):
             continue
-        how = "for" if later < len(opens) else "to the end of the capture,"
-        what = f"The application at {facts.names[end]} does not read: window 0 {how} {lasted / 1e9:.2f} s."
+        how = "for" if reopened else "to the end of the capture,"
+        what = f"The application at {facts.names[end]} does not read: window 0 {how} {lasted[i] / 1e9:.2f} s."
         found.append(_place(facts, finding("tcp.zero-window-stall", what),
-                            [start, *(np.flatnonzero(probes)[:20] + start).tolist(), stop]))
-        if len(found) == MOST_STALLS:
-            break
+                            [start, *(probes[:20] + start).tolist(), stop]))
     return found

@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_right
 
 MASK = 0xFFFFFFFF
 HALF = 0x80000000
 MOST_SEGMENTS = 10_000           # unacknowledged segments remembered for each end
+_NEAR = 4                        # among so many ordered by end stands the one with the lowest start
 
 
 class Segment:
@@ -25,8 +26,8 @@ class Segment:
 class Side:
     """What one end has sent so far."""
 
-    __slots__ = ("ack", "ack_time", "base", "count_duplicate", "disorder", "first_duplicate",
-                 "flags", "limit", "next", "next_time", "plain_header", "reach", "sacked", "scale",
+    __slots__ = ("ack", "ack_time", "base", "count_duplicate", "first_duplicate",
+                 "flags", "hurried", "limit", "next", "next_time", "plain_header", "reach", "sacked", "scale",
                  "segments", "told", "tracked", "window")
 
     def __init__(self) -> None:
@@ -44,46 +45,40 @@ class Side:
         self.sacked = 0              # bytes that its last packet reported beyond `ack`
         self.count_duplicate = 0
         self.first_duplicate = 0     # position of the packet that later ones repeat
+        self.hurried = False         # likewise, and it has not repeated an acknowledgment since
         self.tracked = True          # bytes in flight are known
         self.told = False            # that the other end acknowledged what was not captured
-        self.disorder = False        # segments do not follow each other
-        self.segments: deque[Segment] = deque()
+        self.segments: list[Segment] = []    # not acknowledged yet, ordered by their ends
 
 
 def remember(sender: Side, seq: int, end: int, time: int) -> None:
-    """Keep a segment until it is acknowledged."""
+    """Keep a segment until it is acknowledged; ordered by its end, of equals the older first."""
     segments = sender.segments
-    if len(segments) < MOST_SEGMENTS:
-        if segments and seq != segments[-1].next:
-            sender.disorder = True
-        segments.append(Segment(seq, end, time))
+    if not segments or (end - segments[-1].next & MASK) < HALF:
+        if len(segments) < MOST_SEGMENTS:
+            segments.append(Segment(seq, end, time))
+    elif len(segments) < MOST_SEGMENTS:
+        origin = segments[-1].next - HALF
+        at = bisect_right(segments, end - origin & MASK, key=lambda segment: segment.next - origin & MASK)
+        segments.insert(at, Segment(seq, end, time))
 
 
 def acknowledge(receiver: Side, ack: int, time: int) -> int | None:
-    """Forget what `ack` covers; the time since the segment that it covers exactly was sent."""
+    """Forget what `ack` covers; the time since the segment that it covers exactly was first sent."""
     segments = receiver.segments
     rtt: int | None = None
-    if receiver.disorder:
-        kept: deque[Segment] = deque()
-        for segment in segments:
-            if 0 < (segment.next - ack & MASK) < HALF:
-                if 0 < (ack - segment.seq & MASK) < HALF:
-                    segment.seq = ack
-                kept.append(segment)
-            elif segment.next == ack and rtt is None:
-                rtt = time - segment.time
-        receiver.segments = kept
-        receiver.disorder = bool(kept)
-        return rtt
-    while segments:
-        segment = segments[0]
+    count = 0
+    for segment in segments:
         if 0 < (segment.next - ack & MASK) < HALF:
-            if 0 < (ack - segment.seq & MASK) < HALF:
-                segment.seq = ack
             break
         if segment.next == ack and rtt is None:
             rtt = time - segment.time
-        segments.popleft()
+        count += 1
+    if count:
+        del segments[:count]
+    for segment in segments[:_NEAR]:
+        if 0 < (ack - segment.seq & MASK) < HALF:
+            segment.seq = ack
     return rtt
 
 
@@ -92,9 +87,7 @@ def bytes_in_flight(sender: Side) -> int:
     segments = sender.segments
     if not segments:
         return 0
-    first = segments[0].seq
-    if not sender.disorder:
-        return segments[-1].next - first & MASK
-    lowest = min((segment.seq - first + HALF) & MASK for segment in segments)
-    highest = max((segment.next - first + HALF) & MASK for segment in segments)
-    return highest - lowest
+    end = segments[-1].next
+    if len(segments) == 1:
+        return end - segments[0].seq & MASK
+    return max(end - segment.seq & MASK for segment in segments[:_NEAR])

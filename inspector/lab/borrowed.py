@@ -24,7 +24,7 @@ _END_WITHIN = 5.0
 
 
 class Borrowed:
-    """Runs dumpcap into `descriptor`; `born`, called in its process, sees that it never outlives the agent."""
+    """Runs dumpcap into `descriptor`; `born`, called in its process, lets it not outlive the agent."""
 
     kind = "dumpcap"
 

@@ -21,7 +21,10 @@ from inspector.lab.launch import start_agent
 
 @dataclass(frozen=True, slots=True)
 class RecordOptions:
-    """`command`: record in the lab around it; else the host's loopback. Sizes in bytes, 0 is no limit."""
+    """`command`: record in the lab around it; else the host's loopback. Sizes in bytes, 0 is no limit.
+
+    Where the lab is forbidden, root's command runs on the host's loopback.
+    """
 
     output: Path
     command: tuple[str, ...] = ()
@@ -58,7 +61,7 @@ def record(options: RecordOptions, started: Callable[[str], None] = lambda sente
 def _record_program(options: RecordOptions) -> RecordOutcome:
     with _ignoring(signal.SIGINT, signal.SIGQUIT):         # they are the program's, which shares our terminal
         agent = start_agent(
-            options.output, "lab", ports=options.ports, filter=options.filter, snaplen=options.snaplen,
+            options.output, "auto", ports=options.ports, filter=options.filter, snaplen=options.snaplen,
             max_size=options.max_size, seconds=options.seconds, command=options.command,
         )
         try:
@@ -70,6 +73,8 @@ def _record_program(options: RecordOptions) -> RecordOutcome:
     if summary.get("program") is None:
         raise failure or LabError("The agent ended before the program did.")
     sentence = summary["program_failure"] or (failure.sentence if failure else _sentence(options, summary))
+    if agent.mode == "host":
+        sentence += " The lab is forbidden here: the program ran on this machine's own loopback."
     return _outcome(int(summary["program"]), summary, sentence)
 
 

@@ -91,7 +91,8 @@ class Session:
         to = command.get("to", "both")
         if do == "half-close" and to in ("client", "server"):
             # An end closes on the other's FIN unless told not to: nobody would see the open direction.
-            self.command("keep-open", {"do": "keep-open", "to": "client" if to == "server" else "server"})
+            other = "client" if to == "server" else "server"
+            self.command("keep-open", {"do": "keep-open", "to": other})
         line = json.dumps({key: value for key, value in command.items() if key != "to"}).encode() + b"\n"
         heard = False
         for role, child in self._endpoints.items():

@@ -73,9 +73,25 @@ def test_root_falls_back_to_the_hosts_loopback():
 
 
 @needs_lab
+def test_roots_programs_run_on_the_hosts_loopback_and_leave_nothing():
+    code = """
+    import tempfile
+    from inspector.lab.record import RecordOptions, record
+    output = Path(tempfile.mktemp())
+    program = "import subprocess, sys; left = subprocess.Popen(['setsid', 'sleep', '1000']).pid;"
+    program += f"open('{output}.pid', 'w').write(str(left)); sys.exit(5)"
+    outcome = record(RecordOptions(output, (sys.executable, "-c", program)))
+    left = Path("/proc", Path(f"{output}.pid").read_text()).exists()
+    print(json.dumps({"status": outcome.status, "sentence": outcome.sentence, "left": left}))
+    """
+    answer = restricted(0, ["max_user_namespaces", "max_net_namespaces"], code)
+    assert (answer["status"], answer["left"]) == (5, False)
+    assert answer["sentence"].endswith("the program ran on this machine's own loopback.")
+
+
+@needs_lab
 def test_capturing_the_host_without_the_privilege_is_said():
     code = """
-    os.setuid
     try:
         start_agent("/dev/null", "host").close()
         print(json.dumps({}))

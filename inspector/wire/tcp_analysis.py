@@ -203,7 +203,7 @@ class TcpAnalysis:
         else:
             bits = self._judge_window(sender, receiver, opening, seq, length, window)
             if not length and not opening and seq == sender.next and ack == sender.ack:
-                bits |= self._judge_repetition(position, sender, receiver, ack, window)
+                bits |= self._judge_repetition(position, sender, receiver, window)
         if flags & ACK and receiver.reach and 0 < (ack - receiver.reach & MASK) < HALF:
             bits |= self._judge_lost_data(receiver)
         if (length or opening & _TAKES_NUMBER) and not bits & KEEP_ALIVE:
@@ -237,18 +237,14 @@ class TcpAnalysis:
             bits |= WINDOW_FULL
         return bits
 
-    def _judge_repetition(self, position: int, sender: Side, receiver: Side, ack: int, window: int) -> int:
+    def _judge_repetition(self, position: int, sender: Side, receiver: Side, window: int) -> int:
         """An empty segment with the numbers of the one before it from the same end."""
         if window != sender.window:
             return WINDOW_UPDATE if window else 0
         if window and receiver.flags & KEEP_ALIVE:
             return KEEP_ALIVE_ACK
         if not window:
-            if not receiver.flags & ZERO_WINDOW_PROBE:
-                return 0
-            if ack == (receiver.next + 1) & MASK:        # the probe's byte was taken after all
-                receiver.next = receiver.reach = ack
-            return ZERO_WINDOW_PROBE_ACK
+            return ZERO_WINDOW_PROBE_ACK if receiver.flags & ZERO_WINDOW_PROBE else 0
         sender.count_duplicate += 1
         sender.hurried = False
         self.duplicates[position] = sender.count_duplicate, sender.first_duplicate

@@ -18,7 +18,7 @@ from inspector.trace.application_payload import Payloads
 from inspector.trace.application_pump import Pump, Runs
 from inspector.wire.findings import Finding
 from inspector.wire.upgrade import Upgrade
-from inspector.wire.websocket import RSV1, Frame, FrameDecoder
+from inspector.wire.websocket import RSV1, Frame, FrameDecoder, frame_at
 from inspector.wire.websocket_scan import Numbers, Scan, scan, with_frame
 from inspector.wire.websocket_session import WebSocketSession
 
@@ -31,7 +31,6 @@ class _Found(NamedTuple):
     """The frames of a batch in order of delivery; a frame is plain, or goes through the decoder."""
 
     columns: Columns
-    stop: list[int]
     plain: NDArray[np.bool_]
 
 
@@ -104,7 +103,7 @@ class WebSocketPart:
 
     def _enter(self, found: _Found) -> None:
         """Enter frames into the tables, runs of plain ones at once."""
-        session, position, count = self.session, 0, len(found.stop)
+        session, position, count = self.session, 0, len(found.plain)
         odd = np.flatnonzero(~found.plain).tolist()
         for next_odd in (*odd, count):
             if position < next_odd and not session.settled:
@@ -130,15 +129,13 @@ class WebSocketPart:
 
     def _enter_one(self, found: _Found, index: int) -> None:
         direction, start = int(found.columns.direction[index]), int(found.columns.start[index])
-        ended, decoder = self._ended[direction], self.decoders[direction]
+        ended = self._ended[direction]
         if ended is not None and ended.start == start:
             self._ended[direction] = None
             self._judge(direction, ended)
             return
         base, data = self._window[direction]
-        decoder.restart(start)
-        for frame in decoder.feed(data[start - base : found.stop[index] - base]):
-            self._judge(direction, frame)
+        self._judge(direction, frame_at(data, start - base, base, KEEP))
 
     def _judge(self, direction: int, frame: Frame) -> None:
         """A frame that the decoder made goes through the session."""
@@ -202,4 +199,4 @@ def _merged(scans: list[tuple[int, Scan, Numbers]]) -> _Found:
     joined = [np.concatenate(column)[order] for column in fields]
     start, header, length, first, key, plain = joined
     columns = Columns(direction[order], start, header, length, first, key)
-    return _Found(columns, (start + header + length).tolist(), plain)
+    return _Found(columns, plain)

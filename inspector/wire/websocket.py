@@ -226,6 +226,17 @@ def parse_header(
     return data[position], masked, length, form, header
 
 
+def frame_at(data: bytes, position: int, base: int, keep: int) -> Frame:
+    """The frame that begins at data[position] and is whole there; `base` is the stream offset of data[0]."""
+    parsed = parse_header(data, position)
+    assert not isinstance(parsed, int)
+    first, masked, length, form, header = parsed
+    body = position + header
+    key = data[body - 4 : body] if masked else b""
+    payload = unmask(data[body : body + min(length, keep)], key)
+    return _frame(base + position, first, masked, key, length, form, header, payload)
+
+
 def _frame(
     start: int, first: int, masked: bool, key: bytes, length: int, form: int, header: int, payload: bytes
 ) -> Frame:

@@ -75,7 +75,8 @@ class WebSocketSession:
     def add(self, direction: int, frame: Frame) -> Part:
         """Take the next frame; what it is. Findings go to `findings` and `ids`."""
         side = self._sides[direction]
-        if frame.masked is not side.role.client or frame.rsv or not is_plain(frame):
+        packed = frame.rsv == ws.RSV1 and side.role.deflate and frame.opcode in (ws.TEXT, ws.BINARY)
+        if frame.masked is not side.role.client or (frame.rsv and not packed) or not is_plain(frame):
             self._tell(*check_frame(frame, side.role))
         if frame.masked:
             problem = side.key_problem(frame.masking_key)
@@ -206,7 +207,9 @@ class WebSocketSession:
             yield ws.unmask(data, frame.masking_key, start - frame.payload_start)
 
     def _check_text(self, side: Side, frame: Frame, data: bytes, position: int, final: bool) -> None:
-        wrong = side.text.feed(data, final) if side.text is not None else None
+        if side.text is None or (side.text.fresh and final and data.isascii()):
+            return
+        wrong = side.text.feed(data, final)
         if wrong is None or (side.compressed and side.told):
             return
         start, stop = frame.payload_start, frame.stop

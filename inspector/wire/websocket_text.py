@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 from typing import NamedTuple
 
+_DECODER = codecs.getincrementaldecoder("utf-8")
+
 
 class WrongText(NamedTuple):
     """Where UTF-8 ends: `position` in the piece just fed (negative: before it), `size` octets."""
@@ -17,14 +19,16 @@ class WrongText(NamedTuple):
 class TextCheck:
     """Checks one message piece by piece; tells the first mistake only."""
 
-    __slots__ = ("_decoder", "_failed")
+    __slots__ = ("_decoder", "_failed", "fresh")
 
     def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._decoder = _DECODER()
         self._failed = False
+        self.fresh = True          # nothing was fed
 
     def feed(self, data: bytes, final: bool) -> WrongText | None:
         """The mistake in this piece, or None; `final` with the last piece."""
+        self.fresh = False
         if self._failed:
             return None
         held = len(self._decoder.getstate()[0])

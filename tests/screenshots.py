@@ -1,4 +1,4 @@
-"""Screenshots of every pane, from real sessions in the lab: `python tests/screenshots.py [-o DIR] [NAME ...]`.
+"""Screenshots of every pane, from real sessions: `python tests/screenshots.py [-o DIR] [NAME ...]`.
 
 Drives the app by Textual's pilot, waits for what is to be seen (never for a time), and writes small SVGs,
 and PNGs of those that the README shows. Names are the same on every run; pids, ports and times are not.
@@ -21,6 +21,7 @@ from textual.pilot import Pilot
 
 from inspector.sessions.spec import SessionSpec
 from inspector.tui.app import InspectorApp
+from inspector.tui.selection import Selection
 from inspector.tui.workbench import WorkbenchScreen
 
 Steps = Callable[[Pilot[Any]], Awaitable[None]]
@@ -73,8 +74,7 @@ def choose(count: int, row: int, *keys: str) -> Steps:
 
     async def steps(pilot: Pilot[Any]) -> None:
         await packets(count)(pilot)
-        packet_list = bench(pilot).pane("packets")
-        packet_list.lines.go_to(row)  # type: ignore[attr-defined]
+        bench(pilot).choose(Selection(row=row))
         await pilot.pause(0.6)
         await pilot.press(*keys)
         await pilot.pause(0.4)
@@ -134,7 +134,8 @@ PROTOCOL_ERRORS = next(iter(sorted((CAPTURES / "websocket").glob("*.pcap*"))), N
 SCENES = [
     Scene("launcher", None, nothing, (SMALL, USUAL), BOTH, picture=True),
     Scene("help", spec("websocket"), press(11, "question_mark"), (SMALL, USUAL)),
-    Scene("workbench-websocket", spec("websocket"), choose(11, 7), (SMALL, USUAL, LARGE), BOTH, picture=True),
+    Scene("workbench-websocket", spec("websocket"), choose(11, 7), (SMALL, USUAL, LARGE), BOTH,
+          picture=True),
     Scene("workbench-tcp", spec("tcp"), packets(9), (SMALL, USUAL, LARGE), picture=True),
     Scene("workbench-udp", spec("udp"), packets(4)),
     Scene("workbench-http", spec("http"), choose(8, 3)),
@@ -147,24 +148,25 @@ SCENES = [
     Scene("packets-filter", spec("websocket"), look_for, (SMALL, USUAL)),
     Scene("messages-websocket", spec("websocket"), press(11, "3", "down", "down"), (SMALL, USUAL)),
     Scene("stream-websocket", spec("websocket"), press(11, "4"), (SMALL, USUAL)),
-    Scene("handshake-websocket", spec("websocket"), press(11, "5", "z", "pagedown", "pagedown"), (SMALL, USUAL),
-          picture=True),
+    Scene("handshake-websocket", spec("websocket"), press(11, "5", "z", "pagedown", "pagedown"),
+          (SMALL, USUAL), picture=True),
     Scene("handshake-tcp", spec("tcp"), press(9, "5"), (SMALL,)),
     Scene("sockets-tcp", spec("tcp"), press(9, "6"), (SMALL, USUAL)),
-    Scene("detail-websocket", spec("websocket"), choose(11, 7, "8", *["down"] * 5), (SMALL, USUAL), picture=True),
+    Scene("detail-websocket", spec("websocket"), choose(11, 7, "8", *["down"] * 5), (SMALL, USUAL),
+          picture=True),
     Scene("bytes-websocket", spec("websocket"), choose(11, 7, "9", *["end"] * 1), (SMALL,)),
 ]
 
 
 def small(svg: str) -> str:
-    """Textual's SVG without fonts from elsewhere, clip paths and leading blanks, which viewers disagree on."""
+    """Textual's SVG without fonts from elsewhere, clip paths, and blanks on which viewers disagree."""
     svg = re.sub(r"@font-face\s*{.*?}", "", svg, flags=re.DOTALL)
     svg = re.sub(r"font-family: [^;]*;", f"font-family: {FONT};", svg)
     svg = re.sub(r'<clipPath id="[^"]*-line-\d+">.*?</clipPath>', "", svg, flags=re.DOTALL)
     svg = re.sub(r' clip-path="url\([^)]*-line-\d+\)"', "", svg)
     svg = re.sub(r"terminal-\d+-", "t-", svg)
-    svg = re.sub(r' shape-rendering="crispEdges"', "", svg)
-    return re.sub(r'(<text [^>]*?)x="([\d.]+)"([^>]*?)textLength="([\d.]+)"([^>]*?)>([^<]*)</text>', _tight, svg)
+    text = r'(<text [^>]*?)x="([\d.]+)"([^>]*?)textLength="([\d.]+)"([^>]*?)>([^<]*)</text>'
+    return re.sub(text, _tight, svg)
 
 
 def _tight(match: re.Match[str]) -> str:
@@ -195,7 +197,7 @@ async def take(scene: Scene, size: tuple[int, int], theme: str, directory: Path)
     light = "-light" if theme.endswith("light") else ""
     path = directory / f"{scene.name}-{size[0]}x{size[1]}{light}.svg"
     path.write_text(svg, encoding="utf-8")
-    if scene.picture and not light:
+    if scene.picture and not light and size != LARGE:
         import cairosvg
 
         cairosvg.svg2png(bytestring=svg.encode(), write_to=str(path.with_suffix(".png")))

@@ -25,8 +25,6 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     """A screen of the app."""
 
     BINDINGS: ClassVar[list[BindingType]] = COMMON
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012  (as Textual declares it)
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (TALL, "-tall")]  # noqa: RUF012
 
 
 class BaseModal(ModalScreen[Result], inherit_bindings=False):

@@ -16,10 +16,12 @@ from textual.strip import Strip
 
 from inspector.tui.line_list import LineList
 from inspector.tui.painter import Head
-from inspector.tui.pane import Pane
+from inspector.tui.pane import Pane, plain_page
 from inspector.tui.selection import ByteChosen
 from inspector.views.hexdump import HexDump, Mark, bits_line, bytes_per_line
 from inspector.views.model import Line
+
+HINT = "The bytes of the packet that is chosen stand here; a system call has none."
 
 
 class HexList(LineList):
@@ -126,7 +128,8 @@ class BytesPane(Pane):
 
     def _bits(self, width: int) -> list[Line]:
         field = self.selection.field
-        return [bits_line(self._frame, field, width)] if field is not None and self._frame else [()]
+        line = bits_line(self._frame, field, width) if field is not None and self._frame else ()
+        return [line] if line else []
 
     def reset(self) -> None:
         self._row, self._frame = None, b""
@@ -141,14 +144,15 @@ class BytesPane(Pane):
         row, field = self.selection.row, self.selection.field
         if row != self._row:
             self._row, self._frame = row, self.trace.frame(row) if row is not None else b""
+        self.query_one(Head).again()
         if not self._frame:
             self.lines.show_bytes(None, None)
+            self.lines.show(plain_page(HINT, self.lines.scrollable_content_region.width or 40))
             return
         width = self.lines.scrollable_content_region.width
         marks = [Mark(field.start, field.stop)] if field is not None and field.stop > field.start else []
         dump = HexDump(self._frame, bytes_per_line(width, len(self._frame)), marks)
         self.lines.show_bytes(dump, self.selection.byte)
-        self.query_one(Head).refresh()
 
     @on(LineList.LineChosen)
     @on(LineList.LineOpened)

@@ -123,9 +123,10 @@ class Composer(Vertical):
     def input(self) -> ComposerInput:
         return self.query_one(ComposerInput)
 
-    def show_kind(self, kind: Kind) -> None:
-        """What this end can say depends on the kind of session."""
+    def show_kind(self, kind: Kind, *, there: bool = True) -> None:
+        """What this end can say depends on the kind of session. `there`: the end exists."""
         self._kind, self._form = kind, "text"
+        self.set_class(not there, "-absent")
         self._show_form()
 
     def show_waiting(self, calls: tuple[str, ...]) -> None:

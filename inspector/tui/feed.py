@@ -36,6 +36,7 @@ class TraceFeed:
         self._wake_fd = wake_fd
         self._loop: asyncio.AbstractEventLoop | None = None
         self._next: asyncio.TimerHandle | None = None
+        self.loading = True      # what stood there at first is not read to its end yet
         self._told = False       # the screen was told and has not drawn yet
         self._last = 0.0         # when it was told
 
@@ -97,18 +98,17 @@ class TraceFeed:
             self._later(PAUSE)
             return
         start = self._loop.time()
-        changed = unread = False
+        changed, unread = False, True
         try:
-            while self.trace.refresh(SLICE):
-                changed = True
-                unread = self.trace.progress < 1
-                if not unread or self._loop.time() - start >= TURN:
-                    break
+            while self._loop.time() - start < TURN and unread:
+                unread = self.trace.refresh(SLICE)
+                changed = changed or unread
         except TraceError as error:
             self.stop()
             self._on_broken(str(error))
             return
-        if changed and (not unread or start - self._last >= LOADING_PAUSE):
+        ready, self.loading = self.loading and not unread, self.loading and unread
+        if ready or (changed and (not self.loading or start - self._last >= LOADING_PAUSE)):
             self._told, self._last = True, start
             self._on_grew()
         self._later(BREATH if unread else POLL)

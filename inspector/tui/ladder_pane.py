@@ -14,6 +14,7 @@ from textual.containers import Horizontal
 
 from inspector.tui.composer import Composer
 from inspector.tui.conversation import conversation_at
+from inspector.tui.ladder_list import LadderList
 from inspector.tui.line_list import LineList
 from inspector.tui.painter import Head
 from inspector.tui.pane import Pane
@@ -38,6 +39,7 @@ class LadderPane(Pane):
         "The line above names each end, its process, its address, and the TCP state in which it is at the "
         "chosen packet. **r** switches sequence numbers between relative ones, from 0, and those on the "
         "wire.",
+        "**↑** **↓** choose a line, **←** **→** a call or the packet on it; **Enter** shows all of it.",
         "While a session lives: **c** and **v** type what the client or the server says, **space** pauses "
         "both before their next system call, **s** lets each make one, **x** ends the session in one of "
         "several ways.",
@@ -55,14 +57,14 @@ class LadderPane(Pane):
 
     def compose(self) -> ComposeResult:
         yield Head(self._header, id="ladder-head")
-        yield LineList(id="ladder-list", follow=True)
+        yield LadderList(id="ladder-list")
         with Horizontal(id="composers"):
             yield Composer("client")
             yield Composer("server")
 
     @property
-    def lines(self) -> LineList:
-        return self.query_one("#ladder-list", LineList)
+    def lines(self) -> LadderList:
+        return self.query_one(LadderList)
 
     def composer(self, role: Role) -> Composer:
         """The composer under one margin."""
@@ -109,8 +111,7 @@ class LadderPane(Pane):
                 self._draw(other)
                 return
         target = Target(row=row) if row is not None else Target(call=self.selection.call)
-        found = {self.ladder.index_of(Target(row=row)) for row in self.selection.rows}
-        self.lines.choose(self.ladder.index_of(target), frozenset(line for line in found if line is not None))
+        self.lines.mark(target, self.selection.rows)
         self.query_one(Head).refresh()
 
     @on(LineList.LineChosen)
@@ -121,6 +122,11 @@ class LadderPane(Pane):
             target = self.ladder.target(message.index, message.cell, width)
             if target != Target():       # on a silence there is nothing to choose
                 self.post_message(SelectionMade(Selection(row=target.row, call=target.call)))
+
+    @on(LadderList.SideChosen)
+    def _side_chosen(self, message: LadderList.SideChosen) -> None:
+        message.stop()
+        self.post_message(SelectionMade(Selection(row=message.target.row, call=message.target.call)))
 
     @on(LineList.LineOpened)
     def _opened(self, message: LineList.LineOpened) -> None:

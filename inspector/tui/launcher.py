@@ -22,7 +22,9 @@ from inspector.sessions.spec import DEFAULT_PORTS, KINDS, Kind, SessionSpec
 from inspector.tui import traces
 from inspector.tui.base import BaseScreen, PlainScroll
 from inspector.tui.key_line import KeyLine
+from inspector.tui.painter import Head
 from inspector.tui.prompt import PromptScreen
+from inspector.views.model import Line, Span
 from inspector.wire.text import harmless
 
 SHOWN_TRACES = 9
@@ -77,6 +79,18 @@ CHOICES = (
     Choice("deflate", "d", "WebSocket", (
         (False, "plain", "messages as they are"),
         (True, "deflate", "permessage-deflate is offered")), ("websocket",)),
+)
+
+
+SAMPLE: tuple[Line, ...] = (
+    (Span("  connect() …   ", "client"), Span("│ "), Span("1 ── SYN ─────────────────▶", "syn"), Span(" │ "),
+     Span("accept() …", "server")),
+    (Span("    ┆           ", "blocked"), Span("│ "), Span("2 ◀───────────── SYN ACK ──", "syn"), Span(" │ "),
+     Span("  ┆", "blocked")),
+    (Span("    └ = 0       ", "client"), Span("│ "), Span("3 ── ACK ─────────────────▶", "ack"), Span(" │ "),
+     Span("  └ = 4", "server")),
+    (Span('  send("hello") ', "client"), Span("│ "), Span('4 ══ "hello" ═════════════▶', "data"), Span(" │ "),
+     Span("recv() = 5", "server")),
 )
 
 
@@ -170,6 +184,9 @@ class LauncherScreen(BaseScreen):
                     what = _muted(f"{trace.age:<12} {size:>7}   {harmless(trace.path.name)}")
                     key = str(number) if number != 6 else " "
                     yield Row(_row(key, trace.label, what), f"reopen({number})", classes="trace")
+            with Vertical(classes="section", id="sample"):
+                yield Static("what you will see", classes="heading")
+                yield Head(lambda _width: SAMPLE)
         yield KeyLine()
 
     def on_mount(self) -> None:

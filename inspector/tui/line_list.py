@@ -136,6 +136,11 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
             self.refresh()
             self.post_message(self.FollowChanged(self))
 
+    def again(self) -> None:
+        """Draw again what is seen, from the same lines."""
+        self._strips.clear()
+        self.refresh()
+
     def choose(self, index: int | None, also: frozenset[int] = frozenset()) -> None:
         """Put the cursor on a line that was chosen elsewhere, mark others with it; no message is posted."""
         if also != self.also:

@@ -118,7 +118,7 @@ class TraceScreen(SessionControl, BaseScreen):
         if len(trace.events) != self._events_seen:
             self._events_seen = len(trace.events)
             self._new_state(session_state(trace.events))
-        loading = self.session is None and trace.progress < 1
+        loading = self.session is None and self.feed.loading
         if not loading:
             cast("InspectorApp", self.app).preload()
         self.trace_grew(trace, loading=loading)
@@ -160,7 +160,8 @@ class TraceScreen(SessionControl, BaseScreen):
         dropped = 0 if trace is None else trace.statistics.dropped
         if session is None:
             life = "starting" if trace is None else "file"
-            progress = 1.0 if trace is None else trace.progress
+            loading = trace is not None and self.feed is not None and self.feed.loading
+            progress = trace.progress if loading and trace is not None else 1.0
             name = harmless(self._path.name, 40) if self._path is not None else ""
             facts = TitleFacts(name, "", "", life, packets, dropped, progress)
         else:

@@ -13,6 +13,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
 from textual.widget import Widget
 
 from inspector.sessions.spec import SessionSpec
@@ -58,6 +59,8 @@ class WorkbenchScreen(TraceScreen):
         "The digits show a pane, **tab** goes to the next one that is seen, **z** gives it the whole screen. "
         "What you choose in one pane is chosen in all of them: a packet, a system call, a message, a field.",
     )
+    HORIZONTAL_BREAKPOINTS = []  # noqa: RUF012  (`_arrange` sets the classes, zoomed or not)
+    VERTICAL_BREAKPOINTS = []  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *TraceScreen.TRACE_BINDINGS,
         Binding("z", "zoom", "Zoom", show=False, id="workbench.zoom", tooltip="This pane alone, or all"),
@@ -76,6 +79,8 @@ class WorkbenchScreen(TraceScreen):
         self.selection = NOTHING
         self.conversation: Conversation | None = None
         self.panes: list[Pane] = []
+        self.zoomed = False            # one pane has the whole screen
+        self._size = Size(0, 0)
         self.front, self.lower = "ladder", MIDDLE[0].pane
 
     # --- what is seen ---
@@ -106,39 +111,48 @@ class WorkbenchScreen(TraceScreen):
 
     def on_mount(self) -> None:
         self.panes = list(self.query(Pane))
+        self._size = self.app.size
         self._arrange()
         self.begin()
 
-    def on_resize(self, _event: events.Resize) -> None:
-        self.call_after_refresh(self._arrange)
+    def on_resize(self, event: events.Resize) -> None:
+        self._size = event.size
+        self._arrange()
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether detail and bytes stand beside the others."""
+        return self._size.width >= WIDE and not self.zoomed
+
+    @property
+    def is_tall(self) -> bool:
+        """Whether the ladder stands above the others."""
+        return self._size.height >= TALL and not self.zoomed
 
     def _arrange(self) -> None:
-        """Which panes are seen follows from the screen's size and the pane in front (see inspector.tcss)."""
-        wide, tall = self.size.width >= WIDE, self.size.height >= TALL
+        """Set the classes from which inspector.tcss knows which panes are to be seen."""
+        wide, tall = self.is_wide, self.is_tall
         aside = {tab.pane for tab in ASIDE}
-        if (wide or self.lower in aside) and self.lower in aside:
-            self.lower = MIDDLE[0].pane if wide else self.lower
-        front = self.front
-        if wide and front in aside:
-            front = "ladder"
+        if self.lower in aside and wide:
+            self.lower = MIDDLE[0].pane
+        front = "ladder" if wide and not tall and self.front in aside else self.front
+        for name, holds in (("-wide", wide), ("-narrow", not wide), ("-tall", tall), ("-low", not tall),
+                            ("-aside", not wide and (self.lower if tall else front) in aside)):
+            self.set_class(holds, name)
         for pane in self.panes:
             pane.set_class(pane.id == front, "-front")
             pane.set_class(pane.id == self.lower, "-lower")
-        shown_aside = not wide and (self.lower if tall else front) in aside
-        self.set_class(shown_aside, "-aside")
         self._say_tabs()
 
     def _say_tabs(self) -> None:
-        wide = self.size.width >= WIDE
-        hidden = frozenset(tab.pane for tab in ASIDE) if wide else frozenset()
+        hidden = frozenset(tab.pane for tab in ASIDE) if self.is_wide else frozenset()
         for bar, front, left_out in (("top", self.front, hidden), ("middle", self.lower, hidden),
                                      ("detail", "detail", frozenset()), ("bytes", "bytes", frozenset())):
             status = self.pane(front).status
             self.query_one(f"#tabs-{bar}", TabBar).show(front, self.front, status, left_out)
 
     def action_show_pane(self, name: str) -> None:
-        self.minimize()
-        if name != "ladder":
+        if name != "ladder" and not (self.is_wide and name in {tab.pane for tab in ASIDE}):
             self.lower = name
         self.front = name
         self._arrange()
@@ -156,12 +170,8 @@ class WorkbenchScreen(TraceScreen):
         self.call_after_refresh(pane.run_action, action)
 
     def action_zoom(self) -> None:
-        if self.maximized is not None:
-            self.minimize()
-            return
-        pane = _pane_of(self.focused)
-        if pane is not None:
-            self.maximize(pane)
+        self.zoomed = not self.zoomed
+        self.action_show_pane(self.front)
 
     @on(TabBar.TabChosen)
     def _tab_chosen(self, message: TabBar.TabChosen) -> None:
@@ -198,7 +208,7 @@ class WorkbenchScreen(TraceScreen):
         spec = self.session.spec if self.session is not None else None
         if spec is not None:
             for composer in self.query(Composer):
-                composer.show_kind(spec.kind)
+                composer.show_kind(spec.kind, there=spec.with_server or composer.role == "client")
         self.query_one(LadderPane).focus_inside()
 
     def trace_grew(self, trace: Trace, *, loading: bool) -> None:

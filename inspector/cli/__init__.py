@@ -14,6 +14,7 @@ from inspector import __version__
 from inspector.cli.errors import USAGE, guarded, say
 from inspector.sessions.spec import BEHAVIOURS, KINDS
 
+WHAT = ("packets", "conversations", "websocket", "http", "syscalls", "findings")
 PORT = click.IntRange(1, 65535)
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -89,8 +90,7 @@ def open_(file: str) -> int:
 @commands.command()
 @click.argument("file", metavar="FILE|-")
 @click.option("--json", "what", metavar="WHAT", required=True,
-              type=click.Choice(["packets", "conversations", "websocket", "http", "syscalls", "findings"]),
-              help="packets, conversations, websocket, http, syscalls or findings.")
+              type=click.Choice(WHAT), help=f"{', '.join(WHAT[:-1])} or {WHAT[-1]}.")
 @click.option("--filter", "expression", metavar="EXPR",
               help="Only what this display filter (a part of Wireshark's language) lets through.")
 @click.option("--fail-on", type=click.Choice(["note", "warning", "error"]),
@@ -140,6 +140,24 @@ def record(**options: Any) -> int:
         from inspector.cli.record import record_traffic
 
         return record_traffic(**options)
+
+    return guarded(action)
+
+
+@commands.command(name="exec", cls=WithProgram, options_metavar="[OPTIONS] -- CMD ...")
+@click.option("--save", type=click.Path(dir_okay=False), metavar="FILE.pcapng", help="Keep the trace.")
+@click.option("--json", "what", metavar="WHAT", type=click.Choice(WHAT),
+              help=f"Print {', '.join(WHAT[:-1])} or {WHAT[-1]} as JSON lines when it ends.")
+def exec_(program: tuple[str, ...], save: str | None, what: str | None) -> int:
+    """Run a program in the lab and look at what it said on its loopback; its exit status is passed on.
+
+    Without --save or --json the app opens on the trace when the program ends, or the ladder is printed
+    where there is no terminal.
+    """
+    def action() -> int:
+        from inspector.cli.exec import execute
+
+        return execute(program, save, what)
 
     return guarded(action)
 

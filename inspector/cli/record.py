@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inspector.cli.errors import MISSING, USAGE, CommandError, say
 from inspector.lab.errors import LabError
-from inspector.lab.record import RecordOptions, record
+from inspector.lab.record import RecordOptions, RecordOutcome, record
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
@@ -24,16 +24,21 @@ def record_traffic(
     options = RecordOptions(
         Path(output), program, ports, capture_filter or "", snaplen or 0, size_of(max_size), seconds or 0.0
     )
+    outcome = recorded(options)
+    say(outcome.sentence)
+    return outcome.status
+
+
+def recorded(options: RecordOptions) -> RecordOutcome:
+    """Record as the options say; what cannot be becomes a CommandError."""
     try:
-        outcome = record(options, say)
+        return record(options, say)
     except LabError as error:
         raise CommandError(error.sentence, MISSING, error.mend) from error
     except ValueError as error:
         raise CommandError(str(error), USAGE) from error
     except OSError as error:
-        raise CommandError(f"{output} cannot be written: {error.strerror}.", USAGE) from error
-    say(outcome.sentence)
-    return outcome.status
+        raise CommandError(f"{options.output} cannot be written: {error.strerror}.", USAGE) from error
 
 
 def size_of(text: str | None) -> int:

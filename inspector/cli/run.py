@@ -6,27 +6,18 @@ settled in it, until the session ended.
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from inspector.cli.errors import DONE, INTERRUPTED, MISSING, NO, USAGE, CommandError, say
-from inspector.cli.output import write_line
+from inspector.cli.output import ladder_printer, trace_file, write_line
 from inspector.lab.errors import LabError
 from inspector.lab.launch import Agent, start_agent
 from inspector.sessions.spec import SessionSpec, SpecError
 from inspector.trace.trace import Trace
-from inspector.views.ansi import to_text, wants_colour
-from inspector.views.ladder_text import LadderText
 from inspector.wire.text import harmless
 
-DEFAULT_WIDTH = 100
 Printer = Callable[[int | None], None]
 
 
@@ -34,7 +25,7 @@ def run_session(**options: Any) -> int:
     """Run one session to its end; returns the exit status."""
     save, as_json, raw = options.pop("save"), options.pop("as_json"), options.pop("raw")
     spec = _spec(options)
-    with _trace_file(save) as path:
+    with trace_file(save) as path:
         try:
             agent = start_agent(path, ports=(spec.port,))
         except LabError as error:
@@ -43,7 +34,7 @@ def run_session(**options: Any) -> int:
             raise CommandError(f"{save or path} cannot be written: {error.strerror}.", USAGE) from error
         try:
             with agent, Trace.open(path) as trace:
-                printer = _json_printer(trace) if as_json else _ladder_printer(trace, relative=not raw)
+                printer = _json_printer(trace) if as_json else ladder_printer(trace, relative=not raw)
                 return _follow(agent, trace, spec, printer)
         except KeyboardInterrupt:
             say(f"Interrupted; what was captured is in {save}." if save else "Interrupted.")
@@ -63,15 +54,6 @@ def _spec(options: dict[str, Any]) -> SessionSpec:
         ).resolved()
     except SpecError as error:
         raise CommandError(str(error), USAGE) from error
-
-
-@contextmanager
-def _trace_file(save: str | None) -> Iterator[Path]:
-    if save is not None:
-        yield Path(save)
-        return
-    with tempfile.TemporaryDirectory(prefix="inspector-") as folder:
-        yield Path(folder, "session.pcapng")
 
 
 def _follow(agent: Agent, trace: Trace, spec: SessionSpec, printer: Printer) -> int:
@@ -95,22 +77,6 @@ def _follow(agent: Agent, trace: Trace, spec: SessionSpec, printer: Printer) -> 
         raise CommandError(failure.sentence, NO, failure.mend)
     endings = [dict(event.fields).get("ok") for event in trace.events if event.kind == "session-ended"]
     return DONE if endings == ["true"] and not failures else NO
-
-
-def _ladder_printer(trace: Trace, *, relative: bool) -> Printer:
-    terminal = sys.stdout.isatty()
-    colour = wants_colour(terminal, os.environ)
-    width = shutil.get_terminal_size().columns if terminal else int(os.environ.get("COLUMNS", DEFAULT_WIDTH))
-    ladder = LadderText(trace, max(width, 60), relative=relative)
-
-    def printer(now: int | None) -> None:
-        lines = ladder.update(now)
-        if now is None:
-            lines += ladder.footer()
-        for line in lines:
-            print(to_text(line, colour=colour), flush=True)
-
-    return printer
 
 
 def _json_printer(trace: Trace) -> Printer:

@@ -168,16 +168,30 @@ def test_wrong_use_gets_one_sentence_and_a_status(words: tuple[str, ...], status
     assert process.stdout == ""
 
 
+PROGRAM = """
+import socket, sys
+a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); a.bind(('127.0.0.1', 53))
+b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); b.sendto(b'hi', ('127.0.0.1', 53))
+print(a.recv(9)); sys.exit(7)
+"""
+
+
+@needs_lab
+def test_exec_shows_what_a_program_said_and_passes_its_exit_status_on() -> None:
+    process = inspector("exec", "--", sys.executable, "-c", PROGRAM)
+    assert process.returncode == 7
+    assert process.stdout.startswith("b'hi'\n")
+    assert 'UDP "hi"  len 2 ═' in process.stdout
+    process = inspector("exec", "--json", "conversations", "--", sys.executable, "-c", PROGRAM)
+    assert process.returncode == 7
+    assert objects(process.stdout.removeprefix("b'hi'\n"))[0]["b"] == "127.0.0.1:53"
+    assert "Name the program" in sentence(inspector("exec"))
+
+
 @needs_lab
 def test_record_wraps_a_program_and_passes_its_exit_status_on(tmp_path: Path) -> None:
     file = tmp_path / "program.pcapng"
-    script = (
-        "import socket, sys\n"
-        "a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); a.bind(('127.0.0.1', 53))\n"
-        "b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); b.sendto(b'hi', ('127.0.0.1', 53))\n"
-        "print(a.recv(9)); sys.exit(7)"
-    )
-    process = inspector("record", "-o", str(file), "--lab", "--", sys.executable, "-c", script)
+    process = inspector("record", "-o", str(file), "--lab", "--", sys.executable, "-c", PROGRAM)
     assert process.returncode == 7
     assert process.stdout == "b'hi'\n"
     assert "1 packet, 0 dropped" in sentence(process) or "1 packets, 0 dropped" in sentence(process)

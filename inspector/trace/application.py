@@ -15,7 +15,7 @@ from inspector.trace.application_text import describe_frame, describe_message
 from inspector.wire.deflate import LIMIT
 from inspector.wire.findings import Finding
 from inspector.wire.http import INFLATE_LIMIT, Decoded, HttpMessage, decode_content, tokens
-from inspector.wire.tcp_flags import FIN, RST
+from inspector.wire.tcp_flags import ACK, FIN, RST
 from inspector.wire.upgrade import Upgrade
 from inspector.wire.websocket_rules import Close, read_close
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PAYLOAD_LIMIT = 64 << 20
 _ROWS = 64               # packets that a finding names at most
+_LOOK_BACK = 1000        # packets at the end among which the last acknowledgment is looked for
 _PARTS = 3               # frames or messages of one packet that `info` spells out
 
 
@@ -48,11 +49,19 @@ class Application:
         if len(self._flow.rows) == self._packets:
             return False
         self._packets = len(self._flow.rows)
-        changed = self._engine.update()
+        changed = self._engine.update(self._acknowledged)
         if not self._ended and self.protocol:
             self._end_if_over()
         self._findings += map(self._place, self._engine.fresh_findings())
         return changed
+
+    def _acknowledged(self, direction: int) -> int:
+        """The offset up to which the peer of a direction has said that it has all octets."""
+        stream, index = self._flow.streams[direction], self._trace.index
+        for row in self._flow.rows[:-_LOOK_BACK:-1].tolist():
+            if self._flow.direction(row) != direction and int(index.tcp_flags[row]) & ACK:
+                return stream.offset_of(int(index.ack[row]))
+        return 0
 
     def _end_if_over(self) -> None:
         """Judge what is missing, once nothing more can come: a FIN from each side, or a reset."""

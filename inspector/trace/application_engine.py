@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 from inspector.trace.application_frames import Rows
 from inspector.trace.application_pump import Pump, Run
-from inspector.trace.application_start import Start, find_start
+from inspector.trace.application_start import Start, find_start, next_frame, next_http
 from inspector.trace.application_websocket import WebSocketPart
 from inspector.wire.findings import Finding, finding
 from inspector.wire.http import HttpMessage
@@ -21,8 +23,18 @@ from inspector.wire.reassembly import ByteStream
 from inspector.wire.upgrade import Upgrade, examine, is_upgrade_request
 
 BODY_LIMIT = 4 << 20     # octets of a body that are looked at for its Content-Encoding
+_NEVER = 1 << 62
 _DISORDER = 3            # turns of the client that may come late
 _PREVIEW = 4096          # octets of an HTTP body that its message holds
+
+
+class _Hole(NamedTuple):
+    """Octets [start, stop) of a direction that will never come; `row` brings what is after them."""
+
+    row: int
+    direction: int
+    start: int
+    stop: int
 
 
 class Engine:
@@ -38,6 +50,7 @@ class Engine:
         self.upgrade: Upgrade | None = None
         self.client: int | None = None
         self.other = False                      # an upgrade led to something that is not decoded
+        self.damaged = False                    # octets are missing that will never come
         self._rows, self._time = rows, time
         self._tried = 0                         # octets there were when a start was last looked for
         self._found: list[Finding] = []
@@ -47,10 +60,17 @@ class Engine:
         self._sorted = 0
         self._examined: set[int] = set()        # upgrade requests whose findings were told
 
-    def update(self) -> bool:
-        """Go on as far as the streams reach; True when something was taken."""
+    def update(self, acknowledged: Callable[[int], int]) -> bool:
+        """Go on as far as the streams reach; True when something was taken.
+
+        `acknowledged` tells up to which offset of a direction the peer has all octets: what the capture lacks
+        before it will never come, and is passed over.
+        """
         changed = False
-        while self._step():
+        while True:
+            holes = self._find_holes(acknowledged)
+            if not self._step() and not any(self._cross(hole) for hole in holes):
+                break
             changed = True
         if changed and self.http is not None:
             self._check_bodies(self.http)
@@ -70,6 +90,41 @@ class Engine:
         if start is not None:
             self._begin(start)
         return start is not None
+
+    def _find_holes(self, acknowledged: Callable[[int], int]) -> list[_Hole]:
+        """What the capture lacks where reading stands, by the packets after it; bounds the other side."""
+        holes = []
+        self.pump.before = [None, None]
+        for direction, stream in enumerate(self.streams):
+            start = self.pump.available(direction)
+            if start >= stream.length or self.other:
+                continue
+            piece = next(stream.pieces(start, stream.length), None)
+            stop = stream.length if piece is None else piece.offset
+            if acknowledged(direction) >= stop:
+                holes.append(_Hole(_NEVER if piece is None else piece.row, direction, start, stop))
+                self.pump.before[1 - direction] = None if piece is None else piece.row
+        return sorted(holes)
+
+    def _cross(self, hole: _Hole) -> bool:
+        """Go on after a hole."""
+        _, direction, start, stop = hole
+        if self.websocket is not None:
+            self.websocket.lose(direction, start, stop, partial(self._resume_frames, direction, stop))
+        elif self.http is None or not self.http.wants(direction):
+            return False
+        elif self.http.lose(direction, stop - start):
+            self.pump.position[direction] = stop
+        else:
+            kind = "request" if direction == self.client else "response"
+            place = next_http(self.streams[direction], stop, kind)
+            self.http.restart(direction, place)
+            self.pump.position[direction] = place
+        self.damaged = True
+        return True
+
+    def _resume_frames(self, direction: int, offset: int) -> int:
+        return next_frame(self.streams[direction], offset, direction == self.client)
 
     def _begin(self, start: Start) -> None:
         self.client = start.client
@@ -207,6 +262,8 @@ class Engine:
         """True when octets were sent that could not be read, so that nothing can be said of the end."""
         if self.other:
             return False
+        if self.damaged:
+            return True
         reading = [self.http.wants(d) if self.http and not self.websocket else True for d in (0, 1)]
         return any(reading[d] and self.pump.available(d) < self.streams[d].length for d in (0, 1))
 

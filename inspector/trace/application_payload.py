@@ -41,6 +41,10 @@ class Payloads:
         """`size` octets were inflated."""
         self._since[direction] += size
 
+    def interrupt(self, direction: int) -> None:
+        """Octets were lost: what was inflated before is no way to what comes after."""
+        self._since[direction] = SPACING
+
     def wire(self, number: int, limit: int) -> bytes:
         """The payload of frame `number` as on the wire, but unmasked; at most `limit` octets."""
         record = self._frames[number - 1]

@@ -40,6 +40,7 @@ class Pump:
     def __init__(self, streams: tuple[ByteStream, ByteStream]) -> None:
         self.streams = streams
         self.position = [stream.start for stream in streams]
+        self.before: list[int | None] = [None, None]   # rows from which on a direction is not read now
         self._ahead: list[tuple[int, bytes]] = [(0, b""), (0, b"")]
 
     def available(self, direction: int) -> int:
@@ -68,7 +69,12 @@ class Pump:
         """Row after which octets were delivered, and the offset up to which they then were."""
         stop = self.available(direction)
         found = self.streams[direction].columns(self.position[direction], stop)
-        return np.maximum.accumulate(found.row), found.offset + found.length
+        rows, stops = np.maximum.accumulate(found.row), found.offset + found.length
+        limit = self.before[direction]
+        if limit is not None:
+            count = int(np.searchsorted(rows, limit))
+            rows, stops = rows[:count], stops[:count]
+        return rows, stops
 
     def read(self, direction: int, start: int, stop: int) -> bytes:
         """Octets of a direction; small reads are served from a window that was read ahead."""

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from inspector.wire.http import looks_like_http
 from inspector.wire.reassembly import ByteStream
-from inspector.wire.websocket_guess import SAMPLE, Sample, guess_websocket
+from inspector.wire.websocket_guess import SAMPLE, Sample, frames_follow, guess_websocket
 
 _SEGMENTS = 256        # segment starts at which HTTP is looked for
 
@@ -54,6 +54,31 @@ def _late_http(streams: tuple[ByteStream, ByteStream]) -> Start | None:
         offsets[1 - client] = streams[1 - client].contiguous if response is None else response
         return Start("http", client, (offsets[0], offsets[1]))
     return None
+
+
+def next_http(stream: ByteStream, offset: int, kind: str) -> int:
+    """Where after lost octets a message begins: the start of a segment; else the end of what there is."""
+    stop = stream.contiguous_from(offset)
+    for start in _starts(stream, offset, stop):
+        if looks_like_http(stream.read(start, start + 2048)) == kind:
+            return start
+    return stop
+
+
+def next_frame(stream: ByteStream, offset: int, masked: bool) -> int:
+    """Where after lost octets a WebSocket frame begins, by the same rules as a guess."""
+    stop = stream.contiguous_from(offset)
+    starts = _starts(stream, offset, stop)
+    for start in starts:
+        sample = Sample(start, stream.read(start, min(stop, start + SAMPLE)), starts)
+        if frames_follow(sample, start, masked):
+            return start
+    return stop
+
+
+def _starts(stream: ByteStream, offset: int, stop: int) -> list[int]:
+    starts: list[int] = stream.columns(offset, stop).offset[:_SEGMENTS].tolist()
+    return starts
 
 
 def _segments(stream: ByteStream, stop: int) -> list[int]:

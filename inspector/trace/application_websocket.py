@@ -52,6 +52,7 @@ class WebSocketPart:
         self._pump = pump
         self._window = [(0, b""), (0, b"")]                   # what of each direction is being taken
         self._ended: list[Frame | None] = [None, None]        # a huge frame that ends in it
+        self._damaged = [False, False]                        # the huge frame under way lacks octets
 
     def read(self) -> bool:
         """Take what the streams have got; True when there was something."""
@@ -141,13 +142,36 @@ class WebSocketPart:
         """A frame that the decoder made goes through the session."""
         session = self.session
         inflater = session.inflater(direction)
-        if inflater is not None and frame.rsv & RSV1 and 0 < frame.opcode < 8:
-            self.payloads.note(direction, session.messages + 1, inflater)
-        part = session.add(direction, frame)
+        if self._damaged[direction]:
+            self._damaged[direction] = False
+            part = session.add_damaged(direction, frame)
+            self.payloads.interrupt(direction)
+        else:
+            if inflater is not None and frame.rsv & RSV1 and 0 < frame.opcode < 8:
+                self.payloads.note(direction, session.messages + 1, inflater)
+            part = session.add(direction, frame)
         self.frames.append(direction, frame, part)
         self.messages.append(direction, frame, part)
         if part.compressed:
             self.payloads.grew(direction, part.size)
+
+    def lose(self, direction: int, start: int, stop: int, resume: Callable[[], int]) -> None:
+        """Octets [start, stop) will never come; `resume` finds where frames may begin again."""
+        decoder, position = self.decoders[direction], self._pump.position
+        if not decoder.pending:
+            decoder.restart(position[direction])
+            decoder.feed(self._pump.read(direction, position[direction], start))
+        frames = decoder.lose(stop - start)
+        if frames is not None:
+            position[direction] = stop
+            self._damaged[direction] = True
+            for frame in frames:
+                self._judge(direction, frame)
+            return
+        self.session.interrupt(direction)
+        self.payloads.interrupt(direction)
+        self.decoders[direction].forget()
+        position[direction] = resume()
 
     def partial(self, direction: int) -> Frame | None:
         """The frame of which the header has come, but not all octets."""

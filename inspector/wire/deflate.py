@@ -164,6 +164,11 @@ class Inflater:
             self.problem = "data"
         return b"".join(parts)
 
+    def lose(self) -> None:
+        """Input is missing: what relies on the context cannot be inflated from here on."""
+        self.problem = "data"
+        self.end()
+
     def end(self) -> None:
         """The message is over: its count is forgotten, and the context where takeover was ruled out."""
         self._broken = self._broken or bool(self.problem)

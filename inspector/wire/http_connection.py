@@ -30,6 +30,7 @@ class HttpConnection:
     ) -> None:
         self.client = client
         self.whole = whole
+        self.restarted = False                         # messages were lost
         self.keep = keep
         self.messages: list[HttpMessage] = []
         self.findings: list[Finding] = []
@@ -72,9 +73,21 @@ class HttpConnection:
         """Stream offset up to which the direction's octets are taken as HTTP."""
         return self._sides[direction].offset
 
+    def lose(self, direction: int, size: int) -> bool:
+        """`size` octets are missing in the capture; False when more than a body is hit: then `restart`."""
+        self.whole = False
+        return self._sides[direction].lose(size)
+
+    def restart(self, direction: int, offset: int) -> None:
+        """After a loss a message begins at `offset`; which request a response answers is not known then."""
+        self._sides[direction].restart(offset)
+        self.whole, self.restarted = False, True
+        if direction != self.client:
+            self.waiting.clear()
+
     def finish(self) -> None:
         """The connection is over (both directions ended): requests that got no answer are told."""
-        if self._sides[1 - self.client].lost or self.switched is not None:
+        if self._sides[1 - self.client].lost or self.switched is not None or self.restarted:
             return
         for number in self.waiting:
             request = self.messages[number]
@@ -119,6 +132,8 @@ class HttpConnection:
         client = self._sides[self.client]
         if message.status == 408 or client.lost:
             return                         # a time-out may be told unasked; or requests were not understood
+        if self.restarted:
+            return
         if before and asked:
             what = f"After its answer to the last request the server sent another one, \"{line}\"."
             rule = "http.response-splitting"

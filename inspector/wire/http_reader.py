@@ -55,6 +55,7 @@ class HttpReader:
         self._message: HttpMessage | None = None
         self._body = bytearray()
         self._body_length = 0
+        self._holes = False                # of the body under way some octets are missing
         self._ended = False
         self.lost = False                  # octets came that are no HTTP; what follows is not understood
 
@@ -86,6 +87,24 @@ class HttpReader:
         self.offset += size
         self._count(size)
         self._run()
+
+    def lose(self, size: int) -> bool:
+        """`size` octets will never come; False when they were not all part of the body under way."""
+        known = self.state in ("length", "chunk-data") and size <= self._left
+        if not known and self.state != "close":
+            return False
+        self._holes = True
+        self.offset += size
+        self._count(size)
+        self._run()
+        return True
+
+    def restart(self, offset: int) -> None:
+        """Go on with a start line at another offset; what is under way stays as it is."""
+        if self._message is not None:
+            self._store(complete=False)
+        self._message, self.state, self.offset, self._scanned = None, "start", offset, 0
+        self._buffer.clear()
 
     def _run(self) -> None:
         steps = {
@@ -145,7 +164,7 @@ class HttpReader:
 
     def _begin(self, message: HttpMessage) -> None:
         self._message = message
-        self._body, self._body_length = bytearray(), 0
+        self._body, self._body_length, self._holes = bytearray(), 0, False
         if message.framing in ("none", "switch"):
             self._finish()
         elif message.framing == "length":
@@ -171,7 +190,8 @@ class HttpReader:
         if not size:
             return False
         data = self._take(size)
-        self._body += data[: self.connection.keep - len(self._body)]
+        if not self._holes:
+            self._body += data[: self.connection.keep - len(self._body)]
         self._count(size)
         return True
 

@@ -123,10 +123,29 @@ class FrameDecoder:
         """Go on at another offset; frames before it were read elsewhere. Only between frames."""
         self._offset, self._need = offset, 2
 
+    def forget(self) -> None:
+        """Let go of a frame that is begun."""
+        self._begun, self._missing, self._need = None, 0, 2
+        self._buffer.clear()
+
     def skip(self, size: int) -> list[Frame]:
         """Go on as if `size` octets (at most `skippable`) had been fed; the frame when that ended it."""
         self._missing -= min(size, self._missing)
         return self._finish()
+
+    def lose(self, size: int) -> list[Frame] | None:
+        """`size` octets will never come; None when they were not all payload of the frame that is begun.
+
+        Otherwise the frame goes on after them, with that of its payload that was there, and is given when the
+        loss ended it.
+        """
+        frame = self.partial
+        left = 0 if frame is None else frame.stop - self.offset
+        if frame is None or size > left:
+            return None
+        self._begun, self._missing = frame, left
+        self._buffer.clear()
+        return self.skip(size)
 
     def feed(self, data: bytes | memoryview) -> list[Frame]:
         """Take the next octets; the frames that they complete, in order."""

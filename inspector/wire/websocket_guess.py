@@ -63,6 +63,12 @@ def guess_websocket(samples: tuple[Sample, Sample]) -> Guess | None:
     return best
 
 
+def frames_follow(sample: Sample, place: int, masked: bool) -> bool:
+    """True when valid frames, one of them whole, are all that follows from stream offset `place` on."""
+    chain = _follow(sample, place, {*sample.segments, sample.start + len(sample.data)})
+    return chain is not None and chain.masked is masked and chain.bits > 0
+
+
 def _chains(sample: Sample) -> list[_Chain]:
     places = [sample.start, *(start for start in sample.segments if start > sample.start)][:PLACES]
     ends = {*sample.segments, sample.start + len(sample.data)}

@@ -102,10 +102,29 @@ class WebSocketSession:
         return self._sides[direction].key
 
     def add_plain(self, direction: int, count: int, key: bytes) -> None:
-        """Take `count` frames that `websocket_scan` found plain: each is a message, nothing is wrong."""
+        """Take `count` frames that `websocket_scan` found plain: each a message, nothing wrong."""
         self._sides[direction].plain(count, key)
         self.count += count
         self.messages += count
+
+    def interrupt(self, direction: int) -> None:
+        """Octets of a direction are missing in the capture; the next frame does not go on from the last."""
+        self._sides[direction].interrupt()
+
+    def add_damaged(self, direction: int, frame: Frame) -> Part:
+        """Take a frame that lacks some of its payload: its header is judged, not what it says."""
+        side = self._sides[direction]
+        self._tell(*check_frame(frame, side.role))
+        opens = side.message >= 0 and frame.opcode == ws.CONTINUATION
+        message, ends = side.message if opens else self._next_message(), frame.fin
+        side.interrupt()
+        if frame.opcode == ws.CLOSE:
+            side.close = read_close(frame.payload)
+        elif frame.opcode < 8 and not ends:
+            side.message, side.message_start = message, frame.start
+        side.frames += 1
+        self.count += 1
+        return Part(message, not opens, ends, False, len(frame.payload))
 
     def header_findings(self, direction: int, frame: Frame) -> list[Finding]:
         """What the header of a frame that is not (yet) complete shows; nothing is kept of it."""

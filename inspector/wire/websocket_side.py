@@ -80,6 +80,12 @@ class Side:
         if self.role.client:
             self._key, self._same_key = key, 1
 
+    def interrupt(self) -> None:
+        """Octets of this end are missing in the capture: nothing that relies on them can be said."""
+        if self.inflater is not None:
+            self.inflater.lose()
+        self.message, self.text, self.compressed = -1, None, False
+
     def let_go(self) -> None:
         """The message under way is over, whole or not."""
         if self.compressed and self.inflater is not None:

@@ -41,6 +41,10 @@ def _any(index: Index, rows: Rows) -> Array:
     return COLUMNS["frame"].read(index, rows).present
 
 
+def _none(index: Index, rows: Rows) -> Array:
+    return ~_any(index, rows)
+
+
 def _tcp(index: Index, rows: Rows) -> Array:
     return COLUMNS["tcp.stream"].read(index, rows).present
 
@@ -207,6 +211,9 @@ DEEP: dict[str, DeepField] = {
     "tcp.payload": DeepField("bytes", _bytes_from("payload", NO_OFFSET), _tcp_data),
     "udp.payload": DeepField("bytes", _bytes_from("payload", NO_OFFSET), _udp_data),
 }
+for _name in ("pid", "role", "call", "arguments", "result", "errno"):
+    # System calls have them, packets do not; filter_calls.py asks the calls.
+    DEEP[f"syscall.{_name}"] = DEEP[_name] = DeepField("text", lambda trace, row: [], _none)
 for _name in NAMES:
     DEEP[_name] = DeepField("protocol", _mark(_name), _tcp)
 

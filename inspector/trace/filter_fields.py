@@ -203,10 +203,6 @@ for _bit, _name in enumerate(("fin", "syn", "reset", "push", "ack", "urg", "ece"
     COLUMNS[f"tcp.flags.{_name}"] = ColumnField("flag", _flag(1 << _bit), 1)
 COLUMNS["tcp.flags.ecn"] = COLUMNS["tcp.flags.ece"]          # the names that Wireshark used before 4.0
 COLUMNS["tcp.flags.ns"] = COLUMNS["tcp.flags.ae"]
-for _name in ("pid", "role", "call", "arguments", "result", "errno"):
-    # System calls have them, packets do not; filter_calls.py asks the calls.
-    _no_packet = ColumnField("text", lambda index, rows: Column((), ~_every(index, rows)))
-    COLUMNS[f"syscall.{_name}"] = COLUMNS[_name] = _no_packet
 _QUOTED = {
     "": (), "src": ("source",), "dst": ("destination",), "addr": ("source", "destination"),
     "stream": ("stream",), "srcport": ("sport",), "dstport": ("dport",), "port": ("sport", "dport"),

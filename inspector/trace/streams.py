@@ -142,23 +142,31 @@ class Streams:
         return [base if known else None for base, known in pairs]
 
     def _learn(self, talk: Talk, low: Array, stream: Array) -> None:
-        """Note where directions begin: the first segment of each, or the first ACK from the other side."""
+        """Note where directions begin: the first segment of each, or the first ACK from the other side.
+
+        A later SYN ACK with another number is taken for what its direction begins with from then on.
+        """
         known, base = self._known.values.reshape(-1), self._base.values.reshape(-1)
         here = stream.astype("i8") * 2 + ~low
-        sends = np.flatnonzero(talk.sized & ~known[here])
-        acks = np.flatnonzero(talk.sized & (talk.tcp_flags & ACK != 0) & ~known[here ^ 1])
-        if len(sends) or len(acks):
-            self._learn_first(talk, here, sends, acks)
-        # A later SYN ACK with another number is taken for what its direction begins with from then on.
         again = np.flatnonzero((talk.tcp_flags & (SYN | ACK)) == SYN | ACK)
-        again = again[known[here[again]]]
+        counts = talk.sized[again] | known[here[again]]
+        slots, moments = self._learn_first(talk, here)
+        for i in np.flatnonzero(~counts).tolist():     # known from earlier in this batch?
+            row = int(again[i])
+            counts[i] = bool(((slots == here[row]) & (moments < 2 * row)).any())
+        again = again[counts]
         base[here[again]] = talk.seq[again]
 
-    def _learn_first(self, talk: Talk, here: Array, sends: Array, acks: Array) -> None:
+    def _learn_first(self, talk: Talk, here: Array) -> tuple[Array, Array]:
+        """Learn what was not known; which directions it is, and when (twice the place in the batch)."""
         known, base = self._known.values.reshape(-1), self._base.values.reshape(-1)
+        sends = np.flatnonzero(talk.sized & ~known[here])
+        acks = np.flatnonzero(talk.sized & (talk.tcp_flags & ACK != 0) & ~known[here ^ 1])
         slots = np.concatenate((here[sends], here[acks] ^ 1))
+        moments = np.concatenate((sends * 2, acks * 2 + 1))
         offset = np.where(talk.tcp_flags[sends] & SYN != 0, 0, 1).astype("u4")
         values = np.concatenate((talk.seq[sends] - offset, talk.ack[acks] - np.uint32(1)))
-        order = np.argsort(np.concatenate((sends * 2, acks * 2 + 1)))[::-1]
-        base[slots[order]] = values[order]                 # the earliest is written last and stays
+        order = np.argsort(moments)[::-1]
+        base[slots[order]] = values[order]             # the earliest is written last and stays
         known[slots] = True
+        return slots, moments

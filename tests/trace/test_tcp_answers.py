@@ -104,7 +104,7 @@ def test_foreign_captures(path: Path, differences: Counter[tuple[str, str]]) -> 
                 continue
             if row >= index.count or index.stream[row] < 0:
                 part = row < index.count and index.status[row] & 1
-                reason = "the last fragment, which tshark reassembled" if part else "a link type shown as bytes"
+                reason = "the last fragment, which tshark reassembled" if part else "a link type as bytes"
                 differences["packet", reason] += 1
                 continue
             flow = trace.flow(int(index.stream[row]))

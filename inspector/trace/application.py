@@ -7,6 +7,7 @@ comes out to packets: rows, times, and a line of text for each packet.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inspector.trace.application_engine import Engine
@@ -116,8 +117,18 @@ class Application:
     def findings(self) -> list[Finding]:
         """All findings so far, those of TCP among them, in order of the packets where to look."""
         begun = self._engine.websocket.begun() if self._engine.websocket and not self._ended else []
-        found = self._flow.findings() + self._findings + [self._place(one) for one in begun]
+        found = self._flow.findings() + self._counted() + [self._place(one) for one in begun]
         return sorted(found, key=lambda one: (one.rows[0] if one.rows else -1, one.direction or 0, one.start))
+
+    def _counted(self) -> list[Finding]:
+        """The findings; where a rule has more than are kept, the last one says how many."""
+        part = self._engine.websocket
+        found, more = list(self._findings), dict(part.session.more) if part else {}
+        for at in range(len(found) - 1, -1, -1):
+            count = more.pop(found[at].id, 0) if more else 0
+            if count:
+                found[at] = replace(found[at], text=f"{found[at].text} (The same {count:,} times more.)")
+        return found
 
     def _place(self, one: Finding) -> Finding:
         direction = one.direction or 0
@@ -183,12 +194,10 @@ class Application:
         part = self._engine.websocket
         if part is None:
             return None
-        ping = part.session.answers.get(number - 1)
-        pong = number - 1
-        if ping is None:
-            ping, pong = number - 1, next((a for a, b in part.session.answers.items() if b == number - 1), -1)
-        if pong < 0:
+        ping, pong = part.session.answers.get(number - 1), part.session.answered.get(number - 1)
+        if ping is None and pong is None:
             return None
+        ping, pong = number - 1 if ping is None else ping, number - 1 if pong is None else pong
         first, last = part.frames[ping], part.frames[pong]
         return self.time_of(last.row) - self.time_of(first.row) if first.rows and last.rows else None
 

@@ -182,10 +182,6 @@ class FrameTable(Sequence[WebSocketFrameRecord]):
             self._ids.get(index, ()),
         )
 
-    def direction_of(self, number: int) -> int:
-        """The direction of frame `number`, without making its record."""
-        return self._direction[number - 1]
-
     def message_of(self, number: int) -> int:
         """The message that frame `number` belongs to, without making its record."""
         return self._message[number - 1] + 1
@@ -284,7 +280,3 @@ class MessageTable(Sequence[WebSocketMessage]):
     def complete(self, index: int) -> bool:
         """True when the last frame of message `index` (from 0) has come."""
         return bool(self._flags[index] & _COMPLETE)
-
-    def opcode_of(self, number: int) -> int:
-        """The opcode of message `number`, without making its record."""
-        return self._opcode[number - 1]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from inspector.wire.findings import Finding, finding
@@ -39,10 +38,10 @@ class Header(NamedTuple):
     value: str
     start: int
     stop: int
+    key: str = ""         # the name in lower case
 
 
-@dataclass(frozen=True, slots=True)
-class HttpMessage:
+class HttpMessage(NamedTuple):
     """One request or response. All offsets count octets of its direction's stream.
 
     [start, line_stop) is the start line, [start, body_start) the head, [start, stop) the message as far as it
@@ -74,13 +73,13 @@ class HttpMessage:
     def first(self, name: str) -> Header | None:
         """The first header of that (lower-case) name."""
         for header in self.headers:
-            if header.name.lower() == name:
+            if header.key == name:
                 return header
         return None
 
     def values(self, name: str) -> tuple[str, ...]:
         """The values of every header of that (lower-case) name."""
-        return tuple(header.value for header in self.headers if header.name.lower() == name)
+        return tuple([header.value for header in self.headers if header.key == name])
 
     @property
     def start_line(self) -> str:
@@ -92,7 +91,8 @@ class HttpMessage:
 
 def tokens(message: HttpMessage, name: str) -> list[str]:
     """The elements of a comma-separated header (all lines of it), stripped, empty ones left out."""
-    return [part.strip() for value in message.values(name) for part in value.split(",") if part.strip()]
+    values = message.values(name)
+    return [part.strip() for value in values for part in value.split(",") if part.strip()] if values else []
 
 
 def looks_like_http(data: bytes) -> Literal["request", "response", "perhaps", ""]:
@@ -184,7 +184,7 @@ def _headers(
         if line[:1] in b" \t" and pending is not None:
             findings.append(finding("http.folded-header", f"{harmless(pending.name, 40)} is folded.", *at))
             value = f"{pending.value} {line.strip().decode('latin-1')}".strip()
-            pending = Header(pending.name, value, pending.start, base + stop)
+            pending = pending._replace(value=value, stop=base + stop)
             continue
         if pending is not None:
             yield pending
@@ -206,7 +206,8 @@ def _header(line: bytes, at: tuple[int, int, int], findings: list[Finding]) -> H
         findings.append(finding("http.invalid-header", f"\"{harmless(line, 80)}\" is no header.", *at))
         if not colon:
             return None
-    return Header(name.decode("latin-1"), value.strip(b" \t").decode("latin-1"), at[1], at[2])
+    text = name.decode("latin-1")
+    return Header(text, value.strip(b" \t").decode("latin-1"), at[1], at[2], text.lower())
 
 
 class Decoded(NamedTuple):

@@ -8,7 +8,6 @@ Upgrade or CONNECT that the server took, HTTP is over: `switched` tells where th
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 
 from inspector.wire.findings import Finding, finding
 from inspector.wire.http import HttpMessage
@@ -69,10 +68,6 @@ class HttpConnection:
         """True after octets that are no HTTP: what follows them in this direction is not understood."""
         return self._sides[direction].lost
 
-    def offset(self, direction: int) -> int:
-        """Stream offset up to which the direction's octets are taken as HTTP."""
-        return self._sides[direction].offset
-
     def lose(self, direction: int, size: int) -> bool:
         """`size` octets are missing in the capture; False when more than a body is hit: then `restart`."""
         self.whole = False
@@ -103,12 +98,12 @@ class HttpConnection:
             self.waiting.append(number)
             self.findings += check_request(message)
             framing = body_framing(message, None)
-            message = replace(message, number=number, framing=framing)
+            message = message._replace(number=number, framing=framing)
         else:
             request = self.messages[self.waiting[0]] if self.waiting else None
             framing = body_framing(message, request)
             partner = request.number if request else None
-            message = replace(message, number=number, framing=framing, partner=partner)
+            message = message._replace(number=number, framing=framing, partner=partner)
             self._pair(message, request)
         self.messages.append(message)
         return message
@@ -121,7 +116,7 @@ class HttpConnection:
         self.findings += reflected(request, message)
         if message.status // 100 != 1 or message.status == 101:
             self.waiting.popleft()
-            self.messages[request.number] = replace(self.messages[request.number], partner=message.number)
+            self.messages[request.number] = self.messages[request.number]._replace(partner=message.number)
         if message.framing == "switch":
             self.switch = message.number
 

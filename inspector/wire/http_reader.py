@@ -6,7 +6,6 @@ direction is `HttpConnection`'s part. Heads, chunk lines and what is held of a b
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal, Protocol
 
 from inspector.wire.findings import Finding, finding
@@ -254,17 +253,18 @@ class HttpReader:
         start = self.offset
         assert self._message is not None
         fields = parse_fields(self._take(stop), start, self.direction, self.connection.findings)
-        self._message = replace(self._message, trailers=fields)
+        self._message = self._message._replace(trailers=fields)
         self._finish()
         return True
 
     def _store(self, complete: bool) -> HttpMessage:
         assert self._message is not None
         number = self._message.number
-        self._message = self.connection.messages[number] = replace(
-            self._message, stop=self.offset, body_length=self._body_length, body=bytes(self._body),
-            complete=complete, partner=self.connection.messages[number].partner,
-        )
+        partner = self.connection.messages[number].partner
+        message = self._message._replace(
+            stop=self.offset, body_length=self._body_length, body=bytes(self._body), complete=complete,
+            partner=partner)
+        self._message = self.connection.messages[number] = message
         return self._message
 
     def _finish(self) -> None:

@@ -40,7 +40,7 @@ def body_framing(message: HttpMessage, request: HttpMessage | None) -> Framing:
 def check_request(message: HttpMessage) -> list[Finding]:
     """What a request's head gets wrong."""
     findings = _check_length(message)
-    hosts = [header for header in message.headers if header.name.lower() == "host"]
+    hosts = [header for header in message.headers if header.key == "host"]
     if not hosts and message.version == "HTTP/1.1":
         findings.append(finding("http.missing-host", "The request has no Host header.", message.direction,
                                 message.start, message.line_stop))
@@ -93,9 +93,11 @@ def reflected(request: HttpMessage, response: HttpMessage) -> list[Finding]:
 
 
 def _check_length(message: HttpMessage) -> list[Finding]:
-    findings = []
-    lengths = [header for header in message.headers if header.name.lower() == "content-length"]
+    findings: list[Finding] = []
+    lengths = [header for header in message.headers if header.key == "content-length"]
     encoding = message.first("transfer-encoding")
+    if not lengths and encoding is None:
+        return findings
     values = set(tokens(message, "content-length"))
     if len(values) > 1:
         what = f"Content-Length is said to be {harmless(' and '.join(sorted(values)), 60)}."

@@ -15,7 +15,7 @@ from inspector.wire import websocket as ws
 from inspector.wire.deflate import LIMIT, DeflateParameters, Inflater
 from inspector.wire.findings import Finding, finding
 from inspector.wire.websocket import Frame, opcode_name
-from inspector.wire.websocket_rules import Close, Role, check_close, check_frame, is_plain, read_close
+from inspector.wire.websocket_rules import Role, check_close, check_frame, is_plain, read_close
 from inspector.wire.websocket_side import Side
 from inspector.wire.websocket_text import TextCheck
 
@@ -51,8 +51,10 @@ class WebSocketSession:
         self.client, self.deflate, self.inferred, self.limit = client, deflate, inferred, limit
         self.findings: list[Finding] = []
         self.more: Counter[str] = Counter()        # findings beyond REPEATS, by id
+        self._same: dict[tuple[str, ...], tuple[str, ...]] = {}   # one tuple for all frames alike
         self.ids: dict[int, tuple[str, ...]] = {}  # frame number (from 0) -> ids of its findings
-        self.answers: dict[int, int] = {}          # pong's frame number -> ping's
+        self.answers: dict[int, int] = {}          # pong's frame number -> ping's …
+        self.answered: dict[int, int] = {}         # … and back
         self.count = 0                             # frames so far
         self.messages = 0
         self._read = read
@@ -67,10 +69,6 @@ class WebSocketSession:
     def inflater(self, direction: int) -> Inflater | None:
         """The direction's inflation context as it is now."""
         return self._sides[direction].inflater
-
-    def close(self, direction: int) -> Close | None:
-        """The Close that this direction sent, if it did."""
-        return self._sides[direction].close
 
     def add(self, direction: int, frame: Frame) -> Part:
         """Take the next frame; what it is. Findings go to `findings` and `ids`."""
@@ -135,7 +133,8 @@ class WebSocketSession:
         for one in findings:
             known = self.ids.get(number, ())
             if number >= 0 and one.id not in known:
-                self.ids[number] = (*known, one.id)
+                told = (*known, one.id)
+                self.ids[number] = self._same.setdefault(told, told)
             kind = (one.id, one.direction)
             self._kept[kind] += 1
             if self._kept[kind] <= REPEATS:
@@ -163,7 +162,7 @@ class WebSocketSession:
         elif frame.opcode == ws.PONG:
             ping = other.answered_by(frame.payload)
             if ping is not None:
-                self.answers[self.count] = ping
+                self.answers[self.count], self.answered[ping] = ping, self.count
             elif other.asked or not self.inferred:
                 what = "The Pong answers no Ping" + (" that is still open." if other.asked else ".")
                 self._say(side, "websocket.unasked-pong", what, frame.start, frame.stop)

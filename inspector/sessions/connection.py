@@ -15,6 +15,10 @@ from inspector.sessions.context import Command, Context, LostError
 from inspector.sessions.gate import EndedError, RetiredError
 from inspector.sessions.sockets import Address, JournaledSocket
 
+# Their libraries write a message in several parts; with Nagle's algorithm each would wait for the last one's
+# delayed acknowledgment, so that common servers and clients set TCP_NODELAY. Plain TCP is left as it comes.
+MESSAGE_KINDS = ("http", "websocket")
+
 
 class Connection:
     """A TCP connection. All but the receiving thread's `_receive` runs in the main thread."""
@@ -51,6 +55,9 @@ class Connection:
             if self._connect_to is not None:
                 self.sock.connect(self._connect_to)
                 self.sock.getsockname()
+            if self.context.spec.kind in MESSAGE_KINDS:
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._connect_to is not None:
                 self.sock.hand_over(loop, self._on_opened)
                 self.sock.wait_for_turn()
             while self.sock.recv(self._deliver):

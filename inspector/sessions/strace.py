@@ -17,9 +17,11 @@ _LEVELS = {
     socket.SOL_SOCKET: "SOL_SOCKET",
     socket.IPPROTO_IP: "IPPROTO_IP",
     socket.IPPROTO_IPV6: "IPPROTO_IPV6",
+    socket.IPPROTO_TCP: "IPPROTO_TCP",
 }
 _OPTIONS = {
     (socket.SOL_SOCKET, socket.SO_REUSEADDR): "SO_REUSEADDR",
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY): "TCP_NODELAY",
     (socket.SOL_SOCKET, socket.SO_LINGER): "SO_LINGER",
     (socket.IPPROTO_IP, IP_RECVERR): "IP_RECVERR",
     (socket.IPPROTO_IPV6, IPV6_RECVERR): "IPV6_RECVERR",

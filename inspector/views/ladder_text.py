@@ -84,7 +84,7 @@ class LadderText:
             left = None
         if right is not None and not self._take(self._key(right)):
             right = None
-        if gap and not self._take(("silence", place.before, gap)):
+        if gap and not self._take(("silence", place.before)):
             gap = 0
         if packet is None and left is None and right is None and not gap:
             return None

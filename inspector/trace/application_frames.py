@@ -90,6 +90,7 @@ class WebSocketMessage(NamedTuple):
 
 
 _COMPRESSED, _COMPLETE = 1, 2
+_MASKED = (6, 8, 14)          # header sizes with a masking key
 
 
 class Columns(NamedTuple):
@@ -107,6 +108,17 @@ class Columns(NamedTuple):
         chosen = slice(first, last)
         return Columns(self.direction[chosen], self.start[chosen], self.header[chosen], self.length[chosen],
                        self.first[chosen], self.key[chosen])
+
+
+class PayloadPlace(NamedTuple):
+    """Where a payload stands in its direction's stream, and what it takes to read it."""
+
+    direction: int
+    start: int
+    stop: int
+    key: bytes
+    fin: bool
+    compressed: bool
 
 
 class FrameTable(Sequence[WebSocketFrameRecord]):
@@ -172,7 +184,7 @@ class FrameTable(Sequence[WebSocketFrameRecord]):
     def _record(self, index: int) -> WebSocketFrameRecord:
         first, header, length = self._first[index], self._header[index], self._length[index]
         direction, start = self._direction[index], self._start[index]
-        masked = header in (6, 8, 14)
+        masked = header in _MASKED
         form = {0: 7, 2: 16, 8: 64}[header - 2 - 4 * masked]
         stop = start + header + length
         return WebSocketFrameRecord(
@@ -185,6 +197,15 @@ class FrameTable(Sequence[WebSocketFrameRecord]):
     def message_of(self, number: int) -> int:
         """The message that frame `number` belongs to, without making its record."""
         return self._message[number - 1] + 1
+
+    def payload_of(self, number: int) -> PayloadPlace:
+        """Where the payload of frame `number` stands, without making its record."""
+        index = number - 1
+        header = self._header[index]
+        start = self._start[index] + header
+        key = self._key[index].to_bytes(4, "big") if header in _MASKED else b""
+        return PayloadPlace(self._direction[index], start, start + self._length[index], key,
+                            self._first[index] >= 128, bool(self._compressed[index]))
 
     def end_of(self, number: int) -> tuple[int, int]:
         """(direction, stream offset after the last octet) of frame `number`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 
-from inspector.trace.application_frames import FrameTable, MessageTable
+from inspector.trace.application_frames import FrameTable, MessageTable, PayloadPlace
 from inspector.wire.deflate import Inflater
 from inspector.wire.reassembly import ByteStream
 from inspector.wire.websocket import unmask
@@ -47,24 +47,25 @@ class Payloads:
 
     def wire(self, number: int, limit: int) -> bytes:
         """The payload of frame `number` as on the wire, but unmasked; at most `limit` octets."""
-        record = self._frames[number - 1]
-        start = record.payload_start
-        data = self._streams[record.direction].read(start, min(record.stop, start + limit))
-        return unmask(data, record.masking_key)
+        return self._read(self._frames.payload_of(number), limit)
+
+    def _read(self, place: PayloadPlace, limit: int) -> bytes:
+        stop = min(place.stop, place.start + limit)
+        return unmask(self._streams[place.direction].read(place.start, stop), place.key)
 
     def frame(self, number: int, limit: int) -> bytes:
         """What frame `number` says: unmasked, and inflated where its message was; at most `limit` octets."""
-        record = self._frames[number - 1]
-        if not record.compressed:
-            return self.wire(number, limit)
-        parts = self._inflated(record.message, record.direction)
-        numbers = self._messages.frames_of(record.message - 1)
-        return parts[numbers.index(number)][:limit]
+        place = self._frames.payload_of(number)
+        if not place.compressed:
+            return self._read(place, limit)
+        message = self._frames.message_of(number)
+        numbers = self._messages.frames_of(message - 1)
+        return self._inflated(message, place.direction)[numbers.index(number)][:limit]
 
     def message(self, number: int, limit: int) -> bytes:
         """What message `number` says; at most `limit` octets."""
         numbers = self._messages.frames_of(number - 1)
-        first = self._frames[numbers[0] - 1]
+        first = self._frames.payload_of(numbers[0])
         if first.compressed:
             return b"".join(self._inflated(number, first.direction))[:limit]
         parts: list[bytes] = []
@@ -104,8 +105,7 @@ class Payloads:
     def _inflate(self, message: int, inflater: Inflater) -> tuple[bytes, ...]:
         parts = []
         for number in self._messages.frames_of(message - 1):
-            record = self._frames[number - 1]
-            data = self._streams[record.direction].read(record.payload_start, record.stop)
-            parts.append(inflater.feed(unmask(data, record.masking_key), record.fin))
+            place = self._frames.payload_of(number)
+            parts.append(inflater.feed(self._read(place, place.stop - place.start), place.fin))
         inflater.end()
         return tuple(parts)

@@ -36,6 +36,7 @@ class Session:
         self._line = json.dumps(spec.to_json()).encode() + b"\n"
         self._endpoints: dict[str, Child] = {}
         self._held: Child | None = None
+        self._for_held: list[bytes] = []
         self._kill_at: float | None = None
         self._release_server_at: float | None = None
         self._ok = True
@@ -68,6 +69,8 @@ class Session:
         if event.kind == "listening" and self._held is not None:
             held, self._held = self._held, None
             self._tell(held)
+            for line in self._for_held:
+                held.send(line)
 
     def ended(self, child: Child) -> None:
         """An endpoint's process has ended, and its pipes are read to their end."""
@@ -96,8 +99,12 @@ class Session:
         line = json.dumps({key: value for key, value in command.items() if key != "to"}).encode() + b"\n"
         heard = False
         for role, child in self._endpoints.items():
-            if to in (role, "both") and child is not self._held:
+            if to not in (role, "both"):
+                continue
+            if child is not self._held:
                 heard = child.send(line) or heard
+            elif do in ("pause", "resume"):               # it has not begun yet, and is to begin like that
+                self._for_held.append(line)
         return heard
 
     def stop(self) -> None:

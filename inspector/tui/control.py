@@ -82,9 +82,15 @@ class SessionControl(DOMNode):
         """Whether the keys above mean something: there is a session whose ends are ours."""
         return self.session is not None and self.session.spec is not None
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the ends are held before their calls, as was asked for or as the trace tells."""
+        return self.paused or bool(self.state.waiting)
+
     def action_pause(self) -> None:
-        self.tell(do="resume" if self.paused else "pause", to="both")
-        self.state_wanted(paused=not self.paused)
+        held = self.is_held
+        self.tell(do="resume" if held else "pause", to="both")
+        self.state_wanted(paused=not held)
 
     def action_step(self) -> None:
         self.tell(do="step", to="both")

@@ -129,7 +129,9 @@ class TraceScreen(SessionControl, BaseScreen):
         self.call_after_refresh(self.feed.taken)
 
     def _agent_ended(self) -> None:
-        if self.session is not None:
+        if self.session is not None and self.session.alive:     # its pipe is closed, it ends this moment
+            self.set_timer(0.05, self._agent_ended)
+        elif self.session is not None:
             failure = self.session.failure
             if failure:
                 self.app.notify(harmless(failure), severity="error", timeout=30)
@@ -166,7 +168,7 @@ class TraceScreen(SessionControl, BaseScreen):
             facts = TitleFacts(name, "", "", life, packets, dropped, progress)
         else:
             spec = session.spec
-            life = "starting" if trace is None else "paused" if self.paused else "live"
+            life = "starting" if trace is None else "paused" if self.is_held else "live"
             if trace is not None and (state.ended or not session.alive):
                 life = "ended"
             name = KIND_NAMES[spec.kind] if spec else "Watching"

@@ -1,0 +1,224 @@
+"""Live sessions in the lab through the app: seen as they happen, steered from both ends, ended whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support_lab import needs_lab
+from textual.pilot import Pilot
+
+from inspector.sessions.spec import SessionSpec
+from inspector.trace.trace import Trace
+from inspector.tui import traces
+from inspector.tui.app import InspectorApp
+from inspector.tui.composer import Composer
+from inspector.tui.ladder_pane import LadderPane
+from inspector.tui.launcher import LauncherScreen
+from inspector.tui.line_list import LineList
+from inspector.tui.prompt import MenuScreen
+from inspector.tui.title_bar import TitleBar
+from inspector.tui.workbench import WorkbenchScreen
+from inspector.views.model import plain
+
+pytestmark = needs_lab
+
+
+async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
+    for _ in range(4000):
+        if true():
+            return
+        await pilot.pause(0.01)
+    raise AssertionError("what was waited for did not come")
+
+
+def bench(pilot: Pilot[Any]) -> WorkbenchScreen:
+    screen = pilot.app.screen
+    assert isinstance(screen, WorkbenchScreen)
+    return screen
+
+
+def trace(pilot: Pilot[Any]) -> Trace:
+    found = bench(pilot).trace
+    assert found is not None
+    return found
+
+
+def ladder_text(pilot: Pilot[Any]) -> str:
+    ladder = bench(pilot).query_one(LadderPane).ladder
+    if ladder is None:
+        return ""
+    return "\n".join(plain(ladder.line(index, 140)) for index in range(ladder.count))
+
+
+async def running(pilot: Pilot[Any], packets: int = 1) -> None:
+    """Wait for the session's picture."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, WorkbenchScreen))
+    await until(pilot, lambda: bench(pilot).trace is not None and trace(pilot).index.count >= packets)
+
+
+@asynccontextmanager
+async def session(kind: str, size: tuple[int, int] = (120, 40), **options: Any) -> AsyncIterator[Pilot[Any]]:
+    """The app on a session that is steered by hand."""
+    spec = SessionSpec(kind=kind, interactive=True, **options).resolved()  # type: ignore[arg-type]
+    app = InspectorApp(start=spec)
+    app.preload = lambda: None  # type: ignore[method-assign]
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, WorkbenchScreen))
+        await until(pilot, lambda: bench(pilot).trace is not None)
+        yield pilot
+
+
+@pytest.mark.parametrize(("key", "words"), [
+    ("t", ("SYN", "connect", "accept", "hello")),
+    ("u", ("UDP", "recvfrom", "hello")),
+    ("h", ("GET /", "200 OK")),
+    ("w", ("101 Switching", "TEXT", "accept")),
+])
+async def test_a_key_in_the_launcher_leads_to_the_live_picture(key: str, words: tuple[str, ...]) -> None:
+    app = InspectorApp()
+    app.preload = lambda: None  # type: ignore[method-assign]
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(key)
+        await running(pilot)
+        await until(pilot, lambda: all(word in ladder_text(pilot) for word in words))
+        facts = bench(pilot).query_one(TitleBar).facts
+        assert facts.life == "live"
+        assert facts.packets > 0
+        assert facts.place in ("lab", "host")
+        assert facts.dropped == 0
+
+
+async def test_both_ends_speak_when_they_are_told_to() -> None:
+    async with session("tcp", size=(80, 24), messages=()) as pilot:
+        await running(pilot, 3)
+        await until(pilot, lambda: bench(pilot).query_one(LadderPane).has_class("-live"))
+        await pilot.press("c", *"from the client", "enter")
+        await until(pilot, lambda: "from the client" in ladder_text(pilot))
+        await pilot.press("escape", "v", "ctrl+t", *"6869", "enter")
+        await until(pilot, lambda: '"hi"' in ladder_text(pilot))
+        await pilot.press(*"not hex", "enter")
+        await until(pilot, lambda: any("hex" in note.message for note in pilot.app._notifications))
+        await pilot.press("up", "up")
+        assert bench(pilot).query_one("#composer-server", Composer).input.value == "6869"
+
+
+async def test_websocket_ends_send_frames_of_each_kind() -> None:
+    async with session("websocket", messages=()) as pilot:
+        await until(pilot, lambda: "101 Switching" in ladder_text(pilot))
+        await pilot.press("c", "ctrl+t", *"00ff10", "enter")
+        await until(pilot, lambda: "BINARY" in ladder_text(pilot))
+        await pilot.press("ctrl+t", *"there", "enter")
+        await until(pilot, lambda: "PING" in ladder_text(pilot) and "PONG" in ladder_text(pilot))
+        await pilot.press("ctrl+t", *"in pieces", "enter")
+        await until(pilot, lambda: len([frame for frame in trace(pilot).application(0).frames
+                                        if frame.opcode == 0]) >= 2)
+
+
+async def test_step_by_step_each_end_says_what_it_waits_for() -> None:
+    async with session("tcp", paused=True) as pilot:
+        await until(pilot, lambda: bench(pilot).state.waiting)
+        assert bench(pilot).query_one(TitleBar).facts.life == "paused"
+        assert trace(pilot).index.count == 0
+        composer = bench(pilot).query_one("#composer-server", Composer)
+        await until(pilot, lambda: composer.has_class("-waiting"))
+        calls = len(trace(pilot).calls)
+        await pilot.press("s")
+        await until(pilot, lambda: len(trace(pilot).calls) > calls)
+        await pilot.press("space")
+        await until(pilot, lambda: "hello" in ladder_text(pilot))
+        assert bench(pilot).query_one(TitleBar).facts.life == "live"
+        await pilot.press("space", "c", *"more", "enter")
+        await until(pilot, lambda: bench(pilot).state.waiting.get("client"))
+
+
+@pytest.mark.parametrize(("key", "words"), [
+    ("c", ("FIN",)), ("v", ("FIN",)), ("h", ("shutdown", "FIN")), ("a", ("RST",)),
+])
+async def test_the_session_ends_in_the_way_that_is_chosen(key: str, words: tuple[str, ...]) -> None:
+    async with session("tcp") as pilot:
+        await until(pilot, lambda: "how are you" in ladder_text(pilot))
+        await pilot.press("x")
+        assert isinstance(pilot.app.screen, MenuScreen)
+        await pilot.press(key)
+        await until(pilot, lambda: all(word in ladder_text(pilot) for word in words))
+
+
+async def test_again_starts_the_same_session_once_more() -> None:
+    async with session("udp") as pilot:
+        await running(pilot, 4)
+        await pilot.press("R")
+        await until(pilot, lambda: len([event for event in trace(pilot).events
+                                        if event.kind == "session-started"]) == 2)
+        await until(pilot, lambda: trace(pilot).index.count >= 8)
+        assert bench(pilot).query_one(TitleBar).facts.life == "live"
+
+
+async def test_nobody_listens_is_seen_as_a_refusal() -> None:
+    async with session("tcp", with_server=False) as pilot:
+        await until(pilot, lambda: "ECONNREFUSED" in ladder_text(pilot))
+        assert "RST" in ladder_text(pilot)
+        assert bench(pilot).query_one("#composer-server", Composer).has_class("-absent")
+
+
+def _gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    status = Path(f"/proc/{pid}/stat")
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+async def test_leaving_ends_all_and_keeps_the_trace() -> None:
+    async with session("tcp") as pilot:
+        await running(pilot, 6)
+        pids = {call.pid for call in trace(pilot).calls}
+        agent = bench(pilot).session._agent  # type: ignore[union-attr]
+        assert agent is not None
+        pids.add(agent.pid)
+        app = pilot.app
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, LauncherScreen))
+        await until(pilot, lambda: all(_gone(pid) for pid in pids))
+    kept = traces.kept()
+    assert [trace.label for trace in kept] == ["tcp"]
+    assert str(kept[0].path) in app.farewell  # type: ignore[attr-defined]
+    with Trace.open(kept[0].path) as again:
+        while again.refresh():
+            pass
+        assert again.index.count >= 6
+        assert again.truncated is None
+
+
+async def test_an_agent_that_is_killed_is_told_and_its_trace_stays() -> None:
+    async with session("tcp") as pilot:
+        await running(pilot, 6)
+        agent = bench(pilot).session._agent  # type: ignore[union-attr]
+        assert agent is not None
+        os.kill(agent.pid, 9)
+        await until(pilot, lambda: bench(pilot).query_one(TitleBar).facts.life == "ended")
+        await until(pilot, lambda: any(note.severity == "error" for note in pilot.app._notifications))
+        assert trace(pilot).index.count >= 6
+        await pilot.press("c", "x", "enter")
+        assert any("ended" in note.message for note in pilot.app._notifications)
+
+
+async def test_the_list_follows_a_session_until_one_looks_back() -> None:
+    async with session("udp", size=(80, 24), behaviour="push", push_count=2000, push_interval=0.02) as pilot:
+        await pilot.press("2")
+        packets = bench(pilot).pane("packets").query_one(LineList)
+        await until(pilot, lambda: packets.count > 25)
+        assert packets.following
+        await pilot.press("home")
+        assert not packets.following
+        before = packets.count
+        await until(pilot, lambda: packets.count > before)
+        assert packets.unseen > 0
+        assert "new" in packets.render_line(packets.size.height - 1).text
+        await pilot.press("G")
+        assert packets.following

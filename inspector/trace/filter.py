@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluation", "Filter", "FilterError"]
 
-_BLOCK, _DEEP_BLOCK = 1 << 20, 512
+_BLOCK, _DEEP_BLOCK = 1 << 18, 512
 
 
 class Filter:

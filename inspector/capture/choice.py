@@ -63,13 +63,13 @@ def compile_text(text: str) -> Program:
 
 def load_libpcap() -> ctypes.CDLL | None:
     """libpcap, or None where it is not installed."""
-    for name in (*_LIBRARIES, find_library("pcap")):
+    for name in _LIBRARIES:
         try:
-            if name:
-                return _typed(ctypes.CDLL(name))
+            return _typed(ctypes.CDLL(name))
         except OSError:
             continue
-    return None
+    name = find_library("pcap")                            # starts programs to find it, so only now
+    return _typed(ctypes.CDLL(name)) if name else None
 
 
 class _BpfProgram(ctypes.Structure):

@@ -15,7 +15,8 @@ import secrets
 import signal
 import sys
 import time
-from typing import NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
 
 from inspector.lab import namespace
 from inspector.lab.errors import LabError
@@ -23,6 +24,11 @@ from inspector.lab.host import dumpcap, how_to_capture, may_capture
 from inspector.lab.options import AgentOptions
 from inspector.lab.processes import Guardian, Lab, adopt_orphans
 from inspector.wire.journal import EventRecord
+
+if TYPE_CHECKING:
+    from inspector.capture.capture import Capture
+    from inspector.lab.borrowed import Borrowed
+    from inspector.lab.supervisor import Supervisor
 
 
 def enter_network(options: AgentOptions) -> str:
@@ -37,46 +43,17 @@ def enter_network(options: AgentOptions) -> str:
 
 def run(options: AgentOptions) -> int:
     """Be the agent until the end of standard input; the exit status."""
-    trace, commands = os.dup(1), os.dup(0)
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)                               # whatever is started later cannot get at the trace
-    os.dup2(null, 1)
-    os.close(null)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: None)     # a handler, not SIG_IGN, which programs would inherit
+    commands, trace = _take_over_standard_streams()
     mode = enter_network(options)
     adopt_orphans()
     lab = Lab(namespace.identity() if mode == "lab" else 0, secrets.token_hex(8))
     guardian = Guardian(lab)
-
     _import_numpy()
-    from inspector.capture.capture import Capture
-    from inspector.capture.choice import choose_program
-    from inspector.capture.ring import BLOCKS, SESSION_BLOCKS
-    from inspector.lab.borrowed import Borrowed
     from inspector.lab.supervisor import Supervisor
 
-    def wake(byte: bytes = b".") -> None:
-        try:
-            os.write(options.wake, byte)
-        except OSError:                            # full: the reader knows already; closed: it has gone
-            pass
-
-    supervisor = Supervisor(options, lab, guardian.pid, commands)
+    supervisor = Supervisor(options, lab, commands)
     try:
-        program, text = choose_program(options.ports, options.filter, options.snaplen)
-        capture: Capture | Borrowed
-        if mode == "host" and not may_capture() and (path := dumpcap()) is not None:
-            capture = Borrowed(
-                path, trace, options, text, woken=wake, failed=supervisor.capture_failed,
-                born=guardian.watch_over_me,
-            )
-        else:
-            capture = Capture(
-                trace, description=f"loopback of the {mode}", woken=wake, failed=supervisor.capture_failed,
-                program=program, filter=text, snaplen=options.snaplen, max_size=options.max_size,
-                blocks=BLOCKS if options.command or options.mode == "host" else SESSION_BLOCKS,
-            )
+        capture = _open_capture(options, mode, trace, supervisor, guardian)
     except (OSError, ValueError) as error:
         guardian.dismiss()
         raise _refused(error, mode) from error
@@ -86,19 +63,64 @@ def run(options: AgentOptions) -> int:
     text = f"The capture of the {mode}'s loopback runs."
     capture.record(EventRecord("agent-ready", text, time.time_ns(), "", os.getpid(), fields))
     capture.start()
-    wake(mode[0].encode())
+    _wake(options, mode[0].encode())
     supervisor.run()
-    lab.kill(frozenset({guardian.pid, os.getpid()}))
+    lab.kill(frozenset({guardian.pid}))
     capture.stop()
     guardian.dismiss()
+    print(json.dumps(_summary(capture, supervisor)), file=sys.stderr)
+    return 1 if supervisor.broken else 0
+
+
+def _take_over_standard_streams() -> tuple[int, int]:
+    """Descriptors of the commands and the trace, at which whatever is started later cannot get."""
+    commands, trace = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.close(null)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)     # a handler, not SIG_IGN, which programs would inherit
+    return commands, trace
+
+
+def _open_capture(
+    options: AgentOptions, mode: str, trace: int, supervisor: Supervisor, guardian: Guardian
+) -> Capture | Borrowed:
+    """Our own capture, or dumpcap's where only that is allowed; OSError or ValueError where none can be."""
+    from inspector.capture.capture import Capture
+    from inspector.capture.choice import choose_program
+    from inspector.capture.ring import BLOCKS, SESSION_BLOCKS
+    from inspector.lab.borrowed import Borrowed
+
+    woken = partial(_wake, options)
+    program, text = choose_program(options.ports, options.filter, options.snaplen)
+    if mode == "host" and not may_capture() and (path := dumpcap()) is not None:
+        return Borrowed(
+            path, trace, options, text, woken=woken, failed=supervisor.capture_failed,
+            born=guardian.watch_over_me,
+        )
+    return Capture(
+        trace, description=f"loopback of the {mode}", woken=woken, failed=supervisor.capture_failed,
+        program=program, filter=text, snaplen=options.snaplen, max_size=options.max_size,
+        blocks=BLOCKS if options.command or options.mode == "host" else SESSION_BLOCKS,
+    )
+
+
+def _wake(options: AgentOptions, byte: bytes = b".") -> None:
+    try:
+        os.write(options.wake, byte)
+    except OSError:                                # full: the reader knows already; closed: it has gone
+        pass
+
+
+def _summary(capture: Capture | Borrowed, supervisor: Supervisor) -> dict[str, object]:
     writer = capture.writer
-    summary = {
+    return {
         "packets": writer.packets, "dropped": capture.last_counts.dropped, "bytes": writer.size,
         "limit": writer.limit_reached, "program": supervisor.program_status,
         "program_failure": supervisor.program_failure, "sentence": supervisor.broken, "mend": "",
     }
-    print(json.dumps(summary), file=sys.stderr)
-    return 1 if supervisor.broken else 0
 
 
 def _import_numpy() -> None:

@@ -20,6 +20,7 @@ from inspector.lab.processes import Lab
 from inspector.lab.session import Session
 from inspector.sessions.spec import SessionSpec, SpecError
 from inspector.wire.journal import CallRecord, EventRecord, Record, from_line
+from inspector.wire.text import harmless
 
 if TYPE_CHECKING:
     from inspector.capture.capture import Capture
@@ -34,8 +35,8 @@ class Supervisor:
 
     capture: Capture | Borrowed
 
-    def __init__(self, options: AgentOptions, lab: Lab, guardian: int, commands: int) -> None:
-        self._options, self._lab, self._guardian, self._commands = options, lab, guardian, commands
+    def __init__(self, options: AgentOptions, lab: Lab, commands: int) -> None:
+        self._options, self._lab, self._commands = options, lab, commands
         self._selector = selectors.DefaultSelector()
         self._rest = b""
         self._children: dict[int, Child] = {}
@@ -230,13 +231,15 @@ class Supervisor:
         except (OSError, IndexError, ValueError) as error:
             status = "126" if isinstance(error, PermissionError) else "127"
             reason = error.strerror if isinstance(error, OSError) else error
-            self.program_failure = f"{' '.join(command[:1]) or 'The program'} could not be started: {reason}."
+            name = harmless(" ".join(command[:1]), 100) or "The program"
+            self.program_failure = f"{name} could not be started: {reason}."
             self._say("failed", self.program_failure)
             self._say("program-ended", "The program was never started.", status=status)
             self._program_over(int(status))
             return
         self.watch_child(child)
-        self._say("program-started", f"{' '.join(command)} runs.", child=child, command=json.dumps(command))
+        text = f"{harmless(' '.join(command), 200)} runs."
+        self._say("program-started", text, child=child, command=json.dumps(command))
 
     def _program_ended(self, child: Child) -> None:
         status = child.status or 0

@@ -1,9 +1,9 @@
 """System calls and events as records, and as the fields of a systemd Journal Export Block.
 
 Endpoints send records to the agent as JSON lines; the agent writes their fields into the trace
-(pcapng block type 9); readers turn the fields back into records. A call that blocks longer than the
-agent holds records back is written twice, like strace's "unfinished" and "resumed": first without,
-then with its return; both carry the same id and pid.
+(pcapng block type 9); readers turn the fields back into records. A call during which packets went by,
+or that blocks longer than the agent holds records back, is written twice, like strace's "unfinished" and
+"resumed": at its entry without, at its return with its result; both carry the same id and pid.
 """
 
 from __future__ import annotations

@@ -68,8 +68,8 @@ def load_libpcap() -> ctypes.CDLL | None:
             return _typed(ctypes.CDLL(name))
         except OSError:
             continue
-    name = find_library("pcap")                            # starts programs to find it, so only now
-    return _typed(ctypes.CDLL(name)) if name else None
+    found = find_library("pcap")                           # starts programs to find it, so only now
+    return _typed(ctypes.CDLL(found)) if found else None
 
 
 class _BpfProgram(ctypes.Structure):

@@ -70,7 +70,7 @@ class WebSocketMessage(NamedTuple):
     direction: int
     from_client: bool
     opcode: int               # of its first frame
-    frames: tuple[int, ...]   # numbers of its frames
+    frames: Sequence[int]     # numbers of its frames
     size: int                 # octets that it means (inflated)
     wire_size: int            # payload octets on the wire
     compressed: bool
@@ -231,6 +231,8 @@ class MessageTable(Sequence[WebSocketMessage]):
         self._first, self._last = array("I"), array("I")      # frame numbers from 0
         self._count, self._opcode, self._flags = array("I"), array("B"), array("B")
         self._size, self._wire = array("Q"), array("Q")
+        # Of the message asked for last whose frames have others between them: number, how many, which.
+        self._scattered: tuple[int, int, list[int]] = (-1, 0, [])
 
     def append(self, direction: int, frame: Frame, part: Part) -> None:
         """Take in what the frame that was just appended to the frame table adds."""
@@ -276,12 +278,15 @@ class MessageTable(Sequence[WebSocketMessage]):
             raise IndexError(index)
         return self._record(index % size)
 
-    def frames_of(self, index: int) -> tuple[int, ...]:
-        """The numbers of the frames of message `index` (from 0)."""
+    def frames_of(self, index: int) -> Sequence[int]:
+        """The numbers of the frames of message `index` (from 0), ascending."""
         first, last, count = self._first[index], self._last[index], self._count[index]
         if last - first + 1 == count:
-            return tuple(range(first + 1, last + 2))
-        return tuple(n for n in range(first + 1, last + 2) if self._frames.message_of(n) == index + 1)
+            return range(first + 1, last + 2)
+        if self._scattered[:2] != (index, count):
+            numbers = [n for n in range(first + 1, last + 2) if self._frames.message_of(n) == index + 1]
+            self._scattered = index, count, numbers
+        return self._scattered[2]
 
     def _record(self, index: int) -> WebSocketMessage:
         numbers = self.frames_of(index)

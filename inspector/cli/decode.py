@@ -23,11 +23,12 @@ def _writer(what: str) -> Writer:
     if what in ("packets", "conversations", "syscalls"):
         from inspector.views import json_packets
 
-        return {
+        writers: dict[str, Writer] = {
             "packets": json_packets.packets,
             "conversations": json_packets.conversations,
             "syscalls": json_packets.syscalls,
-        }[what]
+        }
+        return writers[what]
     from inspector.views import json_application
 
     return {
@@ -50,7 +51,8 @@ def decode_file(file: str, what: str, expression: str | None, fail_on: str | Non
         while trace.refresh():
             pass
         trace.finish()
-        rows = None if chosen is None else chosen.rows(trace)
+        ask = None if chosen is None else chosen.calls if what == "syscalls" else chosen.rows
+        rows = None if ask is None else ask(trace)
         graver = _print(_writer(what)(trace, rows), fail_on)
         if trace.truncated:
             say(trace.truncated)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.trace.datagrams import dns_of, name_service
 from inspector.wire.headers import MALFORMED
 from inspector.wire.headers_link import ETHERNET
 from inspector.wire.headers_transport import TCP, UDP
@@ -39,4 +40,6 @@ def frame_protocols(trace: Trace, row: int) -> list[str]:
         if found and found[0] == "websocket" and not application.inferred:
             names.append("http")              # a connection that was upgraded stays one of HTTP
         names += found
+    elif protocol == UDP and stream >= 0 and dns_of(trace, row) is not None:
+        names.append(name_service(int(index.sport[row]), int(index.dport[row])))
     return names

@@ -6,7 +6,7 @@ of output. A key is absent where the packet has no such field. All texts are har
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from inspector.trace.filter_deep import INFO_TEXT
 from inspector.trace.protocols import frame_protocols
 from inspector.views.packets import packet_row
+from inspector.views.sockets import SocketTable
 from inspector.wire.headers import MALFORMED, NO_LAYER, NO_OFFSET, SHORT, UNSIZED
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
+_ANYWHERE = ("0.0.0.0:", "[::]:", ":")
 INFO_TEXT[0] = lambda trace, row: packet_row(trace, row).info      # what the filter's `info` asks
 
 
@@ -150,7 +152,7 @@ class _Frame:
 
 def conversations(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]:
     """One object a conversation (those of the packets `rows`): TCP's first, then UDP's."""
-    index = trace.index
+    index, processes = trace.index, _processes(trace)
     for protocol, number in (("tcp", TCP), ("udp", UDP)):
         wanted = None
         if rows is not None:
@@ -158,10 +160,10 @@ def conversations(trace: Trace, rows: Array | None = None) -> Iterator[dict[str,
             wanted = set(np.unique(index.stream[mine]).tolist())
         for conversation in trace.conversations(protocol):
             if wanted is None or conversation.stream in wanted:
-                yield _conversation(trace, conversation)
+                yield _conversation(trace, conversation, processes)
 
 
-def _conversation(trace: Trace, row: ConversationRow) -> dict[str, Any]:
+def _conversation(trace: Trace, row: ConversationRow, processes: _Processes) -> dict[str, Any]:
     found: dict[str, Any] = row._asdict()
     del found["first_row"]
     if row.protocol == "tcp":
@@ -177,28 +179,37 @@ def _conversation(trace: Trace, row: ConversationRow) -> dict[str, Any]:
                 found["inferred"] = True
     elif name := trace.datagrams(row.stream).application:
         found["application"] = name
-    for key, end in (("process_a", row.a), ("process_b", row.b)):
-        process = _process(trace, end, row)
+    for key, here, there in (("process_a", row.a, row.b), ("process_b", row.b, row.a)):
+        process = processes.get((row.protocol, here, there)) or processes.get((row.protocol, here, ""))
+        process = process or processes.get((row.protocol, here[here.rindex(":") :], ""))
         if process:
             found[key] = process
     return found
 
 
-def _process(trace: Trace, end: str, row: ConversationRow) -> str:
-    """Who spoke at `end`, by the system calls that name it: "client 4131"."""
-    other = row.b if end == row.a else row.a
-    best = ""
-    for call in trace.calls:
-        if call.local == end and call.protocol in ("", row.protocol):
-            best = f"{call.role} {call.pid}"
-            if call.peer == other:
-                break
-    return best
+_Processes = dict[tuple[str, str, str], str]      # protocol, own address, peer or "" -> "client 4131"
 
 
-def syscalls(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]:
-    """One object a system call, in order of entry. A filter of packets (`rows`) leaves all of them."""
-    for call in sorted(trace.calls, key=lambda call: call.time_ns):    # a late record stands further on
+def _processes(trace: Trace) -> _Processes:
+    """Who spoke at which address, as system calls tell; sockets bound to any address stand by their port."""
+    table = SocketTable()
+    table.update(trace.calls)
+    found: _Processes = {}
+    for socket in table.sockets:
+        process = f"{socket.role} {socket.pid}"
+        for protocol in (socket.protocol,) if socket.protocol else ("tcp", "udp"):
+            if socket.local and socket.local.startswith(_ANYWHERE):
+                found[protocol, socket.local[socket.local.rindex(":") :], ""] = process
+            elif socket.local:
+                found[protocol, socket.local, socket.peer or ""] = process
+                found.setdefault((protocol, socket.local, ""), process)
+    return found
+
+
+def syscalls(trace: Trace, places: Sequence[int] | None = None) -> Iterator[dict[str, Any]]:
+    """One object a system call, in order of entry: all, or those at `places` of `trace.calls`."""
+    calls = trace.calls if places is None else [trace.calls[place] for place in places]
+    for call in sorted(calls, key=lambda call: call.time_ns):    # a late record stands further on
         yield syscall(call)
 
 

@@ -29,6 +29,7 @@ class Reader:
         self.offset = 0                        # everything before it was read
         self.size = 0                          # bytes that stand there now
         self.damage: str | None = None
+        self.idle = False                      # the last step found nothing (whole) to read
         self._name = name
         self._format: Format | None = None
         self._buffer = bytearray(FIRST_SLICE + PADDING)
@@ -57,9 +58,11 @@ class Reader:
         return self.begun
 
     def step(self, limit: int) -> bool:
-        """Read at most `limit` bytes more (one slice of them); whether the place moved on."""
-        if self.damage or self._format is None:
-            return False
+        """Read at most `limit` bytes more (one slice of them); whether that was not all there is."""
+        self.idle = self.damage is not None or self._format is None or not self._step(self._format, limit)
+        return not self.idle
+
+    def _step(self, format: Format, limit: int) -> bool:
         self.size = max(self.source.advance(limit), self.size if self.source.ended else 0)
         wanted = min(self.size - self.offset, len(self._buffer) - PADDING, max(limit, FIRST_SLICE))
         if wanted <= 0:
@@ -70,7 +73,7 @@ class Reader:
         contents.data = np.frombuffer(self._buffer, "u1")
         contents.base = self.offset
         try:
-            moved = self._format.walk(self._buffer, 0, count, contents)
+            moved = format.walk(self._buffer, 0, count, contents)
         except DamageError as error:
             self.damage = str(error)
             return True
@@ -85,6 +88,15 @@ class Reader:
         if len(self._buffer) != size + PADDING:
             self.contents.data = np.zeros(0, "u1")
             self._buffer = bytearray(min(size, _LARGEST_SLICE) + PADDING)
+
+    def rest_is_packet(self) -> bool:
+        """Whether what is left at the end (`rest`) begins a packet rather than another block."""
+        if isinstance(self._format, Pcap):
+            return True
+        head = bytearray(4)
+        self.source.read(self.offset, memoryview(head))
+        kinds = pcapng.ENHANCED_PACKET, pcapng.SIMPLE_PACKET, pcapng.PACKET
+        return max(head) in kinds and sum(head) in kinds
 
     @property
     def rest(self) -> int:

@@ -120,14 +120,7 @@ class Trace:
     def complete(self) -> bool:
         """Whether all that stands there now was read (of a stream: all there will ever be)."""
         reader = self._reader
-        if reader.damage:
-            return True
-        return self._source.all_there and reader.begun and self._stuck
-
-    @property
-    def _stuck(self) -> bool:
-        before = self._reader.offset
-        return not self._reader.step(SLICE) and self._reader.offset == before
+        return reader.damage is not None or (self._source.all_there and reader.begun and reader.idle)
 
     @property
     def progress(self) -> float:
@@ -150,7 +143,8 @@ class Trace:
         if self._source.problem:
             return self._source.problem
         if reader.rest and not self.following and self._source.all_there:
-            return f"The file ends in the middle of packet {count + 1}; all before that is shown."
+            where = f"packet {count + 1}" if reader.rest_is_packet() else f"a block after packet {count}"
+            return f"The file ends in the middle of {where}; all before that is shown."
         return None
 
     # --- what was found ---------------------------------------------------------------------------

@@ -135,6 +135,15 @@ def test_a_cut_file_gives_all_up_to_the_cut(tmp_path: Path, data: bytes) -> None
             assert trace.truncated == "The file ends in the middle of packet 10; all before that is shown."
 
 
+def test_a_cut_between_packets_is_told_as_such(tmp_path: Path) -> None:
+    data = pcapng_bytes(FRAMES) + pcapng.journal({"MESSAGE": "half of this"})
+    with trace_of(tmp_path / "capture", data[:-9]) as trace:
+        trace.finish()
+        assert trace.truncated == (
+            "The file ends in the middle of a block after packet 10; all before that is shown."
+        )
+
+
 @pytest.mark.parametrize("data", [pcap_bytes(FRAMES), pcapng_bytes(FRAMES)], ids=["pcap", "pcapng"])
 def test_a_file_that_grows_byte_by_byte(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "growing"

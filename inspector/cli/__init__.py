@@ -88,6 +88,18 @@ def open_(file: str) -> int:
 
 
 @commands.command()
+@click.argument("ports", metavar="[PORT ...]", nargs=-1, type=PORT)
+def watch(ports: tuple[int, ...]) -> int:
+    """Open the app on this machine's own loopback, on these ports or all. Needs root or CAP_NET_RAW."""
+    def action() -> int:
+        from inspector.cli.app import watch_ports
+
+        return watch_ports(ports)
+
+    return guarded(action)
+
+
+@commands.command()
 @click.argument("file", metavar="FILE|-")
 @click.option("--json", "what", metavar="WHAT", required=True,
               type=click.Choice(WHAT), help=f"{', '.join(WHAT[:-1])} or {WHAT[-1]}.")

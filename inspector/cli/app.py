@@ -44,6 +44,21 @@ def open_file(file: str) -> int:
     return _run(InspectorApp(trace_path=Path(file)))
 
 
+def watch_ports(ports: tuple[int, ...]) -> int:
+    """Open the app on this machine's own loopback, on these ports or all; returns the exit status."""
+    from inspector.lab.host import may_capture
+
+    if not may_capture():
+        raise CommandError(
+            "Watching this machine's own loopback needs the privilege CAP_NET_RAW; the lab does not "
+            "('inspector exec -- CMD').", MISSING, "sudo inspector watch",
+        )
+    _require_terminal(sys.stdin.isatty())
+    from inspector.tui.app import InspectorApp
+
+    return _run(InspectorApp(watch=ports))
+
+
 def _open_standard_input() -> int:
     if sys.stdin.isatty():
         raise CommandError("'-' reads a capture from standard input, which is the terminal here.", UNREADABLE)

@@ -35,8 +35,9 @@ class LiveSession:
             if self._closed:
                 return
             if self.spec is not None:
-                self._agent = start_agent(self.path)
-                self.tell({"do": "start", "session": self.spec.to_json()})
+                spec = self.spec.resolved()
+                self._agent = start_agent(self.path, ports=(spec.port,))    # it may be the host's loopback
+                self.tell({"do": "start", "session": spec.to_json()})
             else:
                 self._agent = start_agent(self.path, mode="host", ports=self.watch or ())
 

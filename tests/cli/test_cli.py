@@ -44,7 +44,7 @@ def sentence(process: subprocess.CompletedProcess[str]) -> str:
 def test_version_and_help_name_the_commands() -> None:
     assert inspector("--version").stdout.startswith("inspector, version ")
     text = inspector("--help").stdout
-    for command in ("run", "open", "decode", "record", "doctor"):
+    for command in ("run", "exec", "watch", "open", "decode", "record", "doctor"):
         assert f"  {command} " in text
         assert inspector(command, "--help").stdout.startswith(f"Usage: python -m inspector {command}")
 
@@ -153,6 +153,7 @@ WRONG = [
     (("record", "-o", "/tmp/x.pcapng", "--max-size", "3x"), 2, "'3x' is no size"),
     (("record", "-o", "/nonexistent/x.pcapng", "--lab", "--", "true"), 2, "cannot be written"),
     (("open", "/nonexistent"), 4, "There is no file /nonexistent."),
+    (("watch", "http"), 2, "'http' is not a valid integer"),
     (("frobnicate",), 2, "No such command 'frobnicate'"),
     ((), 3, "The app needs a terminal"),
 ]

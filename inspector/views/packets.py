@@ -118,8 +118,12 @@ def packet_columns(width: int, count: int, *, absolute: bool = False) -> tuple[C
     digits = max(len(str(count)), 3 if width < 100 else 5)
     clock = 15 if absolute else 10 if width < 100 else 12
     columns = [Column("number", "No.", digits, True), Column("time", "Time", clock, True)]
-    if width < 100:
-        columns += [Column("source", "From", 15 if width >= 70 else 9), Column("protocol", "Proto", 9)]
+    if width < 70:
+        columns += [Column("source", "From", 9), Column("protocol", "Proto", 9)]
+    elif width < 100:                       # an end is its name, or the tail that tells it from the other
+        ends = 7 if width < 90 else 10
+        columns += [Column("source", "From", ends), Column("destination", "To", ends),
+                    Column("protocol", "Proto", 9), Column("length", "Len", 5, True)]
     else:
         ends = 16 if width < 130 else 22 if width < 180 else 30
         columns += [Column("source", "From", ends), Column("destination", "To", ends),

@@ -11,6 +11,8 @@ from textual.containers import ScrollableContainer
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, OptionList
 
+from inspector.tui.painter import PAINTS
+
 Result = TypeVar("Result")
 WIDE, TALL = 110, 30       # columns and lines from which panes stand side by side
 
@@ -24,12 +26,15 @@ COMMON: list[BindingType] = [
 class BaseScreen(Screen[None], inherit_bindings=False):
     """A screen of the app."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(PAINTS)
+
     BINDINGS: ClassVar[list[BindingType]] = COMMON
 
 
 class BaseModal(ModalScreen[Result], inherit_bindings=False):
     """A box over a screen. The app's own keys do not reach through it, so the way out stands here again."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(PAINTS)
     BINDINGS: ClassVar[list[BindingType]] = [
         *COMMON, Binding("ctrl+c", "app.quit", "Quit", show=False, id="modal.interrupt"),
     ]

@@ -8,7 +8,8 @@ from rich.segment import Segment
 from textual import events
 from textual.screen import Screen
 from textual.strip import Strip
-from textual.widget import Widget
+
+from inspector.tui.painter import Painter
 
 ALWAYS = ("app.help", "app.quit", "help.back", "prompt.cancel", "menu.cancel")
 
@@ -23,15 +24,13 @@ class Key(NamedTuple):
     stop: int
 
 
-class KeyLine(Widget):
+class KeyLine(Painter):
     """The active bindings that are to be shown; what is always wanted stands at the right."""
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES = {"key-line--key"}  # noqa: RUF012  (as Textual declares it)
     DEFAULT_CSS = """
     KeyLine {
         dock: bottom; height: 1; background: $footer-background; color: $footer-description-foreground;
-        .key-line--key { color: $footer-key-foreground; text-style: bold; }
     }
     """
 
@@ -63,8 +62,7 @@ class KeyLine(Widget):
         return placed
 
     def render_line(self, y: int) -> Strip:
-        plain = self.visual_style.rich_style
-        strong = self.get_visual_style("key-line--key").rich_style
+        plain, strong = self.colours(), self.colours("key-line--key")
         segments, at = [], 0
         for key in self.keys(self.size.width):
             segments += [Segment(" " * (key.start - at), plain), Segment(key.shown, strong),

@@ -268,7 +268,7 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         width = self.scrollable_content_region.width
         index = round(self.scroll_y) + y
         if self._provider is None or not 0 <= index < self.count:
-            return Strip.blank(width, self.visual_style.rich_style)
+            return Strip.blank(width, self.colours())
         state = ("line--also" if index in self.also else "") if index != self.cursor else (
             "line--cursor" if self.has_focus else "line--cursor-blurred")
         key = (index, width, state)
@@ -281,7 +281,7 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
 
     def _with_unseen(self, strip: Strip, width: int) -> Strip:
         """The last visible line with the number of lines that arrived below."""
-        note = Strip([Segment(self._unseen_text, self.get_visual_style("line--unseen").rich_style)])
+        note = Strip([Segment(self._unseen_text, self.colours("line--unseen"))])
         return Strip.join([strip.crop(0, max(width - note.cell_length, 0)), note])
 
     def refresh_line(self, y: int) -> None:

@@ -1,40 +1,68 @@
-"""Lines of styled spans on the screen: style names of `views/model.py` become component classes.
+"""Lines of styled spans on the screen: style names of `views/model.py` become colours of the theme.
 
-Their colours stand in one place: the top of `inspector.tcss`.
+The colours stand in one place, the top of `inspector.tcss`, as component classes of the screen; a painter
+lays them over its own background. (As components of every widget they would cost a second at the start.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, get_args
+from typing import get_args
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
+from textual.color import Color
 from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
 from inspector.views.model import Line, Style
 
-LINE_CLASSES = frozenset(f"line--{name}" for name in get_args(Style) if name)
+PAINTS = frozenset({
+    *(f"line--{name}" for name in get_args(Style) if name),
+    "line--cursor", "line--cursor-blurred", "line--also", "line--unseen",
+    "tab--name", "tab--key", "tab--front", "tab--focused", "key-line--key",
+})
+Key = tuple[str, Color, Color, tuple[str, ...]]
 
 
 class Painter(Widget):
-    """Turns lines of spans into strips; each style name is a component class."""
+    """Turns lines of spans into strips."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        *LINE_CLASSES, "line--cursor", "line--cursor-blurred", "line--also", "line--unseen",
-    }
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._paints: dict[Key, RichStyle] = {}
+
+    def colours(self, *names: str) -> RichStyle:
+        """The widget's own style with those of `names` laid over it, one after the other."""
+        _, _, background, colour = self.colors
+        key = (self.app.theme, background, colour, names)
+        found = self._paints.get(key)
+        if found is None:
+            found = self._paints[key] = self._mixed(background, colour, names)
+        return found
+
+    def _mixed(self, background: Color, colour: Color, names: tuple[str, ...]) -> RichStyle:
+        text_style = RichStyle()
+        for name in names:
+            if name not in self.screen._component_styles:      # a screen that is none of ours
+                continue
+            styles = self.screen.get_component_styles(name)
+            if styles.has_rule("background"):
+                background = background + styles.background
+            if styles.has_rule("auto_color") and styles.auto_color:
+                colour = background.get_contrast_text(styles.color.a)
+            elif styles.has_rule("color"):
+                colour = styles.color
+            text_style += styles.text_style
+        return RichStyle.from_color((background + colour).rich_color, background.rich_color) + text_style
 
     def paint(self, line: Line, width: int, beneath: str = "") -> Strip:
-        """The line in `width` cells, over the component class `beneath` (a cursor)."""
+        """The line in `width` cells, over the style `beneath` (a cursor)."""
         under = (beneath,) if beneath else ()
-        base = self.get_visual_style(*under).rich_style
-        styles: dict[str, RichStyle] = {"": base}
-        for _, name in line:
-            if name not in styles:
-                styles[name] = self.get_visual_style(*under, f"line--{name}").rich_style
-        strip = Strip([Segment(text, styles[name]) for text, name in line])
+        base = self.colours(*under)
+        strip = Strip([Segment(text, self.colours(*under, f"line--{name}") if name else base)
+                       for text, name in line])
         return strip.adjust_cell_length(width, base)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from rich.segment import Segment
 from textual import events
@@ -25,7 +25,6 @@ class TabBar(Painter):
     """The tabs; the workbench says which one is in front."""
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"tab--name", "tab--key", "tab--front", "tab--focused"}
     DEFAULT_CSS = "TabBar { height: 1; background: $surface; }"
 
     class TabChosen(Message):
@@ -62,18 +61,18 @@ class TabBar(Painter):
 
     def render_line(self, y: int) -> Strip:
         front, focused, status, _ = self._shown
-        plain = self.visual_style.rich_style
+        plain = self.colours()
         segments, at = [], 0
         for tab, start, stop in self.cells():
             under = () if tab.pane != front else ("tab--front",) if tab.pane != focused else ("tab--focused",)
-            key = self.get_visual_style(*under, "tab--key").rich_style
-            name = self.get_visual_style("tab--name", *under).rich_style
+            key = self.colours(*under, "tab--key")
+            name = self.colours("tab--name", *under)
             lead = " " * (stop - start - len(tab.key + tab.name) - 1)
             segments += [Segment(lead, name), Segment(tab.key, key), Segment(tab.name + " ", name)]
             at = stop
         room = self.size.width - at - 2
         if status and room >= len(status):
-            said = self.get_visual_style("line--key").rich_style
+            said = self.colours("line--key")
             segments.append(Segment(" " + fit(status, room, align="right") + " ", said))
         return Strip(segments).adjust_cell_length(self.size.width, plain)
 

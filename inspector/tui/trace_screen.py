@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 KIND_NAMES = {"tcp": "TCP", "udp": "UDP", "http": "HTTP", "websocket": "WebSocket"}
 
 
-class TraceScreen(SessionControl, BaseScreen):
+class TraceScreen(BaseScreen, SessionControl):
     """The trace of `spec` (a session), `path` (a file), or `watch` (ports of this machine)."""
 
     TRACE_BINDINGS: ClassVar[list[BindingType]] = [

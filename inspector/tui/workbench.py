@@ -136,9 +136,10 @@ class WorkbenchScreen(TraceScreen):
         if self.lower in aside and wide:
             self.lower = MIDDLE[0].pane
         front = "ladder" if wide and not tall and self.front in aside else self.front
-        for name, holds in (("-wide", wide), ("-narrow", not wide), ("-tall", tall), ("-low", not tall),
-                            ("-aside", not wide and (self.lower if tall else front) in aside)):
-            self.set_class(holds, name)
+        self.update_classes({
+            "-wide": wide, "-narrow": not wide, "-tall": tall, "-low": not tall,
+            "-aside": not wide and (self.lower if tall else front) in aside,
+        }, animate=False)
         for pane in self.panes:
             pane.set_class(pane.id == front, "-front")
             pane.set_class(pane.id == self.lower, "-lower")

@@ -25,8 +25,8 @@ def whole(inflater: Inflater, data: bytes) -> tuple[bytes, str]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.binary(max_size=300) | st.text("ab", max_size=600).map(str.encode), max_size=8), st.booleans(),
-       st.integers(9, 15), st.integers(1, 50))
+@given(st.lists(st.binary(max_size=300) | st.text("ab", max_size=600).map(str.encode), max_size=8),
+       st.booleans(), st.integers(9, 15), st.integers(1, 50))
 def test_messages_in_pieces(texts: list[bytes], takeover: bool, bits: int, size: int) -> None:
     inflater, packer = Inflater(bits, not takeover), zlib.compressobj(6, zlib.DEFLATED, -bits)
     for text in texts:

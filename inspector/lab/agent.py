@@ -48,6 +48,7 @@ def run(options: AgentOptions) -> int:
     adopt_orphans()
     lab = Lab(namespace.identity() if mode == "lab" else 0, secrets.token_hex(8))
     guardian = Guardian(lab)
+    sys.setswitchinterval(0.0005)                  # scapy's import must not hold up a session's start
     _import_numpy()
     from inspector.lab.supervisor import Supervisor
 

@@ -94,7 +94,7 @@ _MASKED = (6, 8, 14)          # header sizes with a masking key
 
 
 class Columns(NamedTuple):
-    """Plain frames (see `wire.websocket_scan`) of both directions, in order of delivery."""
+    """Plain and packed frames (see `wire.websocket_scan`) of both directions, in order of delivery."""
 
     direction: NDArray[np.uint8]
     start: NDArray[np.int64]
@@ -102,12 +102,14 @@ class Columns(NamedTuple):
     length: NDArray[np.int64]
     first: NDArray[np.uint8]
     key: NDArray[np.uint32]
+    size: NDArray[np.int64]           # octets that it means
+    packed: NDArray[np.bool_]         # it was inflated
 
     def part(self, first: int, last: int) -> Columns:
         """The frames from `first` to before `last`."""
         chosen = slice(first, last)
         return Columns(self.direction[chosen], self.start[chosen], self.header[chosen], self.length[chosen],
-                       self.first[chosen], self.key[chosen])
+                       self.first[chosen], self.key[chosen], self.size[chosen], self.packed[chosen])
 
 
 class PayloadPlace(NamedTuple):
@@ -146,7 +148,7 @@ class FrameTable(Sequence[WebSocketFrameRecord]):
         self._compressed.append(part.compressed)
 
     def extend(self, columns: Columns, message: int) -> None:
-        """Take plain frames in; the first one's message has the number `message`, from 0."""
+        """Take such frames in; the first one's message has the number `message`, from 0."""
         number, count = len(self._direction), len(columns.start)
         self._direction.frombytes(columns.direction.tobytes())
         self._start.frombytes(columns.start.tobytes())
@@ -155,7 +157,7 @@ class FrameTable(Sequence[WebSocketFrameRecord]):
         self._length.frombytes(columns.length.tobytes())
         self._key.frombytes(columns.key.tobytes())
         self._message.frombytes(np.arange(message, message + count, dtype="u4").tobytes())
-        self._compressed.frombytes(bytes(count))
+        self._compressed.frombytes(columns.packed.tobytes())
         for side in (0, 1):
             chosen = np.flatnonzero(columns.direction == side)
             self._by_start[side].frombytes(columns.start[chosen].tobytes())
@@ -250,15 +252,15 @@ class MessageTable(Sequence[WebSocketMessage]):
         self._flags[message] |= part.compressed * _COMPRESSED | part.ends * _COMPLETE
 
     def extend(self, number: int, columns: Columns) -> None:
-        """Take in messages of one plain frame each; the first frame's number (from 0) is `number`."""
+        """Take in messages of one such frame each; the first frame's number (from 0) is `number`."""
         count = len(columns.start)
         numbers = np.arange(number, number + count, dtype="u4").tobytes()
         self._first.frombytes(numbers)
         self._last.frombytes(numbers)
         self._count.frombytes(np.ones(count, "u4").tobytes())
         self._opcode.frombytes((columns.first & 15).tobytes())
-        self._flags.frombytes(bytes([_COMPLETE]) * count)
-        self._size.frombytes(columns.length.tobytes())
+        self._flags.frombytes((columns.packed.astype("u1") * _COMPRESSED | _COMPLETE).tobytes())
+        self._size.frombytes(columns.size.tobytes())
         self._wire.frombytes(columns.length.tobytes())
 
     def __len__(self) -> int:

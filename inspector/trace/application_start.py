@@ -60,9 +60,16 @@ def next_http(stream: ByteStream, offset: int, kind: str) -> int:
     """Where after lost octets a message begins: the start of a segment; else the end of what there is."""
     stop = stream.contiguous_from(offset)
     for start in _starts(stream, offset, stop):
-        if looks_like_http(stream.read(start, start + 2048)) == kind:
+        if _begins(stream, start, kind):
             return start
     return stop
+
+
+def _begins(stream: ByteStream, start: int, kind: str) -> bool:
+    """Whether a message of `kind` begins at `start`; most places are ruled out by their first few octets."""
+    if not looks_like_http(stream.read(start, start + 16)):
+        return False
+    return looks_like_http(stream.read(start, start + 2048)) == kind
 
 
 def next_frame(stream: ByteStream, offset: int, masked: bool) -> int:
@@ -89,7 +96,7 @@ def _segments(stream: ByteStream, stop: int) -> list[int]:
 
 def _http_starts(stream: ByteStream, kind: str) -> Iterator[int]:
     for start in _segments(stream, stream.length):
-        if looks_like_http(stream.read(start, start + 2048)) == kind:
+        if _begins(stream, start, kind):
             yield start
 
 

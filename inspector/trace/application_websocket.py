@@ -18,8 +18,8 @@ from inspector.trace.application_payload import Payloads
 from inspector.trace.application_pump import Pump, Runs
 from inspector.wire.findings import Finding
 from inspector.wire.upgrade import Upgrade
-from inspector.wire.websocket import RSV1, Frame, FrameDecoder, frame_at
-from inspector.wire.websocket_scan import Numbers, Scan, scan, with_frame
+from inspector.wire.websocket import RSV1, TEXT, Frame, FrameDecoder, frame_at, unmask
+from inspector.wire.websocket_scan import Numbers, Scan, is_utf8, scan, with_frame
 from inspector.wire.websocket_session import WebSocketSession
 
 KEEP = 1 << 16           # octets of a frame's payload that its decoder holds
@@ -28,7 +28,7 @@ _HEADER = 14
 
 
 class _Found(NamedTuple):
-    """The frames of a batch in order of delivery; a frame is plain, or goes through the decoder."""
+    """The frames of a batch in order of delivery; which are plain or packed, the others go one by one."""
 
     columns: Columns
     plain: NDArray[np.bool_]
@@ -82,7 +82,7 @@ class WebSocketPart:
             turn = own[np.searchsorted(stops, found.start + found.header + found.length)]
             scans.append((direction, found, turn))
         if scans:
-            self._enter(_merged(scans))
+            self._enter(_merged(scans, self.session.deflate is not None))
         for direction, found, _ in scans:
             self._begin_huge(direction, found.end)
 
@@ -103,30 +103,69 @@ class WebSocketPart:
             self._pump.position[direction] = decoder.offset
 
     def _enter(self, found: _Found) -> None:
-        """Enter frames into the tables, runs of plain ones at once."""
+        """Enter frames into the tables, runs of plain and packed ones at once."""
         session, position, count = self.session, 0, len(found.plain)
         odd = np.flatnonzero(~found.plain).tolist()
         for next_odd in (*odd, count):
-            if position < next_odd and not session.settled:
-                position = self._enter_singly(found, position, next_odd)
-            if position < next_odd:
-                columns = found.columns.part(position, next_odd)
-                for direction in (0, 1):
-                    own = np.flatnonzero(columns.direction == direction)
-                    if len(own):
-                        session.add_plain(direction, len(own), int(columns.key[own[-1]]).to_bytes(4, "big"))
-                self.messages.extend(len(self.frames), columns)
-                self.frames.extend(columns, len(self.messages) - (next_odd - position))
+            while position < next_odd:
+                if session.settled:
+                    position = self._enter_many(found, position, next_odd)
+                else:
+                    self._enter_one(found, position)
+                    position += 1
             if next_odd < count:
                 self._enter_one(found, next_odd)
             position = next_odd + 1
 
-    def _enter_singly(self, found: _Found, position: int, stop: int) -> int:
-        """Enter frames one by one while a fragmented message is open or a Close was sent."""
-        while position < stop and not self.session.settled:
-            self._enter_one(found, position)
-            position += 1
-        return position
+    def _enter_many(self, found: _Found, position: int, stop: int) -> int:
+        """Enter plain and packed frames up to `stop`, or to one that is not right; where it got to."""
+        columns, meant = found.columns, b""
+        wrong = None
+        for index in (np.flatnonzero(columns.packed[position:stop]) + position).tolist():
+            meant = self._inflate(found, index, index - position)
+            if self._is_right(found, index, meant):
+                columns.size[index] = len(meant)
+                continue
+            wrong = index
+            break
+        end = stop if wrong is None else wrong
+        if position < end:
+            part = columns.part(position, end)
+            for direction in (0, 1):
+                own = np.flatnonzero(part.direction == direction)
+                if len(own):
+                    key = int(part.key[own[-1]]).to_bytes(4, "big")
+                    self.session.add_plain(direction, len(own), key)
+            self.messages.extend(len(self.frames), part)
+            self.frames.extend(part, len(self.messages) - (end - position))
+        if wrong is None:
+            return end
+        self._judge(int(columns.direction[wrong]), self._frame(found, wrong), meant)
+        return wrong + 1
+
+    def _inflate(self, found: _Found, index: int, ahead: int) -> bytes:
+        """Inflate packed frame `index`, `ahead` frames after those that the session knows."""
+        columns = found.columns
+        direction = int(columns.direction[index])
+        inflater = self.session.inflater(direction)
+        assert inflater is not None
+        self.payloads.note(direction, self.session.messages + 1 + ahead, inflater)
+        base, data = self._window[direction]
+        start = int(columns.start[index] + columns.header[index]) - base
+        key = data[start - 4 : start] if direction == self.session.client else b""
+        return inflater.feed(unmask(data[start : start + int(columns.length[index])], key), True)
+
+    def _is_right(self, found: _Found, index: int, meant: bytes) -> bool:
+        """Whether what a packed frame inflated to is right; then the inflater is ready for the next."""
+        direction = int(found.columns.direction[index])
+        inflater = self.session.inflater(direction)
+        assert inflater is not None
+        text = int(found.columns.first[index]) & 15 == TEXT
+        if not inflater.right or (text and not is_utf8(meant)):
+            return False
+        inflater.end()
+        self.payloads.grew(direction, len(meant))
+        return True
 
     def _enter_one(self, found: _Found, index: int) -> None:
         direction, start = int(found.columns.direction[index]), int(found.columns.start[index])
@@ -135,11 +174,14 @@ class WebSocketPart:
             self._ended[direction] = None
             self._judge(direction, ended)
             return
-        base, data = self._window[direction]
-        self._judge(direction, frame_at(data, start - base, base, KEEP))
+        self._judge(direction, self._frame(found, index))
 
-    def _judge(self, direction: int, frame: Frame) -> None:
-        """A frame that the decoder made goes through the session."""
+    def _frame(self, found: _Found, index: int) -> Frame:
+        base, data = self._window[int(found.columns.direction[index])]
+        return frame_at(data, int(found.columns.start[index]) - base, base, KEEP)
+
+    def _judge(self, direction: int, frame: Frame, inflated: bytes | None = None) -> None:
+        """A frame goes through the session; `inflated`: what it meant, where it went through the inflater."""
         session = self.session
         inflater = session.inflater(direction)
         if self._damaged[direction]:
@@ -147,9 +189,9 @@ class WebSocketPart:
             part = session.add_damaged(direction, frame)
             self.payloads.interrupt(direction)
         else:
-            if inflater is not None and frame.rsv & RSV1 and 0 < frame.opcode < 8:
+            if inflater is not None and inflated is None and frame.rsv & RSV1 and 0 < frame.opcode < 8:
                 self.payloads.note(direction, session.messages + 1, inflater)
-            part = session.add(direction, frame)
+            part = session.add(direction, frame, inflated)
         self.frames.append(direction, frame, part)
         self.messages.append(direction, frame, part)
         if part.compressed:
@@ -215,12 +257,13 @@ def _batches(runs: Runs) -> Iterator[Runs]:
         first += taken >= int(ends[first])
 
 
-def _merged(scans: list[tuple[int, Scan, Numbers]]) -> _Found:
+def _merged(scans: list[tuple[int, Scan, Numbers]], deflate: bool) -> _Found:
     """The frames of one or both directions by the run in which each became whole."""
     order = np.argsort(np.concatenate([turn for _, _, turn in scans]), kind="stable")
     direction = np.concatenate([np.full(len(found.start), who, np.uint8) for who, found, _ in scans])
-    fields = zip(*(found[:6] for _, found, _ in scans), strict=True)
+    fields = zip(*(found[:7] for _, found, _ in scans), strict=True)
     joined = [np.concatenate(column)[order] for column in fields]
-    start, header, length, first, key, plain = joined
-    columns = Columns(direction[order], start, header, length, first, key)
-    return _Found(columns, plain)
+    start, header, length, first, key, plain, packed = joined
+    packed &= deflate
+    columns = Columns(direction[order], start, header, length, first, key, length.copy(), packed)
+    return _Found(columns, plain | packed)

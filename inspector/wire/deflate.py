@@ -134,6 +134,11 @@ class Inflater:
         """True from the first reference on that is farther back than the negotiated window."""
         return self._window is not None and self._window.exceeded
 
+    @property
+    def right(self) -> bool:
+        """True when nothing is wrong with the message at hand, nor with the window so far."""
+        return not self.problem and not self.window_exceeded
+
     def copy(self) -> Inflater:
         """An independent context in the same state, to inflate again from here later (no window check)."""
         twin = Inflater(15, self.no_context_takeover, self.limit)

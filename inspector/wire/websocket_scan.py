@@ -1,8 +1,8 @@
 """The fast way through WebSocket frames: many at once, as columns, and which of them are plain.
 
 A plain frame is a whole text or binary message with nothing wrong in it; it needs no state but the masking
-key before. All others go through `FrameDecoder` and `WebSocketSession`, which take anything. Both ways give
-the same.
+key before. A packed one is the same with RSV1, if what it inflates to is right. All others go through
+`FrameDecoder` and `WebSocketSession`, which take anything. Both ways give the same.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.wire.websocket import BINARY, TEXT, Frame, parse_header, unmask
+from inspector.wire.websocket import BINARY, RSV1, TEXT, Frame, parse_header, unmask
 
 Numbers = NDArray[np.int64]
 _TEXT, _BINARY = 0x80 | TEXT, 0x80 | BINARY
+_PACKED = RSV1 << 4
 _LONG = 512              # octets from which a payload is looked at by itself
 # Octets of a whole frame by its second octet; 0 where the length stands elsewhere.
 _SIZES = tuple(0 if octet & 127 > 125 else 2 + (octet & 127) + (octet >> 7) * 4 for octet in range(256))
@@ -30,6 +31,7 @@ class Scan(NamedTuple):
     first: NDArray[np.uint8]      # the first octet
     key: NDArray[np.uint32]       # masking key, big endian; 0 for none
     plain: NDArray[np.bool_]
+    packed: NDArray[np.bool_]
     end: int
 
 
@@ -38,6 +40,7 @@ def scan(data: bytes, base: int, masked: bool, key: bytes) -> Scan:
 
     Plain: FIN, opcode 1 or 2, no reserved bit, MASK as `masked` says with a key that is neither zero nor the
     one before (`key`: before the first), the shortest form of a length up to 16 bits, text that is UTF-8.
+    Packed: the same with RSV1; what it says is not looked at.
     """
     places, end = _follow(data)
     start = np.array(places, np.int64)
@@ -51,8 +54,8 @@ def scan(data: bytes, base: int, masked: bool, key: bytes) -> Scan:
     header = np.where(low < 126, 2, np.where(low == 126, 4, 10)) + np.where(has_key, 4, 0)
     for index in np.flatnonzero(low == 127).tolist():
         length[index] = int.from_bytes(data[places[index] + 2 : places[index] + 10], "big")
-    plain = ((first == _TEXT) | (first == _BINARY)) & (has_key == masked) & (low < 127)
-    plain[wide] &= length[wide] > 125
+    right = (has_key == masked) & (low < 127)
+    right[wide] &= length[wide] > 125
     keys = np.zeros(len(start), np.uint32)
     if has_key.any():
         at = start + header - 4
@@ -61,15 +64,17 @@ def scan(data: bytes, base: int, masked: bool, key: bytes) -> Scan:
         keys[~has_key] = 0
         if masked:
             before = np.concatenate(([int.from_bytes(key or b"\0", "big")], keys[:-1]))
-            plain &= (keys != 0) & (keys != before)
+            right &= (keys != 0) & (keys != before)
+    plain = right & ((first == _TEXT) | (first == _BINARY))
+    packed = right & ((first == _TEXT | _PACKED) | (first == _BINARY | _PACKED))
     text = np.flatnonzero(plain & (first == _TEXT) & (length > 0))
     begin = start[text] + header[text]
     suspect = _not_ascii(octets, begin, begin + length[text], keys[text] if masked else None)
     for index in text[suspect].tolist():
         stop = places[index] + int(header[index])
         mask = data[stop - 4 : stop] if masked else b""
-        plain[index] = _is_utf8(unmask(data[stop : stop + int(length[index])], mask))
-    return Scan(start + base, header, length, first, keys, plain, base + end)
+        plain[index] = is_utf8(unmask(data[stop : stop + int(length[index])], mask))
+    return Scan(start + base, header, length, first, keys, plain, packed, base + end)
 
 
 def with_frame(frame: Frame, found: Scan) -> Scan:
@@ -80,7 +85,7 @@ def with_frame(frame: Frame, found: Scan) -> Scan:
         np.concatenate(([min(frame.payload_length, (1 << 63) - 1)], found.length)),
         np.concatenate((np.array([first], np.uint8), found.first)),
         np.concatenate((np.array([int.from_bytes(frame.masking_key or b"\0", "big")], np.uint32), found.key)),
-        np.concatenate(([False], found.plain)), found.end,
+        np.concatenate(([False], found.plain)), np.concatenate(([False], found.packed)), found.end,
     )
 
 
@@ -136,7 +141,8 @@ def _masked_not_ascii(
     return found
 
 
-def _is_utf8(payload: bytes) -> bool:
+def is_utf8(payload: bytes) -> bool:
+    """True when a whole text message is what it should be."""
     if payload.isascii():
         return True
     try:

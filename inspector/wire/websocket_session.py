@@ -70,22 +70,24 @@ class WebSocketSession:
         """The direction's inflation context as it is now."""
         return self._sides[direction].inflater
 
-    def add(self, direction: int, frame: Frame) -> Part:
-        """Take the next frame; what it is. Findings go to `findings` and `ids`."""
+    def add(self, direction: int, frame: Frame, inflated: bytes | None = None) -> Part:
+        """Take the next frame; what it is. Findings go to `findings` and `ids`.
+
+        `inflated`: what the direction's inflater made of it, where it has been fed already.
+        """
         side = self._sides[direction]
         packed = frame.rsv == ws.RSV1 and side.role.deflate and frame.opcode in (ws.TEXT, ws.BINARY)
         if frame.masked is not side.role.client or (frame.rsv and not packed) or not is_plain(frame):
             self._tell(*check_frame(frame, side.role))
-        if frame.masked:
-            problem = side.key_problem(frame.masking_key)
-            if problem:
-                start = frame.payload_start - 4
-                self._say(side, "websocket.predictable-masking-key", problem, start, start + 4)
+        problem = side.key_problem(frame.masking_key)
+        if problem:
+            start = frame.payload_start - 4
+            self._say(side, "websocket.predictable-masking-key", problem, start, start + 4)
         if side.close is not None:
             rule = "websocket.control-after-close" if frame.opcode >= 8 else "websocket.data-after-close"
             what = f"A {opcode_name(frame.opcode)} frame follows the sender's own Close."
             self._say(side, rule, what, frame.start, frame.stop)
-        part = self._control(side, frame) if frame.opcode >= 8 else self._data(side, frame)
+        part = self._control(side, frame) if frame.opcode >= 8 else self._data(side, frame, inflated)
         side.frames += 1
         self.count += 1
         return part
@@ -100,7 +102,7 @@ class WebSocketSession:
         return self._sides[direction].key
 
     def add_plain(self, direction: int, count: int, key: bytes) -> None:
-        """Take `count` frames that `websocket_scan` found plain: each a message, nothing wrong."""
+        """Take `count` frames that `websocket_scan` found plain, or packed and right: each a message."""
         self._sides[direction].plain(count, key)
         self.count += count
         self.messages += count
@@ -168,7 +170,7 @@ class WebSocketSession:
                 self._say(side, "websocket.unasked-pong", what, frame.start, frame.stop)
         return Part(self._next_message(), True, True, False, frame.payload_length)
 
-    def _data(self, side: Side, frame: Frame) -> Part:
+    def _data(self, side: Side, frame: Frame, inflated: bytes | None) -> Part:
         begins = frame.opcode != ws.CONTINUATION
         if begins and side.message >= 0:
             what = f"A {opcode_name(frame.opcode)} frame stands inside a fragmented message."
@@ -184,7 +186,7 @@ class WebSocketSession:
         if begins and frame.fin and not side.compressed and frame.whole:
             part = self._single(side, frame)
         else:
-            part = self._fragment(side, frame, begins)
+            part = self._fragment(side, frame, begins, inflated)
         if frame.fin:
             side.let_go()
         return part
@@ -203,13 +205,13 @@ class WebSocketSession:
             self._check_text(side, frame, frame.payload, 0, True)
         return Part(side.message, True, True, False, frame.payload_length)
 
-    def _fragment(self, side: Side, frame: Frame, begins: bool) -> Part:
+    def _fragment(self, side: Side, frame: Frame, begins: bool, inflated: bytes | None) -> Part:
         size = position = 0
         for data in self._payload(side.role.direction, frame):
             last = frame.fin and position + len(data) >= frame.payload_length
             meant = data
             if side.compressed and side.inflater is not None:
-                meant = side.inflater.feed(data, last)
+                meant = side.inflater.feed(data, last) if inflated is None else inflated
                 self._check_inflation(side, side.inflater, frame)
             self._check_text(side, frame, meant, position, last)
             position += len(data)

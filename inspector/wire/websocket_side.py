@@ -62,11 +62,11 @@ class Side:
         return None
 
     def key_problem(self, key: bytes) -> str:
-        """A sentence when the masking key of the next frame could have been foretold (told once a run)."""
+        """A sentence when the next frame's masking key (empty: none) could have been foretold, once a run."""
         if key != self._key:
             self._key, self._same_key = key, 1
             return "The masking key is zero." if key == b"\0\0\0\0" else ""
-        self._same_key += 1
+        self._same_key += bool(key)
         return f"Three frames in a row have the masking key {key.hex()}." if self._same_key == 3 else ""
 
     @property
@@ -75,10 +75,9 @@ class Side:
         return self._key
 
     def plain(self, count: int, key: bytes) -> None:
-        """`count` plain frames were sent, the last one with this masking key."""
+        """`count` plain frames were sent, the last one (of a client) with this masking key."""
         self.frames += count
-        if self.role.client:
-            self._key, self._same_key = key, 1
+        self._key, self._same_key = key if self.role.client else b"", int(self.role.client)
 
     def interrupt(self) -> None:
         """Octets of this end are missing in the capture: nothing that relies on them can be said."""

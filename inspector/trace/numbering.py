@@ -15,6 +15,7 @@ from inspector.trace.columns import Array, Growing
 from inspector.wire.headers import Headers
 
 NO_ADDRESS = 0xFFFFFFFF
+_TEXTS = 4096                # texts of addresses that are remembered
 _OTHER = 0xF0000000          # ids below are IPv4 addresses themselves; from here on IPv6, by table
 _OTHER_IPV4 = 0xF8000000     # and from here the IPv4 addresses that would not fit below
 
@@ -100,6 +101,7 @@ class Addresses:
     def __init__(self) -> None:
         self._six = KeyTable()
         self._four = KeyTable()
+        self._texts: dict[int, str] = {}
 
     def of_batch(self, headers: Headers) -> tuple[Array, Array]:
         """Ids of source and destination of every frame; NO_ADDRESS where it has none."""
@@ -145,7 +147,12 @@ class Addresses:
 
     def text(self, number: int) -> str:
         """The address of an id as people write it (RFC 5952); "" for NO_ADDRESS."""
-        return self.text_of(self.packed(int(number)))
+        text = self._texts.get(number)
+        if text is None:
+            if len(self._texts) >= _TEXTS:
+                self._texts.clear()
+            text = self._texts[number] = self.text_of(self.packed(int(number)))
+        return text
 
     @staticmethod
     def text_of(packed: bytes) -> str:

@@ -5,6 +5,7 @@ Most packets are plain enough for columns to tell; the others' bytes are walked 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from inspector.trace.datagrams import dns_of, name_service
@@ -23,8 +24,11 @@ _COMMON = {
 _PLAIN_L4 = {4: 34, 6: 54}        # offset of the transport in Ethernet without tags, options, extensions
 
 
-def frame_protocols(trace: Trace, row: int) -> list[str]:
-    """Names of a packet's protocols, outermost first: ["eth", "ethertype", "ip", "tcp", "http"]."""
+def frame_protocols(trace: Trace, row: int, carried: Sequence[str] | None = None) -> list[str]:
+    """Names of a packet's protocols, outermost first: ["eth", "ethertype", "ip", "tcp", "http"].
+
+    `carried`: those above TCP or UDP, where they are known already.
+    """
     index = trace.index
     network, protocol, stream = int(index.network[row]), int(index.protocol[row]), int(index.stream[row])
     common = _COMMON.get((network, protocol)) if stream >= 0 else None
@@ -34,12 +38,17 @@ def frame_protocols(trace: Trace, row: int) -> list[str]:
         names = list(common)
     else:
         names = protocol_names(trace.frame(row), trace.link_type(row))
-    if protocol == TCP and stream >= 0:
-        application = trace.application(stream)
-        found = application.protocols(row)
-        if found and found[0] == "websocket" and not application.inferred:
-            names.append("http")              # a connection that was upgraded stays one of HTTP
-        names += found
-    elif protocol == UDP and stream >= 0 and dns_of(trace, row) is not None:
-        names.append(name_service(int(index.sport[row]), int(index.dport[row])))
-    return names
+    if carried is None:
+        carried = _carried(trace, row, protocol) if stream >= 0 else ()
+    if carried and carried[0] == "websocket" and not trace.application(stream).inferred:
+        names.append("http")                  # a connection that was upgraded stays one of HTTP
+    return [*names, *carried]
+
+
+def _carried(trace: Trace, row: int, protocol: int) -> Sequence[str]:
+    index = trace.index
+    if protocol == TCP:
+        return trace.application(int(index.stream[row])).protocols(row)
+    if protocol == UDP and dns_of(trace, row) is not None:
+        return (name_service(int(index.sport[row]), int(index.dport[row])),)
+    return ()

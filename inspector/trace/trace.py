@@ -45,6 +45,7 @@ class Trace:
         self._contents = Contents()
         self._reader = Reader(self._source, self.name, self._contents)
         self._rows = RowLists(self._contents.index)
+        self._last: tuple[int, bytes] = (-1, b"")
         self._flows: dict[int, tuple[int, TcpFlow]] = {}
         self._applications: dict[int, tuple[int, Application]] = {}
         self._datagrams: dict[int, tuple[int, UdpFlow]] = {}
@@ -186,12 +187,17 @@ class Trace:
 
     def frame(self, row: int) -> bytes:
         """The captured bytes of a packet; fewer where the file became shorter. IndexError: no such row."""
+        last, data = self._last            # several views ask for the same packet one after the other
+        if last == row:
+            return data
         index = self.index
         if not 0 <= row < index.count:
             raise IndexError(row)
         frame = bytearray(int(index.cap_len[row]))
         count = self._source.read(int(index.offset[row]), memoryview(frame))
-        return bytes(frame[:count])
+        data = bytes(frame[:count])
+        self._last = row, data
+        return data
 
     def gather(self, rows: Array, positions: Array, lengths: Array) -> bytes:
         """Bytes of many packets joined: `lengths` bytes of each from `positions` of its frame on.

@@ -13,7 +13,8 @@ import numpy as np
 
 from inspector.trace.filter_deep import INFO_TEXT
 from inspector.trace.protocols import frame_protocols
-from inspector.views.packets import packet_row
+from inspector.views.facts import facts
+from inspector.views.info import packet_info
 from inspector.views.sockets import SocketTable
 from inspector.wire.headers import MALFORMED, NO_LAYER, NO_OFFSET, SHORT, UNSIZED
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 _ANYWHERE = ("0.0.0.0:", "[::]:", ":")
-INFO_TEXT[0] = lambda trace, row: packet_row(trace, row).info      # what the filter's `info` asks
+INFO_TEXT[0] = lambda trace, row: packet_info(trace, facts(trace, row))      # what the filter's `info` asks
 
 
 def packets(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]:
@@ -36,7 +37,7 @@ def packets(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]
 
 def packet(trace: Trace, row: int) -> dict[str, Any]:
     """The object of packet `row`."""
-    index = trace.index
+    index, fact = trace.index, facts(trace, row)
     frame = _Frame(trace, row)
     network, protocol = int(index.network[row]), int(index.protocol[row])
     found: dict[str, Any] = {
@@ -44,7 +45,7 @@ def packet(trace: Trace, row: int) -> dict[str, Any]:
         "frame.time_epoch_ns": int(index.time_ns[row]),
         "frame.len": int(index.length[row]),
         "frame.cap_len": int(index.cap_len[row]),
-        "frame.protocols": ":".join(frame_protocols(trace, row)),
+        "frame.protocols": ":".join(frame_protocols(trace, row, fact.protocols)),
     }
     source, destination = index.address(index.src[row]), index.address(index.dst[row])
     if network in (4, 6) and source:
@@ -54,6 +55,8 @@ def packet(trace: Trace, row: int) -> dict[str, Any]:
         found["ip.proto"] = value
     if protocol == TCP:
         found |= _tcp(trace, row, frame)
+        if fact.analysis:
+            found["analysis"] = list(fact.analysis)
     elif protocol == UDP:
         found |= _udp(trace, row, frame)
     elif protocol in (ICMP, ICMPV6) and (available := frame.available()) > 0:
@@ -62,12 +65,12 @@ def packet(trace: Trace, row: int) -> dict[str, Any]:
         if available > 1:
             found[f"{name}.code"] = int(index.dport[row])
         found |= _quoted(trace, row)
-    found["info"] = packet_row(trace, row).info
+    found["info"] = packet_info(trace, fact)
     return found
 
 
 def _tcp(trace: Trace, row: int, frame: _Frame) -> dict[str, Any]:
-    """TCP's fields, those that are there; the analysis comes from the whole conversation."""
+    """TCP's fields, those that are there."""
     index, stream, status = trace.index, int(trace.index.stream[row]), int(trace.index.status[row])
     if frame.available() < 4:
         return {}
@@ -83,8 +86,7 @@ def _tcp(trace: Trace, row: int, frame: _Frame) -> dict[str, Any]:
         }
     if not status & UNSIZED:
         found["tcp.len"] = int(index.payload_length[row])
-    analysis = list(trace.flow(stream).analysis(row))
-    return found | ({"analysis": analysis} if analysis else {})
+    return found
 
 
 def _udp(trace: Trace, row: int, frame: _Frame) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class LadderPane(Pane):
             if self.trace.index.count or self.trace.calls:
                 self._draw(default_conversation(self.trace))
         elif self.ladder.update():
-            self.lines.refill(news=not self.loading)
+            self.lines.refill(news=not self.first_reading)
         self.query_one(Head).refresh()
 
     def _draw(self, conversation: Conversation | None) -> None:

@@ -108,7 +108,7 @@ class PacketsPane(Pane):
             return
         self._name_ends()
         if self._evaluation is None:
-            self.lines.refill(news=not self.loading)
+            self.lines.refill(news=not self.first_reading)
         elif self._timer is None:
             self._go_on()
 

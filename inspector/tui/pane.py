@@ -34,7 +34,7 @@ class Pane(Vertical):
         self.trace: Trace | None = None
         self.selection = NOTHING
         self.conversation: Conversation | None = None      # what the panes speak of; the workbench says so
-        self.loading = False       # a file is being read for the first time: its lines are no news
+        self.first_reading = False       # a file is being read for the first time: its lines are no news
         self._stale_trace = self._stale_selection = False
 
     @property

@@ -215,7 +215,7 @@ class WorkbenchScreen(TraceScreen):
     def trace_grew(self, trace: Trace, *, loading: bool) -> None:
         self._speak_of()
         for pane in self.panes:
-            pane.loading = loading
+            pane.first_reading = loading
             pane.trace_grew()
 
     def state_changed(self, state: SessionState, *, live: bool) -> None:

@@ -198,7 +198,9 @@ class Ladder:
         return None if moment is None else self.margins.key(moment)
 
     def _widths(self, width: int) -> Widths:
-        return Widths.of(width, len(self.side.rows), bool(self.moments or self.waiting or self._expected))
+        rows = self.side.rows
+        highest = int(rows[-1]) + 1 if len(rows) else 0
+        return Widths.of(width, highest, bool(self.moments or self.waiting or self._expected))
 
     def _held(self, width: int) -> Line:
         widths = self._widths(width)

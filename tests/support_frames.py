@@ -14,6 +14,10 @@ from inspector.wire.pcapng import enhanced_packet, interface_description, sectio
 
 START = 1_700_000_000_000_000_000
 ETHERNET = 1
+FRAME = bytes.fromhex(
+    "020000000002020000000001080045000021000100004011f6c4c0000201c63364079c419c42000d000068656c6c6f"
+)
+FRAMES = [FRAME[:-1] + bytes([i]) for i in range(10)]
 
 
 def headers_of(

@@ -80,8 +80,6 @@ class Statistics:
     comments: tuple[str, ...] = ()
 
 
-# --- writing -----------------------------------------------------------------------------------------
-
 
 def _block(kind: int, body: bytes) -> bytes:
     body += b"\0" * (-len(body) % 4)
@@ -168,8 +166,6 @@ def journal(fields: Mapping[str, str]) -> bytes:
             parts.append(name + b"=" + data + b"\n")
     return _block(JOURNAL_EXPORT, b"".join(parts))
 
-
-# --- reading -----------------------------------------------------------------------------------------
 
 
 def section_order(head: bytes) -> str | None:

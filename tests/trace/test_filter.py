@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_frames import pcap_bytes, pcapng_bytes, trace_of
+from support_frames import FRAME, pcap_bytes, pcapng_bytes, trace_of
 
 from inspector.trace.filter import Filter, FilterError
 from inspector.trace.filter_deep import DEEP
@@ -25,9 +25,6 @@ EXPLAINED = {"frames/errors.pcapng": (
     "tcp.flags.syn == 1 and tcp.flags.ack == 0", "tcp.srcport < tcp.dstport", 'udp contains "data"',
 )}
 CAPTURES = list(next(iter(ANSWERS["right"].values())))
-FRAME = bytes.fromhex(
-    "020000000002020000000001080045000021000100004011f6c4c0000201c63364079c419c42000d000068656c6c6f"
-)
 
 
 @pytest.mark.parametrize("capture", CAPTURES)

@@ -58,7 +58,8 @@ class TraceWriter:
         self.broken = False
 
     def begin(self, *, application: str, interface: str, description: str, filter: str, snaplen: int) -> None:
-        """Write the section's and the interface's header."""
+        """Empty the file and write the section's and the interface's header."""
+        self._cut(0)
         self._write(section_header(application=application, os=" ".join(os.uname()[::2])))
         self._write(interface_description(
             ETHERNET, snaplen, interface, filter=filter, description=description
@@ -185,7 +186,10 @@ class TraceWriter:
 
     def _break(self) -> None:
         self.broken = True
+        self._cut(self.size)
+
+    def _cut(self, size: int) -> None:
         try:
-            os.ftruncate(self._descriptor, self.size)
+            os.ftruncate(self._descriptor, size)
         except OSError:                                    # a pipe, say
             pass

@@ -147,18 +147,21 @@ def start_agent(
     trace_path: str | Path, mode: Mode = "auto", *, ports: Sequence[int] = (), filter: str = "",
     snaplen: int = 0, max_size: int = 0, seconds: float = 0.0, command: Sequence[str] = (),
 ) -> Agent:
-    """Start an agent that writes the (new) file `trace_path`, and return when its capture runs.
+    """Start an agent that writes the file `trace_path` anew, and return when its capture runs.
 
     "auto" is the lab, and the host's loopback for root where the lab is forbidden. `command` is a program
     to run at once: it gets this process's standard input, output and error and its place in the terminal,
     and the agent ends when it ends. LabError where it cannot be; FilterError (a ValueError) for wrong
-    ports or a wrong filter; OSError where the file cannot be written.
+    ports or a wrong filter; OSError where the file cannot be written. An older file is lost only when
+    the capture runs.
     """
     choose_program(ports, filter, snaplen)                 # to refuse before anything starts
     terminal = bool(command)
     options = AgentOptions(mode, tuple(ports), filter, snaplen, max_size, seconds, command=tuple(command))
     descriptors: list[int] = []
-    trace = _create(Path(trace_path))
+    path = Path(trace_path)
+    existed = path.exists()
+    trace = _create(path)
     try:
         wake_reader, wake_writer = os.pipe()
         os.set_blocking(wake_reader, False)
@@ -184,12 +187,14 @@ def start_agent(
         _wait_until_ready(agent)
     except BaseException:
         agent.close(timeout=1.0)
+        if not existed:
+            path.unlink(missing_ok=True)
         raise
     return agent
 
 
 def _create(path: Path) -> int:
-    trace = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    trace = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     if os.geteuid() == 0 and "SUDO_UID" in os.environ:     # who called sudo wants to open the file afterwards
         try:
             os.fchown(trace, int(os.environ["SUDO_UID"]), int(os.environ.get("SUDO_GID", "-1")))

@@ -311,3 +311,25 @@ def test_what_breaks_the_sniffer_is_told(tmp_path):
         print(json.dumps({"said": said}))
     """, quiet=False)                              # scapy says it too
     assert answer == {"said": ["The capture broke: RuntimeError('broken ring')."]}
+
+
+def test_the_kernel_takes_long_programs_and_those_for_hosts(tmp_path):
+    path = tmp_path / "t.pcapng"
+    in_lab(path, """
+        import ipaddress
+        from inspector.capture.bpf import select, without_outgoing
+        hosts = [ipaddress.ip_address(host) for host in ("127.0.0.1", "::1", "10.0.0.1", "fe80::1")]
+        program = without_outgoing(select(range(7000, 7600), hosts, 100))
+        running = start(Ring(open_packet_socket(program), blocks=8))
+        six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        four = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for port in (6999, 7000, 7599, 7600):
+            six.sendto(bytes(100), ("::1", port))
+            four.sendto(bytes(100), ("127.0.0.1", port))
+            four.sendto(bytes(100), ("127.0.0.2", port))       # from 127.0.0.1
+        running.stop()
+    """)
+    reading = read_trace(path)
+    udp = [frame for frame in reading.frames if 17 in (frame[20], frame[23])]
+    assert len(udp) == 2 * 3
+    assert {len(frame) for frame in udp} == {100}

@@ -104,6 +104,14 @@ def test_file_order_is_time_order(tmp_path):
     assert len(late) <= 2, late                    # a process may be suspended between its clock and its pipe
 
 
+def test_an_older_longer_file_is_written_anew(tmp_path):
+    path = tmp_path / "t.pcapng"
+    path.write_bytes(bytes(100_000))
+    start_agent(path).close()
+    assert read_trace(path).rest == 0
+    assert path.stat().st_size < 10_000
+
+
 def test_nothing_is_left_after_the_end_of_input(tmp_path):
     agent = start_agent(tmp_path / "t.pcapng")
     network = network_of(agent)

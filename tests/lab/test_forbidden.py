@@ -92,15 +92,21 @@ def test_roots_programs_run_on_the_hosts_loopback_and_leave_nothing():
 @needs_lab
 def test_capturing_the_host_without_the_privilege_is_said():
     code = """
-    try:
-        start_agent("/dev/null", "host").close()
-        print(json.dumps({}))
-    except LabError as error:
-        print(json.dumps({"sentence": error.sentence, "mend": error.mend}))
+    import tempfile
+    older, newer = Path(tempfile.mktemp()), Path(tempfile.mktemp())
+    older.write_text("what was captured before")
+    for path in (older, newer):
+        try:
+            start_agent(path, "host").close()
+            answer = {}
+        except LabError as error:
+            answer = {"sentence": error.sentence, "mend": error.mend}
+    print(json.dumps(answer | {"older": older.read_text(), "newer": newer.exists()}))
     """
     answer = restricted(1000, [], code)
     assert "CAP_NET_RAW" in answer["sentence"]
     assert answer["mend"].startswith("sudo ")
+    assert (answer["older"], answer["newer"]) == ("what was captured before", False)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from inspector.wire.http import HttpMessage
 from inspector.wire.http_connection import HttpConnection
 from inspector.wire.http_rules import check_body
 from inspector.wire.reassembly import ByteStream
-from inspector.wire.upgrade import Upgrade, examine, is_upgrade_request
+from inspector.wire.upgrade import Upgrade, examine, is_switch, is_upgrade_request
 
 BODY_LIMIT = 4 << 20     # octets of a body that are looked at for its Content-Encoding
 _NEVER = 1 << 62
@@ -113,6 +113,14 @@ class Engine:
             self.websocket.lose(direction, start, stop, partial(self._resume_frames, direction, stop))
         elif self.http is None or not self.http.wants(direction):
             return False
+        elif direction != self.client and self._upgrade_pending(self.http):
+            # The answer is lost; if it was a 101, frames follow.
+            position = self.pump.position
+            place = self._resume_frames(direction, stop)
+            if place >= self.pump.streams[direction].contiguous_from(stop):
+                return False
+            position[direction], position[1 - direction] = place, self.http.offset(1 - direction)
+            self._open(None)
         elif self.http.lose(direction, stop - start):
             self.pump.position[direction] = stop
         else:
@@ -122,6 +130,10 @@ class Engine:
             self.pump.position[direction] = place
         self.damaged = True
         return True
+
+    def _upgrade_pending(self, http: HttpConnection) -> bool:
+        held = http.waiting and not http.wants(http.client)
+        return bool(held) and is_upgrade_request(http.messages[http.waiting[-1]])
 
     def _resume_frames(self, direction: int, offset: int) -> int:
         return next_frame(self.streams[direction], offset, direction == self.client)
@@ -181,7 +193,10 @@ class Engine:
         request = http.messages[response.partner] if response and response.partner is not None else None
         self.pump.position = list(offsets)
         if request is None or response is None or not is_upgrade_request(request):
-            self.other = True
+            if request is None and response is not None and is_switch(response):
+                self._open(None)           # the request was not captured
+            else:
+                self.other = True
             return
         self.upgrade = examine(request, response)
         self._examined.add(request.number)

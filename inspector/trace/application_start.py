@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from inspector.wire.http import looks_like_http
+from inspector.wire.http import HEAD_LIMIT, head_end, looks_like_http, parse_head
 from inspector.wire.reassembly import ByteStream
+from inspector.wire.upgrade import is_switch
 from inspector.wire.websocket_guess import SAMPLE, Sample, frames_follow, guess_websocket
 
 _SEGMENTS = 256        # segment starts at which HTTP is looked for
@@ -34,13 +35,31 @@ def find_start(streams: tuple[ByteStream, ByteStream]) -> Start | None:
             other = 1 - direction
             offsets = [first, second]
             if not looks[other]:
+                late = _after_switch(streams, client) if other == client else None
+                if late is not None:
+                    return late
                 wanted = "request" if other == client else "response"
-                offsets[other] = next(_http_starts(streams[other], wanted), offsets[other])
+                # Without a SYN, what is no HTTP may be the rest of something that began before the capture.
+                rest = first if streams[other].start_known else streams[other].contiguous
+                offsets[other] = next(_http_starts(streams[other], wanted), rest)
             return Start("http", client, (offsets[0], offsets[1]))
     guess = guess_websocket((_sample(streams[0]), _sample(streams[1])))
     if guess is not None:
         return Start("websocket", guess.client, guess.starts)
     return _late_http(streams)
+
+
+def _after_switch(streams: tuple[ByteStream, ByteStream], client: int) -> Start | None:
+    """The start of WebSocket where of its upgrade only the server's 101 was captured."""
+    asking, answering = streams[client], streams[1 - client]
+    data = answering.read(answering.start, answering.start + HEAD_LIMIT)
+    stop = head_end(data)
+    message = parse_head(data[:stop], answering.start, 1 - client, False)[0] if stop > 0 else None
+    if message is None or not is_switch(message):
+        return None
+    offsets = [answering.start + stop] * 2
+    offsets[client] = next_frame(asking, asking.start, True)
+    return Start("websocket", client, (offsets[0], offsets[1]))
 
 
 def _late_http(streams: tuple[ByteStream, ByteStream]) -> Start | None:

@@ -64,6 +64,10 @@ class HttpConnection:
         client, server = self._sides[self.client], self._sides[1 - self.client]
         return not self.waiting and server.state == "start" and client.state not in ("wait", "over")
 
+    def offset(self, direction: int) -> int:
+        """Stream offset up to which the direction's octets are taken as HTTP; what is held lies behind it."""
+        return self._sides[direction].offset
+
     def lost(self, direction: int) -> bool:
         """True after octets that are no HTTP: what follows them in this direction is not understood."""
         return self._sides[direction].lost

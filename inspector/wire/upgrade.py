@@ -85,6 +85,12 @@ def is_upgrade_request(message: HttpMessage) -> bool:
     )
 
 
+def is_switch(message: HttpMessage) -> bool:
+    """True for a server's 101 to WebSocket."""
+    upgrades = (token.lower() for token in tokens(message, "upgrade"))
+    return not message.is_request and message.status == 101 and "websocket" in upgrades
+
+
 def examine(request: HttpMessage, response: HttpMessage | None) -> Upgrade:
     """Judge a handshake; `response` is None while it has not come (or was not captured)."""
     work = _Examination(request, response)

@@ -174,6 +174,17 @@ def test_a_capture_that_cuts_into_a_frame() -> None:
     assert found.inferred and [found.payload(n) for n in (1, 2)] == [b"how are you?", b"fine, thanks"]
 
 
+@pytest.mark.parametrize("before", [[], [client(b"lost")], [(CLIENT, request()[90:])]])
+def test_only_the_answer_to_the_upgrade_was_captured(before: list[tuple[int, bytes]]) -> None:
+    """Also where the capture begins inside the request."""
+    for turns in ([*before, UPGRADE[1], *LATE], [UPGRADE[1], *LATE]):
+        found = application(*turns, *CLOSING, end="F", syn=False)
+        assert (found.protocol, found.inferred) == ("websocket", True)
+        assert found.client == int(turns[0] == UPGRADE[1])
+        assert {b"how are you?", b"fine, thanks"} <= {found.payload(r.number) for r in found.frames}
+        assert ids(found) == []
+
+
 def test_deflate_is_never_claimed_there() -> None:
     packed = zlib.compress(b"hello hello")[2:-4]
     found = application(*LATE, server(packed, rsv=RSV1), client(packed, rsv=RSV1), syn=False)

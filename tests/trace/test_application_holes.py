@@ -49,6 +49,13 @@ def test_a_hole_over_the_start_of_a_frame() -> None:
     assert texts(found) == [b"one", b"two", b"three"] and ids(found) == []
 
 
+def test_the_answer_to_the_upgrade_is_lost() -> None:
+    turns = [*UPGRADE, client(b"how are you?"), server(b"fine, thanks"), client(b"good")]
+    found = without(turns, 4)
+    assert (found.protocol, found.inferred, ids(found)) == ("websocket", True, [])
+    assert texts(found) == [b"how are you?", b"fine, thanks", b"good"]
+
+
 def test_a_hole_that_nobody_has_acknowledged_is_waited_for() -> None:
     turns = [*UPGRADE, server(b"one"), server(b"two"), server(b"three")]
     frames = talk(*turns).trace.frames

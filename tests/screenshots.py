@@ -130,7 +130,7 @@ def spec(kind: str, **options: Any) -> SessionSpec:
 
 SMALL, USUAL, LARGE = (80, 24), (120, 40), (200, 50)
 BOTH = ("textual-dark", "textual-light")
-PROTOCOL_ERRORS = next(iter(sorted((CAPTURES / "websocket").glob("*.pcap*"))), None)
+PROTOCOL_ERRORS = CAPTURES / "websocket" / "zeek__websocket__wrong-accept-header.pcap"
 SCENES = [
     Scene("launcher", None, nothing, (SMALL, USUAL), BOTH, picture=True),
     Scene("help", spec("websocket"), press(11, "question_mark"), (SMALL, USUAL)),
@@ -154,6 +154,7 @@ SCENES = [
     Scene("sockets-tcp", spec("tcp"), press(9, "6"), (SMALL, USUAL)),
     Scene("detail-websocket", spec("websocket"), choose(11, 7, "8", *["down"] * 5), (SMALL, USUAL),
           picture=True),
+    Scene("findings-file", PROTOCOL_ERRORS, press(1, "7"), (SMALL, USUAL)),
     Scene("bytes-websocket", spec("websocket"), choose(11, 7, "9", *["end"] * 1), (SMALL,)),
 ]
 
@@ -200,7 +201,8 @@ async def take(scene: Scene, size: tuple[int, int], theme: str, directory: Path)
     if scene.picture and not light and size != LARGE:
         import cairosvg
 
-        cairosvg.svg2png(bytestring=svg.encode(), write_to=str(path.with_suffix(".png")))
+        alone = svg.replace(FONT, '"DejaVu Sans Mono"')      # cairo asks for the first font only
+        cairosvg.svg2png(bytestring=alone.encode(), write_to=str(path.with_suffix(".png")), scale=0.8)
     return path
 
 

@@ -90,7 +90,10 @@ def open_(file: str) -> int:
 @commands.command()
 @click.argument("ports", metavar="[PORT ...]", nargs=-1, type=PORT)
 def watch(ports: tuple[int, ...]) -> int:
-    """Open the app on this machine's own loopback, on these ports or all. Needs root or CAP_NET_RAW."""
+    """Open the app on this machine's own loopback, on these ports or all.
+
+    Needs root, CAP_NET_RAW, or a user who may run dumpcap.
+    """
     def action() -> int:
         from inspector.cli.app import watch_ports
 

@@ -46,12 +46,12 @@ def open_file(file: str) -> int:
 
 def watch_ports(ports: tuple[int, ...]) -> int:
     """Open the app on this machine's own loopback, on these ports or all; returns the exit status."""
-    from inspector.lab.host import may_capture
+    from inspector.lab.host import dumpcap, how_to_capture, may_capture
 
-    if not may_capture():
+    if not may_capture() and dumpcap() is None:
         raise CommandError(
             "Watching this machine's own loopback needs the privilege CAP_NET_RAW; the lab does not "
-            "('inspector exec -- CMD').", MISSING, "sudo inspector watch",
+            "('inspector exec -- CMD').", MISSING, how_to_capture(),
         )
     _require_terminal(sys.stdin.isatty())
     from inspector.tui.app import InspectorApp

@@ -114,6 +114,8 @@ class HttpConnection:
 
     def _pair(self, message: HttpMessage, request: HttpMessage | None) -> None:
         self.findings += check_response(message, request)
+        if message.framing == "switch":
+            self.switch = message.number
         if request is None:
             self._unasked(message)
             return
@@ -121,8 +123,6 @@ class HttpConnection:
         if message.status // 100 != 1 or message.status == 101:
             self.waiting.popleft()
             self.messages[request.number] = self.messages[request.number]._replace(partner=message.number)
-        if message.framing == "switch":
-            self.switch = message.number
 
     def _unasked(self, message: HttpMessage) -> None:
         asked = [m for m in self.messages if m.is_request]

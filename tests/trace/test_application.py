@@ -185,6 +185,12 @@ def test_only_the_answer_to_the_upgrade_was_captured(before: list[tuple[int, byt
         assert ids(found) == []
 
 
+def test_a_server_that_speaks_alone_after_its_101() -> None:
+    found = application(UPGRADE[1], server(b"hello"), server(b"you"), syn=False)
+    assert (found.protocol, found.inferred, ids(found)) == ("websocket", True, [])
+    assert [found.payload(record.number) for record in found.frames] == [b"hello", b"you"]
+
+
 def test_deflate_is_never_claimed_there() -> None:
     packed = zlib.compress(b"hello hello")[2:-4]
     found = application(*LATE, server(packed, rsv=RSV1), client(packed, rsv=RSV1), syn=False)

@@ -16,6 +16,7 @@ from inspector.wire.headers_transport import TCP, UDP
 
 PROTOCOLS = {"tcp": TCP, "udp": UDP}
 _KEPT = 4096            # conversations whose rows are remembered
+_PATIENCE = 8           # times the whole trace is looked through before it is sorted
 
 
 class ConversationRow(NamedTuple):
@@ -35,11 +36,17 @@ class ConversationRow(NamedTuple):
 
 
 class RowLists:
-    """Rows of conversations, found once and extended over new packets."""
+    """Rows of conversations, found once and extended over new packets.
+
+    A single conversation is found by looking through the columns. When many are asked for, all rows are
+    sorted by conversation once, and only packets that came later are looked through.
+    """
 
     def __init__(self, index: Index) -> None:
         self._index = index
         self._known: dict[tuple[int, int], tuple[int, Array]] = {}
+        self._sorted: dict[int, _Sorted] = {}
+        self._looked = 0            # packets that were looked through since the last sorting
 
     def of(self, protocol: str, stream: int) -> Array:
         """Rows of conversation `stream` of "tcp" or "udp"; none where there is no such conversation."""
@@ -48,14 +55,48 @@ class RowLists:
         if not 0 <= stream < len(streams):
             return np.zeros(0, "i8")
         key = (number, stream)
-        start, rows = self._known.get(key, (int(streams.first_row[stream]), np.zeros(0, "i8")))
+        start, rows = self._known.get(key, (-1, np.zeros(0, "i8")))
+        if start == index.count:
+            return rows
+        if start < 0:
+            start, rows = int(streams.first_row[stream]), np.zeros(0, "i8")
+            if number in self._sorted:
+                done, found = self._sorted[number].of(stream)
+                start, rows = max(start, done), found
+        self._looked += index.count - start
+        if self._looked > _PATIENCE * max(index.count, 1 << 16):
+            self._sort(number)
+            start, rows = self._sorted[number].of(stream)
         if start < index.count:
             new = np.flatnonzero((index.stream[start:] == stream) & (index.protocol[start:] == number))
             rows = np.concatenate((rows, new + start)) if len(new) else rows
-            if len(self._known) >= _KEPT:
-                self._known.clear()
-            self._known[key] = (index.count, rows)
+        if len(self._known) >= _KEPT:
+            self._known.clear()
+        self._known[key] = (index.count, rows)
         return rows
+
+    def _sort(self, number: int) -> None:
+        index = self._index
+        self._looked = 0
+        rows = np.flatnonzero((index.protocol == number) & (index.stream >= 0))
+        stream = index.stream[rows]
+        ends = np.cumsum(np.bincount(stream, minlength=len(index.streams[number])))
+        self._sorted[number] = _Sorted(index.count, rows[np.argsort(stream, kind="stable")], ends)
+
+
+class _Sorted(NamedTuple):
+    """All rows of a protocol among the first `reach`, sorted by conversation; where each one's rows end."""
+
+    reach: int
+    rows: Array
+    ends: Array
+
+    def of(self, stream: int) -> tuple[int, Array]:
+        """How far this reaches, and the rows of a conversation up to there."""
+        if stream >= len(self.ends):
+            return self.reach, self.rows[:0]
+        start = int(self.ends[stream - 1]) if stream else 0
+        return self.reach, self.rows[start : int(self.ends[stream])]
 
 
 def end_text(address: str, port: int) -> str:

@@ -144,3 +144,20 @@ def test_rows_of_conversations_are_extended(tmp_path: Path) -> None:
         assert trace.rows_of("udp", 0).tolist() == [*range(20)]
         conversation, = trace.conversations("udp")
         assert conversation[:8] == ("udp", 0, "192.0.2.1:40001", "198.51.100.7:40002", 20, 0, 100, 0)
+
+
+def test_rows_are_the_same_when_many_conversations_are_asked_for(tmp_path: Path) -> None:
+    # Ports in turn, so that the conversations are mixed; growth in between.
+    frames = [FRAME[:34] + (30000 + i % 700).to_bytes(2, "big") + FRAME[36:] for i in range(3000)]
+    path = tmp_path / "capture"
+    with trace_of(path, pcap_bytes(frames)) as trace:
+        trace.finish()
+        for part in range(3):
+            count = trace.index.count
+            for stream in range(700):
+                expected = [row for row in range(count) if row % 3000 % 700 == stream]
+                assert trace.rows_of("udp", stream).tolist() == expected
+            if part < 2:
+                with path.open("ab") as file:
+                    file.write(pcap_bytes(frames)[24:])
+                trace.refresh()

@@ -111,7 +111,7 @@ class SpoolSource:
         self.ended = False
         self.problem: str | None = None
         self._stream = stream
-        self._spool = tempfile.TemporaryFile(prefix="inspector-")  # noqa: SIM115 - lives as long as the trace
+        self._spool = tempfile.TemporaryFile(buffering=0, prefix="inspector-")  # noqa: SIM115 - lives as long as the trace
         self._size = 0
 
     @property
@@ -127,8 +127,9 @@ class SpoolSource:
             if not data:
                 break
             try:
-                self._spool.write(data)
-                self._spool.flush()
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[self._spool.write(rest) :]
             except OSError as error:
                 self.ended = True
                 self.problem = f"The copy of {self._stream.name} cannot be written: {error.strerror}."

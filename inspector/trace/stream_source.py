@@ -14,7 +14,7 @@ import zlib
 import zstandard
 
 GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_SLICE = 256 * 1024
+_SLICE, _SMALL_SLICE, _PIECE = 256 * 1024, 16 * 1024, 1024
 
 
 class Stream:
@@ -58,7 +58,7 @@ class Stream:
                 return b"", True
             if data or not hungry:
                 return data, False
-            raw, end = self._raw(_SLICE)
+            raw, end = self._raw(self._inflater.appetite)
             self._inflater.feed(raw)
             if end and not raw:
                 if not self._inflater.complete:
@@ -99,6 +99,7 @@ class _Inflater:
 
     def __init__(self, head: bytes) -> None:
         self._gzip = head[:2] == GZIP_MAGIC
+        self.appetite = _SLICE if self._gzip else _SMALL_SLICE     # compressed bytes to be fed at once
         self._input = head
         self._engine = self._start()
         self.complete = False
@@ -133,5 +134,5 @@ class _Inflater:
         if isinstance(engine, type(zlib.decompressobj())):
             return engine.decompress(self._input, limit), engine.unconsumed_tail
         # zstandard's object has no limit: a small piece of input keeps what one step inflates below 32 MB.
-        piece, rest = self._input[:1024], self._input[1024:]
+        piece, rest = self._input[:_PIECE], self._input[_PIECE:]
         return engine.decompress(piece), rest  # type: ignore[attr-defined]

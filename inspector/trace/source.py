@@ -100,8 +100,10 @@ class FileSource:
         time.sleep(min(seconds, 0.05))
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._descriptor)
+        """Close the file; nothing can be read any more."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
 class SpoolSource:

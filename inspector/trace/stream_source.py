@@ -92,6 +92,7 @@ class Stream:
         """Close the input, unless it is somebody else's."""
         if self._own:
             os.close(self._descriptor)
+            self._own = False
 
 
 class _Inflater:

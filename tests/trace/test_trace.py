@@ -161,3 +161,11 @@ def test_rows_are_the_same_when_many_conversations_are_asked_for(tmp_path: Path)
                 with path.open("ab") as file:
                     file.write(pcap_bytes(frames)[24:])
                 trace.refresh()
+
+
+def test_closing_twice_does_no_harm(tmp_path: Path) -> None:
+    trace = trace_of(tmp_path / "capture", pcap_bytes(FRAMES))
+    trace.finish()
+    trace.close()
+    trace.close()
+    assert trace.index.count == 10

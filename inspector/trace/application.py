@@ -43,6 +43,9 @@ class Application:
         self._findings: list[Finding] = []
         self._ended = False
         self._packets = -1
+        self._scanned = 0                      # packets in which FIN and RST were looked for
+        self._reset = False
+        self._closing: int | None = None       # the packet that began the end
         self.update()
 
     def update(self) -> bool:
@@ -66,15 +69,18 @@ class Application:
 
     def _end_if_over(self) -> None:
         """Judge what is missing, once nothing more can come: a FIN from each side, or a reset."""
-        index, rows = self._trace.index, self._flow.rows
+        index, rows = self._trace.index, self._flow.rows[self._scanned :]
         flags = index.tcp_flags[rows]
-        reset = bool((flags & RST != 0).any())
+        self._scanned += len(rows)
+        self._reset = self._reset or bool((flags & RST != 0).any())
+        closing = rows[flags & (RST | FIN) != 0]
+        if self._closing is None and len(closing):
+            self._closing = int(closing[0])
         finished = all(s.end is not None and s.contiguous >= s.end for s in self._flow.streams)
-        if self._engine.lacking or not (reset or finished):
+        if self._closing is None or self._engine.lacking or not (self._reset or finished):
             return
         self._ended = True
-        closing = int(rows[flags & (RST | FIN) != 0][0])
-        self._engine.end(self._flow.direction(closing), bool(int(index.tcp_flags[closing]) & RST))
+        self._engine.end(self._flow.direction(self._closing), bool(int(index.tcp_flags[self._closing]) & RST))
 
     @property
     def protocol(self) -> str:

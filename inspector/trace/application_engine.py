@@ -58,7 +58,9 @@ class Engine:
         self._checked = 0                       # HTTP messages whose body was looked at
         self._by_direction: tuple[list[tuple[int, int]], ...] = ([], [])   # (start, number) of messages
         self._sorted = 0
-        self._examined: set[int] = set()        # upgrade requests whose findings were told
+        self._looked = 0                        # HTTP messages among which an upgrade was looked for
+        self._pending: list[int] = []           # requests for one without an answer so far
+        self._switched: int | None = None       # the one that was taken
 
     def update(self, acknowledged: Callable[[int], int]) -> bool:
         """Go on as far as the streams reach; True when something was taken.
@@ -199,7 +201,8 @@ class Engine:
                 self.other = True
             return
         self.upgrade = examine(request, response)
-        self._examined.add(request.number)
+        self._pending = [number for number in self._pending if number != request.number]
+        self._switched = request.number
         self._found += self.upgrade.findings
         self._look_for_early_data(request.direction, offsets[request.direction], response)
         self._open(self.upgrade)
@@ -213,16 +216,18 @@ class Engine:
 
     def _look_for_upgrade(self, http: HttpConnection) -> None:
         """A refused upgrade is explained; one that waits for its answer is there already."""
-        for message in reversed(http.messages):
-            if not is_upgrade_request(message):
-                continue
-            if message.number not in self._examined:
-                answer = http.messages[message.partner] if message.partner is not None else None
-                self.upgrade = examine(message, answer)
-                if answer is not None:
-                    self._examined.add(message.number)
-                    self._found += self.upgrade.findings
-            return
+        self._pending += [m.number for m in http.messages[self._looked :]
+                          if is_upgrade_request(m) and m.number != self._switched]
+        self._looked = len(http.messages)
+        for number in self._pending:
+            message = http.messages[number]
+            answer = http.messages[message.partner] if message.partner is not None else None
+            upgrade = examine(message, answer)
+            if answer is not None:
+                self._found += upgrade.findings
+            if self.websocket is None:
+                self.upgrade = upgrade
+        self._pending = [number for number in self._pending if http.messages[number].partner is None]
 
     def _check_bodies(self, http: HttpConnection) -> None:
         while self._checked < len(http.messages) and http.messages[self._checked].complete:

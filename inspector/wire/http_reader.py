@@ -147,6 +147,10 @@ class HttpReader:
         return True
 
     def _no_message(self) -> Finding:
+        if bytes(self._buffer[:2]) in (b"\x15\x03", b"\x16\x03"):
+            who = "client" if self.is_request else "server"
+            what, stop = f"The {who} speaks TLS here, the other side plain HTTP.", self.offset + 5
+            return finding("http.tls-and-plain", what, self.direction, self.offset, stop)
         line = bytes(self._buffer[:_LINE]).split(b"\n")[0]
         what, stop = f"\"{harmless(line, _LINE)}\" begins no message.", self.offset + max(len(line), 1)
         return finding("http.invalid-start-line", what, self.direction, self.offset, stop)

@@ -284,6 +284,13 @@ def test_a_refused_upgrade_goes_on_with_http() -> None:
     assert ids(found) == ["websocket.refused-upgrade"]
 
 
+def test_a_second_try_succeeds() -> None:
+    denied = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
+    found = application(UPGRADE[0], (SERVER, denied), *UPGRADE, client(), *CLOSING, end="F")
+    assert found.upgrade is not None and found.upgrade.valid and len(found.frames) == 3
+    assert ids(found) == ["websocket.refused-upgrade"]
+
+
 def test_an_upgrade_that_waits_is_shown() -> None:
     found = application(UPGRADE[0])
     assert found.upgrade is not None and found.upgrade.response is None and found.upgrade.proof is not None

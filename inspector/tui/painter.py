@@ -23,7 +23,32 @@ PAINTS = frozenset({
     "line--cursor", "line--cursor-blurred", "line--also", "line--unseen",
     "tab--name", "tab--key", "tab--front", "tab--focused", "key-line--key",
 })
+LEAST_CONTRAST = 4.5       # WCAG 2.2 AA for text
 Key = tuple[str, Color, Color, tuple[str, ...]]
+
+
+def contrast(first: Color, second: Color) -> float:
+    """The contrast of two colours, 1 to 21 (WCAG 2.2, contrast ratio)."""
+    lighter, darker = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: Color) -> float:
+    parts = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+             for part in colour.normalized)
+    return sum(part * weight for part, weight in zip(parts, (0.2126, 0.7152, 0.0722), strict=True))
+
+
+def legible(colour: Color, background: Color) -> Color:
+    """The theme's colour, moved towards black or white as far as it takes to read it on `background`."""
+    if colour.ansi is not None or background.ansi is not None:
+        return colour          # the terminal's own colours: nobody knows what they are
+    ink = background.get_contrast_text(1.0)
+    for step in range(10):
+        mixed = colour.blend(ink, step / 10, alpha=1.0)
+        if contrast(mixed, background) >= LEAST_CONTRAST:
+            return mixed
+    return ink
 
 
 class Painter(Widget):
@@ -55,7 +80,8 @@ class Painter(Widget):
             elif styles.has_rule("color"):
                 colour = styles.color
             text_style += styles.text_style
-        return RichStyle.from_color((background + colour).rich_color, background.rich_color) + text_style
+        ink = legible(background + colour, background)
+        return RichStyle.from_color(ink.rich_color, background.rich_color) + text_style
 
     def paint(self, line: Line, width: int, beneath: str = "") -> Strip:
         """The line in `width` cells, over the style `beneath` (a cursor)."""

@@ -17,7 +17,7 @@ from inspector.views.stream import FollowStream, Mode
 if TYPE_CHECKING:
     from inspector.views.ladder import Conversation
 
-MODES: tuple[Mode, ...] = ("text", "hex", "json")
+MODES: dict[Mode, str] = {"json": "decoded", "text": "text", "hex": "hex"}
 SPARKLINES_FROM = 12       # lines of the pane from which there is room for them
 
 
@@ -27,26 +27,27 @@ class StreamPane(ConversationPane):
     LEGEND_TITLE = "Stream"
     LEGEND = (
         "What both ends of a TCP conversation said, in turns, each in its colour, whatever packets it came "
-        "in. **m** changes between text, hex and messages with JSON laid out; **d** shows one side alone. "
+        "in. **m** changes between messages as they are meant (unmasked, inflated, JSON laid out), text and "
+        "hex; **d** shows one side alone. "
         "The byte that you click on names its packet. The bars above: what went each way over time, and the "
         "round trips.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("m", "mode", "Text/hex/JSON", id="stream.mode"),
+        Binding("m", "mode", "Decoded/text/hex", id="stream.mode"),
         Binding("d", "direction", "Both/one side", id="stream.direction"),
     ]
 
     def __init__(self, *, id: str = "stream") -> None:
         super().__init__(id=id)
         self._stream: FollowStream | None = None
-        self._mode: Mode = "text"
+        self._mode: Mode = "json"
         self._direction: int | None = None
 
     @property
     def status(self) -> str:
         side = ("" if self._stream is None or self._direction is None
                 else "  only " + ("the first sender" if self._direction == 0 else "the other end"))
-        return f"{self._mode}{side}"
+        return f"{MODES[self._mode]}{side}"
 
     def head(self, width: int) -> list[Line]:
         if self._stream is None or self.trace is None:
@@ -88,7 +89,8 @@ class StreamPane(ConversationPane):
         self.post_message(self.StatusChanged())
 
     def action_mode(self) -> None:
-        self._mode = MODES[(MODES.index(self._mode) + 1) % len(MODES)]
+        modes = list(MODES)
+        self._mode = modes[(modes.index(self._mode) + 1) % len(modes)]
         self._again()
 
     def action_direction(self) -> None:

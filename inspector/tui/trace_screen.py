@@ -53,6 +53,7 @@ class TraceScreen(BaseScreen, SessionControl):
         self._events_seen = self._failures_said = self._notes_said = 0
         self._saved_size = -1
         self._truncation_said = False
+        self._was_read = False         # the file was read to its end once
 
     # --- for the screen that shows the trace ---
 
@@ -60,8 +61,8 @@ class TraceScreen(BaseScreen, SessionControl):
         """There is a trace now."""
         raise NotImplementedError
 
-    def trace_grew(self, trace: Trace, *, loading: bool) -> None:
-        """It was read further. `loading`: a file that was there already is being read for the first time."""
+    def trace_grew(self, trace: Trace, *, first_reading: bool) -> None:
+        """It was read further. `first_reading`: what is new was in the file from the beginning."""
         raise NotImplementedError
 
     def state_changed(self, state: SessionState, *, live: bool) -> None:
@@ -121,7 +122,8 @@ class TraceScreen(BaseScreen, SessionControl):
         loading = self.session is None and self.feed.loading
         if not loading:
             cast("InspectorApp", self.app).preload()
-        self.trace_grew(trace, loading=loading)
+        first, self._was_read = self.session is None and not self._was_read, not loading
+        self.trace_grew(trace, first_reading=first)
         if not loading and self.session is None and trace.truncated and not self._truncation_said:
             self._truncation_said = True
             self.app.notify(trace.truncated, severity="warning", timeout=15)

@@ -212,10 +212,10 @@ class WorkbenchScreen(TraceScreen):
                 composer.show_kind(spec.kind, there=spec.with_server or composer.role == "client")
         self.query_one(LadderPane).focus_inside()
 
-    def trace_grew(self, trace: Trace, *, loading: bool) -> None:
+    def trace_grew(self, trace: Trace, *, first_reading: bool) -> None:
         self._speak_of()
         for pane in self.panes:
-            pane.first_reading = loading
+            pane.first_reading = first_reading
             pane.trace_grew()
 
     def state_changed(self, state: SessionState, *, live: bool) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.binding import Binding
+from textual.color import Color
 from textual.command import CommandPalette
 from textual.widgets import Input, Static
 
 from inspector.tui.app import InspectorApp
 from inspector.tui.help import HelpScreen, TooSmallScreen
 from inspector.tui.launcher import LauncherScreen
+from inspector.tui.painter import PAINTS, Painter, contrast
 
 
 class QuietApp(InspectorApp):
@@ -69,6 +72,23 @@ async def test_every_theme_can_be_worn() -> None:
             app.theme = name
             await pilot.pause()
             assert app.screen.query_one("#kind-tcp").styles.height is not None
+
+
+async def test_every_role_can_be_read_in_every_theme() -> None:
+    app = QuietApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        head = app.screen.query_one("#sample Head", Painter)
+        cursors = ((), ("line--cursor",), ("line--cursor-blurred",), ("line--also",))
+        for theme in app.available_themes:
+            app.theme = theme
+            await pilot.pause()
+            for cursor, name in itertools.product(cursors, sorted(PAINTS)):
+                style = head.colours(*cursor, name)
+                ink, paper = style.color, style.bgcolor
+                if theme.startswith("ansi") or ink is None or paper is None:
+                    continue
+                ratio = contrast(Color.from_rich_color(ink), Color.from_rich_color(paper))
+                assert ratio > 4.3, (theme, cursor, name)
 
 
 def _bindings(node: Any) -> list[Binding]:

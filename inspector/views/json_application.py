@@ -13,6 +13,7 @@ from heapq import merge
 from typing import TYPE_CHECKING, Any
 
 from inspector.trace.datagrams import udp_findings
+from inspector.wire.http import as_octets
 from inspector.wire.text import harmless
 from inspector.wire.upgrade import Upgrade, examine, is_upgrade_request
 from inspector.wire.websocket import CONTINUATION, TEXT
@@ -168,5 +169,5 @@ def _numbers(rows: Iterable[int]) -> list[int]:
 
 
 def _text(value: str) -> str:
-    """Text of a head, which is kept octet by octet, harmless and read as UTF-8."""
-    return harmless(value.encode("latin-1", "replace"))
+    """Text of a head, harmless; octets that are no UTF-8 as `\\xNN`."""
+    return harmless(as_octets(value))

@@ -51,7 +51,7 @@ def unit_lines(application: Application, http: bool, number: int, wrap: int) -> 
     if http:
         message = application.http[number]
         lines = [harmless(message.start_line)]
-        lines += [harmless(f"{header.name}: {header.value}".encode("latin-1")) for header in message.headers]
+        lines += [harmless(f"{header.name}: {header.value}") for header in message.headers]
         body = application.content(message, JSON_LIMIT).data if message.body_length else b""
         return [*lines, "", *_payload_lines(body, wrap)] if body else lines
     record = application.messages[number]

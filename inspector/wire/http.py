@@ -31,8 +31,18 @@ METHODS = (
 )
 
 
+def as_text(data: bytes) -> str:
+    """Octets of a head as text: UTF-8, what is none as surrogates, so that `as_octets` gives them back."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def as_octets(text: str) -> bytes:
+    """The octets that `as_text` made text of."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 class Header(NamedTuple):
-    """One header line; text as ISO 8859-1, so that no octet is lost. Offsets in the direction's stream."""
+    """One header line; text as `as_text` gives it. Offsets in the direction's stream."""
 
     name: str
     value: str
@@ -134,7 +144,7 @@ def parse_head(
         findings.append(finding("http.bare-line-feed", "The start line ends with LF alone.", direction,
                                 start, start + line_stop))
     headers = tuple(_headers(data, line_stop, start, direction, findings, bool(findings)))
-    first, second, third = (part.decode("latin-1") if part is not None else "" for part in match.groups())
+    first, second, third = (as_text(part) if part is not None else "" for part in match.groups())
     stop = start + len(data)
     if is_request:
         message = HttpMessage(direction, True, start, start + line_stop, stop, stop, third, method=first,
@@ -183,7 +193,7 @@ def _headers(
             findings.append(finding("http.control-in-header", what, *at))
         if line[:1] in b" \t" and pending is not None:
             findings.append(finding("http.folded-header", f"{harmless(pending.name, 40)} is folded.", *at))
-            value = f"{pending.value} {line.strip().decode('latin-1')}".strip()
+            value = f"{pending.value} {as_text(line.strip())}".strip()
             pending = pending._replace(value=value, stop=base + stop)
             continue
         if pending is not None:
@@ -206,8 +216,8 @@ def _header(line: bytes, at: tuple[int, int, int], findings: list[Finding]) -> H
         findings.append(finding("http.invalid-header", f"\"{harmless(line, 80)}\" is no header.", *at))
         if not colon:
             return None
-    text = name.decode("latin-1")
-    return Header(text, value.strip(b" \t").decode("latin-1"), at[1], at[2], text.lower())
+    text = as_text(name)
+    return Header(text, as_text(value.strip(b" \t")), at[1], at[2], text.lower())
 
 
 class Decoded(NamedTuple):

@@ -8,7 +8,15 @@ from __future__ import annotations
 from urllib.parse import unquote_to_bytes
 
 from inspector.wire.findings import Finding, finding
-from inspector.wire.http import Framing, Header, HttpMessage, decode_content, tokens
+from inspector.wire.http import (
+    Framing,
+    Header,
+    HttpMessage,
+    as_octets,
+    as_text,
+    decode_content,
+    tokens,
+)
 from inspector.wire.text import harmless
 
 
@@ -82,7 +90,7 @@ def reflected(request: HttpMessage, response: HttpMessage) -> list[Finding]:
     """Response splitting: a header that came out of CR LF inside the request's target (RFC 9112 §11.1)."""
     if "%0" not in request.target and "\r" not in request.target and "\n" not in request.target:
         return []
-    decoded = unquote_to_bytes(request.target.encode("latin-1")).decode("latin-1")
+    decoded = as_text(unquote_to_bytes(as_octets(request.target)))
     injected = {line.strip() for line in decoded.replace("\r", "\n").split("\n")[1:] if line.strip()}
     for header in response.headers:
         if f"{header.name}: {header.value}" in injected or f"{header.name}:{header.value}" in injected:

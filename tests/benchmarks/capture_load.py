@@ -1,6 +1,6 @@
 """Load for the capture's benchmarks: floods, copies, and what a process used; run inside a private network.
 
-`python capture_load.py flood COUNT SIZE` and `copy BYTES` are the senders, processes of their own.
+`python capture_load.py flood COUNT SIZE [RATE]` and `copy BYTES` are the senders, processes of their own.
 """
 
 from __future__ import annotations
@@ -35,8 +35,11 @@ class _Message(ctypes.Structure):
     _fields_ = (("header", _Header), ("length", ctypes.c_uint))
 
 
-def flood(count: int, size: int) -> float:
-    """Send `count` datagrams of `size` bytes, each beginning with its number; seconds it took."""
+def flood(count: int, size: int, rate: float = 0) -> float:
+    """Send `count` datagrams of `size` bytes, each beginning with its number; seconds it took.
+
+    `rate`: datagrams a second, 0 as fast as it goes.
+    """
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.bind(("127.0.0.1", PORT))
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -57,6 +60,8 @@ def flood(count: int, size: int) -> float:
         if done < 0:
             raise OSError(ctypes.get_errno(), "sendmmsg")
         sent += done
+        if rate:
+            time.sleep(max(began + sent / rate - time.perf_counter(), 0))
     return time.perf_counter() - began
 
 
@@ -102,7 +107,7 @@ def wait_until_still(path: Path, seconds: float = 0.6) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "flood":
-        print(flood(int(sys.argv[2]), int(sys.argv[3])))
+        print(flood(int(sys.argv[2]), int(sys.argv[3]), *map(float, sys.argv[4:5])))
     else:
         print(copy(int(sys.argv[2])))
     sys.stdout.flush()

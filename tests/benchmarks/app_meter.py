@@ -1,0 +1,84 @@
+"""`python app_meter.py RESULT`: the app watching a port, with a meter of its event loop's lag inside.
+
+A task sleeps for 5 ms again and again and notes how much later it woke: first while nothing happens, then
+while another process floods the port at a set rate. What it found is written to RESULT as JSON, then the app
+ends. Run in a terminal (a headless app would draw nothing) and in a private network, where it is root.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from capture_load import PORT
+
+from inspector.trace.trace import Trace
+from inspector.tui.app import InspectorApp
+from inspector.tui.trace_screen import TraceScreen
+
+RATE, SECONDS, SIZE = 100_000, 5, 100
+STEP = 0.005                       # seconds of each sleep
+_SETTLE = 3.0                      # seconds until what the app imports in the background is there
+_STILL = 0.6                       # seconds without a new packet: all are shown
+_LOAD = Path(__file__).with_name("capture_load.py")
+
+
+class MeteredApp(InspectorApp):
+    """The app on PORT, measuring itself."""
+
+    def __init__(self, result: Path) -> None:
+        super().__init__(watch=(PORT,))
+        self._result = result
+
+    def on_ready(self) -> None:
+        self.run_worker(self._measure(), exit_on_error=True)
+
+    async def _measure(self) -> None:
+        trace = await self._trace()
+        await asyncio.sleep(_SETTLE)
+        quiet = await lags_until(asyncio.create_task(asyncio.sleep(SECONDS)))
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, str(_LOAD), "flood", str(RATE * SECONDS), str(SIZE), str(RATE),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        while not trace.index.count:                   # the sender is still starting
+            await asyncio.sleep(STEP)
+        said = asyncio.create_task(child.communicate())
+        busy = await lags_until(said)
+        await self._until_still(trace)
+        found: dict[str, Any] = {
+            "quiet": quiet, "busy": busy, "sent": RATE * SECONDS, "seconds": float(said.result()[0]),
+            "shown": trace.index.count, "dropped": trace.statistics.dropped,
+        }
+        self._result.write_text(json.dumps(found), encoding="utf-8")
+        self.exit(0)
+
+    async def _trace(self) -> Trace:
+        while True:
+            screen = self.screen
+            if isinstance(screen, TraceScreen) and screen.trace is not None:
+                return screen.trace
+            await asyncio.sleep(STEP)
+
+    async def _until_still(self, trace: Trace) -> None:
+        count = -1
+        while count != trace.index.count:
+            count = trace.index.count
+            await asyncio.sleep(_STILL)
+
+
+async def lags_until(task: asyncio.Task[Any]) -> list[float]:
+    """How much later than asked for each sleep ended, in seconds, until the task is done."""
+    loop, lags = asyncio.get_running_loop(), []
+    while not task.done():
+        began = loop.time()
+        await asyncio.sleep(STEP)
+        lags.append(loop.time() - began - STEP)
+    return lags
+
+
+if __name__ == "__main__":
+    MeteredApp(Path(sys.argv[1])).run()

@@ -27,7 +27,6 @@ NOT_READ = ("arcnet", "juniper", "wpan")
 REASONS = {
     "link": "a link type that is not read: ARCNET, Juniper, IEEE 802.15.4",
     "tunnel": "the innermost datagram alone is told; tshark tells the outer ones too",
-    "udp-tunnel": "what UDP carries (Geneve) is not taken apart",
     "cut-header": "of a header that was cut the part that is there is not told",
     "bogus-offset": "a TCP header shorter than 20 octets has no payload; tshark counts one",
     "quoted": "of a TCP segment that an ICMP error quotes only stream and ports are told",
@@ -71,7 +70,7 @@ def compare(capture: Path) -> Iterator[tuple[str, str, dict[str, Any], dict[str,
                     seen.add((field, ours[field]))
                     if reason == "malformed-extension" and new:
                         more[field] += 1
-                    elif reason == "?" and ours[field] - more[field] == int(theirs[field] or -1):
+                    elif reason == "?" and ours[field] - more[field] == int(theirs[field].split(",")[-1] or -1):
                         reason = "renumbered"
                 yield field, reason, ours, theirs
 
@@ -100,11 +99,12 @@ def _reason(field: str, ours: dict[str, Any], theirs: dict[str, str], short: boo
     ours_names = ours["frame.protocols"].split(":")
     if names[0] in NOT_READ:
         return "link"
-    if "geneve" in names:
-        return "udp-tunnel"
+    if field.startswith("udp.") and field not in ours and {"vxlan", "geneve"} & set(names):
+        return "tunnel"
     if field == "frame.time_epoch_ns" and not theirs["frame.time_epoch"]:
         return "no-time"
-    if field in ADDRESSES and (layers > 1 or "gre" in names) and not (field in ours and not theirs[field]):
+    inside = layers > 1 or {"gre", "vxlan", "geneve"} & set(names)
+    if field in ADDRESSES and inside and (field not in ours or theirs[field]):
         return "tunnel"
     if field in (*ADDRESSES, "icmp.type", "icmp.code") and short:
         return "cut-header"

@@ -117,7 +117,10 @@ class Index:
         quoted = [self._ends(part) for part in headers.quoted]
         for protocol, streams in self.streams.items():
             rows = np.flatnonzero(headers.talks & (headers.protocol == protocol))
-            parts = [self._own(headers, source, destination, rows)] if len(rows) else []
+            outer = [part for part in headers.outer if part.protocol == protocol]
+            parts = [self._quoted(part, *self._ends(part)) for part in outer]
+            around = sum(len(part.row) for part in parts)
+            parts += [self._own(headers, source, destination, rows)] if len(rows) else []
             parts += [
                 self._quoted(part.named(), source[part.talks], destination[part.talks])
                 for part, (source, destination) in zip(headers.quoted, quoted, strict=True)
@@ -125,9 +128,13 @@ class Index:
             ]
             if not parts:
                 continue
-            talk = parts[0] if len(parts) == 1 else _in_order(parts)
-            at = talk.row - self.count
-            stream[at] = streams.number(talk)
+            talk, order = (parts[0], None) if len(parts) == 1 and not around else _in_order(parts)
+            numbers = streams.number(talk)
+            if order is None:
+                stream[talk.row - self.count] = numbers
+            else:                              # of a tunnel the innermost conversation is the packet's
+                inner = order >= around
+                stream[talk.row[inner] - self.count] = numbers[inner]
         self.quoted.extend(headers.quoted, quoted, stream, self.count)
         return stream
 
@@ -159,8 +166,9 @@ class Index:
         )
 
 
-def _in_order(parts: list[Talk]) -> Talk:
-    """Several talks as one, in order of the file."""
+def _in_order(parts: list[Talk]) -> tuple[Talk, Array]:
+    """Several talks as one, in order of the file, and where each of its frames stood in the parts."""
     names = ("row", "source", "destination", "sport", "dport", "tcp_flags", "seq", "ack", "sized")
     order = np.argsort(np.concatenate([part.row for part in parts]), kind="stable")
-    return Talk(*(np.concatenate([getattr(part, name) for part in parts])[order] for name in names))
+    columns = (np.concatenate([getattr(part, name) for part in parts])[order] for name in names)
+    return Talk(*columns), order

@@ -82,7 +82,8 @@ class Headers:
     `sport`, `dport` are type and code for ICMP and ICMPv6, the operation (in `sport`) for ARP; `window` is
     the length field for UDP. `src`, `dst` hold IPv4 addresses; `rows6` and `addresses6` (a row each: source
     high and low, destination high and low 64 bits) those of IPv6. `tcp_flags` are Wireshark's 12 bits.
-    `quoted` are the headers that ICMP errors quote.
+    `quoted` are the headers that ICMP errors quote, `outer` the
+    UDP headers around tunnels.
     """
 
     l3: Array
@@ -105,6 +106,7 @@ class Headers:
     rows6: list[Ints] = field(default_factory=list)
     addresses6: list[Words] = field(default_factory=list)
     quoted: list[Quoted] = field(default_factory=list)
+    outer: list[Quoted] = field(default_factory=list)
 
     @classmethod
     def empty(cls, count: int) -> Headers:
@@ -123,7 +125,7 @@ class Headers:
 
 @dataclass(frozen=True, slots=True)
 class Quoted:
-    """TCP or UDP headers that ICMP errors in the frames `rows` quote.
+    """TCP or UDP headers beside their frames' own: quoted by ICMP errors, or around tunnels.
 
     `addresses`: a row of four words each, source and destination in 128 bits (IPv4 in the low 32). `talks`:
     enough of the header is quoted to name a conversation, not only the ports. `length`: UDP's field.

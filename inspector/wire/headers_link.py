@@ -58,7 +58,7 @@ def ethernet(batch: Batch, layer: Layer) -> Layer:
     layer = layer.where(batch.captured[layer.rows] >= layer.at + 14)
     kind = batch.gather(">u2", layer.rows, layer.at + 12).astype(np.int64)
     layer = layer.moved(layer.at + 14, kind)
-    return _llc(batch, layer, kind <= LONGEST_8023)
+    return _llc(batch, layer, (kind <= LONGEST_8023) & (kind > 0))
 
 
 def _llc(batch: Batch, layer: Layer, mask: Mask) -> Layer:
@@ -134,7 +134,7 @@ def tags(batch: Batch, layer: Layer) -> Layer:
             parts.append(_tag(batch, layer.where(vlan), 4))
         if other.any():
             parts.append(_tag(batch, layer.where(layer.kind == ETAG), 8))
-            parts.append(_mpls(batch, layer.where((layer.kind | 0x0F) == 0x884F)))
+            parts.append(_mpls(batch, layer.where((layer.kind == MPLS) | (layer.kind == MPLS_MULTICAST))))
             parts.append(_pppoe(batch, layer.where(layer.kind == PPPOE_SESSION)))
         layer = merge(parts)
     return layer.where(~(np.isin(layer.kind, VLAN_TYPES) | _is_other_tag(layer.kind)))

@@ -34,7 +34,7 @@ from inspector.wire.headers_link import (
     merge,
     tags,
 )
-from inspector.wire.headers_transport import note_quoted, put, quoting, transport_layer
+from inspector.wire.headers_transport import note_quoted, put, quoting, transport_layer, udp_tunnels
 
 HOP_BY_HOP, ROUTING, IPV6_FRAGMENT, AUTHENTICATION, DESTINATION, SHIM6 = 0, 43, 44, 51, 60, 140
 _EXTENSIONS = (HOP_BY_HOP, ROUTING, IPV6_FRAGMENT, AUTHENTICATION, DESTINATION, SHIM6)
@@ -58,8 +58,7 @@ def network_layer(batch: Batch, headers: Headers, layer: Layer) -> Layer:
     arp = layer.where((layer.kind == TYPE_ARP) | (layer.kind == TYPE_RARP))
     if len(arp.rows):
         _arp(batch, headers, arp)
-    bridged = layer.where(layer.kind == TYPE_ETHERNET)
-    inner.append(tags(batch, ethernet(batch, bridged)))
+    inner.append(tags(batch, _bridged(batch, layer)))
     return merge(inner)
 
 
@@ -71,38 +70,46 @@ def _above(batch: Batch, headers: Headers, layer: Layer, network: int) -> Layer:
         quoted, words = _quoted_header(batch, errors, network)
         reached = extensions(batch, headers, quoted, quiet=True)
         note_quoted(batch, headers, reached, network, quoted.rows, words)
+    carried = udp_tunnels(batch, headers, layer, network)
     tunnels = (layer.kind == IP_IN_IP) | (layer.kind == IPV6_IN_IP) | (layer.kind == GRE)
     if not tunnels.any():
-        return layer.where(tunnels)
+        return carried
     plain = layer.where(layer.kind == IP_IN_IP)
     six = layer.where(layer.kind == IPV6_IN_IP)
     return merge([
         plain.moved(plain.at, np.full(len(plain.at), TYPE_IPV4)),
         six.moved(six.at, np.full(len(six.at), TYPE_IPV6)),
-        tags(batch, _gre(batch, layer.where(layer.kind == GRE))),
+        tags(batch, _gre(batch, layer.where(layer.kind == GRE))), carried,
     ])
 
 
+def _bridged(batch: Batch, layer: Layer) -> Layer:
+    return ethernet(batch, layer.where(layer.kind == TYPE_ETHERNET))
+
+
 def _start(batch: Batch, headers: Headers, layer: Layer, size: int, network: int) -> Layer:
-    """Note where the header begins; the frames that hold it whole."""
+    """The frames that hold the header whole; of those without an outer one it is noted that it begins."""
     l3 = np.where(layer.at < NO_LAYER, layer.at, NO_LAYER)
-    whole = np.minimum(batch.captured[layer.rows], layer.end) >= layer.at + size
-    if whole.all():
+    fresh = headers.network[layer.rows] == 0
+    if fresh.all():
         put(headers.l3, layer.rows, l3)
-        return layer
-    cut = ~whole & (headers.network[layer.rows] == 0)       # inside a tunnel the outer header stays
-    headers.network[layer.rows[cut]] = network
-    headers.status[layer.rows[~whole]] |= SHORT
-    seen = whole | cut
-    headers.l3[layer.rows[seen]] = l3[seen]
+    else:
+        headers.l3[layer.rows[fresh]] = l3[fresh]
+    whole = np.minimum(batch.captured[layer.rows], layer.end) >= layer.at + size
+    if not whole.all():
+        headers.network[layer.rows[~whole & fresh]] = network
+        headers.status[layer.rows[~whole]] |= SHORT
     return layer.where(whole)
 
 
-def _begin(headers: Headers, rows: Ints, network: int) -> None:
+def _begin(headers: Headers, layer: Layer, network: int) -> None:
     """A header that can be read begins: what stood for an outer one is no more."""
+    rows = layer.rows
     if (headers.network[rows] != 0).any():
+        headers.l3[rows] = np.where(layer.at < NO_LAYER, layer.at, NO_LAYER)
         headers.l4[rows] = headers.payload[rows] = NO_OFFSET
-        headers.sport[rows] = headers.dport[rows] = 0
+        for column in (headers.sport, headers.dport, headers.window, headers.payload_length, headers.talks):
+            column[rows] = 0
     put(headers.network, rows, network)
     put(headers.addressed, rows, 1)
 
@@ -119,7 +126,7 @@ def _ipv4(batch: Batch, headers: Headers, layer: Layer) -> tuple[Layer, Layer]:
         headers.status[layer.rows[~good]] |= MALFORMED
         layer, head, size, total = layer.where(good), head[good], size[good], total[good]
     rows = layer.rows
-    _begin(headers, rows, 4)
+    _begin(headers, layer, 4)
     put(headers.protocol, rows, head["protocol"])
     put(headers.src, rows, head["source"])
     put(headers.dst, rows, head["destination"])
@@ -160,7 +167,7 @@ def _ipv6(batch: Batch, headers: Headers, layer: Layer) -> Layer:
         headers.status[layer.rows[~good]] |= MALFORMED
         layer, head = layer.where(good), head[good]
     rows = layer.rows
-    _begin(headers, rows, 6)
+    _begin(headers, layer, 6)
     headers.rows6.append(rows)
     headers.addresses6.append(_words6(head))
     length = head["length"].astype(np.int64)
@@ -215,7 +222,9 @@ def extensions(
 def _arp(batch: Batch, headers: Headers, layer: Layer) -> None:
     """ARP's IPv4 addresses as source and destination, its operation as source port."""
     layer = _start(batch, headers, layer, 8, 1)
-    put(headers.network, layer.rows, 1)
+    _begin(headers, layer, 1)
+    headers.protocol[layer.rows] = 0
+    headers.addressed[layer.rows] = False
     headers.sport[layer.rows] = batch.gather(">u2", layer.rows, layer.at + 6)
     sizes = batch.gather(">u4", layer.rows, layer.at + 2)
     hardware = (sizes >> 8 & 0xFF).astype(np.int64)

@@ -23,8 +23,10 @@ from inspector.wire.headers_batch import (
     Quoted,
     Words,
 )
+from inspector.wire.headers_link import TYPE_ETHERNET
 
 ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+VXLAN, GENEVE = 4789, 6081           # ports
 _QUOTING = {4: (ICMP, (3, 4, 5, 11, 12)), 6: (ICMPV6, (1, 2, 3, 4))}
 
 
@@ -156,3 +158,38 @@ def note_quoted(
             part.rows, network, protocol, addresses[np.searchsorted(rows, part.rows)],
             head["sport"].astype("u2"), head["dport"].astype("u2"), flags, seq, length, talks,
         ))
+
+
+def udp_tunnels(batch: Batch, headers: Headers, layer: Layer, network: int) -> Layer:
+    """What VXLAN (RFC 7348) and Geneve (RFC 8926) carry; the datagrams around it go to `headers.outer`."""
+    sport, dport = headers.sport[layer.rows], headers.dport[layer.rows]
+    ports = (sport == VXLAN) | (dport == VXLAN) | (sport == GENEVE) | (dport == GENEVE)
+    if not ports.any():
+        return layer.where(ports)
+    layer = layer.where(ports & (layer.kind == UDP) & headers.talks[layer.rows])
+    layer = layer.where(_available(batch, layer) >= 16)
+    head = batch.gather(">u4", layer.rows, layer.at + 8).astype(np.int64)
+    vxlan = (headers.sport[layer.rows] == VXLAN) | (headers.dport[layer.rows] == VXLAN)
+    options = np.where(vxlan, 0, (head >> 24 & 0x3F) * 4)
+    length = headers.window[layer.rows].astype(np.int64)
+    end = np.where(length >= 8, np.minimum(layer.end, layer.at + length), layer.end)
+    kind = np.where(vxlan, TYPE_ETHERNET, head & 0xFFFF)
+    inner = Layer(layer.rows, layer.at + 16 + options, end, kind)
+    inner = inner.where(inner.at <= np.minimum(batch.captured[inner.rows], inner.end))
+    rows = inner.rows
+    if len(rows):
+        zeros = np.zeros(len(rows), "u4")
+        headers.outer.append(Quoted(
+            rows, network, UDP, _addresses(headers, rows, network), headers.sport[rows], headers.dport[rows],
+            zeros, zeros, headers.window[rows], np.ones(len(rows), np.bool_),
+        ))
+    return inner
+
+
+def _addresses(headers: Headers, rows: Ints, network: int) -> Words:
+    words = np.zeros((len(rows), 4), np.uint64)
+    if network == 4:
+        words[:, 1], words[:, 3] = headers.src[rows], headers.dst[rows]
+    else:
+        words[:] = headers.addresses6[-1][np.searchsorted(headers.rows6[-1], rows)]
+    return words

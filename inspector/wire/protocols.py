@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from inspector.wire import headers_link as link
+from inspector.wire.headers_transport import GENEVE, UDP, VXLAN
 
 _MAX_LAYERS = 32
 _EXTENSIONS = {
@@ -86,8 +87,8 @@ def _ethernet(names: list[str], frame: bytes, at: int) -> None:
     names.append("eth")
     if len(frame) >= at + 14:
         value = _u16(frame, at + 12)
-        if link.LONGEST_8023 < value < 0x600:
-            names.append("data")
+        if value == 0 or link.LONGEST_8023 < value < 0x600:
+            names += ["data"] if value else ["ethertype", "data"]
         else:
             _type_or_length(names, frame, at + 14, value)
 
@@ -128,7 +129,7 @@ def _ethertype(names: list[str], frame: bytes, at: int, kind: int) -> None:
         _network(names, frame, at + 4, {4: link.TYPE_IPV4, 6: link.TYPE_IPV6}.get(version, link.TYPE_NONE))
     elif kind == link.PPPOE_SESSION:
         names += ["pppoes", "ppp"]
-        _ppp(names, frame, at + 6)
+        _ppp(names, frame[: at + 6 + _u16(frame, at + 4)], at + 6)
     elif kind == link.TYPE_ETHERNET:
         _ethernet(names, frame, at)
     else:
@@ -191,6 +192,24 @@ def _ipv6(names: list[str], frame: bytes, at: int) -> None:
         _above(names, frame[: at + 40], at + 40, kind)
 
 
+def _udp_tunnel(names: list[str], frame: bytes, at: int) -> None:
+    ports, length = (_u16(frame, at), _u16(frame, at + 2)), _u16(frame, at + 4)
+    frame = frame[: at + length] if length >= 8 else frame
+    if VXLAN in ports:
+        names.append("vxlan")
+        _ethernet(names, frame, at + 16)
+    elif GENEVE in ports:
+        names.append("geneve")
+        _ethertype_plain(names, frame, at + 16 + (frame[at + 8] & 0x3F) * 4, _u16(frame, at + 10))
+
+
+def _ethertype_plain(names: list[str], frame: bytes, at: int, kind: int) -> None:
+    if kind == link.TYPE_ETHERNET:
+        _ethernet(names, frame, at)
+    else:
+        _network(names, frame, at, kind)
+
+
 def _above(names: list[str], frame: bytes, at: int, kind: int) -> None:
     """Extension headers, then the transport or a tunnel."""
     while kind in _EXTENSIONS and len(names) <= _MAX_LAYERS:
@@ -220,5 +239,7 @@ def _above(names: list[str], frame: bytes, at: int, kind: int) -> None:
                 _ethertype(names, frame, at + size, _u16(frame, at + 2))
     else:
         names.append(_TRANSPORTS.get(kind, "data"))
+        if kind == UDP and len(frame) >= at + 16:
+            _udp_tunnel(names, frame, at)
         if kind in _QUOTING and at + 8 < len(frame) and frame[at] in _QUOTING[kind]:
             (_ipv4 if kind == 1 else _ipv6)(names, frame, at + 8)

@@ -80,6 +80,7 @@ def measured(path: Path, warm: Path) -> dict[str, float]:
     with Trace.open(warm) as small:                 # the empty app: everything imported, nothing opened
         small.finish()
         page(small)
+        small.filter("tcp").rows(small)
     before, start = resident(), time.perf_counter()
     with Trace.open(path) as trace:
         trace.refresh(1)

@@ -33,6 +33,7 @@ Frame = bytes | tuple[bytes, int]        # as it was, or cut, with its length on
 START = 1_700_000_000_000_000_000
 MACS = {"src": "02:00:00:00:00:01", "dst": "02:00:00:00:00:02"}
 FOUR, SIX = {"src": "192.0.2.1", "dst": "198.51.100.7"}, {"src": "2001:db8::1", "dst": "2001:db8:0:1::2"}
+VXLAN = b"\x08\0\0\0\0\0\1\0"
 BACK = {"src": "198.51.100.7", "dst": "192.0.2.1"}
 
 
@@ -134,6 +135,11 @@ def tunnels() -> list[Frame]:
     """GRE, IP in IP, 6in4 and their combinations."""
     outer = {"src": "203.0.113.9", "dst": "203.0.113.8"}
     six = bytes(IPv6(**SIX) / UDP(sport=40001, dport=40002) / b"six")
+    inside = (
+        (IP(**outer), udp(sport=8)), (IPv6(**SIX), udp(sport=9)), (IP(**outer), ARP()),
+        (IP(**outer), IP(**FOUR) / TCP(sport=40005, dport=40002)), (IP(**outer), IP(**FOUR) / ICMP()),
+        (IP(**outer), Dot1Q(vlan=7) / udp(sport=8)),
+    )
     return [ether(frame) for frame in (
         IP(**outer) / GRE() / udp(), IP(**outer) / GRE(proto=0x86DD) / Raw(six),
         IP(**outer) / GRE(key_present=1, key=7) / udp(sport=2),
@@ -142,6 +148,13 @@ def tunnels() -> list[Frame]:
         IP(**outer, proto=41) / Raw(six), IPv6(**SIX) / udp(sport=6), IPv6(**SIX, nh=41) / Raw(six),
         IP(**outer) / GRE() / IP(**BACK) / GRE() / udp(sport=7), IP(**outer) / TCP(sport=40001, dport=40002),
         IP(**outer) / GRE() / IP(**FOUR) / TCP(sport=40001, dport=40002),
+        *(around / UDP(sport=50001 + i, dport=4789) / Raw(VXLAN + ether(packet))
+          for i, (around, packet) in enumerate(inside)),
+        IP(**outer) / UDP(sport=4789, dport=5) / b"short", udp(sport=50001),
+        IP(**outer) / UDP(sport=50009, dport=6081) / Raw(b"\0\0\x65\x58\0\0\1\0" + ether(udp(sport=10))),
+        IP(**outer) / UDP(sport=50009, dport=6081) / Raw(b"\1\0\x65\x58\0\0\1\0abcd" + ether(udp(sport=11))),
+        IP(**outer) / UDP(sport=50009, dport=6081) / Raw(b"\0\0\x08\0\0\0\1\0" + bytes(udp(sport=12))),
+        IP(**outer) / UDP(sport=40001, dport=40002) / b"after all",
     )]
 
 

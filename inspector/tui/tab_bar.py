@@ -51,7 +51,8 @@ class TabBar(Painter):
     def cells(self) -> list[tuple[TabName, int, int]]:
         """The tabs that are there, each with the cells [start, stop) where it stands."""
         tabs = [tab for tab in self._tabs if tab.pane not in self._shown[3]]
-        loose = sum(len(tab.key + tab.name) + 2 for tab in tabs) <= self.size.width
+        room = self.size.width - (len(self._shown[2]) + 2 if self._shown[2] else 0)
+        loose = sum(len(tab.key + tab.name) + 2 for tab in tabs) <= room
         placed, at = [], 0
         for tab in tabs:
             size = len(tab.key + tab.name) + (2 if loose else 1)

@@ -11,6 +11,7 @@ from typing import get_args
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
+from textual.cache import LRUCache
 from textual.color import Color
 from textual.geometry import Size
 from textual.strip import Strip
@@ -24,7 +25,6 @@ PAINTS = frozenset({
     "tab--name", "tab--key", "tab--front", "tab--focused", "key-line--key",
 })
 LEAST_CONTRAST = 4.5       # WCAG 2.2 AA for text
-Key = tuple[str, Color, Color, tuple[str, ...]]
 
 
 def contrast(first: Color, second: Color) -> float:
@@ -52,20 +52,32 @@ def legible(colour: Color, background: Color) -> Color:
 
 
 class Painter(Widget):
-    """Turns lines of spans into strips."""
+    """Turns lines of spans into strips, and keeps them: most lines stay the same from batch to batch."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._paints: dict[Key, RichStyle] = {}
+        self._inks: dict[tuple[str, ...], RichStyle] = {}
+        self._painted: LRUCache[tuple[Line, int, str], Strip] = LRUCache(512)
+        self._theme = ""
 
     def colours(self, *names: str) -> RichStyle:
         """The widget's own style with those of `names` laid over it, one after the other."""
-        _, _, background, colour = self.colors
-        key = (self.app.theme, background, colour, names)
-        found = self._paints.get(key)
+        if self._theme != self.app.theme:
+            self._forget()
+        found = self._inks.get(names)
         if found is None:
-            found = self._paints[key] = self._mixed(background, colour, names)
+            _, _, background, colour = self.colors
+            found = self._inks[names] = self._mixed(background, colour, names)
         return found
+
+    def _forget(self) -> None:
+        self._theme = self.app.theme
+        self._inks.clear()
+        self._painted.clear()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._forget()
 
     def _mixed(self, background: Color, colour: Color, names: tuple[str, ...]) -> RichStyle:
         text_style = RichStyle()
@@ -87,9 +99,13 @@ class Painter(Widget):
         """The line in `width` cells, over the style `beneath` (a cursor)."""
         under = (beneath,) if beneath else ()
         base = self.colours(*under)
-        strip = Strip([Segment(text, self.colours(*under, f"line--{name}") if name else base)
-                       for text, name in line])
-        return strip.adjust_cell_length(width, base)
+        strip = self._painted.get((line, width, beneath))
+        if strip is None:
+            segments = [Segment(text, self.colours(*under, f"line--{name}") if name else base)
+                        for text, name in line]
+            strip = Strip(segments).adjust_cell_length(width, base)
+            self._painted[line, width, beneath] = strip
+        return strip
 
 
 class Head(Painter):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from inspector.trace.columns import Array
-from inspector.wire.headers import NO_OFFSET, SHORT, UNSIZED
+from inspector.wire.headers import NO_OFFSET, PORTS, SHORT, UNSIZED
 from inspector.wire.headers_transport import ICMP, ICMPV6, TCP, UDP
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _ports_of(protocol: int) -> Callable[[Index, Rows], Array]:
         found = _is(protocol)(index, rows)
         short = index.status[rows] & SHORT != 0
         if short.any():
-            found &= ~short | (index.cap_len[rows] >= index.l4[rows].astype("i8") + 4)
+            found &= ~short | (index.status[rows] & PORTS != 0)
         return found
 
     return present

@@ -12,7 +12,7 @@ from inspector.trace.columns import Array, Columns
 from inspector.trace.numbering import Addresses
 from inspector.trace.quoted import QuotedTable
 from inspector.trace.streams import Streams, Talk
-from inspector.wire.headers import UNSIZED, Headers, Quoted
+from inspector.wire.headers import BOGUS, UNSIZED, Headers, Quoted
 from inspector.wire.headers_transport import TCP, UDP
 
 DTYPES = {
@@ -147,7 +147,7 @@ class Index:
         return Talk(
             rows + self.count, source[take], destination[take], headers.sport[take], headers.dport[take],
             headers.tcp_flags[take], headers.seq[take], headers.ack[take],
-            headers.status[take] & UNSIZED == 0,
+            headers.status[take] & (UNSIZED | BOGUS) != UNSIZED,
         )
 
     def _ends(self, part: Quoted) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ from inspector.trace.protocols import frame_protocols
 from inspector.views.facts import facts
 from inspector.views.info import packet_info
 from inspector.views.sockets import SocketTable
-from inspector.wire.headers import MALFORMED, NO_LAYER, NO_OFFSET, SHORT, UNSIZED
+from inspector.wire.headers import BOGUS, MALFORMED, NO_LAYER, NO_OFFSET, PORTS, SHORT, UNSIZED
 
 if TYPE_CHECKING:
     from inspector.trace.columns import Array
@@ -72,26 +72,26 @@ def packet(trace: Trace, row: int) -> dict[str, Any]:
 def _tcp(trace: Trace, row: int, frame: _Frame) -> dict[str, Any]:
     """TCP's fields, those that are there."""
     index, stream, status = trace.index, int(trace.index.stream[row]), int(trace.index.status[row])
-    if frame.available() < 4:
+    if not frame.has_ports():
         return {}
     ports = {"tcp.srcport": int(index.sport[row]), "tcp.dstport": int(index.dport[row])}
     if stream < 0:
         return ports
     found = {"tcp.stream": stream, **ports, "tcp.seq_raw": int(index.seq[row])}
-    bogus = status & MALFORMED and int(index.tcp_flags[row]) == 0 and int(index.payload[row]) == NO_OFFSET
-    if not (bogus and frame.data_offset() < 20):
+    odd = status & MALFORMED and int(index.payload[row]) == NO_OFFSET
+    if not (status & BOGUS or (odd and frame.data_offset() < 20)):
         found |= {
             "tcp.ack_raw": int(index.ack[row]), "tcp.flags": int(index.tcp_flags[row]),
             "tcp.window_size_value": int(index.window[row]),
         }
-    if not status & UNSIZED:
+    if not status & UNSIZED or status & BOGUS:
         found["tcp.len"] = int(index.payload_length[row])
     return found
 
 
 def _udp(trace: Trace, row: int, frame: _Frame) -> dict[str, Any]:
     index, stream, available = trace.index, int(trace.index.stream[row]), frame.available()
-    if available < 4:
+    if not frame.has_ports():
         return {}
     found = {"udp.stream": stream} if stream >= 0 else {}
     found |= {"udp.srcport": int(index.sport[row]), "udp.dstport": int(index.dport[row])}
@@ -143,8 +143,13 @@ class _Frame:
             return available
         head = self.bytes()[l3 : l3 + 6]
         four = int(index.network[row]) == 4
-        end = l3 + (int.from_bytes(head[2:4], "big") if four else 40 + int.from_bytes(head[4:6], "big"))
-        return min(available, end - l4)
+        total = int.from_bytes(head[2:4], "big") if four else 40 + int.from_bytes(head[4:6], "big")
+        return min(available, l3 + total - l4) if total else available
+
+    def has_ports(self) -> bool:
+        """Whether the ports of TCP or UDP are there."""
+        status = int(self._trace.index.status[self._row])
+        return bool(status & PORTS) if status & SHORT else int(self._trace.index.l4[self._row]) != NO_OFFSET
 
     def data_offset(self) -> int:
         """The TCP header's length, as it says."""

@@ -10,12 +10,14 @@ from __future__ import annotations
 import numpy as np
 
 from inspector.wire.headers_batch import (
+    BOGUS,
     CUT,
     FRAGMENT,
     MALFORMED,
     NO_LAYER,
     NO_OFFSET,
     PADDING,
+    PORTS,
     SHORT,
     UNSIZED,
     Batch,
@@ -28,8 +30,8 @@ from inspector.wire.headers_link import link_layer
 from inspector.wire.headers_network import network_layer
 
 __all__ = [
-    "CUT", "FRAGMENT", "MALFORMED", "NO_LAYER", "NO_OFFSET", "PADDING", "SHORT", "UNSIZED", "Headers",
-    "Quoted", "read_headers",
+    "BOGUS", "CUT", "FRAGMENT", "MALFORMED", "NO_LAYER", "NO_OFFSET", "PADDING", "PORTS", "SHORT",
+    "UNSIZED", "Headers", "Quoted", "read_headers",
 ]
 
 MAX_TUNNELS = 6

@@ -26,6 +26,8 @@ CUT = 2                # fewer bytes captured than were on the wire
 MALFORMED = 4          # a header contradicts itself; what stands after it is not read
 SHORT = 8              # the IP or transport header is not whole in the captured bytes
 UNSIZED = 16           # TCP whose payload's length cannot be known (first fragment, bogus data offset)
+BOGUS = 32             # TCP whose header claims to be shorter than 20 octets; its length is counted still
+PORTS = 64             # of a transport header that is SHORT the ports are there
 
 NO_LAYER = 255         # Headers.l3 where there is no IP or ARP header
 NO_OFFSET = 65535      # Headers.l4 and Headers.payload where there is none

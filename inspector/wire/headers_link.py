@@ -161,7 +161,7 @@ def merge(parts: list[Layer]) -> Layer:
 def _tag(batch: Batch, layer: Layer, size: int) -> Layer:
     layer = layer.where(batch.captured[layer.rows] >= layer.at + size)
     kind = batch.gather(">u2", layer.rows, layer.at + size - 2).astype(np.int64)
-    lengths = (kind <= LONGEST_8023) & (layer.kind != 0x88A8)
+    lengths = (kind <= LONGEST_8023) & ((layer.kind == 0x8100) | (layer.kind == 0x9100))
     return _llc(batch, layer.moved(layer.at + size, kind), lengths)
 
 
@@ -192,7 +192,7 @@ def _pppoe(batch: Batch, layer: Layer) -> Layer:
 def _ppp(batch: Batch, layer: Layer) -> Layer:
     """Past PPP in HDLC-like framing (RFC 1662): optional address and control, protocol of 1 or 2 bytes."""
     layer = layer.where(batch.captured[layer.rows] >= layer.at + 4)
-    framed = batch.gather(">u2", layer.rows, layer.at) == 0xFF03
+    framed = batch.gather("u1", layer.rows, layer.at) == 0xFF      # whatever the control octet says
     at = layer.at + np.where(framed, 2, 0)
     first = batch.gather("u1", layer.rows, at).astype(np.int64)
     short = (first & 1).astype(np.bool_)

@@ -25,11 +25,14 @@ from inspector.wire.headers_batch import (
     Mask,
 )
 from inspector.wire.headers_link import (
+    ETAG,
     TYPE_ARP,
     TYPE_ETHERNET,
     TYPE_IPV4,
     TYPE_IPV6,
+    TYPE_NONE,
     TYPE_RARP,
+    VLAN_TYPES,
     ethernet,
     merge,
     tags,
@@ -238,13 +241,15 @@ def _arp(batch: Batch, headers: Headers, layer: Layer) -> None:
 
 
 def _gre(batch: Batch, layer: Layer) -> Layer:
-    """Past a GRE header of version 0 (RFC 2784, RFC 2890)."""
+    """Past a GRE header (RFC 2784, RFC 2890) without source routing."""
     layer = layer.where(np.minimum(batch.captured[layer.rows], layer.end) >= layer.at + 4)
     words = batch.gather(">u4", layer.rows, layer.at)
     flags = words >> 16
     optional = ((flags >> 15 & 1) + (flags >> 13 & 1) + (flags >> 12 & 1)).astype(np.int64)
-    plain = flags & 0x4007 == 0
-    moved = layer.moved(layer.at + 4 + 4 * optional, (words & 0xFFFF).astype(np.int64)).where(plain)
+    plain = flags & 0x4000 == 0
+    kind = (words & 0xFFFF).astype(np.int64)
+    kind[np.isin(kind, (*VLAN_TYPES, ETAG))] = TYPE_NONE
+    moved = layer.moved(layer.at + 4 + 4 * optional, kind).where(plain)
     return moved.where(batch.captured[moved.rows] >= moved.at)
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from inspector.wire.headers_batch import (
+    BOGUS,
+    FRAGMENT,
     MALFORMED,
     NO_OFFSET,
+    PORTS,
     SHORT,
     TCP_HEADER,
     UDP_HEADER,
@@ -64,6 +67,7 @@ def _ports(headers: Headers, layer: Layer, head: Array, available: Ints, need: i
     headers.sport[layer.rows[some]] = head["sport"][some]
     headers.dport[layer.rows[some]] = head["dport"][some]
     headers.status[layer.rows[available < need]] |= SHORT
+    headers.status[layer.rows[some & (available < need)]] |= PORTS
     return np.flatnonzero(available >= need)
 
 
@@ -82,10 +86,9 @@ def _tcp(batch: Batch, headers: Headers, layer: Layer) -> None:
     odd = bogus | (payload > layer.end)
     if odd.any():
         headers.status[rows[odd]] |= MALFORMED | UNSIZED
-        head, words = head.copy(), np.where(bogus, 0, words)
-        head["ack"][bogus] = 0
-        head["window"][bogus] = 0
-        size = np.where(odd, 0, layer.end - payload)
+        counted = bogus & (payload <= layer.end) & (headers.status[rows] & FRAGMENT == 0)
+        headers.status[rows[counted]] |= BOGUS
+        size = np.where(odd & ~counted, 0, layer.end - payload)
         payload = np.where(odd, NO_OFFSET, payload)
     else:
         size = layer.end - payload
@@ -171,8 +174,7 @@ def udp_tunnels(batch: Batch, headers: Headers, layer: Layer, network: int) -> L
     head = batch.gather(">u4", layer.rows, layer.at + 8).astype(np.int64)
     vxlan = (headers.sport[layer.rows] == VXLAN) | (headers.dport[layer.rows] == VXLAN)
     options = np.where(vxlan, 0, (head >> 24 & 0x3F) * 4)
-    length = headers.window[layer.rows].astype(np.int64)
-    end = np.where(length >= 8, np.minimum(layer.end, layer.at + length), layer.end)
+    end = np.minimum(layer.end, layer.at + headers.window[layer.rows].astype(np.int64))
     kind = np.where(vxlan, TYPE_ETHERNET, head & 0xFFFF)
     inner = Layer(layer.rows, layer.at + 16 + options, end, kind)
     inner = inner.where(inner.at <= np.minimum(batch.captured[inner.rows], inner.end))

@@ -31,7 +31,7 @@ def protocol_names(frame: bytes, link_type: int) -> list[str]:
     names: list[str] = []
     if link_type in link.RAW_TYPES:
         names.append("raw")
-        if not frame:
+        if len(frame) < 8:                     # tshark looks for PPP in the first eight octets
             return names
         kind = {4: link.TYPE_IPV4, 6: link.TYPE_IPV6}.get(frame[0] >> 4, link.TYPE_NONE)
         _network(names, frame, 0, kind)
@@ -117,7 +117,7 @@ def _ethertype(names: list[str], frame: bytes, at: int, kind: int) -> None:
         size = 8 if kind == link.ETAG else 4
         if len(frame) >= at + size:
             value = _u16(frame, at + size - 2)
-            if kind == 0x88A8 and value <= link.LONGEST_8023:
+            if kind not in (0x8100, 0x9100) and value <= link.LONGEST_8023:
                 names += ["ethertype", "data"]
             else:
                 _type_or_length(names, frame, at + size, value)
@@ -137,7 +137,7 @@ def _ethertype(names: list[str], frame: bytes, at: int, kind: int) -> None:
 
 
 def _ppp(names: list[str], frame: bytes, at: int) -> None:
-    at += 2 if frame[at : at + 2] == b"\xff\x03" else 0
+    at += 2 if frame[at : at + 1] == b"\xff" else 0
     first = frame[at] if at < len(frame) else 0
     protocol, size = (first, 1) if first & 1 else (_u16(frame, at), 2)
     kind = {0x21: link.TYPE_IPV4, 0x57: link.TYPE_IPV6}.get(protocol, link.TYPE_NONE)
@@ -194,7 +194,9 @@ def _ipv6(names: list[str], frame: bytes, at: int) -> None:
 
 def _udp_tunnel(names: list[str], frame: bytes, at: int) -> None:
     ports, length = (_u16(frame, at), _u16(frame, at + 2)), _u16(frame, at + 4)
-    frame = frame[: at + length] if length >= 8 else frame
+    if length < 16:
+        return
+    frame = frame[: at + length]
     if VXLAN in ports:
         names.append("vxlan")
         _ethernet(names, frame, at + 16)
@@ -233,9 +235,11 @@ def _above(names: list[str], frame: bytes, at: int, kind: int) -> None:
     elif kind == 47:
         names.append("gre")
         flags = _u16(frame, at)
-        if flags & 0x4007 == 0 and len(frame) >= at + 4:
+        if flags & 0x4000 == 0 and len(frame) >= at + 4:
             size = 4 + 4 * ((flags >> 15 & 1) + (flags >> 13 & 1) + (flags >> 12 & 1))
-            if len(frame) > at + size:
+            if _u16(frame, at + 2) in (*link.VLAN_TYPES, link.ETAG):
+                names.append("data")
+            elif len(frame) > at + size:
                 _ethertype(names, frame, at + size, _u16(frame, at + 2))
     else:
         names.append(_TRANSPORTS.get(kind, "data"))

@@ -6,7 +6,7 @@ hash table probed for all keys of a batch together). `Addresses` gives every IP 
 
 from __future__ import annotations
 
-import secrets
+import os
 import socket
 
 import numpy as np
@@ -28,7 +28,7 @@ class KeyTable:
         self.second = Growing("u8")
         self._slots: Array = np.full(1024, -1, "i4")
         # Odd and secret, so that nobody can write a capture whose keys all meet in one slot.
-        self._mix = np.array([secrets.randbits(64) | 1 for _ in range(3)], "u8")
+        self._mix = np.frombuffer(os.urandom(24), "u8") | np.uint64(1)
 
     def __len__(self) -> int:
         return self.first.count

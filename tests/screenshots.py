@@ -39,7 +39,7 @@ class Scene:
     steps: Steps
     sizes: tuple[tuple[int, int], ...] = ((120, 40),)
     themes: tuple[str, ...] = ("textual-dark",)
-    picture: bool = False        # a PNG too
+    pictures: tuple[tuple[int, int], ...] = ()     # sizes of which there is a PNG too
 
 
 async def until(pilot: Pilot[Any], true: Callable[[], object], seconds: float = 30) -> None:
@@ -132,16 +132,16 @@ SMALL, USUAL, LARGE = (80, 24), (120, 40), (200, 50)
 BOTH = ("textual-dark", "textual-light")
 PROTOCOL_ERRORS = CAPTURES / "websocket" / "zeek__websocket__wrong-accept-header.pcap"
 SCENES = [
-    Scene("launcher", None, nothing, (SMALL, USUAL), BOTH, picture=True),
+    Scene("launcher", None, nothing, (SMALL, USUAL), BOTH, pictures=(SMALL,)),
     Scene("help", spec("websocket"), press(11, "question_mark"), (SMALL, USUAL)),
     Scene("workbench-websocket", spec("websocket"), choose(11, 7), (SMALL, USUAL, LARGE), BOTH,
-          picture=True),
-    Scene("workbench-tcp", spec("tcp"), packets(9), (SMALL, USUAL, LARGE), picture=True),
+          pictures=(USUAL,)),
+    Scene("workbench-tcp", spec("tcp"), packets(9), (SMALL, USUAL, LARGE), pictures=(SMALL,)),
     Scene("workbench-udp", spec("udp"), packets(4)),
     Scene("workbench-http", spec("http"), choose(8, 3)),
     Scene("refused-tcp", spec("tcp", with_server=False), packets(2), (SMALL,)),
     Scene("refused-udp", spec("udp", with_server=False), packets(2), (SMALL,)),
-    Scene("ladder-tcp", spec("tcp"), press(9, "z"), picture=True),
+    Scene("ladder-tcp", spec("tcp"), press(9, "z"), pictures=(USUAL,)),
     Scene("ladder-step", spec("tcp", paused=True), step_through, (SMALL, USUAL)),
     Scene("composer-websocket", spec("websocket"), compose, (SMALL, USUAL)),
     Scene("end-menu", spec("websocket"), press(11, "x"), (SMALL,)),
@@ -149,11 +149,11 @@ SCENES = [
     Scene("messages-websocket", spec("websocket"), press(11, "3", "down", "down"), (SMALL, USUAL)),
     Scene("stream-websocket", spec("websocket"), press(11, "4"), (SMALL, USUAL)),
     Scene("handshake-websocket", spec("websocket"), press(11, "5", "z", "pagedown", "pagedown"),
-          (SMALL, USUAL), picture=True),
+          (SMALL, USUAL), pictures=(USUAL,)),
     Scene("handshake-tcp", spec("tcp"), press(9, "5"), (SMALL,)),
     Scene("sockets-tcp", spec("tcp"), press(9, "6"), (SMALL, USUAL)),
     Scene("detail-websocket", spec("websocket"), choose(11, 7, "8", *["down"] * 5), (SMALL, USUAL),
-          picture=True),
+          pictures=(USUAL,)),
     Scene("findings-file", PROTOCOL_ERRORS, press(1, "7"), (SMALL, USUAL)),
     Scene("bytes-websocket", spec("websocket"), choose(11, 7, "9", *["end"] * 1), (SMALL,)),
 ]
@@ -198,7 +198,7 @@ async def take(scene: Scene, size: tuple[int, int], theme: str, directory: Path)
     light = "-light" if theme.endswith("light") else ""
     path = directory / f"{scene.name}-{size[0]}x{size[1]}{light}.svg"
     path.write_text(svg, encoding="utf-8")
-    if scene.picture and not light and size != LARGE:
+    if size in scene.pictures and not light:
         import cairosvg
 
         alone = svg.replace(FONT, '"DejaVu Sans Mono"')      # cairo asks for the first font only

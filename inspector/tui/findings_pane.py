@@ -11,7 +11,7 @@ from inspector.tui.line_list import LineList
 from inspector.tui.painter import Head
 from inspector.tui.pane import Pane, plain_page
 from inspector.tui.selection import DetailAsked, SelectionMade
-from inspector.views.findings import FindingList
+from inspector.views.findings import MARKS, FindingList
 from inspector.views.model import Line
 
 
@@ -45,8 +45,7 @@ class FindingsPane(Pane):
         if findings is None:
             return ""
         counts = findings.counts
-        return "  ".join(f"{counts[name]} {name}{'s' if counts[name] > 1 else ''}"
-                         for name in ("error", "warning", "note") if counts[name])
+        return "  ".join(f"{mark} {counts[name]}" for name, mark in MARKS.items() if counts[name])
 
     def _title(self, width: int) -> list[Line]:
         return [self._findings.title(width)] if self._findings is not None and self._findings.count else []

@@ -90,7 +90,8 @@ class LadderPane(Pane):
             return
         if self.ladder is None:
             if self.trace.index.count or self.trace.calls:
-                self._draw(default_conversation(self.trace))
+                # Of what happens now all is shown, of a file its first conversation.
+                self._draw(None if self.follow else default_conversation(self.trace))
         elif self.ladder.update():
             self.lines.refill(news=not self.first_reading)
         self.query_one(Head).refresh()

@@ -34,6 +34,7 @@ class Pane(Vertical):
         self.trace: Trace | None = None
         self.selection = NOTHING
         self.conversation: Conversation | None = None      # what the panes speak of; the workbench says so
+        self.follow = False        # the trace is being written now
         self.first_reading = False       # a file is being read for the first time: its lines are no news
         self._stale_trace = self._stale_selection = False
 
@@ -44,7 +45,7 @@ class Pane(Vertical):
 
     def show_trace(self, trace: Trace | None, *, follow: bool = True) -> None:
         """Begin with another trace. `follow`: lists keep its newest lines in sight."""
-        self.trace, self.selection = trace, NOTHING
+        self.trace, self.selection, self.follow = trace, NOTHING, follow
         for lines in self.query(LineList):
             lines.following = follow and lines.tails
         self.reset()

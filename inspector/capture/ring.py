@@ -18,7 +18,7 @@ from inspector.capture.packet_socket import SOL_PACKET, Counter, bind
 BLOCK_SIZE = 256 * 1024
 BLOCKS = 512                       # for captures that have to keep up with anything
 SESSION_BLOCKS = 128               # for sessions: memory that was never used takes its time to get
-RETIRE_MS = 10                     # an unfilled block is handed over after this time
+RETIRE_MS = 4                      # an unfilled block is handed over after this time
 _MOST_BLOCKS = 64                  # of one turn
 _FRAME_SIZE = 2048                 # a formality of TPACKET_V3
 _PACKET_RX_RING, _PACKET_VERSION, _TPACKET_V3 = 5, 10, 2

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +71,15 @@ class MeteredApp(InspectorApp):
             await asyncio.sleep(_STILL)
 
 
-async def lags_until(task: asyncio.Task[Any]) -> list[float]:
-    """How much later than asked for each sleep ended, in seconds, until the task is done."""
+async def lags_until(task: asyncio.Task[Any]) -> list[tuple[float, float]]:
+    """Of each sleep until the task is done: how much later than asked for it ended, in seconds, and how
+    long this thread had the CPU in all that time: on a free machine the lag would be no more than that.
+    """
     loop, lags = asyncio.get_running_loop(), []
     while not task.done():
-        began = loop.time()
+        began, used = loop.time(), time.thread_time()
         await asyncio.sleep(STEP)
-        lags.append(loop.time() - began - STEP)
+        lags.append((loop.time() - began - STEP, time.thread_time() - used))
     return lags
 
 

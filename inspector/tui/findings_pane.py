@@ -79,7 +79,7 @@ class FindingsPane(Pane):
             text = "Nothing to complain about so far."
             self.lines.show(plain_page(text, self.lines.scrollable_content_region.width))
         self._refresh_heads()
-        if self.is_attached and self._is_seen and not findings.complete:
+        if self.is_attached and self.is_seen and not findings.complete:
             self._timer = self.set_timer(BREATH, self._work)
 
     def _refresh_heads(self) -> None:

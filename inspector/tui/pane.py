@@ -53,7 +53,7 @@ class Pane(Vertical):
 
     def trace_grew(self) -> None:
         """The trace has more than before."""
-        if self._is_seen:
+        if self.is_seen:
             self._stale_trace = False
             self.update_trace()
         else:
@@ -62,7 +62,7 @@ class Pane(Vertical):
     def show_selection(self, selection: Selection) -> None:
         """Something was chosen, here or elsewhere."""
         self.selection = selection
-        if self._is_seen:
+        if self.is_seen:
             self._stale_selection = False
             self.update_selection()
         else:
@@ -76,7 +76,8 @@ class Pane(Vertical):
             self.show_selection(self.selection)
 
     @property
-    def _is_seen(self) -> bool:
+    def is_seen(self) -> bool:
+        """Whether the pane has a place on the screen."""
         return self.display and all(node.display for node in self.ancestors if isinstance(node, Vertical))
 
     def focus_inside(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -51,6 +52,7 @@ class TraceScreen(BaseScreen, SessionControl):
         self.paused = spec is not None and spec.paused      # as asked for; the trace tells what came of it
         self.wants_again = False
         self._events_seen = self._failures_said = self._notes_said = 0
+        self._to_draw: list[Callable[[], None]] = []
         self._saved_size = -1
         self._truncation_said = False
         self._was_read = False         # the file was read to its end once
@@ -61,8 +63,11 @@ class TraceScreen(BaseScreen, SessionControl):
         """There is a trace now."""
         raise NotImplementedError
 
-    def trace_grew(self, trace: Trace, *, first_reading: bool) -> None:
-        """It was read further. `first_reading`: what is new was in the file from the beginning."""
+    def trace_grew(self, trace: Trace, *, first_reading: bool) -> list[Callable[[], None]]:
+        """It was read further; what there is to draw, one after the other, the first at once.
+
+        `first_reading`: what is new was in the file from the beginning.
+        """
         raise NotImplementedError
 
     def state_changed(self, state: SessionState, *, live: bool) -> None:
@@ -123,12 +128,20 @@ class TraceScreen(BaseScreen, SessionControl):
         if not loading:
             cast("InspectorApp", self.app).preload()
         first, self._was_read = self.session is None and not self._was_read, not loading
-        self.trace_grew(trace, first_reading=first)
+        self._to_draw = self.trace_grew(trace, first_reading=first)
         if not loading and self.session is None and trace.truncated and not self._truncation_said:
             self._truncation_said = True
             self.app.notify(trace.truncated, severity="warning", timeout=15)
         self._say_title()
-        self.call_after_refresh(self.feed.taken)
+        self._draw_next()
+
+    def _draw_next(self) -> None:
+        """Draw one pane a frame, so that keys are heard in between; then more may be read."""
+        if self._to_draw:
+            self._to_draw.pop(0)()
+            self.call_after_refresh(self._draw_next)
+        elif self.feed is not None:
+            self.feed.taken()
 
     def _agent_ended(self) -> None:
         if self.session is not None and self.session.alive:     # its pipe is closed, it ends this moment

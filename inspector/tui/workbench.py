@@ -6,6 +6,7 @@ all panes. Which panes are seen: `_arrange` and inspector.tcss.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -212,11 +213,13 @@ class WorkbenchScreen(TraceScreen):
                 composer.show_kind(spec.kind, there=spec.with_server or composer.role == "client")
         self.query_one(LadderPane).focus_inside()
 
-    def trace_grew(self, trace: Trace, *, first_reading: bool) -> None:
+    def trace_grew(self, trace: Trace, *, first_reading: bool) -> list[Callable[[], None]]:
         self._speak_of()
         for pane in self.panes:
             pane.first_reading = first_reading
-            pane.trace_grew()
+            if not pane.is_seen:
+                pane.trace_grew()              # it only remembers that there is something
+        return [pane.trace_grew for pane in self.panes if pane.is_seen]
 
     def state_changed(self, state: SessionState, *, live: bool) -> None:
         self.query_one(LadderPane).show_state(state, live=live)

@@ -51,7 +51,7 @@ class ListApp(App[None]):
         return self.list.render_line(y).text.rstrip()
 
 
-async def test_only_what_is_seen_is_asked_for() -> None:
+async def test_only_whatis_seen_is_asked_for() -> None:
     numbers = Numbers(5_000_000)
     app = ListApp(numbers)
     async with app.run_test(size=(40, 20)) as pilot:

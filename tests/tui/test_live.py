@@ -158,7 +158,7 @@ async def test_again_starts_the_same_session_once_more() -> None:
         assert bench(pilot).query_one(TitleBar).facts.life == "live"
 
 
-async def test_nobody_listens_is_seen_as_a_refusal() -> None:
+async def test_nobody_listensis_seen_as_a_refusal() -> None:
     async with session("tcp", with_server=False) as pilot:
         await until(pilot, lambda: "ECONNREFUSED" in ladder_text(pilot))
         assert "RST" in ladder_text(pilot)

@@ -60,7 +60,7 @@ async def opened(path: Path | str, size: tuple[int, int] = USUAL) -> AsyncIterat
 
 def visible(screen: WorkbenchScreen) -> set[str]:
     """The names of the panes that have cells on the screen."""
-    return {str(pane.id) for pane in screen.panes if pane._is_seen and pane.region.area}
+    return {str(pane.id) for pane in screen.panes if pane.is_seen and pane.region.area}
 
 
 def lines(widget: LineList) -> list[str]:

@@ -64,9 +64,10 @@ class Contents:
         self, starts: Array, captured: Array, lengths: Array, time_ns: Array, interface: Array, *,
         link_type: int,
     ) -> None:
-        headers = read_headers(self.data, starts, captured, lengths, link_type)
+        # A file may claim that less was on the wire than was captured: what is there is read.
+        headers = read_headers(self.data, starts, captured, np.maximum(lengths, captured), link_type)
         offset = starts + self.base
-        self.index.append(headers, time_ns, np.maximum(lengths, captured), captured, offset, interface)
+        self.index.append(headers, time_ns, lengths, captured, offset, interface)
 
     def journal(self, fields: dict[str, str], before: int) -> None:
         """A call or an event of ours; entries of others become events of the kind "journal"."""

@@ -7,8 +7,6 @@ Frames that carry a tunnel go round again for what is inside. Any bytes give col
 
 from __future__ import annotations
 
-import numpy as np
-
 from inspector.wire.headers_batch import (
     BOGUS,
     CUT,
@@ -43,7 +41,6 @@ def read_headers(data: Bytes, starts: Ints, captured: Ints, lengths: Ints, link_
     `captured` bytes of each are there, `lengths` were on the wire. `data` must hold PADDING bytes more
     after the last frame's captured bytes.
     """
-    lengths = np.maximum(lengths, captured)
     batch = Batch(data, starts, captured, lengths)
     headers = Headers.empty(len(starts))
     headers.status[captured < lengths] = CUT

@@ -24,7 +24,7 @@ SNAP_ETHERTYPES = (0, 0xF8)           # organisations under which SNAP carries E
 LONGEST_8023 = 1500                  # up to here an EtherType is a length
 _MAX_TAGS = 8
 FAMILIES_IPV6 = (24, 28, 30)         # AF_INET6 of NetBSD and OpenBSD, FreeBSD, Darwin
-_PPP_TYPES = {0x21: TYPE_IPV4, 0x57: TYPE_IPV6}
+PPP_TYPES = {0x21: TYPE_IPV4, 0x57: TYPE_IPV6, 0x281: MPLS, 0x283: MPLS_MULTICAST}
 
 
 def link_layer(batch: Batch, link_type: int) -> Layer:
@@ -44,12 +44,14 @@ def link_layer(batch: Batch, link_type: int) -> Layer:
     if link_type == SLL2:
         return tags(batch, _cooked(batch, start, size=20, kind=0, hardware=8))
     if link_type in (PPP, PPP_HDLC):
-        return _ppp(batch, start)
+        return tags(batch, _ppp(batch, start))
     if link_type == PPP_ETHER:
-        return _pppoe(batch, start)
+        return tags(batch, _pppoe(batch, start))
     if link_type == CHDLC:
         whole = start.where(batch.captured >= 4)
-        return tags(batch, whole.moved(whole.at + 4, batch.gather(">u2", whole.rows, 2).astype(np.int64)))
+        kind = batch.gather(">u2", whole.rows, 2).astype(np.int64)
+        kind[kind == TYPE_RARP] = TYPE_NONE             # there it is SLARP
+        return tags(batch, whole.moved(whole.at + 4, kind))
     return start.where(np.zeros(len(batch), np.bool_))
 
 
@@ -198,6 +200,6 @@ def _ppp(batch: Batch, layer: Layer) -> Layer:
     short = (first & 1).astype(np.bool_)
     number = np.where(short, first, batch.gather(">u2", layer.rows, at).astype(np.int64))
     kind = np.full(len(at), TYPE_NONE)
-    for protocol, ether_type in _PPP_TYPES.items():
+    for protocol, ether_type in PPP_TYPES.items():
         kind[number == protocol] = ether_type
     return layer.moved(at + np.where(short, 1, 2), kind)

@@ -43,7 +43,7 @@ HOP_BY_HOP, ROUTING, IPV6_FRAGMENT, AUTHENTICATION, DESTINATION, SHIM6 = 0, 43, 
 _EXTENSIONS = (HOP_BY_HOP, ROUTING, IPV6_FRAGMENT, AUTHENTICATION, DESTINATION, SHIM6)
 _IS_EXTENSION = np.isin(np.arange(256), _EXTENSIONS)       # by IP protocol
 _MAX_EXTENSIONS = 16
-IP_IN_IP, IPV6_IN_IP, GRE = 4, 41, 47
+IP_IN_IP, IPV6_IN_IP, GRE, ETHERNET_IN_IP = 4, 41, 47, 143
 
 
 def network_layer(batch: Batch, headers: Headers, layer: Layer) -> Layer:
@@ -75,6 +75,7 @@ def _above(batch: Batch, headers: Headers, layer: Layer, network: int) -> Layer:
         note_quoted(batch, headers, reached, network, quoted.rows, words)
     carried = udp_tunnels(batch, headers, layer, network)
     tunnels = (layer.kind == IP_IN_IP) | (layer.kind == IPV6_IN_IP) | (layer.kind == GRE)
+    tunnels |= layer.kind == ETHERNET_IN_IP
     if not tunnels.any():
         return carried
     plain = layer.where(layer.kind == IP_IN_IP)
@@ -83,6 +84,7 @@ def _above(batch: Batch, headers: Headers, layer: Layer, network: int) -> Layer:
         plain.moved(plain.at, np.full(len(plain.at), TYPE_IPV4)),
         six.moved(six.at, np.full(len(six.at), TYPE_IPV6)),
         tags(batch, _gre(batch, layer.where(layer.kind == GRE))), carried,
+        tags(batch, ethernet(batch, layer.where(layer.kind == ETHERNET_IN_IP))),
     ])
 
 

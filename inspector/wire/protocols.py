@@ -78,7 +78,10 @@ def _other_link(names: list[str], frame: bytes, link_type: int) -> None:
             names.append("ethertype")
             _ethertype(names, frame, size, found)
     elif link_type == link.CHDLC:
-        _network(names, frame, 4, _u16(frame, 2))
+        if _u16(frame, 2) == link.TYPE_RARP:
+            names.append("slarp")
+        else:
+            _network(names, frame, 4, _u16(frame, 2))
     else:
         _ppp(names, frame, 0)
 
@@ -140,8 +143,7 @@ def _ppp(names: list[str], frame: bytes, at: int) -> None:
     at += 2 if frame[at : at + 1] == b"\xff" else 0
     first = frame[at] if at < len(frame) else 0
     protocol, size = (first, 1) if first & 1 else (_u16(frame, at), 2)
-    kind = {0x21: link.TYPE_IPV4, 0x57: link.TYPE_IPV6}.get(protocol, link.TYPE_NONE)
-    _network(names, frame, at + size, kind)
+    _ethertype(names, frame, at + size, link.PPP_TYPES.get(protocol, link.TYPE_NONE))
 
 
 def _network(names: list[str], frame: bytes, at: int, kind: int) -> None:
@@ -232,6 +234,8 @@ def _above(names: list[str], frame: bytes, at: int, kind: int) -> None:
         _ipv4(names, frame, at)
     elif kind == 41:
         _ipv6(names, frame, at)
+    elif kind == 143:
+        _ethernet(names, frame, at)
     elif kind == 47:
         names.append("gre")
         flags = _u16(frame, at)

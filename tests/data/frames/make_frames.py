@@ -102,6 +102,7 @@ def lengths() -> list[Frame]:
         frames.append(tcp[:46] + bytes([offset << 4]) + tcp[47:])
     for length in (0, 1, 7, 8, 9, 12, 13, 14, 100, 65535):
         frames.append(datagram[:38] + struct.pack(">H", length) + datagram[40:])
+    frames += [(tcp, len(tcp) - less) for less in (3, 5, 8, 30, 59)]      # more captured than was there
     for total in (0, 1, 19, 20, 24, 28, 30, 36, 40, 44, 45, 46, 100, 65535):
         frames.append(tcp[:16] + struct.pack(">H", total) + tcp[18:])
     for first in (0x40, 0x44, 0x46, 0x4F, 0x55, 0x35):
@@ -215,7 +216,11 @@ def cooked(version: int) -> list[Frame]:
 def points() -> list[Frame]:
     """PPP with and without address and control, with protocols of one and two octets."""
     four, six = bytes(udp()), bytes(IPv6(**SIX) / UDP(sport=40001, dport=40002) / b"six")
-    return [b"\xff\3\0\x21" + four, b"\0\x21" + four, b"\x21" + four, b"\0\x57" + six]
+    label = b"\0\1\1\x40"
+    return [
+        b"\xff\3\0\x21" + four, b"\0\x21" + four, b"\x21" + four, b"\0\x57" + six,
+        b"\xff\0\0\x21" + four, b"\2\x81" + label + four, b"\xff\3\2\x83" + label + six,
+    ]
 
 
 def raw() -> list[Frame]:
@@ -231,7 +236,7 @@ CAPTURES: dict[str, list[tuple[int, Iterable[Frame]]]] = {
     "links": [
         (0, null("<")), (0, null(">")), (108, null(">")), (113, cooked(1)), (276, cooked(2)), (9, points()),
         (50, points()), (12, raw()), (14, raw()), (101, raw()), (228, raw()[:2]), (229, raw()[1:2]),
-        (104, [b"\x0f\0\x08\0" + bytes(udp())]),
+        (104, [b"\x0f\0\x08\0" + bytes(udp()), b"\x0f\0\x80\x35" + bytes(18)]),
     ],
 }
 

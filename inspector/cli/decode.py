@@ -42,7 +42,7 @@ def decode_file(file: str, what: str, expression: str | None, fail_on: str | Non
     """Print `what` of the capture in `file` ("-": standard input); returns the exit status."""
     if fail_on is not None and what != "findings":
         raise CommandError("--fail-on goes with --json findings alone.", USAGE)
-    chosen = _compile(expression)
+    chosen, write = _compile(expression), _writer(what)
     try:
         trace = Trace.open(file)
     except TraceError as error:
@@ -53,7 +53,7 @@ def decode_file(file: str, what: str, expression: str | None, fail_on: str | Non
         trace.finish()
         ask = None if chosen is None else chosen.calls if what == "syscalls" else chosen.rows
         rows = None if ask is None else ask(trace)
-        graver = _print(_writer(what)(trace, rows), fail_on)
+        graver = _print(write(trace, rows), fail_on)
         if trace.truncated:
             say(trace.truncated)
             return UNREADABLE

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.trace.filter_deep import INFO_TEXT
 from inspector.views.facts import (
     ACK,
     FIN,
@@ -18,6 +19,7 @@ from inspector.views.facts import (
     TCP,
     UDP,
     Facts,
+    facts,
     flag_names,
     payload_preview,
 )
@@ -242,3 +244,6 @@ def _other_text(trace: Trace, row: int) -> str:
     if trace.link_type(row) == 1 and len(frame) >= 14:
         return f"IEEE 802.3 frame {frame[6:12].hex(':')} → {frame[0:6].hex(':')}, {len(frame) - 14} bytes"
     return f"{len(frame)} bytes of link type {trace.link_type(row)}"
+
+
+INFO_TEXT[0] = lambda trace, row: packet_info(trace, facts(trace, row))     # what the filter's `info` asks

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inspector.trace.filter_deep import INFO_TEXT
 from inspector.trace.protocols import frame_protocols
 from inspector.views.facts import facts
 from inspector.views.info import packet_info
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 _ANYWHERE = ("0.0.0.0:", "[::]:", ":")
-INFO_TEXT[0] = lambda trace, row: packet_info(trace, facts(trace, row))      # what the filter's `info` asks
 
 
 def packets(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]:

@@ -181,3 +181,12 @@ def test_system_calls_are_asked_for_their_own_fields(tmp_path: Path) -> None:
         ):
             assert trace.filter(text).calls(trace) == calls, text
         assert len(trace.filter("syscall").rows(trace)) == 0
+
+
+def test_what_the_list_says_of_a_packet_can_be_asked_for() -> None:
+    import inspector.views.info  # noqa: F401 - it gives the field its meaning
+
+    with Trace.open(DATA / CAPTURES[0]) as trace:
+        trace.finish()
+        assert trace.filter('info contains "SYN"').rows(trace).tolist() == [0, 1]
+        assert trace.filter('info matches "101 web socket"').rows(trace).tolist() == [6]

@@ -28,7 +28,7 @@ FORMS: dict[Kind, tuple[str, ...]] = {
     "websocket": ("text", "binary", "ping", "fragments"),
 }
 HINTS = {
-    "text": "type, and press Enter to send",
+    "text": "type, then Enter",
     "hex": "bytes as hex: 68 65 6c 6c 6f",
     "binary": "bytes as hex: 00 ff 10",
     "ping": "what the ping carries",

@@ -103,6 +103,10 @@ class InspectorApp(App[int], inherit_bindings=False):
         elif shown and not small:
             self.pop_screen()
 
+    def notify(self, message: str, *, markup: bool = False, **options: Any) -> None:
+        """Show a sentence for a moment. It may speak of names and addresses: never read as markup."""
+        super().notify(message, markup=False, **options)
+
     def action_help(self) -> None:
         from inspector.tui.help import HelpScreen
 

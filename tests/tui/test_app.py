@@ -139,3 +139,13 @@ async def test_a_small_terminal_says_so_and_recovers() -> None:
         assert isinstance(app.screen, TooSmallScreen)
         await pilot.press("q")
         assert app._exit
+
+
+async def test_sentences_are_never_read_as_markup() -> None:
+    app = QuietApp()
+    async with app.run_test() as pilot:
+        sentence = "[::1]:8765 [@click=app.quit] [bold is in use."
+        app.notify(sentence)
+        app.screen.notify(sentence)
+        await pilot.pause()
+        assert [(note.message, note.markup) for note in app._notifications] == [(sentence, False)] * 2

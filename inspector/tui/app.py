@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.screen import Screen
 
 from inspector.sessions.spec import SessionSpec
@@ -120,13 +121,14 @@ class InspectorApp(App[int], inherit_bindings=False):
                 yield command
         for active in screen.active_bindings.values():
             binding = active.binding
-            if binding.description and binding.id and active.node is screen and active.enabled:
+            moves = binding.id is None or binding.id.startswith(("list.", "screen."))
+            if binding.description and not moves and active.node is not self and active.enabled:
                 about = binding.tooltip or f"Key: {self.get_key_display(binding)}"
-                run = partial(self._run_action, screen, binding.action)
+                run = partial(self._run_action, active.node, binding.action)
                 yield SystemCommand(binding.description, about, run)
 
-    def _run_action(self, screen: Screen[Any], action: str) -> None:
-        self.run_worker(screen.run_action(action))
+    def _run_action(self, node: DOMNode, action: str) -> None:
+        self.run_worker(self.run_action(action, default_namespace=node))
 
     def run(self, **options: Any) -> int | None:
         """Run until the user or a signal ends it; then end what it started, and say where the trace is."""

@@ -51,6 +51,9 @@ class TabBar(Painter):
     def cells(self) -> list[tuple[TabName, int, int]]:
         """The tabs that are there, each with the cells [start, stop) where it stands."""
         tabs = [tab for tab in self._tabs if tab.pane not in self._shown[3]]
+        if tabs and sum(len(tab.key + tab.name) + 1 for tab in tabs) > self.size.width:
+            letters = max(self.size.width // len(tabs) - 2, 1)       # too narrow: names are cut short
+            tabs = [tab._replace(name=tab.name[:letters]) for tab in tabs]
         room = self.size.width - (len(self._shown[2]) + 2 if self._shown[2] else 0)
         loose = sum(len(tab.key + tab.name) + 2 for tab in tabs) <= room
         placed, at = [], 0

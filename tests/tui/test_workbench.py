@@ -24,6 +24,7 @@ from inspector.tui.messages_pane import MessagesPane
 from inspector.tui.packets_pane import PacketsPane
 from inspector.tui.prompt import MenuScreen, PromptScreen
 from inspector.tui.selection import Selection
+from inspector.tui.tab_bar import TabBar
 from inspector.tui.title_bar import TitleBar, title_right
 from inspector.tui.workbench import ALL, WorkbenchScreen
 from inspector.views.model import plain
@@ -401,3 +402,23 @@ async def test_themes_draw_every_pane(theme: str) -> None:
         screen.choose(Selection(row=7))
         await pilot.pause()
         assert any(lines(list_of(screen, "ladder")))
+
+
+async def test_all_tabs_are_there_on_the_narrowest_screen() -> None:
+    async with opened("websocket.pcapng", (60, 16)) as (pilot, screen):
+        bar = screen.query_one("#tabs-top", TabBar)
+        placed = bar.cells()
+        assert [tab.pane for tab, _, _ in placed] == [tab.pane for tab in ALL]
+        assert placed[-1][2] <= 60
+        await pilot.click("#tabs-top", offset=Offset(placed[-1][1] + 1, 0))
+        await pilot.pause()
+        assert visible(screen) == {"bytes"}
+
+
+async def test_the_palette_knows_the_commands_of_the_focused_pane() -> None:
+    async with opened("tcp.pcapng") as (pilot, screen):
+        await pilot.press("2")
+        commands = {command.title: command for command in pilot.app.get_system_commands(screen)}
+        assert {"Filter", "Go to", "Save", "Relative/raw", "Handshake"} <= set(commands)
+        commands["Filter"].callback()
+        await until(pilot, lambda: isinstance(screen.focused, Input))

@@ -15,6 +15,7 @@ from inspector.wire.upgrade import is_switch
 from inspector.wire.websocket_guess import SAMPLE, Sample, frames_follow, guess_websocket
 
 _SEGMENTS = 256        # segment starts at which HTTP is looked for
+_METHOD = 40           # octets among which a request's method must end
 
 
 class Start(NamedTuple):
@@ -86,8 +87,10 @@ def next_http(stream: ByteStream, offset: int, kind: str) -> int:
 
 def _begins(stream: ByteStream, start: int, kind: str) -> bool:
     """Whether a message of `kind` begins at `start`; most places are ruled out by their first few octets."""
-    if not looks_like_http(stream.read(start, start + 16)):
-        return False
+    head = stream.read(start, start + _METHOD)
+    look = looks_like_http(head)
+    if look != "perhaps" or (len(head) == _METHOD and b" " not in head):
+        return look == kind
     return looks_like_http(stream.read(start, start + 2048)) == kind
 
 

@@ -5,7 +5,10 @@ Results go to stdout, words about them to stderr; exit statuses are those of `cl
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
+import threading
 from typing import Any, NoReturn
 
 import click
@@ -16,6 +19,7 @@ from inspector.sessions.spec import BEHAVIOURS, KINDS
 
 WHAT = ("packets", "conversations", "websocket", "http", "syscalls", "findings")
 PORT = click.IntRange(1, 65535)
+OUTPUT = click.Path(dir_okay=False, readable=False)
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -60,7 +64,7 @@ def commands(context: click.Context) -> int:
               help="WebSocket: the code of the close frame.")
 @click.option("--close-reason", default="", metavar="TEXT", help="WebSocket: the reason beside it.")
 @click.option("--raw", is_flag=True, help="Raw sequence numbers in the ladder, not relative ones.")
-@click.option("--save", type=click.Path(dir_okay=False), metavar="FILE.pcapng", help="Keep the trace.")
+@click.option("--save", type=OUTPUT, metavar="FILE.pcapng", help="Keep the trace.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines instead of the ladder.")
 def run(**options: Any) -> int:
     """Run a session in the lab and print its ladder: system calls and packets together, as it happens.
@@ -135,7 +139,7 @@ class WithProgram(click.Command):
 
 @commands.command(cls=WithProgram, options_metavar="[OPTIONS] [-- CMD ...]")
 @click.argument("ports", metavar="[PORT ...]", nargs=-1, type=PORT)
-@click.option("-o", "--output", metavar="FILE", required=True, type=click.Path(dir_okay=False),
+@click.option("-o", "--output", metavar="FILE", required=True, type=OUTPUT,
               help="The pcapng file to write.")
 @click.option("--lab", is_flag=True, help="Run CMD in a private loopback and record that; needs no root.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N",
@@ -160,7 +164,7 @@ def record(**options: Any) -> int:
 
 
 @commands.command(name="exec", cls=WithProgram, options_metavar="[OPTIONS] -- CMD ...")
-@click.option("--save", type=click.Path(dir_okay=False), metavar="FILE.pcapng", help="Keep the trace.")
+@click.option("--save", type=OUTPUT, metavar="FILE.pcapng", help="Keep the trace.")
 @click.option("--json", "what", metavar="WHAT", type=click.Choice(WHAT),
               help=f"Print {', '.join(WHAT[:-1])} or {WHAT[-1]} as JSON lines when it ends.")
 def exec_(program: tuple[str, ...], save: str | None, what: str | None) -> int:
@@ -204,4 +208,15 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         say("Interrupted.")
         status = 130
-    sys.exit(status if isinstance(status, int) else 0)
+    _leave(status if isinstance(status, int) else 0)
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process; all that it started and wrote has been ended and closed by its command."""
+    if any(not thread.daemon and thread is not threading.main_thread() for thread in threading.enumerate()):
+        # When the terminal was closed, Textual's thread that reads it never ends, and would be waited for.
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(status)
+    sys.exit(status)

@@ -248,7 +248,7 @@ def _real() -> Iterator[Path]:
     yield from sorted((Path(__file__).parents[1] / "data" / "captures" / "websocket").glob("*.pcap"))
 
 
-@pytest.mark.parametrize("path", _real(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", list(_real()), ids=lambda path: path.name)
 def test_real_traces_in_every_view(path: Path) -> None:
     with Trace.open(path) as trace:
         trace.finish()

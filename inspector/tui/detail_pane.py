@@ -100,7 +100,10 @@ class DetailPane(Pane):
             self._path = path
             if self.detail.index_of(self._path) is None:
                 self._show(self.detail.revealing(self._path))
-            self.lines.choose(self.detail.index_of(self._path))
+            index = self.detail.index_of(self._path)
+            self.lines.choose(index)
+            if index is not None and not self.selection.path:    # what it consists of is to be seen, too
+                self.lines.scroll_to_line(index, centre=True)
 
     def path_at(self, selection: Selection, byte: int) -> str | None:
         """The path of the field that holds a byte of the selection's packet."""

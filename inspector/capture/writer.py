@@ -28,7 +28,9 @@ from inspector.wire.journal import EventRecord, Record, to_fields
 from inspector.wire.pcapng import interface_description, interface_statistics, journal, section_header
 
 STATISTICS_EVERY = 1_000_000_000   # nanoseconds between Interface Statistics Blocks
-_SETTLE = 2_000_000                # a packet stamped earlier than this has reached the source by now
+_SETTLE = 6_000_000                # a packet or record of before this has arrived by now
+_LATE = 0.005                      # seconds that packets wait for the calls around them, while calls come
+_CALLS_COME = 1_000_000_000        # nanoseconds since the last record, up to which they do
 _TRUST = 150_000_000               # a record is never held longer
 _ASTRAY = 1_000_000_000            # a record from further in the future: the clock was set back meanwhile
 _END_ROOM = 2048                   # of the size limit, kept for the last events and statistics
@@ -48,6 +50,7 @@ class TraceWriter:
         self._max_size = max_size
         self._merge = Merge()
         self._inbox: deque[Record] = deque()
+        self._heard = -_CALLS_COME
         self._started = time.time_ns()
         self._counted = Counts()
         self._counted_at = self._started
@@ -69,6 +72,7 @@ class TraceWriter:
     def record(self, record: Record) -> None:
         """Take in a call or event; it is written when the capture has passed its time."""
         self._inbox.append(record)
+        self._heard = time.monotonic_ns()
 
     def due(self) -> float | None:
         """Seconds until a record that waits may be written; None when none waits.
@@ -82,6 +86,8 @@ class TraceWriter:
 
     def turn(self, batch: Batch) -> None:
         """Write a batch, with the records that belong between its packets."""
+        if len(batch.times) and time.monotonic_ns() - self._heard < _CALLS_COME:
+            time.sleep(_LATE)
         self._collect()
         now, waits = time.time_ns(), self._merge.next_time()
         until = max(batch.seen_until - _SETTLE, now - _TRUST)

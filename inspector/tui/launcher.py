@@ -190,7 +190,8 @@ class LauncherScreen(BaseScreen):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self.query_one("#kind-tcp").focus()
+        for first in self.query("#kind-tcp"):       # none when the app ends at this very moment
+            first.focus()
 
     def on_screen_resume(self) -> None:
         self.app.sub_title = ""

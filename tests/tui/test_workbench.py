@@ -376,14 +376,14 @@ async def test_a_file_that_is_no_capture_leads_to_the_launcher(tmp_path: Path) -
     path.write_text("this is no capture at all, only words")
     app = InspectorApp(trace_path=path)
     async with app.run_test(size=SMALL) as pilot:
-        await until(pilot, lambda: isinstance(app.screen, LauncherScreen))
+        await until(pilot, lambda: isinstance(app.screen, LauncherScreen) and app.screen.query("#kind-tcp"))
         assert len(app._notifications) == 1
 
 
 async def test_new_goes_back_to_the_launcher() -> None:
     async with opened("tcp.pcapng") as (pilot, _):
         await pilot.press("n")
-        await until(pilot, lambda: isinstance(pilot.app.screen, LauncherScreen))
+        await until(pilot, lambda: pilot.app.screen.query("#kind-tcp"))
 
 
 async def test_every_binding_has_an_id() -> None:

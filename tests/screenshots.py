@@ -19,10 +19,10 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from inspector.sessions.spec import SessionSpec
+from inspector.model.spec import SessionSpec
 from inspector.tui.app import InspectorApp
-from inspector.tui.selection import Selection
-from inspector.tui.workbench import WorkbenchScreen
+from inspector.tui.messages import Selection
+from inspector.tui.workbench.workbench import WorkbenchScreen
 
 Steps = Callable[[Pilot[Any]], Awaitable[None]]
 CELL = 12.2                      # width of a cell in Textual's SVG

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from inspector.trace.trace import Trace
-from inspector.wire.headers import PADDING, Headers, read_headers
+from inspector.wire.headers.read import PADDING, Headers, read_headers
 from inspector.wire.pcapng import enhanced_packet, interface_description, section_header
 
 START = 1_700_000_000_000_000_000

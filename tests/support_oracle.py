@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from inspector.trace.trace import Trace, TraceError
-from inspector.views.json_packets import packets
-from inspector.wire.headers import SHORT
+from inspector.views.json.packets import packets
+from inspector.wire.headers.read import SHORT
 
 DATA = Path(__file__).parent / "data"
 CAPTURES = sorted(path.with_suffix("").with_suffix("") for path in DATA.glob("*/**/*.frames.tsv"))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from inspector.sessions.spec import SessionSpec
+from inspector.model.spec import SessionSpec
 from inspector.wire.journal import CallRecord, EventRecord, Record, from_line
 
 LIMIT = 30.0     # seconds until a test that hangs fails; never a measure of speed

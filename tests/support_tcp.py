@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from inspector.trace.index import Index
-from inspector.wire.headers import read_headers
+from inspector.trace.index.index import Index
+from inspector.wire.headers.read import read_headers
 
 PADDING = bytes(64)
 CAPTURES = Path(__file__).parent / "data"

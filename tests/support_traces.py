@@ -44,7 +44,7 @@ def open_trace(name: str) -> Trace:
 def record(name: str) -> None:
     """Play the session in a lab and keep its trace, without the name of this system."""
     from inspector.lab.launch import start_agent
-    from inspector.sessions.spec import SessionSpec
+    from inspector.model.spec import SessionSpec
 
     path = TRACES / f"{name}.pcapng"
     with start_agent(path, "lab") as agent:

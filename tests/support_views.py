@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from inspector.views.model import Line, cell_width, plain
+from inspector.views.line.spans import Line, cell_width, plain
 
 VIEWS = Path(__file__).parent / "data" / "views"
 UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from support_tcp import MemoryTrace, segment
 
-from inspector.trace.application import Application
-from inspector.trace.flows import TcpFlow
-from inspector.wire.upgrade import prove
-from inspector.wire.websocket import BINARY, CLOSE, TEXT, encode
+from inspector.protocols.websocket.frame import BINARY, CLOSE, TEXT, encode
+from inspector.protocols.websocket.upgrade import prove
+from inspector.trace.application.application import Application
+from inspector.trace.flows.tcp import TcpFlow
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 MS = 1_000_000

@@ -15,7 +15,7 @@ import click
 
 from inspector import __version__
 from inspector.cli.errors import USAGE, guarded, say
-from inspector.sessions.spec import BEHAVIOURS, KINDS
+from inspector.model.spec import BEHAVIOURS, KINDS
 
 WHAT = ("packets", "conversations", "websocket", "http", "syscalls", "findings")
 PORT = click.IntRange(1, 65535)

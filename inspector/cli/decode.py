@@ -13,7 +13,7 @@ from inspector.cli.output import write_line
 from inspector.trace.trace import Trace, TraceError
 
 if TYPE_CHECKING:
-    from inspector.trace.filter import Filter
+    from inspector.trace.filter.filter import Filter
 
 SEVERITIES = ("note", "warning", "error")
 Writer = Callable[[Trace, Any], Iterable[dict[str, Any]]]
@@ -21,7 +21,7 @@ Writer = Callable[[Trace, Any], Iterable[dict[str, Any]]]
 
 def _writer(what: str) -> Writer:
     if what in ("packets", "conversations", "syscalls"):
-        from inspector.views import json_packets
+        from inspector.views.json import packets as json_packets
 
         writers: dict[str, Writer] = {
             "packets": json_packets.packets,
@@ -29,7 +29,7 @@ def _writer(what: str) -> Writer:
             "syscalls": json_packets.syscalls,
         }
         return writers[what]
-    from inspector.views import json_application
+    from inspector.views.json import application as json_application
 
     return {
         "websocket": json_application.websocket,
@@ -63,7 +63,7 @@ def decode_file(file: str, what: str, expression: str | None, fail_on: str | Non
 def _compile(expression: str | None) -> Filter | None:
     if not expression:
         return None
-    from inspector.trace.filter import Filter, FilterError
+    from inspector.trace.filter.filter import Filter, FilterError
 
     try:
         return Filter(expression)

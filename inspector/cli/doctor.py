@@ -10,8 +10,8 @@ from inspector.cli.errors import DONE, MISSING
 from inspector.cli.output import write_line
 from inspector.lab.doctor import Check
 from inspector.lab.doctor import examine as examine_machine
-from inspector.views.ansi import to_text, wants_colour
-from inspector.views.model import Line, Span, Style
+from inspector.views.line.ansi import to_text, wants_colour
+from inspector.views.line.spans import Line, Span, Style
 
 SIGNS: dict[str, tuple[str, Style]] = {"ok": ("✓", "ok"), "warn": ("!", "warning"), "missing": ("✗", "error")}
 

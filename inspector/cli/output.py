@@ -28,8 +28,8 @@ def write_line(value: dict[str, Any]) -> None:
 def ladder_printer(trace: Trace, *, relative: bool = True) -> Callable[[int | None], None]:
     """A function that prints what is new and settled in the trace's ladder; called with the present time
     in nanoseconds, and with None at the end."""
-    from inspector.views.ansi import to_text, wants_colour
-    from inspector.views.ladder_text import LadderText
+    from inspector.views.ladder.printed import LadderText
+    from inspector.views.line.ansi import to_text, wants_colour
 
     terminal = sys.stdout.isatty()
     colour = wants_colour(terminal, os.environ)

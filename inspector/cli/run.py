@@ -14,9 +14,9 @@ from inspector.cli.errors import DONE, INTERRUPTED, MISSING, NO, USAGE, CommandE
 from inspector.cli.output import ladder_printer, trace_file, write_line
 from inspector.lab.errors import LabError
 from inspector.lab.launch import Agent, start_agent
-from inspector.sessions.spec import SessionSpec, SpecError
+from inspector.model.spec import SessionSpec, SpecError
 from inspector.trace.trace import Trace
-from inspector.wire.text import harmless
+from inspector.wire.text import escaped
 
 Printer = Callable[[int | None], None]
 
@@ -72,7 +72,7 @@ def _follow(agent: Agent, trace: Trace, spec: SessionSpec, printer: Printer) -> 
     printer(None)
     failures = [event.text for event in trace.events if event.kind == "failed"]
     for sentence in dict.fromkeys(failures):
-        say(harmless(sentence))
+        say(escaped(sentence))
     if not ended and (failure := agent.failure()):
         raise CommandError(failure.sentence, NO, failure.mend)
     endings = [dict(event.fields).get("ok") for event in trace.events if event.kind == "session-ended"]
@@ -80,7 +80,7 @@ def _follow(agent: Agent, trace: Trace, spec: SessionSpec, printer: Printer) -> 
 
 
 def _json_printer(trace: Trace) -> Printer:
-    from inspector.views.json_run import RunEvents
+    from inspector.views.json.run import RunEvents
 
     events = RunEvents(trace)
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from inspector.lab.processes import MARK, die_with_parent
-from inspector.wire.text import harmless
+from inspector.wire.text import escaped
 
 _TAIL = 8192                       # bytes of standard error that are kept
 
@@ -76,7 +76,7 @@ class Child:
     def complaint(self) -> str:
         """How it ended and its last words, as a sentence."""
         lines = [line for line in self.tail.decode("utf-8", "replace").splitlines() if line.strip()]
-        words = f": {harmless(lines[-1].strip(), 300)}" if lines else "."
+        words = f": {escaped(lines[-1].strip(), 300)}" if lines else "."
         status = self.status or 0
         if status < 0:
             return f"The {self.role} was ended by signal {signal_name(-status)}{words}"

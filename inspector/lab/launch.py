@@ -22,7 +22,7 @@ from typing import IO, Any, Self
 from inspector.capture.choice import choose_program
 from inspector.lab.errors import LabError
 from inspector.lab.options import AgentOptions, Mode
-from inspector.wire.text import harmless
+from inspector.wire.text import escaped
 
 READY_WITHIN = 20.0                # seconds
 CLOSE_WITHIN = 6.0
@@ -121,7 +121,7 @@ class Agent:
             return LabError(str(answer["sentence"]), str(answer.get("mend", "")))
         how = f"was killed (signal {-status})" if status < 0 else f"ended with status {status}"
         lines = self._lines()
-        return LabError(f"The agent {how}" + (f": {harmless(lines[-1].strip(), 300)}" if lines else "."))
+        return LabError(f"The agent {how}" + (f": {escaped(lines[-1].strip(), 300)}" if lines else "."))
 
     def _last_words(self) -> dict[str, Any]:
         try:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from inspector.lab.children import Child, start_endpoint
-from inspector.sessions.spec import SessionSpec
+from inspector.model.spec import SessionSpec
 from inspector.wire.journal import EventRecord
 
 STOP_GRACE = 2.5                   # seconds from the end of an endpoint's input until it is killed

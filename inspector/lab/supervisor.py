@@ -18,9 +18,9 @@ from inspector.lab.children import Child, start_program
 from inspector.lab.options import AgentOptions
 from inspector.lab.processes import Lab
 from inspector.lab.session import Session
-from inspector.sessions.spec import SessionSpec, SpecError
+from inspector.model.spec import SessionSpec, SpecError
 from inspector.wire.journal import CallRecord, EventRecord, Record, from_line
-from inspector.wire.text import harmless
+from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
     from inspector.capture.capture import Capture
@@ -231,14 +231,14 @@ class Supervisor:
         except (OSError, IndexError, ValueError) as error:
             status = "126" if isinstance(error, PermissionError) else "127"
             reason = error.strerror if isinstance(error, OSError) else error
-            name = harmless(" ".join(command[:1]), 100) or "The program"
+            name = escaped(" ".join(command[:1]), 100) or "The program"
             self.program_failure = f"{name} could not be started: {reason}."
             self._say("failed", self.program_failure)
             self._say("program-ended", "The program was never started.", status=status)
             self._program_over(int(status))
             return
         self.watch_child(child)
-        text = f"{harmless(' '.join(command), 200)} runs."
+        text = f"{escaped(' '.join(command), 200)} runs."
         self._say("program-started", text, child=child, command=json.dumps(command))
 
     def _program_ended(self, child: Child) -> None:

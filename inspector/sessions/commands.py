@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from inspector.model.messages import Message, Opcode, check_close, checked, parse_hex
 from inspector.sessions.context import Command
-from inspector.sessions.messages import Message, Opcode, check_close, checked, parse_hex
 
 COMMANDS = ("send", "close", "abort", "half-close", "keep-open", "connect")
 

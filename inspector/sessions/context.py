@@ -6,12 +6,12 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from inspector.model.messages import Message
+from inspector.model.spec import Role, SessionSpec
 from inspector.sessions.gate import Gate
 from inspector.sessions.journal import Journal
 from inspector.sessions.loop import Loop
-from inspector.sessions.messages import Message
 from inspector.sessions.sockets import Address, JournaledSocket
-from inspector.sessions.spec import Role, SessionSpec
 
 EMPTY = Message(b"")
 

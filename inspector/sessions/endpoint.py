@@ -19,12 +19,12 @@ from functools import partial
 from importlib import import_module
 from typing import Protocol, cast
 
+from inspector.model.spec import ROLES, Role, SessionSpec
 from inspector.sessions.commands import parse_command
 from inspector.sessions.context import Command, Context, FailedError
 from inspector.sessions.gate import EndedError, Gate
 from inspector.sessions.journal import Journal
 from inspector.sessions.loop import Loop
-from inspector.sessions.spec import ROLES, Role, SessionSpec
 
 GRACE = 2.0      # seconds in which the sockets are closed after the end of input
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import h11
 
+from inspector.model.messages import Request, parse_request
 from inspector.sessions.connection import Connection, Talk
 from inspector.sessions.context import Command, Context, FailedError
 from inspector.sessions.http_server import TEXT, in_chunks
-from inspector.sessions.messages import Request, parse_request
 from inspector.sessions.strace import address_text
 
 

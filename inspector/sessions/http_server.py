@@ -10,9 +10,9 @@ import time
 
 import h11
 
+from inspector.model.spec import event_texts
 from inspector.sessions.connection import Connection, Talk
 from inspector.sessions.context import Command, Context
-from inspector.sessions.spec import event_texts
 
 MAX_BODY = 16 * 1024 * 1024
 SLOW = 1.0        # seconds that /slow takes

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from inspector.wire.journal import CallRecord, EventRecord, Record, to_line
-from inspector.wire.text import harmless
+from inspector.wire.text import escaped
 
 TEXT_LIMIT = 300
 
@@ -49,7 +49,7 @@ class Journal:
                 tid=threading.get_native_id(),
                 role=self.role,
                 name=name,
-                arguments=harmless(arguments, TEXT_LIMIT),
+                arguments=escaped(arguments, TEXT_LIMIT),
                 time_ns=time.time_ns(),
                 fd=fd,
                 local=local,
@@ -65,7 +65,7 @@ class Journal:
         `deliver` hands on what it returned, before any reader of the journal can know of it, and before
         anything that follows from it can be written.
         """
-        record = replace(record, detail=harmless(record.detail, TEXT_LIMIT))
+        record = replace(record, detail=escaped(record.detail, TEXT_LIMIT))
         with self._lock:
             if deliver is not None:
                 deliver()
@@ -73,11 +73,11 @@ class Journal:
 
     def event(self, kind: str, text: str, **fields: str) -> None:
         """Write an event of one of the kinds in `inspector.wire.journal.EVENT_KINDS`."""
-        extra = tuple((key, harmless(value, TEXT_LIMIT)) for key, value in fields.items())
+        extra = tuple((key, escaped(value, TEXT_LIMIT)) for key, value in fields.items())
         with self._lock:
             self.failed = self.failed or kind == "failed"
             self._write(
-                EventRecord(kind, harmless(text, TEXT_LIMIT), time.time_ns(), self.role, self._pid, extra)
+                EventRecord(kind, escaped(text, TEXT_LIMIT), time.time_ns(), self.role, self._pid, extra)
             )
 
     def note(self, text: str) -> None:

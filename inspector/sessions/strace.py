@@ -7,7 +7,7 @@ import socket
 import struct
 from typing import Any, NamedTuple
 
-from inspector.wire.text import harmless
+from inspector.wire.text import escaped
 
 PREVIEW = 32
 
@@ -38,11 +38,11 @@ def address_text(address: Any) -> str:
 
 
 def preview(data: bytes) -> str:
-    """The first bytes of a payload, harmless, in quotes; `…` where there are more."""
+    """The first bytes of a payload, escaped, in quotes; `…` where there are more."""
     cut = PREVIEW
     while PREVIEW - 3 < cut < len(data) and data[cut] & 0xC0 == 0x80:
         cut -= 1           # not in the middle of a UTF-8 character
-    text = harmless(data[:cut]).replace('"', '\\"')
+    text = escaped(data[:cut]).replace('"', '\\"')
     return f'"{text}"' + ("…" if len(data) > cut else "")
 
 

@@ -5,10 +5,10 @@ A script knows by counting bytes when all was said, since TCP keeps no boundarie
 
 from __future__ import annotations
 
+from inspector.model.messages import parse_message
+from inspector.model.spec import push_messages
 from inspector.sessions.connection import Connection, Talk
 from inspector.sessions.context import Command, Context
-from inspector.sessions.messages import parse_message
-from inspector.sessions.spec import push_messages
 
 LAST_WORD = b"this direction is still open"
 

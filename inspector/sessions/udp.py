@@ -10,11 +10,11 @@ import errno
 import threading
 from functools import partial
 
+from inspector.model.messages import parse_message
+from inspector.model.spec import push_messages
 from inspector.sessions.context import Command, Context, FailedError, bind_failure
 from inspector.sessions.gate import EndedError, RetiredError
-from inspector.sessions.messages import parse_message
 from inspector.sessions.sockets import Address, Datagram, JournaledSocket
-from inspector.sessions.spec import push_messages
 from inspector.sessions.strace import QueuedError, address_text
 
 UNANSWERED = 1.0       # seconds until a script calls a datagram to nobody unanswered

@@ -21,10 +21,10 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
+from inspector.model.messages import Message, parse_message
+from inspector.model.spec import push_messages
 from inspector.sessions.connection import Connection, Talk
 from inspector.sessions.context import Command, Context, FailedError, LostError
-from inspector.sessions.messages import Message, parse_message
-from inspector.sessions.spec import push_messages
 from inspector.sessions.strace import address_text
 
 PATH = "/chat"

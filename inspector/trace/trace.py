@@ -13,20 +13,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
-from inspector.trace.columns import Array
-from inspector.trace.contents import Contents
-from inspector.trace.conversations import ConversationRow, RowLists, conversations
-from inspector.trace.index import Index
-from inspector.trace.model import Call, Event, Statistics
-from inspector.trace.reader import SLICE, Reader
-from inspector.trace.source import TraceError, open_source
+from inspector.model.records import Call, Event, Statistics
+from inspector.trace.file.reader import SLICE, Reader
+from inspector.trace.file.source import TraceError, open_source
+from inspector.trace.index.columns import Array
+from inspector.trace.index.contents import Contents
+from inspector.trace.index.conversations import ConversationRow, RowLists, conversations
+from inspector.trace.index.index import Index
 from inspector.wire.pcapng import Interface
 
 if TYPE_CHECKING:
-    from inspector.trace.application import Application
-    from inspector.trace.datagrams import UdpFlow
-    from inspector.trace.filter import Filter
-    from inspector.trace.flows import TcpFlow
+    from inspector.trace.application.application import Application
+    from inspector.trace.filter.filter import Filter
+    from inspector.trace.flows.tcp import TcpFlow
+    from inspector.trace.flows.udp import UdpFlow
 
 __all__ = ["Trace", "TraceError"]
 
@@ -235,7 +235,7 @@ class Trace:
 
     def flow(self, stream: int) -> TcpFlow:
         """The TCP conversation `stream` in depth, up to the packets read so far."""
-        from inspector.trace.flows import TcpFlow
+        from inspector.trace.flows.tcp import TcpFlow
 
         count = self.index.count
         seen, flow = self._flows.get(stream, (-1, None))
@@ -248,7 +248,7 @@ class Trace:
 
     def application(self, stream: int) -> Application:
         """What the TCP conversation `stream` carries, up to the packets read so far."""
-        from inspector.trace.application import Application
+        from inspector.trace.application.application import Application
 
         count = self.index.count
         seen, application = self._applications.get(stream, (-1, None))
@@ -262,7 +262,7 @@ class Trace:
 
     def datagrams(self, stream: int) -> UdpFlow:
         """The UDP conversation `stream` in depth, up to the packets read so far."""
-        from inspector.trace.datagrams import UdpFlow
+        from inspector.trace.flows.udp import UdpFlow
 
         count = self.index.count
         seen, flow = self._datagrams.get(stream, (-1, None))
@@ -279,6 +279,6 @@ class Trace:
 
     def filter(self, text: str) -> Filter:
         """The display filter `text`, ready for use; FilterError where it is wrong."""
-        from inspector.trace.filter import Filter
+        from inspector.trace.filter.filter import Filter
 
         return Filter(text)

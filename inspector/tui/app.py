@@ -21,10 +21,10 @@ from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.screen import Screen
 
-from inspector.sessions.spec import SessionSpec
-from inspector.tui.base import BaseScreen
+from inspector.model.spec import SessionSpec
 from inspector.tui.keymap import KeymapError, read_keymap
-from inspector.tui.launcher import FileAsked, LauncherScreen, SessionAsked
+from inspector.tui.launcher.screen import FileAsked, LauncherScreen, SessionAsked
+from inspector.tui.widgets.base import BaseScreen
 
 SMALLEST = (60, 16)
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -78,7 +78,7 @@ class InspectorApp(App[int], inherit_bindings=False):
 
     def _open_workbench(self, spec: SessionSpec | None, path: Path | None = None,
                         watch: tuple[int, ...] | None = None) -> None:
-        from inspector.tui.workbench import WorkbenchScreen
+        from inspector.tui.workbench.workbench import WorkbenchScreen
 
         workbench = WorkbenchScreen(spec=spec, path=path, watch=watch)
         if isinstance(self.screen, LauncherScreen):
@@ -95,7 +95,7 @@ class InspectorApp(App[int], inherit_bindings=False):
         self._open_workbench(None, message.path)
 
     def on_resize(self, event: events.Resize) -> None:
-        from inspector.tui.help import TooSmallScreen
+        from inspector.tui.launcher.help import TooSmallScreen
 
         small = event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1]
         shown = isinstance(self.screen, TooSmallScreen)
@@ -109,7 +109,7 @@ class InspectorApp(App[int], inherit_bindings=False):
         super().notify(message, markup=False, **options)
 
     def action_help(self) -> None:
-        from inspector.tui.help import HelpScreen
+        from inspector.tui.launcher.help import HelpScreen
 
         if not self.screen.is_modal:
             self.push_screen(HelpScreen.of(self.screen))

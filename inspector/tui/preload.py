@@ -11,12 +11,12 @@ import gc
 import importlib
 
 MODULES = (
-    "inspector.tui.workbench",
+    "inspector.tui.workbench.workbench",
     "inspector.trace.trace",
-    "inspector.trace.flows",
-    "inspector.trace.application",
+    "inspector.trace.flows.tcp",
+    "inspector.trace.application.application",
     "inspector.lab.launch",
-    "inspector.wire.dissection",
+    "inspector.wire.dissection.tree",
 )
 
 COLLECT = (700, 10, 100)   # of young objects as usual, of everything ten times more seldom

@@ -1,7 +1,7 @@
-"""The one function that makes text from the wire harmless.
+"""The one function that makes text from the wire safe to show.
 
 Payload, names and headers may hold escape sequences, control characters, bidirectional marks and
-other invisible characters. All that is shown or exported as text passes through `harmless`; markup
+other invisible characters. All that is shown or exported as text passes through `escaped`; markup
 is never parsed from its result (views hand over spans, not markup).
 """
 
@@ -11,7 +11,7 @@ _PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
-def harmless(text: str | bytes, limit: int | None = None) -> str:
+def escaped(text: str | bytes, limit: int | None = None) -> str:
     """Return `text` on one line without anything a terminal, a table or a reader could trip over.
 
     C0 controls become their control pictures (U+2400 block), every other control, format, private,
@@ -24,13 +24,13 @@ def harmless(text: str | bytes, limit: int | None = None) -> str:
     if isinstance(text, bytes):
         text = text.decode("utf-8", "backslashreplace")
     if not (text.isascii() and text.isprintable()):
-        text = "".join(map(_harmless_character, text))
+        text = "".join(map(_escape_character, text))
     if limit is not None and len(text) > limit:
         text = text[: max(limit - 1, 0)] + "…"
     return text
 
 
-def _harmless_character(character: str) -> str:
+def _escape_character(character: str) -> str:
     code = ord(character)
     if code in _PICTURES:
         return _PICTURES[code]

@@ -18,7 +18,7 @@ from capture_load import PORT
 
 from inspector.trace.trace import Trace
 from inspector.tui.app import InspectorApp
-from inspector.tui.trace_screen import TraceScreen
+from inspector.tui.workbench.trace_screen import TraceScreen
 
 RATE, SECONDS, SIZE = 100_000, 5, 100
 STEP = 0.005                       # seconds of each sleep

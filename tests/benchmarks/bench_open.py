@@ -71,7 +71,7 @@ def resident() -> int:
 def measured(path: Path, warm: Path) -> dict[str, float]:
     """Open `path` in this process: seconds, bytes a packet, milliseconds of each filter."""
     from inspector.trace.trace import Trace
-    from inspector.views.packets import PacketList
+    from inspector.views.packets.list import PacketList
 
     def page(trace: Trace) -> list[Any]:
         lines = PacketList(trace)

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from inspector.trace.flows import TcpFlow
+from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 
 PACKETS, CONVERSATIONS, SEGMENT, SNAP = 400_000, 40, 1448, 96

@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from inspector.protocols.websocket.frame import encode
+from inspector.protocols.websocket.upgrade import prove
 from inspector.trace.trace import Trace
-from inspector.wire.upgrade import prove
-from inspector.wire.websocket import encode
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 EXTENSION = "Sec-WebSocket-Extensions: permessage-deflate"

@@ -11,7 +11,7 @@ import sys
 import pytest
 from support_sessions import Endpoint, free_port, session
 
-from inspector.sessions.spec import SessionSpec
+from inspector.model.spec import SessionSpec
 from inspector.wire.journal import CallRecord, EventRecord, from_line, to_line
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support_sessions import LIMIT, Endpoint, free_port, has_ipv6, session
 
-from inspector.sessions.spec import SessionSpec
+from inspector.model.spec import SessionSpec
 
 IPV6 = pytest.param(True, marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback here"))
 

@@ -13,11 +13,11 @@ import pytest
 from support_lab import needs_lab, read_trace, wait_for_event, wait_until
 
 from inspector.lab.launch import Agent, start_agent
-from inspector.sessions.spec import SessionSpec
-from inspector.trace.flows import TcpFlow
-from inspector.trace.model import Call
+from inspector.model.records import Call
+from inspector.model.spec import SessionSpec
+from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
-from inspector.wire.tcp_flags import FIN, RST, SYN
+from inspector.wire.tcp.flags import FIN, RST, SYN
 
 pytestmark = needs_lab
 

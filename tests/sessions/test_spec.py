@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.sessions.messages import Message, Request, parse_message, parse_request
-from inspector.sessions.spec import KINDS, SessionSpec, SpecError, event_texts, push_messages
+from inspector.model.messages import Message, Request, parse_message, parse_request
+from inspector.model.spec import KINDS, SessionSpec, SpecError, event_texts, push_messages
 
 
 @pytest.mark.parametrize("kind", KINDS)

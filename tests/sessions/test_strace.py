@@ -18,7 +18,7 @@ from inspector.sessions.strace import (
     preview,
     queued_error,
 )
-from inspector.wire.text import harmless
+from inspector.wire.text import escaped
 
 
 def test_addresses_and_options() -> None:
@@ -38,7 +38,7 @@ def test_a_preview_is_cut_between_characters() -> None:
 @given(st.binary(max_size=200))
 def test_a_preview_is_harmless_and_short(data: bytes) -> None:
     text = preview(data)
-    assert harmless(text) == text
+    assert escaped(text) == text
     assert len(text) <= 4 * PREVIEW + 3
     assert text.endswith("…") == (len(data) > PREVIEW)
 
@@ -61,4 +61,4 @@ def test_hostile_payload_is_harmless_in_the_journal() -> None:
     with session(messages=(hostile,)) as pair:
         assert pair.finish() == [0, 0], pair.client.report()
         for call in pair.client.calls() + pair.server.calls():
-            assert harmless(call.message) == call.message
+            assert escaped(call.message) == call.message

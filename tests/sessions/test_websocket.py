@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import Server, ServerConnection, serve
 
-from inspector.sessions.spec import SessionSpec
+from inspector.model.spec import SessionSpec
 
 IPV6 = pytest.param(True, marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback here"))
 EVERYTHING = ("text 你好", "hex:00ff", "binary:abc", "ping:are you there", "pong:unasked",

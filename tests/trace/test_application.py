@@ -26,9 +26,9 @@ from support_websocket import (
     talk,
 )
 
-from inspector.trace.application import Application
-from inspector.trace.flows import TcpFlow
-from inspector.wire.websocket import BINARY, CONTINUATION, PING, PONG, RSV1, encode
+from inspector.protocols.websocket.frame import BINARY, CONTINUATION, PING, PONG, RSV1, encode
+from inspector.trace.application.application import Application
+from inspector.trace.flows.tcp import TcpFlow
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from support_tcp import MemoryTrace
 from support_websocket import CLIENT, DEFLATE, SERVER, UPGRADE, client, ids, request, response, server, talk
 
-from inspector.trace.application import Application
-from inspector.trace.flows import TcpFlow
-from inspector.wire.websocket import BINARY, RSV1, encode
+from inspector.protocols.websocket.frame import BINARY, RSV1, encode
+from inspector.trace.application.application import Application
+from inspector.trace.flows.tcp import TcpFlow
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_websocket import CLIENT, DEFLATE, SERVER, UPGRADE, Keys, request, response, talk
 
-from inspector.trace import application_websocket
-from inspector.wire.deflate import DeflateParameters
-from inspector.wire.websocket import FrameDecoder, encode
-from inspector.wire.websocket_scan import scan
-from inspector.wire.websocket_session import WebSocketSession
+from inspector.protocols.websocket import batches as application_websocket
+from inspector.protocols.websocket.deflate import DeflateParameters
+from inspector.protocols.websocket.frame import FrameDecoder, encode
+from inspector.protocols.websocket.scan import scan
+from inspector.protocols.websocket.session import WebSocketSession
 
 Spec = tuple[tuple[bytes, int, bool, int, int | None], str]
 TEXTS = st.sampled_from([

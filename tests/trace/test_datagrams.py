@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_tcp import CAPTURES, MemoryTrace, first, ip, read_table, segment
 
-from inspector.trace.datagrams import UdpFlow, dns_of, icmp_cause
-from inspector.trace.fragments import fragments_of
+from inspector.trace.flows.fragments import fragments_of
+from inspector.trace.flows.udp import UdpFlow, dns_of, icmp_cause
 from inspector.trace.trace import Trace
 
 MS = 1_000_000

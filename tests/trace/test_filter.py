@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_frames import FRAME, pcap_bytes, pcapng_bytes, trace_of
 
-from inspector.trace.filter import Filter, FilterError
-from inspector.trace.filter_deep import DEEP
-from inspector.trace.filter_fields import COLUMNS
+from inspector.trace.filter.column_fields import COLUMNS
+from inspector.trace.filter.deep_fields import DEEP
+from inspector.trace.filter.filter import Filter, FilterError
 from inspector.trace.trace import Trace
 from inspector.wire import pcapng
 from inspector.wire.journal import CallRecord, to_fields
@@ -184,7 +184,7 @@ def test_system_calls_are_asked_for_their_own_fields(tmp_path: Path) -> None:
 
 
 def test_what_the_list_says_of_a_packet_can_be_asked_for() -> None:
-    import inspector.views.info  # noqa: F401 - it gives the field its meaning
+    import inspector.views.packets.info  # noqa: F401 - it gives the field its meaning
 
     with Trace.open(DATA / CAPTURES[0]) as trace:
         trace.finish()

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_tcp import MemoryTrace, segment
 
-from inspector.trace.flows import TcpFlow
+from inspector.trace.flows.tcp import TcpFlow
 
 MS = 1_000_000
 TALK = [

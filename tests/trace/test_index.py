@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support_oracle import CAPTURES, DATA
 
-from inspector.trace import contents
-from inspector.trace.columns import Columns, Growing
-from inspector.trace.index import DTYPES, Index
+from inspector.trace.index import contents
+from inspector.trace.index.columns import Columns, Growing
+from inspector.trace.index.index import DTYPES, Index
 from inspector.trace.trace import Trace, TraceError
 
 SOME = [DATA / name for name in (

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.trace.numbering import NO_ADDRESS, Addresses, KeyTable
-from inspector.trace.streams import ACK, SYN, Streams, Talk
+from inspector.trace.index.addresses import NO_ADDRESS, Addresses, KeyTable
+from inspector.trace.index.streams import ACK, SYN, Streams, Talk
 
 SEGMENT = st.tuples(
     st.booleans(), st.integers(0, 2), st.integers(0, 1),

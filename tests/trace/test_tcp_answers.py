@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from support_tcp import CAPTURES, first, read_table
 
-from inspector.trace.flows import TcpFlow
+from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
-from inspector.wire.tcp_flags import NAMES
-from inspector.wire.text import harmless
+from inspector.wire.tcp.flags import NAMES
+from inspector.wire.text import escaped
 
 OURS = sorted((CAPTURES / "tcp").glob("*.pcap"))
 FOREIGN = sorted(path for path in (CAPTURES / "captures").glob("*/*") if path.suffix in (".pcap", ".pcapng"))
@@ -159,4 +159,4 @@ def compare_stream(trace: Trace, flow: TcpFlow, direction: int, answer: dict[str
         return "data in a reset is a diagnosis, no part of the stream (RFC 9293 section 3.5.3)"
     if stream.conflicts():
         return "bytes came twice and differ: ours are those that came first"
-    raise AssertionError((harmless(answer[f"node{node}"]), len(data), answer[f"bytes{node}"], stream.gaps))
+    raise AssertionError((escaped(answer[f"node{node}"]), len(data), answer[f"bytes{node}"], stream.gaps))

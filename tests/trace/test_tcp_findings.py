@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_tcp import CAPTURES, MemoryTrace, segment
 
-from inspector.trace.flows import TcpFlow
+from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 from inspector.wire.findings import RULES, Finding
 

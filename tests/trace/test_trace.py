@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from support_frames import FRAME, FRAMES, pcap_bytes, pcapng_bytes, trace_of
 
-from inspector.trace.index import DTYPES
-from inspector.trace.model import Statistics
+from inspector.model.records import Statistics
+from inspector.trace.index.index import DTYPES
 from inspector.trace.trace import Trace
 from inspector.wire import pcapng
 from inspector.wire.journal import CallRecord, EventRecord, to_fields

@@ -13,9 +13,9 @@ from textual.command import CommandPalette
 from textual.widgets import Input, Static
 
 from inspector.tui.app import InspectorApp
-from inspector.tui.help import HelpScreen, TooSmallScreen
-from inspector.tui.launcher import LauncherScreen
-from inspector.tui.painter import PAINTS, Painter, contrast
+from inspector.tui.launcher.help import HelpScreen, TooSmallScreen
+from inspector.tui.launcher.screen import LauncherScreen
+from inspector.tui.widgets.painter import PAINTS, Painter, contrast
 
 
 class QuietApp(InspectorApp):

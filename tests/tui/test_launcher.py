@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from textual.widgets import Input, Static
 
-from inspector.sessions.spec import SessionSpec
+from inspector.model.spec import SessionSpec
 from inspector.tui import traces
 from inspector.tui.app import InspectorApp
-from inspector.tui.launcher import LauncherScreen
-from inspector.tui.prompt import PromptScreen
+from inspector.tui.launcher.screen import LauncherScreen
+from inspector.tui.widgets.prompt import PromptScreen
 
 
 class LauncherApp(InspectorApp):

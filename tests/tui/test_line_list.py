@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import pytest
 from textual.app import App, ComposeResult
 
-from inspector.tui.line_list import LineList
-from inspector.views.model import Line, Span, fit
+from inspector.tui.widgets.line_list import LineList
+from inspector.views.line.spans import Line, Span, fit
 
 
 @dataclass

@@ -12,18 +12,18 @@ import pytest
 from support_lab import needs_lab
 from textual.pilot import Pilot
 
-from inspector.sessions.spec import SessionSpec
+from inspector.model.spec import SessionSpec
 from inspector.trace.trace import Trace
 from inspector.tui import traces
 from inspector.tui.app import InspectorApp
-from inspector.tui.composer import Composer
-from inspector.tui.ladder_pane import LadderPane
-from inspector.tui.launcher import LauncherScreen
-from inspector.tui.line_list import LineList
-from inspector.tui.prompt import MenuScreen
-from inspector.tui.title_bar import TitleBar
-from inspector.tui.workbench import WorkbenchScreen
-from inspector.views.model import plain
+from inspector.tui.launcher.screen import LauncherScreen
+from inspector.tui.panes.ladder import LadderPane
+from inspector.tui.widgets.composer import Composer
+from inspector.tui.widgets.line_list import LineList
+from inspector.tui.widgets.prompt import MenuScreen
+from inspector.tui.widgets.title_bar import TitleBar
+from inspector.tui.workbench.workbench import WorkbenchScreen
+from inspector.views.line.spans import plain
 
 pytestmark = needs_lab
 

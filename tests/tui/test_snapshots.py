@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from inspector.tui.app import InspectorApp
-from inspector.tui.selection import Selection
-from inspector.tui.workbench import WorkbenchScreen
+from inspector.tui.messages import Selection
+from inspector.tui.workbench.workbench import WorkbenchScreen
 
 HERE = Path(__file__).parent
 TRACE = HERE.parent / "data" / "traces" / "websocket.pcapng"

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inspector.sessions.spec import SessionSpec
-from inspector.trace.model import Event
+from inspector.model.records import Event
+from inspector.model.spec import SessionSpec
 from inspector.tui import traces
-from inspector.tui.composer import send_command
-from inspector.tui.go_to import GoToError, find_row
 from inspector.tui.keymap import KeymapError, read_keymap
-from inspector.tui.state import session_state
+from inspector.tui.widgets.composer import send_command
+from inspector.tui.workbench.go_to import GoToError, find_row
+from inspector.tui.workbench.state import session_state
 
 
 def test_new_traces_have_names_of_their_own_and_are_private() -> None:

@@ -14,20 +14,20 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from inspector.tui.app import InspectorApp
-from inspector.tui.bytes_pane import BytesPane, HexList
-from inspector.tui.detail_pane import DetailPane
-from inspector.tui.help import HelpScreen
-from inspector.tui.ladder_pane import LadderPane
-from inspector.tui.launcher import LauncherScreen
-from inspector.tui.line_list import LineList
-from inspector.tui.messages_pane import MessagesPane
-from inspector.tui.packets_pane import PacketsPane
-from inspector.tui.prompt import MenuScreen, PromptScreen
-from inspector.tui.selection import Selection
-from inspector.tui.tab_bar import TabBar
-from inspector.tui.title_bar import TitleBar, title_right
-from inspector.tui.workbench import ALL, WorkbenchScreen
-from inspector.views.model import plain
+from inspector.tui.launcher.help import HelpScreen
+from inspector.tui.launcher.screen import LauncherScreen
+from inspector.tui.messages import Selection
+from inspector.tui.panes.bytes import BytesPane, HexList
+from inspector.tui.panes.detail import DetailPane
+from inspector.tui.panes.ladder import LadderPane
+from inspector.tui.panes.messages import MessagesPane
+from inspector.tui.panes.packets import PacketsPane
+from inspector.tui.widgets.line_list import LineList
+from inspector.tui.widgets.prompt import MenuScreen, PromptScreen
+from inspector.tui.widgets.tab_bar import TabBar
+from inspector.tui.widgets.title_bar import TitleBar, title_right
+from inspector.tui.workbench.workbench import ALL, WorkbenchScreen
+from inspector.views.line.spans import plain
 
 TRACES = Path(__file__).parent.parent / "data" / "traces"
 SMALL, USUAL, LARGE = (80, 24), (120, 40), (200, 50)

@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_websocket import CLIENT, CLOSING, SERVER, UPGRADE, Talk, client, server, talk
 
-from inspector.trace.application import Application
-from inspector.trace.flows import TcpFlow
+from inspector.protocols.websocket.frame import BINARY, CONTINUATION, PING, PONG, encode
+from inspector.trace.application.application import Application
+from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
-from inspector.views.findings import FindingList
-from inspector.views.messages import MessageList
-from inspector.views.model import Line, cell_width, plain
-from inspector.views.sparkline import sparkline, sparklines
-from inspector.views.stream import MODES, FollowStream, Mode
-from inspector.views.stream_place import StreamPlace, place_of, stream_bytes_of
-from inspector.views.wrap import wrap
-from inspector.wire.websocket import BINARY, CONTINUATION, PING, PONG, encode
+from inspector.views.conversation.messages import MessageList
+from inspector.views.conversation.place import StreamPlace, place_of, stream_bytes_of
+from inspector.views.conversation.sparkline import sparkline, sparklines
+from inspector.views.conversation.stream import MODES, FollowStream, Mode
+from inspector.views.line.spans import Line, cell_width, plain
+from inspector.views.line.wrap import wrap
+from inspector.views.session.findings import FindingList
 
 WIDTHS = (20, 60, 80, 133)
 

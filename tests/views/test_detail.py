@@ -4,10 +4,10 @@ import pytest
 from support_traces import open_trace
 from support_views import all_lines, text_of
 
-from inspector.views.detail import Detail, packet_tree
-from inspector.views.hexdump import HexDump, Mark, bits_line, bytes_per_line
-from inspector.views.model import plain
-from inspector.wire.dissection_field import Field
+from inspector.views.detail.bytes import HexDump, Mark, bits_line, bytes_per_line
+from inspector.views.detail.tree import Detail, packet_tree
+from inspector.views.line.spans import plain
+from inspector.wire.dissection.field import Field
 
 
 def _detail(name: str, row: int) -> tuple[Detail, bytes]:

@@ -4,13 +4,13 @@ import pytest
 from support_traces import SESSIONS, open_trace
 from support_views import all_lines, assert_grid, text_of
 
-from inspector.views.detail import Detail, packet_tree
-from inspector.views.handshake import handshake
-from inspector.views.hexdump import HexDump, Mark, bytes_per_line
-from inspector.views.ladder import Ladder, default_conversation
-from inspector.views.ladder_text import LadderText
-from inspector.views.packets import PacketList
-from inspector.views.sockets_table import SocketLines
+from inspector.views.conversation.opening import handshake
+from inspector.views.detail.bytes import HexDump, Mark, bytes_per_line
+from inspector.views.detail.tree import Detail, packet_tree
+from inspector.views.ladder.ladder import Ladder, default_conversation
+from inspector.views.ladder.printed import LadderText
+from inspector.views.packets.list import PacketList
+from inspector.views.session.sockets_table import SocketLines
 
 DETAILS = {"tcp": 0, "udp-refused": 1, "http": 3, "websocket": 7, "websocket-deflate": 13}
 

@@ -7,7 +7,7 @@ from support_traces import open_trace
 from support_views import all_lines, text_of
 
 from inspector.trace.trace import Trace
-from inspector.views.handshake import handshake
+from inspector.views.conversation.opening import handshake
 
 
 def _text(trace: Trace, protocol: str = "tcp") -> str:

@@ -12,14 +12,14 @@ from support_network import CLIENT, SERVER, Network
 from support_views import all_lines, assert_harmless, text_of
 
 from inspector.trace.trace import Trace
-from inspector.views.ansi import to_text
-from inspector.views.detail import Detail, packet_tree
-from inspector.views.handshake import handshake
-from inspector.views.hexdump import HexDump
-from inspector.views.ladder import Ladder
-from inspector.views.ladder_text import LadderText
-from inspector.views.packets import PacketList
-from inspector.views.sockets_table import SocketLines
+from inspector.views.conversation.opening import handshake
+from inspector.views.detail.bytes import HexDump
+from inspector.views.detail.tree import Detail, packet_tree
+from inspector.views.ladder.ladder import Ladder
+from inspector.views.ladder.printed import LadderText
+from inspector.views.line.ansi import to_text
+from inspector.views.packets.list import PacketList
+from inspector.views.session.sockets_table import SocketLines
 from inspector.wire.journal import EventRecord
 
 EVIL = "\x1b[31m\x1b]0;t\x07[@click=quit]\u202eexe\u200b\u2066\x9b2J\r\n漢字\U000e0041\ufe0f\udc80\x00"

@@ -23,9 +23,9 @@ from support_websocket import (
     talk,
 )
 
-from inspector.trace.application import Application
-from inspector.views import json_application
-from inspector.wire.websocket import CONTINUATION, PING, encode
+from inspector.protocols.websocket.frame import CONTINUATION, PING, encode
+from inspector.trace.application.application import Application
+from inspector.views.json import application as json_application
 
 FRAME = [
     "tcp.stream", "direction", "frames", "websocket.fin", "websocket.rsv", "websocket.opcode",

@@ -9,7 +9,7 @@ import pytest
 from support_frames import pcapng_bytes, trace_of
 
 from inspector.trace.trace import Trace
-from inspector.views.json_packets import conversations, packets, syscalls
+from inspector.views.json.packets import conversations, packets, syscalls
 from inspector.wire import pcapng
 from inspector.wire.journal import CallRecord, to_fields
 

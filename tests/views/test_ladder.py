@@ -7,9 +7,9 @@ from support_traces import SESSIONS, TRACES, open_trace
 from support_views import all_lines
 
 from inspector.trace.trace import Trace
-from inspector.views.ladder import Conversation, Ladder, Target, default_conversation
-from inspector.views.ladder_text import LadderText
-from inspector.views.model import plain
+from inspector.views.ladder.ladder import Conversation, Ladder, Target, default_conversation
+from inspector.views.ladder.printed import LadderText
+from inspector.views.line.spans import plain
 
 
 @pytest.mark.parametrize("name", ["tcp-half-close", "http-connections", "udp-refused", "websocket-deflate"])
@@ -135,7 +135,7 @@ def test_printed_while_it_grows_nothing_is_missing_or_twice(name: str, tmp_path:
 
 
 def test_an_endpoint_that_is_held_is_shown_below() -> None:
-    from inspector.trace.model import Event
+    from inspector.model.records import Event
 
     with open_trace("tcp") as trace:
         ladder = Ladder(trace)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.views.ladder_layout import LEFT, RIGHT, Layout, Moment
+from inspector.views.ladder.layout import LEFT, RIGHT, Layout, Moment
 
 STEP = 1_000_000
 

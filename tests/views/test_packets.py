@@ -11,10 +11,10 @@ from scapy.packet import Packet, Raw
 from support_network import CLIENT, SERVER, Network
 from support_traces import open_trace
 
-from inspector.views.facts import facts
-from inspector.views.info import packet_info
-from inspector.views.model import cell_width, plain
-from inspector.views.packets import PacketList, packet_columns, packet_row
+from inspector.views.line.spans import cell_width, plain
+from inspector.views.packets.facts import facts
+from inspector.views.packets.info import packet_info
+from inspector.views.packets.list import PacketList, packet_columns, packet_row
 
 QUOTED = Raw(bytes(IP(src="1.1.1.1", dst="2.2.2.2") / UDP(sport=5, dport=6) / Raw(b"hi")))
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.wire.deflate import DeflateParameters, Inflater, parse_extensions
+from inspector.protocols.websocket.deflate import DeflateParameters, Inflater, parse_extensions
 
 
 def packed(text: bytes, packer: zlib._Compress | None = None, flush: int = zlib.Z_SYNC_FLUSH) -> bytes:

@@ -11,9 +11,9 @@ from scapy.layers.inet6 import ICMPv6EchoRequest, ICMPv6ND_NS, IPv6, IPv6ExtHdrD
 from scapy.layers.l2 import ARP, CookedLinux, CookedLinuxV2, Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
-from inspector.wire.dissection import dissect, dissect_layer
-from inspector.wire.dissection_field import Field, Tree
-from inspector.wire.websocket_layer import WebSocketFrame
+from inspector.protocols.websocket.layer import WebSocketFrame
+from inspector.wire.dissection.field import Field, Tree
+from inspector.wire.dissection.tree import dissect, dissect_layer
 
 ETHERNET, NULL, RAW, LOOP, SLL, SLL2 = 1, 0, 101, 108, 113, 276
 OPTIONS = [("MSS", 1460), ("SAckOK", b""), ("Timestamp", (7, 0)), ("NOP", None), ("WScale", 7)]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.dns import DNS, DNSQR, DNSRR, DNSRRMX, DNSRRSRV
 
-from inspector.wire.dns import MOST_RECORDS, parse_dns
+from inspector.protocols.dns.message import MOST_RECORDS, parse_dns
 
 NAME = b"\3www\7example\3com\0"
 

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_websocket import KEY, request, response
 
-from inspector.wire.deflate import DeflateParameters, negotiate, parse_extensions
+from inspector.protocols.http.connection import HttpConnection
+from inspector.protocols.http.message import HttpMessage, decode_content, looks_like_http, parse_head
+from inspector.protocols.websocket.deflate import DeflateParameters, negotiate, parse_extensions
+from inspector.protocols.websocket.upgrade import examine
 from inspector.wire.findings import RULES, finding
-from inspector.wire.http import HttpMessage, decode_content, looks_like_http, parse_head
-from inspector.wire.http_connection import HttpConnection
-from inspector.wire.upgrade import examine
 
 REQUESTS = (
     b"\r\nGET /a HTTP/1.1\r\nHost: x\r\n\r\n"

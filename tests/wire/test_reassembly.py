@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.wire.reassembly import ByteStream, Gap, Overlap, Piece
+from inspector.wire.tcp.stream import ByteStream, Gap, Overlap, Piece
 
 
 class Wire:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from inspector.wire.tcp_analysis import Columns, TcpAnalysis
-from inspector.wire.tcp_flags import names_of
-from inspector.wire.tcp_options import TcpOptions
+from inspector.wire.tcp.analysis import Columns, TcpAnalysis
+from inspector.wire.tcp.flags import names_of
+from inspector.wire.tcp.options import TcpOptions
 
 FLAGS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16}
 Packet = tuple[int, str, int, int, int, int]        # direction, flags, seq, ack, length, window

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.wire.tcp_options import NO_OPTIONS, parse_options
+from inspector.wire.tcp.options import NO_OPTIONS, parse_options
 
 
 def test_usual_options() -> None:

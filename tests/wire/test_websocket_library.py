@@ -17,8 +17,8 @@ from websockets.server import ServerProtocol
 from websockets.streams import StreamReader
 from websockets.uri import parse_uri
 
-from inspector.trace.application import Application
-from inspector.wire.websocket import FrameDecoder, encode
+from inspector.protocols.websocket.frame import FrameDecoder, encode
+from inspector.trace.application.application import Application
 
 PAYLOADS = st.binary(max_size=300) | st.integers(65_530, 65_540).map(bytes)
 DATA_OPCODES = st.sampled_from([0, 1, 2])

@@ -1,0 +1,150 @@
+"""What a session is to do: the one description that commands, app, agent and endpoints share.
+
+A `SessionSpec` travels as one flat JSON object: app -> agent (`{"do": "start", "session": {...}}`)
+-> each endpoint (first line of its standard input).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args
+
+from inspector.model.messages import check_close, parse_message, parse_request
+
+Kind = Literal["tcp", "udp", "http", "websocket"]
+Behaviour = Literal["echo", "push", "silent"]
+Role = Literal["server", "client"]
+Ending = Literal["close", "half-close", "abort", "none"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+ROLES: tuple[Role, ...] = get_args(Role)
+ENDINGS: tuple[Ending, ...] = get_args(Ending)
+BEHAVIOURS: tuple[Behaviour, ...] = get_args(Behaviour)
+MAX_PUSH = 10_000
+MAX_SECONDS = 3600
+DEFAULT_PORTS: dict[Kind, int] = {"tcp": 9000, "udp": 9001, "http": 8000, "websocket": 8765}
+DEFAULT_MESSAGES: dict[Kind, tuple[str, ...]] = {
+    "tcp": ("hello", "how are you?"),
+    "udp": ("hello", "how are you?"),
+    "http": ("GET /", "POST /echo hello"),
+    "websocket": ("hello", "how are you?"),
+}
+
+
+class SpecError(ValueError):
+    """A session was described wrongly; the text is one sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSpec:
+    """One session between one server and one client.
+
+    `messages` are what the client's script sends (HTTP: "GET /path", "POST /path body"; prefix
+    "hex:" for bytes, WebSocket also "ping:", "binary:", "fragments:N:"). `interactive` endpoints stay
+    after their script and take commands; others end by `ending`, done by `end_by`. An interactive end
+    closes after the peer's FIN when `ending` is "close", and else keeps its direction open.
+    """
+
+    kind: Kind = "tcp"
+    behaviour: Behaviour = "echo"
+    ipv6: bool = False
+    port: int = 0                      # 0: the kind's default port
+    messages: tuple[str, ...] | None = None   # None: the kind's greeting
+    interactive: bool = False
+    paused: bool = False               # start in single-step: the endpoints wait before each call
+    with_server: bool = True           # False: nobody listens (refused, ICMP unreachable)
+    ending: Ending = "close"
+    end_by: Role = "client"
+    connected: bool = True             # udp: the client calls connect()
+    error_queue: bool = True           # udp: an unconnected client asks for ICMP errors (IP_RECVERR)
+    chunked: bool = False              # http: bodies with Transfer-Encoding: chunked
+    keep_alive: bool = True            # http: one connection for all requests
+    deflate: bool = False              # websocket: offer permessage-deflate
+    close_code: int = 1000             # websocket
+    close_reason: str = ""             # websocket
+    push_count: int = 3                # push: how many messages the server sends unasked
+    push_interval: float = 0.2         # push: seconds between them
+    timeout: float = 10.0              # scripts: seconds in which nothing happens before one gives up
+
+    @property
+    def address(self) -> str:
+        """The loopback address the server binds."""
+        return "::1" if self.ipv6 else "127.0.0.1"
+
+    def resolved(self) -> SessionSpec:
+        """The same with default port and messages filled in; raises SpecError if it cannot be."""
+        _choice("session kind", self.kind, KINDS)
+        _choice("behaviour", self.behaviour, BEHAVIOURS)
+        _choice("ending", self.ending, ENDINGS)
+        _choice("role", self.end_by, ROLES)
+        if not 0 <= self.port <= 65535:
+            raise SpecError(f"Port {self.port} is out of range; a port is a number from 1 to 65535.")
+        if not 0 <= self.push_count <= MAX_PUSH:
+            raise SpecError(f"A server pushes 0 to {MAX_PUSH} messages, not {self.push_count}.")
+        if not (0 <= self.push_interval <= MAX_SECONDS and 0 < self.timeout <= MAX_SECONDS):
+            raise SpecError(f"Intervals and time limits are seconds from 0 to {MAX_SECONDS}.")
+        messages = self._default_messages() if self.messages is None else self.messages
+        try:
+            check_close(self.close_code, self.close_reason)
+            for text in messages:
+                parse_request(text) if self.kind == "http" else parse_message(text)
+        except ValueError as error:
+            raise SpecError(str(error)) from None
+        if self.kind == "udp" and self.behaviour == "push" and not messages:
+            raise SpecError("A UDP server pushes to whoever sent it a datagram; give at least one message.")
+        return replace(self, port=self.port or DEFAULT_PORTS[self.kind], messages=messages)
+
+    def _default_messages(self) -> tuple[str, ...]:
+        if self.kind == "http" and self.behaviour == "push":
+            return ("GET /push",)
+        return DEFAULT_MESSAGES[self.kind]
+
+    def to_json(self) -> dict[str, Any]:
+        """A flat JSON object, as it travels to the agent and the endpoints."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any] | str) -> SessionSpec:
+        """Read what `to_json` wrote; SpecError for unknown keys and values that cannot be."""
+        data = json.loads(value) if isinstance(value, str) else value
+        if not isinstance(data, dict):
+            raise SpecError("A session is described by a JSON object.")
+        data = dict(data)
+        unknown = set(data) - {field.name for field in fields(cls)}
+        if unknown:
+            raise SpecError(f"A session has no {', '.join(sorted(unknown))}.")
+        for field in fields(cls):
+            if field.name in data:
+                data[field.name] = _typed(field.name, data[field.name], field.default)
+        return cls(**data).resolved()
+
+
+def _choice(what: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise SpecError(f"There is no {what} {value!r}; choose from {', '.join(choices)}.")
+
+
+def _typed(name: str, value: Any, default: Any) -> Any:
+    """The value of a field, if its type is that of the field's default; lists become tuples of texts."""
+    if default is None:
+        if value is None:
+            return None
+        if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
+            return tuple(value)
+    elif isinstance(value, bool) == isinstance(default, bool):
+        if isinstance(value, type(default)):
+            return value
+        if isinstance(default, float) and isinstance(value, int):
+            return float(value)
+    raise SpecError(f"A session's {name} cannot be {value!r:.40}.")
+
+
+def push_messages(spec: SessionSpec) -> tuple[str, ...]:
+    """What the server says unasked; nothing unless the behaviour is push."""
+    return event_texts(spec) if spec.behaviour == "push" else ()
+
+
+def event_texts(spec: SessionSpec) -> tuple[str, ...]:
+    """The texts of pushed messages; with HTTP what `GET /push` brings, whatever the behaviour."""
+    return tuple(f"push {number} of {spec.push_count}" for number in range(1, spec.push_count + 1))

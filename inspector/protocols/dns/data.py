@@ -1,0 +1,131 @@
+"""The parts of DNS messages: names with compression (RFC 1035 section 4.1.4), and records' data as text."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+
+from inspector.wire.text import escaped
+
+MOST_NAME = 255          # octets of a name, RFC 1035 section 2.3.4
+_MOST_JUMPS = 127        # a name has no more labels than this
+_MOST_TEXT = 200         # characters of a record's data that are shown
+_PARAMETERS = {0: "mandatory", 1: "alpn", 2: "no-default-alpn", 3: "port", 4: "ipv4hint", 5: "ech",
+               6: "ipv6hint"}
+
+
+class CutError(Exception):
+    """Reading ends here; the text is one sentence about why. Never leaves `parse_dns`."""
+
+
+class NameReader:
+    """Numbers and names of one message; `CutError` where they do not fit. A name read once is remembered."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._known: dict[int, tuple[str, int]] = {}
+
+    def number(self, at: int, size: int) -> int:
+        """An unsigned number in network byte order."""
+        if at + size > len(self.data):
+            raise CutError("The message is cut short.")
+        return int.from_bytes(self.data[at : at + size], "big")
+
+    def name(self, start: int) -> tuple[str, int]:
+        """The name at `start` as harmless text, and where it ends."""
+        known = self._known.get(start)
+        if known is None:
+            known = self._known[start] = self._read(start)
+        return known
+
+    def _read(self, start: int) -> tuple[str, int]:
+        labels: list[str] = []
+        at, limit, size, end, jumps = start, start, 0, 0, 0
+        while True:
+            length = self.number(at, 1)
+            if length >= 0xC0:
+                target = self.number(at, 2) & 0x3FFF
+                end = end or at + 2
+                jumps += 1
+                if target >= limit or jumps > _MOST_JUMPS:
+                    raise CutError("A name's pointer leads forwards or in a circle.")
+                at = limit = target
+                continue
+            if length > 63:
+                raise CutError("A name has a label of an unknown kind.")
+            at += 1
+            if length == 0:
+                return ".".join(labels) or "<Root>", end or at
+            if at + length > len(self.data):
+                raise CutError("The message is cut short inside a name.")
+            size += length + 1
+            if size >= MOST_NAME:
+                raise CutError("A name is longer than 255 octets.")
+            labels.append(escaped(self.data[at : at + length]).replace(".", "\\."))
+            at += length
+
+
+def record_text(reader: NameReader, kind: int, at: int, size: int) -> str:
+    """The data of a record of type `kind`, `size` octets at `at`, as people write it; "": unknown."""
+    read = _READERS.get(kind)
+    if read is None:
+        return ""
+    try:
+        return escaped(read(reader, at, size), _MOST_TEXT)
+    except (CutError, ValueError):
+        return "<malformed>"
+
+
+def _address(reader: NameReader, at: int, size: int) -> str:
+    return str(ipaddress.ip_address(reader.data[at : at + size]))
+
+
+def _name(reader: NameReader, at: int, size: int) -> str:
+    return reader.name(at)[0]
+
+
+def _soa(reader: NameReader, at: int, size: int) -> str:
+    return reader.name(at)[0]
+
+
+def _mx(reader: NameReader, at: int, size: int) -> str:
+    return f"{reader.number(at, 2)} {reader.name(at + 2)[0]}"
+
+
+def _srv(reader: NameReader, at: int, size: int) -> str:
+    priority, weight, port = (reader.number(at + i, 2) for i in (0, 2, 4))
+    return f"{priority} {weight} {port} {reader.name(at + 6)[0]}"
+
+
+def _txt(reader: NameReader, at: int, size: int) -> str:
+    parts, end = [], at + size
+    while at < end:
+        length = reader.data[at]
+        parts.append(escaped(reader.data[at + 1 : min(at + 1 + length, end)]))
+        at += 1 + length
+    return " ".join(f'"{part}"' for part in parts)
+
+
+def _caa(reader: NameReader, at: int, size: int) -> str:
+    length = reader.number(at + 1, 1)
+    tag = escaped(reader.data[at + 2 : at + 2 + length])
+    return f'{reader.number(at, 1)} {tag} "{escaped(reader.data[at + 2 + length : at + size])}"'
+
+
+def _service(reader: NameReader, at: int, size: int) -> str:
+    """SVCB and HTTPS (RFC 9460): priority, target, and which parameters there are."""
+    end = at + size
+    words = [str(reader.number(at, 2))]
+    target, at = reader.name(at + 2)
+    words.append("." if target == "<Root>" else target)
+    while at + 4 <= end:
+        key, length = reader.number(at, 2), reader.number(at + 2, 2)
+        words.append(_PARAMETERS.get(key, f"key{key}"))
+        at += 4 + length
+    return " ".join(words)
+
+
+_READERS: dict[int, Callable[[NameReader, int, int], str]] = {
+    1: _address, 28: _address, 2: _name, 5: _name, 12: _name, 39: _name, 6: _soa, 15: _mx, 16: _txt, 33: _srv,
+    257: _caa, 64: _service, 65: _service,
+}

@@ -1,0 +1,263 @@
+"""HTTP/1.1 messages (RFC 9110, 9112) as values, and how their heads are read.
+
+`parse_head` turns the octets of one head into an `HttpMessage`, `body_framing` says how its body ends, and
+`decode_content` undoes Content-Encoding within bounds. `http_connection` cuts both directions of a
+connection into messages with them. Any octets give a value, or a finding that says why not.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from inspector.wire.findings import Finding, finding
+from inspector.wire.text import escaped
+
+Framing = Literal["none", "length", "chunked", "close", "switch"]
+
+HEAD_LIMIT = 256 << 10
+INFLATE_LIMIT = 16 << 20
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") +(\S(?:.*\S)?) +(HTTP/1\.\d)[ \t]*\Z", re.DOTALL)
+STATUS_LINE = re.compile(rb"(HTTP/1\.\d) +(\S+)(?: (.*))?\Z", re.DOTALL)
+_NAME = re.compile(_TOKEN + rb"\Z")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_REQUEST_START = re.compile(_TOKEN + rb" +[^ \r\n]+ +HTTP/1\.\d")
+_REQUEST_PREFIX = re.compile(_TOKEN + rb"(?: +[^\x00-\x20]*(?: +[HTP/1.]{0,8})?)?\r?\Z")
+METHODS = (
+    b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"CONNECT ", b"OPTIONS ", b"TRACE ", b"PATCH ",
+)
+
+
+def as_text(data: bytes) -> str:
+    """Octets of a head as text: UTF-8, what is none as surrogates, so that `as_octets` gives them back."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def as_octets(text: str) -> bytes:
+    """The octets that `as_text` made text of."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+class Header(NamedTuple):
+    """One header line; text as `as_text` gives it. Offsets in the direction's stream."""
+
+    name: str
+    value: str
+    start: int
+    stop: int
+    key: str = ""         # the name in lower case
+
+
+class HttpMessage(NamedTuple):
+    """One request or response. All offsets count octets of its direction's stream.
+
+    [start, line_stop) is the start line, [start, body_start) the head, [start, stop) the message as far as it
+    has come. `body_length` counts octets after chunked coding is undone and before Content-Encoding is;
+    `body` holds the first of them, up to the connection's bound. `partner` is the number of the request that
+    a response answers, and of the final response to a request.
+    """
+
+    direction: int
+    is_request: bool
+    start: int
+    line_stop: int
+    body_start: int
+    stop: int
+    version: str
+    method: str = ""
+    target: str = ""
+    status: int = 0
+    reason: str = ""
+    headers: tuple[Header, ...] = ()
+    trailers: tuple[Header, ...] = ()
+    framing: Framing = "none"
+    body_length: int = 0
+    body: bytes = b""
+    complete: bool = False
+    number: int = 0
+    partner: int | None = None
+
+    def first(self, name: str) -> Header | None:
+        """The first header of that (lower-case) name."""
+        for header in self.headers:
+            if header.key == name:
+                return header
+        return None
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """The values of every header of that (lower-case) name."""
+        return tuple([header.value for header in self.headers if header.key == name])
+
+    @property
+    def start_line(self) -> str:
+        """"GET /chat HTTP/1.1" or "HTTP/1.1 101 Switching Protocols", as text off the wire."""
+        if self.is_request:
+            return f"{self.method} {self.target} {self.version}"
+        return f"{self.version} {self.status} {self.reason}".rstrip()
+
+
+def tokens(message: HttpMessage, name: str) -> list[str]:
+    """The elements of a comma-separated header (all lines of it), stripped, empty ones left out."""
+    values = message.values(name)
+    return [part.strip() for value in values for part in value.split(",") if part.strip()] if values else []
+
+
+def looks_like_http(data: bytes) -> Literal["request", "response", "perhaps", ""]:
+    """What a stream that begins with `data` is; "perhaps": too few octets to tell."""
+    data = data[:HEAD_LIMIT].lstrip(b"\r\n")
+    if not data:
+        return "perhaps"
+    if data.startswith(b"HTTP/1."):
+        return "response"
+    if b"HTTP/1.".startswith(data):
+        return "perhaps"
+    line, end, _ = data.partition(b"\n")
+    if _REQUEST_START.match(line) or (not end and line.startswith(METHODS)):
+        return "request"
+    return "perhaps" if not end and _REQUEST_PREFIX.match(line) else ""
+
+
+def head_end(data: bytes | bytearray, start: int = 0) -> int:
+    """Where the octets after the empty line begin, or -1; lines may end with LF alone."""
+    first = data.find(b"\n\r\n", start)
+    second = data.find(b"\n\n", start, len(data) if first < 0 else first + 1)
+    if second >= 0:
+        return second + 2
+    return first + 3 if first >= 0 else -1
+
+
+def parse_head(
+    data: bytes, start: int, direction: int, is_request: bool
+) -> tuple[HttpMessage | None, list[Finding]]:
+    """The message that a whole head announces (without framing), None when its start line is none."""
+    line, line_stop = _first_line(data)
+    match = (REQUEST_LINE if is_request else STATUS_LINE).match(line)
+    findings: list[Finding] = []
+    if match is None:
+        kind = "request" if is_request else "status"
+        what = f"\"{escaped(line, 80)}\" is no {kind} line."
+        return None, [finding("http.invalid-start-line", what, direction, start, start + max(line_stop, 1))]
+    if not line_stop or data[line_stop - 2 : line_stop] != b"\r\n":
+        findings.append(finding("http.bare-line-feed", "The start line ends with LF alone.", direction,
+                                start, start + line_stop))
+    headers = tuple(_headers(data, line_stop, start, direction, findings, bool(findings)))
+    first, second, third = (as_text(part) if part is not None else "" for part in match.groups())
+    stop = start + len(data)
+    if is_request:
+        message = HttpMessage(direction, True, start, start + line_stop, stop, stop, third, method=first,
+                              target=second, headers=headers)
+    else:
+        digits = re.match("[0-9]{0,9}", second)
+        status = int(digits[0] or 0) if digits else 0
+        if len(second) != 3 or not 100 <= status <= 599:
+            what = f"The status code is {escaped(second, 20)}."
+            findings.append(finding("http.invalid-status", what, direction, start, start + line_stop))
+        message = HttpMessage(direction, False, start, start + line_stop, stop, stop, first, status=status,
+                              reason=third, headers=headers)
+    return message, findings
+
+
+def parse_fields(data: bytes, start: int, direction: int, findings: list[Finding]) -> tuple[Header, ...]:
+    """Header lines that stand alone (the trailers of a chunked body)."""
+    return tuple(_headers(data, 0, start, direction, findings, False))
+
+
+def _first_line(data: bytes) -> tuple[bytes, int]:
+    end = data.find(b"\n")
+    stop = len(data) if end < 0 else end + 1
+    return data[:stop].rstrip(b"\r\n"), stop
+
+
+def _headers(
+    data: bytes, position: int, base: int, direction: int, findings: list[Finding], bare_told: bool
+) -> Iterator[Header]:
+    """The lines from `position` on; obsolete folding is undone, what is no header is told and left out."""
+    pending: Header | None = None
+    bare: tuple[int, int] | None = None
+    while position < len(data):
+        end = data.find(b"\n", position)
+        stop = len(data) if end < 0 else end + 1
+        raw = data[position:stop]
+        line = raw[:-2] if raw.endswith(b"\r\n") else raw.rstrip(b"\n")
+        if not raw.endswith(b"\r\n") and bare is None:
+            bare = (base + position, base + stop)
+        at = (direction, base + position, base + stop)
+        position = stop
+        if not line:
+            continue
+        if _CONTROLS.search(line):
+            what = f"The header line \"{escaped(line, 80)}\" holds a control character."
+            findings.append(finding("http.control-in-header", what, *at))
+        if line[:1] in b" \t" and pending is not None:
+            findings.append(finding("http.folded-header", f"{escaped(pending.name, 40)} is folded.", *at))
+            value = f"{pending.value} {as_text(line.strip())}".strip()
+            pending = pending._replace(value=value, stop=base + stop)
+            continue
+        if pending is not None:
+            yield pending
+        pending = _header(line, at, findings)
+    if pending is not None:
+        yield pending
+    if bare is not None and not bare_told:
+        what = "A line of the head ends with LF alone."
+        findings.append(finding("http.bare-line-feed", what, direction, *bare))
+
+
+def _header(line: bytes, at: tuple[int, int, int], findings: list[Finding]) -> Header | None:
+    name, colon, value = line.partition(b":")
+    if name != name.rstrip() and colon:
+        what = f"A space stands before the colon of \"{escaped(name.strip(), 40)}\"."
+        findings.append(finding("http.space-before-colon", what, *at))
+        name = name.rstrip()
+    if not colon or not _NAME.match(name):
+        findings.append(finding("http.invalid-header", f"\"{escaped(line, 80)}\" is no header.", *at))
+        if not colon:
+            return None
+    text = as_text(name)
+    return Header(text, as_text(value.strip(b" \t")), at[1], at[2], text.lower())
+
+
+class Decoded(NamedTuple):
+    """A body with its Content-Encoding undone; `problem`: "" or "data", "limit", "unknown"."""
+
+    data: bytes
+    problem: str
+
+
+def decode_content(body: bytes, codings: list[str], limit: int = INFLATE_LIMIT) -> Decoded:
+    """Undo the codings that Content-Encoding names (applied in that order), at most `limit` octets out."""
+    problem = ""
+    for coding in reversed([coding.lower() for coding in codings]):
+        if coding in ("identity", ""):
+            continue
+        if coding not in ("gzip", "x-gzip", "deflate"):
+            return Decoded(body, problem or "unknown")
+        body, now = _inflate(body, coding, limit)
+        problem = problem or now
+    return Decoded(body, problem)
+
+
+def _inflate(body: bytes, coding: str, limit: int) -> tuple[bytes, str]:
+    # "deflate" means the zlib format (RFC 9110 §8.4.1.2), but many senders leave its wrapping away.
+    bits = 31 if coding != "deflate" else 15 if _has_zlib_header(body) else -15
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while body:
+            context = zlib.decompressobj(bits)
+            part = context.decompress(body, max(limit - size + 1, 1))
+            parts.append(part)
+            size += len(part)
+            if size > limit:
+                return b"".join(parts)[:limit], "limit"
+            body = context.unused_data if bits == 31 and context.eof else b""
+    except zlib.error:
+        return b"".join(parts), "data"
+    return b"".join(parts), ""
+
+
+def _has_zlib_header(body: bytes) -> bool:
+    return len(body) >= 2 and body[0] & 15 == 8 and int.from_bytes(body[:2], "big") % 31 == 0

@@ -1,0 +1,306 @@
+"""One direction of an HTTP/1.1 connection: octets in, pieces of any size; messages into its connection.
+
+The reader knows where heads, bodies, chunks and trailers begin and end; what a message means for the other
+direction is `HttpConnection`'s part. Heads, chunk lines and what is held of a body are bounded.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from inspector.protocols.http.message import (
+    HEAD_LIMIT,
+    HttpMessage,
+    head_end,
+    looks_like_http,
+    parse_fields,
+    parse_head,
+)
+from inspector.protocols.http.rules import content_length
+from inspector.wire.findings import Finding, finding
+from inspector.wire.text import escaped
+
+State = Literal[
+    "start", "length", "chunk-size", "chunk-data", "chunk-end", "trailers", "close", "wait", "over"
+]
+_CHUNK_LINE_LIMIT = 4096
+_LINE = 80               # octets after which a start line can be told from other things
+_HEAD_START = 2048
+
+
+class Connection(Protocol):
+    """What a reader needs of the connection that it belongs to."""
+
+    client: int
+    keep: int
+    messages: list[HttpMessage]
+    findings: list[Finding]
+
+    def start_message(self, message: HttpMessage, findings: list[Finding]) -> HttpMessage:
+        """Enter a message whose head is whole, and give it back with its number and framing."""
+
+    def settle(self, side: HttpReader, message: HttpMessage) -> None:
+        """Take note that a message ended."""
+
+
+def asks_to_switch(request: HttpMessage) -> bool:
+    """True for a request after which something else than HTTP may follow (Upgrade, CONNECT)."""
+    return request.method == "CONNECT" or request.first("upgrade") is not None
+
+
+class HttpReader:
+    """A buffer of what is not yet understood, and where in a message it stands."""
+
+    def __init__(self, connection: Connection, direction: int, start: int) -> None:
+        self.connection, self.direction = connection, direction
+        self.offset = start                # of the first octet in the buffer
+        self.state: State = "start"
+        self._buffer = bytearray()
+        self._scanned = 0
+        self._left = 0                     # octets of the body (or chunk) still to come
+        self._message: HttpMessage | None = None
+        self._body = bytearray()
+        self._body_length = 0
+        self._holes = False                # of the body under way some octets are missing
+        self._ended = False
+        self.lost = False                  # octets came that are no HTTP; what follows is not understood
+
+    @property
+    def is_request(self) -> bool:
+        return self.direction == self.connection.client
+
+    def feed(self, data: bytes) -> None:
+        if self.state == "over":
+            return
+        self._buffer += data
+        if self.state != "wait":
+            self._run()
+
+    def resume(self) -> None:
+        self.state = "start"
+        self._run()
+        if self._ended:
+            self.end()
+
+    @property
+    def skippable(self) -> int:
+        full = len(self._body) >= self.connection.keep
+        if not full or self._buffer or self.state not in ("length", "chunk-data", "close"):
+            return 0
+        return (1 << 62) if self.state == "close" else self._left
+
+    def skip(self, size: int) -> None:
+        self.offset += size
+        self._count(size)
+        self._run()
+
+    def lose(self, size: int) -> bool:
+        """`size` octets will never come; False when they were not all part of the body under way."""
+        known = self.state in ("length", "chunk-data") and size <= self._left
+        if not known and self.state != "close":
+            return False
+        self._holes = True
+        self.offset += size
+        self._count(size)
+        self._run()
+        return True
+
+    def restart(self, offset: int) -> None:
+        """Go on with a start line at another offset; what is under way stays as it is."""
+        if self._message is not None:
+            self._store(complete=False)
+        self._message, self.state, self.offset, self._scanned = None, "start", offset, 0
+        self._buffer.clear()
+
+    def _run(self) -> None:
+        steps = {
+            "start": self._start, "length": self._data, "close": self._data, "chunk-data": self._data,
+            "chunk-size": self._chunk_size, "chunk-end": self._chunk_end, "trailers": self._trailers,
+        }
+        while self.state in steps and steps[self.state]():
+            pass
+        if self._message is not None:
+            self._store(complete=False)
+
+    def _take(self, size: int) -> bytes:
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        self.offset += size
+        self._scanned = 0
+        return data
+
+    def _start(self) -> bool:
+        blank = len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))
+        if blank:
+            self._take(blank)              # RFC 9112 §2.2: empty lines before a start line are ignored
+        if not self._buffer:
+            return False
+        if (len(self._buffer) >= _LINE or b"\n" in self._buffer) and not self._plausible():
+            self._give_up(self._no_message())
+            return False
+        stop = head_end(self._buffer, self._scanned)
+        if stop < 0:
+            self._scanned = max(0, len(self._buffer) - 3)
+            if len(self._buffer) > HEAD_LIMIT:
+                what, stop = f"This head is longer than {HEAD_LIMIT} octets.", self.offset + HEAD_LIMIT
+                self._give_up(finding("http.head-too-large", what, self.direction, self.offset, stop))
+            return False
+        start = self.offset
+        message, findings = parse_head(self._take(stop), start, self.direction, self.is_request)
+        if message is None:
+            self._give_up(*findings)
+            return False
+        self._begin(self.connection.start_message(message, findings))
+        return True
+
+    def _no_message(self) -> Finding:
+        if bytes(self._buffer[:2]) in (b"\x15\x03", b"\x16\x03"):
+            who = "client" if self.is_request else "server"
+            what, stop = f"The {who} speaks TLS here, the other side plain HTTP.", self.offset + 5
+            return finding("http.tls-and-plain", what, self.direction, self.offset, stop)
+        line = bytes(self._buffer[:_LINE]).split(b"\n")[0]
+        what, stop = f"\"{escaped(line, _LINE)}\" begins no message.", self.offset + max(len(line), 1)
+        return finding("http.invalid-start-line", what, self.direction, self.offset, stop)
+
+    def _plausible(self) -> bool:
+        seen = looks_like_http(bytes(self._buffer[:_HEAD_START]))
+        return seen in ("perhaps", "request" if self.is_request else "response")
+
+    def _give_up(self, *findings: Finding) -> None:
+        self.connection.findings += findings
+        self.state, self.lost = "over", True
+        self._message = None
+        self._buffer.clear()
+
+    def _begin(self, message: HttpMessage) -> None:
+        self._message = message
+        self._body, self._body_length, self._holes = bytearray(), 0, False
+        if message.framing in ("none", "switch"):
+            self._finish()
+        elif message.framing == "length":
+            self._left = content_length(message) or 0
+            self.state = "length"
+            if not self._left:
+                self._finish()
+        else:
+            self.state = "chunk-size" if message.framing == "chunked" else "close"
+
+    def _count(self, size: int) -> None:
+        self._body_length += size
+        if self.state != "close":
+            self._left -= size
+            if not self._left:
+                if self.state == "length":
+                    self._finish()
+                else:
+                    self.state = "chunk-end"
+
+    def _data(self) -> bool:
+        size = len(self._buffer) if self.state == "close" else min(self._left, len(self._buffer))
+        if not size:
+            return False
+        data = self._take(size)
+        if not self._holes:
+            self._body += data[: self.connection.keep - len(self._body)]
+        self._count(size)
+        return True
+
+    def _line(self) -> bytes | None:
+        end = self._buffer.find(b"\n", self._scanned)
+        if end < 0:
+            self._scanned = len(self._buffer)
+            return None
+        return self._take(end + 1)
+
+    def _chunk_size(self) -> bool:
+        start, line = self.offset, self._line()
+        if line is None:
+            if self._buffer[:1].strip(b"0123456789abcdefABCDEF"):
+                self._invalid_chunk("No chunk size stands where one should.", start, start + 1)
+            elif len(self._buffer) > _CHUNK_LINE_LIMIT:
+                stop = start + _CHUNK_LINE_LIMIT
+                self._invalid_chunk("The line of a chunk's size does not end.", start, stop)
+            return False
+        digits = line.split(b";")[0].strip()
+        if line[:1].strip(b"0123456789abcdefABCDEF"):
+            self._invalid_chunk("No chunk size stands where one should.", start, start + 1)
+            return False
+        if len(digits) > 16 or digits.strip(b"0123456789abcdefABCDEF"):
+            self._invalid_chunk(f"\"{escaped(digits, 40)}\" is no chunk size.", start, start + len(line))
+            return False
+        self._left = int(digits, 16)
+        self.state = "chunk-data" if self._left else "trailers"
+        return True
+
+    def _chunk_end(self) -> bool:
+        if self._buffer[:1] == b"\n":
+            self._take(1)
+        elif self._buffer[:2] == b"\r\n":
+            self._take(2)
+        elif bytes(self._buffer) in (b"", b"\r"):
+            return False
+        else:
+            self._invalid_chunk("A chunk is longer than its size says.", self.offset, self.offset + 2)
+            return False
+        self.state = "chunk-size"
+        return True
+
+    def _invalid_chunk(self, what: str, start: int, stop: int) -> None:
+        self._store(complete=False)
+        self._give_up(finding("http.invalid-chunk", what, self.direction, start, stop))
+
+    def _trailers(self) -> bool:
+        if self._buffer[:1] == b"\n":
+            stop = 1
+        elif self._buffer[:2] == b"\r\n":
+            stop = 2
+        else:
+            stop = head_end(self._buffer, self._scanned)
+            self._scanned = max(0, len(self._buffer) - 3)
+        if stop < 0:
+            if len(self._buffer) > HEAD_LIMIT:
+                self._invalid_chunk("The trailers do not end.", self.offset, self.offset + len(self._buffer))
+            return False
+        start = self.offset
+        assert self._message is not None
+        fields = parse_fields(self._take(stop), start, self.direction, self.connection.findings)
+        self._message = self._message._replace(trailers=fields)
+        self._finish()
+        return True
+
+    def _store(self, complete: bool) -> HttpMessage:
+        assert self._message is not None
+        number = self._message.number
+        partner = self.connection.messages[number].partner
+        message = self._message._replace(
+            stop=self.offset, body_length=self._body_length, body=bytes(self._body), complete=complete,
+            partner=partner)
+        self._message = self.connection.messages[number] = message
+        return self._message
+
+    def _finish(self) -> None:
+        message = self._store(complete=True)
+        self._message = None
+        self.state = "start"
+        if message.is_request and asks_to_switch(message):
+            self.state = "wait"
+        self.connection.settle(self, message)
+
+    def end(self) -> None:
+        """No more octets: a body that ends with the connection is whole, everything else is cut off."""
+        self._ended = True
+        message = self._message
+        if message is not None and self.state == "close":
+            self._finish()
+            self.state = "over"
+        elif message is not None:
+            self._store(complete=False)
+            what = f"The connection ended after {self._body_length} octets of the body"
+            what += f"; {self._left} of {self._body_length + self._left} are missing." if self._left else "."
+            rule = "http.incomplete-message"
+            self._give_up(finding(rule, what, self.direction, message.start, self.offset))
+        elif self.state == "start" and self._buffer and not self._plausible():
+            self._give_up(self._no_message())
+        elif self.state == "start" and self._buffer:
+            what, stop = "The connection ended inside a head.", self.offset + len(self._buffer)
+            self._give_up(finding("http.incomplete-message", what, self.direction, self.offset, stop))

@@ -1,0 +1,129 @@
+"""What RFC 9110 and 9112 ask of a message beyond its syntax: how its body is framed, what contradicts itself.
+
+Pure functions from messages to a framing or to findings; `http_connection` calls them as heads come in.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import unquote_to_bytes
+
+from inspector.protocols.http.message import (
+    Framing,
+    Header,
+    HttpMessage,
+    as_octets,
+    as_text,
+    decode_content,
+    tokens,
+)
+from inspector.wire.findings import Finding, finding
+from inspector.wire.text import escaped
+
+
+def content_length(message: HttpMessage) -> int | None:
+    """Content-Length as a number; None where it is missing, no number, or said in different ways."""
+    values = set(tokens(message, "content-length"))
+    if len(values) != 1:
+        return None
+    text = values.pop()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 19 else None
+
+
+def body_framing(message: HttpMessage, request: HttpMessage | None) -> Framing:
+    """How the body of `message` ends (RFC 9112 §6.3); `request` is what a response answers."""
+    if not message.is_request:
+        method = request.method if request else ""
+        if message.status == 101 or (method == "CONNECT" and 200 <= message.status < 300):
+            return "switch"
+        if message.status // 100 == 1 or message.status in (204, 304) or method == "HEAD":
+            return "none"
+    codings = [coding.lower() for coding in tokens(message, "transfer-encoding")]
+    if codings:
+        return "chunked" if codings[-1] == "chunked" else "close"
+    if content_length(message) is not None:
+        return "length"
+    return "none" if message.is_request else "close"
+
+
+def check_request(message: HttpMessage) -> list[Finding]:
+    """What a request's head gets wrong."""
+    findings = _check_length(message)
+    hosts = [header for header in message.headers if header.key == "host"]
+    if not hosts and message.version == "HTTP/1.1":
+        findings.append(finding("http.missing-host", "The request has no Host header.", message.direction,
+                                message.start, message.line_stop))
+    if len(hosts) > 1:
+        what = f"The request has {len(hosts)} Host headers."
+        findings.append(_about("http.duplicate-host", what, message, hosts[1]))
+    return findings
+
+
+def check_response(message: HttpMessage, request: HttpMessage | None) -> list[Finding]:
+    """What a response's head gets wrong."""
+    findings = _check_length(message)
+    if message.status // 100 == 1 or message.status == 204:
+        for name in ("transfer-encoding", "content-length"):
+            header = message.first(name)
+            if header is not None:
+                what = f"The {message.status} answer has {escaped(header.name, 40)}."
+                findings.append(_about("http.body-not-allowed", what, message, header))
+    return findings
+
+
+def check_body(message: HttpMessage, body: bytes, limit: int) -> list[Finding]:
+    """What undoing Content-Encoding of a whole body shows."""
+    header = message.first("content-encoding")
+    if header is None or not body:
+        return []
+    problem = decode_content(body, tokens(message, "content-encoding"), limit).problem
+    if problem == "data":
+        rule = "http.invalid-content-encoding"
+        what = f"The body is not in the encoding \"{escaped(header.value, 40)}\"."
+    elif problem == "limit":
+        rule, what = "http.inflation-limit", f"{message.body_length} octets inflate to more than {limit}."
+    else:
+        return []
+    return [finding(rule, what, message.direction, message.body_start, message.stop)]
+
+
+def reflected(request: HttpMessage, response: HttpMessage) -> list[Finding]:
+    """Response splitting: a header that came out of CR LF inside the request's target (RFC 9112 §11.1)."""
+    if "%0" not in request.target and "\r" not in request.target and "\n" not in request.target:
+        return []
+    decoded = as_text(unquote_to_bytes(as_octets(request.target)))
+    injected = {line.strip() for line in decoded.replace("\r", "\n").split("\n")[1:] if line.strip()}
+    for header in response.headers:
+        if f"{header.name}: {header.value}" in injected or f"{header.name}:{header.value}" in injected:
+            what = f"The header \"{escaped(header.name, 40)}: {escaped(header.value, 60)}\" came from a "
+            what += "line break in the request's target."
+            return [_about("http.response-splitting", what, response, header)]
+    return []
+
+
+def _check_length(message: HttpMessage) -> list[Finding]:
+    findings: list[Finding] = []
+    lengths = [header for header in message.headers if header.key == "content-length"]
+    encoding = message.first("transfer-encoding")
+    if not lengths and encoding is None:
+        return findings
+    values = set(tokens(message, "content-length"))
+    if len(values) > 1:
+        what = f"Content-Length is said to be {escaped(' and '.join(sorted(values)), 60)}."
+        findings.append(_about("http.conflicting-length", what, message, lengths[-1]))
+    elif lengths and content_length(message) is None:
+        what = f"Content-Length is \"{escaped(lengths[0].value, 40)}\"."
+        findings.append(_about("http.invalid-content-length", what, message, lengths[0]))
+    if encoding is None:
+        return findings
+    if lengths:
+        what = "Both Transfer-Encoding and Content-Length stand in the head."
+        findings.append(_about("http.conflicting-length", what, message, lengths[0]))
+    codings = [coding.lower() for coding in tokens(message, "transfer-encoding")]
+    if "chunked" in codings[:-1] or (message.is_request and codings[-1:] != ["chunked"]):
+        what = f"Transfer-Encoding is \"{escaped(encoding.value, 40)}\"."
+        findings.append(_about("http.unknown-transfer-encoding", what, message, encoding))
+    return findings
+
+
+def _about(rule: str, what: str, message: HttpMessage, header: Header) -> Finding:
+    return finding(rule, what, message.direction, header.start, header.stop)

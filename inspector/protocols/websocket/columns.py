@@ -1,0 +1,310 @@
+"""WebSocket frames and messages of one connection as columns, and as records when one is asked for.
+
+A connection may have a million frames: 70 bytes each, message included, stay in memory, payloads do not. The
+records that views and exports see are made from the columns on access.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.protocols.websocket.frame import Frame, opcode_name
+from inspector.protocols.websocket.session import Part
+
+Rows = Callable[[int, int, int], tuple[int, ...]]
+"""(direction, start, stop) -> rows of the packets that carry these octets."""
+
+
+class WebSocketFrameRecord(NamedTuple):
+    """One frame of a connection. Numbers count from 1 within the connection, in order of delivery."""
+
+    number: int
+    direction: int            # 0: a to b, 1: b to a
+    from_client: bool
+    start: int                # octets of the direction's stream
+    stop: int
+    fin: bool
+    rsv: int                  # RSV1 is 4
+    opcode: int
+    masked: bool
+    masking_key: bytes
+    payload_length: int       # as on the wire
+    length_form: int          # 7, 16, 64
+    header_size: int
+    message: int              # number of its message
+    compressed: bool          # its payload was inflated
+    rows: tuple[int, ...]
+    findings: tuple[str, ...]
+
+    @property
+    def payload_start(self) -> int:
+        """Stream offset of the first payload octet."""
+        return self.start + self.header_size
+
+    @property
+    def row(self) -> int:
+        """The packet row that completed the frame."""
+        return max(self.rows, default=-1)
+
+    @property
+    def name(self) -> str:
+        """"text", "continuation", "close", …"""
+        return opcode_name(self.opcode)
+
+    @property
+    def is_control(self) -> bool:
+        """Close, ping, pong and the reserved control opcodes."""
+        return self.opcode >= 8
+
+
+class WebSocketMessage(NamedTuple):
+    """One message: a text or binary one with its fragments, or a control frame. Numbers count from 1."""
+
+    number: int
+    direction: int
+    from_client: bool
+    opcode: int               # of its first frame
+    frames: Sequence[int]     # numbers of its frames
+    size: int                 # octets that it means (inflated)
+    wire_size: int            # payload octets on the wire
+    compressed: bool
+    complete: bool
+    rows: tuple[int, ...]
+    time_ns: int              # when its last frame so far was whole
+
+    @property
+    def name(self) -> str:
+        """"text", "binary", "close", "ping", "pong", …"""
+        return opcode_name(self.opcode)
+
+    @property
+    def is_control(self) -> bool:
+        """Close, ping, pong and the reserved control opcodes."""
+        return self.opcode >= 8
+
+
+_COMPRESSED, _COMPLETE = 1, 2
+_MASKED = (6, 8, 14)          # header sizes with a masking key
+
+
+class Columns(NamedTuple):
+    """Plain and packed frames (see `wire.websocket_scan`) of both directions, in order of delivery."""
+
+    direction: NDArray[np.uint8]
+    start: NDArray[np.int64]
+    header: NDArray[np.int64]
+    length: NDArray[np.int64]
+    first: NDArray[np.uint8]
+    key: NDArray[np.uint32]
+    size: NDArray[np.int64]           # octets that it means
+    packed: NDArray[np.bool_]         # it was inflated
+
+    def part(self, first: int, last: int) -> Columns:
+        """The frames from `first` to before `last`."""
+        chosen = slice(first, last)
+        return Columns(self.direction[chosen], self.start[chosen], self.header[chosen], self.length[chosen],
+                       self.first[chosen], self.key[chosen], self.size[chosen], self.packed[chosen])
+
+
+class PayloadPlace(NamedTuple):
+    """Where a payload stands in its direction's stream, and what it takes to read it."""
+
+    direction: int
+    start: int
+    stop: int
+    key: bytes
+    fin: bool
+    compressed: bool
+
+
+class FrameTable(Sequence[WebSocketFrameRecord]):
+    """The frames, in order of delivery; `ids` are the session's findings by frame."""
+
+    def __init__(self, client: int, rows: Rows, ids: dict[int, tuple[str, ...]]) -> None:
+        self._client, self._rows, self._ids = client, rows, ids
+        self._direction, self._first, self._header = array("B"), array("B"), array("B")
+        self._start, self._length = array("q"), array("Q")
+        self._key, self._message, self._compressed = array("I"), array("I"), array("B")
+        self._by_start = (array("q"), array("q"))     # per direction: starts …
+        self._by_number = (array("I"), array("I"))    # … and the frames' numbers from 0
+
+    def append(self, direction: int, frame: Frame, part: Part) -> None:
+        """Take a frame in."""
+        self._by_start[direction].append(frame.start)
+        self._by_number[direction].append(len(self._direction))
+        self._direction.append(direction)
+        self._first.append(frame.fin << 7 | frame.rsv << 4 | frame.opcode)
+        self._header.append(frame.header_size)
+        self._start.append(frame.start)
+        self._length.append(frame.payload_length)
+        self._key.append(int.from_bytes(frame.masking_key, "big"))
+        self._message.append(part.message)
+        self._compressed.append(part.compressed)
+
+    def extend(self, columns: Columns, message: int) -> None:
+        """Take such frames in; the first one's message has the number `message`, from 0."""
+        number, count = len(self._direction), len(columns.start)
+        self._direction.frombytes(columns.direction.tobytes())
+        self._start.frombytes(columns.start.tobytes())
+        self._first.frombytes(columns.first.tobytes())
+        self._header.frombytes(columns.header.astype("u1").tobytes())
+        self._length.frombytes(columns.length.tobytes())
+        self._key.frombytes(columns.key.tobytes())
+        self._message.frombytes(np.arange(message, message + count, dtype="u4").tobytes())
+        self._compressed.frombytes(columns.packed.tobytes())
+        for side in (0, 1):
+            chosen = np.flatnonzero(columns.direction == side)
+            self._by_start[side].frombytes(columns.start[chosen].tobytes())
+            self._by_number[side].frombytes((chosen + number).astype("u4").tobytes())
+
+    def __len__(self) -> int:
+        return len(self._direction)
+
+    @overload
+    def __getitem__(self, index: int) -> WebSocketFrameRecord: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[WebSocketFrameRecord]: ...
+
+    def __getitem__(self, index: int | slice) -> WebSocketFrameRecord | list[WebSocketFrameRecord]:
+        if isinstance(index, slice):
+            return [self._record(i) for i in range(*index.indices(len(self)))]
+        size = len(self)
+        if not -size <= index < size:
+            raise IndexError(index)
+        return self._record(index % size)
+
+    def __iter__(self) -> Iterator[WebSocketFrameRecord]:
+        return (self._record(index) for index in range(len(self)))
+
+    def _record(self, index: int) -> WebSocketFrameRecord:
+        first, header, length = self._first[index], self._header[index], self._length[index]
+        direction, start = self._direction[index], self._start[index]
+        masked = header in _MASKED
+        form = {0: 7, 2: 16, 8: 64}[header - 2 - 4 * masked]
+        stop = start + header + length
+        return WebSocketFrameRecord(
+            index + 1, direction, direction == self._client, start, stop, first >= 128, first >> 4 & 7,
+            first & 15, masked, self._key[index].to_bytes(4, "big") if masked else b"", length, form, header,
+            self._message[index] + 1, bool(self._compressed[index]), self._rows(direction, start, stop),
+            self._ids.get(index, ()),
+        )
+
+    def message_of(self, number: int) -> int:
+        """The message that frame `number` belongs to, without making its record."""
+        return self._message[number - 1] + 1
+
+    def payload_of(self, number: int) -> PayloadPlace:
+        """Where the payload of frame `number` stands, without making its record."""
+        index = number - 1
+        header = self._header[index]
+        start = self._start[index] + header
+        key = self._key[index].to_bytes(4, "big") if header in _MASKED else b""
+        return PayloadPlace(self._direction[index], start, start + self._length[index], key,
+                            self._first[index] >= 128, bool(self._compressed[index]))
+
+    def end_of(self, number: int) -> tuple[int, int]:
+        """(direction, stream offset after the last octet) of frame `number`."""
+        index = number - 1
+        return self._direction[index], self._start[index] + self._header[index] + self._length[index]
+
+    def within(self, direction: int, start: int, stop: int) -> range | Sequence[int]:
+        """The numbers of the direction's frames that have octets in [start, stop), in stream order."""
+        starts, numbers = self._by_start[direction], self._by_number[direction]
+        first = max(bisect_right(starts, start) - 1, 0)
+        last = bisect_left(starts, stop)
+        found = [number + 1 for number in numbers[first:last]]
+        if found and self.end_of(found[0])[1] <= start:
+            found.pop(0)
+        return found
+
+
+class MessageTable(Sequence[WebSocketMessage]):
+    """The messages, in order of their first frames."""
+
+    def __init__(self, frames: FrameTable, rows: Rows, time: Callable[[int], int]) -> None:
+        self._frames, self._rows, self._time = frames, rows, time
+        self._first, self._last = array("I"), array("I")      # frame numbers from 0
+        self._count, self._opcode, self._flags = array("I"), array("B"), array("B")
+        self._size, self._wire = array("Q"), array("Q")
+        # Of the message asked for last whose frames have others between them: number, how many, which.
+        self._scattered: tuple[int, int, list[int]] = (-1, 0, [])
+
+    def append(self, direction: int, frame: Frame, part: Part) -> None:
+        """Take in what the frame that was just appended to the frame table adds."""
+        number, message = len(self._frames) - 1, part.message
+        if message == len(self._first):
+            for column in (self._first, self._last):
+                column.append(number)
+            self._opcode.append(frame.opcode)
+            for counter in (self._count, self._size, self._wire, self._flags):
+                counter.append(0)
+        self._last[message] = number
+        self._count[message] += 1
+        self._size[message] += part.size
+        self._wire[message] += min(frame.payload_length, (1 << 64) - 1 - self._wire[message])
+        self._flags[message] |= part.compressed * _COMPRESSED | part.ends * _COMPLETE
+
+    def extend(self, number: int, columns: Columns) -> None:
+        """Take in messages of one such frame each; the first frame's number (from 0) is `number`."""
+        count = len(columns.start)
+        numbers = np.arange(number, number + count, dtype="u4").tobytes()
+        self._first.frombytes(numbers)
+        self._last.frombytes(numbers)
+        self._count.frombytes(np.ones(count, "u4").tobytes())
+        self._opcode.frombytes((columns.first & 15).tobytes())
+        self._flags.frombytes((columns.packed.astype("u1") * _COMPRESSED | _COMPLETE).tobytes())
+        self._size.frombytes(columns.size.tobytes())
+        self._wire.frombytes(columns.length.tobytes())
+
+    def __len__(self) -> int:
+        return len(self._first)
+
+    @overload
+    def __getitem__(self, index: int) -> WebSocketMessage: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[WebSocketMessage]: ...
+
+    def __getitem__(self, index: int | slice) -> WebSocketMessage | list[WebSocketMessage]:
+        if isinstance(index, slice):
+            return [self._record(i) for i in range(*index.indices(len(self)))]
+        size = len(self)
+        if not -size <= index < size:
+            raise IndexError(index)
+        return self._record(index % size)
+
+    def frames_of(self, index: int) -> Sequence[int]:
+        """The numbers of the frames of message `index` (from 0), ascending."""
+        first, last, count = self._first[index], self._last[index], self._count[index]
+        if last - first + 1 == count:
+            return range(first + 1, last + 2)
+        if self._scattered[:2] != (index, count):
+            numbers = [n for n in range(first + 1, last + 2) if self._frames.message_of(n) == index + 1]
+            self._scattered = index, count, numbers
+        return self._scattered[2]
+
+    def _record(self, index: int) -> WebSocketMessage:
+        numbers = self.frames_of(index)
+        flags, first = self._flags[index], self._frames[numbers[0] - 1]
+        if numbers[-1] - numbers[0] + 1 == len(numbers):
+            _, stop = self._frames.end_of(numbers[-1])
+            rows = tuple(sorted(self._rows(first.direction, first.start, stop)))
+        else:
+            records = (self._frames[number - 1] for number in numbers)
+            rows = tuple(sorted({row for record in records for row in record.rows}))
+        return WebSocketMessage(
+            index + 1, first.direction, first.from_client, self._opcode[index], numbers, self._size[index],
+            self._wire[index], bool(flags & _COMPRESSED), bool(flags & _COMPLETE), rows,
+            self._time(rows[-1]) if rows else 0,
+        )
+
+    def complete(self, index: int) -> bool:
+        """True when the last frame of message `index` (from 0) has come."""
+        return bool(self._flags[index] & _COMPLETE)

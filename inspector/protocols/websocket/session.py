@@ -1,0 +1,287 @@
+"""A WebSocket connection as a whole: messages out of frames of both directions, and the rules between frames.
+
+Frames go into `WebSocketSession.add` in the order in which they were delivered. Fragments become messages,
+permessage-deflate is undone within bounds, text is held to UTF-8, pings meet their pongs, and what breaks
+RFC 6455 or 7692 becomes a finding. No payload is kept: a message is told by its frames.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from inspector.protocols.websocket import frame as ws
+from inspector.protocols.websocket.deflate import LIMIT, DeflateParameters, Inflater
+from inspector.protocols.websocket.frame import Frame, opcode_name
+from inspector.protocols.websocket.rules import Role, check_close, check_frame, is_plain, read_close
+from inspector.protocols.websocket.side import Side
+from inspector.protocols.websocket.utf8 import TextCheck
+from inspector.wire.findings import Finding, finding
+
+Read = Callable[[int, int, int], bytes]
+"""(direction, start, stop) -> octets of the stream, for payloads that were not kept."""
+
+WINDOW = 1 << 20
+REPEATS = 1000       # findings of one rule and direction that are kept; the rest is counted
+
+
+class Part(NamedTuple):
+    """What a frame is in its conversation: `message` counts from 0; `size` octets it means, inflated.
+
+    `ends`: the message is complete with it. `compressed`: the message's payload was inflated.
+    """
+
+    message: int
+    begins: bool
+    ends: bool
+    compressed: bool
+    size: int
+
+
+class WebSocketSession:
+    """`client` is the direction of the client. Without a captured handshake (`inferred`) nothing is said of
+    extensions. `read` serves payloads beyond the decoder's bound, `limit` bounds what a message inflates to.
+    """
+
+    def __init__(
+        self, client: int, deflate: DeflateParameters | None = None, *, inferred: bool = False,
+        read: Read | None = None, limit: int = LIMIT,
+    ) -> None:
+        self.client, self.deflate, self.inferred, self.limit = client, deflate, inferred, limit
+        self.findings: list[Finding] = []
+        self.more: Counter[str] = Counter()        # findings beyond REPEATS, by id
+        self._same: dict[tuple[str, ...], tuple[str, ...]] = {}   # one tuple for all frames alike
+        self.ids: dict[int, tuple[str, ...]] = {}  # frame number (from 0) -> ids of its findings
+        self.answers: dict[int, int] = {}          # pong's frame number -> ping's …
+        self.answered: dict[int, int] = {}         # … and back
+        self.count = 0                             # frames so far
+        self.messages = 0
+        self._read = read
+        self._kept: Counter[tuple[str, int | None]] = Counter()
+        self._sides = tuple(self._side(direction) for direction in (0, 1))
+
+    def _side(self, direction: int) -> Side:
+        client, deflate = direction == self.client, self.deflate
+        inflater = deflate.inflater(client, self.limit) if deflate else None
+        return Side(Role(direction, client, deflate is not None, self.inferred), inflater)
+
+    def inflater(self, direction: int) -> Inflater | None:
+        """The direction's inflation context as it is now."""
+        return self._sides[direction].inflater
+
+    def add(self, direction: int, frame: Frame, inflated: bytes | None = None) -> Part:
+        """Take the next frame; what it is. Findings go to `findings` and `ids`.
+
+        `inflated`: what the direction's inflater made of it, where it has been fed already.
+        """
+        side = self._sides[direction]
+        packed = frame.rsv == ws.RSV1 and side.role.deflate and frame.opcode in (ws.TEXT, ws.BINARY)
+        if frame.masked is not side.role.client or (frame.rsv and not packed) or not is_plain(frame):
+            self._tell(*check_frame(frame, side.role))
+        problem = side.key_problem(frame.masking_key)
+        if problem:
+            start = frame.payload_start - 4
+            self._say(side, "websocket.predictable-masking-key", problem, start, start + 4)
+        if side.close is not None:
+            rule = "websocket.control-after-close" if frame.opcode >= 8 else "websocket.data-after-close"
+            what = f"A {opcode_name(frame.opcode)} frame follows the sender's own Close."
+            self._say(side, rule, what, frame.start, frame.stop)
+        part = self._control(side, frame) if frame.opcode >= 8 else self._data(side, frame, inflated)
+        side.frames += 1
+        self.count += 1
+        return part
+
+    @property
+    def settled(self) -> bool:
+        """True while plain frames need not go through `add`: no message is open, no Close was sent."""
+        return all(side.message < 0 and side.close is None for side in self._sides)
+
+    def last_key(self, direction: int) -> bytes:
+        """The masking key of the direction's last frame."""
+        return self._sides[direction].key
+
+    def add_plain(self, direction: int, count: int, key: bytes) -> None:
+        """Take `count` frames that `websocket_scan` found plain, or packed and right: each a message."""
+        self._sides[direction].plain(count, key)
+        self.count += count
+        self.messages += count
+
+    def interrupt(self, direction: int) -> None:
+        """Octets of a direction are missing in the capture; the next frame does not go on from the last."""
+        self._sides[direction].interrupt()
+
+    def add_damaged(self, direction: int, frame: Frame) -> Part:
+        """Take a frame that lacks some of its payload: its header is judged, not what it says."""
+        side = self._sides[direction]
+        self._tell(*check_frame(frame, side.role))
+        opens = side.message >= 0 and frame.opcode == ws.CONTINUATION
+        message, ends = side.message if opens else self._next_message(), frame.fin
+        side.interrupt()
+        if frame.opcode == ws.CLOSE:
+            side.close = read_close(frame.payload)
+        elif frame.opcode < 8 and not ends:
+            side.message, side.message_start = message, frame.start
+        side.frames += 1
+        self.count += 1
+        return Part(message, not opens, ends, False, len(frame.payload))
+
+    def header_findings(self, direction: int, frame: Frame) -> list[Finding]:
+        """What the header of a frame that is not (yet) complete shows; nothing is kept of it."""
+        return check_frame(frame, self._sides[direction].role)
+
+    def _tell(self, *findings: Finding, frame: int | None = None) -> None:
+        number = self.count if frame is None else frame
+        for one in findings:
+            known = self.ids.get(number, ())
+            if number >= 0 and one.id not in known:
+                told = (*known, one.id)
+                self.ids[number] = self._same.setdefault(told, told)
+            kind = (one.id, one.direction)
+            self._kept[kind] += 1
+            if self._kept[kind] <= REPEATS:
+                self.findings.append(one)
+            else:
+                self.more[one.id] += 1
+
+    def _say(
+        self, side: Side, rule: str, what: str, start: int, stop: int,
+        bits: tuple[int, int] | None = None, frame: int | None = None,
+    ) -> None:
+        self._tell(finding(rule, what, side.role.direction, start, stop, bits), frame=frame)
+
+    def _next_message(self) -> int:
+        self.messages += 1
+        return self.messages - 1
+
+    def _control(self, side: Side, frame: Frame) -> Part:
+        other = self._sides[1 - side.role.direction]
+        if frame.opcode == ws.CLOSE:
+            self._tell(*check_close(frame, side.role))
+            side.close = side.close or read_close(frame.payload)
+        elif frame.opcode == ws.PING:
+            side.ping(self.count, frame.payload, other.frames)
+        elif frame.opcode == ws.PONG:
+            ping = other.answered_by(frame.payload)
+            if ping is not None:
+                self.answers[self.count], self.answered[ping] = ping, self.count
+            elif other.asked or not self.inferred:
+                what = "The Pong answers no Ping" + (" that is still open." if other.asked else ".")
+                self._say(side, "websocket.unasked-pong", what, frame.start, frame.stop)
+        return Part(self._next_message(), True, True, False, frame.payload_length)
+
+    def _data(self, side: Side, frame: Frame, inflated: bytes | None) -> Part:
+        begins = frame.opcode != ws.CONTINUATION
+        if begins and side.message >= 0:
+            what = f"A {opcode_name(frame.opcode)} frame stands inside a fragmented message."
+            self._say(side, "websocket.data-inside-message", what, frame.start, frame.start + 1, (4, 8))
+            side.let_go()
+        elif not begins and side.message < 0:
+            begins = True
+            if side.frames or not self.inferred:
+                what, at = "A continuation frame follows no fragmented message.", frame.start
+                self._say(side, "websocket.continuation-without-start", what, at, at + 1, (4, 8))
+        if begins:
+            self._begin(side, frame)
+        if begins and frame.fin and not side.compressed and frame.whole:
+            part = self._single(side, frame)
+        else:
+            part = self._fragment(side, frame, begins, inflated)
+        if frame.fin:
+            side.let_go()
+        return part
+
+    def _begin(self, side: Side, frame: Frame) -> None:
+        compressed = frame.opcode != ws.CONTINUATION and bool(frame.rsv & ws.RSV1)
+        side.compressed = side.inflater is not None and compressed
+        # RSV1 without a known extension: what the octets mean is not known, so they are not held to UTF-8.
+        is_text = frame.opcode == ws.TEXT and (side.compressed or not frame.rsv)
+        side.text = TextCheck() if is_text else None
+        side.told, side.message_start = False, frame.start
+        side.message = self._next_message()
+
+    def _single(self, side: Side, frame: Frame) -> Part:
+        if side.text is not None and not frame.payload.isascii():
+            self._check_text(side, frame, frame.payload, 0, True)
+        return Part(side.message, True, True, False, frame.payload_length)
+
+    def _fragment(self, side: Side, frame: Frame, begins: bool, inflated: bytes | None) -> Part:
+        size = position = 0
+        for data in self._payload(side.role.direction, frame):
+            last = frame.fin and position + len(data) >= frame.payload_length
+            meant = data
+            if side.compressed and side.inflater is not None:
+                meant = side.inflater.feed(data, last) if inflated is None else inflated
+                self._check_inflation(side, side.inflater, frame)
+            self._check_text(side, frame, meant, position, last)
+            position += len(data)
+            size += len(meant)
+        return Part(side.message, begins, frame.fin, side.compressed, size)
+
+    def _payload(self, direction: int, frame: Frame) -> Iterator[bytes]:
+        if frame.whole or self._read is None:
+            yield frame.payload
+            return
+        for start in range(frame.payload_start, frame.stop, WINDOW):
+            data = self._read(direction, start, min(start + WINDOW, frame.stop))
+            yield ws.unmask(data, frame.masking_key, start - frame.payload_start)
+
+    def _check_text(self, side: Side, frame: Frame, data: bytes, position: int, final: bool) -> None:
+        if side.text is None or (side.text.fresh and final and data.isascii()):
+            return
+        wrong = side.text.feed(data, final)
+        if wrong is None or (side.compressed and side.told):
+            return
+        start, stop = frame.payload_start, frame.stop
+        if not side.compressed:
+            start = max(start, start + position + wrong.position)
+            stop = min(stop, start + wrong.size)
+        what = f"A text message is not UTF-8: {wrong.reason}."
+        self._say(side, "websocket.invalid-utf8", what, start, stop)
+
+    def _check_inflation(self, side: Side, inflater: Inflater, frame: Frame) -> None:
+        start, stop = frame.payload_start, frame.stop
+        if inflater.problem and not side.told:
+            side.told = True
+            rule, what = "websocket.invalid-deflate", "The payload cannot be inflated."
+            if inflater.problem == "limit":
+                rule = "websocket.inflation-limit"
+                what = f"The message inflates to more than {self.limit} bytes; the rest was let go."
+            self._say(side, rule, what, start, stop)
+        if inflater.window_exceeded and not side.window_told:
+            side.window_told = True
+            what = f"The payload refers back further than the window of {1 << inflater.window_bits} bytes."
+            self._say(side, "websocket.window-bits-exceeded", what, start, stop)
+
+    def end(self, first: int, partial: tuple[Frame | None, Frame | None], reset: bool) -> None:
+        """The TCP connection is over: `first` ended it, `partial` are frames cut off. Call it once, last."""
+        closing = any(side.close is not None for side in self._sides)
+        for side in self._sides:
+            if side.close is not None:
+                continue
+            self._cut_off(side, partial[side.role.direction])
+            if closing:
+                what = f"The {side.name} did not answer the Close."
+                self._say(side, "websocket.unanswered-close", what, 0, 0, frame=-1)
+        if not closing:
+            how = "reset" if reset else "closed"
+            what = f"The {self._sides[first].name} {how} the connection without a Close frame."
+            self._say(self._sides[first], "websocket.missing-close", what, 0, 0, frame=-1)
+        for side in self._sides:
+            self._unanswered(side, self._sides[1 - side.role.direction])
+
+    def _cut_off(self, side: Side, frame: Frame | None) -> None:
+        if frame is not None and not frame.payload_length >> 63:
+            what = f"The connection ended inside a {opcode_name(frame.opcode)} frame"
+            what += f" of {frame.payload_length} bytes."
+            self._say(side, "websocket.unfinished-frame", what, frame.start, frame.payload_start, frame=-1)
+        elif side.message >= 0:
+            what, at = "The connection ended inside a fragmented message.", side.message_start
+            self._say(side, "websocket.unfinished-message", what, at, at + 1, (0, 1), frame=-1)
+
+    def _unanswered(self, side: Side, other: Side) -> None:
+        for ping in side.pings:
+            # One frame may have been on its way when the ping came; a Close may take a pong's place.
+            if other.frames - (other.close is not None) - ping.peer_frames >= 2:
+                what = f"A Ping ({len(ping.payload)} bytes) got no Pong, though its receiver went on sending."
+                self._say(side, "websocket.unanswered-ping", what, 0, 0, frame=ping.number)

@@ -1,0 +1,186 @@
+"""Where a trace's bytes come from: a file that may grow, or a spool that is filled step by step.
+
+`open_source` tells by the first bytes whether a file is compressed (gzip RFC 1952, Zstandard RFC 8878).
+What is compressed, or comes from standard input, goes in slices into a temporary file, so that frames
+can be read again later; the reader sees bytes at offsets either way.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+import time
+from pathlib import Path
+from typing import Protocol
+
+from inspector.trace.file.decompressed import GZIP_MAGIC, ZSTD_MAGIC, Stream
+
+_SLICE = 256 * 1024
+
+
+class TraceError(Exception):
+    """A trace cannot be read; the text is one sentence for the user."""
+
+
+class Source(Protocol):
+    """Bytes at offsets. `ended`: certainly nothing more will come; `problem`: why not, in one sentence."""
+
+    ended: bool
+    problem: str | None
+
+    @property
+    def all_there(self) -> bool:
+        """Whether `advance` has made everything readable that is there now."""
+
+    def advance(self, limit: int) -> int:
+        """Make up to about `limit` more bytes readable; the number of bytes readable now."""
+
+    def read(self, offset: int, into: memoryview) -> int:
+        """Read bytes at `offset`; how many there were."""
+
+    def share(self) -> float:
+        """Which part of everything is readable now, 0 to 1."""
+
+    def wait(self, seconds: float) -> None:
+        """Wait until more may be readable, at most `seconds`."""
+
+    def check(self) -> None:
+        """Notice whether the source became another one."""
+
+    def close(self) -> None:
+        """Give everything back."""
+
+
+class FileSource:
+    """A plain file, followed by its path: other processes may append to it."""
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        self.ended = False
+        self.problem: str | None = None
+        self._descriptor = descriptor
+        self._path = path
+        self._size = 0
+
+    @property
+    def all_there(self) -> bool:
+        """A file's bytes can all be read at any time."""
+        return True
+
+    def advance(self, limit: int) -> int:
+        """The file's size now; notes when the file was cut or replaced by another."""
+        size = os.fstat(self._descriptor).st_size
+        if size < self._size:
+            self.problem = f"{self._path.name} became shorter while it was read; all up to then is shown."
+            self.ended = True
+            return self._size
+        self._size = size
+        return size
+
+    def check(self) -> None:
+        """Notice that the path now leads to another file."""
+        try:
+            here, there = os.fstat(self._descriptor), self._path.stat()
+        except OSError:
+            return                              # deleted: what is open can still be read
+        if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+            self.problem = f"{self._path.name} was replaced by another file; open it again to see that."
+            self.ended = True
+
+    def read(self, offset: int, into: memoryview) -> int:
+        """Read bytes at `offset`."""
+        return os.preadv(self._descriptor, [into], offset)
+
+    def share(self) -> float:
+        """All of a file is readable at once."""
+        return 1.0
+
+    def wait(self, seconds: float) -> None:
+        """Wait a moment: a file does not tell when it grows."""
+        time.sleep(min(seconds, 0.05))
+
+    def close(self) -> None:
+        """Close the file; nothing can be read any more."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class SpoolSource:
+    """A stream that is written to a temporary file as far as it was asked for."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.ended = False
+        self.problem: str | None = None
+        self._stream = stream
+        self._spool = tempfile.TemporaryFile(buffering=0, prefix="inspector-")  # noqa: SIM115 - lives as long as the trace
+        self._size = 0
+
+    @property
+    def all_there(self) -> bool:
+        """Only at its end is a stream all there."""
+        return self.ended
+
+    def advance(self, limit: int) -> int:
+        """Take what comes, up to about `limit` bytes; never waits for more than has come."""
+        goal = self._size + limit
+        while not self.ended and self._size < goal:
+            data, self.ended = self._stream.take(min(_SLICE, goal - self._size))
+            if not data:
+                break
+            try:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[self._spool.write(rest) :]
+            except OSError as error:
+                self.ended = True
+                self.problem = f"The copy of {self._stream.name} cannot be written: {error.strerror}."
+                break
+            self._size += len(data)
+        if self.ended and self.problem is None:
+            self.problem = self._stream.problem
+        return self._size
+
+    def read(self, offset: int, into: memoryview) -> int:
+        """Read bytes at `offset`."""
+        return os.preadv(self._spool.fileno(), [into], offset)
+
+    def check(self) -> None:
+        """A spool is nobody else's."""
+
+    def share(self) -> float:
+        """Which part of the input has been taken."""
+        return 1.0 if self.ended else self._stream.share()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until more may have come, or the time is over."""
+        if not self.ended:
+            self._stream.wait(seconds)
+
+    def close(self) -> None:
+        """Close input and spool."""
+        self._stream.close()
+        self._spool.close()
+
+
+def open_source(path: str | Path) -> Source:
+    """The bytes of the file at `path`, or of standard input for `-`; TraceError where it cannot be read."""
+    if str(path) == "-":
+        return SpoolSource(Stream(0, "standard input", own=False))
+    file = Path(path)
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise TraceError(f"There is no file {file}.") from None
+    except OSError as error:
+        raise TraceError(f"{file} cannot be read: {error.strerror}.") from None
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISDIR(mode):
+        os.close(descriptor)
+        raise TraceError(f"{file} is a directory, not a capture.")
+    if not stat.S_ISREG(mode):
+        return SpoolSource(Stream(descriptor, file.name, own=True))
+    head = os.pread(descriptor, 4, 0)
+    if head[:2] == GZIP_MAGIC or head == ZSTD_MAGIC:
+        return SpoolSource(Stream(descriptor, file.name, own=True))
+    return FileSource(descriptor, file)

@@ -1,0 +1,70 @@
+"""The display filter asked about system calls: `syscall`, and a call's own fields.
+
+A call has no packet's field, so every test of one is false for it (and its negation true).
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from typing import Any
+
+from inspector.model.records import Call
+from inspector.trace.filter.syntax import Both, Compare, Has, Node, Not
+
+CALL_FIELDS = ("pid", "role", "call", "arguments", "result", "errno")
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq, "===": operator.eq, "!=": operator.ne, "!==": operator.ne, ">": operator.gt,
+    "<": operator.lt, ">=": operator.ge, "<=": operator.le,
+}
+
+
+def call_matches(node: Node, call: Call) -> bool:
+    """Whether `call` passes the tree of a filter."""
+    if isinstance(node, Both):
+        answers = (call_matches(part, call) for part in node.parts)
+        return all(answers) if node.all else any(answers)
+    if isinstance(node, Not):
+        return not call_matches(node.inside, call)
+    if isinstance(node, Has):
+        return node.field.value == "syscall" or value_of_call(call, node.field.value) is not None
+    return _compare(node, call)
+
+
+def value_of_call(call: Call, name: str) -> int | str | None:
+    """A field of a call, None where it has none."""
+    short = name.removeprefix("syscall.")
+    if short not in CALL_FIELDS:
+        return None
+    value: int | str | None = getattr(call, {"call": "name"}.get(short, short))
+    return value
+
+
+def _compare(node: Compare, call: Call) -> bool:
+    value = value_of_call(call, node.field.value)
+    if value is None:
+        return False
+    groups = [[_like(value, token.value) for token in group] for group in node.values]
+    if any(part is None for group in groups for part in group):
+        return False
+    if node.operator == "in":
+        return any(
+            value == group[0] if len(group) == 1 else group[0] <= value <= group[1]  # type: ignore[operator]
+            for group in groups
+        )
+    if node.operator == "contains":
+        return node.values[0][0].value in str(value)
+    if node.operator == "matches":
+        return re.search(node.values[0][0].value, str(value), re.IGNORECASE) is not None
+    return _OPERATORS[node.operator](value, groups[0][0])
+
+
+def _like(value: int | str, text: str) -> int | str | None:
+    """`text` as what `value` is."""
+    if isinstance(value, str):
+        return text
+    try:
+        return int(text, 0)
+    except ValueError:
+        return None

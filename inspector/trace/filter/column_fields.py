@@ -1,0 +1,217 @@
+"""The fields and protocols of the display filter: their names, types, and where their values come from.
+
+`COLUMNS` are answered by the index for all packets at once; `DEEP` need flows, applications or bytes, packet
+by packet. A column's values are arrays over the rows asked for, and a mask of the packets that have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from inspector.trace.index.columns import Array
+from inspector.wire.headers.read import NO_OFFSET, PORTS, SHORT, UNSIZED
+from inspector.wire.headers.transport import ICMP, ICMPV6, TCP, UDP
+
+if TYPE_CHECKING:
+    from inspector.trace.index.index import Index
+
+Type = Literal["number", "flag", "ipv4", "ipv6", "text", "bytes", "seconds", "protocol"]
+Rows = slice | Array
+
+
+class Column(NamedTuple):
+    """Values of a field, several where a packet has it several times, and which packets have it."""
+
+    values: tuple[Array, ...]
+    present: Array
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnField:
+    """A field that columns answer. `bits`: size of a number on the wire.
+
+    `quoted`: what ICMP errors quote has it too, in these columns of `Index.quoted`, of this IP version (4, 6)
+    or protocol.
+    """
+
+    type: Type
+    read: Callable[[Index, Rows], Column]
+    bits: int = 32
+    quoted: tuple[str, ...] | None = None
+    version: int = 0
+    protocol: int = 0
+
+    def read_quoted(self, index: Index, places: Array) -> Column:
+        """The values in the quoted headers at `places` of `Index.quoted`."""
+        table = index.quoted
+        columns = [table.column(name)[places] for name in self.quoted or ()]
+        if self.type == "ipv4":
+            columns = [index.addresses.numbers4(column) for column in columns]
+        if self.version:
+            present: Array = table.column("network")[places] == self.version
+        else:
+            present = table.column("protocol")[places] == self.protocol
+        if self.quoted == ("stream",):
+            present = present & (columns[0] >= 0)
+        return Column(tuple(columns), present)
+
+
+def _plain(column: str, present: Callable[[Index, Rows], Array]) -> Callable[[Index, Rows], Column]:
+    return lambda index, rows: Column((getattr(index, column)[rows],), present(index, rows))
+
+
+def _every(index: Index, rows: Rows) -> Array:
+    return np.ones(len(index.status[rows]), np.bool_)
+
+
+def _is(protocol: int) -> Callable[[Index, Rows], Array]:
+    def present(index: Index, rows: Rows) -> Array:
+        found: Array = index.protocol[rows] == protocol
+        if (index.status[rows] & SHORT).any() or (index.l4[rows] == NO_OFFSET).any():
+            found = found & (index.l4[rows] != NO_OFFSET)
+        return found
+
+    return present
+
+
+def _ports_of(protocol: int) -> Callable[[Index, Rows], Array]:
+    def present(index: Index, rows: Rows) -> Array:
+        found = _is(protocol)(index, rows)
+        short = index.status[rows] & SHORT != 0
+        if short.any():
+            found &= ~short | (index.status[rows] & PORTS != 0)
+        return found
+
+    return present
+
+
+def _talks(protocol: int) -> Callable[[Index, Rows], Array]:
+    def present(index: Index, rows: Rows) -> Array:
+        found: Array = (index.protocol[rows] == protocol) & (index.stream[rows] >= 0)
+        return found
+
+    return present
+
+
+def _sized(index: Index, rows: Rows) -> Array:
+    found: Array = _talks(TCP)(index, rows) & (index.status[rows] & UNSIZED == 0)
+    return found
+
+
+def _network(number: int) -> Callable[[Index, Rows], Array]:
+    def present(index: Index, rows: Rows) -> Array:
+        found: Array = index.network[rows] == number
+        return found
+
+    return present
+
+
+def _icmp_code(protocol: int) -> Callable[[Index, Rows], Array]:
+    def present(index: Index, rows: Rows) -> Array:
+        found: Array = _is(protocol)(index, rows) & (index.status[rows] & SHORT == 0)
+        return found
+
+    return present
+
+
+def _addresses(number: int, *names: str) -> Callable[[Index, Rows], Column]:
+    """Addresses: IPv4 as numbers, IPv6 as ids (compared through the table of all that were met)."""
+    def read(index: Index, rows: Rows) -> Column:
+        present = index.network[rows] == number
+        ids = [getattr(index, name)[rows] for name in names]
+        if number == 4:
+            ids = [index.addresses.numbers4(column) for column in ids]
+        return Column(tuple(ids), present & index.addresses.known(getattr(index, names[0])[rows]))
+
+    return read
+
+
+def _flag(bit: int) -> Callable[[Index, Rows], Column]:
+    def read(index: Index, rows: Rows) -> Column:
+        return Column(((index.tcp_flags[rows] & bit != 0).view("u1"),), _talks(TCP)(index, rows))
+
+    return read
+
+
+def _both(protocol: int) -> Callable[[Index, Rows], Column]:
+    present = _ports_of(protocol)
+    return lambda index, rows: Column((index.sport[rows], index.dport[rows]), present(index, rows))
+
+
+def _number(index: Index, rows: Rows) -> Column:
+    numbers = np.arange(index.count, dtype="u4")[rows] + np.uint32(1)
+    return Column((numbers,), np.ones(len(numbers), np.bool_))
+
+
+def _relative(index: Index, rows: Rows) -> Column:
+    first = index.time_ns[0] if index.count else 0
+    return Column((index.time_ns[rows] - first,), _every(index, rows))
+
+
+def _protocol(present: Callable[[Index, Rows], Array]) -> ColumnField:
+    return ColumnField("protocol", lambda index, rows: Column((), present(index, rows)))
+
+
+COLUMNS: dict[str, ColumnField] = {
+    "frame": _protocol(_every),
+    "arp": _protocol(_network(1)),
+    "ip": _protocol(_network(4)),
+    "ipv6": _protocol(_network(6)),
+    "icmp": _protocol(_is(ICMP)),
+    "icmpv6": _protocol(_is(ICMPV6)),
+    "tcp": _protocol(_is(TCP)),
+    "udp": _protocol(_is(UDP)),
+    "syscall": _protocol(lambda index, rows: ~_every(index, rows)),
+    "frame.number": ColumnField("number", _number),
+    "frame.time_epoch_ns": ColumnField("number", _plain("time_ns", _every), 63),
+    "frame.time_epoch": ColumnField("seconds", _plain("time_ns", _every)),
+    "frame.time_relative": ColumnField("seconds", _relative),
+    "frame.len": ColumnField("number", _plain("length", _every)),
+    "frame.cap_len": ColumnField("number", _plain("cap_len", _every)),
+    "frame.interface_id": ColumnField("number", _plain("interface", _every)),
+    "ip.src": ColumnField("ipv4", _addresses(4, "src")),
+    "ip.dst": ColumnField("ipv4", _addresses(4, "dst")),
+    "ip.addr": ColumnField("ipv4", _addresses(4, "src", "dst")),
+    "ipv6.src": ColumnField("ipv6", _addresses(6, "src")),
+    "ipv6.dst": ColumnField("ipv6", _addresses(6, "dst")),
+    "ipv6.addr": ColumnField("ipv6", _addresses(6, "src", "dst")),
+    "ip.proto": ColumnField("number", _plain("protocol", _network(4)), 8),
+    "tcp.stream": ColumnField("number", _plain("stream", _talks(TCP))),
+    "tcp.srcport": ColumnField("number", _plain("sport", _ports_of(TCP)), 16),
+    "tcp.dstport": ColumnField("number", _plain("dport", _ports_of(TCP)), 16),
+    "tcp.port": ColumnField("number", _both(TCP), 16),
+    "tcp.seq_raw": ColumnField("number", _plain("seq", _talks(TCP))),
+    "tcp.ack_raw": ColumnField("number", _plain("ack", _talks(TCP))),
+    "tcp.flags": ColumnField("number", _plain("tcp_flags", _talks(TCP)), 12),
+    "tcp.window_size_value": ColumnField("number", _plain("window", _talks(TCP)), 16),
+    "tcp.len": ColumnField("number", _plain("payload_length", _sized)),
+    "udp.stream": ColumnField("number", _plain("stream", _talks(UDP))),
+    "udp.srcport": ColumnField("number", _plain("sport", _ports_of(UDP)), 16),
+    "udp.dstport": ColumnField("number", _plain("dport", _ports_of(UDP)), 16),
+    "udp.port": ColumnField("number", _both(UDP), 16),
+    "udp.length": ColumnField("number", _plain("window", _ports_of(UDP)), 16),
+    "icmp.type": ColumnField("number", _plain("sport", _is(ICMP)), 8),
+    "icmp.code": ColumnField("number", _plain("dport", _icmp_code(ICMP)), 8),
+    "icmpv6.type": ColumnField("number", _plain("sport", _is(ICMPV6)), 8),
+    "icmpv6.code": ColumnField("number", _plain("dport", _icmp_code(ICMPV6)), 8),
+}
+for _bit, _name in enumerate(("fin", "syn", "reset", "push", "ack", "urg", "ece", "cwr", "ae")):
+    COLUMNS[f"tcp.flags.{_name}"] = ColumnField("flag", _flag(1 << _bit), 1)
+COLUMNS["tcp.flags.ecn"] = COLUMNS["tcp.flags.ece"]          # the names that Wireshark used before 4.0
+COLUMNS["tcp.flags.ns"] = COLUMNS["tcp.flags.ae"]
+_QUOTED = {
+    "": (), "src": ("source",), "dst": ("destination",), "addr": ("source", "destination"),
+    "stream": ("stream",), "srcport": ("sport",), "dstport": ("dport",), "port": ("sport", "dport"),
+    "length": ("length",),
+}
+for _layer, _version, _protocol_number in (("ip", 4, 0), ("ipv6", 6, 0), ("tcp", 0, TCP), ("udp", 0, UDP)):
+    for _short, _columns in _QUOTED.items():
+        _name = f"{_layer}.{_short}".rstrip(".")
+        if _name in COLUMNS:
+            COLUMNS[_name] = replace(
+                COLUMNS[_name], quoted=_columns, version=_version, protocol=_protocol_number
+            )

@@ -1,0 +1,106 @@
+"""The display filter: text -> tree -> tests -> rows of a trace, in steps that can be watched and ended.
+
+`Filter` checks the text once. `Evaluation` goes over a trace's packets block by block: fast where columns
+answer, slower where bytes must be read; it goes on where a trace has grown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inspector.trace.filter.calls import call_matches
+from inspector.trace.filter.syntax import FilterError, Parser
+from inspector.trace.filter.tests import compile_tree
+from inspector.trace.index.columns import Array, Growing
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+__all__ = ["Evaluation", "Filter", "FilterError"]
+
+_BLOCK, _DEEP_BLOCK = 1 << 18, 64        # packets a step: both take about a millisecond
+
+
+class Filter:
+    """A display filter that was found right; FilterError (with its place) where `text` is wrong."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._tree = Parser(text).parse()
+        self.test = compile_tree(self._tree, text)
+
+    @property
+    def deep(self) -> bool:
+        """Whether columns alone cannot answer it, so that it takes time over many packets."""
+        return self.test.deep
+
+    def evaluate(self, trace: Trace) -> Evaluation:
+        """Begin to go over the packets of `trace`."""
+        return Evaluation(self, trace)
+
+    def rows(self, trace: Trace, progress: Callable[[float], bool | None] | None = None) -> Array:
+        """Rows of the packets that it lets through, in order.
+
+        `progress` is told the part done, 0 to 1, from time to time; where it answers False, that is the end,
+        and the rows found so far are returned.
+        """
+        evaluation = self.evaluate(trace)
+        while not evaluation.step():
+            if progress is not None and progress(evaluation.progress) is False:
+                break
+        return evaluation.rows
+
+    def matches(self, trace: Trace, row: int) -> bool:
+        """Whether it lets packet `row` through."""
+        return bool(self.test.mask(trace, slice(row, row + 1))[0])
+
+    def calls(self, trace: Trace) -> list[int]:
+        """Which of `trace.calls` it lets through: `syscall`, and comparisons of a call's own fields."""
+        return [place for place, call in enumerate(trace.calls) if call_matches(self._tree, call)]
+
+
+class Evaluation:
+    """One way over the packets of a trace. `rows` are those found so far, in order."""
+
+    def __init__(self, filter: Filter, trace: Trace) -> None:
+        self._test = filter.test
+        self._trace = trace
+        self._found = Growing("i8")
+        self.position = 0                    # packets looked at
+
+    @property
+    def rows(self) -> Array:
+        """Rows found so far."""
+        return self._found.values
+
+    @property
+    def progress(self) -> float:
+        """Which part of the packets was looked at, 0 to 1."""
+        count = self._trace.index.count
+        return self.position / count if count else 1.0
+
+    @property
+    def done(self) -> bool:
+        """Whether every packet that was read so far was looked at."""
+        return self.position >= self._trace.index.count
+
+    def step(self) -> bool:
+        """Look at the next block of packets; whether that was the last one for now."""
+        stop = min(self.position + (_DEEP_BLOCK if self._test.deep else _BLOCK), self._trace.index.count)
+        if stop > self.position:
+            mask = self._test.mask(self._trace, slice(self.position, stop))
+            self._found.extend(np.flatnonzero(mask) + self.position)
+            self.position = stop
+        return self.done
+
+    def run(self, seconds: float) -> bool:
+        """Step for at most about `seconds`; whether all was looked at. Call again to go on."""
+        end = time.monotonic() + seconds
+        while not self.step():
+            if time.monotonic() >= end:
+                return False
+        return True

@@ -1,0 +1,299 @@
+"""A display filter's tree with its meaning: each test answers for many packets at once.
+
+`compile_tree` checks names and types of what the parser found and makes `Test`s. A test that columns answer
+costs little; the others (`deep`) are asked only about packets that the cheap ones leave open.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from inspector.trace.filter.column_fields import COLUMNS, Column, ColumnField, Rows
+from inspector.trace.filter.deep_fields import BYTES_OF, DEEP, DeepField, Value
+from inspector.trace.filter.syntax import Both, Compare, Has, Node, Not, Token, wrong
+from inspector.trace.filter.values import Network, value_of
+from inspector.trace.index.columns import Array
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+_NUMERIC = ("number", "flag", "seconds")
+_PLAIN: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq, "===": operator.eq, "!=": operator.ne, "!==": operator.ne, ">": operator.gt,
+    "<": operator.lt, ">=": operator.ge, "<=": operator.le,
+}
+_ALL_OF = ("!=", "===")          # these hold when they hold for every value of the field
+
+
+class Test(Protocol):
+    """Answers for packets. `deep`: it is slow, and asked last."""
+
+    @property
+    def deep(self) -> bool:
+        """Whether it is slow, and so asked last."""
+
+    def mask(self, trace: Trace, rows: Rows) -> Array:
+        """Which of the rows (a slice of all, or their numbers) it holds for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnTest:
+    """Field against a value by columns; `holds` is applied to each of the field's values."""
+
+    field: ColumnField
+    holds: Callable[[Trace, Array], Array] | None
+    every: bool
+    deep: bool = False
+
+    def mask(self, trace: Trace, rows: Rows) -> Array:
+        """Which of the rows it holds for."""
+        column = self.field.read(trace.index, rows)
+        found = self._answer(trace, column)
+        if self.field.quoted is None or not len(trace.index.quoted):
+            return found
+        places, at = trace.index.quoted.within(rows, trace.index.count)
+        quoted = self.field.read_quoted(trace.index, places)
+        answer, there = self._answer(trace, quoted)[quoted.present], at[quoted.present]
+        found = found.copy()
+        if self.every and self.holds is not None:      # of the packet's own values and of those it quotes
+            found[there] = (found[there] | ~column.present[there]) & answer
+        else:
+            found[there] |= answer
+        return found
+
+    def _answer(self, trace: Trace, column: Column) -> Array:
+        if self.holds is None:
+            return column.present
+        answers = [self.holds(trace, values) for values in column.values]
+        found = answers[0] if answers else np.zeros(len(column.present), np.bool_)
+        for answer in answers[1:]:
+            found = found & answer if self.every else found | answer
+        return found & column.present
+
+
+@dataclass(frozen=True, slots=True)
+class FieldsTest:
+    """One column field against another."""
+
+    left: ColumnField
+    right: ColumnField
+    operator: str
+    every: bool
+    deep: bool = False
+
+    def mask(self, trace: Trace, rows: Rows) -> Array:
+        """Which of the rows it holds for."""
+        (left, here), (right, there) = self.left.read(trace.index, rows), self.right.read(trace.index, rows)
+        answers = [_PLAIN[self.operator](a, b) for a in left for b in right]
+        joined = np.logical_and.reduce(answers) if self.every else np.logical_or.reduce(answers)
+        found: Array = joined & here & there
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class DeepTest:
+    """A field packet by packet; `holds` None asks only whether it is there."""
+
+    read: Callable[[Trace, int], object]
+    possible: Callable[..., Array]
+    holds: Callable[[Value], bool] | None
+    every: bool
+    deep: bool = True
+
+    def mask(self, trace: Trace, rows: Rows) -> Array:
+        """Which of the rows it holds for."""
+        possible = self.possible(trace.index, rows)
+        numbers = np.arange(trace.index.count)[rows]
+        found = np.zeros(len(numbers), np.bool_)
+        for place in np.flatnonzero(possible).tolist():
+            values = self.read(trace, int(numbers[place]))
+            assert isinstance(values, (list, tuple))
+            if values and self.holds is not None:
+                answers = [self.holds(value) for value in values]
+                found[place] = all(answers) if self.every else any(answers)
+            else:
+                found[place] = bool(values)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class NotTest:
+    """What does not hold."""
+
+    inside: Test
+    deep: bool
+
+    def mask(self, trace: Trace, rows: Rows) -> Array:
+        """Which of the rows it holds for."""
+        return ~self.inside.mask(trace, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class BothTest:
+    """All parts, or at least one; parts stand in order of cost."""
+
+    parts: tuple[Test, ...]
+    all: bool
+    deep: bool
+
+    def mask(self, trace: Trace, rows: Rows) -> Array:
+        """Which of the rows it holds for; deep parts see only rows that the others left open."""
+        found = self.parts[0].mask(trace, rows)
+        for part in self.parts[1:]:
+            if part.deep:
+                open_ = np.flatnonzero(found if self.all else ~found)
+                if len(open_):
+                    found[open_] = part.mask(trace, np.arange(trace.index.count)[rows][open_])
+            else:
+                answer = part.mask(trace, rows)
+                found = found & answer if self.all else found | answer
+        return found
+
+
+def compile_tree(node: Node, text: str) -> Test:
+    """The test that a tree means; FilterError for unknown names and wrong types."""
+    if isinstance(node, Both):
+        parts = sorted((compile_tree(part, text) for part in node.parts), key=lambda part: part.deep)
+        return BothTest(tuple(parts), node.all, any(part.deep for part in parts))
+    if isinstance(node, Not):
+        inside = compile_tree(node.inside, text)
+        return NotTest(inside, inside.deep)
+    if isinstance(node, Has):
+        return _has(node.field, text)
+    return _compare(node, text)
+
+
+def field_of(token: Token, text: str) -> ColumnField | DeepField:
+    """The field that a word names."""
+    found = COLUMNS.get(token.value) or DEEP.get(token.value)
+    if found is None:
+        raise wrong(f"There is no field or protocol {token.value}.", token, text)
+    return found
+
+
+def _has(token: Token, text: str) -> Test:
+    field = field_of(token, text)
+    if isinstance(field, ColumnField):
+        return ColumnTest(field, None, False)
+    return DeepTest(field.read, field.possible, None, False)
+
+
+def _compare(node: Compare, text: str) -> Test:
+    field, sign = field_of(node.field, text), node.operator
+    every = node.quantifier == "all" or (sign in _ALL_OF and node.quantifier != "any")
+    if sign in ("contains", "matches"):
+        return _search(node, field, every, text)
+    if field.type in ("protocol", "bytes") and sign != "in":
+        searched = field.type == "bytes" or node.field.value in BYTES_OF
+        hint = "searched with contains or matches" if searched else "asked for being there"
+        raise wrong(f"{node.field.value} can only be {hint}.", node.field, text)
+    token = node.values[0][0]
+    other = COLUMNS.get(token.value) if token.kind == "word" and sign != "in" else None
+    if other is not None and isinstance(field, ColumnField):
+        return _two_fields(node, field, other, every, text)
+    tests = [[value_of(part, field, node.field.value, text) for part in group] for group in node.values]
+    if isinstance(field, ColumnField):
+        return ColumnTest(field, _by_column(field, sign, tests), every)
+    return DeepTest(field.read, field.possible, _by_value(sign, tests), every)
+
+
+def _two_fields(node: Compare, field: ColumnField, other: ColumnField, every: bool, text: str) -> Test:
+    token = node.values[0][0]
+    same = field.type == other.type or (field.type in _NUMERIC and other.type in _NUMERIC)
+    if not same or other.type == "protocol":
+        raise wrong(f"{node.field.value} and {token.value} are of different types.", token, text)
+    if field.type == "ipv6" and node.operator not in ("==", "!=", "===", "!=="):
+        raise wrong("Two IPv6 fields can only be compared for being equal.", token, text)
+    return FieldsTest(field, other, node.operator, every)
+
+
+def _by_column(
+    field: ColumnField, sign: str, tests: list[list[Any]]
+) -> Callable[[Trace, Array], Array]:
+    """How a value of the field is compared: a function of a whole column of them."""
+    def one(trace: Trace, column: Array, sign: str, value: object) -> Array:
+        if field.type == "ipv6":
+            assert isinstance(value, Network)
+            addresses = trace.index.addresses
+            high, low = addresses.table6()
+            if not len(high):
+                return np.zeros(len(column), np.bool_)
+            answer: Array = value.compare6(sign, high, low)[addresses.places6(column)]
+            return answer
+        if isinstance(value, Network):
+            return value.compare4(sign, column)
+        found: Array = _PLAIN[sign](column, value)
+        return found
+
+    if sign != "in":
+        return lambda trace, column: one(trace, column, sign, tests[0][0])
+
+    def in_set(trace: Trace, column: Array) -> Array:
+        found = np.zeros(len(column), np.bool_)
+        for group in tests:
+            if len(group) == 1:
+                found |= one(trace, column, "==", group[0])
+            else:
+                found |= one(trace, column, ">=", group[0]) & one(trace, column, "<=", group[1])
+        return found
+
+    return in_set
+
+
+def _by_value(sign: str, tests: list[list[Any]]) -> Callable[[Value], bool]:
+    compare = _PLAIN.get(sign)
+
+    def in_set(value: Any) -> bool:
+        return any(
+            value == group[0] if len(group) == 1 else group[0] <= value <= group[1]
+            for group in tests
+        )
+
+    if compare is None:
+        return in_set
+    return lambda value: bool(compare(value, tests[0][0]))
+
+
+def _search(node: Compare, field: ColumnField | DeepField, every: bool, text: str) -> Test:
+    name, token = node.field.value, node.values[0][0]
+    if field.type not in ("text", "bytes", "protocol") or (field.type == "protocol" and name not in BYTES_OF):
+        sentence = f"{name} is no text and no bytes, so it cannot be searched with {node.operator}."
+        raise wrong(sentence, node.field, text)
+    holds = _matcher(token, text) if node.operator == "matches" else _container(token, field.type == "text")
+    if isinstance(field, ColumnField):
+        read = field.read
+        return DeepTest(BYTES_OF[name], lambda index, rows: read(index, rows).present, holds, every)
+    return DeepTest(BYTES_OF.get(name, field.read), field.possible, holds, every)
+
+
+def _container(token: Token, in_text: bool) -> Callable[[Value], bool]:
+    needle = token.value
+    if in_text:
+        return lambda value: needle in str(value)
+    hexadecimal = re.fullmatch(r"(?:[0-9a-fA-F]{2}[:.-])*[0-9a-fA-F]{2}|0x(?:[0-9a-fA-F]{2})+", needle)
+    if token.kind == "word" and hexadecimal and not (len(needle) == 2 and needle.isdigit()):
+        wanted = bytes.fromhex(re.sub(r"0x|[:.-]", "", needle))
+    else:
+        wanted = needle.encode()
+    return lambda value: wanted in _octets(value)
+
+
+def _octets(value: Value) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "backslashreplace")
+
+
+def _matcher(token: Token, text: str) -> Callable[[Value], bool]:
+    try:
+        pattern = re.compile(token.value.encode(), re.IGNORECASE)     # without regard to case, as Wireshark
+    except (re.error, RecursionError, OverflowError) as error:
+        raise wrong(f"The regular expression is wrong: {error}.", token, text) from None
+    return lambda value: pattern.search(_octets(value)) is not None
+
+
+

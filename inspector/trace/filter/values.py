@@ -1,0 +1,121 @@
+"""Values of the display filter: what a word or string means for a field, or why it cannot.
+
+Numbers, addresses with a prefix length (CIDR), times in seconds, texts. Every wrong one is a FilterError
+that names what was expected.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inspector.trace.filter.syntax import FilterError, Token
+from inspector.trace.index.columns import Array
+
+if TYPE_CHECKING:
+    from inspector.trace.filter.column_fields import ColumnField
+    from inspector.trace.filter.deep_fields import DeepField
+
+_FULL = 0xFFFFFFFFFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """An address, or all of a network: the bits under `mask` count. Numbers of 32 or 128 bits."""
+
+    value: int
+    mask: int
+
+    def compare4(self, operator: str, column: Array) -> Array:
+        """Compare a column of IPv4 addresses as numbers, under the mask."""
+        masked = column if self.mask == 0xFFFFFFFF else column & np.uint32(self.mask)
+        wanted = np.uint32(self.value & self.mask)
+        found: Array = {
+            "==": np.equal, "===": np.equal, "!=": np.not_equal, "!==": np.not_equal, ">": np.greater,
+            "<": np.less, ">=": np.greater_equal, "<=": np.less_equal,
+        }[operator](masked, wanted)
+        return found
+
+    def compare6(self, operator: str, high: Array, low: Array) -> Array:
+        """Compare IPv6 addresses, given as two words each, under the mask."""
+        over, under = np.uint64(self.mask >> 64), np.uint64(self.mask & _FULL)
+        wanted = self.value & self.mask
+        a, b = np.uint64(wanted >> 64), np.uint64(wanted & _FULL)
+        high, low = high & over, low & under
+        equal: Array = (high == a) & (low == b)
+        less: Array = (high < a) | ((high == a) & (low < b))
+        answers: dict[str, Callable[[], Array]] = {
+            "==": lambda: equal, "===": lambda: equal, "!=": lambda: ~equal, "!==": lambda: ~equal,
+            "<": lambda: less, "<=": lambda: less | equal, ">": lambda: ~(less | equal), ">=": lambda: ~less,
+        }
+        return answers[operator]()
+
+
+def value_of(token: Token, field: ColumnField | DeepField, name: str, text: str) -> object:
+    """What `token` means for `field`: a number, Network, or text. FilterError where it cannot be."""
+    def wrong(sentence: str) -> FilterError:
+        return FilterError(sentence, text, token.position, token.length)
+
+    if field.type in ("protocol", "bytes"):
+        raise wrong(f"{name} cannot be compared with values.")
+    if field.type == "text":
+        return token.value
+    if token.kind == "string":
+        raise wrong(f"{name} is no text; write the value without quotes.")
+    if field.type in ("ipv4", "ipv6"):
+        return _address(token.value, field.type, name, wrong)
+    if field.type == "seconds":
+        if not re.fullmatch(r"-?\d{1,12}(\.\d{0,9}\d*)?", token.value):
+            raise wrong(f"{token.value} is no number of seconds.")
+        whole, _, part = token.value.lstrip("-").partition(".")
+        nanoseconds = int(whole) * 1_000_000_000 + int(part[:9].ljust(9, "0"))
+        return -nanoseconds if token.value.startswith("-") else nanoseconds
+    if field.type == "flag" and token.value.lower() in ("true", "false"):
+        return int(token.value.lower() == "true")
+    return _number(token.value, field.bits, name, wrong)
+
+
+def _number(value: str, bits: int, name: str, wrong: Callable[[str], FilterError]) -> int:
+    if re.fullmatch(r"-\d+", value):
+        raise wrong(f"{value} is less than 0, which {name} never is.")
+    if not re.fullmatch(r"0[xX][0-9a-fA-F]+|0[bB][01]+|\d+", value):
+        raise wrong(f"{value} is no number, as {name} is one.")
+    if len(value) > 80:
+        raise wrong("The number is too large.")
+    if value.startswith("0") and value.isdigit() and len(value) > 1:
+        if not re.fullmatch(r"[0-7]+", value):
+            raise wrong(f"{value} is no octal number, which a leading 0 makes it.")
+        number = int(value, 8)
+    else:
+        number = int(value, 0)
+    if number >> bits:
+        raise wrong(f"{value} is too large for {name}, whose largest value is {(1 << bits) - 1}.")
+    return number
+
+
+def _address(value: str, kind: str, name: str, wrong: Callable[[str], FilterError]) -> Network:
+    address, slash, prefix = value.partition("/")
+    six = kind == "ipv6"
+    parse = ipaddress.IPv6Address if six else ipaddress.IPv4Address
+    try:
+        number = int(parse(address))
+    except ValueError:
+        other = "ip" if six else "ipv6"
+        try:
+            ipaddress.ip_address(address)
+            field = other + name[name.index(".") :]
+            raise wrong(f"{address} is an address for {field}, not for {name}.") from None
+        except ValueError as error:
+            if isinstance(error, FilterError):
+                raise
+        raise wrong(f"{address} is no {'IPv6' if six else 'IPv4'} address.") from None
+    bits = 128 if six else 32
+    if slash and not (prefix.isascii() and prefix.isdigit() and len(prefix) < 4 and int(prefix) <= bits):
+        raise wrong(f"A prefix length is a number from 0 to {bits}.")
+    length = int(prefix) if slash else bits
+    return Network(number, ((1 << length) - 1) << (bits - length))

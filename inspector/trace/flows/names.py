@@ -1,0 +1,54 @@
+"""`frame.protocols` of a packet: its layers by name, down to the application that its conversation carries.
+
+Most packets are plain enough for columns to tell; the others' bytes are walked by wire/protocols.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from inspector.trace.flows.udp import dns_of, name_service
+from inspector.wire.headers.link import ETHERNET
+from inspector.wire.headers.names import protocol_names
+from inspector.wire.headers.read import MALFORMED
+from inspector.wire.headers.transport import TCP, UDP
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+_COMMON = {
+    (4, TCP): ("eth", "ethertype", "ip", "tcp"), (4, UDP): ("eth", "ethertype", "ip", "udp"),
+    (6, TCP): ("eth", "ethertype", "ipv6", "tcp"), (6, UDP): ("eth", "ethertype", "ipv6", "udp"),
+}
+_PLAIN_L4 = {4: 34, 6: 54}        # offset of the transport in Ethernet without tags, options, extensions
+
+
+def frame_protocols(trace: Trace, row: int, carried: Sequence[str] | None = None) -> list[str]:
+    """Names of a packet's protocols, outermost first: ["eth", "ethertype", "ip", "tcp", "http"].
+
+    `carried`: those above TCP or UDP, where they are known already.
+    """
+    index = trace.index
+    network, protocol, stream = int(index.network[row]), int(index.protocol[row]), int(index.stream[row])
+    common = _COMMON.get((network, protocol)) if stream >= 0 else None
+    plain = index.l3[row] == 14 and index.l4[row] == _PLAIN_L4.get(network)
+    plain = plain and not int(index.status[row]) & MALFORMED
+    if common and plain and trace.link_type(row) == ETHERNET:
+        names = list(common)
+    else:
+        names = protocol_names(trace.frame(row), trace.link_type(row))
+    if carried is None:
+        carried = _carried(trace, row, protocol) if stream >= 0 else ()
+    if carried and carried[0] == "websocket" and not trace.application(stream).inferred:
+        names.append("http")                  # a connection that was upgraded stays one of HTTP
+    return [*names, *carried]
+
+
+def _carried(trace: Trace, row: int, protocol: int) -> Sequence[str]:
+    index = trace.index
+    if protocol == TCP:
+        return trace.application(int(index.stream[row])).protocols(row)
+    if protocol == UDP and dns_of(trace, row) is not None:
+        return (name_service(int(index.sport[row]), int(index.dport[row])),)
+    return ()

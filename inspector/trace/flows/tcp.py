@@ -1,0 +1,284 @@
+"""One TCP conversation: its packets told by analysis, states, round trips, and both streams of bytes.
+
+A flow reads columns of the index in batches, each packet once; `update` goes on where the trace has grown.
+Only what the columns lack (TCP options of SYN segments, SACK) is fetched from frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from inspector.trace.flows.tcp_streams import extend
+from inspector.wire.findings import Finding
+from inspector.wire.headers.read import UNSIZED
+from inspector.wire.tcp.analysis import UNKNOWN_TIME, Columns, TcpAnalysis
+from inspector.wire.tcp.findings import TcpFacts, tcp_findings
+from inspector.wire.tcp.flags import ACK, FIN, REUSED_PORTS, RST, SYN, names_of
+from inspector.wire.tcp.options import NO_OPTIONS, TcpOptions, parse_options
+from inspector.wire.tcp.stream import ByteStream
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from inspector.trace.index.columns import Array
+    from inspector.trace.trace import Trace
+
+Handshake = Literal["complete", "partial", "refused", "missing"]
+_BATCH = 1 << 14
+_TCP = 6
+
+
+@dataclass(frozen=True, slots=True)
+class TcpDetail:
+    """What is told of one packet beside its flags; None where it does not apply or is not known.
+
+    `rtt_ns`: nanoseconds since the segment that this one acknowledges; `window` in bytes, scaled (RFC 7323);
+    `in_flight`: bytes sent and not acknowledged after this packet; `duplicate_of`: a row.
+    """
+
+    window: int
+    scale: int | None
+    rtt_ns: int | None
+    in_flight: int | None
+    duplicate_number: int | None
+    duplicate_of: int | None
+    options: TcpOptions
+
+
+class TcpFlow:
+    """One conversation of a trace. Ends: 0 is a, which sent first, 1 is b."""
+
+    def __init__(self, trace: Trace, stream: int) -> None:
+        self._trace = trace
+        self.stream = stream
+        self.a: tuple[str, int] = ("", 0)
+        self.b: tuple[str, int] = ("", 0)
+        self._a: tuple[int, int] | None = None      # address id and port of a
+        self._rows: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._reopened_at = -1                       # row of a SYN on the ports of an earlier conversation
+        self._findings: list[Finding] = []
+        self._findings_at = 0                        # number of packets when they were found
+        self._seen = 0                               # rows of the trace that were looked at
+        self._analysis = TcpAnalysis(self.options)
+        self.streams = ByteStream(self._fetch, trace.gather), ByteStream(self._fetch, trace.gather)
+        self._opening: dict[str, int] = {}           # "SYN", "SYN ACK", "ACK", "RST" of the opening: row
+        self._opened = False                         # all of it is known
+        self.client: int | None = None
+        self.update()
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Rows of its TCP segments, in order. Segments of unknown length are left out."""
+        return self._rows
+
+    @property
+    def start_ns(self) -> int:
+        """Time of the first packet, nanoseconds since the epoch."""
+        return int(self._trace.index.time_ns[self._rows[0]]) if len(self._rows) else 0
+
+    def update(self) -> bool:
+        """Take the packets that came since; True when there were any."""
+        rows = self._trace.rows_of("tcp", self.stream)
+        fresh = np.asarray(rows[self._seen :], np.int64)
+        self._seen = len(rows)
+        index = self._trace.index
+        fresh = fresh[(index.protocol[fresh] == _TCP) & (index.status[fresh] & UNSIZED == 0)]
+        if not len(fresh):
+            return False
+        if self._a is None:
+            self._name_ends(int(fresh[0]))
+        self._rows = np.concatenate((self._rows, fresh))
+        for start in range(0, len(fresh), _BATCH):
+            self._take(fresh[start : start + _BATCH])
+        return True
+
+    def _name_ends(self, row: int) -> None:
+        index = self._trace.index
+        self._a = int(index.src[row]), int(index.sport[row])
+        self.a = index.address(self._a[0]), self._a[1]
+        self.b = index.address(int(index.dst[row])), int(index.dport[row])
+        if index.streams[_TCP].reopened(self.stream):
+            self._reopened_at = row
+
+    def _directions(self, rows: Array) -> NDArray[np.uint8]:
+        index = self._trace.index
+        address, port = self._a or (0, 0)
+        other: Array = (index.src[rows] != address) | (index.sport[rows] != port)
+        return other.astype(np.uint8)
+
+    def _take(self, rows: Array) -> None:
+        index = self._trace.index
+        directions = self._directions(rows)
+        flags = index.tcp_flags[rows]
+        length = index.payload_length[rows]
+        payload = index.payload[rows]
+        self._note_opening(rows, directions, flags)
+        self._analysis.feed(Columns(
+            rows.tolist(), directions.tolist(), flags.tolist(), index.seq[rows].tolist(),
+            index.ack[rows].tolist(), length.tolist(), index.window[rows].tolist(),
+            index.time_ns[rows].tolist(), (payload - index.l4[rows]).tolist(),
+        ))
+        captured = np.clip(index.cap_len[rows].astype(np.int64) - payload, 0, length)
+        for direction in (0, 1):
+            chosen = np.flatnonzero((directions == direction) & ((length > 0) | (flags & (SYN | FIN) != 0)))
+            if len(chosen):
+                extend(self.streams[direction], rows[chosen], flags[chosen], index.seq[rows[chosen]],
+                        length[chosen], captured[chosen], payload[chosen])
+
+    def _note_opening(self, rows: Array, directions: Array, flags: Array) -> None:
+        """Find the segments of the handshake, and who opened."""
+        opening = self._opening
+        if self._opened or (self._rows[0] != rows[0] and not opening):
+            return
+        for row, direction, flag in zip(rows.tolist(), directions.tolist(), flags.tolist(), strict=True):
+            if flag & RST:
+                self._opened = True
+                if opening and direction != self.client:
+                    opening["RST"] = row
+                return
+            if flag & SYN:
+                opening.setdefault("SYN ACK" if flag & ACK else "SYN", row)
+                if self.client is None:
+                    self.client = 1 - direction if flag & ACK else direction
+            elif not opening:
+                return
+            elif flag & ACK and direction == self.client:
+                opening["ACK"] = row
+                self._opened = True
+                return
+
+    @property
+    def handshake(self) -> Handshake:
+        """How much of the opening was captured; "refused" when a SYN was answered by RST."""
+        opening = self._opening
+        if not opening:
+            return "missing"
+        if "SYN" in opening and "SYN ACK" not in opening and "RST" in opening:
+            return "refused"
+        return "complete" if {"SYN", "SYN ACK", "ACK"} <= opening.keys() else "partial"
+
+    @property
+    def handshake_rows(self) -> tuple[int, ...]:
+        """Rows of the handshake's segments, those that were captured, in order."""
+        return tuple(sorted(self._opening.values()))
+
+    @property
+    def rtt_ns(self) -> int | None:
+        """The round trip seen in the handshake: from the (last) SYN to the ACK that ends it."""
+        return self._analysis.initial_rtt_ns
+
+    def direction(self, row: int) -> int:
+        """0 for a packet from a to b, 1 for one from b to a."""
+        index = self._trace.index
+        return int((int(index.src[row]), int(index.sport[row])) != self._a)
+
+    def _position(self, row: int) -> int | None:
+        position = int(np.searchsorted(self._rows, row))
+        return position if position < len(self._rows) and self._rows[position] == row else None
+
+    def relative(self, row: int) -> tuple[int, int]:
+        """Sequence and acknowledgment number counted from the ISNs (0 is the SYN); raw if unknown."""
+        index = self._trace.index
+        direction = self.direction(row)
+        seq = int(index.seq[row]) - (self.base(direction, row) or 0)
+        ack = int(index.ack[row])
+        if int(index.tcp_flags[row]) & ACK:
+            ack -= self.base(1 - direction, row) or 0
+        return seq & 0xFFFFFFFF, ack & 0xFFFFFFFF
+
+    def base(self, direction: int, row: int | None = None) -> int | None:
+        """The raw sequence number that is relative 0 in a direction (at a row; default: the last)."""
+        return self._analysis.base(direction, row)
+
+    def bits(self, row: int) -> int:
+        """The analysis of a packet as bits of wire/tcp_flags.py."""
+        position = self._position(row)
+        if position is None:
+            return 0
+        bits = self._analysis.flags.get(position, 0)
+        return bits | REUSED_PORTS if row == self._reopened_at else bits
+
+    def analysis(self, row: int) -> tuple[str, ...]:
+        """The analysis of a packet by Wireshark's names ("tcp.analysis.retransmission", …)."""
+        bits = self.bits(row)
+        return names_of(bits) if bits else ()
+
+    def flagged(self) -> dict[int, int]:
+        """All packets that have analysis flags: row -> bits."""
+        found = {int(self._rows[position]): bits for position, bits in self._analysis.flags.items()}
+        if self._reopened_at >= 0:
+            found[self._reopened_at] = found.get(self._reopened_at, 0) | REUSED_PORTS
+        return found
+
+    def detail(self, row: int) -> TcpDetail | None:
+        """Window, round trip, bytes in flight, duplicate number and options; None for a foreign row."""
+        position = self._position(row)
+        if position is None:
+            return None
+        analysis, index = self._analysis, self._trace.index
+        scale = analysis.scale(self.direction(row))
+        window = int(index.window[row])
+        if scale and not int(index.tcp_flags[row]) & SYN:
+            window <<= scale
+        number, first = analysis.duplicates.get(position, (None, None))
+        rtt, in_flight = analysis.rtt_ns[position], analysis.in_flight[position]
+        return TcpDetail(
+            window=window, scale=scale, rtt_ns=None if rtt == UNKNOWN_TIME else rtt,
+            in_flight=in_flight or None, duplicate_number=number,
+            duplicate_of=None if first is None else int(self._rows[first]), options=self.options(row),
+        )
+
+    def round_trips(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows of acknowledgments and their round trips in nanoseconds, for pictures."""
+        rtt = np.array(self._analysis.rtt_ns, np.int64)
+        known = np.flatnonzero(rtt != UNKNOWN_TIME)
+        return self._rows[known], rtt[known]
+
+    def findings(self) -> list[Finding]:
+        """What goes wrong in this conversation, in order of the packets where to look."""
+        if self._findings_at != len(self._rows):
+            self._findings_at = len(self._rows)
+            self._findings = [one.at(self.stream, one.rows) for one in tcp_findings(self._facts())]
+        return self._findings
+
+    def _facts(self) -> TcpFacts:
+        index, rows, flagged = self._trace.index, self._rows, self._analysis.flags
+        bits = np.zeros(len(rows), np.int64)
+        bits[list(flagged)] = list(flagged.values())
+
+        def column(values: Array) -> NDArray[np.int64]:
+            return np.asarray(values[rows], np.int64)
+
+        return TcpFacts(
+            row=rows, direction=self._directions(rows).astype(np.int64), flags=column(index.tcp_flags),
+            seq=column(index.seq), ack=column(index.ack), length=column(index.payload_length),
+            window=column(index.window), time_ns=column(index.time_ns), bits=bits,
+            base=(self.base(0), self.base(1)), names=(_name(self.a), _name(self.b)), rtt_ns=self.rtt_ns,
+            refused=self.handshake == "refused", client=self.client,
+        )
+
+    def options(self, row: int) -> TcpOptions:
+        """The TCP options of a packet, from its captured bytes."""
+        index = self._trace.index
+        start, stop = int(index.l4[row]) + 20, int(index.payload[row])
+        return parse_options(self._fetch(row, start, stop - start)) if start < stop else NO_OPTIONS
+
+    def states(self, row: int) -> tuple[str, str]:
+        """The states of a and b after packet `row`, by RFC 9293; "unknown" where they cannot be known."""
+        return self._analysis.states.at(row)
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """The states of a and b after the last packet."""
+        return self._analysis.states.current
+
+    def _fetch(self, row: int, start: int, length: int) -> bytes:
+        return self._trace.frame(row)[start : start + length]
+
+
+def _name(end: tuple[str, int]) -> str:
+    address, port = end
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -1,0 +1,47 @@
+"""Segments of one direction, as columns, into its stream: runs of neighbours in one go, others singly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inspector.wire.tcp.flags import FIN, RST, SYN
+
+if TYPE_CHECKING:
+    from inspector.trace.index.columns import Array
+    from inspector.wire.tcp.stream import ByteStream
+
+
+def extend(stream: ByteStream, rows: Array, flags: Array, seq: Array, length: Array, captured: Array,
+           payload: Array) -> None:
+    """Give segments of one direction to its stream: those that follow each other in one go."""
+    marks = flags & (SYN | FIN | RST) != 0
+    seq, size = seq.astype(np.int64), length.astype(np.int64)
+    opens = np.flatnonzero(flags & SYN != 0)
+    if len(opens):
+        stream.open_at((int(seq[opens[0]]) + 1) & 0xFFFFFFFF)
+    following = (seq[:-1] + size[:-1]) & 0xFFFFFFFF == seq[1:]
+    alone = marks | (captured < size)
+    breaks = np.flatnonzero(~following | alone[1:] | alone[:-1]) + 1
+    begins = np.cumsum(size) - size
+    columns = [column.tolist() for column in (rows, flags, seq, size, captured, payload)]
+    starts = [0, *breaks.tolist()]
+    for first, last in zip(starts, [*starts[1:], len(rows)], strict=True):
+        part = slice(first, last)
+        if last - first == 1 or not stream.add_run(
+            columns[2][first], columns[0][part], (begins[part] - begins[first]).tolist(), columns[3][part],
+            columns[5][part],
+        ):
+            for segment in zip(*(column[part] for column in columns), strict=True):
+                _add(stream, *segment)
+
+
+def _add(stream: ByteStream, row: int, flags: int, seq: int, length: int, captured: int, place: int) -> None:
+    if flags & SYN:
+        seq = (seq + 1) & 0xFFFFFFFF            # data in a SYN (RFC 7413) comes after it
+    if flags & RST:
+        return                                  # what a reset carries is no part of the stream
+    stream.add(seq, length, row, place, captured)
+    if flags & FIN:
+        stream.finish_at((seq + length) & 0xFFFFFFFF)

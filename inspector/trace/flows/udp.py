@@ -1,0 +1,169 @@
+"""One UDP conversation: its datagrams put together, DNS among them, and the ICMP errors they caused.
+
+The counterpart of `flows.TcpFlow` for UDP: packets come from the index, bytes from frames when asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from inspector.protocols.dns.message import DnsMessage, parse_dns
+from inspector.trace.flows.fragments import fragments_of
+from inspector.wire.findings import Finding, finding
+from inspector.wire.headers.read import FRAGMENT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from inspector.trace.trace import Trace
+
+_UDP = 17
+_HEADER = 8
+_DNS_PORTS = {53: "dns", 5353: "mdns", 5355: "llmnr"}
+_AROUND = 1 << 16             # packets before an ICMP error in which its cause is looked for
+_CANDIDATES = 64              # of those that it may be, the last ones are compared
+_UNREACHABLE = {(1, 3, 3), (58, 1, 4)}      # protocol, type, code of "port unreachable"
+
+
+class IcmpError(NamedTuple):
+    """An ICMP error in packet `row`, caused by the packet `cause` (None: not captured)."""
+
+    row: int
+    cause: int | None
+    protocol: int                # 1 ICMP, 58 ICMPv6
+    type: int
+    code: int
+
+
+class UdpFlow:
+    """One UDP conversation of a trace. Ends: 0 is a, which sent first, 1 is b."""
+
+    def __init__(self, trace: Trace, stream: int) -> None:
+        self._trace = trace
+        self.stream = stream
+        self.a: tuple[str, int] = ("", 0)
+        self.b: tuple[str, int] = ("", 0)
+        self._a: tuple[int, int] | None = None
+        self.rows: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._errors: list[IcmpError] = []
+        self._quoted = 0              # quoted headers of the trace that were looked at
+        self._by_cause: dict[int, list[IcmpError]] = {}
+        self.update()
+
+    def update(self) -> bool:
+        """Take the packets that came since; True when there were any."""
+        rows = np.asarray(self._trace.rows_of("udp", self.stream), np.int64)
+        fresh = len(rows) > len(self.rows)
+        self.rows = rows
+        if self._a is None and len(rows):
+            index, row = self._trace.index, int(rows[0])
+            self._a = int(index.src[row]), int(index.sport[row])
+            self.a = index.address(self._a[0]), self._a[1]
+            self.b = index.address(int(index.dst[row])), int(index.dport[row])
+        return self._take_errors() or fresh
+
+    def _take_errors(self) -> bool:
+        index = self._trace.index
+        quoted, start = index.quoted, self._quoted
+        self._quoted = len(quoted)
+        mine = (quoted.column("stream")[start:] == self.stream) & (quoted.column("protocol")[start:] == _UDP)
+        for row in quoted.column("row")[start:][mine].tolist():
+            error = IcmpError(row, icmp_cause(self._trace, row), int(index.protocol[row]),
+                              int(index.sport[row]), int(index.dport[row]))
+            self._errors.append(error)
+            if error.cause is not None:
+                self._by_cause.setdefault(error.cause, []).append(error)
+        return bool(mine.any())
+
+    def direction(self, row: int) -> int:
+        """0 for a datagram from a to b, 1 for one from b to a."""
+        index = self._trace.index
+        return int((int(index.src[row]), int(index.sport[row])) != self._a)
+
+    @property
+    def application(self) -> str:
+        """"dns", "mdns" or "llmnr" by the ports, else ""."""
+        return name_service(self.a[1], self.b[1])
+
+    @property
+    def errors(self) -> list[IcmpError]:
+        """The ICMP errors that quote this conversation, in order."""
+        return self._errors
+
+    def errors_of(self, row: int) -> tuple[IcmpError, ...]:
+        """The ICMP errors that datagram `row` caused."""
+        return tuple(self._by_cause.get(row, ()))
+
+    def findings(self) -> list[Finding]:
+        """Datagrams to a port at which nobody is bound: one finding, with all their rows."""
+        refused = [one for one in self._errors if one[2:] in _UNREACHABLE]
+        if not refused:
+            return []
+        end = self.b if refused[0].cause is None or self.direction(refused[0].cause) == 0 else self.a
+        name = f"[{end[0]}]:{end[1]}" if ":" in end[0] else f"{end[0]}:{end[1]}"
+        rows = [row for one in refused for row in (one.cause, one.row) if row is not None]
+        what = f"Nobody is bound to {name}: ICMP \"port unreachable\" came back, {len(refused)} in all."
+        return [finding("udp.port-unreachable", what).at(self.stream, rows[:30])]
+
+
+def name_service(*ports: int) -> str:
+    """"dns", "mdns" or "llmnr" where one of the ports is its own, else ""."""
+    return next((_DNS_PORTS[port] for port in ports if port in _DNS_PORTS), "")
+
+
+def datagram_payload(trace: Trace, row: int) -> bytes:
+    """The payload of a UDP datagram; of a fragmented one as much as was captured without a hole."""
+    index = trace.index
+    if int(index.status[row]) & FRAGMENT:
+        whole = fragments_of(trace, row)
+        return whole.payload[_HEADER:] if whole is not None else b""
+    start = int(index.payload[row])
+    return trace.frame(row)[start : start + int(index.payload_length[row])]
+
+
+def dns_of(trace: Trace, row: int) -> DnsMessage | None:
+    """The DNS message in a UDP datagram, where the ports say that it is one."""
+    index = trace.index
+    if not name_service(int(index.sport[row]), int(index.dport[row])):
+        return None
+    return parse_dns(datagram_payload(trace, row))
+
+
+def udp_findings(trace: Trace) -> list[Finding]:
+    """The findings of all UDP conversations. `stream` is udp.stream."""
+    quoted = trace.index.quoted
+    streams = np.unique(quoted.column("stream")[quoted.column("protocol") == _UDP])
+    return [one for stream in streams.tolist() if stream >= 0 for one in trace.datagrams(stream).findings()]
+
+
+def icmp_cause(trace: Trace, row: int) -> int | None:
+    """The packet that caused the ICMP error in `row`: the latest one before it that the error quotes.
+
+    Compared are the IPv4 identification and the first 8 octets of the transport's header, which every error
+    quotes (RFC 792, RFC 4443 section 3); a checksum that was filled in on the way may differ.
+    """
+    index = trace.index
+    quoted = index.quoted.of(row)
+    if quoted is None:
+        return None
+    near = slice(max(0, row - _AROUND), row)
+    rows = np.flatnonzero(
+        (index.protocol[near] == quoted.protocol) & (index.src[near] == quoted.source)
+        & (index.dst[near] == quoted.destination) & (index.sport[near] == quoted.sport)
+        & (index.dport[near] == quoted.dport)
+    )[-_CANDIDATES:] + near.start
+    frame, at = trace.frame(row), int(index.l4[row]) + _HEADER
+    if quoted.network == 4:
+        mine = frame[at + 4 : at + 6], frame[at + (frame[at] & 15) * 4 :][:8]
+    else:
+        mine = b"", frame[at + 40 : at + 48]
+    best, found = -1, None
+    for candidate in rows.tolist():
+        other, l3, l4 = trace.frame(candidate), int(index.l3[candidate]), int(index.l4[candidate])
+        mark = 2 * (other[l4 : l4 + 6] == mine[1][:6]) + (other[l4 : l4 + 8] == mine[1])
+        mark += quoted.network == 6 or other[l3 + 4 : l3 + 6] == mine[0]
+        if mark >= best:
+            best, found = mark, candidate
+    return found

@@ -1,0 +1,139 @@
+"""What a trace holds, as its reader finds it: the index, system calls, events, counts, names, comments.
+
+`Contents` takes what a format gives (see formats.py): packets go through the header columns into the
+index, journal entries become calls and events. Texts are made harmless here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+
+from inspector.model.records import Call, Event, Statistics
+from inspector.trace.file.pcap import Packets
+from inspector.trace.index.columns import Array
+from inspector.trace.index.index import Index
+from inspector.wire import pcapng
+from inspector.wire.headers.read import read_headers
+from inspector.wire.journal import CallRecord, from_fields
+from inspector.wire.text import escaped
+
+_BATCH = 16384                  # packets whose columns are read together: as much as the caches hold
+_FREEZES = "ring queue freezes: "
+_LONGEST_TEXT = 64 * 1024
+_RECORD_FIELDS = tuple(field.name for field in fields(CallRecord))
+
+
+class Contents:
+    """Everything that was read so far. `base` and `data` are set by the reader for each walk."""
+
+    def __init__(self) -> None:
+        self.index = Index()
+        self.calls: list[Call] = []
+        self.events: list[Event] = []
+        self.interfaces: list[pcapng.Interface] = []
+        self.comments: list[tuple[int | None, str]] = []
+        self.host_names: dict[str, str] = {}
+        self.statistics = Statistics()
+        self.blocks = 0                      # journal and statistics blocks met
+        self.data: Array = np.zeros(0, "u1")
+        self.base = 0                        # offset in the file of the first byte of `data`
+        self._counted: dict[int, Statistics] = {}
+        self._pending: dict[tuple[int, int], int] = {}
+
+    def interface(self, interface: pcapng.Interface) -> int:
+        """A new interface, or the number of one that is the same in every way."""
+        if interface in self.interfaces[-64:]:
+            return self.interfaces.index(interface)
+        self.interfaces.append(interface)
+        return len(self.interfaces) - 1
+
+    def packets(self, packets: Packets) -> None:
+        """Read the headers of these packets and append them to the index."""
+        for start in range(0, len(packets.starts), _BATCH):
+            part = slice(start, start + _BATCH)
+            names = ("starts", "captured", "lengths", "time_ns", "interface")
+            columns = [getattr(packets, name)[part] for name in names]
+            links = np.array([interface.link_type for interface in self.interfaces], "i8")[columns[4]]
+            cuts = np.flatnonzero(links[1:] != links[:-1]) + 1
+            for begin, end in zip([0, *cuts.tolist()], [*cuts.tolist(), len(links)], strict=True):
+                self._append(*(column[begin:end] for column in columns), link_type=int(links[begin]))
+
+    def _append(
+        self, starts: Array, captured: Array, lengths: Array, time_ns: Array, interface: Array, *,
+        link_type: int,
+    ) -> None:
+        # A file may claim that less was on the wire than was captured: what is there is read.
+        headers = read_headers(self.data, starts, captured, np.maximum(lengths, captured), link_type)
+        offset = starts + self.base
+        self.index.append(headers, time_ns, lengths, captured, offset, interface)
+
+    def journal(self, fields: dict[str, str], before: int) -> None:
+        """A call or an event of ours; entries of others become events of the kind "journal"."""
+        self.blocks += 1
+        record = from_fields(fields)
+        packets = self.index.count + before
+        if isinstance(record, CallRecord):
+            self._call(record, packets)
+        elif record is not None:
+            extra = tuple((escaped(k, 100), escaped(v, _LONGEST_TEXT)) for k, v in record.fields)
+            self.events.append(Event(
+                record.time_ns, record.kind, escaped(record.text, _LONGEST_TEXT), escaped(record.role, 100),
+                record.pid, extra,
+            ))
+        elif "MESSAGE" in fields:
+            stamp = fields.get("__REALTIME_TIMESTAMP", "0")
+            time_ns = int(stamp) * 1000 if stamp.isascii() and stamp.isdigit() and len(stamp) < 17 else 0
+            pid = fields.get("_PID", "")
+            number = int(pid) if pid.isascii() and pid.isdigit() and len(pid) < 10 else None
+            text, role = escaped(fields["MESSAGE"], _LONGEST_TEXT), escaped(fields.get("_COMM", ""), 100)
+            self.events.append(Event(time_ns, "journal", text, role, number))
+
+    def _call(self, record: CallRecord, packets: int) -> None:
+        values = {name: getattr(record, name) for name in _RECORD_FIELDS}
+        for name in ("role", "name", "arguments", "detail", "errno", "local", "peer", "protocol"):
+            if values[name]:
+                values[name] = escaped(values[name], _LONGEST_TEXT)
+        call = Call(**values, after_packets=packets, end_after_packets=packets)
+        key = (record.pid, record.id)
+        place = self._pending.pop(key, None)
+        if place is not None:
+            self.calls[place] = replace(call, after_packets=self.calls[place].after_packets)
+        else:
+            place = len(self.calls)
+            self.calls.append(call)
+        if record.end_ns is None:
+            self._pending[key] = place
+
+    def statistics_block(self, interface: int, statistics: pcapng.Statistics) -> None:
+        """The newest counts of an interface; the sum of all interfaces' is what a trace has."""
+        self.blocks += 1
+        before = self._counted.get(interface, Statistics())
+        dropped = statistics.dropped if statistics.dropped is not None else statistics.os_dropped
+        freezes = [
+            int(text.removeprefix(_FREEZES)) for text in statistics.comments
+            if text.startswith(_FREEZES) and text.removeprefix(_FREEZES).isascii()
+            and text.removeprefix(_FREEZES).isdigit() and len(text) < 40
+        ]
+        self._counted[interface] = Statistics(
+            before.received if statistics.received is None else statistics.received,
+            before.dropped if dropped is None else dropped,
+            freezes[0] if freezes else before.freezes,
+        )
+        counted = self._counted.values()
+        self.statistics = Statistics(
+            sum(c.received for c in counted), sum(c.dropped for c in counted), sum(c.freezes for c in counted)
+        )
+
+    def names(self, names: dict[bytes, tuple[str, ...]]) -> None:
+        """Names that the capture gives to addresses."""
+        numbers = self.index.addresses
+        for packed, found in names.items():
+            if found:
+                self.host_names[numbers.text_of(packed)] = escaped(found[0], 255)
+
+    def comment(self, texts: tuple[str, ...], before: int | None) -> None:
+        """Comments on a packet (its row) or on the file (None)."""
+        row = None if before is None else self.index.count + before
+        self.comments += [(row, escaped(text, _LONGEST_TEXT)) for text in texts]

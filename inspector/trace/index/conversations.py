@@ -1,0 +1,137 @@
+"""Conversations as facts that columns alone give: ends, packets and bytes each way, first and last time.
+
+Everything is found with operations over whole columns; rows of single conversations are kept and
+extended as the trace grows.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from inspector.trace.index.columns import Array
+from inspector.trace.index.index import Index
+from inspector.wire.headers.transport import TCP, UDP
+
+PROTOCOLS = {"tcp": TCP, "udp": UDP}
+_KEPT = 4096            # conversations whose rows are remembered
+_PATIENCE = 8           # times the whole trace is looked through before it is sorted
+
+
+class ConversationRow(NamedTuple):
+    """One conversation. `a` sent its first packet; ends as "127.0.0.1:8000", "[::1]:8000"; payload bytes."""
+
+    protocol: str
+    stream: int
+    a: str
+    b: str
+    packets_ab: int
+    packets_ba: int
+    bytes_ab: int
+    bytes_ba: int
+    start_ns: int
+    end_ns: int
+    first_row: int
+
+
+class RowLists:
+    """Rows of conversations, found once and extended over new packets.
+
+    A single conversation is found by looking through the columns. When many are asked for, all rows are
+    sorted by conversation once, and only packets that came later are looked through.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._known: dict[tuple[int, int], tuple[int, Array]] = {}
+        self._sorted: dict[int, _Sorted] = {}
+        self._looked = 0            # packets that were looked through since the last sorting
+
+    def of(self, protocol: str, stream: int) -> Array:
+        """Rows of conversation `stream` of "tcp" or "udp"; none where there is no such conversation."""
+        index, number = self._index, PROTOCOLS[protocol]
+        streams = index.streams[number]
+        if not 0 <= stream < len(streams):
+            return np.zeros(0, "i8")
+        key = (number, stream)
+        start, rows = self._known.get(key, (-1, np.zeros(0, "i8")))
+        if start == index.count:
+            return rows
+        if start < 0:
+            start, rows = int(streams.first_row[stream]), np.zeros(0, "i8")
+            if number in self._sorted:
+                done, found = self._sorted[number].of(stream)
+                start, rows = max(start, done), found
+        self._looked += index.count - start
+        if self._looked > _PATIENCE * max(index.count, 1 << 16):
+            self._sort(number)
+            start, rows = self._sorted[number].of(stream)
+        if start < index.count:
+            new = np.flatnonzero((index.stream[start:] == stream) & (index.protocol[start:] == number))
+            rows = np.concatenate((rows, new + start)) if len(new) else rows
+        if len(self._known) >= _KEPT:
+            self._known.clear()
+        self._known[key] = (index.count, rows)
+        return rows
+
+    def _sort(self, number: int) -> None:
+        index = self._index
+        self._looked = 0
+        rows = np.flatnonzero((index.protocol == number) & (index.stream >= 0))
+        stream = index.stream[rows]
+        ends = np.cumsum(np.bincount(stream, minlength=len(index.streams[number])))
+        self._sorted[number] = _Sorted(index.count, rows[np.argsort(stream, kind="stable")], ends)
+
+
+class _Sorted(NamedTuple):
+    """All rows of a protocol among the first `reach`, sorted by conversation; where each one's rows end."""
+
+    reach: int
+    rows: Array
+    ends: Array
+
+    def of(self, stream: int) -> tuple[int, Array]:
+        """How far this reaches, and the rows of a conversation up to there."""
+        if stream >= len(self.ends):
+            return self.reach, self.rows[:0]
+        start = int(self.ends[stream - 1]) if stream else 0
+        return self.reach, self.rows[start : int(self.ends[stream])]
+
+
+def end_text(address: str, port: int) -> str:
+    """Address and port as one text: "127.0.0.1:8000", "[::1]:8000"."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def conversations(index: Index, protocol: str) -> list[ConversationRow]:
+    """All conversations of "tcp" or "udp", in order of their numbers."""
+    number = PROTOCOLS[protocol]
+    rows = np.flatnonzero((index.protocol == number) & (index.stream >= 0))
+    stream = index.stream[rows]
+    size = len(index.streams[number])
+    if not len(rows):
+        return []
+    first = np.full(size, -1, "i8")
+    first[stream[::-1]] = rows[::-1]
+    last = np.full(size, -1, "i8")
+    last[stream] = rows
+    heads = first[stream]
+    forward = (index.src[rows] == index.src[heads]) & (index.sport[rows] == index.sport[heads])
+    packets, payload = np.ones(len(rows)), index.payload_length[rows].astype("f8")
+    counted = [
+        np.bincount(stream[mask], weights[mask], size).astype("i8").tolist()
+        for weights in (packets, payload) for mask in (forward, ~forward)
+    ]
+    found = []
+    for i, row in enumerate(first.tolist()):
+        if row < 0:                       # known from the quotation in an ICMP error alone
+            continue
+        a = end_text(index.address(index.src[row]), int(index.sport[row]))
+        b = end_text(index.address(index.dst[row]), int(index.dport[row]))
+        packets_ab, packets_ba, bytes_ab, bytes_ba = (column[i] for column in counted)
+        start_ns, end_ns = int(index.time_ns[row]), int(index.time_ns[last[i]])
+        found.append(ConversationRow(
+            protocol, i, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, start_ns, end_ns, row
+        ))
+    return found

@@ -1,0 +1,98 @@
+"""Help: the keys that work right here, and what the picture means; and the word that a screen is too small.
+
+A screen or pane that has something to explain carries `LEGEND_TITLE` and `LEGEND` (paragraphs of
+markup written by us, never text off the wire).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.dom import DOMNode
+from textual.screen import Screen
+from textual.widgets import Static
+
+from inspector.tui.widgets.base import BaseModal, PlainScroll
+from inspector.tui.widgets.key_line import KeyLine
+
+
+class HelpScreen(BaseModal[None]):
+    """Keys in groups (this pane, this screen, everywhere), then explanations."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,f1,q,enter", "dismiss", "Back", key_display="esc", id="help.back"),
+        Binding("down,j", "scroll(1)", show=False, id="help.down"),
+        Binding("up,k", "scroll(-1)", show=False, id="help.up"),
+        Binding("pagedown,space", "scroll(10)", show=False, id="help.page-down"),
+        Binding("pageup", "scroll(-10)", show=False, id="help.page-up"),
+    ]
+
+    def __init__(self, groups: Sequence[tuple[str, Sequence[tuple[str, str]]]],
+                 texts: Sequence[tuple[str, Sequence[str]]]) -> None:
+        super().__init__()
+        self._groups, self._texts = groups, texts
+
+    @classmethod
+    def of(cls, screen: Screen[Any]) -> HelpScreen:
+        """Help for what is focused on `screen`, and for the screen itself."""
+        groups: dict[str, dict[str, list[str]]] = {}
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.description and not binding.system and active.enabled:
+                group = groups.setdefault(_title_of(active.node), {})
+                group.setdefault(binding.description, []).append(screen.app.get_key_display(binding))
+        listed = [(title, [("  ".join(dict.fromkeys(keys)), name) for name, keys in rows.items()])
+                  for title, rows in groups.items()]
+        nodes = screen.focused.ancestors_with_self if screen.focused else [screen]
+        texts = [(str(getattr(node, "LEGEND_TITLE", "")), legend) for node in nodes
+                 if (legend := getattr(node, "LEGEND", ()))]
+        return cls(listed, texts)
+
+    def compose(self) -> ComposeResult:
+        with PlainScroll(id="help"):
+            for title, paragraphs in self._texts:
+                yield Static(Content(title), classes="heading")
+                for paragraph in paragraphs:
+                    yield Static(Content.from_markup(_bold(paragraph)), classes="paragraph")
+            for title, rows in self._groups:
+                yield Static(Content.assemble(("Keys: ", "$foreground 60%"), title), classes="heading")
+                width = max(len(keys) for keys, _ in rows)
+                for keys, name in rows:
+                    yield Static(Content.assemble((f"  {keys:<{width}}  ", "bold $text-accent"), name))
+        yield KeyLine()
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one("#help").scroll_relative(y=lines, animate=False)
+
+
+def _title_of(node: DOMNode) -> str:
+    for candidate in node.ancestors_with_self:
+        title = getattr(candidate, "LEGEND_TITLE", "")
+        if title:
+            return str(title)
+    return "everywhere"
+
+
+def _bold(text: str) -> str:
+    """`**word**` as bold in the theme's key colour."""
+    parts = text.split("**")
+    return "".join(f"[bold $text-accent]{part}[/]" if place % 2 else part for place, part in enumerate(parts))
+
+
+class TooSmallScreen(BaseModal[None]):
+    """One sentence until the terminal is large enough."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "app.quit", "Quit", id="too-small.quit")]
+
+    def __init__(self, width: int, height: int) -> None:
+        super().__init__()
+        self._needed = (width, height)
+
+    def compose(self) -> ComposeResult:
+        width, height = self._needed
+        yield Static(f"This terminal is too small: at least {width} columns and {height} lines are needed.",
+                     id="too-small")

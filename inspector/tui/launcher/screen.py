@@ -1,0 +1,277 @@
+"""The launcher: one key or click starts a session; its options and the kept traces stand below.
+
+It knows nothing of traces and views (their imports wait until the screen is painted); it posts what
+the user decided: `SessionAsked` with a SessionSpec, or `FileAsked` with a path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from inspector.model.spec import DEFAULT_PORTS, KINDS, Kind, SessionSpec
+from inspector.tui import traces
+from inspector.tui.widgets.base import BaseScreen, PlainScroll
+from inspector.tui.widgets.key_line import KeyLine
+from inspector.tui.widgets.painter import Head
+from inspector.tui.widgets.prompt import PromptScreen
+from inspector.views.line.spans import Line, Span
+from inspector.wire.text import escaped
+
+SHOWN_TRACES = 9
+
+
+class KindText(NamedTuple):
+    key: str
+    name: str
+    about: str
+
+
+KIND_TEXTS: dict[Kind, KindText] = {
+    "tcp": KindText("t", "TCP", "a stream of bytes: handshake, data both ways, orderly end"),
+    "udp": KindText("u", "UDP", "single datagrams: no handshake, no promise"),
+    "http": KindText("h", "HTTP", "requests and answers, as text over TCP"),
+    "websocket": KindText("w", "WebSocket", "an HTTP connection that turns into messages both ways"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One option of the next session: a field of SessionSpec, the key that turns it, its values.
+
+    Each value: (value, name, what it does). `kinds`: where it matters.
+    """
+
+    field: str
+    key: str
+    name: str
+    values: tuple[tuple[Any, str, str], ...]
+    kinds: tuple[Kind, ...] = KINDS
+
+
+CHOICES = (
+    Choice("behaviour", "b", "Server", (
+        ("echo", "echo", "sends back what it receives"),
+        ("push", "push", "speaks first, unasked"),
+        ("silent", "silent", "reads and says nothing"))),
+    Choice("ipv6", "6", "Address", ((False, "IPv4", "127.0.0.1"), (True, "IPv6", "::1"))),
+    Choice("with_server", "l", "Listening", (
+        (True, "yes", "a server is there"),
+        (False, "nobody", "see how the kernel refuses"))),
+    Choice("paused", "s", "Pace", (
+        (False, "run", "as fast as they like"),
+        (True, "step", "each waits before every system call until you press s"))),
+    Choice("connected", "c", "UDP client", (
+        (True, "connect", "connect(), then send()"),
+        (False, "sendto", "an address with every datagram")), ("udp",)),
+    Choice("chunked", "k", "HTTP body", (
+        (False, "length", "Content-Length"),
+        (True, "chunked", "Transfer-Encoding: chunked")), ("http",)),
+    Choice("deflate", "d", "WebSocket", (
+        (False, "plain", "messages as they are"),
+        (True, "deflate", "permessage-deflate is offered")), ("websocket",)),
+)
+
+
+SAMPLE: tuple[Line, ...] = (
+    (Span("  connect() …   ", "client"), Span("│ "), Span("1 ── SYN ─────────────────▶", "syn"), Span(" │ "),
+     Span("accept() …", "server")),
+    (Span("    ┆           ", "blocked"), Span("│ "), Span("2 ◀───────────── SYN ACK ──", "syn"), Span(" │ "),
+     Span("  ┆", "blocked")),
+    (Span("    └ = 0       ", "client"), Span("│ "), Span("3 ── ACK ─────────────────▶", "ack"), Span(" │ "),
+     Span("  └ = 4", "server")),
+    (Span('  send("hello") ', "client"), Span("│ "), Span('4 ══ "hello" ═════════════▶', "data"), Span(" │ "),
+     Span("recv() = 5", "server")),
+)
+
+
+class SessionAsked(Message):
+    """The user wants this session, now."""
+
+    def __init__(self, spec: SessionSpec) -> None:
+        super().__init__()
+        self.spec = spec
+
+
+class FileAsked(Message):
+    """The user wants to see this capture."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+
+class Row(Static, can_focus=True):
+    """One line that can be chosen by its key, by Enter, or by the mouse; its action is the screen's."""
+
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,space,right", "press", "Choose", show=False, id="launcher.choose"),
+        Binding("up", "app.focus_previous", show=False, id="launcher.up"),
+        Binding("down", "app.focus_next", show=False, id="launcher.down"),
+    ]
+
+    def __init__(self, content: Content, action: str, *, id: str | None = None, classes: str = "") -> None:
+        super().__init__(content, id=id, classes=classes)
+        self.pressed_action = action
+
+    async def action_press(self) -> None:
+        await self.screen.run_action(self.pressed_action)
+
+    async def _on_click(self, event: events.Click) -> None:
+        event.stop()
+        await self.action_press()
+
+
+class LauncherScreen(BaseScreen):
+    """What should talk, how, or which trace should be seen again."""
+
+    LEGEND_TITLE = "Launcher"
+    LEGEND = (
+        "Press **t**, **u**, **h** or **w**: two real processes, a server and a client, start in a private "
+        "network and talk over its loopback. You watch their system calls and every packet between them. "
+        "It needs no root and touches nothing of this machine's network.",
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(text.key, f"start('{kind}')", text.name, id=f"launcher.{kind}")
+          for kind, text in KIND_TEXTS.items()),
+        *(Binding(choice.key, f"turn('{choice.field}')", choice.name, show=False,
+                  id=f"launcher.{choice.field}") for choice in CHOICES),
+        Binding("p", "port", "Port", show=False, id="launcher.port"),
+        Binding("o", "open", "Open a file", id="launcher.open"),
+        *(Binding(str(number), f"reopen({number})", f"Kept trace {number}", show=False,
+                  id=f"launcher.trace-{number}") for number in range(1, SHOWN_TRACES + 1) if number != 6),
+    ]
+
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (38, "-roomy")]  # noqa: RUF012  (as Textual declares it)
+
+    def __init__(self, spec: SessionSpec | None = None) -> None:
+        super().__init__()
+        self.spec = replace(spec or SessionSpec(), interactive=True)
+        self.kept: list[traces.KeptTrace] = []
+
+    def compose(self) -> ComposeResult:
+        self.kept = traces.kept()[:SHOWN_TRACES]
+        with PlainScroll(id="launcher"):
+            brand = Content.assemble(("inspector", "bold $text-accent"), "   see what a socket does")
+            yield Static(brand, id="brand")
+            with Vertical(classes="section", id="kinds"):
+                yield Static("Start a conversation  [dim]press a key, or click[/]", classes="heading")
+                for kind, text in KIND_TEXTS.items():
+                    content = _row(text.key, text.name, Content(text.about))
+                    yield Row(content, f"start('{kind}')", id=f"kind-{kind}", classes="kind")
+            with Vertical(classes="section", id="options"):
+                yield Static("with these options", classes="heading")
+                for choice in CHOICES:
+                    name = choice.field
+                    yield Row(self._choice_row(choice), f"turn('{name}')", id=f"option-{name}")
+                yield Row(self._port_row(), "port", id="option-port")
+            with Vertical(classes="section", id="traces"):
+                yield Static("or look at a trace", classes="heading")
+                about = _muted("pcap or pcapng, also .gz and .zst")
+                yield Row(_row("o", "Open a file", about), "open", id="open")
+                for number, trace in enumerate(self.kept, 1):
+                    size = traces.human_size(trace.size)
+                    what = _muted(f"{trace.age:<12} {size:>7}   {escaped(trace.path.name)}")
+                    key = str(number) if number != 6 else " "
+                    yield Row(_row(key, trace.label, what), f"reopen({number})", classes="trace")
+            with Vertical(classes="section", id="sample"):
+                yield Static("what you will see", classes="heading")
+                yield Head(lambda _width: SAMPLE)
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        for first in self.query("#kind-tcp"):       # none when the app ends at this very moment
+            first.focus()
+
+    def on_screen_resume(self) -> None:
+        self.app.sub_title = ""
+
+    def _choice_row(self, choice: Choice) -> Content:
+        current = getattr(self.spec, choice.field)
+        parts: list[Content] = []
+        about = ""
+        for value, name, explanation in choice.values:
+            if value == current:
+                parts.append(Content.styled(f"● {name}", "bold $text-primary"))
+                about = explanation
+            else:
+                parts.append(Content.styled(f"○ {name}", "$foreground 60%"))
+        values = Content("  ").join(parts)
+        padding = " " * max(30 - values.cell_length, 1)
+        explained = Content.styled(about, "$foreground 60% italic")
+        return _row(choice.key, choice.name, Content.assemble(values, padding, explained))
+
+    def _port_row(self) -> Content:
+        default = "  ".join(f"{KIND_TEXTS[kind].name} {port}" for kind, port in DEFAULT_PORTS.items())
+        chosen = Content.styled(str(self.spec.port), "bold $text-primary")
+        return _row("p", "Port", chosen if self.spec.port else _muted(default))
+
+    def action_start(self, kind: Kind) -> None:
+        self.post_message(SessionAsked(replace(self.spec, kind=kind).resolved()))
+
+    def action_turn(self, field: str) -> None:
+        choice = next(choice for choice in CHOICES if choice.field == field)
+        values = [value for value, _, _ in choice.values]
+        value = values[(values.index(getattr(self.spec, field)) + 1) % len(values)]
+        self.spec = replace(self.spec, **{field: value})
+        self.query_one(f"#option-{field}", Row).update(self._choice_row(choice))
+
+    def action_port(self) -> None:
+        def chosen(text: str | None) -> None:
+            if text is not None:
+                self.spec = replace(self.spec, port=int(text or 0))
+                self.query_one("#option-port", Row).update(self._port_row())
+
+        self.app.push_screen(PromptScreen(
+            "The server's port", str(self.spec.port or ""), check=_check_port,
+            hint="1 to 65535; empty for the usual one"), chosen)
+
+    def action_open(self) -> None:
+        def chosen(text: str | None) -> None:
+            if text:
+                self.post_message(FileAsked(Path(text).expanduser()))
+
+        self.app.push_screen(PromptScreen("Open which capture?", "", check=_check_file, paths=True,
+                                          hint="pcap or pcapng; → takes what is suggested"), chosen)
+
+    def action_reopen(self, number: int) -> None:
+        if number <= len(self.kept):
+            self.post_message(FileAsked(self.kept[number - 1].path))
+
+    @on(SessionAsked)
+    @on(FileAsked)
+    def _say_so(self) -> None:
+        self.add_class("-starting")
+
+
+def _muted(text: str) -> Content:
+    return Content.styled(text, "$foreground 60%")
+
+
+def _row(key: str, name: str, rest: Content) -> Content:
+    return Content.assemble((f" {key} ", "bold $text-accent"), f" {name:<12} ", rest)
+
+
+def _check_port(text: str) -> str | None:
+    if not text or (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        return None
+    return f"Port {escaped(text, 20)} is out of range; a port is a number from 1 to 65535."
+
+
+def _check_file(text: str) -> str | None:
+    path = Path(text).expanduser()
+    if not text:
+        return "Type the file's name."
+    if path.is_dir():
+        return f"{escaped(str(path), 60)} is a directory."
+    return None if path.exists() else f"There is no file {escaped(str(path), 60)}."

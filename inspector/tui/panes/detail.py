@@ -1,0 +1,167 @@
+"""The detail of what is chosen: a packet's fields as a tree, or what is known of a system call.
+
+views/detail.py makes the tree; a field that is chosen here is marked in the bytes.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from inspector.tui.messages import Selection, SelectionMade
+from inspector.tui.panes.base import Pane, plain_page
+from inspector.tui.widgets.line_list import LineList
+from inspector.views.detail.call import call_fields
+from inspector.views.detail.tree import OPEN_AT_FIRST, Detail, packet_tree
+from inspector.wire.dissection.field import Field
+
+HINT = "Choose a packet, a system call or a message in any pane: what it consists of stands here."
+OPEN = OPEN_AT_FIRST | {"call"}
+
+
+class TreeList(LineList):
+    """A list whose lines open and close."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right,l", "open", "Open", show=False, id="detail.open"),
+        Binding("left,h", "close", "Close", show=False, id="detail.close"),
+    ]
+
+    class Turned(LineList.LineChosen):
+        """A line is to be opened or closed."""
+
+        def __init__(self, line_list: LineList, index: int, want: bool | None) -> None:
+            super().__init__(line_list, index)
+            self.want = want
+
+    def action_open(self) -> None:
+        self._turn(True)
+
+    def action_close(self) -> None:
+        self._turn(False)
+
+    def turn(self) -> None:
+        """Open the line at the cursor where it is closed, and the other way round."""
+        self._turn(None)
+
+    def _turn(self, want: bool | None) -> None:
+        if self.cursor is not None:
+            self.post_message(self.Turned(self, self.cursor, want))
+
+
+class DetailPane(Pane):
+    """Every field of the chosen packet, by layer, and the bytes and bits that hold it."""
+
+    LEGEND_TITLE = "Detail"
+    LEGEND = (
+        "The chosen packet, layer by layer, as scapy reads it, and what its stream tells about it. "
+        "**→** opens a line, **←** closes it. A field that you choose is marked among the bytes, down to its "
+        "bits; names in the tree are those of Wireshark's display filter.",
+    )
+
+    def __init__(self, *, id: str = "detail") -> None:
+        super().__init__(id=id)
+        self.detail = Detail((), OPEN)
+        self._shown: tuple[int | None, tuple[int, int] | None] = (None, None)
+        self._path = ""
+
+    def compose(self) -> ComposeResult:
+        yield TreeList(id="detail-list")
+
+    @property
+    def lines(self) -> TreeList:
+        return self.query_one(TreeList)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_hint)
+
+    def _show_hint(self) -> None:
+        if not self.detail.fields:
+            self._show(self.detail)
+
+    def reset(self) -> None:
+        self._shown = (None, None)
+        self._show(Detail((), self.detail.opened))
+
+    def update_trace(self) -> None:
+        if self.selection.call is not None:      # it may have returned
+            self._shown = (None, None)
+            self.update_selection()
+
+    def update_selection(self) -> None:
+        self._load(self.selection)
+        path, field = self.selection.path, self.selection.field
+        if not path and field is not None:       # a message or finding: its bytes lead to what holds them
+            path = (self.detail.field_at(field.start) or "").partition("/")[0]
+        if path:
+            self._path = path
+            if self.detail.index_of(self._path) is None:
+                self._show(self.detail.revealing(self._path))
+            index = self.detail.index_of(self._path)
+            self.lines.choose(index)
+            if index is not None and not self.selection.path:    # what it consists of is to be seen, too
+                self.lines.scroll_to_line(index, centre=True)
+
+    def path_at(self, selection: Selection, byte: int) -> str | None:
+        """The path of the field that holds a byte of the selection's packet."""
+        self._load(selection)
+        return self.detail.field_at(byte)
+
+    def _load(self, selection: Selection) -> None:
+        wanted = (selection.row, selection.call)
+        if self.trace is None or wanted == self._shown:
+            return
+        self._shown = wanted
+        fields: tuple[Field, ...] = ()
+        if selection.row is not None:
+            fields = packet_tree(self.trace, selection.row)
+        elif selection.call is not None:
+            call = next((call for call in reversed(self.trace.calls)
+                         if (call.pid, call.id) == selection.call), None)
+            fields = call_fields(self.trace, call) if call else ()
+        self._show(Detail(fields, self.detail.opened))
+        self.post_message(self.StatusChanged())
+
+    def _show(self, detail: Detail) -> None:
+        self.detail = detail
+        if detail.fields:
+            self.lines.show(detail, detail.index_of(self._path))
+        else:
+            width = self.lines.scrollable_content_region.width
+            self.lines.show(plain_page(HINT, width or 40))
+
+    @on(TreeList.Turned)
+    def _turned(self, message: TreeList.Turned) -> None:
+        message.stop()
+        if not self.detail.fields:
+            return
+        row = self.detail.rows[message.index]
+        if row.opens and message.want in (None, not row.is_open):
+            self._path = row.path
+            self._show(self.detail.toggled(row.path))
+        elif message.want is False and "/" in row.path:
+            above = self.detail.index_of(row.path.rpartition("/")[0])
+            if above is not None:
+                self.lines.go_to(above)
+
+    @on(LineList.LineChosen)
+    def _chosen(self, message: LineList.LineChosen) -> None:
+        message.stop()
+        if isinstance(message, TreeList.Turned) or not self.detail.fields:
+            return
+        row = self.detail.rows[message.index]
+        self._path = row.path
+        if message.cell is not None and row.opens and message.cell < 2 * row.depth + 2:
+            self._show(self.detail.toggled(row.path))
+        self.post_message(SelectionMade(Selection(
+            row=self.selection.row, call=self.selection.call, rows=self.selection.rows,
+            path=row.path, field=row.field,
+        )))
+
+    @on(LineList.LineOpened)
+    def _opened(self, message: LineList.LineOpened) -> None:
+        message.stop()
+        self.lines.turn()

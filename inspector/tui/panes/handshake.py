@@ -1,0 +1,48 @@
+"""How the chosen conversation opened and closed, in words and numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.tui.messages import Selection, SelectionMade
+from inspector.tui.panes.conversation import ConversationPane
+from inspector.tui.widgets.line_list import LineProvider
+from inspector.views.conversation.opening import handshake
+
+if TYPE_CHECKING:
+    from inspector.views.ladder.ladder import Conversation
+
+
+class HandshakePane(ConversationPane):
+    """How the conversation opened and closed, in words and numbers."""
+
+    LEGEND_TITLE = "Handshake"
+    LEGEND = (
+        "How the chosen conversation opened and closed, step by step: what each side announced in TCP's "
+        "three-way handshake; for WebSocket the request, the answer, and the proof that the server "
+        "understood it: key + GUID, SHA-1, base64, compared with what it sent.",
+    )
+
+    def begin(self, conversation: Conversation) -> LineProvider | None:
+        return self._page(conversation)
+
+    def _page(self, conversation: Conversation) -> LineProvider:
+        assert self.trace is not None
+        return handshake(self.trace, conversation).page(max(self.lines.scrollable_content_region.width, 20))
+
+    def go_on(self) -> bool:
+        if self._shown is not None:
+            cursor, top = self.lines.cursor, self.lines.scroll_y
+            self.lines.show(self._page(self._shown), cursor)
+            self.lines.scroll_to(y=top, animate=False, immediate=True)
+        return False
+
+    def on_resize(self) -> None:
+        if self._shown is not None and self.trace is not None:
+            self.call_after_refresh(self.go_on)
+
+    def chosen(self, index: int, cell: int | None) -> None:
+        provider = self.lines.provider
+        row = provider.target(index) if provider is not None else None
+        if row is not None:
+            self.post_message(SelectionMade(Selection(row=row)))

@@ -1,0 +1,155 @@
+"""The ladder, the signature view: two programs as margins, the packets between them, a composer under each.
+
+views/ladder.py draws it; this pane scrolls it, follows its end, and shows the conversation of what is chosen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+
+from inspector.tui.messages import DetailAsked, Selection, SelectionMade
+from inspector.tui.panes.base import Pane
+from inspector.tui.panes.ladder_list import LadderList
+from inspector.tui.widgets.composer import Composer
+from inspector.tui.widgets.line_list import LineList
+from inspector.tui.widgets.painter import Head
+from inspector.tui.workbench.current import conversation_at
+from inspector.tui.workbench.state import SessionState
+from inspector.views.ladder.ladder import Conversation, Ladder, Target, default_conversation
+from inspector.views.line.spans import Line
+
+if TYPE_CHECKING:
+    from inspector.model.spec import Role
+
+
+class LadderPane(Pane):
+    """The picture of who asked what of the kernel, and what went over the wire for it."""
+
+    LEGEND_TITLE = "Ladder"
+    LEGEND = (
+        "Time runs down. The left margin is the client, the right one the server: the system calls of each "
+        "stand at the height at which they happened. **┆** means that a call blocks, **└ =** that it came "
+        "back. Between them the packets: **──▶** handshake and acknowledgments, **══▶** data, **──×** one "
+        "direction closes (FIN), **×─×** reset (RST), **╌╌▶** ICMP.",
+        "The line above names each end, its process, its address, and the TCP state in which it is at the "
+        "chosen packet. **r** switches sequence numbers between relative ones, from 0, and those on the "
+        "wire.",
+        "**↑** **↓** choose a line, **←** **→** a call or the packet on it; **Enter** shows all of it.",
+        "While a session lives: **c** and **v** type what the client or the server says, **space** pauses "
+        "both before their next system call, **s** lets each make one, **x** ends the session in one of "
+        "several ways.",
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "relative", "Relative/raw", show=False, id="ladder.relative",
+                tooltip="Sequence numbers from 0, or as on the wire"),
+        Binding("a", "whole", "All/one conversation", show=False, id="ladder.whole"),
+    ]
+
+    def __init__(self, *, id: str = "ladder") -> None:
+        super().__init__(id=id)
+        self.ladder: Ladder | None = None
+        self.relative = True
+
+    def compose(self) -> ComposeResult:
+        yield Head(self._header, id="ladder-head")
+        yield LadderList(id="ladder-list")
+        with Horizontal(id="composers"):
+            yield Composer("client")
+            yield Composer("server")
+
+    @property
+    def lines(self) -> LadderList:
+        return self.query_one(LadderList)
+
+    def composer(self, role: Role) -> Composer:
+        """The composer under one margin."""
+        return self.query_one(f"#composer-{role}", Composer)
+
+    def show_state(self, state: SessionState, *, live: bool) -> None:
+        """Composers say what each end waits for; they are there while the session lives."""
+        self.set_class(live, "-live")
+        for composer in self.query(Composer):
+            composer.show_waiting(state.waiting.get(composer.role, ()))
+
+    def _header(self, width: int) -> list[Line]:
+        if self.ladder is None:
+            return [(), ()]
+        return list(self.ladder.header(width, self.selection.row))
+
+    def reset(self) -> None:
+        self.ladder = None
+        self.lines.show(None)
+
+    def update_trace(self) -> None:
+        if self.trace is None:
+            return
+        if self.ladder is None:
+            if self.trace.index.count or self.trace.calls:
+                # Of what happens now all is shown, of a file its first conversation.
+                self._draw(None if self.follow else default_conversation(self.trace))
+        elif self.ladder.update():
+            self.lines.refill(news=not self.first_reading)
+        self.query_one(Head).refresh()
+
+    def _draw(self, conversation: Conversation | None) -> None:
+        assert self.trace is not None
+        self.ladder = Ladder(self.trace, conversation, relative=self.relative)
+        self.lines.show(self.ladder)
+        self.update_selection()
+
+    def update_selection(self) -> None:
+        if self.ladder is None or self.trace is None:
+            return
+        row = self.selection.row
+        if row is not None and self.ladder.conversation is not None:
+            other = conversation_at(self.trace, row)
+            if other is not None and other != self.ladder.conversation:
+                self._draw(other)
+                return
+        target = Target(row=row) if row is not None else Target(call=self.selection.call)
+        self.lines.mark(target, self.selection.rows)
+        self.query_one(Head).refresh()
+
+    @on(LineList.LineChosen)
+    def _chosen(self, message: LineList.LineChosen) -> None:
+        message.stop()
+        if self.ladder is not None:
+            width = self.lines.scrollable_content_region.width
+            target = self.ladder.target(message.index, message.cell, width)
+            if target != Target():       # on a silence there is nothing to choose
+                self.post_message(SelectionMade(Selection(row=target.row, call=target.call)))
+
+    @on(LadderList.SideChosen)
+    def _side_chosen(self, message: LadderList.SideChosen) -> None:
+        message.stop()
+        self.post_message(SelectionMade(Selection(row=message.target.row, call=message.target.call)))
+
+    @on(LineList.LineOpened)
+    def _opened(self, message: LineList.LineOpened) -> None:
+        message.stop()
+        self.post_message(DetailAsked())
+
+    @on(LineList.FollowChanged)
+    def _follow_changed(self, message: LineList.FollowChanged) -> None:
+        message.stop()
+
+    def action_relative(self) -> None:
+        self.relative = not self.relative
+        if self.ladder is not None:
+            self.ladder.relative = self.relative
+            self.lines.refill()
+        kind = "relative, from 0" if self.relative else "as on the wire"
+        self.notify(f"Sequence numbers {kind}.", timeout=2)
+
+    def action_whole(self) -> None:
+        if self.ladder is None or self.trace is None:
+            return
+        if self.ladder.conversation is None:
+            self._draw(self.conversation)
+        else:
+            self._draw(None)

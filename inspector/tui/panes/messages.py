@@ -1,0 +1,108 @@
+"""The WebSocket messages of the chosen conversation: a list with search, each opening to its frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import Binding, BindingType
+
+from inspector.tui.messages import SelectionMade
+from inspector.tui.panes.base import plain_page
+from inspector.tui.panes.conversation import ConversationPane, selection_of
+from inspector.tui.widgets.line_list import LineProvider
+from inspector.tui.widgets.prompt import PromptScreen
+from inspector.views.conversation.messages import MessageList
+from inspector.views.line.spans import Line
+
+if TYPE_CHECKING:
+    from inspector.views.ladder.ladder import Conversation
+
+
+class MessagesPane(ConversationPane):
+    """The WebSocket messages of the conversation."""
+
+    LEGEND_TITLE = "Messages"
+    LEGEND = (
+        "The WebSocket messages of the chosen conversation: time, direction, size, kind, payload; unmasked "
+        "and inflated. **Enter** opens a message to its frames. **f** searches the payloads (**hex:** for "
+        "bytes), **d** keeps one direction, **m** hides ping, pong and close.",
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f", "search", "Find", id="messages.search"),
+        Binding("d", "direction", "Both/one side", id="messages.direction"),
+        Binding("m", "control", "Hide control", id="messages.control"),
+    ]
+
+    def __init__(self, *, id: str = "messages") -> None:
+        super().__init__(id=id)
+        self._messages: MessageList | None = None
+        self._choice: dict[str, Any] = {"control": True, "search": "", "direction": None}
+
+    @property
+    def status(self) -> str:
+        parts = [f"find {self._choice['search']!r}"] if self._choice["search"] else []
+        parts += ["no control frames"] if not self._choice["control"] else []
+        parts += ["one side"] if self._choice["direction"] is not None else []
+        if self._messages is not None and not self._messages.complete:
+            parts.append(f"{self._messages.progress:.0%}")
+        return "  ".join(parts)
+
+    def head(self, width: int) -> list[Line]:
+        return [self._messages.title(width)] if self._messages is not None else []
+
+    def begin(self, conversation: Conversation) -> LineProvider | None:
+        assert self.trace is not None
+        self._messages = None
+        if conversation.protocol == "tcp" and self.trace.application(conversation.stream).frames:
+            self._messages = MessageList(self.trace, conversation.stream)
+            self._messages.choose(**self._choice)
+            return self._messages
+        self._shown = None          # it may become a WebSocket yet
+        return plain_page("There are no WebSocket messages in this conversation.",
+                          self.lines.scrollable_content_region.width)
+
+    def go_on(self) -> bool:
+        changed = self._messages is not None and self._messages.update()
+        if changed:
+            self.post_message(self.StatusChanged())
+        return changed
+
+    def unfinished(self) -> bool:
+        return self._messages is not None and not self._messages.complete
+
+    def chosen(self, index: int, cell: int | None) -> None:
+        if self._messages is not None:
+            place = self._messages.target(index)
+            label = f"Message {place.message}" if place.message else "Frame"
+            self.post_message(SelectionMade(selection_of(place, label)))
+
+    def opened(self, index: int) -> None:
+        if self._messages is not None:
+            self._messages.toggle(index)
+            self.lines.refill()
+
+    def mark(self) -> None:
+        if self._messages is not None and self.selection.row is not None and not self.lines.has_focus:
+            self.lines.choose(self._messages.index_of_row(self.selection.row))
+
+    def _choose(self, **choice: Any) -> None:
+        self._choice |= choice
+        if self._messages is not None:
+            self._messages.choose(**self._choice)
+            self.lines.refill()
+            self._work()
+        self.post_message(self.StatusChanged())
+
+    def action_control(self) -> None:
+        self._choose(control=not self._choice["control"])
+
+    def action_direction(self) -> None:
+        self._choose(direction={None: 0, 0: 1, 1: None}[self._choice["direction"]])
+
+    def action_search(self) -> None:
+        def chosen(text: str | None) -> None:
+            if text is not None:
+                self._choose(search=text)
+
+        self.app.push_screen(PromptScreen("Find in the payloads", self._choice["search"],
+                                          hint="a text, or hex:68656c; empty for all messages"), chosen)

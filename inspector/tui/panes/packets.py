@@ -1,0 +1,252 @@
+"""The packet list: every packet of the trace, or those that a display filter lets through.
+
+views/packets.py makes the rows; a filter is worked out on a thread, and again when the trace grew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, get_args
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import Input, Static
+
+from inspector.trace.filter.filter import Evaluation, Filter, FilterError
+from inspector.tui.messages import DetailAsked, Selection, SelectionMade
+from inspector.tui.panes.base import Pane
+from inspector.tui.widgets.base import TextInput
+from inspector.tui.widgets.line_list import LineList
+from inspector.tui.widgets.painter import Head
+from inspector.tui.widgets.prompt import PromptScreen
+from inspector.tui.workbench.go_to import GoToError, find_row
+from inspector.views.line.spans import Line
+from inspector.views.packets.list import PacketList, TimeFormat
+from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+TURN, BREATH = 0.008, 0.002      # seconds of filtering, and between two turns of it
+MARKED = 40        # columns up to which the place of an error is pointed at
+RETURNING = 64     # calls that are looked at again: they may have returned, with an address
+
+
+class FilterInput(TextInput):
+    """The display filter's line; Escape goes back to what was last in force."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", show=False, id="filter.leave"),
+    ]
+
+    in_force = ""
+
+    def action_leave(self) -> None:
+        self.value = self.in_force
+        self.post_message(self.Submitted(self, self.value))
+
+
+class PacketsPane(Pane):
+    """Packets, newest at the bottom; `/` filters, `:` jumps, `T` changes the times."""
+
+    LEGEND_TITLE = "Packets"
+    LEGEND = (
+        "Every packet that crossed the loopback, in order. It follows the newest until you scroll up; "
+        "**G** follows again. Colours tell what a packet does: opening, data, HTTP, WebSocket, closing, "
+        "reset.",
+        "**/** keeps only packets that a display filter lets through, in Wireshark's language: "
+        "**tcp.flags.syn == 1**, **tcp.port == 8765**, **websocket**, **http and tcp.len > 100**, "
+        "**tcp.analysis.retransmission**. **:** jumps to a packet's number, or to a time such as **1.5s**.",
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter", key_display="/", id="packets.filter"),
+        Binding("colon", "go_to", "Go to", key_display=":", id="packets.go-to"),
+        Binding("T", "time_format", "Times", show=False, id="packets.time-format"),
+    ]
+
+    def __init__(self, *, id: str = "packets") -> None:
+        super().__init__(id=id)
+        self.packets: PacketList | None = None
+        self.time_format: TimeFormat = "relative"
+        self.names: dict[str, str] = {}
+        self._named = 0                 # calls whose addresses were taken into `names`
+        self._evaluation: Evaluation | None = None      # of the display filter in force
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Head(self._title, id="packets-title")
+        yield LineList(id="packets-list", follow=True)
+        yield FilterInput(placeholder="tcp.port == 8765 and tcp.len > 0", id="filter", compact=True)
+        yield Static("", id="filter-error")
+
+    @property
+    def lines(self) -> LineList:
+        return self.query_one("#packets-list", LineList)
+
+    @property
+    def status(self) -> str:
+        if self._evaluation is None or self.packets is None or self.trace is None:
+            return ""
+        done = "" if self._evaluation.done else f"  {self._evaluation.progress:.0%} searched"
+        return f"{self.packets.count:,} of {self.trace.index.count:,}{done}"
+
+    def _title(self, width: int) -> list[Line]:
+        return [self.packets.title(width)] if self.packets is not None else [()]
+
+    def reset(self) -> None:
+        self._evaluation = None
+        self.names, self._named = {}, 0
+        self.packets = None if self.trace is None else PacketList(self.trace, time_format=self.time_format)
+        self.lines.show(self.packets)
+        self.query_one(Head).refresh()
+
+    def update_trace(self) -> None:
+        if self.packets is None or self.trace is None:
+            return
+        self._name_ends()
+        if self._evaluation is None:
+            self.lines.refill(news=not self.first_reading)
+        elif self._timer is None:
+            self._go_on()
+
+    def _name_ends(self) -> None:
+        assert self.trace is not None and self.packets is not None
+        calls = self.trace.calls
+        for call in calls[max(self._named - RETURNING, 0) :]:
+            if call.local and call.role in ("client", "server"):
+                self.names[call.local] = call.role
+        self._named, self.packets.names = len(calls), self.names
+
+    def update_selection(self) -> None:
+        if self.packets is not None and self.selection.row is not None:
+            found = {self.packets.index_of(row) for row in self.selection.rows}
+            self.lines.choose(self.packets.index_of(self.selection.row),
+                              frozenset(line for line in found if line is not None))
+
+    @on(LineList.LineChosen)
+    def _chosen(self, message: LineList.LineChosen) -> None:
+        message.stop()
+        if self.packets is not None:
+            self.post_message(SelectionMade(Selection(row=self.packets.target(message.index))))
+
+    @on(LineList.LineOpened)
+    def _opened(self, message: LineList.LineOpened) -> None:
+        message.stop()
+        self.post_message(DetailAsked())
+
+    @on(LineList.FollowChanged)
+    def _follow_changed(self, message: LineList.FollowChanged) -> None:
+        message.stop()
+
+    # --- time, jumps ---
+
+    def action_time_format(self) -> None:
+        formats: tuple[TimeFormat, ...] = get_args(TimeFormat)
+        self.time_format = formats[(formats.index(self.time_format) + 1) % len(formats)]
+        if self.packets is not None:
+            self.packets.time_format = self.time_format
+            self.lines.refill()
+            self.query_one(Head).refresh()
+        self.notify(f"Times: {_TIME_TEXTS[self.time_format]}.", timeout=2)
+
+    def action_go_to(self) -> None:
+        if self.trace is None or not self.trace.index.count:
+            return
+        trace = self.trace
+
+        def check(text: str) -> str | None:
+            try:
+                find_row(trace, text)
+            except GoToError as error:
+                return str(error)
+            return None
+
+        def chosen(text: str | None) -> None:
+            if text is not None and self.packets is not None:
+                row = find_row(trace, text)
+                index = self.packets.index_of(row)
+                if index is None:
+                    self.notify(f"The filter keeps packet {row + 1} out.", severity="warning")
+                else:
+                    self.lines.go_to(index)
+                    self.lines.focus()
+
+        self.app.push_screen(PromptScreen(
+            "Go to which packet?", check=check,
+            hint=f"a number from 1 to {trace.index.count:,}, seconds such as 1.5s, or a time 14:03:05",
+        ), chosen)
+
+    # --- the display filter ---
+
+    def action_filter(self) -> None:
+        self.add_class("-filtering")
+        self.query_one(FilterInput).focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter_typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._parse(event.value)
+
+    @on(Input.Submitted, "#filter")
+    def _filter_done(self, event: Input.Submitted) -> None:
+        event.stop()
+        parsed = self._parse(event.value)
+        if not event.value.strip():
+            self._evaluation = None
+            self.remove_class("-filtering")
+            self._show_rows(None)
+        elif parsed is not None and self.trace is not None:
+            self._evaluation = parsed.evaluate(self.trace)
+            self._go_on()
+        else:
+            return
+        self.query_one(FilterInput).in_force = event.value
+        self.lines.focus()
+
+    def _parse(self, text: str) -> Filter | None:
+        """The filter, or None with the error told under the line."""
+        said = self.query_one("#filter-error", Static)
+        parsed = None
+        if text.strip() and self.trace is not None:
+            try:
+                parsed = self.trace.filter(text)
+            except FilterError as error:
+                mark = " " * (error.position + 1) + "▲ " if error.position < MARKED else ""
+                said.update(Content(f"{mark}{escaped(str(error))}"))
+                self.add_class("-wrong")
+                return None
+        self.remove_class("-wrong")
+        said.update("")
+        return parsed
+
+    def _go_on(self) -> None:
+        """One turn of filtering on the event loop; then the next one soon."""
+        self._timer = None
+        evaluation = self._evaluation
+        if evaluation is None:
+            return
+        before = len(evaluation.rows)
+        done = evaluation.run(TURN)
+        if done or len(evaluation.rows) != before or self.packets is None or self.packets.rows is None:
+            self._show_rows(evaluation.rows)
+        self.post_message(self.StatusChanged())
+        if not done and self.is_attached:
+            self._timer = self.set_timer(BREATH, self._go_on)
+
+    def _show_rows(self, rows: np.ndarray | None) -> None:
+        if self.packets is None:
+            return
+        self.packets.rows = rows
+        self.lines.refill()
+        self.update_selection()
+        self.post_message(self.StatusChanged())
+
+
+_TIME_TEXTS: dict[TimeFormat, str] = {
+    "relative": "seconds since the first packet",
+    "delta": "seconds since the packet before",
+    "absolute": "time of day",
+}

@@ -1,0 +1,98 @@
+"""Follow stream: what both ends of a TCP conversation said, in turns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+
+from inspector.tui.messages import SelectionMade
+from inspector.tui.panes.base import plain_page
+from inspector.tui.panes.conversation import ConversationPane, selection_of
+from inspector.tui.widgets.line_list import LineProvider
+from inspector.views.conversation.sparkline import sparklines
+from inspector.views.conversation.stream import FollowStream, Mode
+from inspector.views.line.spans import Line
+
+if TYPE_CHECKING:
+    from inspector.views.ladder.ladder import Conversation
+
+MODES: dict[Mode, str] = {"json": "decoded", "text": "text", "hex": "hex"}
+SPARKLINES_FROM = 12       # lines of the pane from which there is room for them
+
+
+class StreamPane(ConversationPane):
+    """What both ends said, in turns."""
+
+    LEGEND_TITLE = "Stream"
+    LEGEND = (
+        "What both ends of a TCP conversation said, in turns, each in its colour, whatever packets it came "
+        "in. **m** changes between messages as they are meant (unmasked, inflated, JSON laid out), text and "
+        "hex; **d** shows one side alone. "
+        "The byte that you click on names its packet. The bars above: what went each way over time, and the "
+        "round trips.",
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("m", "mode", "Decoded/text/hex", id="stream.mode"),
+        Binding("d", "direction", "Both/one side", id="stream.direction"),
+    ]
+
+    def __init__(self, *, id: str = "stream") -> None:
+        super().__init__(id=id)
+        self._stream: FollowStream | None = None
+        self._mode: Mode = "json"
+        self._direction: int | None = None
+
+    @property
+    def status(self) -> str:
+        side = ("" if self._stream is None or self._direction is None
+                else "  only " + ("the first sender" if self._direction == 0 else "the other end"))
+        return f"{MODES[self._mode]}{side}"
+
+    def head(self, width: int) -> list[Line]:
+        if self._stream is None or self.trace is None:
+            return []
+        lines = [self._stream.title(width)]
+        if self.size.height < SPARKLINES_FROM:
+            return lines
+        return [*sparklines(self.trace, self._stream.stream, width), *lines]
+
+    def begin(self, conversation: Conversation) -> LineProvider | None:
+        assert self.trace is not None
+        width = self.lines.scrollable_content_region.width
+        self._stream = None
+        if conversation.protocol != "tcp":
+            text = "UDP has no stream: every datagram stands for itself, as the packets show."
+            return plain_page(text, width)
+        self._stream = FollowStream(self.trace, conversation.stream, self._mode, wrap=max(width - 12, 8))
+        self._stream.choose(self._mode, direction=self._direction)
+        return self._stream
+
+    def go_on(self) -> bool:
+        return self._stream is not None and self._stream.update(1 << 18)
+
+    def unfinished(self) -> bool:
+        return self._stream is not None and not self._stream.complete
+
+    def chosen(self, index: int, cell: int | None) -> None:
+        if self._stream is not None:
+            self.post_message(SelectionMade(selection_of(self._stream.target(index, cell), "Stream")))
+
+    def mark(self) -> None:
+        if self._stream is not None and self.selection.row is not None and not self.lines.has_focus:
+            self.lines.choose(self._stream.index_of(self.selection.row))
+
+    def _again(self) -> None:
+        self._shown = None
+        self.update_trace()
+        self.mark()
+        self.post_message(self.StatusChanged())
+
+    def action_mode(self) -> None:
+        modes = list(MODES)
+        self._mode = modes[(modes.index(self._mode) + 1) % len(modes)]
+        self._again()
+
+    def action_direction(self) -> None:
+        self._direction = {None: 0, 0: 1, 1: None}[self._direction]
+        self._again()

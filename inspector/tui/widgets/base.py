@@ -1,0 +1,75 @@
+"""Screens and containers whose bindings all carry ids, so that a keymap can change every key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import ClassVar, TypeVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import ScrollableContainer
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Input, OptionList
+
+from inspector.tui.widgets.painter import PAINTS
+
+Result = TypeVar("Result")
+WIDE, TALL = 110, 30       # columns and lines from which panes stand side by side
+
+COMMON: list[BindingType] = [
+    Binding("tab", "app.focus_next", "Next pane", show=False, id="screen.next"),
+    Binding("shift+tab", "app.focus_previous", "Previous pane", show=False, id="screen.previous"),
+    Binding("ctrl+shift+c,super+c", "screen.copy_text", "Copy marked text", show=False, id="screen.copy"),
+]
+
+
+class BaseScreen(Screen[None], inherit_bindings=False):
+    """A screen of the app."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(PAINTS)
+
+    BINDINGS: ClassVar[list[BindingType]] = COMMON
+
+
+class BaseModal(ModalScreen[Result], inherit_bindings=False):
+    """A box over a screen. The app's own keys do not reach through it, so the way out stands here again."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(PAINTS)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *COMMON, Binding("ctrl+c", "app.quit", "Quit", show=False, id="modal.interrupt"),
+    ]
+
+
+def _with_ids(bindings: Iterable[BindingType], prefix: str) -> list[BindingType]:
+    """Textual's own bindings of a widget, each with an id made of what it does."""
+    given = [binding if isinstance(binding, Binding) else Binding(*binding) for binding in bindings]
+    return [replace(binding, id=f"{prefix}.{binding.action.replace('_', '-')}") for binding in given]
+
+
+class TextInput(Input, inherit_bindings=False):
+    """A line of text. ctrl+c copies what is marked, and quits where nothing is."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(binding for binding in _with_ids(Input.BINDINGS, "input") if "copy" not in str(binding)),
+        Binding("ctrl+c,super+c", "copy_or_quit", "Copy, or quit", show=False, id="input.copy"),
+    ]
+
+    async def action_copy_or_quit(self) -> None:
+        if self.selected_text:
+            self.action_copy()
+        else:
+            await self.app.action_quit()
+
+
+class Options(OptionList, inherit_bindings=False):
+    """A list of options."""
+
+    BINDINGS: ClassVar[list[BindingType]] = _with_ids(OptionList.BINDINGS, "options")
+
+
+class PlainScroll(ScrollableContainer, can_focus=False, inherit_bindings=False):
+    """Scrolls what does not fit; the keys are the screen's."""
+
+    DEFAULT_CSS = """
+    PlainScroll { overflow-x: hidden; overflow-y: auto; layout: vertical; width: 1fr; height: 1fr; }
+    """

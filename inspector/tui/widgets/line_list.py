@@ -1,0 +1,290 @@
+"""A list of any length: it asks its provider for the visible lines alone, and can follow the tail.
+
+Views compute `Line`s of styled spans; this widget turns the visible ones into strips and moves a cursor.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.cache import LRUCache
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from inspector.tui.widgets.painter import Painter
+from inspector.views.line.spans import Line
+
+
+class LineProvider(Protocol):
+    """What a list shows: `count` lines, each made when it is to be seen."""
+
+    @property
+    def count(self) -> int: ...
+
+    def line(self, index: int, width: int) -> Line: ...
+
+    def target(self, index: int) -> Any: ...
+
+
+class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
+    """The visible window of a provider's lines, with a cursor; `following` keeps the last line in sight."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False, id="list.up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="list.down"),
+        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False, id="list.page-up"),
+        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False, id="list.page-down"),
+        Binding("home,g", "top", "First", show=False, id="list.top"),
+        Binding("end,G", "end", "Last, and follow", show=False, id="list.end"),
+        Binding("enter", "activate", "Open", show=False, id="list.open"),
+    ]
+    DEFAULT_CSS = "LineList { overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1; }"
+
+    cursor: reactive[int | None] = reactive(None, repaint=False)
+    following: reactive[bool] = reactive(False, repaint=False)
+
+    class LineChosen(Message):
+        """The cursor was moved to a line by the user."""
+
+        def __init__(self, line_list: LineList, index: int, cell: int | None = None) -> None:
+            super().__init__()
+            self.line_list = line_list
+            self.index = index
+            self.cell = cell       # where the mouse was, None from the keyboard
+
+        @property
+        def control(self) -> LineList:
+            return self.line_list
+
+    class LineOpened(LineChosen):
+        """Enter or a double click: the user wants to see all of this line."""
+
+    class FollowChanged(Message):
+        """The list began or ceased to follow its tail, or has more unseen lines."""
+
+        def __init__(self, line_list: LineList) -> None:
+            super().__init__()
+            self.line_list = line_list
+
+    def __init__(self, provider: LineProvider | None = None, *, id: str | None = None,
+                 classes: str | None = None, follow: bool = False) -> None:
+        super().__init__(id=id, classes=classes)
+        self._provider = provider
+        self._strips: LRUCache[tuple[int, int, str], Strip] = LRUCache(512)
+        self._moving = False
+        self._count = provider.count if provider is not None else 0
+        self.tails = follow    # it is one of those that follow, when its end is in sight
+        self.set_reactive(LineList.following, follow)
+        self.seen = 0          # lines there were when the tail was last in sight
+        self.also: frozenset[int] = frozenset()     # lines that belong to what is chosen, beside the cursor's
+
+    @property
+    def provider(self) -> LineProvider | None:
+        return self._provider
+
+    @property
+    def count(self) -> int:
+        """How many lines are shown: as many as there were at the last `refill`."""
+        return self._count
+
+    @property
+    def unseen(self) -> int:
+        """Lines that arrived below while the list did not follow."""
+        return 0 if self.following or not self.tails else max(self.count - self.seen, 0)
+
+    @property
+    def _unseen_text(self) -> str:
+        return f" ▼ {self.unseen:,} new  G "
+
+    def show(self, provider: LineProvider | None, cursor: int | None = None) -> None:
+        """Show another provider's lines, the cursor on line `cursor`."""
+        self._provider = provider
+        self.set_reactive(LineList.cursor, cursor)
+        self.refill()
+        self.seen = self.count
+        if cursor is not None:
+            self.scroll_to_line(cursor)
+
+    def refill(self, *, news: bool = True) -> None:
+        """The provider's lines changed or grew: draw again, and follow the tail where asked.
+
+        `news` False: lines that were added are not counted as new.
+        """
+        before = self._count
+        count = self._count = self._provider.count if self._provider is not None else 0
+        bottom = round(self.scroll_y) + self.scrollable_content_region.height
+        unseen_here = not news and not self.following and bottom <= before <= count and (
+            len(str(before)) == len(str(count)))       # lines below; columns have the same widths
+        if count != self.virtual_size.height:
+            # The bar is always there, so more lines never move anything: no layout is needed.
+            self.set_reactive(LineList.virtual_size, Size(0, count))
+            self.vertical_scrollbar.window_virtual_size = count
+        if self.cursor is not None and self.cursor >= count:
+            self.cursor = count - 1 if count else None
+        if self.following or not news:
+            self.seen = count
+        if self.following or self.scroll_y > self.max_scroll_y:
+            self._place(self.max_scroll_y)
+        if not unseen_here:
+            self._strips.clear()
+            self.refresh()
+            self.post_message(self.FollowChanged(self))
+
+    def again(self) -> None:
+        """Draw again what is seen, from the same lines."""
+        self._strips.clear()
+        self.refresh()
+
+    def choose(self, index: int | None, also: frozenset[int] = frozenset()) -> None:
+        """Put the cursor on a line that was chosen elsewhere, mark others with it; no message is posted."""
+        if also != self.also:
+            self.also = also
+            self.refresh()
+        if index == self.cursor:
+            return
+        self.cursor = index
+        if index is not None and not self.following:
+            self.scroll_to_line(index)
+
+    def scroll_to_line(self, index: int, *, centre: bool = False) -> None:
+        """Bring a line into sight with the least movement, or to the middle where it was far off."""
+        top, height = round(self.scroll_y), max(self.scrollable_content_region.height, 1)
+        if top <= index < top + height and not centre:
+            return
+        near = top - height <= index < top + 2 * height
+        if near and not centre:
+            self._place(index if index < top else index - height + 1)
+        else:
+            self._place(index - height // 2)
+
+    def _place(self, y: float) -> None:
+        self._moving = True
+        try:
+            self.scroll_to(y=max(0, min(y, self.max_scroll_y)), animate=False, immediate=True)
+        finally:
+            self._moving = False
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if self._moving or old_value == new_value:
+            return
+        if new_value < old_value:
+            self.following = False
+        elif new_value >= self.max_scroll_y:
+            self.following = self.tails
+
+    def watch_following(self, following: bool) -> None:
+        self.seen = self.count
+        if following:
+            self._place(self.max_scroll_y)
+        self.post_message(self.FollowChanged(self))
+
+    def watch_cursor(self, old: int | None, new: int | None) -> None:
+        for index in (old, new):
+            if index is not None:
+                self.refresh_line(index)
+
+    def on_mount(self) -> None:
+        super().on_mount()  # type: ignore[no-untyped-call]
+        self.refill()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        if self.following:
+            self.call_after_refresh(self.refill)
+        elif self.cursor is not None:
+            self.call_after_refresh(self.scroll_to_line, self.cursor)
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._strips.clear()
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
+        if self.cursor is not None:
+            self.refresh_line(self.cursor)
+
+    # --- the user's moves ---
+
+    def action_move(self, step: int) -> None:
+        if not self.count:
+            return
+        if self.cursor is None:
+            bottom = round(self.scroll_y) + self.scrollable_content_region.height
+            start = min(bottom, self.count) - 1 if step < 0 or self.following else round(self.scroll_y)
+            self._choose_by_hand(start)
+            return
+        self._choose_by_hand(self.cursor + step)
+
+    def action_page(self, direction: int) -> None:
+        step = max(self.scrollable_content_region.height - 1, 1) * direction
+        start = self.cursor if self.cursor is not None else round(self.scroll_y)
+        self._choose_by_hand(start + step)
+
+    def action_top(self) -> None:
+        self._choose_by_hand(0)
+
+    def action_end(self) -> None:
+        if self.count:
+            self._choose_by_hand(self.count - 1)
+        self.following = self.tails
+
+    def action_activate(self) -> None:
+        if self.cursor is not None:
+            self.post_message(self.LineOpened(self, self.cursor))
+
+    def go_to(self, index: int) -> None:
+        """Jump to a line and choose it, as the user asked for by its number or time."""
+        self._choose_by_hand(index, centre=True)
+
+    def _choose_by_hand(self, index: int, *, centre: bool = False, cell: int | None = None) -> None:
+        if not self.count:
+            return
+        self.following = False
+        self.cursor = max(0, min(index, self.count - 1))
+        self.scroll_to_line(self.cursor, centre=centre)
+        self.post_message(self.LineChosen(self, self.cursor, cell))
+
+    async def _on_click(self, event: events.Click) -> None:
+        index = round(self.scroll_y) + event.y
+        if self.unseen and event.y == self.scrollable_content_region.height - 1 and (
+                event.x >= self.scrollable_content_region.width - len(self._unseen_text)):
+            self.action_end()
+            return
+        if event.button != 1 or not 0 <= index < self.count:
+            return
+        self._choose_by_hand(index, cell=event.x)
+        if event.chain == 2:
+            self.post_message(self.LineOpened(self, index, event.x))
+
+    # --- drawing ---
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        index = round(self.scroll_y) + y
+        if self._provider is None or not 0 <= index < self.count:
+            return Strip.blank(width, self.colours())
+        state = ("line--also" if index in self.also else "") if index != self.cursor else (
+            "line--cursor" if self.has_focus else "line--cursor-blurred")
+        key = (index, width, state)
+        strip = self._strips.get(key)
+        if strip is None:
+            strip = self._strips[key] = self.paint(self._provider.line(index, width), width, state)
+        if self.unseen and y == self.scrollable_content_region.height - 1:
+            return self._with_unseen(strip, width)
+        return strip
+
+    def _with_unseen(self, strip: Strip, width: int) -> Strip:
+        """The last visible line with the number of lines that arrived below."""
+        note = Strip([Segment(self._unseen_text, self.colours("line--unseen"))])
+        return Strip.join([strip.crop(0, max(width - note.cell_length, 0)), note])
+
+    def refresh_line(self, y: int) -> None:
+        top = round(self.scroll_y)
+        if top <= y < top + self.size.height:
+            self.refresh(Region(0, y - top, self.size.width, 1))

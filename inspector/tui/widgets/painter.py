@@ -1,0 +1,131 @@
+"""Lines of styled spans on the screen: style names of `views/model.py` become colours of the theme.
+
+The colours stand in one place, the top of `inspector.tcss`, as component classes of the screen; a painter
+lays them over its own background. (As components of every widget they would cost a second at the start.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import get_args
+
+from rich.segment import Segment
+from rich.style import Style as RichStyle
+from textual.cache import LRUCache
+from textual.color import Color
+from textual.geometry import Size
+from textual.strip import Strip
+from textual.widget import Widget
+
+from inspector.views.line.spans import Line, Style
+
+PAINTS = frozenset({
+    *(f"line--{name}" for name in get_args(Style) if name),
+    "line--cursor", "line--cursor-blurred", "line--also", "line--unseen",
+    "tab--name", "tab--key", "tab--front", "tab--focused", "key-line--key",
+})
+LEAST_CONTRAST = 4.5       # WCAG 2.2 AA for text
+
+
+def contrast(first: Color, second: Color) -> float:
+    """The contrast of two colours, 1 to 21 (WCAG 2.2, contrast ratio)."""
+    lighter, darker = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: Color) -> float:
+    parts = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+             for part in colour.normalized)
+    return sum(part * weight for part, weight in zip(parts, (0.2126, 0.7152, 0.0722), strict=True))
+
+
+def legible(colour: Color, background: Color) -> Color:
+    """The theme's colour, moved towards black or white as far as it takes to read it on `background`."""
+    if colour.ansi is not None or background.ansi is not None:
+        return colour          # the terminal's own colours: nobody knows what they are
+    ink = background.get_contrast_text(1.0)
+    for step in range(10):
+        mixed = colour.blend(ink, step / 10, alpha=1.0)
+        if contrast(mixed, background) >= LEAST_CONTRAST:
+            return mixed
+    return ink
+
+
+class Painter(Widget):
+    """Turns lines of spans into strips, and keeps them: most lines stay the same from batch to batch."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._inks: dict[tuple[str, ...], RichStyle] = {}
+        self._painted: LRUCache[tuple[Line, int, str], Strip] = LRUCache(512)
+        self._theme = ""
+
+    def colours(self, *names: str) -> RichStyle:
+        """The widget's own style with those of `names` laid over it, one after the other."""
+        if self._theme != self.app.theme:
+            self._forget()
+        found = self._inks.get(names)
+        if found is None:
+            _, _, background, colour = self.colors
+            found = self._inks[names] = self._mixed(background, colour, names)
+        return found
+
+    def _forget(self) -> None:
+        self._theme = self.app.theme
+        self._inks.clear()
+        self._painted.clear()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._forget()
+
+    def _mixed(self, background: Color, colour: Color, names: tuple[str, ...]) -> RichStyle:
+        text_style = RichStyle()
+        for name in names:
+            if name not in self.screen._component_styles:      # a screen that is none of ours
+                continue
+            styles = self.screen.get_component_styles(name)
+            if styles.has_rule("background"):
+                background = background + styles.background
+            if styles.has_rule("auto_color") and styles.auto_color:
+                colour = background.get_contrast_text(styles.color.a)
+            elif styles.has_rule("color"):
+                colour = styles.color
+            text_style += styles.text_style
+        ink = legible(background + colour, background)
+        return RichStyle.from_color(ink.rich_color, background.rich_color) + text_style
+
+    def paint(self, line: Line, width: int, beneath: str = "") -> Strip:
+        """The line in `width` cells, over the style `beneath` (a cursor)."""
+        under = (beneath,) if beneath else ()
+        base = self.colours(*under)
+        strip = self._painted.get((line, width, beneath))
+        if strip is None:
+            segments = [Segment(text, self.colours(*under, f"line--{name}") if name else base)
+                        for text, name in line]
+            strip = Strip(segments).adjust_cell_length(width, base)
+            self._painted[line, width, beneath] = strip
+        return strip
+
+
+class Head(Painter):
+    """A few fixed lines, made for the present width by `lines(width)`."""
+
+    DEFAULT_CSS = "Head { height: auto; }"
+
+    def __init__(self, lines: Callable[[int], Sequence[Line]], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._lines = lines
+
+    def again(self) -> None:
+        """The lines changed, perhaps in number."""
+        lines = len(self._lines(self.size.width)) if self.size.width else 0
+        self.refresh(layout=lines != self.size.height)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._lines(width))
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        lines = self._lines(width)
+        return self.paint(lines[y] if y < len(lines) else (), width)

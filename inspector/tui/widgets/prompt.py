@@ -1,0 +1,111 @@
+"""One question in a small box over the screen: a text with a check, or a choice of actions by key."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.suggester import Suggester
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from inspector.tui.widgets.base import BaseModal, Options, TextInput
+
+
+class PathSuggester(Suggester):
+    """Completes what is typed to the first file or directory of that beginning."""
+
+    async def get_suggestion(self, value: str) -> str | None:
+        head, _, beginning = value.rpartition("/")
+        directory = Path((head or "/") if "/" in value else ".").expanduser()
+        if not beginning:
+            return None
+        with contextlib.suppress(OSError):
+            for path in sorted(directory.iterdir()):
+                if path.name.startswith(beginning):
+                    return value[: len(value) - len(beginning)] + path.name + ("/" if path.is_dir() else "")
+        return None
+
+
+class PromptScreen(BaseModal[str | None]):
+    """Asks for one line of text; `check` gives a sentence when it will not do."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel", id="prompt.cancel")]
+
+    def __init__(self, question: str, value: str = "", *, hint: str = "", paths: bool = False,
+                 check: Callable[[str], str | None] = lambda _text: None) -> None:
+        super().__init__()
+        self._question, self._value, self._hint, self._check = question, value, hint, check
+        self._suggester = PathSuggester(use_cache=False, case_sensitive=True) if paths else None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="prompt"):
+            yield Static(Content(self._question), classes="question")
+            yield TextInput(self._value, suggester=self._suggester, compact=True)
+            yield Static(Content(self._hint), classes="hint")
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self._tell(self._hint, wrong=False)
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        text = event.value.strip()
+        wrong = self._check(text)
+        if wrong is None:
+            self.dismiss(text)
+        else:
+            self._tell(wrong, wrong=True)
+
+    def _tell(self, text: str, *, wrong: bool) -> None:
+        hint = self.query_one(".hint", Static)
+        hint.update(Content(text))
+        hint.set_class(wrong, "-wrong")
+
+
+class MenuItem(NamedTuple):
+    """One thing that can be done: its key, its name, what comes of it, the value the menu then gives."""
+
+    key: str
+    name: str
+    about: str
+    value: str
+
+
+class MenuScreen(BaseModal[str | None]):
+    """A few actions, each by its key, by Enter or by the mouse."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,x", "dismiss(None)", "Cancel", id="menu.cancel")]
+
+    def __init__(self, question: str, items: list[MenuItem]) -> None:
+        super().__init__()
+        self._question, self._items = question, items
+
+    def compose(self) -> ComposeResult:
+        width = max(len(item.name) for item in self._items)
+        with Vertical(classes="prompt menu"):
+            yield Static(Content(self._question), classes="question")
+            yield Options(*(
+                Option(Content.assemble((f" {item.key} ", "bold $text-accent"), f" {item.name:<{width}}  ",
+                                        (item.about, "$foreground 60%")), id=item.value)
+                for item in self._items
+            ), compact=True)
+            yield Static(Content("escape: back"), classes="hint")
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option.id)
+
+    def on_key(self, event: events.Key) -> None:
+        for item in self._items:
+            if event.character == item.key:
+                event.stop()
+                self.dismiss(item.value)
+                return

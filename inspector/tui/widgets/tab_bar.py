@@ -1,0 +1,86 @@
+"""One line of tabs: the key that shows a pane, its name; at the end what the pane in front says of itself."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from rich.segment import Segment
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+
+from inspector.tui.widgets.painter import Painter
+from inspector.views.line.spans import fit
+
+
+class TabName(NamedTuple):
+    """A pane's id, the key that shows it, its name."""
+
+    pane: str
+    key: str
+    name: str
+
+
+class TabBar(Painter):
+    """The tabs; the workbench says which one is in front."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = "TabBar { height: 1; background: $surface; }"
+
+    class TabChosen(Message):
+        """The user wants to see this pane."""
+
+        def __init__(self, pane: str) -> None:
+            super().__init__()
+            self.pane = pane
+
+    def __init__(self, tabs: tuple[TabName, ...], *, id: str) -> None:
+        super().__init__(id=id)
+        self._tabs = tabs
+        self._shown: tuple[str, str, str, frozenset[str]] = ("", "", "", frozenset())
+
+    def show(self, front: str, focused: str, status: str, hidden: frozenset[str]) -> None:
+        """Mark the tab of pane `front`, put its status at the end, leave out the tabs of `hidden`.
+
+        `focused`: the pane that has the keys.
+        """
+        if self._shown != (front, focused, status, hidden):
+            self._shown = (front, focused, status, hidden)
+            self.refresh()
+
+    def cells(self) -> list[tuple[TabName, int, int]]:
+        """The tabs that are there, each with the cells [start, stop) where it stands."""
+        tabs = [tab for tab in self._tabs if tab.pane not in self._shown[3]]
+        if tabs and sum(len(tab.key + tab.name) + 1 for tab in tabs) > self.size.width:
+            letters = max(self.size.width // len(tabs) - 2, 1)       # too narrow: names are cut short
+            tabs = [tab._replace(name=tab.name[:letters]) for tab in tabs]
+        room = self.size.width - (len(self._shown[2]) + 2 if self._shown[2] else 0)
+        loose = sum(len(tab.key + tab.name) + 2 for tab in tabs) <= room
+        placed, at = [], 0
+        for tab in tabs:
+            size = len(tab.key + tab.name) + (2 if loose else 1)
+            placed.append((tab, at, at + size))
+            at += size
+        return placed
+
+    def render_line(self, y: int) -> Strip:
+        front, focused, status, _ = self._shown
+        plain = self.colours()
+        segments, at = [], 0
+        for tab, start, stop in self.cells():
+            under = () if tab.pane != front else ("tab--front",) if tab.pane != focused else ("tab--focused",)
+            key = self.colours(*under, "tab--key")
+            name = self.colours("tab--name", *under)
+            lead = " " * (stop - start - len(tab.key + tab.name) - 1)
+            segments += [Segment(lead, name), Segment(tab.key, key), Segment(tab.name + " ", name)]
+            at = stop
+        room = self.size.width - at - 2
+        if status and room >= len(status):
+            said = self.colours("line--key")
+            segments.append(Segment(" " + fit(status, room, align="right") + " ", said))
+        return Strip(segments).adjust_cell_length(self.size.width, plain)
+
+    def on_click(self, event: events.Click) -> None:
+        for tab, start, stop in self.cells():
+            if start <= event.x < stop:
+                self.post_message(self.TabChosen(tab.pane))

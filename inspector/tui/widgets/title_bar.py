@@ -1,0 +1,77 @@
+"""The title line: what is seen, where it runs, whether it lives, how many packets and how many were lost.
+
+Painted as one line: that its numbers grow never moves anything else.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from textual.strip import Strip
+
+from inspector.tui.widgets.painter import Painter
+from inspector.views.line.spans import Span, Style, cell_width, fit
+
+
+class TitleFacts(NamedTuple):
+    """What the line says. `progress`: share of the file that is indexed, 0..1."""
+
+    name: str = ""
+    place: str = ""                # lab, host
+    address: str = ""
+    life: str = "starting"         # starting, live, paused, ended, file
+    packets: int = 0
+    dropped: int = 0
+    progress: float = 1.0
+
+
+_SIGNS: dict[str, tuple[str, Style]] = {
+    "live": ("●", "ok"), "paused": ("‖", "warning"), "ended": ("■", "dim"), "file": ("▤", "dim"),
+    "starting": ("○", "warning"),
+}
+_BAR = 12
+
+
+class TitleBar(Painter):
+    """One line, always there."""
+
+    DEFAULT_CSS = "TitleBar { height: 1; dock: top; background: $panel; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.facts = TitleFacts()
+
+    def show(self, facts: TitleFacts) -> None:
+        """Say it."""
+        if facts != self.facts:
+            self.facts = facts
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        right = title_right(self.facts)
+        room = max(width - sum(cell_width(span.text) for span in right) - 2, 0)
+        left, used = [], 0
+        for span in title_left(self.facts):
+            text = span.text if used + cell_width(span.text) <= room else fit(span.text, room - used)
+            left.append(Span(text, span.style))
+            used += cell_width(text)
+        return self.paint((*left, Span(" " * (room + 1 - used)), *right, Span(" ")), width)
+
+
+def title_left(facts: TitleFacts) -> list[Span]:
+    """Who we are, and what is seen."""
+    spans = [Span(" "), Span("inspector", "key"), Span("   "), Span(facts.name, "bold")]
+    spans += [Span(f"  {part}", "dim") for part in (facts.place, facts.address) if part]
+    return spans
+
+
+def title_right(facts: TitleFacts) -> list[Span]:
+    """How it stands."""
+    sign, style = _SIGNS[facts.life]
+    life = Span(f"{sign} {facts.life}", style)
+    if facts.progress < 1:
+        done = round(facts.progress * _BAR)
+        life = Span(f"reading {'━' * done}{'╌' * (_BAR - done)} {facts.progress:4.0%}", "warning")
+    counts = f"   {facts.packets:,} packet{'' if facts.packets == 1 else 's'}"
+    return [life, Span(counts), Span(f"   {facts.dropped:,} dropped", "error" if facts.dropped else "dim")]

@@ -1,0 +1,44 @@
+"""Which conversation the panes speak of: that of the chosen packet, else the newest or the first one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.tui.messages import Selection
+from inspector.views.ladder.ladder import Conversation, default_conversation
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+TCP, UDP = 6, 17
+LOOKED_BACK = 256      # packets at the end in which the last conversation is looked for
+
+
+def conversation_at(trace: Trace, row: int) -> Conversation | None:
+    """The conversation of packet `row`, None where it belongs to none (or to one it only quotes)."""
+    index = trace.index
+    protocol, stream = int(index.protocol[row]), int(index.stream[row])
+    if stream < 0 or protocol not in (TCP, UDP):
+        return None
+    return Conversation("tcp" if protocol == TCP else "udp", stream)
+
+
+def current_conversation(trace: Trace, selection: Selection, before: Conversation | None, *,
+                         live: bool) -> Conversation | None:
+    """What to speak of now. `live`: without a choice it is the newest conversation, else the first one."""
+    if selection.row is not None and selection.row < trace.index.count:
+        return conversation_at(trace, selection.row) or before
+    if selection.call is not None and before is not None:
+        return before
+    if not live:
+        return before or default_conversation(trace) or _newest(trace)
+    return _newest(trace) or before
+
+
+def _newest(trace: Trace) -> Conversation | None:
+    count = trace.index.count
+    for row in range(count - 1, max(count - LOOKED_BACK, 0) - 1, -1):
+        found = conversation_at(trace, row)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,53 @@
+"""Saving: ask for a name, copy the trace on a thread, ask again before anything is overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from textual.app import App
+
+from inspector.tui import traces
+from inspector.tui.widgets.prompt import MenuItem, MenuScreen, PromptScreen
+from inspector.wire.text import escaped
+
+
+def ask_for_name(app: App[Any], trace: Path, saved: Callable[[Path], None]) -> None:
+    """Ask where `trace` is to be kept; `saved` gets the file that was written."""
+
+    def chosen(name: str | None) -> None:
+        if name:
+            _write(app, trace, name, saved, overwrite=False)
+
+    app.push_screen(PromptScreen(
+        "Save the trace as", trace.name.rpartition("_")[2] or trace.name, paths=True,
+        check=lambda text: None if text else "Type a name.",
+        hint="a pcapng file: Wireshark and tshark open it too, system calls included"), chosen)
+
+
+def _write(app: App[Any], trace: Path, name: str, saved: Callable[[Path], None], *, overwrite: bool) -> None:
+    def work() -> None:
+        try:
+            path = traces.save(trace, name, overwrite=overwrite)
+        except FileExistsError:
+            app.call_from_thread(_ask_again)
+        except OSError as error:
+            sentence = f"{escaped(name, 60)} could not be written: {error.strerror or error}."
+            app.call_from_thread(app.notify, sentence, severity="error")
+        else:
+            app.call_from_thread(saved, path)
+
+    def _ask_again() -> None:
+        items = [MenuItem("y", "Overwrite", "the file's contents are lost", "yes"),
+                 MenuItem("n", "Another name", "", "no")]
+
+        def decided(answer: str | None) -> None:
+            if answer == "yes":
+                _write(app, trace, name, saved, overwrite=True)
+            elif answer == "no":
+                ask_for_name(app, trace, saved)
+
+        app.push_screen(MenuScreen(f"{escaped(name, 40)} exists already.", items), decided)
+
+    app.run_worker(work, thread=True, group="save")

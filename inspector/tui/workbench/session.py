@@ -1,0 +1,77 @@
+"""The app's hand on an agent: start it, tell it what to do, end it.
+
+Everything here may block for a moment and is called from worker threads, but for `tell`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inspector.model.spec import SessionSpec
+from inspector.tui import traces
+
+if TYPE_CHECKING:
+    from inspector.lab.launch import Agent
+
+
+class LiveSession:
+    """One agent and the trace it writes. `spec`: a session in the lab; `watch`: ports of this machine."""
+
+    def __init__(self, spec: SessionSpec | None, watch: tuple[int, ...] | None = None) -> None:
+        self.spec, self.watch = spec, watch
+        self.path: Path = traces.new_path(spec.kind if spec else "watch")
+        self._agent: Agent | None = None
+        self._closed = False
+        self._lock = threading.Lock()      # the start may be overtaken by the end
+
+    def start(self) -> None:
+        """Start the agent and the session; LabError where it cannot be had. Returns when the capture runs."""
+        from inspector.lab.launch import start_agent
+
+        with self._lock:
+            if self._closed:
+                return
+            if self.spec is not None:
+                spec = self.spec.resolved()
+                self._agent = start_agent(self.path, ports=(spec.port,))    # it may be the host's loopback
+                self.tell({"do": "start", "session": spec.to_json()})
+            else:
+                self._agent = start_agent(self.path, mode="host", ports=self.watch or ())
+
+    @property
+    def mode(self) -> str:
+        """"lab" or "host", once it runs."""
+        return "" if self._agent is None else self._agent.mode
+
+    @property
+    def wake_fd(self) -> int | None:
+        return None if self._agent is None else self._agent.wake_fd
+
+    @property
+    def alive(self) -> bool:
+        """Whether the agent runs."""
+        return self._agent is not None and self._agent.poll() is None
+
+    def tell(self, command: dict[str, Any]) -> bool:
+        """Send one command; False when nobody is there to take it."""
+        return self._agent is not None and bool(self._agent.send(command))
+
+    @property
+    def failure(self) -> str:
+        """Why the agent ended by itself, "" where it did not or all was well."""
+        failure = None if self._agent is None else self._agent.failure()
+        return "" if failure is None else str(failure)
+
+    def close(self) -> None:
+        """End the agent and all it started; the trace stays."""
+        self._closed = True
+        with self._lock:
+            if self._agent is not None:
+                self._agent.close()
+                self._agent = None
+        with contextlib.suppress(OSError):
+            if not self.path.stat().st_size:
+                self.path.unlink()

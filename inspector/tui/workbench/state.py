@@ -1,0 +1,82 @@
+"""What a trace's events say of its session: who runs, who waits before which call, what failed.
+
+trace.events -> `SessionState` -> title line, composers. A value, computed anew when the trace grew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from inspector.model.records import Event
+from inspector.model.spec import SessionSpec, SpecError
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """The session as its events tell it. `waiting`: role -> the calls it waits before, the longest first."""
+
+    spec: SessionSpec | None = None
+    mode: str = ""                     # "lab", "host", or "" where no agent of ours wrote the trace
+    address: str = ""
+    running: frozenset[str] = frozenset()
+    waiting: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    ended: bool = False
+    ok: bool = True
+    failures: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    program: str = ""
+    program_status: str = ""
+    limit: str = ""
+
+
+def session_state(events: Sequence[Event]) -> SessionState:
+    """Fold a trace's events, in order."""
+    spec: SessionSpec | None = None
+    mode = address = program = program_status = limit = ""
+    running: set[str] = set()
+    waiting: dict[tuple[str, str], str] = {}      # (role, thread) -> call
+    ended, ok = False, True
+    failures: list[str] = []
+    notes: list[str] = []
+    for event in events:
+        fields = dict(event.fields)
+        match event.kind:
+            case "agent-ready":
+                mode = fields.get("mode", "lab")
+            case "session-started":
+                ended, address = False, ""
+                running.clear()
+                waiting.clear()
+                with contextlib.suppress(SpecError, ValueError, TypeError, KeyError):
+                    spec = SessionSpec.from_json(fields.get("session", "{}"))
+            case "endpoint-started":
+                running.add(event.role)
+            case "listening":
+                address = fields.get("address", "")
+            case "waiting":
+                waiting[event.role, fields.get("tid", "")] = fields.get("call", "") or event.text
+            case "resumed":
+                waiting.pop((event.role, fields.get("tid", "")), None)
+            case "endpoint-ended":
+                running.discard(event.role)
+                waiting = {key: call for key, call in waiting.items() if key[0] != event.role}
+            case "session-ended":
+                ended, ok = True, fields.get("ok") != "false"
+                waiting.clear()
+            case "failed":
+                failures.append(event.text)
+            case "note":
+                notes.append(event.text)
+            case "program-started":
+                program = fields.get("command", event.text)
+            case "program-ended":
+                program_status, ended = fields.get("status", ""), True
+            case "limit-reached":
+                limit = event.text
+    by_role: dict[str, tuple[str, ...]] = {}
+    for (role, _), call in waiting.items():
+        by_role[role] = (*by_role.get(role, ()), call)
+    return SessionState(spec, mode, address, frozenset(running), by_role, ended, ok, tuple(failures),
+                        tuple(notes), program, program_status, limit)

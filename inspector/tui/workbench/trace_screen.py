@@ -1,0 +1,235 @@
+"""A screen around one trace: brings it, reads on in it, says in the title how it stands, and ends it.
+
+agent or file -> Trace, read on by a TraceFeed -> `TraceGrew` -> `trace_grew` of the screen that shows it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+
+from inspector.model.spec import SessionSpec
+from inspector.tui.messages import TraceGrew
+from inspector.tui.widgets.base import BaseScreen
+from inspector.tui.widgets.title_bar import TitleBar, TitleFacts
+from inspector.tui.workbench.control import SessionControl
+from inspector.tui.workbench.feed import TraceFeed
+from inspector.tui.workbench.save import ask_for_name
+from inspector.tui.workbench.session import LiveSession
+from inspector.tui.workbench.state import SessionState, session_state
+from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+    from inspector.tui.app import InspectorApp
+
+KIND_NAMES = {"tcp": "TCP", "udp": "UDP", "http": "HTTP", "websocket": "WebSocket"}
+
+
+class TraceScreen(BaseScreen, SessionControl):
+    """The trace of `spec` (a session), `path` (a file), or `watch` (ports of this machine)."""
+
+    TRACE_BINDINGS: ClassVar[list[BindingType]] = [
+        *SessionControl.CONTROL_BINDINGS,
+        Binding("ctrl+s", "save", "Save", tooltip="Keep the trace under a name", id="trace.save"),
+        Binding("n", "new", "New", tooltip="Back to the launcher", id="trace.new"),
+    ]
+
+    def __init__(self, *, spec: SessionSpec | None = None, path: Path | None = None,
+                 watch: tuple[int, ...] | None = None) -> None:
+        super().__init__()
+        self._path = path
+        self.session = None if path is not None else LiveSession(spec, watch)
+        self.trace: Trace | None = None
+        self.feed: TraceFeed | None = None
+        self.state = SessionState()
+        self.paused = spec is not None and spec.paused      # as asked for; the trace tells what came of it
+        self.wants_again = False
+        self._events_seen = self._failures_said = self._notes_said = 0
+        self._to_draw: list[Callable[[], None]] = []
+        self._saved_size = -1
+        self._truncation_said = False
+        self._was_read = False         # the file was read to its end once
+
+    # --- for the screen that shows the trace ---
+
+    def trace_opened(self, trace: Trace) -> None:
+        """There is a trace now."""
+        raise NotImplementedError
+
+    def trace_grew(self, trace: Trace, *, first_reading: bool) -> list[Callable[[], None]]:
+        """It was read further; what there is to draw, one after the other, the first at once.
+
+        `first_reading`: what is new was in the file from the beginning.
+        """
+        raise NotImplementedError
+
+    def state_changed(self, state: SessionState, *, live: bool) -> None:
+        """The session stands otherwise. `live`: its ends take commands."""
+        raise NotImplementedError
+
+    # --- the trace ---
+
+    def begin(self) -> None:
+        """Bring the trace."""
+        self._say_title()
+        self._open()
+
+    @work(thread=True, group="open")
+    def _open(self) -> None:
+        """Start the agent where there is to be one, and open the trace."""
+        from inspector.lab.errors import LabError
+        from inspector.trace.trace import Trace, TraceError
+
+        session = self.session
+        try:
+            if session is not None:
+                session.start()
+            path = session.path if session is not None else cast(Path, self._path)
+            trace = Trace.open(path, following=session is not None)
+        except (LabError, TraceError, OSError) as error:
+            self.app.call_from_thread(self._failed, str(error))
+            return
+        self.app.call_from_thread(self._opened, trace)
+
+    def _failed(self, sentence: str) -> None:
+        self.app.notify(escaped(sentence), severity="error", timeout=30)
+        self.action_new()
+
+    def _opened(self, trace: Trace) -> None:
+        if not self.is_attached:
+            trace.close()
+            return
+        self.trace = trace
+        self.trace_opened(trace)
+        wake = None if self.session is None else self.session.wake_fd
+        self.feed = TraceFeed(trace, self._tell_growth, self._failed, self._agent_ended, wake)
+        self.feed.start()
+        self.refresh_bindings()
+
+    def _tell_growth(self) -> None:
+        self.post_message(TraceGrew())
+
+    @on(TraceGrew)
+    def _trace_grew(self) -> None:
+        trace = self.trace
+        if trace is None or self.feed is None:
+            return
+        if len(trace.events) != self._events_seen:
+            self._events_seen = len(trace.events)
+            self._new_state(session_state(trace.events))
+        loading = self.session is None and self.feed.loading
+        if not loading:
+            cast("InspectorApp", self.app).preload()
+        first, self._was_read = self.session is None and not self._was_read, not loading
+        self._to_draw = self.trace_grew(trace, first_reading=first)
+        if not loading and self.session is None and trace.truncated and not self._truncation_said:
+            self._truncation_said = True
+            self.app.notify(trace.truncated, severity="warning", timeout=15)
+        self._say_title()
+        self._draw_next()
+
+    def _draw_next(self) -> None:
+        """Draw one pane a frame, so that keys are heard in between; then more may be read."""
+        if self._to_draw:
+            self._to_draw.pop(0)()
+            self.call_after_refresh(self._draw_next)
+        elif self.feed is not None:
+            self.feed.taken()
+
+    def _agent_ended(self) -> None:
+        if self.session is not None and self.session.alive:     # its pipe is closed, it ends this moment
+            self.set_timer(0.05, self._agent_ended)
+        elif self.session is not None:
+            failure = self.session.failure
+            if failure:
+                self.app.notify(escaped(failure), severity="error", timeout=30)
+            self._say_title()
+
+    def _new_state(self, state: SessionState) -> None:
+        self.state = state
+        if self.session is None:
+            return
+        for text in state.failures[self._failures_said :]:
+            self.app.notify(escaped(text), severity="error", timeout=8)
+        for text in state.notes[self._notes_said :]:
+            self.app.notify(escaped(text), timeout=8)
+        self._failures_said, self._notes_said = len(state.failures), len(state.notes)
+        spec = self.session.spec
+        self.state_changed(state, live=spec is not None and not state.ended)
+        if state.ended and self.wants_again and spec is not None:
+            self.wants_again = False
+            self.tell(do="start", session=spec.to_json())
+
+    def state_wanted(self, *, paused: bool) -> None:
+        self.paused = paused
+        self._say_title()
+
+    def _say_title(self) -> None:
+        trace, session, state = self.trace, self.session, self.state
+        packets = 0 if trace is None else trace.index.count
+        dropped = 0 if trace is None else trace.statistics.dropped
+        if session is None:
+            life = "starting" if trace is None else "file"
+            loading = trace is not None and self.feed is not None and self.feed.loading
+            progress = trace.progress if loading and trace is not None else 1.0
+            name = escaped(self._path.name, 40) if self._path is not None else ""
+            facts = TitleFacts(name, "", "", life, packets, dropped, progress)
+        else:
+            spec = session.spec
+            life = "starting" if trace is None else "paused" if self.is_held else "live"
+            if trace is not None and (state.ended or not session.alive):
+                life = "ended"
+            name = KIND_NAMES[spec.kind] if spec else "Watching"
+            address = state.address or (f"{spec.address}:{spec.port}" if spec else _ports(session.watch))
+            facts = TitleFacts(name, session.mode, escaped(address, 60), life, packets, dropped)
+        self.query_one(TitleBar).show(facts)
+
+    # --- keeping and ending ---
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in self.CONTROL_ACTIONS:
+            return self.controllable()
+        return True
+
+    def action_new(self) -> None:
+        from inspector.tui.launcher.screen import LauncherScreen
+
+        self.app.switch_screen(LauncherScreen(self.session.spec if self.session is not None else None))
+
+    def action_save(self) -> None:
+        if self.trace is not None:
+            ask_for_name(self.app, Path(self.trace.path), saved=self._saved)
+
+    def _saved(self, path: Path) -> None:
+        self._saved_size = path.stat().st_size
+        self.app.notify(f"The trace is saved as {escaped(str(path))}.")
+
+    async def on_unmount(self) -> None:
+        if self.feed is not None:
+            self.feed.stop()
+        await asyncio.to_thread(self.close)
+
+    def close(self) -> None:
+        """End what was started; the trace stays on disk."""
+        session, self.feed = self.session, None
+        if session is not None:
+            session.close()
+            if session.path.exists() and self._saved_size != session.path.stat().st_size:
+                app = cast("InspectorApp", self.app)
+                app.farewell = f"inspector: the trace of this session is kept as {session.path}"
+        if self.trace is not None:
+            with contextlib.suppress(OSError):
+                self.trace.close()
+
+
+def _ports(watch: tuple[int, ...] | None) -> str:
+    if not watch:
+        return "all ports"
+    return f"port{'s' if len(watch) > 1 else ''} {', '.join(map(str, watch))}"

@@ -1,0 +1,260 @@
+"""The workbench: the trace of one session or file, seen in all panes at once, with one selection.
+
+`trace_screen.py` brings the trace and tells of its growth; a choice in any pane -> `SelectionMade` ->
+all panes. Which panes are seen: `_arrange` and inspector.tcss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
+from textual.widget import Widget
+
+from inspector.model.spec import SessionSpec
+from inspector.tui.messages import NOTHING, ByteChosen, DetailAsked, Selection, SelectionMade
+from inspector.tui.panes.base import Pane
+from inspector.tui.panes.bytes import BytesPane
+from inspector.tui.panes.detail import DetailPane
+from inspector.tui.panes.findings import FindingsPane
+from inspector.tui.panes.handshake import HandshakePane
+from inspector.tui.panes.ladder import LadderPane
+from inspector.tui.panes.messages import MessagesPane
+from inspector.tui.panes.packets import PacketsPane
+from inspector.tui.panes.sockets import SocketsPane
+from inspector.tui.panes.stream import StreamPane
+from inspector.tui.widgets.base import TALL, WIDE
+from inspector.tui.widgets.composer import Composer
+from inspector.tui.widgets.key_line import KeyLine
+from inspector.tui.widgets.tab_bar import TabBar, TabName
+from inspector.tui.widgets.title_bar import TitleBar
+from inspector.tui.workbench.current import current_conversation
+from inspector.tui.workbench.state import SessionState
+from inspector.tui.workbench.trace_screen import TraceScreen
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+    from inspector.views.ladder.ladder import Conversation
+
+LADDER = TabName("ladder", "1", "Ladder")
+MIDDLE = (
+    TabName("packets", "2", "Packets"), TabName("messages", "3", "Messages"),
+    TabName("stream", "4", "Stream"), TabName("handshake", "5", "Handshake"),
+    TabName("sockets", "6", "Sockets"), TabName("findings", "7", "Findings"),
+)
+ASIDE = (TabName("detail", "8", "Detail"), TabName("bytes", "9", "Bytes"))
+ALL = (LADDER, *MIDDLE, *ASIDE)
+
+
+class WorkbenchScreen(TraceScreen):
+    """Panes around one trace; which of them are seen follows from the screen's size."""
+
+    LEGEND_TITLE = "Workbench"
+    LEGEND = (
+        "The digits show a pane, **tab** goes to the next one that is seen, **z** gives it the whole screen. "
+        "What you choose in one pane is chosen in all of them: a packet, a system call, a message, a field.",
+    )
+    HORIZONTAL_BREAKPOINTS = []  # noqa: RUF012  (`_arrange` sets the classes, zoomed or not)
+    VERTICAL_BREAKPOINTS = []  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *TraceScreen.TRACE_BINDINGS,
+        Binding("z", "zoom", "Zoom", show=False, id="workbench.zoom", tooltip="This pane alone, or all"),
+        *(Binding(tab.key, f"show_pane('{tab.pane}')", tab.name, show=False, id=f"workbench.{tab.pane}")
+          for tab in ALL),
+        Binding("left_square_bracket", "turn(-1)", "Pane before", show=False, id="workbench.before"),
+        Binding("right_square_bracket", "turn(1)", "Pane after", show=False, id="workbench.after"),
+        Binding("r", "pane('ladder', 'relative')", "Relative/raw", show=False, id="workbench.relative"),
+        Binding("slash", "pane('packets', 'filter')", "Filter", show=False, id="workbench.filter"),
+        Binding("colon", "pane('packets', 'go_to')", "Go to", show=False, id="workbench.go-to"),
+    ]
+
+    def __init__(self, *, spec: SessionSpec | None = None, path: Path | None = None,
+                 watch: tuple[int, ...] | None = None) -> None:
+        super().__init__(spec=spec, path=path, watch=watch)
+        self.selection = NOTHING
+        self.conversation: Conversation | None = None
+        self.panes: list[Pane] = []
+        self.zoomed = False            # one pane has the whole screen
+        self._size = Size(0, 0)
+        self.front, self.lower = "ladder", MIDDLE[0].pane
+
+    # --- what is seen ---
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar()
+        yield TabBar(ALL, id="tabs-top")
+        with Horizontal(id="body"):
+            with Vertical(id="main"):
+                yield LadderPane()
+                yield TabBar((*MIDDLE, *ASIDE), id="tabs-middle")
+                yield PacketsPane()
+                yield MessagesPane(id="messages")
+                yield StreamPane()
+                yield HandshakePane(id="handshake")
+                yield SocketsPane()
+                yield FindingsPane()
+            with Vertical(id="aside"):
+                yield TabBar(ASIDE[:1], id="tabs-detail")
+                yield DetailPane()
+                yield TabBar(ASIDE[1:], id="tabs-bytes")
+                yield BytesPane()
+        yield KeyLine()
+
+    def pane(self, name: str) -> Pane:
+        """The pane of this name."""
+        return next(pane for pane in self.panes if pane.id == name)
+
+    def on_mount(self) -> None:
+        self.panes = list(self.query(Pane))
+        self._size = self.app.size
+        self._arrange()
+        self.begin()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._size = event.size
+        self._arrange()
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether detail and bytes stand beside the others."""
+        return self._size.width >= WIDE and not self.zoomed
+
+    @property
+    def is_tall(self) -> bool:
+        """Whether the ladder stands above the others."""
+        return self._size.height >= TALL and not self.zoomed
+
+    def _arrange(self) -> None:
+        """Set the classes from which inspector.tcss knows which panes are to be seen."""
+        wide, tall = self.is_wide, self.is_tall
+        aside = {tab.pane for tab in ASIDE}
+        if self.lower in aside and wide:
+            self.lower = MIDDLE[0].pane
+        front = "ladder" if wide and not tall and self.front in aside else self.front
+        self.update_classes({
+            "-wide": wide, "-narrow": not wide, "-tall": tall, "-low": not tall,
+            "-aside": not wide and (self.lower if tall else front) in aside,
+        }, animate=False)
+        for pane in self.panes:
+            pane.set_class(pane.id == front, "-front")
+            pane.set_class(pane.id == self.lower, "-lower")
+        self._say_tabs()
+
+    def _say_tabs(self) -> None:
+        hidden = frozenset(tab.pane for tab in ASIDE) if self.is_wide else frozenset()
+        for bar, front, left_out in (("top", self.front, hidden), ("middle", self.lower, hidden),
+                                     ("detail", "detail", frozenset()), ("bytes", "bytes", frozenset())):
+            status = self.pane(front).status
+            self.query_one(f"#tabs-{bar}", TabBar).show(front, self.front, status, left_out)
+
+    def action_show_pane(self, name: str) -> None:
+        if name != "ladder" and not (self.is_wide and name in {tab.pane for tab in ASIDE}):
+            self.lower = name
+        self.front = name
+        self._arrange()
+        self.call_after_refresh(self.pane(name).focus_inside)
+
+    def action_turn(self, step: int) -> None:
+        names = [tab.pane for tab in ALL]
+        self.action_show_pane(names[(names.index(self.front) + step) % len(names)])
+
+    async def action_pane(self, name: str, action: str) -> None:
+        """Show a pane and do something in it."""
+        pane = self.pane(name)
+        if not pane.display:
+            self.action_show_pane(name)
+        self.call_after_refresh(pane.run_action, action)
+
+    def action_zoom(self) -> None:
+        self.zoomed = not self.zoomed
+        self.action_show_pane(self.front)
+
+    @on(TabBar.TabChosen)
+    def _tab_chosen(self, message: TabBar.TabChosen) -> None:
+        self.action_show_pane(message.pane)
+
+    @on(Pane.StatusChanged)
+    def _status_changed(self) -> None:
+        self._say_tabs()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        pane = _pane_of(event.widget)
+        if pane is not None and pane.id is not None and pane.id != self.front:
+            self.front = pane.id
+            self._arrange()
+
+    # --- the selection ---
+
+    @on(SelectionMade)
+    def _selection_made(self, message: SelectionMade) -> None:
+        message.stop()
+        self.choose(message.selection)
+
+    def _speak_of(self) -> None:
+        """Tell all panes which conversation it is about."""
+        if self.trace is not None:
+            live = self.session is not None
+            self.conversation = current_conversation(self.trace, self.selection, self.conversation, live=live)
+            for pane in self.panes:
+                pane.conversation = self.conversation
+
+    def trace_opened(self, trace: Trace) -> None:
+        for pane in self.panes:
+            pane.show_trace(trace, follow=self.session is not None)
+        spec = self.session.spec if self.session is not None else None
+        if spec is not None:
+            for composer in self.query(Composer):
+                composer.show_kind(spec.kind, there=spec.with_server or composer.role == "client")
+        self.query_one(LadderPane).focus_inside()
+
+    def trace_grew(self, trace: Trace, *, first_reading: bool) -> list[Callable[[], None]]:
+        self._speak_of()
+        for pane in self.panes:
+            pane.first_reading = first_reading
+            if not pane.is_seen:
+                pane.trace_grew()              # it only remembers that there is something
+        return [pane.trace_grew for pane in self.panes if pane.is_seen]
+
+    def state_changed(self, state: SessionState, *, live: bool) -> None:
+        self.query_one(LadderPane).show_state(state, live=live)
+
+    def choose(self, selection: Selection) -> None:
+        """Show this selection in every pane."""
+        if selection == self.selection or self.trace is None:
+            return
+        self.selection = selection
+        self._speak_of()
+        for pane in self.panes:
+            pane.show_selection(selection)
+
+    @on(ByteChosen)
+    def _byte_chosen(self, message: ByteChosen) -> None:
+        message.stop()
+        detail, chosen = self.query_one(DetailPane), self.selection
+        path = detail.path_at(chosen, message.byte)
+        field = detail.detail.field(path) if path else None
+        self.choose(Selection(row=chosen.row, rows=chosen.rows, path=path or "", field=field,
+                              byte=message.byte))
+
+    @on(DetailAsked)
+    def _detail_asked(self, message: DetailAsked) -> None:
+        message.stop()
+        self.action_show_pane("detail")
+
+    def action_say(self, role: str) -> None:
+        self.action_show_pane("ladder")
+        composer = self.query_one(f"#composer-{role}", Composer)
+        self.call_after_refresh(composer.input.focus)
+
+
+
+def _pane_of(widget: Widget | None) -> Pane | None:
+    if widget is None:
+        return None
+    return next((node for node in widget.ancestors_with_self if isinstance(node, Pane)), None)

@@ -1,0 +1,215 @@
+"""How a conversation opened and closed, step by step, in words and numbers.
+
+Flow and application of a conversation -> `Document`: TCP's three-way handshake (RFC 9293 section 3.5) with
+what each side announced, refused and unanswered attempts, the WebSocket upgrade with its proof, and the
+close. Each line leads to its packet. UDP says plainly that it has none of this.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.views.conversation.close import describe_close
+from inspector.views.conversation.upgrade import describe_upgrade
+from inspector.views.ladder.ends import Conversation, conversation_ends, quoting_rows
+from inspector.views.line.document import Document
+from inspector.views.packets.facts import ACK, RST, SYN
+from inspector.views.session.call_text import duration
+from inspector.views.session.sockets import SocketTable
+from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.trace.flows.tcp import TcpFlow
+    from inspector.trace.trace import Trace
+
+_WORDS = {"complete": "complete", "partial": "only a part of it was captured", "refused": "refused",
+          "missing": "not captured"}
+
+
+def handshake(trace: Trace, conversation: Conversation | tuple[str, int]) -> Document:
+    """What there is to tell of this conversation's opening and close."""
+    conversation = Conversation(*conversation)
+    document = Document()
+    if conversation.protocol == "udp":
+        _describe_udp(document, trace, conversation)
+        return document
+    flow = trace.flow(conversation.stream)
+    if not len(flow.rows):
+        document.prose("No packet of this conversation was captured.")
+        return document
+    _describe_opening(document, trace, flow)
+    upgrade = trace.application(conversation.stream).upgrade
+    if upgrade is not None:
+        describe_upgrade(document, upgrade, trace.application(conversation.stream))
+    describe_close(document, trace, flow)
+    return document
+
+
+def _describe_opening(document: Document, trace: Trace, flow: TcpFlow) -> None:
+    kind = flow.handshake
+    took = f"  round trip {duration(flow.rtt_ns)}" if kind == "complete" and flow.rtt_ns is not None else ""
+    document.heading("TCP three-way handshake", _WORDS[kind] + took)
+    if kind == "missing":
+        document.prose("The capture begins in the middle of this conversation: no SYN was seen. Sequence "
+                       "numbers are counted from the first byte that was captured, and window scales are "
+                       "unknown.")
+        return
+    index = trace.index
+    start = int(index.time_ns[flow.handshake_rows[0]])
+    for step, row in enumerate(_opening_rows(trace, flow), 1):
+        flags = int(index.tcp_flags[row])
+        after = f"packet {row + 1}   +{duration(int(index.time_ns[row]) - start)}"
+        if flags & RST:
+            _refused(document, flow, row, step, after)
+        elif flags & SYN:
+            _announced(document, trace, flow, row, step, after)
+        else:
+            _confirmed(document, trace, flow, row, step, after)
+    if kind == "partial":
+        _unanswered(document, trace, flow)
+    if kind == "complete":
+        _agreed(document, trace, flow)
+
+
+def _opening_rows(trace: Trace, flow: TcpFlow) -> tuple[int, ...]:
+    """The handshake's packets, and SYNs that were sent again."""
+    index = trace.index
+    rows = flow.rows[:64]
+    syns = rows[(index.tcp_flags[rows] & SYN) != 0].tolist()
+    return tuple(sorted({*flow.handshake_rows, *syns}))
+
+
+def _ends(flow: TcpFlow, row: int) -> tuple[str, str]:
+    """Who sends packet `row` to whom, in words."""
+    sender = flow.direction(row)
+    if flow.client is None:
+        ports = flow.a[1], flow.b[1]
+        return f"port {ports[sender]}", f"port {ports[1 - sender]}"
+    return ("client", "server") if sender == flow.client else ("server", "client")
+
+
+def _announced(document: Document, trace: Trace, flow: TcpFlow, row: int, step: int, after: str) -> None:
+    index = trace.index
+    sender, receiver = _ends(flow, row)
+    number, flags = int(index.seq[row]), int(index.tcp_flags[row])
+    name = "SYN ACK" if flags & ACK else "SYN"
+    document.heading(f"{step}  {name}   {sender} → {receiver}", after, "syn", row)
+    again = "tcp.analysis.retransmission" in flow.analysis(row)
+    if again:
+        document.prose(f"No answer had come, so the {sender} says it again.", "warning", row)
+        return
+    if flags & ACK:
+        document.prose(f"The {sender} agrees: it confirms the {receiver}'s number and names its own.",
+                       row=row)
+        _acknowledges(document, trace, flow, row)
+    else:
+        document.prose(f"The {sender} wants a connection and names the number from which it will count its "
+                       "bytes. It is chosen at random, so that nobody else can guess it.", row=row)
+    document.fact("initial sequence number", str(number), "shown as 0 where numbers are relative", row=row)
+    _options(document, trace, flow, row)
+
+
+def _acknowledges(document: Document, trace: Trace, flow: TcpFlow, row: int) -> None:
+    """The acknowledgment number, and whether it is the peer's initial number plus one."""
+    ack = int(trace.index.ack[row])
+    base = flow.base(1 - flow.direction(row))
+    if base is None:
+        document.fact("acknowledges", str(ack), row=row)
+        return
+    expected = (base + 1) & 0xFFFFFFFF
+    if ack == expected:
+        sum_text = f"{ack} = {base & 0xFFFFFFFF} + 1  ✓"
+        document.fact("acknowledges", sum_text, "a SYN counts as one byte", "ok", row)
+    else:
+        document.fact("acknowledges", f"{ack}  ✗", f"{expected} was expected", "error", row)
+
+
+def _options(document: Document, trace: Trace, flow: TcpFlow, row: int) -> None:
+    """What a SYN announces in its window and options."""
+    options = flow.options(row)
+    document.fact("window", f"{int(trace.index.window[row])} bytes", "never scaled in a SYN", row=row)
+    if options.mss is not None:
+        document.fact("largest segment (MSS)", f"{options.mss} bytes", "that it wants to receive", row=row)
+    if options.scale is not None:
+        times = 1 << min(options.scale, 14)
+        document.fact("window scale", f"{options.scale}", f"its later windows count × {times}", row=row)
+    if options.sack_permitted:
+        document.fact("SACK permitted", "yes", "losses may be told one by one (RFC 2018)", row=row)
+    if options.timestamp is not None:
+        document.fact("timestamps", str(options.timestamp), "to measure round trips (RFC 7323)", row=row)
+    if options.broken:
+        document.fact("broken option", escaped(options.broken, 200), style="error", row=row)
+
+
+def _confirmed(document: Document, trace: Trace, flow: TcpFlow, row: int, step: int, after: str) -> None:
+    sender, receiver = _ends(flow, row)
+    document.heading(f"{step}  ACK   {sender} → {receiver}", after, "syn", row)
+    document.prose(f"The {sender} confirms the {receiver}'s number. Both sides are ESTABLISHED; data may "
+                   "flow.",
+                   row=row)
+    _acknowledges(document, trace, flow, row)
+    size = int(trace.index.payload_length[row])
+    if size:
+        document.fact("data", f"{size} bytes", "already with the acknowledgment", row=row)
+
+
+def _refused(document: Document, flow: TcpFlow, row: int, step: int, after: str) -> None:
+    sender, receiver = _ends(flow, row)
+    document.heading(f"{step}  RST   {sender} → {receiver}", after, "rst", row)
+    port = (flow.a, flow.b)[flow.direction(row)][1]
+    document.prose(f"Refused: no program listens on port {port}. The kernel of that machine answers by "
+                   "itself, and the client's connect() fails with ECONNREFUSED. Start the server first, "
+                   "or look at the address and the port that it is bound to.", "rst", row)
+
+
+def _unanswered(document: Document, trace: Trace, flow: TcpFlow) -> None:
+    """A SYN without answer, or an opening of which a part is not there."""
+    index, rows = trace.index, flow.rows
+    syns = rows[(index.tcp_flags[rows[:64]] & (SYN | ACK)) == SYN] if len(rows) <= 64 else rows[:0]
+    if len(syns) == len(rows):
+        tries = f"{len(syns)} times" if len(syns) > 1 else "once"
+        waited = duration(int(index.time_ns[syns[-1]]) - int(index.time_ns[syns[0]]))
+        over = f" over {waited}" if len(syns) > 1 else ""
+        document.prose(f"Nobody answers: the SYN was sent {tries}{over}. A firewall drops it, or no "
+                       "machine has this address. connect() waits, and ends with ETIMEDOUT.",
+                       "warning", int(syns[-1]))
+    else:
+        document.prose("The rest of the handshake is not in this capture (or has not come yet).", "warning")
+
+
+def _agreed(document: Document, trace: Trace, flow: TcpFlow) -> None:
+    """What holds for the connection: an option counts only where both sides sent it."""
+    index = trace.index
+    syns = [row for row in flow.handshake_rows if int(index.tcp_flags[row]) & SYN]
+    if len(syns) != 2:
+        return
+    first, second = (flow.options(row) for row in syns)
+    names = [("window scaling", first.scale is not None and second.scale is not None),
+             ("SACK", first.sack_permitted and second.sack_permitted),
+             ("timestamps", first.timestamp is not None and second.timestamp is not None)]
+    said = ", ".join(name for name, both in names if both) or "none"
+    document.heading("Agreed")
+    document.fact("options in use", said, "each counts only where both sides sent it")
+    if first.mss is not None and second.mss is not None:
+        smaller = f"{min(first.mss, second.mss)} bytes"
+        document.fact("segments carry at most", smaller, "the smaller MSS, less options")
+
+
+def _describe_udp(document: Document, trace: Trace, conversation: Conversation) -> None:
+    rows = trace.rows_of("udp", conversation.stream)
+    ends = conversation_ends(trace, conversation, SocketTable())
+    document.heading("UDP has no handshake", f"{escaped(ends.client)} → {escaped(ends.server)}")
+    document.prose("Nothing is agreed before data flows, and nothing is said at the end. The first "
+                   "datagram already carries data. Whether it arrives, in which order, and whether "
+                   "anybody listens, is for the programs to find out. connect() on a UDP socket sends "
+                   "nothing: it only remembers the peer.")
+    if len(rows):
+        first = int(rows[0])
+        size = int(trace.index.payload_length[first])
+        document.fact("first datagram", f"packet {first + 1}, {size} bytes", row=first)
+        document.fact("datagrams", str(len(rows)))
+    errors = quoting_rows(trace, conversation)
+    if len(errors):
+        document.prose("An ICMP error came back: at that port nobody listens, and the kernel says so. "
+                       "The next call on the connected socket fails with ECONNREFUSED.",
+                       "icmp", int(errors[0]))

@@ -1,0 +1,89 @@
+"""The WebSocket opening handshake: the request, the 101, and the proof, recomputed and compared.
+
+`Upgrade` -> paragraphs of a `Document` (RFC 6455 section 4), each leading to its packet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.protocols.websocket.upgrade import GUID, Check, Upgrade
+from inspector.views.line.document import Document
+from inspector.views.line.spans import Style
+from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.protocols.http.message import HttpMessage
+    from inspector.trace.application.application import Application
+
+
+def describe_upgrade(document: Document, upgrade: Upgrade, application: Application) -> None:
+    """Add the upgrade: what was asked, what was answered, whether the proof holds."""
+    asked = _row(application, upgrade.request)
+    answered = _row(application, upgrade.response) if upgrade.response is not None else None
+    verdict = "refused" if upgrade.response is not None else "no answer yet"
+    if upgrade.accepted:
+        verdict = "accepted, every check holds" if upgrade.valid else "accepted, but not rightly"
+    document.heading("WebSocket opening handshake", verdict, row=asked)
+    document.prose(f"1  {escaped(upgrade.request.start_line, 200)}   {_packet(asked)}", "http", asked)
+    document.prose("The client speaks HTTP for the last time and asks to change over. Its key is 16 "
+                   "random bytes; it is no secret, it only must be answered by someone who knows "
+                   "WebSocket.", row=asked)
+    _checks(document, [check for check in upgrade.checks if check.side == "request"], asked)
+    if upgrade.response is None:
+        document.prose("The server has not answered yet.", "warning", asked)
+        return
+    document.prose(f"2  {escaped(upgrade.response.start_line, 200)}   {_packet(answered)}", "http", answered)
+    _checks(document, [check for check in upgrade.checks if check.side == "response"], answered)
+    _proof(document, upgrade, asked, answered)
+    _negotiated(document, upgrade, answered)
+    for found in upgrade.findings:
+        document.prose(f"{escaped(found.clause)}: {escaped(found.text, 400)}", "error", answered)
+
+
+def _checks(document: Document, checks: list[Check], row: int | None) -> None:
+    for check in checks:
+        actual = "missing" if check.actual is None else escaped(check.actual, 200)
+        note = "" if check.ok else f"should be {escaped(check.expected, 200)}"
+        document.fact(escaped(check.name, 60), f"{actual}  {'✓' if check.ok else '✗'}", note,
+                      "value" if check.ok else "error", row)
+
+
+def _proof(document: Document, upgrade: Upgrade, asked: int | None, answered: int | None) -> None:
+    """Key + GUID, SHA-1, base64, beside what the server sent."""
+    if upgrade.proof is None:
+        return
+    proof = upgrade.proof
+    document.heading("The proof", "base64(SHA-1(key + GUID))  RFC 6455 §4.2.2")
+    document.prose("The server shows that it read this very request and speaks WebSocket, and is no HTTP "
+                   "server or cache that echoes something.")
+    document.fact("key", escaped(proof.key, 200), "sent by the client", row=asked)
+    document.fact("+ GUID", GUID, "the same for everybody")
+    document.fact("SHA-1", proof.sha1.hex(" "))
+    document.fact("base64", proof.expected, "what the server must send", "key")
+    same = upgrade.accept is not None and upgrade.accept.strip() == proof.expected
+    sent = "nothing" if upgrade.accept is None else escaped(upgrade.accept, 200)
+    said: tuple[str, str, Style] = ("✓", "the same", "ok") if same else ("✗", "not the same", "error")
+    document.fact("the server sent", f"{sent}  {said[0]}", said[1], said[2], answered)
+
+
+def _negotiated(document: Document, upgrade: Upgrade, row: int | None) -> None:
+    if not upgrade.accepted:
+        return
+    document.heading("From now on", "WebSocket frames in both directions")
+    subprotocol = escaped(upgrade.subprotocol, 100) if upgrade.subprotocol else "none"
+    offered = ", ".join(escaped(name, 60) for name in upgrade.offered_subprotocols)
+    note = f"offered: {offered}" if offered else "none was offered"
+    document.fact("subprotocol", subprotocol, note, row=row)
+    names = ", ".join(escaped(extension.name, 60) for extension in upgrade.extensions) or "none"
+    asked = ", ".join(escaped(extension.name, 60) for extension in upgrade.offered_extensions)
+    document.fact("extensions", names, f"offered: {asked}" if asked else "none was offered", row=row)
+
+
+def _row(application: Application, message: HttpMessage) -> int | None:
+    rows = application.rows_of_http(message)
+    return rows[0] if rows else None
+
+
+def _packet(row: int | None) -> str:
+    return "" if row is None else f"packet {row + 1}"

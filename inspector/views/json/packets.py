@@ -1,0 +1,233 @@
+"""Packets, conversations and system calls as flat JSON objects, keyed by Wireshark's field names.
+
+Pure functions: a `Trace` (read as far as wanted) and rows, or None for all -> dictionaries, one a line
+of output. A key is absent where the packet has no such field. All texts are harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inspector.trace.flows.names import frame_protocols
+from inspector.views.packets.facts import facts
+from inspector.views.packets.info import packet_info
+from inspector.views.session.sockets import SocketTable
+from inspector.wire.headers.read import BOGUS, MALFORMED, NO_LAYER, NO_OFFSET, PORTS, SHORT, UNSIZED
+
+if TYPE_CHECKING:
+    from inspector.model.records import Call
+    from inspector.trace.index.columns import Array
+    from inspector.trace.index.conversations import ConversationRow
+    from inspector.trace.trace import Trace
+
+TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
+_ANYWHERE = ("0.0.0.0:", "[::]:", ":")
+
+
+def packets(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]:
+    """One object a frame, in order of the file."""
+    for row in range(trace.index.count) if rows is None else rows.tolist():
+        yield packet(trace, row)
+
+
+def packet(trace: Trace, row: int) -> dict[str, Any]:
+    """The object of packet `row`."""
+    index, fact = trace.index, facts(trace, row)
+    frame = _Frame(trace, row)
+    network, protocol = int(index.network[row]), int(index.protocol[row])
+    found: dict[str, Any] = {
+        "frame.number": row + 1,
+        "frame.time_epoch_ns": int(index.time_ns[row]),
+        "frame.len": int(index.length[row]),
+        "frame.cap_len": int(index.cap_len[row]),
+        "frame.protocols": ":".join(frame_protocols(trace, row, fact.protocols)),
+    }
+    source, destination = index.address(index.src[row]), index.address(index.dst[row])
+    if network in (4, 6) and source:
+        prefix = "ip" if network == 4 else "ipv6"
+        found |= {f"{prefix}.src": source, f"{prefix}.dst": destination}
+    if network == 4 and (value := frame.ip_protocol()) is not None:
+        found["ip.proto"] = value
+    if protocol == TCP:
+        found |= _tcp(trace, row, frame)
+        if fact.analysis:
+            found["analysis"] = list(fact.analysis)
+    elif protocol == UDP:
+        found |= _udp(trace, row, frame)
+    elif protocol in (ICMP, ICMPV6) and (available := frame.available()) > 0:
+        name = "icmp" if protocol == ICMP else "icmpv6"
+        found[f"{name}.type"] = int(index.sport[row])
+        if available > 1:
+            found[f"{name}.code"] = int(index.dport[row])
+        found |= _quoted(trace, row)
+    found["info"] = packet_info(trace, fact)
+    return found
+
+
+def _tcp(trace: Trace, row: int, frame: _Frame) -> dict[str, Any]:
+    """TCP's fields, those that are there."""
+    index, stream, status = trace.index, int(trace.index.stream[row]), int(trace.index.status[row])
+    if not frame.has_ports():
+        return {}
+    ports = {"tcp.srcport": int(index.sport[row]), "tcp.dstport": int(index.dport[row])}
+    if stream < 0:
+        return ports
+    found = {"tcp.stream": stream, **ports, "tcp.seq_raw": int(index.seq[row])}
+    odd = status & MALFORMED and int(index.payload[row]) == NO_OFFSET
+    if not (status & BOGUS or (odd and frame.data_offset() < 20)):
+        found |= {
+            "tcp.ack_raw": int(index.ack[row]), "tcp.flags": int(index.tcp_flags[row]),
+            "tcp.window_size_value": int(index.window[row]),
+        }
+    if not status & UNSIZED or status & BOGUS:
+        size = int(index.payload_length[row])
+        big = size == 65535                    # the column holds no more (BIG TCP): it ends with the frame
+        found["tcp.len"] = int(index.length[row]) - int(index.payload[row]) if big else size
+    return found
+
+
+def _udp(trace: Trace, row: int, frame: _Frame) -> dict[str, Any]:
+    index, stream, available = trace.index, int(trace.index.stream[row]), frame.available()
+    if not frame.has_ports():
+        return {}
+    found = {"udp.stream": stream} if stream >= 0 else {}
+    found |= {"udp.srcport": int(index.sport[row]), "udp.dstport": int(index.dport[row])}
+    return found | ({"udp.length": int(index.window[row])} if available >= 6 else {})
+
+
+def _quoted(trace: Trace, row: int) -> dict[str, Any]:
+    """The conversation and ports of the datagram that an ICMP error quotes."""
+    quoted = trace.index.quoted.of(row)
+    if quoted is None:
+        return {}
+    name = "tcp" if quoted.protocol == TCP else "udp"
+    found = {f"{name}.stream": quoted.stream} if quoted.stream >= 0 else {}
+    found |= {f"{name}.srcport": quoted.sport, f"{name}.dstport": quoted.dport}
+    return found | ({"udp.length": quoted.length} if name == "udp" else {})
+
+
+class _Frame:
+    """What columns do not say of a packet; its bytes are read only where they are needed."""
+
+    def __init__(self, trace: Trace, row: int) -> None:
+        self._trace = trace
+        self._row = row
+        self._bytes: bytes | None = None
+
+    def bytes(self) -> bytes:
+        """The captured bytes."""
+        if self._bytes is None:
+            self._bytes = self._trace.frame(self._row)
+        return self._bytes
+
+    def ip_protocol(self) -> int | None:
+        """The protocol field of the IPv4 header; None where it was not captured."""
+        index, l3 = self._trace.index, int(self._trace.index.l3[self._row])
+        protocol = int(index.protocol[self._row])
+        if index.l4[self._row] == l3 + 20:
+            return protocol
+        frame = self.bytes()
+        return frame[l3 + 9] if l3 != NO_LAYER and len(frame) > l3 + 9 else None
+
+    def available(self) -> int:
+        """Captured bytes of the datagram from its transport header on."""
+        index, row = self._trace.index, self._row
+        l3, l4 = int(index.l3[row]), int(index.l4[row])
+        if l4 == NO_OFFSET:
+            return 0
+        available = int(index.cap_len[row]) - l4
+        if not int(index.status[row]) & SHORT or l3 == NO_LAYER:
+            return available
+        head = self.bytes()[l3 : l3 + 6]
+        four = int(index.network[row]) == 4
+        total = int.from_bytes(head[2:4], "big") if four else 40 + int.from_bytes(head[4:6], "big")
+        return min(available, l3 + total - l4) if total else available
+
+    def has_ports(self) -> bool:
+        """Whether the ports of TCP or UDP are there."""
+        status = int(self._trace.index.status[self._row])
+        return bool(status & PORTS) if status & SHORT else int(self._trace.index.l4[self._row]) != NO_OFFSET
+
+    def data_offset(self) -> int:
+        """The TCP header's length, as it says."""
+        at = int(self._trace.index.l4[self._row]) + 12
+        return (self.bytes()[at] >> 4) * 4
+
+
+def conversations(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]:
+    """One object a conversation (those of the packets `rows`): TCP's first, then UDP's."""
+    index, processes = trace.index, _processes(trace)
+    for protocol, number in (("tcp", TCP), ("udp", UDP)):
+        wanted = None
+        if rows is not None:
+            mine = rows[index.protocol[rows] == number]
+            wanted = set(np.unique(index.stream[mine]).tolist())
+        for conversation in trace.conversations(protocol):
+            if wanted is None or conversation.stream in wanted:
+                yield _conversation(trace, conversation, processes)
+
+
+def _conversation(trace: Trace, row: ConversationRow, processes: _Processes) -> dict[str, Any]:
+    found: dict[str, Any] = row._asdict()
+    del found["first_row"]
+    if row.protocol == "tcp":
+        flow = trace.flow(row.stream)
+        found["handshake"] = flow.handshake
+        if flow.rtt_ns is not None:
+            found["rtt_ns"] = flow.rtt_ns
+        found["state_a"], found["state_b"] = flow.state
+        application = trace.application(row.stream)
+        if application.protocol:
+            found["application"] = application.protocol
+            if application.inferred:
+                found["inferred"] = True
+    elif name := trace.datagrams(row.stream).application:
+        found["application"] = name
+    for key, here, there in (("process_a", row.a, row.b), ("process_b", row.b, row.a)):
+        process = processes.get((row.protocol, here, there)) or processes.get((row.protocol, here, ""))
+        process = process or processes.get((row.protocol, here[here.rindex(":") :], ""))
+        if process:
+            found[key] = process
+    return found
+
+
+_Processes = dict[tuple[str, str, str], str]      # protocol, own address, peer or "" -> "client 4131"
+
+
+def _processes(trace: Trace) -> _Processes:
+    """Who spoke at which address, as system calls tell; sockets bound to any address stand by their port."""
+    table = SocketTable()
+    table.update(trace.calls)
+    found: _Processes = {}
+    for socket in table.sockets:
+        process = f"{socket.role} {socket.pid}"
+        for protocol in (socket.protocol,) if socket.protocol else ("tcp", "udp"):
+            if socket.local and socket.local.startswith(_ANYWHERE):
+                found[protocol, socket.local[socket.local.rindex(":") :], ""] = process
+            elif socket.local:
+                found[protocol, socket.local, socket.peer or ""] = process
+                found.setdefault((protocol, socket.local, ""), process)
+    return found
+
+
+def syscalls(trace: Trace, places: Sequence[int] | None = None) -> Iterator[dict[str, Any]]:
+    """One object a system call, in order of entry: all, or those at `places` of `trace.calls`."""
+    calls = trace.calls if places is None else [trace.calls[place] for place in places]
+    for call in sorted(calls, key=lambda call: call.time_ns):    # a late record stands further on
+        yield syscall(call)
+
+
+def syscall(call: Call) -> dict[str, Any]:
+    """The object of one system call; `end_ns` and `result` are absent while it blocks."""
+    found: dict[str, Any] = {"time_ns": call.time_ns}
+    if call.end_ns is not None:
+        found["end_ns"] = call.end_ns
+    found |= {"pid": call.pid, "role": call.role, "call": call.name, "arguments": call.arguments}
+    if call.errno:
+        found["errno"] = call.errno
+    elif call.result is not None:
+        found["result"] = call.result
+    return found

@@ -1,0 +1,145 @@
+"""One packet as an arrow between the margins of the ladder.
+
+Facts of a packet -> label (flags or the application's words, details as far as they fit) -> a line of
+strokes with its head at the receiver: `──` handshake and acknowledgments, `══` data, `──×` a close,
+`×─×` a reset, `╌╌` ICMP. The label stands at its sender, so that the two sides' words keep apart.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from inspector.views.line.spans import Line, Span, Style, cell_width, fit
+from inspector.views.packets.facts import (
+    ACK,
+    FIN,
+    ICMP,
+    ICMPV6,
+    RST,
+    SYN,
+    TCP,
+    UDP,
+    Facts,
+    flag_names,
+    payload_preview,
+)
+from inspector.views.packets.info import analysis_marks, packet_info, protocol_name, syn_options
+from inspector.views.packets.list import packet_style
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+_PREVIEW = 40
+_HEADS = {"left": "◀", "right": "▶"}
+
+
+class Label(NamedTuple):
+    """What is written on an arrow: warnings, then what it is, then details in their order.
+
+    `keep`: the details' first letters in the order of their importance; the last of them falls first.
+    """
+
+    marks: str
+    main: str
+    details: tuple[str, ...]
+    keep: str = "slamw"
+    short: str = ""          # stands for `main` where that does not fit
+
+
+def arrow(trace: Trace, fact: Facts, width: int, *, to_right: bool, tag: str = "") -> Line:
+    """The packet in exactly `width` cells, from margin to margin. `tag`: names its conversation."""
+    style = packet_style(fact)
+    stroke = _stroke(fact)
+    room = width - 7                        # head, two strokes at each end, the label's spaces
+    if room < 1:
+        return (Span(fit(_HEADS["right" if to_right else "left"], width, align="centre"), style),)
+    words = _words(_label(trace, fact), tag, style, room)
+    used = sum(cell_width(span.text) for span in words)
+    lead = _repeat(stroke, 2)
+    if fact.protocol == TCP and fact.flags & FIN and not fact.flags & RST:
+        lead = stroke + "×"
+    tail = _repeat(stroke, width - used - 2 - len(lead) - 1, from_end=not to_right)
+    if to_right:
+        return (Span(lead + " ", style), *words, Span(" " + tail + "▶", style))
+    return (Span("◀" + tail + " ", style), *words, Span(" " + lead[::-1], style))
+
+
+def _repeat(stroke: str, count: int, *, from_end: bool = False) -> str:
+    text = (stroke * (count // len(stroke) + 1))[:count]
+    return text[::-1] if from_end else text
+
+
+def _stroke(fact: Facts) -> str:
+    if fact.protocol in (ICMP, ICMPV6):
+        return "╌"
+    if fact.protocol == TCP and fact.stream >= 0 and fact.flags & RST:
+        return "×──"
+    if fact.protocol in (TCP, UDP) and fact.length:
+        return "═"
+    return "─"
+
+
+def _words(label: Label, tag: str, style: Style, room: int) -> Line:
+    """The label in at most `room` cells: details fall off its end, at last the main text is cut."""
+    spans: list[Span] = []
+    for text, text_style in ((tag, "dim"), (label.marks, "warning")):
+        if text and room > cell_width(text) + 4:
+            spans.append(Span(text + " ", text_style))  # type: ignore[arg-type]
+            room -= cell_width(text) + 1
+    main = label.short if label.short and cell_width(label.main) > room else label.main
+    details = list(label.details)
+    while details and cell_width(main) + sum(len(text) + 1 for text in details) + 1 > room:
+        details.remove(max(details, key=lambda text: label.keep.find(text[0])))
+    spans.append(Span(_cut(main, room), style))
+    if details:
+        spans.append(Span("  " + " ".join(details), "dim"))
+    return tuple(spans)
+
+
+def _cut(text: str, room: int) -> str:
+    """The text in at most `room` cells, cut between words where that loses little."""
+    if cell_width(text) <= room:
+        return text
+    kept = fit(text, room).rstrip()
+    words = kept[:-1].rpartition(" ")[0].rstrip()
+    return f"{words} …" if len(words) * 3 >= room * 2 else kept
+
+
+def _label(trace: Trace, fact: Facts) -> Label:
+    if fact.protocol == TCP and fact.stream >= 0:
+        return _tcp_label(trace, fact)
+    if fact.protocol == UDP and fact.stream >= 0:
+        text = fact.application or payload_preview(trace, fact.row, _PREVIEW)
+        name = protocol_name(trace, fact)
+        return Label("", f"{name} {text}" if text else name, (f"len {fact.length}",))
+    name = protocol_name(trace, fact)
+    text = packet_info(trace, fact)
+    if fact.protocol in (ICMP, ICMPV6):
+        inner = text.partition("(")[2].partition(")")[0] if text.endswith(")") else ""
+        return Label("", text, (), short=inner)
+    return Label("", f"{name}  {text}", ())
+
+
+def _tcp_label(trace: Trace, fact: Facts) -> Label:
+    marks = analysis_marks(fact)
+    flags = " ".join(flag_names(fact.flags)) or "no flags"
+    seq, ack = f"seq {fact.seq}", f"ack {fact.ack}" if fact.flags & ACK else ""
+    if fact.flags & SYN:
+        options = [word.replace("=", " ").lower() for word in syn_options(trace, fact.row)
+                   if word.startswith(("MSS", "WS"))]
+        return Label(marks, flags, _present(seq, ack, *options, f"win {fact.window}"), "samw")
+    if not fact.length:
+        if fact.flags & (FIN | RST):
+            return Label(marks, flags, _present(seq, ack, f"win {fact.window}"), "saw")
+        return Label(marks, flags, _present(seq, ack, f"win {fact.window}"), "asw")
+    size = f"len {fact.length}"
+    if fact.application:
+        main = fact.application if not fact.flags & (FIN | RST) else f"{flags}  {fact.application}"
+        short = main.replace("Switching Protocols", "Switching")
+        return Label(marks, main, _present(seq, ack, size), "lsa", short)
+    preview = payload_preview(trace, fact.row, _PREVIEW)
+    return Label(marks, f"{flags}  {preview}" if preview else flags, _present(seq, ack, size), "lsa", preview)
+
+
+def _present(*texts: str) -> tuple[str, ...]:
+    return tuple(text for text in texts if text)

@@ -1,0 +1,102 @@
+"""The calls of a ladder as moments: which belong to it, on which margin, and in one row or in two.
+
+Calls and sockets -> moments sorted by time. A call that returned at once stands in one row: one that
+sends at its entry, one that receives at its return. A call that blocked has a row for its entry and one
+for its return; so has a connect() during which the handshake was seen.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+import numpy as np
+
+from inspector.model.records import Call
+from inspector.views.ladder.ends import Ends
+from inspector.views.ladder.layout import LEFT, RIGHT, Moment
+from inspector.views.session.sockets import SocketTable, same_address, talks
+
+AT_ONCE_NS = 1_000_000         # a call that took less did not block, for the eye
+_SENT_NS = 10_000_000          # one that sends: a busy machine takes this long, a full buffer longer
+_CAUSING = frozenset({"connect", "send", "sendto", "sendmsg", "sendall", "sendfile", "write", "writev",
+                      "close", "shutdown"})
+_WAITING = ("recv", "accept", "read", "poll", "select", "epoll")
+_NO_END = (1 << 63) - 1
+
+
+def margin_moments(calls: Sequence[Call], sockets: SocketTable, ends: Ends | None,
+                   times: np.ndarray) -> list[Moment]:
+    """The moments of the calls that belong to the ladder: all, or those of the conversation `ends`."""
+    moments: list[Moment] = []
+    for index, call in enumerate(calls):
+        side = _side(call, index, sockets, ends)
+        if side is not None:
+            moments += _moments(call, index, side, times)
+    moments.sort(key=lambda moment: moment.time_ns)
+    return moments
+
+
+def _side(call: Call, index: int, sockets: SocketTable, ends: Ends | None) -> int | None:
+    """LEFT or RIGHT, or None when the call is not part of the conversation."""
+    socket = sockets.socket_of(index)
+    if ends is not None:
+        if socket is None:
+            return None
+        child = sockets.accepted.get(index)
+        accepted = None if child is None else sockets.sockets[child]
+        if not talks(socket, call, accepted, (ends.client, ends.server)):
+            return None
+    if call.role in ("client", "server"):
+        return RIGHT if call.role == "server" else LEFT
+    if socket is None:
+        return LEFT
+    serves = socket.listening or socket.parent is not None
+    return RIGHT if serves or (ends is not None and same_address(socket.local, ends.server)) else LEFT
+
+
+def _moments(call: Call, index: int, side: int, times: np.ndarray) -> list[Moment]:
+    cause = call.name in _CAUSING
+    until = _NO_END if call.end_ns is None else call.end_ns
+    if call.end_ns is not None and not _in_two_rows(call, times):
+        stamp = call.time_ns if cause else call.end_ns
+        return [Moment(stamp, index, "whole", side, cause, call.name.startswith(_WAITING), until)]
+    moments = [Moment(call.time_ns, index, "entry", side, cause, until_ns=until)]
+    if call.end_ns is not None:
+        moments.append(Moment(call.end_ns, index, "return", side, effect=True))
+    return moments
+
+
+def _in_two_rows(call: Call, times: np.ndarray) -> bool:
+    if call.end_ns is None:
+        return True
+    opens = call.name == "connect"
+    limit = _SENT_NS if call.name in _CAUSING and not opens else AT_ONCE_NS
+    if call.end_ns - call.time_ns >= limit:
+        return True
+    return opens and bool(np.diff(np.searchsorted(times, (call.time_ns, call.end_ns)))[0])
+
+
+class Blocked:
+    """Which calls block at a given time, by margin. A thread is in one call at a time."""
+
+    def __init__(self, calls: Sequence[Call], moments: Sequence[Moment]) -> None:
+        threads: dict[tuple[int, int, int], tuple[list[int], list[int], list[int]]] = {}
+        for place, moment in enumerate(moments):
+            if moment.part != "entry":
+                continue
+            call = calls[moment.call]
+            starts, ends, places = threads.setdefault((moment.side, call.pid, call.tid), ([], [], []))
+            starts.append(moment.time_ns)
+            ends.append(_NO_END if call.end_ns is None else call.end_ns)
+            places.append(place)
+        self._threads = threads
+
+    def at(self, time_ns: int, side: int) -> list[int]:
+        """The entry moments (indexes) of the calls of this margin that block at `time_ns`."""
+        found = []
+        for (margin, _, _), (starts, ends, places) in self._threads.items():
+            last = bisect_right(starts, time_ns) - 1
+            if margin == side and last >= 0 and time_ns < ends[last]:
+                found.append(places[last])
+        return sorted(found)

@@ -1,0 +1,157 @@
+"""Whose ladder it is: one conversation or the whole session, its packets, and which end each came from.
+
+Trace and choice -> rows (numpy, growing with the trace) and for each row LEFT (the client sent it) or
+RIGHT. ICMP errors belong to the conversation whose packet they quote and travel to that packet's sender.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from inspector.views.ladder.layout import LEFT, RIGHT
+from inspector.views.packets.facts import ACK, SYN, TCP, UDP
+from inspector.views.session.sockets import SocketTable, same_address
+from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+_NUMBERS = {"tcp": TCP, "udp": UDP}
+
+
+class Conversation(NamedTuple):
+    """One conversation of a trace: "tcp" or "udp" and its stream number."""
+
+    protocol: str
+    stream: int
+
+
+class Ends(NamedTuple):
+    """Client and server as "address:port", "" where unknown; `sure`: the opening itself was seen."""
+
+    client: str
+    server: str
+    sure: bool
+
+
+def end_text(address: str, port: int) -> str:
+    """`127.0.0.1:8000`, `[::1]:8000`."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def row_ends(trace: Trace, row: int) -> tuple[str, str]:
+    """Sender and receiver of a TCP or UDP packet as "address:port"."""
+    index = trace.index
+    source, destination = index.address(int(index.src[row])), index.address(int(index.dst[row]))
+    return (end_text(escaped(source), int(index.sport[row])),
+            end_text(escaped(destination), int(index.dport[row])))
+
+
+def conversation_ends(trace: Trace, conversation: Conversation, sockets: SocketTable) -> Ends:
+    """Who is the client: by the SYN, else by the journal, else whoever sent first (to a lower port)."""
+    rows = trace.rows_of(conversation.protocol, conversation.stream)
+    if not len(rows):
+        return Ends("", "", False)
+    row = int(rows[0])
+    source, destination = row_ends(trace, row)
+    if conversation.protocol == "tcp":
+        flags = int(trace.index.tcp_flags[row])
+        if flags & SYN:
+            return Ends(destination, source, True) if flags & ACK else Ends(source, destination, True)
+    for socket in sockets.sockets:
+        serves = socket.listening or socket.role == "server"
+        if serves and same_address(socket.local, source):
+            return Ends(destination, source, True)
+        if serves and same_address(socket.local, destination):
+            return Ends(source, destination, True)
+    ports = int(trace.index.sport[row]), int(trace.index.dport[row])
+    if conversation.protocol == "tcp" and ports[0] < ports[1]:
+        return Ends(destination, source, False)
+    return Ends(source, destination, conversation.protocol == "udp")
+
+
+def quoted(trace: Trace, row: int) -> tuple[int, str, str] | None:
+    """Protocol, sender and receiver of the packet that an ICMP error quotes (RFC 792, RFC 4443)."""
+    header = trace.index.quoted.of(row)
+    if header is None:
+        return None
+    address = trace.index.address
+    source = end_text(escaped(address(header.source)), header.sport)
+    return header.protocol, source, end_text(escaped(address(header.destination)), header.dport)
+
+
+def quoting_rows(trace: Trace, conversation: Conversation) -> np.ndarray:
+    """The rows of the ICMP errors that quote a packet of the conversation."""
+    table = trace.index.quoted
+    number = _NUMBERS[conversation.protocol]
+    mine = (table.column("stream") == conversation.stream) & (table.column("protocol") == number)
+    rows: np.ndarray = table.column("row")[mine]
+    return rows
+
+
+class Side:
+    """The packets of a ladder and their directions; `update` takes in what the trace gained."""
+
+    def __init__(self, trace: Trace, conversation: Conversation | None, sockets: SocketTable) -> None:
+        self.trace = trace
+        self.conversation = conversation
+        self.sockets = sockets
+        self.ends = Ends("", "", False)
+        self.rows = np.zeros(0, np.int64)
+        self.times = np.zeros(0, np.int64)
+        self._seen = 0
+        self._clients: dict[tuple[int, int], str] = {}      # (protocol, stream) -> its client
+
+    def update(self) -> bool:
+        """Read on; True when there are more packets."""
+        index = self.trace.index
+        count = index.count
+        if count == self._seen and (self.conversation is None or self.ends.client):
+            return False
+        before = len(self.rows)
+        if self.conversation is None:
+            self.rows = np.arange(count)
+        else:
+            self.ends = conversation_ends(self.trace, self.conversation, self.sockets)
+            rows = self.trace.rows_of(self.conversation.protocol, self.conversation.stream)
+            errors = quoting_rows(self.trace, self.conversation)
+            self.rows = np.union1d(rows, errors) if len(errors) else rows
+        self._seen = count
+        self.times = np.maximum.accumulate(index.time_ns[self.rows].astype(np.int64))
+        return len(self.rows) != before
+
+    def direction(self, position: int) -> int:
+        """LEFT when the packet at this position of `rows` was sent by the client, else RIGHT."""
+        row = int(self.rows[position])
+        index = self.trace.index
+        protocol, stream = int(index.protocol[row]), int(index.stream[row])
+        if protocol in (TCP, UDP) and stream >= 0:
+            return LEFT if row_ends(self.trace, row)[0] == self.client_of(row) else RIGHT
+        quote = quoted(self.trace, row)
+        if quote is None:
+            return self._by_address(row)
+        known = (name for (number, _), name in self._clients.items() if number == quote[0])
+        client = self.ends.client or next((name for name in known if name in quote[1:]), "")
+        return RIGHT if quote[1] == client else LEFT
+
+    def _by_address(self, row: int) -> int:
+        """The direction of a packet without ports: RIGHT when it goes to a client's address."""
+        index = self.trace.index
+        if int(index.network[row]) not in (4, 6):
+            return LEFT
+        hosts = {name.rpartition(":")[0].strip("[]") for name in (self.ends.client, *self._clients.values())}
+        source, destination = (escaped(index.address(int(column[row]))) for column in (index.src, index.dst))
+        return RIGHT if destination in hosts and source not in hosts else LEFT
+
+    def client_of(self, row: int) -> str:
+        """The client, "address:port", of the conversation that the TCP or UDP packet belongs to."""
+        if self.conversation is not None:
+            return self.ends.client
+        index = self.trace.index
+        key = (int(index.protocol[row]), int(index.stream[row]))
+        if key not in self._clients:
+            conversation = Conversation("tcp" if key[0] == TCP else "udp", key[1])
+            self._clients[key] = conversation_ends(self.trace, conversation, self.sockets).client
+        return self._clients[key]

@@ -1,0 +1,172 @@
+"""What stands above a ladder: both programs with pid and address, and their TCP states on the rule below.
+
+Ladder and a packet -> two lines. The states are those after that packet, as the wire tells them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from inspector.views.ladder.ends import Conversation, conversation_ends, end_text, row_ends
+from inspector.views.ladder.layout import LEFT, RIGHT
+from inspector.views.line.spans import Line, Span, cell_width, fit
+from inspector.views.packets.facts import TCP, UDP
+from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.views.ladder.ladder import Ladder
+
+
+_NARROW = 12             # cells of a margin in which a TCP state has room
+
+
+class End(NamedTuple):
+    """One margin's head."""
+
+    name: str
+    pid: int | None
+    address: str
+    state: str
+
+
+def header_lines(ladder: Ladder, time: int, margin: int, middle: int, row: int | None) -> tuple[Line, ...]:
+    """The two lines above the ladder, as wide as its lines."""
+    left, right, what = ladder_ends(ladder, row)
+    width = time + 2 * margin + middle + 2
+    names = _names(left, right, what, time, margin, width)
+    return names, _rule(left.state, right.state, time, margin, middle)
+
+
+def ladder_ends(ladder: Ladder, row: int | None) -> tuple[End, End, str]:
+    """Both ends at packet `row` (None: the last), and what lies between them ("TCP  11 packets")."""
+    rows = ladder.side.rows
+    if row is None and len(rows):
+        row = int(rows[-1])
+    conversation = ladder.conversation or _conversation_at(ladder, row)
+    names, pids = _programs(ladder)
+    if conversation is None:
+        ends, states = ladder.side.ends, ("", "")
+    else:
+        ends = conversation_ends(ladder.trace, conversation, ladder.sockets)
+        states = _states(ladder, conversation, row, ends.client)
+    client = End(names[LEFT], pids[LEFT], ends.client, states[0])
+    server = End(names[RIGHT], pids[RIGHT], ends.server or _listening(ladder), states[1])
+    count = f"{len(rows)} packet{'' if len(rows) == 1 else 's'}" if len(rows) else ""
+    protocol = f"{conversation.protocol.upper()}  " if conversation else ""
+    return client, server, protocol + count
+
+
+def _conversation_at(ladder: Ladder, row: int | None) -> Conversation | None:
+    """The conversation of packet `row`, or of the nearest one above it that has one."""
+    if row is None:
+        return None
+    index = ladder.trace.index
+    for candidate in range(row, max(row - 64, -1), -1):
+        protocol, stream = int(index.protocol[candidate]), int(index.stream[candidate])
+        if protocol in (TCP, UDP) and stream >= 0:
+            return Conversation("tcp" if protocol == TCP else "udp", stream)
+    return None
+
+
+def _programs(ladder: Ladder) -> tuple[list[str], list[int | None]]:
+    """Name and pid of each margin's program, from its calls, else from the events."""
+    names, pids = ["client", "server"], [None, None]  # type: list[str], list[int | None]
+    if _without_server(ladder):
+        names[RIGHT] = "nobody"
+    for event in ladder.trace.events:
+        if event.kind == "endpoint-started" and event.role in names:
+            pids[names.index(event.role)] = event.pid
+    seen: set[int] = set()
+    for moment in reversed(ladder.moments):
+        if moment.side not in seen:
+            call = ladder.trace.calls[moment.call]
+            names[moment.side], pids[moment.side] = escaped(call.role, 16) or names[moment.side], call.pid
+            seen.add(moment.side)
+        if len(seen) == 2:
+            break
+    return names, pids
+
+
+def _without_server(ladder: Ladder) -> bool:
+    """Whether the session was asked to have no server, so that nobody stands on the right."""
+    for event in ladder.trace.events:
+        if event.kind == "session-started":
+            try:
+                return json.loads(dict(event.fields).get("session", "{}")).get("with_server") is False
+            except (ValueError, AttributeError):
+                return False
+    return False
+
+
+def _states(ladder: Ladder, conversation: Conversation, row: int | None, client: str) -> tuple[str, str]:
+    """TCP states of client and server after packet `row`; "" where there are none."""
+    trace = ladder.trace
+    if conversation.protocol != "tcp" or row is None:
+        return "", ""
+    rows = trace.rows_of("tcp", conversation.stream)
+    place = int(rows.searchsorted(row, side="right"))
+    if not place or (len(rows) > ladder.deep and not trace.decoded(conversation.stream)):
+        return "", ""
+    flow = trace.flow(conversation.stream)
+    a, b = flow.states(int(rows[place - 1]))
+    if end_text(*flow.a) == client or row_ends(trace, int(rows[0]))[0] == client:
+        return a, b
+    return b, a
+
+
+def _listening(ladder: Ladder) -> str:
+    """The address that the server waits on, before anybody came."""
+    servers = (socket for socket in ladder.sockets.sockets if socket.listening or socket.role == "server")
+    return next((socket.local for socket in servers if socket.local), "")
+
+
+def _names(left: End, right: End, what: str, time: int, margin: int, width: int) -> Line:
+    """The programs above their margins where they fit there, else at both edges."""
+    half = (width - 2) // 2
+    first, second = _name_spans(left, half, "client"), _name_spans(right, half, "server")
+    sizes = [sum(cell_width(span.text) for span in spans) for spans in (first, second)]
+    inside = max(sizes) < margin
+    start = time + 1 if inside else 1
+    end = margin - 1 - sizes[1] if inside else 1
+    space = width - start - sum(sizes) - end
+    middle = fit(what, space, align="centre") if space >= cell_width(what) + 4 else " " * space
+    return (Span(" " * start), *first, Span(middle, "dim"), *second, Span(" " * end))
+
+
+def _name_spans(end: End, room: int, side: str) -> tuple[Span, ...]:
+    """`client  pid 4131  127.0.0.1:50412`, as much of it as fits."""
+    spans = [Span(end.name, "client" if side == "client" else "server")]
+    pid = f"  pid {end.pid}" if end.pid is not None else ""
+    address = f"  {end.address}" if end.address else ""
+    if len(end.name) + len(pid) + len(address) > room:
+        pid = ""
+    if pid:
+        spans.append(Span(pid, "dim"))
+    left = max(room - len(end.name) - len(pid), 0)
+    if cell_width(address) > left:           # its tail, with the port, tells more than its head
+        address = "  …" + address[len(address) - left + 3 :] if left > 8 else ""
+    spans.append(Span(address))
+    return tuple(span for span in spans if span.text)
+
+
+def _rule(left: str, right: str, time: int, margin: int, middle: int) -> Line:
+    if margin >= _NARROW:
+        between = Span("┬" + "─" * middle + "┬", "dim")
+        return (Span(" " * time), *_state(left, margin), between, *_state(right, margin))
+    half = middle // 2
+    inner = (*_state(left, half), *_state(right, middle - half, at_end=True))
+    edge = "─" * margin
+    return (Span(" " * time), Span(edge + "┬", "dim"), *inner, Span("┬" + edge, "dim"))
+
+
+def _state(state: str, margin: int, *, at_end: bool = False) -> tuple[Span, ...]:
+    text = escaped(state)
+    if not text or cell_width(text) > margin:
+        return (Span("─" * margin, "dim"),)
+    space = margin - cell_width(text)
+    if space < 3:
+        return (Span(fit(text, margin, align="centre"), "bold"),)
+    if at_end:
+        return Span("─" * (space - 3) + " ", "dim"), Span(text, "bold"), Span(" ─", "dim")
+    return Span("─ ", "dim"), Span(text, "bold"), Span(" " + "─" * (space - 3), "dim")

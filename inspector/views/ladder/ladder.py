@@ -1,0 +1,271 @@
+"""The ladder, the signature view: two programs as margins, their system calls at the height at which
+they happened, and between them the packets as arrows.
+
+Trace -> rows and directions (`ladder_ends`), moments of calls (`ladder_calls`), places on lines
+(`ladder_layout`), arrows (`ladder_arrow`), texts of calls (`call_text`) -> lines of any width from 60
+cells, made when they are seen. `update` takes in what the trace gained.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from inspector.views.ladder.arrow import arrow
+from inspector.views.ladder.calls import margin_moments
+from inspector.views.ladder.ends import Conversation, Side, quoted
+from inspector.views.ladder.header import header_lines
+from inspector.views.ladder.layout import GAP_NS, LEFT, RIGHT, WIDE_GAP_NS, Layout, Moment, Place
+from inspector.views.ladder.margin import Margins
+from inspector.views.ladder.waiting import Waiting
+from inspector.views.line.spans import Line, Span, fit
+from inspector.views.packets.facts import DEEP, TCP, UDP, facts
+from inspector.views.packets.list import seconds_text
+from inspector.views.session.call_text import duration
+from inspector.views.session.sockets import SocketTable
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+TIMES_FROM = 104           # cells from which there is a column of times
+
+
+class Target(NamedTuple):
+    """What a line, or a cell of it, shows: packet `row` (0-based), or the call `(pid, id)`, or neither."""
+
+    row: int | None = None
+    call: tuple[int, int] | None = None
+
+
+class Widths(NamedTuple):
+    """Cells of the columns: time, number, margin (each), arrows."""
+
+    time: int
+    number: int
+    margin: int
+    middle: int
+
+    @classmethod
+    def of(cls, width: int, packets: int, calls: bool) -> Widths:
+        """The columns of a ladder `width` cells wide; without calls the margins shrink to a strip."""
+        time = 12 if width >= TIMES_FROM else 0
+        number = max(len(str(packets)), 2)
+        margin = max(12, min(round((width - time) * 0.23), 44)) if calls else 3
+        margin = min(margin, max(width // 4, 0))
+        return cls(time, number, margin, max(width - time - 2 * margin - 2, 0))
+
+
+class Ladder:
+    """The ladder of one conversation, or of everything in the trace (`conversation` None)."""
+
+    def __init__(self, trace: Trace, conversation: Conversation | tuple[str, int] | None = None, *,
+                 relative: bool = True, deep: int = DEEP, append_only: bool = False) -> None:
+        """`relative`: sequence numbers from 0; `deep`: largest stream that is decoded for its arrows.
+
+        `append_only`: how long a call blocked is said at its return alone, since lines are printed before.
+        """
+        self.trace = trace
+        self.conversation = None if conversation is None else Conversation(*conversation)
+        self.relative = relative
+        self.deep = deep
+        self.waiting = Waiting()
+        self.sockets = SocketTable()
+        self.side = Side(trace, self.conversation, self.sockets)
+        self._layout = Layout(GAP_NS if trace.calls or trace.events else WIDE_GAP_NS)
+        self.margins = Margins(self._layout, append_only=append_only)
+        self._started = self._several = self._expected = False
+        self.update()
+
+    def update(self) -> bool:
+        """Take in what the trace gained since; True when lines were added or changed."""
+        calls = self.trace.calls
+        news = self.sockets.update(calls)
+        more = self.side.update()
+        held = self.waiting.update(self.trace.events)
+        if not self._expected:               # margins of their full width before the first call is made
+            self._expected = any(event.kind == "session-started" for event in self.trace.events)
+        if not (news or more) and self._started:
+            return held
+        self._started = True
+        self._several = self._count_conversations()
+        ends = None if self.conversation is None else self.side.ends
+        moments = margin_moments(calls, self.sockets, ends, self.side.times)
+        changed = _first_difference(self.moments, moments)
+        self._layout.update(self.side.times, moments, self.side.direction, changed)
+        self.margins.update(calls, moments, self.side.times)
+        return True
+
+    @property
+    def moments(self) -> list[Moment]:
+        """The moments of the calls of both margins, by time."""
+        return self.margins.moments
+
+    @property
+    def count(self) -> int:
+        """How many lines there are, with the one at the end for what endpoints are held before."""
+        return self._layout.count + bool(self.waiting)
+
+    @property
+    def layout_count(self) -> int:
+        """How many lines there are of what happened."""
+        return self._layout.count
+
+    def place(self, index: int) -> Place:
+        """What stands on line `index` of what happened."""
+        return self._layout.place(index)
+
+    def line(self, index: int, width: int) -> Line:
+        """Line `index` in exactly `width` cells."""
+        if index >= self._layout.count:
+            return self._held(width)
+        return self.draw(index, self._layout.place(index), width)
+
+    def draw(self, index: int, place: Place, width: int) -> Line:
+        """Line `index` with `place` on it, which is what stands there or a part of that."""
+        widths = self._widths(width)
+        spans: list[Span] = []
+        if widths.time:
+            spans.append(Span(fit(self._clock(place), widths.time - 2, align="right") + "  ", "dim"))
+        spans += self.margins.cells(index, place, LEFT, widths.margin)
+        spans.append(Span("│", "dim"))
+        spans += self._middle(place, widths)
+        spans.append(Span("│", "dim"))
+        spans += self.margins.cells(index, place, RIGHT, widths.margin)
+        return tuple(spans)
+
+    def header(self, width: int, row: int | None = None) -> tuple[Line, ...]:
+        """The lines above: who, pid, address, and the TCP states after packet `row` (the last by default)."""
+        widths = self._widths(width)
+        return header_lines(self, widths.time, widths.margin, widths.middle, row)
+
+    def target(self, index: int, cell: int | None = None, width: int = 0) -> Target:
+        """What line `index` shows: its packet, else its call; with `cell` and `width`, what stands there."""
+        if index >= self._layout.count:
+            return Target()
+        place = self._layout.place(index)
+        left, right = self._call_key(place.left), self._call_key(place.right)
+        row = None if place.packet is None else int(self.side.rows[place.packet])
+        if cell is not None and width:
+            widths = self._widths(width)
+            if cell < widths.time + widths.margin and left:
+                return Target(call=left)
+            if cell >= width - widths.margin and right:
+                return Target(call=right)
+        return Target(row=row) if row is not None else Target(call=left or right)
+
+    def targets(self, index: int) -> tuple[Target, ...]:
+        """Everything that line `index` shows: its packet and its calls."""
+        if index >= self._layout.count:
+            return ()
+        place = self._layout.place(index)
+        row = None if place.packet is None else int(self.side.rows[place.packet])
+        found = [Target(row=row)] if row is not None else []
+        found += [Target(call=key) for key in map(self._call_key, (place.left, place.right)) if key]
+        return tuple(found)
+
+    def index_of(self, target: Target) -> int | None:
+        """The line that shows the packet or (the entry of) the call, None when it is not in this ladder."""
+        if target.row is not None:
+            place = int(self.side.rows.searchsorted(target.row))
+            found = place < len(self.side.rows) and int(self.side.rows[place]) == target.row
+            return self._layout.line_of_packet(place) if found else None
+        places = self.margins.moments_of(target.call) if target.call else []
+        return self._layout.line_of_moment(places[0]) if places else None
+
+    def lines_of(self, target: Target) -> tuple[int, ...]:
+        """All lines that show the target: a call that blocked has one for its entry, one for its return."""
+        if target.row is not None:
+            line = self.index_of(target)
+            return () if line is None else (line,)
+        places = self.margins.moments_of(target.call) if target.call else []
+        return tuple(self._layout.line_of_moment(place) for place in places)
+
+    def cells_of(self, index: int, target: Target, width: int) -> tuple[int, int] | None:
+        """Where on line `index` the target stands: cells [start, stop), None when it is not there."""
+        if index >= self._layout.count:
+            return None
+        place, widths = self._layout.place(index), self._widths(width)
+        left = widths.time + widths.margin
+        if target.row is not None:
+            here = place.packet is not None and int(self.side.rows[place.packet]) == target.row
+            return (left + 1, left + 1 + widths.middle) if here else None
+        if target.call is not None and self._call_key(place.left) == target.call:
+            return widths.time, left
+        if target.call is not None and self._call_key(place.right) == target.call:
+            return width - widths.margin, width
+        return None
+
+    def _call_key(self, moment: int | None) -> tuple[int, int] | None:
+        return None if moment is None else self.margins.key(moment)
+
+    def _widths(self, width: int) -> Widths:
+        rows = self.side.rows
+        highest = int(rows[-1]) + 1 if len(rows) else 0
+        return Widths.of(width, highest, bool(self.moments or self.waiting or self._expected))
+
+    def _held(self, width: int) -> Line:
+        widths = self._widths(width)
+        texts = [fit(" " + self.waiting.text(side), widths.margin) for side in (LEFT, RIGHT)]
+        middle = "│" + " " * widths.middle + "│"
+        return (Span(" " * widths.time), Span(texts[LEFT], "warning"), Span(middle, "dim"),
+                Span(texts[RIGHT], "warning"))
+
+    def _clock(self, place: Place) -> str:
+        stamps = self.trace.index.time_ns
+        stamp = self.margins.time_of(place)
+        if place.packet is not None:             # as captured, also where captures are out of order
+            stamp = int(stamps[int(self.side.rows[place.packet])])
+        if stamp < 0:
+            return ""
+        return seconds_text(stamp - (int(stamps[0]) if len(stamps) else self.moments[0].time_ns))
+
+    def _middle(self, place: Place, widths: Widths) -> list[Span]:
+        if place.gap_ns:
+            text = f"·  ·  ·  {duration(place.gap_ns)}  ·  ·  ·"
+            return [Span(fit(text, widths.middle, align="centre"), "dim")]
+        if place.packet is None:
+            return [Span(" " * widths.middle)]
+        row = int(self.side.rows[place.packet])
+        fact = facts(self.trace, row, relative=self.relative, deep=self.deep)
+        number = " " + fit(str(row + 1), widths.number, align="right") + " "
+        to_right = self.side.direction(place.packet) == LEFT
+        drawn = arrow(self.trace, fact, widths.middle - len(number), to_right=to_right, tag=self._tag(row))
+        return [Span(number, "number"), *drawn]
+
+    def _tag(self, row: int) -> str:
+        """In a session of several conversations, the client's port names the packet's."""
+        if self.conversation is not None or not self._several:
+            return ""
+        index = self.trace.index
+        if int(index.protocol[row]) in (TCP, UDP) and int(index.stream[row]) >= 0:
+            return ":" + self.side.client_of(row).rpartition(":")[2]
+        quote = quoted(self.trace, row)
+        return ":" + quote[1].rpartition(":")[2] if quote else ""
+
+    def _count_conversations(self) -> bool:
+        """Whether this is a session with more than one conversation."""
+        index = self.trace.index
+        streams = int(index.stream[: index.count].max()) if index.count else -1
+        protocols = {int(number) for number in index.protocol[:64]} & {TCP, UDP}
+        return streams > 0 or len(protocols) > 1
+
+
+def _first_difference(old: list[Moment], new: list[Moment]) -> int:
+    same = min(len(old), len(new))
+    if old[:same] == new[:same]:
+        return same
+    return next(place for place in range(same) if old[place] != new[place])
+
+
+def default_conversation(trace: Trace) -> Conversation | None:
+    """What a ladder shows first: all of a session of ours, else the trace's first conversation."""
+    index = trace.index
+    if any(event.kind in ("session-started", "program-started") for event in trace.events) or not index.count:
+        return None
+    for row in range(min(index.count, 4096)):
+        protocol, stream = int(index.protocol[row]), int(index.stream[row])
+        if protocol in (TCP, UDP) and stream >= 0:
+            return Conversation("tcp" if protocol == TCP else "udp", stream)
+    return None
+
+
+__all__ = ["Conversation", "Ladder", "Target", "default_conversation"]

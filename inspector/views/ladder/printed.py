@@ -1,0 +1,102 @@
+"""The ladder as text that is only ever appended to: what `inspector run` prints while it happens.
+
+A growing trace -> the lines that are settled by now, each once, in the order of time. A blocked call is
+printed when it is entered (`accept() …`) and again when it returned (`└ = 4`); what comes late beside
+a packet that was already printed gets a line of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.views.ladder.ends import Conversation
+from inspector.views.ladder.header import ladder_ends
+from inspector.views.ladder.ladder import Ladder
+from inspector.views.ladder.layout import Place
+from inspector.views.line.spans import Line, Span, fit
+from inspector.views.session.call_text import duration
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+SETTLED_NS = 60_000_000      # the agent has written by then what belongs beside a line
+_LOOK_BACK = 200             # lines above the last one printed that may still gain something
+_Key = tuple[object, ...]
+
+
+class LadderText:
+    """Prints a ladder as its trace grows: `update` returns the lines that are new."""
+
+    def __init__(self, trace: Trace, width: int = 100, conversation: Conversation | None = None, *,
+                 relative: bool = True) -> None:
+        self.ladder = Ladder(trace, conversation, relative=relative, append_only=True)
+        self.width = width
+        self._printed: set[_Key] = set()
+        self._from = 0
+        self._headed = False
+
+    def update(self, now_ns: int | None = None) -> list[Line]:
+        """The lines that became final. `now_ns`: the present, ns since the epoch; None: nothing follows."""
+        self.ladder.update()
+        lines: list[Line] = []
+        if not self._headed:
+            if now_ns is not None and not self._both_known():
+                return lines
+            self._headed = bool(self.ladder.count)
+            lines += self.ladder.header(self.width) if self._headed else ()
+        for index in range(self._from, self.ladder.layout_count):
+            place = self.ladder.place(index)
+            if now_ns is not None and self.ladder.margins.time_of(place) > now_ns - SETTLED_NS:
+                break
+            rest = self._unprinted(place)
+            if rest is not None:
+                lines.append(self.ladder.draw(index, rest, self.width))
+                self._from = max(index - _LOOK_BACK, self._from)
+        return lines
+
+    def footer(self) -> list[Line]:
+        """What ends the picture: a rule with the final states, and what there was in sum."""
+        if not self._headed:
+            return []
+        above = self.ladder.header(self.width)[1]
+        rule = tuple(Span(span.text.replace("┬", "┴"), span.style) for span in above)
+        return [rule, (Span(fit(" " + self._summary(), self.width), "dim"),)]
+
+    def _summary(self) -> str:
+        trace = self.ladder.trace
+        stamps = self.ladder.side.times
+        calls = len({(moment.call) for moment in self.ladder.moments})
+        _, _, what = ladder_ends(self.ladder, None)
+        took = f"  {duration(int(stamps[-1]) - int(stamps[0]))}" if len(stamps) else ""
+        return f"{what}  {calls} system calls{took}  {trace.statistics.dropped} dropped"
+
+    def _both_known(self) -> bool:
+        """Whether the head can name both programs: each made a call, or packets flow already."""
+        sides = {moment.side for moment in self.ladder.moments}
+        return len(sides) == 2 or len(self.ladder.side.rows) > 0
+
+    def _unprinted(self, place: Place) -> Place | None:
+        """The line without what was printed before, None when nothing remains of it."""
+        packet, left, right, gap = place.packet, place.left, place.right, place.gap_ns
+        if packet is not None and not self._take(("packet", packet)):
+            packet = None
+        if left is not None and not self._take(self._key(left)):
+            left = None
+        if right is not None and not self._take(self._key(right)):
+            right = None
+        if gap and not self._take(("silence", place.before)):
+            gap = 0
+        if packet is None and left is None and right is None and not gap:
+            return None
+        return Place(packet, left, right, gap, place.before)
+
+    def _key(self, moment: int) -> _Key:
+        entry = self.ladder.moments[moment]
+        call = self.ladder.trace.calls[entry.call]
+        return call.pid, call.id, "return" if entry.part == "return" else "entry"
+
+    def _take(self, key: _Key) -> bool:
+        if key in self._printed:
+            return False
+        self._printed.add(key)
+        return True

@@ -1,0 +1,47 @@
+"""Endpoints that are held before a system call, because a person steps through the session.
+
+Events of the trace ("waiting", "resumed", "endpoint-ended") -> for each margin the call that comes next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from inspector.model.records import Event
+from inspector.views.ladder.layout import LEFT, RIGHT
+from inspector.views.session.call_text import short_addresses
+from inspector.wire.text import escaped
+
+
+class Waiting:
+    """Which call each margin waits before; `update` reads the events that are new."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._calls: dict[tuple[int, int | None, str], str] = {}    # side, pid, thread -> call
+
+    def update(self, events: Sequence[Event]) -> bool:
+        """Read on; True when something changed."""
+        before = dict(self._calls)
+        for event in events[self._seen :]:
+            side = RIGHT if event.role == "server" else LEFT
+            fields = dict(event.fields)
+            if event.kind == "waiting":
+                call = fields.get("call") or event.text
+                self._calls[side, event.pid, fields.get("tid", "")] = short_addresses(escaped(call, 120))
+            elif event.kind == "resumed":
+                self._calls.pop((side, event.pid, fields.get("tid", "")), None)
+            elif event.kind in ("endpoint-ended", "session-ended"):
+                ended = event.kind == "session-ended"
+                self._calls = {key: call for key, call in self._calls.items() if not ended and key[0] != side}
+        self._seen = len(events)
+        return before != self._calls
+
+    def __bool__(self) -> bool:
+        return bool(self._calls)
+
+    def text(self, side: int) -> str:
+        """The call that this margin makes next, "" when it is not held."""
+        found = [call for (margin, _, _), call in self._calls.items() if margin == side]
+        more = f"  +{len(found) - 1}" if len(found) > 1 else ""
+        return f"▸ {found[0]}{more}" if found else ""

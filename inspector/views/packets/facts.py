@@ -1,0 +1,164 @@
+"""What one packet is drawn from: the index's columns, and, where the stream is small enough, its decoding.
+
+Row of the index -> `Facts` -> packet list, ladder. Columns alone answer for any packet at once; the
+flow (relative numbers, analysis) and the application (HTTP, WebSocket) are asked only for streams of
+at most `deep` packets, so that scrolling through a large capture never waits for a decoder.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from inspector.trace.flows.udp import dns_of, name_service
+from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+DEEP = 5_000           # packets of a stream up to which flow and application are decoded for a row: 0.1 s
+ALL = 1 << 62          # decode whatever the size: for exports
+TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
+FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+_FLAGS = ((FIN, "FIN"), (SYN, "SYN"), (RST, "RST"), (PSH, "PSH"), (ACK, "ACK"), (URG, "URG"),
+          (64, "ECE"), (128, "CWR"), (256, "AE"))
+_CLOSING = {"FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT", "CLOSED"}
+_SEARCHED = 64         # packets at a stream's start in which both initial sequence numbers are looked for
+
+
+class Facts(NamedTuple):
+    """One packet, as views need it. Numbers are host order; `seq` and `ack` relative where asked."""
+
+    row: int
+    protocol: int                  # final ip.proto, 0 where there is none
+    source: str                    # address, "" where there is none
+    destination: str
+    sport: int                     # ICMP: type
+    dport: int                     # ICMP: code
+    stream: int                    # -1: none
+    flags: int
+    seq: int
+    ack: int
+    window: int                    # scaled where the scale is known
+    length: int                    # transport payload on the wire, bytes
+    analysis: tuple[str, ...] = ()
+    application: str = ""          # "GET /chat  Upgrade: websocket"
+    protocols: tuple[str, ...] = ()  # ("http", "websocket")
+    phase: Literal["", "opening", "closing"] = ""      # of a pure ACK: the handshake's, or of a close
+    duplicate: str = ""            # of a duplicate ACK: "28#1", the first one after packet 28
+
+
+def facts(trace: Trace, row: int, *, relative: bool = True, deep: int = ALL) -> Facts:
+    """Gather what is known of packet `row` (0-based). Never raises on any packet in the index.
+
+    `deep`: largest stream, in packets, that is decoded for this, unless that was done before.
+    """
+    index = trace.index
+    network = int(index.network[row])
+    has_address = network in (4, 6)
+    seq, ack, window = int(index.seq[row]), int(index.ack[row]), int(index.window[row])
+    stream, protocol, flags = int(index.stream[row]), int(index.protocol[row]), int(index.tcp_flags[row])
+    analysis: tuple[str, ...] = ()
+    application = duplicate = ""
+    phase: Literal["", "opening", "closing"] = ""
+    protocols: tuple[str, ...] = ()
+    if protocol == TCP and stream >= 0:
+        if trace.decoded(stream) or len(trace.rows_of("tcp", stream)) <= deep:
+            flow = trace.flow(stream)
+            analysis = tuple(flow.analysis(row))
+            if row in flow.handshake_rows:
+                phase = "opening"
+            elif _CLOSING & set(flow.states(row)):
+                phase = "closing"
+            detail = flow.detail(row)
+            if detail is not None:
+                window = detail.window
+                if detail.duplicate_of is not None:
+                    duplicate = f"{detail.duplicate_of + 1}#{detail.duplicate_number}"
+            if relative:
+                seq, ack = flow.relative(row)
+            decoded = trace.application(stream)
+            application, protocols = decoded.info(row), tuple(decoded.protocols(row))
+        elif relative:
+            seq, ack = relative_numbers(trace, row)
+    elif protocol == UDP and stream >= 0:
+        application, protocols = _datagram(trace, row)
+    return Facts(
+        row=row,
+        protocol=protocol,
+        source=escaped(index.address(int(index.src[row]))) if has_address else "",
+        destination=escaped(index.address(int(index.dst[row]))) if has_address else "",
+        sport=int(index.sport[row]),
+        dport=int(index.dport[row]),
+        stream=stream,
+        flags=flags,
+        seq=seq,
+        ack=ack,
+        window=window,
+        length=int(index.payload_length[row]),
+        analysis=analysis,
+        application=application,
+        protocols=protocols,
+        phase=phase,
+        duplicate=duplicate,
+    )
+
+
+def _datagram(trace: Trace, row: int) -> tuple[str, tuple[str, ...]]:
+    """What a UDP datagram says where that is known, and its protocol: DNS and its sisters."""
+    message = dns_of(trace, row)
+    if message is None:
+        return "", ()
+    return message.info, (name_service(int(trace.index.sport[row]), int(trace.index.dport[row])),)
+
+
+def relative_numbers(trace: Trace, row: int) -> tuple[int, int]:
+    """Sequence and acknowledgment number relative to the first ones seen, from columns alone.
+
+    Modulo 2**32 (RFC 9293 section 3.4). For streams too large to be decoded for one row.
+    """
+    index = trace.index
+    rows = trace.rows_of("tcp", int(index.stream[row]))[:_SEARCHED]
+    forward = (index.sport[rows] == index.sport[row]) & (index.src[rows] == index.src[row])
+    bases = [_base(trace, rows[forward], ours=True), _base(trace, rows[~forward], ours=True)]
+    if bases[1] is None:
+        bases[1] = _base(trace, rows[forward], ours=False)
+    seq = (int(index.seq[row]) - (bases[0] or 0)) & 0xFFFFFFFF
+    has_ack = int(index.tcp_flags[row]) & ACK
+    return seq, (int(index.ack[row]) - (bases[1] or 0)) & 0xFFFFFFFF if has_ack else 0
+
+
+def _base(trace: Trace, rows: np.ndarray, *, ours: bool) -> int | None:
+    """The initial sequence number of the packets' sender, or of its peer by what is acknowledged."""
+    index = trace.index
+    if ours:
+        if not len(rows):
+            return None
+        # Data seen first without its SYN counts from 1, as if the SYN had been there.
+        first = int(rows[0])
+        return int(index.seq[first]) - (0 if int(index.tcp_flags[first]) & SYN else 1)
+    acking = rows[(index.tcp_flags[rows] & ACK) != 0]
+    return int(index.ack[acking[0]]) - 1 if len(acking) else None
+
+
+def flag_names(flags: int) -> list[str]:
+    """The names of the set TCP flags, lowest bit first, SYN before ACK as people say them."""
+    return [name for bit, name in _FLAGS if flags & bit]
+
+
+def payload_preview(trace: Trace, row: int, limit: int) -> str:
+    """The start of the transport payload in quotes where it is text, else "". At most `limit` characters."""
+    index = trace.index
+    size = int(index.payload_length[row])
+    if not size or limit < 3:
+        return ""
+    start = int(index.payload[row])
+    data = trace.frame(row)[start : start + min(size, limit * 4)]
+    text = data.decode("utf-8", "replace")
+    strange = sum(1 for character in text if not (character.isprintable() or character in "\r\n\t"))
+    if not text or "\ufffd" in text[:-1] or strange:
+        return ""
+    text = text.rstrip("\r\n")
+    cut = len(data) < size
+    return f'"{escaped(text + (" …" if cut else ""), limit - 2)}"' if text else ""

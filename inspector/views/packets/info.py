@@ -1,0 +1,249 @@
+"""The sentence about one packet, and the name of its protocol: the info column of lists and JSON.
+
+Facts (columns, flow, application) and, where the columns do not do, a few bytes of the frame -> text.
+The wording follows Wireshark's, which people can search for; every text is harmless.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.protocols.icmp.names import icmp_text, icmpv6_text
+from inspector.trace.filter.deep_fields import INFO_TEXT
+from inspector.views.packets.facts import (
+    ACK,
+    FIN,
+    ICMP,
+    ICMPV6,
+    RST,
+    SYN,
+    TCP,
+    UDP,
+    Facts,
+    facts,
+    flag_names,
+    payload_preview,
+)
+from inspector.wire.headers.read import FRAGMENT
+from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+_PREVIEW = 60
+_IP_PROTOCOLS = {0: "IPv6 hop-by-hop", 2: "IGMP", 4: "IPv4", 41: "IPv6", 47: "GRE", 50: "ESP", 51: "AH",
+                 88: "EIGRP", 89: "OSPF", 103: "PIM", 112: "VRRP", 132: "SCTP", 136: "UDP-Lite"}
+_ETHER_TYPES = {0x0842: "WoL", 0x8035: "RARP", 0x809B: "AppleTalk", 0x8863: "PPPoE", 0x8864: "PPPoE",
+                0x8847: "MPLS", 0x888E: "EAPOL", 0x88CC: "LLDP", 0x88E5: "MACsec", 0x88F7: "PTP"}
+_APPLICATIONS = {"http": "HTTP", "websocket": "WebSocket", "dns": "DNS", "mdns": "mDNS", "llmnr": "LLMNR"}
+_UDP_PORTS = {67: "DHCP", 68: "DHCP", 123: "NTP", 137: "NBNS", 138: "NBDS", 161: "SNMP", 443: "QUIC",
+              514: "Syslog", 546: "DHCPv6", 547: "DHCPv6", 1900: "SSDP"}
+
+
+def protocol_name(trace: Trace, fact: Facts) -> str:
+    """The innermost protocol's name: "WebSocket", "HTTP", "TCP", "DNS", "ICMPv6", "ARP", "LLDP", …"""
+    if fact.protocols:
+        last = fact.protocols[-1]
+        return _APPLICATIONS.get(last, escaped(last.upper(), 12))
+    index = trace.index
+    network = int(index.network[fact.row])
+    if network == 1:
+        return "ARP"
+    if network == 0:
+        unknown = "Ethernet" if trace.link_type(fact.row) == 1 else "Link"
+        return _ETHER_TYPES.get(ether_type(trace, fact.row), unknown)
+    if _is_later_fragment(trace, fact) or (fact.stream < 0 and fact.protocol in (TCP, UDP)):
+        return f"IPv{network}"          # its ports are elsewhere
+    if fact.protocol == UDP and fact.length:
+        return _UDP_PORTS.get(fact.dport) or _UDP_PORTS.get(fact.sport) or "UDP"
+    names = {TCP: "TCP", UDP: "UDP", ICMP: "ICMP", ICMPV6: "ICMPv6"}
+    return names.get(fact.protocol) or _IP_PROTOCOLS.get(fact.protocol, f"IPv{network}")
+
+
+def packet_info(trace: Trace, fact: Facts, *, preview: int = _PREVIEW, brief: bool = False) -> str:
+    """What the packet says, in one line.
+
+    `preview`: characters of a text payload to show, 0 for none. `brief`: without the ports, and without
+    the window and options where they are not the point.
+    """
+    index = trace.index
+    network = int(index.network[fact.row])
+    if network == 1:
+        return arp_text(frame_from(trace, fact.row, "l3"))
+    if network == 0:
+        return _other_text(trace, fact.row)
+    if _is_later_fragment(trace, fact):
+        return _fragment_text(trace, fact)
+    if fact.protocol in (TCP, UDP) and fact.stream < 0:
+        return f"{_transport(fact.protocol)}, cut before its ports"
+    if fact.protocol == TCP:
+        marks = analysis_marks(fact)
+        text = fact.application or tcp_text(trace, fact, preview=preview, brief=brief)
+        return f"{marks} {text}" if marks else text
+    if fact.protocol == UDP:
+        text = f"{'' if brief else f'{fact.sport} → {fact.dport} '}Len={fact.length}"
+        return fact.application or _with_preview(trace, fact, text, preview)
+    if fact.protocol == ICMP:
+        return icmp_text(frame_from(trace, fact.row, "l4"), frame_from(trace, fact.row, "l3")[8:9])
+    if fact.protocol == ICMPV6:
+        return icmpv6_text(frame_from(trace, fact.row, "l4"), frame_from(trace, fact.row, "l3")[7:8])
+    name = _IP_PROTOCOLS.get(fact.protocol, "protocol")
+    return f"{name} ({fact.protocol}) in IPv{network}"
+
+
+def tcp_text(trace: Trace, fact: Facts, *, preview: int = 0, brief: bool = False) -> str:
+    """`50412 → 8000 [SYN] Seq=0 Win=65495 Len=0 MSS=65495 SACK_PERM WS=128`."""
+    flags = ", ".join(flag_names(fact.flags)) or "<None>"
+    text = f"[{flags}] Seq={fact.seq}" if brief else f"{fact.sport} → {fact.dport} [{flags}] Seq={fact.seq}"
+    if fact.flags & ACK:
+        text += f" Ack={fact.ack}"
+    if not brief:
+        text += f" Win={fact.window} Len={fact.length}"
+    elif fact.length or not fact.flags & (SYN | FIN | RST):
+        text += f" Len={fact.length}" if fact.length else f" Win={fact.window}"
+    if fact.flags & SYN:
+        options = syn_options(trace, fact.row)
+        text += "".join(" " + option for option in options if not (brief and option.startswith("TS")))
+    return _with_preview(trace, fact, text, preview)
+
+
+def syn_options(trace: Trace, row: int) -> list[str]:
+    """The options of a TCP header as words: `MSS=65495`, `SACK_PERM`, `WS=128`, `TSval=1 TSecr=0`."""
+    header = frame_from(trace, row, "l4")
+    if len(header) < 20:
+        return []
+    options, words = header[20 : (header[12] >> 4) * 4], []
+    while options:
+        kind = options[0]
+        if kind == 0:
+            break
+        if kind == 1:
+            options = options[1:]
+            continue
+        size = options[1] if len(options) > 1 else 0
+        if size < 2 or size > len(options):
+            break
+        words += _option_words(kind, options[2:size])
+        options = options[size:]
+    return words
+
+
+def _option_words(kind: int, value: bytes) -> list[str]:
+    number = int.from_bytes(value, "big")
+    if kind == 2 and len(value) == 2:
+        return [f"MSS={number}"]
+    if kind == 3 and len(value) == 1:
+        return [f"WS={1 << min(number, 14)}"]      # RFC 7323 section 2.3: 14 at most
+    if kind == 4:
+        return ["SACK_PERM"]
+    if kind == 8 and len(value) == 8:
+        return [f"TSval={number >> 32} TSecr={number & 0xFFFFFFFF}"]
+    return []
+
+
+def frame_from(trace: Trace, row: int, column: str) -> bytes:
+    """The frame's bytes from the header that the index column `column` ("l3", "l4") points to."""
+    frame, start = trace.frame(row), int(getattr(trace.index, column)[row])
+    return frame[start:] if 0 <= start < len(frame) else b""
+
+
+def ether_type(trace: Trace, row: int) -> int:
+    """The EtherType of an Ethernet frame; 0 for other links, for lengths (802.3) and short frames."""
+    frame = trace.frame(row)
+    value = int.from_bytes(frame[12:14], "big") if trace.link_type(row) == 1 and len(frame) >= 14 else 0
+    return value if value >= 0x600 else 0
+
+
+def arp_text(packet: bytes) -> str:
+    """RFC 826 in words: `Who has 10.0.0.1? Tell 10.0.0.2`, `10.0.0.1 is at 02:00:00:00:00:01`."""
+    if len(packet) < 28 or packet[4:6] != b"\x06\x04":
+        return "ARP, cut short" if len(packet) < 28 else "ARP for another kind of network"
+    operation = int.from_bytes(packet[6:8], "big")
+    sender, target = (".".join(map(str, packet[start : start + 4])) for start in (14, 24))
+    if operation == 1:
+        return f"Gratuitous ARP for {sender}" if sender == target else f"Who has {target}? Tell {sender}"
+    if operation == 2:
+        return f"{sender} is at {packet[8:14].hex(':')}"
+    return f"ARP operation {operation}"
+
+
+def analysis_marks(fact: Facts) -> str:
+    """The analysis in brackets: `[Dup ACK 28#1]`; of kinds of retransmission the closest one alone."""
+    names = fact.analysis
+    if len(names) > 1 and _RETRANSMISSION in names and any(name in _CLOSER for name in names):
+        names = tuple(name for name in names if name != _RETRANSMISSION)
+    words = (mark_words(name) for name in names)
+    return " ".join(f"[{word} {fact.duplicate}]" if word == "Dup ACK" else f"[{word}]" for word in words)
+
+
+_RETRANSMISSION = "tcp.analysis.retransmission"
+_CLOSER = ("tcp.analysis.fast_retransmission", "tcp.analysis.spurious_retransmission")
+
+
+_MARKS = {
+    "tcp.analysis.retransmission": "Retransmission",
+    "tcp.analysis.fast_retransmission": "Fast Retransmission",
+    "tcp.analysis.spurious_retransmission": "Spurious Retransmission",
+    "tcp.analysis.out_of_order": "Out-Of-Order",
+    "tcp.analysis.lost_segment": "Previous segment not captured",
+    "tcp.analysis.ack_lost_segment": "ACKed unseen segment",
+    "tcp.analysis.duplicate_ack": "Dup ACK",
+    "tcp.analysis.zero_window": "ZeroWindow",
+    "tcp.analysis.zero_window_probe": "ZeroWindowProbe",
+    "tcp.analysis.zero_window_probe_ack": "ZeroWindowProbeAck",
+    "tcp.analysis.window_full": "Window Full",
+    "tcp.analysis.window_update": "Window Update",
+    "tcp.analysis.keep_alive": "Keep-Alive",
+    "tcp.analysis.keep_alive_ack": "Keep-Alive ACK",
+    "tcp.analysis.reused_ports": "Port numbers reused",
+}
+
+
+def mark_words(name: str) -> str:
+    """Wireshark's words for a name of its analysis: "tcp.analysis.duplicate_ack" -> "Dup ACK"."""
+    return _MARKS.get(name) or escaped(name.removeprefix("tcp.analysis.").replace("_", " "))
+
+
+def _with_preview(trace: Trace, fact: Facts, text: str, preview: int) -> str:
+    shown = payload_preview(trace, fact.row, preview) if preview and fact.length else ""
+    return f"{text}  {shown}" if shown else text
+
+
+def _is_later_fragment(trace: Trace, fact: Facts) -> bool:
+    """Whether the packet is a part of a datagram whose transport header came with another part."""
+    is_fragment = bool(int(trace.index.status[fact.row]) & FRAGMENT)
+    return is_fragment and not frame_from(trace, fact.row, "l4")
+
+
+def _transport(protocol: int) -> str:
+    return {TCP: "TCP", UDP: "UDP", ICMP: "ICMP", ICMPV6: "ICMPv6"}.get(protocol, "protocol")
+
+
+def _fragment_text(trace: Trace, fact: Facts) -> str:
+    """`Fragmented IP protocol (proto=UDP 17, off=1480, ID=1234)`, `IPv6 fragment (off=408 more=y …)`."""
+    header = frame_from(trace, fact.row, "l3")
+    if len(header) >= 20 and header[0] >> 4 == 4:
+        offset = (int.from_bytes(header[6:8], "big") & 0x1FFF) * 8
+        place = f"off={offset}, ID={header[4:6].hex()}"
+        return f"Fragmented IP protocol (proto={_transport(fact.protocol)} {fact.protocol}, {place})"
+    at, kind = 40, header[6] if len(header) > 6 else 59
+    while kind in (0, 43, 60) and at + 2 <= len(header):        # RFC 8200 section 4: they come before it
+        kind, at = header[at], at + 8 + header[at + 1] * 8
+    if kind != 44 or at + 8 > len(header):
+        return "IPv6 fragment"
+    word = int.from_bytes(header[at + 2 : at + 4], "big")
+    more, ident = "y" if word & 1 else "n", header[at + 4 : at + 8].hex()
+    return f"IPv6 fragment (off={word & 0xFFF8} more={more} ident=0x{ident} nxt={header[at]})"
+
+
+def _other_text(trace: Trace, row: int) -> str:
+    value = ether_type(trace, row)
+    frame = trace.frame(row)
+    if value:
+        return f"{_ETHER_TYPES.get(value, 'Ethernet')} (type 0x{value:04x}), {len(frame) - 14} bytes"
+    if trace.link_type(row) == 1 and len(frame) >= 14:
+        return f"IEEE 802.3 frame {frame[6:12].hex(':')} → {frame[0:6].hex(':')}, {len(frame) - 14} bytes"
+    return f"{len(frame)} bytes of link type {trace.link_type(row)}"
+
+
+INFO_TEXT[0] = lambda trace, row: packet_info(trace, facts(trace, row))     # what the filter's `info` asks

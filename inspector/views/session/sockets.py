@@ -1,0 +1,154 @@
+"""The sockets of a session, derived from its journal: which call made, bound, connected and closed each.
+
+Calls, in the order in which they were entered -> `SocketTable` (one entry a socket, every call tied to
+its socket) -> the ladder's choice of calls, and the lines of the sockets pane. A table follows a
+trace that grows: each call is looked at when it appears and once more when it returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from inspector.model.records import Call
+
+_ANY = {"0.0.0.0", "[::]", ""}
+
+
+@dataclass(slots=True)
+class Socket:
+    """One socket of one process, as its calls have told so far. Addresses: "127.0.0.1:8000", "[::1]:80"."""
+
+    number: int                    # place in SocketTable.sockets
+    pid: int
+    role: str
+    fd: int
+    protocol: str = ""
+    local: str | None = None
+    peer: str | None = None
+    listening: bool = False
+    made_ns: int = 0
+    closed_ns: int | None = None
+    parent: int | None = None      # number of the listening socket that accepted it
+    peers: set[str] = field(default_factory=set)   # whom an unconnected UDP socket talked to
+    error: str = ""                # errno of the last call that failed
+
+
+class SocketTable:
+    """All sockets of the calls given so far."""
+
+    def __init__(self) -> None:
+        self.sockets: list[Socket] = []
+        self.of_call: list[int | None] = []       # call's index -> socket's number
+        self.accepted: dict[int, int] = {}        # index of an accept call -> socket it returned
+        self._open: dict[tuple[int, int], Socket] = {}
+        self._pending: list[int] = []
+
+    def update(self, calls: Sequence[Call]) -> bool:
+        """Take in what is new in `calls`, the same list as before, grown; True when anything changed."""
+        returned = [index for index in self._pending if calls[index].end_ns is not None]
+        start = len(self.of_call)
+        self._pending = [index for index in self._pending if calls[index].end_ns is None]
+        for index in returned:
+            self._returned(index, calls[index])
+        for index in range(start, len(calls)):
+            self._entered(calls[index])
+            if calls[index].end_ns is None:
+                self._pending.append(index)
+            else:
+                self._returned(index, calls[index])
+        return bool(returned) or start < len(calls)
+
+    def socket_of(self, index: int) -> Socket | None:
+        """The socket that call `index` was made on (or that it made)."""
+        number = self.of_call[index] if index < len(self.of_call) else None
+        return None if number is None else self.sockets[number]
+
+    def _entered(self, call: Call) -> None:
+        if call.fd is None or call.name == "socket":
+            self.of_call.append(None)
+            return
+        socket = self._open.get((call.pid, call.fd)) or self._new(call, call.fd)
+        self.of_call.append(socket.number)
+        self._learn(socket, call)
+
+    def _returned(self, index: int, call: Call) -> None:
+        if call.name == "socket":
+            if call.result is not None and call.result >= 0 and not call.errno:
+                self.of_call[index] = self._new(call, call.result).number
+            return
+        socket = self.socket_of(index)
+        if socket is None:
+            return
+        if call.errno:
+            socket.error = call.errno
+            return
+        if call.name.startswith("accept") and call.result is not None:
+            child = self._new(call, call.result)
+            child.parent, child.local, child.peer = socket.number, call.local, call_peer(call)
+            self.accepted[index] = child.number
+            return
+        self._learn(socket, call)
+        if call.name == "listen":
+            socket.listening = True
+        elif call.name == "close":
+            socket.closed_ns = call.end_ns
+            self._open.pop((socket.pid, socket.fd), None)
+
+    def _new(self, call: Call, fd: int) -> Socket:
+        socket = Socket(len(self.sockets), call.pid, call.role, fd, call.protocol, made_ns=call.time_ns)
+        self.sockets.append(socket)
+        self._open[call.pid, fd] = socket
+        return socket
+
+    def _learn(self, socket: Socket, call: Call) -> None:
+        socket.protocol = call.protocol or socket.protocol
+        if call.name.startswith("accept"):
+            return
+        socket.local = call.local or socket.local
+        socket.peer = call.peer or socket.peer
+        if socket.peer is None and (peer := call_peer(call)):
+            socket.peers.add(peer)
+
+
+def call_peer(call: Call) -> str | None:
+    """The other end's address of one call: known, or out of `from ADDRESS`, or sendto's last argument."""
+    if call.peer:
+        return call.peer
+    place = call.detail.rfind("from ")
+    if place >= 0:
+        return call.detail[place + 5 :].split(" ")[0] or None
+    if call.name in ("sendto", "sendmsg"):
+        last = call.arguments.rsplit(", ", 1)[-1]
+        return last if ":" in last and not last.endswith('"') else None
+    return None
+
+
+def same_address(given: str | None, wanted: str) -> bool:
+    """True when a socket bound to `given` is reached at `wanted`; "0.0.0.0" and "[::]" match any host."""
+    if given is None:
+        return False
+    if given == wanted:
+        return True
+    host, _, port = given.rpartition(":")
+    return host in _ANY and port == wanted.rpartition(":")[2]
+
+
+def talks(socket: Socket, call: Call, accepted: Socket | None, ends: tuple[str, str]) -> bool:
+    """Whether `call`, made on `socket`, belongs to the conversation between `ends` (client, server)."""
+    client, server = ends
+    if socket.listening or (accepted is not None):
+        if not same_address(socket.local, server):
+            return False
+        return accepted is None or accepted.peer == client
+    if socket.peer is not None:
+        if socket.peer == server:
+            return socket.local is None or same_address(socket.local, client)
+        return socket.peer == client and same_address(socket.local, server)
+    for own, other in ((client, server), (server, client)):
+        if same_address(socket.local, own):
+            peer = call_peer(call)
+            return peer is None or peer == other
+    if call_peer(call) not in (None, client, server):
+        return False
+    return socket.local is None and bool(socket.peers & {client, server})

@@ -1,0 +1,143 @@
+"""The sockets pane: every socket of the session with its owner, its addresses and its state.
+
+Journal -> `SocketTable` -> one line a socket. What the calls cannot know comes from the wire: the TCP state
+of the socket's end after the chosen packet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from inspector.views.line.spans import Line, Span, Style, cell_width, fit
+from inspector.views.packets.facts import DEEP
+from inspector.views.session.sockets import Socket, SocketTable
+from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+_GONE = ("closed", "CLOSED")
+
+
+class SocketRow(NamedTuple):
+    """One socket as texts. `first_row`: the first packet of its conversation, None where it has none."""
+
+    owner: str
+    fd: int
+    protocol: str
+    local: str
+    peer: str
+    state: str
+    made_by: str
+    role: str
+    first_row: int | None
+
+
+class SocketLines:
+    """The sockets of a trace as lines: `count`, `line(i, width)`, `target(i)` (the first packet's row)."""
+
+    def __init__(self, trace: Trace, row: int | None = None, *, deep: int = DEEP) -> None:
+        """`row`: the packet after which states are told; None: the last."""
+        self.trace = trace
+        self.row = row
+        self.deep = deep
+        self._table = SocketTable()
+        self.rows: tuple[SocketRow, ...] = ()
+        self.update()
+
+    def update(self) -> None:
+        """Take in what the trace gained, or another `row`."""
+        self._table.update(self.trace.calls)
+        streams = {}
+        for conversation in self.trace.conversations("tcp"):
+            ends = frozenset((conversation.a, conversation.b))
+            streams[ends] = (conversation.stream, conversation.first_row)
+        self.rows = tuple(self._describe(socket, streams) for socket in self._table.sockets)
+
+    @property
+    def count(self) -> int:
+        """How many lines there are."""
+        return len(self.rows)
+
+    def line(self, index: int, width: int) -> Line:
+        """Line `index` in exactly `width` cells."""
+        socket = self.rows[index]
+        role: Style = "client" if socket.role == "client" else "server" if socket.role == "server" else ""
+        gone = socket.state in _GONE
+        styles: tuple[Style, ...] = (role, "number", "", "", "", "dim" if gone else "bold", "dim")
+        return _cells((socket.owner, str(socket.fd), socket.protocol, socket.local, socket.peer, socket.state,
+                       socket.made_by), styles, width)
+
+    def title(self, width: int) -> Line:
+        """The titles above the lines."""
+        titles = ("Owner", "fd", "Proto", "Local address", "Peer", "State", "Made by")
+        styles: tuple[Style, ...] = tuple("title" for _ in titles)
+        return _cells(titles, styles, width)
+
+    def target(self, index: int) -> int | None:
+        """The row of the first packet of the socket's conversation."""
+        return self.rows[index].first_row
+
+    def _describe(self, socket: Socket, streams: dict[frozenset[str], tuple[int, int]]) -> SocketRow:
+        stream = None
+        if socket.protocol == "tcp" and socket.local and socket.peer:
+            stream = streams.get(frozenset((socket.local, socket.peer)))
+        peers = ", ".join(sorted(socket.peers)[:3]) + (" …" if len(socket.peers) > 3 else "")
+        parent = None if socket.parent is None else self._table.sockets[socket.parent]
+        return SocketRow(
+            owner=escaped(f"{socket.role} {socket.pid}", 30),
+            fd=socket.fd,
+            protocol=socket.protocol.upper() or "?",
+            local=escaped(socket.local or "not bound", 60),
+            peer=escaped(socket.peer or (f"({peers})" if peers else "–"), 120),
+            state=self._state(socket, None if stream is None else stream[0]),
+            made_by="socket()" if parent is None else f"accept() on {parent.fd}",
+            role=socket.role,
+            first_row=None if stream is None else stream[1],
+        )
+
+    def _state(self, socket: Socket, stream: int | None) -> str:
+        if socket.listening:
+            return "closed" if socket.closed_ns is not None else "LISTEN"
+        if socket.protocol == "udp":
+            if socket.closed_ns is not None:
+                return "closed"
+            return "connected" if socket.peer else "bound" if socket.local else "open"
+        if stream is None:
+            refused = socket.error or ("closed" if socket.closed_ns is not None else "open")
+            return escaped(refused, 24)
+        rows = self.trace.rows_of("tcp", stream)
+        if len(rows) > self.deep and not self.trace.decoded(stream):
+            return "closed" if socket.closed_ns is not None else "connected"
+        place = len(rows) if self.row is None else int(rows.searchsorted(self.row, side="right"))
+        if not place:
+            return "not yet"
+        flow = self.trace.flow(stream)
+        host, _, port = (socket.local or "").rpartition(":")
+        is_a = (host.strip("[]"), int(port)) == flow.a
+        return flow.states(int(rows[place - 1]))[0 if is_a else 1]
+
+
+def _cells(texts: tuple[str, ...], styles: tuple[Style, ...], width: int) -> Line:
+    """The columns that fit `width`: from the right, who made it and the owner's room give way first."""
+    wide = width >= 104
+    widths = [16, 3, 5, 21, 21, 12, 14] if wide else [13, 3, 5, 17, 17, 12, 0]
+    if width >= 140:
+        widths[3] = widths[4] = 30
+    spans: list[Span] = [Span(" ")]
+    used = 1
+    for place, (text, style, size) in enumerate(zip(texts, styles, widths, strict=True)):
+        if not size or used + size > width:
+            continue
+        is_address = place in (3, 4) and cell_width(text) > size
+        shown = "…" + text[len(text) - size + 1 :] if is_address else text
+        cell = fit(shown, size, align="right" if place == 1 else "left")
+        spans.append(Span(cell, style))
+        used += size
+        gap = "  "[: max(min(2, width - used), 0)]
+        if gap:
+            spans.append(Span(gap))
+            used += len(gap)
+    if used < width:
+        spans.append(Span(" " * (width - used)))
+    return tuple(spans)

@@ -1,0 +1,255 @@
+"""scapy's dissection of one frame as a tree of fields with the bytes and bits that hold them.
+
+Frame and link type -> scapy packet -> each layer's fields read once more, one after the other, from the
+layer's bytes, which gives each its place whatever its length -> `Tree`. Imported only when a packet is
+looked at, since scapy is; any bytes give a tree.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+logging.getLogger("scapy").setLevel(logging.CRITICAL)      # before the import: it warns on import
+
+from scapy.layers.dns import DNS  # noqa: E402
+from scapy.layers.inet import ICMP, IP, TCP, UDP  # noqa: E402, F401  (they bind to each other)
+from scapy.layers.inet6 import IPv6  # noqa: E402
+from scapy.layers.l2 import ARP, CookedLinux, CookedLinuxV2, Ether  # noqa: E402, F401
+from scapy.packet import NoPayload, Packet, Raw  # noqa: E402
+
+from inspector.wire.dissection.field import Field, Tree  # noqa: E402
+from inspector.wire.dissection.names import FLAGS, field_name, layer_name  # noqa: E402
+from inspector.wire.dissection.parts import dns_records, ip_options, tcp_options  # noqa: E402
+from inspector.wire.dissection.values import (  # noqa: E402
+    bytes_text,
+    header_checksum_text,
+    transport_checksum_text,
+    value_text,
+)
+from inspector.wire.text import escaped  # noqa: E402
+
+_DEEPEST = 48              # layers shown of one frame
+_ETHERNET, _NULL, _LOOP, _SLL, _SLL2 = 1, 0, 108, 113, 276
+_RAW = {12, 14, 101, 228, 229}
+_FAMILIES = {2: "IPv4", 10: "IPv6 (Linux)", 24: "IPv6 (NetBSD, OpenBSD)", 28: "IPv6 (FreeBSD)",
+             30: "IPv6 (macOS)"}
+
+
+def dissect(frame: bytes, link_type: int, notes: Mapping[str, str] | None = None) -> Tree:
+    """The layers of `frame`, captured on a link of `link_type` (LINKTYPE_ number).
+
+    `notes`: texts to stand behind the value of the fields of these names ("tcp.seq_raw": "relative 1").
+    Never raises; what scapy cannot read stands as payload.
+    """
+    layers: list[Field] = []
+    start, packet = _first_layer(frame, link_type, layers)
+    try:
+        _walk(packet, frame, start, layers)
+    except Exception:      # hostile bytes find every corner of scapy; the bytes themselves remain
+        layers.append(_payload(frame, layers[-1].stop if layers else 0))
+    _cover_rest(frame, layers)
+    return Tree(tuple(_noted(layer, notes) for layer in layers) if notes else tuple(layers))
+
+
+def dissect_layer(layer: type[Packet], data: bytes) -> Field:
+    """The fields of one header of scapy class `layer`, which begins `data`; offsets counted in `data`."""
+    try:
+        return _layer_field(layer(data), data, 0)[0]
+    except Exception:      # as above
+        return _payload(data, 0)
+
+
+def _first_layer(frame: bytes, link_type: int, layers: list[Field]) -> tuple[int, Packet]:
+    start = 0
+    kind: type[Packet] | None = {_ETHERNET: Ether, _SLL: CookedLinux, _SLL2: CookedLinuxV2}.get(link_type)
+    if link_type in (_NULL, _LOOP) and len(frame) >= 4:
+        # The family is in the capturing machine's byte order; IPv6 has another number on every system.
+        big, little = int.from_bytes(frame[:4], "big"), int.from_bytes(frame[:4], "little")
+        family = min(big, little)
+        text = f"{_FAMILIES.get(family, 'family')} ({family})"
+        layers.append(Field("null", "Loopback", text, 0, 4,
+                            children=(Field("null.family", "Family", text, 0, 4),)))
+        start = 4
+    if link_type in (_NULL, _LOOP) or link_type in _RAW:
+        version = frame[start] >> 4 if len(frame) > start else 0
+        kind = {4: IP, 6: IPv6}.get(version)
+    try:
+        return start, (kind or Raw)(frame[start:])
+    except Exception:      # as in dissect
+        return start, Raw(frame[start:])
+
+
+def _walk(packet: Packet, frame: bytes, start: int, layers: list[Field]) -> None:
+    addresses = b""
+    layer = packet
+    while not isinstance(layer, NoPayload) and len(layers) < _DEEPEST and start < len(frame):
+        field, used = _layer_field(layer, frame, start)
+        if isinstance(layer, IP):
+            addresses = frame[start + 12 : start + 20]
+        elif isinstance(layer, IPv6):
+            addresses = frame[start + 8 : start + 40]
+        field = _judged(layer, field, frame, addresses)
+        layers.append(field)
+        start += used
+        layer = layer.payload
+
+
+def _layer_field(layer: Packet, frame: bytes, start: int) -> tuple[Field, int]:
+    """The field of a layer that begins at `start`, and how many bytes its header has."""
+    name, label = layer_name(type(layer).__name__, escaped(str(layer.name), 60))
+    if isinstance(layer, Raw):
+        field = _payload(layer.load, start, name, label)
+        return field, field.stop - field.start
+    remaining: Any = frame[start : start + len(layer.original)]      # without what its length leaves over
+    total = len(remaining)
+    children: list[Field] = []
+    for scapy_field in layer.fields_desc:
+        before = _bits_left(remaining)
+        try:
+            remaining, value = scapy_field.getfield(layer, remaining)
+        except Exception:      # cut short, or a lie about a length
+            place = start + total - (before + 7) // 8
+            children.append(Field(f"{name}.cut", "Cut short", "", place, start + total))
+            remaining = b""
+            break
+        after = _bits_left(remaining)
+        if before == after and not (value and scapy_field.name == "unmasked"):
+            continue
+        first, last = total * 8 - before, total * 8 - after
+        children.append(_field(layer, name, scapy_field, value, frame, start, first, last))
+    if isinstance(layer, DNS):
+        children = _with_records(layer, children, frame, start)
+    used = total - (_bits_left(remaining) + 7) // 8
+    return Field(name, label, _summary(layer, name), start, start + used, children=tuple(children)), used
+
+
+def _bits_left(remaining: Any) -> int:
+    """Bits not yet read; in a run of bit fields scapy hands on (bytes, bits read of the first)."""
+    if isinstance(remaining, tuple):
+        return len(remaining[0]) * 8 - int(remaining[1])
+    return len(remaining) * 8
+
+
+def _field(layer: Packet, owner: str, scapy_field: Any, value: Any, frame: bytes, base: int, first: int,
+           last: int) -> Field:
+    """One field, bits `first`..`last` of the layer that begins at byte `base`."""
+    name, label = field_name(owner, scapy_field.name)
+    start, stop = base + first // 8, base + (last + 7) // 8
+    whole = first % 8 == 0 and last % 8 == 0
+    bits = (None, None) if whole else (first % 8, first % 8 + last - first)
+    if name in ("tcp.options", "ip.options"):
+        options = (tcp_options if name == "tcp.options" else ip_options)(frame[start:stop], start)
+        return Field(name, label, f"{stop - start} bytes", start, stop, children=options)
+    if name in FLAGS:
+        return _flags(name, label, scapy_field, int(value), start, stop, first % 8, last - first)
+    text = value_text(name, scapy_field, layer, value)
+    return Field(name, label, text, start, stop, *bits)
+
+
+def _flags(name: str, label: str, scapy_field: Any, value: int, start: int, stop: int, bit: int,
+           size: int) -> Field:
+    """A field of flags with one child a bit, most significant first."""
+    names = list(getattr(scapy_field, "names", ()))
+    children, said = [], []
+    for place in range(size):
+        number = size - 1 - place
+        key = str(names[number]) if number < len(names) else ""
+        child, text = FLAGS[name].get(key, (f"{name}.{number}", f"bit {number}"))
+        is_set = bool(value >> number & 1)
+        at = bit + place
+        byte = start + at // 8
+        word = "set" if is_set else "not set"
+        children.append(Field(child, text, word, byte, byte + 1, at % 8, at % 8 + 1))
+        if is_set:
+            said.append(text.split(" ", 1)[0])
+    shown = f"0x{value:03x}  ({', '.join(reversed(said)) or 'none'})"
+    return Field(name, label, shown, start, stop, bit, bit + size, tuple(children))
+
+
+def _with_records(layer: DNS, children: list[Field], frame: bytes, start: int) -> list[Field]:
+    """The DNS header's fields, and its sections with places of their own (names may be pointers)."""
+    skipped = 2 if any(child.name == "dns.length" for child in children) else 0
+    header = [child for child in children if child.stop <= start + skipped + 12]
+    at, message = 12, frame[start + skipped :]
+    for key in ("qd", "an", "ns", "ar"):
+        records = list(getattr(layer, key, None) or ())
+        begin = at
+        fields, at = dns_records(message, at, records, start + skipped, question=key == "qd")
+        if fields:
+            name, label = field_name("dns", key)
+            header.append(Field(name, label, str(len(fields)), start + skipped + begin, start + skipped + at,
+                                children=fields))
+    return header
+
+
+def _judged(layer: Packet, field: Field, frame: bytes, addresses: bytes) -> Field:
+    """The layer with its checksum judged, where all that it covers was captured."""
+    if isinstance(layer, IP) and type(layer) is IP and field.stop - field.start >= 20:
+        text = header_checksum_text(frame[field.start : field.stop], int(layer.chksum))
+        return _with_value(field, "ip.checksum", text)
+    protocol, at = (6, 16) if type(layer) is TCP else (17, 6) if type(layer) is UDP else (0, 0)
+    below = layer.underlayer
+    if not protocol or not addresses or below is None:
+        return field
+    if isinstance(below, IP):
+        size = int(below.len or 0) - int(below.ihl or 5) * 4
+        fragment = bool(int(below.flags) & 1 or below.frag)
+    else:
+        size, fragment = int(getattr(below, "plen", 0) or 0), not isinstance(below, IPv6)
+    segment = frame[field.start : field.start + size]
+    if fragment or size < at + 2 or len(segment) < size:
+        return field
+    text = transport_checksum_text(addresses, protocol, segment, at)
+    return _with_value(field, "tcp.checksum" if protocol == 6 else "udp.checksum", text)
+
+
+def _with_value(layer: Field, name: str, text: str) -> Field:
+    changed = (child._replace(value=text) if child.name == name else child for child in layer.children)
+    return layer._replace(children=tuple(changed))
+
+
+def _noted(layer: Field, notes: Mapping[str, str]) -> Field:
+    changed = (child._replace(value=f"{child.value}  ({escaped(notes[child.name])})") if child.name in notes
+               else child for child in layer.children)
+    return layer._replace(children=tuple(changed))
+
+
+def _payload(data: bytes, start: int, name: str = "data", label: str = "Payload") -> Field:
+    data = bytes(data) if isinstance(data, bytes | bytearray) else b""
+    size = f"{len(data)} byte{'' if len(data) == 1 else 's'}"
+    text = bytes_text(data) if data else ""
+    return Field(name, label, f"{size}  {text}", start, start + len(data))
+
+
+def _cover_rest(frame: bytes, layers: list[Field]) -> None:
+    """Bytes behind the last layer (a trailer, or what lies too deep) get a field, so that all have one."""
+    end = layers[-1].stop if layers else 0
+    if end < len(frame):
+        layers.append(_payload(frame[end:], end, "trailer", "Not dissected"))
+
+
+def _summary(layer: Packet, name: str) -> str:
+    """What stands beside the layer's name."""
+    try:
+        if name == "eth" and isinstance(layer, Ether):
+            return f"{layer.src} → {layer.dst}"
+        if name in ("ip", "ipv6"):
+            return f"{layer.src} → {layer.dst}"
+        if name in ("tcp", "udp"):
+            flags = f"  [{', '.join(_flag_words(int(layer.flags)))}]" if name == "tcp" else ""
+            return f"{int(layer.sport)} → {int(layer.dport)}{flags}"
+        if name == "dns":
+            return "response" if layer.qr else "query"
+        if name in ("arp", "icmp", "icmpv6"):
+            said = layer.mysummary()
+            return escaped(said if isinstance(said, str) else said[0], 80)
+        return ""
+    except Exception:      # summaries read fields that damaged packets lack
+        return ""
+
+
+def _flag_words(flags: int) -> list[str]:
+    words = [text.split(" ", 1)[0] for _, text in FLAGS["tcp.flags"].values()]
+    return [word for bit, word in enumerate(words) if flags >> bit & 1]

@@ -1,0 +1,277 @@
+"""Network layers of a batch: IPv4 (RFC 791), IPv6 with its extension headers (RFC 8200), ARP (RFC 826).
+
+`network_layer` fills the columns of the frames of a `Layer`, passes them on to their transport, and
+returns the layer of what tunnels carry (IP in IP, GRE, Ethernet), which goes the same way again.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from inspector.wire.headers.batch import (
+    FRAGMENT,
+    IPV4_HEADER,
+    IPV6_HEADER,
+    MALFORMED,
+    NO_LAYER,
+    NO_OFFSET,
+    SHORT,
+    UNSIZED,
+    Array,
+    Batch,
+    Headers,
+    Ints,
+    Layer,
+    Mask,
+)
+from inspector.wire.headers.link import (
+    ETAG,
+    TYPE_ARP,
+    TYPE_ETHERNET,
+    TYPE_IPV4,
+    TYPE_IPV6,
+    TYPE_NONE,
+    TYPE_RARP,
+    VLAN_TYPES,
+    ethernet,
+    merge,
+    tags,
+)
+from inspector.wire.headers.transport import note_quoted, put, quoting, transport_layer, udp_tunnels
+
+HOP_BY_HOP, ROUTING, IPV6_FRAGMENT, AUTHENTICATION, DESTINATION, SHIM6 = 0, 43, 44, 51, 60, 140
+_EXTENSIONS = (HOP_BY_HOP, ROUTING, IPV6_FRAGMENT, AUTHENTICATION, DESTINATION, SHIM6)
+_IS_EXTENSION = np.isin(np.arange(256), _EXTENSIONS)       # by IP protocol
+_MAX_EXTENSIONS = 16
+IP_IN_IP, IPV6_IN_IP, GRE, ETHERNET_IN_IP = 4, 41, 47, 143
+
+
+def network_layer(batch: Batch, headers: Headers, layer: Layer) -> Layer:
+    """Fill the columns of `layer`'s frames; the result is what stands inside those that are tunnels."""
+    inner = []
+    v4 = layer.where(layer.kind == TYPE_IPV4)
+    if len(v4.rows):
+        transport, v6_inside = _ipv4(batch, headers, v4)
+        inner += [_above(batch, headers, transport, 4), v6_inside]
+    if len(v4.rows) == len(layer.rows):
+        return merge(inner) if inner else layer
+    v6 = layer.where(layer.kind == TYPE_IPV6)
+    if len(v6.rows):
+        inner.append(_above(batch, headers, _ipv6(batch, headers, v6), 6))
+    arp = layer.where((layer.kind == TYPE_ARP) | (layer.kind == TYPE_RARP))
+    if len(arp.rows):
+        _arp(batch, headers, arp)
+    inner.append(tags(batch, _bridged(batch, layer)))
+    return merge(inner)
+
+
+def _above(batch: Batch, headers: Headers, layer: Layer, network: int) -> Layer:
+    """Hand `layer` (kind: IP protocol) to the transport; the result is what tunnels among it carry."""
+    transport_layer(batch, headers, layer)
+    errors = quoting(batch, layer, network)
+    if len(errors.rows):
+        quoted, words = _quoted_header(batch, errors, network)
+        reached = extensions(batch, headers, quoted, quiet=True)
+        note_quoted(batch, headers, reached, network, quoted.rows, words)
+    carried = udp_tunnels(batch, headers, layer, network)
+    tunnels = (layer.kind == IP_IN_IP) | (layer.kind == IPV6_IN_IP) | (layer.kind == GRE)
+    tunnels |= layer.kind == ETHERNET_IN_IP
+    if not tunnels.any():
+        return carried
+    plain = layer.where(layer.kind == IP_IN_IP)
+    six = layer.where(layer.kind == IPV6_IN_IP)
+    return merge([
+        plain.moved(plain.at, np.full(len(plain.at), TYPE_IPV4)),
+        six.moved(six.at, np.full(len(six.at), TYPE_IPV6)),
+        tags(batch, _gre(batch, layer.where(layer.kind == GRE))), carried,
+        tags(batch, ethernet(batch, layer.where(layer.kind == ETHERNET_IN_IP))),
+    ])
+
+
+def _bridged(batch: Batch, layer: Layer) -> Layer:
+    return ethernet(batch, layer.where(layer.kind == TYPE_ETHERNET))
+
+
+def _start(batch: Batch, headers: Headers, layer: Layer, size: int, network: int) -> Layer:
+    """The frames that hold the header whole; of those without an outer one it is noted that it begins."""
+    l3 = np.where(layer.at < NO_LAYER, layer.at, NO_LAYER)
+    fresh = headers.network[layer.rows] == 0
+    if fresh.all():
+        put(headers.l3, layer.rows, l3)
+    else:
+        headers.l3[layer.rows[fresh]] = l3[fresh]
+    whole = np.minimum(batch.captured[layer.rows], layer.end) >= layer.at + size
+    if not whole.all():
+        headers.network[layer.rows[~whole & fresh]] = network
+        headers.status[layer.rows[~whole]] |= SHORT
+    return layer.where(whole)
+
+
+def _begin(headers: Headers, layer: Layer, network: int) -> None:
+    """A header that can be read begins: what stood for an outer one is no more."""
+    rows = layer.rows
+    if (headers.network[rows] != 0).any():
+        headers.l3[rows] = np.where(layer.at < NO_LAYER, layer.at, NO_LAYER)
+        headers.l4[rows] = headers.payload[rows] = NO_OFFSET
+        for column in (headers.sport, headers.dport, headers.window, headers.payload_length, headers.talks):
+            column[rows] = 0
+    put(headers.network, rows, network)
+    put(headers.addressed, rows, 1)
+
+
+def _ipv4(batch: Batch, headers: Headers, layer: Layer) -> tuple[Layer, Layer]:
+    """Columns of IPv4; returns the transport's layer, and frames that hold IPv6 in spite of their type."""
+    layer = _start(batch, headers, layer, 20, 4)
+    head = batch.gather(IPV4_HEADER, layer.rows, layer.at)
+    size = (head["version"] & 15).astype(np.int64) * 4
+    total = head["total"].astype(np.int64)
+    good = (head["version"] >> 4 == 4) & (size >= 20) & ((total >= size) | (total == 0))
+    disguised = layer.where(head["version"] >> 4 == 6)
+    if not good.all():
+        headers.status[layer.rows[~good]] |= MALFORMED
+        layer, head, size, total = layer.where(good), head[good], size[good], total[good]
+    rows = layer.rows
+    _begin(headers, layer, 4)
+    put(headers.protocol, rows, head["protocol"])
+    put(headers.src, rows, head["source"])
+    put(headers.dst, rows, head["destination"])
+    # A length of 0 is left by segmentation offload: the datagram then ends with the frame.
+    end = np.where(total == 0, layer.end, np.minimum(layer.end, layer.at + total))
+    next_ = Layer(rows, layer.at + size, end, head["protocol"].astype(np.int64))
+    next_ = _fragments(headers, next_, head["fragment"] & 0x1FFF, head["fragment"] & 0x2000 != 0)
+    next_ = _held(batch, headers, next_)
+    if (next_.kind == AUTHENTICATION).any():
+        next_ = extensions(batch, headers, next_, only=AUTHENTICATION)
+    return next_, disguised.moved(disguised.at, np.full(len(disguised.at), TYPE_IPV6))
+
+
+def _fragments(headers: Headers, layer: Layer, offset: Array, more: Mask) -> Layer:
+    """Mark fragments; only the first one of a datagram holds its transport header."""
+    fragment = (offset != 0) | more
+    if not fragment.any():
+        return layer
+    headers.status[layer.rows[fragment]] |= FRAGMENT
+    headers.status[layer.rows[more & (offset == 0)]] |= UNSIZED
+    return layer.where(offset == 0)
+
+
+def _held(batch: Batch, headers: Headers, layer: Layer) -> Layer:
+    """The frames whose captured bytes reach to the next header."""
+    held = batch.captured[layer.rows] >= layer.at
+    if not held.all():
+        headers.status[layer.rows[~held]] |= SHORT
+    return layer.where(held & (layer.at <= layer.end))
+
+
+def _ipv6(batch: Batch, headers: Headers, layer: Layer) -> Layer:
+    """Columns of IPv6; returns the transport's layer, after all extension headers."""
+    layer = _start(batch, headers, layer, 40, 6)
+    head = batch.gather(IPV6_HEADER, layer.rows, layer.at)
+    good = head["version"] >> 4 == 6
+    if not good.all():
+        headers.status[layer.rows[~good]] |= MALFORMED
+        layer, head = layer.where(good), head[good]
+    rows = layer.rows
+    _begin(headers, layer, 6)
+    headers.rows6.append(rows)
+    headers.addresses6.append(_words6(head))
+    length = head["length"].astype(np.int64)
+    kind = head["next"].astype(np.int64)
+    # A jumbogram (RFC 2675) has length 0 and a hop-by-hop header: it ends with the frame.
+    jumbo = (length == 0) & (kind == HOP_BY_HOP)
+    end = np.where(jumbo, layer.end, np.minimum(layer.end, layer.at + 40 + length))
+    put(headers.protocol, rows, kind)
+    return extensions(batch, headers, Layer(rows, layer.at + 40, end, kind))
+
+
+def _words6(head: Array) -> Array:
+    names = ("source_high", "source_low", "destination_high", "destination_low")
+    return np.stack([head[name].astype(np.uint64) for name in names], axis=1)
+
+
+def extensions(
+    batch: Batch, headers: Headers, layer: Layer, quiet: bool = False, only: int | None = None
+) -> Layer:
+    """Past IPv6 extension headers (or AH, `only` that for IPv4); `quiet` leaves the columns as they are."""
+    finished = []
+    for _ in range(_MAX_EXTENSIONS):
+        more = _IS_EXTENSION[layer.kind] if only is None else layer.kind == only
+        finished.append(layer.where(~more))
+        layer = layer.where(more)
+        if not len(layer.rows):
+            break
+        limit = np.minimum(batch.captured[layer.rows], layer.end)
+        whole = limit >= layer.at + 8
+        if not whole.all():
+            if not quiet:
+                headers.status[layer.rows[~whole]] |= SHORT
+            layer = layer.where(whole)
+        words = batch.gather(">u4", layer.rows, layer.at)
+        kind, count = (words >> 24).astype(np.int64), (words >> 16 & 0xFF).astype(np.int64)
+        size = np.where(layer.kind == AUTHENTICATION, (count + 2) * 4, (count + 1) * 8)
+        fragment = layer.kind == IPV6_FRAGMENT
+        size[fragment] = 8
+        offset = np.where(fragment, words >> 3 & 0x1FFF, 0)
+        follows = fragment & (words & 1 != 0)
+        if not quiet:
+            headers.protocol[layer.rows] = kind
+        layer = layer.moved(layer.at + size, kind)
+        if quiet:
+            layer = layer.where(offset == 0)
+        else:
+            layer = _held(batch, headers, _fragments(headers, layer, offset, follows))
+        layer = layer.where(layer.at <= np.minimum(batch.captured[layer.rows], layer.end))
+    return merge(finished)
+
+
+def _arp(batch: Batch, headers: Headers, layer: Layer) -> None:
+    """ARP's IPv4 addresses as source and destination, its operation as source port."""
+    layer = _start(batch, headers, layer, 8, 1)
+    _begin(headers, layer, 1)
+    headers.protocol[layer.rows] = 0
+    headers.addressed[layer.rows] = False
+    headers.sport[layer.rows] = batch.gather(">u2", layer.rows, layer.at + 6)
+    sizes = batch.gather(">u4", layer.rows, layer.at + 2)
+    hardware = (sizes >> 8 & 0xFF).astype(np.int64)
+    ipv4 = (sizes >> 16 == TYPE_IPV4) & (sizes & 0xFF == 4)
+    whole = np.minimum(batch.captured[layer.rows], layer.end) >= layer.at + 16 + 2 * hardware
+    headers.status[layer.rows[ipv4 & ~whole]] |= SHORT
+    layer, hardware = layer.where(ipv4 & whole), hardware[ipv4 & whole]
+    headers.addressed[layer.rows] = True
+    headers.src[layer.rows] = batch.gather(">u4", layer.rows, layer.at + 8 + hardware)
+    headers.dst[layer.rows] = batch.gather(">u4", layer.rows, layer.at + 12 + 2 * hardware)
+
+
+def _gre(batch: Batch, layer: Layer) -> Layer:
+    """Past a GRE header (RFC 2784, RFC 2890) without source routing."""
+    layer = layer.where(np.minimum(batch.captured[layer.rows], layer.end) >= layer.at + 4)
+    words = batch.gather(">u4", layer.rows, layer.at)
+    flags = words >> 16
+    optional = ((flags >> 15 & 1) + (flags >> 13 & 1) + (flags >> 12 & 1)).astype(np.int64)
+    plain = flags & 0x4000 == 0
+    kind = (words & 0xFFFF).astype(np.int64)
+    kind[np.isin(kind, (*VLAN_TYPES, ETAG))] = TYPE_NONE
+    moved = layer.moved(layer.at + 4 + 4 * optional, kind).where(plain)
+    return moved.where(batch.captured[moved.rows] >= moved.at)
+
+
+def _quoted_header(batch: Batch, layer: Layer, network: int) -> tuple[Layer, Array]:
+    """Past the IP header that an ICMP error quotes; its addresses as four words a frame."""
+    limit = np.minimum(batch.captured[layer.rows], layer.end)
+    layer = layer.where(limit >= layer.at + (20 if network == 4 else 40))
+    if network == 6:
+        head = batch.gather(IPV6_HEADER, layer.rows, layer.at)
+        good = head["version"] >> 4 == 6
+        layer, head = layer.where(good), head[good]
+        return layer.moved(layer.at + 40, head["next"].astype(np.int64)), _words6(head)
+    head = batch.gather(IPV4_HEADER, layer.rows, layer.at)
+    size: Ints = (head["version"] & 15).astype(np.int64) * 4
+    total = head["total"].astype(np.int64)
+    good = (head["version"] >> 4 == 4) & (size >= 20) & (head["fragment"] & 0x1FFF == 0)
+    good &= (total >= size) | (total == 0)
+    end = np.where(total == 0, layer.end, np.minimum(layer.end, layer.at + total))
+    layer = Layer(layer.rows, layer.at, end, layer.kind).where(good)
+    head, size = head[good], size[good]
+    words = np.zeros((len(head), 4), np.uint64)
+    words[:, 1], words[:, 3] = head["source"], head["destination"]
+    return layer.moved(layer.at + size, head["protocol"].astype(np.int64)), words

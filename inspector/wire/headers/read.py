@@ -1,0 +1,52 @@
+"""Columns of a whole batch of frames at once: link, network and transport headers.
+
+`read_headers` goes layer by layer over all frames of one link type: link headers and tags
+(`headers_link`), IPv4, IPv6 and ARP (`headers_network`), TCP, UDP and ICMP (`headers_transport`).
+Frames that carry a tunnel go round again for what is inside. Any bytes give columns, never an error.
+"""
+
+from __future__ import annotations
+
+from inspector.wire.headers.batch import (
+    BOGUS,
+    CUT,
+    FRAGMENT,
+    MALFORMED,
+    NO_LAYER,
+    NO_OFFSET,
+    PADDING,
+    PORTS,
+    SHORT,
+    UNSIZED,
+    Batch,
+    Bytes,
+    Headers,
+    Ints,
+    Quoted,
+)
+from inspector.wire.headers.link import link_layer
+from inspector.wire.headers.network import network_layer
+
+__all__ = [
+    "BOGUS", "CUT", "FRAGMENT", "MALFORMED", "NO_LAYER", "NO_OFFSET", "PADDING", "PORTS", "SHORT",
+    "UNSIZED", "Headers", "Quoted", "read_headers",
+]
+
+MAX_TUNNELS = 6
+
+
+def read_headers(data: Bytes, starts: Ints, captured: Ints, lengths: Ints, link_type: int) -> Headers:
+    """Columns of the frames of `link_type` that stand at `starts` of `data`.
+
+    `captured` bytes of each are there, `lengths` were on the wire. `data` must hold PADDING bytes more
+    after the last frame's captured bytes.
+    """
+    batch = Batch(data, starts, captured, lengths)
+    headers = Headers.empty(len(starts))
+    headers.status[captured < lengths] = CUT
+    layer = link_layer(batch, link_type)
+    for _ in range(MAX_TUNNELS):
+        if not len(layer.rows):
+            break
+        layer = network_layer(batch, headers, layer)
+    return headers

@@ -1,0 +1,197 @@
+"""Transport layers of a batch: TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792) and ICMPv6 (RFC 4443).
+
+A header that is not whole gives the fields that are there, as Wireshark does: ports from 4 bytes on,
+a TCP conversation from 16, a UDP conversation from 8.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from inspector.wire.headers.batch import (
+    BOGUS,
+    FRAGMENT,
+    MALFORMED,
+    NO_OFFSET,
+    PORTS,
+    SHORT,
+    TCP_HEADER,
+    UDP_HEADER,
+    UNSIZED,
+    Array,
+    Batch,
+    Headers,
+    Ints,
+    Layer,
+    Quoted,
+    Words,
+)
+from inspector.wire.headers.link import TYPE_ETHERNET
+
+ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+VXLAN, GENEVE = 4789, 6081           # ports
+_QUOTING = {4: (ICMP, (3, 4, 5, 11, 12)), 6: (ICMPV6, (1, 2, 3, 4))}
+
+
+def put(column: Array, rows: Ints, values: Array | int) -> None:
+    """`column[rows] = values`, faster where `rows` are all of them (they are sorted and unique)."""
+    if len(rows) == len(column):
+        column[:] = values
+    else:
+        column[rows] = values
+
+
+def transport_layer(batch: Batch, headers: Headers, layer: Layer) -> None:
+    """Fill the transport's columns of `layer`, whose kind is the IP protocol."""
+    put(headers.l4, layer.rows, np.minimum(layer.at, NO_OFFSET))
+    for protocol, read in ((TCP, _tcp), (UDP, _udp), (ICMP, _icmp), (ICMPV6, _icmp)):
+        part = layer.where(layer.kind == protocol)
+        if len(part.rows):
+            read(batch, headers, part)
+            if len(part.rows) == len(layer.rows):
+                return
+
+
+def _available(batch: Batch, layer: Layer) -> Ints:
+    available: Ints = np.minimum(batch.captured[layer.rows], layer.end) - layer.at
+    return available
+
+
+def _ports(headers: Headers, layer: Layer, head: Array, available: Ints, need: int) -> Ints | None:
+    """Store the ports; the positions in `layer` of headers that are whole, or None when all are."""
+    if available.min(initial=need) >= need:
+        put(headers.sport, layer.rows, head["sport"])
+        put(headers.dport, layer.rows, head["dport"])
+        return None
+    some = available >= 4
+    headers.sport[layer.rows[some]] = head["sport"][some]
+    headers.dport[layer.rows[some]] = head["dport"][some]
+    headers.status[layer.rows[available < need]] |= SHORT
+    headers.status[layer.rows[some & (available < need)]] |= PORTS
+    return np.flatnonzero(available >= need)
+
+
+def _tcp(batch: Batch, headers: Headers, layer: Layer) -> None:
+    head = batch.gather(TCP_HEADER, layer.rows, layer.at)
+    whole = _ports(headers, layer, head, _available(batch, layer), 16)
+    if whole is not None:
+        layer = Layer(layer.rows[whole], layer.at[whole], layer.end[whole], layer.kind[whole])
+        head = head[whole]
+    rows = layer.rows
+    put(headers.talks, rows, 1)
+    put(headers.seq, rows, head["seq"])
+    words = head["flags"].astype(np.int64)
+    payload = layer.at + (words >> 12) * 4
+    bogus = words < 0x5000
+    odd = bogus | (payload > layer.end)
+    if odd.any():
+        headers.status[rows[odd]] |= MALFORMED | UNSIZED
+        counted = bogus & (payload <= layer.end) & (headers.status[rows] & FRAGMENT == 0)
+        headers.status[rows[counted]] |= BOGUS
+        size = np.where(odd & ~counted, 0, layer.end - payload)
+        payload = np.where(odd, NO_OFFSET, payload)
+    else:
+        size = layer.end - payload
+    put(headers.ack, rows, head["ack"])
+    put(headers.tcp_flags, rows, words & 0x0FFF)
+    put(headers.window, rows, head["window"])
+    put(headers.payload, rows, np.minimum(payload, NO_OFFSET))
+    put(headers.payload_length, rows, np.minimum(size, 65535))
+
+
+def _udp(batch: Batch, headers: Headers, layer: Layer) -> None:
+    head = batch.gather(UDP_HEADER, layer.rows, layer.at)
+    available = _available(batch, layer)
+    whole = _ports(headers, layer, head, available, 8)
+    if whole is not None:
+        partly = available >= 6
+        headers.window[layer.rows[partly]] = head["length"][partly]
+        layer = Layer(layer.rows[whole], layer.at[whole], layer.end[whole], layer.kind[whole])
+        head = head[whole]
+    rows = layer.rows
+    length = head["length"].astype(np.int64)
+    # A jumbogram's length does not fit and is 0 (RFC 2675); IPv4 has none.
+    length_there = np.where((length == 0) & (headers.network[rows] == 6), layer.end - layer.at, length)
+    good = length_there >= 8
+    put(headers.window, rows, head["length"])
+    put(headers.talks, rows, good)
+    put(headers.payload, rows, np.where(good, np.minimum(layer.at + 8, NO_OFFSET), NO_OFFSET))
+    put(headers.payload_length, rows, np.clip(length_there - 8, 0, 65535))
+    if not good.all():
+        headers.status[rows[~good]] |= MALFORMED
+
+
+def _icmp(batch: Batch, headers: Headers, layer: Layer) -> None:
+    available = _available(batch, layer)
+    head = batch.gather(">u2", layer.rows, layer.at)
+    headers.sport[layer.rows] = np.where(available >= 1, head >> 8, 0)
+    headers.dport[layer.rows] = np.where(available >= 2, head & 0xFF, 0)
+    headers.status[layer.rows[available < 2]] |= SHORT
+
+
+def quoting(batch: Batch, layer: Layer, network: int) -> Layer:
+    """Where the IP headers stand that ICMP errors among `layer` quote."""
+    protocol, types = _QUOTING[network]
+    errors = layer.where(layer.kind == protocol)
+    if not len(errors.rows):
+        return errors
+    errors = errors.where(_available(batch, errors) >= 8)
+    errors = errors.where(np.isin(batch.gather("u1", errors.rows, errors.at), types))
+    return errors.moved(errors.at + 8, errors.kind)
+
+
+def note_quoted(
+    batch: Batch, headers: Headers, layer: Layer, network: int, rows: Ints, addresses: Words
+) -> None:
+    """Note the TCP and UDP headers of `layer`; `addresses` are those of the frames `rows`."""
+    for protocol, kind, need in ((TCP, TCP_HEADER, 16), (UDP, UDP_HEADER, 8)):
+        part = layer.where(layer.kind == protocol)
+        part = part.where(_available(batch, part) >= 4)
+        if not len(part.rows):
+            continue
+        head = batch.gather(kind, part.rows, part.at)
+        talks = _available(batch, part) >= need
+        zeros = np.zeros(len(head), "u4")
+        if protocol == UDP:
+            flags, seq, length = zeros, zeros, head["length"].astype("u2")
+            talks &= length >= 8
+        else:
+            flags, seq, length = head["flags"].astype("u4") & 0x0FFF, head["seq"].astype("u4"), zeros
+        headers.quoted.append(Quoted(
+            part.rows, network, protocol, addresses[np.searchsorted(rows, part.rows)],
+            head["sport"].astype("u2"), head["dport"].astype("u2"), flags, seq, length, talks,
+        ))
+
+
+def udp_tunnels(batch: Batch, headers: Headers, layer: Layer, network: int) -> Layer:
+    """What VXLAN (RFC 7348) and Geneve (RFC 8926) carry; the datagrams around it go to `headers.outer`."""
+    sport, dport = headers.sport[layer.rows], headers.dport[layer.rows]
+    ports = (sport == VXLAN) | (dport == VXLAN) | (sport == GENEVE) | (dport == GENEVE)
+    if not ports.any():
+        return layer.where(ports)
+    layer = layer.where(ports & (layer.kind == UDP) & headers.talks[layer.rows])
+    layer = layer.where(_available(batch, layer) >= 16)
+    head = batch.gather(">u4", layer.rows, layer.at + 8).astype(np.int64)
+    vxlan = (headers.sport[layer.rows] == VXLAN) | (headers.dport[layer.rows] == VXLAN)
+    options = np.where(vxlan, 0, (head >> 24 & 0x3F) * 4)
+    end = np.minimum(layer.end, layer.at + headers.window[layer.rows].astype(np.int64))
+    kind = np.where(vxlan, TYPE_ETHERNET, head & 0xFFFF)
+    inner = Layer(layer.rows, layer.at + 16 + options, end, kind)
+    inner = inner.where(inner.at <= np.minimum(batch.captured[inner.rows], inner.end))
+    rows = inner.rows
+    if len(rows):
+        zeros = np.zeros(len(rows), "u4")
+        headers.outer.append(Quoted(
+            rows, network, UDP, _addresses(headers, rows, network), headers.sport[rows], headers.dport[rows],
+            zeros, zeros, headers.window[rows], np.ones(len(rows), np.bool_),
+        ))
+    return inner
+
+
+def _addresses(headers: Headers, rows: Ints, network: int) -> Words:
+    words = np.zeros((len(rows), 4), np.uint64)
+    if network == 4:
+        words[:, 1], words[:, 3] = headers.src[rows], headers.dst[rows]
+    else:
+        words[:] = headers.addresses6[-1][np.searchsorted(headers.rows6[-1], rows)]
+    return words

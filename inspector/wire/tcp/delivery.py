@@ -1,0 +1,97 @@
+"""Both streams of a TCP conversation as one sequence of runs, in the order in which bytes were delivered.
+
+A byte counts as delivered with the packet after which nothing before it was missing. So a response comes
+after its request, whatever the packets' order, and reading stays in large pieces where one end speaks alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.wire.tcp.stream import ByteStream
+
+WINDOW = 1 << 20
+_AHEAD = 1 << 18
+
+
+Run = tuple[int, int, int]
+"""(direction, start, stop): octets that were delivered before anything more from the other side."""
+
+
+class Runs(NamedTuple):
+    """Many runs as columns."""
+
+    direction: NDArray[np.int64]
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+
+    def part(self, first: int, last: int) -> Runs:
+        """The runs from `first` to before `last`."""
+        return Runs(*(column[first:last] for column in self))
+
+
+class Pump:
+    """Tells what is to be read next; `position` has per direction the offset up to which all was taken."""
+
+    def __init__(self, streams: tuple[ByteStream, ByteStream]) -> None:
+        self.streams = streams
+        self.position = [stream.start for stream in streams]
+        self.before: list[int | None] = [None, None]   # rows from which on a direction is not read now
+        self._ahead: list[tuple[int, bytes]] = [(0, b""), (0, b"")]
+
+    def available(self, direction: int) -> int:
+        """The offset up to which octets can be read without a hole."""
+        return self.streams[direction].contiguous_from(self.position[direction])
+
+    def runs(self) -> list[Run]:
+        """What has come since `position`, in order of delivery."""
+        runs = self.merged()
+        return list(zip(runs.direction.tolist(), runs.start.tolist(), runs.stop.tolist(), strict=True))
+
+    def merged(self) -> Runs:
+        """The same as columns."""
+        rows, stops = zip(*(self._boundaries(direction) for direction in (0, 1)), strict=True)
+        merged = np.argsort(np.concatenate(rows), kind="stable")
+        who = (merged >= len(rows[0])).astype(np.int64)
+        last = np.flatnonzero(np.append(who[1:] != who[:-1], len(who) > 0))
+        who, ends = who[last], np.concatenate(stops)[merged[last]]
+        starts = np.empty(len(ends), np.int64)
+        for direction in (0, 1):
+            own = np.flatnonzero(who == direction)
+            starts[own] = np.append(self.position[direction], ends[own[:-1]])[: len(own)]
+        return Runs(who, starts, ends)
+
+    def _boundaries(self, direction: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Row after which octets were delivered, and the offset up to which they then were."""
+        stop = self.available(direction)
+        found = self.streams[direction].columns(self.position[direction], stop)
+        rows, stops = np.maximum.accumulate(found.row), found.offset + found.length
+        limit = self.before[direction]
+        if limit is not None:
+            count = int(np.searchsorted(rows, limit))
+            rows, stops = rows[:count], stops[:count]
+        return rows, stops
+
+    def read(self, direction: int, start: int, stop: int) -> bytes:
+        """Octets of a direction; small reads are served from a window that was read ahead."""
+        if stop - start >= _AHEAD:
+            return self.streams[direction].read(start, stop)
+        base, data = self._ahead[direction]
+        if not base <= start <= stop <= base + len(data):
+            end = min(max(self.available(direction), stop), start + _AHEAD)
+            base, data = self._ahead[direction] = start, self.streams[direction].read(start, end)
+        return data[start - base : stop - base]
+
+    def windows(self, run: Run) -> Iterator[tuple[int, bytes]]:
+        """The run's octets from the direction's position on, with offset, in windows that advance it."""
+        direction, _, stop = run
+        while (start := self.position[direction]) < stop:
+            data = self.read(direction, start, min(stop, start + WINDOW))
+            if not data:
+                return
+            self.position[direction] = start + len(data)
+            yield start, data

@@ -1,0 +1,217 @@
+"""What goes wrong in a TCP conversation, told for whoever wrote the program at one of its ends.
+
+Pure: columns of the whole conversation (`TcpFacts`) go in, findings with rows come out. Rules and remedies
+stand in `findings.py`. What only might be wrong is not told: clean traffic gives nothing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.wire.findings import Finding, finding
+from inspector.wire.tcp.flags import ACK, FIN, KEEP_ALIVE, RETRANSMISSION, RST, SYN, ZERO_WINDOW_PROBE
+
+Ints = NDArray[np.int64]
+
+MS = 1_000_000
+ZERO_WINDOW_NS = 200 * MS        # closed for so long is a stall; shorter is ordinary flow control
+DELAYED_ACK_NS = (30 * MS, 600 * MS)   # RFC 9293 section 3.8.6.3 allows 500 ms; systems use 40 to 200
+NAGLE_NS = 5 * MS                # what waited for an ACK leaves at once when it comes
+SMALL = 1220                     # less than any usual MSS (RFC 8200: 1280 bytes less the headers)
+UNANSWERED = 3                   # so many repetitions without any answer: the peer is gone
+MOST_ROWS = 30
+MOST_STALLS = 100
+
+
+class TcpFacts(NamedTuple):
+    """One conversation's packets as columns of int64 (raw numbers, times in nanoseconds).
+
+    `bits`: the analysis of each packet (tcp_flags). `base`: the raw numbers of both ends' SYNs, where known.
+    `names`: both ends as text; `rtt_ns`: of the handshake; `refused`: a SYN was
+    answered by RST; `client`: the end that opened.
+    """
+
+    row: Ints
+    direction: Ints
+    flags: Ints
+    seq: Ints
+    ack: Ints
+    length: Ints
+    window: Ints
+    time_ns: Ints
+    bits: Ints
+    base: tuple[int | None, int | None]
+    names: tuple[str, str]
+    rtt_ns: int | None
+    refused: bool
+    client: int | None
+
+
+def tcp_findings(facts: TcpFacts) -> list[Finding]:
+    """All findings of a conversation, in order of the packet where to look. `stream` is left at -1."""
+    if not len(facts.row):
+        return []
+    found = _opening(facts) + _resets(facts) + _gone(facts)
+    for direction in (0, 1):
+        found += _small_writes(facts, direction)
+        found += _zero_windows(facts, direction)
+    return sorted(found, key=lambda one: one.rows)
+
+
+def _place(facts: TcpFacts, one: Finding, positions: Ints | list[int]) -> Finding:
+    return one.at(-1, facts.row[np.asarray(positions, np.int64)][:MOST_ROWS].tolist())
+
+
+def _range(facts: TcpFacts, position: int) -> tuple[int, int]:
+    """The stream offsets of a packet's payload; (0, 0) where the start of the stream is not known."""
+    base = facts.base[int(facts.direction[position])]
+    if base is None:
+        return 0, 0
+    start = (int(facts.seq[position]) - base - 1) & 0xFFFFFFFF
+    return start, start + int(facts.length[position])
+
+
+def _opening(facts: TcpFacts) -> list[Finding]:
+    """Refused, or not answered at all."""
+    syns = np.flatnonzero(facts.flags & (SYN | ACK) == SYN)
+    if not len(syns):
+        return []
+    end = int(facts.direction[syns[0]])
+    peer = facts.names[1 - end]
+    if facts.refused:
+        reset = int(np.flatnonzero(facts.flags & RST)[0])
+        return [_place(facts, finding("tcp.connection-refused", f"{peer} answered SYN with RST: it refuses."),
+                       [int(syns[0]), reset])]
+    if len(syns) > 1 and not (facts.direction != end).any():
+        seconds = (facts.time_ns[syns[-1]] - facts.time_ns[syns[0]]) / 1e9
+        what = f"{peer} answered none of {len(syns)} SYNs in {seconds:.1f} s."
+        return [_place(facts, finding("tcp.no-answer", what), syns)]
+    return []
+
+
+def _resets(facts: TcpFacts) -> list[Finding]:
+    """The first reset of an open connection: what it threw away, or that one end knew nothing of it."""
+    resets = np.flatnonzero(facts.flags & RST)
+    if not len(resets) or facts.refused:
+        return []
+    at = int(resets[0])
+    end = int(facts.direction[at])
+    mine, theirs = facts.direction[:at] == end, facts.direction[:at] != end
+    finished = bool((mine & (facts.flags[:at] & FIN != 0)).any())
+    if _answers_foreign(facts, at, theirs, finished):
+        cause = int(np.flatnonzero(theirs)[-1])
+        what = f"{facts.names[end]} answered with RST: it knows nothing of this connection."
+        return [_place(facts, finding("tcp.half-open", what), [cause, at])]
+    data = np.flatnonzero(theirs & (facts.length[:at] > 0))
+    own = np.flatnonzero(mine & (facts.length[:at] > 0))
+    ended = bool((theirs & (facts.flags[:at] & FIN != 0)).any())
+    # What a client got in answer to what it sent it has probably read, and so has who saw the other's end.
+    read = len(own) > 0 and (end == facts.client or ended)
+    if len(data) and (finished or not len(own) or (own[-1] < data[-1] and not read)):
+        return _unread(facts, at, data, int(own[-1]) if len(own) else -1, finished)
+    if finished or ended or not (len(data) or len(own)):
+        return []
+    what = f"{facts.names[end]} aborted with RST after data had been exchanged."
+    return [_place(facts, finding("tcp.reset-after-data", what), [at])]
+
+
+def _answers_foreign(facts: TcpFacts, at: int, theirs: NDArray[np.bool_], finished: bool) -> bool:
+    """RST without ACK that takes its number from a segment's ACK: sent where no connection is known.
+
+    RFC 9293 section 3.10.7.1, and figure 9: a SYN that meets an old connection.
+    """
+    before = np.flatnonzero(theirs)
+    if finished or facts.flags[at] & ACK or not len(before):
+        return False
+    cause = int(before[-1])
+    if not facts.flags[cause] & ACK or facts.flags[cause] & SYN or facts.ack[cause] != facts.seq[at]:
+        return False
+    mine = np.flatnonzero(facts.direction[:at] == facts.direction[at])
+    only_syn = len(mine) > 0 and bool((facts.flags[mine] & (SYN | ACK) == SYN).all())
+    return only_syn or bool((facts.length[cause] > 0) or facts.bits[cause] & KEEP_ALIVE)
+
+
+def _unread(facts: TcpFacts, at: int, data: Ints, own: int, finished: bool) -> list[Finding]:
+    end = int(facts.direction[at])
+    if finished:
+        closed = np.flatnonzero((facts.direction == end) & (facts.flags & FIN != 0))[0]
+        data = data[data > closed]
+        what = f"{facts.names[end]} had closed, and answered what still came with RST."
+    else:
+        data = data[data > own]
+        size = int(facts.length[data].sum())
+        what = f"{facts.names[end]} reset the connection after {size} bytes that it had not answered."
+    if not len(data):
+        return []
+    (start, _), (_, stop) = _range(facts, int(data[0])), _range(facts, int(data[-1]))
+    one = finding("tcp.reset-with-unread-data", what, 1 - end, start, max(start, stop))
+    return [_place(facts, one, [*data[:MOST_ROWS - 1].tolist(), at])]
+
+
+def _gone(facts: TcpFacts) -> list[Finding]:
+    """The end of the capture is one end repeating itself to nobody."""
+    last = int(facts.direction[-1])
+    answers = np.flatnonzero(facts.direction != last)
+    if not len(answers) or facts.flags[-1] & RST:
+        return []
+    tail = np.arange(int(answers[-1]) + 1, len(facts.row))
+    repeated = tail[(facts.bits[tail] & (RETRANSMISSION | KEEP_ALIVE) != 0) & (facts.flags[tail] & SYN == 0)]
+    if len(repeated) < UNANSWERED or facts.window[answers[-1]] == 0:
+        return []
+    what = f"{facts.names[1 - last]} does not answer any more: {len(repeated)} repetitions in vain."
+    return [_place(facts, finding("tcp.half-open", what), repeated)]
+
+
+def _small_writes(facts: TcpFacts, end: int) -> list[Finding]:
+    """Small data, a delayed ACK, and at once the data that had waited for it: Nagle's algorithm at work."""
+    if len(facts.row) < 3:
+        return []
+    # Three packets in a row: data of `end`, the empty ACK of it, data of `end`.
+    first, ack, second = slice(None, -2), slice(1, -1), slice(2, None)
+    delay = facts.time_ns[ack] - facts.time_ns[first]
+    wait = facts.time_ns[second] - facts.time_ns[ack]
+    length, direction, plain = facts.length, facts.direction, facts.flags & (SYN | FIN | RST) == 0
+    least, most = DELAYED_ACK_NS
+    least += facts.rtt_ns or 0
+    stalls = np.flatnonzero(
+        (direction[first] == end) & (direction[ack] != end) & (direction[second] == end)
+        & (length[first] > 0) & (length[first] < SMALL) & (length[ack] == 0)
+        & (length[second] > 0) & (length[second] < SMALL) & plain[first] & plain[ack]
+        & (delay >= least) & (delay <= most) & (wait >= 0) & (wait <= NAGLE_NS)
+        & ((facts.seq[first] + length[first]) & 0xFFFFFFFF == facts.ack[ack])
+        & (facts.ack[ack] == facts.seq[second])
+        & (facts.bits[first] == 0) & (facts.bits[second] == 0)
+    )
+    if not len(stalls):
+        return []
+    lost = float(delay[stalls].sum()) / MS
+    times = "once" if len(stalls) == 1 else f"{len(stalls)} times"
+    what = f"{facts.names[end]} waited {times}, {lost:.0f} ms in sum, for a delayed ACK between small writes."
+    (start, _), (_, stop) = _range(facts, int(stalls[0])), _range(facts, int(stalls[0]) + 2)
+    one = finding("tcp.small-write-stall", what, end, start, max(start, stop))
+    return [_place(facts, one, np.ravel(np.column_stack((stalls, stalls + 1, stalls + 2))))]
+
+
+def _zero_windows(facts: TcpFacts, end: int) -> list[Finding]:
+    """Times in which an end announced no window at all."""
+    mine = np.flatnonzero((facts.direction == end) & (facts.flags & (SYN | RST | FIN) == 0))
+    closed = facts.window[mine] == 0
+    starts, opens = mine[closed & ~np.concatenate(([False], closed[:-1]))], mine[~closed]
+    later = np.searchsorted(opens, starts)
+    stops = np.concatenate((opens, [len(facts.row) - 1]))[later]
+    lasted = facts.time_ns[stops] - facts.time_ns[starts]
+    found = []
+    for i in np.flatnonzero(lasted >= ZERO_WINDOW_NS)[:MOST_STALLS].tolist():
+        start, stop, reopened = int(starts[i]), int(stops[i]), later[i] < len(opens)
+        waiting = facts.direction[start:stop] != end
+        probes = np.flatnonzero((facts.bits[start:stop] & (ZERO_WINDOW_PROBE | KEEP_ALIVE) != 0) & waiting)
+        if not reopened and not len(probes):
+            continue
+        how = "for" if reopened else "to the end of the capture,"
+        what = f"The application at {facts.names[end]} does not read: window 0 {how} {lasted[i] / 1e9:.2f} s."
+        found.append(_place(facts, finding("tcp.zero-window-stall", what),
+                            [start, *(probes[:20] + start).tolist(), stop]))
+    return found

@@ -1,0 +1,179 @@
+"""One direction of a TCP connection as a stream of bytes, with the packet that brought each of them.
+
+Segments come in the order of the capture, with any sequence numbers; payload bytes stay where they are (in
+the trace) and are fetched when they are read. So a stream costs 24 bytes a segment, and gigabytes can be read
+in windows. Offset 0 is the first byte after the SYN or, where no SYN was captured, the first byte seen.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.wire.tcp.segments import Overlap, Piece, Pieces, Segments
+
+__all__ = ["ByteStream", "Fetch", "Gap", "Gather", "Overlap", "Piece", "Pieces"]
+
+Fetch = Callable[[int, int, int], bytes]
+"""(row, position in the frame, length) -> bytes; fewer where the file has fewer."""
+
+Gather = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], bytes]
+"""Columns of rows, positions and lengths -> all these bytes joined; fewer where the file has fewer."""
+
+_MANY = 8192           # bytes from which a read goes by columns
+
+
+class Gap(NamedTuple):
+    """Bytes `start .. end` of the stream that the capture lacks; `cut`: a snapshot length took some."""
+
+    start: int
+    end: int
+    cut: bool
+
+
+class ByteStream(Segments):
+    """The bytes one end sent. Offsets are 64-bit and never wrap; sequence numbers are the wire's 32 bits.
+
+    A sequence number is unwrapped against the segment seen before it (RFC 9293 section 3.4), so segments
+    may lie up to 2 GiB before or after their predecessor in the capture.
+    """
+
+    def __init__(self, fetch: Fetch, gather: Gather | None = None) -> None:
+        super().__init__()
+        self._fetch = fetch
+        self._gather = gather
+        self._reference = 0           # offset of the segment seen last, and its sequence number
+        self._reference_seq: int | None = None
+        self.start_known = False      # offset 0 is the byte after a SYN
+        self.length = 0               # end of the highest byte seen on the wire
+        self.contiguous = 0           # bytes 0 .. contiguous are all there
+        self.captured = 0             # bytes that the stream has
+        self.end: int | None = None   # offset at which a FIN closed the stream
+        self._cuts = array("q")       # offsets at which a frame was cut short
+        self._conflicts: list[Overlap] = []
+        self._compared = 0
+
+    def open_at(self, seq: int) -> None:
+        """Let offset 0 be `seq`, the number after a SYN's. Without effect once data came without a SYN."""
+        if self._reference_seq is None:
+            self._reference_seq = seq & 0xFFFFFFFF
+            self.start_known = True
+        elif self.offset_of(seq) == 0:
+            self.start_known = True
+
+    def offset_of(self, seq: int) -> int:
+        """The stream offset of a sequence number (negative: before the first byte known)."""
+        if self._reference_seq is None:
+            return 0
+        return self._reference + ((seq - self._reference_seq + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+
+    def add(self, seq: int, length: int, row: int, frame_offset: int, captured: int | None = None) -> int:
+        """Take a segment with `length` bytes of payload, of which the file has `captured` (default: all).
+
+        `row` must not be lower than that of the segment before. Returns the offset of its first byte.
+        """
+        start = self.offset_of(seq)
+        if length <= 0:
+            return start
+        self._reference, self._reference_seq = start, seq & 0xFFFFFFFF
+        size = length if captured is None else max(0, min(length, captured))
+        if start + length > self.length:
+            self.length = start + length
+        if size < length:
+            self._cuts.append(start + size)
+        index = self._append(row, start, size, frame_offset)
+        end = start + size
+        first = start if start >= 0 or not self.start_known else 0
+        if first < end:
+            self.captured += self._insert(first, end, index)
+            if first <= self.contiguous < end:
+                self.contiguous = self.contiguous_from(self.contiguous)
+        return start
+
+    def add_run(self, seq: int, rows: Sequence[int], starts: Sequence[int], sizes: Sequence[int],
+                places: Sequence[int]) -> bool:
+        """Take many whole segments at once if they follow each other and all that came before them.
+
+        `starts` are relative to the first one's (so starts[0] is 0), each the end of the one before. False,
+        and nothing taken, when the first is not the next byte of the stream.
+        """
+        start = self.offset_of(seq)
+        if start != self.length or start != self.contiguous or not rows:
+            return False
+        index, end = len(self._row), start + starts[-1] + sizes[-1]
+        self._row.extend(rows)
+        self._start.extend([start + offset for offset in starts] if start else starts)
+        self._size.extend(sizes)
+        self._place.extend(places)
+        self._reference, self._reference_seq = start + starts[-1], (seq + starts[-1]) & 0xFFFFFFFF
+        self.length = self.contiguous = end
+        self.captured += end - start
+        if self._run_end and self._run_end[-1] == start and self._run_last[-1] == index - 1:
+            self._run_end[-1] = end
+            self._run_last[-1] = index + len(rows) - 1
+        else:
+            self._insert_run(len(self._run_start), start, end, index, index + len(rows) - 1)
+        return True
+
+    def finish_at(self, seq: int) -> None:
+        """Note that a FIN closes the stream at `seq`, the number after the last byte. The first counts."""
+        if self.end is None:
+            self.end = max(self.offset_of(seq), 0)
+
+    @property
+    def start(self) -> int:
+        """The lowest offset there is: 0, or below where earlier bytes came later and no SYN was captured."""
+        return min(0, self._run_start[0]) if self._run_start else 0
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """The holes from `start` to `length`, in order."""
+        cuts = sorted(self._cuts)
+        found: list[Gap] = []
+        cursor = self.start
+        for start, end in zip((*self._run_start, self.length), (*self._run_end, self.length), strict=True):
+            if start > cursor:
+                at = bisect_left(cuts, cursor)
+                found.append(Gap(cursor, start, at < len(cuts) and cuts[at] < start))
+            cursor = max(cursor, end)
+        return found
+
+    def conflicts(self) -> tuple[Overlap, ...]:
+        """The overlaps whose bytes differ from those that came first; each is fetched and compared once."""
+        for overlap in self._overlaps[self._compared:]:
+            if any(True for _ in self._differences(overlap)):
+                self._conflicts.append(overlap)
+        self._compared = len(self._overlaps)
+        return tuple(self._conflicts)
+
+    def _differences(self, overlap: Overlap) -> Iterator[int]:
+        index = bisect_left(self._row, overlap.row)
+        for piece in self.pieces(overlap.start, overlap.end):
+            place = self._place[index] + piece.offset - self._start[index]
+            again = self._fetch(overlap.row, place, piece.length)
+            if again != self._fetch(piece.row, piece.frame_offset, piece.length)[: len(again)]:
+                yield piece.offset
+
+    def read(self, start: int, end: int) -> bytes:
+        """The bytes from `start` to `end`, or to the first hole before it."""
+        if self._gather is not None and end - start >= _MANY:
+            end = min(end, self.contiguous_from(start))
+            found = self.columns(start, end)
+            data = self._gather(found.row, found.frame_offset, found.length)
+            if len(data) == end - start:
+                return data
+        parts: list[bytes] = []
+        for piece in self.pieces(start, end):
+            if piece.offset != start:
+                break
+            part = self._fetch(piece.row, piece.frame_offset, piece.length)
+            parts.append(part)
+            start += len(part)
+            if len(part) < piece.length:
+                break
+        return b"".join(parts)

@@ -22,8 +22,8 @@ from support_websocket import (
     server,
 )
 
+from inspector.protocols import RULES
 from inspector.protocols.websocket.frame import BINARY, CLOSE, CONTINUATION, PING, PONG, RSV1, TEXT, encode
-from inspector.wire.findings import RULES
 
 Turns = Sequence[tuple[int, bytes]]
 KEYED = b"\x12\x34\x56\x78"

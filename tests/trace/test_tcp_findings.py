@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_tcp import CAPTURES, MemoryTrace, segment
 
+from inspector.protocols import RULES
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
-from inspector.wire.findings import RULES, Finding
+from inspector.wire.findings import Finding
 
 MS = 1_000_000
 Timed = tuple[int, bytes]

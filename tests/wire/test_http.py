@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support_websocket import KEY, request, response
 
+from inspector.protocols import RULES
 from inspector.protocols.http.connection import HttpConnection
+from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import HttpMessage, decode_content, looks_like_http, parse_head
 from inspector.protocols.websocket.deflate import DeflateParameters, negotiate, parse_extensions
 from inspector.protocols.websocket.upgrade import examine
-from inspector.wire.findings import RULES, finding
 
 REQUESTS = (
     b"\r\nGET /a HTTP/1.1\r\nHost: x\r\n\r\n"

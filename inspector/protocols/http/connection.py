@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import deque
 
+from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import HttpMessage
 from inspector.protocols.http.reader import HttpReader, asks_to_switch
 from inspector.protocols.http.rules import body_framing, check_request, check_response, reflected
-from inspector.wire.findings import Finding, finding
+from inspector.wire.findings import Finding
 from inspector.wire.text import escaped
 
 KEEP = 1 << 20

@@ -12,7 +12,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from inspector.wire.findings import Finding, finding
+from inspector.protocols.http.findings import finding
+from inspector.wire.findings import Finding
 from inspector.wire.text import escaped
 
 Framing = Literal["none", "length", "chunked", "close", "switch"]

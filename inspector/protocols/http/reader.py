@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
+from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import (
     HEAD_LIMIT,
     HttpMessage,
@@ -17,7 +18,7 @@ from inspector.protocols.http.message import (
     parse_head,
 )
 from inspector.protocols.http.rules import content_length
-from inspector.wire.findings import Finding, finding
+from inspector.wire.findings import Finding
 from inspector.wire.text import escaped
 
 State = Literal[

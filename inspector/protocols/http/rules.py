@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote_to_bytes
 
+from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import (
     Framing,
     Header,
@@ -16,7 +17,7 @@ from inspector.protocols.http.message import (
     decode_content,
     tokens,
 )
-from inspector.wire.findings import Finding, finding
+from inspector.wire.findings import Finding
 from inspector.wire.text import escaped
 
 

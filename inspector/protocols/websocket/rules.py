@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from inspector.protocols.websocket.findings import finding
 from inspector.protocols.websocket.frame import BINARY, CONTINUATION, OPCODES, PONG, RSV1, Frame, opcode_name
-from inspector.wire.findings import Finding, finding
+from inspector.wire.findings import Finding
 from inspector.wire.text import escaped
 
 CONTROL_LIMIT = 125

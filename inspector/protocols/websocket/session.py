@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 from inspector.protocols.websocket import frame as ws
 from inspector.protocols.websocket.deflate import LIMIT, DeflateParameters, Inflater
+from inspector.protocols.websocket.findings import finding
 from inspector.protocols.websocket.frame import Frame, opcode_name
 from inspector.protocols.websocket.rules import Role, check_close, check_frame, is_plain, read_close
 from inspector.protocols.websocket.side import Side
 from inspector.protocols.websocket.utf8 import TextCheck
-from inspector.wire.findings import Finding, finding
+from inspector.wire.findings import Finding
 
 Read = Callable[[int, int, int], bytes]
 """(direction, start, stop) -> octets of the stream, for payloads that were not kept."""

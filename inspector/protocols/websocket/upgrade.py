@@ -14,7 +14,8 @@ from typing import Literal
 
 from inspector.protocols.http.message import Header, HttpMessage, tokens
 from inspector.protocols.websocket.deflate import DeflateParameters, Extension, negotiate, parse_extensions
-from inspector.wire.findings import Finding, finding
+from inspector.protocols.websocket.findings import finding
+from inspector.wire.findings import Finding
 from inspector.wire.text import escaped
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

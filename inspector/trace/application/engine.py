@@ -16,9 +16,10 @@ from inspector.protocols.http.message import HttpMessage
 from inspector.protocols.http.rules import check_body
 from inspector.protocols.websocket.batches import WebSocketPart
 from inspector.protocols.websocket.columns import Rows
+from inspector.protocols.websocket.findings import finding
 from inspector.protocols.websocket.upgrade import Upgrade, examine, is_switch, is_upgrade_request
 from inspector.trace.application.start import Start, find_start, next_frame, next_http
-from inspector.wire.findings import Finding, finding
+from inspector.wire.findings import Finding
 from inspector.wire.tcp.delivery import Pump, Run
 from inspector.wire.tcp.stream import ByteStream
 

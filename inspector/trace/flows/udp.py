@@ -11,8 +11,9 @@ import numpy as np
 
 from inspector.protocols.dns.message import DnsMessage, parse_dns
 from inspector.trace.flows.fragments import fragments_of
-from inspector.wire.findings import Finding, finding
+from inspector.wire.findings import Finding
 from inspector.wire.headers.read import FRAGMENT
+from inspector.wire.tcp.rules import finding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

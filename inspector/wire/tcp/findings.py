@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.wire.findings import Finding, finding
+from inspector.wire.findings import Finding
 from inspector.wire.tcp.flags import ACK, FIN, KEEP_ALIVE, RETRANSMISSION, RST, SYN, ZERO_WINDOW_PROBE
+from inspector.wire.tcp.rules import finding
 
 Ints = NDArray[np.int64]
 

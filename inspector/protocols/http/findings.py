@@ -1,0 +1,46 @@
+"""The rules of HTTP/1.1 messages and connections (RFC 9110, RFC 9112)."""
+
+from inspector.wire.findings import Rule, Rulebook
+
+BOOK = Rulebook(
+
+    Rule("http.invalid-start-line", "error", "RFC 9112 §3",
+         "It should be METHOD SP target SP HTTP/1.1, or HTTP/1.1 SP status SP reason."),
+    Rule("http.tls-and-plain", "error", "RFC 9110 §4.2.2",
+         "Both should speak TLS (https, wss), or both plain (http, ws): see the URL's scheme, and the port."),
+    Rule("http.invalid-status", "error", "RFC 9112 §4", "A status code has three digits, 100 to 599."),
+    Rule("http.invalid-header", "error", "RFC 9112 §5", "A header line is name \":\" value."),
+    Rule("http.space-before-colon", "error", "RFC 9112 §5.1",
+         "No space may stand between a header's name and its colon."),
+    Rule("http.folded-header", "warning", "RFC 9112 §5.2", "The value should stand on one line."),
+    Rule("http.control-in-header", "error", "RFC 9110 §5.5",
+         "A header's value holds no CR, LF, NUL or other control character."),
+    Rule("http.bare-line-feed", "warning", "RFC 9112 §2.2", "Lines end with CR LF."),
+    Rule("http.head-too-large", "warning", "RFC 9112 §3",
+         "Servers commonly take heads up to 8000 octets; what follows was not decoded as HTTP."),
+    Rule("http.missing-host", "error", "RFC 9112 §3.2", "A request of HTTP/1.1 needs one Host header."),
+    Rule("http.duplicate-host", "error", "RFC 9112 §3.2", "Exactly one Host header should stand there."),
+    Rule("http.invalid-content-length", "error", "RFC 9112 §6.3",
+         "Content-Length is one decimal number of octets."),
+    Rule("http.conflicting-length", "error", "RFC 9112 §6.3",
+         "Only one of them should frame the body: this is how requests are smuggled."),
+    Rule("http.unknown-transfer-encoding", "error", "RFC 9112 §6.1",
+         "\"chunked\" should be the last transfer encoding, and applied once."),
+    Rule("http.invalid-chunk", "error", "RFC 9112 §7.1",
+         "A chunk is its size in hexadecimal, CR LF, that many octets, CR LF."),
+    Rule("http.body-not-allowed", "error", "RFC 9110 §8.6",
+         "A 1xx or 204 answer has neither a body nor Content-Length or Transfer-Encoding."),
+    Rule("http.incomplete-message", "error", "RFC 9112 §8",
+         "The sender should close only after all octets that it announced."),
+    Rule("http.unanswered-request", "warning", "RFC 9112 §9.2",
+         "Every request should get a response before the connection ends."),
+    Rule("http.response-splitting", "error", "RFC 9112 §11.1",
+         "One request gets one response; CR and LF in data must not reach a response's head."),
+    Rule("http.unasked-response", "warning", "RFC 9112 §9.2",
+         "A server speaks only when it was asked."),
+    Rule("http.invalid-content-encoding", "error", "RFC 9110 §8.4",
+         "The body should be in the encoding that Content-Encoding names."),
+    Rule("http.inflation-limit", "warning", "RFC 9110 §8.4",
+         "A receiver should refuse what inflates beyond its limit."),
+)
+finding = BOOK.finding

@@ -1,0 +1,24 @@
+"""The rules of TCP connections (RFC 9293), and of datagrams to a port where nobody is."""
+
+from inspector.wire.findings import Rule, Rulebook
+
+BOOK = Rulebook(
+
+    Rule("tcp.connection-refused", "warning", "RFC 9293 §3.10.7.1",
+         "A process should listen on this port and address before the client connects."),
+    Rule("tcp.no-answer", "warning", "RFC 9293 §3.8.3",
+         "The peer should answer SYN with SYN ACK, or RST where nobody listens."),
+    Rule("tcp.reset-with-unread-data", "warning", "RFC 9293 §3.6.1",
+         "Read all that came before close(); otherwise the kernel resets and the peer may lose data."),
+    Rule("tcp.reset-after-data", "warning", "RFC 9293 §3.10.5",
+         "Close in order: shut down, read to the end, close(); RST throws away what is on its way."),
+    Rule("tcp.half-open", "warning", "RFC 9293 §3.5.1",
+         "Both ends should know of the connection; the other one restarted, crashed or forgot it."),
+    Rule("tcp.small-write-stall", "warning", "RFC 9293 §3.7.4",
+         "Write a message in one call (or set TCP_NODELAY), so that Nagle does not wait for a delayed ACK."),
+    Rule("tcp.zero-window-stall", "warning", "RFC 9293 §3.8.6",
+         "The application should read; its receive buffer is full."),
+    Rule("udp.port-unreachable", "warning", "RFC 1122 §4.1.3.3",
+         "A process should be bound to this port and address."),
+)
+finding = BOOK.finding

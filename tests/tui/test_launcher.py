@@ -37,7 +37,8 @@ async def test_one_key_starts_a_session(key: str, kind: str) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(key)
         spec = app.opened[0]
-        assert (spec.kind, spec.interactive, spec.port > 0) == (kind, True, True)
+        assert (spec.kind, spec.interactive, spec.port, spec.messages) == (kind, True, 0, None)
+        assert spec.resolved().port > 0
 
 
 async def test_a_click_and_enter_start_sessions_too() -> None:

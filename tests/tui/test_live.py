@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from support_lab import needs_lab
 from textual.pilot import Pilot
 
-from inspector.model.spec import SessionSpec
+from inspector.model.spec import KINDS, Kind, SessionSpec
 from inspector.trace.trace import Trace
 from inspector.tui import traces
 from inspector.tui.app import InspectorApp
@@ -91,6 +91,37 @@ async def test_a_key_in_the_launcher_leads_to_the_live_picture(key: str, words: 
         assert facts.packets > 0
         assert facts.place in ("lab", "host")
         assert facts.dropped == 0
+
+
+def started(pilot: Pilot[Any]) -> SessionSpec | None:
+    """The session as the agent was asked for it, once it stands in the trace."""
+    screen = pilot.app.screen
+    return screen.state.spec if isinstance(screen, WorkbenchScreen) else None
+
+
+async def test_one_kind_after_the_other_each_on_its_own_port_with_its_own_messages() -> None:
+    usual = {kind: SessionSpec(kind=kind, interactive=True).resolved() for kind in KINDS}
+    keys = dict(zip(KINDS, "tuhw", strict=True))
+    app = InspectorApp()
+    app.preload = lambda: None  # type: ignore[method-assign]
+    async with app.run_test(size=(120, 40)) as pilot:
+        for kind in each_after_each(KINDS):
+            await pilot.press(keys[kind])
+            await until(pilot, lambda kind=kind: started(pilot) == usual[kind])
+            assert not [note.message for note in app._notifications]
+            await pilot.press("n")
+            await until(pilot, lambda: isinstance(app.screen, LauncherScreen))
+
+
+def each_after_each(kinds: Sequence[Kind]) -> list[Kind]:
+    """A walk in which each of `kinds` comes once directly after each other one."""
+    first, *others = kinds
+    walk = [first]
+    for number, kind in enumerate(others):
+        for other in others[number + 1 :]:
+            walk += [kind, other]
+        walk += [kind, first]
+    return walk
 
 
 async def test_both_ends_speak_when_they_are_told_to() -> None:

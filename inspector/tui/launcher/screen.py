@@ -217,7 +217,9 @@ class LauncherScreen(BaseScreen):
         return _row("p", "Port", chosen if self.spec.port else _muted(default))
 
     def action_start(self, kind: Kind) -> None:
-        self.post_message(SessionAsked(replace(self.spec, kind=kind).resolved()))
+        # What was chosen, not what is filled in from it: port and messages of one kind are not another's.
+        messages = self.spec.messages if kind == self.spec.kind else None
+        self.post_message(SessionAsked(replace(self.spec, kind=kind, messages=messages)))
 
     def action_turn(self, field: str) -> None:
         choice = next(choice for choice in CHOICES if choice.field == field)

@@ -18,10 +18,16 @@ if TYPE_CHECKING:
 
 
 class LiveSession:
-    """One agent and the trace it writes. `spec`: a session in the lab; `watch`: ports of this machine."""
+    """One agent and the trace it writes: of a session in the lab, or of `watch`, ports of this machine.
 
-    def __init__(self, spec: SessionSpec | None, watch: tuple[int, ...] | None = None) -> None:
-        self.spec, self.watch = spec, watch
+    `chosen` is the session as a person described it, `spec` the same with all filled in; SpecError where
+    it cannot be.
+    """
+
+    def __init__(self, chosen: SessionSpec | None, watch: tuple[int, ...] | None = None) -> None:
+        self.chosen, self.watch = chosen, watch
+        self.spec = None if chosen is None else chosen.resolved()
+        spec = self.spec
         self.path: Path = traces.new_path(spec.kind if spec else "watch")
         self._agent: Agent | None = None
         self._closed = False
@@ -35,9 +41,8 @@ class LiveSession:
             if self._closed:
                 return
             if self.spec is not None:
-                spec = self.spec.resolved()
-                self._agent = start_agent(self.path, ports=(spec.port,))    # it may be the host's loopback
-                self.tell({"do": "start", "session": spec.to_json()})
+                self._agent = start_agent(self.path, ports=(self.spec.port,))  # it may be the host's loopback
+                self.tell({"do": "start", "session": self.spec.to_json()})
             else:
                 self._agent = start_agent(self.path, mode="host", ports=self.watch or ())
 

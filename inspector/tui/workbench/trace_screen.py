@@ -201,7 +201,7 @@ class TraceScreen(BaseScreen, SessionControl):
     def action_new(self) -> None:
         from inspector.tui.launcher.screen import LauncherScreen
 
-        self.app.switch_screen(LauncherScreen(self.session.spec if self.session is not None else None))
+        self.app.switch_screen(LauncherScreen(self.session.chosen if self.session is not None else None))
 
     def action_save(self) -> None:
         if self.trace is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.wire.tcp.options import NO_OPTIONS, parse_options
+from inspector.wire.headers.options import walk_options
+from inspector.wire.tcp.options import NAMES, NO_OPTIONS, parse_options
 
 
 def test_usual_options() -> None:
@@ -13,7 +14,7 @@ def test_usual_options() -> None:
     found = parse_options(field)
     assert (found.mss, found.scale, found.sack_permitted) == (1460, 7, True)
     assert (found.timestamp, found.timestamp_echo, found.broken) == (10, 20, "")
-    assert [option.name for option in found.options] == [
+    assert [NAMES[option.kind] for option in found.options] == [
         "Maximum Segment Size", "SACK Permitted", "Timestamps", "No-Operation", "Window Scale"]
     assert [option.offset for option in found.options] == [0, 4, 6, 16, 17]
 
@@ -36,5 +37,7 @@ def test_damage() -> None:
 @given(st.binary(max_size=60))
 def test_any_bytes(field: bytes) -> None:
     found = parse_options(field)
-    assert sum(len(option.data) for option in found.options) <= len(field)
-    assert all(option.name for option in found.options)
+    options, end = walk_options(field)
+    assert found.options == options and end <= len(field)
+    assert [option.offset for option in options] == [0, *(option.stop for option in options)][: len(options)]
+    assert not options or options[-1].stop == end

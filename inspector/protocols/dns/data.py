@@ -1,14 +1,13 @@
-"""The parts of DNS messages: names with compression (RFC 1035 section 4.1.4), and records' data as text."""
+"""The parts of DNS messages as text: names (which wire/domain_name.py reads), and records' data."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
 
+from inspector.wire.domain_name import read_name
 from inspector.wire.text import escaped
 
-MOST_NAME = 255          # octets of a name, RFC 1035 section 2.3.4
-_MOST_JUMPS = 127        # a name has no more labels than this
 _MOST_TEXT = 200         # characters of a record's data that are shown
 _PARAMETERS = {0: "mandatory", 1: "alpn", 2: "no-default-alpn", 3: "port", 4: "ipv4hint", 5: "ech",
                6: "ipv6hint"}
@@ -39,30 +38,10 @@ class NameReader:
         return known
 
     def _read(self, start: int) -> tuple[str, int]:
-        labels: list[str] = []
-        at, limit, size, end, jumps = start, start, 0, 0, 0
-        while True:
-            length = self.number(at, 1)
-            if length >= 0xC0:
-                target = self.number(at, 2) & 0x3FFF
-                end = end or at + 2
-                jumps += 1
-                if target >= limit or jumps > _MOST_JUMPS:
-                    raise CutError("A name's pointer leads forwards or in a circle.")
-                at = limit = target
-                continue
-            if length > 63:
-                raise CutError("A name has a label of an unknown kind.")
-            at += 1
-            if length == 0:
-                return ".".join(labels) or "<Root>", end or at
-            if at + length > len(self.data):
-                raise CutError("The message is cut short inside a name.")
-            size += length + 1
-            if size >= MOST_NAME:
-                raise CutError("A name is longer than 255 octets.")
-            labels.append(escaped(self.data[at : at + length]).replace(".", "\\."))
-            at += length
+        found = read_name(self.data, start)
+        if found.fault:
+            raise CutError(found.fault)
+        return ".".join(escaped(label).replace(".", "\\.") for label in found.labels) or "<Root>", found.stop
 
 
 def record_text(reader: NameReader, kind: int, at: int, size: int) -> str:

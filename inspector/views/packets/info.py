@@ -24,7 +24,9 @@ from inspector.views.packets.facts import (
     flag_names,
     payload_preview,
 )
+from inspector.wire.headers.fragment import fragment_header
 from inspector.wire.headers.read import FRAGMENT
+from inspector.wire.tcp.options import parse_options
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -112,20 +114,8 @@ def syn_options(trace: Trace, row: int) -> list[str]:
     header = frame_from(trace, row, "l4")
     if len(header) < 20:
         return []
-    options, words = header[20 : (header[12] >> 4) * 4], []
-    while options:
-        kind = options[0]
-        if kind == 0:
-            break
-        if kind == 1:
-            options = options[1:]
-            continue
-        size = options[1] if len(options) > 1 else 0
-        if size < 2 or size > len(options):
-            break
-        words += _option_words(kind, options[2:size])
-        options = options[size:]
-    return words
+    options = parse_options(header[20 : (header[12] >> 4) * 4]).options
+    return [word for option in options for word in _option_words(option.kind, option.data)]
 
 
 def _option_words(kind: int, value: bytes) -> list[str]:
@@ -226,14 +216,11 @@ def _fragment_text(trace: Trace, fact: Facts) -> str:
         offset = (int.from_bytes(header[6:8], "big") & 0x1FFF) * 8
         place = f"off={offset}, ID={header[4:6].hex()}"
         return f"Fragmented IP protocol (proto={_transport(fact.protocol)} {fact.protocol}, {place})"
-    at, kind = 40, header[6] if len(header) > 6 else 59
-    while kind in (0, 43, 60) and at + 2 <= len(header):        # RFC 8200 section 4: they come before it
-        kind, at = header[at], at + 8 + header[at + 1] * 8
-    if kind != 44 or at + 8 > len(header):
+    part = fragment_header(header, 0)
+    if part is None:
         return "IPv6 fragment"
-    word = int.from_bytes(header[at + 2 : at + 4], "big")
-    more, ident = "y" if word & 1 else "n", header[at + 4 : at + 8].hex()
-    return f"IPv6 fragment (off={word & 0xFFF8} more={more} ident=0x{ident} nxt={header[at]})"
+    more = "y" if part.more else "n"
+    return f"IPv6 fragment (off={part.offset} more={more} ident=0x{part.identification:08x} nxt={part.next})"
 
 
 def _other_text(trace: Trace, row: int) -> str:

@@ -6,9 +6,12 @@ shown as `broken`. (RFC 9293 section 3.2, RFC 791 section 3.1, RFC 1035 section 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from inspector.wire.dissection.field import Field
+from inspector.wire.domain_name import read_name
+from inspector.wire.headers.options import END_OF_LIST, NO_OPERATION, Option, walk_options
 from inspector.wire.tcp.options import NAMES
 from inspector.wire.text import escaped
 
@@ -28,34 +31,31 @@ def ip_options(data: bytes, start: int) -> tuple[Field, ...]:
     return _options(data, start, "ip.opt", _IP_NAMES, lambda kind, value: value.hex(" "), {})
 
 
-def _options(data: bytes, start: int, prefix: str, names: dict[int, str], value_of: Any,
-             keys: dict[int, str]) -> tuple[Field, ...]:
-    fields, at = [], 0
-    while at < len(data):
-        kind = data[at]
-        size = 1 if kind <= 1 else data[at + 1] if at + 1 < len(data) else 0
-        if size < 1 or (kind > 1 and size < 2) or at + size > len(data):
-            fields.append(Field(f"{prefix}.broken", "Broken option", data[at:].hex(" "), start + at,
-                                start + len(data)))
-            break
-        here = start + at
-        children: tuple[Field, ...] = ()
-        text = ""
-        name = f"{prefix}.{keys.get(kind, str(kind))}"
-        if kind > 1:
-            text = value_of(kind, data[at + 2 : at + size])
-            children = (Field(f"{name}.kind", "Kind", str(kind), here, here + 1),
-                        Field(f"{name}.len", "Length", str(size), here + 1, here + 2))
-            if size > 2:
-                children += (Field(f"{name}.value", "Value", text, here + 2, here + size),)
-        label = names.get(kind, f"Option {kind}")
-        fields.append(Field(name, label, text, here, here + size, children=children))
-        at += size
-        if kind == 0:
-            if at < len(data):
-                fields.append(Field(f"{prefix}.padding", "Padding", "", start + at, start + len(data)))
-            break
+def _options(data: bytes, start: int, prefix: str, names: dict[int, str],
+             value_of: Callable[[int, bytes], str], keys: dict[int, str]) -> tuple[Field, ...]:
+    options, end = walk_options(data)
+    fields = [_option(option, start, f"{prefix}.{keys.get(option.kind, str(option.kind))}",
+                      names.get(option.kind, f"Option {option.kind}"), value_of) for option in options]
+    if end < len(data):
+        place = start + end, start + len(data)
+        if options and options[-1].kind == END_OF_LIST:
+            fields.append(Field(f"{prefix}.padding", "Padding", "", *place))
+        else:
+            fields.append(Field(f"{prefix}.broken", "Broken option", data[end:].hex(" "), *place))
     return tuple(fields)
+
+
+def _option(option: Option, start: int, name: str, label: str,
+            value_of: Callable[[int, bytes], str]) -> Field:
+    here, stop = start + option.offset, start + option.stop
+    if option.kind <= NO_OPERATION:
+        return Field(name, label, "", here, stop)
+    text = value_of(option.kind, option.data)
+    children = [Field(f"{name}.kind", "Kind", str(option.kind), here, here + 1),
+                Field(f"{name}.len", "Length", str(stop - here), here + 1, here + 2)]
+    if option.data:
+        children.append(Field(f"{name}.value", "Value", text, here + 2, stop))
+    return Field(name, label, text, here, stop, children=tuple(children))
 
 
 def _tcp_value(kind: int, value: bytes) -> str:
@@ -81,7 +81,7 @@ def dns_records(message: bytes, at: int, records: list[Any], start: int, *,
     """
     fields = []
     for record in records[:_MOST_RECORDS]:
-        stop = _skip_name(message, at)
+        stop = read_name(message, at).stop
         fixed = stop + (4 if question else 10)
         if fixed > len(message):
             break
@@ -113,18 +113,6 @@ def _record(record: Any, places: tuple[int, int, int, int], question: bool) -> F
         Field("dns.resp.data", "Data", value, fixed, end),
     ]
     return Field(group, "Record", f"{kind} {name}  {value}", start, end, children=tuple(children))
-
-
-def _skip_name(message: bytes, at: int) -> int:
-    """The place after the name at `at`: a pointer ends it as a zero does."""
-    while at < len(message):
-        size = message[at]
-        if size >= 0xC0:
-            return at + 2
-        at += size + 1
-        if size == 0:
-            break
-    return at
 
 
 def _text(record: Any, name: str) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-_FRAGMENT_HEADER = 44
-_EXTENSIONS = frozenset({0, 43, 60})     # hop-by-hop, routing, destination options: 8 octets a unit
-_MOST_EXTENSIONS = 16
+from inspector.model.numbers import IPV6_FRAGMENT
+from inspector.wire.headers.extensions import walk_extensions
+
 MOST_BYTES = 65535 + 40
 
 
@@ -46,21 +46,37 @@ def _version4(frame: bytes, at: int) -> Fragment | None:
 def _version6(frame: bytes, at: int) -> Fragment | None:
     if frame[at] >> 4 != 6 or at + 40 > len(frame):
         return None
+    header = fragment_header(frame, at)
     end = at + 40 + int.from_bytes(frame[at + 4 : at + 6], "big")
-    kind, at = frame[at + 6], at + 40
-    for _ in range(_MOST_EXTENSIONS):
-        if at + 8 > len(frame):
-            return None
-        if kind == _FRAGMENT_HEADER:
-            word = int.from_bytes(frame[at + 2 : at + 4], "big")
-            identification = int.from_bytes(frame[at + 4 : at + 8], "big")
-            start = word & 0xFFF8
-            if end <= at + 8:
-                return None
-            return Fragment(identification, frame[at], start, start + end - at - 8, bool(word & 1), at + 8)
-        if kind not in _EXTENSIONS:
-            return None
-        kind, at = frame[at], at + 8 + frame[at + 1] * 8
+    if header is None or end <= header.stop:
+        return None
+    size = end - header.stop
+    return Fragment(header.identification, header.next, header.offset, header.offset + size, header.more,
+                    header.stop)
+
+
+class FragmentHeader(NamedTuple):
+    """IPv6's fragment header: `offset` octets into the payload; `stop`: where in the frame its data begin."""
+
+    identification: int
+    next: int
+    offset: int
+    more: bool
+    stop: int
+
+
+def fragment_header(frame: bytes, at: int) -> FragmentHeader | None:
+    """The fragment header among the extension headers of the IPv6 header at `at`; None: there is none."""
+    if at + 40 > len(frame):
+        return None
+    for extension in walk_extensions(frame, at + 40, frame[at + 6]):
+        if extension.kind == IPV6_FRAGMENT and extension.next is not None:
+            start = extension.start
+            word = int.from_bytes(frame[start + 2 : start + 4], "big")
+            identification = int.from_bytes(frame[start + 4 : start + 8], "big")
+            return FragmentHeader(
+                identification, extension.next, word & 0xFFF8, bool(word & 1), extension.stop
+            )
     return None
 
 

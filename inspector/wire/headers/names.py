@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from inspector.model.numbers import IPV6_FRAGMENT
 from inspector.wire.headers import link
+from inspector.wire.headers.extensions import walk_extensions
 from inspector.wire.headers.transport import GENEVE, UDP, VXLAN
 
 _MAX_LAYERS = 32
@@ -216,18 +218,16 @@ def _ethertype_plain(names: list[str], frame: bytes, at: int, kind: int) -> None
 
 def _above(names: list[str], frame: bytes, at: int, kind: int) -> None:
     """Extension headers, then the transport or a tunnel."""
-    while kind in _EXTENSIONS and len(names) <= _MAX_LAYERS:
-        names.append(_EXTENSIONS[kind])
-        if len(frame) < at + 8:
+    for extension in walk_extensions(frame, at, kind):
+        if len(names) > _MAX_LAYERS:
+            break
+        names.append(_EXTENSIONS[extension.kind])
+        if extension.next is None:
             return
-        if kind == 44:
-            if _u16(frame, at + 2) >> 3:
-                names.append("data")
-                return
-            size = 8
-        else:
-            size = (frame[at + 1] + 2) * 4 if kind == 51 else (frame[at + 1] + 1) * 8
-        kind, at = frame[at], at + size
+        if extension.kind == IPV6_FRAGMENT and _u16(frame, extension.start + 2) >> 3:
+            names.append("data")
+            return
+        kind, at = extension.next, extension.stop
         if at > len(frame):
             return
     if kind == 4:

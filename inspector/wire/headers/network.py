@@ -8,6 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from inspector.model.numbers import (
+    AUTHENTICATION,
+    ETHERNET_IN_IP,
+    GRE,
+    HOP_BY_HOP,
+    IP_IN_IP,
+    IPV6_FRAGMENT,
+    IPV6_IN_IP,
+)
 from inspector.wire.headers.batch import (
     FRAGMENT,
     IPV4_HEADER,
@@ -24,6 +33,7 @@ from inspector.wire.headers.batch import (
     Layer,
     Mask,
 )
+from inspector.wire.headers.extensions import FIRST, UNITS
 from inspector.wire.headers.link import (
     ETAG,
     TYPE_ARP,
@@ -39,11 +49,9 @@ from inspector.wire.headers.link import (
 )
 from inspector.wire.headers.transport import note_quoted, put, quoting, transport_layer, udp_tunnels
 
-HOP_BY_HOP, ROUTING, IPV6_FRAGMENT, AUTHENTICATION, DESTINATION, SHIM6 = 0, 43, 44, 51, 60, 140
-_EXTENSIONS = (HOP_BY_HOP, ROUTING, IPV6_FRAGMENT, AUTHENTICATION, DESTINATION, SHIM6)
-_IS_EXTENSION = np.isin(np.arange(256), _EXTENSIONS)       # by IP protocol
+_IS_EXTENSION = np.isin(np.arange(256), list(UNITS))       # by IP protocol
+_UNITS = np.array([UNITS.get(kind, 0) for kind in range(256)])
 _MAX_EXTENSIONS = 16
-IP_IN_IP, IPV6_IN_IP, GRE, ETHERNET_IN_IP = 4, 41, 47, 143
 
 
 def network_layer(batch: Batch, headers: Headers, layer: Layer) -> Layer:
@@ -201,16 +209,15 @@ def extensions(
         if not len(layer.rows):
             break
         limit = np.minimum(batch.captured[layer.rows], layer.end)
-        whole = limit >= layer.at + 8
+        whole = limit >= layer.at + FIRST
         if not whole.all():
             if not quiet:
                 headers.status[layer.rows[~whole]] |= SHORT
             layer = layer.where(whole)
         words = batch.gather(">u4", layer.rows, layer.at)
         kind, count = (words >> 24).astype(np.int64), (words >> 16 & 0xFF).astype(np.int64)
-        size = np.where(layer.kind == AUTHENTICATION, (count + 2) * 4, (count + 1) * 8)
+        size = FIRST + _UNITS[layer.kind] * count
         fragment = layer.kind == IPV6_FRAGMENT
-        size[fragment] = 8
         offset = np.where(fragment, words >> 3 & 0x1FFF, 0)
         follows = fragment & (words & 1 != 0)
         if not quiet:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from inspector.wire.headers.options import END_OF_LIST, Option, walk_options
+
 NAMES = {
     0: "End of Option List", 1: "No-Operation", 2: "Maximum Segment Size", 3: "Window Scale",
     4: "SACK Permitted", 5: "SACK", 8: "Timestamps", 19: "MD5 Signature", 28: "User Timeout",
@@ -15,23 +17,11 @@ NAMES = {
 _SIZES = {2: 4, 3: 3, 4: 2, 8: 10}
 
 
-class TcpOption(NamedTuple):
-    """One option: its kind, its bytes after kind and length, and where it starts in the options field."""
-
-    kind: int
-    data: bytes
-    offset: int
-
-    @property
-    def name(self) -> str:
-        return NAMES.get(self.kind, f"Option {self.kind}")
-
-
 class TcpOptions(NamedTuple):
     """The options field, decoded. `scale` is the shift as sent (RFC 7323 uses at most 14); SACK blocks
     are (left, right) raw sequence numbers; `broken` is what could not be read, "" when all could."""
 
-    options: tuple[TcpOption, ...] = ()
+    options: tuple[Option, ...] = ()
     mss: int | None = None
     scale: int | None = None
     sack_permitted: bool = False
@@ -49,29 +39,18 @@ def parse_options(field: bytes) -> TcpOptions:
     """Decode the bytes between the fixed TCP header and the payload (network byte order, at most 40)."""
     if not field:
         return NO_OPTIONS
-    options: list[TcpOption] = []
+    options, end = walk_options(field)
     broken = ""
-    at = 0
-    while at < len(field):
-        kind = field[at]
-        if kind <= 1:
-            options.append(TcpOption(kind, b"", at))
-            at += 1
-            if kind == 0:
-                break
-            continue
-        size = field[at + 1] if at + 1 < len(field) else 0
-        if size < 2 or at + size > len(field):
-            broken = f"Option {kind} at byte {at} has length {size}, but {len(field) - at} bytes are left."
-            break
-        if size != _SIZES.get(kind, size):
-            broken = f"{NAMES[kind]} has length {size} and should have {_SIZES[kind]}."
-        options.append(TcpOption(kind, field[at + 2 : at + size], at))
-        at += size
-    return _decode(tuple(options), broken)
+    for kind, data, _ in options:
+        if len(data) + 2 != _SIZES.get(kind, len(data) + 2):
+            broken = f"{NAMES[kind]} has length {len(data) + 2} and should have {_SIZES[kind]}."
+    if end < len(field) and not (options and options[-1].kind == END_OF_LIST):
+        size, left = field[end + 1] if end + 1 < len(field) else 0, len(field) - end
+        broken = f"Option {field[end]} at byte {end} has length {size}, but {left} bytes are left."
+    return _decode(options, broken)
 
 
-def _decode(options: tuple[TcpOption, ...], broken: str) -> TcpOptions:
+def _decode(options: tuple[Option, ...], broken: str) -> TcpOptions:
     mss = scale = timestamp = echo = None
     permitted = False
     cookie: bytes | None = None

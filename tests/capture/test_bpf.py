@@ -13,11 +13,11 @@ from scapy.layers.inet6 import (
     IPv6ExtHdrRouting,
 )
 from scapy.layers.l2 import ARP, Ether
-from support_bpf import run_program
 
 from inspector.capture import choice
 from inspector.capture.bpf import ACCEPT_ALL, KEEP, MOST, accept_all, select, without_outgoing
 from inspector.capture.choice import FilterError, choose_program
+from tests.support.bpf import run_program
 
 needs_libpcap = pytest.mark.skipif(choice.load_libpcap() is None, reason="no libpcap here")
 V4, V6 = IP(src="127.0.0.1", dst="127.0.0.2"), IPv6(src="::1", dst="fe80::2")

@@ -3,8 +3,9 @@
 import struct
 
 import pytest
-from support_capture import in_lab
-from support_lab import needs_lab, read_trace
+
+from tests.support.capture import in_lab
+from tests.support.lab import needs_lab, read_trace
 
 pytestmark = needs_lab
 SOURCES = ["Ring(open_packet_socket(program))", "Receiver(open_packet_socket(program))"]

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from support_lab import needs_lab, network_of, processes_in, read_trace, wait_for_event, wait_until
 
 from inspector.lab.launch import start_agent
 from inspector.wire.journal import CallRecord
+from tests.support.lab import needs_lab, network_of, processes_in, read_trace, wait_for_event, wait_until
 
 pytestmark = needs_lab
 TCP = {"do": "start", "session": {"kind": "tcp"}}

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from support_lab import read_trace, wait_until
 
 from inspector.lab.borrowed import dumpcap_command
 from inspector.lab.options import AgentOptions
 from inspector.wire import pcapng
+from tests.support.lab import read_trace, wait_until
 
 AGENT = """
 import sys

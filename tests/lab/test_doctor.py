@@ -3,10 +3,10 @@
 import dataclasses
 
 import pytest
-from support_lab import needs_lab
 
 from inspector.lab import doctor, host
 from inspector.lab.errors import LabError
+from tests.support.lab import needs_lab
 
 
 def by_name():

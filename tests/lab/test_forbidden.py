@@ -10,9 +10,9 @@ import sys
 import textwrap
 
 import pytest
-from support_lab import needs_lab
 
 from inspector.lab import namespace
+from tests.support.lab import needs_lab
 
 _RESTRICT = """
 import json, os, sys

@@ -11,12 +11,12 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from support_lab import needs_lab, processes_in, read_trace, wait_until
 
 from inspector.capture.choice import FilterError
 from inspector.lab import namespace
 from inspector.lab.host import may_capture
 from inspector.lab.record import RecordOptions, record
+from tests.support.lab import needs_lab, processes_in, read_trace, wait_until
 
 RECORDER = """
 import json, sys

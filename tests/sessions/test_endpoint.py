@@ -9,10 +9,10 @@ import subprocess
 import sys
 
 import pytest
-from support_sessions import Endpoint, free_port, session
 
 from inspector.model.spec import SessionSpec
 from inspector.wire.journal import CallRecord, EventRecord, from_line, to_line
+from tests.support.sessions import Endpoint, free_port, session
 
 
 def waiting(endpoint: Endpoint) -> list[str]:

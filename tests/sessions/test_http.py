@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support_sessions import LIMIT, Endpoint, free_port, has_ipv6, session
 
 from inspector.model.spec import SessionSpec
+from tests.support.sessions import LIMIT, Endpoint, free_port, has_ipv6, session
 
 IPV6 = pytest.param(True, marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback here"))
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support_lab import needs_lab, read_trace, wait_for_event, wait_until
 
 from inspector.lab.launch import Agent, start_agent
 from inspector.model.records import Call
@@ -18,6 +17,7 @@ from inspector.model.spec import SessionSpec
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 from inspector.wire.tcp.flags import FIN, RST, SYN
+from tests.support.lab import needs_lab, read_trace, wait_for_event, wait_until
 
 pytestmark = needs_lab
 

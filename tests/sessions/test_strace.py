@@ -7,7 +7,6 @@ import struct
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support_sessions import session
 
 from inspector.sessions.strace import (
     IP_RECVERR,
@@ -19,6 +18,7 @@ from inspector.sessions.strace import (
     queued_error,
 )
 from inspector.wire.text import escaped
+from tests.support.sessions import session
 
 
 def test_addresses_and_options() -> None:

@@ -6,9 +6,9 @@ import socket
 from typing import Any
 
 import pytest
-from support_sessions import Endpoint, free_port, has_ipv6, session
 
 from inspector.model.spec import SessionSpec
+from tests.support.sessions import Endpoint, free_port, has_ipv6, session
 
 IPV6 = pytest.param(True, marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback here"))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 
 import pytest
-from support_sessions import Endpoint, free_port, has_ipv6, session
 
 from inspector.model.spec import SessionSpec
+from tests.support.sessions import Endpoint, free_port, has_ipv6, session
 
 IPV6 = pytest.param(True, marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback here"))
 

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from support_sessions import LIMIT, Endpoint, free_port, has_ipv6, session
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import Server, ServerConnection, serve
 
 from inspector.model.spec import SessionSpec
+from tests.support.sessions import LIMIT, Endpoint, free_port, has_ipv6, session
 
 IPV6 = pytest.param(True, marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback here"))
 EVERYTHING = ("text 你好", "hex:00ff", "binary:abc", "ping:are you there", "pong:unasked",

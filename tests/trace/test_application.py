@@ -8,8 +8,12 @@ import zlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_tcp import MemoryTrace
-from support_websocket import (
+
+from inspector.protocols.websocket.frame import BINARY, CONTINUATION, PING, PONG, RSV1, encode
+from inspector.trace.application.application import Application
+from inspector.trace.flows.tcp import TcpFlow
+from tests.support.tcp import MemoryTrace
+from tests.support.websocket import (
     CLEAN,
     CLIENT,
     CLOSING,
@@ -25,10 +29,6 @@ from support_websocket import (
     server,
     talk,
 )
-
-from inspector.protocols.websocket.frame import BINARY, CONTINUATION, PING, PONG, RSV1, encode
-from inspector.trace.application.application import Application
-from inspector.trace.flows.tcp import TcpFlow
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 

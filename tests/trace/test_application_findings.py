@@ -6,7 +6,10 @@ import zlib
 from collections.abc import Sequence
 
 import pytest
-from support_websocket import (
+
+from inspector.protocols import RULES
+from inspector.protocols.websocket.frame import BINARY, CLOSE, CONTINUATION, PING, PONG, RSV1, TEXT, encode
+from tests.support.websocket import (
     CLEAN,
     CLIENT,
     CLOSING,
@@ -21,9 +24,6 @@ from support_websocket import (
     response,
     server,
 )
-
-from inspector.protocols import RULES
-from inspector.protocols.websocket.frame import BINARY, CLOSE, CONTINUATION, PING, PONG, RSV1, TEXT, encode
 
 Turns = Sequence[tuple[int, bytes]]
 KEYED = b"\x12\x34\x56\x78"

@@ -5,12 +5,22 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 
-from support_tcp import MemoryTrace
-from support_websocket import CLIENT, DEFLATE, SERVER, UPGRADE, client, ids, request, response, server, talk
-
 from inspector.protocols.websocket.frame import BINARY, RSV1, encode
 from inspector.trace.application.application import Application
 from inspector.trace.flows.tcp import TcpFlow
+from tests.support.tcp import MemoryTrace
+from tests.support.websocket import (
+    CLIENT,
+    DEFLATE,
+    SERVER,
+    UPGRADE,
+    client,
+    ids,
+    request,
+    response,
+    server,
+    talk,
+)
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 

@@ -7,13 +7,13 @@ from unittest.mock import patch
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_websocket import CLIENT, DEFLATE, SERVER, UPGRADE, Keys, request, response, talk
 
 from inspector.protocols.websocket import batches as application_websocket
 from inspector.protocols.websocket.deflate import DeflateParameters
 from inspector.protocols.websocket.frame import FrameDecoder, encode
 from inspector.protocols.websocket.scan import scan
 from inspector.protocols.websocket.session import WebSocketSession
+from tests.support.websocket import CLIENT, DEFLATE, SERVER, UPGRADE, Keys, request, response, talk
 
 Spec = tuple[tuple[bytes, int, bool, int, int | None], str]
 TEXTS = st.sampled_from([

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support_tcp import CAPTURES, read_table
 
 from inspector.trace.application.application import Application
 from inspector.trace.trace import Trace
 from inspector.wire.headers.read import FRAGMENT
+from tests.support.tcp import CAPTURES, read_table
 
 FOREIGN = sorted(path for path in (CAPTURES / "captures").glob("*/*") if path.suffix in (".pcap", ".pcapng"))
 Key = tuple[object, ...]

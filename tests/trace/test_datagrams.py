@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_tcp import CAPTURES, MemoryTrace, first, ip, read_table, segment
 
 from inspector.trace.flows.fragments import fragments_of
 from inspector.trace.flows.udp import UdpFlow, dns_of, icmp_cause
 from inspector.trace.trace import Trace
+from tests.support.tcp import CAPTURES, MemoryTrace, first, ip, read_table, segment
 
 MS = 1_000_000
 QUERY = bytes.fromhex("1032 0100 0001 0000 0000 0000 06") + b"google\3com\0\0\x10\0\1"

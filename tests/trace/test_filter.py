@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_frames import FRAME, pcap_bytes, pcapng_bytes, trace_of
 
 from inspector.trace.filter.column_fields import COLUMNS
 from inspector.trace.filter.deep_fields import DEEP
@@ -16,6 +15,7 @@ from inspector.trace.filter.filter import Filter, FilterError
 from inspector.trace.trace import Trace
 from inspector.wire import pcapng
 from inspector.wire.journal import CallRecord, to_fields
+from tests.support.frames import FRAME, pcap_bytes, pcapng_bytes, trace_of
 
 DATA = Path(__file__).parent.parent / "data"
 ANSWERS = json.loads((DATA / "filters.json").read_text())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_tcp import MemoryTrace, segment
 
 from inspector.trace.flows.tcp import TcpFlow
+from tests.support.tcp import MemoryTrace, segment
 
 MS = 1_000_000
 TALK = [

@@ -12,10 +12,10 @@ import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support_frames import ETHERNET, FRAME, FRAMES, START, pcap_bytes, pcapng_bytes, trace_of
 
 from inspector.trace.trace import Trace, TraceError
 from inspector.wire import pcapng
+from tests.support.frames import ETHERNET, FRAME, FRAMES, START, pcap_bytes, pcapng_bytes, trace_of
 
 
 def turned(data: bytes) -> bytes:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support_oracle import CAPTURES, DATA
 
 from inspector.trace.index import contents
 from inspector.trace.index.columns import Columns, Growing
 from inspector.trace.index.index import DTYPES, Index
 from inspector.trace.trace import Trace, TraceError
+from tests.support.oracle import CAPTURES, DATA
 
 SOME = [DATA / name for name in (
     "frames/reuse.pcapng", "frames/errors.pcapng", "frames/links.pcapng", "frames/tunnels.pcapng",

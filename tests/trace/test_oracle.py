@@ -1,11 +1,12 @@
-"""Packets of all captures in tests/data, held field by field against tshark's tables (make_oracle.py)."""
+"""Packets of all captures in tests/data, held field by field against tshark's tables (tools/oracle.py)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from support_oracle import CAPTURES, DATA, REASONS, compare, table
+
+from tests.support.oracle import CAPTURES, DATA, REASONS, compare, table
 
 
 def test_there_are_captures() -> None:

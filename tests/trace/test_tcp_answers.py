@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support_tcp import CAPTURES, first, read_table
 
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 from inspector.wire.tcp.flags import NAMES
 from inspector.wire.text import escaped
+from tests.support.tcp import CAPTURES, first, read_table
 
 OURS = sorted((CAPTURES / "tcp").glob("*.pcap"))
 FOREIGN = sorted(path for path in (CAPTURES / "captures").glob("*/*") if path.suffix in (".pcap", ".pcapng"))

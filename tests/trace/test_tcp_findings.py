@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_tcp import CAPTURES, MemoryTrace, segment
 
 from inspector.protocols import RULES
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 from inspector.wire.findings import Finding
+from tests.support.tcp import CAPTURES, MemoryTrace, segment
 
 MS = 1_000_000
 Timed = tuple[int, bytes]

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support_frames import FRAME, FRAMES, pcap_bytes, pcapng_bytes, trace_of
 
 from inspector.model.records import Statistics
 from inspector.trace.index.index import DTYPES
 from inspector.trace.trace import Trace
 from inspector.wire import pcapng
 from inspector.wire.journal import CallRecord, EventRecord, to_fields
+from tests.support.frames import FRAME, FRAMES, pcap_bytes, pcapng_bytes, trace_of
 
 
 def test_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support_lab import needs_lab
 from textual.pilot import Pilot
 
 from inspector.model.spec import KINDS, Kind, SessionSpec
@@ -24,6 +23,7 @@ from inspector.tui.widgets.prompt import MenuScreen
 from inspector.tui.widgets.title_bar import TitleBar
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from inspector.views.line.spans import plain
+from tests.support.lab import needs_lab
 
 pytestmark = needs_lab
 

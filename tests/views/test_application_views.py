@@ -10,7 +10,6 @@ from typing import Protocol
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_websocket import CLIENT, CLOSING, SERVER, UPGRADE, Talk, client, server, talk
 
 from inspector.protocols.websocket.frame import BINARY, CONTINUATION, PING, PONG, encode
 from inspector.trace.application.application import Application
@@ -23,6 +22,7 @@ from inspector.views.conversation.stream import MODES, FollowStream, Mode
 from inspector.views.line.spans import Line, cell_width, plain
 from inspector.views.line.wrap import wrap
 from inspector.views.session.findings import FindingList
+from tests.support.websocket import CLIENT, CLOSING, SERVER, UPGRADE, Talk, client, server, talk
 
 WIDTHS = (20, 60, 80, 133)
 

@@ -1,13 +1,13 @@
 """The tree of one packet, its bytes, and the way from one to the other."""
 
 import pytest
-from support_traces import open_trace
-from support_views import all_lines, text_of
 
 from inspector.views.detail.bytes import HexDump, Mark, bits_line, bytes_per_line
 from inspector.views.detail.tree import Detail, packet_tree
 from inspector.views.line.spans import plain
 from inspector.wire.dissection.field import Field
+from tests.support.traces import open_trace
+from tests.support.views import all_lines, text_of
 
 
 def _detail(name: str, row: int) -> tuple[Detail, bytes]:

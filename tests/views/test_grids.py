@@ -1,8 +1,6 @@
 """Every view of real traces, as grids that one can read in tests/data/views."""
 
 import pytest
-from support_traces import SESSIONS, open_trace
-from support_views import all_lines, assert_grid, text_of
 
 from inspector.views.conversation.opening import handshake
 from inspector.views.detail.bytes import HexDump, Mark, bytes_per_line
@@ -11,6 +9,8 @@ from inspector.views.ladder.ladder import Ladder, default_conversation
 from inspector.views.ladder.printed import LadderText
 from inspector.views.packets.list import PacketList
 from inspector.views.session.sockets_table import SocketLines
+from tests.support.traces import SESSIONS, open_trace
+from tests.support.views import all_lines, assert_grid, text_of
 
 DETAILS = {"tcp": 0, "udp-refused": 1, "http": 3, "websocket": 7, "websocket-deflate": 13}
 

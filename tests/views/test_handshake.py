@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from support_network import CLIENT, SERVER, Network
-from support_traces import open_trace
-from support_views import all_lines, text_of
-
 from inspector.trace.trace import Trace
 from inspector.views.conversation.opening import handshake
+from tests.support.network import CLIENT, SERVER, Network
+from tests.support.traces import open_trace
+from tests.support.views import all_lines, text_of
 
 
 def _text(trace: Trace, protocol: str = "tcp") -> str:

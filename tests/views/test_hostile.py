@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 from scapy.layers.dns import DNS, DNSQR
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
-from support_network import CLIENT, SERVER, Network
-from support_views import all_lines, assert_harmless, text_of
 
 from inspector.trace.trace import Trace
 from inspector.views.conversation.opening import handshake
@@ -21,6 +19,8 @@ from inspector.views.line.ansi import to_text
 from inspector.views.packets.list import PacketList
 from inspector.views.session.sockets_table import SocketLines
 from inspector.wire.journal import EventRecord
+from tests.support.network import CLIENT, SERVER, Network
+from tests.support.views import all_lines, assert_harmless, text_of
 
 EVIL = "\x1b[31m\x1b]0;t\x07[@click=quit]\u202eexe\u200b\u2066\x9b2J\r\n漢字\U000e0041\ufe0f\udc80\x00"
 BYTES = EVIL.encode("utf-8", "surrogateescape")

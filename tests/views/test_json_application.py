@@ -8,7 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from support_websocket import (
+
+from inspector.protocols.websocket.frame import CONTINUATION, PING, encode
+from inspector.trace.application.application import Application
+from inspector.views.json import application as json_application
+from tests.support.websocket import (
     CLEAN,
     CLIENT,
     CLOSING,
@@ -22,10 +26,6 @@ from support_websocket import (
     server,
     talk,
 )
-
-from inspector.protocols.websocket.frame import CONTINUATION, PING, encode
-from inspector.trace.application.application import Application
-from inspector.views.json import application as json_application
 
 FRAME = [
     "tcp.stream", "direction", "frames", "websocket.fin", "websocket.rsv", "websocket.opcode",

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from support_frames import pcapng_bytes, trace_of
 
 from inspector.trace.trace import Trace
 from inspector.views.json.packets import conversations, packets, syscalls
 from inspector.wire import pcapng
 from inspector.wire.journal import CallRecord, to_fields
+from tests.support.frames import pcapng_bytes, trace_of
 
 DATA = Path(__file__).parent.parent / "data"
 FRAME_KEYS = ["frame.number", "frame.time_epoch_ns", "frame.len", "frame.cap_len", "frame.protocols"]

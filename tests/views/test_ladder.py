@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from support_traces import SESSIONS, TRACES, open_trace
-from support_views import all_lines
 
 from inspector.trace.trace import Trace
 from inspector.views.ladder.ladder import Conversation, Ladder, Target, default_conversation
 from inspector.views.ladder.printed import LadderText
 from inspector.views.line.spans import plain
+from tests.support.traces import SESSIONS, TRACES, open_trace
+from tests.support.views import all_lines
 
 
 @pytest.mark.parametrize("name", ["tcp-half-close", "http-connections", "udp-refused", "websocket-deflate"])

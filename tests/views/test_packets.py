@@ -8,13 +8,13 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6ND_NS, IPv6
 from scapy.layers.l2 import ARP, Dot3, Ether
 from scapy.packet import Packet, Raw
-from support_network import CLIENT, SERVER, Network
-from support_traces import open_trace
 
 from inspector.views.line.spans import cell_width, plain
 from inspector.views.packets.facts import facts
 from inspector.views.packets.info import packet_info
 from inspector.views.packets.list import PacketList, packet_columns, packet_row
+from tests.support.network import CLIENT, SERVER, Network
+from tests.support.traces import open_trace
 
 QUOTED = Raw(bytes(IP(src="1.1.1.1", dst="2.2.2.2") / UDP(sport=5, dport=6) / Raw(b"hi")))
 

@@ -19,9 +19,9 @@ from scapy.layers.inet6 import (
 )
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import NoPayload, Packet, Raw
-from support_frames import headers_of
 
 from inspector.wire.headers.read import FRAGMENT, MALFORMED, NO_OFFSET, SHORT, Headers
+from tests.support.frames import headers_of
 
 COLUMNS = ("l3", "l4", "payload", "payload_length", "network", "protocol", "src", "dst", "sport", "dport",
            "tcp_flags", "seq", "ack", "window", "status", "talks", "addressed")

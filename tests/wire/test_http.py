@@ -10,7 +10,6 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_websocket import KEY, request, response
 
 from inspector.protocols import RULES
 from inspector.protocols.http.connection import HttpConnection
@@ -18,6 +17,7 @@ from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import HttpMessage, decode_content, looks_like_http, parse_head
 from inspector.protocols.websocket.deflate import DeflateParameters, negotiate, parse_extensions
 from inspector.protocols.websocket.upgrade import examine
+from tests.support.websocket import KEY, request, response
 
 REQUESTS = (
     b"\r\nGET /a HTTP/1.1\r\nHost: x\r\n\r\n"

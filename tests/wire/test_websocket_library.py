@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support_websocket import Talk, ids
 from websockets.client import ClientProtocol
 from websockets.extensions import permessage_deflate as library
 from websockets.frames import Frame as LibraryFrame
@@ -19,6 +18,7 @@ from websockets.uri import parse_uri
 
 from inspector.protocols.websocket.frame import FrameDecoder, encode
 from inspector.trace.application.application import Application
+from tests.support.websocket import Talk, ids
 
 PAYLOADS = st.binary(max_size=300) | st.integers(65_530, 65_540).map(bytes)
 DATA_OPCODES = st.sampled_from([0, 1, 2])

@@ -1,7 +1,7 @@
 """Make the captures of this folder anew: frames that the collected captures have too few of.
 
 `python make_frames.py [FOLDER]`; needs scapy and nothing else. The same frames come out each time. Then
-`python ../make_oracle.py FOLDER/*.pcapng` writes beside each what tshark says of it.
+`python -m tests.tools.oracle FOLDER/*.pcapng` writes beside each what tshark says of it.
 """
 
 from __future__ import annotations

@@ -1,19 +1,17 @@
 """Make random.pcap (conversations full of mistakes) and reordered.pcap (loss-3.pcap shuffled, some doubled).
 
-`python make_random.py`: the same files each time, by a fixed seed. Then run make_answers.py.
+`python -m tests.data.tcp.make_random`: the same files each time, by a fixed seed. Then run make_answers.py.
 """
 
 from __future__ import annotations
 
 import random
 import struct
-import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent.parent))
+from tests.support.tcp import segment
 
-from support_tcp import segment  # noqa: E402
+HERE = Path(__file__).parent
 
 Packet = tuple[int, bytes]
 STEPS = (1_000, 20_000, 1_000_000, 5_000_000, 30_000_000)

@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from capture_load import PORT, cpu_seconds, wait_until_still
 
 from inspector.lab.launch import start_agent
 from inspector.trace.trace import Trace
+from tests.tools.benchmarks.capture_load import PORT, cpu_seconds, wait_until_still
 
 FLOOD, SIZE, COPY = 1_000_000, 100, 2_000_000_000
-LOAD = Path(__file__).with_name("capture_load.py")
+PROGRAMS = "tests.tools.benchmarks"
 _SETTLE = 1.0                      # seconds for a tool to have everything running
 
 
@@ -48,7 +48,7 @@ class Run:
 
 def load(*arguments: object) -> float:
     """Run a sender; the seconds it took."""
-    command = [sys.executable, str(LOAD), *map(str, arguments)]
+    command = [sys.executable, "-m", f"{PROGRAMS}.capture_load", *map(str, arguments)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
@@ -264,8 +264,8 @@ def measure(repeats: int) -> list[dict[str, str]]:
 
 def run(repeats: int = 5) -> list[dict[str, Any]]:
     """Rows with what, target, reached, spread, peer; measured in a process of its own."""
-    network = Path(__file__).with_name("private_network.py")
-    command = [sys.executable, str(network), sys.executable, __file__, str(repeats)]
+    within = [sys.executable, "-m", f"{PROGRAMS}.private_network"]
+    command = [*within, sys.executable, "-m", f"{PROGRAMS}.bench_capture", str(repeats)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 

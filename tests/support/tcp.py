@@ -14,7 +14,7 @@ from inspector.trace.index.index import Index
 from inspector.wire.headers.read import read_headers
 
 PADDING = bytes(64)
-CAPTURES = Path(__file__).parent / "data"
+CAPTURES = Path(__file__).parents[1] / "data"
 
 
 class MemoryTrace:

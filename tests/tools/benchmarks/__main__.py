@@ -1,4 +1,4 @@
-"""All benchmarks: `python -m tests.benchmarks [--json] [--repeats N] [NAME ...]` prints one table.
+"""All benchmarks: `python -m tests.tools.benchmarks [--json] [--repeats N] [NAME ...]` prints one table.
 
 Each bench_NAME.py beside this file has `run(repeats)`, which gives rows with what, target, reached, spread
 and peer. What cannot run here (a privilege, a program that is missing) is told in its row.
@@ -7,11 +7,10 @@ and peer. What cannot run here (a privilege, a program that is missing) is told 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 import json
 import os
 import platform
-import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,13 +33,8 @@ def measure(names: list[str], repeats: int) -> Iterator[dict[str, Any]]:
         name = path.stem.removeprefix("bench_")
         if names and name not in names:
             continue
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module
         try:
-            spec.loader.exec_module(module)
-            rows = module.run(repeats)
+            rows = importlib.import_module(f"tests.tools.benchmarks.{path.stem}").run(repeats)
         except Exception as error:      # one that cannot run must not hide the others
             rows = [{"what": name, "reached": f"not measured: {error}"}]
         for row in rows:
@@ -62,12 +56,11 @@ def lines_of(row: dict[str, Any]) -> list[str]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Measure, beside peers.")
+    parser = argparse.ArgumentParser("python -m tests.tools.benchmarks", description="Measure, beside peers.")
     parser.add_argument("names", nargs="*", help="which ones; all without a name")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each (5)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     arguments = parser.parse_args()
-    sys.path.insert(0, str(HERE))       # helper modules beside the benchmarks
     ruler = "─┼─".join("─" * width for width in COLUMNS.values())
     if not arguments.json:
         print(f"{machine()}; {arguments.repeats} runs each: median, and spread of all\n")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from inspector.views.line.spans import Line, cell_width, plain
 
-VIEWS = Path(__file__).parent / "data" / "views"
+VIEWS = Path(__file__).parents[1] / "data" / "views"
 UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 

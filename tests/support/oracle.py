@@ -12,7 +12,7 @@ from inspector.trace.trace import Trace, TraceError
 from inspector.views.json.packets import packets
 from inspector.wire.headers.read import SHORT
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 CAPTURES = sorted(path.with_suffix("").with_suffix("") for path in DATA.glob("*/**/*.frames.tsv"))
 
 NUMBERS = (

@@ -1,4 +1,4 @@
-"""Screenshots of every pane, from real sessions: `python tests/screenshots.py [-o DIR] [NAME ...]`.
+"""Screenshots of every pane, from real sessions: `python -m tests.tools.screenshots [-o DIR] [NAME ...]`.
 
 Drives the app by Textual's pilot, waits for what is to be seen (never for a time), and writes small SVGs,
 and PNGs of those that the README shows. Names are the same on every run; pids, ports and times are not.
@@ -26,7 +26,7 @@ from inspector.tui.workbench.workbench import WorkbenchScreen
 
 Steps = Callable[[Pilot[Any]], Awaitable[None]]
 CELL = 12.2                      # width of a cell in Textual's SVG
-CAPTURES = Path(__file__).parent / "data" / "captures"
+CAPTURES = Path(__file__).parents[1] / "data" / "captures"
 FONT = '"Fira Code", "DejaVu Sans Mono", Menlo, Consolas, monospace'
 
 
@@ -209,7 +209,7 @@ async def take(scene: Scene, size: tuple[int, int], theme: str, directory: Path)
 def main() -> None:
     """Take them all, or those whose names are given."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parent.parent / "screenshots")
+    parser.add_argument("-o", "--output", type=Path, default=Path(__file__).parents[2] / "screenshots")
     parser.add_argument("names", nargs="*", help="only scenes of these names")
     arguments = parser.parse_args()
     arguments.output.mkdir(exist_ok=True)

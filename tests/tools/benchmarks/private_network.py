@@ -1,4 +1,4 @@
-"""`python private_network.py CMD...`: run a command as root of a private network, for the benchmarks' tools.
+"""`python -m tests.tools.benchmarks.private_network CMD...`: a command as root of a private network.
 
 Root gets a network namespace; others a user namespace around it, in which they are root, so that tcpdump
 and dumpcap may capture there too. Imports nothing that starts threads: with these it would be refused.

@@ -14,17 +14,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from capture_load import PORT
-
 from inspector.trace.trace import Trace
 from inspector.tui.app import InspectorApp
 from inspector.tui.workbench.trace_screen import TraceScreen
+from tests.tools.benchmarks.capture_load import PORT
 
 RATE, SECONDS, SIZE = 100_000, 5, 100
 STEP = 0.005                       # seconds of each sleep
 _SETTLE = 3.0                      # seconds until what the app imports in the background is there
 _STILL = 0.6                       # seconds without a new packet: all are shown
-_LOAD = Path(__file__).with_name("capture_load.py")
+_LOAD = "tests.tools.benchmarks.capture_load"
 
 
 class MeteredApp(InspectorApp):
@@ -42,7 +41,7 @@ class MeteredApp(InspectorApp):
         await asyncio.sleep(_SETTLE)
         quiet = await lags_until(asyncio.create_task(asyncio.sleep(SECONDS)))
         child = await asyncio.create_subprocess_exec(
-            sys.executable, str(_LOAD), "flood", str(RATE * SECONDS), str(SIZE), str(RATE),
+            sys.executable, "-m", _LOAD, "flood", str(RATE * SECONDS), str(SIZE), str(RATE),
             stdout=asyncio.subprocess.PIPE,
         )
         while not trace.index.count:                   # the sender is still starting

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from support_tcp import MemoryTrace, segment
-
 from inspector.protocols.websocket.frame import BINARY, CLOSE, TEXT, encode
 from inspector.protocols.websocket.upgrade import prove
 from inspector.trace.application.application import Application
 from inspector.trace.flows.tcp import TcpFlow
+from tests.support.tcp import MemoryTrace, segment
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 MS = 1_000_000

@@ -1,6 +1,6 @@
 """The small real traces in tests/data/traces: which there are, and how they were made.
 
-`python tests/support_traces.py [NAME ...]` records them again in the lab. Views are compared with text
+`python -m tests.support.traces [NAME ...]` records them again in the lab. Views are compared with text
 files made from these very bytes, so after that `UPDATE_VIEWS=1 pytest tests/views` makes those again.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from inspector.trace.trace import Trace
 
-TRACES = Path(__file__).parent / "data" / "traces"
+TRACES = Path(__file__).parents[1] / "data" / "traces"
 
 SESSIONS: dict[str, dict[str, Any]] = {
     "tcp": {"kind": "tcp"},

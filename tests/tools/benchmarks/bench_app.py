@@ -20,12 +20,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from app_meter import RATE, SECONDS
-from app_terminal import Terminal
-from bench_capture import middle, spread
-from capture_load import PORT
+from tests.tools.benchmarks.app_meter import RATE, SECONDS
+from tests.tools.benchmarks.app_terminal import Terminal
+from tests.tools.benchmarks.bench_capture import middle, spread
+from tests.tools.benchmarks.capture_load import PORT
 
-HERE = Path(__file__).parent
+PROGRAMS = "tests.tools.benchmarks"
 OURS = (sys.executable, "-m", "inspector")
 DATAGRAMS = 150                    # a run of the way to the screen
 EMPTY_TEXT, LAUNCHER_TEXT, WATCHING_TEXT = "first paint", "connect()", "live"
@@ -131,7 +131,7 @@ def metered() -> dict[str, Any]:
     """One run of the app that measures its own lag."""
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder, "lags.json")
-        with Terminal((sys.executable, str(HERE / "app_meter.py"), str(result))) as terminal:
+        with Terminal((sys.executable, "-m", f"{PROGRAMS}.app_meter", str(result))) as terminal:
             if not terminal.watch_to_end(_STARTS_WITHIN + 6 * SECONDS):
                 raise TimeoutError("the metered app did not end")
         found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
@@ -159,7 +159,8 @@ def lag_row(repeats: int) -> dict[str, str]:
 
 def run(repeats: int = 5) -> list[dict[str, Any]]:
     """Rows with what, target, reached, spread, peer."""
-    command = [sys.executable, str(HERE / "private_network.py"), sys.executable, __file__, str(repeats)]
+    within = [sys.executable, "-m", f"{PROGRAMS}.private_network"]
+    command = [*within, sys.executable, "-m", f"{PROGRAMS}.bench_app", str(repeats)]
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "XDG_STATE_HOME": folder}     # traces are not to be kept
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)

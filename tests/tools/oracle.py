@@ -1,6 +1,6 @@
 """Write beside each capture what tshark says of its packets: X.frames.tsv, the tests' oracle.
 
-`python make_oracle.py [CAPTURE ...]` (default: every capture in captures/ and frames/); needs tshark 4.0.
+`python -m tests.tools.oracle [CAPTURE ...]` (default: all of captures/ and frames/); needs tshark 4.0.
 Reassembly of IP is off, since `decode` reports each frame as it stands. Repeated fields are joined by commas.
 """
 
@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
+DATA = Path(__file__).parents[1] / "data"
 FIELDS = (
     "frame.number", "frame.time_epoch", "frame.len", "frame.cap_len", "frame.encap_type", "frame.protocols",
     "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "ip.proto", "tcp.stream", "tcp.srcport", "tcp.dstport",
@@ -38,5 +38,5 @@ def main(captures: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    found = [path for path in sorted(HERE.glob("captures/*/*")) if path.suffix in SUFFIXES]
-    main([Path(name) for name in sys.argv[1:]] or [*found, *sorted(HERE.glob("frames/*.pcapng"))])
+    found = [path for path in sorted(DATA.glob("captures/*/*")) if path.suffix in SUFFIXES]
+    main([Path(name) for name in sys.argv[1:]] or [*found, *sorted(DATA.glob("frames/*.pcapng"))])

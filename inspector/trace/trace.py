@@ -11,22 +11,21 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from inspector.model.records import Call, Event, Statistics
+from inspector.trace.application.application import Application
+from inspector.trace.contents import Contents
 from inspector.trace.file.reader import SLICE, Reader
 from inspector.trace.file.source import TraceError, open_source
+from inspector.trace.flows.tcp import TcpFlow
+from inspector.trace.flows.udp import UdpFlow, troubled_streams
 from inspector.trace.index.columns import Array
-from inspector.trace.index.contents import Contents
 from inspector.trace.index.conversations import ConversationRow, RowLists, conversations
 from inspector.trace.index.index import Index
+from inspector.trace.kept import Kept
+from inspector.wire.findings import Finding
 from inspector.wire.pcapng import Interface
-
-if TYPE_CHECKING:
-    from inspector.trace.application.application import Application
-    from inspector.trace.filter.filter import Filter
-    from inspector.trace.flows.tcp import TcpFlow
-    from inspector.trace.flows.udp import UdpFlow
 
 __all__ = ["Trace", "TraceError"]
 
@@ -46,9 +45,9 @@ class Trace:
         self._reader = Reader(self._source, self.name, self._contents)
         self._rows = RowLists(self._contents.index)
         self._last: tuple[int, bytes] = (-1, b"")
-        self._flows: dict[int, tuple[int, TcpFlow]] = {}
-        self._applications: dict[int, tuple[int, Application]] = {}
-        self._datagrams: dict[int, tuple[int, UdpFlow]] = {}
+        self._flows = Kept(lambda stream: TcpFlow(self, stream))
+        self._applications = Kept(lambda stream: Application(self, self.flow(stream)))
+        self._datagrams = Kept(lambda stream: UdpFlow(self, stream))
 
     @classmethod
     def open(cls, path: str | Path, following: bool = False) -> Trace:
@@ -235,50 +234,22 @@ class Trace:
 
     def flow(self, stream: int) -> TcpFlow:
         """The TCP conversation `stream` in depth, up to the packets read so far."""
-        from inspector.trace.flows.tcp import TcpFlow
-
-        count = self.index.count
-        seen, flow = self._flows.get(stream, (-1, None))
-        if flow is None:
-            flow = TcpFlow(self, stream)
-        if seen != count:
-            flow.update()
-            self._flows[stream] = (count, flow)
-        return flow
+        return self._flows.of(stream, self.index.count)
 
     def application(self, stream: int) -> Application:
         """What the TCP conversation `stream` carries, up to the packets read so far."""
-        from inspector.trace.application.application import Application
-
-        count = self.index.count
-        seen, application = self._applications.get(stream, (-1, None))
-        if application is None:
-            application = Application(self, self.flow(stream))
-        if seen != count:
-            self.flow(stream)
-            application.update()
-            self._applications[stream] = (count, application)
-        return application
+        self.flow(stream)                  # its bytes come first
+        return self._applications.of(stream, self.index.count)
 
     def datagrams(self, stream: int) -> UdpFlow:
         """The UDP conversation `stream` in depth, up to the packets read so far."""
-        from inspector.trace.flows.udp import UdpFlow
+        return self._datagrams.of(stream, self.index.count)
 
-        count = self.index.count
-        seen, flow = self._datagrams.get(stream, (-1, None))
-        if flow is None:
-            flow = UdpFlow(self, stream)
-        elif seen != count:
-            flow.update()
-        self._datagrams[stream] = (count, flow)
-        return flow
+    def datagram_findings(self) -> list[Finding]:
+        """The findings of all UDP conversations; `stream` of each is udp.stream."""
+        troubled = troubled_streams(self.index)
+        return [one for stream in troubled for one in self.datagrams(stream).findings()]
 
     def decoded(self, stream: int) -> bool:
         """Whether the TCP conversation was decoded before, so that asking for it again costs little."""
         return stream in self._flows and stream in self._applications
-
-    def filter(self, text: str) -> Filter:
-        """The display filter `text`, ready for use; FilterError where it is wrong."""
-        from inspector.trace.filter.filter import Filter
-
-        return Filter(text)

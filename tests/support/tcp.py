@@ -1,4 +1,4 @@
-"""A trace in memory for tests: frames in, the real index, and what flows need of a `Trace`."""
+"""Packets in memory for tests: frames in, the real index, and what flows need of a trace (`Packets`)."""
 
 from __future__ import annotations
 
@@ -9,21 +9,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from inspector.model.numbers import ICMP, ICMPV6, LINK_RAW, TCP_FLAGS
+from inspector.trace.index.conversations import PROTOCOLS
 from inspector.trace.index.index import Index
+from inspector.trace.packets import Packets
+from inspector.wire import pcapng
 from inspector.wire.headers.read import read_headers
 
 PADDING = bytes(64)
 CAPTURES = Path(__file__).parents[1] / "data"
 
 
-class MemoryTrace:
+class MemoryTrace(Packets):
     """Frames of one link type (default: raw IP) with times in nanoseconds."""
 
-    def __init__(self, link_type: int = 101) -> None:
-        self.index = Index()
+    def __init__(self, link_type: int = LINK_RAW) -> None:
+        self._index = Index()
         self.frames: list[bytes] = []
         self._link_type = link_type
+
+    @property
+    def index(self) -> Index:
+        return self._index
 
     def add(self, frames: Sequence[bytes], times: Sequence[int],
             lengths: Sequence[int] | None = None) -> None:
@@ -38,23 +47,32 @@ class MemoryTrace:
                           starts.astype("u8"), np.zeros(count, "i8"))
         self.frames += frames
 
+    def save(self, path: Path) -> None:
+        """Write the packets as a pcapng file, for what needs a whole `Trace`."""
+        blocks = [pcapng.section_header(), pcapng.interface_description(self._link_type)]
+        blocks += [pcapng.enhanced_packet(frame, time_ns) for time_ns, frame in
+                   zip(self.index.time_ns.tolist(), self.frames, strict=True)]
+        path.write_bytes(b"".join(blocks))
+
     def frame(self, row: int) -> bytes:
         return self.frames[row]
 
-    def gather(self, rows: Any, positions: Any, lengths: Any) -> bytes:
+    def gather(
+        self, rows: NDArray[np.int64], positions: NDArray[np.int64], lengths: NDArray[np.int64]
+    ) -> bytes:
         places = zip(rows.tolist(), positions.tolist(), lengths.tolist(), strict=True)
         return b"".join(self.frames[row][start : start + length] for row, start, length in places)
 
     def link_type(self, row: int) -> int:
         return self._link_type
 
-    def rows_of(self, protocol: str, stream: int) -> Any:
-        number = {"tcp": 6, "udp": 17}[protocol]
-        quotes = np.isin(self.index.protocol, (1, 58))
-        return np.flatnonzero((self.index.stream == stream) & ((self.index.protocol == number) | quotes))
+    def rows_of(self, protocol: str, stream: int) -> NDArray[np.int64]:
+        quotes = np.isin(self.index.protocol, (ICMP, ICMPV6))
+        mine = (self.index.protocol == PROTOCOLS[protocol]) | quotes
+        return np.flatnonzero((self.index.stream == stream) & mine)
 
 
-FLAGS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32}
+FLAGS = {flag.name[0]: flag.bit for flag in TCP_FLAGS[:6]}
 
 
 def segment(direction: int, flags: str, seq: int, ack: int = 0, payload: bytes = b"", window: int = 65535,

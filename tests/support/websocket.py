@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 from inspector.protocols.websocket.frame import BINARY, CLOSE, TEXT, encode
 from inspector.protocols.websocket.upgrade import prove
 from inspector.trace.application.application import Application
 from inspector.trace.flows.tcp import TcpFlow
+from inspector.trace.trace import Trace
 from tests.support.tcp import MemoryTrace, segment
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -137,3 +141,24 @@ def application(
 def ids(found: Application) -> list[str]:
     """The ids of its findings, each once, sorted."""
     return sorted({one.id for one in found.findings})
+
+
+_FOLDER = tempfile.TemporaryDirectory()
+_OPENED: list[Trace] = []
+
+
+def traced(made: Talk) -> Trace:
+    """A whole trace, in a file, of that conversation alone. `close_traced` closes it."""
+    path = Path(_FOLDER.name, "talk.pcapng")
+    path.unlink(missing_ok=True)
+    made.trace.save(path)
+    trace = Trace.open(path)
+    trace.finish()
+    _OPENED.append(trace)
+    return trace
+
+
+def close_traced() -> None:
+    """Close what `traced` opened."""
+    while _OPENED:
+        _OPENED.pop().close()

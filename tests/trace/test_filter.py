@@ -33,7 +33,7 @@ def test_answers_are_those_of_tshark(capture: str) -> None:
         trace.finish()
         different = {}
         for text, answers in ANSWERS["right"].items():
-            found = [int(row) + 1 for row in trace.filter(text).rows(trace)]
+            found = [int(row) + 1 for row in Filter(text).rows(trace)]
             if found != answers[capture] and text not in EXPLAINED.get(capture, ()):
                 different[text] = (found, answers[capture])
         assert not different
@@ -107,7 +107,7 @@ def test_every_field_can_be_asked_of_every_packet() -> None:
         with Trace.open(DATA / capture) as trace:
             trace.finish()
             for name in (*COLUMNS, *DEEP):
-                rows = trace.filter(name).rows(trace)
+                rows = Filter(name).rows(trace)
                 assert rows.tolist() == sorted({*rows.tolist()})
 
 
@@ -122,15 +122,15 @@ def test_high_and_low_addresses(tmp_path: Path) -> None:
             ("ip.src < 240.0.0.1", [2, 3]),
             ("ip.src != 240.0.0.1", [0, 2, 3, 4]), ("ip.src in {240.0.0.1..240.0.0.9, 0.0.0.0}", [1, 2, 4]),
         ):
-            assert trace.filter(text).rows(trace).tolist() == rows, text
+            assert Filter(text).rows(trace).tolist() == rows, text
 
 
 def test_steps_tell_progress_can_end_and_go_on(tmp_path: Path) -> None:
     path = tmp_path / "capture"
     with trace_of(path, pcapng_bytes([FRAME] * 3000)) as trace:
         trace.finish()
-        slow = trace.filter('udp contains "hello"')
-        assert slow.deep and not trace.filter("udp.port == 40001").deep
+        slow = Filter('udp contains "hello"')
+        assert slow.deep and not Filter("udp.port == 40001").deep
         told: list[float] = []
         assert len(slow.rows(trace, told.append)) == 3000
         assert told == sorted(told) and len(told) > 3 and told[0] < 0.5
@@ -156,11 +156,11 @@ def test_bytes_are_asked_only_where_columns_leave_it_open(
         read: list[int] = []
         frame = trace.frame
         monkeypatch.setattr(trace, "frame", lambda row: read.append(row) or frame(row))
-        some = trace.filter('frame contains "hello" and frame.number in {7, 9}')
+        some = Filter('frame contains "hello" and frame.number in {7, 9}')
         assert some.rows(trace).tolist() == [6, 8]
         assert read == [6, 8]
         read.clear()
-        trace.filter('frame.number > 3 or frame contains "hello"').rows(trace)
+        Filter('frame.number > 3 or frame contains "hello"').rows(trace)
         assert read == [0, 1, 2]
 
 
@@ -179,8 +179,8 @@ def test_system_calls_are_asked_for_their_own_fields(tmp_path: Path) -> None:
             ('arguments contains "8000"', [1]), ('call matches "^C"', [1, 2]),
             ("errno in {ECONNREFUSED}", [1]),
         ):
-            assert trace.filter(text).calls(trace) == calls, text
-        assert len(trace.filter("syscall").rows(trace)) == 0
+            assert Filter(text).calls(trace) == calls, text
+        assert len(Filter("syscall").rows(trace)) == 0
 
 
 def test_what_the_list_says_of_a_packet_can_be_asked_for() -> None:
@@ -188,5 +188,5 @@ def test_what_the_list_says_of_a_packet_can_be_asked_for() -> None:
 
     with Trace.open(DATA / CAPTURES[0]) as trace:
         trace.finish()
-        assert trace.filter('info contains "SYN"').rows(trace).tolist() == [0, 1]
-        assert trace.filter('info matches "101 web socket"').rows(trace).tolist() == [6]
+        assert Filter('info contains "SYN"').rows(trace).tolist() == [0, 1]
+        assert Filter('info matches "101 web socket"').rows(trace).tolist() == [6]

@@ -12,8 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.protocols.websocket.frame import BINARY, CONTINUATION, PING, PONG, encode
-from inspector.trace.application.application import Application
-from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 from inspector.views.conversation.messages import MessageList
 from inspector.views.conversation.place import StreamPlace, place_of, stream_bytes_of
@@ -22,38 +20,13 @@ from inspector.views.conversation.stream import MODES, FollowStream, Mode
 from inspector.views.line.spans import Line, cell_width, plain
 from inspector.views.line.wrap import wrap
 from inspector.views.session.findings import FindingList
-from tests.support.websocket import CLIENT, CLOSING, SERVER, UPGRADE, Talk, client, server, talk
+from tests.support.websocket import CLIENT, CLOSING, SERVER, UPGRADE, client, server, talk, traced
 
 WIDTHS = (20, 60, 80, 133)
 
 
-class Held:
-    """What the views need of a Trace, with one conversation in memory."""
-
-    def __init__(self, made: Talk) -> None:
-        self._memory = made.trace
-        self.index = made.trace.index
-        self._flow = TcpFlow(made.trace, 0)  # type: ignore[arg-type]
-        self._application = Application(made.trace, self._flow)  # type: ignore[arg-type]
-
-    def flow(self, stream: int) -> TcpFlow:
-        return self._flow
-
-    def application(self, stream: int) -> Application:
-        return self._application
-
-    def conversations(self, protocol: str) -> list[int]:
-        return [0]
-
-    def rows_of(self, protocol: str, stream: int) -> object:
-        return self._memory.rows_of(protocol, stream)
-
-    def frame(self, row: int) -> bytes:
-        return self._memory.frames[row]
-
-
 def held(*turns: tuple[int, bytes], end: str = "", size: int = 1400) -> Trace:
-    return Held(talk(*turns, end=end, size=size))  # type: ignore[return-value]
+    return traced(talk(*turns, end=end, size=size))
 
 
 class View(Protocol):
@@ -135,12 +108,12 @@ def test_a_cell_knows_its_byte_and_back() -> None:
 
 def test_one_side_alone_and_growth() -> None:
     made = talk((CLIENT, b"ask"), (SERVER, b"answer\n"), (CLIENT, b"more"))
-    view = FollowStream(Held(made), 0)  # type: ignore[arg-type]
+    view = FollowStream(traced(made), 0)
     view.choose("text", direction=1)
     assert texts(view) == ["← answer"]
-    held_trace = view.trace
     made.say(SERVER, b"again")
-    held_trace.flow(0).update()
+    made.trace.save(Path(view.trace.path))
+    assert view.trace.refresh()
     assert view.update() and texts(view) == ["← answer", "  again"]
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from inspector.protocols.websocket.frame import CONTINUATION, PING, encode
-from inspector.trace.application.application import Application
 from inspector.views.json import application as json_application
 from tests.support.websocket import (
     CLEAN,
@@ -19,12 +18,12 @@ from tests.support.websocket import (
     KEY,
     SERVER,
     UPGRADE,
-    Talk,
     client,
     request,
     response,
     server,
     talk,
+    traced,
 )
 
 FRAME = [
@@ -37,24 +36,10 @@ UPGRADED = [
 ]
 
 
-class Whole:
-    """What the JSON views need of a Trace, with one conversation."""
-
-    def __init__(self, made: Talk) -> None:
-        self.index = made.trace.index
-        self._application = made.application()
-
-    def conversations(self, protocol: str) -> list[int]:
-        return [0]
-
-    def application(self, stream: int) -> Application:
-        return self._application
-
-
 def objects(
     kind: str, turns: Sequence[tuple[int, bytes]], rows: list[int] | None = None, end: str = ""
 ) -> list[Any]:
-    trace = Whole(talk(*turns, end=end))
+    trace = traced(talk(*turns, end=end))
     chosen = None if rows is None else np.array(rows, "i8")
     found = list(getattr(json_application, kind)(trace, chosen))
     assert all(json.loads(json.dumps(one)) == one for one in found)
@@ -89,7 +74,7 @@ def test_frames_stand_in_order_of_their_last_byte() -> None:
     made.say(SERVER, data[:3])
     made.say(*client(b"quick"))
     made.say(SERVER, data[3:])
-    found = list(json_application.websocket(Whole(made)))  # type: ignore[arg-type]
+    found = list(json_application.websocket(traced(made)))
     assert [(one["payload"], one["frames"]) for one in found] == [("quick", [7]), ("long", [6, 8])]
 
 

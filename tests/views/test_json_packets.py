@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
 from inspector.views.json.packets import conversations, packets, syscalls
 from inspector.wire import pcapng
@@ -66,8 +67,8 @@ def test_conversations_of_tcp() -> None:
         assert (found["packets_ab"], found["packets_ba"]) == (15, 12)
         assert (found["bytes_ab"], found["bytes_ba"]) == (753, 1213)
         assert (found["handshake"], found["application"]) == ("complete", "websocket")
-        assert list(conversations(trace, trace.filter("udp").rows(trace))) == []
-        assert list(conversations(trace, trace.filter("http").rows(trace))) == [found]
+        assert list(conversations(trace, Filter("udp").rows(trace))) == []
+        assert list(conversations(trace, Filter("http").rows(trace))) == [found]
 
 
 def test_conversations_of_udp_have_no_handshake() -> None:
@@ -109,7 +110,7 @@ def test_system_calls_and_the_processes_of_a_conversation(tmp_path: Path) -> Non
         assert calls[0]["arguments"] == "3, 127.0.0.1:40002␛[2J"
         assert list(calls[2]) == ["time_ns", "pid", "role", "call", "arguments"]
         assert calls[3]["errno"] == "ECONNREFUSED" and "result" not in calls[3]
-        assert [call["call"] for call in syscalls(trace, trace.filter("errno").calls(trace))] == ["send"]
+        assert [call["call"] for call in syscalls(trace, Filter("errno").calls(trace))] == ["send"]
 
 
 @pytest.mark.parametrize("capture", ["mutations", "lengths", "links"])

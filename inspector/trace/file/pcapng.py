@@ -1,4 +1,4 @@
-"""pcapng files, walked a buffer at a time: see formats.py.
+"""pcapng files, walked a buffer at a time: see format.py.
 
 Runs of packet blocks are only stepped over by their lengths and then read together; the other blocks,
 which are few, are read one by one. Sections may differ in byte order; interfaces are counted through.
@@ -10,7 +10,15 @@ import struct
 
 import numpy as np
 
-from inspector.trace.file.pcap import LARGE_FRAMES, MAX_FRAME, DamageError, Packets, Sink, gather, nanoseconds
+from inspector.trace.file.format import (
+    LARGE_FRAMES,
+    MAX_FRAME,
+    DamageError,
+    PacketBatch,
+    Sink,
+    gather,
+    nanoseconds,
+)
 from inspector.trace.index.columns import Array
 from inspector.wire import pcapng
 
@@ -105,7 +113,7 @@ class Pcapng:
         if damage:
             raise DamageError(damage)
 
-    def _packets(self, buffer: bytearray, starts: Array) -> tuple[Packets, str]:
+    def _packets(self, buffer: bytearray, starts: Array) -> tuple[PacketBatch, str]:
         names = ("kind", "total", "interface", "high", "low", "captured", "length")
         head = gather(buffer, starts, np.dtype([(name, self._order + "u4") for name in names]))
         kind, total = head["kind"], head["total"].astype("i8")
@@ -139,7 +147,7 @@ class Pcapng:
             if mask[:cut].any():
                 cut, damage = int(np.argmax(mask)), text
         numbers, time_ns = self._by_interface(local[:cut], ticks[:cut], kind[:cut])
-        return Packets(begins[:cut], captured[:cut], lengths[:cut], time_ns, numbers), damage
+        return PacketBatch(begins[:cut], captured[:cut], lengths[:cut], time_ns, numbers), damage
 
     def _by_interface(self, local: Array, ticks: Array, kind: Array) -> tuple[Array, Array]:
         """Numbers of interfaces in the trace, and times in nanoseconds."""
@@ -152,7 +160,7 @@ class Pcapng:
         time_ns[kind == pcapng.SIMPLE_PACKET] = 0       # they have no time
         return numbers, time_ns
 
-    def _packet_comments(self, buffer: bytearray, starts: Array, packets: Packets, sink: Sink) -> None:
+    def _packet_comments(self, buffer: bytearray, starts: Array, packets: PacketBatch, sink: Sink) -> None:
         """Comments of the packets that have options."""
         after = packets.starts + packets.captured + (-packets.captured % 4)
         ends = starts + gather(buffer, starts + 4, np.dtype([("t", self._order + "u4")]))["t"] - 4

@@ -1,6 +1,6 @@
 """Reads a trace's file from its first byte to its last, in slices, as far as it stands there.
 
-`Reader` brings source (bytes at offsets), format (pcap, pcapng) and contents together. It keeps its place
+`Reader` brings source (bytes at offsets), format (pcap, pcapng) and sink together. It keeps its place
 between two blocks, so a file that grows is read on from there, and tells what is left of one that is cut.
 """
 
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from inspector.trace.file.pcap import PCAP_MAGICS, DamageError, Format, Pcap
+from inspector.trace.file.format import DamageError, Format, Sink
+from inspector.trace.file.pcap import PCAP_MAGICS, Pcap
 from inspector.trace.file.pcapng import Pcapng
 from inspector.trace.file.source import Source, TraceError
-from inspector.trace.index.contents import Contents
 from inspector.wire import pcapng
 from inspector.wire.headers.read import PADDING
 
@@ -21,11 +21,11 @@ _LARGEST_SLICE = 1 << 28
 
 
 class Reader:
-    """Reads `source` into `contents`. `damage` is set where the file contradicts itself."""
+    """Reads `source` into `sink`. `damage` is set where the file contradicts itself."""
 
-    def __init__(self, source: Source, name: str, contents: Contents) -> None:
+    def __init__(self, source: Source, name: str, sink: Sink) -> None:
         self.source = source
-        self.contents = contents
+        self.sink = sink
         self.offset = 0                        # everything before it was read
         self.size = 0                          # bytes that stand there now
         self.damage: str | None = None
@@ -47,7 +47,7 @@ class Reader:
         magic, known = bytes(head[:4]), bytes(head[:count])
         if magic in PCAP_MAGICS and count == Pcap.HEADER:
             try:
-                self._format = Pcap(bytes(head), self.contents)
+                self._format = Pcap(bytes(head), self.sink)
             except DamageError as error:
                 raise TraceError(f"{self._name} cannot be read: {error}.") from None
             self.offset = Pcap.HEADER
@@ -69,11 +69,11 @@ class Reader:
             self._resize(FIRST_SLICE)          # nothing to do for now: the memory is worth more elsewhere
             return False
         count = self.source.read(self.offset, memoryview(self._buffer)[:wanted])
-        contents = self.contents
-        contents.data = np.frombuffer(self._buffer, "u1")
-        contents.base = self.offset
+        sink = self.sink
+        sink.data = np.frombuffer(self._buffer, "u1")
+        sink.base = self.offset
         try:
-            moved = format.walk(self._buffer, 0, count, contents)
+            moved = format.walk(self._buffer, 0, count, sink)
         except DamageError as error:
             self.damage = str(error)
             return True
@@ -86,7 +86,7 @@ class Reader:
     def _resize(self, size: int) -> None:
         """Take a buffer of another size (a block larger than the buffer needs one)."""
         if len(self._buffer) != size + PADDING:
-            self.contents.data = np.zeros(0, "u1")
+            self.sink.data = np.zeros(0, "u1")
             self._buffer = bytearray(min(size, _LARGEST_SLICE) + PADDING)
 
     def rest_is_packet(self) -> bool:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspector.trace.filter.column_fields import COLUMNS, Rows, Type
-from inspector.trace.flows.names import frame_protocols
 from inspector.trace.index.columns import Array
+from inspector.trace.protocol_names import frame_protocols
 from inspector.wire.headers.read import NO_LAYER, NO_OFFSET
 from inspector.wire.headers.transport import TCP, UDP
 from inspector.wire.tcp.flags import NAMES

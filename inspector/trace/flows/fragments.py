@@ -14,7 +14,7 @@ from inspector.wire.headers.fragment import Fragment, join, read_fragment
 from inspector.wire.headers.read import FRAGMENT, NO_LAYER
 
 if TYPE_CHECKING:
-    from inspector.trace.trace import Trace
+    from inspector.trace.packets import Packets
 
 _AROUND = 4096               # packets before and after that are searched
 _LIFETIME_NS = 60 * 10**9    # RFC 8200 section 4.5: a receiver waits 60 s for the rest
@@ -35,7 +35,7 @@ class FragmentedDatagram(NamedTuple):
         return self.length is not None and len(self.payload) >= self.length
 
 
-def fragments_of(trace: Trace, row: int) -> FragmentedDatagram | None:
+def fragments_of(trace: Packets, row: int) -> FragmentedDatagram | None:
     """The datagram that packet `row` is a fragment of; None when it is none."""
     index = trace.index
     if not int(index.status[row]) & FRAGMENT or int(index.l3[row]) == NO_LAYER:

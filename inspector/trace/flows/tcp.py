@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from inspector.model.endpoint import join_endpoint
+from inspector.model.numbers import ACK, FIN, RST, SYN, TCP
 from inspector.trace.flows.tcp_streams import extend
 from inspector.wire.findings import Finding
 from inspector.wire.headers.read import UNSIZED
 from inspector.wire.tcp.analysis import UNKNOWN_TIME, Columns, TcpAnalysis
 from inspector.wire.tcp.findings import TcpFacts, tcp_findings
-from inspector.wire.tcp.flags import ACK, FIN, REUSED_PORTS, RST, SYN, names_of
+from inspector.wire.tcp.flags import REUSED_PORTS, names_of
 from inspector.wire.tcp.options import NO_OPTIONS, TcpOptions, parse_options
 from inspector.wire.tcp.stream import ByteStream
 
@@ -24,11 +26,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inspector.trace.index.columns import Array
-    from inspector.trace.trace import Trace
+    from inspector.trace.packets import Packets
 
 Handshake = Literal["complete", "partial", "refused", "missing"]
 _BATCH = 1 << 14
-_TCP = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class TcpDetail:
 class TcpFlow:
     """One conversation of a trace. Ends: 0 is a, which sent first, 1 is b."""
 
-    def __init__(self, trace: Trace, stream: int) -> None:
+    def __init__(self, trace: Packets, stream: int) -> None:
         self._trace = trace
         self.stream = stream
         self.a: tuple[str, int] = ("", 0)
@@ -85,7 +86,7 @@ class TcpFlow:
         fresh = np.asarray(rows[self._seen :], np.int64)
         self._seen = len(rows)
         index = self._trace.index
-        fresh = fresh[(index.protocol[fresh] == _TCP) & (index.status[fresh] & UNSIZED == 0)]
+        fresh = fresh[(index.protocol[fresh] == TCP) & (index.status[fresh] & UNSIZED == 0)]
         if not len(fresh):
             return False
         if self._a is None:
@@ -100,7 +101,7 @@ class TcpFlow:
         self._a = int(index.src[row]), int(index.sport[row])
         self.a = index.address(self._a[0]), self._a[1]
         self.b = index.address(int(index.dst[row])), int(index.dport[row])
-        if index.streams[_TCP].reopened(self.stream):
+        if index.streams[TCP].reopened(self.stream):
             self._reopened_at = row
 
     def _directions(self, rows: Array) -> NDArray[np.uint8]:
@@ -256,8 +257,8 @@ class TcpFlow:
             row=rows, direction=self._directions(rows).astype(np.int64), flags=column(index.tcp_flags),
             seq=column(index.seq), ack=column(index.ack), length=column(index.payload_length),
             window=column(index.window), time_ns=column(index.time_ns), bits=bits,
-            base=(self.base(0), self.base(1)), names=(_name(self.a), _name(self.b)), rtt_ns=self.rtt_ns,
-            refused=self.handshake == "refused", client=self.client,
+            base=(self.base(0), self.base(1)), names=(join_endpoint(*self.a), join_endpoint(*self.b)),
+            rtt_ns=self.rtt_ns, refused=self.handshake == "refused", client=self.client,
         )
 
     def options(self, row: int) -> TcpOptions:
@@ -277,8 +278,3 @@ class TcpFlow:
 
     def _fetch(self, row: int, start: int, length: int) -> bytes:
         return self._trace.frame(row)[start : start + length]
-
-
-def _name(end: tuple[str, int]) -> str:
-    address, port = end
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from inspector.model.endpoint import join_endpoint
+from inspector.model.numbers import ICMP, ICMPV6, UDP
 from inspector.protocols.dns.message import DnsMessage, parse_dns
 from inspector.trace.flows.fragments import fragments_of
 from inspector.wire.findings import Finding
@@ -18,14 +20,14 @@ from inspector.wire.tcp.rules import finding
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from inspector.trace.trace import Trace
+    from inspector.trace.index.index import Index
+    from inspector.trace.packets import Packets
 
-_UDP = 17
 _HEADER = 8
 _DNS_PORTS = {53: "dns", 5353: "mdns", 5355: "llmnr"}
 _AROUND = 1 << 16             # packets before an ICMP error in which its cause is looked for
 _CANDIDATES = 64              # of those that it may be, the last ones are compared
-_UNREACHABLE = {(1, 3, 3), (58, 1, 4)}      # protocol, type, code of "port unreachable"
+_UNREACHABLE = {(ICMP, 3, 3), (ICMPV6, 1, 4)}      # protocol, type, code of "port unreachable"
 
 
 class IcmpError(NamedTuple):
@@ -33,7 +35,7 @@ class IcmpError(NamedTuple):
 
     row: int
     cause: int | None
-    protocol: int                # 1 ICMP, 58 ICMPv6
+    protocol: int                # ICMP or ICMPV6
     type: int
     code: int
 
@@ -41,7 +43,7 @@ class IcmpError(NamedTuple):
 class UdpFlow:
     """One UDP conversation of a trace. Ends: 0 is a, which sent first, 1 is b."""
 
-    def __init__(self, trace: Trace, stream: int) -> None:
+    def __init__(self, trace: Packets, stream: int) -> None:
         self._trace = trace
         self.stream = stream
         self.a: tuple[str, int] = ("", 0)
@@ -69,7 +71,7 @@ class UdpFlow:
         index = self._trace.index
         quoted, start = index.quoted, self._quoted
         self._quoted = len(quoted)
-        mine = (quoted.column("stream")[start:] == self.stream) & (quoted.column("protocol")[start:] == _UDP)
+        mine = (quoted.column("stream")[start:] == self.stream) & (quoted.column("protocol")[start:] == UDP)
         for row in quoted.column("row")[start:][mine].tolist():
             error = IcmpError(row, icmp_cause(self._trace, row), int(index.protocol[row]),
                               int(index.sport[row]), int(index.dport[row]))
@@ -103,7 +105,7 @@ class UdpFlow:
         if not refused:
             return []
         end = self.b if refused[0].cause is None or self.direction(refused[0].cause) == 0 else self.a
-        name = f"[{end[0]}]:{end[1]}" if ":" in end[0] else f"{end[0]}:{end[1]}"
+        name = join_endpoint(*end)
         rows = [row for one in refused for row in (one.cause, one.row) if row is not None]
         what = f"Nobody is bound to {name}: ICMP \"port unreachable\" came back, {len(refused)} in all."
         return [finding("udp.port-unreachable", what).at(self.stream, rows[:30])]
@@ -114,7 +116,7 @@ def name_service(*ports: int) -> str:
     return next((_DNS_PORTS[port] for port in ports if port in _DNS_PORTS), "")
 
 
-def datagram_payload(trace: Trace, row: int) -> bytes:
+def datagram_payload(trace: Packets, row: int) -> bytes:
     """The payload of a UDP datagram; of a fragmented one as much as was captured without a hole."""
     index = trace.index
     if int(index.status[row]) & FRAGMENT:
@@ -124,7 +126,7 @@ def datagram_payload(trace: Trace, row: int) -> bytes:
     return trace.frame(row)[start : start + int(index.payload_length[row])]
 
 
-def dns_of(trace: Trace, row: int) -> DnsMessage | None:
+def dns_of(trace: Packets, row: int) -> DnsMessage | None:
     """The DNS message in a UDP datagram, where the ports say that it is one."""
     index = trace.index
     if not name_service(int(index.sport[row]), int(index.dport[row])):
@@ -132,14 +134,14 @@ def dns_of(trace: Trace, row: int) -> DnsMessage | None:
     return parse_dns(datagram_payload(trace, row))
 
 
-def udp_findings(trace: Trace) -> list[Finding]:
-    """The findings of all UDP conversations. `stream` is udp.stream."""
-    quoted = trace.index.quoted
-    streams = np.unique(quoted.column("stream")[quoted.column("protocol") == _UDP])
-    return [one for stream in streams.tolist() if stream >= 0 for one in trace.datagrams(stream).findings()]
+def troubled_streams(index: Index) -> list[int]:
+    """The UDP conversations of which an ICMP error tells; all others have no findings."""
+    quoted = index.quoted
+    streams = np.unique(quoted.column("stream")[quoted.column("protocol") == UDP])
+    return [stream for stream in streams.tolist() if stream >= 0]
 
 
-def icmp_cause(trace: Trace, row: int) -> int | None:
+def icmp_cause(trace: Packets, row: int) -> int | None:
     """The packet that caused the ICMP error in `row`: the latest one before it that the error quotes.
 
     Compared are the IPv4 identification and the first 8 octets of the transport's header, which every error

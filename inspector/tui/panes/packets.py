@@ -212,7 +212,7 @@ class PacketsPane(Pane):
         parsed = None
         if text.strip() and self.trace is not None:
             try:
-                parsed = self.trace.filter(text)
+                parsed = Filter(text)
             except FilterError as error:
                 mark = " " * (error.position + 1) + "▲ " if error.position < MARKED else ""
                 said.update(Content(f"{mark}{escaped(str(error))}"))

@@ -86,6 +86,7 @@ class FollowStream:
         """Cut up to about `most` more octets into lines; True when there were any."""
         if self._decoded:
             return self._add_units(max(most >> 12, 1))
+        self.trace.flow(self.stream)       # its streams take the packets that came since
         done = 0
         for direction, _, end in self._pump.runs():
             while done < most and (start := self._pump.position[direction]) < end:

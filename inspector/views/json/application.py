@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from inspector.protocols.http.message import as_octets
 from inspector.protocols.websocket.frame import CONTINUATION, TEXT
 from inspector.protocols.websocket.upgrade import Upgrade, examine, is_upgrade_request
-from inspector.trace.flows.udp import udp_findings
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -133,7 +132,7 @@ def findings(trace: Trace, rows: Array | None = None) -> Iterator[Object]:
     """One object a finding, in order of the packet where to look."""
     chosen = _chosen(rows)
     found = [one for stream in _streams(trace, rows) for one in trace.application(stream).findings]
-    found += udp_findings(trace)
+    found += trace.datagram_findings()
     for one in sorted(found, key=lambda one: one.rows[0] if one.rows else -1):
         if _wanted(one.rows, chosen):
             yield finding_object(one)

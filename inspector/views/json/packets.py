@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inspector.trace.flows.names import frame_protocols
+from inspector.trace.protocol_names import frame_protocols
 from inspector.views.packets.facts import facts
 from inspector.views.packets.info import packet_info
 from inspector.views.session.sockets import SocketTable

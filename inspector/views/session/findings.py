@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from inspector.trace.flows.udp import udp_findings
 from inspector.views.conversation.place import StreamPlace, place_of
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.views.line.wrap import wrap
@@ -69,7 +68,7 @@ class FindingList:
         return all(self._by_stream.get(s, (-1, []))[0] == len(self.trace.rows_of("tcp", s)) for s in streams)
 
     def _every(self) -> list[Finding]:
-        return [one for _, some in self._by_stream.values() for one in some] + udp_findings(self.trace)
+        return [one for _, some in self._by_stream.values() for one in some] + self.trace.datagram_findings()
 
     def _show(self) -> None:
         found = [one for one in self._every() if one.severity in self.severities]

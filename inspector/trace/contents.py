@@ -1,6 +1,6 @@
 """What a trace holds, as its reader finds it: the index, system calls, events, counts, names, comments.
 
-`Contents` takes what a format gives (see formats.py): packets go through the header columns into the
+`Contents` takes what a format gives (see file/format.py): packets go through the header columns into the
 index, journal entries become calls and events. Texts are made harmless here.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from inspector.model.records import Call, Event, Statistics
-from inspector.trace.file.pcap import Packets
+from inspector.trace.file.format import PacketBatch
 from inspector.trace.index.columns import Array
 from inspector.trace.index.index import Index
 from inspector.wire import pcapng
@@ -49,7 +49,7 @@ class Contents:
         self.interfaces.append(interface)
         return len(self.interfaces) - 1
 
-    def packets(self, packets: Packets) -> None:
+    def packets(self, packets: PacketBatch) -> None:
         """Read the headers of these packets and append them to the index."""
         for start in range(0, len(packets.starts), _BATCH):
             part = slice(start, start + _BATCH)

@@ -1,6 +1,6 @@
 """`frame.protocols` of a packet: its layers by name, down to the application that its conversation carries.
 
-Most packets are plain enough for columns to tell; the others' bytes are walked by wire/protocols.py.
+Most packets are plain enough for columns to tell; the others' bytes are walked by wire/headers/names.py.
 """
 
 from __future__ import annotations
@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from inspector.model.numbers import LINK_ETHERNET, TCP, UDP
 from inspector.trace.flows.udp import dns_of, name_service
-from inspector.wire.headers.link import ETHERNET
 from inspector.wire.headers.names import protocol_names
 from inspector.wire.headers.read import MALFORMED
-from inspector.wire.headers.transport import TCP, UDP
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -34,7 +33,7 @@ def frame_protocols(trace: Trace, row: int, carried: Sequence[str] | None = None
     common = _COMMON.get((network, protocol)) if stream >= 0 else None
     plain = index.l3[row] == 14 and index.l4[row] == _PLAIN_L4.get(network)
     plain = plain and not int(index.status[row]) & MALFORMED
-    if common and plain and trace.link_type(row) == ETHERNET:
+    if common and plain and trace.link_type(row) == LINK_ETHERNET:
         names = list(common)
     else:
         names = protocol_names(trace.frame(row), trace.link_type(row))

@@ -1,0 +1,39 @@
+"""What flows and applications need of a trace: the columns of its packets and the bytes of their frames.
+
+`Trace` is one `Packets`; a test may make a smaller one. Whatever is written against this interface alone can
+be used by `Trace` itself, since it does not import it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.trace.index.index import Index
+
+
+class Packets(Protocol):
+    """Packets by their rows, which count from 0 in order of the file."""
+
+    @property
+    def index(self) -> Index:
+        """The columns of the packets; they grow while the capture runs."""
+
+    def frame(self, row: int) -> bytes:
+        """The captured bytes of a packet, from its link header on. IndexError: no such row."""
+
+    def gather(
+        self, rows: NDArray[np.int64], positions: NDArray[np.int64], lengths: NDArray[np.int64]
+    ) -> bytes:
+        """Bytes of many packets joined: `lengths` bytes of each from `positions` of its frame on.
+
+        Fewer where the file has become shorter.
+        """
+
+    def rows_of(self, protocol: str, stream: int) -> NDArray[np.int64]:
+        """Rows of the packets of conversation `stream` of "tcp" or "udp", in order."""
+
+    def link_type(self, row: int) -> int:
+        """The link type of a packet (model.numbers: LINK_ETHERNET, …)."""

@@ -15,7 +15,7 @@ import click
 
 from inspector import __version__
 from inspector.cli.errors import USAGE, guarded, say
-from inspector.model.spec import BEHAVIOURS, KINDS
+from inspector.cli.session_options import session_options
 
 WHAT = ("packets", "conversations", "websocket", "http", "syscalls", "findings")
 PORT = click.IntRange(1, 65535)
@@ -43,26 +43,7 @@ def commands(context: click.Context) -> int:
 
 
 @commands.command()
-@click.argument("kind", type=click.Choice(KINDS))
-@click.option("--message", "messages", metavar="TEXT", multiple=True,
-              help="What the client sends; repeatable. HTTP: 'GET /path', 'POST /echo body'; 'hex:00ff' for "
-                   "bytes; WebSocket also 'ping:…', 'binary:…', 'fragments:3:…'.")
-@click.option("--behaviour", type=click.Choice(BEHAVIOURS), default="echo", show_default=True,
-              help="What the server does.")
-@click.option("--ipv6", is_flag=True, help="Talk over ::1 instead of 127.0.0.1.")
-@click.option("--port", type=PORT, metavar="N", help="The server's port.")
-@click.option("--no-server", is_flag=True, help="Nobody listens: see a refusal.")
-@click.option("--end-by", type=click.Choice(["client", "server"]), default="client", show_default=True,
-              help="Which end closes first.")
-@click.option("--ending", type=click.Choice(["close", "half-close", "abort"]), default="close",
-              show_default=True, help="How it closes: in order, one direction first, or with a reset.")
-@click.option("--unconnected", is_flag=True, help="UDP: the client does not call connect().")
-@click.option("--chunked", is_flag=True, help="HTTP: bodies with Transfer-Encoding: chunked.")
-@click.option("--no-keep-alive", is_flag=True, help="HTTP: a connection for each request.")
-@click.option("--deflate", is_flag=True, help="WebSocket: offer permessage-deflate.")
-@click.option("--close-code", type=click.IntRange(1000, 4999), default=1000, show_default=True,
-              help="WebSocket: the code of the close frame.")
-@click.option("--close-reason", default="", metavar="TEXT", help="WebSocket: the reason beside it.")
+@session_options
 @click.option("--raw", is_flag=True, help="Raw sequence numbers in the ladder, not relative ones.")
 @click.option("--save", type=OUTPUT, metavar="FILE.pcapng", help="Keep the trace.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines instead of the ladder.")

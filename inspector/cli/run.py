@@ -12,9 +12,11 @@ from typing import Any
 
 from inspector.cli.errors import DONE, INTERRUPTED, MISSING, NO, USAGE, CommandError, say
 from inspector.cli.output import ladder_printer, trace_file, write_line
+from inspector.cli.session_options import spec_of
 from inspector.lab.errors import LabError
 from inspector.lab.launch import Agent, start_agent
-from inspector.model.spec import SessionSpec, SpecError
+from inspector.model.commands import Start
+from inspector.model.spec import SessionSpec
 from inspector.trace.trace import Trace
 from inspector.wire.text import escaped
 
@@ -24,7 +26,7 @@ Printer = Callable[[int | None], None]
 def run_session(**options: Any) -> int:
     """Run one session to its end; returns the exit status."""
     save, as_json, raw = options.pop("save"), options.pop("as_json"), options.pop("raw")
-    spec = _spec(options)
+    spec = spec_of(options)
     with trace_file(save) as path:
         try:
             agent = start_agent(path, ports=(spec.port,))
@@ -41,25 +43,10 @@ def run_session(**options: Any) -> int:
             return INTERRUPTED
 
 
-def _spec(options: dict[str, Any]) -> SessionSpec:
-    messages = options.pop("messages")
-    try:
-        return SessionSpec(
-            messages=tuple(messages) or None,
-            with_server=not options.pop("no_server"),
-            connected=not options.pop("unconnected"),
-            keep_alive=not options.pop("no_keep_alive"),
-            port=options.pop("port") or 0,
-            **options,
-        ).resolved()
-    except SpecError as error:
-        raise CommandError(str(error), USAGE) from error
-
-
 def _follow(agent: Agent, trace: Trace, spec: SessionSpec, printer: Printer) -> int:
     if agent.mode == "host":
         say("The lab's private network is forbidden here; the session runs on this machine's loopback.")
-    agent.send({"do": "start", "session": spec.to_json()})
+    agent.send(Start(spec))
     ended = False
     while not ended and agent.poll() is None:
         agent.wait_for_news(0.1)

@@ -22,6 +22,7 @@ from typing import IO, Any, Self
 from inspector.capture.choice import choose_program
 from inspector.lab.errors import LabError
 from inspector.lab.options import AgentOptions, Mode
+from inspector.model.commands import Command, to_line
 from inspector.wire.text import escaped
 
 READY_WITHIN = 20.0                # seconds
@@ -45,13 +46,17 @@ class Agent:
         """The agent's process id."""
         return self._process.pid
 
-    def send(self, command: dict[str, Any]) -> bool:
+    def send(self, command: Command) -> bool:
         """Give it a command; False when it has ended."""
+        return self.send_line(to_line(command))
+
+    def send_line(self, line: bytes) -> bool:
+        """Give it a command as one line of JSON, as another program would."""
         stdin = self._process.stdin
         if stdin is None or stdin.closed:
             return False
         try:
-            stdin.write(json.dumps(command).encode() + b"\n")
+            stdin.write(line.rstrip(b"\n") + b"\n")
             stdin.flush()
         except OSError:
             return False

@@ -10,29 +10,32 @@ import json
 import signal
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Protocol
 
 from inspector.lab.children import Child, start_endpoint
-from inspector.model.spec import SessionSpec
+from inspector.model.commands import EndpointCommand, HalfClose, KeepOpen, Pause, Resume, to_line
+from inspector.model.records import EventKind
+from inspector.model.spec import Role, SessionSpec
 from inspector.wire.journal import EventRecord
 
 STOP_GRACE = 2.5                   # seconds from the end of an endpoint's input until it is killed
 _LEFT_ALONE = 30.0                # seconds a server gets to end by itself after the client, by its own limits
 
 
-class Say(Protocol):
+class Report(Protocol):
     """Puts an event into the trace."""
 
-    def __call__(self, kind: str, text: str, *, child: Child | None = None, **fields: str) -> None: ...
+    def __call__(self, kind: EventKind, text: str, *, child: Child | None = None, **fields: str) -> None: ...
 
 
 class Session:
     """Runs `spec`; `over` when both endpoints have ended."""
 
     def __init__(
-        self, spec: SessionSpec, mark: str, watch: Callable[[Child], None], say: Say
+        self, spec: SessionSpec, mark: str, watch: Callable[[Child], None], report: Report
     ) -> None:
-        self._spec, self._say = spec, say
+        self._spec, self._report = spec, report
         self._line = json.dumps(spec.to_json()).encode() + b"\n"
         self._endpoints: dict[str, Child] = {}
         self._held: Child | None = None
@@ -41,20 +44,21 @@ class Session:
         self._release_server_at: float | None = None
         self._ok = True
         self.over = False
-        say("session-started", f"A {spec.kind} session starts.", session=json.dumps(spec.to_json()))
-        for role in ("server", "client") if spec.with_server else ("client",):
+        report("session-started", f"A {spec.kind} session starts.", session=json.dumps(spec.to_json()))
+        roles: tuple[Role, ...] = ("server", "client") if spec.with_server else ("client",)
+        for role in roles:
             try:
                 child = start_endpoint(role, mark)
             except OSError as error:
                 self._ok = False
-                say("failed", f"The {role} could not be started: {error.strerror or error}.")
+                report("failed", f"The {role} could not be started: {error.strerror or error}.")
                 continue
             watch(child)
             self._endpoints[role] = child
             if role == "client" and "server" in self._endpoints:
                 self._held = child
             else:
-                self._tell(child)
+                self._describe_to(child)
         if not self._endpoints:
             self._finish()
 
@@ -63,12 +67,12 @@ class Session:
         return child in self._endpoints.values()
 
     def heard(self, child: Child, event: EventRecord) -> None:
-        """An endpoint told something through its journal."""
+        """An endpoint reported something through its journal."""
         if event.kind == "failed" and not self._spec.interactive:
             self._ok = False
         if event.kind == "listening" and self._held is not None:
             held, self._held = self._held, None
-            self._tell(held)
+            self._describe_to(held)
             for line in self._for_held:
                 held.send(line)
 
@@ -78,9 +82,9 @@ class Session:
         if child is self._held:
             self._held = None
         elif status and not child.failed:
-            self._say("failed", child.complaint, child=child)
+            self._report("failed", child.complaint, child=child)
         self._ok = self._ok and status == 0
-        self._say("endpoint-ended", f"The {child.role}'s process ended.", child=child, status=str(status))
+        self._report("endpoint-ended", f"The {child.role}'s process ended.", child=child, status=str(status))
         del self._endpoints[child.role]
         if not self._endpoints:
             self._finish()
@@ -89,23 +93,22 @@ class Session:
         elif child.role == "client" and not self._spec.interactive:
             self._release_server_at = time.monotonic() + _LEFT_ALONE
 
-    def command(self, do: str, command: dict[str, Any]) -> bool:
-        """Forward a command to the endpoints it names; False when there is none."""
-        to = command.get("to", "both")
-        if do == "half-close" and to in ("client", "server"):
+    def command(self, command: EndpointCommand) -> bool:
+        """Hand a command on to the endpoints it is for; False when there is none."""
+        to = command.to
+        if isinstance(command, HalfClose) and to != "both":
             # An end closes on the other's FIN unless told not to: nobody would see the open direction.
-            other = "client" if to == "server" else "server"
-            self.command("keep-open", {"do": "keep-open", "to": other})
-        line = json.dumps({key: value for key, value in command.items() if key != "to"}).encode() + b"\n"
-        heard = False
+            self.command(KeepOpen("client" if to == "server" else "server"))
+        line = to_line(replace(command, to="both"))       # it reaches those alone that it is for
+        reached = False
         for role, child in self._endpoints.items():
             if to not in (role, "both"):
                 continue
             if child is not self._held:
-                heard = child.send(line) or heard
-            elif do in ("pause", "resume"):               # it has not begun yet, and is to begin like that
+                reached = child.send(line) or reached
+            elif isinstance(command, Pause | Resume):      # it has not begun yet, and is to begin like that
                 self._for_held.append(line)
-        return heard
+        return reached
 
     def stop(self) -> None:
         """Have the endpoints close and end; kill them when they do not."""
@@ -126,11 +129,11 @@ class Session:
             for child in self._endpoints.values():
                 child.signal(signal.SIGKILL)
 
-    def _tell(self, child: Child) -> None:
-        self._say("endpoint-started", f"The {child.role}'s process runs.", child=child)
+    def _describe_to(self, child: Child) -> None:
+        self._report("endpoint-started", f"The {child.role}'s process runs.", child=child)
         child.send(self._line)
 
     def _finish(self) -> None:
         self.over = True
         text = "The session ended." if self._ok else "The session ended, not as asked."
-        self._say("session-ended", text, ok="true" if self._ok else "false")
+        self._report("session-ended", text, ok="true" if self._ok else "false")

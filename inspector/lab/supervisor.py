@@ -1,7 +1,7 @@
 """The agent's main loop: commands in, processes started and ended, journals read, events into the trace.
 
 Everything is one thread over one selector: the command input, each child's journal and standard error,
-and a wake-up pipe for SIGCHLD and SIGTERM. What is said here reaches people through the trace alone.
+and a wake-up pipe for SIGCHLD and SIGTERM. What is reported here reaches people through the trace alone.
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ import selectors
 import signal
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from inspector.lab.children import Child, start_program
 from inspector.lab.options import AgentOptions
 from inspector.lab.processes import Lab
 from inspector.lab.session import Session
+from inspector.model import commands
+from inspector.model.commands import Command, EndpointCommand, Execute, Quit, Start, Stop
+from inspector.model.records import EventKind
 from inspector.model.spec import SessionSpec, SpecError
+from inspector.sessions.kinds import resolved
 from inspector.wire.journal import CallRecord, EventRecord, Record, from_line
 from inspector.wire.text import escaped
 
@@ -82,7 +86,7 @@ class Supervisor:
         self.capture.record(record)
 
     def watch_child(self, child: Child) -> None:
-        """Read what a started child says, and notice its end."""
+        """Read what a started child reports, and notice its end."""
         self._children[child.pid] = child
         if child.journal is not None:
             self._watch(child.journal, lambda: self._read_journal(child))
@@ -109,11 +113,11 @@ class Supervisor:
                 return
             os.close(descriptor)
 
-    def _say(self, kind: str, text: str, *, child: Child | None = None, **fields: str) -> None:
+    def _report(self, kind: EventKind, text: str, *, child: Child | None = None, **fields: str) -> None:
         role, pid = (child.role, child.pid) if child is not None else ("", None)
         self.record(EventRecord(kind, text, time.time_ns(), role, pid, tuple(fields.items())))
 
-    # --- what children say -----------------------------------------------------------------------------
+    # --- what children report --------------------------------------------------------------------------
 
     def _read_journal(self, child: Child) -> None:
         if child.journal is None:
@@ -126,8 +130,8 @@ class Supervisor:
         for line in lines:
             try:
                 record = from_line(line)
-            except (ValueError, KeyError, TypeError):
-                self._say("failed", f"The {child.role}'s journal cannot be read.", child=child)
+            except ValueError:
+                self._report("failed", f"The {child.role}'s journal cannot be read.", child=child)
                 continue
             self._take(child, record)
 
@@ -197,31 +201,35 @@ class Supervisor:
 
     def _obey_line(self, line: bytes) -> None:
         try:
-            command = json.loads(line)
-            self._obey(str(command["do"]), command)
+            self._obey(commands.from_line(line))
         except SpecError as error:
-            self._say("failed", str(error))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            self._say("failed", f"A command was not understood: {error}.")
+            self._report("failed", str(error))
+        except ValueError as error:
+            self._report("failed", f"A command was not understood: {error}")
 
-    def _obey(self, do: str, command: dict[str, Any]) -> None:
-        if do == "quit":
-            self._ending = True
-        elif do == "start":
-            self._start(SessionSpec.from_json(command["session"]))
-        elif do == "exec":
-            self._execute([str(word) for word in command["command"]])
-        elif do == "stop":
-            if self._session is not None:
-                self._session.stop()
-        elif self._session is None or not self._session.command(do, command):
-            self._say("failed", f"There is no endpoint to {do}.")
+    def _obey(self, command: Command) -> None:
+        match command:
+            case Quit():
+                self._ending = True
+            case Start(spec):
+                self._start(resolved(spec))
+            case Execute(words):
+                self._execute(list(words))
+            case Stop():
+                if self._session is not None:
+                    self._session.stop()
+            case _:
+                self._hand_on(command)
+
+    def _hand_on(self, command: EndpointCommand) -> None:
+        if self._session is None or not self._session.command(command):
+            self._report("failed", f"There is no endpoint to {command.do}.")
 
     def _start(self, spec: SessionSpec) -> None:
         if self._session is not None and not self._session.over:
-            self._say("failed", "A session runs already; stop it first.")
+            self._report("failed", "A session runs already; stop it first.")
             return
-        self._session = Session(spec, self._lab.mark, self.watch_child, self._say)
+        self._session = Session(spec, self._lab.mark, self.watch_child, self._report)
 
     # --- programs --------------------------------------------------------------------------------------
 
@@ -233,19 +241,19 @@ class Supervisor:
             reason = error.strerror if isinstance(error, OSError) else error
             name = escaped(" ".join(command[:1]), 100) or "The program"
             self.program_failure = f"{name} could not be started: {reason}."
-            self._say("failed", self.program_failure)
-            self._say("program-ended", "The program was never started.", status=status)
+            self._report("failed", self.program_failure)
+            self._report("program-ended", "The program was never started.", status=status)
             self._program_over(int(status))
             return
         self.watch_child(child)
         text = f"{escaped(' '.join(command), 200)} runs."
-        self._say("program-started", text, child=child, command=json.dumps(command))
+        self._report("program-started", text, child=child, command=json.dumps(command))
 
     def _program_ended(self, child: Child) -> None:
         status = child.status or 0
         code = str(128 - status if status < 0 else status)
         text = child.complaint if status else "The program ended."
-        self._say("program-ended", text, child=child, status=code)
+        self._report("program-ended", text, child=child, status=code)
         self._program_over(int(code))
 
     def _program_over(self, status: int) -> None:

@@ -6,6 +6,25 @@ They come out of a trace's journal blocks (see `wire/journal.py` for the fields)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
+
+EventKind = Literal[
+    "agent-ready",         # the capture runs; fields mode (lab, host) and interface
+    "session-started",     # field session: the SessionSpec as JSON
+    "endpoint-started",    # an endpoint's process runs; role and pid
+    "listening",           # the server can be reached; field address
+    "waiting",             # an endpoint waits before the call in its text (paused, or single-step)
+    "resumed",             # an endpoint no longer waits
+    "endpoint-ended",      # an endpoint's process ended; field status
+    "session-ended",       # both endpoints ended; field ok is true when all went as asked
+    "note",                # an endpoint says one sentence to the person that is no failure
+    "failed",              # something went wrong; text is one sentence for the user
+    "program-started",     # a program runs in the lab; field command
+    "program-ended",       # it ended; field status (its exit status)
+    "limit-reached",       # the capture ended because of a limit; the text says which
+    "journal",             # an entry of another program's journal that the file holds
+]
+EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +55,7 @@ class Event:
     """Something that happened in a session and is no system call ("session-ended", "waiting", …)."""
 
     time_ns: int
-    kind: str                  # see wire/journal.py, EVENT_KINDS
+    kind: EventKind
     text: str                  # one sentence for people
     role: str = ""
     pid: int | None = None

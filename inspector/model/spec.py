@@ -1,35 +1,27 @@
 """What a session is to do: the one description that commands, app, agent and endpoints share.
 
-A `SessionSpec` travels as one flat JSON object: app -> agent (`{"do": "start", "session": {...}}`)
--> each endpoint (first line of its standard input).
+A `SessionSpec` travels as one flat JSON object: app -> agent (`commands.Start`) -> each endpoint (first line
+of its standard input). Plain data: what a kind of session makes of it (its port, its messages, what it
+accepts) is the registry's in `inspector.sessions.kinds`, whose `resolved` fills it in.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
-from inspector.model.messages import check_close, parse_message, parse_request
+from inspector.model.messages import check_close
 
-Kind = Literal["tcp", "udp", "http", "websocket"]
 Behaviour = Literal["echo", "push", "silent"]
 Role = Literal["server", "client"]
 Ending = Literal["close", "half-close", "abort", "none"]
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
 ROLES: tuple[Role, ...] = get_args(Role)
 ENDINGS: tuple[Ending, ...] = get_args(Ending)
 BEHAVIOURS: tuple[Behaviour, ...] = get_args(Behaviour)
 MAX_PUSH = 10_000
 MAX_SECONDS = 3600
-DEFAULT_PORTS: dict[Kind, int] = {"tcp": 9000, "udp": 9001, "http": 8000, "websocket": 8765}
-DEFAULT_MESSAGES: dict[Kind, tuple[str, ...]] = {
-    "tcp": ("hello", "how are you?"),
-    "udp": ("hello", "how are you?"),
-    "http": ("GET /", "POST /echo hello"),
-    "websocket": ("hello", "how are you?"),
-}
 
 
 class SpecError(ValueError):
@@ -46,7 +38,7 @@ class SessionSpec:
     closes after the peer's FIN when `ending` is "close", and else keeps its direction open.
     """
 
-    kind: Kind = "tcp"
+    kind: str = "tcp"                  # a name in sessions.kinds.REGISTRY
     behaviour: Behaviour = "echo"
     ipv6: bool = False
     port: int = 0                      # 0: the kind's default port
@@ -72,9 +64,8 @@ class SessionSpec:
         """The loopback address the server binds."""
         return "::1" if self.ipv6 else "127.0.0.1"
 
-    def resolved(self) -> SessionSpec:
-        """The same with default port and messages filled in; raises SpecError if it cannot be."""
-        _choice("session kind", self.kind, KINDS)
+    def check(self) -> None:
+        """SpecError where a value cannot be, whatever the kind."""
         _choice("behaviour", self.behaviour, BEHAVIOURS)
         _choice("ending", self.ending, ENDINGS)
         _choice("role", self.end_by, ROLES)
@@ -84,40 +75,33 @@ class SessionSpec:
             raise SpecError(f"A server pushes 0 to {MAX_PUSH} messages, not {self.push_count}.")
         if not (0 <= self.push_interval <= MAX_SECONDS and 0 < self.timeout <= MAX_SECONDS):
             raise SpecError(f"Intervals and time limits are seconds from 0 to {MAX_SECONDS}.")
-        messages = self._default_messages() if self.messages is None else self.messages
         try:
             check_close(self.close_code, self.close_reason)
-            for text in messages:
-                parse_request(text) if self.kind == "http" else parse_message(text)
         except ValueError as error:
             raise SpecError(str(error)) from None
-        if self.kind == "udp" and self.behaviour == "push" and not messages:
-            raise SpecError("A UDP server pushes to whoever sent it a datagram; give at least one message.")
-        return replace(self, port=self.port or DEFAULT_PORTS[self.kind], messages=messages)
-
-    def _default_messages(self) -> tuple[str, ...]:
-        if self.kind == "http" and self.behaviour == "push":
-            return ("GET /push",)
-        return DEFAULT_MESSAGES[self.kind]
 
     def to_json(self) -> dict[str, Any]:
         """A flat JSON object, as it travels to the agent and the endpoints."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: dict[str, Any] | str) -> SessionSpec:
-        """Read what `to_json` wrote; SpecError for unknown keys and values that cannot be."""
-        data = json.loads(value) if isinstance(value, str) else value
+    def from_json(cls, value: object) -> SessionSpec:
+        """Read what `to_json` wrote, an object or its text; SpecError for anything else."""
+        try:
+            data = json.loads(value) if isinstance(value, str | bytes) else value
+        except (ValueError, RecursionError):
+            raise SpecError("A session is described by a JSON object.") from None
         if not isinstance(data, dict):
             raise SpecError("A session is described by a JSON object.")
-        data = dict(data)
         unknown = set(data) - {field.name for field in fields(cls)}
         if unknown:
-            raise SpecError(f"A session has no {', '.join(sorted(unknown))}.")
-        for field in fields(cls):
-            if field.name in data:
-                data[field.name] = _typed(field.name, data[field.name], field.default)
-        return cls(**data).resolved()
+            raise SpecError(f"A session has no {', '.join(sorted(map(str, unknown)))}.")
+        spec = cls(**{
+            field.name: _typed(field.name, data[field.name], field.default)
+            for field in fields(cls) if field.name in data
+        })  # fmt: skip
+        spec.check()
+        return spec
 
 
 def _choice(what: str, value: object, choices: tuple[str, ...]) -> None:
@@ -130,18 +114,23 @@ def _typed(name: str, value: Any, default: Any) -> Any:
     if default is None:
         if value is None:
             return None
-        if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
+        if isinstance(value, list | tuple) and all(_is_text(each) for each in value):
             return tuple(value)
     elif isinstance(value, bool) == isinstance(default, bool):
-        if isinstance(value, type(default)):
+        if isinstance(value, type(default)) and (not isinstance(value, str) or _is_text(value)):
             return value
-        if isinstance(default, float) and isinstance(value, int):
+        if isinstance(default, float) and isinstance(value, int) and abs(value) <= MAX_SECONDS:
             return float(value)
     raise SpecError(f"A session's {name} cannot be {value!r:.40}.")
 
 
+def _is_text(value: object) -> bool:
+    """Whether it is a string that can be sent: JSON may hold half of a surrogate pair."""
+    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
 def push_messages(spec: SessionSpec) -> tuple[str, ...]:
-    """What the server says unasked; nothing unless the behaviour is push."""
+    """What the server sends unasked; nothing unless the behaviour is push."""
     return event_texts(spec) if spec.behaviour == "push" else ()
 
 

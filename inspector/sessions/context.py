@@ -6,14 +6,11 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from inspector.model.messages import Message
 from inspector.model.spec import Role, SessionSpec
 from inspector.sessions.gate import Gate
 from inspector.sessions.journal import Journal
 from inspector.sessions.loop import Loop
-from inspector.sessions.sockets import Address, JournaledSocket
-
-EMPTY = Message(b"")
+from inspector.sessions.sockets.journaled import Address, JournaledSocket
 
 
 class FailedError(Exception):
@@ -22,16 +19,6 @@ class FailedError(Exception):
 
 class LostError(FailedError):
     """The connection ended early, which a person at the keys may well have wanted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A line from standard input that a socket has to act upon; `do` as in `commands`."""
-
-    do: str
-    message: Message = EMPTY
-    code: int = 1000
-    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -76,15 +63,15 @@ class Context:
             raise FailedError(f"{too_late} within {self._timeout() or 0:g} seconds.")
 
     def wait_for_ever(self) -> None:
-        """Run the loop until the end of standard input; what goes wrong is told, and the loop goes on."""
+        """Run the loop until the end of standard input; what goes wrong is reported, and the loop goes on."""
         while True:
             try:
                 self.loop.wait(lambda: False, lambda: None)
             except FailedError as error:
-                self.tell(error)
+                self.report(error)
 
-    def tell(self, error: FailedError) -> None:
-        """Tell what went wrong: a failure, or a note where a person's own doing may be the cause."""
+    def report(self, error: FailedError) -> None:
+        """Report what went wrong: a failure, or a note where a person's own doing may be the cause."""
         harmless_loss = self.spec.interactive and isinstance(error, LostError)
         self.journal.event("note" if harmless_loss else "failed", str(error))
 

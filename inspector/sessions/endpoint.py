@@ -1,14 +1,13 @@
 """One end of a session as a process of its own: `python -m inspector.sessions.endpoint ROLE --journal-fd N`.
 
-The first line of standard input is the session's spec as JSON, each further line a command (see `commands`);
-the end of input ends it. All it has to say goes into the journal. Exit status: 0 when all went as asked,
-1 when not (an event "failed" says why), 2 for wrong usage.
+The first line of standard input is the session's spec as JSON, each further line an `EndpointCommand` (see
+`model.commands`); the end of input ends it. All that it reports goes into the journal. Exit status: 0 when
+all went as asked, 1 when not (an event "failed" says why), 2 for wrong usage.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import signal
 import sys
@@ -16,49 +15,29 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
-from importlib import import_module
-from typing import Protocol, cast
 
+from inspector.model.commands import (
+    CommandError,
+    Execute,
+    KeepOpen,
+    Pause,
+    Quit,
+    Resume,
+    SocketCommand,
+    Start,
+    Step,
+    Stop,
+    from_line,
+)
 from inspector.model.spec import ROLES, Role, SessionSpec
-from inspector.sessions.commands import parse_command
-from inspector.sessions.context import Command, Context, FailedError
+from inspector.sessions.context import Context, FailedError
 from inspector.sessions.gate import EndedError, Gate
 from inspector.sessions.journal import Journal
+from inspector.sessions.kinds import kind_of, resolved
+from inspector.sessions.kinds.kind import Runner
 from inspector.sessions.loop import Loop
 
 GRACE = 2.0      # seconds in which the sockets are closed after the end of input
-
-
-class Runner(Protocol):
-    """One role of one kind of session."""
-
-    def run(self) -> None:
-        """Do all that is asked; FailedError or EndedError."""
-
-    def command(self, command: Command) -> None:
-        """Do what a person asks."""
-
-    def close(self) -> None:
-        """Close every socket that is open."""
-
-    def interrupt(self) -> None:
-        """Make calls that still block return; called from another thread."""
-
-
-def runner(context: Context) -> Runner:
-    """The runner for the context's kind and role; libraries are imported for their kind alone."""
-    kind, server = context.spec.kind, context.role == "server"
-    if kind == "udp":
-        from inspector.sessions import udp
-
-        return udp.UdpServer(context) if server else udp.UdpClient(context)
-    from inspector.sessions import stream
-
-    def load() -> stream.MakeTalk:
-        module = import_module(f"inspector.sessions.{kind}")
-        return cast("stream.MakeTalk", module.ServerTalk if server else module.ClientTalk)
-
-    return stream.StreamServer(context, load) if server else stream.StreamClient(context, load)
 
 
 def read_lines(fd: int) -> Iterator[bytes]:
@@ -78,15 +57,10 @@ class Control(threading.Thread):
 
     def run(self) -> None:
         gate = self._context.gate
-        at_once = {"pause": gate.pause, "resume": gate.resume, "step": gate.step}
         for line in self._lines:
             try:
-                data = json.loads(line)
-                if data.get("do") in at_once:
-                    at_once[data["do"]]()
-                else:
-                    self._context.loop.post(partial(self._do, parse_command(data)))
-            except (ValueError, TypeError, AttributeError) as error:
+                self._obey(line)
+            except ValueError as error:
                 self._context.journal.note(f"A command was not understood: {error}")
         gate.end()
         self._context.loop.end()
@@ -95,19 +69,33 @@ class Control(threading.Thread):
         time.sleep(GRACE / 2)
         os._exit(1)                   # a call that nothing wakes; the kernel closes the sockets
 
-    def _do(self, command: Command) -> None:
-        if command.do == "keep-open":
+    def _obey(self, line: bytes) -> None:
+        gate, command = self._context.gate, from_line(line)
+        match command:
+            case Pause():
+                gate.pause()
+            case Resume():
+                gate.resume()
+            case Step():
+                gate.step()
+            case Start() | Execute() | Stop() | Quit():
+                raise CommandError(f"An endpoint cannot {command.do}.")
+            case _:
+                self._context.loop.post(partial(self._do, command))
+
+    def _do(self, command: SocketCommand) -> None:
+        if isinstance(command, KeepOpen):
             self._context.keeps_open = True
             return
         try:
             self._runner.command(command)
         except FailedError as error:
-            self._context.tell(error)
+            self._context.report(error)
 
 
 def serve(context: Context, lines: Iterator[bytes]) -> int:
     """Run one endpoint to its end; the exit status."""
-    run = runner(context)
+    run = kind_of(context.spec).runner(context)
     Control(context, run, lines).start()
     try:
         run.run()
@@ -137,8 +125,8 @@ def main(arguments: list[str]) -> int:
     journal = Journal(fd, role)
     lines = read_lines(0)
     try:
-        spec = SessionSpec.from_json(next(lines, b"{").decode())
-    except (ValueError, TypeError) as error:
+        spec = resolved(SessionSpec.from_json(next(lines, b"{")))
+    except ValueError as error:
         journal.event("failed", f"The session's description cannot be read: {error}")
         return 2
     gate = Gate(journal, paused=spec.paused)

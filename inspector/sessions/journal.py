@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from inspector.model.records import EventKind
 from inspector.wire.journal import CallRecord, EventRecord, Record, to_line
 from inspector.wire.text import escaped
 
@@ -71,8 +72,8 @@ class Journal:
                 deliver()
             self._write(record)
 
-    def event(self, kind: str, text: str, **fields: str) -> None:
-        """Write an event of one of the kinds in `inspector.wire.journal.EVENT_KINDS`."""
+    def event(self, kind: EventKind, text: str, **fields: str) -> None:
+        """Write an event: one sentence, and what programs read of it as fields."""
         extra = tuple((key, escaped(value, TEXT_LIMIT)) for key, value in fields.items())
         with self._lock:
             self.failed = self.failed or kind == "failed"

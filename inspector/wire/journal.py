@@ -10,27 +10,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import MISSING, asdict, dataclass
+from dataclasses import fields as dataclass_fields
+from functools import cache
+from typing import Any, get_args, get_type_hints
+
+from inspector.model.records import EVENT_KINDS, EventKind
 
 PREFIX = "INSPECTOR_"
-
-EVENT_KINDS: dict[str, str] = {
-    "agent-ready": "the capture runs; fields mode (lab, host) and interface",
-    "session-started": "field session: the SessionSpec as JSON",
-    "endpoint-started": "an endpoint's process runs; role and pid",
-    "listening": "the server can be reached; field address",
-    "waiting": "an endpoint waits before the call in its text (paused, or single-step)",
-    "resumed": "an endpoint no longer waits",
-    "endpoint-ended": "an endpoint's process ended; field status",
-    "session-ended": "both endpoints ended; field ok is true when all went as asked",
-    "note": "an endpoint says one sentence to the person that is no failure",
-    "failed": "something went wrong; text is one sentence for the user",
-    "program-started": "a program runs in the lab; field command",
-    "program-ended": "it ended; field status (its exit status)",
-    "limit-reached": "the capture ended because of a limit; the text says which",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
@@ -64,9 +51,9 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """Something else that happened; `kind` is one of EVENT_KINDS, `text` a sentence for people."""
+    """Something else that happened; `text` is a sentence for people."""
 
-    kind: str
+    kind: EventKind
     text: str
     time_ns: int
     role: str = ""
@@ -84,12 +71,50 @@ def to_line(record: Record) -> bytes:
 
 
 def from_line(line: bytes | str) -> Record:
-    """Read what `to_line` wrote; ValueError, KeyError or TypeError for anything else."""
-    data: dict[str, Any] = json.loads(line)
-    if "kind" in data:
-        data["fields"] = tuple((str(key), str(value)) for key, value in data.get("fields", ()))
-        return EventRecord(**data)
-    return CallRecord(**data)
+    """Read what `to_line` wrote; anything else gives a ValueError with one sentence."""
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError("A record of the journal is not JSON.") from None
+    if not isinstance(data, dict):
+        raise ValueError("A record of the journal is not a JSON object.")
+    if "kind" not in data:
+        return CallRecord(**_checked(data, CallRecord))
+    given = _checked(data, EventRecord)
+    pairs = given.get("fields", ())
+    if not all(isinstance(pair, list) and len(pair) == 2 and all(map(_is_text, pair)) for pair in pairs):
+        raise ValueError("An event's fields are not pairs of texts.")
+    return EventRecord(**given | {"kind": _event_kind(given["kind"]), "fields": tuple(map(tuple, pairs))})
+
+
+def _checked(data: dict[str, Any], record: type[Record]) -> dict[str, Any]:
+    """The object itself, where its keys are the record's, none that it needs is missing, and types fit."""
+    types = _types(record is CallRecord)
+    needed = {each.name for each in dataclass_fields(record) if each.default is MISSING}
+    fits = needed <= set(data) <= set(types) and all(type(data[key]) in types[key] for key in data)
+    if not fits or not all(_is_text(value) for value in data.values() if isinstance(value, str)):
+        raise ValueError("A record of the journal has wrong fields.")
+    return data
+
+
+@cache
+def _types(of_call: bool) -> dict[str, tuple[type, ...]]:
+    """What JSON may give for each field: of `kind` a text, of `fields` a list of pairs, else what it says."""
+    given: dict[str, tuple[type, ...]] = {"kind": (str,), "fields": (list,)}
+    hints = get_type_hints(CallRecord if of_call else EventRecord)
+    return {name: given.get(name) or get_args(hint) or (hint,) for name, hint in hints.items()}
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is a string that can be written; JSON may hold half of a surrogate pair."""
+    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _event_kind(text: str) -> EventKind:
+    for kind in EVENT_KINDS:
+        if kind == text:
+            return kind
+    raise ValueError(f"There is no event {text!r:.40}.")
 
 
 def to_fields(record: Record) -> dict[str, str]:
@@ -156,7 +181,7 @@ def _event(fields: Mapping[str, str]) -> EventRecord:
     extra = tuple((k[len(PREFIX) + 2 :].lower(), v) for k, v in fields.items() if k.startswith(PREFIX + "X_"))
     pid = fields.get("_PID")
     return EventRecord(
-        kind=fields[PREFIX + "EVENT"],
+        kind=_event_kind(fields[PREFIX + "EVENT"]),
         text=fields.get("MESSAGE", ""),
         time_ns=int(fields[PREFIX + "TIME_NS"]),
         role=fields.get(PREFIX + "ROLE", ""),

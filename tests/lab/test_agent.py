@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 
 from inspector.lab.launch import start_agent
+from inspector.model.commands import Execute, Send, Start, Stop
+from inspector.model.messages import Message
+from inspector.model.spec import SessionSpec
 from inspector.wire.journal import CallRecord
 from tests.support.lab import needs_lab, network_of, processes_in, read_trace, wait_for_event, wait_until
 
 pytestmark = needs_lab
-TCP = {"do": "start", "session": {"kind": "tcp"}}
-STAYS = {"do": "start", "session": {"kind": "tcp", "interactive": True}}
+TCP = Start(SessionSpec())
+STAYS = Start(SessionSpec(interactive=True))
 GRANDCHILD = "import subprocess, time; subprocess.Popen(['sleep', '1000']); time.sleep(999)"
 FLAGS_AT = 14 + 20 + 13
 
@@ -72,7 +75,7 @@ SESSIONS = [
 def test_every_kind_of_session_ends_as_asked(tmp_path, session):
     path = tmp_path / "t.pcapng"
     with start_agent(path) as agent:
-        agent.send({"do": "start", "session": session})
+        agent.send(Start(SessionSpec(**session)))
         wait_for_event(agent, path, "session-ended")
     reading = read_trace(path)
     assert dict(reading.event("session-ended").fields)["ok"] == "true"
@@ -129,9 +132,11 @@ def test_nothing_is_left_after_kill_9(tmp_path, killed):
     script = f"""
 import json, time
 from inspector.lab.launch import start_agent
+from inspector.model.commands import Execute, Start
+from inspector.model.spec import SessionSpec
 agent = start_agent({str(path)!r})
 agent.send({STAYS!r})
-agent.send({{"do": "exec", "command": [{sys.executable!r}, "-c", {GRANDCHILD!r}]}})
+agent.send(Execute(({sys.executable!r}, "-c", {GRANDCHILD!r})))
 print(agent.pid, flush=True)
 time.sleep(1000)
 """
@@ -185,13 +190,13 @@ def test_a_second_session_and_commands_to_endpoints(tmp_path):
     path = tmp_path / "t.pcapng"
     with start_agent(path) as agent:
         for count in (1, 2):
-            agent.send({"do": "start", "session": {"kind": "tcp", "interactive": True, "messages": []}})
+            agent.send(Start(SessionSpec(interactive=True, messages=())))
             wait_for_event(agent, path, "listening", count)
             wait_until(lambda count=count: accepted(path) == count)
-            agent.send({"do": "send", "to": "client", "text": f"round {count}"})
+            agent.send(Send(Message(f"round {count}".encode()), "client"))
             said = f"round {count}".encode()
             wait_until(lambda said=said: any(said in frame for frame in read_trace(path).frames))
-            agent.send({"do": "stop"})
+            agent.send(Stop())
             wait_for_event(agent, path, "session-ended", count)
 
 
@@ -203,7 +208,7 @@ def test_a_killed_endpoint_is_a_failure_with_a_sentence(tmp_path):
         os.kill(reading.event("listening").pid, signal.SIGKILL)
         reading = wait_for_event(agent, path, "failed")
         assert reading.event("failed").text == "The server was ended by signal SIGKILL."
-        agent.send({"do": "stop"})
+        agent.send(Stop())
         reading = wait_for_event(agent, path, "session-ended")
         assert dict(reading.event("session-ended").fields)["ok"] == "false"
 
@@ -215,13 +220,17 @@ def test_a_killed_endpoint_is_a_failure_with_a_sentence(tmp_path):
         ({"do": "start", "session": {"kind": "tcp", "port": 70000}}, "Port 70000 is out of range"),
         ({"do": "send", "to": "client", "text": "x"}, "There is no endpoint to send."),
         ({"nothing": 1}, "A command was not understood"),
+        ([1], "A command was not understood: It is not a JSON object."),
+        ("x", "A command was not understood: It is not a JSON object."),
+        ({"do": "start", "session": "x"}, "A session is described by a JSON object."),
+        ({"do": "exec", "command": [["x"]]}, "A command was not understood: A program is a list of words"),
         ({"do": "exec", "command": ["/does/not/exist"]}, "/does/not/exist could not be started: No"),
     ],
 )
 def test_wrong_commands_are_answered_with_a_sentence(tmp_path, line, sentence):
     path = tmp_path / "t.pcapng"
     with start_agent(path) as agent:
-        agent.send(line)
+        agent.send_line(json.dumps(line).encode())
         reading = wait_for_event(agent, path, "failed")
         assert reading.event("failed").text.startswith(sentence)
 
@@ -231,7 +240,7 @@ def test_a_program_runs_in_the_lab_and_its_output_stays_out_of_the_trace(tmp_pat
     path = tmp_path / "t.pcapng"
     with start_agent(path) as agent:
         code = "import os, sys; os.write(1, b'out'); os.write(2, b'last words');" + code
-        agent.send({"do": "exec", "command": [sys.executable, "-c", code]})
+        agent.send(Execute((sys.executable, "-c", code)))
         reading = wait_for_event(agent, path, "program-ended")
     assert dict(reading.event("program-ended").fields)["status"] == status
     assert reading.event("program-ended").text.endswith(": outlast words")
@@ -246,7 +255,7 @@ def test_low_ports_and_ipv6_work_in_the_lab(tmp_path):
         "socket.socket(socket.AF_INET6).bind(('::1', 81))"
     )
     with start_agent(path) as agent:
-        agent.send({"do": "exec", "command": [sys.executable, "-c", code]})
+        agent.send(Execute((sys.executable, "-c", code)))
         reading = wait_for_event(agent, path, "program-ended")
     assert dict(reading.event("program-ended").fields)["status"] == "0", reading.event("program-ended").text
 

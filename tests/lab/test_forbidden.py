@@ -20,6 +20,8 @@ from pathlib import Path
 from inspector.lab import namespace
 from inspector.lab.errors import LabError
 from inspector.lab.launch import start_agent
+from inspector.model.commands import Start
+from inspector.model.spec import SessionSpec
 inside, limits = json.loads(sys.argv[1])
 uid, gid = os.geteuid(), os.getegid()
 namespace.unshare(namespace.CLONE_NEWUSER | namespace.CLONE_NEWNET)
@@ -47,7 +49,7 @@ try:
     path = tempfile.mktemp()
     agent = start_agent(path)
     mode = agent.mode
-    agent.send({"do": "start", "session": {"kind": "tcp"}})
+    agent.send(Start(SessionSpec()))
     while b"session-ended" not in Path(path).read_bytes():
         agent.wait_for_news(1)
     print(json.dumps({"mode": mode, "status": agent.close()}))

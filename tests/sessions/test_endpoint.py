@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import resolved
 from inspector.wire.journal import CallRecord, EventRecord, from_line, to_line
 from tests.support.sessions import Endpoint, free_port, session
 
@@ -114,7 +115,7 @@ def test_the_end_of_input_wakes_a_send_that_nobody_reads() -> None:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         spec = SessionSpec(port=listener.getsockname()[1], messages=("x" * 20_000_000,), interactive=True)
-        client = Endpoint("client", spec.resolved())
+        client = Endpoint("client", resolved(spec))
         try:
             peer, _ = listener.accept()
             with peer:
@@ -126,7 +127,7 @@ def test_the_end_of_input_wakes_a_send_that_nobody_reads() -> None:
 
 
 def test_a_script_cut_short_is_not_as_asked() -> None:
-    server = Endpoint("server", SessionSpec(port=free_port()).resolved())
+    server = Endpoint("server", resolved(SessionSpec(port=free_port())))
     try:
         server.wait(lambda end: any(call.name == "accept" for call in end.calls()))
         assert server.end() == 1
@@ -197,7 +198,7 @@ def test_the_journal_is_one_record_a_line_below_pipe_buf() -> None:
 
 def test_an_endpoint_imports_only_what_its_kind_needs() -> None:
     script = (
-        "import sys; import inspector.sessions.endpoint, inspector.sessions.stream, inspector.sessions.tcp;"
+        "import sys; import inspector.sessions.endpoint, inspector.sessions.kinds;"
         "heavy = {'h11', 'websockets', 'numpy', 'scapy', 'textual', 'click', 'asyncio', 'inspector.cli'};"
         "sys.exit(' '.join(heavy & set(sys.modules)) or None)"
     )

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import resolved
 from tests.support.sessions import LIMIT, Endpoint, free_port, has_ipv6, session
 
 IPV6 = pytest.param(True, marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback here"))
@@ -121,7 +122,7 @@ def test_by_hand_with_nobody_listening() -> None:
 @pytest.fixture
 def server() -> Iterator[Endpoint]:
     spec = SessionSpec(kind="http", port=free_port(), interactive=True, push_interval=0.01)
-    endpoint = Endpoint("server", spec.resolved())
+    endpoint = Endpoint("server", resolved(spec))
     try:
         endpoint.wait(lambda end: bool(end.events("listening")))
         yield endpoint
@@ -218,7 +219,7 @@ def test_the_client_is_understood_by_the_standard_library() -> None:
         thread.start()
         messages = ("GET /a?b=c", "POST /d e f", "POST /g hex:00ff", "POST /h")
         spec = SessionSpec(kind="http", port=other.server_address[1], messages=messages)
-        client = Endpoint("client", spec.resolved())
+        client = Endpoint("client", resolved(spec))
         try:
             assert client.finish() == 0, client.report()
         finally:
@@ -234,7 +235,7 @@ def test_an_answer_that_is_no_http_fails() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        client = Endpoint("client", SessionSpec(kind="http", port=listener.getsockname()[1]).resolved())
+        client = Endpoint("client", resolved(SessionSpec(kind="http", port=listener.getsockname()[1])))
         try:
             peer, _ = listener.accept()
             with peer:

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from inspector.lab.launch import Agent, start_agent
+from inspector.model.commands import Close, Start, Stop
 from inspector.model.records import Call
 from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import resolved
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 from inspector.wire.tcp.flags import FIN, RST, SYN
@@ -59,8 +61,8 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trace]:
     path = tmp_path_factory.mktemp("sessions") / "all.pcapng"
     with start_agent(path, mode="lab") as agent:
         for number, (name, options) in enumerate(SESSIONS.items(), 1):
-            spec = SessionSpec.from_json({"port": PORTS[name], **options})
-            agent.send({"do": "start", "session": spec.to_json()})
+            spec = resolved(SessionSpec(**{"port": PORTS[name], **options}))
+            agent.send(Start(spec))
             wait_for_event(agent, path, "session-ended", number)
         close_by_hand(agent, path)
     with Trace.open(path) as opened:
@@ -71,20 +73,20 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trace]:
 
 def close_by_hand(agent: Agent, path: Path) -> None:
     """A session whose client closes while it sits in recv()."""
-    spec = SessionSpec.from_json({"port": PORTS["by-hand"], "interactive": True, "messages": []})
-    agent.send({"do": "start", "session": spec.to_json()})
+    spec = resolved(SessionSpec(port=PORTS["by-hand"], interactive=True, messages=()))
+    agent.send(Start(spec))
 
     def receives() -> bool:
         calls = [call for call in read_trace(path).calls if call.peer == f"127.0.0.1:{spec.port}"]
         return any(call.name == "recv" for call in calls)
 
     wait_until(receives)
-    agent.send({"do": "close", "to": "client"})
+    agent.send(Close("client"))
     wait_until(lambda: [call.name for call in read_trace(path).calls].count("shutdown") > 0 and any(
         call.name == "close" and call.role == "server" and f":{spec.port}" in (call.local or "")
         for call in read_trace(path).calls
     ))  # fmt: skip
-    agent.send({"do": "stop"})
+    agent.send(Stop())
     wait_for_event(agent, path, "session-ended", len(SESSIONS) + 1)
 
 

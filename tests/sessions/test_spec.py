@@ -9,19 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.model.messages import Message, Request, parse_message, parse_request
-from inspector.model.spec import KINDS, SessionSpec, SpecError, event_texts, push_messages
+from inspector.model.spec import SessionSpec, SpecError, event_texts, push_messages
+from inspector.sessions.kinds import NAMES, resolved
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", NAMES)
 def test_defaults_are_filled_in_and_survive_the_way_through_json(kind: Any) -> None:
-    spec = SessionSpec(kind=kind).resolved()
+    spec = resolved(SessionSpec(kind=kind))
     assert spec.port and spec.messages
-    assert SessionSpec.from_json(spec.to_json()) == spec == spec.resolved()
+    assert SessionSpec.from_json(spec.to_json()) == spec == resolved(spec)
 
 
 def test_push_over_http_asks_for_the_stream() -> None:
-    assert SessionSpec(kind="http", behaviour="push").resolved().messages == ("GET /push",)
-    assert SessionSpec(kind="http", behaviour="push", messages=("GET /",)).resolved().messages == ("GET /",)
+    assert resolved(SessionSpec(kind="http", behaviour="push")).messages == ("GET /push",)
+    assert resolved(SessionSpec(kind="http", behaviour="push", messages=("GET /",))).messages == ("GET /",)
 
 
 def test_pushed_messages() -> None:
@@ -33,7 +34,7 @@ def test_pushed_messages() -> None:
 @pytest.mark.parametrize(
     ("given_", "says"),
     [
-        ({"kind": "smtp"}, "There is no session kind 'smtp'; choose from tcp, udp, http, websocket."),
+        ({"kind": "smtp"}, "There is no session kind 'smtp'; choose from tcp, udp"),
         ({"behaviour": "loud"}, "There is no behaviour 'loud'"),
         ({"ending": "bang"}, "There is no ending 'bang'"),
         ({"end_by": "nobody"}, "There is no role 'nobody'"),
@@ -60,7 +61,7 @@ def test_pushed_messages() -> None:
 )
 def test_what_cannot_be_is_one_sentence(given_: dict[str, Any], says: str) -> None:
     with pytest.raises(SpecError) as caught:
-        SessionSpec.from_json(given_)
+        resolved(SessionSpec.from_json(given_))
     assert says in str(caught.value)
 
 

@@ -8,7 +8,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.sessions.strace import (
+from inspector.sessions.sockets.strace import (
     IP_RECVERR,
     PREVIEW,
     QueuedError,

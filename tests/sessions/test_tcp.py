@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import resolved
 from tests.support.sessions import Endpoint, free_port, has_ipv6, session
 
 IPV6 = pytest.param(True, marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback here"))
@@ -107,7 +108,7 @@ def test_refused_when_nobody_listens_is_as_asked() -> None:
 
 
 def test_refused_though_a_server_was_asked_for_fails() -> None:
-    client = Endpoint("client", SessionSpec(port=free_port()).resolved())
+    client = Endpoint("client", resolved(SessionSpec(port=free_port())))
     try:
         assert client.finish() == 1
         assert client.failures() == [
@@ -123,7 +124,7 @@ def test_port_in_use_is_one_sentence(interactive: bool) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        server = Endpoint("server", SessionSpec(port=port, interactive=interactive).resolved())
+        server = Endpoint("server", resolved(SessionSpec(port=port, interactive=interactive)))
         try:
             assert server.finish() == 1
             assert server.failures() == [f"Port {port} of 127.0.0.1 is in use; choose another port."]
@@ -136,7 +137,7 @@ def test_a_reset_nobody_asked_for_fails() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        client = Endpoint("client", SessionSpec(port=listener.getsockname()[1]).resolved())
+        client = Endpoint("client", resolved(SessionSpec(port=listener.getsockname()[1])))
         try:
             peer, _ = listener.accept()
             peer.recv(100)
@@ -152,7 +153,7 @@ def test_an_answer_that_does_not_come_is_a_timeout() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        client = Endpoint("client", SessionSpec(port=listener.getsockname()[1], timeout=0.2).resolved())
+        client = Endpoint("client", resolved(SessionSpec(port=listener.getsockname()[1], timeout=0.2)))
         try:
             assert client.finish() == 1
             assert client.failures() == ["The server did not answer within 0.2 seconds."]
@@ -255,7 +256,7 @@ def test_a_connect_that_blocks_is_seen_and_can_be_given_up() -> None:
         second.setblocking(False)
         second.connect_ex(listener.getsockname())
         spec = SessionSpec(port=listener.getsockname()[1], interactive=True, messages=())
-        client = Endpoint("client", spec.resolved())
+        client = Endpoint("client", resolved(spec))
         try:
             client.wait(lambda end: blocked(end, "connect"))
             client.do("send", text="too early")

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import resolved
 from tests.support.sessions import Endpoint, free_port, has_ipv6, session
 
 IPV6 = pytest.param(True, marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback here"))
@@ -64,7 +65,7 @@ def test_unconnected_without_the_error_queue_hears_nothing() -> None:
 
 
 def test_a_refusal_nobody_asked_for_fails() -> None:
-    client = Endpoint("client", SessionSpec(kind="udp", port=free_port("udp")).resolved())
+    client = Endpoint("client", resolved(SessionSpec(kind="udp", port=free_port("udp"))))
     try:
         assert client.finish() == 1
         assert "the datagram was refused by ICMP" in client.failures()[0]
@@ -76,7 +77,7 @@ def test_port_in_use_is_one_sentence() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        server = Endpoint("server", SessionSpec(kind="udp", port=port).resolved())
+        server = Endpoint("server", resolved(SessionSpec(kind="udp", port=port)))
         try:
             assert server.finish() == 1
             assert server.failures() == [f"Port {port} of 127.0.0.1 is in use; choose another port."]

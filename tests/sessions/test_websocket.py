@@ -12,6 +12,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import Server, ServerConnection, serve
 
 from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import resolved
 from tests.support.sessions import LIMIT, Endpoint, free_port, has_ipv6, session
 
 IPV6 = pytest.param(True, marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback here"))
@@ -87,7 +88,7 @@ def test_by_hand_from_both_ends() -> None:
 def server(request: pytest.FixtureRequest) -> Iterator[Endpoint]:
     options = getattr(request, "param", {})
     spec = SessionSpec(kind="websocket", port=free_port(), interactive=True, push_interval=0.01, **options)
-    endpoint = Endpoint("server", spec.resolved())
+    endpoint = Endpoint("server", resolved(spec))
     try:
         endpoint.wait(lambda end: bool(end.events("listening")))
         yield endpoint
@@ -170,9 +171,9 @@ def other() -> Iterator[tuple[Server, list[object]]]:
 def test_the_library_understands_the_client(other: tuple[Server, list[object]], deflate: bool) -> None:
     running, seen = other
     port = running.socket.getsockname()[1]
-    options = {"messages": EVERYTHING, "deflate": deflate, "close_code": 4002, "close_reason": "read"}
-    spec = SessionSpec.from_json({"kind": "websocket", "port": port, **options})
-    client = Endpoint("client", spec.resolved())
+    spec = SessionSpec(kind="websocket", port=port, messages=EVERYTHING, deflate=deflate, close_code=4002,
+                       close_reason="read")
+    client = Endpoint("client", resolved(spec))
     try:
         assert client.finish() == 0, client.report()
     finally:
@@ -185,7 +186,7 @@ def test_a_server_that_does_not_upgrade_fails_the_client() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        client = Endpoint("client", SessionSpec(kind="websocket", port=listener.getsockname()[1]).resolved())
+        client = Endpoint("client", resolved(SessionSpec(kind="websocket", port=listener.getsockname()[1])))
         try:
             peer, _ = listener.accept()
             with peer:

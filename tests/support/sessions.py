@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import resolved
 from inspector.wire.journal import CallRecord, EventRecord, Record, from_line
 
 LIMIT = 30.0     # seconds until a test that hangs fails; never a measure of speed
@@ -165,7 +166,7 @@ def session(**options: Any) -> Iterator[Pair]:
     """A running pair on a free port, whatever happens gone afterwards."""
     kind = options.get("kind", "tcp")
     options.setdefault("port", free_port(kind, options.get("ipv6", False)))
-    pair = Pair(SessionSpec(**options).resolved())
+    pair = Pair(resolved(SessionSpec(**options)))
     try:
         yield pair
     finally:

@@ -44,11 +44,12 @@ def open_trace(name: str) -> Trace:
 def record(name: str) -> None:
     """Play the session in a lab and keep its trace, without the name of this system."""
     from inspector.lab.launch import start_agent
+    from inspector.model.commands import Start
     from inspector.model.spec import SessionSpec
 
     path = TRACES / f"{name}.pcapng"
     with start_agent(path, "lab") as agent:
-        agent.send({"do": "start", "session": SessionSpec(**SESSIONS[name]).to_json()})
+        agent.send(Start(SessionSpec(**SESSIONS[name])))
         with Trace.open(path, following=True) as trace:
             until = time.monotonic() + 30
             while not any(event.kind == "session-ended" for event in trace.events):

@@ -20,6 +20,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import resolved
 from inspector.tui.app import InspectorApp
 from inspector.tui.messages import Selection
 from inspector.tui.workbench.workbench import WorkbenchScreen
@@ -125,7 +126,7 @@ async def look_for(pilot: Pilot[Any]) -> None:
 
 def spec(kind: str, **options: Any) -> SessionSpec:
     """An interactive session."""
-    return SessionSpec(kind=kind, interactive=True, **options).resolved()  # type: ignore[arg-type]
+    return resolved(SessionSpec(kind=kind, interactive=True, **options))  # type: ignore[arg-type]
 
 
 SMALL, USUAL, LARGE = (80, 24), (120, 40), (200, 50)

@@ -10,6 +10,7 @@ import pytest
 from textual.widgets import Input, Static
 
 from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import resolved
 from inspector.tui import traces
 from inspector.tui.app import InspectorApp
 from inspector.tui.launcher.screen import LauncherScreen
@@ -38,7 +39,7 @@ async def test_one_key_starts_a_session(key: str, kind: str) -> None:
         await pilot.press(key)
         spec = app.opened[0]
         assert (spec.kind, spec.interactive, spec.port, spec.messages) == (kind, True, 0, None)
-        assert spec.resolved().port > 0
+        assert resolved(spec).port > 0
 
 
 async def test_a_click_and_enter_start_sessions_too() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from inspector.model.spec import KINDS, Kind, SessionSpec
+from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import REGISTRY, resolved
+from inspector.sessions.kinds.kind import Kind
 from inspector.trace.trace import Trace
 from inspector.tui import traces
 from inspector.tui.app import InspectorApp
@@ -22,49 +24,16 @@ from inspector.tui.widgets.line_list import LineList
 from inspector.tui.widgets.prompt import MenuScreen
 from inspector.tui.widgets.title_bar import TitleBar
 from inspector.tui.workbench.workbench import WorkbenchScreen
-from inspector.views.line.spans import plain
 from tests.support.lab import needs_lab
+from tests.support.live import bench, ladder_text, running, trace, until
 
 pytestmark = needs_lab
-
-
-async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-    for _ in range(4000):
-        if true():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError("what was waited for did not come")
-
-
-def bench(pilot: Pilot[Any]) -> WorkbenchScreen:
-    screen = pilot.app.screen
-    assert isinstance(screen, WorkbenchScreen)
-    return screen
-
-
-def trace(pilot: Pilot[Any]) -> Trace:
-    found = bench(pilot).trace
-    assert found is not None
-    return found
-
-
-def ladder_text(pilot: Pilot[Any]) -> str:
-    ladder = bench(pilot).query_one(LadderPane).ladder
-    if ladder is None:
-        return ""
-    return "\n".join(plain(ladder.line(index, 140)) for index in range(ladder.count))
-
-
-async def running(pilot: Pilot[Any], packets: int = 1) -> None:
-    """Wait for the session's picture."""
-    await until(pilot, lambda: isinstance(pilot.app.screen, WorkbenchScreen))
-    await until(pilot, lambda: bench(pilot).trace is not None and trace(pilot).index.count >= packets)
 
 
 @asynccontextmanager
 async def session(kind: str, size: tuple[int, int] = (120, 40), **options: Any) -> AsyncIterator[Pilot[Any]]:
     """The app on a session that is steered by hand."""
-    spec = SessionSpec(kind=kind, interactive=True, **options).resolved()  # type: ignore[arg-type]
+    spec = resolved(SessionSpec(kind=kind, interactive=True, **options))  # type: ignore[arg-type]
     app = InspectorApp(start=spec)
     app.preload = lambda: None  # type: ignore[method-assign]
     async with app.run_test(size=size) as pilot:
@@ -100,14 +69,13 @@ def started(pilot: Pilot[Any]) -> SessionSpec | None:
 
 
 async def test_one_kind_after_the_other_each_on_its_own_port_with_its_own_messages() -> None:
-    usual = {kind: SessionSpec(kind=kind, interactive=True).resolved() for kind in KINDS}
-    keys = dict(zip(KINDS, "tuhw", strict=True))
     app = InspectorApp()
     app.preload = lambda: None  # type: ignore[method-assign]
     async with app.run_test(size=(120, 40)) as pilot:
-        for kind in each_after_each(KINDS):
-            await pilot.press(keys[kind])
-            await until(pilot, lambda kind=kind: started(pilot) == usual[kind])
+        for kind in each_after_each(REGISTRY):
+            usual = resolved(SessionSpec(kind=kind.name, interactive=True))
+            await pilot.press(kind.key)
+            await until(pilot, lambda usual=usual: started(pilot) == usual)
             assert not [note.message for note in app._notifications]
             await pilot.press("n")
             await until(pilot, lambda: isinstance(app.screen, LauncherScreen))

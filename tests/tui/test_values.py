@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from inspector.model.messages import Message
 from inspector.model.records import Event
 from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import resolved
+from inspector.sessions.kinds.kind import BINARY, HEX, IN_FRAGMENTS, PING, TEXT, Form
 from inspector.tui import traces
 from inspector.tui.keymap import KeymapError, read_keymap
-from inspector.tui.widgets.composer import send_command
 from inspector.tui.workbench.go_to import GoToError, find_row
 from inspector.tui.workbench.state import session_state
 
@@ -90,7 +92,7 @@ def _event(kind: str, role: str = "", **fields: str) -> Event:
 
 
 def test_a_session_is_what_its_events_say() -> None:
-    spec = SessionSpec(kind="websocket", ipv6=True).resolved()
+    spec = resolved(SessionSpec(kind="websocket", ipv6=True))
     events = [_event("agent-ready", mode="lab"),
               _event("session-started", session=json.dumps(spec.to_json())),
               _event("endpoint-started", "server"), _event("listening", "server", address="[::1]:8765"),
@@ -112,24 +114,23 @@ def test_a_session_is_what_its_events_say() -> None:
     assert not session_state(events).ended
 
 
-@pytest.mark.parametrize(("form", "text", "command"), [
-    ("text", "hello", {"text": "hello"}),
-    ("hex", "68 65:6C", {"hex": "68656c"}),
-    ("hex", "0x00ff", {"hex": "00ff"}),
-    ("binary", "00", {"hex": "00", "opcode": "binary"}),
-    ("ping", "there?", {"text": "there?", "opcode": "ping"}),
-    ("fragments", "long", {"text": "long", "opcode": "text", "fragments": 3}),
+@pytest.mark.parametrize(("form", "text", "message"), [
+    (TEXT, "hello", Message(b"hello")),
+    (HEX, "68 65:6C", Message(b"hel", "binary")),
+    (HEX, "0x00ff", Message(b"\x00\xff", "binary")),
+    (BINARY, "00", Message(b"\x00", "binary")),
+    (PING, "there?", Message(b"there?", "ping")),
+    (IN_FRAGMENTS, "long", Message(b"long", fragments=3)),
 ])
-def test_what_is_typed_becomes_a_command(form: str, text: str, command: dict[str, Any]) -> None:
-    assert send_command("client", form, text) == {"do": "send", "to": "client", **command}
+def test_what_is_typed_becomes_a_message(form: Form, text: str, message: Message) -> None:
+    assert form.read(text) == message
 
 
 @pytest.mark.parametrize("text", ["", "6", "6 8 6", "xy", "\x1b[2J"])
 def test_what_is_not_hex_gets_a_sentence(text: str) -> None:
-    said = send_command("server", "hex", text)
-    assert isinstance(said, str)
-    assert said.endswith(".")
-    assert "\x1b" not in said
+    with pytest.raises(ValueError, match=r"is not hex.*\.$") as caught:
+        HEX.read(text)
+    assert "\x1b" not in str(caught.value)
 
 
 def _trace(*seconds: float) -> Any:

@@ -6,9 +6,10 @@ the user decided: `SessionAsked` with a SessionSpec, or `FileAsked` with a path.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -18,7 +19,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from inspector.model.spec import DEFAULT_PORTS, KINDS, Kind, SessionSpec
+from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import OPTIONS, REGISTRY
+from inspector.sessions.kinds.options import Option
 from inspector.tui import traces
 from inspector.tui.widgets.base import BaseScreen, PlainScroll
 from inspector.tui.widgets.key_line import KeyLine
@@ -30,57 +33,7 @@ from inspector.wire.text import escaped
 SHOWN_TRACES = 9
 
 
-class KindText(NamedTuple):
-    key: str
-    name: str
-    about: str
-
-
-KIND_TEXTS: dict[Kind, KindText] = {
-    "tcp": KindText("t", "TCP", "a stream of bytes: handshake, data both ways, orderly end"),
-    "udp": KindText("u", "UDP", "single datagrams: no handshake, no promise"),
-    "http": KindText("h", "HTTP", "requests and answers, as text over TCP"),
-    "websocket": KindText("w", "WebSocket", "an HTTP connection that turns into messages both ways"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One option of the next session: a field of SessionSpec, the key that turns it, its values.
-
-    Each value: (value, name, what it does). `kinds`: where it matters.
-    """
-
-    field: str
-    key: str
-    name: str
-    values: tuple[tuple[Any, str, str], ...]
-    kinds: tuple[Kind, ...] = KINDS
-
-
-CHOICES = (
-    Choice("behaviour", "b", "Server", (
-        ("echo", "echo", "sends back what it receives"),
-        ("push", "push", "speaks first, unasked"),
-        ("silent", "silent", "reads and says nothing"))),
-    Choice("ipv6", "6", "Address", ((False, "IPv4", "127.0.0.1"), (True, "IPv6", "::1"))),
-    Choice("with_server", "l", "Listening", (
-        (True, "yes", "a server is there"),
-        (False, "nobody", "see how the kernel refuses"))),
-    Choice("paused", "s", "Pace", (
-        (False, "run", "as fast as they like"),
-        (True, "step", "each waits before every system call until you press s"))),
-    Choice("connected", "c", "UDP client", (
-        (True, "connect", "connect(), then send()"),
-        (False, "sendto", "an address with every datagram")), ("udp",)),
-    Choice("chunked", "k", "HTTP body", (
-        (False, "length", "Content-Length"),
-        (True, "chunked", "Transfer-Encoding: chunked")), ("http",)),
-    Choice("deflate", "d", "WebSocket", (
-        (False, "plain", "messages as they are"),
-        (True, "deflate", "permessage-deflate is offered")), ("websocket",)),
-)
-
+CHOICES = tuple(option for option in OPTIONS if option.key)
 
 SAMPLE: tuple[Line, ...] = (
     (Span("  connect() …   ", "client"), Span("│ "), Span("1 ── SYN ─────────────────▶", "syn"), Span(" │ "),
@@ -132,18 +85,25 @@ class Row(Static, can_focus=True):
         await self.action_press()
 
 
+def _either(keys: Iterable[str]) -> str:
+    """`**t**, **u** or **w**`."""
+    *others, last = [f"**{key}**" for key in keys]
+    return f"{', '.join(others)} or {last}"
+
+
 class LauncherScreen(BaseScreen):
     """What should talk, how, or which trace should be seen again."""
 
     LEGEND_TITLE = "Launcher"
     LEGEND = (
-        "Press **t**, **u**, **h** or **w**: two real processes, a server and a client, start in a private "
-        "network and talk over its loopback. You watch their system calls and every packet between them. "
+        f"Press {_either(kind.key for kind in REGISTRY)}: two real processes, a server and a client, start "
+        "in a private network and talk over its loopback. You watch their system calls and every packet "
+        "between them. "
         "It needs no root and touches nothing of this machine's network.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(text.key, f"start('{kind}')", text.name, id=f"launcher.{kind}")
-          for kind, text in KIND_TEXTS.items()),
+        *(Binding(kind.key, f"start('{kind.name}')", kind.title, id=f"launcher.{kind.name}")
+          for kind in REGISTRY),
         *(Binding(choice.key, f"turn('{choice.field}')", choice.name, show=False,
                   id=f"launcher.{choice.field}") for choice in CHOICES),
         Binding("p", "port", "Port", show=False, id="launcher.port"),
@@ -166,9 +126,9 @@ class LauncherScreen(BaseScreen):
             yield Static(brand, id="brand")
             with Vertical(classes="section", id="kinds"):
                 yield Static("Start a conversation  [dim]press a key, or click[/]", classes="heading")
-                for kind, text in KIND_TEXTS.items():
-                    content = _row(text.key, text.name, Content(text.about))
-                    yield Row(content, f"start('{kind}')", id=f"kind-{kind}", classes="kind")
+                for kind in REGISTRY:
+                    content = _row(kind.key, kind.title, Content(kind.about))
+                    yield Row(content, f"start('{kind.name}')", id=f"kind-{kind.name}", classes="kind")
             with Vertical(classes="section", id="options"):
                 yield Static("with these options", classes="heading")
                 for choice in CHOICES:
@@ -190,13 +150,13 @@ class LauncherScreen(BaseScreen):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        for first in self.query("#kind-tcp"):       # none when the app ends at this very moment
+        for first in self.query(f"#kind-{REGISTRY[0].name}"):     # none when the app ends at this very moment
             first.focus()
 
     def on_screen_resume(self) -> None:
         self.app.sub_title = ""
 
-    def _choice_row(self, choice: Choice) -> Content:
+    def _choice_row(self, choice: Option) -> Content:
         current = getattr(self.spec, choice.field)
         parts: list[Content] = []
         about = ""
@@ -212,18 +172,18 @@ class LauncherScreen(BaseScreen):
         return _row(choice.key, choice.name, Content.assemble(values, padding, explained))
 
     def _port_row(self) -> Content:
-        default = "  ".join(f"{KIND_TEXTS[kind].name} {port}" for kind, port in DEFAULT_PORTS.items())
+        default = "  ".join(f"{kind.title} {kind.port}" for kind in REGISTRY)
         chosen = Content.styled(str(self.spec.port), "bold $text-primary")
         return _row("p", "Port", chosen if self.spec.port else _muted(default))
 
-    def action_start(self, kind: Kind) -> None:
+    def action_start(self, kind: str) -> None:
         # What was chosen, not what is filled in from it: port and messages of one kind are not another's.
         messages = self.spec.messages if kind == self.spec.kind else None
         self.post_message(SessionAsked(replace(self.spec, kind=kind, messages=messages)))
 
     def action_turn(self, field: str) -> None:
         choice = next(choice for choice in CHOICES if choice.field == field)
-        values = [value for value, _, _ in choice.values]
+        values: list[Any] = [value for value, _, _ in choice.values]
         value = values[(values.index(getattr(self.spec, field)) + 1) % len(values)]
         self.spec = replace(self.spec, **{field: value})
         self.query_one(f"#option-{field}", Row).update(self._choice_row(choice))

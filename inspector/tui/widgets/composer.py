@@ -1,4 +1,4 @@
-"""What an endpoint is told to say: one line under each margin of the ladder, in text, hex, or as a frame.
+"""What an endpoint is to send: one line under each margin of the ladder, in text, hex, or as a frame.
 
 What is typed becomes a command for the agent (`Composed`); which call the endpoint waits before is
 shown below while it is paused.
@@ -6,8 +6,7 @@ shown below while it is paused.
 
 from __future__ import annotations
 
-import re
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -17,45 +16,12 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from inspector.model.spec import Kind, Role
+from inspector.model.commands import Send
+from inspector.model.spec import Role
+from inspector.sessions.kinds import REGISTRY
+from inspector.sessions.kinds.kind import Kind
 from inspector.tui.widgets.base import TextInput
 from inspector.wire.text import escaped
-
-FORMS: dict[Kind, tuple[str, ...]] = {
-    "tcp": ("text", "hex"),
-    "udp": ("text", "hex"),
-    "http": ("text",),
-    "websocket": ("text", "binary", "ping", "fragments"),
-}
-HINTS = {
-    "text": "type, then Enter",
-    "hex": "bytes as hex: 68 65 6c 6c 6f",
-    "binary": "bytes as hex: 00 ff 10",
-    "ping": "what the ping carries",
-    "fragments": "a text, sent in 3 frames",
-}
-HTTP_HINTS: dict[Role, str] = {
-    "client": "GET /path   or   POST /path body",
-    "server": "the server answers by itself",
-}
-FRAGMENTS = 3
-
-
-def send_command(role: Role, form: str, text: str) -> dict[str, Any] | str:
-    """The agent's command for what was typed, or one sentence that says what is wrong with it."""
-    command: dict[str, Any] = {"do": "send", "to": role}
-    if form in ("hex", "binary"):
-        digits = re.sub(r"0x|[\s:,]", "", text)
-        if not digits or len(digits) % 2 or not re.fullmatch(r"[0-9a-fA-F]+", digits):
-            return f"{escaped(text, 24) or 'Nothing'} is not hex: a byte is two digits, such as 68 65 6c."
-        command["hex"] = digits.lower()
-    else:
-        command["text"] = text
-    if form in ("binary", "ping"):
-        command["opcode"] = form
-    if form == "fragments":
-        command |= {"opcode": "text", "fragments": FRAGMENTS}
-    return command
 
 
 class ComposerInput(TextInput):
@@ -64,7 +30,7 @@ class ComposerInput(TextInput):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", id="composer.leave"),
         Binding("ctrl+t", "turn_form", "Text, hex …", id="composer.form"),
-        Binding("up", "recall(-1)", "Said before", show=False, id="composer.earlier"),
+        Binding("up", "recall(-1)", "Sent before", show=False, id="composer.earlier"),
         Binding("down", "recall(1)", show=False, id="composer.later"),
     ]
 
@@ -73,7 +39,7 @@ class ComposerInput(TextInput):
 
     def __init__(self) -> None:
         super().__init__(compact=True)
-        self._said: list[str] = []
+        self._sent: list[str] = []
         self._place = 0
 
     def action_leave(self) -> None:
@@ -84,15 +50,15 @@ class ComposerInput(TextInput):
             self.parent.parent.turn_form()
 
     def remember(self) -> None:
-        """Keep what was said, and begin a new line."""
-        if self.value and self._said[-1:] != [self.value]:
-            self._said.append(self.value)
-        self._place = len(self._said)
+        """Keep what was sent, and begin a new line."""
+        if self.value and self._sent[-1:] != [self.value]:
+            self._sent.append(self.value)
+        self._place = len(self._sent)
         self.value = ""
 
     def action_recall(self, step: int) -> None:
-        self._place = max(0, min(self._place + step, len(self._said)))
-        self.value = self._said[self._place] if self._place < len(self._said) else ""
+        self._place = max(0, min(self._place + step, len(self._sent)))
+        self.value = self._sent[self._place] if self._place < len(self._sent) else ""
         self.cursor_position = len(self.value)
 
 
@@ -102,21 +68,21 @@ class Composer(Vertical):
     class Composed(Message):
         """The user wants this to be sent."""
 
-        def __init__(self, command: dict[str, Any]) -> None:
+        def __init__(self, command: Send) -> None:
             super().__init__()
             self.command = command
 
     def __init__(self, role: Role) -> None:
         super().__init__(id=f"composer-{role}", classes="composer")
         self.role: Role = role
-        self._kind: Kind = "tcp"
-        self._form = "text"
+        self._kind: Kind = REGISTRY[0]
+        self._form = self._kind.forms[0]
 
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Static(Content(f"{self.role} ▸"), classes=f"who {self.role}")
             yield ComposerInput()
-            yield Static("text", classes="form")
+            yield Static(self._form.name, classes="form")
         yield Static("", classes="waiting")
 
     @property
@@ -124,37 +90,37 @@ class Composer(Vertical):
         return self.query_one(ComposerInput)
 
     def show_kind(self, kind: Kind, *, there: bool = True) -> None:
-        """What this end can say depends on the kind of session. `there`: the end exists."""
-        self._kind, self._form = kind, "text"
+        """What this end can send depends on the kind of session. `there`: the end exists."""
+        self._kind, self._form = kind, kind.forms[0]
         self.set_class(not there, "-absent")
         self._show_form()
 
     def show_waiting(self, calls: tuple[str, ...]) -> None:
-        """Say which call this end waits before; nothing where it runs freely."""
+        """Show which call this end waits before; nothing where it runs freely."""
         text = f"‖ before {', '.join(escaped(call, 60) for call in calls)}" if calls else ""
         self.query_one(".waiting", Static).update(Content(text))
         self.set_class(bool(calls), "-waiting")
 
     def turn_form(self) -> None:
         """The next form: text, hex, …"""
-        forms = FORMS[self._kind]
+        forms = self._kind.forms
         self._form = forms[(forms.index(self._form) + 1) % len(forms)]
         self._show_form()
 
     def _show_form(self) -> None:
-        hint = HTTP_HINTS[self.role] if self._kind == "http" else HINTS[self._form]
-        self.input.placeholder = hint
-        self.query_one(".form", Static).update(Content(self._form))
+        self.input.placeholder = self._form.hint_for(self.role)
+        self.query_one(".form", Static).update(Content(self._form.name))
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        command = send_command(self.role, self._form, event.value)
-        if isinstance(command, str):
-            self.notify(command, severity="error")
+        try:
+            message = self._form.read(event.value)
+        except ValueError as error:
+            self.notify(str(error), severity="error")
             return
         self.input.remember()
-        self.post_message(self.Composed(command))
+        self.post_message(self.Composed(Send(message, self.role)))
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:

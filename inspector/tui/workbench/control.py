@@ -1,4 +1,4 @@
-"""What the user does to a live session: say, pause, step, end, start again.
+"""What the user does to a live session: send, pause, step, end, start again.
 
 Keys become commands for the agent. The answer is never awaited: what came of it stands in the trace,
 as everything else.
@@ -6,49 +6,25 @@ as everything else.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 
-from inspector.model.spec import Kind
+from inspector.model.commands import Command, Pause, Resume, Start, Step, Stop
+from inspector.model.spec import Role
+from inspector.sessions.kinds import kind_of
+from inspector.sessions.kinds.kind import Kind
 from inspector.tui.widgets.composer import Composer, ComposerInput
 from inspector.tui.widgets.prompt import MenuItem, MenuScreen
 from inspector.tui.workbench.session import LiveSession
 from inspector.tui.workbench.state import SessionState
 
-ENDINGS: dict[str, dict[str, Any]] = {
-    "close-client": {"do": "close", "to": "client"},
-    "close-server": {"do": "close", "to": "server"},
-    "half-client": {"do": "half-close", "to": "client"},
-    "half-server": {"do": "half-close", "to": "server"},
-    "abort-client": {"do": "abort", "to": "client"},
-    "abort-server": {"do": "abort", "to": "server"},
-    "connect": {"do": "connect", "to": "client"},
-    "reopen": {"do": "connect", "to": "server"},
-}
-
 
 def ending_items(kind: Kind) -> list[MenuItem]:
-    """The ways to end a session of this kind, with the keys of its menu."""
-    if kind == "udp":
-        return [
-            MenuItem("c", "Close the client", "nothing is sent: UDP has no goodbye", "close-client"),
-            MenuItem("v", "Close the server", "the next datagram meets nobody: ICMP", "close-server"),
-            MenuItem("n", "Client, open anew", "when it is closed: another socket", "connect"),
-            MenuItem("N", "Server, open anew", "when it is closed: bound to its port again", "reopen"),
-        ]
-    goodbye = "close frame, then FIN" if kind == "websocket" else "FIN, and the other end answers"
-    return [
-        MenuItem("c", "Close from the client", goodbye, "close-client"),
-        MenuItem("v", "Close from the server", goodbye, "close-server"),
-        MenuItem("h", "Half-close, client", "shutdown(): it says no more, but listens", "half-client"),
-        MenuItem("H", "Half-close, server", "shutdown() from the other side", "half-server"),
-        MenuItem("a", "Abort, client", "RST: no goodbye, data may be lost", "abort-client"),
-        MenuItem("A", "Abort, server", "RST from the other side", "abort-server"),
-        MenuItem("n", "Connect anew", "when it has closed: a new socket, a new handshake", "connect"),
-    ]
+    """The ways to end a session of this kind, with the keys of its menu; each gives its key."""
+    return [MenuItem(ending.key, ending.name, ending.about, ending.key) for ending in kind.endings]
 
 
 class SessionControl(DOMNode):
@@ -63,19 +39,19 @@ class SessionControl(DOMNode):
         Binding("space", "pause", "Pause", id="session.pause",
                 tooltip="Hold both ends before their next system call, or let them run on"),
         Binding("s", "step", "Step", id="session.step", tooltip="Let each waiting end make one system call"),
-        Binding("c", "say('client')", "Client says", id="session.say-client",
+        Binding("c", "compose('client')", "Client says", id="session.say-client",
                 tooltip="Type what the client sends"),
-        Binding("v", "say('server')", "Server says", id="session.say-server",
+        Binding("v", "compose('server')", "Server says", id="session.say-server",
                 tooltip="Type what the server sends"),
         Binding("x", "end", "Close…", id="session.end", tooltip="Close, half-close, abort, connect anew"),
         Binding("R", "again", "Again", show=False, id="session.again",
                 tooltip="Start the same session once more"),
     ]
-    CONTROL_ACTIONS: ClassVar[frozenset[str]] = frozenset({"pause", "step", "say", "end", "again"})
+    CONTROL_ACTIONS: ClassVar[frozenset[str]] = frozenset({"pause", "step", "compose", "end", "again"})
 
-    def tell(self, **command: Any) -> None:
+    def send(self, command: Command) -> None:
         """Hand a command to the agent; a toast where nobody is there to take it."""
-        if self.session is None or not self.session.tell(command):
+        if self.session is None or not self.session.send(command):
             self.app.notify("The session has ended; R starts it again, n another one.", severity="warning")
 
     def controllable(self) -> bool:
@@ -89,44 +65,46 @@ class SessionControl(DOMNode):
 
     def action_pause(self) -> None:
         held = self.is_held
-        self.tell(do="resume" if held else "pause", to="both")
+        self.send(Resume() if held else Pause())
         self.state_wanted(paused=not held)
 
     def action_step(self) -> None:
-        self.tell(do="step", to="both")
+        self.send(Step())
         self.state_wanted(paused=True)
 
     def state_wanted(self, *, paused: bool) -> None:
         """Remember what was asked for; the trace tells what came of it."""
         raise NotImplementedError
 
-    def action_say(self, role: str) -> None:
+    def action_compose(self, role: Role) -> None:
         raise NotImplementedError
 
     def action_end(self) -> None:
         spec = None if self.session is None else self.session.spec
         if spec is None:
             return
+        kind = kind_of(spec)
 
-        def chosen(ending: str | None) -> None:
-            if ending is not None:
-                self.tell(**ENDINGS[ending])
+        def chosen(key: str | None) -> None:
+            for ending in kind.endings:
+                if ending.key == key:
+                    self.send(ending.command)
 
-        self.app.push_screen(MenuScreen("How should it go on, or end?", ending_items(spec.kind)), chosen)
+        self.app.push_screen(MenuScreen("How should it go on, or end?", ending_items(kind)), chosen)
 
     def action_again(self) -> None:
         if self.session is not None and self.session.spec is not None:
             if self.state.ended:
-                self.tell(do="start", session=self.session.spec.to_json())
+                self.send(Start(self.session.spec))
             else:
                 self.wants_again = True        # when the trace tells that the session has ended
-                self.tell(do="stop")
+                self.send(Stop())
             self.state_wanted(paused=self.session.spec.paused)
 
     @on(Composer.Composed)
     def _composed(self, message: Composer.Composed) -> None:
         message.stop()
-        self.tell(**message.command)
+        self.send(message.command)
 
     @on(ComposerInput.Left)
     def _composer_left(self, message: ComposerInput.Left) -> None:

@@ -1,6 +1,6 @@
-"""The app's hand on an agent: start it, tell it what to do, end it.
+"""The app's hand on an agent: start it, send it commands, end it.
 
-Everything here may block for a moment and is called from worker threads, but for `tell`.
+Everything here may block for a moment and is called from worker threads, but for `send`.
 """
 
 from __future__ import annotations
@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from inspector.model.commands import Command, Start
 from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import resolved
 from inspector.tui import traces
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ class LiveSession:
 
     def __init__(self, chosen: SessionSpec | None, watch: tuple[int, ...] | None = None) -> None:
         self.chosen, self.watch = chosen, watch
-        self.spec = None if chosen is None else chosen.resolved()
+        self.spec = None if chosen is None else resolved(chosen)
         spec = self.spec
         self.path: Path = traces.new_path(spec.kind if spec else "watch")
         self._agent: Agent | None = None
@@ -42,7 +44,7 @@ class LiveSession:
                 return
             if self.spec is not None:
                 self._agent = start_agent(self.path, ports=(self.spec.port,))  # it may be the host's loopback
-                self.tell({"do": "start", "session": self.spec.to_json()})
+                self.send(Start(self.spec))
             else:
                 self._agent = start_agent(self.path, mode="host", ports=self.watch or ())
 
@@ -60,7 +62,7 @@ class LiveSession:
         """Whether the agent runs."""
         return self._agent is not None and self._agent.poll() is None
 
-    def tell(self, command: dict[str, Any]) -> bool:
+    def send(self, command: Command) -> bool:
         """Send one command; False when nobody is there to take it."""
         return self._agent is not None and bool(self._agent.send(command))
 

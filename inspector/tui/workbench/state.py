@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from inspector.model.records import Event
 from inspector.model.spec import SessionSpec, SpecError
@@ -49,7 +50,7 @@ def session_state(events: Sequence[Event]) -> SessionState:
                 ended, address = False, ""
                 running.clear()
                 waiting.clear()
-                with contextlib.suppress(SpecError, ValueError, TypeError, KeyError):
+                with contextlib.suppress(SpecError):
                     spec = SessionSpec.from_json(fields.get("session", "{}"))
             case "endpoint-started":
                 running.add(event.role)
@@ -75,6 +76,10 @@ def session_state(events: Sequence[Event]) -> SessionState:
                 program_status, ended = fields.get("status", ""), True
             case "limit-reached":
                 limit = event.text
+            case "journal":
+                pass                   # another program's
+            case _:
+                assert_never(event.kind)
     by_role: dict[str, tuple[str, ...]] = {}
     for (role, _), call in waiting.items():
         by_role[role] = (*by_role.get(role, ()), call)

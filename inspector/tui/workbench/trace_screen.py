@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual import on, work
 from textual.binding import Binding, BindingType
 
+from inspector.model.commands import Start
 from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import kind_of
 from inspector.tui.messages import TraceGrew
 from inspector.tui.widgets.base import BaseScreen
 from inspector.tui.widgets.title_bar import TitleBar, TitleFacts
@@ -28,8 +30,6 @@ from inspector.wire.text import escaped
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
     from inspector.tui.app import InspectorApp
-
-KIND_NAMES = {"tcp": "TCP", "udp": "UDP", "http": "HTTP", "websocket": "WebSocket"}
 
 
 class TraceScreen(BaseScreen, SessionControl):
@@ -165,7 +165,7 @@ class TraceScreen(BaseScreen, SessionControl):
         self.state_changed(state, live=spec is not None and not state.ended)
         if state.ended and self.wants_again and spec is not None:
             self.wants_again = False
-            self.tell(do="start", session=spec.to_json())
+            self.send(Start(spec))
 
     def state_wanted(self, *, paused: bool) -> None:
         self.paused = paused
@@ -186,7 +186,7 @@ class TraceScreen(BaseScreen, SessionControl):
             life = "starting" if trace is None else "paused" if self.is_held else "live"
             if trace is not None and (state.ended or not session.alive):
                 life = "ended"
-            name = KIND_NAMES[spec.kind] if spec else "Watching"
+            name = kind_of(spec).title if spec else "Watching"
             address = state.address or (f"{spec.address}:{spec.port}" if spec else _ports(session.watch))
             facts = TitleFacts(name, session.mode, escaped(address, 60), life, packets, dropped)
         self.query_one(TitleBar).show(facts)

@@ -17,7 +17,8 @@ from textual.containers import Horizontal, Vertical
 from textual.geometry import Size
 from textual.widget import Widget
 
-from inspector.model.spec import SessionSpec
+from inspector.model.spec import Role, SessionSpec
+from inspector.sessions.kinds import kind_of
 from inspector.tui.messages import NOTHING, ByteChosen, DetailAsked, Selection, SelectionMade
 from inspector.tui.panes.base import Pane
 from inspector.tui.panes.bytes import BytesPane
@@ -210,7 +211,7 @@ class WorkbenchScreen(TraceScreen):
         spec = self.session.spec if self.session is not None else None
         if spec is not None:
             for composer in self.query(Composer):
-                composer.show_kind(spec.kind, there=spec.with_server or composer.role == "client")
+                composer.show_kind(kind_of(spec), there=spec.with_server or composer.role == "client")
         self.query_one(LadderPane).focus_inside()
 
     def trace_grew(self, trace: Trace, *, first_reading: bool) -> list[Callable[[], None]]:
@@ -247,7 +248,7 @@ class WorkbenchScreen(TraceScreen):
         message.stop()
         self.action_show_pane("detail")
 
-    def action_say(self, role: str) -> None:
+    def action_compose(self, role: Role) -> None:
         self.action_show_pane("ladder")
         composer = self.query_one(f"#composer-{role}", Composer)
         self.call_after_refresh(composer.input.focus)

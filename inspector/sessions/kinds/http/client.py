@@ -8,15 +8,23 @@ from __future__ import annotations
 
 import h11
 
-from inspector.model.messages import Request, parse_request
-from inspector.sessions.connection import Connection, Talk
-from inspector.sessions.context import Command, Context, FailedError
-from inspector.sessions.http_server import TEXT, in_chunks
-from inspector.sessions.strace import address_text
+from inspector.model.messages import Message, Request, parse_request
+from inspector.model.spec import SessionSpec
+from inspector.sessions.context import Context, FailedError
+from inspector.sessions.kinds.http.server import TEXT, connections, in_chunks
+from inspector.sessions.sockets.strace import address_text
+from inspector.sessions.stream.connection import Connection, Exchange
 
 
-class ClientTalk(Talk):
+class ClientExchange(Exchange):
     """Requests and their answers on one connection."""
+
+    no_delay = True
+    connects_to_send = True
+
+    @classmethod
+    def connections(cls, spec: SessionSpec) -> int:
+        return connections(spec)
 
     def __init__(self, context: Context, connection: Connection) -> None:
         super().__init__(context, connection)
@@ -77,11 +85,11 @@ class ClientTalk(Talk):
         for piece in pieces if chunked else [b"".join(pieces)]:
             self.connection.send(piece)
 
-    def say(self, command: Command) -> None:
+    def send_by_hand(self, message: Message) -> None:
         """Send a request that a person typed, or bytes as they are."""
         note = self.context.journal.note
         try:
-            request = parse_request(command.message)
+            request = parse_request(message)
         except ValueError as error:
             note(str(error))
             return

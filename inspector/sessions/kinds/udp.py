@@ -9,13 +9,17 @@ from __future__ import annotations
 import errno
 import threading
 from functools import partial
+from typing import assert_never
 
+from inspector.model.commands import Abort, Close, Connect, HalfClose, KeepOpen, Send, SocketCommand
 from inspector.model.messages import parse_message
-from inspector.model.spec import push_messages
-from inspector.sessions.context import Command, Context, FailedError, bind_failure
+from inspector.model.spec import SessionSpec, push_messages
+from inspector.sessions.context import Context, FailedError, bind_failure
 from inspector.sessions.gate import EndedError, RetiredError
-from inspector.sessions.sockets import Address, Datagram, JournaledSocket
-from inspector.sessions.strace import QueuedError, address_text
+from inspector.sessions.kinds.kind import HEX, TEXT, Ending, Kind
+from inspector.sessions.kinds.options import BEHAVIOUR, CONNECTED, ENDING_OPTIONS, IPV6, LISTENING, PACE
+from inspector.sessions.sockets.journaled import Address, Datagram, JournaledSocket
+from inspector.sessions.sockets.strace import QueuedError, address_text
 
 UNANSWERED = 1.0       # seconds until a script calls a datagram to nobody unanswered
 
@@ -69,29 +73,36 @@ class Datagrams:
     def refused(self, error: OSError, queued: QueuedError | None) -> None:
         """A datagram of ours came to nothing."""
 
-    def command(self, command: Command) -> None:
+    def command(self, command: SocketCommand) -> None:
         """Do what a person asks."""
         journal, role = self.context.journal, self.context.role
-        if command.do in ("abort", "half-close"):
-            journal.note("UDP has no connection to end; close the socket, which tells the other end nothing.")
-        elif command.do == "connect":
-            if self.alive:
-                journal.note(f"The {role}'s socket is open already.")
-            else:
-                self.open()
-        elif not self.alive:
-            journal.note(f"The {role}'s socket is closed.")
-        elif command.do == "close":
-            self.close()
-        else:
-            self.say(command.message.data)
+        match command:
+            case Abort() | HalfClose():
+                journal.note(
+                    "UDP has no connection to end; close the socket, which tells the other end nothing."
+                )
+            case Connect():
+                if self.alive:
+                    journal.note(f"The {role}'s socket is open already.")
+                else:
+                    self.open()
+            case Close() | Send() if not self.alive:
+                journal.note(f"The {role}'s socket is closed.")
+            case Close():
+                self.close()
+            case Send(message):
+                self.send(message.data)
+            case KeepOpen():
+                pass                   # there is no direction to keep open
+            case _:
+                assert_never(command)
 
     def open(self) -> None:
         """Make the socket."""
         raise NotImplementedError
 
-    def say(self, data: bytes) -> None:
-        """Send what a person typed."""
+    def send(self, data: bytes) -> None:
+        """Send a datagram to the other end."""
         raise NotImplementedError
 
     def interrupt(self) -> None:
@@ -139,17 +150,17 @@ class UdpServer(Datagrams):
         super().received(data, sender)
         first, self.peer = self.peer is None, sender
         if self.spec.behaviour == "echo":
-            self.say(data)
+            self.send(data)
         elif self.spec.behaviour == "push" and first:
             self._push()
 
     def _push(self) -> None:
         if self._to_push and self.alive:
-            self.say(self._to_push.pop(0).encode())
+            self.send(self._to_push.pop(0).encode())
             if self._to_push:
                 self.context.loop.later(self.spec.push_interval, self._push)
 
-    def say(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
         if self.sock is None or self.peer is None:
             self.context.journal.note("No client has sent a datagram yet, so there is nobody to send to.")
             return
@@ -187,7 +198,7 @@ class UdpClient(Datagrams):
         except FailedError as error:
             if not self.spec.interactive:
                 raise
-            self.context.tell(error)
+            self.context.report(error)
         if self.spec.interactive:
             self.context.wait_for_ever()
         if self.spec.ending != "none":
@@ -195,7 +206,7 @@ class UdpClient(Datagrams):
 
     def _script(self) -> None:
         for count, text in enumerate(self.spec.messages or (), 1):
-            self.say(parse_message(text).data)
+            self.send(parse_message(text).data)
             if not self.alive:
                 return
             if not self.spec.with_server:
@@ -228,7 +239,7 @@ class UdpClient(Datagrams):
             raise FailedError(f"The datagram could not be delivered: {error.strerror}.")
         self.refused_count += 1
 
-    def say(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
         assert self.sock is not None
         try:
             if self.spec.connected:
@@ -258,3 +269,21 @@ def send_failure(data: bytes, error: OSError) -> FailedError:
     if error.errno == errno.EMSGSIZE:
         return FailedError(f"{len(data)} bytes are too long for a datagram (65507 over IPv4).")
     return FailedError(f"The datagram could not be sent: {error.strerror}.")
+
+
+def _check(spec: SessionSpec) -> None:
+    if spec.behaviour == "push" and not spec.messages:
+        raise ValueError("A UDP server pushes to whoever sent it a datagram; give at least one message.")
+
+
+KIND = Kind(
+    name="udp", title="UDP", key="u", about="single datagrams: no handshake, no promise", port=9001,
+    messages=("hello", "how are you?"), check=_check, server=UdpServer, client=UdpClient, forms=(TEXT, HEX),
+    endings=(
+        Ending("c", "Close the client", "nothing is sent: UDP has no goodbye", Close("client")),
+        Ending("v", "Close the server", "the next datagram meets nobody: ICMP", Close("server")),
+        Ending("n", "Client, open anew", "when it is closed: another socket", Connect("client")),
+        Ending("N", "Server, open anew", "when it is closed: bound to its port again", Connect("server")),
+    ),
+    options=(BEHAVIOUR, IPV6, LISTENING, PACE, *ENDING_OPTIONS, CONNECTED),
+)  # fmt: skip

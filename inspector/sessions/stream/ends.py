@@ -1,6 +1,6 @@
 """The two ends of a session over TCP: a server that listens and accepts, a client that connects.
 
-Both run a `Talk` for each connection: the protocol (raw bytes, HTTP, WebSocket) is the talk's alone.
+Both run an `Exchange` for each connection: the protocol (raw bytes, HTTP, WebSocket) is the exchange's alone.
 """
 
 from __future__ import annotations
@@ -10,29 +10,23 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from inspector.sessions.connection import Connection, Talk
-from inspector.sessions.context import Command, Context, FailedError, LostError, bind_failure, connect_failure
+from inspector.model.commands import Connect, HalfClose, Send, SocketCommand
+from inspector.sessions.context import Context, FailedError, LostError, bind_failure, connect_failure
 from inspector.sessions.gate import EndedError, RetiredError
-from inspector.sessions.sockets import JournaledSocket
-from inspector.sessions.strace import address_text
+from inspector.sessions.sockets.journaled import JournaledSocket
+from inspector.sessions.sockets.strace import address_text
+from inspector.sessions.stream.connection import Connection, Exchange
 
-MakeTalk = Callable[[Context, Connection], Talk]
-LoadTalk = Callable[[], MakeTalk]      # imports the protocol's library, which takes its time
-
-
-def connections_expected(context: Context) -> int:
-    """How many connections a script makes: one, or with HTTP without keep-alive one a request."""
-    spec = context.spec
-    return max(len(spec.messages or ()), 1) if spec.kind == "http" and not spec.keep_alive else 1
+LoadExchange = Callable[[], type[Exchange]]      # imports the protocol's library, which takes its time
 
 
 class StreamServer:
-    """Listens, accepts one connection after the other, and talks on all of them."""
+    """Listens, accepts one connection after the other, and has an exchange on each."""
 
-    def __init__(self, context: Context, load: LoadTalk) -> None:
+    def __init__(self, context: Context, load: LoadExchange) -> None:
         self.context = context
         self._load = load
-        self.talks: list[Talk] = []
+        self.exchanges: list[Exchange] = []
         self._accepted_count = 0
         self._served = 0                   # connections whose script is done
         self.listener: JournaledSocket | None = None
@@ -46,9 +40,9 @@ class StreamServer:
         self._thread.start()
         if context.spec.interactive:
             context.wait_for_ever()
-        for _ in range(connections_expected(context)):
-            context.wait(lambda: len(self.talks) > self._served, "No client connected")
-            self.talks[self._served].script()
+        for _ in range(self._load().connections(context.spec)):
+            context.wait(lambda: len(self.exchanges) > self._served, "No client connected")
+            self.exchanges[self._served].script()
             self._served += 1
         if context.spec.ending != "none" or not context.ends_first:
             self.close()
@@ -67,7 +61,8 @@ class StreamServer:
 
     def _accept(self) -> None:
         assert self.listener is not None
-        rest = None if self.context.spec.interactive else connections_expected(self.context)
+        spec = self.context.spec
+        rest = None if spec.interactive else self._load().connections(spec)
         try:
             while rest is None or rest > 0:
                 self.listener.accept(lambda sock: self.context.loop.post(partial(self._accepted, sock)))
@@ -80,80 +75,81 @@ class StreamServer:
 
     def _accepted(self, sock: JournaledSocket) -> None:
         if self.context.spec.interactive:
-            self.talks = [talk for talk in self.talks if not talk.connection.sock.closed]
+            self.exchanges = [exchange for exchange in self.exchanges if not exchange.connection.sock.closed]
         connection = Connection(self.context, sock, self._accepted_count)
         self._accepted_count += 1
-        talk = self._load()(self.context, connection)
-        self.talks.append(talk)
-        connection.start(talk)
+        exchange = self._load()(self.context, connection)
+        self.exchanges.append(exchange)
+        connection.start(exchange)
 
     def _accept_failed(self, error: OSError) -> None:
         raise FailedError(f"No connection could be accepted: {error.strerror}.")
 
-    def command(self, command: Command) -> None:
+    def command(self, command: SocketCommand) -> None:
         """Pass a person's command to the latest connection that is open."""
-        talk = next((talk for talk in reversed(self.talks) if not talk.connection.sock.closed), None)
-        if talk is None:
+        alive = [exchange for exchange in self.exchanges if not exchange.connection.sock.closed]
+        exchange = alive[-1] if alive else None
+        if exchange is None:
             self.context.journal.note("No client is connected.")
-        elif command.do == "connect":
+        elif isinstance(command, Connect):
             self.context.journal.note("A server does not connect; it accepts.")
         else:
-            talk.command(command)
+            exchange.command(command)
 
     def interrupt(self) -> None:
         """Make calls that still block return; from any thread."""
-        for talk in self.talks:
-            talk.connection.interrupt()
+        for exchange in self.exchanges:
+            exchange.connection.interrupt()
 
     def close(self) -> None:
         """Close all sockets that are open."""
-        for talk in self.talks:
-            talk.connection.close()
+        for exchange in self.exchanges:
+            exchange.connection.close()
         if self.listener is not None and not self.listener.closed:
             self.listener.retire(self._thread)
             self.listener.close()
 
 
 class StreamClient:
-    """Connects and talks; after a connection ended, a person may have it connect again."""
+    """Connects and exchanges; after a connection ended, a person may have it connect again."""
 
-    def __init__(self, context: Context, load: LoadTalk) -> None:
+    def __init__(self, context: Context, load: LoadExchange) -> None:
         self.context = context
         self._load = load
-        self.talk: Talk | None = None
+        self.exchange: Exchange | None = None
         self._connect_count = 0
-        self._early: list[Command] = []        # to send once the connection is there
+        self._early: list[SocketCommand] = []        # to send once the connection is there
 
     def run(self) -> None:
         """Run the script; a person's commands afterwards."""
         context = self.context
         self._load()
         try:
-            for _ in range(connections_expected(context)):
-                talk = self._connect()
-                if talk is not None:
-                    talk.script()
+            for _ in range(self._load().connections(context.spec)):
+                exchange = self._connect()
+                if exchange is not None:
+                    exchange.script()
         except FailedError as error:
             if not context.spec.interactive:
                 raise
-            context.tell(error)
+            context.report(error)
         if context.spec.interactive:
             context.wait_for_ever()
 
-    def _connect(self) -> Talk | None:
+    def _connect(self) -> Exchange | None:
         """Open a connection; None when it was refused and that was asked for."""
         context = self.context
         connection = Connection(context, context.socket("tcp"), self._connect_count, context.address)
         self._connect_count += 1
-        self.talk = talk = self._load()(context, connection)
-        connection.start(talk)
+        self.exchange = exchange = self._load()(context, connection)
+        connection.start(exchange)
         context.wait(lambda: connection.opened or connection.over, "The server did not answer")
         if connection.opened:
             if not context.spec.with_server:
                 raise FailedError(f"Something listens on port {context.spec.port}, though nobody should.")
             while self._early:
-                talk.command(self._early.pop(0))
-            return talk
+                exchange.command(self._early.pop(0))
+            return exchange
         self._early.clear()
         error = connection.error
         connection.close()
@@ -163,31 +159,31 @@ class StreamClient:
             return None
         raise connect_failure(context, error)
 
-    def command(self, command: Command) -> None:
+    def command(self, command: SocketCommand) -> None:
         """Pass a person's command to the connection, or open a new one."""
-        alive = self.talk is not None and not self.talk.connection.sock.closed
-        if command.do == "connect":
+        alive = self.exchange is not None and not self.exchange.connection.sock.closed
+        if isinstance(command, Connect):
             if alive:
                 self.context.journal.note("The client is connected already.")
             else:
                 self._connect()
-        elif not alive and command.do == "send" and self.context.spec.kind == "http":
-            talk = self._connect()
-            if talk is not None:
-                talk.command(command)
-        elif self.talk is None or not alive:
+        elif not alive and isinstance(command, Send) and self._load().connects_to_send:
+            exchange = self._connect()
+            if exchange is not None:
+                exchange.command(command)
+        elif self.exchange is None or not alive:
             self.context.journal.note("The client is not connected.")
-        elif not self.talk.connection.opened and command.do in ("send", "half-close"):
+        elif not self.exchange.connection.opened and isinstance(command, Send | HalfClose):
             self._early.append(command)
         else:
-            self.talk.command(command)
+            self.exchange.command(command)
 
     def interrupt(self) -> None:
         """Make calls that still block return; from any thread."""
-        if self.talk is not None:
-            self.talk.connection.interrupt()
+        if self.exchange is not None:
+            self.exchange.connection.interrupt()
 
     def close(self) -> None:
         """Close the socket if it is open."""
-        if self.talk is not None:
-            self.talk.connection.close()
+        if self.exchange is not None:
+            self.exchange.connection.close()

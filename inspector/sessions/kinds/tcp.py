@@ -1,19 +1,38 @@
 """Plain TCP: bytes, no messages. The server echoes, pushes, or only listens (silent).
 
-A script knows by counting bytes when all was said, since TCP keeps no boundaries of messages.
+A script knows by counting bytes when all was sent, since TCP keeps no boundaries of messages.
 """
 
 from __future__ import annotations
 
-from inspector.model.messages import parse_message
+from inspector.model.commands import Abort, Close, Connect, HalfClose
+from inspector.model.messages import Message, parse_message
 from inspector.model.spec import push_messages
-from inspector.sessions.connection import Connection, Talk
-from inspector.sessions.context import Command, Context
+from inspector.sessions.context import Context
+from inspector.sessions.kinds.kind import HEX, TEXT, Ending, Kind
+from inspector.sessions.stream.connection import Connection, Exchange
+from inspector.sessions.stream.ends import StreamClient, StreamServer
 
 LAST_WORD = b"this direction is still open"
 
 
-class TcpTalk(Talk):
+def endings(close: str) -> tuple[Ending, ...]:
+    """The ways to end a session over a TCP connection; `close`: what comes of an orderly end."""
+    return (
+        Ending("c", "Close from the client", close, Close("client")),
+        Ending("v", "Close from the server", close, Close("server")),
+        Ending("h", "Half-close, client", "shutdown(): it says no more, but listens", HalfClose("client")),
+        Ending("H", "Half-close, server", "shutdown() from the other side", HalfClose("server")),
+        Ending("a", "Abort, client", "RST: no goodbye, data may be lost", Abort("client")),
+        Ending("A", "Abort, server", "RST from the other side", Abort("server")),
+        Ending("n", "Connect anew", "when it has closed: a new socket, a new handshake", Connect("client")),
+    )
+
+
+ENDINGS = endings("FIN, and the other end answers")
+
+
+class TcpExchange(Exchange):
     """What both ends have in common."""
 
     def __init__(self, context: Context, connection: Connection) -> None:
@@ -24,14 +43,14 @@ class TcpTalk(Talk):
     def received(self, data: bytes) -> None:
         self.bytes_received += len(data)
 
-    def say(self, command: Command) -> None:
-        self.connection.send(command.message.data)
+    def send_by_hand(self, message: Message) -> None:
+        self.connection.send(message.data)
 
     def last_word(self) -> None:
         self.connection.send(LAST_WORD)
 
 
-class ServerTalk(TcpTalk):
+class ServerExchange(TcpExchange):
     """The server's end of one connection."""
 
     def __init__(self, context: Context, connection: Connection) -> None:
@@ -58,7 +77,7 @@ class ServerTalk(TcpTalk):
         self.finish(self.context.ends_first)
 
 
-class ClientTalk(TcpTalk):
+class ClientExchange(TcpExchange):
     """The client's end: sends the script's messages, one after the answer to the other."""
 
     def __init__(self, context: Context, connection: Connection) -> None:
@@ -80,3 +99,11 @@ class ClientTalk(TcpTalk):
     def _expect_bytes(self, count: int, what: str) -> None:
         self._expected += count
         self.expect(lambda: self.bytes_received >= self._expected, what)
+
+
+KIND = Kind(
+    name="tcp", title="TCP", key="t", about="a stream of bytes: handshake, data both ways, orderly end",
+    port=9000, messages=("hello", "how are you?"), forms=(TEXT, HEX), endings=ENDINGS,
+    server=lambda context: StreamServer(context, lambda: ServerExchange),
+    client=lambda context: StreamClient(context, lambda: ClientExchange),
+)  # fmt: skip

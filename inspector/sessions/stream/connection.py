@@ -1,7 +1,7 @@
-"""One TCP connection: a thread that receives, and a `Talk` in the main thread that answers.
+"""One TCP connection: a thread that receives, and an `Exchange` in the main thread that answers.
 
-The thread connects where it must, then sits in recv; what arrives is handed to the talk. Sending,
-closing and aborting are the main thread's. A talk is one end's part of a protocol over the connection.
+The thread connects where it must, then sits in recv; what arrives is handed to the exchange. Sending,
+closing and aborting are the main thread's. An exchange is one end's part of a protocol over the connection.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import socket
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import assert_never
 
-from inspector.sessions.context import Command, Context, LostError
+from inspector.model.commands import Abort, Close, Connect, HalfClose, KeepOpen, Send, SocketCommand
+from inspector.model.messages import Message
+from inspector.model.spec import SessionSpec
+from inspector.sessions.context import Context, LostError
 from inspector.sessions.gate import EndedError, RetiredError
-from inspector.sessions.sockets import Address, JournaledSocket
-
-# Their libraries write a message in several parts; with Nagle's algorithm each would wait for the last one's
-# delayed acknowledgment, so that common servers and clients set TCP_NODELAY. Plain TCP is left as it comes.
-MESSAGE_KINDS = ("http", "websocket")
+from inspector.sessions.sockets.journaled import Address, JournaledSocket
 
 
 class Connection:
@@ -29,12 +29,14 @@ class Connection:
         self.context = context
         self.number = number                  # 0 for the session's first connection
         self.sock = sock
-        self.talk: Talk | None = None
+        self.exchange: Exchange | None = None
         self.opened = connect_to is None
         self.peer_ended = False               # FIN came
         self.half_closed = False              # FIN was sent by shutdown
         self.error: OSError | None = None     # refused, reset, …
         self._connect_to = connect_to
+        self._reading = threading.Event()     # not set: bytes are left to the kernel, its window closes
+        self._reading.set()
         self._thread = threading.Thread(target=self._receive, daemon=True)
 
     @property
@@ -42,12 +44,12 @@ class Connection:
         """Nothing will come any more."""
         return self.peer_ended or self.error is not None or self.sock.closed
 
-    def start(self, talk: Talk) -> None:
+    def start(self, exchange: Exchange) -> None:
         """Begin to connect or to receive."""
-        self.talk = talk
+        self.exchange = exchange
         self._thread.start()
         if self.opened:
-            talk.started()
+            exchange.started()
 
     def _receive(self) -> None:
         loop = self.context.loop
@@ -55,13 +57,15 @@ class Connection:
             if self._connect_to is not None:
                 self.sock.connect(self._connect_to)
                 self.sock.getsockname()
-            if self.context.spec.kind in MESSAGE_KINDS:
+            if self.exchange is not None and self.exchange.no_delay:
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._connect_to is not None:
                 self.sock.hand_over(loop, self._on_opened)
                 self.sock.wait_for_turn()
+            self._reading.wait()
             while self.sock.recv(self._deliver):
                 self.sock.wait_for_turn()
+                self._reading.wait()
         except (EndedError, RetiredError):
             pass
         except OSError as error:
@@ -75,26 +79,35 @@ class Connection:
 
     def _on_opened(self) -> None:
         self.opened = True
-        if self.talk is not None and not self.sock.closed:
-            self.talk.started()
+        if self.exchange is not None and not self.sock.closed:
+            self.exchange.started()
 
     def _on_data(self, data: bytes) -> None:
-        if self.talk is not None and not self.sock.closed:
-            self.talk.received(data)
+        if self.exchange is not None and not self.sock.closed:
+            self.exchange.received(data)
 
     def _on_end(self) -> None:
         self.peer_ended = True
-        if self.talk is not None and not self.sock.closed:
-            self.talk.ended()
+        if self.exchange is not None and not self.sock.closed:
+            self.exchange.ended()
 
     def _on_error(self, error: OSError) -> None:
         if self.error is None and not self.sock.closed:
             self.error = error
-            if self.talk is not None:
-                self.talk.broken(error)
+            if self.exchange is not None:
+                self.exchange.broken(error)
+
+    def pause_reading(self) -> None:
+        """Receive nothing for now, from the call on that comes after the one that may run already."""
+        if not self.sock.closed:
+            self._reading.clear()
+
+    def resume_reading(self) -> None:
+        """Receive again; from any thread."""
+        self._reading.set()
 
     def send(self, data: bytes) -> None:
-        """Send all of `data`; a reset is told to the talk as if it had been received."""
+        """Send all of `data`; the exchange hears of a reset as if it had been received."""
         try:
             while data:
                 data = data[self.sock.send(data) :]
@@ -123,6 +136,8 @@ class Connection:
         """Close in order: FIN (RST only if bytes came that nobody received, RFC 9293 §3.6)."""
         if self.sock.closed:
             return
+        self.sock.stop_blocking()
+        self.resume_reading()
         self.sock.retire(self._thread)
         self.sock.close()
 
@@ -133,11 +148,22 @@ class Connection:
             self.close()
 
 
-class Talk:
+class Exchange:
     """One end of a protocol over a connection; this base holds how the transport ends.
 
     `script` is what a session without a person does at this end, straight through.
     """
+
+    # A library that writes a message in several parts needs TCP_NODELAY, as servers and clients commonly do:
+    # with Nagle's algorithm each part would wait for the last one's delayed acknowledgment.
+    no_delay = False
+    # Whether a client that is not connected connects to send what a person typed.
+    connects_to_send = False
+
+    @classmethod
+    def connections(cls, spec: SessionSpec) -> int:
+        """How many connections the script of `spec` makes."""
+        return 1
 
     def __init__(self, context: Context, connection: Connection) -> None:
         self.context = context
@@ -169,20 +195,25 @@ class Talk:
         """Do this end's part of the session; FailedError when it cannot be done as asked."""
         raise NotImplementedError
 
-    def command(self, command: Command) -> None:
+    def command(self, command: SocketCommand) -> None:
         """Do what a person asks; FailedError with a sentence when it cannot be done."""
-        if command.do == "abort":
-            self.connection.abort()
-        elif command.do == "half-close":
-            self.half_close()
-        elif command.do == "close":
-            self.close(command.code, command.reason)
-        elif self.connection.half_closed:
-            self.context.journal.note(f"The {self.context.role} has ended its direction, it cannot send.")
-        else:
-            self.say(command)
+        match command:
+            case Abort():
+                self.connection.abort()
+            case HalfClose():
+                self.half_close()
+            case Close(_, code, reason):
+                self.close(code, reason)
+            case Send() if self.connection.half_closed:
+                self.context.journal.note(f"The {self.context.role} has ended its direction, it cannot send.")
+            case Send(message):
+                self.send_by_hand(message)
+            case Connect() | KeepOpen():
+                pass                   # the endpoint's, who makes connections, and the context's
+            case _:
+                assert_never(command)
 
-    def say(self, command: Command) -> None:
+    def send_by_hand(self, message: Message) -> None:
         """Send what a person typed."""
         raise NotImplementedError
 

@@ -13,10 +13,10 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
-from inspector.sessions.calls import Caller
 from inspector.sessions.gate import Gate
 from inspector.sessions.journal import Journal
-from inspector.sessions.strace import (
+from inspector.sessions.sockets.calls import Caller
+from inspector.sessions.sockets.strace import (
     HOW,
     IP_RECVERR,
     IPV6_RECVERR,

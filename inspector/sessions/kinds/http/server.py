@@ -10,9 +10,10 @@ import time
 
 import h11
 
-from inspector.model.spec import event_texts
-from inspector.sessions.connection import Connection, Talk
-from inspector.sessions.context import Command, Context
+from inspector.model.messages import Message
+from inspector.model.spec import SessionSpec, event_texts
+from inspector.sessions.context import Context
+from inspector.sessions.stream.connection import Connection, Exchange
 
 MAX_BODY = 16 * 1024 * 1024
 SLOW = 1.0        # seconds that /slow takes
@@ -31,8 +32,14 @@ _REASONS = {
 CHUNKS = (b"first chunk\n", b"second chunk\n", b"third chunk\n")
 
 
-class ServerTalk(Talk):
+class ServerExchange(Exchange):
     """Answers requests, one after the other, on one connection."""
+
+    no_delay = True
+
+    @classmethod
+    def connections(cls, spec: SessionSpec) -> int:
+        return connections(spec)
 
     def __init__(self, context: Context, connection: Connection) -> None:
         super().__init__(context, connection)
@@ -200,9 +207,9 @@ class ServerTalk(Talk):
 
     # -- what is asked -------------------------------------------------------------------------------
 
-    def say(self, command: Command) -> None:
+    def send_by_hand(self, message: Message) -> None:
         if self.streaming:
-            self._send_event(command.message.data.decode("utf-8", "replace"))
+            self._send_event(message.data.decode("utf-8", "replace"))
         else:
             self.context.journal.note(
                 "An HTTP/1.1 server only answers; it can speak unasked while a client reads GET /push."
@@ -232,6 +239,11 @@ class ServerTalk(Talk):
     @property
     def _must_close(self) -> bool:
         return self._http.our_state is h11.MUST_CLOSE
+
+
+def connections(spec: SessionSpec) -> int:
+    """How many connections a script makes: one, or without keep-alive one a request."""
+    return 1 if spec.keep_alive else max(len(spec.messages or ()), 1)
 
 
 def in_chunks(body: bytes, count: int = 3) -> tuple[bytes, ...]:

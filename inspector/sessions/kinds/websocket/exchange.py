@@ -23,17 +23,18 @@ from websockets.uri import parse_uri
 
 from inspector.model.messages import Message, parse_message
 from inspector.model.spec import push_messages
-from inspector.sessions.connection import Connection, Talk
-from inspector.sessions.context import Command, Context, FailedError, LostError
-from inspector.sessions.strace import address_text
+from inspector.sessions.context import Context, FailedError, LostError
+from inspector.sessions.sockets.strace import address_text
+from inspector.sessions.stream.connection import Connection, Exchange
 
 PATH = "/chat"
 MAX_MESSAGE = 16 * 1024 * 1024
 
 
-class WebSocketTalk(Talk):
+class WebSocketExchange(Exchange):
     """What both ends have in common: frames to and from messages, and the close."""
 
+    no_delay = True
     protocol: ClientProtocol | ServerProtocol
 
     def __init__(self, context: Context, connection: Connection) -> None:
@@ -106,9 +107,9 @@ class WebSocketTalk(Talk):
                 protocol.send_continuation(part, fin=number == message.fragments)
         self._flush()
 
-    def say(self, command: Command) -> None:
+    def send_by_hand(self, message: Message) -> None:
         if self.open:
-            self.send(command.message)
+            self.send(message)
         else:
             self.context.journal.note("The WebSocket is not open; nothing can be sent.")
 
@@ -137,7 +138,7 @@ class WebSocketTalk(Talk):
         self.connection.close()
 
 
-class ServerTalk(WebSocketTalk):
+class ServerExchange(WebSocketExchange):
     """The server's end."""
 
     def __init__(self, context: Context, connection: Connection) -> None:
@@ -175,7 +176,7 @@ class ServerTalk(WebSocketTalk):
         self.closing()
 
 
-class ClientTalk(WebSocketTalk):
+class ClientExchange(WebSocketExchange):
     """The client's end."""
 
     def __init__(self, context: Context, connection: Connection) -> None:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from inspector.sessions.gate import Gate, RetiredError
 from inspector.sessions.journal import Journal
 from inspector.sessions.loop import Loop
-from inspector.sessions.strace import errno_text
+from inspector.sessions.sockets.strace import errno_text
 
 T = TypeVar("T")
 TURN = 0.05        # seconds

@@ -1,0 +1,72 @@
+"""The options of `inspector run`, made of the kinds of session, and the `SessionSpec` that they describe.
+
+click parses them -> `spec_of` -> a resolved spec, or one sentence where an option means nothing to the kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from inspector.cli.errors import USAGE, CommandError
+from inspector.model.spec import SessionSpec, SpecError
+from inspector.sessions.kinds import NAMES, OPTIONS, REGISTRY, kind_named, kinds_with, resolved
+from inspector.sessions.kinds.options import DEFAULTS, Option
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+FLAGGED = tuple(option for option in OPTIONS if option.flag)
+
+
+def session_options(function: Function) -> Function:
+    """Decorate a click command with the kind as its argument, and an option for each option of a kind."""
+    forms = "".join(f" {kind.title}: {kind.message_help}." for kind in REGISTRY if kind.message_help)
+    for option in reversed(FLAGGED):
+        function = _click_option(option)(function)
+    for decorate in (
+        click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="The server's port."),
+        click.option("--message", "messages", metavar="TEXT", multiple=True,
+                     help=f"What the client sends; repeatable. 'hex:00ff' for bytes.{forms}"),
+        click.argument("kind", type=click.Choice(NAMES)),
+    ):  # fmt: skip
+        function = decorate(function)
+    return function
+
+
+def spec_of(options: dict[str, Any]) -> SessionSpec:
+    """Take the session's options out of `options`; CommandError where there can be no such session."""
+    try:
+        kind = kind_named(options.pop("kind"))
+        chosen: dict[str, Any] = {}
+        for option in FLAGGED:
+            value = options.pop(option.field)
+            if option.is_switch:
+                value = option.values[bool(value)].value
+            if value != DEFAULTS[option.field] and option not in kind.options:
+                others = _titles(option)
+                raise CommandError(f"{option.flag} means nothing to {kind.title}; it is for {others}.", USAGE)
+            chosen[option.field] = value
+        messages, port = tuple(options.pop("messages")) or None, options.pop("port") or 0
+        return resolved(SessionSpec(kind=kind.name, messages=messages, port=port, **chosen))
+    except SpecError as error:
+        raise CommandError(str(error), USAGE) from error
+
+
+def _click_option(option: Option) -> Callable[[Function], Function]:
+    few = len(kinds_with(option)) <= len(REGISTRY) // 2
+    about = f"{_titles(option)}: {option.help}" if few else option.help[:1].upper() + option.help[1:]
+    if option.is_switch:
+        return click.option(option.flag, option.field, is_flag=True, help=about)
+    default = DEFAULTS[option.field]
+    if option.values:
+        choices = click.Choice([value.name for value in option.values])
+        return click.option(option.flag, option.field, type=choices, default=default, show_default=True,
+                            help=about)  # fmt: skip
+    return click.option(option.flag, option.field, type=type(default), default=default,
+                        show_default=bool(default), metavar="N" if isinstance(default, int) else "TEXT",
+                        help=about)  # fmt: skip
+
+
+def _titles(option: Option) -> str:
+    return ", ".join(kind.title for kind in kinds_with(option))

@@ -1,0 +1,114 @@
+"""What a kind of session is made of: its name and port, what may be said in it, how it ends, who runs it.
+
+A `Kind` stands in its own file and in `kinds.REGISTRY`; launcher, composer, menus, commands, help and the
+endpoints are made of it. Its runners are callables, which import the protocol's library only when called.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from inspector.model.commands import EndpointCommand, SocketCommand
+from inspector.model.messages import Message, checked, parse_message
+from inspector.model.spec import Role, SessionSpec
+from inspector.sessions.context import Context
+from inspector.sessions.kinds.options import BEHAVIOUR, ENDING_OPTIONS, IPV6, LISTENING, PACE, Option
+from inspector.wire.text import escaped
+
+STREAM_OPTIONS = (BEHAVIOUR, IPV6, LISTENING, PACE, *ENDING_OPTIONS)
+FRAGMENTS = 3
+
+
+class Runner(Protocol):
+    """One role of one kind of session."""
+
+    def run(self) -> None:
+        """Do all that is asked; FailedError or EndedError."""
+
+    def command(self, command: SocketCommand) -> None:
+        """Do what a person asks."""
+
+    def close(self) -> None:
+        """Close every socket that is open."""
+
+    def interrupt(self) -> None:
+        """Make calls that still block return; called from another thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One way to say something by hand: its name, a hint what to type, how the text becomes a message.
+
+    `read` raises ValueError with one sentence for a text that cannot be said in this form; it can read
+    `example`.
+    """
+
+    name: str
+    hint: str
+    example: str
+    read: Callable[[str], Message]
+    server_hint: str = ""              # where the server's hint is another one
+
+    def hint_for(self, role: Role) -> str:
+        """The hint at this end."""
+        return self.server_hint if role == "server" and self.server_hint else self.hint
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """One way to go on or end by hand: the menu's key, its name, what comes of it, the command."""
+
+    key: str
+    name: str
+    about: str
+    command: EndpointCommand
+
+
+def accept_any(spec: SessionSpec) -> None:
+    """The check of a kind that needs none beyond that of each message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of session; see the module's text."""
+
+    name: str                          # in specs, in file names, on the command line
+    title: str                         # for people
+    key: str                           # the launcher's
+    about: str                         # one line for the launcher
+    port: int                          # where the server listens unless told otherwise
+    messages: tuple[str, ...]          # what the client's script sends unless told otherwise
+    server: Callable[[Context], Runner]
+    client: Callable[[Context], Runner]
+    forms: tuple[Form, ...]            # the first is the composer's usual one
+    endings: tuple[Ending, ...]
+    options: tuple[Option, ...] = STREAM_OPTIONS
+    message_help: str = ""             # what a message of a script may be beside text, for `run --help`
+    messages_for_push: tuple[str, ...] | None = None    # the same where the server pushes, if other ones
+    check_message: Callable[[str], object] = parse_message   # ValueError: cannot be a message of a script
+    check: Callable[[SessionSpec], None] = accept_any        # ValueError: cannot be a session
+
+    def runner(self, context: Context) -> Runner:
+        """Who does the context's role."""
+        return self.server(context) if context.role == "server" else self.client(context)
+
+
+def read_hex(text: str) -> Message:
+    """Bytes typed as hex digits, with or without 0x, blanks, colons, commas."""
+    digits = re.sub(r"0x|[\s:,]", "", text)
+    if not digits or len(digits) % 2 or not re.fullmatch(r"[0-9a-fA-F]+", digits):
+        shown = escaped(text, 24) or "Nothing"
+        raise ValueError(f"{shown} is not hex: a byte is two digits, such as 68 65 6c.")
+    return Message(bytes.fromhex(digits), "binary")
+
+
+TEXT = Form("text", "type, then Enter", "hello", lambda text: Message(text.encode()))
+HEX = Form("hex", "bytes as hex: 68 65 6c 6c 6f", "68 65 6c 6c 6f", read_hex)
+BINARY = Form("binary", "bytes as hex: 00 ff 10", "00 ff 10", read_hex)
+PING = Form("ping", "what the ping carries", "are you there?",
+            lambda text: checked(Message(text.encode(), "ping")))  # fmt: skip
+IN_FRAGMENTS = Form("fragments", f"a text, sent in {FRAGMENTS} frames", "in pieces",
+                    lambda text: Message(text.encode(), fragments=FRAGMENTS))

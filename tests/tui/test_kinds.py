@@ -1,0 +1,91 @@
+"""Every kind in the registry: its key starts it, something can be said in it, the command runs it.
+
+A kind that is registered and cannot be used somewhere fails here, not in the running app.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+from typing import Any
+
+import pytest
+from textual.binding import Binding
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import NAMES, OPTIONS, REGISTRY, resolved
+from inspector.sessions.kinds.kind import Kind
+from inspector.tui.app import InspectorApp
+from inspector.tui.launcher.screen import LauncherScreen
+from inspector.tui.widgets.composer import Composer
+from inspector.tui.widgets.prompt import MenuScreen
+from inspector.tui.widgets.title_bar import TitleBar
+from inspector.tui.workbench.workbench import WorkbenchScreen
+from tests.support.lab import needs_lab
+from tests.support.live import bench, running, trace, until
+
+every_kind = pytest.mark.parametrize("kind", REGISTRY, ids=NAMES)
+
+
+def test_names_keys_and_ports_are_each_ones_own() -> None:
+    keys = [kind.key for kind in REGISTRY] + [option.key for option in OPTIONS if option.key]
+    bound = [binding.key for binding in LauncherScreen.BINDINGS if isinstance(binding, Binding)]
+    for own in (NAMES, keys, bound, [kind.port for kind in REGISTRY], [option.field for option in OPTIONS]):
+        assert len(set(own)) == len(own)
+
+
+@every_kind
+def test_what_a_kind_offers_is_what_it_takes(kind: Kind) -> None:
+    for behaviour in ("echo", "push", "silent"):
+        spec = resolved(SessionSpec(kind=kind.name, behaviour=behaviour))  # type: ignore[arg-type]
+        assert spec.messages and spec.port == kind.port
+    for form in kind.forms:
+        assert form.read(form.example).data
+    assert len({form.name for form in kind.forms}) == len(kind.forms)
+    assert len({ending.key for ending in kind.endings}) == len(kind.endings)
+
+
+def sent(pilot: Pilot[Any]) -> int:
+    """How many times the client's program has sent something."""
+    names = ("send", "sendto")
+    return sum(call.role == "client" and call.name in names for call in trace(pilot).calls)
+
+
+def has_sent(pilot: Pilot[Any], count: int) -> bool:
+    return sent(pilot) >= count
+
+
+@needs_lab
+@every_kind
+async def test_its_key_starts_it_and_each_form_can_be_sent(kind: Kind) -> None:
+    app = InspectorApp()
+    app.preload = lambda: None  # type: ignore[method-assign]
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert kind.title in str(app.screen.query_one(f"#kind-{kind.name}", Static).render())
+        await pilot.press(kind.key)
+        await until(pilot, lambda: isinstance(app.screen, WorkbenchScreen))
+        await running(pilot, 2)
+        assert bench(pilot).query_one(TitleBar).facts.name == kind.title
+        await pilot.press("x")
+        assert isinstance(app.screen, MenuScreen)
+        await pilot.press("escape", "c")
+        for form in kind.forms:
+            enough = sent(pilot) + 1
+            composer = bench(pilot).query_one("#composer-client", Composer)
+            composer.input.value = form.example
+            await pilot.press("enter")
+            await until(pilot, partial(has_sent, pilot, enough))
+            await pilot.press("ctrl+t")
+        assert not [note.message for note in app._notifications]
+
+
+@needs_lab
+@every_kind
+def test_the_command_runs_it(kind: Kind) -> None:
+    done = subprocess.run([sys.executable, "-m", "inspector", "run", kind.name], capture_output=True,
+                          text=True, timeout=120)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "0 dropped" in done.stdout

@@ -29,13 +29,16 @@ def _writer(what: str) -> Writer:
             "syscalls": json_packets.syscalls,
         }
         return writers[what]
-    from inspector.views.json import application as json_application
+    if what == "findings":
+        from inspector.views.json.findings import findings
 
-    return {
-        "websocket": json_application.websocket,
-        "http": json_application.http,
-        "findings": json_application.findings,
-    }[what]
+        return findings
+    from inspector.protocols import by_name
+    from inspector.views.json.messages import messages
+
+    protocol = by_name(what)
+    assert protocol is not None
+    return lambda trace, rows: messages(trace, protocol, rows)
 
 
 def decode_file(file: str, what: str, expression: str | None, fail_on: str | None) -> int:

@@ -1,16 +1,37 @@
 """Every protocol that is told: its name, its fields, how it is recognised, read and judged.
 
-A protocol is one file or one folder here, and one line in `REGISTRY`.
+A protocol is one file or one folder here, and one line in `REGISTRY`, of which engine, filter, JSON, lists
+and detail are made. See `api` for what it has to say.
 """
 
-from inspector.protocols.http import findings as http_findings
-from inspector.protocols.websocket import findings as websocket_findings
+from inspector.protocols.api import Protocol
+from inspector.protocols.arp import ARP
+from inspector.protocols.dns import DNS, LLMNR, MDNS
+from inspector.protocols.http import HTTP
+from inspector.protocols.icmp import ICMP, ICMPV6
+from inspector.protocols.websocket import WEBSOCKET
 from inspector.wire.findings import Rule
 from inspector.wire.tcp import rules as tcp_rules
 
+REGISTRY: tuple[Protocol, ...] = (
+    HTTP,
+    WEBSOCKET,
+    DNS,
+    MDNS,
+    LLMNR,
+    ARP,
+    ICMP,
+    ICMPV6,
+)
+
 RULES: dict[str, Rule] = {
     rule.id: rule
-    for book in (tcp_rules.BOOK, http_findings.BOOK, websocket_findings.BOOK)
+    for book in (tcp_rules.BOOK, *(protocol.book for protocol in REGISTRY))
     for rule in book.rules
 }
 """The rules of all books by their id."""
+
+
+def by_name(name: str) -> Protocol | None:
+    """The protocol of this name; None for a name that is not registered."""
+    return next((protocol for protocol in REGISTRY if protocol.name == name), None)

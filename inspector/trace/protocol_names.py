@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from inspector.model.numbers import LINK_ETHERNET, TCP, UDP
-from inspector.trace.flows.udp import dns_of, name_service
+from inspector.trace.application.packets import packet_records
 from inspector.wire.headers.names import protocol_names
 from inspector.wire.headers.read import MALFORMED
 
@@ -39,8 +39,6 @@ def frame_protocols(trace: Trace, row: int, carried: Sequence[str] | None = None
         names = protocol_names(trace.frame(row), trace.link_type(row))
     if carried is None:
         carried = _carried(trace, row, protocol) if stream >= 0 else ()
-    if carried and carried[0] == "websocket" and not trace.application(stream).inferred:
-        names.append("http")                  # a connection that was upgraded stays one of HTTP
     return [*names, *carried]
 
 
@@ -48,6 +46,6 @@ def _carried(trace: Trace, row: int, protocol: int) -> Sequence[str]:
     index = trace.index
     if protocol == TCP:
         return trace.application(int(index.stream[row])).protocols(row)
-    if protocol == UDP and dns_of(trace, row) is not None:
-        return (name_service(int(index.sport[row]), int(index.dport[row])),)
+    if protocol == UDP:
+        return tuple(name.name for name, _ in packet_records(trace, row))
     return ()

@@ -19,6 +19,7 @@ from inspector.sessions.kinds import resolved
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 from inspector.wire.tcp.flags import FIN, RST, SYN
+from tests.support.application import web
 from tests.support.lab import needs_lab, read_trace, wait_for_event, wait_until
 
 pytestmark = needs_lab
@@ -224,19 +225,19 @@ def test_datagrams(trace: Trace, name: str, client: int, server: int) -> None:
 
 
 def test_http_messages(trace: Trace) -> None:
-    messages = trace.application(streams(trace, "http")[0]).http
+    messages = web(trace, streams(trace, "http")[0]).http
     targets = [message.target for message in messages if message.is_request]
     assert targets == ["/", "/echo", "/chunked", "/none"]
     answers = [message for message in messages if not message.is_request]
     assert [answer.status for answer in answers] == [200, 200, 200, 404]
     assert [answer.framing for answer in answers] == ["length", "length", "chunked", "length"]
     assert answers[1].body == b"hello"
-    findings = trace.application(streams(trace, "http")[0]).findings
+    findings = web(trace, streams(trace, "http")[0]).findings
     assert not [found for found in findings if found.severity == "error"]
 
 
 def test_http_chunked_both_ways(trace: Trace) -> None:
-    messages = trace.application(streams(trace, "http-chunked")[0]).http
+    messages = web(trace, streams(trace, "http-chunked")[0]).http
     assert [(message.framing, message.body) for message in messages] == [("chunked", b"hello there")] * 2
 
 
@@ -245,12 +246,12 @@ def test_http_without_keep_alive_closes_by_the_server(trace: Trace) -> None:
         one = trace.flow(stream)
         fins = [one.direction(int(row)) for row in one.rows if trace.index.tcp_flags[row] & FIN]
         assert fins == [1, 0]
-        messages = trace.application(stream).http
+        messages = web(trace, stream).http
         assert [message.values("connection") for message in messages] == [("close",)] * 2
 
 
 def test_server_sent_events(trace: Trace) -> None:
-    _, answer = trace.application(streams(trace, "http-push")[0]).http
+    _, answer = web(trace, streams(trace, "http-push")[0]).http
     assert answer.body == b"".join(b"data: push %d of 3\n\n" % number for number in (1, 2, 3))
 
 
@@ -262,7 +263,7 @@ def test_a_malformed_request_is_answered_with_400(trace: Trace) -> None:
 
 @pytest.mark.parametrize("name", [name for name in SESSIONS if name.startswith("websocket")])
 def test_the_upgrade_is_proven_and_nobody_breaks_rfc_6455(trace: Trace, name: str) -> None:
-    application = trace.application(streams(trace, name)[0])
+    application = web(trace, streams(trace, name)[0])
     assert application.protocol == "websocket" and not application.inferred
     assert application.upgrade is not None and application.upgrade.accepted
     allowed = {"websocket-abort"}
@@ -270,7 +271,7 @@ def test_the_upgrade_is_proven_and_nobody_breaks_rfc_6455(trace: Trace, name: st
 
 
 def test_websocket_frames(trace: Trace) -> None:
-    application = trace.application(streams(trace, "websocket")[0])
+    application = web(trace, streams(trace, "websocket")[0])
     sent = [(frame.opcode, frame.fin) for frame in application.frames if frame.from_client]
     assert sent == [(1, True), (2, True), (9, True), (1, False), (0, False), (0, True), (8, True)]
     answers = [frame.opcode for frame in application.frames if not frame.from_client]
@@ -280,14 +281,14 @@ def test_websocket_frames(trace: Trace) -> None:
 
 
 def test_websocket_closed_by_the_server(trace: Trace) -> None:
-    application = trace.application(streams(trace, "websocket-server-closes")[0])
+    application = web(trace, streams(trace, "websocket-server-closes")[0])
     closes = [frame for frame in application.frames if frame.opcode == 8]
     assert [frame.from_client for frame in closes] == [False, True]
     assert application.close(closes[0].number).code == 1001
 
 
 def test_websocket_deflate_is_negotiated_and_used(trace: Trace) -> None:
-    application = trace.application(streams(trace, "websocket-deflate")[0])
+    application = web(trace, streams(trace, "websocket-deflate")[0])
     data = [frame for frame in application.frames if frame.opcode == 1]
     assert [frame.compressed for frame in data] == [True, True]
     assert all(frame.payload_length < 100 for frame in data)
@@ -295,6 +296,6 @@ def test_websocket_deflate_is_negotiated_and_used(trace: Trace) -> None:
 
 
 def test_websocket_push(trace: Trace) -> None:
-    application = trace.application(streams(trace, "websocket-push")[0])
+    application = web(trace, streams(trace, "websocket-push")[0])
     pushed = [frame for frame in application.frames if frame.opcode == 1]
     assert [frame.from_client for frame in pushed] == [False] * 3

@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from inspector.protocols.http.upgrade import prove
 from inspector.protocols.websocket.frame import BINARY, CLOSE, TEXT, encode
-from inspector.protocols.websocket.upgrade import prove
-from inspector.trace.application.application import Application
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
+from tests.support.application import WebApplication
 from tests.support.tcp import MemoryTrace, segment
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -113,9 +113,9 @@ class Talk:
         if how == "F":
             self._add(segment(1 - first, "FA", self._next[1 - first], self._next[first]))
 
-    def application(self, limit: int = 1 << 20) -> Application:
+    def application(self, limit: int = 1 << 20) -> WebApplication:
         """What it says."""
-        return Application(self.trace, TcpFlow(self.trace, 0), limit)  # type: ignore[arg-type]
+        return WebApplication(self.trace, TcpFlow(self.trace, 0), limit)  # type: ignore[arg-type]
 
 
 def talk(
@@ -133,12 +133,12 @@ def talk(
 def application(
     *turns: tuple[int, bytes], end: str = "", first: int = CLIENT, size: int = 1400, limit: int = 1 << 20,
     syn: bool = True,
-) -> Application:
+) -> WebApplication:
     """The application layer of a conversation of these turns."""
     return talk(*turns, end=end, first=first, size=size, syn=syn).application(limit)
 
 
-def ids(found: Application) -> list[str]:
+def ids(found: WebApplication) -> list[str]:
     """The ids of its findings, each once, sorted."""
     return sorted({one.id for one in found.findings})
 

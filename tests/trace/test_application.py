@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.protocols.websocket.frame import BINARY, CONTINUATION, PING, PONG, RSV1, encode
-from inspector.trace.application.application import Application
 from inspector.trace.flows.tcp import TcpFlow
+from tests.support.application import WebApplication
 from tests.support.tcp import MemoryTrace
 from tests.support.websocket import (
     CLEAN,
@@ -33,7 +33,7 @@ from tests.support.websocket import (
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-def told(found: Application) -> list[tuple[object, ...]]:
+def told(found: WebApplication) -> list[tuple[object, ...]]:
     """What was decoded, without packets."""
     http = [(m.direction, m.start, m.stop, m.start_line, m.headers, m.complete) for m in found.http]
     frames = [record._replace(rows=()) for record in found.frames]
@@ -47,7 +47,7 @@ def test_packets_and_texts() -> None:
         "GET /chat  Upgrade: websocket", "101 Switching Protocols  accept ✓", 'TEXT "hello" masked',
         'TEXT "hello"', "BINARY 2 bytes masked", "CLOSE 1000 normal closure masked",
         "CLOSE 1000 normal closure"]
-    assert [found.protocols(row) for row in (0, 3, 5)] == [(), ("http",), ("websocket",)]
+    assert [found.protocols(row) for row in (0, 3, 5)] == [(), ("http",), ("http", "websocket")]
     assert [record.rows for record in found.frames] == [(5,), (6,), (7,), (8,), (9,)]
     assert [record.message for record in found.frames] == [1, 2, 3, 4, 5]
     assert found.frames_of(6)[0].number == 2 and found.frames_of(3) == ()
@@ -67,7 +67,7 @@ def test_a_frame_over_packets_and_packets_of_frames() -> None:
     assert [record.rows for record in found.frames[1:]] == [(row + 5,)] * 4
     assert found.info(row) == 'TEXT "hello world" masked' and found.info(row + 1) == "… TEXT"
     assert found.info(row + 5) == 'TEXT "a"  |  TEXT "b"  |  BINARY 1 bytes  |  1 more'
-    assert found.protocols(row) == () and found.protocols(row + 4) == ("websocket",)
+    assert found.protocols(row) == () and found.protocols(row + 4) == ("http", "websocket")
 
 
 def test_it_follows_a_flow_that_grows() -> None:
@@ -75,7 +75,7 @@ def test_it_follows_a_flow_that_grows() -> None:
     trace = MemoryTrace()
     trace.add(whole.trace.frames[:1], [0])
     flow = TcpFlow(trace, 0)  # type: ignore[arg-type]
-    found = Application(trace, flow)  # type: ignore[arg-type]
+    found = WebApplication(trace, flow)  # type: ignore[arg-type]
     assert found.protocol == "" and not found.update()
     for number, frame in enumerate(whole.trace.frames[1:], 1):
         trace.add([frame], [number * 1_000_000])
@@ -91,7 +91,7 @@ TURNS = [
 WANTED = application(*TURNS, end="F")
 
 
-def said(found: Application, direction: int) -> list[tuple[object, ...]]:
+def said(found: WebApplication, direction: int) -> list[tuple[object, ...]]:
     """The frames of one direction."""
     return [(r.start, r.stop, r.opcode, r.fin) for r in found.frames if r.direction == direction]
 
@@ -111,7 +111,7 @@ def test_cutting_reordering_and_repeating_segments_changes_nothing(
             frames.insert(chance.randrange(at + 1, len(frames)), frames[at])
     trace = MemoryTrace()
     trace.add(frames, range(len(frames)))
-    found = Application(trace, TcpFlow(trace, 0))  # type: ignore[arg-type]
+    found = WebApplication(trace, TcpFlow(trace, 0))  # type: ignore[arg-type]
     # Between the directions disorder may change which frame was delivered first, never what was said.
     assert told(found)[:2] == told(WANTED)[:2]
     assert all(said(found, direction) == said(WANTED, direction) for direction in (0, 1))

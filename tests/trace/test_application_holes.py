@@ -6,8 +6,8 @@ import zlib
 from collections.abc import Sequence
 
 from inspector.protocols.websocket.frame import BINARY, RSV1, encode
-from inspector.trace.application.application import Application
 from inspector.trace.flows.tcp import TcpFlow
+from tests.support.application import WebApplication
 from tests.support.tcp import MemoryTrace
 from tests.support.websocket import (
     CLIENT,
@@ -25,17 +25,18 @@ from tests.support.websocket import (
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-def without(turns: Sequence[tuple[int, bytes]], *lost: int, size: int = 1400, snap: int = 0) -> Application:
+def without(turns: Sequence[tuple[int, bytes]], *lost: int, size: int = 1400,
+            snap: int = 0) -> WebApplication:
     """The application layer of a capture that lacks these rows (or the end of every frame from `snap` on)."""
     frames = talk(*turns, end="F", size=size).trace.frames
     kept = [frame for row, frame in enumerate(frames) if row not in lost]
     trace = MemoryTrace()
     captured = [frame[:snap] if snap else frame for frame in kept]
     trace.add(captured, range(len(kept)), [len(frame) for frame in kept])
-    return Application(trace, TcpFlow(trace, 0))  # type: ignore[arg-type]
+    return WebApplication(trace, TcpFlow(trace, 0))  # type: ignore[arg-type]
 
 
-def texts(found: Application) -> list[bytes]:
+def texts(found: WebApplication) -> list[bytes]:
     return [found.payload(record.number) for record in found.frames]
 
 
@@ -72,7 +73,7 @@ def test_a_hole_that_nobody_has_acknowledged_is_waited_for() -> None:
     trace = MemoryTrace()
     trace.add([*frames[:6], frames[7]], range(7))
     flow = TcpFlow(trace, 0)  # type: ignore[arg-type]
-    found = Application(trace, flow)  # type: ignore[arg-type]
+    found = WebApplication(trace, flow)  # type: ignore[arg-type]
     assert texts(found) == [b"one"]
     trace.add([frames[6]], [99])
     flow.update()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.protocols.websocket import batches as application_websocket
+from inspector.protocols.websocket import decoder as websocket_decoder
 from inspector.protocols.websocket.deflate import DeflateParameters
 from inspector.protocols.websocket.frame import FrameDecoder, encode
 from inspector.protocols.websocket.scan import scan
@@ -49,7 +49,7 @@ def test_both_ways_give_the_same(
     start = [(CLIENT, request(DEFLATE)), (SERVER, response(DEFLATE))] if deflate else UPGRADE
     turns = [(d, frames) for d, frames in turns if size > 90 or all(len(f[0][0]) < 999 for f in frames)]
     spoken = said(turns)
-    with patch.multiple(application_websocket, KEEP=bounds[0], _BATCH=bounds[1]):
+    with patch.multiple(websocket_decoder, KEEP=bounds[0], _BATCH=bounds[1]):
         found = talk(*start, *spoken, size=size).application()
     session = WebSocketSession(0, DeflateParameters() if deflate else None, limit=1 << 20)
     decoders = [FrameDecoder(len(data)) for _, data in start]

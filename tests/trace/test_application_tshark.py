@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from inspector.trace.application.application import Application
 from inspector.trace.trace import Trace
 from inspector.wire.headers.read import FRAGMENT
+from tests.support.application import WebApplication, web
 from tests.support.tcp import CAPTURES, read_table
 
 FOREIGN = sorted(path for path in (CAPTURES / "captures").glob("*/*") if path.suffix in (".pcap", ".pcapng"))
@@ -35,9 +35,9 @@ def table() -> Iterator[Counter[tuple[str, str]]]:
         print(f"  {count:6} {kind}: {reason}")
 
 
-def applications(path: Path) -> dict[int, Application]:
+def applications(path: Path) -> dict[int, WebApplication]:
     trace = opened(path)
-    return {stream: trace.application(stream) for stream in range(len(trace.conversations("tcp")))}
+    return {stream: web(trace, stream) for stream in range(len(trace.conversations("tcp")))}
 
 
 def opened(path: Path) -> Trace:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.protocols.dns import DNS
+from inspector.protocols.dns.message import DnsMessage
+from inspector.trace.application.packets import by_ports, packet_records
 from inspector.trace.flows.fragments import fragments_of
-from inspector.trace.flows.udp import UdpFlow, dns_of, icmp_cause
+from inspector.trace.flows.udp import UdpFlow, icmp_cause
 from inspector.trace.trace import Trace
 from tests.support.tcp import CAPTURES, MemoryTrace, first, ip, read_table, segment
 
@@ -48,6 +52,10 @@ def memory(*frames: bytes) -> MemoryTrace:
     return trace
 
 
+def dns_of(trace: Any, row: int) -> DnsMessage | None:
+    return next((record for _, record in packet_records(trace, row)), None)
+
+
 def info(trace: MemoryTrace, row: int) -> str:
     message = dns_of(trace, row)
     assert message is not None
@@ -58,11 +66,11 @@ def test_dns_in_a_conversation() -> None:
     answer = QUERY[:2] + b"\x81\x83" + QUERY[4:]
     trace = memory(udp(0, QUERY), udp(1, answer), udp(0, b"junk"), udp(0, QUERY, (7, 7)))
     flow = UdpFlow(trace, 0)
-    assert (flow.a, flow.b, flow.application) == (("10.0.0.1", 5000), ("10.0.0.2", 53), "dns")
+    assert (flow.a, flow.b) == (("10.0.0.1", 5000), ("10.0.0.2", 53))
+    assert by_ports(5000, 53) is DNS and by_ports(5000, 7) is None
     assert info(trace, 0) == "Standard query 0x1032 TXT google.com"
     assert info(trace, 1) == "Standard query response 0x1032 No such name TXT google.com"
     assert flow.direction(1) == 1 and dns_of(trace, 2) is None and dns_of(trace, 3) is None
-    assert UdpFlow(trace, 1).application == ""
 
 
 def test_an_error_belongs_to_the_datagram_that_caused_it() -> None:

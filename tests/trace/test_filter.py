@@ -184,7 +184,7 @@ def test_system_calls_are_asked_for_their_own_fields(tmp_path: Path) -> None:
 
 
 def test_what_the_list_says_of_a_packet_can_be_asked_for() -> None:
-    import inspector.views.packets.info  # noqa: F401 - it gives the field its meaning
+    import inspector.trace.info  # noqa: F401 - it gives the field its meaning
 
     with Trace.open(DATA / CAPTURES[0]) as trace:
         trace.finish()

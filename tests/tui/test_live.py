@@ -24,6 +24,7 @@ from inspector.tui.widgets.line_list import LineList
 from inspector.tui.widgets.prompt import MenuScreen
 from inspector.tui.widgets.title_bar import TitleBar
 from inspector.tui.workbench.workbench import WorkbenchScreen
+from tests.support.application import web
 from tests.support.lab import needs_lab
 from tests.support.live import bench, ladder_text, running, trace, until
 
@@ -114,7 +115,7 @@ async def test_websocket_ends_send_frames_of_each_kind() -> None:
         await pilot.press("ctrl+t", *"there", "enter")
         await until(pilot, lambda: "PING" in ladder_text(pilot) and "PONG" in ladder_text(pilot))
         await pilot.press("ctrl+t", *"in pieces", "enter")
-        await until(pilot, lambda: len([frame for frame in trace(pilot).application(0).frames
+        await until(pilot, lambda: len([frame for frame in web(trace(pilot), 0).frames
                                         if frame.opcode == 0]) >= 2)
 
 

@@ -6,6 +6,7 @@ from inspector.views.detail.bytes import HexDump, Mark, bits_line, bytes_per_lin
 from inspector.views.detail.tree import Detail, packet_tree
 from inspector.views.line.spans import plain
 from inspector.wire.dissection.field import Field
+from tests.support.application import web
 from tests.support.traces import open_trace
 from tests.support.views import all_lines, text_of
 
@@ -43,7 +44,7 @@ def test_a_websocket_frame_shows_its_payload_masked_and_unmasked() -> None:
 
 def test_what_lies_in_other_packets_says_where() -> None:
     with open_trace("websocket-deflate") as trace:
-        application = trace.application(0)
+        application = web(trace, 0)
         rows = [row for row in range(trace.index.count) if len(application.frames_of(row)) > 1]
         assert rows        # two fragments in one segment
         tree = packet_tree(trace, rows[0])

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from inspector.protocols import WEBSOCKET, by_name
 from inspector.protocols.websocket.frame import CONTINUATION, PING, encode
-from inspector.views.json import application as json_application
+from inspector.views.json.findings import findings
+from inspector.views.json.messages import messages
 from tests.support.websocket import (
     CLEAN,
     CLIENT,
@@ -27,12 +29,14 @@ from tests.support.websocket import (
 )
 
 FRAME = [
-    "tcp.stream", "direction", "frames", "websocket.fin", "websocket.rsv", "websocket.opcode",
-    "websocket.mask", "websocket.masking_key", "websocket.payload_length", "payload", "message", "findings",
+    "tcp.stream", "frames", "time_ns", "end_ns", "direction", "websocket.fin", "websocket.rsv",
+    "websocket.opcode", "websocket.mask", "websocket.masking_key", "websocket.payload_length", "payload",
+    "message", "findings",
 ]
 UPGRADED = [
-    "tcp.stream", "frames", "http.request.method", "http.request.uri", "headers", "body_length",
-    "websocket.key", "websocket.accept", "websocket.accept_expected", "accepted",
+    "tcp.stream", "frames", "time_ns", "end_ns", "http.request.method", "http.request.uri", "headers",
+    "body_length", "websocket.key", "websocket.accept", "websocket.accept_expected", "accepted",
+    "response_in",
 ]
 
 
@@ -41,7 +45,9 @@ def objects(
 ) -> list[Any]:
     trace = traced(talk(*turns, end=end))
     chosen = None if rows is None else np.array(rows, "i8")
-    found = list(getattr(json_application, kind)(trace, chosen))
+    protocol = by_name(kind)
+    written = findings(trace, chosen) if protocol is None else messages(trace, protocol, chosen)
+    found = list(written)
     assert all(json.loads(json.dumps(one)) == one for one in found)
     return found
 
@@ -51,7 +57,8 @@ def test_a_frame() -> None:
     (one,) = objects("websocket", [*UPGRADE, (CLIENT, data)])
     assert list(one) == FRAME
     assert one == {
-        "tcp.stream": 0, "direction": "client-to-server", "frames": [6], "websocket.fin": True,
+        "tcp.stream": 0, "frames": [6], "time_ns": one["time_ns"], "end_ns": one["time_ns"],
+        "direction": "client-to-server", "websocket.fin": True,
         "websocket.rsv": 0, "websocket.opcode": 1, "websocket.mask": True,
         "websocket.masking_key": "01020304", "websocket.payload_length": 11, "payload": "grüß \x1b[2J",
         "message": 1, "findings": []}
@@ -74,7 +81,7 @@ def test_frames_stand_in_order_of_their_last_byte() -> None:
     made.say(SERVER, data[:3])
     made.say(*client(b"quick"))
     made.say(SERVER, data[3:])
-    found = list(json_application.websocket(traced(made)))
+    found = list(messages(traced(made), WEBSOCKET))
     assert [(one["payload"], one["frames"]) for one in found] == [("quick", [7]), ("long", [6, 8])]
 
 
@@ -87,7 +94,8 @@ def test_http_messages() -> None:
     assert asked["websocket.key"] == KEY
     asked = b"POST /\x1b\xff HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
     assert objects("http", [(CLIENT, asked)]) == [{
-        "tcp.stream": 0, "frames": [4], "http.request.method": "POST", "http.request.uri": "/␛\\xff",
+        "tcp.stream": 0, "frames": [4], "time_ns": 3_000_000, "end_ns": 3_000_000,
+        "http.request.method": "POST", "http.request.uri": "/␛\\xff",
         "headers": [["Host", "x"], ["Content-Length", "2"]], "body_length": 2}]
 
 

@@ -9,9 +9,9 @@ from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6ND_NS
 from scapy.layers.l2 import ARP, Dot3, Ether
 from scapy.packet import Packet, Raw
 
+from inspector.trace.facts import facts
+from inspector.trace.info import packet_info
 from inspector.views.line.spans import cell_width, plain
-from inspector.views.packets.facts import facts
-from inspector.views.packets.info import packet_info
 from inspector.views.packets.list import PacketList, packet_columns, packet_row
 from tests.support.network import CLIENT, SERVER, Network
 from tests.support.traces import open_trace

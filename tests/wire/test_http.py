@@ -15,8 +15,8 @@ from inspector.protocols import RULES
 from inspector.protocols.http.connection import HttpConnection
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import HttpMessage, decode_content, looks_like_http, parse_head
+from inspector.protocols.http.upgrade import examine
 from inspector.protocols.websocket.deflate import DeflateParameters, negotiate, parse_extensions
-from inspector.protocols.websocket.upgrade import examine
 from tests.support.websocket import KEY, request, response
 
 REQUESTS = (

@@ -1,0 +1,51 @@
+"""DNS (RFC 1035) in UDP datagrams, and its sisters of the local link: mDNS (RFC 6762), LLMNR (RFC 4795)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from inspector.protocols.api import Field, PacketReader, Protocol
+from inspector.protocols.dns.message import DnsMessage, parse_dns
+
+
+def _of(get: Callable[[DnsMessage], Any]) -> Callable[[None, DnsMessage], Sequence[Any]]:
+    return lambda decoder, message: [get(message)]
+
+
+def _answers(kind: int) -> Callable[[None, DnsMessage], Sequence[str]]:
+    return lambda decoder, message: [one.text for one in message.answers if one.type == kind]
+
+
+_FIELDS: tuple[Field[Any], ...] = (
+    Field("dns.id", "number", _of(lambda message: message.id), bits=16),
+    Field("dns.flags.response", "flag", _of(lambda message: int(message.response)), bits=1),
+    Field("dns.flags.opcode", "number", _of(lambda message: message.opcode), bits=4),
+    Field("dns.flags.truncated", "flag", _of(lambda message: int(message.truncated)), bits=1),
+    Field("dns.flags.rcode", "number",
+          lambda decoder, message: [message.rcode] if message.response else [], bits=12),
+    Field("dns.qry.name", "text", lambda decoder, message: [one.name for one in message.questions],
+          many=True),
+    Field("dns.qry.type", "number", lambda decoder, message: [one.type for one in message.questions],
+          many=True, bits=16),
+    Field("dns.count.queries", "number", _of(lambda message: message.counts[0]), bits=16),
+    Field("dns.count.answers", "number", _of(lambda message: message.counts[1]), bits=16),
+    Field("dns.resp.name", "text", lambda decoder, message: [one.name for one in message.answers], many=True),
+    Field("dns.resp.type", "number", lambda decoder, message: [one.type for one in message.answers],
+          many=True, bits=16),
+    Field("dns.a", "text", _answers(1), many=True),
+    Field("dns.aaaa", "text", _answers(28), many=True),
+    Field("dns.cname", "text", _answers(5), many=True),
+    Field("dns.txt", "text", _answers(16), many=True),
+)
+
+
+def _protocol(name: str, title: str, port: int) -> Protocol:
+    reader: PacketReader[DnsMessage] = PacketReader(
+        "udp", lambda data, hops: parse_dns(data), lambda message: message.info, (port,))
+    return Protocol(name=name, title=title, colour="udp", packets=reader, fields=_FIELDS)
+
+
+DNS = _protocol("dns", "DNS", 53)
+MDNS = _protocol("mdns", "mDNS", 5353)
+LLMNR = _protocol("llmnr", "LLMNR", 5355)

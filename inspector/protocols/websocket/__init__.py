@@ -1,0 +1,74 @@
+"""WebSocket (RFC 6455) with permessage-deflate (RFC 7692): a record is a frame."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from inspector.protocols.api import Field, Protocol
+from inspector.protocols.websocket.columns import WebSocketFrameRecord
+from inspector.protocols.websocket.decoder import WebSocketDecoder
+from inspector.protocols.websocket.findings import BOOK
+from inspector.protocols.websocket.frame import CLOSE
+from inspector.protocols.websocket.start import sniff
+
+_SEARCHED = 1 << 20
+
+
+def _of(name: str) -> Callable[[WebSocketDecoder, WebSocketFrameRecord], Sequence[Any]]:
+    return lambda decoder, frame: [getattr(frame, name)]
+
+
+def _key(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[str]:
+    return [frame.masking_key.hex()] if frame.masked else []
+
+
+def _text(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> str | None:
+    """The payload of a text frame; None where it is no text, or cut inside of a character."""
+    if not decoder.is_text(frame):
+        return None
+    try:
+        return decoder.payload(frame).decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _payload(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[str]:
+    text = _text(decoder, frame)
+    return [] if text is None else [text]
+
+
+def _payload_base64(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[str]:
+    return [base64.b64encode(decoder.payload(frame)).decode()] if _text(decoder, frame) is None else []
+
+
+def _octets(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[bytes]:
+    return [decoder.payload(frame, _SEARCHED)]
+
+
+def _close_code(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[int]:
+    code = decoder.close_of(frame).code if frame.opcode == CLOSE else None
+    return [] if code is None else [code]
+
+
+WEBSOCKET = Protocol(
+    name="websocket", title="WebSocket", colour="websocket", sniff=sniff, decoder=WebSocketDecoder, book=BOOK,
+    ordered="last", record="frame",
+    fields=(
+        Field("direction", "text", filtered=False, get=lambda decoder, frame: [
+            "client-to-server" if frame.from_client else "server-to-client"]),
+        Field("websocket.fin", "flag", _of("fin"), bits=1),
+        Field("websocket.rsv", "number", _of("rsv"), bits=3),
+        Field("websocket.opcode", "number", _of("opcode"), bits=4),
+        Field("websocket.mask", "flag", _of("masked"), bits=1),
+        Field("websocket.masking_key", "text", _key),
+        Field("websocket.payload_length", "number", _of("payload_length")),
+        Field("close_code", "number", _close_code, bits=16),
+        Field("payload", "text", _payload, filtered=False),
+        Field("payload_base64", "text", _payload_base64, filtered=False),
+        Field("payload", "bytes", _octets, json=""),
+        Field("message", "number", _of("message")),
+        Field("findings", "text", lambda decoder, frame: frame.findings, many=True),
+    ),
+)

@@ -1,45 +1,49 @@
-"""What a TCP conversation says: HTTP messages, the upgrade, WebSocket frames and messages, findings.
+"""What a TCP conversation says: the layers of protocols on it, their records and messages, their findings.
 
 An `Application` lets an `Engine` read both streams of its flow and goes on where the flow grew; it ties what
-comes out to packets: rows, times, and a line of text for each packet.
+comes out to packets: rows, times, and a line of text for each packet. It knows no protocol by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any, NamedTuple
 
-from inspector.protocols.http.message import INFLATE_LIMIT, Decoded, HttpMessage, decode_content, tokens
-from inspector.protocols.websocket.columns import WebSocketFrameRecord, WebSocketMessage
-from inspector.protocols.websocket.deflate import LIMIT
-from inspector.protocols.websocket.rules import Close, read_close
-from inspector.protocols.websocket.upgrade import Upgrade
-from inspector.trace.application.engine import Engine
-from inspector.trace.application.text import describe_frame, describe_message
+from inspector.protocols import REGISTRY
+from inspector.protocols.api import Decoder, Protocol
+from inspector.trace.application.engine import Engine, Layer
+from inspector.trace.flows.tcp import TcpFlow
+from inspector.trace.packets import Packets
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.flags import ACK, FIN, RST
+from inspector.wire.tcp.stream import ByteStream
 
-if TYPE_CHECKING:
-    from inspector.trace.flows.tcp import TcpFlow
-    from inspector.trace.trace import Trace
-
-PAYLOAD_LIMIT = 64 << 20
+INFLATE_LIMIT = 16 << 20 # octets to which one compressed message may inflate
 _ROWS = 64               # packets that a finding names at most
 _LOOK_BACK = 1000        # packets at the end among which the last acknowledgment is looked for
-_PARTS = 3               # frames or messages of one packet that `info` spells out
+_PARTS = 3               # records of one packet that `info` spells out
+
+
+class Carried(NamedTuple):
+    """A record with octets in a packet: its layer, its position among the layer's records, itself."""
+
+    layer: Layer
+    position: int
+    record: Any
 
 
 class Application:
-    """The application layer of one flow. `limit` bounds what one compressed message inflates to.
+    """The application layer of one flow; a `Source` of its decoders. `limit` bounds inflation.
 
-    `protocol`: "http", "websocket" or "" (neither, or not yet known). Numbers of HTTP messages, WebSocket
-    frames and messages count from 1 here; `update` goes on when the flow grew.
+    `protocol`: the last layer's name ("http", "websocket", …), "" while none is known.
     """
 
-    def __init__(self, trace: Trace, flow: TcpFlow, limit: int = LIMIT) -> None:
-        self._trace, self._flow = trace, flow
-        self._engine = Engine(flow.streams, self.rows_of, self.time_of, limit)
+    def __init__(self, trace: Packets, flow: TcpFlow, limit: int = INFLATE_LIMIT,
+                 protocols: Iterable[Protocol] = REGISTRY) -> None:
+        self._trace, self._flow, self.limit = trace, flow, limit
+        self.streams: tuple[ByteStream, ByteStream] = flow.streams
+        self._engine = Engine(self, (flow.a[1], flow.b[1]), protocols)
         self._findings: list[Finding] = []
         self._ended = False
         self._packets = -1
@@ -54,7 +58,7 @@ class Application:
             return False
         self._packets = len(self._flow.rows)
         changed = self._engine.update(self._acknowledged)
-        if not self._ended and self.protocol:
+        if not self._ended and self.layers:
             self._end_if_over()
         self._findings += map(self._place, self._engine.fresh_findings())
         return changed
@@ -82,54 +86,53 @@ class Application:
         self._ended = True
         self._engine.end(self._flow.direction(self._closing), bool(int(index.tcp_flags[self._closing]) & RST))
 
+    # --- layers ------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The protocols of the connection, in the order in which they followed each other."""
+        return self._engine.layers
+
+    @property
+    def layer(self) -> Layer | None:
+        """The last layer: what is spoken, by all that was seen so far."""
+        return self.layers[-1] if self.layers else None
+
+    def decoder(self, name: str) -> Decoder[Any] | None:
+        """The decoder of the layer of this name; None where the connection has none."""
+        return next((layer.decoder for layer in reversed(self.layers) if layer.protocol.name == name), None)
+
     @property
     def protocol(self) -> str:
-        """What is spoken, by all that was seen so far."""
-        if self._engine.websocket is not None:
-            return "websocket"
-        return "http" if self._engine.http is not None else ""
+        """What is spoken, by all that was seen so far; "" while nothing is known."""
+        return self.layers[-1].protocol.name if self.layers else ""
 
     @property
     def inferred(self) -> bool:
-        """True when the upgrade was not captured, and WebSocket was recognised by its framing."""
-        return self._engine.websocket is not None and self._engine.websocket.session.inferred
+        """True when the protocol's beginning was not captured, and it was recognised by its form."""
+        return bool(self.layers) and self.layers[-1].decoder.inferred
 
     @property
     def client(self) -> int | None:
-        """The direction of the HTTP or WebSocket client (0: a to b); None when nothing is known."""
-        return self._engine.client
+        """The direction of the client (0: a to b); None when nothing is known."""
+        return self.layers[-1].decoder.client if self.layers else None
 
-    @property
-    def http(self) -> list[HttpMessage]:
-        """HTTP messages of both directions, in the order in which their heads came."""
-        return self._engine.http.messages if self._engine.http else []
-
-    @property
-    def upgrade(self) -> Upgrade | None:
-        """The WebSocket handshake: the last one tried on this connection, refused ones too."""
-        return self._engine.upgrade
-
-    @property
-    def frames(self) -> Sequence[WebSocketFrameRecord]:
-        """WebSocket frames of both directions, in order of delivery; records are made on access."""
-        return self._engine.websocket.frames if self._engine.websocket else ()
-
-    @property
-    def messages(self) -> Sequence[WebSocketMessage]:
-        """WebSocket messages (control frames among them), in order of their first frames."""
-        return self._engine.websocket.messages if self._engine.websocket else ()
+    # --- findings ----------------------------------------------------------------------------------
 
     @property
     def findings(self) -> list[Finding]:
         """All findings so far, those of TCP among them, in order of the packets where to look."""
-        begun = self._engine.websocket.begun() if self._engine.websocket and not self._ended else []
+        current = self._engine.current
+        begun = current.provisional() if current is not None and not self._ended else []
         found = self._flow.findings() + self._counted() + [self._place(one) for one in begun]
         return sorted(found, key=lambda one: (one.rows[0] if one.rows else -1, one.direction or 0, one.start))
 
     def _counted(self) -> list[Finding]:
         """The findings; where a rule has more than are kept, the last one says how many."""
-        part = self._engine.websocket
-        found, more = list(self._findings), dict(part.session.more) if part else {}
+        found = list(self._findings)
+        more: dict[str, int] = {}
+        for layer in self.layers:
+            more |= layer.decoder.uncounted
         for at in range(len(found) - 1, -1, -1):
             count = more.pop(found[at].id, 0) if more else 0
             if count:
@@ -164,88 +167,48 @@ class Application:
         """Time of a packet, nanoseconds since the epoch."""
         return int(self._trace.index.time_ns[row])
 
-    def rows_of_http(self, message: HttpMessage) -> tuple[int, ...]:
-        """Rows of the packets that carry an HTTP message."""
-        return self.rows_of(message.direction, message.start, message.stop)
+    # --- packets -----------------------------------------------------------------------------------
 
-    def wire_payload(self, number: int, limit: int = PAYLOAD_LIMIT) -> bytes:
-        """The payload of frame `number` as it was sent, but unmasked."""
-        assert self._engine.websocket is not None
-        return self._engine.websocket.payloads.wire(number, limit)
+    def carried(self, row: int, name: str = "") -> Iterator[Carried]:
+        """The records with octets in packet `row`, layer by layer, in stream order; `name`: of one layer."""
+        ranges: list[tuple[int, int]] | None = None
+        for layer in self.layers:
+            if name and layer.protocol.name != name:
+                continue
+            direction = self._flow.direction(row)
+            if ranges is None:
+                ranges = list(self._flow.streams[direction].ranges_of(row))
+            for start, stop in ranges:
+                for position in layer.decoder.within(direction, start, stop):
+                    yield Carried(layer, position, layer.decoder.records[position])
 
-    def payload(self, number: int, limit: int = PAYLOAD_LIMIT) -> bytes:
-        """What frame `number` says: unmasked, and inflated where permessage-deflate was used."""
-        assert self._engine.websocket is not None
-        return self._engine.websocket.payloads.frame(number, limit)
+    def completed(self, row: int, name: str) -> list[Carried]:
+        """The records of one protocol that packet `row` completes."""
+        return [one for one in self.carried(row, name) if self._completes(one, row)]
 
-    def message_payload(self, number: int, limit: int = PAYLOAD_LIMIT) -> bytes:
-        """What message `number` says, its fragments joined."""
-        assert self._engine.websocket is not None
-        return self._engine.websocket.payloads.message(number, limit)
-
-    def body(self, message: HttpMessage, limit: int = PAYLOAD_LIMIT) -> bytes:
-        """The body of an HTTP message, chunked coding undone."""
-        return self._engine.body(message, limit)
-
-    def content(self, message: HttpMessage, limit: int = INFLATE_LIMIT) -> Decoded:
-        """The body of an HTTP message with its Content-Encoding undone too."""
-        return decode_content(self.body(message), tokens(message, "content-encoding"), limit)
-
-    def close(self, number: int) -> Close:
-        """What Close frame `number` says."""
-        return read_close(self.wire_payload(number, 125))
-
-    def round_trip_ns(self, number: int) -> int | None:
-        """For a pong: nanoseconds since the ping that it answers; for a ping: until its pong."""
-        part = self._engine.websocket
-        if part is None:
-            return None
-        ping, pong = part.session.answers.get(number - 1), part.session.answered.get(number - 1)
-        if ping is None and pong is None:
-            return None
-        ping, pong = number - 1 if ping is None else ping, number - 1 if pong is None else pong
-        first, last = part.frames[ping], part.frames[pong]
-        return self.time_of(last.row) - self.time_of(first.row) if first.rows and last.rows else None
-
-    def frames_of(self, row: int) -> tuple[WebSocketFrameRecord, ...]:
-        """The WebSocket frames that have octets in packet `row`, in stream order."""
-        part = self._engine.websocket
-        if part is None:
-            return ()
-        direction = self._flow.direction(row)
-        ranges = self._flow.streams[direction].ranges_of(row)
-        numbers = [n for start, stop in ranges for n in part.frames.within(direction, start, stop)]
-        return tuple(part.frames[number - 1] for number in numbers)
-
-    def http_of(self, row: int) -> tuple[HttpMessage, ...]:
-        """The HTTP messages that have octets in packet `row`, in stream order."""
-        if self._engine.http is None:
-            return ()
-        direction = self._flow.direction(row)
-        ranges = self._flow.streams[direction].ranges_of(row)
-        return tuple(self._engine.http_within(direction, ranges))
+    def _completes(self, one: Carried, row: int) -> bool:
+        """As Wireshark has it: the packets before the last one of a record are plain TCP."""
+        decoder, record = one.layer.decoder, one.record
+        stop = decoder.counts_from(record)
+        rows = decoder.rows_of(record) if stop == record.stop else self.rows_of(
+            record.direction, record.start, stop)
+        return max(rows, default=-1) == row
 
     def protocols(self, row: int) -> tuple[str, ...]:
-        """("http",), ("websocket",), both or none: what packet `row` completes a message or frame of.
-
-        As Wireshark has it: the packets before the last one of a message are plain TCP. A message that is not
-        complete counts for the packet with the end of its start line.
-        """
-        found: tuple[str, ...] = ()
-        for message in self.http_of(row):
-            start, stop = message.start, message.stop if message.complete else message.line_stop
-            if max(self.rows_of(message.direction, start, stop), default=-1) == row:
-                found = ("http",)
-        if any(record.row == row for record in self.frames_of(row)):
-            return (*found, "websocket")
-        return found
+        """Names of the layers, outermost first, down to the last one of which `row` completes a record."""
+        last = 0
+        ended = {one.layer.protocol.name for one in self.carried(row) if self._completes(one, row)}
+        for number, layer in enumerate(self.layers, 1):
+            if layer.protocol.name in ended:
+                last = number
+        return tuple(layer.protocol.name for layer in self.layers[:last])
 
     def info(self, row: int) -> str:
-        """One harmless line on what packet `row` says: GET /chat  Upgrade: websocket, TEXT "hello" masked."""
-        messages, frames = self.http_of(row), self.frames_of(row)
-        texts = [describe_message(message, self.rows_of_http(message)[:1] == (row,), self.upgrade)
-                 for message in messages[:_PARTS]]
-        texts += [describe_frame(self, record, record.rows[:1] == (row,))
-                  for record in frames[: _PARTS - len(texts)]]
-        more = len(messages) + len(frames) - len(texts)
+        """One line, safe to show: `GET /chat  Upgrade: websocket`, `TEXT "hello" masked`, or ""."""
+        found = list(self.carried(row))
+        texts = []
+        for layer, _, record in found[:_PARTS]:
+            begins = layer.decoder.rows_of(record)[:1] == (row,)
+            texts.append(layer.decoder.summary(record) if begins else layer.decoder.short(record))
+        more = len(found) - len(texts)
         return "  |  ".join(texts) + (f"  |  {more} more" if more else "")

@@ -1,4 +1,6 @@
-"""Fields of the display filter that columns cannot answer: flows, applications, and the bytes themselves.
+"""Fields of the display filter that columns cannot answer: flows, protocols, and the bytes themselves.
+
+Every field of every registered protocol is among them (`protocols.REGISTRY`), none by its name.
 
 `DEEP` fields are asked packet by packet, and only for packets that could have them (`possible`, by columns).
 Their values are numbers, texts or bytes; an empty sequence says that the packet has no such field.
@@ -8,17 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from inspector.protocols import REGISTRY
+from inspector.protocols.api import Carrier, Field, Protocol
+from inspector.trace.application.packets import packet_payloads, packet_records
+from inspector.trace.facts import facts
 from inspector.trace.filter.column_fields import COLUMNS, Rows, Type
 from inspector.trace.index.columns import Array
+from inspector.trace.info import packet_info
 from inspector.trace.protocol_names import frame_protocols
 from inspector.wire.headers.read import NO_LAYER, NO_OFFSET
-from inspector.wire.headers.transport import TCP, UDP
+from inspector.wire.headers.transport import UDP
 from inspector.wire.tcp.flags import NAMES
 
 if TYPE_CHECKING:
-    from inspector.protocols.http.message import HttpMessage
     from inspector.trace.index.index import Index
     from inspector.trace.trace import Trace
 
@@ -54,6 +60,10 @@ def _tcp_data(index: Index, rows: Rows) -> Array:
     return found
 
 
+def _of(name: str) -> Callable[[Index, Rows], Array]:
+    return lambda index, rows: COLUMNS[name].read(index, rows).present
+
+
 def _udp_data(index: Index, rows: Rows) -> Array:
     found: Array = (index.protocol[rows] == UDP) & (index.payload_length[rows] > 0)
     return found
@@ -69,54 +79,6 @@ def _analysis(trace: Trace, row: int) -> Sequence[str]:
 
 def _mark(name: str) -> Read:
     return lambda trace, row: [1] if name in _analysis(trace, row) else []
-
-
-def _http(trace: Trace, row: int) -> Sequence[HttpMessage]:
-    application = trace.application(_stream(trace, row))
-    return application.http_of(row) if "http" in application.protocols(row) else ()
-
-
-def _http_bytes(trace: Trace, row: int) -> Sequence[bytes]:
-    streams = trace.flow(_stream(trace, row)).streams
-    return [
-        streams[message.direction].read(message.start, min(message.stop, message.start + _LARGEST))
-        for message in _http(trace, row)
-    ]
-
-
-def _request(name: str) -> Read:
-    return lambda trace, row: [getattr(m, name) for m in _http(trace, row) if m.is_request]
-
-
-def _body_lengths(trace: Trace, row: int) -> Sequence[int]:
-    return [message.body_length for message in _http(trace, row)]
-
-
-def _headers(name: str) -> Read:
-    return lambda trace, row: [value for m in _http(trace, row) for value in m.values(name)]
-
-
-def _frames(name: str) -> Read:
-    def read(trace: Trace, row: int) -> Sequence[Value]:
-        frames = trace.application(_stream(trace, row)).frames_of(row)
-        return [getattr(frame, name) for frame in frames if frame.row == row]
-
-    return read
-
-
-def _keys(trace: Trace, row: int) -> Sequence[str]:
-    return [bytes(key).hex() for key in _frames("masking_key")(trace, row) if isinstance(key, bytes) and key]
-
-
-def _payloads(trace: Trace, row: int) -> Sequence[bytes]:
-    application = trace.application(_stream(trace, row))
-    numbers = [frame.number for frame in application.frames_of(row) if frame.row == row]
-    return [application.payload(number, _LARGEST) for number in numbers]
-
-
-def _finding_ids(trace: Trace, row: int) -> Sequence[str]:
-    frames = trace.application(_stream(trace, row)).frames_of(row)
-    return [name for frame in frames if frame.row == row for name in frame.findings]
 
 
 def _flow(name: str) -> Read:
@@ -158,21 +120,9 @@ def _bytes_from(column: str, none: int) -> Read:
     return read
 
 
-def _info(trace: Trace, row: int) -> Sequence[str]:
-    return [INFO_TEXT[0](trace, row)]
-
-
-def _application_info(trace: Trace, row: int) -> str:
-    talks = int(trace.index.protocol[row]) == TCP and _stream(trace, row) >= 0
-    return trace.application(_stream(trace, row)).info(row) if talks else ""
-
-
-INFO_TEXT: list[Callable[[Trace, int], str]] = [_application_info]
-"""What the field `info` means; the views put their own sentence there, which this room cannot import."""
-
 DEEP: dict[str, DeepField] = {
     "frame.protocols": DeepField("text", lambda trace, row: [":".join(frame_protocols(trace, row))], _any),
-    "info": DeepField("text", _info, _any),
+    "info": DeepField("text", lambda trace, row: [packet_info(trace, facts(trace, row))], _any),
     "analysis": DeepField("text", _analysis, _tcp),
     "tcp.analysis": DeepField("protocol", lambda trace, row: _analysis(trace, row)[:1], _tcp),
     "tcp.analysis.flags": DeepField("protocol", lambda trace, row: _analysis(trace, row)[:1], _tcp),
@@ -181,30 +131,6 @@ DEEP: dict[str, DeepField] = {
     "tcp.window_size": DeepField("number", _detail("window"), _tcp),
     "tcp.analysis.bytes_in_flight": DeepField("number", _detail("in_flight"), _tcp),
     "tcp.analysis.duplicate_ack_num": DeepField("number", _detail("duplicate_number"), _tcp),
-    "http": DeepField("protocol", _http_bytes, _tcp_data),
-    "http.request": DeepField("protocol", _request("method"), _tcp_data),
-    "http.request.method": DeepField("text", _request("method"), _tcp_data),
-    "http.request.uri": DeepField("text", _request("target"), _tcp_data),
-    "http.response": DeepField(
-        "protocol", lambda trace, row: [m.status for m in _http(trace, row) if not m.is_request], _tcp_data
-    ),
-    "http.response.code": DeepField(
-        "number", lambda trace, row: [m.status for m in _http(trace, row) if not m.is_request], _tcp_data, 16
-    ),
-    "http.host": DeepField("text", _headers("host"), _tcp_data),
-    "http.upgrade": DeepField("text", _headers("upgrade"), _tcp_data),
-    "http.content_type": DeepField("text", _headers("content-type"), _tcp_data),
-    "body_length": DeepField("number", _body_lengths, _tcp_data),
-    "websocket": DeepField("protocol", _payloads, _tcp_data),
-    "payload": DeepField("bytes", _payloads, _tcp_data),
-    "websocket.fin": DeepField("flag", _frames("fin"), _tcp_data, 1),
-    "websocket.rsv": DeepField("number", _frames("rsv"), _tcp_data, 3),
-    "websocket.opcode": DeepField("number", _frames("opcode"), _tcp_data, 4),
-    "websocket.mask": DeepField("flag", _frames("masked"), _tcp_data, 1),
-    "websocket.masking_key": DeepField("text", _keys, _tcp_data),
-    "websocket.payload_length": DeepField("number", _frames("payload_length"), _tcp_data),
-    "message": DeepField("number", _frames("message"), _tcp_data),
-    "findings": DeepField("text", _finding_ids, _tcp_data),
     "handshake": DeepField("text", _flow("handshake"), _tcp),
     "rtt_ns": DeepField("number", _flow("rtt_ns"), _tcp),
     "application": DeepField("text", _application, _tcp),
@@ -226,7 +152,42 @@ BYTES_OF: dict[str, Read] = {
     "udp": _bytes_from("l4", NO_OFFSET),
     "icmp": _bytes_from("l4", NO_OFFSET),
     "icmpv6": _bytes_from("l4", NO_OFFSET),
-    "http": _http_bytes,
-    "websocket": _payloads,
 }
 """What `contains` and `matches` search in a protocol."""
+
+
+def _field_of(protocol: Protocol, field: Field[Any]) -> DeepField:
+    """A field of a protocol, of the records that a packet completes."""
+    def read(trace: Trace, row: int) -> Sequence[Value]:
+        if protocol.packets is not None:
+            return [value for name, record in packet_records(trace, row) if name is protocol
+                    for value in field.get(None, record)]
+        application = trace.application(_stream(trace, row))
+        return [value for one in application.completed(row, protocol.name)
+                for value in field.get(one.layer.decoder, one.record)]
+
+    return DeepField(field.type, read, _POSSIBLE[protocol.carrier], field.bits)
+
+
+def _payloads_of(protocol: Protocol) -> Read:
+    def read(trace: Trace, row: int) -> Sequence[bytes]:
+        if protocol.packets is not None:
+            return [data for name, data in packet_payloads(trace, row) if name is protocol]
+        application = trace.application(_stream(trace, row))
+        return [one.layer.decoder.payload(one.record, _LARGEST)
+                for one in application.completed(row, protocol.name)]
+
+    return read
+
+
+_POSSIBLE: dict[Carrier, Callable[[Index, Rows], Array]] = {
+    "tcp": _tcp_data, "udp": _udp_data, "arp": _of("arp"), "icmp": _of("icmp"), "icmpv6": _of("icmpv6"),
+}
+for _protocol in REGISTRY:
+    _read = _payloads_of(_protocol)
+    if _protocol.name not in COLUMNS:
+        DEEP[_protocol.name] = DeepField("protocol", _read, _POSSIBLE[_protocol.carrier])
+        BYTES_OF[_protocol.name] = _read
+    for _one in _protocol.fields:
+        if _one.filtered:
+            DEEP.setdefault(_one.name, _field_of(_protocol, _one))

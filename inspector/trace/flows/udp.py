@@ -1,4 +1,4 @@
-"""One UDP conversation: its datagrams put together, DNS among them, and the ICMP errors they caused.
+"""One UDP conversation: its datagrams put together, and the ICMP errors they caused.
 
 The counterpart of `flows.TcpFlow` for UDP: packets come from the index, bytes from frames when asked for.
 """
@@ -11,7 +11,6 @@ import numpy as np
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import ICMP, ICMPV6, UDP
-from inspector.protocols.dns.message import DnsMessage, parse_dns
 from inspector.trace.flows.fragments import fragments_of
 from inspector.wire.findings import Finding
 from inspector.wire.headers.read import FRAGMENT
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from inspector.trace.packets import Packets
 
 _HEADER = 8
-_DNS_PORTS = {53: "dns", 5353: "mdns", 5355: "llmnr"}
 _AROUND = 1 << 16             # packets before an ICMP error in which its cause is looked for
 _CANDIDATES = 64              # of those that it may be, the last ones are compared
 _UNREACHABLE = {(ICMP, 3, 3), (ICMPV6, 1, 4)}      # protocol, type, code of "port unreachable"
@@ -86,11 +84,6 @@ class UdpFlow:
         return int((int(index.src[row]), int(index.sport[row])) != self._a)
 
     @property
-    def application(self) -> str:
-        """"dns", "mdns" or "llmnr" by the ports, else ""."""
-        return name_service(self.a[1], self.b[1])
-
-    @property
     def errors(self) -> list[IcmpError]:
         """The ICMP errors that quote this conversation, in order."""
         return self._errors
@@ -111,11 +104,6 @@ class UdpFlow:
         return [finding("udp.port-unreachable", what).at(self.stream, rows[:30])]
 
 
-def name_service(*ports: int) -> str:
-    """"dns", "mdns" or "llmnr" where one of the ports is its own, else ""."""
-    return next((_DNS_PORTS[port] for port in ports if port in _DNS_PORTS), "")
-
-
 def datagram_payload(trace: Packets, row: int) -> bytes:
     """The payload of a UDP datagram; of a fragmented one as much as was captured without a hole."""
     index = trace.index
@@ -124,14 +112,6 @@ def datagram_payload(trace: Packets, row: int) -> bytes:
         return whole.payload[_HEADER:] if whole is not None else b""
     start = int(index.payload[row])
     return trace.frame(row)[start : start + int(index.payload_length[row])]
-
-
-def dns_of(trace: Packets, row: int) -> DnsMessage | None:
-    """The DNS message in a UDP datagram, where the ports say that it is one."""
-    index = trace.index
-    if not name_service(int(index.sport[row]), int(index.dport[row])):
-        return None
-    return parse_dns(datagram_payload(trace, row))
 
 
 def troubled_streams(index: Index) -> list[int]:

@@ -1,4 +1,4 @@
-"""The WebSocket messages of the chosen conversation: a list with search, each opening to its frames."""
+"""The messages of the conversation, whatever it speaks: a list with search, opening to frames."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inspector.tui.panes.base import plain_page
 from inspector.tui.panes.conversation import ConversationPane, selection_of
 from inspector.tui.widgets.line_list import LineProvider
 from inspector.tui.widgets.prompt import PromptScreen
-from inspector.views.conversation.messages import MessageList
+from inspector.views.conversation.messages import MessageList, message_layer
 from inspector.views.line.spans import Line
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class MessagesPane(ConversationPane):
-    """The WebSocket messages of the conversation."""
+    """The messages of the conversation."""
 
     LEGEND_TITLE = "Messages"
     LEGEND = (
-        "The WebSocket messages of the chosen conversation: time, direction, size, kind, payload; unmasked "
+        "The messages of the chosen conversation: time, direction, size, kind, payload; WebSocket's unmasked "
         "and inflated. **Enter** opens a message to its frames. **f** searches the payloads (**hex:** for "
         "bytes), **d** keeps one direction, **m** hides ping, pong and close.",
     )
@@ -53,12 +53,12 @@ class MessagesPane(ConversationPane):
     def begin(self, conversation: Conversation) -> LineProvider | None:
         assert self.trace is not None
         self._messages = None
-        if conversation.protocol == "tcp" and self.trace.application(conversation.stream).frames:
+        if conversation.protocol == "tcp" and message_layer(self.trace, conversation.stream) is not None:
             self._messages = MessageList(self.trace, conversation.stream)
             self._messages.choose(**self._choice)
             return self._messages
-        self._shown = None          # it may become a WebSocket yet
-        return plain_page("There are no WebSocket messages in this conversation.",
+        self._shown = None          # there may be some yet
+        return plain_page("No messages of a known protocol so far in this conversation.",
                           self.lines.scrollable_content_region.width)
 
     def go_on(self) -> bool:

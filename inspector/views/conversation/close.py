@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from inspector.trace.facts import ACK, FIN, RST
 from inspector.views.line.document import Document
-from inspector.views.packets.facts import ACK, FIN, RST
 
 if TYPE_CHECKING:
     from inspector.trace.flows.tcp import TcpFlow

@@ -1,29 +1,26 @@
-"""WebSocket messages of a conversation as a list: direction, size, time, payload; expandable to frames.
+"""The messages of a conversation as a list: direction, size, time, payload; expandable to records (frames).
 
-`MessageList` looks at messages in steps (`update`), so that a filter or a search over a million of them never
-holds anything up; lines are made when they are seen.
+Those of its last layer that has any, whatever protocol it is. `MessageList` looks at messages in steps
+(`update`), so that a filter or a search over a million of them never holds anything up; lines are made when
+they are seen.
 """
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, insort
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from inspector.protocols.websocket.frame import CLOSE, PING, PONG, TEXT
+from inspector.protocols.api import Decoder, Protocol
 from inspector.views.conversation.place import StreamPlace, place_of
-from inspector.views.line.spans import Line, Span, Style, cell_width, fit
+from inspector.views.line.spans import Line, Span, Style, cell_width, fit, style_of
 from inspector.views.packets.list import seconds_text
-from inspector.views.session.call_text import duration
-from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
-    from inspector.protocols.websocket.columns import WebSocketFrameRecord, WebSocketMessage
     from inspector.trace.trace import Trace
 
 SEARCHED = 1 << 20       # octets of a message that are searched
 _STEP = 2000             # messages that one update looks at
-_PREVIEW = 2048
 _TIME, _SIZE, _KIND = 12, 9, 8
 
 
@@ -42,7 +39,9 @@ class MessageList:
         self._shown = array("I")              # numbers of the messages that are shown
         self._looked = 0                      # messages that were looked at
         self._expanded: list[int] = []        # numbers of the expanded ones, ascending
-        self._frames: list[int] = []          # and how many lines of frames each has
+        self._parts: list[int] = []           # and how many lines of records each has
+        self._layer: int | None = None
+        self._decoder: Decoder[Any] | None = None
         self.update()
 
     def choose(self, *, control: bool = True, search: str = "", direction: int | None = None) -> None:
@@ -50,60 +49,80 @@ class MessageList:
         self.control, self.search, self.direction = control, search, direction
         self._needle = _needle(search)
         self._shown, self._looked = array("I"), 0
-        self._expanded, self._frames = [], []
+        self._expanded, self._parts = [], []
         self.update()
 
     def update(self, most: int = _STEP) -> bool:
         """Look at the next messages, at most `most`; True when lines were added or changed."""
-        application = self.trace.application(self.stream)
-        messages = application.messages
+        if self._decoder is None or self._layer != message_layer(self.trace, self.stream):
+            self._begin()
+        if self._decoder is None:
+            return False
         before = len(self._shown)
-        stop = min(len(messages), self._looked + most)
+        stop = min(self._decoder.count, self._looked + most)
         if self.control and not self._needle and self.direction is None:
             self._shown.extend(range(self._looked + 1, stop + 1))
         else:
             for index in range(self._looked, stop):
-                if self._wanted(messages[index]):
+                if self._wanted(index):
                     self._shown.append(index + 1)
         self._looked = stop
         changed = len(self._shown) > before
         for at, number in enumerate(self._expanded):
-            count = len(messages[number - 1].frames)
-            changed = changed or count != self._frames[at]
-            self._frames[at] = count
+            count = self._parts_of(number)
+            changed = changed or count != self._parts[at]
+            self._parts[at] = count
         return changed
+
+    def _begin(self) -> None:
+        """Turn to the messages of the layer that speaks now."""
+        self._layer = message_layer(self.trace, self.stream)
+        layers = self.trace.application(self.stream).layers
+        self._decoder = None if self._layer is None else layers[self._layer].decoder
+        self._shown, self._looked, self._expanded, self._parts = array("I"), 0, [], []
+
+    @property
+    def protocol(self) -> Protocol | None:
+        """Whose messages they are."""
+        layers = self.trace.application(self.stream).layers
+        return None if self._layer is None else layers[self._layer].protocol
 
     @property
     def complete(self) -> bool:
         """True when every message there is has been looked at."""
-        return self._looked >= len(self.trace.application(self.stream).messages)
+        return self._decoder is None or self._looked >= self._decoder.count
 
     @property
     def progress(self) -> float:
-        """The share of the messages that have been looked at."""
-        return self._looked / max(len(self.trace.application(self.stream).messages), 1)
+        """Which part of the messages was looked at, 0 to 1."""
+        return self._looked / max(self._decoder.count, 1) if self._decoder is not None else 1.0
 
-    def _wanted(self, message: WebSocketMessage) -> bool:
-        if message.is_control and not self.control:
-            return False
-        if self.direction is not None and message.direction != self.direction:
+    def _wanted(self, index: int) -> bool:
+        assert self._decoder is not None
+        line = self._decoder.line(index)
+        if (not self.control and line.control) or (self.direction not in (None, line.direction)):
             return False
         if not self._needle:
             return True
-        data = self.trace.application(self.stream).message_payload(message.number, SEARCHED)
+        data = self._decoder.content(index, SEARCHED)
         if self.search.startswith("hex:"):
             return self._needle in data
         return self._needle.decode() in data.decode("utf-8", "replace").casefold()
 
+    def _parts_of(self, number: int) -> int:
+        """How many records message `number` (from 1) opens to."""
+        assert self._decoder is not None
+        return self._decoder.line(number - 1).parts
+
     @property
     def count(self) -> int:
         """How many lines there are."""
-        return len(self._shown) + sum(self._frames)
+        return len(self._shown) + sum(self._parts)
 
     def _place(self, index: int) -> tuple[int, int | None]:
         """(number of the message, place of the frame in it or None) of line `index`."""
         skipped = 0
-        for number, frames in zip(self._expanded, self._frames, strict=True):
+        for number, frames in zip(self._expanded, self._parts, strict=True):
             line = bisect_left(self._shown, number) + skipped
             if index <= line:
                 break
@@ -117,14 +136,17 @@ class MessageList:
         at = bisect_left(self._shown, number)
         if at >= len(self._shown) or self._shown[at] != number:
             return None
-        return at + sum(f for n, f in zip(self._expanded, self._frames, strict=True) if n < number)
+        return at + sum(f for n, f in zip(self._expanded, self._parts, strict=True) if n < number)
 
     def index_of_row(self, row: int) -> int | None:
         """The line of the first shown message of which packet `row` carries a part."""
-        for record in self.trace.application(self.stream).frames_of(row):
-            line = self.index_of(record.message)
-            if line is not None:
-                return line
+        if self._decoder is None:
+            return None
+        for one in self.trace.application(self.stream).carried(row):
+            if one.layer.decoder is self._decoder:
+                line = self.index_of(self._decoder.message_of(one.position) + 1)
+                if line is not None:
+                    return line
         return None
 
     def toggle(self, index: int) -> None:
@@ -132,27 +154,28 @@ class MessageList:
         number, _ = self._place(index)
         at = bisect_left(self._expanded, number)
         if at < len(self._expanded) and self._expanded[at] == number:
-            del self._expanded[at], self._frames[at]
+            del self._expanded[at], self._parts[at]
         else:
-            insort(self._expanded, number)
-            message = self.trace.application(self.stream).messages[number - 1]
-            self._frames.insert(at, len(message.frames))
+            parts = self._parts_of(number)
+            if parts:
+                insort(self._expanded, number)
+                self._parts.insert(at, parts)
 
     def is_expanded(self, index: int) -> bool:
         """True when the frames of the message on line `index` are shown."""
         return self._place(index)[0] in self._expanded
 
     def target(self, index: int) -> StreamPlace:
-        """Where the message or frame of line `index` stands: its packets, and its bytes in the first one."""
-        application = self.trace.application(self.stream)
+        """Where the message or record of line `index` stands: its packets, and its bytes in the first one."""
+        assert self._decoder is not None
         number, at = self._place(index)
-        message = application.messages[number - 1]
-        frame = application.frames[message.frames[at or 0] - 1]
-        place = place_of(self.trace, self.stream, frame.direction, frame.start, frame.stop)
+        records = self._decoder.records_of(number - 1)
+        record = self._decoder.records[records[at or 0]]
+        place = place_of(self.trace, self.stream, record.direction, record.start, record.stop)
         if at is None:
-            last = application.frames[message.frames[-1] - 1]
-            return place._replace(message=number, rows=message.rows, last=last.stop)
-        return place._replace(message=number, frame=frame.number)
+            stop = self._decoder.span(number - 1)[2]
+            return place._replace(message=number, rows=self._decoder.line(number - 1).rows, last=stop)
+        return place._replace(message=number, frame=records[at] + 1)
 
     def title(self, width: int) -> Line:
         """The titles above the lines."""
@@ -162,68 +185,44 @@ class MessageList:
 
     @property
     def _digits(self) -> int:
-        return max(len(str(len(self.trace.application(self.stream).messages))), 3)
+        return max(len(str(self._decoder.count if self._decoder is not None else 0)), 3)
 
     def line(self, index: int, width: int) -> Line:
         """Line `index` in exactly `width` cells."""
-        application = self.trace.application(self.stream)
+        decoder = self._decoder
+        assert decoder is not None and self.protocol is not None
         number, at = self._place(index)
-        message = application.messages[number - 1]
         if at is not None:
-            return self._frame_line(application.frames[message.frames[at] - 1], width)
-        side: Style = "client" if message.from_client else "server"
+            return self._part_line(number, at, width)
+        one = decoder.line(number - 1)
+        side: Style = "client" if one.direction == decoder.client else "server"
         base = int(self.trace.index.time_ns[0])
+        time = int(self.trace.index.time_ns[one.rows[-1]]) if one.rows else base
         spans = [
             Span(fit(str(number), self._digits, align="right"), "number"),
-            Span(" → " if message.direction == 0 else " ← ", side),
-            Span(fit(seconds_text(message.time_ns - base), _TIME, align="right"), "dim"),
-            Span(fit(f"{message.size:,}", _SIZE + 2, align="right"), "number"),
-            Span("  " + fit(message.name.upper(), _KIND), "websocket"),
+            Span(" → " if one.direction == 0 else " ← ", side),
+            Span(fit(seconds_text(time - base), _TIME, align="right"), "dim"),
+            Span(fit(f"{one.size:,}", _SIZE + 2, align="right"), "number"),
+            Span("  " + fit(one.kind, _KIND), style_of(self.protocol.colour)),
         ]
-        marks = self._marks(message)
+        marks = [*(["!"] if one.troubled else []), *one.marks]
         if marks:
-            spans.append(Span(f"  {marks}", "warning" if "!" in marks else "dim"))
-        spans.append(Span("  " + self._payload_text(message), side))
+            spans.append(Span("  " + " ".join(marks), "warning" if one.troubled else "dim"))
+        spans.append(Span("  " + one.text, side))
         return _cut(spans, width)
 
-    def _marks(self, message: WebSocketMessage) -> str:
-        marks = []
-        if any(self.trace.application(self.stream).frames[n - 1].findings for n in message.frames[:64]):
-            marks.append("!")
-        if len(message.frames) > 1:
-            marks.append(f"{len(message.frames)} frames")
-        if message.compressed:
-            marks.append(f"deflate {message.wire_size:,}")
-        if not message.complete:
-            marks.append("unfinished")
-        return " ".join(marks)
+    def _part_line(self, number: int, at: int, width: int) -> Line:
+        assert self._decoder is not None
+        position = self._decoder.records_of(number - 1)[at]
+        text = self._decoder.part_line(self._decoder.records[position])
+        style: Style = "warning" if "  ! " in text else "dim"
+        return (Span(fit(" " * (self._digits + 3) + text, width), style),)
 
-    def _payload_text(self, message: WebSocketMessage) -> str:
-        application = self.trace.application(self.stream)
-        number = message.frames[0]
-        if message.opcode == CLOSE:
-            close = application.close(number)
-            reason = f'"{close.reason}"' if close.reason else ""
-            return " ".join(word for word in (str(close.code or ""), close.meaning, reason) if word)
-        data = application.message_payload(message.number, _PREVIEW)
-        if message.opcode in (PING, PONG):
-            trip = application.round_trip_ns(number)
-            answer = f"  round trip {duration(trip)}" if trip is not None else ""
-            return (escaped(data) if data.isascii() else data.hex(" ")) + answer
-        return escaped(data) if message.opcode == TEXT else data[: _PREVIEW // 8].hex(" ")
 
-    def _frame_line(self, frame: WebSocketFrameRecord, width: int) -> Line:
-        bits = (("FIN", frame.fin), ("RSV1", frame.rsv & 4), ("RSV2", frame.rsv & 2), ("RSV3", frame.rsv & 1))
-        text = " ".join((f"frame {frame.number} ", *(name for name, on in bits if on), frame.name))
-        text += f"  {frame.payload_length:,} bytes, {frame.length_form}-bit length"
-        if frame.masked:
-            text += f"  key {frame.masking_key.hex()}"
-        text += "  packet " + ", ".join(str(row + 1) for row in frame.rows[:8])
-        style: Style = "warning" if frame.findings else "dim"
-        if frame.findings:
-            text += "  ! " + ", ".join(frame.findings)
-        indent = " " * (self._digits + 3)
-        return (Span(fit(indent + text, width), style),)
+def message_layer(trace: Trace, stream: int) -> int | None:
+    """Which layer of TCP conversation `stream` has messages for a list: the last one with any; or None."""
+    layers = trace.application(stream).layers
+    return next((place for place in range(len(layers) - 1, -1, -1) if layers[place].decoder.count), None)
 
 
 def _needle(search: str) -> bytes:

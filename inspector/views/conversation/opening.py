@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.model.units import duration
+from inspector.protocols.http.decoder import HttpDecoder
+from inspector.trace.facts import ACK, RST, SYN
 from inspector.views.conversation.close import describe_close
 from inspector.views.conversation.upgrade import describe_upgrade
 from inspector.views.ladder.ends import Conversation, conversation_ends, quoting_rows
 from inspector.views.line.document import Document
-from inspector.views.packets.facts import ACK, RST, SYN
-from inspector.views.session.call_text import duration
 from inspector.views.session.sockets import SocketTable
 from inspector.wire.text import escaped
 
@@ -38,9 +39,10 @@ def handshake(trace: Trace, conversation: Conversation | tuple[str, int]) -> Doc
         document.prose("No packet of this conversation was captured.")
         return document
     _describe_opening(document, trace, flow)
-    upgrade = trace.application(conversation.stream).upgrade
-    if upgrade is not None:
-        describe_upgrade(document, upgrade, trace.application(conversation.stream))
+    application = trace.application(conversation.stream)
+    http = application.decoder("http")
+    if isinstance(http, HttpDecoder) and http.upgrade is not None:
+        describe_upgrade(document, http.upgrade, application)
     describe_close(document, trace, flow)
     return document
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from inspector.model.units import duration
 from inspector.views.line.spans import Line, Span, Style, fit
-from inspector.views.session.call_text import duration
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

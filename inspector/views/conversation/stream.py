@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Mode = Literal["text", "hex", "json"]
 MODES: tuple[Mode, ...] = ("text", "hex", "json")
-_HTTP = 1 << 40           # units from here on are HTTP messages
+_LAYER = 1 << 40          # a decoded unit is told by its layer times this, and its number there
 _WINDOW = 1 << 18
 _HEX = 16
 _INDENT = 2
@@ -39,9 +39,9 @@ class _Cut(NamedTuple):
 class FollowStream:
     """TCP conversation `stream` as lines: `count`, `line(i, width)`, `target(i, cell)`, `index_of(row)`.
 
-    `mode`: "text" (a line ends with LF, or after `wrap` octets), "hex", or "json": HTTP and WebSocket
-    messages as they are meant, JSON laid out; of other streams a line that is JSON. `direction` shows one
-    side alone. Change them by `choose`; `update` cuts more.
+    `mode`: "text" (a line ends with LF, or after `wrap` octets), "hex", or "json": messages of
+    its protocols as they are meant, JSON laid out; of other streams a line that is JSON. `direction` shows
+    one side alone. Change them by `choose`; `update` cuts more.
     """
 
     def __init__(self, trace: Trace, stream: int, mode: Mode = "text", *, wrap: int = 100) -> None:
@@ -64,8 +64,8 @@ class FollowStream:
         self._side = array("B")
         self._start, self._stop = array("q"), array("q")
         self._part = array("I")
-        self._unit = array("q")       # a decoded unit: its number, and UNIT more for HTTP; -1 for none
-        self._done = [0, 0]           # decoded units of WebSocket and of HTTP
+        self._unit = array("q")       # a decoded unit: its number, and _LAYER more for each layer; or -1
+        self._done: list[int] = []    # decoded units of each layer
         self._open = False            # the last line was ended by the end of what there was, not by LF
         self._by_side: tuple[array[int], array[int]] = (array("I"), array("I"))   # lines of each direction
         self._laid: tuple[int, int, int, list[str]] = (-1, -1, -1, [])
@@ -75,7 +75,7 @@ class FollowStream:
         """True when all that can be read has been cut into lines."""
         if self._decoded:
             application = self.trace.application(self.stream)
-            return not units(application, self._done[1], self._done[0], 1)
+            return not units(application, self._done, 1)
         return all(self._pump.position[d] >= self._pump.available(d) for d in (0, 1))
 
     @property
@@ -103,12 +103,13 @@ class FollowStream:
 
     def _add_units(self, most: int) -> bool:
         application = self.trace.application(self.stream)
-        found = units(application, self._done[1], self._done[0], most)
+        found = units(application, self._done, most)
+        self._done += [0] * (len(application.layers) - len(self._done))
         for unit in found:
-            self._done[unit.http] += 1
+            self._done[unit.layer] += 1
             if self.direction in (None, unit.direction):
-                count = len(unit_lines(application, unit.http, unit.number, self.wrap))
-                self._add(unit.direction, unit.start, unit.stop, count, unit.number + unit.http * _HTTP)
+                count = len(unit_lines(application, unit.layer, unit.number, self.wrap))
+                self._add(unit.direction, unit.start, unit.stop, count, unit.number + unit.layer * _LAYER)
         return bool(found)
 
     def _cut(self, direction: int, start: int, data: bytes) -> None:
@@ -152,7 +153,7 @@ class FollowStream:
             return self._laid[3]
         if unit >= 0:
             application = self.trace.application(self.stream)
-            lines = unit_lines(application, unit >= _HTTP, unit % _HTTP, self.wrap)
+            lines = unit_lines(application, unit // _LAYER, unit % _LAYER, self.wrap)
         else:
             data = self._read(direction, start, stop)
             lines = pretty_json(data) or text_lines(data, self.wrap)

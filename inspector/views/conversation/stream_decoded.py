@@ -1,4 +1,4 @@
-"""The decoded units of a conversation (HTTP messages, WebSocket messages) as lines of text, JSON laid out.
+"""The messages of a conversation as lines of text, JSON laid out: what its protocols say.
 
 What follow stream shows in its "json" mode: heads and payloads as the endpoints mean them, unmasked,
 inflated, without chunks.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from inspector.protocols.websocket.frame import CLOSE, TEXT
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -19,49 +18,36 @@ JSON_LIMIT = 1 << 18      # octets of one payload that are shown
 
 
 class Unit(NamedTuple):
-    """One HTTP message (`http` True) or WebSocket message, by its number from 0, with its octets."""
+    """One message: its layer, its number there (both from 0), and its octets."""
 
-    http: bool
+    layer: int
     number: int
     direction: int
     start: int
     stop: int
 
 
-def units(application: Application, http_done: int, messages_done: int, most: int) -> list[Unit]:
-    """The next complete units, at most `most`: HTTP first, since WebSocket follows it."""
+def units(application: Application, done: list[int], most: int) -> list[Unit]:
+    """The next complete messages, at most `most`: layer by layer; `done` counts those had of each layer."""
     found: list[Unit] = []
-    for number in range(http_done, min(len(application.http), http_done + most)):
-        message = application.http[number]
-        if not message.complete and number + 1 == len(application.http):
-            break
-        found.append(Unit(True, number, message.direction, message.start, message.stop))
-    last = min(len(application.messages), messages_done + most - len(found))
-    for number in range(messages_done, last):
-        record = application.messages[number]
-        if not record.complete and number + 1 == len(application.messages):
-            break
-        first, end = application.frames[record.frames[0] - 1], application.frames[record.frames[-1] - 1]
-        found.append(Unit(False, number, record.direction, first.start, end.stop))
+    for place, layer in enumerate(application.layers):
+        first = done[place] if place < len(done) else 0
+        decoder = layer.decoder
+        for number in range(first, min(decoder.count, first + most - len(found))):
+            if not decoder.complete(number) and number + 1 == decoder.count:
+                break
+            found.append(Unit(place, number, *decoder.span(number)))
     return found
 
 
-def unit_lines(application: Application, http: bool, number: int, wrap: int) -> list[str]:
-    """The lines of a unit, harmless."""
-    if http:
-        message = application.http[number]
-        lines = [escaped(message.start_line)]
-        lines += [escaped(f"{header.name}: {header.value}") for header in message.headers]
-        body = application.content(message, JSON_LIMIT).data if message.body_length else b""
-        return [*lines, "", *_payload_lines(body, wrap)] if body else lines
-    record = application.messages[number]
-    if record.opcode == CLOSE:
-        close = application.close(record.frames[0])
-        return [f"CLOSE {close.code or ''} {close.meaning}" + (f' "{close.reason}"' if close.reason else "")]
-    data = application.message_payload(record.number, JSON_LIMIT)
-    if record.is_control:
-        return [f"{record.name.upper()} {escaped(data)}"]
-    return _payload_lines(data, wrap) if record.opcode == TEXT else _octet_lines(data, wrap)
+def unit_lines(application: Application, layer: int, number: int, wrap: int) -> list[str]:
+    """The lines of a message, safe to show."""
+    shown = application.layers[layer].decoder.shown(number, JSON_LIMIT)
+    if shown.binary:
+        return [*shown.head, *_octet_lines(shown.body, wrap)]
+    if not shown.body and shown.head:
+        return list(shown.head)
+    return [*shown.head, *_payload_lines(shown.body, wrap)]
 
 
 def _payload_lines(data: bytes, wrap: int) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inspector.protocols.websocket.upgrade import GUID, Check, Upgrade
+from inspector.protocols.http.upgrade import GUID, Check, Upgrade
 from inspector.views.line.document import Document
 from inspector.views.line.spans import Style
 from inspector.wire.text import escaped
@@ -81,7 +81,7 @@ def _negotiated(document: Document, upgrade: Upgrade, row: int | None) -> None:
 
 
 def _row(application: Application, message: HttpMessage) -> int | None:
-    rows = application.rows_of_http(message)
+    rows = application.rows_of(message.direction, message.start, message.stop)
     return rows[0] if rows else None
 
 

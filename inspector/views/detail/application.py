@@ -1,31 +1,25 @@
-"""HTTP messages and WebSocket frames of a packet as subtrees of its dissection.
+"""What protocols say in a packet as subtrees of its dissection, by their tables of fields.
 
-Decoded messages on the reassembled stream -> fields with the bytes of this frame that hold them. What
+Decoded records on the reassembled stream -> fields with the bytes of this frame that hold them. What
 lies in other packets has no bytes here (start == stop) and says where it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from inspector.protocols.api import Part
+from inspector.trace.application.application import Carried
 from inspector.wire.dissection.field import Field
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
-    from inspector.protocols.http.message import HttpMessage
-    from inspector.protocols.websocket.columns import WebSocketFrameRecord
-    from inspector.trace.application.application import Application
     from inspector.trace.flows.tcp import TcpFlow
     from inspector.trace.trace import Trace
 
-_READ = 4096            # bytes of a frame's payload, or of a body, that are read for the tree
-_MOST = 64              # messages or frames shown of one packet
-_HEADERS = 256
-_MEANINGS = {
-    "websocket.fin": ("more fragments follow", "last or only fragment"),
-    "websocket.mask": ("not masked", "masked"),
-}
+_MOST = 64              # records shown of one packet
+_LONGEST = 400          # characters of a value
 
 
 def application_fields(trace: Trace, row: int) -> tuple[Field, ...]:
@@ -35,9 +29,11 @@ def application_fields(trace: Trace, row: int) -> tuple[Field, ...]:
     here = flow.streams[flow.direction(row)].range_of(row)
     if here is None:
         return ()
-    place = _Place(trace, flow, row, here)
-    fields = [_http(message, application, place) for message in application.http_of(row)[:_MOST]]
-    fields += [_websocket(frame, application, place) for frame in application.frames_of(row)[:_MOST]]
+    place, fields = _Place(trace, flow, row, here), []
+    for one in application.carried(row):
+        fields.append(_record(one, place))
+        if len(fields) == _MOST:
+            break
     return tuple(fields)
 
 
@@ -79,67 +75,32 @@ class _Place:
         return "a packet not captured" if row is None else f"packet {row + 1}"
 
 
-def _http(message: HttpMessage, application: Application, place: _Place) -> Field:
-    parts = [place.field("http.request.line" if message.is_request else "http.response.line", "Start line",
-                         escaped(message.start_line, 400), message.start, message.line_stop)]
-    for header in message.headers[:_HEADERS]:
-        name = f"http.{escaped(header.name.lower().replace('-', '_'), 60)}"
-        parts.append(place.field(name, escaped(header.name, 60), escaped(header.value, 400), header.start,
-                                 header.stop))
-    if message.stop > message.body_start:
-        text = _body_text(message, application)
-        parts.append(place.field("http.file_data", "Body", text, message.body_start, message.stop))
-    title, said = "Hypertext Transfer Protocol", escaped(message.start_line, 120)
-    return place.field("http", title, said, message.start, message.stop, tuple(parts))
+def _record(one: Carried, place: _Place) -> Field:
+    """The subtree of one record: the fields of the table that have a label, and the parts beyond it."""
+    protocol, decoder = one.layer
+    record = one.record
+    parts = [*_labelled(one), *decoder.parts(record)]
+    title, said = decoder.heading(record)
+    children = tuple(_field(part, place) for part in parts)
+    return place.field(protocol.name, title, said, record.start, record.stop, children)
 
 
-def _body_text(message: HttpMessage, application: Application) -> str:
-    from inspector.wire.dissection.values import bytes_text
-
-    body = application.body(message, _READ)
-    size = f"{message.body_length} byte{'' if message.body_length == 1 else 's'}"
-    framing = "  chunked" if message.framing == "chunked" else ""
-    return f"{size}{framing}  {bytes_text(body)}" if body else size + framing
-
-
-def _websocket(frame: WebSocketFrameRecord, application: Application, place: _Place) -> Field:
-    from inspector.protocols.websocket.layer import WebSocketFrame
-    from inspector.wire.dissection.tree import dissect_layer
-    from inspector.wire.dissection.values import bytes_text
-
-    data = place.stream.read(frame.start, min(frame.stop, frame.payload_start + _READ))
-    header = [child for child in dissect_layer(WebSocketFrame, data).children
-              if child.name not in ("websocket.payload_raw", "websocket.payload")]
-    parts = list(_moved(header, frame, place))
-    if frame.payload_length:
-        wire = data[frame.header_size :]
-        label = "Payload as on the wire" if frame.masked else "Payload"
-        span = frame.payload_start, frame.stop
-        shown = wire[:32].hex(" ") + (" …" if len(wire) > 32 else "") if frame.masked else bytes_text(wire)
-        parts.append(place.field("websocket.payload_raw", label, shown, *span))
-        if frame.masked:
-            plain = bytes_text(application.wire_payload(frame.number, _READ))
-            parts.append(place.field("websocket.payload", "Payload unmasked", plain, *span))
-        if frame.compressed:
-            plain = bytes_text(application.payload(frame.number, _READ))
-            parts.append(place.field("websocket.payload", "Payload inflated", plain, *span))
-    if frame.opcode == 8 and frame.payload_length:
-        close = application.close(frame.number)
-        text = f"{close.code} {close.meaning}" if close.code is not None else "none"
-        parts.append(place.field("websocket.close", "Close", escaped(text, 200), *span))
-    title = f"WebSocket frame {frame.number}"
-    said = f"{frame.name.upper()}{'' if frame.fin else ', fragment'}, {frame.payload_length} bytes"
-    return place.field("websocket", title, said, frame.start, frame.stop, tuple(parts))
+def _labelled(one: Carried) -> Iterator[Part]:
+    protocol, decoder = one.layer
+    record = one.record
+    for field in protocol.fields:
+        if not field.label:
+            continue
+        start, stop = field.place(record) if field.place is not None else (record.start, record.stop)
+        for value in field.get(decoder, record):
+            yield Part(field.name, field.label, _text(value), start, stop)
 
 
-def _moved(header: list[Field], frame: WebSocketFrameRecord, place: _Place) -> Iterator[Field]:
-    """The header's fields with their bytes in this packet's frame, and what their bits mean."""
-    for child in header:
-        start, stop = frame.start + child.start, frame.start + child.stop
-        first, last = place.bytes(start, stop)
-        value = child.value
-        if child.name in _MEANINGS:
-            value = f"{value}  {_MEANINGS[child.name][value == '1']}"
-        elif child.name == "websocket.rsv1" and frame.compressed:
-            value += "  the message is compressed (permessage-deflate)"
-        yield child._replace(start=first, stop=last, value=value + place.elsewhere(start, stop))
+def _text(value: Any) -> str:
+    return escaped(value if isinstance(value, str | bytes) else str(value), _LONGEST)
+
+
+def _field(part: Part, place: _Place) -> Field:
+    children = tuple(_field(child, place) for child in part.children)
+    field = place.field(part.name, part.label, part.value, part.start, part.stop, children)
+    return field._replace(bit_start=part.bit_start, bit_stop=part.bit_stop)

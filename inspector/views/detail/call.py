@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.model.records import Call
+from inspector.model.units import duration
 from inspector.views.packets.list import seconds_text
-from inspector.views.session.call_text import duration
 from inspector.wire.dissection.field import Field
 from inspector.wire.text import escaped
 

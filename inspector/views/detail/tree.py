@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.model.units import duration
+from inspector.trace.facts import DEEP, TCP
+from inspector.trace.info import mark_words
 from inspector.views.line.spans import Line, Span, cell_width, fit
-from inspector.views.packets.facts import DEEP, TCP
-from inspector.views.packets.info import mark_words
 from inspector.views.packets.list import packet_time, seconds_text
-from inspector.views.session.call_text import duration
 from inspector.wire.dissection.field import Field
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inspector.trace.application.packets import by_ports
+from inspector.trace.facts import facts
+from inspector.trace.info import packet_info
 from inspector.trace.protocol_names import frame_protocols
-from inspector.views.packets.facts import facts
-from inspector.views.packets.info import packet_info
 from inspector.views.session.sockets import SocketTable
 from inspector.wire.headers.read import BOGUS, MALFORMED, NO_LAYER, NO_OFFSET, PORTS, SHORT, UNSIZED
 
@@ -184,14 +185,18 @@ def _conversation(trace: Trace, row: ConversationRow, processes: _Processes) -> 
             found["application"] = application.protocol
             if application.inferred:
                 found["inferred"] = True
-    elif name := trace.datagrams(row.stream).application:
-        found["application"] = name
+    elif (protocol := by_ports(*_ports(row))) is not None:
+        found["application"] = protocol.name
     for key, here, there in (("process_a", row.a, row.b), ("process_b", row.b, row.a)):
         process = processes.get((row.protocol, here, there)) or processes.get((row.protocol, here, ""))
         process = process or processes.get((row.protocol, here[here.rindex(":") :], ""))
         if process:
             found[key] = process
     return found
+
+
+def _ports(row: ConversationRow) -> tuple[int, int]:
+    return int(row.a.rpartition(":")[2]), int(row.b.rpartition(":")[2])
 
 
 _Processes = dict[tuple[str, str, str], str]      # protocol, own address, peer or "" -> "client 4131"

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from inspector.views.line.spans import Line, Span, Style, cell_width, fit
-from inspector.views.packets.facts import (
+from inspector.trace.facts import (
     ACK,
     FIN,
     ICMP,
@@ -23,7 +22,8 @@ from inspector.views.packets.facts import (
     flag_names,
     payload_preview,
 )
-from inspector.views.packets.info import analysis_marks, packet_info, protocol_name, syn_options
+from inspector.trace.info import analysis_marks, packet_info, protocol_name, syn_options
+from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.packets.list import packet_style
 
 if TYPE_CHECKING:

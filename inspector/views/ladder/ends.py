@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from inspector.trace.facts import ACK, SYN, TCP, UDP
 from inspector.views.ladder.layout import LEFT, RIGHT
-from inspector.views.packets.facts import ACK, SYN, TCP, UDP
 from inspector.views.session.sockets import SocketTable, same_address
 from inspector.wire.text import escaped
 

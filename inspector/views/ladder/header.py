@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.trace.facts import TCP, UDP
 from inspector.views.ladder.ends import Conversation, conversation_ends, end_text, row_ends
 from inspector.views.ladder.layout import LEFT, RIGHT
 from inspector.views.line.spans import Line, Span, cell_width, fit
-from inspector.views.packets.facts import TCP, UDP
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:

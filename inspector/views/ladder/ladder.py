@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.model.units import duration
+from inspector.trace.facts import DEEP, TCP, UDP, facts
 from inspector.views.ladder.arrow import arrow
 from inspector.views.ladder.calls import margin_moments
 from inspector.views.ladder.ends import Conversation, Side, quoted
@@ -18,9 +20,7 @@ from inspector.views.ladder.layout import GAP_NS, LEFT, RIGHT, WIDE_GAP_NS, Layo
 from inspector.views.ladder.margin import Margins
 from inspector.views.ladder.waiting import Waiting
 from inspector.views.line.spans import Line, Span, fit
-from inspector.views.packets.facts import DEEP, TCP, UDP, facts
 from inspector.views.packets.list import seconds_text
-from inspector.views.session.call_text import duration
 from inspector.views.session.sockets import SocketTable
 
 if TYPE_CHECKING:

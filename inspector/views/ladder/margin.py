@@ -11,10 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from inspector.model.records import Call
+from inspector.model.units import duration
 from inspector.views.ladder.calls import AT_ONCE_NS, Blocked
 from inspector.views.ladder.layout import LEFT, Layout, Moment, Place
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
-from inspector.views.session.call_text import call_line, duration
+from inspector.views.session.call_text import call_line
 
 _FEW = 40                  # moments between an entry and its return that are looked through
 _FULL = 36                 # cells of a margin from which calls are written as in the journal

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.model.units import duration
 from inspector.views.ladder.ends import Conversation
 from inspector.views.ladder.header import ladder_ends
 from inspector.views.ladder.ladder import Ladder
 from inspector.views.ladder.layout import Place
 from inspector.views.line.spans import Line, Span, fit
-from inspector.views.session.call_text import duration
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast, get_args
 
 Style = Literal[
     "", "dim", "bold", "title", "client", "server", "syn", "data", "http", "websocket", "udp", "fin",
@@ -24,6 +24,11 @@ class Span(NamedTuple):
 
 
 Line = tuple[Span, ...]
+
+
+def style_of(name: str) -> Style:
+    """The style of that name; the style of plain data for a name that is none."""
+    return cast("Style", name) if name in get_args(Style) else "data"
 
 
 def plain(line: Iterable[Span]) -> str:

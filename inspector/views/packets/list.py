@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from inspector.trace.facts import ALL, DEEP, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP, Facts, facts
+from inspector.trace.info import packet_info, protocol_name
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
-from inspector.views.packets.facts import ALL, DEEP, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP, Facts, facts
-from inspector.views.packets.info import packet_info, protocol_name
 
 if TYPE_CHECKING:
     import numpy as np

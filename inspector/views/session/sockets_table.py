@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.trace.facts import DEEP
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
-from inspector.views.packets.facts import DEEP
 from inspector.views.session.sockets import Socket, SocketTable
 from inspector.wire.text import escaped
 

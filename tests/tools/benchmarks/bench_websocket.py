@@ -20,9 +20,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from inspector.protocols.http.upgrade import prove
 from inspector.protocols.websocket.frame import encode
-from inspector.protocols.websocket.upgrade import prove
 from inspector.trace.trace import Trace
+from tests.support.application import web
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 EXTENSION = "Sec-WebSocket-Extensions: permessage-deflate"
@@ -109,7 +110,7 @@ def ours(path: Path) -> tuple[float, int]:
     began = time.perf_counter()
     with Trace.open(path) as trace:
         trace.finish()
-        application = trace.application(0)
+        application = web(trace, 0)
         frames = len(application.frames)
         clean = not [one for one in application.findings if one.severity == "error"]
     assert clean

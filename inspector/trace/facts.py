@@ -1,7 +1,7 @@
 """What one packet is drawn from: the index's columns, and, where the stream is small enough, its decoding.
 
 Row of the index -> `Facts` -> packet list, ladder. Columns alone answer for any packet at once; the
-flow (relative numbers, analysis) and the application (HTTP, WebSocket) are asked only for streams of
+flow (relative numbers, analysis) and the application (what protocols say) are asked only for streams of
 at most `deep` packets, so that scrolling through a large capture never waits for a decoder.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from inspector.trace.flows.udp import dns_of, name_service
+from inspector.trace.application.packets import packet_text
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -83,7 +83,9 @@ def facts(trace: Trace, row: int, *, relative: bool = True, deep: int = ALL) -> 
         elif relative:
             seq, ack = relative_numbers(trace, row)
     elif protocol == UDP and stream >= 0:
-        application, protocols = _datagram(trace, row)
+        said = packet_text(trace, row)
+        if said is not None:
+            application, protocols = said[1], (said[0].name,)
     return Facts(
         row=row,
         protocol=protocol,
@@ -103,14 +105,6 @@ def facts(trace: Trace, row: int, *, relative: bool = True, deep: int = ALL) -> 
         phase=phase,
         duplicate=duplicate,
     )
-
-
-def _datagram(trace: Trace, row: int) -> tuple[str, tuple[str, ...]]:
-    """What a UDP datagram says where that is known, and its protocol: DNS and its sisters."""
-    message = dns_of(trace, row)
-    if message is None:
-        return "", ()
-    return message.info, (name_service(int(trace.index.sport[row]), int(trace.index.dport[row])),)
 
 
 def relative_numbers(trace: Trace, row: int) -> tuple[int, int]:

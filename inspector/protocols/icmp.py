@@ -1,11 +1,15 @@
-"""ICMP messages in words: bytes of the message -> `Destination unreachable (Port unreachable)`.
+"""ICMP messages in words: octets of the message -> `Destination unreachable (Port unreachable)`.
 
-ICMP by RFC 792, ICMPv6 by RFC 4443 and neighbour discovery by RFC 4861. Any bytes give a text.
+ICMP by RFC 792, ICMPv6 by RFC 4443 and neighbour discovery by RFC 4861. Any octets give a text. Type and code
+are columns of the index, so that the filter has them without reading packets.
 """
 
 from __future__ import annotations
 
 import ipaddress
+from typing import NamedTuple
+
+from inspector.protocols.api import Field, PacketReader, Protocol
 
 _UNREACHABLE = (
     "Network unreachable", "Host unreachable", "Protocol unreachable", "Port unreachable",
@@ -77,3 +81,29 @@ def _echo(message: bytes, *, both_orders: bool = True) -> str:
     identifier, sequence = int.from_bytes(message[4:6], "big"), int.from_bytes(message[6:8], "big")
     other = f"/{int.from_bytes(message[6:8], 'little')}" if both_orders else ""
     return f"  id=0x{identifier:04x}, seq={sequence}{other}"
+
+
+class IcmpMessage(NamedTuple):
+    """One message from its type octet on, and the octet of the IP header that counts hops (or b"")."""
+
+    data: bytes
+    hops: bytes
+
+
+_PLACES = (("type", 0), ("code", 1))
+
+
+def _octet(name: str, place: int) -> Field[IcmpMessage]:
+    return Field(name, "number", lambda decoder, message: list(message.data[place : place + 1]), bits=8)
+
+
+ICMP = Protocol(
+    name="icmp", title="ICMP", colour="icmp",
+    packets=PacketReader("icmp", IcmpMessage, lambda message: icmp_text(message.data, message.hops)),
+    fields=tuple(_octet(f"icmp.{name}", place) for name, place in _PLACES),
+)
+ICMPV6 = Protocol(
+    name="icmpv6", title="ICMPv6", colour="icmp",
+    packets=PacketReader("icmpv6", IcmpMessage, lambda message: icmpv6_text(message.data, message.hops)),
+    fields=tuple(_octet(f"icmpv6.{name}", place) for name, place in _PLACES),
+)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inspector.protocols.icmp.names import icmp_text, icmpv6_text
-from inspector.trace.filter.deep_fields import INFO_TEXT
-from inspector.views.packets.facts import (
+from inspector.protocols import by_name
+from inspector.trace.application.packets import packet_text
+from inspector.trace.facts import (
     ACK,
     FIN,
     ICMP,
@@ -20,7 +20,6 @@ from inspector.views.packets.facts import (
     TCP,
     UDP,
     Facts,
-    facts,
     flag_names,
     payload_preview,
 )
@@ -37,7 +36,6 @@ _IP_PROTOCOLS = {0: "IPv6 hop-by-hop", 2: "IGMP", 4: "IPv4", 41: "IPv6", 47: "GR
                  88: "EIGRP", 89: "OSPF", 103: "PIM", 112: "VRRP", 132: "SCTP", 136: "UDP-Lite"}
 _ETHER_TYPES = {0x0842: "WoL", 0x8035: "RARP", 0x809B: "AppleTalk", 0x8863: "PPPoE", 0x8864: "PPPoE",
                 0x8847: "MPLS", 0x888E: "EAPOL", 0x88CC: "LLDP", 0x88E5: "MACsec", 0x88F7: "PTP"}
-_APPLICATIONS = {"http": "HTTP", "websocket": "WebSocket", "dns": "DNS", "mdns": "mDNS", "llmnr": "LLMNR"}
 _UDP_PORTS = {67: "DHCP", 68: "DHCP", 123: "NTP", 137: "NBNS", 138: "NBDS", 161: "SNMP", 443: "QUIC",
               514: "Syslog", 546: "DHCPv6", 547: "DHCPv6", 1900: "SSDP"}
 
@@ -45,8 +43,8 @@ _UDP_PORTS = {67: "DHCP", 68: "DHCP", 123: "NTP", 137: "NBNS", 138: "NBDS", 161:
 def protocol_name(trace: Trace, fact: Facts) -> str:
     """The innermost protocol's name: "WebSocket", "HTTP", "TCP", "DNS", "ICMPv6", "ARP", "LLDP", …"""
     if fact.protocols:
-        last = fact.protocols[-1]
-        return _APPLICATIONS.get(last, escaped(last.upper(), 12))
+        protocol = by_name(fact.protocols[-1])
+        return protocol.title if protocol is not None else escaped(fact.protocols[-1].upper(), 12)
     index = trace.index
     network = int(index.network[fact.row])
     if network == 1:
@@ -71,7 +69,8 @@ def packet_info(trace: Trace, fact: Facts, *, preview: int = _PREVIEW, brief: bo
     index = trace.index
     network = int(index.network[fact.row])
     if network == 1:
-        return arp_text(frame_from(trace, fact.row, "l3"))
+        said = packet_text(trace, fact.row)
+        return said[1] if said is not None else "ARP"
     if network == 0:
         return _other_text(trace, fact.row)
     if _is_later_fragment(trace, fact):
@@ -85,10 +84,9 @@ def packet_info(trace: Trace, fact: Facts, *, preview: int = _PREVIEW, brief: bo
     if fact.protocol == UDP:
         text = f"{'' if brief else f'{fact.sport} → {fact.dport} '}Len={fact.length}"
         return fact.application or _with_preview(trace, fact, text, preview)
-    if fact.protocol == ICMP:
-        return icmp_text(frame_from(trace, fact.row, "l4"), frame_from(trace, fact.row, "l3")[8:9])
-    if fact.protocol == ICMPV6:
-        return icmpv6_text(frame_from(trace, fact.row, "l4"), frame_from(trace, fact.row, "l3")[7:8])
+    said = packet_text(trace, fact.row)
+    if said is not None:
+        return said[1]
     name = _IP_PROTOCOLS.get(fact.protocol, "protocol")
     return f"{name} ({fact.protocol}) in IPv{network}"
 
@@ -142,19 +140,6 @@ def ether_type(trace: Trace, row: int) -> int:
     frame = trace.frame(row)
     value = int.from_bytes(frame[12:14], "big") if trace.link_type(row) == 1 and len(frame) >= 14 else 0
     return value if value >= 0x600 else 0
-
-
-def arp_text(packet: bytes) -> str:
-    """RFC 826 in words: `Who has 10.0.0.1? Tell 10.0.0.2`, `10.0.0.1 is at 02:00:00:00:00:01`."""
-    if len(packet) < 28 or packet[4:6] != b"\x06\x04":
-        return "ARP, cut short" if len(packet) < 28 else "ARP for another kind of network"
-    operation = int.from_bytes(packet[6:8], "big")
-    sender, target = (".".join(map(str, packet[start : start + 4])) for start in (14, 24))
-    if operation == 1:
-        return f"Gratuitous ARP for {sender}" if sender == target else f"Who has {target}? Tell {sender}"
-    if operation == 2:
-        return f"{sender} is at {packet[8:14].hex(':')}"
-    return f"ARP operation {operation}"
 
 
 def analysis_marks(fact: Facts) -> str:
@@ -232,5 +217,3 @@ def _other_text(trace: Trace, row: int) -> str:
         return f"IEEE 802.3 frame {frame[6:12].hex(':')} → {frame[0:6].hex(':')}, {len(frame) - 14} bytes"
     return f"{len(frame)} bytes of link type {trace.link_type(row)}"
 
-
-INFO_TEXT[0] = lambda trace, row: packet_info(trace, facts(trace, row))     # what the filter's `info` asks

@@ -1,30 +1,57 @@
-"""The WebSocket phase of an `Engine`: decoders and session of one connection, and the columns they fill.
+"""WebSocket of one TCP conversation: frames of both streams into the columns of a session.
 
-Bytes are taken in batches of runs (see `application_pump`). Each direction's frames are found at once
-(`wire.websocket_scan`) and brought into order of delivery; plain ones are entered as columns, the others go
-one by one through decoder and session.
+Octets are taken in batches of runs (see `wire.tcp.delivery`). Each direction's frames are found at once
+(`scan`) and brought into order of delivery; plain ones are entered as columns, the others go one by one
+through decoder and session. Our own, not the websockets library's: broken frames must be shown, not refused,
+and every one knows its octets in the stream.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.protocols.websocket.columns import Columns, FrameTable, MessageTable, Rows
-from inspector.protocols.websocket.frame import RSV1, TEXT, Frame, FrameDecoder, frame_at, unmask
+from inspector.model.units import duration
+from inspector.protocols.api import Decoder, Hole, MessageLine, Part, Shown, Source, Start
+from inspector.protocols.websocket.columns import (
+    Columns,
+    FrameTable,
+    MessageTable,
+    WebSocketFrameRecord,
+    WebSocketMessage,
+)
+from inspector.protocols.websocket.deflate import DeflateParameters
+from inspector.protocols.websocket.frame import (
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    RSV1,
+    TEXT,
+    Frame,
+    FrameDecoder,
+    frame_at,
+    unmask,
+)
 from inspector.protocols.websocket.payload import Payloads
+from inspector.protocols.websocket.rules import Close, read_close
 from inspector.protocols.websocket.scan import Numbers, Scan, is_utf8, scan, with_frame
 from inspector.protocols.websocket.session import WebSocketSession
-from inspector.protocols.websocket.upgrade import Upgrade
+from inspector.protocols.websocket.start import next_frame
+from inspector.protocols.websocket.tree import frame_parts
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.delivery import Pump, Runs
+from inspector.wire.text import escaped
 
+PAYLOAD_LIMIT = 64 << 20 # octets of a frame or message that are read for whoever asks for all of it
 KEEP = 1 << 16           # octets of a frame's payload that its decoder holds
 _BATCH = 1 << 20         # octets that are taken at once
 _HEADER = 14
+_TEXT = 60               # characters of a payload in a summary
+_PREVIEW = 2048          # octets of a message that its line is made of
 
 
 class _Found(NamedTuple):
@@ -34,28 +61,35 @@ class _Found(NamedTuple):
     plain: NDArray[np.bool_]
 
 
-class WebSocketPart:
-    """All that belongs to the WebSocket phase. `rows` and `time` serve the records."""
+class Agreement(Protocol):
+    """What the opening handshake agreed upon."""
 
-    def __init__(
-        self, pump: Pump, client: int, upgrade: Upgrade | None, limit: int, rows: Rows,
-        time: Callable[[int], int],
-    ) -> None:
-        deflate = upgrade.deflate if upgrade else None
+    @property
+    def deflate(self) -> DeflateParameters | None:
+        """The parameters of permessage-deflate, None without it."""
+
+
+class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
+    """`start.agreed` is the handshake's `Agreement`; without it the connection was told by its framing."""
+
+    def __init__(self, source: Source, pump: Pump, start: Start) -> None:
+        super().__init__(source, pump, start)
+        agreed = cast("Agreement | None", start.agreed)
+        self.inferred = agreed is None
         self.session = WebSocketSession(
-            client, deflate, inferred=upgrade is None, read=pump.read, limit=limit)
+            start.client, agreed.deflate if agreed else None, inferred=self.inferred, read=pump.read,
+            limit=source.limit)
         first, second = pump.position
         self.decoders = FrameDecoder(first, KEEP), FrameDecoder(second, KEEP)
-        self.frames = FrameTable(client, rows, self.session.ids)
-        self.messages = MessageTable(self.frames, rows, time)
+        self.frames = FrameTable(start.client, source.rows_of, self.session.ids)
+        self.messages = MessageTable(self.frames, source.rows_of, source.time_of)
         self.payloads = Payloads(pump.streams, self.frames, self.messages)
         self._pump = pump
         self._window = [(0, b""), (0, b"")]                   # what of each direction is being taken
         self._ended: list[Frame | None] = [None, None]        # a huge frame that ends in it
         self._damaged = [False, False]                        # the huge frame under way lacks octets
 
-    def read(self) -> bool:
-        """Take what the streams have got; True when there was something."""
+    def take(self) -> bool:
         before = list(self._pump.position)
         for runs in _batches(self._pump.merged()):
             self._take(runs)
@@ -197,8 +231,8 @@ class WebSocketPart:
         if part.compressed:
             self.payloads.grew(direction, part.size)
 
-    def lose(self, direction: int, start: int, stop: int, resume: Callable[[], int]) -> None:
-        """Octets [start, stop) will never come; `resume` finds where frames may begin again."""
+    def lose(self, hole: Hole) -> bool:
+        _, direction, start, stop = hole
         decoder, position = self.decoders[direction], self._pump.position
         if not decoder.pending:
             decoder.restart(position[direction])
@@ -209,11 +243,13 @@ class WebSocketPart:
             self._damaged[direction] = True
             for frame in frames:
                 self._judge(direction, frame)
-            return
+            return True
         self.session.interrupt(direction)
         self.payloads.interrupt(direction)
         self.decoders[direction].forget()
-        position[direction] = resume()
+        stream = self.source.streams[direction]
+        position[direction] = next_frame(stream, stop, direction == self.client)
+        return True
 
     def partial(self, direction: int) -> Frame | None:
         """The frame of which the header has come, but not all octets."""
@@ -224,7 +260,7 @@ class WebSocketPart:
         ahead.feed(self._pump.read(direction, start, min(self._pump.available(direction), start + _HEADER)))
         return ahead.partial
 
-    def begun(self) -> list[Finding]:
+    def provisional(self) -> list[Finding]:
         """What the headers of frames show that are not complete."""
         found: list[Finding] = []
         for direction in (0, 1):
@@ -234,8 +270,168 @@ class WebSocketPart:
         return found
 
     def end(self, first: int, reset: bool) -> None:
-        """The connection is over."""
         self.session.end(first, (self.partial(0), self.partial(1)), reset)
+
+    def fresh_findings(self) -> list[Finding]:
+        found = self.session.findings[self._taken :]
+        self._taken += len(found)
+        return found
+
+    @property
+    def uncounted(self) -> Mapping[str, int]:
+        return self.session.more
+
+    # --- frames ------------------------------------------------------------------------------------
+
+    @property
+    def records(self) -> FrameTable:
+        """The frames of both directions, in order of delivery; records are made on access."""
+        return self.frames
+
+    def within(self, direction: int, start: int, stop: int) -> list[int]:
+        return [number - 1 for number in self.frames.within(direction, start, stop)]
+
+    def rows_of(self, record: WebSocketFrameRecord) -> tuple[int, ...]:
+        return record.rows
+
+    def payload(self, record: WebSocketFrameRecord, limit: int = PAYLOAD_LIMIT) -> bytes:
+        """What a frame says: unmasked, and inflated where permessage-deflate was used."""
+        return self.payloads.frame(record.number, limit)
+
+    def wire_payload(self, record: WebSocketFrameRecord, limit: int = PAYLOAD_LIMIT) -> bytes:
+        """The payload of a frame as it was sent, but unmasked."""
+        return self.payloads.wire(record.number, limit)
+
+    def message_payload(self, number: int, limit: int = PAYLOAD_LIMIT) -> bytes:
+        """What message `number` (from 1) says, its fragments joined."""
+        return self.payloads.message(number, limit)
+
+    def close_of(self, record: WebSocketFrameRecord) -> Close:
+        """What a Close frame says."""
+        return read_close(self.payloads.wire(record.number, 125))
+
+    def is_text(self, record: WebSocketFrameRecord) -> bool:
+        """True for frames of a text message whose octets are known to be text, not an unknown extension's."""
+        if record.rsv and not record.compressed:
+            return False
+        opcode = record.opcode
+        if opcode == CONTINUATION:
+            opcode = self.messages[record.message - 1].opcode
+        return opcode == TEXT
+
+    def round_trip_ns(self, number: int) -> int | None:
+        """For a pong (frame number from 1): nanoseconds since its ping; for a ping: until its pong."""
+        ping, pong = self.session.answers.get(number - 1), self.session.answered.get(number - 1)
+        if ping is None and pong is None:
+            return None
+        ping, pong = number - 1 if ping is None else ping, number - 1 if pong is None else pong
+        first, last = self.frames[ping], self.frames[pong]
+        time = self.source.time_of
+        return time(last.row) - time(first.row) if first.rows and last.rows else None
+
+    def summary(self, record: WebSocketFrameRecord) -> str:
+        """"TEXT "hello" masked", "BINARY 12 bytes", "CLOSE 1000 normal closure", "PING 4 bytes masked"."""
+        words = [record.name.upper()]
+        if record.opcode == CLOSE:
+            close = self.close_of(record)
+            if close.code is not None:
+                words.append(f"{close.code} {close.meaning}")
+            if close.reason:
+                words.append(f'"{escaped(close.reason, _TEXT)}"')
+        elif self.is_text(record):
+            words.append(f'"{escaped(self.payload(record, 4 * _TEXT), _TEXT)}"')
+        else:
+            words.append(f"{record.payload_length} bytes")
+        if not record.fin:
+            words.append("fragment")
+        elif record.opcode == CONTINUATION:
+            words.append("last fragment")
+        if record.compressed:
+            words.append("compressed")
+        if record.masked:
+            words.append("masked")
+        return " ".join(words)
+
+    def short(self, record: WebSocketFrameRecord) -> str:
+        return f"… {record.name.upper()}"
+
+    def heading(self, record: WebSocketFrameRecord) -> tuple[str, str]:
+        said = f"{record.name.upper()}{'' if record.fin else ', fragment'}, {record.payload_length} bytes"
+        return f"WebSocket frame {record.number}", said
+
+    def parts(self, record: WebSocketFrameRecord) -> tuple[Part, ...]:
+        return frame_parts(self, record)
+
+    # --- messages ------------------------------------------------------------------------------------
+
+    @property
+    def count(self) -> int:
+        return len(self.messages)
+
+    def complete(self, number: int) -> bool:
+        return self.messages.complete(number)
+
+    def span(self, number: int) -> tuple[int, int, int]:
+        frames = self.messages.frames_of(number)
+        first = self.frames[frames[0] - 1]
+        return first.direction, first.start, self.frames[frames[-1] - 1].stop
+
+    def message_of(self, position: int) -> int:
+        return self.frames.message_of(position + 1) - 1
+
+    def records_of(self, number: int) -> Sequence[int]:
+        frames = self.messages.frames_of(number)
+        if isinstance(frames, range):
+            return range(frames.start - 1, frames.stop - 1)
+        return [frame - 1 for frame in frames]
+
+    def line(self, number: int) -> MessageLine:
+        message = self.messages[number]
+        marks = [f"{len(message.frames)} frames"] if len(message.frames) > 1 else []
+        if message.compressed:
+            marks.append(f"deflate {message.wire_size:,}")
+        if not message.complete:
+            marks.append("unfinished")
+        troubled = any(self.session.ids.get(frame - 1) for frame in message.frames[:64])
+        return MessageLine(message.direction, message.name.upper(), self._message_text(message), message.size,
+                           message.rows, tuple(marks), troubled, message.is_control, len(message.frames))
+
+    def _message_text(self, message: WebSocketMessage) -> str:
+        number = message.frames[0]
+        if message.opcode == CLOSE:
+            close = self.close_of(self.frames[number - 1])
+            reason = f'"{close.reason}"' if close.reason else ""
+            return " ".join(word for word in (str(close.code or ""), close.meaning, reason) if word)
+        data = self.message_payload(message.number, _PREVIEW)
+        if message.opcode in (PING, PONG):
+            trip = self.round_trip_ns(number)
+            answer = f"  round trip {duration(trip)}" if trip is not None else ""
+            return (escaped(data) if data.isascii() else data.hex(" ")) + answer
+        return escaped(data) if message.opcode == TEXT else data[: _PREVIEW // 8].hex(" ")
+
+    def part_line(self, record: WebSocketFrameRecord) -> str:
+        bits = (("FIN", record.fin), ("RSV1", record.rsv & 4), ("RSV2", record.rsv & 2),
+                ("RSV3", record.rsv & 1))
+        text = " ".join((f"frame {record.number} ", *(name for name, on in bits if on), record.name))
+        text += f"  {record.payload_length:,} bytes, {record.length_form}-bit length"
+        if record.masked:
+            text += f"  key {record.masking_key.hex()}"
+        text += "  packet " + ", ".join(str(row + 1) for row in record.rows[:8])
+        return text + ("  ! " + ", ".join(record.findings) if record.findings else "")
+
+    def content(self, number: int, limit: int) -> bytes:
+        return self.message_payload(number + 1, limit)
+
+    def shown(self, number: int, limit: int) -> Shown:
+        message = self.messages[number]
+        if message.opcode == CLOSE:
+            close = self.close_of(self.frames[message.frames[0] - 1])
+            reason = f' "{close.reason}"' if close.reason else ""
+            return Shown((f"CLOSE {close.code or ''} {close.meaning}{reason}",))
+        data = self.message_payload(message.number, limit)
+        if message.is_control:
+            return Shown((f"{message.name.upper()} {escaped(data)}",))
+        return Shown((), data, binary=message.opcode != TEXT)
 
 
 def _batches(runs: Runs) -> Iterator[Runs]:

@@ -1,0 +1,20 @@
+"""Quantities as people read them."""
+
+
+def duration(nanoseconds: int) -> str:
+    """A length of time with two or three digits and its unit: `41 µs`, `1.2 s`, `3 min 20 s`."""
+    if nanoseconds < 1_000:
+        return f"{max(nanoseconds, 0)} ns"
+    if nanoseconds < 999_500:
+        return f"{_digits(nanoseconds / 1e3)} µs"
+    if nanoseconds < 999_500_000:
+        return f"{_digits(nanoseconds / 1e6)} ms"
+    seconds = nanoseconds / 1e9
+    if seconds < 100:
+        return f"{_digits(seconds)} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _digits(value: float) -> str:
+    return f"{value:.1f}" if value < 9.95 else f"{value:.0f}"

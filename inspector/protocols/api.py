@@ -1,0 +1,341 @@
+"""What a protocol is to the rest of the program: the one interface that trace, views and commands know.
+
+A `Protocol` says how it is recognised and read, and holds ONE table of fields, from which the display filter,
+the JSON objects and the detail tree are made. What runs on TCP is read by a `Decoder`; what stands in one
+packet (DNS in UDP, ARP, ICMP) by a `PacketReader`. Nothing outside of `protocols/` names a protocol.
+
+    streams of a connection ─> sniff ─> Start ─> Decoder ─> records ─> fields, summaries, payloads, findings
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Protocol as Interface
+
+from inspector.wire.findings import Finding, Rulebook
+from inspector.wire.tcp.delivery import Pump
+from inspector.wire.tcp.stream import ByteStream
+
+Value = int | str | bytes
+Type = Literal["number", "flag", "text", "bytes", "seconds", "protocol"]
+Carrier = Literal["tcp", "udp", "arp", "icmp", "icmpv6"]
+
+CERTAIN, LIKELY, GUESSED, LATE = 90, 60, 30, 10
+"""How sure a sniffer is: by a rule nothing else keeps, by a strong sign, by evidence, by searching on."""
+
+
+class Source(Interface):
+    """What a decoder may ask of the conversation that it reads."""
+
+    streams: tuple[ByteStream, ByteStream]
+    limit: int                       # octets to which one compressed message may inflate
+
+    def rows_of(self, direction: int, start: int, stop: int) -> tuple[int, ...]:
+        """Rows of the packets that brought octets [start, stop) of a direction, in order of offset."""
+
+    def time_of(self, row: int) -> int:
+        """Time of a packet, nanoseconds since the epoch."""
+
+
+class Opening(NamedTuple):
+    """What a sniffer sees: both streams, and the ports of a (which sent first) and b."""
+
+    streams: tuple[ByteStream, ByteStream]
+    ports: tuple[int, int]
+
+
+class Start(NamedTuple):
+    """Where a protocol begins: the client's direction and the stream offset in each direction.
+
+    `protocol`: another one's name, where the sniffer knows that its own is over already. `agreed`: what an
+    earlier protocol of the connection has agreed upon, for the decoder that follows.
+    """
+
+    client: int
+    offsets: tuple[int, int]
+    sure: int = LIKELY
+    protocol: str = ""
+    agreed: object = None
+
+
+class Hole(NamedTuple):
+    """Octets [start, stop) of a direction that the capture lacks for good; `row` brings what follows."""
+
+    row: int
+    direction: int
+    start: int
+    stop: int
+
+
+class Record(Interface):
+    """One unit on a stream that fields are read from: an HTTP message, a WebSocket frame, a reply."""
+
+    @property
+    def direction(self) -> int:
+        """0: a to b, 1: b to a."""
+
+    @property
+    def start(self) -> int:
+        """Stream offset of its first octet."""
+
+    @property
+    def stop(self) -> int:
+        """Stream offset after its last octet so far."""
+
+
+R = TypeVar("R", bound=Record)
+T = TypeVar("T")
+
+
+class MessageLine(NamedTuple):
+    """One message as a list shows it. Texts are safe to show.
+
+    `size` in bytes as the receiver means it; `parts`: how many records it opens to (0: none worth it).
+    """
+
+    direction: int
+    kind: str                        # "TEXT", "GET", "200", "SET"
+    text: str
+    size: int
+    rows: tuple[int, ...]            # packets that carry it, ascending
+    marks: tuple[str, ...] = ()      # "2 frames", "unfinished"
+    troubled: bool = False           # there is a finding about it
+    control: bool = False            # it serves the connection, not its user (ping, close)
+    parts: int = 0
+
+
+class Shown(NamedTuple):
+    """A message laid out for reading: lines of a head (safe to show), then what it carries (as it came)."""
+
+    head: tuple[str, ...]
+    body: bytes = b""
+    binary: bool = False
+
+
+class Decoder(ABC, Generic[R]):
+    """One protocol's reading of one connection, without I/O: streams in, records out.
+
+    A subclass fills `records`, in the order in which they came, and overrides what differs. The engine calls
+    `take` when there may be more, `lose` for what the capture lacks, `end` once when all was read.
+    """
+
+    client: int
+    inferred = False                 # its beginning was not captured, and it was told by its form
+    over = False                     # what follows is of no protocol that is told here
+    successor: Start | None = None   # the connection goes on with another protocol
+
+    def __init__(self, source: Source, pump: Pump, start: Start) -> None:
+        self.source, self.pump, self.client = source, pump, start.client
+        self.findings: list[Finding] = []
+        self._taken = 0                                                      # findings that were passed on
+        self._starts: tuple[list[tuple[int, int]], ...] = ([], [])           # (start, position) of records
+        self._indexed = 0
+
+    # --- reading -----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def take(self) -> bool:
+        """Read what `pump` has from its position on, and move it; True when there was something."""
+
+    @abstractmethod
+    def lose(self, hole: Hole) -> bool:
+        """Go on after a hole, with the position behind it; False when it is of no concern."""
+
+    def wants(self, direction: int) -> bool:
+        """False while octets of the direction wait for the other side, or are read no more."""
+        return True
+
+    def end(self, first: int, reset: bool) -> None:
+        """The connection is over and all was read. `first`: the direction that began to close."""
+
+    def fresh_findings(self) -> list[Finding]:
+        """The findings since the last call."""
+        found = self.findings[self._taken :]
+        self._taken += len(found)
+        return found
+
+    def provisional(self) -> list[Finding]:
+        """What can be said already of a record that is not whole."""
+        return []
+
+    @property
+    def uncounted(self) -> Mapping[str, int]:
+        """How many findings of a rule there are beyond those that are kept."""
+        return {}
+
+    # --- records -----------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def records(self) -> Sequence[R]:
+        """The records of both directions, in order; positions count from 0."""
+
+    def within(self, direction: int, start: int, stop: int) -> Sequence[int]:
+        """Positions of the direction's records that have octets in [start, stop), in stream order."""
+        records, starts = self.records, self._starts[direction]
+        for position in range(self._indexed, len(records)):
+            one = records[position]
+            self._starts[one.direction].append((one.start, position))
+        self._indexed = len(records)
+        first = max(bisect_right(starts, (start, len(records))) - 1, 0)
+        found = [position for _, position in starts[first : bisect_left(starts, (stop, -1))]]
+        if found and records[found[0]].stop <= start and records[found[0]].start != start:
+            found.pop(0)
+        return found
+
+    def rows_of(self, record: R) -> tuple[int, ...]:
+        """Rows of the packets that carry a record."""
+        return self.source.rows_of(record.direction, record.start, record.stop)
+
+    def counts_from(self, record: R) -> int:
+        """The offset up to which octets complete a record, and make their packet one of its protocol."""
+        return record.stop
+
+    def partner(self, position: int) -> int | None:
+        """The position of the request that a record answers, or of the answer to it."""
+        return None
+
+    def payload(self, record: R, limit: int) -> bytes:
+        """What `contains` and `matches` search in a record."""
+        stop = min(record.stop, record.start + limit)
+        return self.source.streams[record.direction].read(record.start, stop)
+
+    @abstractmethod
+    def summary(self, record: R) -> str:
+        """A record in one line, safe to show: `GET /chat  Upgrade: websocket`."""
+
+    def short(self, record: R) -> str:
+        """The same for a packet that only goes on with the record."""
+        return self.summary(record)
+
+    def heading(self, record: R) -> tuple[str, str]:
+        """The title of a record's subtree in the detail, and what it says."""
+        return type(self).__name__.removesuffix("Decoder"), self.summary(record)
+
+    def parts(self, record: R) -> Sequence[Part]:
+        """What the detail shows of a record beside the table of fields: each header, each bit."""
+        return ()
+
+    # --- messages: what a person reads; by default every record is one ----------------------------------
+
+    @property
+    def count(self) -> int:
+        """How many messages there are."""
+        return len(self.records)
+
+    def complete(self, number: int) -> bool:
+        """Whether message `number` (from 0) has ended."""
+        return True
+
+    def span(self, number: int) -> tuple[int, int, int]:
+        """(direction, start, stop) of message `number`: all its octets."""
+        record = self.records[number]
+        return record.direction, record.start, record.stop
+
+    def message_of(self, position: int) -> int:
+        """The message that record `position` belongs to."""
+        return position
+
+    def records_of(self, number: int) -> Sequence[int]:
+        """Positions of the records that make message `number`, ascending."""
+        return (number,)
+
+    def line(self, number: int) -> MessageLine:
+        """Message `number` for a list."""
+        record = self.records[number]
+        rows = tuple(sorted(self.rows_of(record)))
+        return MessageLine(record.direction, "", self.summary(record), record.stop - record.start, rows)
+
+    def part_line(self, record: R) -> str:
+        """One record of a message that opens to several."""
+        return self.summary(record)
+
+    def content(self, number: int, limit: int) -> bytes:
+        """What message `number` says, as a search in the list of messages looks at it."""
+        direction, start, stop = self.span(number)
+        return self.source.streams[direction].read(start, min(stop, start + limit))
+
+    def shown(self, number: int, limit: int) -> Shown:
+        """Message `number` laid out for reading."""
+        return Shown((self.line(number).text,))
+
+
+class Part(NamedTuple):
+    """A line of the detail tree. [start, stop) are octets of the record's stream."""
+
+    name: str
+    label: str
+    value: str
+    start: int
+    stop: int
+    bit_start: int | None = None
+    bit_stop: int | None = None
+    children: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Field(Generic[T]):
+    """One field of a protocol: asked by the filter, printed as JSON, shown in the detail.
+
+    `get(decoder, record)` gives its values, none where the record has no such field (for packets the decoder
+    is None). `json` is its key there, "" where it is no part of the object; `many` makes it a list always.
+    `label` and `place` (octets of the stream) put it into the detail; without a label it is not there.
+    """
+
+    name: str
+    type: Type
+    get: Callable[[Any, T], Sequence[Any]]
+    label: str = ""
+    json: str | None = None          # None: the name
+    many: bool = False
+    bits: int = 64
+    place: Callable[[T], tuple[int, int]] | None = None
+    filtered: bool = True
+
+    @property
+    def key(self) -> str:
+        """Its key in a JSON object; "" where it has none."""
+        return self.name if self.json is None else self.json
+
+
+@dataclass(frozen=True, slots=True)
+class PacketReader(Generic[T]):
+    """Reads what stands in one packet. `ports`: of UDP, by which it is known.
+
+    `read(data, hops)` gives a record or None for any bytes; `data` begins with the protocol's own header,
+    `hops` is the octet of the IP header that counts hops (b"" where there is none).
+    """
+
+    carrier: Carrier
+    read: Callable[[bytes, bytes], T | None]
+    info: Callable[[T], str]
+    ports: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """One protocol. `name` is Wireshark's (in the filter, in JSON); `colour` a style of the views.
+
+    `ordered`: whether its records are listed by their first or last octet. `pairs`: they answer each other.
+    """
+
+    name: str
+    title: str
+    colour: str
+    fields: tuple[Field[Any], ...] = ()
+    sniff: Callable[[Opening], Start | None] | None = None
+    decoder: Callable[[Source, Pump, Start], Decoder[Any]] | None = None
+    packets: PacketReader[Any] | None = None
+    book: Rulebook = field(default_factory=Rulebook)
+    ordered: Literal["first", "last"] = "first"
+    pairs: bool = False
+    record: str = "message"          # what one JSON object stands for, in words
+
+    @property
+    def carrier(self) -> Carrier:
+        """What it rides on."""
+        return self.packets.carrier if self.packets else "tcp"

@@ -1,0 +1,311 @@
+"""HTTP/1.1 of one TCP conversation: runs of both streams into an `HttpConnection`, until it is switched.
+
+    pump ─> HttpConnection ─> messages ─> upgrade examined ─> successor (WebSocket)
+
+Our own, not h11's: broken messages must be shown, not refused, and every one knows its octets in the stream.
+"""
+
+from __future__ import annotations
+
+from inspector.protocols.api import Decoder, Hole, MessageLine, Part, Shown, Source, Start
+from inspector.protocols.http.connection import HttpConnection
+from inspector.protocols.http.message import (
+    INFLATE_LIMIT,
+    Decoded,
+    HttpMessage,
+    as_octets,
+    decode_content,
+    tokens,
+)
+from inspector.protocols.http.rules import check_body
+from inspector.protocols.http.start import next_message
+from inspector.protocols.http.upgrade import Upgrade, examine, is_switch, is_upgrade_request
+from inspector.protocols.websocket.findings import finding as websocket_finding
+from inspector.protocols.websocket.start import next_frame
+from inspector.wire.findings import Finding
+from inspector.wire.tcp.delivery import Pump, Run
+from inspector.wire.text import escaped
+
+BODY_LIMIT = 4 << 20     # octets of a body that are looked at for its Content-Encoding
+SHOWN_LIMIT = 64 << 20   # octets of a body that are read for whoever asks for all of it
+_DISORDER = 3            # turns of the client that may come late
+_PREVIEW = 4096          # octets of a body that its message holds, and that the detail shows
+
+
+class HttpDecoder(Decoder[HttpMessage]):
+    """`upgrade`: the WebSocket handshake, the last one tried on this connection, refused ones too."""
+
+    def __init__(self, source: Source, pump: Pump, start: Start) -> None:
+        super().__init__(source, pump, start)
+        whole = start.offsets == (0, 0) and all(stream.start_known for stream in source.streams)
+        self._http = HttpConnection(start.client, start.offsets, keep=_PREVIEW, whole=whole)
+        self.upgrade: Upgrade | None = None
+        self._checked = 0                       # messages whose body was looked at
+        self._looked = 0                        # messages among which an upgrade was looked for
+        self._pending: list[int] = []           # requests for one without an answer so far
+        self._switched: int | None = None       # the one that was taken
+        self._http_findings = 0
+
+    # --- reading -----------------------------------------------------------------------------------
+
+    def take(self) -> bool:
+        progress = not self.over and self.successor is None and self._read()
+        if progress:
+            self._look_again()
+        return progress
+
+    def _look_again(self) -> None:
+        self._check_bodies()
+        self._look_for_upgrade()
+
+    def _read(self) -> bool:
+        http, progress = self._http, False
+        runs = self.pump.runs()
+        for number, run in enumerate(runs):
+            direction, _, stop = run
+            if direction != http.client and http.asks_nothing:
+                # The capture may have the end of a request after the beginning of its response.
+                for later in runs[number + 1 : number + 2 * _DISORDER : 2]:
+                    if http.asks_nothing:
+                        progress = self._feed(later) or progress
+            if http.lost(direction):
+                self.pump.position[direction] = stop
+            elif http.wants(direction):
+                progress = self._feed(run) or progress
+            if http.switched is not None:
+                self._switch(http.switched)
+                return True
+        return progress
+
+    def _feed(self, run: Run) -> bool:
+        position, direction = self.pump.position, run[0]
+        before = position[direction]
+        self._skip(run)
+        for _, data in self.pump.windows(run):
+            self._http.feed(direction, data)
+            if self._http.switched is not None or not self._http.wants(direction):
+                break
+            self._skip(run)
+        return position[direction] > before
+
+    def _skip(self, run: Run) -> None:
+        direction, _, stop = run
+        size = min(self._http.skippable(direction), stop - self.pump.position[direction])
+        if size > 0:
+            self._http.skip(direction, size)
+            self.pump.position[direction] += size
+
+    def wants(self, direction: int) -> bool:
+        return self._http.wants(direction)
+
+    def lose(self, hole: Hole) -> bool:
+        direction, http, position = hole.direction, self._http, self.pump.position
+        if self.over or not http.wants(direction):
+            return False
+        if direction != self.client and self._upgrade_pending():
+            # The answer is lost; if it was a 101, frames follow.
+            stream = self.source.streams[direction]
+            place = next_frame(stream, hole.stop, direction == self.client)
+            if place >= stream.contiguous_from(hole.stop):
+                return False
+            position[direction], position[1 - direction] = place, http.offset(1 - direction)
+            self._open(None)
+        elif http.lose(direction, hole.stop - hole.start):
+            position[direction] = hole.stop
+        else:
+            kind = "request" if direction == self.client else "response"
+            position[direction] = next_message(self.source.streams[direction], hole.stop, kind)
+            http.restart(direction, position[direction])
+        self._look_again()
+        return True
+
+    def _upgrade_pending(self) -> bool:
+        http = self._http
+        held = http.waiting and not http.wants(http.client)
+        return bool(held) and is_upgrade_request(http.messages[http.waiting[-1]])
+
+    def end(self, first: int, reset: bool) -> None:
+        if self.over or self.successor is not None:
+            return
+        for direction in (0, 1):
+            self._http.end(direction)
+        self._http.finish()
+        self._check_bodies()
+
+    def fresh_findings(self) -> list[Finding]:
+        found = super().fresh_findings() + self._http.findings[self._http_findings :]
+        self._http_findings = len(self._http.findings)
+        return found
+
+    # --- the upgrade to WebSocket ----------------------------------------------------------------------
+
+    def _open(self, upgrade: Upgrade | None) -> None:
+        first, second = self.pump.position
+        self.successor = Start(self.client, (first, second), protocol="websocket", agreed=upgrade)
+
+    def _switch(self, offsets: tuple[int, int]) -> None:
+        http = self._http
+        response = http.messages[http.switch] if http.switch is not None else None
+        request = http.messages[response.partner] if response and response.partner is not None else None
+        self.pump.position = list(offsets)
+        if request is None or response is None or not is_upgrade_request(request):
+            if request is None and response is not None and is_switch(response):
+                self._open(None)           # the request was not captured
+            else:
+                self.over = True
+            return
+        self.upgrade = examine(request, response)
+        self._pending = [number for number in self._pending if number != request.number]
+        self._switched = request.number
+        self.findings += self.upgrade.findings
+        self._look_for_early_data(request.direction, offsets[request.direction], response)
+        self._open(self.upgrade)
+
+    def _look_for_early_data(self, client: int, offset: int, response: HttpMessage) -> None:
+        frames = self.source.rows_of(client, offset, offset + 1)
+        answer = self.source.rows_of(response.direction, response.stop - 1, response.stop)
+        if frames and answer and frames[0] < answer[-1]:
+            what = "The client sent data before the server's 101 had come."
+            self.findings.append(
+                websocket_finding("websocket.early-data", what, client, offset, offset + 1))
+
+    def _look_for_upgrade(self) -> None:
+        """A refused upgrade is explained; one that waits for its answer is there already."""
+        messages = self._http.messages
+        self._pending += [m.number for m in messages[self._looked :]
+                          if is_upgrade_request(m) and m.number != self._switched]
+        self._looked = len(messages)
+        for number in self._pending:
+            message = messages[number]
+            answer = messages[message.partner] if message.partner is not None else None
+            upgrade = examine(message, answer)
+            if answer is not None:
+                self.findings += upgrade.findings
+            if self.successor is None:
+                self.upgrade = upgrade
+        self._pending = [number for number in self._pending if messages[number].partner is None]
+
+    # --- bodies ------------------------------------------------------------------------------------
+
+    def _check_bodies(self) -> None:
+        messages = self._http.messages
+        while self._checked < len(messages) and messages[self._checked].complete:
+            message = messages[self._checked]
+            if message.first("content-encoding") is not None and message.body_length <= BODY_LIMIT:
+                self.findings += check_body(message, self.body(message, BODY_LIMIT), self.source.limit)
+            self._checked += 1
+
+    def body(self, message: HttpMessage, limit: int = SHOWN_LIMIT) -> bytes:
+        """The body of a message without chunked coding, at most `limit` octets, read again."""
+        stream = self.source.streams[message.direction]
+        if message.framing != "chunked":
+            return stream.read(message.body_start, min(message.stop, message.body_start + limit))
+        client = message.direction if message.is_request else 1 - message.direction
+        reader = HttpConnection(client, (message.start, message.start), keep=limit)
+        for start in range(message.start, message.stop, 1 << 20):
+            reader.feed(message.direction, stream.read(start, min(message.stop, start + (1 << 20))))
+        return reader.messages[0].body if reader.messages else b""
+
+    def decoded_body(self, message: HttpMessage, limit: int = INFLATE_LIMIT) -> Decoded:
+        """The body of a message with its Content-Encoding undone too."""
+        return decode_content(self.body(message), tokens(message, "content-encoding"), limit)
+
+    # --- records -----------------------------------------------------------------------------------
+
+    @property
+    def records(self) -> list[HttpMessage]:
+        """The messages of both directions, in the order in which their heads came."""
+        return self._http.messages
+
+    def counts_from(self, record: HttpMessage) -> int:
+        """As Wireshark has it: an incomplete one counts for the packet with the end of its start line."""
+        return record.stop if record.complete else record.line_stop
+
+    def partner(self, position: int) -> int | None:
+        return self._http.messages[position].partner
+
+    def handshake(self, message: HttpMessage) -> Upgrade | None:
+        """The WebSocket handshake that a message belongs to, as request or as its final response."""
+        partner = self._http.messages[message.partner] if message.partner is not None else None
+        if message.is_request:
+            return examine(message, partner) if is_upgrade_request(message) else None
+        if partner is None or not is_upgrade_request(partner):
+            return None
+        return examine(partner, message) if message.status >= 200 or message.status == 101 else None
+
+    def summary(self, record: HttpMessage) -> str:
+        """`GET /chat  Upgrade: websocket`, `101 Switching Protocols  accept ✓`, `200 OK  text/html`."""
+        words = [_line(record)]
+        header = record.first("upgrade")
+        if record.is_request and header is not None:
+            words.append(f"Upgrade: {escaped(header.value, 30)}")
+        elif record.is_request and is_upgrade_request(record):
+            words.append("Upgrade header missing")
+        upgrade = self.upgrade
+        if upgrade is not None and upgrade.response is not None and upgrade.response.start == record.start \
+                and not record.is_request and record.status == 101:
+            right = upgrade.proof is not None and upgrade.accept == upgrade.proof.expected
+            words.append("accept ✓" if right else "accept ✗")
+        kind = record.first("content-type")
+        if kind is not None and record.framing not in ("none", "switch"):
+            words.append(escaped(kind.value.split(";")[0], 40))
+        if record.body_length:
+            words.append(f"{record.body_length} bytes")
+        return "  ".join(words)
+
+    def short(self, record: HttpMessage) -> str:
+        return f"… {_line(record)}"
+
+    def heading(self, record: HttpMessage) -> tuple[str, str]:
+        return "Hypertext Transfer Protocol", escaped(record.start_line, 120)
+
+    def parts(self, record: HttpMessage) -> tuple[Part, ...]:
+        name = "http.request.line" if record.is_request else "http.response.line"
+        found = [Part(name, "Start line", escaped(record.start_line, 400), record.start, record.line_stop)]
+        for header in record.headers[:256]:
+            key = f"http.{escaped(header.name.lower().replace('-', '_'), 60)}"
+            label, value = escaped(header.name, 60), escaped(header.value, 400)
+            found.append(Part(key, label, value, header.start, header.stop))
+        if record.stop > record.body_start:
+            text = self._body_text(record)
+            found.append(Part("http.file_data", "Body", text, record.body_start, record.stop))
+        return tuple(found)
+
+    def _body_text(self, message: HttpMessage) -> str:
+        from inspector.wire.dissection.values import bytes_text  # scapy, which takes a while to start
+
+        body = self.body(message, _PREVIEW)
+        size = f"{message.body_length} byte{'' if message.body_length == 1 else 's'}"
+        framing = "  chunked" if message.framing == "chunked" else ""
+        return f"{size}{framing}  {bytes_text(body)}" if body else size + framing
+
+    # --- messages ------------------------------------------------------------------------------------
+
+    def complete(self, number: int) -> bool:
+        return self._http.messages[number].complete
+
+    def line(self, number: int) -> MessageLine:
+        message = self._http.messages[number]
+        kind = escaped(message.method, 12) if message.is_request else str(message.status)
+        text = self.summary(message).partition(" ")[2]
+        marks = () if message.complete else ("unfinished",)
+        rows = tuple(sorted(self.rows_of(message)))
+        return MessageLine(message.direction, kind, text, message.body_length, rows, marks)
+
+    def shown(self, number: int, limit: int) -> Shown:
+        message = self._http.messages[number]
+        head = [escaped(message.start_line)]
+        head += [escaped(f"{header.name}: {header.value}") for header in message.headers]
+        body = self.decoded_body(message, limit).data if message.body_length else b""
+        return Shown((*head, "") if body else tuple(head), body)
+
+
+def _line(message: HttpMessage) -> str:
+    if message.is_request:
+        return escaped(f"{message.method} {message.target}", 100)
+    return escaped(f"{message.status} {message.reason}".rstrip(), 60)
+
+
+def head_text(value: str) -> str:
+    """Text of a head, safe to show; octets that are no UTF-8 as `\\xNN`."""
+    return escaped(as_octets(value))

@@ -1,0 +1,90 @@
+"""Where in a TCP conversation HTTP begins, and which end is the client.
+
+Looks at the first octets of both streams. A capture that began late may cut into a body; then the starts of
+segments are tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inspector.protocols.api import CERTAIN, LATE, Opening, Start
+from inspector.protocols.http.message import HEAD_LIMIT, head_end, looks_like_http, parse_head
+from inspector.protocols.http.upgrade import is_switch
+from inspector.protocols.segments import ends_before, starts_between
+from inspector.protocols.websocket.start import next_frame
+from inspector.wire.tcp.stream import ByteStream
+
+_METHOD = 40           # octets among which a request's method must end
+
+
+def sniff(opening: Opening) -> Start | None:
+    """HTTP by the first octets of either side, or by a head that begins later."""
+    streams = opening.streams
+    first, second = (stream.start for stream in streams)
+    looks = tuple(looks_like_http(stream.read(stream.start, stream.start + 2048)) for stream in streams)
+    for direction in (0, 1):
+        if looks[direction] in ("request", "response"):
+            client = direction if looks[direction] == "request" else 1 - direction
+            other = 1 - direction
+            offsets = [first, second]
+            if not looks[other]:
+                late = _after_switch(streams, client) if other == client else None
+                if late is not None:
+                    return late
+                wanted = "request" if other == client else "response"
+                # Without a SYN, what is no HTTP may be the rest of something that began before the capture.
+                rest = first if streams[other].start_known else streams[other].contiguous
+                offsets[other] = next(_starts(streams[other], wanted), rest)
+            return Start(client, (offsets[0], offsets[1]), CERTAIN)
+    return _late(streams)
+
+
+def _after_switch(streams: tuple[ByteStream, ByteStream], client: int) -> Start | None:
+    """The start of WebSocket where of its upgrade only the server's 101 was captured."""
+    asking, answering = streams[client], streams[1 - client]
+    data = answering.read(answering.start, answering.start + HEAD_LIMIT)
+    stop = head_end(data)
+    message = parse_head(data[:stop], answering.start, 1 - client, False)[0] if stop > 0 else None
+    if message is None or not is_switch(message):
+        return None
+    offsets = [answering.start + stop] * 2
+    offsets[client] = next_frame(asking, asking.start, True)
+    return Start(client, (offsets[0], offsets[1]), CERTAIN, "websocket")
+
+
+def _late(streams: tuple[ByteStream, ByteStream]) -> Start | None:
+    for client in (0, 1):
+        request = next(_starts(streams[client], "request"), None)
+        response = next(_starts(streams[1 - client], "response"), None)
+        if request is None and response is None:
+            continue
+        offsets = [0, 0]
+        offsets[client] = streams[client].contiguous if request is None else request
+        offsets[1 - client] = streams[1 - client].contiguous if response is None else response
+        return Start(client, (offsets[0], offsets[1]), LATE)
+    return None
+
+
+def next_message(stream: ByteStream, offset: int, kind: str) -> int:
+    """Where after lost octets a message begins: the start of a segment; else the end of what there is."""
+    stop = stream.contiguous_from(offset)
+    for start in starts_between(stream, offset, stop):
+        if _begins(stream, start, kind):
+            return start
+    return stop
+
+
+def _begins(stream: ByteStream, start: int, kind: str) -> bool:
+    """Whether a message of `kind` begins at `start`; most places are ruled out by their first few octets."""
+    head = stream.read(start, start + _METHOD)
+    look = looks_like_http(head)
+    if look != "perhaps" or (len(head) == _METHOD and b" " not in head):
+        return look == kind
+    return looks_like_http(stream.read(start, start + 2048)) == kind
+
+
+def _starts(stream: ByteStream, kind: str) -> Iterator[int]:
+    for start in ends_before(stream, stream.length):
+        if _begins(stream, start, kind):
+            yield start

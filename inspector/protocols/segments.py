@@ -1,0 +1,23 @@
+"""Where in a stream messages may begin: at the starts of segments, since programs begin one with a write.
+
+For sniffers and for decoders that have to find their place again after a hole.
+"""
+
+from __future__ import annotations
+
+from inspector.wire.tcp.stream import ByteStream
+
+_MOST = 256            # segments that are looked at
+
+
+def starts_between(stream: ByteStream, offset: int, stop: int) -> list[int]:
+    """Offsets at which segments begin in [offset, stop), ascending."""
+    starts: list[int] = stream.columns(offset, stop).offset[:_MOST].tolist()
+    return starts
+
+
+def ends_before(stream: ByteStream, stop: int) -> list[int]:
+    """Offsets at which segments end, from the stream's start to `stop` or the first hole, ascending."""
+    found = stream.columns(stream.start, min(stop, stream.contiguous_from(stream.start)))
+    ends: list[int] = (found.offset + found.length)[:_MOST].tolist()
+    return ends

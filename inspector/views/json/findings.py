@@ -1,0 +1,35 @@
+"""Findings as flat JSON objects: what is wrong, by which rule, and the packets where to look.
+
+Pure functions: a `Trace` (read as far as wanted) and rows, or None for all -> dictionaries, one a line of
+output. With rows only what touches one of these packets is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from inspector.views.json.messages import numbers_of, streams_of, touches
+
+if TYPE_CHECKING:
+    from inspector.trace.index.columns import Array
+    from inspector.trace.trace import Trace
+    from inspector.wire.findings import Finding
+
+
+def findings(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]:
+    """One object a finding, in order of the packet where to look."""
+    chosen = None if rows is None else frozenset(rows.tolist())
+    found = [one for stream in streams_of(trace, rows) for one in trace.application(stream).findings]
+    found += trace.datagram_findings()
+    for one in sorted(found, key=lambda one: one.rows[0] if one.rows else -1):
+        if touches(one.rows, chosen):
+            yield finding_object(one)
+
+
+def finding_object(one: Finding) -> dict[str, Any]:
+    """The object of one finding."""
+    return {
+        "id": one.id, "severity": one.severity, "clause": one.clause, "frames": numbers_of(one.rows),
+        f"{'udp' if one.id.startswith('udp.') else 'tcp'}.stream": one.stream, "text": one.text,
+    }

@@ -1,0 +1,163 @@
+"""What a protocol says in a trace as flat JSON objects: one a record, the fields of its table.
+
+Pure functions: a `Trace` (read as far as wanted) and rows, or None for all -> dictionaries, one a line of
+output, over all conversations in order of the records' first (or last) octets. With rows only what touches
+one of these packets is given. Payload is exact (JSON escapes what a terminal could trip over).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from heapq import merge
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from inspector.protocols.api import Field, Protocol
+from inspector.trace.application.engine import Layer
+from inspector.trace.application.packets import packet_records
+
+if TYPE_CHECKING:
+    from inspector.trace.index.columns import Array
+    from inspector.trace.trace import Trace
+
+Object = dict[str, Any]
+
+
+_Number = tuple[int, int, int]      # conversation, place of the layer, position of the record
+
+
+class _Entry(NamedTuple):
+    """A record to be printed. `key`: the row by which records of different conversations are ordered."""
+
+    key: int
+    stream: int
+    place: int                  # of its layer in the connection
+    position: int
+
+
+def messages(trace: Trace, protocol: Protocol, rows: Array | None = None) -> Iterator[Object]:
+    """One object a record of `protocol`."""
+    if protocol.packets is not None:
+        yield from _packets(trace, protocol, rows)
+        return
+    chosen = None if rows is None else frozenset(rows.tolist())
+    if protocol.pairs:
+        yield from _paired(trace, protocol, chosen)
+        return
+    for entry in _entries(trace, protocol, streams_of(trace, rows)):
+        found = _object(trace, entry, chosen)
+        if found is not None:
+            yield found
+
+
+def _entries(trace: Trace, protocol: Protocol, streams: Iterable[int]) -> Iterator[_Entry]:
+    return merge(*(_of_stream(trace, protocol, stream) for stream in streams))
+
+
+def _of_stream(trace: Trace, protocol: Protocol, stream: int) -> Iterator[_Entry]:
+    """The records of one conversation; keys never go down, so that conversations can be merged."""
+    application, key = trace.application(stream), -1
+    for place, (name, decoder) in enumerate(application.layers):
+        if name is not protocol:
+            continue
+        for position in range(len(decoder.records)):
+            record = decoder.records[position]
+            carried = decoder.rows_of(record)
+            key = max(key, *carried) if protocol.ordered == "last" else max(key, min(carried, default=key))
+            yield _Entry(key, stream, place, position)
+
+
+def _paired(trace: Trace, protocol: Protocol, chosen: frozenset[int] | None) -> Iterator[Object]:
+    """Objects that name each other by their numbers (from 1) in the list of all of them."""
+    entries = list(_entries(trace, protocol, streams_of(trace, None)))
+    numbers: dict[_Number, int] = {entry[1:]: number for number, entry in enumerate(entries, 1)}
+    for entry in entries:
+        found = _object(trace, entry, chosen)
+        if found is None:
+            continue
+        layer = trace.application(entry.stream).layers[entry.place]
+        partner = layer.decoder.partner(entry.position)
+        if partner is not None:
+            found |= _pair(trace, layer, entry, partner, numbers)
+        yield found
+
+
+def _pair(trace: Trace, layer: Layer, entry: _Entry, partner: int,
+          numbers: dict[_Number, int]) -> Object:
+    """Which object is the other one, and for an answer how long it took, in seconds to its last octet."""
+    number = numbers.get((entry.stream, entry.place, partner))
+    if number is None:
+        return {}
+    if partner > entry.position:
+        return {"response_in": number}
+    decoder = layer.decoder
+    asked, answered = (_times(trace, decoder.rows_of(decoder.records[one]))
+                       for one in (partner, entry.position))
+    found: Object = {"request_in": number}
+    if asked and answered:
+        found[f"{layer.protocol.name}.time"] = round((answered[0] - asked[1]) / 1e9, 9)
+    return found
+
+
+def _object(trace: Trace, entry: _Entry, chosen: frozenset[int] | None) -> Object | None:
+    """The object of a record; None where none of its packets is among those that were chosen."""
+    protocol, decoder = trace.application(entry.stream).layers[entry.place]
+    record = decoder.records[entry.position]
+    rows = decoder.rows_of(record)
+    if not touches(rows, chosen):
+        return None
+    found: Object = {"tcp.stream": entry.stream, "frames": numbers_of(rows)}
+    found |= _when(trace, rows)
+    return found | fields_of(protocol.fields, decoder, record)
+
+
+def _packets(trace: Trace, protocol: Protocol, rows: Array | None) -> Iterator[Object]:
+    for row in range(trace.index.count) if rows is None else rows.tolist():
+        for name, record in packet_records(trace, row):
+            if name is protocol:
+                found: Object = {"frames": [row + 1], "time_ns": int(trace.index.time_ns[row])}
+                if protocol.carrier == "udp":
+                    found["udp.stream"] = int(trace.index.stream[row])
+                yield found | fields_of(protocol.fields, None, record)
+
+
+def fields_of(fields: Iterable[Field[Any]], decoder: Any, record: Any) -> Object:
+    """The keys and values of one record; a key is absent where the record has no such field."""
+    found: Object = {}
+    for field in fields:
+        if not field.key:
+            continue
+        values = field.get(decoder, record)
+        if field.many:
+            found[field.key] = list(values)
+        elif values:
+            found[field.key] = values[0]
+    return found
+
+
+def _times(trace: Trace, rows: Iterable[int]) -> tuple[int, int] | None:
+    times = [int(trace.index.time_ns[row]) for row in rows]
+    return (min(times), max(times)) if times else None
+
+
+def _when(trace: Trace, rows: Iterable[int]) -> Object:
+    times = _times(trace, rows)
+    return {} if times is None else {"time_ns": times[0], "end_ns": times[1]}
+
+
+def streams_of(trace: Trace, rows: Array | None) -> list[int]:
+    """The TCP conversations that have one of the rows; None: all."""
+    if rows is None:
+        return list(range(len(trace.conversations("tcp"))))
+    index = trace.index
+    tcp = rows[index.protocol[rows] == 6]
+    return sorted({int(stream) for stream in index.stream[tcp].tolist() if stream >= 0})
+
+
+def touches(carried: Iterable[int], chosen: frozenset[int] | None) -> bool:
+    """Whether one of the rows is among those that were chosen (None: all are)."""
+    return chosen is None or any(row in chosen for row in carried)
+
+
+def numbers_of(rows: Iterable[int]) -> list[int]:
+    """Packet numbers (from 1) of rows, ascending."""
+    return sorted(row + 1 for row in rows)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from inspector.protocols import by_name
-from inspector.protocols.api import Decoder, Hole, Opening, Protocol, Source, Start
+from inspector.protocols.api import CERTAIN, Decoder, Hole, Opening, Protocol, Source, Start
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.delivery import Pump
 
@@ -78,6 +78,8 @@ class Engine:
             start = protocol.sniff(opening)
             if start is not None and (best is None or start.sure > best[1].sure):
                 best = protocol, start
+                if start.sure >= CERTAIN:          # the others may take long to find out that it is not theirs
+                    break
         return best
 
     def _follow(self, decoder: Decoder[Any]) -> bool:

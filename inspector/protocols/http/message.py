@@ -222,7 +222,7 @@ def _header(line: bytes, at: tuple[int, int, int], findings: list[Finding]) -> H
 
 
 class Decoded(NamedTuple):
-    """A body with its Content-Encoding undone; `problem`: "" or "data", "limit", "unknown"."""
+    """A body with its Content-Encoding undone; `problem`: "" or "data", "cut", "limit", "unknown"."""
 
     data: bytes
     problem: str
@@ -254,7 +254,10 @@ def _inflate(body: bytes, coding: str, limit: int) -> tuple[bytes, str]:
             size += len(part)
             if size > limit:
                 return b"".join(parts)[:limit], "limit"
-            body = context.unused_data if bits == 31 and context.eof else b""
+            if not context.eof:
+                return b"".join(parts), "cut"
+            # Further members may follow, and zeros that pad to a block (as gzip(1) itself takes them).
+            body = context.unused_data.lstrip(b"\0") if bits == 31 else b""
     except zlib.error:
         return b"".join(parts), "data"
     return b"".join(parts), ""

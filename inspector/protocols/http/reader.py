@@ -62,6 +62,7 @@ class HttpReader:
         self._message: HttpMessage | None = None
         self._body = bytearray()
         self._body_length = 0
+        self._bare_told = False            # that a chunk of the body under way ends with LF alone
         self._holes = False                # of the body under way some octets are missing
         self._ended = False
         self.lost = False                  # octets came that are no HTTP; what follows is not understood
@@ -176,6 +177,7 @@ class HttpReader:
     def _begin(self, message: HttpMessage) -> None:
         self._message = message
         self._body, self._body_length, self._holes = bytearray(), 0, False
+        self._bare_told = False
         if message.framing in ("none", "switch"):
             self._finish()
         elif message.framing == "length":
@@ -226,15 +228,18 @@ class HttpReader:
         if line[:1].strip(b"0123456789abcdefABCDEF"):
             self._invalid_chunk("No chunk size stands where one should.", start, start + 1)
             return False
-        if len(digits) > 16 or digits.strip(b"0123456789abcdefABCDEF"):
+        if len(digits.lstrip(b"0")) > 16 or digits.strip(b"0123456789abcdefABCDEF"):
             self._invalid_chunk(f"\"{escaped(digits, 40)}\" is no chunk size.", start, start + len(line))
             return False
+        if not line.endswith(b"\r\n"):
+            self._bare("The line of a chunk's size ends with LF alone.", start, start + len(line))
         self._left = int(digits, 16)
         self.state = "chunk-data" if self._left else "trailers"
         return True
 
     def _chunk_end(self) -> bool:
         if self._buffer[:1] == b"\n":
+            self._bare("A chunk's data ends with LF alone.", self.offset, self.offset + 1)
             self._take(1)
         elif self._buffer[:2] == b"\r\n":
             self._take(2)
@@ -245,6 +250,13 @@ class HttpReader:
             return False
         self.state = "chunk-size"
         return True
+
+    def _bare(self, what: str, start: int, stop: int) -> None:
+        """Tell of a chunk that ends otherwise than it should; once a message."""
+        if not self._bare_told:
+            self._bare_told = True
+            self.connection.findings.append(
+                finding("http.chunk-bare-line-feed", what, self.direction, start, stop))
 
     def _invalid_chunk(self, what: str, start: int, stop: int) -> None:
         self._store(complete=False)

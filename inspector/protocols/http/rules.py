@@ -80,6 +80,9 @@ def check_body(message: HttpMessage, body: bytes, limit: int) -> list[Finding]:
     if problem == "data":
         rule = "http.invalid-content-encoding"
         what = f"The body is not in the encoding \"{escaped(header.value, 40)}\"."
+    elif problem == "cut":
+        rule = "http.invalid-content-encoding"
+        what = f"The body ends before its encoding \"{escaped(header.value, 40)}\" does."
     elif problem == "limit":
         rule, what = "http.inflation-limit", f"{message.body_length} octets inflate to more than {limit}."
     else:
@@ -116,6 +119,9 @@ def _check_length(message: HttpMessage) -> list[Finding]:
         findings.append(_about("http.invalid-content-length", what, message, lengths[0]))
     if encoding is None:
         return findings
+    if message.version == "HTTP/1.0":
+        what = f"A message of HTTP/1.0 has Transfer-Encoding \"{escaped(encoding.value, 40)}\"."
+        findings.append(_about("http.chunked-in-http-1.0", what, message, encoding))
     if lengths:
         what = "Both Transfer-Encoding and Content-Length stand in the head."
         findings.append(_about("http.conflicting-length", what, message, lengths[0]))

@@ -66,6 +66,11 @@ class Upgrade:
         return self.accepted and all(check.ok for check in self.checks)
 
     @property
+    def foreign(self) -> tuple[str, ...]:
+        """Names of the extensions that were chosen and are not told here."""
+        return tuple(one.name for one in self.extensions if one.name != "permessage-deflate")
+
+    @property
     def wrong(self) -> tuple[Check, ...]:
         """The checks that do not hold, in the order of the handshake."""
         return tuple(check for check in self.checks if not check.ok)
@@ -211,6 +216,11 @@ class _Examination:
             expected = ", ".join(sorted(offered)) or "none"
             rule = "websocket.unoffered-extension"
             self._header(response, "Sec-WebSocket-Extensions", expected, header, False, rule)
+        foreign = [one.name for one in self.extensions if one.name != "permessage-deflate"]
+        if foreign and header:
+            what = f"The extension \"{escaped(', '.join(foreign), 80)}\" was negotiated."
+            self.findings.append(finding(
+                "websocket.foreign-extension", what, response.direction, header.start, header.stop))
         self.deflate, problem = negotiate(self.offered_extensions, self.extensions)
         if problem and header:
             self.checks.append(Check("response", "Sec-WebSocket-Extensions", problem, header.value, False))

@@ -68,6 +68,10 @@ class Agreement(Protocol):
     def deflate(self) -> DeflateParameters | None:
         """The parameters of permessage-deflate, None without it."""
 
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        """Names of the other extensions: what they do to frames is not told here."""
+
 
 class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
     """`start.agreed` is the handshake's `Agreement`; without it the connection was told by its framing."""
@@ -77,8 +81,8 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         agreed = cast("Agreement | None", start.agreed)
         self.inferred = agreed is None
         self.session = WebSocketSession(
-            start.client, agreed.deflate if agreed else None, inferred=self.inferred, read=pump.read,
-            limit=source.limit)
+            start.client, agreed.deflate if agreed else None, inferred=self.inferred,
+            foreign=bool(agreed and agreed.foreign), read=pump.read, limit=source.limit)
         first, second = pump.position
         self.decoders = FrameDecoder(first, KEEP), FrameDecoder(second, KEEP)
         self.frames = FrameTable(start.client, source.rows_of, self.session.ids)

@@ -77,12 +77,24 @@ def negotiate(
     parameters, problem = _read(answers[0])
     if not problem and len(answers) > 1:
         problem = "it is chosen twice"
-    if not problem and parameters.client_max_window_bits < 15:
-        hints = [key for extension in offered if extension.name == "permessage-deflate"
-                 for key, _ in extension.parameters]
-        if "client_max_window_bits" not in hints:
-            problem = "client_max_window_bits was not offered by the client"
-    return parameters, problem
+    offers = [dict(extension.parameters) for extension in offered if extension.name == "permessage-deflate"]
+    return parameters, problem or _against_offers(dict(answers[0].parameters), offers)
+
+
+def _against_offers(answer: dict[str, str | None], offers: list[dict[str, str | None]]) -> str:
+    """What the answer may not say after these offers (RFC 7692 section 7.1.2), or ""."""
+    if "client_max_window_bits" in answer and not any("client_max_window_bits" in offer for offer in offers):
+        return "client_max_window_bits was not offered by the client"
+    limits = [offer.get("server_max_window_bits") for offer in offers]
+    if not limits or None in limits or not all(limit in _WINDOWS for limit in limits):
+        return ""                      # an offer without a limit was there to be taken
+    most = max(int(limit) for limit in limits if limit is not None)
+    chosen = answer.get("server_max_window_bits")
+    if chosen is None:
+        return f"server_max_window_bits was offered as {most} and has to be answered"
+    if chosen in _WINDOWS and int(chosen) > most:
+        return f"server_max_window_bits is {chosen}, more than the {most} that were offered"
+    return ""
 
 
 def _read(extension: Extension) -> tuple[DeflateParameters, str]:
@@ -115,9 +127,9 @@ class Inflater:
     """One direction's inflation of messages, fragment by fragment, with the context that RFC 7692 §7.2 keeps.
 
     `problem` tells why the message at hand could not be inflated as a whole: "" (it could), "data" (it is no
-    DEFLATE, or an earlier message broke the context), "limit" (it grew beyond `limit` octets; the rest is let
-    go). `window_exceeded` turns True when data looked back further than the negotiated window; it is inflated
-    nevertheless.
+    DEFLATE, or an earlier message broke the context), "lost" (the capture lacks what the context is made of),
+    "limit" (it grew beyond `limit` octets; the rest is let go). `window_exceeded` turns True when data looked
+    back further than the negotiated window; it is inflated nevertheless.
     """
 
     def __init__(self, window_bits: int = 15, no_context_takeover: bool = False, limit: int = LIMIT) -> None:
@@ -127,7 +139,7 @@ class Inflater:
         self._context = _RawInflate(15)
         self._window = _WindowCheck(window_bits) if window_bits < 15 else None
         self._size = 0             # of the message at hand, inflated
-        self._broken = False       # the context is lost: what relies on it cannot be inflated
+        self._broken = ""          # why what relies on the context cannot be inflated: "data", "lost"
 
     @property
     def window_exceeded(self) -> bool:
@@ -150,7 +162,7 @@ class Inflater:
     def feed(self, data: bytes, final: bool) -> bytes:
         """Inflate one piece of a message's payload; `final` with its last one. What can be had of it."""
         if self._broken or self.problem:
-            self.problem = self.problem or "data"
+            self.problem = self.problem or self._broken
             return b""
         if final:
             data += TAIL
@@ -170,15 +182,15 @@ class Inflater:
         return b"".join(parts)
 
     def lose(self) -> None:
-        """Input is missing: what relies on the context cannot be inflated from here on."""
-        self.problem = "data"
+        """Input was not captured: what relies on the context cannot be inflated from here on."""
+        self.problem, self._broken = "", "lost"
         self.end()
 
     def end(self) -> None:
         """The message is over: its count is forgotten, and the context where takeover was ruled out."""
-        self._broken = self._broken or bool(self.problem)
+        self._broken = self._broken or ("data" if self.problem else "")
         if self.no_context_takeover:
-            self._context, self._broken = _RawInflate(15), False
+            self._context, self._broken = _RawInflate(15), ""
             if self._window:
                 self._window.restart()
         self._size, self.problem = 0, ""

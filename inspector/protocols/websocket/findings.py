@@ -25,6 +25,8 @@ BOOK = Rulebook(
          "The server may only choose one of the subprotocols that the client offered."),
     Rule("websocket.unoffered-extension", "error", "RFC 6455 §4.1",
          "The server may only use extensions that the client offered."),
+    Rule("websocket.foreign-extension", "note", "RFC 6455 §9",
+         "It is not told here: what its frames mean is not read, and their reserved bits are not judged."),
     Rule("websocket.invalid-extension", "error", "RFC 7692 §7.1",
          "permessage-deflate takes server_no_context_takeover, client_no_context_takeover, and "
          "server_max_window_bits or client_max_window_bits from 8 to 15, each once."),
@@ -68,6 +70,8 @@ BOOK = Rulebook(
          "A text message is UTF-8 as a whole; other bytes belong into a binary message."),
     Rule("websocket.invalid-deflate", "error", "RFC 7692 §6.2",
          "A message with RSV1 should be raw DEFLATE data without its last 00 00 ff ff."),
+    Rule("websocket.context-not-captured", "note", "RFC 7692 §7.2.3.2",
+         "With context takeover a message is read with the ones before it; the sender is not to blame."),
     Rule("websocket.window-bits-exceeded", "error", "RFC 7692 §7.1.2",
          "The sender should look back no further than the window that was negotiated."),
     Rule("websocket.inflation-limit", "warning", "RFC 6455 §10.4",

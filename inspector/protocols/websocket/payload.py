@@ -97,7 +97,8 @@ class Payloads:
         at = bisect_right(saved, target, key=lambda entry: entry[0]) - 1
         position, inflater = saved[at]
         cursor = self._cursor[direction]
-        if cursor is not None and position <= cursor[0] <= target:
+        # What was set aside at the cursor's own place may know of a loss that the cursor does not.
+        if cursor is not None and position < cursor[0] <= target:
             self._cursor[direction] = None
             return cursor
         inflater = inflater.copy()

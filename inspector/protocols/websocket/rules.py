@@ -39,6 +39,7 @@ class Role(NamedTuple):
     client: bool
     deflate: bool = False      # permessage-deflate was negotiated
     inferred: bool = False     # the handshake was not captured: extensions are not known
+    foreign: bool = False      # of another extension, not told here, the reserved bits are its own
 
 
 def close_meaning(code: int) -> str:
@@ -92,7 +93,7 @@ def check_frame(frame: Frame, role: Role) -> list[Finding]:
     rule, what = _rsv1(frame, role)
     if rule:
         add(rule, what, 0, 1, (1, 2))
-    if frame.rsv & 3 and not role.inferred:
+    if frame.rsv & 3 and not (role.inferred or role.foreign):
         names = {1: "RSV3", 2: "RSV2", 3: "RSV2 and RSV3"}[frame.rsv & 3]
         bits = {1: (3, 4), 2: (2, 3), 3: (2, 4)}[frame.rsv & 3]
         add("websocket.reserved-bits", f"A {name} frame has {names} set.", 0, 1, bits)
@@ -112,7 +113,7 @@ def check_frame(frame: Frame, role: Role) -> list[Finding]:
 
 
 def _rsv1(frame: Frame, role: Role) -> tuple[str, str]:
-    if not frame.rsv & RSV1:
+    if not frame.rsv & RSV1 or role.foreign:
         return "", ""
     if frame.is_control:
         return "websocket.compressed-control-frame", f"A {opcode_name(frame.opcode)} frame has RSV1 set."

@@ -42,14 +42,16 @@ class Part(NamedTuple):
 
 class WebSocketSession:
     """`client` is the direction of the client. Without a captured handshake (`inferred`) nothing is said of
-    extensions. `read` serves payloads beyond the decoder's bound, `limit` bounds what a message inflates to.
+    extensions; with a `foreign` one (that is not told here) the reserved bits are its own. `read` serves
+    payloads beyond the decoder's bound, `limit` bounds what a message inflates to.
     """
 
     def __init__(
         self, client: int, deflate: DeflateParameters | None = None, *, inferred: bool = False,
-        read: Read | None = None, limit: int = LIMIT,
+        foreign: bool = False, read: Read | None = None, limit: int = LIMIT,
     ) -> None:
         self.client, self.deflate, self.inferred, self.limit = client, deflate, inferred, limit
+        self._foreign = foreign
         self.findings: list[Finding] = []
         self.more: Counter[str] = Counter()        # findings beyond REPEATS, by id
         self._same: dict[tuple[str, ...], tuple[str, ...]] = {}   # one tuple for all frames alike
@@ -65,7 +67,7 @@ class WebSocketSession:
     def _side(self, direction: int) -> Side:
         client, deflate = direction == self.client, self.deflate
         inflater = deflate.inflater(client, self.limit) if deflate else None
-        return Side(Role(direction, client, deflate is not None, self.inferred), inflater)
+        return Side(Role(direction, client, deflate is not None, self.inferred, self._foreign), inflater)
 
     def inflater(self, direction: int) -> Inflater | None:
         """The direction's inflation context as it is now."""
@@ -245,6 +247,9 @@ class WebSocketSession:
         if inflater.problem and not side.told:
             side.told = True
             rule, what = "websocket.invalid-deflate", "The payload cannot be inflated."
+            if inflater.problem == "lost":
+                rule = "websocket.context-not-captured"
+                what = "The payload cannot be read: earlier messages of this side were not captured."
             if inflater.problem == "limit":
                 rule = "websocket.inflation-limit"
                 what = f"The message inflates to more than {self.limit} bytes; the rest was let go."

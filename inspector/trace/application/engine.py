@@ -78,7 +78,7 @@ class Engine:
             start = protocol.sniff(opening)
             if start is not None and (best is None or start.sure > best[1].sure):
                 best = protocol, start
-                if start.sure >= CERTAIN:          # the others may take long to find out that it is not theirs
+                if start.sure >= CERTAIN:      # the others may take long to find out that it is not theirs
                     break
         return best
 

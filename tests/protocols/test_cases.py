@@ -1,0 +1,54 @@
+"""Captures after public bug reports (tests/data/cases): what is accused, and what is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from inspector.protocols import HTTP, WEBSOCKET
+from inspector.trace.trace import Trace
+from inspector.views.json.findings import findings
+from inspector.views.json.messages import Object, messages
+
+CASES = Path(__file__).parents[1] / "data" / "cases"
+
+
+def read(name: str) -> tuple[list[str], list[Object], list[Object]]:
+    """The ids of the findings, the HTTP messages, the WebSocket frames."""
+    (path,) = CASES.glob(f"{name}*")
+    with Trace.open(path) as trace:
+        trace.finish()
+        ids = [one["id"] for one in findings(trace)]
+        return ids, list(messages(trace, HTTP)), list(messages(trace, WEBSOCKET))
+
+
+@pytest.mark.parametrize(("name", "ids"), [
+    ("04a", ["http.chunk-bare-line-feed"]), ("04c", ["http.chunk-bare-line-feed"]), ("04g", []),
+    ("05c", ["http.chunked-in-http-1.0"]),
+    ("06a", ["websocket.foreign-extension"]), ("06d", ["websocket.foreign-extension"]),
+    ("07a", ["websocket.invalid-extension"]), ("07b", ["websocket.invalid-extension"]),
+    ("07c", ["websocket.invalid-extension"]),
+    ("11a", []), ("11d", ["http.invalid-content-encoding"]),
+    ("21A", ["websocket.context-not-captured"] * 3), ("21D", []), ("21E", ["websocket.context-not-captured"]),
+])
+def test_what_is_accused(name: str, ids: list[str]) -> None:
+    assert read(name)[0] == ids
+
+
+@pytest.mark.parametrize("name", ["04a", "04c", "04g"])
+def test_a_chunked_body_is_read_all_the_same(name: str) -> None:
+    asked = read(name)[1][0]
+    assert (asked["http.request.method"], asked["body_length"]) == ("POST", 5)
+
+
+def test_after_a_hole_no_text_is_claimed() -> None:
+    whole = [one.get("payload") for one in read("21D")[2]]
+    assert "order 8: pay 2000 to Bobby, then stop" in whole
+    for name in ("21A", "21E"):
+        said = [one.get("payload") for one in read(name)[2]]
+        assert [text for text in said[1:] if text] == [] and said[0]
+
+
+def test_what_an_unknown_extension_made_of_frames_is_not_read_as_text() -> None:
+    assert all("payload" not in one for name in ("06a", "06d") for one in read(name)[2])

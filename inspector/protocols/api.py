@@ -40,6 +40,9 @@ class Source(Interface):
     def time_of(self, row: int) -> int:
         """Time of a packet, nanoseconds since the epoch."""
 
+    def acknowledged_by(self, row: int) -> int:
+        """The offset of the other direction's stream up to which packet `row` says that it has all octets."""
+
 
 class Opening(NamedTuple):
     """What a sniffer sees: both streams, and the ports of a (which sent first) and b."""

@@ -52,3 +52,17 @@ def test_after_a_hole_no_text_is_claimed() -> None:
 
 def test_what_an_unknown_extension_made_of_frames_is_not_read_as_text() -> None:
     assert all("payload" not in one for name in ("06a", "06d") for one in read(name)[2])
+
+
+@pytest.mark.parametrize(("name", "first"), [("21a", 2), ("21b", 0), ("23a", 2), ("23f", 2), ("23g", 2)])
+def test_a_request_that_was_not_captured_accuses_nobody_and_shifts_nothing(name: str, first: int) -> None:
+    """`first`: the number of the first request that was captured (0: one in between is missing)."""
+    ids, http, _ = read(name)
+    assert ids == []
+    alone = [number for number, one in enumerate(http, 1)
+             if "http.response.code" in one and "request_in" not in one]
+    assert len(alone) == 1 and (not first or alone == [first - 1])
+    for number, one in enumerate(http, 1):
+        if "http.request.method" in one:
+            answer = http[one["response_in"] - 1]
+            assert one["response_in"] == number + 1 and answer["request_in"] == number

@@ -8,6 +8,7 @@ Upgrade or CONNECT that the server took, HTTP is over: `switched` tells where th
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import HttpMessage
@@ -22,12 +23,15 @@ KEEP = 1 << 20
 class HttpConnection:
     """`client` is the direction that sends requests (0 or 1); `keep` bounds the octets held of a body.
 
-    `starts` are the stream offsets at which to begin, `whole`: nothing was sent before them.
+    `starts` are the stream offsets at which to begin, `whole`: nothing was sent before them. `answers_lost`
+    tells whether a response without a request answers one that the capture lacks.
     """
 
     def __init__(
-        self, client: int = 0, starts: tuple[int, int] = (0, 0), keep: int = KEEP, whole: bool = True
+        self, client: int = 0, starts: tuple[int, int] = (0, 0), keep: int = KEEP, whole: bool = True,
+        answers_lost: Callable[[HttpMessage], bool] = lambda response: False,
     ) -> None:
+        self._answers_lost = answers_lost
         self.client = client
         self.whole = whole
         self.restarted = False                         # messages were lost
@@ -132,7 +136,7 @@ class HttpConnection:
         client = self._sides[self.client]
         if message.status == 408 or client.lost:
             return                         # a time-out may be told unasked; or requests were not understood
-        if self.restarted:
+        if self.restarted or self._answers_lost(message):
             return
         if before and asked:
             what = f"After its answer to the last request the server sent another one, \"{line}\"."

@@ -38,7 +38,8 @@ class HttpDecoder(Decoder[HttpMessage]):
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         super().__init__(source, pump, start)
         whole = start.offsets == (0, 0) and all(stream.start_known for stream in source.streams)
-        self._http = HttpConnection(start.client, start.offsets, keep=_PREVIEW, whole=whole)
+        self._http = HttpConnection(start.client, start.offsets, keep=_PREVIEW, whole=whole,
+                                    answers_lost=self._answers_lost)
         self.upgrade: Upgrade | None = None
         self._checked = 0                       # messages whose body was looked at
         self._looked = 0                        # messages among which an upgrade was looked for
@@ -63,7 +64,7 @@ class HttpDecoder(Decoder[HttpMessage]):
         runs = self.pump.runs()
         for number, run in enumerate(runs):
             direction, _, stop = run
-            if direction != http.client and http.asks_nothing:
+            if direction != http.client and http.asks_nothing and self._knows_more(run):
                 # The capture may have the end of a request after the beginning of its response.
                 for later in runs[number + 1 : number + 2 * _DISORDER : 2]:
                     if http.asks_nothing:
@@ -76,6 +77,19 @@ class HttpDecoder(Decoder[HttpMessage]):
                 self._switch(http.switched)
                 return True
         return progress
+
+    def _knows_more(self, run: Run) -> bool:
+        """Whether who sent `run` had octets of the client then that were not read here as yet."""
+        direction, start, _ = run
+        rows = self.source.rows_of(direction, start, start + 1)
+        return bool(rows) and self.source.acknowledged_by(rows[0]) > self.pump.position[1 - direction]
+
+    def _answers_lost(self, response: HttpMessage) -> bool:
+        """Whether the capture lacks octets of the client that came to the server before its answer."""
+        rows = self.source.rows_of(response.direction, response.start, response.start + 1)
+        known = self.source.acknowledged_by(rows[0]) if rows else 0
+        client = self.source.streams[1 - response.direction]
+        return client.contiguous_from(self.pump.position[1 - response.direction]) < known
 
     def _feed(self, run: Run) -> bool:
         position, direction = self.pump.position, run[0]

@@ -63,12 +63,19 @@ class Application:
         self._findings += map(self._place, self._engine.fresh_findings())
         return changed
 
+    def acknowledged_by(self, row: int) -> int:
+        """The offset of the other direction's stream up to which packet `row` says that it has all octets."""
+        index = self._trace.index
+        if not int(index.tcp_flags[row]) & ACK:
+            return 0
+        return self._flow.streams[1 - self._flow.direction(row)].offset_of(int(index.ack[row]))
+
     def _acknowledged(self, direction: int) -> int:
         """The offset up to which the peer of a direction has said that it has all octets."""
-        stream, index = self._flow.streams[direction], self._trace.index
+        index = self._trace.index
         for row in self._flow.rows[:-_LOOK_BACK:-1].tolist():
             if self._flow.direction(row) != direction and int(index.tcp_flags[row]) & ACK:
-                return stream.offset_of(int(index.ack[row]))
+                return self.acknowledged_by(row)
         return 0
 
     def _end_if_over(self) -> None:

@@ -102,6 +102,28 @@ def test_any_text_is_a_filter_or_wrong(words: list[str]) -> None:
         assert len(found.rows(trace)) <= trace.index.count
 
 
+@pytest.mark.parametrize("text", [
+    "tcp\u00a0", "tcp.port == 80\u00a0", "\u2003tcp", "tcp.port == \ud800", "\udc80",
+    'info matches "\ud800"', 'info matches "(?L)a"', 'info matches "(?=a)"', 'info matches "(a{1000}){1000}"',
+])
+def test_strange_characters_and_expressions_are_wrong_with_their_place(text: str) -> None:
+    with pytest.raises(FilterError) as error:
+        Filter(text)
+    assert error.value.marked()
+
+
+def test_no_expression_takes_for_ever(tmp_path: Path) -> None:
+    """`re` would need 2 ** 40 steps for these."""
+    trace = trace_of(tmp_path / "x.pcap", pcap_bytes([FRAME + b"a" * 40 + b"!"] * 3))
+    trace.finish()
+    for pattern in ("(a+)+$", "(a|aa)+$", "(.*a){20}b", "(x+x+)+y"):
+        assert list(Filter(f'frame matches "{pattern}"').rows(trace)) == []
+    assert list(Filter('frame matches "A+!"').rows(trace)) == [0, 1, 2]
+    assert list(Filter('frame matches "\\\\x08.*a"').rows(trace)) == [0, 1, 2]      # a dot is any octet
+    assert list(Filter('info contains "\udcff"').rows(trace)) == []
+    trace.close()
+
+
 def test_every_field_can_be_asked_of_every_packet() -> None:
     for capture in CAPTURES:
         with Trace.open(DATA / capture) as trace:

@@ -7,6 +7,7 @@ parentheses, `any`/`all` before a comparison, bare names. Meaning (fields, types
 from __future__ import annotations
 
 import re
+import string
 from dataclasses import dataclass
 
 _LONGEST = 20_000
@@ -104,7 +105,7 @@ def tokens_of(text: str) -> list[Token]:
     while True:
         match = _TOKEN.match(text, position)
         if match is None:
-            start = position + len(text[position:]) - len(text[position:].lstrip())
+            start = position + len(text[position:]) - len(text[position:].lstrip(string.whitespace))
             if text[start] == '"' or text[start : start + 2] == 'r"':
                 raise FilterError("A string begins here and does not end.", text, start, len(text) - start)
             raise FilterError(f"The character {text[start]!r} has no meaning here.", text, start)

@@ -19,6 +19,7 @@ from inspector.trace.filter.deep_fields import BYTES_OF, DEEP, DeepField, Value
 from inspector.trace.filter.syntax import Both, Compare, Has, Node, Not, Token, wrong
 from inspector.trace.filter.values import Network, value_of
 from inspector.trace.index.columns import Array
+from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -280,20 +281,38 @@ def _container(token: Token, in_text: bool) -> Callable[[Value], bool]:
     if token.kind == "word" and hexadecimal and not (len(needle) == 2 and needle.isdigit()):
         wanted = bytes.fromhex(re.sub(r"0x|[:.-]", "", needle))
     else:
-        wanted = needle.encode()
+        wanted = _octets(needle)
     return lambda value: wanted in _octets(value)
 
 
 def _octets(value: Value) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode("utf-8", "backslashreplace")
+    if isinstance(value, bytes):
+        return value
+    try:
+        return str(value).encode("utf-8", "surrogateescape")     # octets that a shell gave as they were
+    except UnicodeEncodeError:
+        return str(value).encode("utf-8", "backslashreplace")
 
 
 def _matcher(token: Token, text: str) -> Callable[[Value], bool]:
+    import re2  # takes a while to load, and few filters search
+
+    options = re2.Options()            # a linear engine: what a person types never holds up the program
+    options.case_sensitive = False     # as Wireshark
+    options.log_errors = False
+    options.never_capture = True
+    if token.value.isascii():          # so that a dot stands for any octet, not only for those of UTF-8
+        options.encoding = re2.Options.Encoding.LATIN1
     try:
-        pattern = re.compile(token.value.encode(), re.IGNORECASE)     # without regard to case, as Wireshark
-    except (re.error, RecursionError, OverflowError) as error:
-        raise wrong(f"The regular expression is wrong: {error}.", token, text) from None
+        pattern = re2.compile(_octets(token.value), options)
+    except re2.error as error:
+        raise wrong(f"The regular expression is wrong: {_reason(error)}.", token, text) from None
     return lambda value: pattern.search(_octets(value)) is not None
+
+
+def _reason(error: Exception) -> str:
+    said = error.args[0] if error.args else ""
+    return escaped(said if isinstance(said, bytes | str) else str(said), 100)
 
 
 

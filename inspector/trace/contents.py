@@ -16,7 +16,7 @@ from inspector.trace.index.columns import Array
 from inspector.trace.index.index import Index
 from inspector.wire import pcapng
 from inspector.wire.headers.read import read_headers
-from inspector.wire.journal import CallRecord, from_fields
+from inspector.wire.journal import PREFIX, CallRecord, from_fields
 from inspector.wire.text import escaped
 
 _BATCH = 16384                  # packets whose columns are read together: as much as the caches hold
@@ -82,13 +82,22 @@ class Contents:
                 record.time_ns, record.kind, escaped(record.text, _LONGEST_TEXT), escaped(record.role, 100),
                 record.pid, extra,
             ))
-        elif "MESSAGE" in fields:
-            stamp = fields.get("__REALTIME_TIMESTAMP", "0")
-            time_ns = int(stamp) * 1000 if stamp.isascii() and stamp.isdigit() and len(stamp) < 17 else 0
-            pid = fields.get("_PID", "")
-            number = int(pid) if pid.isascii() and pid.isdigit() and len(pid) < 10 else None
-            text, role = escaped(fields["MESSAGE"], _LONGEST_TEXT), escaped(fields.get("_COMM", ""), 100)
-            self.events.append(Event(time_ns, "journal", text, role, number))
+        else:
+            self._foreign(fields)
+
+    def _foreign(self, fields: dict[str, str]) -> None:
+        """An entry of somebody else, or one of ours that is damaged: the rest of the file is shown."""
+        text = escaped(fields.get("MESSAGE", ""), _LONGEST_TEXT)
+        if any(key.startswith(PREFIX) for key in fields):
+            name = text or escaped(fields.get(PREFIX + "CALL", ""), 100)
+            text = f"A record of a session is damaged, and not shown: {name}".removesuffix(": ")
+        elif not text:
+            return
+        stamp = fields.get("__REALTIME_TIMESTAMP", "0")
+        time_ns = int(stamp) * 1000 if stamp.isascii() and stamp.isdigit() and len(stamp) < 17 else 0
+        pid = fields.get("_PID", "")
+        number = int(pid) if pid.isascii() and pid.isdigit() and len(pid) < 10 else None
+        self.events.append(Event(time_ns, "journal", text, escaped(fields.get("_COMM", ""), 100), number))
 
     def _call(self, record: CallRecord, packets: int) -> None:
         values = {name: getattr(record, name) for name in _RECORD_FIELDS}

@@ -151,7 +151,23 @@ def from_fields(fields: Mapping[str, str]) -> Record | None:
 
 def _number(fields: Mapping[str, str], key: str) -> int | None:
     value = fields.get(PREFIX + key)
-    return None if value is None else int(value)
+    return None if value is None else _integer(value)
+
+
+def _integer(text: str) -> int:
+    """A number of a journal; ValueError beyond the 64 bits that we write."""
+    number = int(text)
+    if not -(1 << 63) <= number < 1 << 63:
+        raise ValueError(f"{text} is no number of 64 bits")
+    return number
+
+
+def _time(text: str) -> int:
+    """Nanoseconds since the epoch; ValueError for what cannot be one."""
+    number = _integer(text)
+    if number < 0:
+        raise ValueError(f"{text} is no time")
+    return number
 
 
 def _call(fields: Mapping[str, str]) -> CallRecord:
@@ -159,14 +175,14 @@ def _call(fields: Mapping[str, str]) -> CallRecord:
         return fields.get(PREFIX + key, "")
 
     return CallRecord(
-        id=int(fields[PREFIX + "ID"]),
-        pid=int(fields["_PID"]),
-        tid=int(fields[PREFIX + "TID"]),
+        id=_integer(fields[PREFIX + "ID"]),
+        pid=_integer(fields["_PID"]),
+        tid=_integer(fields[PREFIX + "TID"]),
         role=text("ROLE"),
         name=text("CALL"),
         arguments=text("ARGUMENTS"),
-        time_ns=int(fields[PREFIX + "TIME_NS"]),
-        end_ns=_number(fields, "END_NS"),
+        time_ns=_time(fields[PREFIX + "TIME_NS"]),
+        end_ns=None if PREFIX + "END_NS" not in fields else _time(fields[PREFIX + "END_NS"]),
         result=_number(fields, "RESULT"),
         errno=text("ERRNO") or None,
         detail=text("DETAIL"),
@@ -183,8 +199,8 @@ def _event(fields: Mapping[str, str]) -> EventRecord:
     return EventRecord(
         kind=_event_kind(fields[PREFIX + "EVENT"]),
         text=fields.get("MESSAGE", ""),
-        time_ns=int(fields[PREFIX + "TIME_NS"]),
+        time_ns=_time(fields[PREFIX + "TIME_NS"]),
         role=fields.get(PREFIX + "ROLE", ""),
-        pid=None if pid is None else int(pid),
+        pid=None if pid is None else _integer(pid),
         fields=extra,
     )

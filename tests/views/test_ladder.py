@@ -147,3 +147,14 @@ def test_an_endpoint_that_is_held_is_shown_below() -> None:
         assert ladder.target(before) == Target() and ladder.targets(before) == ()
         trace.events.append(Event(2, "resumed", "", "client", 1, (("tid", "1"),)))
         assert ladder.update() and ladder.count == before
+
+
+def test_a_damaged_record_is_told_and_the_rest_shown() -> None:
+    path = Path(__file__).parents[1] / "data" / "cases" / "journal-time-overflow.pcapng"
+    with Trace.open(path) as trace:
+        trace.finish()
+        damaged = [event.text for event in trace.events if "damaged" in event.text]
+        ladder = Ladder(trace)
+        ladder.update()
+        assert damaged and ladder.count
+        assert all(plain(ladder.line(index, 100)) for index in range(ladder.count))

@@ -130,3 +130,15 @@ def test_lengths_that_cannot_be_are_damage(total: int) -> None:
 def test_a_block_that_is_not_whole_is_awaited() -> None:
     data = pcapng.enhanced_packet(b"frame", 1)
     assert all(pcapng.block_at(data[:size], 0, ORDER) is None for size in range(len(data)))
+
+
+@pytest.mark.parametrize(("key", "value"), [
+    ("INSPECTOR_TIME_NS", str(1 << 64)), ("INSPECTOR_TIME_NS", "-1"), ("INSPECTOR_END_NS", str(1 << 63)),
+    ("_PID", "9" * 4000), ("INSPECTOR_RESULT", str(1 << 70)), ("INSPECTOR_ID", "x"),
+])
+def test_a_damaged_record_is_none(key: str, value: str) -> None:
+    record = CallRecord(id=1, pid=2, tid=2, role="client", name="send", arguments="3", time_ns=5, end_ns=6,
+                        result=1)
+    fields = to_fields(record)
+    assert key in fields and from_fields(fields) == record
+    assert from_fields(fields | {key: value}) is None

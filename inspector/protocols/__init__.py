@@ -9,6 +9,7 @@ from inspector.protocols.arp import ARP
 from inspector.protocols.dns import DNS, LLMNR, MDNS
 from inspector.protocols.http import HTTP
 from inspector.protocols.icmp import ICMP, ICMPV6
+from inspector.protocols.redis import REDIS
 from inspector.protocols.websocket import WEBSOCKET
 from inspector.wire.findings import Rule
 from inspector.wire.tcp import rules as tcp_rules
@@ -16,6 +17,7 @@ from inspector.wire.tcp import rules as tcp_rules
 REGISTRY: tuple[Protocol, ...] = (
     HTTP,
     WEBSOCKET,
+    REDIS,
     DNS,
     MDNS,
     LLMNR,

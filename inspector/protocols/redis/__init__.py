@@ -1,0 +1,109 @@
+"""Redis: RESP2 and RESP3, requests matched with replies, pushes, inline commands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from inspector.protocols.api import Field, Protocol
+from inspector.protocols.redis.decoder import RedisDecoder, RedisMessage
+from inspector.protocols.redis.findings import BOOK
+from inspector.protocols.redis.scanner import NUMBER, TYPES
+from inspector.protocols.redis.start import sniff
+from inspector.protocols.redis.values import Node, node_text
+from inspector.wire.text import escaped
+
+_INTEGER = re.compile(rb"[+-]?\d{1,19}")
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children:
+        yield from _nodes(child)
+
+
+def _each(kind: str, get: Callable[[Node], Any]) -> Callable[[RedisDecoder, RedisMessage], Sequence[Any]]:
+    """A value of every node of this type, at any depth."""
+    return lambda decoder, message: [
+        get(node) for node in _nodes(decoder.value(message)) if node.type == kind]
+
+
+def _inline(decoder: RedisDecoder, message: RedisMessage) -> Sequence[bool]:
+    return [message.type == ""] if message.kind == "request" else []
+
+
+def _words(decoder: RedisDecoder, message: RedisMessage) -> Sequence[str]:
+    return [escaped(word.text) for word in decoder.arguments(message)[1:]]
+
+
+def _keys(decoder: RedisDecoder, message: RedisMessage) -> Sequence[str]:
+    return [escaped(key.text) for key in decoder.keys(message)]
+
+
+def _as_list(get: Callable[[RedisDecoder, RedisMessage], Sequence[str]]) -> Callable[
+        [RedisDecoder, RedisMessage], Sequence[Sequence[str]]]:
+    """All values as one, a list; none where there is no value."""
+    def read(decoder: RedisDecoder, message: RedisMessage) -> Sequence[Sequence[str]]:
+        values = get(decoder, message)
+        return [values] if values else []
+
+    return read
+
+
+def _reply(decoder: RedisDecoder, message: RedisMessage) -> Sequence[str]:
+    if message.kind != "reply" or message.type in ("-", "!"):
+        return []
+    node = decoder.value(message)
+    return [escaped(node.text) if not node.children and not node.is_null else node_text(node)]
+
+
+def _error(decoder: RedisDecoder, message: RedisMessage) -> Sequence[str]:
+    return [escaped(decoder.value(message).text)] if message.type in ("-", "!") else []
+
+
+def _push(decoder: RedisDecoder, message: RedisMessage) -> Sequence[str]:
+    """The kind of a push: message, pmessage, invalidate; "monitor" for a line of MONITOR."""
+    if message.kind != "push":
+        return []
+    children = decoder.value(message, NUMBER).children
+    return [escaped(children[0].text, NUMBER) if children else "monitor"]
+
+
+def _time(decoder: RedisDecoder, message: RedisMessage) -> Sequence[int]:
+    time = decoder.time_ns(message)
+    return [] if time is None else [time]
+
+
+def _integer(node: Node) -> int:
+    return int(node.text) if _INTEGER.fullmatch(node.text) else 0
+
+
+REDIS = Protocol(
+    name="redis", title="Redis", colour="http", sniff=sniff, decoder=RedisDecoder, book=BOOK, pairs=True,
+    ordered="last",
+    fields=(
+        Field("redis.request", "protocol", lambda decoder, m: [True] if m.kind == "request" else [], json=""),
+        Field("redis.response", "protocol", lambda decoder, m: [True] if m.kind == "reply" else [], json=""),
+        Field("redis.command", "text", lambda decoder, m: [m.command] if m.command else []),
+        Field("redis.key", "text", _keys, json=""),
+        Field("redis.key", "text", _as_list(_keys), filtered=False),
+        Field("redis.argument", "text", _words, json=""),
+        Field("redis.argument", "text", _as_list(_words), filtered=False),
+        Field("redis.inline", "flag", _inline, bits=1),
+        Field("redis.reply.type", "text",
+              lambda decoder, m: [TYPES.get(m.type, "")] if m.kind != "request" else []),
+        Field("redis.reply", "text", _reply),
+        Field("redis.error", "text", _error),
+        Field("redis.push", "text", _push),
+        Field("redis.time", "seconds", _time, json=""),
+        # Wireshark's own names, for those who know them.
+        Field("resp", "protocol", lambda decoder, m: [True], json=""),
+        Field("resp.string", "text", _each("+", lambda node: escaped(node.text)), json=""),
+        Field("resp.error", "text", _each("-", lambda node: escaped(node.text)), json=""),
+        Field("resp.integer", "number", _each(":", _integer), json=""),
+        Field("resp.bulk_string.value", "bytes", _each("$", lambda node: node.text), json=""),
+        Field("resp.bulk_string.length", "number", _each("$", lambda node: node.length), json=""),
+        Field("resp.array.length", "number", _each("*", lambda node: node.length), json=""),
+    ),
+)

@@ -286,7 +286,8 @@ class Field(Generic[T]):
 
     `get(decoder, record)` gives its values, none where the record has no such field (for packets the decoder
     is None). `json` is its key there, "" where it is no part of the object; `many` makes it a list always.
-    `label` and `place` (octets of the stream) put it into the detail; without a label it is not there.
+    `label` and `place` (octets of the stream) put it into the detail; without a label it is not there. Values of
+    type "seconds" are nanoseconds (as the filter compares them).
     """
 
     name: str

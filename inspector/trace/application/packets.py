@@ -29,8 +29,9 @@ def by_ports(*ports: int) -> Protocol | None:
 
 
 def packet_payloads(trace: Packets, row: int) -> list[tuple[Protocol, bytes]]:
-    """The octets of each protocol in packet `row`, from its own header on."""
-    return [(protocol, data) for protocol, _, data in _carried(trace, row)]
+    """The octets of each protocol that packet `row` has a record of, from its own header on."""
+    return [(protocol, data) for protocol, reader, data in _carried(trace, row)
+            if reader.read(data, _hops(trace, row)) is not None]
 
 
 def packet_records(trace: Packets, row: int) -> list[tuple[Protocol, Any]]:

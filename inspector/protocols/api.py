@@ -285,9 +285,10 @@ class Field(Generic[T]):
     """One field of a protocol: asked by the filter, printed as JSON, shown in the detail.
 
     `get(decoder, record)` gives its values, none where the record has no such field (for packets the decoder
-    is None). `json` is its key there, "" where it is no part of the object; `many` makes it a list always.
-    `label` and `place` (octets of the stream) put it into the detail; without a label it is not there. Values of
-    type "seconds" are nanoseconds (as the filter compares them).
+    is None). `json` is its key there, "" where it is no part of the object; `many` makes it a list, which
+    with `empty` stands there without elements too.
+    `label` and `place` (octets of the stream) put it into the detail; without a label it is not
+    there. Values of type "seconds" are nanoseconds, as the filter compares them.
     """
 
     name: str
@@ -296,6 +297,7 @@ class Field(Generic[T]):
     label: str = ""
     json: str | None = None          # None: the name
     many: bool = False
+    empty: bool = False
     bits: int = 64
     place: Callable[[T], tuple[int, int]] | None = None
     filtered: bool = True

@@ -53,7 +53,7 @@ HTTP = Protocol(
         Field("http.host", "text", _header("host"), json=""),
         Field("http.upgrade", "text", _header("upgrade"), json=""),
         Field("http.content_type", "text", _header("content-type"), json=""),
-        Field("headers", "text", _pairs, many=True, filtered=False),
+        Field("headers", "text", _pairs, many=True, empty=True, filtered=False),
         Field("body_length", "number", lambda decoder, message: [message.body_length]),
         Field("websocket.key", "text", _handshake(lambda u: None if u.key is None else head_text(u.key)),
               filtered=False),

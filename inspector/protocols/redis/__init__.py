@@ -41,16 +41,6 @@ def _keys(decoder: RedisDecoder, message: RedisMessage) -> Sequence[str]:
     return [escaped(key.text) for key in decoder.keys(message)]
 
 
-def _as_list(get: Callable[[RedisDecoder, RedisMessage], Sequence[str]]) -> Callable[
-        [RedisDecoder, RedisMessage], Sequence[Sequence[str]]]:
-    """All values as one, a list; none where there is no value."""
-    def read(decoder: RedisDecoder, message: RedisMessage) -> Sequence[Sequence[str]]:
-        values = get(decoder, message)
-        return [values] if values else []
-
-    return read
-
-
 def _reply(decoder: RedisDecoder, message: RedisMessage) -> Sequence[str]:
     if message.kind != "reply" or message.type in ("-", "!"):
         return []
@@ -86,10 +76,8 @@ REDIS = Protocol(
         Field("redis.request", "protocol", lambda decoder, m: [True] if m.kind == "request" else [], json=""),
         Field("redis.response", "protocol", lambda decoder, m: [True] if m.kind == "reply" else [], json=""),
         Field("redis.command", "text", lambda decoder, m: [m.command] if m.command else []),
-        Field("redis.key", "text", _keys, json=""),
-        Field("redis.key", "text", _as_list(_keys), filtered=False),
-        Field("redis.argument", "text", _words, json=""),
-        Field("redis.argument", "text", _as_list(_words), filtered=False),
+        Field("redis.key", "text", _keys, many=True),
+        Field("redis.argument", "text", _words, many=True),
         Field("redis.inline", "flag", _inline, bits=1),
         Field("redis.reply.type", "text",
               lambda decoder, m: [TYPES.get(m.type, "")] if m.kind != "request" else []),

@@ -69,6 +69,6 @@ WEBSOCKET = Protocol(
         Field("payload_base64", "text", _payload_base64, filtered=False),
         Field("payload", "bytes", _octets, json=""),
         Field("message", "number", _of("message")),
-        Field("findings", "text", lambda decoder, frame: frame.findings, many=True),
+        Field("findings", "text", lambda decoder, frame: frame.findings, many=True, empty=True),
     ),
 )

@@ -127,7 +127,7 @@ def fields_of(fields: Iterable[Field[Any]], decoder: Any, record: Any) -> Object
         if not field.key:
             continue
         values = field.get(decoder, record)
-        if field.many:
+        if field.many and (values or field.empty):
             found[field.key] = list(values)
         elif values:
             found[field.key] = values[0]

@@ -1,46 +1,47 @@
 """How a command ends: one sentence on stderr and an exit status, the same for all commands.
 
-Commands raise `CommandError`; rooms below raise their own errors, which `guarded` turns into one.
+Commands raise `CommandError`; rooms below raise their own errors, which a command turns into one. `main`
+calls `ended`, which turns whatever happened into the sentence and the status.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
+
+from inspector.cli.output import OutputError, give_up_output, say
 
 DONE, NO, USAGE, MISSING, UNREADABLE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 4, 130, 141
 
 
 class CommandError(Exception):
-    """A command could not do what was asked; `str()` is one sentence, `status` its exit status."""
+    """A command could not do what was asked; `str()` is one sentence, `status` its exit status.
 
-    def __init__(self, sentence: str, status: int, mend: str | None = None) -> None:
+    `mend` is a command that mends it; `place` are lines that show where in the user's text it went wrong.
+    """
+
+    def __init__(self, sentence: str, status: int, mend: str | None = None, place: str = "") -> None:
         super().__init__(sentence)
         self.status = status
         self.mend = mend
+        self.place = place
 
 
-def say(sentence: str) -> None:
-    """Words about results go to stderr."""
-    print(f"inspector: {sentence}", file=sys.stderr, flush=True)
-
-
-def guarded(action: Callable[[], int]) -> int:
+def ended(action: Callable[[], int]) -> int:
     """Run `action` and return its exit status; errors become a sentence, never a traceback."""
     try:
-        status = action()
-        sys.stdout.flush()
+        return action()
     except CommandError as error:
-        say(str(error))
+        say(str(error), *error.place.splitlines())
         if error.mend:
             say(f"This mends it: {error.mend}")
         return error.status
     except KeyboardInterrupt:
         say("Interrupted.")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has gone (`| head`); nothing more can be said to it, and Python must not try at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
-    return status
+    except OutputError as error:
+        give_up_output()
+        if error.reader_gone:          # `| head`: nothing more can be said to it, and it is no mistake
+            return BROKEN_PIPE
+        say(f"The output cannot be written: {os.strerror(error.number)}.")
+        return MISSING

@@ -5,32 +5,42 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
 
 from inspector.cli.errors import DONE, MISSING
-from inspector.cli.output import write_line
-from inspector.lab.doctor import Check
-from inspector.lab.doctor import examine as examine_machine
-from inspector.views.line.ansi import to_text, wants_colour
-from inspector.views.line.spans import Line, Span, Style
+from inspector.cli.output import write_line, write_text
+
+if TYPE_CHECKING:
+    from inspector.lab.doctor import Check
+    from inspector.views.line.spans import Line, Style
 
 SIGNS: dict[str, tuple[str, Style]] = {"ok": ("✓", "ok"), "warn": ("!", "warning"), "missing": ("✗", "error")}
 
 
-def examine(as_json: bool) -> int:
-    """Print every check; status 3 when something that is needed is missing."""
-    checks = examine_machine()
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def doctor(as_json: bool) -> int:
+    """Say what works here, what does not, and the command that mends it."""
+    from inspector.lab.doctor import examine  # here and below: help is to be instant
+    from inspector.views.line.ansi import to_text, wants_colour
+
+    checks = examine()
     colour = wants_colour(sys.stdout.isatty(), os.environ)
     for check in checks:
         if as_json:
             write_line(asdict(check))
             continue
         for line in lines(check):
-            print(to_text(line, colour=colour))
+            write_text(to_text(line, colour=colour))
     return MISSING if any(check.state == "missing" for check in checks) else DONE
 
 
 def lines(check: Check) -> list[Line]:
     """One check as lines: its state and what was found, then the command that mends it."""
+    from inspector.views.line.spans import Span
+
     sign, style = SIGNS[check.state]
     found: Line = (Span(f" {sign} ", style), Span(f"{check.name:<18}", "bold"), Span(check.what))
     return [found, (Span(" " * 21), Span(check.mend, "key"))] if check.mend else [found]

@@ -8,25 +8,44 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from inspector.cli.errors import DONE, INTERRUPTED, MISSING, NO, USAGE, CommandError, say
-from inspector.cli.output import ladder_printer, trace_file, write_line
-from inspector.cli.session_options import spec_of
-from inspector.lab.errors import LabError
-from inspector.lab.launch import Agent, start_agent
+import click
+
+from inspector.cli.errors import DONE, INTERRUPTED, MISSING, NO, USAGE, CommandError
+from inspector.cli.options import OUTPUT
+from inspector.cli.output import ladder_printer, say, trace_file, write_line
+from inspector.cli.session_options import session_options, spec_of
 from inspector.model.commands import Start
-from inspector.model.spec import SessionSpec
-from inspector.trace.trace import Trace
 from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.lab.launch import Agent
+    from inspector.model.spec import SessionSpec
+    from inspector.trace.trace import Trace
 
 Printer = Callable[[int | None], None]
 
 
-def run_session(**options: Any) -> int:
+@click.command()
+@session_options
+@click.option("--raw", is_flag=True, help="Raw sequence numbers in the ladder, not relative ones.")
+@click.option("--save", type=OUTPUT, metavar="FILE.pcapng", help="Keep the trace.")
+@click.option("--json", "as_json", is_flag=True, help="Events as JSON lines instead of the ladder.")
+def run(*, raw: bool, save: str | None, as_json: bool, **session: Any) -> int:
+    """Run a session in the lab and print its ladder: system calls and packets together, as it happens.
+
+    Exit status 0 when the session ended as asked, 1 when it did not.
+    """
+    return run_session(spec_of(session), save=save, as_json=as_json, relative=not raw)
+
+
+def run_session(spec: SessionSpec, *, save: str | None, as_json: bool, relative: bool) -> int:
     """Run one session to its end; returns the exit status."""
-    save, as_json, raw = options.pop("save"), options.pop("as_json"), options.pop("raw")
-    spec = spec_of(options)
+    from inspector.lab.errors import LabError  # here: numpy and the lab, for which help would wait
+    from inspector.lab.launch import start_agent
+    from inspector.trace.trace import Trace
+
     with trace_file(save) as path:
         try:
             agent = start_agent(path, ports=(spec.port,))
@@ -36,7 +55,7 @@ def run_session(**options: Any) -> int:
             raise CommandError(f"{save or path} cannot be written: {error.strerror}.", USAGE) from error
         try:
             with agent, Trace.open(path) as trace:
-                printer = _json_printer(trace) if as_json else ladder_printer(trace, relative=not raw)
+                printer = _json_printer(trace) if as_json else ladder_printer(trace, relative=relative)
                 return _follow(agent, trace, spec, printer)
         except KeyboardInterrupt:
             say(f"Interrupted; what was captured is in {save}." if save else "Interrupted.")
@@ -67,7 +86,7 @@ def _follow(agent: Agent, trace: Trace, spec: SessionSpec, printer: Printer) -> 
 
 
 def _json_printer(trace: Trace) -> Printer:
-    from inspector.views.json.run import RunEvents
+    from inspector.views.json.run import RunEvents  # here: not for the ladder
 
     events = RunEvents(trace)
 

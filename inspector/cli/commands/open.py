@@ -1,0 +1,14 @@
+"""`inspector open`: the app on a capture."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command(name="open")
+@click.argument("file", metavar="FILE|-")
+def open_(file: str) -> int:
+    """Open a capture in the app: pcap or pcapng, also .gz and .zst; one that grows is followed."""
+    from inspector.cli.app import open_file  # here: it brings Textual, for which help would wait
+
+    return open_file(file)

@@ -1,0 +1,77 @@
+"""`inspector record`: loopback traffic to a file: around a program in the lab, or this machine's own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from inspector.cli.errors import MISSING, USAGE, CommandError
+from inspector.cli.options import OUTPUT, PORT, WithProgram
+from inspector.cli.output import say
+
+if TYPE_CHECKING:
+    from inspector.lab.record import RecordOptions, RecordOutcome
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+@click.command(cls=WithProgram, options_metavar="[OPTIONS] [-- CMD ...]")
+@click.argument("ports", metavar="[PORT ...]", nargs=-1, type=PORT)
+@click.option("-o", "--output", metavar="FILE", required=True, type=OUTPUT,
+              help="The pcapng file to write.")
+@click.option("--lab", is_flag=True, help="Run CMD in a private loopback and record that; needs no root.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N",
+              help="Stop after N seconds.")
+@click.option("--snaplen", type=click.IntRange(1, 262144), metavar="N",
+              help="Keep the first N bytes of each packet.")
+@click.option("--max-size", metavar="SIZE", help="Stop when the file has this size, such as 500M or 2G.")
+@click.option("--capture-filter", metavar="BPF", help="Any BPF expression; needs libpcap on this machine.")
+def record(
+    *, ports: tuple[int, ...], program: tuple[str, ...], output: str, lab: bool, seconds: float | None,
+    snaplen: int | None, max_size: str | None, capture_filter: str | None,
+) -> int:
+    """Record loopback traffic to a file, without the app.
+
+    On this machine's own loopback (root, CAP_NET_RAW, or a user who may run dumpcap), on these ports or
+    all; or in the lab around a program:  inspector record -o FILE --lab -- CMD ...
+    (any user; the program's exit status is passed on).
+    """
+    if lab and not program:
+        raise CommandError("--lab records around a program; name it after '--'.", USAGE)
+    if program and not lab:
+        raise CommandError("A program is recorded in the lab; say --lab before '-- CMD'.", USAGE)
+    from inspector.lab.record import RecordOptions  # here: help is to be instant
+
+    outcome = recorded(RecordOptions(
+        Path(output), program, ports, capture_filter or "", snaplen or 0, size_of(max_size), seconds or 0.0
+    ))
+    say(outcome.sentence)
+    return outcome.status
+
+
+def recorded(options: RecordOptions) -> RecordOutcome:
+    """Record as the options say; what cannot be becomes a CommandError."""
+    from inspector.lab.errors import LabError  # here: help is to be instant
+    from inspector.lab.record import record as record_traffic
+
+    try:
+        return record_traffic(options, say)
+    except LabError as error:
+        raise CommandError(error.sentence, MISSING, error.mend) from error
+    except ValueError as error:
+        raise CommandError(str(error), USAGE) from error
+    except OSError as error:
+        raise CommandError(f"{options.output} cannot be written: {error.strerror}.", USAGE) from error
+
+
+def size_of(text: str | None) -> int:
+    """Bytes of a size such as 500M, 2G or 4096 (powers of 1024); 0 for None."""
+    if text is None:
+        return 0
+    found = re.fullmatch(r"(\d{1,15})\s*([kmgt]?)(?:i?b)?", text.strip(), re.IGNORECASE)
+    if found is None or int(found[1]) == 0:
+        raise CommandError(f"{text!r} is no size; write for example 4096, 500M or 2G.", USAGE)
+    return int(found[1]) * _UNITS[found[2].lower()]

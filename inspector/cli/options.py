@@ -1,0 +1,42 @@
+"""Types and kinds of options that several commands share."""
+
+from __future__ import annotations
+
+import click
+
+from inspector.cli.exports import Export, export_of, exports
+
+PORT = click.IntRange(1, 65535)
+OUTPUT = click.Path(dir_okay=False, readable=False)
+
+
+class What(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on; 8.1 is enough
+    """A name in the table of exports, which reaches the function as its `Export`."""
+
+    name = "export"
+
+    def convert(
+        self, value: str | Export, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Export:
+        """The export of this name; a usage error that lists all names."""
+        found = value if isinstance(value, Export) else export_of(value)
+        if found is None:
+            known = ", ".join(export.name for export in exports())
+            self.fail(f"{value!r} is not one of {known}.", param, ctx)
+        return found
+
+
+WHAT = What()
+
+
+class WithProgram(click.Command):
+    """A command line with a program after `--`: its words reach the function as `program`, untouched."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        program: list[str] = []
+        if "--" in args:
+            cut = args.index("--")
+            args, program = args[:cut], args[cut + 1 :]
+        rest = super().parse_args(ctx, args)
+        ctx.params["program"] = tuple(program)
+        return rest

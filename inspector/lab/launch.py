@@ -199,8 +199,16 @@ def start_agent(
 
 
 def _create(path: Path) -> int:
-    trace = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    if os.geteuid() == 0 and "SUDO_UID" in os.environ:     # who called sudo wants to open the file afterwards
+    """A descriptor of the trace file, made where it is missing; who called sudo owns what was made.
+
+    Only what this very call created is given away, by its descriptor: never a file that stood there, and
+    nothing at the end of a symbolic link.
+    """
+    try:
+        trace = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    if os.geteuid() == 0 and "SUDO_UID" in os.environ:
         try:
             os.fchown(trace, int(os.environ["SUDO_UID"]), int(os.environ.get("SUDO_GID", "-1")))
         except (OSError, ValueError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,7 @@ def save(trace: Path, name: str, *, overwrite: bool = False) -> Path:
     """Copy a trace to `name` (`~` is expanded, `.pcapng` added where no capture suffix stands).
 
     Raises FileExistsError where the name is taken and `overwrite` is not asked for, OSError otherwise.
-    The copy appears whole or not at all.
+    The copy appears whole or not at all, readable by its owner alone as the trace is.
     """
     target = Path(name).expanduser()
     if not target.name.lower().endswith(CAPTURE_SUFFIXES):
@@ -95,12 +96,14 @@ def save(trace: Path, name: str, *, overwrite: bool = False) -> Path:
         raise IsADirectoryError(f"{target} is a directory.")
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} exists already.")
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    # A name nobody can foretell, and a file that was not there: no link is followed, and it is ours alone.
+    descriptor, partial = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
     try:
-        shutil.copyfile(trace, partial)
-        partial.replace(target)
+        with os.fdopen(descriptor, "wb") as copy, trace.open("rb") as original:
+            shutil.copyfileobj(original, copy, 1 << 20)
+        Path(partial).replace(target)
     finally:
-        partial.unlink(missing_ok=True)
+        Path(partial).unlink(missing_ok=True)
     return target
 
 

@@ -183,6 +183,10 @@ def start_agent(
             stdout=trace, stderr=words, pass_fds=descriptors, start_new_session=not terminal,
             process_group=0 if terminal else None,
         )
+    except BaseException:
+        if not existed:
+            path.unlink(missing_ok=True)
+        raise
     finally:
         os.close(trace)
         for descriptor in descriptors:

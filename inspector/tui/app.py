@@ -18,12 +18,15 @@ from typing import Any, ClassVar
 from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 from textual.dom import DOMNode
+from textual.geometry import Size
 from textual.screen import Screen
 
 from inspector.model.spec import SessionSpec
 from inspector.tui.keymap import KeymapError, read_keymap
 from inspector.tui.launcher.screen import FileAsked, LauncherScreen, SessionAsked
+from inspector.tui.messages import FirstPictureDone, LauncherAsked
 from inspector.tui.widgets.base import BaseScreen
 
 SMALLEST = (60, 16)
@@ -63,7 +66,7 @@ class InspectorApp(App[int], inherit_bindings=False):
         except KeymapError as error:
             self.notify(str(error), severity="warning", timeout=10)
         if self._trace_path is None and self._start is None and self._watch is None:
-            self.push_screen(LauncherScreen())
+            self._show(LauncherScreen())
             self.call_after_refresh(self.preload)
         else:
             self._open_workbench(self._start, self._trace_path, self._watch)
@@ -78,13 +81,33 @@ class InspectorApp(App[int], inherit_bindings=False):
 
     def _open_workbench(self, spec: SessionSpec | None, path: Path | None = None,
                         watch: tuple[int, ...] | None = None) -> None:
-        from inspector.tui.workbench.workbench import WorkbenchScreen
+        from inspector.tui.workbench.workbench import (
+            WorkbenchScreen,  # start-up: the launcher needs none of it
+        )
 
-        workbench = WorkbenchScreen(spec=spec, path=path, watch=watch)
-        if isinstance(self.screen, LauncherScreen):
-            self.switch_screen(workbench)
+        self._show(WorkbenchScreen(spec=spec, path=path, watch=watch, farewell=self._keep_farewell))
+
+    def _show(self, screen: BaseScreen) -> None:
+        """Put the launcher or a workbench in the place of what is there, of boxes over it too."""
+        while self.screen.is_modal:
+            self.pop_screen()
+        if self.screen.id == "_default":
+            self.push_screen(screen)
         else:
-            self.push_screen(workbench)
+            self.switch_screen(screen)
+        self._tell_whether_too_small(self.size)
+
+    def _keep_farewell(self, sentence: str) -> None:
+        self.farewell = sentence
+
+    @on(LauncherAsked)
+    def _launcher_asked(self, message: LauncherAsked) -> None:
+        if not any(isinstance(screen, LauncherScreen) for screen in self.screen_stack):
+            self._show(LauncherScreen(message.chosen))
+
+    @on(FirstPictureDone)
+    def _first_picture_done(self) -> None:
+        self.preload()
 
     @on(SessionAsked)
     def _session_asked(self, message: SessionAsked) -> None:
@@ -95,14 +118,22 @@ class InspectorApp(App[int], inherit_bindings=False):
         self._open_workbench(None, message.path)
 
     def on_resize(self, event: events.Resize) -> None:
-        from inspector.tui.launcher.help import TooSmallScreen
+        self._tell_whether_too_small(event.size)
 
-        small = event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1]
+    def _tell_whether_too_small(self, size: Size) -> None:
+        from inspector.tui.launcher.help import TooSmallScreen  # start-up: hardly ever needed
+
+        small = size.width < SMALLEST[0] or size.height < SMALLEST[1]
         shown = isinstance(self.screen, TooSmallScreen)
         if small and not shown:
             self.push_screen(TooSmallScreen(*SMALLEST))
         elif shown and not small:
             self.pop_screen()
+
+    def action_command_palette(self) -> None:
+        """Open the palette where there is none: one may wait below the word that the screen is too small."""
+        if not any(isinstance(screen, CommandPalette) for screen in self.screen_stack):
+            super().action_command_palette()
 
     def notify(self, message: str, *, markup: bool = False, **options: Any) -> None:
         """Show a sentence for a moment. It may speak of names and addresses: never read as markup."""

@@ -1,15 +1,22 @@
-"""The one selection that rules all panes, and the messages by which panes tell of it.
+"""What panes, screens and the app tell each other: the one selection that rules all panes, and every message.
 
-A pane never talks to another: it posts `SelectionMade`; the workbench hands the value to all panes.
+A pane never talks to another: it posts to the screen, which hands what was chosen to all panes. A message
+that only says "look again" takes the place of an equal one that waits (`can_replace`): a hundred of them
+are one look.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from inspector.wire.dissection.field import Field
+
+if TYPE_CHECKING:
+    from inspector.model.spec import SessionSpec
+    from inspector.views.ladder.ends import Conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +55,43 @@ class ByteChosen(Message):
         self.byte = byte
 
 
-class DetailAsked(Message):
-    """The user wants to see all of what is chosen (Enter, double click)."""
+class ConversationChosen(Message):
+    """The user wants all panes to speak of this conversation (None: it has no number), from packet `row`."""
+
+    def __init__(self, conversation: Conversation | None, row: int) -> None:
+        super().__init__()
+        self.conversation, self.row = conversation, row
+
+
+class PaneAsked(Message):
+    """The user wants to see this pane: by its tab, or because it has more of what is chosen."""
+
+    def __init__(self, pane: str) -> None:
+        super().__init__()
+        self.pane = pane
+
+
+class StatusChanged(Message):
+    """What a pane's tab says beside its name changed."""
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, StatusChanged)
 
 
 class TraceGrew(Message):
     """The trace was read further; panes ask it for what is new. One message a batch."""
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, TraceGrew)
+
+
+class FirstPictureDone(Message):
+    """The workbench shows what there was at first: what will be needed next may be imported now."""
+
+
+class LauncherAsked(Message):
+    """The user wants another session. `chosen`: the present one as it was described, to begin from."""
+
+    def __init__(self, chosen: SessionSpec | None) -> None:
+        super().__init__()
+        self.chosen = chosen

@@ -18,8 +18,8 @@ from inspector.sessions.kinds import resolved
 from inspector.sessions.kinds.kind import BINARY, HEX, IN_FRAGMENTS, PING, TEXT, Form
 from inspector.tui import traces
 from inspector.tui.keymap import KeymapError, read_keymap
-from inspector.tui.workbench.go_to import GoToError, find_row
 from inspector.tui.workbench.state import session_state
+from inspector.views.packets.go_to import GoToError, find_row
 
 
 def test_new_traces_have_names_of_their_own_and_are_private() -> None:

@@ -22,11 +22,12 @@ from inspector.tui.panes.detail import DetailPane
 from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.panes.messages import MessagesPane
 from inspector.tui.panes.packets import PacketsPane
+from inspector.tui.panes.registry import PANES
 from inspector.tui.widgets.line_list import LineList
 from inspector.tui.widgets.prompt import MenuScreen, PromptScreen
 from inspector.tui.widgets.tab_bar import TabBar
 from inspector.tui.widgets.title_bar import TitleBar, title_right
-from inspector.tui.workbench.workbench import ALL, WorkbenchScreen
+from inspector.tui.workbench.workbench import WorkbenchScreen
 from inspector.views.line.spans import plain
 
 TRACES = Path(__file__).parent.parent / "data" / "traces"
@@ -86,13 +87,13 @@ async def test_panes_stand_side_by_side_where_there_is_room(size: tuple[int, int
 async def test_every_pane_can_be_shown_by_its_digit_and_holds_something(size: tuple[int, int]) -> None:
     async with opened("websocket.pcapng", size) as (pilot, screen):
         screen.choose(Selection(row=7))
-        for tab in ALL:
+        for tab in PANES:
             await pilot.press(tab.key)
             await pilot.pause(0.05)
-            assert tab.pane in visible(screen)
+            assert tab.id in visible(screen)
             assert screen.focused is not None
-            assert screen.pane(tab.pane) in screen.focused.ancestors
-            assert any(lines(list_of(screen, tab.pane))), tab.pane
+            assert screen.pane(tab.id) in screen.focused.ancestors
+            assert any(lines(list_of(screen, tab.id))), tab.id
 
 
 async def test_tabs_answer_to_the_mouse() -> None:
@@ -408,7 +409,7 @@ async def test_all_tabs_are_there_on_the_narrowest_screen() -> None:
     async with opened("websocket.pcapng", (60, 16)) as (pilot, screen):
         bar = screen.query_one("#tabs-top", TabBar)
         placed = bar.cells()
-        assert [tab.pane for tab, _, _ in placed] == [tab.pane for tab in ALL]
+        assert [tab.pane for tab, _, _ in placed] == [spec.id for spec in PANES]
         assert placed[-1][2] <= 60
         await pilot.click("#tabs-top", offset=Offset(placed[-1][1] + 1, 0))
         await pilot.pause()

@@ -170,7 +170,7 @@ def test_what_an_answer_may_say_of_deflate(offer: str, answer: str, problem: str
 
 
 def test_the_register() -> None:
-    assert all(rule.id == key and rule.clause.startswith("RFC ") and rule.instead.endswith(".")
+    assert all(rule.id == key and rule.clause.startswith(("RFC ", "Redis ")) and rule.instead.endswith(".")
                for key, rule in RULES.items())
     one = finding("http.missing-host", "What.", 1, 2, 3, (4, 5))
     assert one.text == "What. " + RULES["http.missing-host"].instead

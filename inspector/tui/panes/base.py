@@ -1,46 +1,82 @@
-"""What all panes of the workbench have in common.
+"""What all panes of the workbench have in common, and the spec by which the workbench knows each.
 
 The workbench calls `show_trace` once, `trace_grew` for every batch and `show_selection` when something
-was chosen anywhere; a pane that is not to be seen puts the work off until it is.
+was chosen anywhere; a pane that is not to be seen puts the work off until it is. Most panes are a list with
+a head above it (`ListPane`): they say what its lines are and what a chosen line stands for.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
+from textual import on
+from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.message import Message
+from textual.timer import Timer
 
-from inspector.tui.messages import NOTHING, Selection
+from inspector.tui.messages import NOTHING, PaneAsked, Selection
+from inspector.tui.pace import REST_SECONDS
+from inspector.tui.widgets.leaving import LeavesQuietly
 from inspector.tui.widgets.line_list import LineList, LineProvider
+from inspector.tui.widgets.painter import Head
 from inspector.views.line.document import Document
+from inspector.views.line.spans import Line
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
-    from inspector.views.ladder.ladder import Conversation
+    from inspector.views.ladder.ends import Conversation
+
+Place = Literal["ladder", "middle", "aside"]
 
 
-class Pane(Vertical):
+class Anywhere(NamedTuple):
+    """A key that works wherever one is in the workbench: it shows the pane and runs its `action`."""
+
+    key: str
+    action: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaneSpec:
+    """One pane. Tabs, keys, help, palette, styles, screenshots and tests follow from it.
+
+    `key` shows it. `short`: the title where tabs have little room, "" where it is short enough. `place`:
+    above, among the panes of which one is seen, or beside them where the screen is wide. `anywhere`: actions
+    of the pane that have keys in all of the workbench.
+    """
+
+    id: str
+    key: str
+    title: str
+    place: Place
+    pane: type[Pane]
+    short: str = ""
+    anywhere: tuple[Anywhere, ...] = ()
+
+
+class Pane(LeavesQuietly, Vertical):
     """One view of the trace. Subclasses fill in `update_trace` and `update_selection`."""
 
-    LEGEND_TITLE: ClassVar[str] = ""
     LEGEND: ClassVar[tuple[str, ...]] = ()
 
-    class StatusChanged(Message):
-        """What the pane's tab says beside its name changed."""
-
-    def __init__(self, *, id: str) -> None:
-        super().__init__(id=id, classes="pane")
+    def __init__(self, spec: PaneSpec) -> None:
+        super().__init__(id=spec.id, classes=f"pane -in-{spec.place}")
+        self.name_of_pane = spec.id
+        self.LEGEND_TITLE = spec.title
         self.trace: Trace | None = None
         self.selection = NOTHING
         self.conversation: Conversation | None = None      # what the panes speak of; the workbench says so
         self.follow = False        # the trace is being written now
         self.first_reading = False       # a file is being read for the first time: its lines are no news
         self._stale_trace = self._stale_selection = False
+        self._next_turn: Timer | None = None
 
     @property
     def status(self) -> str:
-        """A few words beside the pane's name, such as "▼ 12 new"."""
+        """A few words beside the pane's name, such as "12 of 400"."""
         return ""
 
     def show_trace(self, trace: Trace | None, *, follow: bool = True) -> None:
@@ -87,6 +123,28 @@ class Pane(Vertical):
                 widget.focus()
                 return
 
+    # --- work that takes long ---
+
+    def work(self) -> None:
+        """Do turns of work until there is no more to do; a pane that is not seen goes on when it is."""
+        if self._next_turn is None:
+            self._turn()
+
+    def _turn(self) -> None:
+        self._next_turn = None
+        if not self.turn():
+            return
+        if self.is_seen:
+            self._next_turn = self.set_timer(REST_SECONDS, self._turn)
+        else:
+            self._stale_trace = True
+
+    def turn(self) -> bool:
+        """One turn of work, `WORK_SECONDS` at most; whether there is more to do."""
+        return False
+
+    # --- for subclasses ---
+
     def reset(self) -> None:
         """Forget what belonged to another trace."""
 
@@ -95,6 +153,47 @@ class Pane(Vertical):
 
     def update_selection(self) -> None:
         """Show `self.selection`."""
+
+
+class ListPane(Pane):
+    """A pane that is one list, with fixed lines above it where `head` gives some."""
+
+    FOLLOWS: ClassVar[bool] = False        # the list keeps its newest lines in sight
+
+    def compose(self) -> ComposeResult:
+        yield Head(self.head, id=f"{self.name_of_pane}-head")
+        yield LineList(id=f"{self.name_of_pane}-list", follow=self.FOLLOWS)
+
+    @property
+    def lines(self) -> LineList:
+        """The list."""
+        return self.query_one(LineList)
+
+    def head(self, width: int) -> Sequence[Line]:
+        """The lines above the list."""
+        return []
+
+    def say(self, text: str) -> None:
+        """A paragraph in place of the list, which has nothing to show."""
+        self.lines.show(plain_page(text, self.lines.scrollable_content_region.width))
+
+    @on(LineList.LineChosen)
+    def _line_chosen(self, message: LineList.LineChosen) -> None:
+        message.stop()
+        if type(message) is LineList.LineChosen:
+            self.chosen(message.index, message.cell)
+
+    @on(LineList.LineOpened)
+    def _line_opened(self, message: LineList.LineOpened) -> None:
+        message.stop()
+        self.opened(message.index)
+
+    def chosen(self, index: int, cell: int | None) -> None:
+        """The user moved the cursor to a line; `cell`: where the mouse was."""
+
+    def opened(self, index: int) -> None:
+        """Enter, or a double click."""
+        self.post_message(PaneAsked("detail"))
 
 
 def plain_page(text: str, width: int) -> LineProvider:

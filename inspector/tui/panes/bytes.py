@@ -1,6 +1,6 @@
 """The bytes of the chosen packet, the chosen field marked, and its bits below.
 
-views/hexdump.py makes the lines; a byte that is chosen here finds its field (`ByteChosen`).
+views/detail/bytes.py makes the lines; a byte that is chosen here finds its field (`ByteChosen`).
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
-from textual import events, on
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from inspector.tui.messages import ByteChosen
-from inspector.tui.panes.base import Pane, plain_page
+from inspector.tui.panes.base import ListPane, PaneSpec
 from inspector.tui.widgets.line_list import LineList
 from inspector.tui.widgets.painter import Head
 from inspector.views.detail.bytes import HexDump, Mark, bits_line, bytes_per_line
@@ -103,18 +103,17 @@ class HexList(LineList):
         return strip
 
 
-class BytesPane(Pane):
+class BytesPane(ListPane):
     """The packet as it stood on the wire."""
 
-    LEGEND_TITLE = "Bytes"
     LEGEND = (
         "The chosen packet's bytes: offset, hex, and as characters. The field that is chosen in the detail "
         "is marked; its bits stand below. Move with the arrows, or click: the field that holds the byte is "
         "found.",
     )
 
-    def __init__(self, *, id: str = "bytes") -> None:
-        super().__init__(id=id)
+    def __init__(self, spec: PaneSpec) -> None:
+        super().__init__(spec)
         self._row: int | None = None
         self._frame = b""
 
@@ -147,15 +146,15 @@ class BytesPane(Pane):
         self.query_one(Head).again()
         if not self._frame:
             self.lines.show_bytes(None, None)
-            self.lines.show(plain_page(HINT, self.lines.scrollable_content_region.width or 40))
+            self.say(HINT)
             return
         width = self.lines.scrollable_content_region.width
         marks = [Mark(field.start, field.stop)] if field is not None and field.stop > field.start else []
         dump = HexDump(self._frame, bytes_per_line(width, len(self._frame)), marks)
         self.lines.show_bytes(dump, self.selection.byte)
 
-    @on(LineList.LineChosen)
-    @on(LineList.LineOpened)
-    @on(LineList.FollowChanged)
-    def _of_the_list(self, message: LineList.FollowChanged) -> None:
-        message.stop()
+    def opened(self, index: int) -> None:
+        """Nothing is to be seen in more detail than a byte."""
+
+
+SPEC = PaneSpec("bytes", "9", "Bytes", "aside", BytesPane)

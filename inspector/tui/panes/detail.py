@@ -1,6 +1,6 @@
 """The detail of what is chosen: a packet's fields as a tree, or what is known of a system call.
 
-views/detail.py makes the tree; a field that is chosen here is marked in the bytes.
+views/detail/tree.py makes the tree; a field that is chosen here is marked in the bytes.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from inspector.tui.messages import Selection, SelectionMade
-from inspector.tui.panes.base import Pane, plain_page
+from inspector.tui.messages import Selection, SelectionMade, StatusChanged
+from inspector.tui.panes.base import ListPane, PaneSpec
 from inspector.tui.widgets.line_list import LineList
 from inspector.views.detail.call import call_fields
 from inspector.views.detail.tree import OPEN_AT_FIRST, Detail, packet_tree
@@ -52,18 +52,17 @@ class TreeList(LineList):
             self.post_message(self.Turned(self, self.cursor, want))
 
 
-class DetailPane(Pane):
+class DetailPane(ListPane):
     """Every field of the chosen packet, by layer, and the bytes and bits that hold it."""
 
-    LEGEND_TITLE = "Detail"
     LEGEND = (
         "The chosen packet, layer by layer, as scapy reads it, and what its stream tells about it. "
         "**→** opens a line, **←** closes it. A field that you choose is marked among the bytes, down to its "
         "bits; names in the tree are those of Wireshark's display filter.",
     )
 
-    def __init__(self, *, id: str = "detail") -> None:
-        super().__init__(id=id)
+    def __init__(self, spec: PaneSpec) -> None:
+        super().__init__(spec)
         self.detail = Detail((), OPEN)
         self._shown: tuple[int | None, tuple[int, int] | None] = (None, None)
         self._path = ""
@@ -123,15 +122,14 @@ class DetailPane(Pane):
                          if (call.pid, call.id) == selection.call), None)
             fields = call_fields(self.trace, call) if call else ()
         self._show(Detail(fields, self.detail.opened))
-        self.post_message(self.StatusChanged())
+        self.post_message(StatusChanged())
 
     def _show(self, detail: Detail) -> None:
         self.detail = detail
         if detail.fields:
             self.lines.show(detail, detail.index_of(self._path))
         else:
-            width = self.lines.scrollable_content_region.width
-            self.lines.show(plain_page(HINT, width or 40))
+            self.say(HINT)
 
     @on(TreeList.Turned)
     def _turned(self, message: TreeList.Turned) -> None:
@@ -147,21 +145,20 @@ class DetailPane(Pane):
             if above is not None:
                 self.lines.go_to(above)
 
-    @on(LineList.LineChosen)
-    def _chosen(self, message: LineList.LineChosen) -> None:
-        message.stop()
-        if isinstance(message, TreeList.Turned) or not self.detail.fields:
+    def chosen(self, index: int, cell: int | None) -> None:
+        if not self.detail.fields:
             return
-        row = self.detail.rows[message.index]
+        row = self.detail.rows[index]
         self._path = row.path
-        if message.cell is not None and row.opens and message.cell < 2 * row.depth + 2:
+        if cell is not None and row.opens and cell < 2 * row.depth + 2:
             self._show(self.detail.toggled(row.path))
         self.post_message(SelectionMade(Selection(
             row=self.selection.row, call=self.selection.call, rows=self.selection.rows,
             path=row.path, field=row.field,
         )))
 
-    @on(LineList.LineOpened)
-    def _opened(self, message: LineList.LineOpened) -> None:
-        message.stop()
+    def opened(self, index: int) -> None:
         self.lines.turn()
+
+
+SPEC = PaneSpec("detail", "8", "Detail", "aside", DetailPane)

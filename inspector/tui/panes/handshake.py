@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.tui.messages import Selection, SelectionMade
+from inspector.tui.panes.base import PaneSpec
 from inspector.tui.panes.conversation import ConversationPane
 from inspector.tui.widgets.line_list import LineProvider
 from inspector.views.conversation.opening import handshake
 
 if TYPE_CHECKING:
-    from inspector.views.ladder.ladder import Conversation
+    from inspector.views.ladder.ends import Conversation
 
 
 class HandshakePane(ConversationPane):
     """How the conversation opened and closed, in words and numbers."""
 
-    LEGEND_TITLE = "Handshake"
     LEGEND = (
         "How the chosen conversation opened and closed, step by step: what each side announced in TCP's "
         "three-way handshake; for WebSocket the request, the answer, and the proof that the server "
@@ -46,3 +46,6 @@ class HandshakePane(ConversationPane):
         row = provider.target(index) if provider is not None else None
         if row is not None:
             self.post_message(SelectionMade(Selection(row=row)))
+
+
+SPEC = PaneSpec("handshake", "5", "Handshake", "middle", HandshakePane, short="Shake")

@@ -1,10 +1,20 @@
 """The ladder, the signature view: two programs as margins, the packets between them, a composer under each.
 
-views/ladder.py draws it; this pane scrolls it, follows its end, and shows the conversation of what is chosen.
+    | client pid 4131 :50412  ESTABLISHED   server pid 4130 :8765  ESTABLISHED | head
+    | socket() = 3  |                                        | listen(128) = 0 |
+    | connect() …   | 1 ── SYN  seq 0 ─────────────────────▶ | accept() …      | LadderList: calls,
+    |   ┆ blocked   | 2 ◀───────── SYN ACK  seq 0 ack 1 ──── |   ┆             | packets, calls
+    |   └ = 0       | 3 ── ACK  ack 1 ─────────────────────▶ |   └ = 4         |
+    | send("hello") | 4 ══ "hello"  seq 1 len 5 ═══════════▶ | recv() = 5      |
+    | client ▸ type, then Enter     text   server ▸ type, then Enter      text | composers
+    | ‖ before send()                      ‖ before recv()                     | while paused
+
+views/ladder/ draws it; this pane scrolls it, follows its end, and shows the conversation of what is chosen.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -12,14 +22,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from inspector.tui.messages import DetailAsked, Selection, SelectionMade
-from inspector.tui.panes.base import Pane
+from inspector.tui.messages import Selection, SelectionMade
+from inspector.tui.panes.base import Anywhere, ListPane, PaneSpec
 from inspector.tui.panes.ladder_list import LadderList
 from inspector.tui.widgets.composer import Composer
-from inspector.tui.widgets.line_list import LineList
 from inspector.tui.widgets.painter import Head
-from inspector.tui.workbench.current import conversation_at
-from inspector.tui.workbench.state import SessionState
+from inspector.views.ladder.current import conversation_at
 from inspector.views.ladder.ladder import Conversation, Ladder, Target, default_conversation
 from inspector.views.line.spans import Line
 
@@ -27,10 +35,9 @@ if TYPE_CHECKING:
     from inspector.model.spec import Role
 
 
-class LadderPane(Pane):
+class LadderPane(ListPane):
     """The picture of who asked what of the kernel, and what went over the wire for it."""
 
-    LEGEND_TITLE = "Ladder"
     LEGEND = (
         "Time runs down. The left margin is the client, the right one the server: the system calls of each "
         "stand at the height at which they happened. **┆** means that a call blocks, **└ =** that it came "
@@ -50,13 +57,13 @@ class LadderPane(Pane):
         Binding("a", "whole", "All/one conversation", show=False, id="ladder.whole"),
     ]
 
-    def __init__(self, *, id: str = "ladder") -> None:
-        super().__init__(id=id)
+    def __init__(self, spec: PaneSpec) -> None:
+        super().__init__(spec)
         self.ladder: Ladder | None = None
         self.relative = True
 
     def compose(self) -> ComposeResult:
-        yield Head(self._header, id="ladder-head")
+        yield Head(self.head, id="ladder-head")
         yield LadderList(id="ladder-list")
         with Horizontal(id="composers"):
             yield Composer("client")
@@ -70,13 +77,13 @@ class LadderPane(Pane):
         """The composer under one margin."""
         return self.query_one(f"#composer-{role}", Composer)
 
-    def show_state(self, state: SessionState, *, live: bool) -> None:
-        """Composers say what each end waits for; they are there while the session lives."""
+    def show_session(self, waiting: Mapping[str, tuple[str, ...]], *, live: bool) -> None:
+        """Composers say which calls each role waits before; they are there while the session lives."""
         self.set_class(live, "-live")
         for composer in self.query(Composer):
-            composer.show_waiting(state.waiting.get(composer.role, ()))
+            composer.show_waiting(waiting.get(composer.role, ()))
 
-    def _header(self, width: int) -> list[Line]:
+    def head(self, width: int) -> list[Line]:
         if self.ladder is None:
             return [(), ()]
         return list(self.ladder.header(width, self.selection.row))
@@ -115,12 +122,10 @@ class LadderPane(Pane):
         self.lines.mark(target, self.selection.rows)
         self.query_one(Head).refresh()
 
-    @on(LineList.LineChosen)
-    def _chosen(self, message: LineList.LineChosen) -> None:
-        message.stop()
+    def chosen(self, index: int, cell: int | None) -> None:
         if self.ladder is not None:
             width = self.lines.scrollable_content_region.width
-            target = self.ladder.target(message.index, message.cell, width)
+            target = self.ladder.target(index, cell, width)
             if target != Target():       # on a silence there is nothing to choose
                 self.post_message(SelectionMade(Selection(row=target.row, call=target.call)))
 
@@ -128,15 +133,6 @@ class LadderPane(Pane):
     def _side_chosen(self, message: LadderList.SideChosen) -> None:
         message.stop()
         self.post_message(SelectionMade(Selection(row=message.target.row, call=message.target.call)))
-
-    @on(LineList.LineOpened)
-    def _opened(self, message: LineList.LineOpened) -> None:
-        message.stop()
-        self.post_message(DetailAsked())
-
-    @on(LineList.FollowChanged)
-    def _follow_changed(self, message: LineList.FollowChanged) -> None:
-        message.stop()
 
     def action_relative(self) -> None:
         self.relative = not self.relative
@@ -153,3 +149,7 @@ class LadderPane(Pane):
             self._draw(self.conversation)
         else:
             self._draw(None)
+
+
+SPEC = PaneSpec("ladder", "1", "Ladder", "ladder", LadderPane,
+                anywhere=(Anywhere("r", "relative", "Relative/raw"),))

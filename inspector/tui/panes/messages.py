@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from inspector.tui.messages import SelectionMade
-from inspector.tui.panes.base import plain_page
+from inspector.tui.messages import SelectionMade, StatusChanged
+from inspector.tui.panes.base import PaneSpec, plain_page
 from inspector.tui.panes.conversation import ConversationPane, selection_of
 from inspector.tui.widgets.line_list import LineProvider
 from inspector.tui.widgets.prompt import PromptScreen
@@ -15,13 +15,12 @@ from inspector.views.conversation.messages import MessageList, message_layer
 from inspector.views.line.spans import Line
 
 if TYPE_CHECKING:
-    from inspector.views.ladder.ladder import Conversation
+    from inspector.views.ladder.ends import Conversation
 
 
 class MessagesPane(ConversationPane):
     """The messages of the conversation."""
 
-    LEGEND_TITLE = "Messages"
     LEGEND = (
         "The messages of the chosen conversation: time, direction, size, kind, payload; WebSocket's unmasked "
         "and inflated. **Enter** opens a message to its frames. **f** searches the payloads (**hex:** for "
@@ -33,8 +32,8 @@ class MessagesPane(ConversationPane):
         Binding("m", "control", "Hide control", id="messages.control"),
     ]
 
-    def __init__(self, *, id: str = "messages") -> None:
-        super().__init__(id=id)
+    def __init__(self, spec: PaneSpec) -> None:
+        super().__init__(spec)
         self._messages: MessageList | None = None
         self._choice: dict[str, Any] = {"control": True, "search": "", "direction": None}
 
@@ -64,7 +63,7 @@ class MessagesPane(ConversationPane):
     def go_on(self) -> bool:
         changed = self._messages is not None and self._messages.update()
         if changed:
-            self.post_message(self.StatusChanged())
+            self.post_message(StatusChanged())
         return changed
 
     def unfinished(self) -> bool:
@@ -90,8 +89,8 @@ class MessagesPane(ConversationPane):
         if self._messages is not None:
             self._messages.choose(**self._choice)
             self.lines.refill()
-            self._work()
-        self.post_message(self.StatusChanged())
+            self.work()
+        self.post_message(StatusChanged())
 
     def action_control(self) -> None:
         self._choose(control=not self._choice["control"])
@@ -106,3 +105,6 @@ class MessagesPane(ConversationPane):
 
         self.app.push_screen(PromptScreen("Find in the payloads", self._choice["search"],
                                           hint="a text, or hex:68656c; empty for all messages"), chosen)
+
+
+SPEC = PaneSpec("messages", "3", "Messages", "middle", MessagesPane, short="Msgs")

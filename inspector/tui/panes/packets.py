@@ -1,6 +1,6 @@
 """The packet list: every packet of the trace, or those that a display filter lets through.
 
-views/packets.py makes the rows; a filter is worked out on a thread, and again when the trace grew.
+views/packets/list.py makes the rows; a filter is worked out in turns, and goes on when the trace grew.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from inspector.trace.filter.filter import Evaluation, Filter, FilterError
-from inspector.tui.messages import DetailAsked, Selection, SelectionMade
-from inspector.tui.panes.base import Pane
+from inspector.tui.messages import Selection, SelectionMade, StatusChanged
+from inspector.tui.pace import WORK_SECONDS
+from inspector.tui.panes.base import Anywhere, ListPane, PaneSpec
 from inspector.tui.widgets.base import TextInput
-from inspector.tui.widgets.line_list import LineList
 from inspector.tui.widgets.painter import Head
 from inspector.tui.widgets.prompt import PromptScreen
-from inspector.tui.workbench.go_to import GoToError, find_row
 from inspector.views.line.spans import Line
+from inspector.views.packets.go_to import GoToError, find_row
 from inspector.views.packets.list import PacketList, TimeFormat
 from inspector.wire.text import escaped
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-TURN, BREATH = 0.008, 0.002      # seconds of filtering, and between two turns of it
 MARKED = 40        # columns up to which the place of an error is pointed at
 RETURNING = 64     # calls that are looked at again: they may have returned, with an address
 
@@ -49,10 +47,10 @@ class FilterInput(TextInput):
         self.post_message(self.Submitted(self, self.value))
 
 
-class PacketsPane(Pane):
+class PacketsPane(ListPane):
     """Packets, newest at the bottom; `/` filters, `:` jumps, `T` changes the times."""
 
-    LEGEND_TITLE = "Packets"
+    FOLLOWS = True
     LEGEND = (
         "Every packet that crossed the loopback, in order. It follows the newest until you scroll up; "
         "**G** follows again. Colours tell what a packet does: opening, data, HTTP, WebSocket, closing, "
@@ -67,24 +65,18 @@ class PacketsPane(Pane):
         Binding("T", "time_format", "Times", show=False, id="packets.time-format"),
     ]
 
-    def __init__(self, *, id: str = "packets") -> None:
-        super().__init__(id=id)
+    def __init__(self, spec: PaneSpec) -> None:
+        super().__init__(spec)
         self.packets: PacketList | None = None
         self.time_format: TimeFormat = "relative"
         self.names: dict[str, str] = {}
         self._named = 0                 # calls whose addresses were taken into `names`
         self._evaluation: Evaluation | None = None      # of the display filter in force
-        self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        yield Head(self._title, id="packets-title")
-        yield LineList(id="packets-list", follow=True)
+        yield from super().compose()
         yield FilterInput(placeholder="tcp.port == 8765 and tcp.len > 0", id="filter", compact=True)
         yield Static("", id="filter-error")
-
-    @property
-    def lines(self) -> LineList:
-        return self.query_one("#packets-list", LineList)
 
     @property
     def status(self) -> str:
@@ -93,7 +85,7 @@ class PacketsPane(Pane):
         done = "" if self._evaluation.done else f"  {self._evaluation.progress:.0%} searched"
         return f"{self.packets.count:,} of {self.trace.index.count:,}{done}"
 
-    def _title(self, width: int) -> list[Line]:
+    def head(self, width: int) -> list[Line]:
         return [self.packets.title(width)] if self.packets is not None else [()]
 
     def reset(self) -> None:
@@ -109,8 +101,8 @@ class PacketsPane(Pane):
         self._name_ends()
         if self._evaluation is None:
             self.lines.refill(news=not self.first_reading)
-        elif self._timer is None:
-            self._go_on()
+        else:
+            self.work()
 
     def _name_ends(self) -> None:
         assert self.trace is not None and self.packets is not None
@@ -126,20 +118,9 @@ class PacketsPane(Pane):
             self.lines.choose(self.packets.index_of(self.selection.row),
                               frozenset(line for line in found if line is not None))
 
-    @on(LineList.LineChosen)
-    def _chosen(self, message: LineList.LineChosen) -> None:
-        message.stop()
+    def chosen(self, index: int, cell: int | None) -> None:
         if self.packets is not None:
-            self.post_message(SelectionMade(Selection(row=self.packets.target(message.index))))
-
-    @on(LineList.LineOpened)
-    def _opened(self, message: LineList.LineOpened) -> None:
-        message.stop()
-        self.post_message(DetailAsked())
-
-    @on(LineList.FollowChanged)
-    def _follow_changed(self, message: LineList.FollowChanged) -> None:
-        message.stop()
+            self.post_message(SelectionMade(Selection(row=self.packets.target(index))))
 
     # --- time, jumps ---
 
@@ -200,7 +181,7 @@ class PacketsPane(Pane):
             self._show_rows(None)
         elif parsed is not None and self.trace is not None:
             self._evaluation = parsed.evaluate(self.trace)
-            self._go_on()
+            self.work()
         else:
             return
         self.query_one(FilterInput).in_force = event.value
@@ -222,19 +203,17 @@ class PacketsPane(Pane):
         said.update("")
         return parsed
 
-    def _go_on(self) -> None:
-        """One turn of filtering on the event loop; then the next one soon."""
-        self._timer = None
+    def turn(self) -> bool:
+        """One turn of filtering."""
         evaluation = self._evaluation
         if evaluation is None:
-            return
+            return False
         before = len(evaluation.rows)
-        done = evaluation.run(TURN)
+        done = evaluation.run(WORK_SECONDS)
         if done or len(evaluation.rows) != before or self.packets is None or self.packets.rows is None:
             self._show_rows(evaluation.rows)
-        self.post_message(self.StatusChanged())
-        if not done and self.is_attached:
-            self._timer = self.set_timer(BREATH, self._go_on)
+        self.post_message(StatusChanged())
+        return not done
 
     def _show_rows(self, rows: np.ndarray | None) -> None:
         if self.packets is None:
@@ -242,7 +221,7 @@ class PacketsPane(Pane):
         self.packets.rows = rows
         self.lines.refill()
         self.update_selection()
-        self.post_message(self.StatusChanged())
+        self.post_message(StatusChanged())
 
 
 _TIME_TEXTS: dict[TimeFormat, str] = {
@@ -250,3 +229,7 @@ _TIME_TEXTS: dict[TimeFormat, str] = {
     "delta": "seconds since the packet before",
     "absolute": "time of day",
 }
+
+
+SPEC = PaneSpec("packets", "2", "Packets", "middle", PacketsPane,
+                anywhere=(Anywhere("slash", "filter", "Filter"), Anywhere("colon", "go_to", "Go to")))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from inspector.tui.messages import SelectionMade
-from inspector.tui.panes.base import plain_page
+from inspector.tui.messages import SelectionMade, StatusChanged
+from inspector.tui.panes.base import PaneSpec, plain_page
 from inspector.tui.panes.conversation import ConversationPane, selection_of
 from inspector.tui.widgets.line_list import LineProvider
 from inspector.views.conversation.sparkline import sparklines
@@ -15,7 +15,7 @@ from inspector.views.conversation.stream import FollowStream, Mode
 from inspector.views.line.spans import Line
 
 if TYPE_CHECKING:
-    from inspector.views.ladder.ladder import Conversation
+    from inspector.views.ladder.ends import Conversation
 
 MODES: dict[Mode, str] = {"json": "decoded", "text": "text", "hex": "hex"}
 SPARKLINES_FROM = 12       # lines of the pane from which there is room for them
@@ -24,7 +24,6 @@ SPARKLINES_FROM = 12       # lines of the pane from which there is room for them
 class StreamPane(ConversationPane):
     """What both ends said, in turns."""
 
-    LEGEND_TITLE = "Stream"
     LEGEND = (
         "What both ends of a TCP conversation said, in turns, each in its colour, whatever packets it came "
         "in. **m** changes between messages as they are meant (unmasked, inflated, JSON laid out), text and "
@@ -37,8 +36,8 @@ class StreamPane(ConversationPane):
         Binding("d", "direction", "Both/one side", id="stream.direction"),
     ]
 
-    def __init__(self, *, id: str = "stream") -> None:
-        super().__init__(id=id)
+    def __init__(self, spec: PaneSpec) -> None:
+        super().__init__(spec)
         self._stream: FollowStream | None = None
         self._mode: Mode = "json"
         self._direction: int | None = None
@@ -86,7 +85,7 @@ class StreamPane(ConversationPane):
         self._shown = None
         self.update_trace()
         self.mark()
-        self.post_message(self.StatusChanged())
+        self.post_message(StatusChanged())
 
     def action_mode(self) -> None:
         modes = list(MODES)
@@ -96,3 +95,6 @@ class StreamPane(ConversationPane):
     def action_direction(self) -> None:
         self._direction = {None: 0, 0: 1, 1: None}[self._direction]
         self._again()
+
+
+SPEC = PaneSpec("stream", "4", "Stream", "middle", StreamPane)

@@ -11,6 +11,7 @@ from textual.containers import ScrollableContainer
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, OptionList
 
+from inspector.tui.widgets.leaving import LeavesQuietly
 from inspector.tui.widgets.painter import PAINTS
 
 Result = TypeVar("Result")
@@ -23,7 +24,7 @@ COMMON: list[BindingType] = [
 ]
 
 
-class BaseScreen(Screen[None], inherit_bindings=False):
+class BaseScreen(LeavesQuietly, Screen[None], inherit_bindings=False):
     """A screen of the app."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(PAINTS)
@@ -31,7 +32,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = COMMON
 
 
-class BaseModal(ModalScreen[Result], inherit_bindings=False):
+class BaseModal(LeavesQuietly, ModalScreen[Result], inherit_bindings=False):
     """A box over a screen. The app's own keys do not reach through it, so the way out stands here again."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(PAINTS)

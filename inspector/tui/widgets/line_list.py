@@ -65,13 +65,6 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
     class LineOpened(LineChosen):
         """Enter or a double click: the user wants to see all of this line."""
 
-    class FollowChanged(Message):
-        """The list began or ceased to follow its tail, or has more unseen lines."""
-
-        def __init__(self, line_list: LineList) -> None:
-            super().__init__()
-            self.line_list = line_list
-
     def __init__(self, provider: LineProvider | None = None, *, id: str | None = None,
                  classes: str | None = None, follow: bool = False) -> None:
         super().__init__(id=id, classes=classes)
@@ -134,7 +127,6 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         if not unseen_here:
             self._strips.clear()
             self.refresh()
-            self.post_message(self.FollowChanged(self))
 
     def again(self) -> None:
         """Draw again what is seen, from the same lines."""
@@ -183,7 +175,6 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         self.seen = self.count
         if following:
             self._place(self.max_scroll_y)
-        self.post_message(self.FollowChanged(self))
 
     def watch_cursor(self, old: int | None, new: int | None) -> None:
         for index in (old, new):

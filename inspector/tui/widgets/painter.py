@@ -15,8 +15,8 @@ from textual.cache import LRUCache
 from textual.color import Color
 from textual.geometry import Size
 from textual.strip import Strip
-from textual.widget import Widget
 
+from inspector.tui.widgets.leaving import LeavesQuietly
 from inspector.views.line.spans import Line, Style
 
 PAINTS = frozenset({
@@ -51,7 +51,7 @@ def legible(colour: Color, background: Color) -> Color:
     return ink
 
 
-class Painter(Widget):
+class Painter(LeavesQuietly):
     """Turns lines of spans into strips, and keeps them: most lines stay the same from batch to batch."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:

@@ -6,19 +6,20 @@ from typing import NamedTuple
 
 from rich.segment import Segment
 from textual import events
-from textual.message import Message
 from textual.strip import Strip
 
+from inspector.tui.messages import PaneAsked
 from inspector.tui.widgets.painter import Painter
 from inspector.views.line.spans import fit
 
 
 class TabName(NamedTuple):
-    """A pane's id, the key that shows it, its name."""
+    """A pane's id, the key that shows it, its name, and the name where there is little room."""
 
     pane: str
     key: str
     name: str
+    short: str
 
 
 class TabBar(Painter):
@@ -26,13 +27,6 @@ class TabBar(Painter):
 
     ALLOW_SELECT = False
     DEFAULT_CSS = "TabBar { height: 1; background: $surface; }"
-
-    class TabChosen(Message):
-        """The user wants to see this pane."""
-
-        def __init__(self, pane: str) -> None:
-            super().__init__()
-            self.pane = pane
 
     def __init__(self, tabs: tuple[TabName, ...], *, id: str) -> None:
         super().__init__(id=id)
@@ -51,8 +45,10 @@ class TabBar(Painter):
     def cells(self) -> list[tuple[TabName, int, int]]:
         """The tabs that are there, each with the cells [start, stop) where it stands."""
         tabs = [tab for tab in self._tabs if tab.pane not in self._shown[3]]
-        if tabs and sum(len(tab.key + tab.name) + 1 for tab in tabs) > self.size.width:
-            letters = max(self.size.width // len(tabs) - 2, 1)       # too narrow: names are cut short
+        if _cells(tabs) > self.size.width:
+            tabs = [tab._replace(name=tab.short) for tab in tabs]
+        if _cells(tabs) > self.size.width:
+            letters = max(self.size.width // len(tabs) - 2, 1)       # too narrow even so
             tabs = [tab._replace(name=tab.name[:letters]) for tab in tabs]
         room = self.size.width - (len(self._shown[2]) + 2 if self._shown[2] else 0)
         loose = sum(len(tab.key + tab.name) + 2 for tab in tabs) <= room
@@ -83,4 +79,9 @@ class TabBar(Painter):
     def on_click(self, event: events.Click) -> None:
         for tab, start, stop in self.cells():
             if start <= event.x < stop:
-                self.post_message(self.TabChosen(tab.pane))
+                self.post_message(PaneAsked(tab.pane))
+
+
+def _cells(tabs: list[TabName]) -> int:
+    """Cells that the tabs need at least."""
+    return sum(len(tab.key + tab.name) + 1 for tab in tabs)

@@ -13,16 +13,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from inspector.trace.file.source import TraceError
+from inspector.tui.pace import REST_SECONDS, WORK_SECONDS
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 PAUSE = 1 / 30           # seconds between two turns that the screen is told of
 LOADING_PAUSE = 0.1      # the same while a file that was there already is read for the first time
-TURN = 0.008             # seconds of reading before the loop has its turn again
 SLICE = 1 << 20          # bytes a refresh: about 4 ms
 POLL = 0.25              # seconds between looks at a file that nobody announces
-BREATH = 0.001           # seconds between turns while there is more to read
 
 
 class TraceFeed:
@@ -100,7 +99,7 @@ class TraceFeed:
         start = self._loop.time()
         changed, unread = False, True
         try:
-            while self._loop.time() - start < TURN and unread:
+            while self._loop.time() - start < WORK_SECONDS and unread:
                 unread = self.trace.refresh(SLICE)
                 changed = changed or unread
         except TraceError as error:
@@ -111,4 +110,4 @@ class TraceFeed:
         if ready or (changed and (not self.loading or start - self._last >= LOADING_PAUSE)):
             self._told, self._last = True, start
             self._on_grew()
-        self._later(BREATH if unread else POLL)
+        self._later(REST_SECONDS if unread else POLL)

@@ -17,7 +17,7 @@ from textual.binding import Binding, BindingType
 from inspector.model.commands import Start
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import kind_of
-from inspector.tui.messages import TraceGrew
+from inspector.tui.messages import FirstPictureDone, LauncherAsked, TraceGrew
 from inspector.tui.widgets.base import BaseScreen
 from inspector.tui.widgets.title_bar import TitleBar, TitleFacts
 from inspector.tui.workbench.control import SessionControl
@@ -29,7 +29,6 @@ from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
-    from inspector.tui.app import InspectorApp
 
 
 class TraceScreen(BaseScreen, SessionControl):
@@ -42,9 +41,11 @@ class TraceScreen(BaseScreen, SessionControl):
     ]
 
     def __init__(self, *, spec: SessionSpec | None = None, path: Path | None = None,
-                 watch: tuple[int, ...] | None = None) -> None:
+                 watch: tuple[int, ...] | None = None, farewell: Callable[[str], None]) -> None:
+        """`farewell` gets a sentence for the end of the app, where a session's trace is kept."""
         super().__init__()
         self._path = path
+        self._farewell = farewell
         self.session = None if path is not None else LiveSession(spec, watch)
         self.trace: Trace | None = None
         self.feed: TraceFeed | None = None
@@ -99,11 +100,12 @@ class TraceScreen(BaseScreen, SessionControl):
         self.app.call_from_thread(self._opened, trace)
 
     def _failed(self, sentence: str) -> None:
-        self.app.notify(escaped(sentence), severity="error", timeout=30)
-        self.action_new()
+        if not self.is_leaving:
+            self.app.notify(escaped(sentence), severity="error", timeout=30)
+            self.action_new()
 
     def _opened(self, trace: Trace) -> None:
-        if not self.is_attached:
+        if self.is_leaving:
             trace.close()
             return
         self.trace = trace
@@ -125,8 +127,8 @@ class TraceScreen(BaseScreen, SessionControl):
             self._events_seen = len(trace.events)
             self._new_state(session_state(trace.events))
         loading = self.session is None and self.feed.loading
-        if not loading:
-            cast("InspectorApp", self.app).preload()
+        if not loading and not self._was_read:
+            self.post_message(FirstPictureDone())
         first, self._was_read = self.session is None and not self._was_read, not loading
         self._to_draw = self.trace_grew(trace, first_reading=first)
         if not loading and self.session is None and trace.truncated and not self._truncation_said:
@@ -144,6 +146,8 @@ class TraceScreen(BaseScreen, SessionControl):
             self.feed.taken()
 
     def _agent_ended(self) -> None:
+        if self.is_leaving:
+            return
         if self.session is not None and self.session.alive:     # its pipe is closed, it ends this moment
             self.set_timer(0.05, self._agent_ended)
         elif self.session is not None:
@@ -199,9 +203,7 @@ class TraceScreen(BaseScreen, SessionControl):
         return True
 
     def action_new(self) -> None:
-        from inspector.tui.launcher.screen import LauncherScreen
-
-        self.app.switch_screen(LauncherScreen(self.session.chosen if self.session is not None else None))
+        self.post_message(LauncherAsked(self.session.chosen if self.session is not None else None))
 
     def action_save(self) -> None:
         if self.trace is not None:
@@ -222,8 +224,7 @@ class TraceScreen(BaseScreen, SessionControl):
         if session is not None:
             session.close()
             if session.path.exists() and self._saved_size != session.path.stat().st_size:
-                app = cast("InspectorApp", self.app)
-                app.farewell = f"inspector: the trace of this session is kept as {session.path}"
+                self._farewell(f"inspector: the trace of this session is kept as {session.path}")
         if self.trace is not None:
             with contextlib.suppress(OSError):
                 self.trace.close()

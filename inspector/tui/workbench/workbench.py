@@ -1,7 +1,19 @@
 """The workbench: the trace of one session or file, seen in all panes at once, with one selection.
 
 `trace_screen.py` brings the trace and tells of its growth; a choice in any pane -> `SelectionMade` ->
-all panes. Which panes are seen: `_arrange` and inspector.tcss.
+all panes. Which panes are seen: `_arrange` and inspector.tcss. A wide and tall screen:
+
+    | inspector  WebSocket  lab  127.0.0.1:8765         ● live  14 packets  0 dropped |  TitleBar
+    | ┌ client pid 41 ──────────────┬─ server pid 40 ┐ | 8 Detail                     |
+    | │ connect() …  1 ── SYN ────▶ │ accept() …     │ | ▾ TCP                        |  #main | #aside
+    | │   └ = 0      2 ◀─ SYN ACK ─ │   ┆            │ |   dst port 8765              |
+    | client ▸ hello               server ▸            | 9 Bytes                      |  ladder, composers
+    | 0 … 2 Packets 3 Messages 4 Stream 5 Handshake … | 0000  45 00 00 3c 1c 46 40 00 |  #tabs-middle
+    | 4  0.001  client  HTTP  GET /chat               | 0010  7f 00 00 01 7f 00 00 01 |  one of the middle
+    | space Pause  s Step  c Client says  x Close…                      ? Help  q Quit |  KeyLine
+
+Where it is not tall, one tab bar stands at the top and one pane has all of #main; where it is not wide,
+the panes aside are tabs like the others.
 """
 
 from __future__ import annotations
@@ -19,38 +31,38 @@ from textual.widget import Widget
 
 from inspector.model.spec import Role, SessionSpec
 from inspector.sessions.kinds import kind_of
-from inspector.tui.messages import NOTHING, ByteChosen, DetailAsked, Selection, SelectionMade
-from inspector.tui.panes.base import Pane
-from inspector.tui.panes.bytes import BytesPane
+from inspector.tui.messages import (
+    NOTHING,
+    ByteChosen,
+    PaneAsked,
+    Selection,
+    SelectionMade,
+    StatusChanged,
+)
+from inspector.tui.panes.base import Pane, PaneSpec
 from inspector.tui.panes.detail import DetailPane
-from inspector.tui.panes.findings import FindingsPane
-from inspector.tui.panes.handshake import HandshakePane
 from inspector.tui.panes.ladder import LadderPane
-from inspector.tui.panes.messages import MessagesPane
-from inspector.tui.panes.packets import PacketsPane
-from inspector.tui.panes.sockets import SocketsPane
-from inspector.tui.panes.stream import StreamPane
+from inspector.tui.panes.registry import PANES
 from inspector.tui.widgets.base import TALL, WIDE
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.key_line import KeyLine
 from inspector.tui.widgets.tab_bar import TabBar, TabName
 from inspector.tui.widgets.title_bar import TitleBar
-from inspector.tui.workbench.current import current_conversation
 from inspector.tui.workbench.state import SessionState
 from inspector.tui.workbench.trace_screen import TraceScreen
+from inspector.views.ladder.current import current_conversation
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
-    from inspector.views.ladder.ladder import Conversation
+    from inspector.views.ladder.ends import Conversation
 
-LADDER = TabName("ladder", "1", "Ladder")
-MIDDLE = (
-    TabName("packets", "2", "Packets"), TabName("messages", "3", "Messages"),
-    TabName("stream", "4", "Stream"), TabName("handshake", "5", "Handshake"),
-    TabName("sockets", "6", "Sockets"), TabName("findings", "7", "Findings"),
-)
-ASIDE = (TabName("detail", "8", "Detail"), TabName("bytes", "9", "Bytes"))
-ALL = (LADDER, *MIDDLE, *ASIDE)
+def _in(place: str) -> tuple[PaneSpec, ...]:
+    return tuple(spec for spec in PANES if spec.place == place)
+
+
+LADDER, MIDDLE, ASIDE = _in("ladder"), _in("middle"), _in("aside")
+ASIDE_IDS = frozenset(spec.id for spec in ASIDE)
+FIRST_LOWER = "packets"        # of the middle, at first
 
 
 class WorkbenchScreen(TraceScreen):
@@ -66,45 +78,39 @@ class WorkbenchScreen(TraceScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         *TraceScreen.TRACE_BINDINGS,
         Binding("z", "zoom", "Zoom", show=False, id="workbench.zoom", tooltip="This pane alone, or all"),
-        *(Binding(tab.key, f"show_pane('{tab.pane}')", tab.name, show=False, id=f"workbench.{tab.pane}")
-          for tab in ALL),
+        *(Binding(spec.key, f"show_pane('{spec.id}')", spec.title, show=False, id=f"workbench.{spec.id}")
+          for spec in PANES),
         Binding("left_square_bracket", "turn(-1)", "Pane before", show=False, id="workbench.before"),
         Binding("right_square_bracket", "turn(1)", "Pane after", show=False, id="workbench.after"),
-        Binding("r", "pane('ladder', 'relative')", "Relative/raw", show=False, id="workbench.relative"),
-        Binding("slash", "pane('packets', 'filter')", "Filter", show=False, id="workbench.filter"),
-        Binding("colon", "pane('packets', 'go_to')", "Go to", show=False, id="workbench.go-to"),
+        *(Binding(one.key, f"pane('{spec.id}', '{one.action}')", one.name, show=False,
+                  id=f"workbench.{one.action.replace('_', '-')}")
+          for spec in PANES for one in spec.anywhere),
     ]
 
     def __init__(self, *, spec: SessionSpec | None = None, path: Path | None = None,
-                 watch: tuple[int, ...] | None = None) -> None:
-        super().__init__(spec=spec, path=path, watch=watch)
+                 watch: tuple[int, ...] | None = None, farewell: Callable[[str], None]) -> None:
+        super().__init__(spec=spec, path=path, watch=watch, farewell=farewell)
         self.selection = NOTHING
         self.conversation: Conversation | None = None
         self.panes: list[Pane] = []
         self.zoomed = False            # one pane has the whole screen
         self._size = Size(0, 0)
-        self.front, self.lower = "ladder", MIDDLE[0].pane
+        self.front, self.lower = LADDER[0].id, FIRST_LOWER
 
     # --- what is seen ---
 
     def compose(self) -> ComposeResult:
         yield TitleBar()
-        yield TabBar(ALL, id="tabs-top")
+        yield TabBar(_tabs(PANES), id="tabs-top")
         with Horizontal(id="body"):
             with Vertical(id="main"):
-                yield LadderPane()
-                yield TabBar((*MIDDLE, *ASIDE), id="tabs-middle")
-                yield PacketsPane()
-                yield MessagesPane(id="messages")
-                yield StreamPane()
-                yield HandshakePane(id="handshake")
-                yield SocketsPane()
-                yield FindingsPane()
+                yield from (spec.pane(spec) for spec in LADDER)
+                yield TabBar(_tabs((*MIDDLE, *ASIDE)), id="tabs-middle")
+                yield from (spec.pane(spec) for spec in MIDDLE)
             with Vertical(id="aside"):
-                yield TabBar(ASIDE[:1], id="tabs-detail")
-                yield DetailPane()
-                yield TabBar(ASIDE[1:], id="tabs-bytes")
-                yield BytesPane()
+                for spec in ASIDE:
+                    yield TabBar(_tabs((spec,)), id=f"tabs-{spec.id}")
+                    yield spec.pane(spec)
         yield KeyLine()
 
     def pane(self, name: str) -> Pane:
@@ -134,13 +140,12 @@ class WorkbenchScreen(TraceScreen):
     def _arrange(self) -> None:
         """Set the classes from which inspector.tcss knows which panes are to be seen."""
         wide, tall = self.is_wide, self.is_tall
-        aside = {tab.pane for tab in ASIDE}
-        if self.lower in aside and wide:
-            self.lower = MIDDLE[0].pane
-        front = "ladder" if wide and not tall and self.front in aside else self.front
+        if self.lower in ASIDE_IDS and wide:
+            self.lower = FIRST_LOWER
+        front = LADDER[0].id if wide and not tall and self.front in ASIDE_IDS else self.front
         self.update_classes({
             "-wide": wide, "-narrow": not wide, "-tall": tall, "-low": not tall,
-            "-aside": not wide and (self.lower if tall else front) in aside,
+            "-aside": not wide and (self.lower if tall else front) in ASIDE_IDS,
         }, animate=False)
         for pane in self.panes:
             pane.set_class(pane.id == front, "-front")
@@ -148,21 +153,22 @@ class WorkbenchScreen(TraceScreen):
         self._say_tabs()
 
     def _say_tabs(self) -> None:
-        hidden = frozenset(tab.pane for tab in ASIDE) if self.is_wide else frozenset()
-        for bar, front, left_out in (("top", self.front, hidden), ("middle", self.lower, hidden),
-                                     ("detail", "detail", frozenset()), ("bytes", "bytes", frozenset())):
+        hidden = ASIDE_IDS if self.is_wide else frozenset()
+        bars = [("top", self.front, hidden), ("middle", self.lower, hidden)]
+        bars += [(spec.id, spec.id, frozenset()) for spec in ASIDE]
+        for bar, front, left_out in bars:
             status = self.pane(front).status
             self.query_one(f"#tabs-{bar}", TabBar).show(front, self.front, status, left_out)
 
     def action_show_pane(self, name: str) -> None:
-        if name != "ladder" and not (self.is_wide and name in {tab.pane for tab in ASIDE}):
+        if name != LADDER[0].id and not (self.is_wide and name in ASIDE_IDS):
             self.lower = name
         self.front = name
         self._arrange()
         self.call_after_refresh(self.pane(name).focus_inside)
 
     def action_turn(self, step: int) -> None:
-        names = [tab.pane for tab in ALL]
+        names = [spec.id for spec in PANES]
         self.action_show_pane(names[(names.index(self.front) + step) % len(names)])
 
     async def action_pane(self, name: str, action: str) -> None:
@@ -176,11 +182,12 @@ class WorkbenchScreen(TraceScreen):
         self.zoomed = not self.zoomed
         self.action_show_pane(self.front)
 
-    @on(TabBar.TabChosen)
-    def _tab_chosen(self, message: TabBar.TabChosen) -> None:
+    @on(PaneAsked)
+    def _pane_asked(self, message: PaneAsked) -> None:
+        message.stop()
         self.action_show_pane(message.pane)
 
-    @on(Pane.StatusChanged)
+    @on(StatusChanged)
     def _status_changed(self) -> None:
         self._say_tabs()
 
@@ -200,8 +207,9 @@ class WorkbenchScreen(TraceScreen):
     def _speak_of(self) -> None:
         """Tell all panes which conversation it is about."""
         if self.trace is not None:
-            live = self.session is not None
-            self.conversation = current_conversation(self.trace, self.selection, self.conversation, live=live)
+            stay = self.selection.call is not None
+            self.conversation = current_conversation(self.trace, self.selection.row, self.conversation,
+                                                     stay=stay, live=self.session is not None)
             for pane in self.panes:
                 pane.conversation = self.conversation
 
@@ -223,7 +231,7 @@ class WorkbenchScreen(TraceScreen):
         return [pane.trace_grew for pane in self.panes if pane.is_seen]
 
     def state_changed(self, state: SessionState, *, live: bool) -> None:
-        self.query_one(LadderPane).show_state(state, live=live)
+        self.query_one(LadderPane).show_session(state.waiting, live=live)
 
     def choose(self, selection: Selection) -> None:
         """Show this selection in every pane."""
@@ -243,16 +251,14 @@ class WorkbenchScreen(TraceScreen):
         self.choose(Selection(row=chosen.row, rows=chosen.rows, path=path or "", field=field,
                               byte=message.byte))
 
-    @on(DetailAsked)
-    def _detail_asked(self, message: DetailAsked) -> None:
-        message.stop()
-        self.action_show_pane("detail")
-
     def action_compose(self, role: Role) -> None:
         self.action_show_pane("ladder")
         composer = self.query_one(f"#composer-{role}", Composer)
         self.call_after_refresh(composer.input.focus)
 
+
+def _tabs(specs: tuple[PaneSpec, ...]) -> tuple[TabName, ...]:
+    return tuple(TabName(spec.id, spec.key, spec.title, spec.short or spec.title) for spec in specs)
 
 
 def _pane_of(widget: Widget | None) -> Pane | None:

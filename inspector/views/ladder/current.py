@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inspector.tui.messages import Selection
-from inspector.views.ladder.ladder import Conversation, default_conversation
+from inspector.views.ladder.ends import Conversation
+from inspector.views.ladder.ladder import default_conversation
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -23,12 +23,16 @@ def conversation_at(trace: Trace, row: int) -> Conversation | None:
     return Conversation("tcp" if protocol == TCP else "udp", stream)
 
 
-def current_conversation(trace: Trace, selection: Selection, before: Conversation | None, *,
+def current_conversation(trace: Trace, row: int | None, before: Conversation | None, *, stay: bool,
                          live: bool) -> Conversation | None:
-    """What to speak of now. `live`: without a choice it is the newest conversation, else the first one."""
-    if selection.row is not None and selection.row < trace.index.count:
-        return conversation_at(trace, selection.row) or before
-    if selection.call is not None and before is not None:
+    """What to speak of now: the conversation of the chosen packet `row`, else what was spoken of `before`.
+
+    `stay`: something that is no packet was chosen in that one. `live`: without a choice it is the newest
+    conversation, else the first one.
+    """
+    if row is not None and row < trace.index.count:
+        return conversation_at(trace, row) or before
+    if stay and before is not None:
         return before
     if not live:
         return before or default_conversation(trace) or _newest(trace)

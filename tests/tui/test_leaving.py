@@ -1,0 +1,119 @@
+"""Screens that are left at any moment: nothing reaches them any more while they are taken down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Static
+
+from inspector.tui.app import InspectorApp
+from inspector.tui.launcher.screen import LauncherScreen
+from inspector.tui.messages import TraceGrew
+from inspector.tui.widgets.leaving import LeavesQuietly
+from inspector.tui.workbench.workbench import WorkbenchScreen
+from tests.support.lab import needs_lab
+
+TRACES = Path(__file__).parent.parent / "data" / "traces"
+MOMENTS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6)      # seconds after the start at which one leaves
+
+
+class Asked(Message):
+    """Somebody wants the box to look for its child."""
+
+
+class Slow(Static):
+    """A child that takes its time to go."""
+
+    async def on_unmount(self) -> None:
+        box = self.parent
+        assert isinstance(box, Box)
+        for _ in range(3):
+            box.post_message(Asked())
+            box.call_after_refresh(box.look)
+            box.call_later(box.look)
+
+
+class Box(LeavesQuietly, Vertical):
+    """Looks for its child whenever it is asked to."""
+
+    def compose(self) -> ComposeResult:
+        yield Slow(id="child")
+
+    def on_mount(self) -> None:
+        self.set_interval(0.001, self.look)
+
+    def look(self) -> None:
+        self.query_one("#child")
+
+    def on_asked(self) -> None:
+        self.look()
+
+
+class BoxApp(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Box()
+
+
+async def test_nothing_reaches_a_node_whose_children_go() -> None:
+    app = BoxApp()
+    async with app.run_test() as pilot:
+        for _ in range(20):
+            box = app.query_one(Box)
+            box.post_message(Asked())
+            box.call_after_refresh(box.look)
+            await box.remove()
+            await app.mount(Box())
+            await pilot.pause()
+
+
+async def test_a_workbench_on_a_file_may_be_left_while_it_grows() -> None:
+    app = InspectorApp(trace_path=TRACES / "websocket.pcapng")
+    app.preload = lambda: None  # type: ignore[method-assign]
+    async with app.run_test() as pilot:
+        for _ in range(8):
+            while not (isinstance(app.screen, WorkbenchScreen) and app.screen.trace is not None):
+                await pilot.pause(0.01)
+            bench = app.screen
+            assert isinstance(bench, WorkbenchScreen)
+            bench.action_new()
+            while bench.is_attached:
+                bench.post_message(TraceGrew())
+                await pilot.pause(0)
+            assert isinstance(app.screen, LauncherScreen)
+            app._open_workbench(None, TRACES / "websocket.pcapng")
+
+
+async def test_a_file_that_is_no_capture_takes_the_boxes_over_it_along(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("this is no capture at all, only words")
+    app = InspectorApp(trace_path=path)
+    app.preload = lambda: None  # type: ignore[method-assign]
+    async with app.run_test() as pilot:
+        app.action_help()
+        for _ in range(1000):
+            if isinstance(app.screen, LauncherScreen):
+                break
+            await pilot.pause(0.01)
+        assert [type(screen) for screen in app.screen_stack[1:]] == [LauncherScreen]
+
+
+@needs_lab
+@pytest.mark.parametrize("kind", ["w", "t"])
+async def test_a_session_may_be_left_at_any_moment_of_its_start(kind: str) -> None:
+    app = InspectorApp()
+    app.preload = lambda: None  # type: ignore[method-assign]
+    async with app.run_test(size=(120, 40)) as pilot:
+        for moment in MOMENTS * 2:
+            await pilot.press(kind)
+            await pilot.pause(moment)
+            for _ in range(100):           # a key may still reach the screen that goes
+                await pilot.press("n")
+                await pilot.pause(0.05)
+                if isinstance(app.screen, LauncherScreen) and app.screen.query("#kind-tcp"):
+                    break
+            else:
+                pytest.fail(f"after {moment} s the launcher did not come back")

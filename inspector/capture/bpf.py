@@ -11,6 +11,19 @@ import ipaddress
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from inspector.model.numbers import (
+    DESTINATION,
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    HOP_BY_HOP,
+    ICMP,
+    ICMPV6,
+    IPV6_FRAGMENT,
+    ROUTING,
+    TCP,
+    UDP,
+)
+
 KEEP = 262_144                     # more than any loopback frame (65,549 bytes with its link header)
 MOST = 4096                        # instructions the kernel takes (BPF_MAXINSNS)
 
@@ -24,9 +37,7 @@ JUMP, JUMP_EQUAL, JUMP_SET = 0x05, 0x15, 0x45
 RETURN = 0x06
 
 _LINK = 14
-_TCP, _UDP, _ICMP, _ICMP6 = 6, 17, 1, 58
-_EXTENSIONS = (0, 43, 60)          # hop-by-hop, routing, destination options: all of one form
-_FRAGMENT = 44
+_EXTENSIONS = (HOP_BY_HOP, ROUTING, DESTINATION)          # all of one form
 _MOST_EXTENSIONS = 4
 _AD_PACKET_TYPE = 0xFFFFF000 + 4   # SKF_AD_OFF + SKF_AD_PKTTYPE
 _PACKET_OUTGOING = 4
@@ -97,8 +108,8 @@ class _Selection:
     def build(self) -> Program:
         """The whole program."""
         self._step(LD_HALF, 12)
-        self._when(0x0800, "ipv4")
-        self._when(0x86DD, "ipv6")
+        self._when(ETHERTYPE_IPV4, "ipv4")
+        self._when(ETHERTYPE_IPV6, "ipv6")
         self._step(RETURN, 0)
         self._ipv4()
         self._ipv6()
@@ -140,9 +151,9 @@ class _Selection:
         self._step(RETURN, 0)
         self._step(LDX_HEADER, _LINK)
         self._step(LD_BYTE, _LINK + 9)
-        self._when(_TCP, "ipv4 ports")
-        self._when(_UDP, "ipv4 ports")
-        self._when(_ICMP, "icmp")
+        self._when(TCP, "ipv4 ports")
+        self._when(UDP, "ipv4 ports")
+        self._when(ICMP, "icmp")
         self._step(RETURN, 0)
         self._label("ipv4 ports")
         self._step(TXA)
@@ -158,8 +169,8 @@ class _Selection:
         self._step(RETURN, 0)
         self._label("icmp error")
         self._step(LD_BYTE_X, _LINK + 8 + 9)
-        self._when(_TCP, "icmp ports")
-        self._when(_UDP, "icmp ports")
+        self._when(TCP, "icmp ports")
+        self._when(UDP, "icmp ports")
         self._step(RETURN, 0)
         self._label("icmp ports")
         self._step(LD_BYTE_X, _LINK + 8)
@@ -195,10 +206,10 @@ class _Selection:
     def _extension(self, level: int) -> None:
         """A is the type of the header at X; go to what it is, or step over it."""
         skip, fragment, size = f"skip {level}", f"fragment {level}", f"size {level}"
-        self._when(_TCP, "ports")
-        self._when(_UDP, "ports")
-        self._when(_ICMP6, "icmp6")
-        self._when(_FRAGMENT, fragment)
+        self._when(TCP, "ports")
+        self._when(UDP, "ports")
+        self._when(ICMPV6, "icmp6")
+        self._when(IPV6_FRAGMENT, fragment)
         for kind in _EXTENSIONS:
             self._when(kind, skip)
         self._step(RETURN, 0)
@@ -230,8 +241,8 @@ class _Selection:
         self._step(RETURN, 0)
         self._label("icmp6 error")
         self._step(LD_BYTE_X, 8 + 6)
-        self._when(_TCP, "icmp6 ports")
-        self._when(_UDP, "icmp6 ports")
+        self._when(TCP, "icmp6 ports")
+        self._when(UDP, "icmp6 ports")
         self._step(RETURN, 0)
         self._label("icmp6 ports")
         self._step(TXA)

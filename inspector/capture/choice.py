@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from ctypes.util import find_library
 
 from inspector.capture.bpf import KEEP, Address, Instruction, Program, returning, select
+from inspector.model.numbers import LINK_ETHERNET
 
-_ETHERNET = 1
 _UNKNOWN_NETMASK = 0xFFFFFFFF
 _LIBRARIES = ("libpcap.so.1", "libpcap.so.0.8")
 
@@ -48,7 +48,7 @@ def compile_text(text: str) -> Program:
         raise FilterError(
             f"The filter {text!r} needs libpcap, which is not here; only 'port N' and 'host A' do not."
         )
-    handle = library.pcap_open_dead(_ETHERNET, KEEP)
+    handle = library.pcap_open_dead(LINK_ETHERNET, KEEP)
     program = _BpfProgram()
     try:
         if library.pcap_compile(handle, ctypes.byref(program), text.encode(), 1, _UNKNOWN_NETMASK) != 0:

@@ -24,6 +24,7 @@ from inspector.capture.batch import (
     write_vectors,
 )
 from inspector.capture.merge import Merge
+from inspector.model.numbers import LINK_ETHERNET
 from inspector.wire.journal import EventRecord, Record, to_fields
 from inspector.wire.pcapng import interface_description, interface_statistics, journal, section_header
 
@@ -34,7 +35,6 @@ _CALLS_COME = 1_000_000_000        # nanoseconds since the last record, up to wh
 _TRUST = 150_000_000               # a record is never held longer
 _ASTRAY = 1_000_000_000            # a record from further in the future: the clock was set back meanwhile
 _END_ROOM = 2048                   # of the size limit, kept for the last events and statistics
-ETHERNET = 1                       # LINKTYPE_ETHERNET
 
 
 class TraceWriter:
@@ -65,7 +65,7 @@ class TraceWriter:
         self._cut(0)
         self._write(section_header(application=application, os=" ".join(os.uname()[::2])))
         self._write(interface_description(
-            ETHERNET, snaplen, interface, filter=filter, description=description
+            LINK_ETHERNET, snaplen, interface, filter=filter, description=description
         ))
         self._woken()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from inspector.model.numbers import ACK, SYN, TCP, UDP
 from inspector.trace.application.packets import packet_text
 from inspector.wire.text import escaped
 
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
 
 DEEP = 5_000           # packets of a stream up to which flow and application are decoded for a row: 0.1 s
 ALL = 1 << 62          # decode whatever the size: for exports
-TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
-FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
-_FLAGS = ((FIN, "FIN"), (SYN, "SYN"), (RST, "RST"), (PSH, "PSH"), (ACK, "ACK"), (URG, "URG"),
-          (64, "ECE"), (128, "CWR"), (256, "AE"))
 _CLOSING = {"FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT", "CLOSED"}
 _SEARCHED = 64         # packets at a stream's start in which both initial sequence numbers are looked for
 
@@ -134,11 +131,6 @@ def _base(trace: Trace, rows: np.ndarray, *, ours: bool) -> int | None:
         return int(index.seq[first]) - (0 if int(index.tcp_flags[first]) & SYN else 1)
     acking = rows[(index.tcp_flags[rows] & ACK) != 0]
     return int(index.ack[acking[0]]) - 1 if len(acking) else None
-
-
-def flag_names(flags: int) -> list[str]:
-    """The names of the set TCP flags, lowest bit first, SYN before ACK as people say them."""
-    return [name for bit, name in _FLAGS if flags & bit]
 
 
 def payload_preview(trace: Trace, row: int, limit: int) -> str:

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inspector.protocols import by_name
-from inspector.trace.application.packets import packet_text
-from inspector.trace.facts import (
+from inspector.model.numbers import (
     ACK,
     FIN,
-    ICMP,
-    ICMPV6,
+    LINK_ETHERNET,
     RST,
     SYN,
     TCP,
+    TRANSPORT_NAMES,
     UDP,
-    Facts,
     flag_names,
-    payload_preview,
 )
+from inspector.protocols import by_name
+from inspector.trace.application.packets import packet_text
+from inspector.trace.facts import Facts, payload_preview
 from inspector.wire.headers.fragment import fragment_header
 from inspector.wire.headers.read import FRAGMENT
 from inspector.wire.tcp.options import parse_options
@@ -50,14 +49,13 @@ def protocol_name(trace: Trace, fact: Facts) -> str:
     if network == 1:
         return "ARP"
     if network == 0:
-        unknown = "Ethernet" if trace.link_type(fact.row) == 1 else "Link"
+        unknown = "Ethernet" if trace.link_type(fact.row) == LINK_ETHERNET else "Link"
         return _ETHER_TYPES.get(ether_type(trace, fact.row), unknown)
     if _is_later_fragment(trace, fact) or (fact.stream < 0 and fact.protocol in (TCP, UDP)):
         return f"IPv{network}"          # its ports are elsewhere
     if fact.protocol == UDP and fact.length:
         return _UDP_PORTS.get(fact.dport) or _UDP_PORTS.get(fact.sport) or "UDP"
-    names = {TCP: "TCP", UDP: "UDP", ICMP: "ICMP", ICMPV6: "ICMPv6"}
-    return names.get(fact.protocol) or _IP_PROTOCOLS.get(fact.protocol, f"IPv{network}")
+    return TRANSPORT_NAMES.get(fact.protocol) or _IP_PROTOCOLS.get(fact.protocol, f"IPv{network}")
 
 
 def packet_info(trace: Trace, fact: Facts, *, preview: int = _PREVIEW, brief: bool = False) -> str:
@@ -138,7 +136,9 @@ def frame_from(trace: Trace, row: int, column: str) -> bytes:
 def ether_type(trace: Trace, row: int) -> int:
     """The EtherType of an Ethernet frame; 0 for other links, for lengths (802.3) and short frames."""
     frame = trace.frame(row)
-    value = int.from_bytes(frame[12:14], "big") if trace.link_type(row) == 1 and len(frame) >= 14 else 0
+    if trace.link_type(row) != LINK_ETHERNET or len(frame) < 14:
+        return 0
+    value = int.from_bytes(frame[12:14], "big")
     return value if value >= 0x600 else 0
 
 
@@ -191,7 +191,7 @@ def _is_later_fragment(trace: Trace, fact: Facts) -> bool:
 
 
 def _transport(protocol: int) -> str:
-    return {TCP: "TCP", UDP: "UDP", ICMP: "ICMP", ICMPV6: "ICMPv6"}.get(protocol, "protocol")
+    return TRANSPORT_NAMES.get(protocol, "protocol")
 
 
 def _fragment_text(trace: Trace, fact: Facts) -> str:
@@ -213,7 +213,7 @@ def _other_text(trace: Trace, row: int) -> str:
     frame = trace.frame(row)
     if value:
         return f"{_ETHER_TYPES.get(value, 'Ethernet')} (type 0x{value:04x}), {len(frame) - 14} bytes"
-    if trace.link_type(row) == 1 and len(frame) >= 14:
+    if trace.link_type(row) == LINK_ETHERNET and len(frame) >= 14:
         return f"IEEE 802.3 frame {frame[6:12].hex(':')} → {frame[0:6].hex(':')}, {len(frame) - 14} bytes"
     return f"{len(frame)} bytes of link type {trace.link_type(row)}"
 

@@ -17,9 +17,9 @@ from inspector.views.conversation.messages import MessageList
 from inspector.views.conversation.place import StreamPlace, place_of, stream_bytes_of
 from inspector.views.conversation.sparkline import sparkline, sparklines
 from inspector.views.conversation.stream import MODES, FollowStream, Mode
+from inspector.views.findings import FindingList
 from inspector.views.line.spans import Line, cell_width, plain
 from inspector.views.line.wrap import wrap
-from inspector.views.session.findings import FindingList
 from tests.support.websocket import CLIENT, CLOSING, SERVER, UPGRADE, client, server, talk, traced
 
 WIDTHS = (20, 60, 80, 133)

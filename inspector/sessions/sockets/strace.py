@@ -7,6 +7,7 @@ import socket
 import struct
 from typing import Any, NamedTuple
 
+from inspector.model.endpoint import join_endpoint
 from inspector.wire.text import escaped
 
 PREVIEW = 32
@@ -34,7 +35,7 @@ _ICMP_NAMES = {("ICMP", 3, 3): "port unreachable", ("ICMPv6", 1, 4): "port unrea
 def address_text(address: Any) -> str:
     """A socket address as people write it: `127.0.0.1:8000`, `[::1]:8000`."""
     host, port = address[0], address[1]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return join_endpoint(host, port)
 
 
 def preview(data: bytes) -> str:

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from inspector.model.numbers import ACK, FIN, RST
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Decoder, Protocol
 from inspector.trace.application.engine import Engine, Layer
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.packets import Packets
 from inspector.wire.findings import Finding
-from inspector.wire.tcp.flags import ACK, FIN, RST
 from inspector.wire.tcp.stream import ByteStream
 
 INFLATE_LIMIT = 16 << 20 # octets to which one compressed message may inflate

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from inspector.model.numbers import ICMP, ICMPV6, TCP, TCP_FLAGS, UDP
 from inspector.trace.index.columns import Array
 from inspector.wire.headers.read import NO_OFFSET, PORTS, SHORT, UNSIZED
-from inspector.wire.headers.transport import ICMP, ICMPV6, TCP, UDP
 
 if TYPE_CHECKING:
     from inspector.trace.index.index import Index
@@ -199,8 +199,8 @@ COLUMNS: dict[str, ColumnField] = {
     "icmpv6.type": ColumnField("number", _plain("sport", _is(ICMPV6)), 8),
     "icmpv6.code": ColumnField("number", _plain("dport", _icmp_code(ICMPV6)), 8),
 }
-for _bit, _name in enumerate(("fin", "syn", "reset", "push", "ack", "urg", "ece", "cwr", "ae")):
-    COLUMNS[f"tcp.flags.{_name}"] = ColumnField("flag", _flag(1 << _bit), 1)
+for _tcp_flag in TCP_FLAGS:
+    COLUMNS[_tcp_flag.field] = ColumnField("flag", _flag(_tcp_flag.bit), 1)
 COLUMNS["tcp.flags.ecn"] = COLUMNS["tcp.flags.ece"]          # the names that Wireshark used before 4.0
 COLUMNS["tcp.flags.ns"] = COLUMNS["tcp.flags.ae"]
 _QUOTED = {

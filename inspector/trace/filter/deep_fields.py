@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from inspector.model.numbers import UDP
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Carrier, Field, Protocol
 from inspector.trace.application.packets import packet_payloads, packet_records
@@ -21,7 +22,6 @@ from inspector.trace.index.columns import Array
 from inspector.trace.info import packet_info
 from inspector.trace.protocol_names import frame_protocols
 from inspector.wire.headers.read import NO_LAYER, NO_OFFSET
-from inspector.wire.headers.transport import UDP
 from inspector.wire.tcp.flags import NAMES
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inspector.wire.tcp.flags import FIN, RST, SYN
+from inspector.model.numbers import FIN, RST, SYN
 
 if TYPE_CHECKING:
     from inspector.trace.index.columns import Array

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from inspector.model.endpoint import join_endpoint
+from inspector.model.numbers import TCP, UDP
 from inspector.trace.index.columns import Array
 from inspector.trace.index.index import Index
-from inspector.wire.headers.transport import TCP, UDP
 
 PROTOCOLS = {"tcp": TCP, "udp": UDP}
 _KEPT = 4096            # conversations whose rows are remembered
@@ -99,11 +100,6 @@ class _Sorted(NamedTuple):
         return self.reach, self.rows[start : int(self.ends[stream])]
 
 
-def end_text(address: str, port: int) -> str:
-    """Address and port as one text: "127.0.0.1:8000", "[::1]:8000"."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
 def conversations(index: Index, protocol: str) -> list[ConversationRow]:
     """All conversations of "tcp" or "udp", in order of their numbers."""
     number = PROTOCOLS[protocol]
@@ -127,8 +123,8 @@ def conversations(index: Index, protocol: str) -> list[ConversationRow]:
     for i, row in enumerate(first.tolist()):
         if row < 0:                       # known from the quotation in an ICMP error alone
             continue
-        a = end_text(index.address(index.src[row]), int(index.sport[row]))
-        b = end_text(index.address(index.dst[row]), int(index.dport[row]))
+        a = join_endpoint(index.address(index.src[row]), int(index.sport[row]))
+        b = join_endpoint(index.address(index.dst[row]), int(index.dport[row]))
         packets_ab, packets_ba, bytes_ab, bytes_ba = (column[i] for column in counted)
         start_ns, end_ns = int(index.time_ns[row]), int(index.time_ns[last[i]])
         found.append(ConversationRow(

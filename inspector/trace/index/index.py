@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from inspector.model.numbers import TCP, UDP
 from inspector.trace.index.addresses import Addresses
 from inspector.trace.index.columns import Array, Columns
 from inspector.trace.index.quoted import QuotedTable
 from inspector.trace.index.streams import Streams, Talk
 from inspector.wire.headers.read import BOGUS, UNSIZED, Headers, Quoted
-from inspector.wire.headers.transport import TCP, UDP
 
 DTYPES = {
     "time_ns": "i8", "offset": "u8", "length": "u4", "cap_len": "u4", "src": "u4", "dst": "u4", "seq": "u4",

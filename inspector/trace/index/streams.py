@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from inspector.model.numbers import ACK, SYN
 from inspector.trace.index.addresses import KeyTable
 from inspector.trace.index.columns import Array, Growing
-
-SYN, ACK = 0x02, 0x10
 
 
 @dataclass(slots=True)

@@ -8,8 +8,8 @@ from inspector.tui.messages import SelectionMade, StatusChanged
 from inspector.tui.panes.base import ListPane, PaneSpec
 from inspector.tui.panes.conversation import selection_of
 from inspector.tui.widgets.painter import Head
+from inspector.views.findings import MARKS, FindingList
 from inspector.views.line.spans import Line
-from inspector.views.session.findings import MARKS, FindingList
 
 CONVERSATIONS_A_TURN = 8       # that are looked into before keys are heard
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inspector.trace.facts import ACK, FIN, RST
+from inspector.model.numbers import ACK, FIN, RST
 from inspector.views.line.document import Document
 
 if TYPE_CHECKING:

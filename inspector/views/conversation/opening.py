@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.model.numbers import ACK, RST, SYN
 from inspector.model.units import duration
 from inspector.protocols.http.decoder import HttpDecoder
-from inspector.trace.facts import ACK, RST, SYN
 from inspector.views.conversation.close import describe_close
 from inspector.views.conversation.upgrade import describe_upgrade
 from inspector.views.ladder.ends import Conversation, conversation_ends, quoting_rows

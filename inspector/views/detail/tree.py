@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.model.numbers import TCP
 from inspector.model.units import duration
-from inspector.trace.facts import DEEP, TCP
+from inspector.trace.facts import DEEP
 from inspector.trace.info import mark_words
 from inspector.views.line.spans import Line, Span, cell_width, fit
 from inspector.views.packets.list import packet_time, seconds_text

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inspector.model.numbers import ICMP, ICMPV6, TCP, UDP
 from inspector.trace.application.packets import by_ports
 from inspector.trace.facts import facts
 from inspector.trace.info import packet_info
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from inspector.trace.index.conversations import ConversationRow
     from inspector.trace.trace import Trace
 
-TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 _ANYWHERE = ("0.0.0.0:", "[::]:", ":")
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.model.numbers import TCP, UDP
 from inspector.views.ladder.ends import Conversation
 from inspector.views.ladder.ladder import default_conversation
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
-TCP, UDP = 6, 17
 LOOKED_BACK = 256      # packets at the end in which the last conversation is looked for
 
 

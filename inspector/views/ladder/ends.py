@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from inspector.trace.facts import ACK, SYN, TCP, UDP
+from inspector.model.endpoint import join_endpoint, split_endpoint
+from inspector.model.numbers import ACK, SYN, TCP, UDP
 from inspector.views.ladder.layout import LEFT, RIGHT
 from inspector.views.session.sockets import SocketTable, same_address
 from inspector.wire.text import escaped
@@ -36,17 +37,12 @@ class Ends(NamedTuple):
     sure: bool
 
 
-def end_text(address: str, port: int) -> str:
-    """`127.0.0.1:8000`, `[::1]:8000`."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
 def row_ends(trace: Trace, row: int) -> tuple[str, str]:
     """Sender and receiver of a TCP or UDP packet as "address:port"."""
     index = trace.index
     source, destination = index.address(int(index.src[row])), index.address(int(index.dst[row]))
-    return (end_text(escaped(source), int(index.sport[row])),
-            end_text(escaped(destination), int(index.dport[row])))
+    return (join_endpoint(escaped(source), int(index.sport[row])),
+            join_endpoint(escaped(destination), int(index.dport[row])))
 
 
 def conversation_ends(trace: Trace, conversation: Conversation, sockets: SocketTable) -> Ends:
@@ -78,8 +74,8 @@ def quoted(trace: Trace, row: int) -> tuple[int, str, str] | None:
     if header is None:
         return None
     address = trace.index.address
-    source = end_text(escaped(address(header.source)), header.sport)
-    return header.protocol, source, end_text(escaped(address(header.destination)), header.dport)
+    source = join_endpoint(escaped(address(header.source)), header.sport)
+    return header.protocol, source, join_endpoint(escaped(address(header.destination)), header.dport)
 
 
 def quoting_rows(trace: Trace, conversation: Conversation) -> np.ndarray:
@@ -141,7 +137,8 @@ class Side:
         index = self.trace.index
         if int(index.network[row]) not in (4, 6):
             return LEFT
-        hosts = {name.rpartition(":")[0].strip("[]") for name in (self.ends.client, *self._clients.values())}
+        clients = (self.ends.client, *self._clients.values())
+        hosts = {split_endpoint(client)[0] for client in clients if client}
         source, destination = (escaped(index.address(int(column[row]))) for column in (index.src, index.dst))
         return RIGHT if destination in hosts and source not in hosts else LEFT
 

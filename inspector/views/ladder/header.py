@@ -6,19 +6,36 @@ Ladder and a packet -> two lines. The states are those after that packet, as the
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from inspector.trace.facts import TCP, UDP
-from inspector.views.ladder.ends import Conversation, conversation_ends, end_text, row_ends
-from inspector.views.ladder.layout import LEFT, RIGHT
+from inspector.model.endpoint import join_endpoint
+from inspector.model.numbers import TCP, UDP
+from inspector.views.ladder.ends import Conversation, Side, conversation_ends, row_ends
+from inspector.views.ladder.layout import LEFT, RIGHT, Moment
 from inspector.views.line.spans import Line, Span, cell_width, fit
+from inspector.views.session.sockets import SocketTable
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
-    from inspector.views.ladder.ladder import Ladder
+    from inspector.trace.trace import Trace
 
 
 _NARROW = 12             # cells of a margin in which a TCP state has room
+
+
+class Drawn(Protocol):
+    """What the head needs of the ladder below it."""
+
+    trace: Trace
+    conversation: Conversation | None
+    side: Side
+    sockets: SocketTable
+    deep: int
+
+    @property
+    def moments(self) -> Sequence[Moment]:
+        """The moments of the calls of both margins, by time."""
 
 
 class End(NamedTuple):
@@ -30,7 +47,7 @@ class End(NamedTuple):
     state: str
 
 
-def header_lines(ladder: Ladder, time: int, margin: int, middle: int, row: int | None) -> tuple[Line, ...]:
+def header_lines(ladder: Drawn, time: int, margin: int, middle: int, row: int | None) -> tuple[Line, ...]:
     """The two lines above the ladder, as wide as its lines."""
     left, right, what = ladder_ends(ladder, row)
     width = time + 2 * margin + middle + 2
@@ -38,7 +55,7 @@ def header_lines(ladder: Ladder, time: int, margin: int, middle: int, row: int |
     return names, _rule(left.state, right.state, time, margin, middle)
 
 
-def ladder_ends(ladder: Ladder, row: int | None) -> tuple[End, End, str]:
+def ladder_ends(ladder: Drawn, row: int | None) -> tuple[End, End, str]:
     """Both ends at packet `row` (None: the last), and what lies between them ("TCP  11 packets")."""
     rows = ladder.side.rows
     if row is None and len(rows):
@@ -57,7 +74,7 @@ def ladder_ends(ladder: Ladder, row: int | None) -> tuple[End, End, str]:
     return client, server, protocol + count
 
 
-def _conversation_at(ladder: Ladder, row: int | None) -> Conversation | None:
+def _conversation_at(ladder: Drawn, row: int | None) -> Conversation | None:
     """The conversation of packet `row`, or of the nearest one above it that has one."""
     if row is None:
         return None
@@ -69,7 +86,7 @@ def _conversation_at(ladder: Ladder, row: int | None) -> Conversation | None:
     return None
 
 
-def _programs(ladder: Ladder) -> tuple[list[str], list[int | None]]:
+def _programs(ladder: Drawn) -> tuple[list[str], list[int | None]]:
     """Name and pid of each margin's program, from its calls, else from the events."""
     names, pids = ["client", "server"], [None, None]  # type: list[str], list[int | None]
     if _without_server(ladder):
@@ -88,7 +105,7 @@ def _programs(ladder: Ladder) -> tuple[list[str], list[int | None]]:
     return names, pids
 
 
-def _without_server(ladder: Ladder) -> bool:
+def _without_server(ladder: Drawn) -> bool:
     """Whether the session was asked to have no server, so that nobody stands on the right."""
     for event in ladder.trace.events:
         if event.kind == "session-started":
@@ -99,7 +116,7 @@ def _without_server(ladder: Ladder) -> bool:
     return False
 
 
-def _states(ladder: Ladder, conversation: Conversation, row: int | None, client: str) -> tuple[str, str]:
+def _states(ladder: Drawn, conversation: Conversation, row: int | None, client: str) -> tuple[str, str]:
     """TCP states of client and server after packet `row`; "" where there are none."""
     trace = ladder.trace
     if conversation.protocol != "tcp" or row is None:
@@ -110,12 +127,12 @@ def _states(ladder: Ladder, conversation: Conversation, row: int | None, client:
         return "", ""
     flow = trace.flow(conversation.stream)
     a, b = flow.states(int(rows[place - 1]))
-    if end_text(*flow.a) == client or row_ends(trace, int(rows[0]))[0] == client:
+    if join_endpoint(*flow.a) == client or row_ends(trace, int(rows[0]))[0] == client:
         return a, b
     return b, a
 
 
-def _listening(ladder: Ladder) -> str:
+def _listening(ladder: Drawn) -> str:
     """The address that the server waits on, before anybody came."""
     servers = (socket for socket in ladder.sockets.sockets if socket.listening or socket.role == "server")
     return next((socket.local for socket in servers if socket.local), "")
@@ -139,11 +156,12 @@ def _name_spans(end: End, room: int, side: str) -> tuple[Span, ...]:
     spans = [Span(end.name, "client" if side == "client" else "server")]
     pid = f"  pid {end.pid}" if end.pid is not None else ""
     address = f"  {end.address}" if end.address else ""
-    if len(end.name) + len(pid) + len(address) > room:
+    name = cell_width(end.name)
+    if name + len(pid) + cell_width(address) > room:
         pid = ""
     if pid:
         spans.append(Span(pid, "dim"))
-    left = max(room - len(end.name) - len(pid), 0)
+    left = max(room - name - len(pid), 0)
     if cell_width(address) > left:           # its tail, with the port, tells more than its head
         address = "  …" + address[len(address) - left + 3 :] if left > 8 else ""
     spans.append(Span(address))

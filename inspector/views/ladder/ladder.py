@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.model.endpoint import split_endpoint
+from inspector.model.numbers import TCP, UDP
 from inspector.model.units import duration
-from inspector.trace.facts import DEEP, TCP, UDP, facts
+from inspector.trace.facts import DEEP, facts
 from inspector.views.ladder.arrow import arrow
 from inspector.views.ladder.calls import margin_moments
 from inspector.views.ladder.ends import Conversation, Side, quoted
@@ -237,9 +239,9 @@ class Ladder:
             return ""
         index = self.trace.index
         if int(index.protocol[row]) in (TCP, UDP) and int(index.stream[row]) >= 0:
-            return ":" + self.side.client_of(row).rpartition(":")[2]
+            return f":{split_endpoint(self.side.client_of(row))[1]}"
         quote = quoted(self.trace, row)
-        return ":" + quote[1].rpartition(":")[2] if quote else ""
+        return f":{split_endpoint(quote[1])[1]}" if quote else ""
 
     def _count_conversations(self) -> bool:
         """Whether this is a session with more than one conversation."""

@@ -101,7 +101,7 @@ class Margins:
         if not self._labelled(entry) and call.end_ns is not None:
             took = f"  after {duration(call.end_ns - call.time_ns)}"
         cells = call_line(call, "return", room, named=named)
-        text_width = len("".join(span.text for span in cells).rstrip())
+        text_width = cell_width("".join(span.text for span in cells).rstrip())
         if took and text_width + len(took) <= room:
             cells = call_line(call, "return", text_width, named=named)
             cells = (*cells, Span(fit(took, room - text_width), "dim"))

@@ -98,7 +98,7 @@ def _fact(item: Item, width: int, labels: int) -> list[Line]:
     head = "   " + fit(item.label, labels) + " "
     texts = _wrapped(item.text, room) or [""]
     lines: list[Line] = [(Span(head, "name"), Span(texts[0], item.style))]
-    lines += [(Span(" " * len(head)), Span(text, item.style)) for text in texts[1:]]
+    lines += [(Span(" " * cell_width(head)), Span(text, item.style)) for text in texts[1:]]
     if item.note:
         used = cell_width(texts[-1]) + 2
         if used + cell_width(item.note) <= room:

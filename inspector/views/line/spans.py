@@ -6,9 +6,10 @@ Views return `Line`s; the terminal, plain text and SVG each map the style names 
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, cast, get_args
+
+from rich.cells import cell_len, get_character_cell_size
 
 Style = Literal[
     "", "dim", "bold", "title", "client", "server", "syn", "data", "http", "websocket", "udp", "fin",
@@ -37,10 +38,8 @@ def plain(line: Iterable[Span]) -> str:
 
 
 def cell_width(text: str) -> int:
-    """Terminal cells that `text` takes: wide East Asian characters two, combining marks none."""
-    if text.isascii():
-        return len(text)
-    return sum(_character_width(character) for character in text)
+    """Terminal cells that `text` takes, by the same tables as Textual's: rich's."""
+    return len(text) if text.isascii() and text.isprintable() else cell_len(text)
 
 
 def fit(text: str, width: int, *, align: Literal["left", "right", "centre"] = "left") -> str:
@@ -51,7 +50,7 @@ def fit(text: str, width: int, *, align: Literal["left", "right", "centre"] = "l
     if size > width:
         kept, used = [], 0
         for character in text:
-            step = _character_width(character)
+            step = get_character_cell_size(character)
             if used + step > width - 1:
                 break
             kept.append(character)
@@ -63,9 +62,3 @@ def fit(text: str, width: int, *, align: Literal["left", "right", "centre"] = "l
     if align == "right":
         return " " * space + text
     return " " * (space // 2) + text + " " * (space - space // 2)
-
-
-def _character_width(character: str) -> int:
-    if unicodedata.east_asian_width(character) in "WF":
-        return 2
-    return 0 if unicodedata.combining(character) else 1

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from inspector.trace.facts import ALL, DEEP, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP, Facts, facts
+from inspector.model.endpoint import join_endpoint
+from inspector.model.numbers import FIN, ICMP, ICMPV6, LINK_ETHERNET, RST, SYN, TCP, UDP
+from inspector.trace.facts import ALL, DEEP, Facts, facts
 from inspector.trace.info import packet_info, protocol_name
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 
@@ -219,7 +221,7 @@ def _ends(trace: Trace, fact: Facts, names: Mapping[str, str]) -> tuple[str, str
     same = fact.source == fact.destination
     texts = []
     for address, port in ((fact.source, fact.sport), (fact.destination, fact.dport)):
-        full = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        full = join_endpoint(address, port)
         name = (names.get(full) if ports else None) or names.get(address)
         texts.append(name or (full if same and ports else address))
     return texts[0], texts[1]
@@ -227,7 +229,7 @@ def _ends(trace: Trace, fact: Facts, names: Mapping[str, str]) -> tuple[str, str
 
 def _hardware_ends(trace: Trace, row: int) -> tuple[str, str]:
     frame = trace.frame(row)
-    if trace.link_type(row) != 1 or len(frame) < 12:
+    if trace.link_type(row) != LINK_ETHERNET or len(frame) < 12:
         return "", ""
     destination = "broadcast" if frame[:6] == b"\xff" * 6 else frame[:6].hex(":")
     return frame[6:12].hex(":"), destination

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from inspector.model.numbers import TCP_FLAGS
+
 _LAYER_TABLE = """
 Ether                eth            Ethernet
 Dot3                 eth            IEEE 802.3
@@ -141,17 +143,17 @@ _LAYERS = {key: (name, label)
 _FIELDS = {(layer, key): (name, label)
            for layer, key, name, label in (row.split(None, 3) for row in _FIELD_TABLE.strip().splitlines())}
 
+_TCP_FLAG_MEANINGS = (
+    ("F", "no more data from the sender"), ("S", "synchronise sequence numbers"),
+    ("R", "reset the connection"), ("P", "hand the data to the application"),
+    ("A", "the acknowledgment number counts"), ("U", "the urgent pointer counts"),
+    ("E", "echo of congestion seen"), ("C", "congestion window reduced"), ("N", "accurate ECN"),
+)      # scapy's letters of the flags in model/numbers.py, in their order
+
 FLAGS: dict[str, dict[str, tuple[str, str]]] = {
     "tcp.flags": {
-        "F": ("tcp.flags.fin", "FIN  no more data from the sender"),
-        "S": ("tcp.flags.syn", "SYN  synchronise sequence numbers"),
-        "R": ("tcp.flags.reset", "RST  reset the connection"),
-        "P": ("tcp.flags.push", "PSH  hand the data to the application"),
-        "A": ("tcp.flags.ack", "ACK  the acknowledgment number counts"),
-        "U": ("tcp.flags.urg", "URG  the urgent pointer counts"),
-        "E": ("tcp.flags.ece", "ECE  echo of congestion seen"),
-        "C": ("tcp.flags.cwr", "CWR  congestion window reduced"),
-        "N": ("tcp.flags.ae", "AE   accurate ECN"),
+        letter: (flag.field, f"{flag.name:<3}  {meaning}")
+        for flag, (letter, meaning) in zip(TCP_FLAGS, _TCP_FLAG_MEANINGS, strict=True)
     },
     "ip.flags": {
         "MF": ("ip.flags.mf", "MF  more fragments follow"),

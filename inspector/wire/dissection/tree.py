@@ -19,6 +19,17 @@ from scapy.layers.inet6 import IPv6  # noqa: E402
 from scapy.layers.l2 import ARP, CookedLinux, CookedLinuxV2, Ether  # noqa: E402, F401
 from scapy.packet import NoPayload, Packet, Raw  # noqa: E402
 
+from inspector.model import numbers  # noqa: E402
+from inspector.model.numbers import (  # noqa: E402
+    LINK_ETHERNET,
+    LINK_IPV4,
+    LINK_IPV6,
+    LINK_LOOP,
+    LINK_NULL,
+    LINK_SLL,
+    LINK_SLL2,
+    RAW_LINKS,
+)
 from inspector.wire.dissection.field import Field, Tree  # noqa: E402
 from inspector.wire.dissection.names import FLAGS, field_name, layer_name  # noqa: E402
 from inspector.wire.dissection.parts import dns_records, ip_options, tcp_options  # noqa: E402
@@ -31,8 +42,8 @@ from inspector.wire.dissection.values import (  # noqa: E402
 from inspector.wire.text import escaped  # noqa: E402
 
 _DEEPEST = 48              # layers shown of one frame
-_ETHERNET, _NULL, _LOOP, _SLL, _SLL2 = 1, 0, 108, 113, 276
-_RAW = {12, 14, 101, 228, 229}
+_FIRST_LAYERS = {LINK_ETHERNET: Ether, LINK_SLL: CookedLinux, LINK_SLL2: CookedLinuxV2}
+_RAW = {*RAW_LINKS, LINK_IPV4, LINK_IPV6}
 _FAMILIES = {2: "IPv4", 10: "IPv6 (Linux)", 24: "IPv6 (NetBSD, OpenBSD)", 28: "IPv6 (FreeBSD)",
              30: "IPv6 (macOS)"}
 
@@ -63,8 +74,8 @@ def dissect_layer(layer: type[Packet], data: bytes) -> Field:
 
 def _first_layer(frame: bytes, link_type: int, layers: list[Field]) -> tuple[int, Packet]:
     start = 0
-    kind: type[Packet] | None = {_ETHERNET: Ether, _SLL: CookedLinux, _SLL2: CookedLinuxV2}.get(link_type)
-    if link_type in (_NULL, _LOOP) and len(frame) >= 4:
+    kind: type[Packet] | None = _FIRST_LAYERS.get(link_type)
+    if link_type in (LINK_NULL, LINK_LOOP) and len(frame) >= 4:
         # The family is in the capturing machine's byte order; IPv6 has another number on every system.
         big, little = int.from_bytes(frame[:4], "big"), int.from_bytes(frame[:4], "little")
         family = min(big, little)
@@ -72,7 +83,7 @@ def _first_layer(frame: bytes, link_type: int, layers: list[Field]) -> tuple[int
         layers.append(Field("null", "Loopback", text, 0, 4,
                             children=(Field("null.family", "Family", text, 0, 4),)))
         start = 4
-    if link_type in (_NULL, _LOOP) or link_type in _RAW:
+    if link_type in (LINK_NULL, LINK_LOOP) or link_type in _RAW:
         version = frame[start] >> 4 if len(frame) > start else 0
         kind = {4: IP, 6: IPv6}.get(version)
     try:
@@ -189,7 +200,7 @@ def _judged(layer: Packet, field: Field, frame: bytes, addresses: bytes) -> Fiel
     if isinstance(layer, IP) and type(layer) is IP and field.stop - field.start >= 20:
         text = header_checksum_text(frame[field.start : field.stop], int(layer.chksum))
         return _with_value(field, "ip.checksum", text)
-    protocol, at = (6, 16) if type(layer) is TCP else (17, 6) if type(layer) is UDP else (0, 0)
+    protocol, at = {TCP: (numbers.TCP, 16), UDP: (numbers.UDP, 6)}.get(type(layer), (0, 0))
     below = layer.underlayer
     if not protocol or not addresses or below is None:
         return field
@@ -202,7 +213,7 @@ def _judged(layer: Packet, field: Field, frame: bytes, addresses: bytes) -> Fiel
     if fragment or size < at + 2 or len(segment) < size:
         return field
     text = transport_checksum_text(addresses, protocol, segment, at)
-    return _with_value(field, "tcp.checksum" if protocol == 6 else "udp.checksum", text)
+    return _with_value(field, "tcp.checksum" if protocol == numbers.TCP else "udp.checksum", text)
 
 
 def _with_value(layer: Field, name: str, text: str) -> Field:
@@ -238,7 +249,7 @@ def _summary(layer: Packet, name: str) -> str:
         if name in ("ip", "ipv6"):
             return f"{layer.src} → {layer.dst}"
         if name in ("tcp", "udp"):
-            flags = f"  [{', '.join(_flag_words(int(layer.flags)))}]" if name == "tcp" else ""
+            flags = f"  [{', '.join(numbers.flag_names(int(layer.flags)))}]" if name == "tcp" else ""
             return f"{int(layer.sport)} → {int(layer.dport)}{flags}"
         if name == "dns":
             return "response" if layer.qr else "query"
@@ -249,7 +260,3 @@ def _summary(layer: Packet, name: str) -> str:
     except Exception:      # summaries read fields that damaged packets lack
         return ""
 
-
-def _flag_words(flags: int) -> list[str]:
-    words = [text.split(" ", 1)[0] for _, text in FLAGS["tcp.flags"].values()]
-    return [word for bit, word in enumerate(words) if flags >> bit & 1]

@@ -8,49 +8,67 @@ from __future__ import annotations
 
 import numpy as np
 
+from inspector.model.numbers import (
+    ETHERTYPE_ETAG,
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    ETHERTYPE_MPLS,
+    ETHERTYPE_MPLS_MULTICAST,
+    ETHERTYPE_PPPOE_SESSION,
+    ETHERTYPE_QINQ,
+    ETHERTYPE_QINQ_OLD,
+    ETHERTYPE_RARP,
+    ETHERTYPE_VLAN,
+    LINK_CHDLC,
+    LINK_ETHERNET,
+    LINK_IPV4,
+    LINK_IPV6,
+    LINK_LOOP,
+    LINK_NULL,
+    LINK_PPP,
+    LINK_PPP_ETHER,
+    LINK_PPP_HDLC,
+    LINK_SLL,
+    LINK_SLL2,
+    RAW_LINKS,
+    VLAN_TYPES,
+)
 from inspector.wire.headers.batch import Array, Batch, Ints, Layer, Mask
 
-ETHERNET, NULL, LOOP, RAW, IPV4, IPV6, SLL, SLL2 = 1, 0, 108, 101, 228, 229, 113, 276
-PPP, PPP_HDLC, CHDLC, PPP_ETHER = 9, 50, 104, 51
-RAW_TYPES = (RAW, 12, 14)
-
-TYPE_IPV4, TYPE_ARP, TYPE_RARP, TYPE_IPV6 = 0x0800, 0x0806, 0x8035, 0x86DD
-TYPE_ETHERNET = 0x6558                # Ethernet inside (transparent bridging)
-TYPE_NONE = -1
+TYPE_NONE = -1                       # what no EtherType is
 ARPHRD_NETLINK, ARPHRD_GRE = 824, 778
-VLAN_TYPES = (0x8100, 0x88A8, 0x9100)
-ETAG, MPLS, MPLS_MULTICAST, PPPOE_SESSION = 0x893F, 0x8847, 0x8848, 0x8864
 SNAP_ETHERTYPES = (0, 0xF8)           # organisations under which SNAP carries EtherTypes: none, Cisco
 LONGEST_8023 = 1500                  # up to here an EtherType is a length
 _MAX_TAGS = 8
 FAMILIES_IPV6 = (24, 28, 30)         # AF_INET6 of NetBSD and OpenBSD, FreeBSD, Darwin
-PPP_TYPES = {0x21: TYPE_IPV4, 0x57: TYPE_IPV6, 0x281: MPLS, 0x283: MPLS_MULTICAST}
+MPLS_TYPES = (ETHERTYPE_MPLS, ETHERTYPE_MPLS_MULTICAST)
+PPP_TYPES = {0x21: ETHERTYPE_IPV4, 0x57: ETHERTYPE_IPV6, 0x281: MPLS_TYPES[0], 0x283: MPLS_TYPES[1]}
 
 
 def link_layer(batch: Batch, link_type: int) -> Layer:
     """The first header after the link's own, for every frame that has one; `kind` is its EtherType."""
     rows = np.arange(len(batch), dtype=np.int64)
     start = Layer(rows, np.zeros(len(batch), np.int64), batch.lengths, np.zeros(len(batch), np.int64))
-    if link_type == ETHERNET:
+    if link_type == LINK_ETHERNET:
         return tags(batch, ethernet(batch, start))
-    if link_type in (NULL, LOOP):
+    if link_type in (LINK_NULL, LINK_LOOP):
         return tags(batch, _null(batch, start, link_type))
-    if link_type in RAW_TYPES or link_type == IPV4:
+    if link_type in RAW_LINKS or link_type == LINK_IPV4:
         return by_version(batch, start)
-    if link_type == IPV6:
-        return start.moved(start.at, np.full(len(batch), TYPE_IPV6))
-    if link_type == SLL:
+    if link_type == LINK_IPV6:
+        return start.moved(start.at, np.full(len(batch), ETHERTYPE_IPV6))
+    if link_type == LINK_SLL:
         return tags(batch, _cooked(batch, start, size=16, kind=14, hardware=2))
-    if link_type == SLL2:
+    if link_type == LINK_SLL2:
         return tags(batch, _cooked(batch, start, size=20, kind=0, hardware=8))
-    if link_type in (PPP, PPP_HDLC):
+    if link_type in (LINK_PPP, LINK_PPP_HDLC):
         return tags(batch, _ppp(batch, start))
-    if link_type == PPP_ETHER:
+    if link_type == LINK_PPP_ETHER:
         return tags(batch, _pppoe(batch, start))
-    if link_type == CHDLC:
+    if link_type == LINK_CHDLC:
         whole = start.where(batch.captured >= 4)
         kind = batch.gather(">u2", whole.rows, 2).astype(np.int64)
-        kind[kind == TYPE_RARP] = TYPE_NONE             # there it is SLARP
+        kind[kind == ETHERTYPE_RARP] = TYPE_NONE             # there it is SLARP
         return tags(batch, whole.moved(whole.at + 4, kind))
     return start.where(np.zeros(len(batch), np.bool_))
 
@@ -77,7 +95,7 @@ def _llc(batch: Batch, layer: Layer, mask: Mask) -> Layer:
     snap = (head == 0xAAAA03) & (captured >= before + 8) & np.isin(organisation, SNAP_ETHERTYPES)
     plain = (head & 0xFF00FF == 0x060003) & (captured >= before + 3)
     inner = batch.gather(">u2", rows, np.minimum(before + 6, captured)).astype(np.int64)
-    kind[which] = np.where(snap, inner, np.where(plain, TYPE_IPV4, TYPE_NONE))
+    kind[which] = np.where(snap, inner, np.where(plain, ETHERTYPE_IPV4, TYPE_NONE))
     at[which] += np.where(snap, 8, np.where(plain, 3, 0))
     return Layer(layer.rows, at, end, kind)
 
@@ -86,7 +104,7 @@ def by_version(batch: Batch, layer: Layer) -> Layer:
     """IPv4 or IPv6, as the first four bits say."""
     layer = layer.where(batch.captured[layer.rows] > layer.at)
     version = batch.gather("u1", layer.rows, layer.at) >> 4
-    kind = np.where(version == 4, TYPE_IPV4, np.where(version == 6, TYPE_IPV6, TYPE_NONE))
+    kind = np.where(version == 4, ETHERTYPE_IPV4, np.where(version == 6, ETHERTYPE_IPV6, TYPE_NONE))
     return layer.moved(layer.at, kind)
 
 
@@ -94,10 +112,11 @@ def _null(batch: Batch, start: Layer, link_type: int) -> Layer:
     """BSD loopback: an address family in the capturing machine's byte order (LOOP: big-endian)."""
     layer = start.where(batch.captured >= 4)
     family = batch.gather(">u4", layer.rows, 0).astype(np.int64)
-    if link_type == NULL:
+    if link_type == LINK_NULL:
         family = null_family(family, batch.gather("<u4", layer.rows, 0).astype(np.int64))
-    kind = np.where(family == 2, TYPE_IPV4, np.where(np.isin(family, FAMILIES_IPV6), TYPE_IPV6, TYPE_NONE))
-    if link_type == NULL:
+    other = np.where(np.isin(family, FAMILIES_IPV6), ETHERTYPE_IPV6, TYPE_NONE)
+    kind = np.where(family == 2, ETHERTYPE_IPV4, other)
+    if link_type == LINK_NULL:
         kind = np.where(family > 1500, family & 0xFFFF, kind)
     return layer.moved(layer.at + 4, kind)
 
@@ -124,10 +143,11 @@ def _cooked(batch: Batch, start: Layer, size: int, kind: int, hardware: int) -> 
 
 def tags(batch: Batch, layer: Layer) -> Layer:
     """Past VLAN and other tags, MPLS labels and PPPoE, at most eight of them."""
-    if (layer.kind == TYPE_IPV4).all():         # by far the most common batch
+    if (layer.kind == ETHERTYPE_IPV4).all():         # by far the most common batch
         return layer
     for _ in range(_MAX_TAGS):
-        vlan = (layer.kind == 0x8100) | (layer.kind == 0x88A8) | (layer.kind == 0x9100)
+        vlan = (layer.kind == ETHERTYPE_VLAN) | (layer.kind == ETHERTYPE_QINQ)
+        vlan |= layer.kind == ETHERTYPE_QINQ_OLD
         other = _is_other_tag(layer.kind)
         if not (vlan.any() or other.any()):
             return layer
@@ -135,15 +155,16 @@ def tags(batch: Batch, layer: Layer) -> Layer:
         if vlan.any():
             parts.append(_tag(batch, layer.where(vlan), 4))
         if other.any():
-            parts.append(_tag(batch, layer.where(layer.kind == ETAG), 8))
-            parts.append(_mpls(batch, layer.where((layer.kind == MPLS) | (layer.kind == MPLS_MULTICAST))))
-            parts.append(_pppoe(batch, layer.where(layer.kind == PPPOE_SESSION)))
+            parts.append(_tag(batch, layer.where(layer.kind == ETHERTYPE_ETAG), 8))
+            parts.append(_mpls(batch, layer.where(np.isin(layer.kind, MPLS_TYPES))))
+            parts.append(_pppoe(batch, layer.where(layer.kind == ETHERTYPE_PPPOE_SESSION)))
         layer = merge(parts)
     return layer.where(~(np.isin(layer.kind, VLAN_TYPES) | _is_other_tag(layer.kind)))
 
 
 def _is_other_tag(kind: Array) -> Mask:
-    found: Mask = (kind == ETAG) | (kind == MPLS) | (kind == MPLS_MULTICAST) | (kind == PPPOE_SESSION)
+    found: Mask = (kind == ETHERTYPE_ETAG) | (kind == ETHERTYPE_PPPOE_SESSION)
+    found |= (kind == ETHERTYPE_MPLS) | (kind == ETHERTYPE_MPLS_MULTICAST)
     return found
 
 

@@ -8,10 +8,36 @@ from __future__ import annotations
 
 import numpy as np
 
-from inspector.model.numbers import IPV6_FRAGMENT
+from inspector.model.numbers import (
+    ETHERTYPE_ARP,
+    ETHERTYPE_ETAG,
+    ETHERTYPE_ETHERNET,
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    ETHERTYPE_PPPOE_SESSION,
+    ETHERTYPE_QINQ,
+    ETHERTYPE_QINQ_OLD,
+    ETHERTYPE_RARP,
+    ETHERTYPE_VLAN,
+    IPV6_FRAGMENT,
+    LINK_CHDLC,
+    LINK_ETHERNET,
+    LINK_IPV4,
+    LINK_IPV6,
+    LINK_LOOP,
+    LINK_NULL,
+    LINK_PPP,
+    LINK_PPP_ETHER,
+    LINK_PPP_HDLC,
+    LINK_SLL,
+    LINK_SLL2,
+    RAW_LINKS,
+    UDP,
+    VLAN_TYPES,
+)
 from inspector.wire.headers import link
 from inspector.wire.headers.extensions import walk_extensions
-from inspector.wire.headers.transport import GENEVE, UDP, VXLAN
+from inspector.wire.headers.transport import GENEVE, VXLAN
 
 _MAX_LAYERS = 32
 _EXTENSIONS = {
@@ -23,27 +49,27 @@ _TRANSPORTS = {
 }
 _QUOTING = {1: (3, 4, 5, 11, 12), 58: (1, 2, 3, 4)}
 _FIRST = {
-    link.NULL: "null", link.LOOP: "null", link.SLL: "sll", link.SLL2: "sll", link.PPP: "ppp",
-    link.PPP_HDLC: "ppp", link.CHDLC: "chdlc", link.ETHERNET: "eth",
+    LINK_NULL: "null", LINK_LOOP: "null", LINK_SLL: "sll", LINK_SLL2: "sll", LINK_PPP: "ppp",
+    LINK_PPP_HDLC: "ppp", LINK_CHDLC: "chdlc", LINK_ETHERNET: "eth",
 }
 
 
 def protocol_names(frame: bytes, link_type: int) -> list[str]:
     """The names from the link layer to the transport; ["data"] for a link type that is not known."""
     names: list[str] = []
-    if link_type in link.RAW_TYPES:
+    if link_type in RAW_LINKS:
         names.append("raw")
         if len(frame) < 8:                     # tshark looks for PPP in the first eight octets
             return names
-        kind = {4: link.TYPE_IPV4, 6: link.TYPE_IPV6}.get(frame[0] >> 4, link.TYPE_NONE)
+        kind = {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}.get(frame[0] >> 4, link.TYPE_NONE)
         _network(names, frame, 0, kind)
-    elif link_type == link.IPV4:
+    elif link_type == LINK_IPV4:
         _ipv4(names, frame, 0)
-    elif link_type == link.IPV6:
+    elif link_type == LINK_IPV6:
         _ipv6(names, frame, 0)
-    elif link_type == link.PPP_ETHER:
-        _ethertype(names, frame, 0, link.PPPOE_SESSION)
-    elif link_type == link.ETHERNET:
+    elif link_type == LINK_PPP_ETHER:
+        _ethertype(names, frame, 0, ETHERTYPE_PPPOE_SESSION)
+    elif link_type == LINK_ETHERNET:
         _ethernet(names, frame, 0)
     elif link_type in _FIRST:
         names.append(_FIRST[link_type])
@@ -58,29 +84,29 @@ def _u16(frame: bytes, at: int) -> int:
 
 
 def _other_link(names: list[str], frame: bytes, link_type: int) -> None:
-    if link_type in (link.NULL, link.LOOP):
+    if link_type in (LINK_NULL, LINK_LOOP):
         if len(frame) < 4:
             return
         family = int.from_bytes(frame[:4], "big")
-        if link_type == link.NULL:
+        if link_type == LINK_NULL:
             little = int.from_bytes(frame[:4], "little")
             family = int(link.null_family(np.array([family]), np.array([little]))[0])
-        kind = link.TYPE_IPV6 if family in link.FAMILIES_IPV6 else link.TYPE_NONE
-        kind = link.TYPE_IPV4 if family == 2 else kind
-        _network(names, frame, 4, family & 0xFFFF if family > 1500 and link_type == link.NULL else kind)
-    elif link_type in (link.SLL, link.SLL2):
-        kind, device, size = (14, 2, 16) if link_type == link.SLL else (0, 8, 20)
+        kind = ETHERTYPE_IPV6 if family in link.FAMILIES_IPV6 else link.TYPE_NONE
+        kind = ETHERTYPE_IPV4 if family == 2 else kind
+        _network(names, frame, 4, family & 0xFFFF if family > 1500 and link_type == LINK_NULL else kind)
+    elif link_type in (LINK_SLL, LINK_SLL2):
+        kind, device, size = (14, 2, 16) if link_type == LINK_SLL else (0, 8, 20)
         found, hardware = _u16(frame, kind), _u16(frame, device)
         if found < 0x600 or hardware == link.ARPHRD_NETLINK or len(frame) < size:
             return
         if hardware == link.ARPHRD_GRE:         # the protocol without the word "ethertype"
-            if found in (link.TYPE_IPV4, link.TYPE_IPV6):
+            if found in (ETHERTYPE_IPV4, ETHERTYPE_IPV6):
                 _network(names, frame, size, found)
         else:
             names.append("ethertype")
             _ethertype(names, frame, size, found)
-    elif link_type == link.CHDLC:
-        if _u16(frame, 2) == link.TYPE_RARP:
+    elif link_type == LINK_CHDLC:
+        if _u16(frame, 2) == ETHERTYPE_RARP:
             names.append("slarp")
         else:
             _network(names, frame, 4, _u16(frame, 2))
@@ -117,25 +143,25 @@ def _type_or_length(names: list[str], frame: bytes, at: int, value: int) -> None
 def _ethertype(names: list[str], frame: bytes, at: int, kind: int) -> None:
     if len(names) > _MAX_LAYERS:
         return
-    if kind in link.VLAN_TYPES or kind == link.ETAG:
-        names.append({0x88A8: "ieee8021ad", link.ETAG: "etag"}.get(kind, "vlan"))
-        size = 8 if kind == link.ETAG else 4
+    if kind in VLAN_TYPES or kind == ETHERTYPE_ETAG:
+        names.append({ETHERTYPE_QINQ: "ieee8021ad", ETHERTYPE_ETAG: "etag"}.get(kind, "vlan"))
+        size = 8 if kind == ETHERTYPE_ETAG else 4
         if len(frame) >= at + size:
             value = _u16(frame, at + size - 2)
-            if kind not in (0x8100, 0x9100) and value <= link.LONGEST_8023:
+            if kind not in (ETHERTYPE_VLAN, ETHERTYPE_QINQ_OLD) and value <= link.LONGEST_8023:
                 names += ["ethertype", "data"]
             else:
                 _type_or_length(names, frame, at + size, value)
-    elif kind in (link.MPLS, link.MPLS_MULTICAST):
+    elif kind in link.MPLS_TYPES:
         names.append("mpls")
         while at + 4 <= len(frame) and not frame[at + 2] & 1:
             at += 4
         version = frame[at + 4] >> 4 if at + 4 < len(frame) else 0
-        _network(names, frame, at + 4, {4: link.TYPE_IPV4, 6: link.TYPE_IPV6}.get(version, link.TYPE_NONE))
-    elif kind == link.PPPOE_SESSION:
+        _network(names, frame, at + 4, {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}.get(version, link.TYPE_NONE))
+    elif kind == ETHERTYPE_PPPOE_SESSION:
         names += ["pppoes", "ppp"]
         _ppp(names, frame[: at + 6 + _u16(frame, at + 4)], at + 6)
-    elif kind == link.TYPE_ETHERNET:
+    elif kind == ETHERTYPE_ETHERNET:
         _ethernet(names, frame, at)
     else:
         _network(names, frame, at, kind)
@@ -149,11 +175,11 @@ def _ppp(names: list[str], frame: bytes, at: int) -> None:
 
 
 def _network(names: list[str], frame: bytes, at: int, kind: int) -> None:
-    if kind == link.TYPE_IPV4:
+    if kind == ETHERTYPE_IPV4:
         _ipv4(names, frame, at)
-    elif kind == link.TYPE_IPV6:
+    elif kind == ETHERTYPE_IPV6:
         _ipv6(names, frame, at)
-    elif kind in (link.TYPE_ARP, link.TYPE_RARP):
+    elif kind in (ETHERTYPE_ARP, ETHERTYPE_RARP):
         names.append("arp")
     else:
         names.append("data")
@@ -210,7 +236,7 @@ def _udp_tunnel(names: list[str], frame: bytes, at: int) -> None:
 
 
 def _ethertype_plain(names: list[str], frame: bytes, at: int, kind: int) -> None:
-    if kind == link.TYPE_ETHERNET:
+    if kind == ETHERTYPE_ETHERNET:
         _ethernet(names, frame, at)
     else:
         _network(names, frame, at, kind)
@@ -241,7 +267,7 @@ def _above(names: list[str], frame: bytes, at: int, kind: int) -> None:
         flags = _u16(frame, at)
         if flags & 0x4000 == 0 and len(frame) >= at + 4:
             size = 4 + 4 * ((flags >> 15 & 1) + (flags >> 13 & 1) + (flags >> 12 & 1))
-            if _u16(frame, at + 2) in (*link.VLAN_TYPES, link.ETAG):
+            if _u16(frame, at + 2) in (*VLAN_TYPES, ETHERTYPE_ETAG):
                 names.append("data")
             elif len(frame) > at + size:
                 _ethertype(names, frame, at + size, _u16(frame, at + 2))

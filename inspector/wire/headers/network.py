@@ -11,11 +11,18 @@ import numpy as np
 from inspector.model.numbers import (
     AUTHENTICATION,
     ETHERNET_IN_IP,
+    ETHERTYPE_ARP,
+    ETHERTYPE_ETAG,
+    ETHERTYPE_ETHERNET,
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    ETHERTYPE_RARP,
     GRE,
     HOP_BY_HOP,
     IP_IN_IP,
     IPV6_FRAGMENT,
     IPV6_IN_IP,
+    VLAN_TYPES,
 )
 from inspector.wire.headers.batch import (
     FRAGMENT,
@@ -34,19 +41,7 @@ from inspector.wire.headers.batch import (
     Mask,
 )
 from inspector.wire.headers.extensions import FIRST, UNITS
-from inspector.wire.headers.link import (
-    ETAG,
-    TYPE_ARP,
-    TYPE_ETHERNET,
-    TYPE_IPV4,
-    TYPE_IPV6,
-    TYPE_NONE,
-    TYPE_RARP,
-    VLAN_TYPES,
-    ethernet,
-    merge,
-    tags,
-)
+from inspector.wire.headers.link import TYPE_NONE, ethernet, merge, tags
 from inspector.wire.headers.transport import note_quoted, put, quoting, transport_layer, udp_tunnels
 
 _IS_EXTENSION = np.isin(np.arange(256), list(UNITS))       # by IP protocol
@@ -57,16 +52,16 @@ _MAX_EXTENSIONS = 16
 def network_layer(batch: Batch, headers: Headers, layer: Layer) -> Layer:
     """Fill the columns of `layer`'s frames; the result is what stands inside those that are tunnels."""
     inner = []
-    v4 = layer.where(layer.kind == TYPE_IPV4)
+    v4 = layer.where(layer.kind == ETHERTYPE_IPV4)
     if len(v4.rows):
         transport, v6_inside = _ipv4(batch, headers, v4)
         inner += [_above(batch, headers, transport, 4), v6_inside]
     if len(v4.rows) == len(layer.rows):
         return merge(inner) if inner else layer
-    v6 = layer.where(layer.kind == TYPE_IPV6)
+    v6 = layer.where(layer.kind == ETHERTYPE_IPV6)
     if len(v6.rows):
         inner.append(_above(batch, headers, _ipv6(batch, headers, v6), 6))
-    arp = layer.where((layer.kind == TYPE_ARP) | (layer.kind == TYPE_RARP))
+    arp = layer.where((layer.kind == ETHERTYPE_ARP) | (layer.kind == ETHERTYPE_RARP))
     if len(arp.rows):
         _arp(batch, headers, arp)
     inner.append(tags(batch, _bridged(batch, layer)))
@@ -89,15 +84,15 @@ def _above(batch: Batch, headers: Headers, layer: Layer, network: int) -> Layer:
     plain = layer.where(layer.kind == IP_IN_IP)
     six = layer.where(layer.kind == IPV6_IN_IP)
     return merge([
-        plain.moved(plain.at, np.full(len(plain.at), TYPE_IPV4)),
-        six.moved(six.at, np.full(len(six.at), TYPE_IPV6)),
+        plain.moved(plain.at, np.full(len(plain.at), ETHERTYPE_IPV4)),
+        six.moved(six.at, np.full(len(six.at), ETHERTYPE_IPV6)),
         tags(batch, _gre(batch, layer.where(layer.kind == GRE))), carried,
         tags(batch, ethernet(batch, layer.where(layer.kind == ETHERNET_IN_IP))),
     ])
 
 
 def _bridged(batch: Batch, layer: Layer) -> Layer:
-    return ethernet(batch, layer.where(layer.kind == TYPE_ETHERNET))
+    return ethernet(batch, layer.where(layer.kind == ETHERTYPE_ETHERNET))
 
 
 def _start(batch: Batch, headers: Headers, layer: Layer, size: int, network: int) -> Layer:
@@ -150,7 +145,7 @@ def _ipv4(batch: Batch, headers: Headers, layer: Layer) -> tuple[Layer, Layer]:
     next_ = _held(batch, headers, next_)
     if (next_.kind == AUTHENTICATION).any():
         next_ = extensions(batch, headers, next_, only=AUTHENTICATION)
-    return next_, disguised.moved(disguised.at, np.full(len(disguised.at), TYPE_IPV6))
+    return next_, disguised.moved(disguised.at, np.full(len(disguised.at), ETHERTYPE_IPV6))
 
 
 def _fragments(headers: Headers, layer: Layer, offset: Array, more: Mask) -> Layer:
@@ -240,7 +235,7 @@ def _arp(batch: Batch, headers: Headers, layer: Layer) -> None:
     headers.sport[layer.rows] = batch.gather(">u2", layer.rows, layer.at + 6)
     sizes = batch.gather(">u4", layer.rows, layer.at + 2)
     hardware = (sizes >> 8 & 0xFF).astype(np.int64)
-    ipv4 = (sizes >> 16 == TYPE_IPV4) & (sizes & 0xFF == 4)
+    ipv4 = (sizes >> 16 == ETHERTYPE_IPV4) & (sizes & 0xFF == 4)
     whole = np.minimum(batch.captured[layer.rows], layer.end) >= layer.at + 16 + 2 * hardware
     headers.status[layer.rows[ipv4 & ~whole]] |= SHORT
     layer, hardware = layer.where(ipv4 & whole), hardware[ipv4 & whole]
@@ -257,7 +252,7 @@ def _gre(batch: Batch, layer: Layer) -> Layer:
     optional = ((flags >> 15 & 1) + (flags >> 13 & 1) + (flags >> 12 & 1)).astype(np.int64)
     plain = flags & 0x4000 == 0
     kind = (words & 0xFFFF).astype(np.int64)
-    kind[np.isin(kind, (*VLAN_TYPES, ETAG))] = TYPE_NONE
+    kind[np.isin(kind, (*VLAN_TYPES, ETHERTYPE_ETAG))] = TYPE_NONE
     moved = layer.moved(layer.at + 4 + 4 * optional, kind).where(plain)
     return moved.where(batch.captured[moved.rows] >= moved.at)
 

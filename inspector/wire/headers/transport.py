@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from inspector.model.numbers import ETHERTYPE_ETHERNET, ICMP, ICMPV6, TCP, UDP
 from inspector.wire.headers.batch import (
     BOGUS,
     FRAGMENT,
@@ -26,9 +27,7 @@ from inspector.wire.headers.batch import (
     Quoted,
     Words,
 )
-from inspector.wire.headers.link import TYPE_ETHERNET
 
-ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 VXLAN, GENEVE = 4789, 6081           # ports
 _QUOTING = {4: (ICMP, (3, 4, 5, 11, 12)), 6: (ICMPV6, (1, 2, 3, 4))}
 
@@ -175,7 +174,7 @@ def udp_tunnels(batch: Batch, headers: Headers, layer: Layer, network: int) -> L
     vxlan = (headers.sport[layer.rows] == VXLAN) | (headers.dport[layer.rows] == VXLAN)
     options = np.where(vxlan, 0, (head >> 24 & 0x3F) * 4)
     end = np.minimum(layer.end, layer.at + headers.window[layer.rows].astype(np.int64))
-    kind = np.where(vxlan, TYPE_ETHERNET, head & 0xFFFF)
+    kind = np.where(vxlan, ETHERTYPE_ETHERNET, head & 0xFFFF)
     inner = Layer(layer.rows, layer.at + 16 + options, end, kind)
     inner = inner.where(inner.at <= np.minimum(batch.captured[inner.rows], inner.end))
     rows = inner.rows

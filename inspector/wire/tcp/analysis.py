@@ -11,21 +11,18 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import NamedTuple
 
+from inspector.model.numbers import ACK, FIN, RST, SYN
 from inspector.wire.tcp.flags import (
-    ACK,
     ACK_LOST_SEGMENT,
     DUPLICATE_ACK,
     FAST_RETRANSMISSION,
-    FIN,
     KEEP_ALIVE,
     KEEP_ALIVE_ACK,
     LOST_SEGMENT,
     OUT_OF_ORDER,
     RETRANSMISSION,
     REUSED_PORTS,
-    RST,
     SPURIOUS_RETRANSMISSION,
-    SYN,
     WINDOW_FULL,
     WINDOW_UPDATE,
     ZERO_WINDOW,

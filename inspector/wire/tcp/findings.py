@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from inspector.model.numbers import ACK, FIN, RST, SYN
 from inspector.wire.findings import Finding
-from inspector.wire.tcp.flags import ACK, FIN, KEEP_ALIVE, RETRANSMISSION, RST, SYN, ZERO_WINDOW_PROBE
+from inspector.wire.tcp.flags import KEEP_ALIVE, RETRANSMISSION, ZERO_WINDOW_PROBE
 from inspector.wire.tcp.rules import finding
 
 Ints = NDArray[np.int64]

@@ -1,11 +1,9 @@
-"""Flags of TCP headers, and of the analysis: bits with Wireshark's field names.
+"""Flags of the TCP analysis: bits with Wireshark's field names. (Those of headers: model/numbers.py.)
 
 The analysis of a packet is a set of bits, since few packets have any; names are made where they are shown.
 """
 
 from __future__ import annotations
-
-FIN, SYN, RST, PSH, ACK, URG = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 
 NAMES = (
     "tcp.analysis.reused_ports", "tcp.analysis.retransmission", "tcp.analysis.fast_retransmission",

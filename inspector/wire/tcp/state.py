@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
+from inspector.model.numbers import ACK, FIN, RST, SYN
 
 UNKNOWN = "unknown"
 STATES = (

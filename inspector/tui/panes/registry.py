@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from inspector.tui.panes import (
     bytes,
+    conversations,
     detail,
     findings,
     handshake,
@@ -28,4 +29,5 @@ PANES: tuple[PaneSpec, ...] = (
     findings.SPEC,
     detail.SPEC,
     bytes.SPEC,
+    conversations.SPEC,
 )

@@ -94,6 +94,7 @@ class WorkbenchScreen(TraceScreen):
         self.conversation: Conversation | None = None
         self.panes: list[Pane] = []
         self.zoomed = False            # one pane has the whole screen
+        self._overview_shown = False   # of a file of several conversations, once, when it has been read
         self._size = Size(0, 0)
         self.front, self.lower = LADDER[0].id, FIRST_LOWER
 
@@ -224,6 +225,10 @@ class WorkbenchScreen(TraceScreen):
 
     def trace_grew(self, trace: Trace, *, first_reading: bool) -> list[Callable[[], None]]:
         self._speak_of()
+        if first_reading and not self._overview_shown and trace.complete:
+            self._overview_shown = True
+            if sum(len(trace.conversations(protocol)) for protocol in ("tcp", "udp")) > 1:
+                self.action_show_pane("conversations")
         for pane in self.panes:
             pane.first_reading = first_reading
             if not pane.is_seen:

@@ -1,0 +1,127 @@
+"""Every conversation of the trace on one line: who, how much, since when, how it stands; Enter opens one.
+
+views/conversations makes the lines; packets are taken in and visible conversations decoded in turns.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from inspector.tui.messages import PaneAsked, Selection, SelectionMade, StatusChanged
+from inspector.tui.pace import WORK_SECONDS
+from inspector.tui.panes.base import ListPane, PaneSpec
+from inspector.tui.widgets.painter import Head
+from inspector.tui.widgets.prompt import PromptScreen
+from inspector.views.conversations.columns import SORTED_BY
+from inspector.views.conversations.list import ConversationList
+from inspector.views.line.spans import Line
+
+
+class ConversationsPane(ListPane):
+    """TCP and UDP conversations, and what else passed between two addresses."""
+
+    LEGEND = (
+        "Every conversation of the trace: its two ends (who sent first stands left), state, start, length, "
+        "packets and bytes each way, round trip of the handshake, findings. **Enter** makes it the one that "
+        "ladder, stream, messages and handshake show. **<** and **>** choose the column to sort by, **i** "
+        "turns the order round.",
+        "**f** keeps those with a packet that a display filter lets through (**tcp.port == 8000**), "
+        "or with all of the words in their ends, state, protocol or process; empty for all.",
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f", "narrow", "Find", id="conversations.narrow"),
+        Binding("greater_than_sign", "sort(1)", "Sort", key_display=">", id="conversations.sort-next"),
+        Binding("less_than_sign", "sort(-1)", "Sort back", key_display="<", show=False,
+                id="conversations.sort-previous"),
+        Binding("i", "invert", "Invert", id="conversations.invert"),
+    ]
+
+    def __init__(self, spec: PaneSpec) -> None:
+        super().__init__(spec)
+        self.list: ConversationList | None = None
+        self._chosen: int | None = None         # the conversation under the cursor, whatever the order
+
+    @property
+    def status(self) -> str:
+        if self.list is None or not self.list.filter_text:
+            return ""
+        return f"{self.list.count:,} of {len(self.list.table):,}"
+
+    def head(self, width: int) -> list[Line]:
+        return [self.list.title(width)] if self.list is not None else [()]
+
+    def reset(self) -> None:
+        self.list = None if self.trace is None else ConversationList(self.trace)
+        self._chosen = None
+        self.lines.show(self.list)
+        self.query_one(Head).refresh()
+
+    def update_trace(self) -> None:
+        self.work()
+
+    def turn(self) -> bool:
+        """Take in packets; decode what is seen once all were."""
+        if self.list is None:
+            return False
+        changed = self.list.update()
+        more = not self.list.complete
+        if not more:
+            first = self.lines.scroll_offset.y
+            seen = range(first, min(first + self.lines.size.height + 1, self.list.count))
+            more = self.list.decode(seen, WORK_SECONDS)
+            changed = True
+        if changed:
+            self._again()
+        return more
+
+    def _again(self) -> None:
+        """Draw the lines anew, the cursor on the conversation where it was."""
+        self.lines.refill()
+        self.query_one(Head).again()
+        if self.list is not None and self._chosen is not None:
+            self.lines.choose(self.list.index_of(self._chosen))
+        self.post_message(StatusChanged())
+
+    def update_selection(self) -> None:
+        if self.list is not None and self.selection.row is not None:
+            self._chosen = self.list.table.number_of(self.selection.row)
+            if not self.lines.has_focus and self._chosen is not None:
+                self.lines.choose(self.list.index_of(self._chosen))
+
+    def chosen(self, index: int, cell: int | None) -> None:
+        if self.list is not None and index < self.list.count:
+            self._chosen = self.list.target(index)
+            row = int(self.list.table.column("first_row")[self._chosen])
+            self.post_message(SelectionMade(Selection(row=row)))
+            self.work()             # lines that came into sight are decoded
+
+    def opened(self, index: int) -> None:
+        self.chosen(index, None)
+        self.post_message(PaneAsked("ladder"))
+
+    def action_sort(self, step: int) -> None:
+        if self.list is not None:
+            place = SORTED_BY.index(self.list.sorted_by)
+            self.list.sort(SORTED_BY[(place + step) % len(SORTED_BY)], descending=self.list.descending)
+            self._again()
+
+    def action_invert(self) -> None:
+        if self.list is not None:
+            self.list.sort(self.list.sorted_by)
+            self._again()
+
+    def action_narrow(self) -> None:
+        def chosen(text: str | None) -> None:
+            if text is not None and self.list is not None:
+                self.list.narrow(text)
+                self._again()
+                self.work()
+
+        before = self.list.filter_text if self.list is not None else ""
+        hint = "a display filter, or words such as 8000 reset; empty for all"
+        self.app.push_screen(PromptScreen("Which conversations?", before, hint=hint), chosen)
+
+
+SPEC = PaneSpec("conversations", "0", "Conversations", "middle", ConversationsPane, short="Convs")

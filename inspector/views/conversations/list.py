@@ -1,0 +1,356 @@
+"""The list of conversations: one line each, sorted by any column, narrowed by a filter, as the trace grows.
+
+`ConversationTable` (columns of all) -> order and filter, in numpy -> lines, made when they are seen. What
+takes decoding (application, findings) is worked out for lines that are seen, in turns (`decode`), and kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from inspector.model.endpoint import join_endpoint
+from inspector.model.units import duration
+from inspector.trace.facts import facts
+from inspector.trace.filter.filter import Filter, FilterError
+from inspector.trace.index.columns import Array, Growing
+from inspector.trace.info import protocol_name
+from inspector.views.conversations.columns import Column, column_at, columns_for, title_line
+from inspector.views.conversations.table import STATES, ConversationTable
+from inspector.views.findings import MARKS, STYLES
+from inspector.views.line.spans import Line, Span, Style, fit
+from inspector.views.packets.list import seconds_text
+from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.trace.filter.filter import Evaluation
+    from inspector.trace.trace import Trace
+    from inspector.wire.findings import Severity
+
+DECODED_PACKETS = 1_000      # of a conversation that is decoded for its line alone: some 20 ms
+_MATCHED = 8_192             # conversations a turn whose texts are compared with a filter: some 20 ms
+_RETURNING = 64              # calls that are looked at again: they may have returned, with an address
+_STATE_STYLES: dict[str, Style] = {
+    "open": "ok", "closed": "dim", "reset": "rst", "refused": "error", "half-closed": "fin",
+    "SYN sent": "warning", "one way": "warning",
+}
+
+
+class Decoded(NamedTuple):
+    """What decoding tells of a conversation that had so many `packets` then."""
+
+    packets: int
+    application: str
+    findings: int
+    worst: Severity | None
+
+
+@dataclass(slots=True)
+class Narrowing:
+    """A filter in force: an evaluation of a display filter, or words that must all be there."""
+
+    text: str
+    evaluation: Evaluation | None
+    words: tuple[str, ...]
+    passing: Growing             # by number of the conversation; of words, up to those compared
+    rows: int = 0                # of the evaluation, that were taken in
+
+
+class ConversationList:
+    """Conversations as lines on demand: `count`, `line(i, width)`, `target(i)`: its number in `table`."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.table = ConversationTable(trace)
+        self.sorted_by, self.descending = "number", False
+        self.processes: dict[str, str] = {}         # an end's address -> "client 4131"
+        self._named = 0                             # calls whose addresses were taken into it
+        self._narrowing: Narrowing | None = None
+        self._decoded: dict[int, Decoded] = {}
+        self._order: Array = np.zeros(0, "i8")
+        self._states: Array = np.zeros(0, "i8")
+
+    # --- the trace ---
+
+    def update(self) -> bool:
+        """Take in the next packets and apply the filter to them, a turn's work; True when lines changed."""
+        changed = self.table.update() | self._name_processes() | self._narrow()
+        if changed:
+            self._arrange()
+        return changed
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that the trace has was taken in, and passed the filter or not."""
+        return self.table.complete and self._narrowed
+
+    def _name_processes(self) -> bool:
+        calls, before = self.trace.calls, len(self.processes)
+        for call in calls[max(self._named - _RETURNING, 0) :]:
+            if call.local:
+                self.processes[call.local] = f"{escaped(call.role, 16)} {call.pid}"
+        self._named = len(calls)
+        return len(self.processes) != before
+
+    # --- order ---
+
+    def sort(self, name: str, *, descending: bool | None = None) -> None:
+        """Sort by a column; by the same one again: the other way round, where the way is not given."""
+        if descending is None:
+            descending = not self.descending if name == self.sorted_by else False
+        self.sorted_by, self.descending = name, descending
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self._states = self.table.states()
+        keys = self._sort_keys()
+        order = np.argsort(-keys if self.descending else keys, kind="stable")
+        if self._narrowing is not None:
+            passing = np.zeros(len(self.table), np.bool_)
+            passing[: self._narrowing.passing.count] = self._narrowing.passing.values
+            order = order[passing[order]]
+        self._order = order
+
+    def _sort_keys(self) -> Array:
+        """A number for each conversation, by the column that is sorted by."""
+        table, name = self.table, self.sorted_by
+        if name in ("a", "b"):
+            address, port = (table.column(one) for one in (("src", "sport") if name == "a" else
+                                                           ("dst", "dport")))
+            return address.astype("i8") << 16 | port
+        if name == "protocol":
+            return table.column("protocol").astype("i8") << 8 | table.column("network")
+        if name in ("packets", "bytes"):
+            total: Array = table.column(f"{name}_ab") + table.column(f"{name}_ba")
+            return total
+        made = {"number": lambda: np.arange(len(table)), "state": lambda: self._states,
+                "start": lambda: table.times("first_row"), "duration": table.duration_ns,
+                "rtt": table.rtt_ns}
+        return made[name]().astype("i8") if name in made else table.column(name)
+
+    # --- filter ---
+
+    @property
+    def filter_text(self) -> str:
+        """The filter in force, "" for none."""
+        return self._narrowing.text if self._narrowing is not None else ""
+
+    def narrow(self, text: str) -> None:
+        """Keep conversations with a packet that the display filter `text` lets through.
+
+        What is no display filter is taken as words, all of which must stand in a conversation's ends,
+        protocol, process or state. "": keep all.
+        """
+        text = text.strip()
+        self._narrowing = None
+        if text:
+            try:
+                evaluation = Filter(text).evaluate(self.trace)
+            except FilterError:
+                evaluation = None
+            self._narrowing = Narrowing(text, evaluation, tuple(text.lower().split()), Growing("?"))
+            self._narrow()
+        self._arrange()
+
+    @property
+    def _narrowed(self) -> bool:
+        one = self._narrowing
+        if one is None:
+            return True
+        return one.evaluation.done if one.evaluation is not None else one.passing.count == len(self.table)
+
+    def _narrow(self) -> bool:
+        """A turn of applying the filter; True when it found out anything."""
+        one = self._narrowing
+        if one is None:
+            return False
+        if one.evaluation is None:
+            start, stop = one.passing.count, min(one.passing.count + _MATCHED, len(self.table))
+            texts = [self._search_text(number) for number in range(start, stop)]
+            one.passing.extend(np.array([all(word in text for word in one.words) for text in texts], "?"))
+            return start != stop
+        one.evaluation.run(0.008)
+        rows = one.evaluation.rows
+        fresh = rows[one.rows :]
+        fresh = fresh[fresh < self.table.seen]
+        missing = len(self.table) - one.passing.count
+        one.passing.extend(np.zeros(missing, "?"))
+        one.passing.values[self.table.numbers_of(fresh)] = True
+        one.rows += len(fresh)
+        return bool(len(fresh) or missing)
+
+    def _search_text(self, number: int) -> str:
+        a, b = self.ends(number)
+        parts = (self.application(number), a, b, STATES[int(self._state(number))], self.process(number))
+        return " ".join(parts).lower()
+
+    # --- what takes decoding ---
+
+    def decode(self, lines: range, seconds: float) -> bool:
+        """Decode the conversations on these lines until the time is over; True when there is more to do."""
+        until = time.monotonic() + seconds
+        for line in lines:
+            number = self.target(line) if line < self.count else -1
+            if number < 0 or not self._wants(number):
+                continue
+            if time.monotonic() > until:
+                return True
+            self._decode(number)
+        return False
+
+    def _packets(self, number: int) -> int:
+        return int(self.table.column("packets_ab")[number] + self.table.column("packets_ba")[number])
+
+    def _wants(self, number: int) -> bool:
+        packets = self._packets(number)
+        known = self._decoded.get(number)
+        if known is not None and known.packets == packets:
+            return False
+        conversation = self.table.conversation(number)
+        if conversation is None or conversation.protocol != "tcp":
+            return conversation is not None
+        return packets <= DECODED_PACKETS or self.trace.decoded(conversation.stream)
+
+    def _decode(self, number: int) -> None:
+        conversation = self.table.conversation(number)
+        assert conversation is not None
+        if conversation.protocol == "tcp":
+            decoded = self.trace.application(conversation.stream)
+            name = decoded.layer.protocol.title if decoded.layer is not None else "TCP"
+            findings = decoded.findings
+        else:
+            name = self._plain_name(number)
+            findings = self.trace.datagrams(conversation.stream).findings()
+        severities = {one.severity for one in findings}
+        worst = next((severity for severity in MARKS if severity in severities), None)
+        self._decoded[number] = Decoded(self._packets(number), name, len(findings), worst)
+
+    def _plain_name(self, number: int) -> str:
+        row = int(self.table.column("first_row")[number])
+        return protocol_name(self.trace, facts(self.trace, row, deep=0))
+
+    # --- what a line says ---
+
+    def application(self, number: int) -> str:
+        """The innermost protocol as far as it is known: "HTTP", else "TCP"."""
+        known = self._decoded.get(number)
+        return known.application if known is not None else self._plain_name(number)
+
+    def ends(self, number: int) -> tuple[str, str]:
+        """Both ends: "127.0.0.1:8000", an address alone where there are no ports, "—" where there is none."""
+        column, texts = self.table.column, []
+        ports = column("stream")[number] >= 0
+        for address, port in (("src", "sport"), ("dst", "dport")):
+            text = escaped(self.trace.index.address(int(column(address)[number])))
+            texts.append(join_endpoint(text, int(column(port)[number])) if ports and text else text or "—")
+        return texts[0], texts[1]
+
+    def process(self, number: int) -> str:
+        """Whose sockets its ends are: "client 4131, server 4130", "" where nobody told."""
+        return ", ".join(self.processes[end] for end in self.ends(number) if end in self.processes)
+
+    def _state(self, number: int) -> int:
+        return int(self._states[number]) if number < len(self._states) else 0
+
+    def _findings(self, number: int) -> tuple[str, Style]:
+        known = self._decoded.get(number)
+        if known is None:
+            return ("…", "dim") if self._wants(number) else ("", "dim")
+        if known.worst is None:
+            return "0", "dim"
+        return f"{MARKS[known.worst]} {known.findings}", STYLES[known.worst]
+
+    def cell(self, number: int, name: str) -> tuple[str, Style]:
+        """The text and style of one cell."""
+        table = self.table
+        if name == "protocol":
+            return self.application(number), "name"
+        if name in ("a", "b"):
+            return self.ends(number)[name == "b"], ""
+        if name == "state":
+            state = STATES[self._state(number)]
+            return state, _STATE_STYLES.get(state, "")
+        if name == "start":
+            base = int(self.trace.index.time_ns[0])
+            row = int(table.column("first_row")[number])
+            return seconds_text(int(self.trace.index.time_ns[row]) - base), "dim"
+        if name == "findings":
+            return self._findings(number)
+        if name == "process":
+            return self.process(number), "dim"
+        return self._number_cell(number, name)
+
+    def _number_cell(self, number: int, name: str) -> tuple[str, Style]:
+        table = self.table
+        if name == "number":
+            return str(number + 1), "number"
+        if name == "duration":
+            first, last = (int(self.trace.index.time_ns[int(table.column(one)[number])])
+                           for one in ("first_row", "last_row"))
+            return duration(last - first), ""
+        if name == "rtt":
+            rtt = self._rtt_ns(number)
+            return ("" if rtt is None else duration(rtt)), ""
+        if name in ("packets", "bytes"):
+            value = int(table.column(f"{name}_ab")[number] + table.column(f"{name}_ba")[number])
+        else:
+            value = int(table.column(name)[number])
+        return (_short(value) if "bytes" in name else f"{value:,}"), ""
+
+    def _rtt_ns(self, number: int) -> int | None:
+        syn, ack = (int(self.table.column(name)[number]) for name in ("syn_row", "ack_row"))
+        times = self.trace.index.time_ns
+        return int(times[ack]) - int(times[syn]) if syn >= 0 and ack >= 0 else None
+
+    # --- lines ---
+
+    @property
+    def count(self) -> int:
+        """How many lines there are."""
+        return len(self._order)
+
+    def target(self, index: int) -> int:
+        """The number, in `table`, of the conversation on line `index`."""
+        return int(self._order[index])
+
+    def index_of(self, number: int) -> int | None:
+        """The line of a conversation, None where the filter keeps it out."""
+        found = np.flatnonzero(self._order == number)
+        return int(found[0]) if len(found) else None
+
+    def columns(self, width: int) -> Sequence[Column]:
+        """The columns at `width` cells."""
+        return columns_for(width, len(str(len(self.table))), processes=bool(self.processes))
+
+    def title(self, width: int) -> Line:
+        """The titles above the lines, the column that is sorted by marked."""
+        return title_line(self.columns(width), width, self.sorted_by, self.descending)
+
+    def column_at(self, cell: int, width: int) -> str | None:
+        """The name of the column at a cell that the lines can be sorted by."""
+        return column_at(self.columns(width), cell)
+
+    def line(self, index: int, width: int) -> Line:
+        """Line `index` in exactly `width` cells."""
+        number, spans, used = self.target(index), [], 0
+        for column in self.columns(width):
+            text, style = self.cell(number, column.name)
+            if column.name in ("a", "b") and len(text) > column.width:
+                text = "…" + text[len(text) - column.width + 1 :]     # the tail tells ends apart
+            spans += [Span(fit(text, column.width, align="right" if column.right else "left"), style),
+                      Span(" ")]
+            used += column.width + 1
+        return (*spans[:-1], Span(" " * (width - used + 1)))
+
+
+def _short(count: int) -> str:
+    """Bytes in few digits: 812, 14k, 2.1M, as Wireshark's columns have them."""
+    value, units = float(count), iter(("", "k", "M", "G", "T"))
+    unit = next(units)
+    while value >= 999.5:
+        value, unit = value / 1000, next(units)
+    return f"{value:.1f}{unit}" if unit and value < 9.95 else f"{value:.0f}{unit}"

@@ -48,6 +48,21 @@ def test_clean_conversations_give_nothing() -> None:
     assert findings(*OPEN, *TALK, at(5, 1, "FA", 307, 106), at(6, 0, "RA", 106, 308)) == []
 
 
+def test_bytes_that_came_twice_and_differ() -> None:
+    again = at(5, 0, "PA", 101, 307, b"heLLo")
+    one = only("tcp.conflicting-retransmission", *OPEN, *TALK, again)
+    assert one.rows == (7, 3) and (one.direction, one.start, one.stop) == (0, 2, 4)
+    assert "Octets 2 to 3" in one.text and "10.0.0.1:40000" in one.text
+    assert findings(*OPEN, *TALK, at(5, 0, "PA", 101, 307, b"hello")) == []
+    overlapping = "suricata-verify__eve-overlap-payload-01__tcp-overlap.pcap"
+    with Trace.open(CAPTURES / "captures" / "tcp" / overlapping) as trace:
+        trace.finish()
+        found = [one.id for one in trace.flow(0).findings()]
+        assert found.count("tcp.conflicting-retransmission") == 1
+    # A keep-alive brings one octet that was acknowledged, with any value (RFC 9293 section 3.8.4).
+    assert findings(*OPEN, *TALK, at(45_000, 0, "A", 105, 307, b"\0"), at(45_001, 1, "A", 307, 106)) == []
+
+
 def test_connection_refused() -> None:
     one = only("tcp.connection-refused", OPEN[0], at(0.1, 1, "RA", 0, 101))
     assert one.rows == (0, 1) and "10.0.0.2:80" in one.text

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.wire.tcp.stream import ByteStream, Gap, Overlap, Piece
+from inspector.wire.tcp.stream import ByteStream, Conflict, Gap, Piece
 
 
 class Wire:
@@ -58,9 +58,11 @@ def test_the_first_bytes_win_and_a_conflict_is_told() -> None:
     wire.send(2, b"cdef")
     wire.send(3, b"XXXXgh")
     assert wire.stream.read(0, 20) == b"abcdefXgh"
-    assert wire.stream.overlaps == (Overlap(1, 2, 4), Overlap(2, 3, 6))
-    assert wire.stream.conflicts() == (Overlap(2, 3, 6),)
-    assert wire.stream.conflicts() == (Overlap(2, 3, 6),)
+    assert wire.stream.conflicts() == (Conflict(2, 0, 3, 6),)
+    wire.send(4, b"efX")
+    assert wire.stream.conflicts() == (Conflict(2, 0, 3, 6),)
+    wire.send(5, b"fYg")
+    assert wire.stream.conflicts() == (Conflict(2, 0, 3, 6), Conflict(4, 2, 6, 7))
     assert wire.stream.ranges_of(1) == [(4, 6)] and wire.stream.range_of(1) == (2, 6)
 
 

@@ -259,6 +259,7 @@ class TcpFlow:
             window=column(index.window), time_ns=column(index.time_ns), bits=bits,
             base=(self.base(0), self.base(1)), names=(join_endpoint(*self.a), join_endpoint(*self.b)),
             rtt_ns=self.rtt_ns, refused=self.handshake == "refused", client=self.client,
+            conflicts=(self.streams[0].conflicts(), self.streams[1].conflicts()),
         )
 
     def options(self, row: int) -> TcpOptions:

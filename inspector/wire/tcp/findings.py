@@ -15,6 +15,7 @@ from inspector.model.numbers import ACK, FIN, RST, SYN
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.flags import KEEP_ALIVE, RETRANSMISSION, ZERO_WINDOW_PROBE
 from inspector.wire.tcp.rules import finding
+from inspector.wire.tcp.stream import Conflict
 
 Ints = NDArray[np.int64]
 
@@ -26,6 +27,7 @@ SMALL = 1220                     # less than any usual MSS (RFC 8200: 1280 bytes
 UNANSWERED = 3                   # so many repetitions without any answer: the peer is gone
 MOST_ROWS = 30
 MOST_STALLS = 100
+MOST_CONFLICTS = 100
 
 
 class TcpFacts(NamedTuple):
@@ -50,6 +52,7 @@ class TcpFacts(NamedTuple):
     rtt_ns: int | None
     refused: bool
     client: int | None
+    conflicts: tuple[tuple[Conflict, ...], tuple[Conflict, ...]]     # of the bytes that each end sent
 
 
 def tcp_findings(facts: TcpFacts) -> list[Finding]:
@@ -60,6 +63,7 @@ def tcp_findings(facts: TcpFacts) -> list[Finding]:
     for direction in (0, 1):
         found += _small_writes(facts, direction)
         found += _zero_windows(facts, direction)
+        found += _conflicts(facts, direction)
     return sorted(found, key=lambda one: one.rows)
 
 
@@ -74,6 +78,21 @@ def _range(facts: TcpFacts, position: int) -> tuple[int, int]:
         return 0, 0
     start = (int(facts.seq[position]) - base - 1) & 0xFFFFFFFF
     return start, start + int(facts.length[position])
+
+
+def _conflicts(facts: TcpFacts, direction: int) -> list[Finding]:
+    """Bytes that came twice and differ. The octet of a keep-alive is garbage by design (section 3.8.4)."""
+    keep_alives = set(facts.row[facts.bits & KEEP_ALIVE != 0].tolist())
+    conflicts = [one for one in facts.conflicts[direction] if one.row not in keep_alives]
+    name = facts.names[direction]
+    return [
+        finding(
+            "tcp.conflicting-retransmission",
+            f"Octets {one.start} to {one.end - 1} of what {name} sends came twice and differ.",
+            direction, one.start, one.end,
+        ).at(-1, (one.row, one.first_row))
+        for one in conflicts[:MOST_CONFLICTS]
+    ]
 
 
 def _opening(facts: TcpFacts) -> list[Finding]:

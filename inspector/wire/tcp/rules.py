@@ -3,7 +3,6 @@
 from inspector.wire.findings import Rule, Rulebook
 
 BOOK = Rulebook(
-
     Rule("tcp.connection-refused", "warning", "RFC 9293 §3.10.7.1",
          "A process should listen on this port and address before the client connects."),
     Rule("tcp.no-answer", "warning", "RFC 9293 §3.8.3",
@@ -18,6 +17,8 @@ BOOK = Rulebook(
          "Write a message in one call (or set TCP_NODELAY), so that Nagle does not wait for a delayed ACK."),
     Rule("tcp.zero-window-stall", "warning", "RFC 9293 §3.8.6",
          "The application should read; its receive buffer is full."),
+    Rule("tcp.conflicting-retransmission", "warning", "RFC 9293 §3.10.7.4",
+         "What is sent again should be the same; which of the two a receiver keeps, depends on its system."),
     Rule("udp.port-unreachable", "warning", "RFC 1122 §4.1.3.3",
          "A process should be bound to this port and address."),
 )

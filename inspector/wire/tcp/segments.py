@@ -112,11 +112,6 @@ class Segments:
             at += 1
         return offset
 
-    @property
-    def overlaps(self) -> tuple[Overlap, ...]:
-        """What came more than once (retransmissions, mostly), in order of arrival."""
-        return tuple(self._overlaps)
-
     def _piece(self, at: int, segment: int) -> Piece:
         segment_start = self._start[segment]
         start = max(segment_start, self._run_start[at])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from inspector.wire.tcp.segments import Overlap, Piece, Pieces, Segments
 
-__all__ = ["ByteStream", "Fetch", "Gap", "Gather", "Overlap", "Piece", "Pieces"]
+__all__ = ["ByteStream", "Conflict", "Fetch", "Gap", "Gather", "Piece", "Pieces"]
 
 Fetch = Callable[[int, int, int], bytes]
 """(row, position in the frame, length) -> bytes; fewer where the file has fewer."""
@@ -26,6 +26,7 @@ Gather = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], byt
 """Columns of rows, positions and lengths -> all these bytes joined; fewer where the file has fewer."""
 
 _MANY = 8192           # bytes from which a read goes by columns
+MOST_COMPARED = 1 << 16
 
 
 class Gap(NamedTuple):
@@ -34,6 +35,18 @@ class Gap(NamedTuple):
     start: int
     end: int
     cut: bool
+
+
+class Conflict(NamedTuple):
+    """Packet `row` brought bytes again that packet `first_row` had brought with other contents.
+
+    `start .. end`: from the first that differs to the last. The stream keeps those that came first.
+    """
+
+    row: int
+    first_row: int
+    start: int
+    end: int
 
 
 class ByteStream(Segments):
@@ -55,8 +68,9 @@ class ByteStream(Segments):
         self.captured = 0             # bytes that the stream has
         self.end: int | None = None   # offset at which a FIN closed the stream
         self._cuts = array("q")       # offsets at which a frame was cut short
-        self._conflicts: list[Overlap] = []
-        self._compared = 0
+        self._conflicts: list[Conflict] = []
+        self._next_overlap = 0        # overlaps before this one were compared
+        self._compared = 0            # pieces that were
 
     def open_at(self, seq: int) -> None:
         """Let offset 0 be `seq`, the number after a SYN's. Without effect once data came without a SYN."""
@@ -143,21 +157,36 @@ class ByteStream(Segments):
             cursor = max(cursor, end)
         return found
 
-    def conflicts(self) -> tuple[Overlap, ...]:
-        """The overlaps whose bytes differ from those that came first; each is fetched and compared once."""
-        for overlap in self._overlaps[self._compared:]:
-            if any(True for _ in self._differences(overlap)):
-                self._conflicts.append(overlap)
-        self._compared = len(self._overlaps)
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """What came again with other bytes; each overlap is fetched and compared once.
+
+        Comparing ends after MOST_COMPARED pieces, so that no capture can keep it busy for ever.
+        """
+        for overlap in self._overlaps[self._next_overlap :]:
+            if self._compared >= MOST_COMPARED:
+                break
+            self._conflicts += self._compare(overlap)
+        self._next_overlap = len(self._overlaps)
         return tuple(self._conflicts)
 
-    def _differences(self, overlap: Overlap) -> Iterator[int]:
+    def _compare(self, overlap: Overlap) -> list[Conflict]:
+        """One conflict, from the first byte that differs to the last, or none."""
         index = bisect_left(self._row, overlap.row)
+        place = self._place[index] + overlap.start - self._start[index]
+        again = self._fetch(overlap.row, place, overlap.end - overlap.start)
+        different: list[int] = []
+        first_row = -1
         for piece in self.pieces(overlap.start, overlap.end):
-            place = self._place[index] + piece.offset - self._start[index]
-            again = self._fetch(overlap.row, place, piece.length)
-            if again != self._fetch(piece.row, piece.frame_offset, piece.length)[: len(again)]:
-                yield piece.offset
+            self._compared += 1
+            at = piece.offset - overlap.start
+            second = again[at : at + piece.length]
+            first = self._fetch(piece.row, piece.frame_offset, piece.length)
+            if second == first[: len(second)]:
+                continue
+            pairs = enumerate(zip(first, second, strict=False))
+            different += [piece.offset + i for i, (old, new) in pairs if old != new]
+            first_row = piece.row if first_row < 0 else first_row
+        return [Conflict(overlap.row, first_row, different[0], different[-1] + 1)] if different else []
 
     def read(self, start: int, end: int) -> bytes:
         """The bytes from `start` to `end`, or to the first hole before it."""

@@ -13,12 +13,12 @@ import pytest
 
 from inspector.lab.launch import Agent, start_agent
 from inspector.model.commands import Close, Start, Stop
+from inspector.model.numbers import FIN, RST, SYN
 from inspector.model.records import Call
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
-from inspector.wire.tcp.flags import FIN, RST, SYN
 from tests.support.application import web
 from tests.support.lab import needs_lab, read_trace, wait_for_event, wait_until
 

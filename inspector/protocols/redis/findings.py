@@ -17,6 +17,6 @@ BOOK = Rulebook(
          "The sender should close only after all that it announced."),
     Rule("redis.unanswered-request", "warning", _RESP,
          "Every request should get a reply before the connection ends."),
-    Rule("redis.error-reply", "note", _RESP, ""),
+    Rule("redis.error-reply", "note", _RESP, "Look at the command that it answers."),
 )
 finding = BOOK.finding

@@ -141,6 +141,19 @@ async def test_a_small_terminal_says_so_and_recovers() -> None:
         assert app._exit
 
 
+async def test_one_palette_is_enough_also_below_a_terminal_that_is_too_small() -> None:
+    app = QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("ctrl+p")
+        await pilot.resize_terminal(50, 14)
+        await pilot.press("ctrl+p")
+        await pilot.pause()
+        assert isinstance(app.screen, TooSmallScreen)
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert [type(screen) for screen in app.screen_stack[1:]] == [LauncherScreen, CommandPalette]
+
+
 async def test_sentences_are_never_read_as_markup() -> None:
     app = QuietApp()
     async with app.run_test() as pilot:

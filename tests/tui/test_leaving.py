@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.app import App, ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
+from textual.pilot import Pilot
 from textual.widgets import Static
 
 from inspector.tui.app import InspectorApp
@@ -19,6 +22,15 @@ from tests.support.lab import needs_lab
 
 TRACES = Path(__file__).parent.parent / "data" / "traces"
 MOMENTS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6)      # seconds after the start at which one leaves
+
+
+async def until(pilot: Pilot[Any], true: Callable[[], object], what: str) -> None:
+    """Wait for it, 20 s at most; a failure says what it waited for and which screens there were."""
+    for _ in range(2000):
+        if true():
+            return
+        await pilot.pause(0.01)
+    raise AssertionError(f"waited in vain for {what}; screens: {pilot.app.screen_stack}")
 
 
 class Asked(Message):
@@ -75,31 +87,30 @@ async def test_a_workbench_on_a_file_may_be_left_while_it_grows() -> None:
     app.preload = lambda: None  # type: ignore[method-assign]
     async with app.run_test() as pilot:
         for _ in range(8):
-            while not (isinstance(app.screen, WorkbenchScreen) and app.screen.trace is not None):
-                await pilot.pause(0.01)
+            await until(pilot, lambda: getattr(app.screen, "trace", None) is not None, "the trace")
             bench = app.screen
             assert isinstance(bench, WorkbenchScreen)
             bench.action_new()
-            while bench.is_attached:
+            for _ in range(2000):
                 bench.post_message(TraceGrew())
                 await pilot.pause(0)
+                if not bench.is_attached:
+                    break
+            assert not bench.is_attached
             assert isinstance(app.screen, LauncherScreen)
             app._open_workbench(None, TRACES / "websocket.pcapng")
 
 
-async def test_a_file_that_is_no_capture_takes_the_boxes_over_it_along(tmp_path: Path) -> None:
-    path = tmp_path / "notes.txt"
-    path.write_text("this is no capture at all, only words")
-    app = InspectorApp(trace_path=path)
+async def test_a_trace_that_breaks_takes_the_boxes_over_it_along() -> None:
+    app = InspectorApp(trace_path=TRACES / "websocket.pcapng")
     app.preload = lambda: None  # type: ignore[method-assign]
     async with app.run_test() as pilot:
-        if isinstance(app.screen, LauncherScreen):       # it was found out before a box could be opened
-            return
+        await until(pilot, lambda: getattr(app.screen, "trace", None) is not None, "the trace")
+        bench = app.screen
+        assert isinstance(bench, WorkbenchScreen)
         app.action_help()
-        for _ in range(600):
-            if isinstance(app.screen, LauncherScreen):
-                break
-            await pilot.pause(0.1)
+        bench._failed("The file is gone.")
+        await until(pilot, lambda: isinstance(app.screen, LauncherScreen), "the launcher")
         assert [type(screen) for screen in app.screen_stack[1:]] == [LauncherScreen]
 
 
@@ -109,13 +120,9 @@ async def test_a_session_may_be_left_at_any_moment_of_its_start(kind: str) -> No
     app = InspectorApp()
     app.preload = lambda: None  # type: ignore[method-assign]
     async with app.run_test(size=(120, 40)) as pilot:
-        for moment in MOMENTS:
+        for moment in MOMENTS * 2:
             await pilot.press(kind)
+            await until(pilot, lambda: isinstance(app.screen, WorkbenchScreen), "the workbench")
             await pilot.pause(moment)
-            for _ in range(100):           # a key may still reach the screen that goes
-                await pilot.press("n")
-                await pilot.pause(0.05)
-                if isinstance(app.screen, LauncherScreen) and app.screen.query("#kind-tcp"):
-                    break
-            else:
-                pytest.fail(f"after {moment} s the launcher did not come back")
+            await pilot.press("n")
+            await until(pilot, lambda: app.screen.query("#kind-tcp"), "the launcher")

@@ -115,7 +115,7 @@ class Talk:
 
     def application(self, limit: int = 1 << 20) -> WebApplication:
         """What it says."""
-        return WebApplication(self.trace, TcpFlow(self.trace, 0), limit)  # type: ignore[arg-type]
+        return WebApplication(self.trace, TcpFlow(self.trace, 0), limit)
 
 
 def talk(

@@ -74,8 +74,8 @@ def test_it_follows_a_flow_that_grows() -> None:
     whole = talk(*CLEAN, end="F")
     trace = MemoryTrace()
     trace.add(whole.trace.frames[:1], [0])
-    flow = TcpFlow(trace, 0)  # type: ignore[arg-type]
-    found = WebApplication(trace, flow)  # type: ignore[arg-type]
+    flow = TcpFlow(trace, 0)
+    found = WebApplication(trace, flow)
     assert found.protocol == "" and not found.update()
     for number, frame in enumerate(whole.trace.frames[1:], 1):
         trace.add([frame], [number * 1_000_000])
@@ -111,7 +111,7 @@ def test_cutting_reordering_and_repeating_segments_changes_nothing(
             frames.insert(chance.randrange(at + 1, len(frames)), frames[at])
     trace = MemoryTrace()
     trace.add(frames, range(len(frames)))
-    found = WebApplication(trace, TcpFlow(trace, 0))  # type: ignore[arg-type]
+    found = WebApplication(trace, TcpFlow(trace, 0))
     # Between the directions disorder may change which frame was delivered first, never what was said.
     assert told(found)[:2] == told(WANTED)[:2]
     assert all(said(found, direction) == said(WANTED, direction) for direction in (0, 1))

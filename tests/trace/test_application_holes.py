@@ -33,7 +33,7 @@ def without(turns: Sequence[tuple[int, bytes]], *lost: int, size: int = 1400,
     trace = MemoryTrace()
     captured = [frame[:snap] if snap else frame for frame in kept]
     trace.add(captured, range(len(kept)), [len(frame) for frame in kept])
-    return WebApplication(trace, TcpFlow(trace, 0))  # type: ignore[arg-type]
+    return WebApplication(trace, TcpFlow(trace, 0))
 
 
 def texts(found: WebApplication) -> list[bytes]:
@@ -72,8 +72,8 @@ def test_a_hole_that_nobody_has_acknowledged_is_waited_for() -> None:
     frames = talk(*turns).trace.frames
     trace = MemoryTrace()
     trace.add([*frames[:6], frames[7]], range(7))
-    flow = TcpFlow(trace, 0)  # type: ignore[arg-type]
-    found = WebApplication(trace, flow)  # type: ignore[arg-type]
+    flow = TcpFlow(trace, 0)
+    found = WebApplication(trace, flow)
     assert texts(found) == [b"one"]
     trace.add([frames[6]], [99])
     flow.update()

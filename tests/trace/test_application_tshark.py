@@ -106,12 +106,12 @@ def test_messages_are_those_of_tshark(path: Path, table: Counter[tuple[str, str]
     table["http messages", "equal to tshark"] += (theirs & ours).total()
     missing, extra = theirs - ours, ours - theirs
     fragments = opened(path).index.status & FRAGMENT != 0
-    for key in missing.elements():
-        reason = _reason(key, cut, bool(fragments[int(str(key[1])) - 1]))
-        assert reason, f"tshark alone has {key}"
+    for lost in missing.elements():
+        reason = _reason(lost, cut, bool(fragments[int(str(lost[1])) - 1]))
+        assert reason, f"tshark alone has {lost}"
         table["http messages", reason] += 1
-    for key in extra.elements():
-        assert (key[0], *key[2:]) in cut, f"tshark does not have {key}"
+    for more in extra.elements():
+        assert (more[0], *more[2:]) in cut, f"tshark does not have {more}"
 
 
 def _reason(key: Key, cut: dict[Key, str], fragment: bool) -> str:

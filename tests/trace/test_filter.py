@@ -177,7 +177,12 @@ def test_bytes_are_asked_only_where_columns_leave_it_open(
         trace.finish()
         read: list[int] = []
         frame = trace.frame
-        monkeypatch.setattr(trace, "frame", lambda row: read.append(row) or frame(row))
+
+        def noted(row: int) -> bytes:
+            read.append(row)
+            return frame(row)
+
+        monkeypatch.setattr(trace, "frame", noted)
         some = Filter('frame contains "hello" and frame.number in {7, 9}')
         assert some.rows(trace).tolist() == [6, 8]
         assert read == [6, 8]

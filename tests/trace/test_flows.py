@@ -37,8 +37,8 @@ def test_a_whole_conversation() -> None:
     assert flow.state == ("TIME-WAIT", "CLOSED") and flow.states(5) == ("ESTABLISHED", "ESTABLISHED")
     assert [stream.read(0, 99) for stream in flow.streams] == [b"hello", b"world!"]
     assert [stream.end for stream in flow.streams] == [5, 6]
-    piece = flow.streams[1].locate(2)
-    assert piece is not None and TALK[piece.row][piece.frame_offset + 2 : piece.frame_offset + 3] == b"r"
+    (piece,) = flow.streams[1].pieces(2, 3)
+    assert TALK[piece.row][piece.frame_offset : piece.frame_offset + 1] == b"r"
     assert not flow.flagged()
 
 

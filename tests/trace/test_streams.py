@@ -8,8 +8,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.model.numbers import ACK, SYN
 from inspector.trace.index.addresses import NO_ADDRESS, Addresses, KeyTable
-from inspector.trace.index.streams import ACK, SYN, Streams, Talk
+from inspector.trace.index.streams import Streams, Talk
 
 SEGMENT = st.tuples(
     st.booleans(), st.integers(0, 2), st.integers(0, 1),

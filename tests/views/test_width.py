@@ -37,7 +37,7 @@ def test_what_is_cut_or_filled_is_exact(text: str) -> None:
     shown = escaped(text)
     for width in range(1, 60):
         for align in ("left", "right", "centre"):
-            assert cell_len(fit(shown, width, align=align)) == width      # type: ignore[arg-type]
+            assert cell_len(fit(shown, width, align=align)) == width
     document = Document()
     document.fact(shown, shown + " " + shown, shown)
     document.heading(shown, shown)

@@ -50,7 +50,6 @@ class UdpFlow:
         self.rows: NDArray[np.int64] = np.zeros(0, np.int64)
         self._errors: list[IcmpError] = []
         self._quoted = 0              # quoted headers of the trace that were looked at
-        self._by_cause: dict[int, list[IcmpError]] = {}
         self.update()
 
     def update(self) -> bool:
@@ -74,8 +73,6 @@ class UdpFlow:
             error = IcmpError(row, icmp_cause(self._trace, row), int(index.protocol[row]),
                               int(index.sport[row]), int(index.dport[row]))
             self._errors.append(error)
-            if error.cause is not None:
-                self._by_cause.setdefault(error.cause, []).append(error)
         return bool(mine.any())
 
     def direction(self, row: int) -> int:
@@ -87,10 +84,6 @@ class UdpFlow:
     def errors(self) -> list[IcmpError]:
         """The ICMP errors that quote this conversation, in order."""
         return self._errors
-
-    def errors_of(self, row: int) -> tuple[IcmpError, ...]:
-        """The ICMP errors that datagram `row` caused."""
-        return tuple(self._by_cause.get(row, ()))
 
     def findings(self) -> list[Finding]:
         """Datagrams to a port at which nobody is bound: one finding, with all their rows."""

@@ -118,14 +118,6 @@ class Segments:
         end = min(segment_start + self._size[segment], self._run_end[at])
         return Piece(self._row[segment], self._place[segment] + start - segment_start, start, end - start)
 
-    def locate(self, offset: int) -> Piece | None:
-        """The piece that holds the byte at `offset`; None where the capture lacks it."""
-        at = bisect_right(self._run_start, offset) - 1
-        if at < 0 or offset >= self._run_end[at]:
-            return None
-        first, last = self._run_first[at], self._run_last[at]
-        return self._piece(at, max(first, bisect_right(self._start, offset, first, last + 1) - 1))
-
     def pieces(self, start: int, end: int) -> Iterator[Piece]:
         """The pieces of `start .. end` in order, cut to it; holes are simply missing."""
         at = bisect_right(self._run_end, start)

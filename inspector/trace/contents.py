@@ -12,7 +12,7 @@ import numpy as np
 
 from inspector.model.records import Call, Event, Statistics
 from inspector.trace.file.format import PacketBatch
-from inspector.trace.index.columns import Array
+from inspector.trace.index.columns import Int64s, UInt8s
 from inspector.trace.index.index import Index
 from inspector.wire import pcapng
 from inspector.wire.headers.read import read_headers
@@ -37,7 +37,7 @@ class Contents:
         self.host_names: dict[str, str] = {}
         self.statistics = Statistics()
         self.blocks = 0                      # journal and statistics blocks met
-        self.data: Array = np.zeros(0, "u1")
+        self.data: UInt8s = np.zeros(0, "u1")
         self.base = 0                        # offset in the file of the first byte of `data`
         self._counted: dict[int, Statistics] = {}
         self._pending: dict[tuple[int, int], int] = {}
@@ -61,7 +61,7 @@ class Contents:
                 self._append(*(column[begin:end] for column in columns), link_type=int(links[begin]))
 
     def _append(
-        self, starts: Array, captured: Array, lengths: Array, time_ns: Array, interface: Array, *,
+        self, starts: Int64s, captured: Int64s, lengths: Int64s, time_ns: Int64s, interface: Int64s, *,
         link_type: int,
     ) -> None:
         # A file may claim that less was on the wire than was captured: what is there is read.

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from inspector.trace.index.columns import Int64s
 from inspector.trace.index.index import Index
 
 
@@ -24,15 +22,13 @@ class Packets(Protocol):
     def frame(self, row: int) -> bytes:
         """The captured bytes of a packet, from its link header on. IndexError: no such row."""
 
-    def gather(
-        self, rows: NDArray[np.int64], positions: NDArray[np.int64], lengths: NDArray[np.int64]
-    ) -> bytes:
+    def gather(self, rows: Int64s, positions: Int64s, lengths: Int64s) -> bytes:
         """Bytes of many packets joined: `lengths` bytes of each from `positions` of its frame on.
 
         Fewer where the file has become shorter.
         """
 
-    def rows_of(self, protocol: str, stream: int) -> NDArray[np.int64]:
+    def rows_of(self, protocol: str, stream: int) -> Int64s:
         """Rows of the packets of conversation `stream` of "tcp" or "udp", in order."""
 
     def link_type(self, row: int) -> int:

@@ -20,7 +20,7 @@ from inspector.trace.file.reader import SLICE, Reader
 from inspector.trace.file.source import TraceError, open_source
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.flows.udp import UdpFlow, troubled_streams
-from inspector.trace.index.columns import Array
+from inspector.trace.index.columns import Int64s
 from inspector.trace.index.conversations import ConversationRow, RowLists, conversations
 from inspector.trace.index.index import Index
 from inspector.trace.kept import Kept
@@ -198,7 +198,7 @@ class Trace:
         self._last = row, data
         return data
 
-    def gather(self, rows: Array, positions: Array, lengths: Array) -> bytes:
+    def gather(self, rows: Int64s, positions: Int64s, lengths: Int64s) -> bytes:
         """Bytes of many packets joined: `lengths` bytes of each from `positions` of its frame on.
 
         int64 columns; what lies close together in the file is read at once. Fewer where the file is shorter.
@@ -206,7 +206,7 @@ class Trace:
         starts = self.index.offset[rows].astype("i8") + positions
         return b"".join(self._gather(starts, starts + lengths))
 
-    def _gather(self, starts: Array, stops: Array) -> Iterator[bytes]:
+    def _gather(self, starts: Int64s, stops: Int64s) -> Iterator[bytes]:
         if not len(starts):
             return
         low, high = int(starts.min()), int(stops.max())
@@ -224,7 +224,7 @@ class Trace:
         """The link type (tcpdump.org/linktypes) of a packet."""
         return self.interfaces[self.index.interface_of(row)].link_type
 
-    def rows_of(self, protocol: Literal["tcp", "udp"] | str, stream: int) -> Array:
+    def rows_of(self, protocol: Literal["tcp", "udp"] | str, stream: int) -> Int64s:
         """Rows of one conversation's packets, in order."""
         return self._rows.of(protocol, stream)
 

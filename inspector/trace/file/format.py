@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from inspector.trace.index.columns import Array
+from inspector.trace.index.columns import Array, Int64s, UInt8s
 from inspector.wire import pcapng
 
 MAX_FRAME = 256 * 1024          # larger frames are taken for damage, as other readers do,
@@ -24,11 +24,11 @@ BILLION = 1_000_000_000
 class PacketBatch:
     """Packets of one walk: offsets in the buffer, lengths, times, numbers of interfaces."""
 
-    starts: Array
-    captured: Array
-    lengths: Array
-    time_ns: Array
-    interface: Array
+    starts: Int64s
+    captured: Int64s
+    lengths: Int64s
+    time_ns: Int64s
+    interface: Int64s
 
     def first(self, count: int) -> PacketBatch:
         """The first `count` of them."""
@@ -42,7 +42,7 @@ class Sink(Protocol):
     Before each walk `data` is set to the buffer, and `base` to the place of its first byte in the file.
     """
 
-    data: Array
+    data: UInt8s
     base: int
 
     def interface(self, interface: pcapng.Interface) -> int:
@@ -75,7 +75,7 @@ class Format(Protocol):
         """Read all that stands whole in `buffer[start:stop]`; where the rest begins."""
 
 
-def nanoseconds(ticks: Array, resolution: int, offset: int) -> Array:
+def nanoseconds(ticks: Array, resolution: int, offset: int) -> Int64s:
     """Ticks of a pcapng interface (raw if_tsresol byte, if_tsoffset in seconds) as time since the epoch."""
     ticks = ticks.astype("u8")
     power = resolution & 0x7F

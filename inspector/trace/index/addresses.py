@@ -11,7 +11,7 @@ import socket
 
 import numpy as np
 
-from inspector.trace.index.columns import Array, Growing
+from inspector.trace.index.columns import Array, Growing, Int32s, Int64s, UInt32s, UInt64s
 from inspector.wire.headers.read import Headers
 
 NO_ADDRESS = 0xFFFFFFFF
@@ -26,14 +26,14 @@ class KeyTable:
     def __init__(self) -> None:
         self.first = Growing("u8")
         self.second = Growing("u8")
-        self._slots: Array = np.full(1024, -1, "i4")
+        self._slots: Int32s = np.full(1024, -1, "i4")
         # Odd and secret, so that nobody can write a capture whose keys all meet in one slot.
         self._mix = np.frombuffer(os.urandom(24), "u8") | np.uint64(1)
 
     def __len__(self) -> int:
         return self.first.count
 
-    def number(self, first: Array, second: Array) -> Array:
+    def number(self, first: UInt64s, second: UInt64s) -> Int64s:
         """The number of each key; unknown ones get new numbers."""
         found = self._find(first, second)
         missing = np.flatnonzero(found < 0)
@@ -41,15 +41,15 @@ class KeyTable:
             found[missing] = self._add(first[missing], second[missing])
         return found
 
-    def _start(self, first: Array, second: Array) -> Array:
+    def _start(self, first: UInt64s, second: UInt64s) -> Int64s:
         mixed = (first * self._mix[0]) ^ ((second + self._mix[1]) * self._mix[2])
         mixed = (mixed ^ (mixed >> np.uint64(29))) * self._mix[1]
-        slots: Array = (mixed >> np.uint64(32)).astype("i8") & (len(self._slots) - 1)
+        slots: Int64s = (mixed >> np.uint64(32)).astype("i8") & (len(self._slots) - 1)
         return slots
 
-    def _find(self, first: Array, second: Array) -> Array:
+    def _find(self, first: UInt64s, second: UInt64s) -> Int64s:
         slot = self._start(first, second)
-        found: Array = self._slots[slot].astype("i8")
+        found: Int64s = self._slots[slot].astype("i8")
         if not len(self):
             return found
         keys, more = self.first.values, self.second.values
@@ -63,7 +63,7 @@ class KeyTable:
             open_ = open_[wrong]
         return found
 
-    def _add(self, first: Array, second: Array) -> Array:
+    def _add(self, first: UInt64s, second: UInt64s) -> Int64s:
         order = np.lexsort((second, first))
         a, b = first[order], second[order]
         begins = np.ones(len(order), np.bool_)
@@ -103,7 +103,7 @@ class Addresses:
         self._four = KeyTable()
         self._texts: dict[int, str] = {}
 
-    def of_batch(self, headers: Headers) -> tuple[Array, Array]:
+    def of_batch(self, headers: Headers) -> tuple[UInt32s, UInt32s]:
         """Ids of source and destination of every frame; NO_ADDRESS where it has none."""
         columns = []
         none = ~headers.addressed
@@ -120,7 +120,7 @@ class Addresses:
                 ids[rows[still]] = self.number6(words[still, 2 * i], words[still, 2 * i + 1])
         return columns[0], columns[1]
 
-    def number4(self, values: Array) -> Array:
+    def number4(self, values: Array) -> UInt32s:
         """Ids of IPv4 addresses given as numbers."""
         ids = values.astype("u4")
         high = ids >= _OTHER
@@ -129,7 +129,7 @@ class Addresses:
             ids[high] = _OTHER_IPV4 + self._four.number(np.zeros_like(keys), keys)
         return ids
 
-    def number6(self, high: Array, low: Array) -> Array:
+    def number6(self, high: UInt64s, low: UInt64s) -> UInt32s:
         """Ids of IPv6 addresses given as two 64-bit words."""
         return (_OTHER + self._six.number(high, low)).astype("u4")
 
@@ -161,7 +161,7 @@ class Addresses:
             return ""
         return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
 
-    def numbers4(self, ids: Array) -> Array:
+    def numbers4(self, ids: UInt32s) -> UInt32s:
         """The IPv4 addresses of ids as numbers; anything for ids that are none."""
         if not len(self._four):
             return ids
@@ -177,12 +177,12 @@ class Addresses:
         found: Array = ids != NO_ADDRESS
         return found
 
-    def places6(self, ids: Array) -> Array:
+    def places6(self, ids: UInt32s) -> Int64s:
         """The places of IPv6 ids in `table6`; any for other ids."""
         places = ids.astype("i8") - _OTHER
         found: Array = np.where((places >= 0) & (places < len(self._six)), places, 0)
         return found
 
-    def table6(self) -> tuple[Array, Array]:
+    def table6(self) -> tuple[UInt64s, UInt64s]:
         """All IPv6 addresses met: high and low words."""
         return self._six.first.values, self._six.second.values

@@ -12,7 +12,7 @@ import numpy as np
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import TCP, UDP
-from inspector.trace.index.columns import Array
+from inspector.trace.index.columns import Int64s
 from inspector.trace.index.index import Index
 
 PROTOCOLS = {"tcp": TCP, "udp": UDP}
@@ -45,11 +45,11 @@ class RowLists:
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self._known: dict[tuple[int, int], tuple[int, Array]] = {}
+        self._known: dict[tuple[int, int], tuple[int, Int64s]] = {}
         self._sorted: dict[int, _Sorted] = {}
         self._looked = 0            # packets that were looked through since the last sorting
 
-    def of(self, protocol: str, stream: int) -> Array:
+    def of(self, protocol: str, stream: int) -> Int64s:
         """Rows of conversation `stream` of "tcp" or "udp"; none where there is no such conversation."""
         index, number = self._index, PROTOCOLS[protocol]
         streams = index.streams[number]
@@ -89,10 +89,10 @@ class _Sorted(NamedTuple):
     """All rows of a protocol among the first `reach`, sorted by conversation; where each one's rows end."""
 
     reach: int
-    rows: Array
-    ends: Array
+    rows: Int64s
+    ends: Int64s
 
-    def of(self, stream: int) -> tuple[int, Array]:
+    def of(self, stream: int) -> tuple[int, Int64s]:
         """How far this reaches, and the rows of a conversation up to there."""
         if stream >= len(self.ends):
             return self.reach, self.rows[:0]

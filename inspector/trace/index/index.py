@@ -10,7 +10,16 @@ import numpy as np
 
 from inspector.model.numbers import TCP, UDP
 from inspector.trace.index.addresses import Addresses
-from inspector.trace.index.columns import Array, Columns
+from inspector.trace.index.columns import (
+    Array,
+    Columns,
+    Int32s,
+    Int64s,
+    UInt8s,
+    UInt16s,
+    UInt32s,
+    UInt64s,
+)
 from inspector.trace.index.quoted import QuotedTable
 from inspector.trace.index.streams import Streams, Talk
 from inspector.wire.headers.read import BOGUS, UNSIZED, Headers, Quoted
@@ -40,27 +49,27 @@ class Index:
     the innermost datagram where there are tunnels.
     """
 
-    time_ns: Array
-    offset: Array
-    length: Array
-    cap_len: Array
-    src: Array
-    dst: Array
-    seq: Array
-    ack: Array
-    stream: Array
-    sport: Array
-    dport: Array
-    tcp_flags: Array
-    window: Array
-    l4: Array
-    payload: Array
-    payload_length: Array
-    interface: Array
-    l3: Array
-    network: Array
-    protocol: Array
-    status: Array
+    time_ns: Int64s
+    offset: UInt64s
+    length: UInt32s
+    cap_len: UInt32s
+    src: UInt32s
+    dst: UInt32s
+    seq: UInt32s
+    ack: UInt32s
+    stream: Int32s
+    sport: UInt16s
+    dport: UInt16s
+    tcp_flags: UInt16s
+    window: UInt16s
+    l4: UInt16s
+    payload: UInt16s
+    payload_length: UInt16s
+    interface: UInt8s
+    l3: UInt8s
+    network: UInt8s
+    protocol: UInt8s
+    status: UInt8s
 
     def __init__(self) -> None:
         self.count = 0

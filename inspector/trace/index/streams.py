@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inspector.model.numbers import ACK, SYN
 from inspector.trace.index.addresses import KeyTable
-from inspector.trace.index.columns import Array, Growing
+from inspector.trace.index.columns import Array, Growing, Int32s, Int64s, UInt16s, UInt32s
 
 
 @dataclass(slots=True)
@@ -24,15 +25,15 @@ class Talk:
     `sized` tells that a TCP segment's length is known: only such ones say where a direction begins.
     """
 
-    row: Array
-    source: Array
-    destination: Array
-    sport: Array
-    dport: Array
-    tcp_flags: Array
-    seq: Array
-    ack: Array
-    sized: Array
+    row: Int64s
+    source: UInt32s
+    destination: UInt32s
+    sport: UInt16s
+    dport: UInt16s
+    tcp_flags: UInt16s
+    seq: UInt32s
+    ack: UInt32s
+    sized: NDArray[np.bool_]
 
 
 class Streams:
@@ -52,7 +53,7 @@ class Streams:
         return self._first_row.count
 
     @property
-    def first_row(self) -> Array:
+    def first_row(self) -> Int64s:
         """Row of each conversation's first packet."""
         return self._first_row.values
 
@@ -60,7 +61,7 @@ class Streams:
         """Whether a conversation began on the ports of an earlier one (port reuse)."""
         return bool(self._reopened.values[stream])
 
-    def number(self, talk: Talk) -> Array:
+    def number(self, talk: Talk) -> Int32s:
         """The conversation of each frame of `talk`."""
         low, pair = self._pair(talk)
         count = self._stream.count

@@ -6,7 +6,7 @@ import random
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inspector.protocols.websocket.deflate import DeflateParameters, Inflater, parse_extensions
@@ -98,6 +98,8 @@ def test_any_octets_are_taken(pieces: list[bytes], bits: int, takeover: bool) ->
         assert len(found) <= 5000 and problem in ("", "data", "limit")
 
 
+@example(";")
+@example(",;,")
 @given(st.text(max_size=60))
 def test_any_header_is_read(text: str) -> None:
     assert all(extension.name == extension.name.lower() for extension in parse_extensions([text, text]))

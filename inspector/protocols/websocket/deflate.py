@@ -46,7 +46,9 @@ def parse_extensions(values: Iterable[str]) -> tuple[Extension, ...]:
     """The extensions in all Sec-WebSocket-Extensions headers, in order; tolerant of any text."""
     found = []
     for element in _split(",".join(values), ","):
-        name, *rest = _split(element, ";")
+        name, *rest = _split(element, ";") or [""]
+        if not name:
+            continue                       # semicolons alone name no extension
         parameters = []
         for part in rest:
             key, equals, value = part.partition("=")

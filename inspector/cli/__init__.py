@@ -22,11 +22,19 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class Commands(click.Group):
-    """The group; it lists its commands in the order of `COMMANDS`."""
+    """The group; it lists its commands in the order of `COMMANDS`, and loads the one that is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order in which help shows them."""
         return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the words name, in place of its entry in the list, and the words after it."""
+        name, found, rest = super().resolve_command(ctx, args)
+        loaded = next((entry.load() for entry in COMMANDS if found and entry.name == found.name), None)
+        return name, loaded, rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run what was asked for; ctrl+c is a way to end."""
@@ -36,7 +44,10 @@ class Commands(click.Group):
             raise CommandError("Interrupted.", INTERRUPTED) from None
 
 
-@click.group(cls=Commands, invoke_without_command=True, context_settings=CONTEXT, commands=COMMANDS)
+_LISTED = [click.Command(entry.name, short_help=entry.about) for entry in COMMANDS]
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings=CONTEXT, commands=_LISTED)
 @click.version_option(__version__, prog_name="inspector")
 @click.pass_context
 def commands(context: click.Context) -> int:

@@ -8,10 +8,12 @@ import sys
 import click
 import pytest
 
-from inspector.cli.commands import COMMANDS
+from inspector.cli.commands import COMMANDS, Entry
 from inspector.cli.exports import EXPORTS, LISTED, export_of, exports
 from inspector.protocols import REGISTRY
 from tests.support.traces import TRACES
+
+NAMES = [entry.name for entry in COMMANDS]
 
 
 def inspector(*words: str) -> subprocess.CompletedProcess[str]:
@@ -21,33 +23,47 @@ def inspector(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
-def test_every_command_and_every_option_has_help(command: click.Command) -> None:
+@pytest.mark.parametrize("entry", COMMANDS, ids=NAMES)
+def test_every_command_and_every_option_has_help(entry: Entry) -> None:
+    command = entry.load()
+    assert command.name == entry.name
     assert command.help
-    assert command.help.splitlines()[0].endswith((".", "happens."))
+    for sentence in (entry.about, command.help.splitlines()[0]):
+        assert sentence.endswith((".", "happens."))
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
-def test_every_command_answers_help(command: click.Command) -> None:
-    process = inspector(str(command.name), "--help")
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_answers_help(name: str) -> None:
+    process = inspector(name, "--help")
     assert (process.returncode, process.stderr) == (0, "")
-    assert process.stdout.startswith(f"Usage: python -m inspector {command.name}")
+    assert process.stdout.startswith(f"Usage: python -m inspector {name}")
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
-def test_wrong_usage_of_every_command_is_one_sentence(command: click.Command) -> None:
-    process = inspector(str(command.name), "--no-such-option")
+@pytest.mark.parametrize("name", NAMES)
+def test_wrong_usage_of_every_command_is_one_sentence(name: str) -> None:
+    process = inspector(name, "--no-such-option")
     assert (process.returncode, process.stdout) == (2, "")
     assert process.stderr.count("\n") == 1
     assert process.stderr.startswith("inspector: No such option")
-    assert f"{command.name} --help" in process.stderr
+    assert f"{name} --help" in process.stderr
+
+
+def test_help_lists_every_command_with_its_sentence() -> None:
+    lines = [line.strip() for line in inspector("--help").stdout.splitlines()]
+    assert all(f"{entry.name:<6}  {entry.about}" in lines for entry in COMMANDS)
+
+
+def test_a_word_that_is_no_command_is_one_sentence() -> None:
+    process = inspector("decod")
+    assert (process.returncode, process.stdout, process.stderr.count("\n")) == (2, "", 1)
+    assert "No such command 'decod'" in process.stderr
 
 
 def test_exports_have_names_of_their_own_and_each_protocol_is_one() -> None:
-    assert len({command.name for command in COMMANDS}) == len(COMMANDS)
+    assert len(set(NAMES)) == len(NAMES)
     names = [export.name for export in exports()]
     assert len(set(names)) == len(EXPORTS) + len(REGISTRY)
     assert all(export.name in LISTED for export in EXPORTS)
@@ -63,10 +79,13 @@ def test_every_export_can_be_printed(name: str) -> None:
     assert bool(process.stdout) == (name in there)
 
 
-def test_help_needs_neither_numpy_nor_textual() -> None:
+def test_help_loads_nothing_that_it_does_not_need() -> None:
+    heavy = ("numpy", "textual", "scapy", "websockets", "h11", "asyncio", "socket",
+             "inspector.sessions", "inspector.trace", "inspector.lab", "inspector.protocols")
     code = (
-        "import sys; import inspector.cli;"
-        "print([name for name in ('numpy', 'textual', 'scapy', 'asyncio') if name in sys.modules])"
+        "import contextlib, sys; from inspector.cli import main; sys.argv[1:] = ['--help']\n"
+        "with contextlib.suppress(SystemExit): main()\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,20 +1,37 @@
 """The commands: one file each, its options beside its code, and this list of all of them.
 
-A new command is a file here and a line in `COMMANDS`; help, usage errors, exit statuses and the tests that
-walk the list follow. What is heavy (numpy, the lab, Textual) is imported in a command's function, so that
-`--help` is instant.
+A new command is a file here, with its `command`, and a line in `COMMANDS`; help, usage errors, exit statuses
+and the tests that walk the list follow. A file is imported when its command is asked for, and what is heavy
+(numpy, the lab, Textual) in the command's function, so that `--help` is instant.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import NamedTuple
+
 import click
 
-from inspector.cli.commands.decode import decode
-from inspector.cli.commands.doctor import doctor
-from inspector.cli.commands.exec import exec_
-from inspector.cli.commands.open import open_
-from inspector.cli.commands.record import record
-from inspector.cli.commands.run import run
-from inspector.cli.commands.watch import watch
 
-COMMANDS: tuple[click.Command, ...] = (run, open_, watch, decode, record, exec_, doctor)
+class Entry(NamedTuple):
+    """One command: the name of its file, and the sentence about it in the list of commands."""
+
+    name: str
+    about: str
+
+    def load(self) -> click.Command:
+        """The command itself, with its options."""
+        found = import_module(f"{__name__}.{self.name}").command
+        assert isinstance(found, click.Command)
+        return found
+
+
+COMMANDS = (
+    Entry("run", "Run a session in the lab and print its ladder, as it happens."),
+    Entry("open", "Open a capture in the app; one that grows is followed."),
+    Entry("watch", "Open the app on this machine's own loopback."),
+    Entry("decode", "Print what a capture holds, one JSON object a line."),
+    Entry("record", "Record loopback traffic to a file, without the app."),
+    Entry("exec", "Run a program in the lab and look at what it said on its loopback."),
+    Entry("doctor", "Say what works here, what does not, and the command that mends it."),
+)

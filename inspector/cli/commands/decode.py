@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 SEVERITIES = ("note", "warning", "error")
 
 
-@click.command()
+@click.command("decode")
 @click.argument("file", metavar="FILE|-")
 @click.option("--json", "what", metavar="WHAT", required=True, type=WHAT, help=f"{LISTED}.")
 @click.option("--filter", "expression", metavar="EXPR",
               help="Only what this display filter (a part of Wireshark's language) lets through.")
 @click.option("--fail-on", type=click.Choice(SEVERITIES),
               help="findings: exit with status 1 when one of this severity or a graver one is there.")
-def decode(file: str, what: Export, expression: str | None, fail_on: str | None) -> int:
+def command(file: str, what: Export, expression: str | None, fail_on: str | None) -> int:
     """Print what a capture holds, one JSON object a line."""
     if fail_on is not None and what.name != "findings":
         raise CommandError("--fail-on goes with --json findings alone.", USAGE)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 SIGNS: dict[str, tuple[str, Style]] = {"ok": ("✓", "ok"), "warn": ("!", "warning"), "missing": ("✗", "error")}
 
 
-@click.command()
+@click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def doctor(as_json: bool) -> int:
+def command(as_json: bool) -> int:
     """Say what works here, what does not, and the command that mends it."""
     from inspector.lab.doctor import examine  # here and below: help is to be instant
     from inspector.views.line.ansi import to_text, wants_colour

@@ -18,11 +18,11 @@ from inspector.cli.options import OUTPUT, WHAT, WithProgram
 from inspector.cli.output import print_ladder, say, trace_file
 
 
-@click.command(name="exec", cls=WithProgram, options_metavar="[OPTIONS] -- CMD ...")
+@click.command("exec", cls=WithProgram, options_metavar="[OPTIONS] -- CMD ...")
 @click.option("--save", type=OUTPUT, metavar="FILE.pcapng", help="Keep the trace.")
 @click.option("--json", "what", metavar="WHAT", type=WHAT,
               help=f"Print this as JSON lines when it ends: {LISTED}.")
-def exec_(program: tuple[str, ...], save: str | None, what: Export | None) -> int:
+def command(program: tuple[str, ...], save: str | None, what: Export | None) -> int:
     """Run a program in the lab and look at what it said on its loopback; its exit status is passed on.
 
     Without --save or --json the app opens on the trace when the program ends, or the ladder is printed

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 
-@click.command(name="open")
+@click.command("open")
 @click.argument("file", metavar="FILE|-")
-def open_(file: str) -> int:
+def command(file: str) -> int:
     """Open a capture in the app: pcap or pcapng, also .gz and .zst; one that grows is followed."""
     from inspector.cli.app import open_file  # here: it brings Textual, for which help would wait
 

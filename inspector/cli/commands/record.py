@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
-@click.command(cls=WithProgram, options_metavar="[OPTIONS] [-- CMD ...]")
+@click.command("record", cls=WithProgram, options_metavar="[OPTIONS] [-- CMD ...]")
 @click.argument("ports", metavar="[PORT ...]", nargs=-1, type=PORT)
 @click.option("-o", "--output", metavar="FILE", required=True, type=OUTPUT,
               help="The pcapng file to write.")
@@ -29,7 +29,7 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
               help="Keep the first N bytes of each packet.")
 @click.option("--max-size", metavar="SIZE", help="Stop when the file has this size, such as 500M or 2G.")
 @click.option("--capture-filter", metavar="BPF", help="Any BPF expression; needs libpcap on this machine.")
-def record(
+def command(
     *, ports: tuple[int, ...], program: tuple[str, ...], output: str, lab: bool, seconds: float | None,
     snaplen: int | None, max_size: str | None, capture_filter: str | None,
 ) -> int:

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 Printer = Callable[[int | None], None]
 
 
-@click.command()
+@click.command("run")
 @session_options
 @click.option("--raw", is_flag=True, help="Raw sequence numbers in the ladder, not relative ones.")
 @click.option("--save", type=OUTPUT, metavar="FILE.pcapng", help="Keep the trace.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines instead of the ladder.")
-def run(*, raw: bool, save: str | None, as_json: bool, **session: Any) -> int:
+def command(*, raw: bool, save: str | None, as_json: bool, **session: Any) -> int:
     """Run a session in the lab and print its ladder: system calls and packets together, as it happens.
 
     Exit status 0 when the session ended as asked, 1 when it did not.

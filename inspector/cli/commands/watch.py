@@ -7,9 +7,9 @@ import click
 from inspector.cli.options import PORT
 
 
-@click.command()
+@click.command("watch")
 @click.argument("ports", metavar="[PORT ...]", nargs=-1, type=PORT)
-def watch(ports: tuple[int, ...]) -> int:
+def command(ports: tuple[int, ...]) -> int:
     """Open the app on this machine's own loopback, on these ports or all.
 
     Needs root, CAP_NET_RAW, or a user who may run dumpcap.

@@ -1,19 +1,37 @@
-"""HTTP/1.1 (RFC 9110, RFC 9112), and the handshake by which it becomes WebSocket (RFC 6455 section 4)."""
+"""HTTP/1.1 (RFC 9110, RFC 9112), and the handshake by which it becomes WebSocket (RFC 6455 section 4).
+
+What reads it is loaded with the first connection that may speak it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from inspector.protocols.api import Field, Protocol
-from inspector.protocols.http.decoder import HttpDecoder, head_text
+from inspector.protocols.api import Field, Opening, Protocol, Source, Start
 from inspector.protocols.http.findings import BOOK
-from inspector.protocols.http.message import HttpMessage
-from inspector.protocols.http.start import sniff
-from inspector.protocols.http.upgrade import Upgrade
+from inspector.protocols.http.text import head_text
+from inspector.wire.tcp.delivery import Pump
 from inspector.wire.text import escaped
 
-_Get = Callable[[HttpDecoder, HttpMessage], Sequence[Any]]
+if TYPE_CHECKING:
+    from inspector.protocols.http.decoder import HttpDecoder
+    from inspector.protocols.http.message import HttpMessage
+    from inspector.protocols.http.upgrade import Upgrade
+
+_Get: TypeAlias = "Callable[[HttpDecoder, HttpMessage], Sequence[Any]]"
+
+
+def _sniff(opening: Opening) -> Start | None:
+    from inspector.protocols.http.start import sniff  # here and below: for the time of start-up
+
+    return sniff(opening)
+
+
+def _decoder(source: Source, pump: Pump, start: Start) -> HttpDecoder:
+    from inspector.protocols.http.decoder import HttpDecoder
+
+    return HttpDecoder(source, pump, start)
 
 
 def _request(get: Callable[[HttpMessage], Any]) -> _Get:
@@ -43,7 +61,7 @@ def _pairs(decoder: HttpDecoder, message: HttpMessage) -> Sequence[Any]:
 
 
 HTTP = Protocol(
-    name="http", title="HTTP", colour="http", sniff=sniff, decoder=HttpDecoder, book=BOOK, pairs=True,
+    name="http", title="HTTP", colour="http", sniff=_sniff, decoder=_decoder, book=BOOK, pairs=True,
     fields=(
         Field("http.request", "protocol", _request(lambda message: message.method), json=""),
         Field("http.request.method", "text", _request(lambda message: escaped(message.method))),

@@ -13,7 +13,6 @@ from inspector.protocols.http.message import (
     INFLATE_LIMIT,
     Decoded,
     HttpMessage,
-    as_octets,
     decode_content,
     tokens,
 )
@@ -318,8 +317,3 @@ def _line(message: HttpMessage) -> str:
     if message.is_request:
         return escaped(f"{message.method} {message.target}", 100)
     return escaped(f"{message.status} {message.reason}".rstrip(), 60)
-
-
-def head_text(value: str) -> str:
-    """Text of a head, safe to show; octets that are no UTF-8 as `\\xNN`."""
-    return escaped(as_octets(value))

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from inspector.protocols.http.findings import finding
+from inspector.protocols.http.text import as_text
 from inspector.wire.findings import Finding
 from inspector.wire.text import escaped
 
@@ -30,16 +31,6 @@ _REQUEST_PREFIX = re.compile(_TOKEN + rb"(?: +[^\x00-\x20]*(?: +[HTP/1.]{0,8})?)
 METHODS = (
     b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"CONNECT ", b"OPTIONS ", b"TRACE ", b"PATCH ",
 )
-
-
-def as_text(data: bytes) -> str:
-    """Octets of a head as text: UTF-8, what is none as surrogates, so that `as_octets` gives them back."""
-    return data.decode("utf-8", "surrogateescape")
-
-
-def as_octets(text: str) -> bytes:
-    """The octets that `as_text` made text of."""
-    return text.encode("utf-8", "surrogateescape")
 
 
 class Header(NamedTuple):

@@ -12,11 +12,10 @@ from inspector.protocols.http.message import (
     Framing,
     Header,
     HttpMessage,
-    as_octets,
-    as_text,
     decode_content,
     tokens,
 )
+from inspector.protocols.http.text import as_octets, as_text
 from inspector.wire.findings import Finding
 from inspector.wire.text import escaped
 

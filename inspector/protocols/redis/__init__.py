@@ -1,20 +1,37 @@
-"""Redis: RESP2 and RESP3, requests matched with replies, pushes, inline commands."""
+"""Redis: RESP2 and RESP3, requests matched with replies, pushes, inline commands.
+
+What reads it is loaded with the first connection that may speak it.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from inspector.protocols.api import Field, Protocol
-from inspector.protocols.redis.decoder import RedisDecoder, RedisMessage
+from inspector.protocols.api import Field, Opening, Protocol, Source, Start
 from inspector.protocols.redis.findings import BOOK
-from inspector.protocols.redis.scanner import NUMBER, TYPES
-from inspector.protocols.redis.start import sniff
-from inspector.protocols.redis.values import Node, node_text
+from inspector.wire.tcp.delivery import Pump
 from inspector.wire.text import escaped
 
+if TYPE_CHECKING:
+    from inspector.protocols.redis.decoder import RedisDecoder, RedisMessage
+    from inspector.protocols.redis.values import Node
+
+_WORD = 32               # octets of the word that a push begins with
 _INTEGER = re.compile(rb"[+-]?\d{1,19}")
+
+
+def _sniff(opening: Opening) -> Start | None:
+    from inspector.protocols.redis.start import sniff  # here and below: for the time of start-up
+
+    return sniff(opening)
+
+
+def _decoder(source: Source, pump: Pump, start: Start) -> RedisDecoder:
+    from inspector.protocols.redis.decoder import RedisDecoder
+
+    return RedisDecoder(source, pump, start)
 
 
 def _nodes(node: Node) -> Iterator[Node]:
@@ -44,8 +61,7 @@ def _keys(decoder: RedisDecoder, message: RedisMessage) -> Sequence[str]:
 def _reply(decoder: RedisDecoder, message: RedisMessage) -> Sequence[str]:
     if message.kind != "reply" or message.type in ("-", "!"):
         return []
-    node = decoder.value(message)
-    return [escaped(node.text) if not node.children and not node.is_null else node_text(node)]
+    return [decoder.reply_text(message)]
 
 
 def _error(decoder: RedisDecoder, message: RedisMessage) -> Sequence[str]:
@@ -56,8 +72,8 @@ def _push(decoder: RedisDecoder, message: RedisMessage) -> Sequence[str]:
     """The kind of a push: message, pmessage, invalidate; "monitor" for a line of MONITOR."""
     if message.kind != "push":
         return []
-    children = decoder.value(message, NUMBER).children
-    return [escaped(children[0].text, NUMBER) if children else "monitor"]
+    children = decoder.value(message, _WORD).children
+    return [escaped(children[0].text, _WORD) if children else "monitor"]
 
 
 def _time(decoder: RedisDecoder, message: RedisMessage) -> Sequence[int]:
@@ -70,7 +86,7 @@ def _integer(node: Node) -> int:
 
 
 REDIS = Protocol(
-    name="redis", title="Redis", colour="http", sniff=sniff, decoder=RedisDecoder, book=BOOK, pairs=True,
+    name="redis", title="Redis", colour="http", sniff=_sniff, decoder=_decoder, book=BOOK, pairs=True,
     ordered="last",
     fields=(
         Field("redis.request", "protocol", lambda decoder, m: [True] if m.kind == "request" else [], json=""),
@@ -80,7 +96,7 @@ REDIS = Protocol(
         Field("redis.argument", "text", _words, many=True),
         Field("redis.inline", "flag", _inline, bits=1),
         Field("redis.reply.type", "text",
-              lambda decoder, m: [TYPES.get(m.type, "")] if m.kind != "request" else []),
+              lambda decoder, m: [m.type_name] if m.kind != "request" else []),
         Field("redis.reply", "text", _reply),
         Field("redis.error", "text", _error),
         Field("redis.push", "text", _push),

@@ -60,6 +60,11 @@ class RedisMessage:
     complete: bool = True
     partner: int | None = None
 
+    @property
+    def type_name(self) -> str:
+        """`integer`, `bulk string`, …; "" for an inline command."""
+        return TYPES.get(self.type, "")
+
 
 class RedisDecoder(Decoder[RedisMessage]):
     """Redis on one connection, up to a replication stream (PSYNC), which is of no protocol that is told here.
@@ -392,8 +397,13 @@ class RedisDecoder(Decoder[RedisMessage]):
         text = escaped(node_text(self.value(record, _PREVIEW)), _SUMMARY)
         return f"push: {text}" if record.kind == "push" else text
 
+    def reply_text(self, record: RedisMessage) -> str:
+        """What a reply says: a string as it is, anything else as redis-cli prints it."""
+        node = self.value(record)
+        return escaped(node.text) if not node.children and not node.is_null else node_text(node)
+
     def short(self, record: RedisMessage) -> str:
-        return f"… {record.command if record.kind == 'request' else TYPES.get(record.type, record.kind)}"
+        return f"… {record.command if record.kind == 'request' else record.type_name or record.kind}"
 
     def heading(self, record: RedisMessage) -> tuple[str, str]:
         return f"Redis {record.kind}", self.summary(record)

@@ -1,19 +1,35 @@
-"""WebSocket (RFC 6455) with permessage-deflate (RFC 7692): a record is a frame."""
+"""WebSocket (RFC 6455) with permessage-deflate (RFC 7692): a record is a frame.
+
+What reads it is loaded with the first connection that may speak it.
+"""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from inspector.protocols.api import Field, Protocol
-from inspector.protocols.websocket.columns import WebSocketFrameRecord
-from inspector.protocols.websocket.decoder import WebSocketDecoder
+from inspector.protocols.api import Field, Opening, Protocol, Source, Start
 from inspector.protocols.websocket.findings import BOOK
-from inspector.protocols.websocket.frame import CLOSE
-from inspector.protocols.websocket.start import sniff
+from inspector.wire.tcp.delivery import Pump
+
+if TYPE_CHECKING:
+    from inspector.protocols.websocket.columns import WebSocketFrameRecord
+    from inspector.protocols.websocket.decoder import WebSocketDecoder
 
 _SEARCHED = 1 << 20
+
+
+def _sniff(opening: Opening) -> Start | None:
+    from inspector.protocols.websocket.start import sniff  # here and below: for the time of start-up
+
+    return sniff(opening)
+
+
+def _decoder(source: Source, pump: Pump, start: Start) -> WebSocketDecoder:
+    from inspector.protocols.websocket.decoder import WebSocketDecoder
+
+    return WebSocketDecoder(source, pump, start)
 
 
 def _of(name: str) -> Callable[[WebSocketDecoder, WebSocketFrameRecord], Sequence[Any]]:
@@ -48,12 +64,12 @@ def _octets(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[
 
 
 def _close_code(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[int]:
-    code = decoder.close_of(frame).code if frame.opcode == CLOSE else None
+    code = decoder.close_of(frame).code if frame.name == "close" else None
     return [] if code is None else [code]
 
 
 WEBSOCKET = Protocol(
-    name="websocket", title="WebSocket", colour="websocket", sniff=sniff, decoder=WebSocketDecoder, book=BOOK,
+    name="websocket", title="WebSocket", colour="websocket", sniff=_sniff, decoder=_decoder, book=BOOK,
     ordered="last", record="frame",
     fields=(
         Field("direction", "text", filtered=False, get=lambda decoder, frame: [

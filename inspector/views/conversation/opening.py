@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from inspector.model.numbers import ACK, RST, SYN
 from inspector.model.units import duration
-from inspector.protocols.http.decoder import HttpDecoder
 from inspector.views.conversation.close import describe_close
 from inspector.views.conversation.upgrade import describe_upgrade
 from inspector.views.ladder.ends import Conversation, conversation_ends, quoting_rows
@@ -40,6 +39,8 @@ def handshake(trace: Trace, conversation: Conversation | tuple[str, int]) -> Doc
         return document
     _describe_opening(document, trace, flow)
     application = trace.application(conversation.stream)
+    from inspector.protocols.http.decoder import HttpDecoder  # here: for the time of start-up
+
     http = application.decoder("http")
     if isinstance(http, HttpDecoder) and http.upgrade is not None:
         describe_upgrade(document, http.upgrade, application)

@@ -113,9 +113,18 @@ def _plain(character: str) -> str:
 
 def say(*lines: str) -> None:
     """Words about results go to stderr, a line each; where that takes nothing, they are lost."""
+    _words("inspector: ", lines)
+
+
+def report(*lines: str) -> None:
+    """A report that goes to stderr as it is, since something else stands on stdout."""
+    _words("", lines)
+
+
+def _words(prefix: str, lines: tuple[str, ...]) -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         for number, line in enumerate(lines):
-            sys.stderr.write(("" if number else "inspector: ") + escaped(line) + "\n")
+            sys.stderr.write(("" if number else prefix) + escaped(line) + "\n")
         sys.stderr.flush()
 
 

@@ -1,16 +1,17 @@
 """`inspector decode`: a capture's packets, conversations, messages, system calls or findings as JSON lines.
 
-File -> `Trace`, indexed whole -> rows of the display filter -> an export's dictionaries -> stdout.
+File -> `Trace`, indexed whole -> rows of the display filter -> an export's dictionaries -> stdout. What is
+asked of the capture (`--expect` and its like) is answered by a report and the exit status.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError
+from inspector.cli.checks import CheckOptions, check, check_options, filter_of, options_of
+from inspector.cli.errors import DONE, UNREADABLE, USAGE, CommandError
 from inspector.cli.exports import LISTED, Export
 from inspector.cli.options import WHAT
 from inspector.cli.output import say, write_line
@@ -18,25 +19,25 @@ from inspector.cli.output import say, write_line
 if TYPE_CHECKING:
     from inspector.trace.filter.filter import Filter
 
-SEVERITIES = ("note", "warning", "error")
-
 
 @click.command("decode")
 @click.argument("file", metavar="FILE|-")
-@click.option("--json", "what", metavar="WHAT", required=True, type=WHAT, help=f"{LISTED}.")
+@click.option("--json", "what", metavar="WHAT", type=WHAT, help=f"{LISTED}.")
 @click.option("--filter", "expression", metavar="EXPR",
               help="Only what this display filter (a part of Wireshark's language) lets through.")
-@click.option("--fail-on", type=click.Choice(SEVERITIES),
-              help="findings: exit with status 1 when one of this severity or a graver one is there.")
-def command(file: str, what: Export, expression: str | None, fail_on: str | None) -> int:
-    """Print what a capture holds, one JSON object a line."""
-    if fail_on is not None and what.name != "findings":
-        raise CommandError("--fail-on goes with --json findings alone.", USAGE)
-    return decode_file(file, what, _compile(expression), fail_on)
+@check_options
+def command(file: str, what: Export | None, expression: str | None, **checks: Any) -> int:
+    """Print what a capture holds, one JSON object a line, or check it."""
+    chosen, options = filter_of(expression) if expression else None, options_of(checks)
+    if what is None and not options:
+        raise CommandError("Say what to print (--json), or what to check (--expect and its like).", USAGE)
+    return decode_file(file, what, chosen, options.within(chosen))
 
 
-def decode_file(file: str, what: Export, chosen: Filter | None = None, fail_on: str | None = None) -> int:
-    """Print `what` of the capture in `file` ("-": standard input); returns the exit status."""
+def decode_file(
+    file: str, what: Export | None, chosen: Filter | None = None, checks: CheckOptions | None = None
+) -> int:
+    """Print `what` of the capture in `file` ("-": standard input) and check it; returns the exit status."""
     from inspector.trace.trace import Trace, TraceError  # here: numpy, for which help would wait
 
     try:
@@ -47,29 +48,11 @@ def decode_file(file: str, what: Export, chosen: Filter | None = None, fail_on: 
         while trace.refresh():
             pass
         trace.finish()
-        graver = _print(what.objects(trace, chosen), fail_on)
+        if what is not None:
+            for value in what.objects(trace, chosen):
+                write_line(value)
+        status = check(trace, checks, stdout_taken=what is not None) if checks else DONE
         if trace.truncated:
             say(trace.truncated)
             return UNREADABLE
-    return NO if graver else DONE
-
-
-def _compile(expression: str | None) -> Filter | None:
-    if not expression:
-        return None
-    from inspector.trace.filter.filter import Filter, FilterError  # here: numpy, as above
-
-    try:
-        return Filter(expression)
-    except FilterError as error:
-        raise CommandError(str(error), USAGE, place=error.marked()) from error
-
-
-def _print(objects: Iterable[dict[str, Any]], fail_on: str | None) -> bool:
-    """Print the objects; True when one of them is as grave as `fail_on` or graver."""
-    threshold = SEVERITIES.index(fail_on) if fail_on else len(SEVERITIES)
-    graver = False
-    for value in objects:
-        graver = graver or ("severity" in value and SEVERITIES.index(value["severity"]) >= threshold)
-        write_line(value)
-    return graver
+    return status

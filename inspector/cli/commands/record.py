@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from inspector.cli.checks import check_file, check_options, options_of
 from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.cli.options import OUTPUT, PORT, WithProgram
 from inspector.cli.output import say
@@ -29,9 +30,11 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
               help="Keep the first N bytes of each packet.")
 @click.option("--max-size", metavar="SIZE", help="Stop when the file has this size, such as 500M or 2G.")
 @click.option("--capture-filter", metavar="BPF", help="Any BPF expression; needs libpcap on this machine.")
+@check_options
 def command(
     *, ports: tuple[int, ...], program: tuple[str, ...], output: str, lab: bool, seconds: float | None,
     snaplen: int | None, max_size: str | None, capture_filter: str | None,
+    **checks: Any,
 ) -> int:
     """Record loopback traffic to a file, without the app.
 
@@ -45,11 +48,12 @@ def command(
         raise CommandError("A program is recorded in the lab; say --lab before '-- CMD'.", USAGE)
     from inspector.lab.record import RecordOptions  # here: help is to be instant
 
+    options = options_of(checks)
     outcome = recorded(RecordOptions(
         Path(output), program, ports, capture_filter or "", snaplen or 0, size_of(max_size), seconds or 0.0
     ))
     say(outcome.sentence)
-    return outcome.status
+    return outcome.status or check_file(Path(output), options, stdout_taken=False)
 
 
 def recorded(options: RecordOptions) -> RecordOutcome:

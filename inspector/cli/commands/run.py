@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from inspector.cli.checks import CheckOptions, check, check_options, options_of
 from inspector.cli.errors import DONE, INTERRUPTED, MISSING, NO, USAGE, CommandError
 from inspector.cli.options import OUTPUT
 from inspector.cli.output import ladder_printer, say, trace_file, write_line
@@ -32,15 +33,19 @@ Printer = Callable[[int | None], None]
 @click.option("--raw", is_flag=True, help="Raw sequence numbers in the ladder, not relative ones.")
 @click.option("--save", type=OUTPUT, metavar="FILE.pcapng", help="Keep the trace.")
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines instead of the ladder.")
-def command(*, raw: bool, save: str | None, as_json: bool, **session: Any) -> int:
+@check_options
+def command(*, raw: bool, save: str | None, as_json: bool, **options: Any) -> int:
     """Run a session in the lab and print its ladder: system calls and packets together, as it happens.
 
     Exit status 0 when the session ended as asked, 1 when it did not.
     """
-    return run_session(spec_of(session), save=save, as_json=as_json, relative=not raw)
+    spec, checks = spec_of(options), options_of(options)
+    return run_session(spec, save=save, as_json=as_json, relative=not raw, checks=checks)
 
 
-def run_session(spec: SessionSpec, *, save: str | None, as_json: bool, relative: bool) -> int:
+def run_session(
+    spec: SessionSpec, *, save: str | None, as_json: bool, relative: bool, checks: CheckOptions
+) -> int:
     """Run one session to its end; returns the exit status."""
     from inspector.lab.errors import LabError  # here: numpy and the lab, for which help would wait
     from inspector.lab.launch import start_agent
@@ -56,7 +61,8 @@ def run_session(spec: SessionSpec, *, save: str | None, as_json: bool, relative:
         try:
             with agent, Trace.open(path) as trace:
                 printer = _json_printer(trace) if as_json else ladder_printer(trace, relative=relative)
-                return _follow(agent, trace, spec, printer)
+                status = _follow(agent, trace, spec, printer)
+                return check(trace, checks, stdout_taken=True) or status
         except KeyboardInterrupt:
             say(f"Interrupted; what was captured is in {save}." if save else "Interrupted.")
             return INTERRUPTED

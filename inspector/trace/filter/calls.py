@@ -6,12 +6,12 @@ A call has no packet's field, so every test of one is false for it (and its nega
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable
 from typing import Any
 
 from inspector.model.records import Call
 from inspector.trace.filter.syntax import Both, Compare, Has, Node, Not
+from inspector.trace.filter.tests import matcher
 
 CALL_FIELDS = ("pid", "role", "call", "arguments", "result", "errno")
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
@@ -30,6 +30,15 @@ def call_matches(node: Node, call: Call) -> bool:
     if isinstance(node, Has):
         return node.field.value == "syscall" or value_of_call(call, node.field.value) is not None
     return _compare(node, call)
+
+
+def asks_calls(node: Node) -> bool:
+    """Whether the tree names a field that only system calls have."""
+    if isinstance(node, Both):
+        return any(asks_calls(part) for part in node.parts)
+    if isinstance(node, Not):
+        return asks_calls(node.inside)
+    return node.field.value == "syscall" or node.field.value.removeprefix("syscall.") in CALL_FIELDS
 
 
 def value_of_call(call: Call, name: str) -> int | str | None:
@@ -56,7 +65,7 @@ def _compare(node: Compare, call: Call) -> bool:
     if node.operator == "contains":
         return node.values[0][0].value in str(value)
     if node.operator == "matches":
-        return re.search(node.values[0][0].value, str(value), re.IGNORECASE) is not None
+        return matcher(node.values[0][0], "")(str(value))
     return _OPERATORS[node.operator](value, groups[0][0])
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inspector.trace.filter.calls import call_matches
+from inspector.trace.filter.calls import asks_calls, call_matches
 from inspector.trace.filter.syntax import FilterError, Parser
 from inspector.trace.filter.tests import compile_tree
 from inspector.trace.index.columns import Array, Growing
@@ -37,6 +37,11 @@ class Filter:
     def deep(self) -> bool:
         """Whether columns alone cannot answer it, so that it takes time over many packets."""
         return self.test.deep
+
+    @property
+    def asks_calls(self) -> bool:
+        """Whether it names system calls or a field of theirs."""
+        return asks_calls(self._tree)
 
     def evaluate(self, trace: Trace) -> Evaluation:
         """Begin to go over the packets of `trace`."""

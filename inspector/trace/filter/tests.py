@@ -266,7 +266,7 @@ def _search(node: Compare, field: ColumnField | DeepField, every: bool, text: st
     if field.type not in ("text", "bytes", "protocol") or (field.type == "protocol" and name not in BYTES_OF):
         sentence = f"{name} is no text and no bytes, so it cannot be searched with {node.operator}."
         raise wrong(sentence, node.field, text)
-    holds = _matcher(token, text) if node.operator == "matches" else _container(token, field.type == "text")
+    holds = matcher(token, text) if node.operator == "matches" else _container(token, field.type == "text")
     if isinstance(field, ColumnField):
         read = field.read
         return DeepTest(BYTES_OF[name], lambda index, rows: read(index, rows).present, holds, every)
@@ -294,7 +294,8 @@ def _octets(value: Value) -> bytes:
         return str(value).encode("utf-8", "backslashreplace")
 
 
-def _matcher(token: Token, text: str) -> Callable[[Value], bool]:
+def matcher(token: Token, text: str) -> Callable[[Value], bool]:
+    """What `matches` asks of a value; FilterError where the expression in `token` is none."""
     import re2  # takes a while to load, and few filters search
 
     options = re2.Options()            # a linear engine: what a person types never holds up the program

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from inspector.views.json.messages import numbers_of, streams_of, touches
 
 if TYPE_CHECKING:
@@ -19,12 +21,17 @@ if TYPE_CHECKING:
 
 def findings(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]:
     """One object a finding, in order of the packet where to look."""
-    chosen = None if rows is None else frozenset(rows.tolist())
-    found = [one for stream in streams_of(trace, rows) for one in trace.application(stream).findings]
+    return map(finding_object, findings_of(trace, None if rows is None else frozenset(rows.tolist())))
+
+
+def findings_of(trace: Trace, chosen: frozenset[int] | None = None) -> Iterator[Finding]:
+    """The findings of all conversations in that order; with `chosen` those that touch one of these rows."""
+    streams = streams_of(trace, None if chosen is None else np.array(sorted(chosen), "i8"))
+    found = [one for stream in streams for one in trace.application(stream).findings]
     found += trace.datagram_findings()
     for one in sorted(found, key=lambda one: one.rows[0] if one.rows else -1):
         if touches(one.rows, chosen):
-            yield finding_object(one)
+            yield one
 
 
 def finding_object(one: Finding) -> dict[str, Any]:

@@ -1,0 +1,122 @@
+"""The options that make a command a check (`--expect`, `--fail-on` and others), and what becomes of them.
+
+click parses them -> `CheckOptions` -> the trace's verdicts -> a report on stdout (on stderr where something
+else stands there, or in a file) -> exit status 1 when one failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError
+from inspector.cli.output import report, write_text
+
+if TYPE_CHECKING:
+    from inspector.trace.filter.filter import Filter
+    from inspector.trace.trace import Trace
+    from inspector.views.checks.verdicts import Checks
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+SEVERITIES = ("note", "warning", "error")
+FORMATS = ("text", "json", "junit")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """What the options say; `checks` is empty where none of them asks anything."""
+
+    checks: Checks
+    format: str
+    file: str | None
+
+    def __bool__(self) -> bool:
+        return bool(self.checks)
+
+    def within(self, display_filter: Filter | None) -> CheckOptions:
+        """The same, asked of what this filter lets through."""
+        return replace(self, checks=replace(self.checks, within=display_filter))
+
+
+def check_options(function: Function) -> Function:
+    """Decorate a click command with the options of a check; `options_of` takes them from its arguments."""
+    for decorate in (
+        click.option("--report-file", metavar="FILE", type=click.Path(dir_okay=False, readable=False),
+                     help="Write the report to this file."),
+        click.option("--report", "report_format", type=click.Choice(FORMATS), default="text",
+                     show_default=True, help="How to say which checks passed and which failed."),
+        click.option("--ignore", metavar="RULE", multiple=True,
+                     help="A finding's id, or a pattern such as 'http.*', for --fail-on; repeatable."),
+        click.option("--fail-on", type=click.Choice(SEVERITIES),
+                     help="Exit with status 1 when there is a finding of this severity or a graver one."),
+        click.option("--expect-none", metavar="EXPR", multiple=True,
+                     help="Exit with status 1 when this display filter matches something; repeatable."),
+        click.option("--expect", metavar="EXPR", multiple=True,
+                     help="Exit with status 1 unless this display filter matches something; repeatable."),
+    ):  # fmt: skip
+        function = decorate(function)
+    return function
+
+
+def options_of(options: dict[str, Any]) -> CheckOptions:
+    """What the options of `check_options` say; CommandError for a wrong expression."""
+    from inspector.views.checks.verdicts import Checks  # here: numpy, for which help would wait
+
+    expect = tuple(map(filter_of, options["expect"]))
+    expect_none = tuple(map(filter_of, options["expect_none"]))
+    checks = Checks(expect, expect_none, options["fail_on"], tuple(options["ignore"]))
+    if checks.ignore and not checks.fail_on:
+        raise CommandError("--ignore goes with --fail-on: it names findings that do not count.", USAGE)
+    if options["report_file"] and not checks:
+        raise CommandError("--report-file needs a check: --expect, --expect-none or --fail-on.", USAGE)
+    return CheckOptions(checks, options["report_format"], options["report_file"])
+
+
+def filter_of(expression: str) -> Filter:
+    """The display filter; CommandError with the place where it is wrong."""
+    from inspector.trace.filter.filter import Filter, FilterError  # here: numpy, as above
+
+    try:
+        return Filter(expression)
+    except FilterError as error:
+        raise CommandError(str(error), USAGE, place=error.marked()) from error
+
+
+def check(trace: Trace, options: CheckOptions, *, stdout_taken: bool) -> int:
+    """Report on a trace that was read to its end; the exit status, 0 where nothing is asked."""
+    if not options:
+        return DONE
+    from inspector.views.checks.report import FORMATS as REPORTS  # here: not for those that ask nothing
+    from inspector.views.checks.verdicts import verdicts
+
+    found = verdicts(trace, options.checks)
+    lines = REPORTS[options.format](found, trace.statistics.dropped)
+    if options.file is not None:
+        try:
+            Path(options.file).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise CommandError(f"{options.file} cannot be written: {error.strerror}.", USAGE) from error
+    elif stdout_taken:
+        report(*lines)
+    else:
+        for line in lines:
+            write_text(line)
+    return DONE if all(one.passed for one in found) else NO
+
+
+def check_file(path: Path, options: CheckOptions, *, stdout_taken: bool) -> int:
+    """`check` of a capture's file; nothing is opened where nothing is asked."""
+    if not options:
+        return DONE
+    from inspector.trace.trace import Trace, TraceError  # here: numpy, as above
+
+    try:
+        with Trace.open(path) as trace:
+            trace.finish()
+            return check(trace, options, stdout_taken=stdout_taken)
+    except TraceError as error:
+        raise CommandError(str(error), UNREADABLE) from error

@@ -1,0 +1,86 @@
+"""Verdicts as a report: text for people, JSON lines for scripts, JUnit XML for build servers.
+
+Verdicts and what the capture lost -> lines without ends. Where the capture lost packets, the report says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from inspector.views.json.findings import finding_object
+from inspector.views.json.messages import numbers_of
+from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.views.checks.verdicts import Verdict
+
+Report = Callable[[Sequence["Verdict"], int], list[str]]
+
+
+def as_text(verdicts: Sequence[Verdict], lost: int = 0) -> list[str]:
+    """A line a check, below it what decided a failed one, and the sum at last."""
+    lines = []
+    for one in verdicts:
+        lines.append(f"{'✓' if one.passed else '✗'} {escaped(one.name)}  {_outcome(one)}")
+        if not one.passed:
+            lines += [f"    {witness.text}" for witness in one.witnesses]
+            if one.count > len(one.witnesses):
+                lines.append(f"    … and {one.count - len(one.witnesses):,} more")
+    failed = sum(not one.passed for one in verdicts)
+    all_ = f"{len(verdicts)} {'check' if len(verdicts) == 1 else 'checks'}"
+    lines.append(f"{failed} of {all_} failed." if failed else f"{all_} passed.")
+    return lines + ([_loss(lost)] if lost else [])
+
+
+def as_json(verdicts: Sequence[Verdict], lost: int = 0) -> list[str]:
+    """One JSON object a check: `check`, `asked`, `passed`, `count`, `frames`, `findings`, `frames_lost`."""
+    return [json.dumps(_object(one, lost), ensure_ascii=True) for one in verdicts]
+
+
+def as_junit(verdicts: Sequence[Verdict], lost: int = 0) -> list[str]:
+    """One `testsuite`, a `testcase` each check; texts hold no character that XML forbids."""
+    failed = sum(not one.passed for one in verdicts)
+    counts = {"tests": str(len(verdicts)), "failures": str(failed)}
+    suites = ElementTree.Element("testsuites", counts)
+    suite = ElementTree.SubElement(suites, "testsuite", {"name": "inspector", **counts})
+    for one in verdicts:
+        case = ElementTree.SubElement(
+            suite, "testcase", {"classname": f"inspector.{one.kind}", "name": escaped(one.name)}
+        )
+        if not one.passed:
+            failure = ElementTree.SubElement(case, "failure", {"message": _outcome(one)})
+            failure.text = "\n".join(witness.text for witness in one.witnesses)
+    if lost:
+        ElementTree.SubElement(suite, "system-out").text = _loss(lost)
+    ElementTree.indent(suites)
+    return ["<?xml version='1.0' encoding='utf-8'?>", *ElementTree.tostring(suites, "unicode").splitlines()]
+
+
+FORMATS: dict[str, Report] = {"text": as_text, "json": as_json, "junit": as_junit}
+
+
+def _outcome(one: Verdict) -> str:
+    if one.kind == "fail-on":
+        return f"{one.count:,} {'finding' if one.count == 1 else 'findings'}" if one.count else "no finding"
+    if not one.count:
+        return "nothing matches"
+    return f"{one.count:,} {'matches' if one.count == 1 else 'match'}"
+
+
+def _object(one: Verdict, lost: int) -> dict[str, Any]:
+    found: dict[str, Any] = {"check": one.kind, "asked": one.asked, "passed": one.passed, "count": one.count}
+    found["frames"] = numbers_of(sorted({row for witness in one.witnesses for row in witness.rows}))
+    findings = [finding_object(witness.finding) for witness in one.witnesses if witness.finding]
+    if findings:
+        found["findings"] = findings
+    if lost:
+        found["frames_lost"] = lost
+    return found
+
+
+def _loss(lost: int) -> str:
+    packets = "packet" if lost == 1 else "packets"
+    return f"The capture lost {lost:,} {packets}: what is said not to be there may have been among them."

@@ -1,0 +1,114 @@
+"""Checks of a trace: what must be in it, what must not, and how grave a finding may be.
+
+Trace (read as far as wanted) + `Checks` -> a `Verdict` each, with the packets, system calls or findings that
+decide it -> report.py. Pure: nothing is printed here, and the trace is not changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+from inspector.views.json.findings import findings_of
+from inspector.views.packets.list import packet_row
+from inspector.wire.findings import Severity
+
+if TYPE_CHECKING:
+    from inspector.model.records import Call
+    from inspector.trace.filter.filter import Filter
+    from inspector.trace.trace import Trace
+    from inspector.wire.findings import Finding
+
+Kind = Literal["expect", "expect-none", "fail-on"]
+SEVERITIES: tuple[Severity, ...] = tuple(reversed(get_args(Severity)))      # the gravest last
+NAMED = 20               # places that a verdict describes; all of them are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What is asked. `ignore` are ids of findings, or patterns of them (`http.*`); `within` narrows all."""
+
+    expect: tuple[Filter, ...] = ()
+    expect_none: tuple[Filter, ...] = ()
+    fail_on: Severity | None = None
+    ignore: tuple[str, ...] = ()
+    within: Filter | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.expect or self.expect_none or self.fail_on)
+
+
+class Witness(NamedTuple):
+    """One thing that decides a check: a line for people, and its packets (rows) or its finding."""
+
+    text: str
+    rows: tuple[int, ...] = ()
+    finding: Finding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to one check. `count`: how many there were of what was asked for; `witnesses`: the first."""
+
+    kind: Kind
+    asked: str               # the expression, or the severity
+    passed: bool
+    count: int
+    witnesses: tuple[Witness, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`expect tcp.flags.reset == 1`"""
+        return f"{self.kind} {self.asked}"
+
+
+def verdicts(trace: Trace, checks: Checks) -> list[Verdict]:
+    """The answers, in the order in which the checks are listed in `Checks`."""
+    within = None if checks.within is None else frozenset(checks.within.rows(trace).tolist())
+    found = []
+    for kind, filters in (("expect", checks.expect), ("expect-none", checks.expect_none)):
+        for one in filters:
+            count, witnesses = _matching(trace, one, within)
+            passed = (count > 0) is (kind == "expect")
+            found.append(Verdict("expect" if kind == "expect" else "expect-none", one.text, passed, count,
+                                 witnesses))  # fmt: skip
+    if checks.fail_on is not None:
+        found.append(_grave(trace, checks, checks.fail_on, within))
+    return found
+
+
+def _matching(trace: Trace, wanted: Filter, within: frozenset[int] | None) -> tuple[int, tuple[Witness, ...]]:
+    """How many packets (and calls, where the filter names them) there are, and the first of them."""
+    rows = [row for row in wanted.rows(trace).tolist() if within is None or row in within]
+    calls = [trace.calls[place] for place in wanted.calls(trace)] if wanted.asks_calls else []
+    first = [_packet(trace, row) for row in rows[:NAMED]]
+    first += [_call(call) for call in calls[: NAMED - len(first)]]
+    return len(rows) + len(calls), tuple(first)
+
+
+def _packet(trace: Trace, row: int) -> Witness:
+    shown = packet_row(trace, row)
+    text = f"{shown.source} → {shown.destination}  {shown.protocol}  {shown.info}"
+    return Witness(f"packet {shown.number}  {text}", (row,))
+
+
+def _call(call: Call) -> Witness:
+    outcome = call.errno or ("…" if call.result is None else str(call.result))
+    return Witness(f"{call.role} {call.pid}  {call.name}({call.arguments}) = {outcome}")
+
+
+def _grave(trace: Trace, checks: Checks, least: Severity, within: frozenset[int] | None) -> Verdict:
+    found = [
+        one for one in findings_of(trace, within)
+        if SEVERITIES.index(one.severity) >= SEVERITIES.index(least)
+        and not any(fnmatchcase(one.id, pattern) for pattern in checks.ignore)
+    ]
+    return Verdict("fail-on", least, not found, len(found), tuple(_described(found[:NAMED])))
+
+
+def _described(found: list[Finding]) -> Iterator[Witness]:
+    for one in found:
+        where = f"packet {one.rows[0] + 1}  " if one.rows else ""
+        yield Witness(f"{where}{one.id}  {one.text} ({one.clause})", one.rows, one)

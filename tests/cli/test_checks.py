@@ -1,0 +1,76 @@
+"""A command as a check: exit status, where the report goes, and wrong options."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.traces import TRACES
+
+REFUSED, TCP = str(TRACES / "tcp-refused.pcapng"), str(TRACES / "tcp.pcapng")
+
+
+def inspector(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "inspector", *words], capture_output=True, text=True, timeout=60, check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def test_a_check_that_passes_and_one_that_fails() -> None:
+    done = inspector("decode", TCP, "--expect", "tcp", "--fail-on", "note")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "2 checks passed."
+    done = inspector("decode", REFUSED, "--fail-on", "note")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "packet 1  tcp.connection-refused" in done.stdout
+
+
+def test_the_report_stands_beside_what_is_printed() -> None:
+    done = inspector("decode", REFUSED, "--json", "findings", "--fail-on", "note", "--report", "json")
+    assert done.returncode == 1
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["tcp.connection-refused"]
+    assert json.loads(done.stderr)["passed"] is False
+
+
+def test_the_report_goes_to_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "report.xml"
+    done = inspector("decode", TCP, "--expect", "udp", "--report", "junit", "--report-file", str(file))
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+    assert 'failures="1"' in file.read_text()
+    done = inspector("decode", TCP, "--expect", "udp", "--report-file", str(tmp_path / "no" / "such"))
+    assert done.returncode == 2
+    assert done.stderr.endswith("cannot be written: No such file or directory.\n")
+
+
+def test_a_session_and_a_program_are_checked() -> None:
+    done = inspector("run", "tcp", "--expect-none", "tcp.flags.fin == 1")
+    assert done.returncode == 1
+    assert "1 of 1 check failed." in done.stderr
+    connect = "import socket; socket.create_connection(('127.0.0.1', 9), 1)"
+    refused = f"{sys.executable} -c \"{connect}\" 2>/dev/null || true"
+    done = inspector("exec", "--fail-on", "note", "--", "sh", "-c", refused)
+    assert done.returncode == 1
+    assert "tcp.connection-refused" in done.stdout
+    done = inspector("exec", "--expect", "tcp", "--", "sh", "-c", "exit 7")
+    assert done.returncode == 7          # the program's own status says more
+    assert "✗ expect tcp" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--expect", "no.such"], "There is no field or protocol no.such."),
+        (["--expect", "tcp", "--ignore", "x"], "--ignore goes with --fail-on"),
+        (["--json", "http", "--report-file", "x"], "--report-file needs a check"),
+        ([], "Say what to print (--json), or what to check"),
+    ],
+)
+def test_wrong_options_are_one_sentence(words: list[str], sentence: str) -> None:
+    done = inspector("decode", TCP, *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"inspector: {sentence}")

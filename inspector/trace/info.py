@@ -31,12 +31,15 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 _PREVIEW = 60
-_IP_PROTOCOLS = {0: "IPv6 hop-by-hop", 2: "IGMP", 4: "IPv4", 41: "IPv6", 47: "GRE", 50: "ESP", 51: "AH",
+_IP_PROTOCOLS = {0: "HOPOPT", 2: "IGMP", 4: "IPv4", 41: "IPv6", 47: "GRE", 50: "ESP", 51: "AH",
                  88: "EIGRP", 89: "OSPF", 103: "PIM", 112: "VRRP", 132: "SCTP", 136: "UDP-Lite"}
 _ETHER_TYPES = {0x0842: "WoL", 0x8035: "RARP", 0x809B: "AppleTalk", 0x8863: "PPPoE", 0x8864: "PPPoE",
                 0x8847: "MPLS", 0x888E: "EAPOL", 0x88CC: "LLDP", 0x88E5: "MACsec", 0x88F7: "PTP"}
 _UDP_PORTS = {67: "DHCP", 68: "DHCP", 123: "NTP", 137: "NBNS", 138: "NBDS", 161: "SNMP", 443: "QUIC",
               514: "Syslog", 546: "DHCPv6", 547: "DHCPv6", 1900: "SSDP"}
+
+SHOWN_NAMES = frozenset({*_IP_PROTOCOLS.values(), *_ETHER_TYPES.values(), *_UDP_PORTS.values()})
+"""Names of protocols of which nothing more is known here."""
 
 
 def protocol_name(trace: Trace, fact: Facts) -> str:

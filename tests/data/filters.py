@@ -1,6 +1,7 @@
-"""Display filters on which tshark was asked: `python filters.py` writes its answers to filters.json.
+"""Display filters on which Wireshark was asked: `python filters.py` writes its answers to filters.json.
 
-Needs tshark 4.0. An answer is the list of frame numbers per capture, or null where tshark calls it wrong.
+Needs sharkd 4.0, which comes with tshark. An answer is the list of frame
+numbers per capture, or null where Wireshark calls it wrong.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 CAPTURES = (
@@ -15,6 +17,8 @@ CAPTURES = (
     "captures/tcp/pcapplusplus__null_loopback.pcap", "captures/tcp/zeek__tcp__retransmit-fast009.pcap",
     "captures/udp/pcapplusplus__ipv6_options.pcap", "captures/http/zeek__http__100-continue.pcap",
     "captures/tcp/suricata-verify__eve-overlap-payload-01__tcp-overlap.pcap", "frames/errors.pcapng",
+    "frames/dns.pcapng", "captures/websocket/suricata-verify__websocket-ping__input.pcap",
+    "captures/http/arkime__http-content-zip.pcap", "captures/http/zeek__http__multipart-form-data.pcap",
 )
 RIGHT = """
 ip.addr == 192.168.0.0/16 and tcp.len > 600
@@ -102,6 +106,131 @@ arp
 tcp.flags.reset == 1
 tcp.flags.fin == 1 or tcp.flags.push == 1 and not ip.src == 192.168.0.5
 tcp.payload contains "e"
+dns
+dns or websocket
+dns and ip.dst == 10.0.0.2
+dns.qry.name == "example.org"
+dns.qry.name contains "example"
+dns.flags.response == 0
+dns.flags.response == 1
+dns.flags.rcode == 3
+dns.flags.rcode != 0
+dns.flags.authoritative == 1
+dns.flags.recdesired == 1
+dns.flags.recavail
+dns.flags == 0x0100
+dns.qry.type == 1
+dns.qry.class == 1
+dns.a == 192.0.2.7
+dns.aaaa == 2001:db8::7
+dns.cname
+dns.ns
+dns.ptr.domain_name
+dns.resp.ttl < 100
+dns.count.answers > 0
+dns.count.add_rr == 0
+dns.time > 0.001
+dns.time
+dns.response_in
+dns.response_to == 1
+eth
+eth.src == 02:00:00:00:00:01
+eth.dst == 02-00-00-00-00-02
+eth.addr == 02:00:00:00:00:01
+eth.type == 0x0800
+sll
+ip.version == 4
+ip.hdr_len == 20
+ip.ttl < 62
+ip.ttl == 64
+ip.len > 200
+ip.id == 1
+ip.flags.df == 1
+ip.flags.mf == 1
+ip.frag_offset > 0
+ip.dsfield
+ip.checksum
+ipv6.hlim > 1
+ipv6.nxt == 17
+ipv6.plen > 100
+ipv6.flow
+frame.time_delta > 0.01
+frame.time_delta == 0
+frame.time < "2017-08-04 00:00:00"
+tcp.time_relative > 0.01
+tcp.time_relative == 0
+tcp.time_delta > 0.01
+udp.time_relative > 0.01
+udp.time_delta > 0.01
+tcp.analysis.ack_rtt
+tcp.analysis.ack_rtt > 0.001
+tcp.analysis.bytes_in_flight > 100
+tcp.hdr_len > 20
+tcp.checksum
+tcp.urgent_pointer == 0
+tcp.nxtseq > 100
+tcp.options
+tcp.options.mss_val == 1460
+tcp.options.mss_val
+tcp.options.wscale.shift
+tcp.options.sack_perm
+tcp.options.timestamp.tsval > 5
+tcp.options.timestamp.tsecr
+tcp.connection.syn
+tcp.connection.synack
+tcp.connection.fin
+tcp.connection.rst
+tcp.flags.ack == 0
+tcp.flags.push == 1 && tcp.len > 0
+udp.checksum
+udp.checksum == 0
+icmp.ident
+icmp.checksum
+http.time
+http.time > 0.0001
+http.request_in
+http.response_in
+http.host
+http.user_agent
+http.user_agent contains "curl"
+http.server
+http.connection
+http.cookie
+http.referer
+http.content_type
+http.content_type contains "text"
+http.content_length > 10
+http.content_length_header
+http.content_encoding
+http.transfer_encoding == "chunked"
+http.upgrade == "websocket"
+http.accept
+http.date
+http.location
+http.request.version == "HTTP/1.1"
+http.response.version == "HTTP/1.1"
+http.response.phrase == "OK"
+http.request.full_uri contains "http"
+http.request.uri.path
+http.request.uri.query
+http.request.uri matches "^/"
+http.request.line contains "Host"
+http.response.line
+http.response_for.uri
+http.file_data
+http.file_data contains "a"
+http.sec_websocket_key
+http.sec_websocket_accept
+http.request.method in {"GET", "POST"}
+http.response.code in {200..299}
+websocket.payload
+websocket.payload.text
+websocket.payload.text contains "e"
+websocket.payload.ping
+websocket.payload.pong
+websocket.payload.close.status_code
+websocket.opcode == 9
+websocket.masking_key
 """.strip().splitlines()
 WRONG = """
 ip.addr == 5
@@ -131,20 +260,37 @@ tcp.port ==
 not
 any tcp
 ip.src == tcp.port
+eth.addr == 1.2.3.4
+frame.time > "yesterday"
+port 80
+host 127.0.0.1
 """.strip().splitlines()
-OPTIONS = ("-n", "-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE", "-T", "fields")
+PREFERENCES = ("ip.defragment", "ipv6.defragment", "nameres.network_name", "nameres.transport_name")
 
 
-def answer(capture: str, text: str) -> list[int] | None:
-    """The numbers of the frames that tshark lets through; None where it finds the filter wrong."""
-    command = ["tshark", "-r", str(HERE / capture), "-Y", text, *OPTIONS, "-e", "frame.number"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    return [int(number) for number in done.stdout.split()] if done.returncode == 0 else None
+def _asked(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The replies of sharkd, Wireshark's engine without a screen."""
+    lines = "".join(json.dumps({"jsonrpc": "2.0", "id": number, **one}) + "\n"
+                    for number, one in enumerate(requests))
+    done = subprocess.run(["sharkd", "-"], input=lines, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          text=True)
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def answers_of(capture: str, texts: list[str]) -> list[list[int] | None]:
+    """The numbers of the frames that each filter lets through; None where Wireshark finds it wrong."""
+    before: list[dict[str, Any]] = [{"method": "setconf", "params": {"name": name, "value": "FALSE"}}
+                                    for name in PREFERENCES]
+    before.append({"method": "load", "params": {"file": str(HERE / capture)}})
+    asked = [{"method": "frames", "params": {"filter": text}} for text in texts]
+    replies = _asked([*before, *asked])[len(before) :]
+    return [[frame["num"] for frame in reply["result"]] if "result" in reply else None for reply in replies]
 
 
 if __name__ == "__main__":
-    answers = {text: {name: answer(name, text) for name in CAPTURES} for text in RIGHT}
-    wrong = {text: answer(CAPTURES[0], text) for text in WRONG}
-    lines = ",\n".join(f"{json.dumps(text)}: {json.dumps(found)}" for text, found in answers.items())
+    found = {name: answers_of(name, RIGHT) for name in CAPTURES}
+    answers = {text: {name: found[name][place] for name in CAPTURES} for place, text in enumerate(RIGHT)}
+    wrong = dict(zip(WRONG, answers_of(CAPTURES[0], WRONG), strict=True))
+    lines = ",\n".join(f"{json.dumps(text)}: {json.dumps(said)}" for text, said in answers.items())
     text = f'{{"right": {{\n{lines}\n}}, "wrong": {json.dumps(wrong)}}}\n'
     (HERE / "filters.json").write_text(text)

@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.model.records import Call
+from inspector.trace.facts import facts
 from inspector.trace.filter.calls import call_matches
 from inspector.trace.filter.column_fields import COLUMNS
 from inspector.trace.filter.deep_fields import DEEP
 from inspector.trace.filter.filter import Filter, FilterError
 from inspector.trace.filter.syntax import Parser
+from inspector.trace.info import protocol_name
 from inspector.trace.trace import Trace
 from inspector.wire import pcapng
 from inspector.wire.journal import CallRecord, to_fields
@@ -22,11 +24,19 @@ from tests.support.frames import FRAME, pcap_bytes, pcapng_bytes, trace_of
 
 DATA = Path(__file__).parent.parent / "data"
 ANSWERS = json.loads((DATA / "filters.json").read_text())
-# Of what ICMP errors quote, addresses, ports and conversations are known to the filter, but no more.
-EXPLAINED = {"frames/errors.pcapng": (
+EXPLAINED = {
+    # Of what ICMP errors quote, addresses, ports and conversations are known to the filter, but no more.
+    "frames/errors.pcapng": (
     "ip.src == ip.dst", "ip.proto == 6", "tcp.flags == 0x02", "tcp.flags.syn", "tcp.analysis.flags",
     "tcp.flags.syn == 1 and tcp.flags.ack == 0", "tcp.srcport < tcp.dstport", 'udp contains "data"',
-)}
+    "tcp.time_relative == 0", "tcp.checksum", "tcp.urgent_pointer == 0", "tcp.connection.syn",
+    "tcp.flags.ack == 0", "udp.checksum", "ipv6.nxt == 17"),
+    # Datagrams in fragments are put together here; Wireshark was told to leave them.
+    "captures/udp/zeek__ipv6-fragmented-dns.pcap": (
+        "dns.ns", "dns.resp.ttl < 100", "dns.time", "dns.time > 0.001", "dns.response_in"),
+    # An interim response belongs to its request, too.
+    "captures/http/zeek__http__100-continue.pcap": ("http.time", "http.request_in"),
+}
 CAPTURES = list(next(iter(ANSWERS["right"].values())))
 
 
@@ -57,7 +67,7 @@ def test_what_tshark_finds_wrong_is_wrong_with_its_place(text: str) -> None:
     ("ip.addr == 5", "5 is no IPv4 address.", "5"),
     ("tcp and ipv6.src == 10.0.0.1", "10.0.0.1 is an address for ip.src, not for ipv6.src.", "10.0.0.1"),
     ("tcp.port == 70000", "70000 is too large for tcp.port, whose largest value is 65535.", "70000"),
-    ("tcp.prot == 80", "There is no field or protocol tcp.prot.", "tcp.prot"),
+    ("tcp.prot == 80", "There is no field or protocol tcp.prot; tcp.port there is.", "tcp.prot"),
     ("tcp.port = 80", "“equals” is written ==.", "="),
     ("(tcp", "This parenthesis is not closed.", "("),
     ('frame contains "abc', "A string begins here and does not end.", '"abc'),
@@ -66,6 +76,15 @@ def test_what_tshark_finds_wrong_is_wrong_with_its_place(text: str) -> None:
     ("ip.src == tcp.srcport", "ip.src and tcp.srcport are of different types.", "tcp.srcport"),
     ("tcp.port == {80}", "A value should stand here, not '{'.", "{"),
     ("", "The filter is empty.", ""),
+    ("syn == 1", "There is no field or protocol syn; tcp.flags.syn there is.", "syn"),
+    ("http.respons.code > 1", "There is no field or protocol http.respons.code; http.response.code there is.",
+     "http.respons.code"),
+    ("TCP", "There is no field or protocol TCP; tcp there is.", "TCP"),
+    ("qqqqqqqq", "There is no field or protocol qqqqqqqq.", "qqqqqqqq"),
+    ("port 80", "Here port 80 is written tcp.port == 80.", "port"),
+    ("tcp and host 10.0.0.1", "Here host 10.0.0.1 is written ip.addr == 10.0.0.1.", "host"),
+    ("eth.src == 5", "5 is no hardware address, such as 02:42:ac:11:00:02.", "5"),
+    ('frame.time > "noon"', 'noon is no time, such as "2024-05-31 14:03:05".', '"noon"'),
 ])
 def test_errors_say_what_is_wrong_and_where(text: str, said: str, mark: str) -> None:
     with pytest.raises(FilterError) as caught:
@@ -227,3 +246,16 @@ def test_what_the_list_says_of_a_packet_can_be_asked_for() -> None:
         trace.finish()
         assert Filter('info contains "SYN"').rows(trace).tolist() == [0, 1]
         assert Filter('info matches "101 web socket"').rows(trace).tolist() == [6]
+
+
+NAMED = [*sorted(DATA.glob("frames/*.pcapng")), *sorted(DATA.glob("captures/*/*.pcap"))]
+
+
+@pytest.mark.parametrize("path", NAMED, ids=lambda path: path.name)
+def test_every_protocol_that_the_list_shows_can_be_asked_for(path: Path) -> None:
+    with Trace.open(path) as trace:
+        trace.finish()
+        for row in range(min(trace.index.count, 60)):
+            shown = protocol_name(trace, facts(trace, row))
+            if shown not in ("Ethernet", "Link", "IPv4", "IPv6"):       # nothing is known but what carries it
+                assert Filter(shown.lower().replace("-", "")).matches(trace, row), (row, shown)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from inspector.protocols.api import Field, PacketReader, Protocol
-from inspector.protocols.dns.message import DnsMessage, parse_dns
+from inspector.protocols.dns.message import DnsMessage, Record, parse_dns
 
 
 def _of(get: Callable[[DnsMessage], Any]) -> Callable[[None, DnsMessage], Sequence[Any]]:
@@ -17,7 +17,21 @@ def _answers(kind: int) -> Callable[[None, DnsMessage], Sequence[str]]:
     return lambda decoder, message: [one.text for one in message.answers if one.type == kind]
 
 
+def _bit(bit: int) -> Callable[[None, DnsMessage], Sequence[Any]]:
+    return lambda decoder, message: [
+        int(message.flags & bit != 0)] if message.response or not bit & _ANSWERED else []
+
+
+def _records(message: DnsMessage) -> Sequence[Record]:
+    return (*message.answers, *message.authorities, *message.additionals)
+
+
+_ANSWERED = 0x04A0           # bits that mean something in responses alone
+_BITS = {"authoritative": 0x0400, "recdesired": 0x0100, "recavail": 0x0080, "authenticated": 0x0020,
+         "checkdisable": 0x0010}
 _FIELDS: tuple[Field[Any], ...] = (
+    Field("dns.flags", "number", _of(lambda message: message.flags), json="", bits=16),
+    *(Field(f"dns.flags.{name}", "flag", _bit(bit), json="", bits=1) for name, bit in _BITS.items()),
     Field("dns.id", "number", _of(lambda message: message.id), bits=16),
     Field("dns.flags.response", "flag", _of(lambda message: int(message.response)), bits=1),
     Field("dns.flags.opcode", "number", _of(lambda message: message.opcode), bits=4),
@@ -30,6 +44,12 @@ _FIELDS: tuple[Field[Any], ...] = (
           many=True, bits=16),
     Field("dns.count.queries", "number", _of(lambda message: message.counts[0]), bits=16),
     Field("dns.count.answers", "number", _of(lambda message: message.counts[1]), bits=16),
+    Field("dns.count.auth_rr", "number", _of(lambda message: message.counts[2]), json="", bits=16),
+    Field("dns.count.add_rr", "number", _of(lambda message: message.counts[3]), json="", bits=16),
+    Field("dns.qry.class", "number", lambda decoder, message: [one.class_ for one in message.questions],
+          json="", bits=16),
+    Field("dns.resp.ttl", "number", lambda decoder, message: [one.ttl for one in _records(message)],
+          json="", bits=32),
     Field("dns.resp.name", "text", lambda decoder, message: [one.name for one in message.answers], many=True),
     Field("dns.resp.type", "number", lambda decoder, message: [one.type for one in message.answers],
           many=True, bits=16),
@@ -37,6 +57,9 @@ _FIELDS: tuple[Field[Any], ...] = (
     Field("dns.aaaa", "text", _answers(28), many=True),
     Field("dns.cname", "text", _answers(5), many=True),
     Field("dns.txt", "text", _answers(16), many=True),
+    Field("dns.ns", "text", lambda decoder, message: [one.text for one in _records(message) if one.type == 2],
+           json=""),
+    Field("dns.ptr.domain_name", "text", _answers(12), json=""),
 )
 
 

@@ -60,6 +60,54 @@ def _pairs(decoder: HttpDecoder, message: HttpMessage) -> Sequence[Any]:
     return [[head_text(header.name), head_text(header.value)] for header in message.headers]
 
 
+def _part_of_target(part: str) -> _Get:
+    """The path or the query of a target that has both, as Wireshark tells them apart."""
+    def read(decoder: HttpDecoder, message: HttpMessage) -> Sequence[str]:
+        path, mark, query = message.target.partition("?")
+        return [head_text(path if part == "path" else query)] if message.is_request and mark else []
+
+    return read
+
+
+def _full_uri(decoder: HttpDecoder, message: HttpMessage) -> Sequence[str]:
+    host = message.first("host")
+    if not message.is_request or (host is None and not message.target.startswith("http:")):
+        return []
+    whole = message.target if host is None or "://" in message.target else f"http://{host.value}{message.target}"
+    return [head_text(whole)]
+
+
+def _asked_uri(decoder: HttpDecoder, message: HttpMessage) -> Sequence[str]:
+    partner = None if message.is_request or message.partner is None else decoder.records[message.partner]
+    return [] if partner is None else _full_uri(decoder, partner)
+
+
+def _lines(*, request: bool) -> _Get:
+    return lambda decoder, message: [
+        head_text(f"{header.name}: {header.value}") for header in message.headers] \
+        if message.is_request == request else []
+
+
+def _content_length(decoder: HttpDecoder, message: HttpMessage) -> Sequence[int]:
+    from inspector.protocols.http.rules import content_length
+
+    length = content_length(message)
+    return [] if length is None else [length]
+
+
+def _file_data(decoder: HttpDecoder, message: HttpMessage) -> Sequence[bytes]:
+    return [decoder.decoded_body(message).data] if message.body_length else []
+
+
+HEADERS = (
+    "host", "upgrade", "content-type", "content-encoding", "transfer-encoding", "connection", "user-agent",
+    "server", "cookie", "set-cookie", "referer", "location", "accept", "accept-encoding", "accept-language",
+    "authorization", "www-authenticate", "proxy-authorization", "date", "last-modified", "cache-control",
+    "x-forwarded-for", "sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-key",
+    "sec-websocket-protocol", "sec-websocket-version",
+)
+"""Headers that have a field of their own, by the names that Wireshark gives them."""
+
 HTTP = Protocol(
     name="http", title="HTTP", colour="http", sniff=_sniff, decoder=_decoder, book=BOOK, pairs=True,
     fields=(
@@ -68,9 +116,19 @@ HTTP = Protocol(
         Field("http.request.uri", "text", _request(lambda message: head_text(message.target))),
         Field("http.response", "protocol", _response(lambda message: message.status), json=""),
         Field("http.response.code", "number", _response(lambda message: message.status), bits=16),
-        Field("http.host", "text", _header("host"), json=""),
-        Field("http.upgrade", "text", _header("upgrade"), json=""),
-        Field("http.content_type", "text", _header("content-type"), json=""),
+        Field("http.request.version", "text", _request(lambda message: escaped(message.version)), json=""),
+        Field("http.request.uri.path", "text", _part_of_target("path"), json=""),
+        Field("http.request.uri.query", "text", _part_of_target("query"), json=""),
+        Field("http.request.full_uri", "text", _full_uri, json=""),
+        Field("http.request.line", "text", _lines(request=True), json=""),
+        Field("http.response.version", "text", _response(lambda message: escaped(message.version)), json=""),
+        Field("http.response.phrase", "text", _response(lambda message: head_text(message.reason)), json=""),
+        Field("http.response.line", "text", _lines(request=False), json=""),
+        Field("http.response_for.uri", "text", _asked_uri, json=""),
+        Field("http.content_length", "number", _content_length, json=""),
+        Field("http.content_length_header", "text", _header("content-length"), json=""),
+        Field("http.file_data", "bytes", _file_data, json=""),
+        *(Field(f"http.{name.replace('-', '_')}", "text", _header(name), json="") for name in HEADERS),
         Field("headers", "text", _pairs, many=True, empty=True, filtered=False),
         Field("body_length", "number", lambda decoder, message: [message.body_length]),
         Field("websocket.key", "text", _handshake(lambda u: None if u.key is None else head_text(u.key)),

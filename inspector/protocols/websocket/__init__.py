@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from inspector.protocols.api import Field, Opening, Protocol, Source, Start
 from inspector.protocols.websocket.findings import BOOK
 from inspector.wire.tcp.delivery import Pump
+from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
     from inspector.protocols.websocket.columns import WebSocketFrameRecord
@@ -63,6 +64,19 @@ def _octets(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[
     return [decoder.payload(frame, _SEARCHED)]
 
 
+def _given_octets(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[bytes]:
+    return _octets(decoder, frame) if frame.payload_length else []
+
+
+def _octets_of(name: str) -> Callable[[WebSocketDecoder, WebSocketFrameRecord], Sequence[bytes]]:
+    return lambda decoder, frame: _given_octets(decoder, frame) if frame.name == name else []
+
+
+def _close_reason(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[str]:
+    reason = decoder.close_of(frame).reason if frame.name == "close" else ""
+    return [escaped(reason)] if reason else []
+
+
 def _close_code(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[int]:
     code = decoder.close_of(frame).code if frame.name == "close" else None
     return [] if code is None else [code]
@@ -84,6 +98,12 @@ WEBSOCKET = Protocol(
         Field("payload", "text", _payload, filtered=False),
         Field("payload_base64", "text", _payload_base64, filtered=False),
         Field("payload", "bytes", _octets, json=""),
+        Field("websocket.payload", "bytes", _given_octets, json=""),
+        Field("websocket.payload.text", "text", _payload, json=""),
+        Field("websocket.payload.ping", "bytes", _octets_of("ping"), json=""),
+        Field("websocket.payload.pong", "bytes", _octets_of("pong"), json=""),
+        Field("websocket.payload.close.status_code", "number", _close_code, json="", bits=16),
+        Field("websocket.payload.close.reason", "text", _close_reason, json=""),
         Field("message", "number", _of("message")),
         Field("findings", "text", lambda decoder, frame: frame.findings, many=True, empty=True),
     ),

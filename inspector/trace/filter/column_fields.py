@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from inspector.model.numbers import ICMP, ICMPV6, TCP, TCP_FLAGS, UDP
+from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, TCP_FLAGS, UDP
 from inspector.trace.index.columns import Array
 from inspector.wire.headers.read import NO_OFFSET, PORTS, SHORT, UNSIZED
 
 if TYPE_CHECKING:
     from inspector.trace.index.index import Index
 
-Type = Literal["number", "flag", "ipv4", "ipv6", "text", "bytes", "seconds", "protocol"]
+Type = Literal["number", "flag", "ipv4", "ipv6", "text", "bytes", "seconds", "time", "hardware", "protocol"]
 Rows = slice | Array
 
 
@@ -152,6 +152,23 @@ def _relative(index: Index, rows: Rows) -> Column:
     return Column((index.time_ns[rows] - first,), _every(index, rows))
 
 
+def _delta(index: Index, rows: Rows) -> Column:
+    """Time since the packet before; 0 for the first."""
+    times = index.time_ns
+    before = np.concatenate((times[:1], times[:-1]))
+    return Column((times[rows] - before[rows],), _every(index, rows))
+
+
+def _segments(bits: int, without: int = 0) -> ColumnField:
+    """TCP segments that have one of these flags and none of the others."""
+    def present(index: Index, rows: Rows) -> Array:
+        flags = index.tcp_flags[rows]
+        found: Array = _talks(TCP)(index, rows) & (flags & bits == bits) & (flags & without == 0)
+        return found
+
+    return _protocol(present)
+
+
 def _protocol(present: Callable[[Index, Rows], Array]) -> ColumnField:
     return ColumnField("protocol", lambda index, rows: Column((), present(index, rows)))
 
@@ -170,6 +187,8 @@ COLUMNS: dict[str, ColumnField] = {
     "frame.time_epoch_ns": ColumnField("number", _plain("time_ns", _every), 63),
     "frame.time_epoch": ColumnField("seconds", _plain("time_ns", _every)),
     "frame.time_relative": ColumnField("seconds", _relative),
+    "frame.time": ColumnField("time", _plain("time_ns", _every)),
+    "frame.time_delta": ColumnField("seconds", _delta),
     "frame.len": ColumnField("number", _plain("length", _every)),
     "frame.cap_len": ColumnField("number", _plain("cap_len", _every)),
     "frame.interface_id": ColumnField("number", _plain("interface", _every)),
@@ -189,6 +208,10 @@ COLUMNS: dict[str, ColumnField] = {
     "tcp.flags": ColumnField("number", _plain("tcp_flags", _talks(TCP)), 12),
     "tcp.window_size_value": ColumnField("number", _plain("window", _talks(TCP)), 16),
     "tcp.len": ColumnField("number", _plain("payload_length", _sized)),
+    "tcp.connection.syn": _segments(SYN, ACK),
+    "tcp.connection.synack": _segments(SYN | ACK),
+    "tcp.connection.fin": _segments(FIN),
+    "tcp.connection.rst": _segments(RST),
     "udp.stream": ColumnField("number", _plain("stream", _talks(UDP))),
     "udp.srcport": ColumnField("number", _plain("sport", _ports_of(UDP)), 16),
     "udp.dstport": ColumnField("number", _plain("dport", _ports_of(UDP)), 16),

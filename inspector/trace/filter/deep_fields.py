@@ -8,8 +8,7 @@ Their values are numbers, texts or bytes; an empty sequence says that the packet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from inspector.model.numbers import UDP
@@ -17,7 +16,11 @@ from inspector.protocols import REGISTRY
 from inspector.protocols.api import Carrier, Field, Protocol
 from inspector.trace.application.packets import packet_payloads, packet_records
 from inspector.trace.facts import facts
-from inspector.trace.filter.column_fields import COLUMNS, Rows, Type
+from inspector.trace.filter.column_fields import COLUMNS, Rows
+from inspector.trace.filter.field import DeepField, Possible, Read, Value, anywhere, of, stream_of, where_tcp
+from inspector.trace.filter.header_fields import HEADERS
+from inspector.trace.filter.name_fields import NAMED
+from inspector.trace.filter.time_fields import TIMES
 from inspector.trace.index.columns import Array
 from inspector.trace.info import packet_info
 from inspector.trace.protocol_names import frame_protocols
@@ -28,40 +31,16 @@ if TYPE_CHECKING:
     from inspector.trace.index.index import Index
     from inspector.trace.trace import Trace
 
-Value = int | str | bytes
-Read = Callable[["Trace", int], Sequence[Value]]
 _LARGEST = 1 << 20           # of one message no more is searched
 
 
-@dataclass(frozen=True, slots=True)
-class DeepField:
-    """A field read packet by packet."""
-
-    type: Type
-    read: Read
-    possible: Callable[[Index, Rows], Array]
-    bits: int = 64
-
-
-def _any(index: Index, rows: Rows) -> Array:
-    return COLUMNS["frame"].read(index, rows).present
-
-
 def _none(index: Index, rows: Rows) -> Array:
-    return ~_any(index, rows)
-
-
-def _tcp(index: Index, rows: Rows) -> Array:
-    return COLUMNS["tcp.stream"].read(index, rows).present
+    return ~anywhere(index, rows)
 
 
 def _tcp_data(index: Index, rows: Rows) -> Array:
-    found: Array = _tcp(index, rows) & (index.payload_length[rows] > 0)
+    found: Array = where_tcp(index, rows) & (index.payload_length[rows] > 0)
     return found
-
-
-def _of(name: str) -> Callable[[Index, Rows], Array]:
-    return lambda index, rows: COLUMNS[name].read(index, rows).present
 
 
 def _udp_data(index: Index, rows: Rows) -> Array:
@@ -69,12 +48,8 @@ def _udp_data(index: Index, rows: Rows) -> Array:
     return found
 
 
-def _stream(trace: Trace, row: int) -> int:
-    return int(trace.index.stream[row])
-
-
 def _analysis(trace: Trace, row: int) -> Sequence[str]:
-    return trace.flow(_stream(trace, row)).analysis(row)
+    return trace.flow(stream_of(trace, row)).analysis(row)
 
 
 def _mark(name: str) -> Read:
@@ -83,20 +58,20 @@ def _mark(name: str) -> Read:
 
 def _flow(name: str) -> Read:
     def read(trace: Trace, row: int) -> Sequence[Value]:
-        value = getattr(trace.flow(_stream(trace, row)), name)
+        value = getattr(trace.flow(stream_of(trace, row)), name)
         return [] if value is None else [value]
 
     return read
 
 
 def _application(trace: Trace, row: int) -> Sequence[str]:
-    name = trace.application(_stream(trace, row)).protocol
+    name = trace.application(stream_of(trace, row)).protocol
     return [name] if name else []
 
 
 def _detail(name: str) -> Read:
     def read(trace: Trace, row: int) -> Sequence[Value]:
-        detail = trace.flow(_stream(trace, row)).detail(row)
+        detail = trace.flow(stream_of(trace, row)).detail(row)
         value = getattr(detail, name, None)
         return [] if value is None else [value]
 
@@ -104,7 +79,7 @@ def _detail(name: str) -> Read:
 
 
 def _relative(place: int) -> Read:
-    return lambda trace, row: [trace.flow(_stream(trace, row)).relative(row)[place]]
+    return lambda trace, row: [trace.flow(stream_of(trace, row)).relative(row)[place]]
 
 
 def _bytes_from(column: str, none: int) -> Read:
@@ -121,19 +96,20 @@ def _bytes_from(column: str, none: int) -> Read:
 
 
 DEEP: dict[str, DeepField] = {
-    "frame.protocols": DeepField("text", lambda trace, row: [":".join(frame_protocols(trace, row))], _any),
-    "info": DeepField("text", lambda trace, row: [packet_info(trace, facts(trace, row))], _any),
-    "analysis": DeepField("text", _analysis, _tcp),
-    "tcp.analysis": DeepField("protocol", lambda trace, row: _analysis(trace, row)[:1], _tcp),
-    "tcp.analysis.flags": DeepField("protocol", lambda trace, row: _analysis(trace, row)[:1], _tcp),
-    "tcp.seq": DeepField("number", _relative(0), _tcp, 32),
-    "tcp.ack": DeepField("number", _relative(1), _tcp, 32),
-    "tcp.window_size": DeepField("number", _detail("window"), _tcp),
-    "tcp.analysis.bytes_in_flight": DeepField("number", _detail("in_flight"), _tcp),
-    "tcp.analysis.duplicate_ack_num": DeepField("number", _detail("duplicate_number"), _tcp),
-    "handshake": DeepField("text", _flow("handshake"), _tcp),
-    "rtt_ns": DeepField("number", _flow("rtt_ns"), _tcp),
-    "application": DeepField("text", _application, _tcp),
+    "frame.protocols": DeepField("text", lambda trace, row: [":".join(frame_protocols(trace, row))],
+                                 anywhere),
+    "info": DeepField("text", lambda trace, row: [packet_info(trace, facts(trace, row))], anywhere),
+    "analysis": DeepField("text", _analysis, where_tcp),
+    "tcp.analysis": DeepField("protocol", lambda trace, row: _analysis(trace, row)[:1], where_tcp),
+    "tcp.analysis.flags": DeepField("protocol", lambda trace, row: _analysis(trace, row)[:1], where_tcp),
+    "tcp.seq": DeepField("number", _relative(0), where_tcp, 32),
+    "tcp.ack": DeepField("number", _relative(1), where_tcp, 32),
+    "tcp.window_size": DeepField("number", _detail("window"), where_tcp),
+    "tcp.analysis.bytes_in_flight": DeepField("number", _detail("in_flight"), where_tcp),
+    "tcp.analysis.duplicate_ack_num": DeepField("number", _detail("duplicate_number"), where_tcp),
+    "handshake": DeepField("text", _flow("handshake"), where_tcp),
+    "rtt_ns": DeepField("number", _flow("rtt_ns"), where_tcp),
+    "application": DeepField("text", _application, where_tcp),
     "tcp.payload": DeepField("bytes", _bytes_from("payload", NO_OFFSET), _tcp_data),
     "udp.payload": DeepField("bytes", _bytes_from("payload", NO_OFFSET), _udp_data),
 }
@@ -141,7 +117,9 @@ for _name in ("pid", "role", "call", "arguments", "result", "errno"):
     # System calls have them, packets do not; filter_calls.py asks the calls.
     DEEP[f"syscall.{_name}"] = DEEP[_name] = DeepField("text", lambda trace, row: [], _none)
 for _name in NAMES:
-    DEEP[_name] = DeepField("protocol", _mark(_name), _tcp)
+    DEEP[_name] = DeepField("protocol", _mark(_name), where_tcp)
+
+DEEP |= NAMED | HEADERS | TIMES
 
 BYTES_OF: dict[str, Read] = {
     "frame": lambda trace, row: [trace.frame(row)],
@@ -162,7 +140,7 @@ def _field_of(protocol: Protocol, field: Field[Any]) -> DeepField:
         if protocol.packets is not None:
             return [value for name, record in packet_records(trace, row) if name is protocol
                     for value in field.get(None, record)]
-        application = trace.application(_stream(trace, row))
+        application = trace.application(stream_of(trace, row))
         return [value for one in application.completed(row, protocol.name)
                 for value in field.get(one.layer.decoder, one.record)]
 
@@ -173,15 +151,15 @@ def _payloads_of(protocol: Protocol) -> Read:
     def read(trace: Trace, row: int) -> Sequence[bytes]:
         if protocol.packets is not None:
             return [data for name, data in packet_payloads(trace, row) if name is protocol]
-        application = trace.application(_stream(trace, row))
+        application = trace.application(stream_of(trace, row))
         return [one.layer.decoder.payload(one.record, _LARGEST)
                 for one in application.completed(row, protocol.name)]
 
     return read
 
 
-_POSSIBLE: dict[Carrier, Callable[[Index, Rows], Array]] = {
-    "tcp": _tcp_data, "udp": _udp_data, "arp": _of("arp"), "icmp": _of("icmp"), "icmpv6": _of("icmpv6"),
+_POSSIBLE: dict[Carrier, Possible] = {
+    "tcp": _tcp_data, "udp": _udp_data, "arp": of("arp"), "icmp": of("icmp"), "icmpv6": of("icmpv6"),
 }
 for _protocol in REGISTRY:
     _read = _payloads_of(_protocol)

@@ -28,6 +28,8 @@ _COMPARISONS = {
     ">=": ">=", "ge": ">=", "<=": "<=", "le": "<=", "contains": "contains",
     "matches": "matches", "~": "matches", "in": "in",
 }
+_CAPTURE_FILTER = {"port": "tcp.port ==", "host": "ip.addr ==", "src": "ip.src ==", "dst": "ip.dst ==",
+                   "net": "ip.addr =="}     # what tcpdump's users type first
 _AND, _OR, _NOT = ("and", "&&"), ("or", "||"), ("not", "!")
 
 
@@ -147,6 +149,10 @@ class Parser:
             raise FilterError("The filter is empty.", self._text, 0)
         tree = self._either()
         if self._next.kind != "end":
+            meant = _CAPTURE_FILTER.get(self._tokens[self._place - 1].value)
+            if meant and self._next.kind == "word":
+                raise self._error(f"Here {self._tokens[self._place - 1].value} {self._next.value} is written "
+                                  f"{meant} {self._next.value}.", self._tokens[self._place - 1])
             hint = "; two conditions are joined by and or or" if self._next.kind == "word" else ""
             raise self._error(f"Nothing can follow here, but there is {self._next.value!r}{hint}.")
         return tree

@@ -10,12 +10,14 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from inspector.trace.filter.column_fields import COLUMNS, Column, ColumnField, Rows
-from inspector.trace.filter.deep_fields import BYTES_OF, DEEP, DeepField, Value
+from inspector.trace.filter.deep_fields import BYTES_OF, DEEP
+from inspector.trace.filter.field import DeepField, Value
 from inspector.trace.filter.syntax import Both, Compare, Has, Node, Not, Token, wrong
 from inspector.trace.filter.values import Network, value_of
 from inspector.trace.index.columns import Array
@@ -24,7 +26,7 @@ from inspector.wire.text import escaped
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
-_NUMERIC = ("number", "flag", "seconds")
+_NUMERIC = ("number", "flag", "seconds", "time")
 _PLAIN: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq, "===": operator.eq, "!=": operator.ne, "!==": operator.ne, ">": operator.gt,
     "<": operator.lt, ">=": operator.ge, "<=": operator.le,
@@ -174,8 +176,19 @@ def field_of(token: Token, text: str) -> ColumnField | DeepField:
     """The field that a word names."""
     found = COLUMNS.get(token.value) or DEEP.get(token.value)
     if found is None:
-        raise wrong(f"There is no field or protocol {token.value}.", token, text)
+        near = nearest(token.value)
+        hint = f"; {near} there is" if near else ""
+        raise wrong(f"There is no field or protocol {token.value}{hint}.", token, text)
     return found
+
+
+def nearest(name: str) -> str:
+    """The known name that is most like `name`: tcp.port for tcp.prot, tcp.flags.syn for syn; "" for none."""
+    wanted, known = name.lower(), [*COLUMNS, *DEEP]
+    ends = [one for one in known if one.endswith("." + wanted)]
+    if ends and wanted not in known:
+        return min(ends, key=len)
+    return next(iter(get_close_matches(wanted, known, 1, 0.7)), "")
 
 
 def _has(token: Token, text: str) -> Test:

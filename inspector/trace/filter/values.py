@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +20,9 @@ from inspector.trace.index.columns import Array
 
 if TYPE_CHECKING:
     from inspector.trace.filter.column_fields import ColumnField
-    from inspector.trace.filter.deep_fields import DeepField
+    from inspector.trace.filter.field import DeepField
 
+_MOMENTS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%b %d, %Y %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 _FULL = 0xFFFFFFFFFFFFFFFF
 
 
@@ -65,10 +67,17 @@ def value_of(token: Token, field: ColumnField | DeepField, name: str, text: str)
         raise wrong(f"{name} cannot be compared with values.")
     if field.type == "text":
         return token.value
+    if field.type == "time":
+        return _moment(token.value, wrong)
     if token.kind == "string":
         raise wrong(f"{name} is no text; write the value without quotes.")
     if field.type in ("ipv4", "ipv6"):
         return _address(token.value, field.type, name, wrong)
+    if field.type == "hardware":
+        digits = re.sub(r"[:.-]", "", token.value).lower()
+        if not re.fullmatch(r"[0-9a-f]{12}", digits):
+            raise wrong(f"{token.value} is no hardware address, such as 02:42:ac:11:00:02.")
+        return bytes.fromhex(digits).hex(":")
     if field.type == "seconds":
         if not re.fullmatch(r"-?\d{1,12}(\.\d{0,9}\d*)?", token.value):
             raise wrong(f"{token.value} is no number of seconds.")
@@ -78,6 +87,21 @@ def value_of(token: Token, field: ColumnField | DeepField, name: str, text: str)
     if field.type == "flag" and token.value.lower() in ("true", "false"):
         return int(token.value.lower() == "true")
     return _number(token.value, field.bits, name, wrong)
+
+
+def _moment(value: str, wrong: Callable[[str], FilterError]) -> int:
+    """A time of day as people write it (local time where no zone stands), in nanoseconds since the epoch."""
+    whole, _, part = value.partition(".")
+    fraction = re.match(r"\d{0,9}", part)
+    digits = fraction.group() if fraction else ""
+    for form in _MOMENTS:
+        try:
+            moment = datetime.strptime(whole, form)
+            if part == digits:
+                return int(moment.timestamp()) * 1_000_000_000 + int(digits.ljust(9, "0") or 0)
+        except (ValueError, OverflowError, OSError):
+            continue
+    raise wrong(f"{value} is no time, such as \"2024-05-31 14:03:05\".")
 
 
 def _number(value: str, bits: int, name: str, wrong: Callable[[str], FilterError]) -> int:

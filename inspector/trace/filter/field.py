@@ -1,0 +1,45 @@
+"""A field that columns cannot answer: how it is read from a packet, and which packets can have it.
+
+`DeepField`s are asked packet by packet, and only for packets that could have them (`possible`, by columns).
+Their values are numbers, texts or bytes; an empty sequence says that the packet has no such field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inspector.trace.filter.column_fields import COLUMNS, Rows, Type
+from inspector.trace.index.columns import Array
+
+if TYPE_CHECKING:
+    from inspector.trace.index.index import Index
+    from inspector.trace.trace import Trace
+
+Value = int | str | bytes
+Read = Callable[["Trace", int], Sequence[Value]]
+Possible = Callable[["Index", Rows], Array]
+
+
+@dataclass(frozen=True, slots=True)
+class DeepField:
+    """A field read packet by packet."""
+
+    type: Type
+    read: Read
+    possible: Possible
+    bits: int = 64
+
+
+def of(name: str) -> Possible:
+    """The packets that have the column field `name`."""
+    return lambda index, rows: COLUMNS[name].read(index, rows).present
+
+
+anywhere, where_tcp, where_udp = of("frame"), of("tcp.stream"), of("udp.stream")
+
+
+def stream_of(trace: Trace, row: int) -> int:
+    """The number of the packet's conversation."""
+    return int(trace.index.stream[row])

@@ -1,0 +1,41 @@
+"""Protocols asked for by name alone: every layer of `frame.protocols`, every name that the list shows.
+
+What has fields of its own stands elsewhere; here is what a person sees in the column "Protocol" and types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from inspector.trace.facts import facts
+from inspector.trace.filter.column_fields import COLUMNS
+from inspector.trace.filter.field import DeepField, Read, Value, anywhere
+from inspector.trace.info import SHOWN_NAMES, protocol_name
+from inspector.trace.protocol_names import frame_protocols
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+
+LAYERS = ("eth", "llc", "vlan", "sll", "null", "ppp", "pppoes", "mpls", "gre", "vxlan", "geneve", "igmp",
+          "esp", "ah", "eigrp", "ospf", "pim", "vrrp", "sctp", "dccp", "udplite", "data")
+"""Names that `frame.protocols` gives and no column answers."""
+
+
+def _layer(name: str) -> Read:
+    return lambda trace, row: [1] if name in frame_protocols(trace, row, ()) else []
+
+
+def _shown(title: str) -> Read:
+    def read(trace: Trace, row: int) -> Sequence[Value]:
+        return [1] if protocol_name(trace, facts(trace, row, deep=0)) == title else []
+
+    return read
+
+
+NAMED: dict[str, DeepField] = {
+    **{title.lower().replace("-", ""): DeepField("protocol", _shown(title), anywhere)
+       for title in SHOWN_NAMES if title.lower() not in (*COLUMNS, "ipv4")},
+    **{name: DeepField("protocol", _layer(name), anywhere) for name in LAYERS},
+}

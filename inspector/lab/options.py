@@ -22,6 +22,7 @@ class AgentOptions:
     wake: int = -1                                # gets the mode's letter, then a byte after each write
     terminal: tuple[int, int, int] | None = None  # for programs: their standard input, output and error
     command: tuple[str, ...] = ()                 # run this program at once, and end when it ends
+    syscalls: bool = False                        # trace what the program asks of the kernel, by strace
     group: int = 0                                # for programs: the terminal's foreground process group
 
     def to_json(self) -> str:

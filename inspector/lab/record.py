@@ -33,6 +33,7 @@ class RecordOptions:
     snaplen: int = 0
     max_size: int = 0
     seconds: float = 0.0
+    syscalls: bool = False         # of the command, by strace
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def _record_program(options: RecordOptions) -> RecordOutcome:
         agent = start_agent(
             options.output, "auto", ports=options.ports, filter=options.filter, snaplen=options.snaplen,
             max_size=options.max_size, seconds=options.seconds, command=options.command,
+            syscalls=options.syscalls,
         )
         try:
             while agent.poll() is None:

@@ -18,6 +18,7 @@ from inspector.lab.children import Child, start_program
 from inspector.lab.options import AgentOptions
 from inspector.lab.processes import Lab
 from inspector.lab.session import Session
+from inspector.lab.tracer import Tracer
 from inspector.model import commands
 from inspector.model.commands import Command, EndpointCommand, Execute, Quit, Start, Stop
 from inspector.model.records import EventKind
@@ -47,6 +48,7 @@ class Supervisor:
         self._session: Session | None = None
         self._deadline = time.monotonic() + options.seconds if options.seconds else None
         self._ending = False
+        self._tracer: Tracer | None = None
         self.broken = ""                           # why the capture broke
         self.program_status: int | None = None     # exit status of the last program, 128+N for signal N
         self.program_failure = ""                  # why it could not be started
@@ -75,6 +77,9 @@ class Supervisor:
             if (self.broken or writer.limited) and not self._options.command:
                 break                              # a program goes on, uncaptured: its status is wanted
         self._end_children()
+        if self._tracer is not None:
+            self._selector.unregister(self._tracer.descriptor)
+            self._tracer.close()
 
     def capture_failed(self, sentence: str) -> None:
         """The capture broke (called in its thread)."""
@@ -235,7 +240,11 @@ class Supervisor:
 
     def _execute(self, command: list[str]) -> None:
         try:
-            child = start_program(command, self._lab.mark, self._options.terminal, self._options.group)
+            if self._options.syscalls and self._tracer is None:
+                self._tracer = Tracer()
+                self._watch(self._tracer.descriptor, self._read_tracer)
+            words = self._tracer.around(command) if self._tracer is not None else command
+            child = start_program(words, self._lab.mark, self._options.terminal, self._options.group)
         except (OSError, IndexError, ValueError) as error:
             status = "126" if isinstance(error, PermissionError) else "127"
             reason = error.strerror if isinstance(error, OSError) else error
@@ -249,7 +258,13 @@ class Supervisor:
         text = f"{escaped(' '.join(command), 200)} runs."
         self._report("program-started", text, child=child, command=json.dumps(command))
 
+    def _read_tracer(self) -> None:
+        for record in self._tracer.read() if self._tracer is not None else ():
+            self.record(record)
+
     def _program_ended(self, child: Child) -> None:
+        for record in self._tracer.finish(child.pid) if self._tracer is not None else ():
+            self.record(record)
         status = child.status or 0
         code = str(128 - status if status < 0 else status)
         text = child.complaint if status else "The program ended."

@@ -24,8 +24,12 @@ from inspector.cli.output import print_ladder, say, trace_file
 @click.option("--save", type=OUTPUT, metavar="FILE.pcapng", help="Keep the trace.")
 @click.option("--json", "what", metavar="WHAT", type=WHAT,
               help=f"Print this as JSON lines when it ends: {LISTED}.")
+@click.option("--syscalls", is_flag=True,
+              help="Trace what it and its children ask of the kernel on their sockets (by strace).")
 @check_options
-def command(program: tuple[str, ...], save: str | None, what: Export | None, **checks: Any) -> int:
+def command(
+    program: tuple[str, ...], save: str | None, what: Export | None, syscalls: bool, **checks: Any
+) -> int:
     """Run a program in the lab and look at what it said on its loopback; its exit status is passed on.
 
     Without --save or --json the app opens on the trace when the program ends, or the ladder is printed
@@ -39,7 +43,7 @@ def command(program: tuple[str, ...], save: str | None, what: Export | None, **c
     from inspector.trace.trace import Trace
 
     with trace_file(save) as path:
-        outcome = recorded(RecordOptions(path, program))
+        outcome = recorded(RecordOptions(path, program, syscalls=syscalls))
         if what is not None:
             decode_file(str(path), what)
         elif save is not None:

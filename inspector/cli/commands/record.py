@@ -30,11 +30,13 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
               help="Keep the first N bytes of each packet.")
 @click.option("--max-size", metavar="SIZE", help="Stop when the file has this size, such as 500M or 2G.")
 @click.option("--capture-filter", metavar="BPF", help="Any BPF expression; needs libpcap on this machine.")
+@click.option("--syscalls", is_flag=True,
+              help="With --lab: trace what CMD and its children ask of the kernel on their sockets.")
 @check_options
 def command(
     *, ports: tuple[int, ...], program: tuple[str, ...], output: str, lab: bool, seconds: float | None,
     snaplen: int | None, max_size: str | None, capture_filter: str | None,
-    **checks: Any,
+    syscalls: bool, **checks: Any,
 ) -> int:
     """Record loopback traffic to a file, without the app.
 
@@ -46,11 +48,14 @@ def command(
         raise CommandError("--lab records around a program; name it after '--'.", USAGE)
     if program and not lab:
         raise CommandError("A program is recorded in the lab; say --lab before '-- CMD'.", USAGE)
+    if syscalls and not lab:
+        raise CommandError("--syscalls traces a program in the lab: --lab --syscalls -- CMD.", USAGE)
     from inspector.lab.record import RecordOptions  # here: help is to be instant
 
     options = options_of(checks)
     outcome = recorded(RecordOptions(
-        Path(output), program, ports, capture_filter or "", snaplen or 0, size_of(max_size), seconds or 0.0
+        Path(output), program, ports, capture_filter or "", snaplen or 0, size_of(max_size), seconds or 0.0,
+        syscalls,
     ))
     say(outcome.sentence)
     return outcome.status or check_file(Path(output), options, stdout_taken=False)

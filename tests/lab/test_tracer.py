@@ -1,0 +1,72 @@
+"""System calls of a real program in the lab, by strace, beside the packets that they caused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inspector.lab import tracer
+from inspector.lab.errors import LabError
+
+PROGRAM = """
+import os, socket, threading
+server = socket.create_server(("127.0.0.1", 9000))
+if os.fork() == 0:
+    with socket.create_connection(("127.0.0.1", 9000)) as client:
+        client.sendall(b"hello")
+        client.recv(100)
+    os._exit(0)
+connection, _ = server.accept()
+connection.sendall(connection.recv(100))
+os.wait()
+raise SystemExit(7)
+"""
+
+needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed here")
+
+
+def inspector(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "inspector", *words], capture_output=True, text=True, timeout=60, check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@needs_strace
+def test_a_program_and_its_child_are_traced_beside_their_packets(tmp_path: Path) -> None:
+    file = str(tmp_path / "x.pcapng")
+    done = inspector("exec", "--syscalls", "--save", file, "--", sys.executable, "-c", PROGRAM)
+    assert done.returncode == 7, done.stderr           # the program's own, not strace's
+    calls = [json.loads(line) for line in inspector("decode", file, "--json", "syscalls").stdout.splitlines()]
+    processes = {call["pid"] for call in calls}
+    assert len(processes) == 2
+    by_process = [[call["call"] for call in calls if call["pid"] == pid] for pid in sorted(processes)]
+    assert [name for name in by_process[0] if name in ("bind", "listen", "accept4")] == [
+        "bind", "listen", "accept4"
+    ]
+    assert [name for name in by_process[1] if name != "setsockopt"][:2] == ["socket", "connect"]
+    listed = inspector("decode", file, "--json", "conversations").stdout.splitlines()
+    conversation = json.loads(listed[0])
+    client, server = sorted(processes, reverse=True)
+    assert conversation["process_a"].endswith(f" {client}")
+    assert conversation["process_b"].endswith(f" {server}")
+
+
+@needs_strace
+def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = inspector("exec", "--syscalls", "--save", str(tmp_path / "x"), "--", "no-such-program")
+    assert done.returncode == 127
+    assert "no-such-program could not be started: No such file or directory." in done.stderr
+
+
+def test_without_strace_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(LabError) as error:
+        tracer.strace()
+    assert "strace" in error.value.sentence
+    assert error.value.mend == "sudo apt install strace"

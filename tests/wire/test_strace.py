@@ -1,0 +1,114 @@
+"""strace's output as records: real lines, lines cut anywhere, and any octets at all."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inspector.wire.strace import StraceReader
+
+REAL = (Path(__file__).parents[1] / "data" / "strace" / "echo.txt").read_bytes()
+HEAD = "7<srv> 1700000000.000000001 "
+
+
+def messages(data: bytes) -> list[str]:
+    return [record.message for record in StraceReader().take(data)]
+
+
+def test_a_real_program_reads_as_our_own_endpoints_do() -> None:
+    reader = StraceReader(lambda thread: 27100 if thread == 27103 else thread)
+    found = list(reader.take(REAL))
+    assert reader.done == {27103, 27100, 27053}
+    server = [one for one in found if one.pid == 27053]
+    client = [one for one in found if one.pid == 27100]
+    assert [one.message for one in server][:7] == [
+        "socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, IPPROTO_IP) = 3",
+        "setsockopt(3, SOL_SOCKET, SO_REUSEADDR, [1]) = 0",
+        "bind(3, 127.0.0.1:9000) = 0",
+        "listen(3, 128) = 0",
+        "socket(AF_INET6, SOCK_DGRAM|SOCK_CLOEXEC, IPPROTO_IP) = 4",
+        "bind(4, [::1]:9001) = 0",
+        "accept4(3) …",
+    ]
+    accepted = next(one for one in server if one.name == "accept4" and one.end_ns is not None)
+    assert accepted.message == "accept4(3, SOCK_CLOEXEC) = 5  from 127.0.0.1:58906"
+    assert (accepted.local, accepted.fd, accepted.protocol) == ("127.0.0.1:9000", 3, "tcp")
+    assert accepted.end_ns == 1795749465665795436 + 27118533
+    entered = next(one for one in server if one.name == "accept4")
+    assert entered.id == accepted.id
+    assert [one.message for one in client if one.end_ns is not None] == [
+        "socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, IPPROTO_TCP) = 5",
+        "connect(5, 127.0.0.1:9000) = 0",
+        'sendto(5, "say \\"hello\\" = 5␍␊ä␀", 20) = 20',
+        'recvfrom(5, 100) = 20  "say \\"hello\\" = 5␍␊ä␀"',
+        "shutdown(5, SHUT_WR) = 0",
+        "recvfrom(5, 10) = 0  end of stream",
+        "close(5) = 0",
+        "socket(AF_INET6, SOCK_DGRAM|SOCK_CLOEXEC, IPPROTO_IP) = 5",
+        'sendto(5, "' + "x" * 32 + '"…, 40, [::1]:9001) = 40',
+        "close(5) = 0",
+        "socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, IPPROTO_TCP) = 5",
+        "connect(5, 127.0.0.1:1) = -1 ECONNREFUSED",
+        "close(5) = 0",
+    ]
+    datagram = next(one for one in server if one.protocol == "udp" and one.detail)
+    assert datagram.peer == "[::1]:54026"
+    assert datagram.detail == '"' + "x" * 32 + '"… from [::1]:54026'
+
+
+@given(st.lists(st.integers(0, len(REAL)), max_size=20))
+def test_it_does_not_matter_where_the_output_is_cut(places: list[int]) -> None:
+    reader, cuts = StraceReader(), [0, *sorted(places), len(REAL)]
+    parts = [REAL[start:stop] for start, stop in pairwise(cuts)]
+    found = [record.message for part in parts for record in reader.take(part)]
+    assert found == messages(REAL)
+
+
+@given(st.lists(st.one_of(st.binary(max_size=80), st.sampled_from(REAL.splitlines())), max_size=20))
+def test_any_octets_give_records_or_nothing(lines: list[bytes]) -> None:
+    messages(b"\n".join(lines) + b"\n")
+
+
+@given(st.text(max_size=200))
+def test_any_text_may_stand_in_a_call(text: str) -> None:
+    for start in ("read(3<TCP:[1]>, ", "connect(3<TCP:[1]>, {sa_family=AF_INET, ", "socket(AF_INET, "):
+        messages(f"{HEAD}{start}{text}) = 3 <0.000000001>\n".encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'read(3</etc/passwd>, "3<TCP:[127.0.0.1:1]>", 20) = 20 <0.000000001>',
+        "close(3<UNIX-STREAM:[94752->94753]>) = 0 <0.000000001>",
+        "socket(AF_UNIX, SOCK_STREAM, 0) = 3<UNIX-STREAM:[1]> <0.000000001>",
+        "openat(AT_FDCWD, \"x\", O_RDONLY) = 3</x> <0.000000001>",
+        "poll([{fd=3<UNIX-STREAM:[94752->94753]>, events=POLLIN}], 1, 0) = 0 (Timeout) <0.000000001>",
+    ],
+)
+def test_what_is_on_no_socket_of_the_network_is_left_out(line: str) -> None:
+    assert messages(f"{HEAD}{line}\n".encode()) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("accept4(3<TCPv6:[[::]:80]>, {sa_family=AF_INET6, sin6_port=htons(5), sin6_flowinfo=htonl(0), "
+         'inet_pton(AF_INET6, "::ffff:127.0.0.1", &sin6_addr), sin6_scope_id=0}, [28], SOCK_NONBLOCK) = '
+         "4<TCPv6:[[::ffff:127.0.0.1]:80->[::ffff:127.0.0.1]:5]> <0.000000001>",
+         "accept4(3, SOCK_NONBLOCK) = 4  from 127.0.0.1:5"),
+        ("poll([{fd=5<TCP:[1]>, events=POLLOUT}, {fd=3<UNIX-STREAM:[1->2]>, events=POLLIN}], 2, 162) = "
+         "1 ([{fd=5, revents=POLLOUT|POLLERR|POLLHUP}]) <0.000000001>",
+         "poll([{fd=5, events=POLLOUT}, {fd=3, events=POLLIN}], 2, 162) = 1"),
+        ('read(4<TCP:[1]>, "a) = 3, \\"x\\33[2J"..., 8192) = 40 <0.000000001>',
+         'read(4, 8192) = 40  "a) = 3, \\"x␛[2J"…'),
+        ("connect(5<TCP:[1]>, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr(\"127.0.0.1\")}, 16)"
+         " = -1 EINPROGRESS (Operation now in progress) <0.000000001>",
+         "connect(5, 127.0.0.1:80) = -1 EINPROGRESS"),
+    ],
+)  # fmt: skip
+def test_calls_are_written_as_our_journal_writes_them(line: str, message: str) -> None:
+    assert messages(f"{HEAD}{line}\n".encode()) == [message]

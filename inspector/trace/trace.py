@@ -21,7 +21,7 @@ from inspector.trace.file.source import TraceError, open_source
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.flows.udp import UdpFlow, troubled_streams
 from inspector.trace.index.columns import Int64s
-from inspector.trace.index.conversations import ConversationRow, RowLists, conversations
+from inspector.trace.index.conversations import PROTOCOLS, ConversationRow, RowLists, conversations, grown
 from inspector.trace.index.index import Index
 from inspector.trace.kept import Kept
 from inspector.wire.findings import Finding
@@ -231,6 +231,11 @@ class Trace:
     def conversations(self, protocol: Literal["tcp", "udp"] | str) -> list[ConversationRow]:
         """The conversations of a protocol, in order of their numbers."""
         return conversations(self.index, protocol)
+
+    @property
+    def conversation_count(self) -> int:
+        """How many TCP and UDP conversations have packets."""
+        return sum(len(grown(self.index, protocol, 0)[0]) for protocol in PROTOCOLS)
 
     def flow(self, stream: int) -> TcpFlow:
         """The TCP conversation `stream` in depth, up to the packets read so far."""

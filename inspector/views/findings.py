@@ -1,14 +1,20 @@
 """The findings of a whole trace as a list: what is wrong, by which rule, and the packet where to look.
 
-`FindingList.update` goes through conversations in steps; a finding's line is short, `detail` has all of it.
+`FindingList.update` goes through conversations that grew, in steps; a finding's line is short, `detail` has
+all of it.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from inspector.trace.flows.udp import troubled_streams
+from inspector.trace.index.conversations import grown
 from inspector.views.conversation.place import StreamPlace, place_of
+from inspector.views.ladder.ends import Conversation
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.views.line.wrap import wrap
 from inspector.wire.findings import Severity
@@ -22,62 +28,92 @@ MARKS: dict[Severity, str] = {"error": "✖", "warning": "▲", "note": "·"}
 _STEP = 50               # conversations that one update looks into
 
 
-class FindingList:
-    """Findings of all TCP conversations, in order of packets: `count`, `line(i, width)`, `target(i)`.
+_Key = tuple[int, int, str, int]      # first packet, conversation, its protocol, place among its findings
 
-    `severities` are those that are shown; change them by `choose`.
+
+def _key(whose: Conversation, place: int, one: Finding) -> _Key:
+    return one.rows[0] if one.rows else -1, whose.stream, whose.protocol, place
+
+
+class FindingList:
+    """Findings of all conversations, in order of packets: `count`, `line(i, width)`, `target(i)`.
+
+    `severities` are those that are shown; change them by `choose`. Only conversations that grew are looked
+    into, and only their lines change.
     """
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.severities: frozenset[Severity] = frozenset(STYLES)
-        self._by_stream: dict[int, tuple[int, list[Finding]]] = {}   # stream -> (packets then, findings)
-        self._next = 0
-        self._quoted = 0                 # what ICMP errors had quoted then
+        self.counts: Counter[Severity] = Counter()      # findings of each severity, shown or not
+        self._found: dict[Conversation, list[Finding]] = {}
+        self._pending: dict[Conversation, None] = {}    # conversations that grew, in order
+        self._seen = 0                                  # packets
+        self._quoted = 0                                # what ICMP errors quote
+        self._keys: list[_Key] = []                     # of the lines, ascending
         self._shown: list[Finding] = []
         self.update()
 
     def choose(self, *severities: Severity) -> None:
         """Show findings of these severities alone; none given: all."""
         self.severities = frozenset(severities or STYLES)
-        self._show()
+        lines = sorted((_key(whose, place, one), one) for whose, some in self._found.items()
+                       for place, one in enumerate(some) if one.severity in self.severities)
+        self._keys, self._shown = [key for key, _ in lines], [one for _, one in lines]
 
     def update(self, most: int = _STEP) -> bool:
         """Look into the next conversations that are new or grew; True when the lines changed."""
-        streams = len(self.trace.conversations("tcp"))
-        before = self._shown
-        looked = 0
-        for _ in range(streams):
-            if looked >= most:
-                break
-            stream, self._next = self._next % streams, (self._next + 1) % streams
-            packets = len(self.trace.rows_of("tcp", stream))
-            if self._by_stream.get(stream, (-1, []))[0] != packets:
-                self._by_stream[stream] = packets, self.trace.application(stream).findings
-                looked += 1
-        quoted = len(self.trace.index.quoted)
-        if looked or quoted != self._quoted:
-            self._quoted = quoted
-            self._show()
-        return self._shown != before
+        self._take_news()
+        changed = False
+        for whose in list(islice(self._pending, most)):
+            del self._pending[whose]
+            found = self.trace.application(whose.stream).findings if whose.protocol == "tcp" \
+                else self.trace.datagrams(whose.stream).findings()
+            changed = self._replace(whose, found) or changed
+        return changed
+
+    def _take_news(self) -> None:
+        """Note the conversations with new packets, and those that an ICMP error tells of."""
+        index = self.trace.index
+        for stream in grown(index, "tcp", self._seen)[0].tolist():
+            self._pending[Conversation("tcp", stream)] = None
+        if len(index.quoted):
+            told = troubled_streams(index)
+            fresh = told if len(index.quoted) != self._quoted else \
+                set(told) & set(grown(index, "udp", self._seen)[0].tolist())
+            for stream in sorted(fresh):
+                self._pending[Conversation("udp", stream)] = None
+        self._seen, self._quoted = index.count, len(index.quoted)
+
+    def _replace(self, whose: Conversation, found: list[Finding]) -> bool:
+        """Put the findings of a conversation in place of those that it had."""
+        before = self._found.get(whose, [])
+        same = next((n for n, (old, new) in enumerate(zip(before, found, strict=False)) if old != new),
+                    min(len(before), len(found)))
+        for place in range(same, len(before)):
+            one = before[place]
+            self.counts[one.severity] -= 1
+            if one.severity in self.severities:
+                line = bisect_left(self._keys, _key(whose, place, one))
+                del self._keys[line], self._shown[line]
+        for place in range(same, len(found)):
+            one, key = found[place], _key(whose, place, found[place])
+            self.counts[one.severity] += 1
+            if one.severity in self.severities:
+                line = bisect_left(self._keys, key)
+                self._keys.insert(line, key)
+                self._shown.insert(line, one)
+        if found:
+            self._found[whose] = found
+        else:
+            self._found.pop(whose, None)
+        return len(before) > same or len(found) > same
 
     @property
     def complete(self) -> bool:
         """True when every conversation has been looked into, as far as the trace was read."""
-        streams = range(len(self.trace.conversations("tcp")))
-        return all(self._by_stream.get(s, (-1, []))[0] == len(self.trace.rows_of("tcp", s)) for s in streams)
-
-    def _every(self) -> list[Finding]:
-        return [one for _, some in self._by_stream.values() for one in some] + self.trace.datagram_findings()
-
-    def _show(self) -> None:
-        found = [one for one in self._every() if one.severity in self.severities]
-        self._shown = sorted(found, key=lambda one: (one.rows[0] if one.rows else -1, one.stream))
-
-    @property
-    def counts(self) -> Counter[Severity]:
-        """How many findings there are of each severity, shown or not."""
-        return Counter(one.severity for one in self._every())
+        index = self.trace.index
+        return not self._pending and (self._seen, self._quoted) == (index.count, len(index.quoted))
 
     @property
     def count(self) -> int:

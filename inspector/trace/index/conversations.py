@@ -100,6 +100,14 @@ class _Sorted(NamedTuple):
         return self.reach, self.rows[start : int(self.ends[stream])]
 
 
+def grown(index: Index, protocol: str, since: int) -> tuple[Int64s, Int64s]:
+    """The conversations that have packets from row `since` on, and the first of these rows of each."""
+    mine = (index.protocol[since:] == PROTOCOLS[protocol]) & (index.stream[since:] >= 0)
+    rows = np.flatnonzero(mine) + since
+    streams, first = np.unique(index.stream[rows], return_index=True)
+    return streams.astype("i8"), rows[first]
+
+
 def conversations(index: Index, protocol: str) -> list[ConversationRow]:
     """All conversations of "tcp" or "udp", in order of their numbers."""
     number = PROTOCOLS[protocol]

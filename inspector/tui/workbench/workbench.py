@@ -227,7 +227,7 @@ class WorkbenchScreen(TraceScreen):
         self._speak_of()
         if first_reading and not self._overview_shown and trace.complete:
             self._overview_shown = True
-            if sum(len(trace.conversations(protocol)) for protocol in ("tcp", "udp")) > 1:
+            if trace.conversation_count > 1:
                 self.action_show_pane("conversations")
         for pane in self.panes:
             pane.first_reading = first_reading

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from inspector.wire.findings import Severity
 
 DECODED_PACKETS = 1_000      # of a conversation that is decoded for its line alone: some 20 ms
-_MATCHED = 8_192             # conversations a turn whose texts are compared with a filter: some 20 ms
+_FILTER_SECONDS = 0.008      # a turn of applying a filter
+_MATCHED = 64                # conversations whose texts are compared with a filter between looks at the clock
 _RETURNING = 64              # calls that are looked at again: they may have returned, with an address
 _STATE_STYLES: dict[str, Style] = {
     "open": "ok", "closed": "dim", "reset": "rst", "refused": "error", "half-closed": "fin",
@@ -71,16 +72,20 @@ class ConversationList:
         self._named = 0                             # calls whose addresses were taken into it
         self._narrowing: Narrowing | None = None
         self._decoded: dict[int, Decoded] = {}
-        self._order: Array = np.zeros(0, "i8")
+        self._sorted: Array = np.zeros(0, "i8")     # all conversations in order,
+        self._order: Array = np.zeros(0, "i8")      # and those that the filter lets through
         self._states: Array = np.zeros(0, "i8")
 
     # --- the trace ---
 
     def update(self) -> bool:
         """Take in the next packets and apply the filter to them, a turn's work; True when lines changed."""
-        changed = self.table.update() | self._name_processes() | self._narrow()
+        grown = self.table.update()
+        if grown:
+            self._sort()
+        changed = self._name_processes() | self._narrow() | grown
         if changed:
-            self._arrange()
+            self._pick()
         return changed
 
     @property
@@ -103,17 +108,21 @@ class ConversationList:
         if descending is None:
             descending = not self.descending if name == self.sorted_by else False
         self.sorted_by, self.descending = name, descending
-        self._arrange()
+        self._sort()
+        self._pick()
 
-    def _arrange(self) -> None:
+    def _sort(self) -> None:
         self._states = self.table.states()
         keys = self._sort_keys()
-        order = np.argsort(-keys if self.descending else keys, kind="stable")
+        self._sorted = np.argsort(-keys if self.descending else keys, kind="stable")
+
+    def _pick(self) -> None:
+        """Of all conversations in order those that the filter lets through."""
+        self._order = self._sorted
         if self._narrowing is not None:
             passing = np.zeros(len(self.table), np.bool_)
             passing[: self._narrowing.passing.count] = self._narrowing.passing.values
-            order = order[passing[order]]
-        self._order = order
+            self._order = self._sorted[passing[self._sorted]]
 
     def _sort_keys(self) -> Array:
         """A number for each conversation, by the column that is sorted by."""
@@ -154,7 +163,7 @@ class ConversationList:
                 evaluation = None
             self._narrowing = Narrowing(text, evaluation, tuple(text.lower().split()), Growing("?"))
             self._narrow()
-        self._arrange()
+        self._pick()
 
     @property
     def _narrowed(self) -> bool:
@@ -169,11 +178,8 @@ class ConversationList:
         if one is None:
             return False
         if one.evaluation is None:
-            start, stop = one.passing.count, min(one.passing.count + _MATCHED, len(self.table))
-            texts = [self._search_text(number) for number in range(start, stop)]
-            one.passing.extend(np.array([all(word in text for word in one.words) for text in texts], "?"))
-            return start != stop
-        one.evaluation.run(0.008)
+            return self._match_words(one)
+        one.evaluation.run(_FILTER_SECONDS)
         rows = one.evaluation.rows
         fresh = rows[one.rows :]
         fresh = fresh[fresh < self.table.seen]
@@ -182,6 +188,15 @@ class ConversationList:
         one.passing.values[self.table.numbers_of(fresh)] = True
         one.rows += len(fresh)
         return bool(len(fresh) or missing)
+
+    def _match_words(self, one: Narrowing) -> bool:
+        """A turn of comparing the texts of conversations with words; True when there were any."""
+        begun, until = one.passing.count, time.monotonic() + _FILTER_SECONDS
+        while one.passing.count < len(self.table) and time.monotonic() < until:
+            numbers = range(one.passing.count, min(one.passing.count + _MATCHED, len(self.table)))
+            texts = map(self._search_text, numbers)
+            one.passing.extend(np.array([all(word in text for word in one.words) for text in texts], "?"))
+        return one.passing.count != begun
 
     def _search_text(self, number: int) -> str:
         a, b = self.ends(number)
@@ -231,7 +246,7 @@ class ConversationList:
 
     def _plain_name(self, number: int) -> str:
         row = int(self.table.column("first_row")[number])
-        return protocol_name(self.trace, facts(self.trace, row, deep=0))
+        return protocol_name(self.trace, facts(self.trace, row, relative=False, deep=0))
 
     # --- what a line says ---
 
@@ -251,6 +266,8 @@ class ConversationList:
 
     def process(self, number: int) -> str:
         """Whose sockets its ends are: "client 4131, server 4130", "" where nobody told."""
+        if not self.processes:
+            return ""
         return ", ".join(self.processes[end] for end in self.ends(number) if end in self.processes)
 
     def _state(self, number: int) -> int:

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator
 from heapq import merge
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from inspector.model.numbers import TCP
 from inspector.protocols.api import Field, Protocol
 from inspector.trace.application.engine import Layer
 from inspector.trace.application.packets import packet_records
+from inspector.trace.index.conversations import grown
 
 if TYPE_CHECKING:
     from inspector.trace.index.columns import Array
@@ -147,9 +149,9 @@ def _when(trace: Trace, rows: Iterable[int]) -> Object:
 def streams_of(trace: Trace, rows: Array | None) -> list[int]:
     """The TCP conversations that have one of the rows; None: all."""
     if rows is None:
-        return list(range(len(trace.conversations("tcp"))))
+        return [int(stream) for stream in grown(trace.index, "tcp", 0)[0]]
     index = trace.index
-    tcp = rows[index.protocol[rows] == 6]
+    tcp = rows[index.protocol[rows] == TCP]
     return sorted({int(stream) for stream in index.stream[tcp].tolist() if stream >= 0})
 
 

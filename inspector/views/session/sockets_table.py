@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.model.endpoint import join_endpoint
 from inspector.trace.facts import DEEP
+from inspector.trace.index.conversations import grown
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.session.sockets import Socket, SocketTable
 from inspector.wire.text import escaped
@@ -42,17 +44,29 @@ class SocketLines:
         self.row = row
         self.deep = deep
         self._table = SocketTable()
+        self._seen = 0                                  # packets
+        self._streams: set[int] = set()
+        self._by_ends: dict[frozenset[str], tuple[int, int]] = {}    # both ends -> conversation, first row
         self.rows: tuple[SocketRow, ...] = ()
         self.update()
 
     def update(self) -> None:
         """Take in what the trace gained, or another `row`."""
         self._table.update(self.trace.calls)
-        streams = {}
-        for conversation in self.trace.conversations("tcp"):
-            ends = frozenset((conversation.a, conversation.b))
-            streams[ends] = (conversation.stream, conversation.first_row)
-        self.rows = tuple(self._describe(socket, streams) for socket in self._table.sockets)
+        self._take_conversations()
+        self.rows = tuple(map(self._describe, self._table.sockets))
+
+    def _take_conversations(self) -> None:
+        """Note the ends of new conversations; of several between the same ends the last one counts."""
+        index = self.trace.index
+        streams, rows = grown(index, "tcp", self._seen)
+        self._seen = index.count
+        for stream, row in zip(streams.tolist(), rows.tolist(), strict=True):
+            if stream not in self._streams:
+                self._streams.add(stream)
+                ends = frozenset(join_endpoint(index.address(address[row]), int(port[row]))
+                                 for address, port in ((index.src, index.sport), (index.dst, index.dport)))
+                self._by_ends[ends] = stream, row
 
     @property
     def count(self) -> int:
@@ -78,10 +92,10 @@ class SocketLines:
         """The row of the first packet of the socket's conversation."""
         return self.rows[index].first_row
 
-    def _describe(self, socket: Socket, streams: dict[frozenset[str], tuple[int, int]]) -> SocketRow:
+    def _describe(self, socket: Socket) -> SocketRow:
         stream = None
         if socket.protocol == "tcp" and socket.local and socket.peer:
-            stream = streams.get(frozenset((socket.local, socket.peer)))
+            stream = self._by_ends.get(frozenset((socket.local, socket.peer)))
         peers = ", ".join(sorted(socket.peers)[:3]) + (" …" if len(socket.peers) > 3 else "")
         parent = None if socket.parent is None else self._table.sockets[socket.parent]
         return SocketRow(

@@ -8,13 +8,21 @@ from inspector.protocols.api import Protocol
 from inspector.protocols.arp import ARP
 from inspector.protocols.dns import DNS, LLMNR, MDNS
 from inspector.protocols.http import HTTP
+from inspector.protocols.http2 import HTTP2
 from inspector.protocols.icmp import ICMP, ICMPV6
+from inspector.protocols.proxy import PROXY
 from inspector.protocols.redis import REDIS
+from inspector.protocols.socks import SOCKS
+from inspector.protocols.tls import TLS
 from inspector.protocols.websocket import WEBSOCKET
 from inspector.wire.findings import Rule
 from inspector.wire.tcp import rules as tcp_rules
 
 REGISTRY: tuple[Protocol, ...] = (
+    PROXY,
+    SOCKS,
+    TLS,
+    HTTP2,
     HTTP,
     WEBSOCKET,
     REDIS,

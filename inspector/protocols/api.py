@@ -54,8 +54,10 @@ class Opening(NamedTuple):
 class Start(NamedTuple):
     """Where a protocol begins: the client's direction and the stream offset in each direction.
 
-    `protocol`: another one's name, where the sniffer knows that its own is over already. `agreed`: what an
-    earlier protocol of the connection has agreed upon, for the decoder that follows.
+    `protocol`: another one's name, where the sniffer knows that its own is over already; of a successor ""
+    where it has to be found out (after a preface, in a tunnel). `agreed`: what an earlier protocol of the
+    connection has agreed upon, for the decoder that follows. `base`: where in the streams all that the
+    sniffer looked at begins.
     """
 
     client: int
@@ -63,6 +65,11 @@ class Start(NamedTuple):
     sure: int = LIKELY
     protocol: str = ""
     agreed: object = None
+    base: tuple[int, int] = (0, 0)
+
+    def from_the_start(self, streams: tuple[ByteStream, ByteStream]) -> bool:
+        """Whether nothing was sent before what the decoder reads, but for an earlier protocol."""
+        return self.offsets == self.base and all(stream.start_known for stream in streams)
 
 
 class Hole(NamedTuple):
@@ -326,6 +333,7 @@ class PacketReader(Generic[T]):
 class Protocol:
     """One protocol. `name` is Wireshark's (in the filter, in JSON); `colour` a style of the views.
 
+    A `decoder` reads it on TCP, a `packets` reader where it stands in one packet; DNS has both.
     `ordered`: whether its records are listed by their first or last octet. `pairs`: they answer each other.
     """
 
@@ -342,6 +350,7 @@ class Protocol:
     record: str = "message"          # what one JSON object stands for, in words
 
     @property
-    def carrier(self) -> Carrier:
+    def carriers(self) -> tuple[Carrier, ...]:
         """What it rides on."""
-        return self.packets.carrier if self.packets else "tcp"
+        packets = (self.packets.carrier,) if self.packets else ()
+        return (*packets, "tcp") if self.decoder else packets

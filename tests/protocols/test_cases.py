@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from inspector.protocols import HTTP, WEBSOCKET
+from inspector.protocols import DNS, HTTP, PROXY, SOCKS, WEBSOCKET
+from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
 from inspector.views.json.findings import findings
 from inspector.views.json.messages import Object, messages
@@ -23,12 +24,22 @@ def read(name: str) -> tuple[list[str], list[Object], list[Object]]:
         return ids, list(messages(trace, HTTP)), list(messages(trace, WEBSOCKET))
 
 
+def layers(name: str) -> list[str]:
+    """The protocols of the first TCP conversation, outermost first."""
+    (path,) = CASES.glob(f"{name}*")
+    with Trace.open(path) as trace:
+        trace.finish()
+        return [layer.protocol.name for layer in trace.application(0).layers]
+
+
 @pytest.mark.parametrize(("name", "ids"), [
+    ("01a", []), ("01c", []),
     ("04a", ["http.chunk-bare-line-feed"]), ("04c", ["http.chunk-bare-line-feed"]), ("04g", []),
     ("05c", ["http.chunked-in-http-1.0"]),
     ("06a", ["websocket.foreign-extension"]), ("06d", ["websocket.foreign-extension"]),
     ("07a", ["websocket.invalid-extension"]), ("07b", ["websocket.invalid-extension"]),
     ("07c", ["websocket.invalid-extension"]),
+    ("08a", []), ("08b", []), ("09f", []), ("24a", []),
     ("11a", []), ("11d", ["http.invalid-content-encoding"]),
     ("21A", ["websocket.context-not-captured"] * 3), ("21D", []), ("21E", ["websocket.context-not-captured"]),
 ])
@@ -66,3 +77,38 @@ def test_a_request_that_was_not_captured_accuses_nobody_and_shifts_nothing(name:
         if "http.request.method" in one:
             answer = http[one["response_in"] - 1]
             assert one["response_in"] == number + 1 and answer["request_in"] == number
+
+
+@pytest.mark.parametrize(("name", "told", "http", "frames"), [
+    ("08a", ["proxy", "http"], 4, 0), ("08b", ["proxy", "http", "websocket"], 2, 4),
+    ("09f", ["socks", "http", "websocket"], 2, 4), ("24a", ["dns"], 0, 0),
+])
+def test_what_follows_a_preface_is_recognised(name: str, told: list[str], http: int, frames: int) -> None:
+    _, requests, messages = read(name)
+    assert layers(name) == told and (len(requests), len(messages)) == (http, frames)
+    assert all("response_in" in one or "request_in" in one for one in requests)
+
+
+def test_a_preface_says_for_whom_and_where_to() -> None:
+    with Trace.open(CASES / "08b-proxy-v2-ws.pcap") as trace:
+        trace.finish()
+        (preface,) = messages(trace, PROXY)
+    assert (preface["proxy.src.ipv4"], preface["proxy.dstport"]) == ("198.51.100.7", 80)
+    with Trace.open(CASES / "09f-socks5-websocket.pcap") as trace:
+        trace.finish()
+        steps = [(one["socks.step"], one.get("socks.host")) for one in messages(trace, SOCKS)]
+    assert steps == [("greeting", None), ("method", None), ("request", "10.0.0.3"), ("reply", "0.0.0.0")]
+
+
+def test_dns_on_tcp_is_read_and_filtered() -> None:
+    with Trace.open(CASES / "24a-dns-over-tcp.pcap") as trace:
+        trace.finish()
+        found = list(messages(trace, DNS))
+        assert [one["dns.id"] for one in found] == [0x1234] * 6
+        assert Filter('dns.a == "1.2.3.4"').rows(trace).tolist() == [5, 9]
+        assert Filter("dns").rows(trace).tolist() == [3, 5, 7, 9]
+
+
+@pytest.mark.parametrize("name", ["01a", "01c"])
+def test_one_packet_may_hold_more_than_65535_bytes(name: str) -> None:
+    assert [one["body_length"] for one in read(name)[1]] == [0, 150_000, 0, 2]

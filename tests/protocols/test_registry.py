@@ -41,8 +41,8 @@ def test_no_rule_has_two_books() -> None:
 @each
 def test_it_says_all_that_is_asked_of_it(protocol: Protocol) -> None:
     assert protocol.title and (protocol.colour in get_args(Style))
-    assert (protocol.packets is None) != (protocol.decoder is None)
-    assert protocol.packets is not None or protocol.sniff is not None
+    assert protocol.carriers and (protocol.packets is None or protocol.packets.carrier in protocol.carriers)
+    assert (protocol.decoder is None) == (protocol.sniff is None)
     keys = [field.key for field in protocol.fields if field.key]
     assert protocol.fields and len(set(keys)) == len(keys)
     for field in protocol.fields:

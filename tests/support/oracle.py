@@ -32,7 +32,7 @@ REASONS = {
     "malformed-extension": "tshark stops at a malformed IPv6 option; the headers behind it are told",
     "inner-names": "protocols that are not taken apart: their names, and those that stand behind them",
     "renumbered": "one more conversation was counted before, for a reason given there",
-    "application": "a conversation that was upgraded from HTTP stays HTTP's in tshark",
+    "application": "what HTTP was upgraded to, what follows a preface, what is known without its port",
 }
 
 
@@ -124,7 +124,8 @@ def _reason_of_names(ours: list[str], theirs: list[str]) -> str:
         return "malformed-extension"
     if ours[-1] == "data":
         return "inner-names"
-    return "application" if ours[-1] in ("http", "websocket") else "?"
+    unknown = theirs[-1] == "data" and ours[:-1] == theirs[:-1]
+    return "application" if ours[-1] in ("http", "websocket") or unknown else "?"
 
 
 def table(captures: list[Path]) -> tuple[str, Counter[str]]:

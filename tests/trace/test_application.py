@@ -205,7 +205,7 @@ def test_too_little_is_no_websocket() -> None:
 
 OTHERS: list[list[tuple[int, bytes]]] = [
     [(CLIENT, bytes.fromhex("160301")), (SERVER, bytes.fromhex("160303") + bytes(80))],
-    [(CLIENT, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), (SERVER, bytes(30))],
+    [(CLIENT, b"PRI * HTTP/2.1\r\n\r\nSM\r\n\r\n"), (SERVER, bytes(30))],
     [(SERVER, b"SSH-2.0-OpenSSH_9.6\r\n"), (CLIENT, b"SSH-2.0-x\r\n")],
     [(CLIENT, bytes.fromhex("820e0001000974656d7065726174757265")), (SERVER, bytes.fromhex("9003000100"))],
     [(CLIENT, bytes(500)), (SERVER, bytes(500))],

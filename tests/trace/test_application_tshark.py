@@ -142,7 +142,8 @@ def test_nothing_else_is_taken_for_http_or_websocket(path: Path) -> None:
         found = applications(path)
     except Exception as error:      # what cannot be opened at all is others' matter
         pytest.skip(str(error))
-    speaking = {stream for stream, application in found.items() if application.protocol}
+    speaking = {stream for stream, application in found.items()
+                if any(layer.protocol.name in ("http", "websocket") for layer in application.layers)}
     tables = [Path(f"{path}.{kind}.tsv") for kind in ("http", "ws")]
     known = {int(row["tcp.stream"]) for one in tables if one.exists() for row in read_table(one)
              if row["tcp.stream"].isdigit()}

@@ -1,25 +1,34 @@
-"""DNS (RFC 1035) in UDP datagrams, and its sisters of the local link: mDNS (RFC 6762), LLMNR (RFC 4795)."""
+"""DNS (RFC 1035) in datagrams and on TCP; its sisters of the local link: mDNS (RFC 6762), LLMNR (4795)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from inspector.protocols.api import Field, PacketReader, Protocol
 from inspector.protocols.dns.message import DnsMessage, Record, parse_dns
+from inspector.protocols.dns.stream import DnsDecoder, DnsRecord, sniff
+
+_Get = Callable[[Any, DnsMessage | DnsRecord], Sequence[Any]]
 
 
-def _of(get: Callable[[DnsMessage], Any]) -> Callable[[None, DnsMessage], Sequence[Any]]:
-    return lambda decoder, message: [get(message)]
+def _each(get: Callable[[DnsMessage], Sequence[Any]]) -> _Get:
+    """Values of a message, which stands in a datagram or on a stream."""
+    return lambda decoder, one: get(one.message if isinstance(one, DnsRecord) else one)
 
 
-def _answers(kind: int) -> Callable[[None, DnsMessage], Sequence[str]]:
-    return lambda decoder, message: [one.text for one in message.answers if one.type == kind]
+def _of(get: Callable[[DnsMessage], Any]) -> _Get:
+    return _each(lambda message: [get(message)])
 
 
-def _bit(bit: int) -> Callable[[None, DnsMessage], Sequence[Any]]:
-    return lambda decoder, message: [
-        int(message.flags & bit != 0)] if message.response or not bit & _ANSWERED else []
+def _answers(kind: int) -> _Get:
+    return _each(lambda message: [one.text for one in message.answers if one.type == kind])
+
+
+def _bit(bit: int) -> _Get:
+    return _each(lambda message: [
+        int(message.flags & bit != 0)] if message.response or not bit & _ANSWERED else [])
 
 
 def _records(message: DnsMessage) -> Sequence[Record]:
@@ -37,21 +46,21 @@ _FIELDS: tuple[Field[Any], ...] = (
     Field("dns.flags.opcode", "number", _of(lambda message: message.opcode), bits=4),
     Field("dns.flags.truncated", "flag", _of(lambda message: int(message.truncated)), bits=1),
     Field("dns.flags.rcode", "number",
-          lambda decoder, message: [message.rcode] if message.response else [], bits=12),
-    Field("dns.qry.name", "text", lambda decoder, message: [one.name for one in message.questions],
+          _each(lambda message: [message.rcode] if message.response else []), bits=12),
+    Field("dns.qry.name", "text", _each(lambda message: [one.name for one in message.questions]),
           many=True),
-    Field("dns.qry.type", "number", lambda decoder, message: [one.type for one in message.questions],
+    Field("dns.qry.type", "number", _each(lambda message: [one.type for one in message.questions]),
           many=True, bits=16),
     Field("dns.count.queries", "number", _of(lambda message: message.counts[0]), bits=16),
     Field("dns.count.answers", "number", _of(lambda message: message.counts[1]), bits=16),
     Field("dns.count.auth_rr", "number", _of(lambda message: message.counts[2]), json="", bits=16),
     Field("dns.count.add_rr", "number", _of(lambda message: message.counts[3]), json="", bits=16),
-    Field("dns.qry.class", "number", lambda decoder, message: [one.class_ for one in message.questions],
+    Field("dns.qry.class", "number", _each(lambda message: [one.class_ for one in message.questions]),
           json="", bits=16),
-    Field("dns.resp.ttl", "number", lambda decoder, message: [one.ttl for one in _records(message)],
+    Field("dns.resp.ttl", "number", _each(lambda message: [one.ttl for one in _records(message)]),
           json="", bits=32),
-    Field("dns.resp.name", "text", lambda decoder, message: [one.name for one in message.answers], many=True),
-    Field("dns.resp.type", "number", lambda decoder, message: [one.type for one in message.answers],
+    Field("dns.resp.name", "text", _each(lambda message: [one.name for one in message.answers]), many=True),
+    Field("dns.resp.type", "number", _each(lambda message: [one.type for one in message.answers]),
           many=True, bits=16),
     Field("dns.a", "text", _answers(1), many=True),
     Field("dns.aaaa", "text", _answers(28), many=True),
@@ -69,6 +78,6 @@ def _protocol(name: str, title: str, port: int) -> Protocol:
     return Protocol(name=name, title=title, colour="udp", packets=reader, fields=_FIELDS)
 
 
-DNS = _protocol("dns", "DNS", 53)
+DNS = replace(_protocol("dns", "DNS", 53), sniff=sniff, decoder=DnsDecoder)
 MDNS = _protocol("mdns", "mDNS", 5353)
 LLMNR = _protocol("llmnr", "LLMNR", 5355)

@@ -16,7 +16,7 @@ from inspector.protocols.http.message import (
     decode_content,
     tokens,
 )
-from inspector.protocols.http.rules import check_body
+from inspector.protocols.http.rules import check_body, check_scheme
 from inspector.protocols.http.start import next_message
 from inspector.protocols.http.upgrade import Upgrade, examine, is_switch, is_upgrade_request
 from inspector.protocols.websocket.findings import finding as websocket_finding
@@ -36,7 +36,7 @@ class HttpDecoder(Decoder[HttpMessage]):
 
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         super().__init__(source, pump, start)
-        whole = start.offsets == (0, 0) and all(stream.start_known for stream in source.streams)
+        whole = start.from_the_start(source.streams)
         self._http = HttpConnection(start.client, start.offsets, keep=_PREVIEW, whole=whole,
                                     answers_lost=self._answers_lost)
         self.upgrade: Upgrade | None = None
@@ -165,7 +165,7 @@ class HttpDecoder(Decoder[HttpMessage]):
             if request is None and response is not None and is_switch(response):
                 self._open(None)           # the request was not captured
             else:
-                self.over = True
+                self._follow(response)
             return
         self.upgrade = examine(request, response)
         self._pending = [number for number in self._pending if number != request.number]
@@ -173,6 +173,13 @@ class HttpDecoder(Decoder[HttpMessage]):
         self.findings += self.upgrade.findings
         self._look_for_early_data(request.direction, offsets[request.direction], response)
         self._open(self.upgrade)
+
+    def _follow(self, response: HttpMessage | None) -> None:
+        """After CONNECT, or an upgrade to something else: by its name, or to be found out."""
+        names = tokens(response, "upgrade") if response is not None else ()
+        name = "http2" if "h2c" in (name.lower() for name in names) else ""
+        first, second = self.pump.position
+        self.successor = Start(self.client, (first, second), protocol=name)
 
     def _look_for_early_data(self, client: int, offset: int, response: HttpMessage) -> None:
         frames = self.source.rows_of(client, offset, offset + 1)
@@ -206,6 +213,8 @@ class HttpDecoder(Decoder[HttpMessage]):
             message = messages[self._checked]
             if message.first("content-encoding") is not None and message.body_length <= BODY_LIMIT:
                 self.findings += check_body(message, self.body(message, BODY_LIMIT), self.source.limit)
+            elif message.status == 400:
+                self.findings += check_scheme(message)
             self._checked += 1
 
     def body(self, message: HttpMessage, limit: int = SHOWN_LIMIT) -> bytes:

@@ -27,6 +27,7 @@ State = Literal[
 _CHUNK_LINE_LIMIT = 4096
 _LINE = 80               # octets after which a start line can be told from other things
 _HEAD_START = 2048
+_TLS = (b"\x15\x03", b"\x16\x03")    # an alert, a handshake
 
 
 class Connection(Protocol):
@@ -137,7 +138,8 @@ class HttpReader:
             self._take(blank)              # RFC 9112 §2.2: empty lines before a start line are ignored
         if not self._buffer:
             return False
-        if (len(self._buffer) >= _LINE or b"\n" in self._buffer) and not self._plausible():
+        told = len(self._buffer) >= _LINE or b"\n" in self._buffer or self._buffer.startswith(_TLS)
+        if told and not self._plausible():
             self._give_up(self._no_message())
             return False
         stop = head_end(self._buffer, self._scanned)
@@ -156,7 +158,7 @@ class HttpReader:
         return True
 
     def _no_message(self) -> Finding:
-        if bytes(self._buffer[:2]) in (b"\x15\x03", b"\x16\x03"):
+        if self._buffer.startswith(_TLS):
             who = "client" if self.is_request else "server"
             what, stop = f"The {who} speaks TLS here, the other side plain HTTP.", self.offset + 5
             return finding("http.tls-and-plain", what, self.direction, self.offset, stop)

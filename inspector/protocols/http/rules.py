@@ -89,6 +89,18 @@ def check_body(message: HttpMessage, body: bytes, limit: int) -> list[Finding]:
     return [finding(rule, what, message.direction, message.body_start, message.stop)]
 
 
+_WANTS_TLS = (b"plain HTTP request was sent to HTTPS port", b"HTTP request to an HTTPS server",
+              b"plain HTTP to an SSL-enabled server port")
+
+
+def check_scheme(response: HttpMessage) -> list[Finding]:
+    """A server for TLS that answers plain HTTP says so: in the words of nginx, Go and Apache."""
+    if not any(words in response.body for words in _WANTS_TLS):
+        return []
+    what = "The server says that this port speaks TLS, and the client sent plain HTTP."
+    return [finding("http.tls-and-plain", what, response.direction, response.start, response.line_stop)]
+
+
 def reflected(request: HttpMessage, response: HttpMessage) -> list[Finding]:
     """Response splitting: a header that came out of CR LF inside the request's target (RFC 9112 §11.1)."""
     if "%0" not in request.target and "\r" not in request.target and "\n" not in request.target:

@@ -75,8 +75,8 @@ class RedisDecoder(Decoder[RedisMessage]):
 
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         super().__init__(source, pump, start)
-        known = [stream.start_known and offset == 0
-                 for stream, offset in zip(source.streams, start.offsets, strict=True)]
+        known = [stream.start_known and offset == base
+                 for stream, offset, base in zip(source.streams, start.offsets, start.base, strict=True)]
         self.inferred = not all(known)
         first, second = (Scanner(direction == start.client, start.offsets[direction], not known[direction])
                          for direction in (0, 1))

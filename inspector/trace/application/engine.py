@@ -1,7 +1,8 @@
 """The machine behind an `Application`: both streams in; out come layers, each one protocol and its decoder.
 
 Sniffers find out what is spoken; its decoder reads, crosses what the capture lacks, and may name a successor
-(an upgrade), whose decoder then goes on. Only the interface of `protocols.api` is known here.
+(an upgrade), whose decoder then goes on; where it names none, they look again. Only the interface of
+`protocols.api` is known here.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Engine:
         self._sniffers = [protocol for protocol in protocols if protocol.sniff is not None]
         self._pump = Pump(source.streams)
         self._tried = 0                         # octets there were when a start was last looked for
+        self._behind: Start | None = None       # what begins behind the last layer, and is to be found out
         self.layers: list[Layer] = []
         self.damaged = False                    # octets are missing that will never come
 
@@ -55,7 +57,7 @@ class Engine:
 
     def _step(self) -> bool:
         decoder = self.current
-        if decoder is not None:
+        if decoder is not None and self._behind is None:
             return decoder.take() and self._follow(decoder)
         size = sum(stream.captured for stream in self._source.streams)
         if size == self._tried:
@@ -65,13 +67,20 @@ class Engine:
         if found is None:
             return False
         protocol, start = found
+        if self._behind is not None:
+            start = start._replace(base=(-1, -1) if self.damaged else self._behind.offsets)
+            self._behind = None
         self._pump.position = list(start.offsets)
         self._open(by_name(start.protocol) or protocol, start)
         return True
 
     def _sniff(self) -> tuple[Protocol, Start] | None:
         """The protocol that is surest of the connection; of equals the first one that is registered."""
-        opening = Opening(self._source.streams, self._ports)
+        first, second = self._source.streams
+        if self._behind is not None:
+            places, known = self._behind.offsets, not self.damaged
+            first, second = first.tail(places[0], known), second.tail(places[1], known)
+        opening = Opening((first, second), self._ports)
         best: tuple[Protocol, Start] | None = None
         for protocol in self._sniffers:
             assert protocol.sniff is not None
@@ -85,12 +94,14 @@ class Engine:
     def _follow(self, decoder: Decoder[Any]) -> bool:
         """Open the decoder that follows, where one does."""
         start = decoder.successor
-        if start is not None and decoder is self.current:
+        if start is not None and decoder is self.current and self._behind is None:
             protocol = by_name(start.protocol)
-            if protocol is None:
+            if protocol is not None:
+                self._open(protocol, start)
+            elif start.protocol:
                 decoder.over = True
             else:
-                self._open(protocol, start)
+                self._behind, self._tried = start, 0
         return True
 
     def _open(self, protocol: Protocol, start: Start) -> None:
@@ -114,7 +125,7 @@ class Engine:
 
     def _cross(self, hole: Hole) -> bool:
         decoder = self.current
-        if decoder is None or not decoder.lose(hole):
+        if decoder is None or self._behind is not None or not decoder.lose(hole):
             return False
         self.damaged = True
         return self._follow(decoder)

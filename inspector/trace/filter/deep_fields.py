@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from inspector.model.numbers import UDP
+from inspector.model.numbers import TCP, UDP
 from inspector.protocols import REGISTRY
-from inspector.protocols.api import Carrier, Field, Protocol
+from inspector.protocols.api import Carrier, Decoder, Field, Protocol
 from inspector.trace.application.packets import packet_payloads, packet_records
 from inspector.trace.facts import facts
 from inspector.trace.filter.column_fields import COLUMNS, Rows
@@ -134,26 +134,42 @@ BYTES_OF: dict[str, Read] = {
 """What `contains` and `matches` search in a protocol."""
 
 
+def _records(trace: Trace, row: int, protocol: Protocol) -> list[tuple[Decoder[Any] | None, Any]]:
+    """The records of a protocol that a packet holds or completes, with their decoder (None: no stream)."""
+    if int(trace.index.protocol[row]) != TCP:
+        return [(None, record) for name, record in packet_records(trace, row) if name is protocol]
+    application = trace.application(stream_of(trace, row))
+    return [(one.layer.decoder, one.record) for one in application.completed(row, protocol.name)]
+
+
 def _field_of(protocol: Protocol, field: Field[Any]) -> DeepField:
     """A field of a protocol, of the records that a packet completes."""
     def read(trace: Trace, row: int) -> Sequence[Value]:
-        if protocol.packets is not None:
-            return [value for name, record in packet_records(trace, row) if name is protocol
-                    for value in field.get(None, record)]
-        application = trace.application(stream_of(trace, row))
-        return [value for one in application.completed(row, protocol.name)
-                for value in field.get(one.layer.decoder, one.record)]
+        return [value for decoder, record in _records(trace, row, protocol)
+                for value in field.get(decoder, record)]
 
-    return DeepField(field.type, read, _POSSIBLE[protocol.carrier], field.bits)
+    return DeepField(field.type, read, _possible(protocol), field.bits)
 
 
 def _payloads_of(protocol: Protocol) -> Read:
     def read(trace: Trace, row: int) -> Sequence[bytes]:
-        if protocol.packets is not None:
+        if int(trace.index.protocol[row]) != TCP:
             return [data for name, data in packet_payloads(trace, row) if name is protocol]
-        application = trace.application(stream_of(trace, row))
-        return [one.layer.decoder.payload(one.record, _LARGEST)
-                for one in application.completed(row, protocol.name)]
+        return [decoder.payload(record, _LARGEST) for decoder, record in _records(trace, row, protocol)
+                if decoder is not None]
+
+    return read
+
+
+def _possible(protocol: Protocol) -> Possible:
+    """Packets that a protocol may stand in, by what it rides on."""
+    tests = [_POSSIBLE[carrier] for carrier in protocol.carriers]
+
+    def read(index: Index, rows: Rows) -> Array:
+        found = tests[0](index, rows)
+        for test in tests[1:]:
+            found = found | test(index, rows)
+        return found
 
     return read
 
@@ -164,7 +180,7 @@ _POSSIBLE: dict[Carrier, Possible] = {
 for _protocol in REGISTRY:
     _read = _payloads_of(_protocol)
     if _protocol.name not in COLUMNS:
-        DEEP[_protocol.name] = DeepField("protocol", _read, _POSSIBLE[_protocol.carrier])
+        DEEP[_protocol.name] = DeepField("protocol", _read, _possible(_protocol))
         BYTES_OF[_protocol.name] = _read
     for _one in _protocol.fields:
         if _one.filtered:

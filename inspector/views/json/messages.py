@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from heapq import merge
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from inspector.model.numbers import TCP
+from inspector.model.numbers import TCP, UDP
 from inspector.protocols.api import Field, Protocol
 from inspector.trace.application.engine import Layer
 from inspector.trace.application.packets import packet_records
@@ -38,9 +38,15 @@ class _Entry(NamedTuple):
 
 def messages(trace: Trace, protocol: Protocol, rows: Array | None = None) -> Iterator[Object]:
     """One object a record of `protocol`."""
-    if protocol.packets is not None:
-        yield from _packets(trace, protocol, rows)
-        return
+    carried = _carried(trace, protocol, rows) if protocol.decoder is not None else iter(())
+    if protocol.packets is None:
+        yield from carried
+    else:
+        yield from merge(_packets(trace, protocol, rows), carried, key=lambda one: one["frames"][-1])
+
+
+def _carried(trace: Trace, protocol: Protocol, rows: Array | None) -> Iterator[Object]:
+    """The records of its layers on TCP."""
     chosen = None if rows is None else frozenset(rows.tolist())
     if protocol.pairs:
         yield from _paired(trace, protocol, chosen)
@@ -117,7 +123,7 @@ def _packets(trace: Trace, protocol: Protocol, rows: Array | None) -> Iterator[O
         for name, record in packet_records(trace, row):
             if name is protocol:
                 found: Object = {"frames": [row + 1], "time_ns": int(trace.index.time_ns[row])}
-                if protocol.carrier == "udp":
+                if int(trace.index.protocol[row]) == UDP:
                     found["udp.stream"] = int(trace.index.stream[row])
                 yield found | fields_of(protocol.fields, None, record)
 

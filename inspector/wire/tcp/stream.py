@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +63,7 @@ class ByteStream(Segments):
         self._gather = gather
         self._reference = 0           # offset of the segment seen last, and its sequence number
         self._reference_seq: int | None = None
+        self._first: int | None = None    # where a tail begins
         self.start_known = False      # offset 0 is the byte after a SYN
         self.length = 0               # end of the highest byte seen on the wire
         self.contiguous = 0           # bytes 0 .. contiguous are all there
@@ -142,7 +144,19 @@ class ByteStream(Segments):
     @property
     def start(self) -> int:
         """The lowest offset there is: 0, or below where earlier bytes came later and no SYN was captured."""
+        if self._first is not None:
+            return self._first
         return min(0, self._run_start[0]) if self._run_start else 0
+
+    def tail(self, offset: int, known: bool) -> ByteStream:
+        """The stream as it stands now, as if it began at `offset`; `known`: something does begin there.
+
+        Offsets stay those of the whole stream. For looking at it, not for adding to it.
+        """
+        tail = copy(self)
+        tail._first, tail.start_known = offset, known
+        tail.contiguous = max(self.contiguous, self.contiguous_from(offset))
+        return tail
 
     @property
     def gaps(self) -> list[Gap]:

@@ -1,0 +1,141 @@
+"""A stream cut into units whose first octets say how long they are: what TLS, HTTP/2, SOCKS and DNS share.
+
+    pump ─> measure (how long?) ─> make (a record) ─> records
+
+A subclass says how long a unit is and what it means. Each octet is read once; a hole inside of a unit costs
+that unit, and behind one that hides a length reading goes on at a segment that begins with a plausible unit.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inspector.protocols.api import Decoder, Hole, MessageLine, R, Source, Start
+from inspector.protocols.segments import starts_between
+from inspector.wire.tcp.delivery import Pump
+
+MORE, FOREIGN = 0, -1
+"""Measures: more octets are needed to say; this is no unit of the protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One unit in the stream of its direction; `whole`: the capture has all of its octets."""
+
+    direction: int
+    start: int
+    stop: int
+    whole: bool = True
+
+
+class UnitDecoder(Decoder[R]):
+    """`head`: octets that are enough to measure any unit. `doubted`: octets were lost, nobody is accused."""
+
+    head = 64
+
+    def __init__(self, source: Source, pump: Pump, start: Start) -> None:
+        super().__init__(source, pump, start)
+        self._records: list[R] = []
+        self._lost = [False, False]              # what a direction says is not understood any more
+        self.doubted = not start.from_the_start(source.streams)
+
+    @abstractmethod
+    def measure(self, direction: int, head: bytes) -> int:
+        """How long the unit is that begins so, in octets (at least 1), or MORE, or FOREIGN."""
+
+    @abstractmethod
+    def make(self, unit: Unit, data: bytes) -> None:
+        """Take the next unit and its octets, of which some may be missing where it is not whole."""
+
+    def plausible(self, direction: int, head: bytes) -> bool:
+        """Whether after lost octets a unit may begin so."""
+        return self.measure(direction, head) != FOREIGN
+
+    def foreign(self, direction: int, start: int) -> None:
+        """A direction goes on with what is no unit, at offset `start`."""
+
+    def ready(self, direction: int) -> bool:
+        """False while a direction's next unit can be read only when the other's has come."""
+        return True
+
+    def take(self) -> bool:
+        before, done = list(self.pump.position), self._done
+        for direction, _, stop in self.pump.runs():
+            while not self._done and self.ready(direction) and self._next(direction, stop):
+                pass
+            if self._done:
+                break
+        return self.pump.position != before or self._done != done
+
+    @property
+    def _done(self) -> bool:
+        return self.over or self.successor is not None
+
+    def _next(self, direction: int, stop: int) -> bool:
+        """Take the next unit of a direction, as far as octets came up to `stop`."""
+        position = self.pump.position
+        start = position[direction]
+        if start >= stop:
+            return False
+        if self._lost[direction]:
+            position[direction] = stop
+            return False
+        size = self.measure(direction, self.pump.read(direction, start, min(stop, start + self.head)))
+        if size == FOREIGN:
+            self._lost[direction] = True
+            if not self.doubted:
+                self.foreign(direction, start)
+            return True
+        if size == MORE or start + size > stop:
+            return False
+        position[direction] = start + size
+        self.make(Unit(direction, start, start + size), self.pump.read(direction, start, start + size))
+        return True
+
+    def wants(self, direction: int) -> bool:
+        return not self._done and not self._lost[direction]
+
+    def lose(self, hole: Hole) -> bool:
+        direction, position = hole.direction, self.pump.position
+        if self._done:
+            return False
+        self.doubted = True
+        start = position[direction]
+        data = self.source.streams[direction].read(start, hole.start)
+        size = self.measure(direction, data[: self.head]) if data else MORE
+        if size > 0 and start + size >= hole.stop:
+            position[direction] = start + size
+            self.make(Unit(direction, start, start + size, False), data)
+        else:
+            position[direction] = self._resume(direction, hole.stop)
+        return True
+
+    def _resume(self, direction: int, offset: int) -> int:
+        """Where behind lost octets a unit begins; else the end of what there is."""
+        stream = self.source.streams[direction]
+        stop = stream.contiguous_from(offset)
+        for start in starts_between(stream, offset, stop):
+            if self.plausible(direction, stream.read(start, min(stop, start + self.head))):
+                return start
+        return stop
+
+    @property
+    def records(self) -> Sequence[R]:
+        """The units of both directions, in the order in which they came."""
+        return self._records
+
+    def line(self, number: int) -> MessageLine:
+        record = self._records[number]
+        rows = tuple(sorted(self.rows_of(record)))
+        kind, text = self.kind_and_text(record)
+        return MessageLine(record.direction, kind, text, record.stop - record.start, rows)
+
+    @abstractmethod
+    def kind_and_text(self, record: R) -> tuple[str, str]:
+        """A record for the list of messages: a short word for its kind, and what it says; safe to show."""
+
+    def summary(self, record: R) -> str:
+        kind, text = self.kind_and_text(record)
+        return f"{kind}  {text}" if text else kind

@@ -15,7 +15,7 @@ import click
 
 from inspector import __version__
 from inspector.cli.commands import COMMANDS
-from inspector.cli.errors import INTERRUPTED, USAGE, CommandError, ended
+from inspector.cli.errors import INTERRUPTED, USAGE, CommandError, end_in_order, ended
 from inspector.cli.output import prepare_output
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -65,6 +65,7 @@ def commands(context: click.Context) -> int:
 def main() -> NoReturn:
     """The `inspector` command: output made safe, the command run, its exit status passed on."""
     prepare_output()
+    end_in_order()
     _leave(ended(_run))
 
 

@@ -7,7 +7,9 @@ calls `ended`, which turns whatever happened into the sentence and the status.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
+from types import FrameType
 
 from inspector.cli.output import OutputError, give_up_output, say
 
@@ -27,6 +29,28 @@ class CommandError(Exception):
         self.place = place
 
 
+class Terminated(BaseException):
+    """The signal `number` came, SIGTERM or SIGHUP: what is open is closed on the way out, as after ctrl+c."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def end_in_order() -> None:
+    """Have SIGTERM and SIGHUP raise `Terminated`, once; one that is ignored (nohup) stays so."""
+    both = signal.SIGTERM, signal.SIGHUP
+    numbers = [number for number in both if signal.getsignal(number) is not signal.SIG_IGN]
+
+    def handler(number: int, _frame: FrameType | None) -> None:
+        for each in numbers:
+            signal.signal(each, lambda *_: None)           # a second one does not disturb the end
+        raise Terminated(number)
+
+    for number in numbers:
+        signal.signal(number, handler)
+
+
 def ended(action: Callable[[], int]) -> int:
     """Run `action` and return its exit status; errors become a sentence, never a traceback."""
     try:
@@ -39,6 +63,9 @@ def ended(action: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         say("Interrupted.")
         return INTERRUPTED
+    except Terminated as error:
+        say(f"Ended by {signal.Signals(error.number).name}.")
+        return 128 + error.number
     except OutputError as error:
         give_up_output()
         if error.reader_gone:          # `| head`: nothing more can be said to it, and it is no mistake

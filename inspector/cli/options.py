@@ -8,6 +8,7 @@ from inspector.cli.exports import Export, export_of, exports
 
 PORT = click.IntRange(1, 65535)
 OUTPUT = click.Path(dir_okay=False, readable=False)
+OVERWRITE = click.option("--overwrite", is_flag=True, help="Write the file anew where it has contents.")
 
 
 class What(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on; 8.1 is enough

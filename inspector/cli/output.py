@@ -15,10 +15,7 @@ import json
 import os
 import shutil
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from inspector.wire.text import escaped
@@ -169,13 +166,3 @@ def _width(terminal: bool) -> int:
         return shutil.get_terminal_size().columns
     columns = os.environ.get("COLUMNS", "")
     return int(columns) if columns.isascii() and columns.isdigit() else DEFAULT_WIDTH
-
-
-@contextmanager
-def trace_file(save: str | None) -> Iterator[Path]:
-    """Where the trace of a command goes: the file it is saved to, or one that goes with the command."""
-    if save is not None:
-        yield Path(save)
-        return
-    with tempfile.TemporaryDirectory(prefix="inspector-") as folder:
-        yield Path(folder, "session.pcapng")

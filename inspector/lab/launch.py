@@ -11,7 +11,6 @@ import os
 import select
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,6 +21,7 @@ from typing import IO, Any, Self
 from inspector.capture.choice import choose_program
 from inspector.lab.errors import LabError
 from inspector.lab.options import AgentOptions, Mode
+from inspector.lab.ownership import create_file
 from inspector.lab.tracer import strace
 from inspector.model.commands import Command, to_line
 from inspector.wire.text import escaped
@@ -152,13 +152,13 @@ class Agent:
 def start_agent(
     trace_path: str | Path, mode: Mode = "auto", *, ports: Sequence[int] = (), filter: str = "",
     snaplen: int = 0, max_size: int = 0, seconds: float = 0.0, command: Sequence[str] = (),
-    syscalls: bool = False,
+    syscalls: bool = False, stdout: int = 1,
 ) -> Agent:
     """Start an agent that writes the file `trace_path` anew, and return when its capture runs.
 
     "auto" is the lab, and the host's loopback for root where the lab is forbidden. `command` is a program
-    to run at once: it gets this process's standard input, output and error and its place in the terminal,
-    and the agent ends when it ends. LabError where it cannot be; FilterError (a ValueError) for wrong
+    to run at once: it gets this process's standard input, error and place in the terminal, and `stdout`, a
+    descriptor; the agent ends when it ends. LabError where it cannot be; FilterError (a ValueError) for wrong
     ports or a wrong filter; OSError where the file cannot be written. An older file is lost only when
     the capture runs. `syscalls`: trace the program's system calls on its sockets too (strace).
     """
@@ -170,8 +170,7 @@ def start_agent(
                            syscalls=syscalls)  # fmt: skip
     descriptors: list[int] = []
     path = Path(trace_path)
-    existed = path.exists()
-    trace = _create(path)
+    created = create_file(path)
     try:
         wake_reader, wake_writer = os.pipe()
         os.set_blocking(wake_reader, False)
@@ -179,21 +178,21 @@ def start_agent(
         descriptors.append(wake_writer)
         options = replace(options, wake=wake_writer)
         if terminal:
-            own = (os.dup(0), os.dup(1), os.dup(2))
+            own = (os.dup(0), os.dup(stdout), os.dup(2))
             descriptors.extend(own)
             options = replace(options, terminal=own, group=os.getpgrp())
-        words = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the agent)
+        words = os.fdopen(os.memfd_create("agent's words"), "w+b")    # lives as long as the agent
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "inspector.lab.agent", options.to_json()], stdin=subprocess.PIPE,
-            stdout=trace, stderr=words, pass_fds=descriptors, start_new_session=not terminal,
+            stdout=created.descriptor, stderr=words, pass_fds=descriptors, start_new_session=not terminal,
             process_group=0 if terminal else None,
         )
     except BaseException:
-        if not existed:
+        if created.made:
             path.unlink(missing_ok=True)
         raise
     finally:
-        os.close(trace)
+        os.close(created.descriptor)
         for descriptor in descriptors:
             os.close(descriptor)
     agent = Agent(process, wake_reader, words)
@@ -201,28 +200,10 @@ def start_agent(
         _wait_until_ready(agent)
     except BaseException:
         agent.close(timeout=1.0)
-        if not existed:
+        if created.made:
             path.unlink(missing_ok=True)
         raise
     return agent
-
-
-def _create(path: Path) -> int:
-    """A descriptor of the trace file, made where it is missing; who called sudo owns what was made.
-
-    Only what this very call created is given away, by its descriptor: never a file that stood there, and
-    nothing at the end of a symbolic link.
-    """
-    try:
-        trace = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    if os.geteuid() == 0 and "SUDO_UID" in os.environ:
-        try:
-            os.fchown(trace, int(os.environ["SUDO_UID"]), int(os.environ.get("SUDO_GID", "-1")))
-        except (OSError, ValueError):
-            pass
-    return trace
 
 
 def _wait_until_ready(agent: Agent) -> None:

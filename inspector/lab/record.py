@@ -11,7 +11,7 @@ import select
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +34,24 @@ class RecordOptions:
     max_size: int = 0
     seconds: float = 0.0
     syscalls: bool = False         # of the command, by strace
+    name: str = ""                 # what sentences call the file, where it is not its path
+    stdout: int = 1                # the program's standard output
 
 
 @dataclass(frozen=True, slots=True)
 class RecordOutcome:
-    """`status`: what this process should exit with (the program's own, 128+N for signal N; else 0)."""
+    """`status`: what this process should exit with (the program's own, 128+N for signal N; else 0).
+
+    `broken`: why the capture ended before the program did, else "". `started`: the program did run.
+    """
 
     status: int
     packets: int
     dropped: int
     bytes: int
     sentence: str
+    broken: str = ""
+    started: bool = True
 
 
 def record(options: RecordOptions, started: Callable[[str], None] = lambda sentence: None) -> RecordOutcome:
@@ -64,7 +71,7 @@ def _record_program(options: RecordOptions) -> RecordOutcome:
         agent = start_agent(
             options.output, "auto", ports=options.ports, filter=options.filter, snaplen=options.snaplen,
             max_size=options.max_size, seconds=options.seconds, command=options.command,
-            syscalls=options.syscalls,
+            syscalls=options.syscalls, stdout=options.stdout,
         )
         try:
             while agent.poll() is None:
@@ -74,10 +81,11 @@ def _record_program(options: RecordOptions) -> RecordOutcome:
     failure, summary = agent.failure(), agent.summary
     if summary.get("program") is None:
         raise failure or LabError("The agent ended before the program did.")
-    sentence = summary["program_failure"] or (failure.sentence if failure else _sentence(options, summary))
+    unable, broken = summary["program_failure"], failure.sentence if failure else ""
+    sentence = unable or " ".join(filter(None, (broken, _sentence(options, summary))))
     if agent.mode == "host":
         sentence += " The lab is forbidden here: the program ran on this machine's own loopback."
-    return _outcome(int(summary["program"]), summary, sentence)
+    return replace(_outcome(int(summary["program"]), summary, sentence), broken=broken, started=not unable)
 
 
 def _record_host(options: RecordOptions, started: Callable[[str], None]) -> RecordOutcome:
@@ -103,7 +111,8 @@ def _record_host(options: RecordOptions, started: Callable[[str], None]) -> Reco
 
 def _running(options: RecordOptions) -> str:
     what = ", ".join(f"port {port}" for port in options.ports) or options.filter or "all of it"
-    return f"Capturing this machine's loopback ({what}) into {options.output}; ctrl+c ends it."
+    file = options.name or options.output
+    return f"Capturing this machine's loopback ({what}) into {file}; ctrl+c ends it."
 
 
 def _outcome(status: int, summary: dict[str, Any], sentence: str) -> RecordOutcome:
@@ -114,7 +123,7 @@ def _sentence(options: RecordOptions, summary: dict[str, Any]) -> str:
     limit = f"{summary['limit']} " if summary["limit"] else ""
     return (
         f"{limit}{summary['packets']:,} packets, {summary['dropped']:,} dropped, "
-        f"{summary['bytes']:,} bytes in {options.output}."
+        f"{summary['bytes']:,} bytes in {options.name or options.output}."
     )
 
 

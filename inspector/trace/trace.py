@@ -147,6 +147,13 @@ class Trace:
             return f"The file ends in the middle of {where}; all before that is shown."
         return None
 
+    def octets(self) -> Iterator[bytes]:
+        """The capture itself, as far as it was read: a compressed one's bytes as they were before."""
+        offset, buffer = 0, memoryview(bytearray(1 << 20))
+        while count := self._source.read(offset, buffer):
+            yield bytes(buffer[:count])
+            offset += count
+
     # --- what was found ---------------------------------------------------------------------------
 
     @property

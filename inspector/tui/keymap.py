@@ -10,21 +10,24 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from inspector.lab.folders import FolderError, settings_folder
+
 
 class KeymapError(Exception):
     """The keymap cannot be used; the text is one sentence."""
 
 
 def keymap_path() -> Path:
-    """Where the keymap is looked for."""
-    from platformdirs import user_config_path
-
-    return user_config_path("inspector", appauthor=False) / "keymap.toml"
+    """Where the keymap is looked for; FolderError where there is no home."""
+    return settings_folder() / "keymap.toml"
 
 
 def read_keymap(path: Path | None = None) -> dict[str, str]:
     """The keymap as binding id -> keys (comma-separated); empty where there is no file."""
-    path = keymap_path() if path is None else path
+    try:
+        path = keymap_path() if path is None else path
+    except FolderError:
+        return {}
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

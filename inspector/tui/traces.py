@@ -1,20 +1,29 @@
-"""Where the app keeps traces: one file a session in the user's state directory, the last few kept.
+"""Where traces are kept: one file a session in the user's state folder, the last few of them.
 
-A session's trace is a file from its first packet on, so nothing is lost when the screen dies;
-"save" is a copy under a name of the user's choosing.
+A session's trace is a file from its first packet on, so nothing is lost when the screen dies; where none
+can be kept it stands in a file without a name, and the session goes on. "Save" is a copy under a name of
+the user's choosing.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
-import shutil
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-KEPT = 20
+from inspector.lab.folders import FolderError, traces_folder
+from inspector.lab.ownership import give_like
+from inspector.trace.file.scratch import path_of, scratch
+from inspector.tui.paths import to_write
+
+KEPT = 20                          # traces,
+KEPT_BYTES = 2_000_000_000         # bytes of all of them,
+KEPT_DAYS = 30                     # and days since they were written, at most
 SUFFIX = ".pcapng"
 CAPTURE_SUFFIXES = (".pcapng", ".pcap", ".cap")
 
@@ -39,68 +48,116 @@ class KeptTrace:
         return "just now"
 
 
-def directory() -> Path:
-    """The directory of kept traces, made where it was missing, readable by its owner alone."""
-    from platformdirs import user_state_path
+@dataclass(frozen=True, slots=True)
+class NewTrace:
+    """The file of a trace that begins, open as `descriptor`; `problem`: why it is not kept, else ""."""
 
-    path = user_state_path("inspector", appauthor=False) / "traces"
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return path
+    path: Path                     # its name, or a path that leads to it while it is open
+    descriptor: int
+    problem: str
+
+    @property
+    def held(self) -> Path:
+        """A path that opens it whatever becomes of its name."""
+        return path_of(self.descriptor)
+
+    def close(self) -> Path | None:
+        """It is written: where it is kept from now on. One that stayed empty is removed."""
+        size = os.fstat(self.descriptor).st_size
+        os.close(self.descriptor)
+        if self.problem:
+            return None
+        if not size:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+        return self.path if size else None
 
 
-def new_path(label: str) -> Path:
-    """A name not used so far for the trace of a session that begins now."""
+def begin(label: str) -> NewTrace:
+    """A file for the trace of a session that begins now; older ones make room for it."""
+    try:
+        path, descriptor = _create(traces_folder(), label)
+    except (FolderError, OSError) as error:
+        descriptor = os.dup(scratch().fileno())
+        return NewTrace(path_of(descriptor), descriptor, str(error))
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_SH)             # `prune` leaves it alone while it is open
+    prune()
+    return NewTrace(path, descriptor, "")
+
+
+def _create(folder: Path, label: str) -> tuple[Path, int]:
+    """A name not used so far, and a descriptor of the new file of this name."""
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
-    for attempt in range(1000):
-        path = directory() / f"{stamp}{f'.{attempt}' if attempt else ''}_{label}{SUFFIX}"
-        with contextlib.suppress(FileExistsError):
-            path.touch(mode=0o600, exist_ok=False)
-            return path
-    raise FileExistsError(f"{directory()} already holds a thousand traces of this second.")
+    parent = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for attempt in range(1000):
+            name = f"{stamp}{f'.{attempt}' if attempt else ''}_{label}{SUFFIX}"
+            with contextlib.suppress(FileExistsError):
+                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                made = os.open(name, flags, 0o600, dir_fd=parent)
+                give_like(made, parent)
+                return folder / name, made
+    finally:
+        os.close(parent)
+    raise FileExistsError(f"{folder} already holds a thousand traces of this second.")
 
 
 def kept() -> list[KeptTrace]:
-    """The traces that are kept, the newest first; empty ones are left out."""
+    """The traces that are kept, the newest first; empty ones are left out, and all where none can be."""
+    return [trace for trace in _all() if trace.size]
+
+
+def problem() -> str:
+    """Why no traces can be kept, in one sentence; "" where they can."""
+    try:
+        traces_folder()
+    except FolderError as error:
+        return str(error)
+    return ""
+
+
+def _all() -> list[KeptTrace]:
     found = []
-    for path in directory().glob(f"*{SUFFIX}"):
-        with contextlib.suppress(OSError):
-            status = path.stat()
-            if status.st_size:
+    with contextlib.suppress(FolderError, OSError):
+        for path in traces_folder().glob(f"*{SUFFIX}"):
+            with contextlib.suppress(OSError):
+                status = path.stat()
                 label = path.name.removesuffix(SUFFIX).rpartition("_")[2]
                 found.append(KeptTrace(path, label, status.st_size, status.st_mtime))
     return sorted(found, key=lambda trace: trace.modified, reverse=True)
 
 
-def prune(keep: int = KEPT) -> None:
-    """Remove all but the newest `keep` traces, and empty ones older than a day."""
-    for trace in kept()[keep:]:
-        with contextlib.suppress(OSError):
-            trace.path.unlink()
-    for path in directory().glob(f"*{SUFFIX}"):
-        with contextlib.suppress(OSError):
-            status = path.stat()
-            if not status.st_size and time.time() - status.st_mtime > 86400:
-                path.unlink()
+def prune(keep: int = KEPT, size: int = KEPT_BYTES, days: float = KEPT_DAYS) -> None:
+    """Remove the oldest traces until so many, so large, so old ones are left; and empty ones of yesterday.
 
-
-def save(trace: Path, name: str, *, overwrite: bool = False) -> Path:
-    """Copy a trace to `name` (`~` is expanded, `.pcapng` added where no capture suffix stands).
-
-    Raises FileExistsError where the name is taken and `overwrite` is not asked for, OSError otherwise.
-    The copy appears whole or not at all, readable by its owner alone as the trace is.
+    Those that a session still writes, here or in another terminal, stay.
     """
-    target = Path(name).expanduser()
-    if not target.name.lower().endswith(CAPTURE_SUFFIXES):
-        target = target.with_name(target.name + SUFFIX)
-    if target.is_dir():
-        raise IsADirectoryError(f"{target} is a directory.")
-    if target.exists() and not overwrite:
+    now, count, total = time.time(), 0, 0
+    for trace in _all():
+        count += bool(trace.size)
+        total += trace.size
+        age = (now - trace.modified) / 86400
+        if count > keep or (total > size and count > 1) or age > (days if trace.size else 1):
+            with contextlib.suppress(OSError), trace.path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                trace.path.unlink()
+
+
+def save(octets: Iterable[bytes], name: str, *, overwrite: bool = False) -> Path:
+    """Write a trace's `octets` to `name` (`~` is expanded, `.pcapng` added where no capture suffix stands).
+
+    Raises FileExistsError where the name is taken and `overwrite` is not asked for, PathError where nothing
+    can have this name, OSError otherwise. The file appears whole or not at all, readable by its owner alone.
+    """
+    target, there = to_write(name, CAPTURE_SUFFIXES)
+    if there and not overwrite:
         raise FileExistsError(f"{target} exists already.")
     # A name nobody can foretell, and a file that was not there: no link is followed, and it is ours alone.
     descriptor, partial = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
     try:
-        with os.fdopen(descriptor, "wb") as copy, trace.open("rb") as original:
-            shutil.copyfileobj(original, copy, 1 << 20)
+        with os.fdopen(descriptor, "wb") as copy:
+            copy.writelines(octets)
         Path(partial).replace(target)
     finally:
         Path(partial).unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +107,11 @@ async def test_a_file_is_asked_for_and_checked(tmp_path: Path) -> None:
 
 async def test_kept_traces_are_offered_newest_first() -> None:
     for number, label in enumerate(("tcp", "udp")):
-        path = traces.new_path(label)
-        path.write_bytes(b"x" * 2000)
-        os.utime(path, (1000 + number, 1000 + number))
+        trace = traces.begin(label)
+        trace.path.write_bytes(b"x" * 2000)
+        trace.close()
+        moment = time.time() - 100 + number
+        os.utime(trace.path, (moment, moment))
     app = LauncherApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("1", "2", "3")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,45 +19,75 @@ from inspector.sessions.kinds import resolved
 from inspector.sessions.kinds.kind import BINARY, HEX, IN_FRAGMENTS, PING, TEXT, Form
 from inspector.tui import traces
 from inspector.tui.keymap import KeymapError, read_keymap
+from inspector.tui.paths import PathError
 from inspector.tui.workbench.state import session_state
 from inspector.views.packets.go_to import GoToError, find_row
 
 
 def test_new_traces_have_names_of_their_own_and_are_private() -> None:
-    paths = [traces.new_path("tcp") for _ in range(3)]
-    assert len(set(paths)) == 3
-    assert all(path.stat().st_mode & 0o077 == 0 for path in paths)
+    begun = [traces.begin("tcp") for _ in range(3)]
+    assert len({trace.path for trace in begun}) == 3
+    assert all(trace.path.stat().st_mode & 0o077 == 0 for trace in begun)
+    assert [trace.close() for trace in begun] == [None] * 3        # nothing was written
+    assert not any(trace.path.exists() for trace in begun)
+
+
+def _keep(label: str, contents: bytes, age: float = 0) -> Path:
+    trace = traces.begin(label)
+    trace.path.write_bytes(contents)
+    trace.close()
+    moment = time.time() - age
+    os.utime(trace.path, (moment, moment))
+    return trace.path
 
 
 def test_kept_traces_are_the_newest_that_hold_something() -> None:
-    for number in range(5):
-        path = traces.new_path("websocket")
-        path.write_bytes(b"x" * number)
-        os.utime(path, (number, number))
+    for number in range(1, 5):
+        _keep("websocket", b"x" * number, age=200_000 - number)
+    empty = traces.traces_folder() / "2020-01-01_00-00-00_tcp.pcapng"
+    empty.touch()
+    os.utime(empty, (1, 1))
     kept = traces.kept()
     assert [trace.size for trace in kept] == [4, 3, 2, 1]
     assert kept[0].label == "websocket"
-    assert kept[0].age.endswith("days ago")
+    assert kept[0].age == "2 days ago"
     traces.prune(keep=2)
     assert [trace.size for trace in traces.kept()] == [4, 3]
-    assert len(list(traces.directory().iterdir())) == 2
+    assert len(list(traces.traces_folder().iterdir())) == 2
+
+
+def test_a_new_trace_makes_room_by_number_size_and_age() -> None:
+    live = traces.begin("live")                                    # still written: it stays, however old
+    live.path.write_bytes(b"x")
+    os.utime(live.path, (1, 1))
+    _keep("old", b"x" * 10, age=(traces.KEPT_DAYS + 1) * 86400)
+    for number in range(traces.KEPT + 5):
+        _keep("tcp", b"x" * 10, age=1000 - number)
+    held = traces.begin("next")
+    assert [trace.label for trace in traces.kept()] == ["tcp"] * traces.KEPT + ["live"]
+    traces.prune(size=35)
+    assert [trace.label for trace in traces.kept()] == ["tcp"] * 3 + ["live"]
+    assert live.close() == live.path
+    held.close()
+    traces.prune()
+    assert [trace.label for trace in traces.kept()] == ["tcp"] * 3
 
 
 def test_saving_adds_the_suffix_and_asks_before_it_overwrites(tmp_path: Path) -> None:
-    source = traces.new_path("tcp")
-    source.write_bytes(b"trace")
-    target = traces.save(source, str(tmp_path / "lesson"))
+    target = traces.save([b"tra", b"ce"], str(tmp_path / "lesson"))
     assert target == tmp_path / "lesson.pcapng"
     assert target.read_bytes() == b"trace"
     with pytest.raises(FileExistsError):
-        traces.save(source, str(target))
-    source.write_bytes(b"longer trace")
-    assert traces.save(source, str(target), overwrite=True).read_bytes() == b"longer trace"
-    with pytest.raises(IsADirectoryError):
-        traces.save(source, str(_directory(tmp_path / "here.pcapng")))
-    with pytest.raises(OSError, match="No such file"):
-        traces.save(source, str(tmp_path / "missing" / "x.pcap"))
-    assert {path.name for path in tmp_path.iterdir()} == {"state", "here.pcapng", "lesson.pcapng"}
+        traces.save([], str(target))
+    assert traces.save([b"longer trace"], str(target), overwrite=True).read_bytes() == b"longer trace"
+    with pytest.raises(PathError, match="directory"):
+        traces.save([], str(_directory(tmp_path / "here.pcapng")))
+    with pytest.raises(PathError, match="There is no folder"):
+        traces.save([], str(tmp_path / "missing" / "x.pcap"))
+    os.mkfifo(tmp_path / "pipe.pcap")
+    with pytest.raises(PathError, match="no ordinary file"):
+        traces.save([], str(tmp_path / "pipe.pcap"), overwrite=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"here.pcapng", "lesson.pcapng", "pipe.pcap"}
 
 
 def _directory(path: Path) -> Path:

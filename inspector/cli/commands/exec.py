@@ -1,61 +1,120 @@
 """`inspector exec`: a program in the lab, its loopback captured, and then looked at.
 
-Program -> trace (kept with --save) -> JSON lines, the app, or the ladder as text; the program's exit
-status is ours.
+Program -> trace (saved, or one of the kept ones) -> JSON lines, the app, or the ladder as text; the program's
+exit status is ours.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from inspector.cli.checks import check_file, check_options, options_of
 from inspector.cli.commands.decode import decode_file
 from inspector.cli.commands.record import recorded
-from inspector.cli.errors import USAGE, CommandError
+from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.cli.exports import LISTED, Export
-from inspector.cli.options import OUTPUT, WHAT, WithProgram
-from inspector.cli.output import print_ladder, say, trace_file
+from inspector.cli.options import OUTPUT, OVERWRITE, WHAT, WithProgram
+from inspector.cli.output import print_ladder, say
+from inspector.cli.trace_files import TraceFile, trace_file
+
+if TYPE_CHECKING:
+    from inspector.lab.record import RecordOutcome
 
 
 @click.command("exec", cls=WithProgram, options_metavar="[OPTIONS] -- CMD ...")
-@click.option("--save", type=OUTPUT, metavar="FILE.pcapng", help="Keep the trace.")
+@click.option("--save", type=OUTPUT, metavar="FILE.pcapng", help="Keep the trace under this name.")
+@OVERWRITE
 @click.option("--json", "what", metavar="WHAT", type=WHAT,
-              help=f"Print this as JSON lines when it ends: {LISTED}.")
+              help=f"Print this as JSON lines when it ends: {LISTED}. The program's own standard output goes "
+                   "to standard error then.")
+@click.option("--output", type=OUTPUT, metavar="FILE",
+              help="The program's standard output goes to this file.")
 @click.option("--syscalls", is_flag=True,
               help="Trace what it and its children ask of the kernel on their sockets (by strace).")
 @check_options
 def command(
-    program: tuple[str, ...], save: str | None, what: Export | None, syscalls: bool, **checks: Any
+    program: tuple[str, ...], save: str | None, overwrite: bool, what: Export | None, output: str | None,
+    syscalls: bool, **checks: Any,
 ) -> int:
     """Run a program in the lab and look at what it said on its loopback; its exit status is passed on.
 
-    Without --save or --json the app opens on the trace when the program ends, or the ladder is printed
-    where there is no terminal. With a check the report is printed; a program that failed keeps its status.
+    Without --save or --json the trace is kept among those of the app, which opens on it when the program
+    ends; where there is no terminal the ladder is printed. With a check the report is printed; a program that
+    failed keeps its status.
     """
     if not program:
         raise CommandError("Name the program after '--', such as: inspector exec -- pytest tests/", USAGE)
     options = options_of(checks)
-    from inspector.cli.app import open_file  # here and below: help is to be instant
-    from inspector.lab.record import RecordOptions
+    from inspector.lab.record import RecordOptions  # here and below: help is to be instant
+
+    keep = "" if what is not None else _label(program[0])
+    taken = what is not None
+    with trace_file(save, overwrite=overwrite, keep=keep) as file, _stdout(output, taken) as stdout:
+        asked = RecordOptions(file.path, program, syscalls=syscalls, name=file.name, stdout=stdout)
+        outcome = recorded(asked)
+        if not outcome.started:
+            os.truncate(file.path, 0)                      # nothing was said in it
+            say(outcome.sentence)
+            return outcome.status
+        file.restore()
+        if outcome.broken:
+            say(outcome.broken)
+        _show(file, outcome, what, saved=save is not None, checked=bool(options))
+        status = check_file(file.path, options, stdout_taken=taken)
+    return outcome.status or (MISSING if outcome.broken else status)
+
+
+def _show(
+    file: TraceFile, outcome: RecordOutcome, what: Export | None, *, saved: bool, checked: bool
+) -> None:
+    from inspector.cli.app import open_file
     from inspector.trace.trace import Trace
 
-    with trace_file(save) as path:
-        outcome = recorded(RecordOptions(path, program, syscalls=syscalls))
-        if what is not None:
-            decode_file(str(path), what)
-        elif save is not None:
-            say(outcome.sentence)
-        elif options:
+    if what is not None:
+        decode_file(str(file.path), what)
+    elif saved:
+        say(outcome.sentence)
+    else:
+        if checked:
             pass
         elif sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty():
-            open_file(str(path))
+            open_file(file.name if file.is_there else str(file.path))
         else:
-            with Trace.open(path) as trace:
+            with Trace.open(file.path) as trace:
                 while trace.refresh():
                     pass
                 print_ladder(trace)
-        status = check_file(path, options, stdout_taken=what is not None)
-    return outcome.status or status
+        if file.name:
+            say(f"The trace is kept as {file.name}.")
+
+
+def _label(program: str) -> str:
+    """What a kept trace is called after its program: its name as far as every file system takes it."""
+    return f"exec-{re.sub(r'[^A-Za-z0-9.-]+', '-', Path(program).name)[:24]}"
+
+
+@contextmanager
+def _stdout(output: str | None, taken: bool) -> Iterator[int]:
+    """A descriptor for the program's standard output; `taken`: ours is for results alone."""
+    if output is None:
+        yield 2 if taken else 1
+        return
+    from inspector.lab.ownership import create_file
+
+    try:
+        file = create_file(Path(output)).descriptor
+        os.truncate(file, 0)
+    except OSError as error:
+        raise CommandError(f"{output} cannot be written: {error.strerror}.", USAGE) from error
+    try:
+        yield file
+    finally:
+        os.close(file)

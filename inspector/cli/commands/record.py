@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from inspector.cli.checks import check_file, check_options, options_of
 from inspector.cli.errors import MISSING, USAGE, CommandError
-from inspector.cli.options import OUTPUT, PORT, WithProgram
+from inspector.cli.options import OUTPUT, OVERWRITE, PORT, WithProgram
 from inspector.cli.output import say
+from inspector.cli.trace_files import trace_file
 
 if TYPE_CHECKING:
     from inspector.lab.record import RecordOptions, RecordOutcome
@@ -23,6 +23,7 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 @click.argument("ports", metavar="[PORT ...]", nargs=-1, type=PORT)
 @click.option("-o", "--output", metavar="FILE", required=True, type=OUTPUT,
               help="The pcapng file to write.")
+@OVERWRITE
 @click.option("--lab", is_flag=True, help="Run CMD in a private loopback and record that; needs no root.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N",
               help="Stop after N seconds.")
@@ -34,8 +35,8 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
               help="With --lab: trace what CMD and its children ask of the kernel on their sockets.")
 @check_options
 def command(
-    *, ports: tuple[int, ...], program: tuple[str, ...], output: str, lab: bool, seconds: float | None,
-    snaplen: int | None, max_size: str | None, capture_filter: str | None,
+    *, ports: tuple[int, ...], program: tuple[str, ...], output: str, overwrite: bool, lab: bool,
+    seconds: float | None, snaplen: int | None, max_size: str | None, capture_filter: str | None,
     syscalls: bool, **checks: Any,
 ) -> int:
     """Record loopback traffic to a file, without the app.
@@ -52,13 +53,16 @@ def command(
         raise CommandError("--syscalls traces a program in the lab: --lab --syscalls -- CMD.", USAGE)
     from inspector.lab.record import RecordOptions  # here: help is to be instant
 
-    options = options_of(checks)
-    outcome = recorded(RecordOptions(
-        Path(output), program, ports, capture_filter or "", snaplen or 0, size_of(max_size), seconds or 0.0,
-        syscalls,
-    ))
-    say(outcome.sentence)
-    return outcome.status or check_file(Path(output), options, stdout_taken=False)
+    checked, most = options_of(checks), size_of(max_size)
+    with trace_file(output, overwrite=overwrite) as file:
+        outcome = recorded(RecordOptions(
+            file.path, program, ports, capture_filter or "", snaplen or 0, most, seconds or 0.0,
+            syscalls, file.name,
+        ))
+        file.restore()
+        say(outcome.sentence)
+        status = check_file(file.path, checked, stdout_taken=False)
+    return outcome.status or (MISSING if outcome.broken else status)
 
 
 def recorded(options: RecordOptions) -> RecordOutcome:
@@ -73,7 +77,8 @@ def recorded(options: RecordOptions) -> RecordOutcome:
     except ValueError as error:
         raise CommandError(str(error), USAGE) from error
     except OSError as error:
-        raise CommandError(f"{options.output} cannot be written: {error.strerror}.", USAGE) from error
+        name = options.name or "The trace"
+        raise CommandError(f"{name} cannot be written: {error.strerror}.", USAGE) from error
 
 
 def size_of(text: str | None) -> int:

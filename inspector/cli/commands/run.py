@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from inspector.cli.checks import CheckOptions, check, check_options, options_of
-from inspector.cli.errors import DONE, INTERRUPTED, MISSING, NO, USAGE, CommandError
-from inspector.cli.options import OUTPUT
-from inspector.cli.output import ladder_printer, say, trace_file, write_line
+from inspector.cli.errors import DONE, MISSING, NO, CommandError
+from inspector.cli.options import OUTPUT, OVERWRITE
+from inspector.cli.output import ladder_printer, say, write_line
 from inspector.cli.session_options import session_options, spec_of
+from inspector.cli.trace_files import trace_file
 from inspector.model.commands import Start
 from inspector.wire.text import escaped
 
@@ -32,40 +33,36 @@ Printer = Callable[[int | None], None]
 @session_options
 @click.option("--raw", is_flag=True, help="Raw sequence numbers in the ladder, not relative ones.")
 @click.option("--save", type=OUTPUT, metavar="FILE.pcapng", help="Keep the trace.")
+@OVERWRITE
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines instead of the ladder.")
 @check_options
-def command(*, raw: bool, save: str | None, as_json: bool, **options: Any) -> int:
+def command(*, raw: bool, save: str | None, overwrite: bool, as_json: bool, **options: Any) -> int:
     """Run a session in the lab and print its ladder: system calls and packets together, as it happens.
 
     Exit status 0 when the session ended as asked, 1 when it did not.
     """
     spec, checks = spec_of(options), options_of(options)
-    return run_session(spec, save=save, as_json=as_json, relative=not raw, checks=checks)
+    return run_session(spec, save=save, overwrite=overwrite, as_json=as_json, relative=not raw, checks=checks)
 
 
 def run_session(
-    spec: SessionSpec, *, save: str | None, as_json: bool, relative: bool, checks: CheckOptions
+    spec: SessionSpec, *, save: str | None, overwrite: bool, as_json: bool, relative: bool,
+    checks: CheckOptions,
 ) -> int:
     """Run one session to its end; returns the exit status."""
     from inspector.lab.errors import LabError  # here: numpy and the lab, for which help would wait
     from inspector.lab.launch import start_agent
     from inspector.trace.trace import Trace
 
-    with trace_file(save) as path:
+    with trace_file(save, overwrite=overwrite) as file:
         try:
-            agent = start_agent(path, ports=(spec.port,))
+            agent = start_agent(file.path, ports=(spec.port,))
         except LabError as error:
             raise CommandError(error.sentence, MISSING, error.mend) from error
-        except OSError as error:
-            raise CommandError(f"{save or path} cannot be written: {error.strerror}.", USAGE) from error
-        try:
-            with agent, Trace.open(path) as trace:
-                printer = _json_printer(trace) if as_json else ladder_printer(trace, relative=relative)
-                status = _follow(agent, trace, spec, printer)
-                return check(trace, checks, stdout_taken=True) or status
-        except KeyboardInterrupt:
-            say(f"Interrupted; what was captured is in {save}." if save else "Interrupted.")
-            return INTERRUPTED
+        with agent, Trace.open(file.path) as trace:
+            printer = _json_printer(trace) if as_json else ladder_printer(trace, relative=relative)
+            status = _follow(agent, trace, spec, printer)
+            return check(trace, checks, stdout_taken=True) or status
 
 
 def _follow(agent: Agent, trace: Trace, spec: SessionSpec, printer: Printer) -> int:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 import time
 from pathlib import Path
 from typing import Protocol
 
 from inspector.trace.file.decompressed import GZIP_MAGIC, ZSTD_MAGIC, Stream
+from inspector.trace.file.scratch import scratch
 
 _SLICE = 256 * 1024
 
@@ -113,7 +113,7 @@ class SpoolSource:
         self.ended = False
         self.problem: str | None = None
         self._stream = stream
-        self._spool = tempfile.TemporaryFile(buffering=0, prefix="inspector-")  # noqa: SIM115 - lives as long as the trace
+        self._spool = scratch()
         self._size = 0
 
     @property

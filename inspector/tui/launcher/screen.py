@@ -23,6 +23,7 @@ from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import OPTIONS, REGISTRY
 from inspector.sessions.kinds.options import Option
 from inspector.tui import traces
+from inspector.tui.paths import PathError, to_read, typed
 from inspector.tui.widgets.base import BaseScreen, PlainScroll
 from inspector.tui.widgets.key_line import KeyLine
 from inspector.tui.widgets.painter import Head
@@ -139,6 +140,8 @@ class LauncherScreen(BaseScreen):
                 yield Static("or look at a trace", classes="heading")
                 about = _muted("pcap or pcapng, also .gz and .zst")
                 yield Row(_row("o", "Open a file", about), "open", id="open")
+                if problem := traces.problem():
+                    yield Static(Content(escaped(problem)), id="no-traces")
                 for number, trace in enumerate(self.kept, 1):
                     size = traces.human_size(trace.size)
                     what = _muted(f"{trace.age:<12} {size:>7}   {escaped(trace.path.name)}")
@@ -201,7 +204,7 @@ class LauncherScreen(BaseScreen):
     def action_open(self) -> None:
         def chosen(text: str | None) -> None:
             if text:
-                self.post_message(FileAsked(Path(text).expanduser()))
+                self.post_message(FileAsked(typed(text)))
 
         self.app.push_screen(PromptScreen("Open which capture?", "", check=_check_file, paths=True,
                                           hint="pcap or pcapng; → takes what is suggested"), chosen)
@@ -231,9 +234,10 @@ def _check_port(text: str) -> str | None:
 
 
 def _check_file(text: str) -> str | None:
-    path = Path(text).expanduser()
     if not text:
         return "Type the file's name."
-    if path.is_dir():
-        return f"{escaped(str(path), 60)} is a directory."
-    return None if path.exists() else f"There is no file {escaped(str(path), 60)}."
+    try:
+        to_read(text)
+    except PathError as error:
+        return str(error)
+    return None

@@ -4,36 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
 from inspector.tui import traces
+from inspector.tui.paths import PathError, to_write
 from inspector.tui.widgets.prompt import MenuItem, MenuScreen, PromptScreen
 from inspector.wire.text import escaped
 
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
 
-def ask_for_name(app: App[Any], trace: Path, saved: Callable[[Path], None]) -> None:
+
+def ask_for_name(app: App[Any], trace: Trace, saved: Callable[[Path], None]) -> None:
     """Ask where `trace` is to be kept; `saved` gets the file that was written."""
+    name = escaped(trace.name.rpartition("_")[2])
+    suggested = f"{name.partition('.')[0] or 'trace'}{traces.SUFFIX}"
 
     def chosen(name: str | None) -> None:
         if name:
             _write(app, trace, name, saved, overwrite=False)
 
     app.push_screen(PromptScreen(
-        "Save the trace as", trace.name.rpartition("_")[2] or trace.name, paths=True,
-        check=lambda text: None if text else "Type a name.",
+        "Save the trace as", suggested, paths=True, check=_check,
         hint="a pcapng file: Wireshark and tshark open it too, system calls included"), chosen)
 
 
-def _write(app: App[Any], trace: Path, name: str, saved: Callable[[Path], None], *, overwrite: bool) -> None:
+def _check(text: str) -> str | None:
+    if not text:
+        return "Type a name."
+    try:
+        to_write(text, traces.CAPTURE_SUFFIXES)
+    except PathError as error:
+        return str(error)
+    return None
+
+
+def _write(app: App[Any], trace: Trace, name: str, saved: Callable[[Path], None], *, overwrite: bool) -> None:
     def work() -> None:
         try:
-            path = traces.save(trace, name, overwrite=overwrite)
+            path = traces.save(trace.octets(), name, overwrite=overwrite)
         except FileExistsError:
             app.call_from_thread(_ask_again)
-        except OSError as error:
-            sentence = f"{escaped(name, 60)} could not be written: {error.strerror or error}."
+        except (OSError, PathError) as error:
+            sentence = str(error)
+            if isinstance(error, OSError):
+                sentence = f"{escaped(name, 60)} could not be written: {error.strerror or error}."
             app.call_from_thread(app.notify, sentence, severity="error")
         else:
             app.call_from_thread(saved, path)

@@ -5,7 +5,6 @@ Everything here may block for a moment and is called from worker threads, but fo
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +29,7 @@ class LiveSession:
         self.chosen, self.watch = chosen, watch
         self.spec = None if chosen is None else resolved(chosen)
         spec = self.spec
-        self.path: Path = traces.new_path(spec.kind if spec else "watch")
+        self.file = traces.begin(spec.kind if spec else "watch")
         self._agent: Agent | None = None
         self._closed = False
         self._lock = threading.Lock()      # the start may be overtaken by the end
@@ -47,6 +46,11 @@ class LiveSession:
                 self.send(Start(self.spec))
             else:
                 self._agent = start_agent(self.path, mode="host", ports=self.watch or ())
+
+    @property
+    def path(self) -> Path:
+        """The trace's file."""
+        return self.file.path
 
     @property
     def mode(self) -> str:
@@ -72,13 +76,11 @@ class LiveSession:
         failure = None if self._agent is None else self._agent.failure()
         return "" if failure is None else str(failure)
 
-    def close(self) -> None:
-        """End the agent and all it started; the trace stays."""
+    def close(self) -> Path | None:
+        """End the agent and all it started; where the trace is kept, None where there is none."""
         self._closed = True
         with self._lock:
             if self._agent is not None:
                 self._agent.close()
                 self._agent = None
-        with contextlib.suppress(OSError):
-            if not self.path.stat().st_size:
-                self.path.unlink()
+        return self.file.close()

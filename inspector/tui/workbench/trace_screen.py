@@ -109,6 +109,9 @@ class TraceScreen(BaseScreen, SessionControl):
             trace.close()
             return
         self.trace = trace
+        if self.session is not None and (problem := self.session.file.problem):
+            self.app.notify(f"{escaped(problem)} This one is gone when you leave; ctrl+s saves it.",
+                            severity="warning", timeout=15)
         self.trace_opened(trace)
         wake = None if self.session is None else self.session.wake_fd
         self.feed = TraceFeed(trace, self._tell_growth, self._failed, self._agent_ended, wake)
@@ -206,11 +209,14 @@ class TraceScreen(BaseScreen, SessionControl):
         self.post_message(LauncherAsked(self.session.chosen if self.session is not None else None))
 
     def action_save(self) -> None:
-        if self.trace is not None:
-            ask_for_name(self.app, Path(self.trace.path), saved=self._saved)
+        if self.session is None and self.feed is not None and self.feed.loading:
+            self.app.notify("The file is still being read; it can be saved when all of it is here.")
+        elif self.trace is not None:
+            ask_for_name(self.app, self.trace, saved=self._saved)
 
     def _saved(self, path: Path) -> None:
-        self._saved_size = path.stat().st_size
+        with contextlib.suppress(OSError):
+            self._saved_size = path.stat().st_size
         self.app.notify(f"The trace is saved as {escaped(str(path))}.")
 
     async def on_unmount(self) -> None:
@@ -222,9 +228,10 @@ class TraceScreen(BaseScreen, SessionControl):
         """End what was started; the trace stays on disk."""
         session, self.feed = self.session, None
         if session is not None:
-            session.close()
-            if session.path.exists() and self._saved_size != session.path.stat().st_size:
-                self._farewell(f"inspector: the trace of this session is kept as {session.path}")
+            kept = session.close()
+            with contextlib.suppress(OSError):
+                if kept is not None and self._saved_size != kept.stat().st_size:
+                    self._farewell(f"inspector: the trace of this session is kept as {escaped(str(kept))}")
         if self.trace is not None:
             with contextlib.suppress(OSError):
                 self.trace.close()

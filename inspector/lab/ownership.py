@@ -1,0 +1,102 @@
+"""Files and folders that are made here, and whose they are: under sudo they are given to who called it.
+
+Only what a call made itself is given away, by its descriptor: never what stood there, and nothing at the
+end of a symbolic link.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class TakenError(FileExistsError):
+    """A file of that name has contents, and is not to be overwritten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A file open for writing; `made`: it was not there before."""
+
+    descriptor: int
+    made: bool
+
+
+def create_file(path: Path, *, overwrite: bool = True) -> Created:
+    """Open a file for writing, made readable by its owner alone where it is missing; nothing is cut yet.
+
+    Without `overwrite`, TakenError for a file with contents. OSError where it cannot be: ENXIO for a pipe
+    that nobody reads.
+    """
+    flags = os.O_WRONLY | os.O_CLOEXEC
+    try:
+        made = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        there = os.open(path, flags | os.O_NONBLOCK)       # a pipe without a reader is no reason to wait
+        status = os.fstat(there)
+        if stat.S_ISREG(status.st_mode) and status.st_size and not overwrite:
+            os.close(there)
+            raise TakenError(f"{path} exists already.") from None
+        os.set_blocking(there, True)
+        return Created(there, made=False)
+    _give(made)
+    return Created(made, made=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make an absolute path's folders where they are missing, for their owner alone; OSError where not.
+
+    Under sudo a new folder within one of the caller's own is the caller's.
+    """
+    here = os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in path.parts[1:]:
+            there = _step_into(part, here)
+            os.close(here)
+            here = there
+    finally:
+        os.close(here)
+
+
+def _step_into(part: str, parent: int) -> int:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    try:
+        os.mkdir(part, 0o700, dir_fd=parent)
+    except FileExistsError:
+        return os.open(part, flags, dir_fd=parent)
+    except OSError as error:               # a parent that is read-only, though the folder is there
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(part, flags, dir_fd=parent)
+        raise error from None
+    made = os.open(part, flags | os.O_NOFOLLOW, dir_fd=parent)
+    with os.scandir(made) as entries:
+        if next(entries, None) is None:    # else somebody put another folder there in between
+            give_like(made, parent)
+    return made
+
+
+def give_like(made: int, folder: int) -> None:
+    """Give what was made in a folder to who called sudo, where the folder is theirs (both: descriptors)."""
+    caller = _caller()
+    if caller is not None and os.fstat(folder).st_uid == caller[0]:
+        _give(made)
+
+
+def _give(made: int) -> None:
+    caller = _caller()
+    if caller is not None:
+        with contextlib.suppress(OSError):
+            os.fchown(made, *caller)
+
+
+def _caller() -> tuple[int, int] | None:
+    """Who called sudo, as user and group (-1: unknown); None where nobody did."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return int(os.environ["SUDO_UID"]), int(os.environ.get("SUDO_GID", "-1"))
+    except (KeyError, ValueError):
+        return None

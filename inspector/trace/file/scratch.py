@@ -1,0 +1,21 @@
+"""A file without a name, for what is gone when the program ends, however it ends."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from pathlib import Path
+
+
+def scratch() -> io.FileIO:
+    """An empty file to write and read, unbuffered; in memory where no temporary folder can be written."""
+    try:
+        return tempfile.TemporaryFile(buffering=0, prefix="inspector-")
+    except OSError:
+        return io.FileIO(os.memfd_create("inspector"), "r+")
+
+
+def path_of(descriptor: int) -> Path:
+    """A path that opens the same file again, while it is open here."""
+    return Path(f"/proc/self/fd/{descriptor}")

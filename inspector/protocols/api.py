@@ -17,7 +17,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from typing import Protocol as Interface
 
 from inspector.wire.findings import Finding, Rulebook
-from inspector.wire.tcp.delivery import Pump
+from inspector.wire.tcp.delivery import Pump, Run
 from inspector.wire.tcp.stream import ByteStream
 
 Value = int | str | bytes
@@ -154,6 +154,12 @@ class Decoder(ABC, Generic[R]):
     @abstractmethod
     def lose(self, hole: Hole) -> bool:
         """Go on after a hole, with the position behind it; False when it is of no concern."""
+
+    def knows_more(self, run: Run) -> bool:
+        """Whether who sent `run` had octets of the other end then that were not read here as yet."""
+        direction, start, _ = run
+        rows = self.source.rows_of(direction, start, start + 1)
+        return bool(rows) and self.source.acknowledged_by(rows[0]) > self.pump.position[1 - direction]
 
     def wants(self, direction: int) -> bool:
         """False while octets of the direction wait for the other side, or are read no more."""

@@ -254,6 +254,17 @@ def test_from_any_packet_on_nobody_is_accused_and_nothing_is_matched_wrongly(tra
             assert pairs(found, range(first, len(frames))) <= whole, (stream, first)
 
 
+def test_a_reply_answers_no_request_that_the_server_had_not_got() -> None:
+    full = server(b"-ERR max number of clients reached\r\n")
+    assert partners(talk(full, client("GET", "a"))) == [None, None]
+
+
+def test_a_request_that_was_captured_after_its_reply_is_answered_by_it() -> None:
+    frames = frames_of([client("PING"), server(b"+PONG\r\n"), client("GET", "a"), server(b"$1\r\nx\r\n")])
+    frames[3], frames[4] = frames[4], frames[3]
+    assert partners(read(frames)) == [2, 3, 0, 1]
+
+
 def test_a_capture_that_begins_late_is_matched_again_after_two_turns(trace: Trace) -> None:
     frames = frames_in(trace, connections(trace)[0], 0)
     found = read(frames[20:], trace.link_type(0))

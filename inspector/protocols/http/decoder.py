@@ -63,7 +63,7 @@ class HttpDecoder(Decoder[HttpMessage]):
         runs = self.pump.runs()
         for number, run in enumerate(runs):
             direction, _, stop = run
-            if direction != http.client and http.asks_nothing and self._knows_more(run):
+            if direction != http.client and http.asks_nothing and self.knows_more(run):
                 # The capture may have the end of a request after the beginning of its response.
                 for later in runs[number + 1 : number + 2 * _DISORDER : 2]:
                     if http.asks_nothing:
@@ -76,12 +76,6 @@ class HttpDecoder(Decoder[HttpMessage]):
                 self._switch(http.switched)
                 return True
         return progress
-
-    def _knows_more(self, run: Run) -> bool:
-        """Whether who sent `run` had octets of the client then that were not read here as yet."""
-        direction, start, _ = run
-        rows = self.source.rows_of(direction, start, start + 1)
-        return bool(rows) and self.source.acknowledged_by(rows[0]) > self.pump.position[1 - direction]
 
     def _answers_lost(self, response: HttpMessage) -> bool:
         """Whether the capture lacks octets of the client that came to the server before its answer."""

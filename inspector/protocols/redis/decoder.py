@@ -105,7 +105,7 @@ class RedisDecoder(Decoder[RedisMessage]):
         progress = False
         runs = self.pump.runs() if not self.over else []
         for number, run in enumerate(runs):
-            if run[0] != self.client and self._asks_nothing():
+            if run[0] != self.client and self._asks_nothing() and self.knows_more(run):
                 # The capture may have a request after its reply.
                 for later in runs[number + 1 : number + 2 * _DISORDER : 2]:
                     if not self._waiting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from textual.widgets import Static
 from inspector.tui.app import InspectorApp
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.messages import TraceGrew
+from inspector.tui.widgets.base import BaseModal
 from inspector.tui.widgets.leaving import LeavesQuietly
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from tests.support.lab import needs_lab
@@ -126,3 +128,32 @@ async def test_a_session_may_be_left_at_any_moment_of_its_start(kind: str) -> No
             await pilot.pause(moment)
             await pilot.press("n")
             await until(pilot, lambda: app.screen.query("#kind-tcp"), "the launcher")
+
+
+class Cover(BaseModal[None]):
+    """A box over the screen."""
+
+    def compose(self) -> ComposeResult:
+        yield Static("a box over it")
+
+
+async def test_a_box_that_closes_takes_no_callback_of_the_screen_below_with_it() -> None:
+    app = BoxApp()
+    async with app.run_test() as pilot:
+        box, came = app.query_one(Box), set()  # type: Box, set[tuple[int, int]]
+        moments = {(before, after) for before in range(12) for after in range(4)}
+        for before, after in sorted(moments):
+            cover = Cover()
+            app.push_screen(cover)
+            await turns_of_the_loop(before)
+            box.call_after_refresh(came.add, (before, after))
+            cover.refresh(layout=True)
+            await turns_of_the_loop(after)
+            cover.dismiss()
+            await pilot.pause(0)
+        await until(pilot, lambda: came == moments, "the callback of each box")
+
+
+async def turns_of_the_loop(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)

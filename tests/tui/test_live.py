@@ -222,3 +222,25 @@ async def test_the_list_follows_a_session_until_one_looks_back() -> None:
         assert "new" in packets.render_line(packets.size.height - 1).text
         await pilot.press("G")
         assert packets.following
+
+
+async def test_a_session_is_read_on_whatever_lies_over_it_or_just_closed() -> None:
+    async with session("udp", size=(80, 24), behaviour="push", push_count=9000, push_interval=0.05) as pilot:
+        await running(pilot, 4)
+        below, growing = bench(pilot), trace(pilot)
+
+        async def grows() -> None:
+            before = growing.index.count
+            await until(pilot, lambda: growing.index.count > before + 2)
+
+        for key in ("question_mark", "x", "ctrl+s"):
+            await pilot.press(key)
+            await until(pilot, lambda: pilot.app.screen is not below)
+            await grows()
+            await pilot.press("escape")
+            await grows()
+        await pilot.resize_terminal(40, 10)
+        await until(pilot, lambda: pilot.app.screen is not below)
+        await grows()
+        await pilot.resize_terminal(100, 30)
+        await grows()

@@ -3,6 +3,9 @@
 Textual marks a whole tree as leaving at once and then takes it down from the leaves. Until its own turn
 comes, a node still gets its timers, callbacks after a refresh and messages that were on their way, while the
 children it would look for are gone (`is_attached` is true all the time). Here all of that ends at one door.
+
+And until then nothing is lost: Textual gives a callback after a refresh to whichever screen is on top, and a
+box that is closed takes with it those it has not run yet. Here each waits with its own screen.
 """
 
 from __future__ import annotations
@@ -32,6 +35,11 @@ class LeavesQuietly(Widget):
 
     def call_after_refresh(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
         return super().call_after_refresh(self._unless_leaving, callback, *args, **kwargs)
+
+    def _on_invoke_later(self, message: messages.InvokeLater) -> None:
+        message.prevent_default()          # Textual's own handler, which asks the screen on top
+        if self.is_attached:
+            self.screen._invoke_later(message.callback, message._sender or self)
 
     async def _unless_leaving(self, callback: Callable[..., Awaitable[Any] | Any], *args: Any,
                               **kwargs: Any) -> None:

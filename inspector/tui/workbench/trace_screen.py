@@ -18,6 +18,7 @@ from inspector.model.commands import Start
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import kind_of
 from inspector.tui.messages import FirstPictureDone, LauncherAsked, TraceGrew
+from inspector.tui.pace import REST_SECONDS
 from inspector.tui.widgets.base import BaseScreen
 from inspector.tui.widgets.title_bar import TitleBar, TitleFacts
 from inspector.tui.workbench.control import SessionControl
@@ -141,10 +142,15 @@ class TraceScreen(BaseScreen, SessionControl):
         self._draw_next()
 
     def _draw_next(self) -> None:
-        """Draw one pane a frame, so that keys are heard in between; then more may be read."""
+        """Draw one pane a turn, so that keys are heard in between; then more may be read.
+
+        By a timer: it comes whatever lies over this screen, whether or not there is anything to paint.
+        """
+        if self.is_leaving:
+            return
         if self._to_draw:
             self._to_draw.pop(0)()
-            self.call_after_refresh(self._draw_next)
+            self.set_timer(REST_SECONDS, self._draw_next)
         elif self.feed is not None:
             self.feed.taken()
 

@@ -47,6 +47,7 @@ def open_file(file: str) -> int:
 def watch_ports(ports: tuple[int, ...]) -> int:
     """Open the app on this machine's own loopback, on these ports or all; returns the exit status."""
     from inspector.lab.host import dumpcap, how_to_capture, may_capture
+    from inspector.lab.options import Watch
 
     if not may_capture() and dumpcap() is None:
         raise CommandError(
@@ -56,7 +57,20 @@ def watch_ports(ports: tuple[int, ...]) -> int:
     _require_terminal(sys.stdin.isatty())
     from inspector.tui.app import InspectorApp
 
-    return _run(InspectorApp(watch=ports))
+    return _run(InspectorApp(watch=Watch(ports)))
+
+
+def via_ports(pairs: tuple[tuple[int, int], ...]) -> int:
+    """Open the app on what is led through the lab from the first port of each pair to the second."""
+    from inspector.lab.namespace import probe
+    from inspector.lab.options import Outside, Watch
+
+    _require_terminal(sys.stdin.isatty())
+    if (forbidden := probe()) is not None:
+        raise CommandError(forbidden.sentence, MISSING, forbidden.mend)
+    from inspector.tui.app import InspectorApp
+
+    return _run(InspectorApp(watch=Watch(outside=Outside(via=pairs))))
 
 
 def _open_standard_input() -> int:

@@ -19,6 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from inspector.lab import namespace
+from inspector.lab.bridge import Bridge
 from inspector.lab.errors import LabError
 from inspector.lab.host import dumpcap, how_to_capture, may_capture
 from inspector.lab.options import AgentOptions
@@ -44,7 +45,11 @@ def enter_network(options: AgentOptions) -> str:
 def run(options: AgentOptions) -> int:
     """Be the agent until the end of standard input; the exit status."""
     commands, trace = _take_over_standard_streams()
+    bridge = Bridge(options.outside, options.terminal[2] if options.terminal else None) if (
+        options.outside) else None  # fmt: skip
     mode = enter_network(options)
+    if bridge is not None and mode != "lab":
+        raise LabError("The lab is forbidden here, so that nothing can be led into it.")
     adopt_orphans()
     lab = Lab(namespace.identity() if mode == "lab" else 0, secrets.token_hex(8))
     guardian = Guardian(lab)
@@ -52,7 +57,7 @@ def run(options: AgentOptions) -> int:
     _import_numpy()
     from inspector.lab.supervisor import Supervisor
 
-    supervisor = Supervisor(options, lab, commands)
+    supervisor = Supervisor(options, lab, commands, bridge)
     try:
         capture = _open_capture(options, mode, trace, supervisor, guardian)
     except (OSError, ValueError) as error:

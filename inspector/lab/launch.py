@@ -20,7 +20,7 @@ from typing import IO, Any, Self
 
 from inspector.capture.choice import choose_program
 from inspector.lab.errors import LabError
-from inspector.lab.options import AgentOptions, Mode
+from inspector.lab.options import NOTHING, AgentOptions, Mode, Outside
 from inspector.lab.ownership import create_file
 from inspector.lab.tracer import strace
 from inspector.model.commands import Command, to_line
@@ -152,7 +152,7 @@ class Agent:
 def start_agent(
     trace_path: str | Path, mode: Mode = "auto", *, ports: Sequence[int] = (), filter: str = "",
     snaplen: int = 0, max_size: int = 0, seconds: float = 0.0, command: Sequence[str] = (),
-    syscalls: bool = False, stdout: int = 1,
+    syscalls: bool = False, stdout: int = 1, outside: Outside = NOTHING,
 ) -> Agent:
     """Start an agent that writes the file `trace_path` anew, and return when its capture runs.
 
@@ -160,14 +160,15 @@ def start_agent(
     to run at once: it gets this process's standard input, error and place in the terminal, and `stdout`, a
     descriptor; the agent ends when it ends. LabError where it cannot be; FilterError (a ValueError) for wrong
     ports or a wrong filter; OSError where the file cannot be written. An older file is lost only when
-    the capture runs. `syscalls`: trace the program's system calls on its sockets too (strace).
+    the capture runs. `syscalls`: trace the program's system calls on its sockets too (strace). `outside`:
+    what of the lab and of the host's network shall reach each other, by a relay.
     """
     if syscalls:
         strace()
     choose_program(ports, filter, snaplen)                 # to refuse before anything starts
     terminal = bool(command)
     options = AgentOptions(mode, tuple(ports), filter, snaplen, max_size, seconds, command=tuple(command),
-                           syscalls=syscalls)  # fmt: skip
+                           syscalls=syscalls, outside=outside)  # fmt: skip
     descriptors: list[int] = []
     path = Path(trace_path)
     created = create_file(path)

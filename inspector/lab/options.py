@@ -4,9 +4,57 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Mode = Literal["auto", "lab", "host"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What of the lab the host reaches, and what of the host the lab does.
+
+    `publish`: pairs (port in the lab, port of the host), or "all" ports that open. `reach`: pairs (host,
+    port), which stand at 127.0.0.1:port in the lab. `via`: pairs (port of the host, port of the host):
+    whoever talks to the first one is led through the lab to the second.
+    """
+
+    publish: tuple[tuple[int, int], ...] | Literal["all"] = ()
+    reach: tuple[tuple[str, int], ...] = ()
+    via: tuple[tuple[int, int], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.publish or self.reach or self.via)
+
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> Outside:
+        """Out of its own JSON."""
+        publish = data["publish"]
+        return cls(
+            "all" if publish == "all" else tuple((int(a), int(b)) for a, b in publish),
+            tuple((str(host), int(port)) for host, port in data["reach"]),
+            tuple((int(a), int(b)) for a, b in data["via"]),
+        )
+
+
+NOTHING = Outside()
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What is captured without a session of ours: ports of this machine (none: all), or, with `outside`,
+    what is led through the lab."""
+
+    ports: tuple[int, ...] = ()
+    outside: Outside = NOTHING
+
+    @property
+    def words(self) -> str:
+        """`port 8000`, `8001 → 8000, relayed`, `all ports`."""
+        if self.outside.via:
+            return ", ".join(f"{listen} → {target}" for listen, target in self.outside.via) + ", relayed"
+        if not self.ports:
+            return "all ports"
+        return f"port{'s' if len(self.ports) > 1 else ''} {', '.join(map(str, self.ports))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +71,7 @@ class AgentOptions:
     terminal: tuple[int, int, int] | None = None  # for programs: their standard input, output and error
     command: tuple[str, ...] = ()                 # run this program at once, and end when it ends
     syscalls: bool = False                        # trace what the program asks of the kernel, by strace
+    outside: Outside = NOTHING
     group: int = 0                                # for programs: the terminal's foreground process group
 
     def to_json(self) -> str:
@@ -34,6 +83,7 @@ class AgentOptions:
         """Read what `to_json` wrote."""
         data = json.loads(text)
         data["ports"] = tuple(data["ports"])
+        data["outside"] = Outside.of(data["outside"])
         data["command"] = tuple(data["command"])
         data["terminal"] = tuple(data["terminal"]) if data["terminal"] else None
         return cls(**data)

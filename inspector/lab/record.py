@@ -17,6 +17,7 @@ from typing import Any
 
 from inspector.lab.errors import LabError
 from inspector.lab.launch import start_agent
+from inspector.lab.options import NOTHING, Outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class RecordOptions:
     syscalls: bool = False         # of the command, by strace
     name: str = ""                 # what sentences call the file, where it is not its path
     stdout: int = 1                # the program's standard output
+    outside: Outside = NOTHING     # what of the lab and of the host's network shall reach each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def _record_program(options: RecordOptions) -> RecordOutcome:
         agent = start_agent(
             options.output, "auto", ports=options.ports, filter=options.filter, snaplen=options.snaplen,
             max_size=options.max_size, seconds=options.seconds, command=options.command,
-            syscalls=options.syscalls, stdout=options.stdout,
+            syscalls=options.syscalls, stdout=options.stdout, outside=options.outside,
         )
         try:
             while agent.poll() is None:

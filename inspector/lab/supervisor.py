@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from inspector.lab.bridge import Bridge
 from inspector.lab.children import Child, start_program
 from inspector.lab.options import AgentOptions
 from inspector.lab.processes import Lab
@@ -40,7 +41,7 @@ class Supervisor:
 
     capture: Capture | Borrowed
 
-    def __init__(self, options: AgentOptions, lab: Lab, commands: int) -> None:
+    def __init__(self, options: AgentOptions, lab: Lab, commands: int, bridge: Bridge | None = None) -> None:
         self._options, self._lab, self._commands = options, lab, commands
         self._selector = selectors.DefaultSelector()
         self._rest = b""
@@ -49,6 +50,7 @@ class Supervisor:
         self._deadline = time.monotonic() + options.seconds if options.seconds else None
         self._ending = False
         self._tracer: Tracer | None = None
+        self._bridge = bridge
         self.broken = ""                           # why the capture broke
         self.program_status: int | None = None     # exit status of the last program, 128+N for signal N
         self.program_failure = ""                  # why it could not be started
@@ -66,6 +68,10 @@ class Supervisor:
     def run(self) -> None:
         """Until the input ends, or a quit, SIGTERM, a limit or a broken capture; ends all children."""
         writer = self.capture.writer
+        if self._bridge is not None:
+            self.watch_child(self._bridge.child)
+            self._watch(self._bridge.channel.fileno(), self._bridge.give)
+            self._bridge.open()
         if self._options.command:
             self._execute(list(self._options.command))
         while not self._ending:
@@ -106,6 +112,8 @@ class Supervisor:
             key.data()
         if self._session is not None:
             self._session.tick()
+        if self._bridge is not None and not self._ending:
+            self._bridge.tick()
 
     def _watch(self, descriptor: int, action: Callable[[], None]) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, action)
@@ -279,6 +287,9 @@ class Supervisor:
     # --- the end ---------------------------------------------------------------------------------------
 
     def _end_children(self) -> None:
+        if self._bridge is not None:
+            self._selector.unregister(self._bridge.channel.fileno())
+            self._bridge.close()
         if self._session is not None:
             self._session.stop()
         for child in self._children.values():

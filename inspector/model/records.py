@@ -21,6 +21,9 @@ EventKind = Literal[
     "failed",              # something went wrong; text is one sentence for the user
     "program-started",     # a program runs in the lab; field command
     "program-ended",       # it ended; field status (its exit status)
+    "published",           # a port of the lab is reachable on the host; fields inside and outside
+    "reached",             # likewise the other way
+    "relayed",             # a connection between lab and host; fields inside, outside, process
     "limit-reached",       # the capture ended because of a limit; the text says which
     "journal",             # an entry of another program's journal that the file holds
 ]

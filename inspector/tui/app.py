@@ -23,6 +23,7 @@ from textual.dom import DOMNode
 from textual.geometry import Size
 from textual.screen import Screen
 
+from inspector.lab.options import Watch
 from inspector.model.spec import SessionSpec
 from inspector.tui.keymap import KeymapError, read_keymap
 from inspector.tui.launcher.screen import FileAsked, LauncherScreen, SessionAsked
@@ -34,7 +35,7 @@ ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class InspectorApp(App[int], inherit_bindings=False):
-    """See what a socket does. `start`: a session; `trace_path`: a capture; `watch`: ports of this machine."""
+    """See what a socket does. `start`: a session; `trace_path`: a capture; `watch`: what goes on here."""
 
     TITLE = "inspector"
     CSS_PATH = Path(__file__).with_name("inspector.tcss")
@@ -47,7 +48,7 @@ class InspectorApp(App[int], inherit_bindings=False):
     ]
 
     def __init__(self, start: SessionSpec | None = None, trace_path: Path | None = None,
-                 watch: tuple[int, ...] | None = None) -> None:
+                 watch: Watch | None = None) -> None:
         super().__init__()
         self._start, self._trace_path, self._watch = start, trace_path, watch
         self.farewell = ""
@@ -80,7 +81,7 @@ class InspectorApp(App[int], inherit_bindings=False):
             self.run_worker(everything, thread=True, group="preload")
 
     def _open_workbench(self, spec: SessionSpec | None, path: Path | None = None,
-                        watch: tuple[int, ...] | None = None) -> None:
+                        watch: Watch | None = None) -> None:
         from inspector.tui.workbench.workbench import (
             WorkbenchScreen,  # start-up: the launcher needs none of it
         )

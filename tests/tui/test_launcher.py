@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input, Static
 
+from inspector.lab.options import Watch
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.tui import traces
@@ -29,7 +30,7 @@ class LauncherApp(InspectorApp):
         return None
 
     def _open_workbench(self, spec: SessionSpec | None, path: Path | None = None,
-                        watch: tuple[int, ...] | None = None) -> None:
+                        watch: Watch | None = None) -> None:
         self.opened.append(spec or path or watch)
 
 

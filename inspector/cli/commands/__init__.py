@@ -30,6 +30,7 @@ COMMANDS = (
     Entry("run", "Run a session in the lab and print its ladder, as it happens."),
     Entry("open", "Open a capture in the app; one that grows is followed."),
     Entry("watch", "Open the app on this machine's own loopback."),
+    Entry("via", "Watch a service of this machine without privilege, through the lab."),
     Entry("decode", "Print what a capture holds, one JSON object a line, or check it."),
     Entry("record", "Record loopback traffic to a file, without the app."),
     Entry("exec", "Run a program in the lab and look at what it said on its loopback."),

@@ -23,6 +23,7 @@ from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.cli.exports import LISTED, Export
 from inspector.cli.options import OUTPUT, OVERWRITE, WHAT, WithProgram
 from inspector.cli.output import print_ladder, say
+from inspector.cli.outside import outside_of, outside_options
 from inspector.cli.trace_files import TraceFile, trace_file
 
 if TYPE_CHECKING:
@@ -37,12 +38,13 @@ if TYPE_CHECKING:
                    "to standard error then.")
 @click.option("--output", type=OUTPUT, metavar="FILE",
               help="The program's standard output goes to this file.")
+@outside_options
 @click.option("--syscalls", is_flag=True,
               help="Trace what it and its children ask of the kernel on their sockets (by strace).")
 @check_options
 def command(
     program: tuple[str, ...], save: str | None, overwrite: bool, what: Export | None, output: str | None,
-    syscalls: bool, **checks: Any,
+    syscalls: bool, **rest: Any,
 ) -> int:
     """Run a program in the lab and look at what it said on its loopback; its exit status is passed on.
 
@@ -52,13 +54,15 @@ def command(
     """
     if not program:
         raise CommandError("Name the program after '--', such as: inspector exec -- pytest tests/", USAGE)
-    options = options_of(checks)
+    outside, options = outside_of(rest), options_of(rest)
     from inspector.lab.record import RecordOptions  # here and below: help is to be instant
 
     keep = "" if what is not None else _label(program[0])
     taken = what is not None
     with trace_file(save, overwrite=overwrite, keep=keep) as file, _stdout(output, taken) as stdout:
-        asked = RecordOptions(file.path, program, syscalls=syscalls, name=file.name, stdout=stdout)
+        asked = RecordOptions(
+            file.path, program, syscalls=syscalls, outside=outside, name=file.name, stdout=stdout
+        )
         outcome = recorded(asked)
         if not outcome.started:
             os.truncate(file.path, 0)                      # nothing was said in it

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inspector.lab.options import Mode, Watch
 from inspector.model.commands import Command, Start
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class LiveSession:
-    """One agent and the trace it writes: of a session in the lab, or of `watch`, ports of this machine.
+    """One agent and the trace it writes: of a session in the lab, or of `watch`, what goes on here.
 
     `chosen` is the session as a person described it, `spec` the same with all filled in; SpecError where
     it cannot be.
     """
 
-    def __init__(self, chosen: SessionSpec | None, watch: tuple[int, ...] | None = None) -> None:
-        self.chosen, self.watch = chosen, watch
+    def __init__(self, chosen: SessionSpec | None, watch: Watch | None = None) -> None:
+        self.chosen, self.watch = chosen, watch or Watch()
         self.spec = None if chosen is None else resolved(chosen)
         spec = self.spec
         self.file = traces.begin(spec.kind if spec else "watch")
@@ -45,7 +46,13 @@ class LiveSession:
                 self._agent = start_agent(self.path, ports=(self.spec.port,))  # it may be the host's loopback
                 self.send(Start(self.spec))
             else:
-                self._agent = start_agent(self.path, mode="host", ports=self.watch or ())
+                self._agent = self._start_watching(self.watch)
+
+    def _start_watching(self, watch: Watch) -> Agent:
+        from inspector.lab.launch import start_agent
+
+        mode: Mode = "lab" if watch.outside else "host"
+        return start_agent(self.path, mode, ports=watch.ports, outside=watch.outside)
 
     @property
     def path(self) -> Path:

@@ -29,11 +29,12 @@ from inspector.tui.workbench.state import SessionState, session_state
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
+    from inspector.lab.options import Watch
     from inspector.trace.trace import Trace
 
 
 class TraceScreen(BaseScreen, SessionControl):
-    """The trace of `spec` (a session), `path` (a file), or `watch` (ports of this machine)."""
+    """The trace of `spec` (a session), `path` (a file), or `watch` (what goes on here)."""
 
     TRACE_BINDINGS: ClassVar[list[BindingType]] = [
         *SessionControl.CONTROL_BINDINGS,
@@ -42,7 +43,7 @@ class TraceScreen(BaseScreen, SessionControl):
     ]
 
     def __init__(self, *, spec: SessionSpec | None = None, path: Path | None = None,
-                 watch: tuple[int, ...] | None = None, farewell: Callable[[str], None]) -> None:
+                 watch: Watch | None = None, farewell: Callable[[str], None]) -> None:
         """`farewell` gets a sentence for the end of the app, where a session's trace is kept."""
         super().__init__()
         self._path = path
@@ -200,7 +201,7 @@ class TraceScreen(BaseScreen, SessionControl):
             if trace is not None and (state.ended or not session.alive):
                 life = "ended"
             name = kind_of(spec).title if spec else "Watching"
-            address = state.address or (f"{spec.address}:{spec.port}" if spec else _ports(session.watch))
+            address = state.address or (f"{spec.address}:{spec.port}" if spec else session.watch.words)
             facts = TitleFacts(name, session.mode, escaped(address, 60), life, packets, dropped)
         self.query_one(TitleBar).show(facts)
 
@@ -241,9 +242,3 @@ class TraceScreen(BaseScreen, SessionControl):
         if self.trace is not None:
             with contextlib.suppress(OSError):
                 self.trace.close()
-
-
-def _ports(watch: tuple[int, ...] | None) -> str:
-    if not watch:
-        return "all ports"
-    return f"port{'s' if len(watch) > 1 else ''} {', '.join(map(str, watch))}"

@@ -53,6 +53,7 @@ from inspector.tui.workbench.trace_screen import TraceScreen
 from inspector.views.ladder.current import current_conversation
 
 if TYPE_CHECKING:
+    from inspector.lab.options import Watch
     from inspector.trace.trace import Trace
     from inspector.views.ladder.ends import Conversation
 
@@ -88,7 +89,7 @@ class WorkbenchScreen(TraceScreen):
     ]
 
     def __init__(self, *, spec: SessionSpec | None = None, path: Path | None = None,
-                 watch: tuple[int, ...] | None = None, farewell: Callable[[str], None]) -> None:
+                 watch: Watch | None = None, farewell: Callable[[str], None]) -> None:
         super().__init__(spec=spec, path=path, watch=watch, farewell=farewell)
         self.selection = NOTHING
         self.conversation: Conversation | None = None

@@ -24,6 +24,7 @@ from inspector.views.conversations.table import STATES, ConversationTable
 from inspector.views.findings import MARKS, STYLES
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.views.packets.list import seconds_text
+from inspector.views.session.outside import outside_peers
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class ConversationList:
         self.table = ConversationTable(trace)
         self.sorted_by, self.descending = "number", False
         self.processes: dict[str, str] = {}         # an end's address -> "client 4131"
+        self._events = 0                            # events looked at
         self._named = 0                             # calls whose addresses were taken into it
         self._narrowing: Narrowing | None = None
         self._decoded: dict[int, Decoded] = {}
@@ -99,6 +101,11 @@ class ConversationList:
             if call.local:
                 self.processes[call.local] = f"{escaped(call.role, 16)} {call.pid}"
         self._named = len(calls)
+        if len(self.trace.events) != self._events:
+            self._events = len(self.trace.events)
+            self.processes |= {
+                inside: str(peer) for inside, peer in outside_peers(self.trace.events).items()
+            }
         return len(self.processes) != before
 
     # --- order ---

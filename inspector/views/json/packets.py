@@ -16,6 +16,7 @@ from inspector.trace.application.packets import by_ports
 from inspector.trace.facts import facts
 from inspector.trace.info import packet_info
 from inspector.trace.protocol_names import frame_protocols
+from inspector.views.session.outside import outside_peers
 from inspector.views.session.sockets import SocketTable
 from inspector.wire.headers.read import BOGUS, MALFORMED, NO_LAYER, NO_OFFSET, PORTS, SHORT, UNSIZED
 
@@ -215,6 +216,8 @@ def _processes(trace: Trace) -> _Processes:
             elif socket.local:
                 found[protocol, socket.local, socket.peer or ""] = process
                 found.setdefault((protocol, socket.local, ""), process)
+    for inside, peer in outside_peers(trace.events).items():
+        found["tcp", inside, ""] = str(peer)
     return found
 
 

@@ -14,6 +14,7 @@ from inspector.model.numbers import TCP, UDP
 from inspector.views.ladder.ends import Conversation, Side, conversation_ends, row_ends
 from inspector.views.ladder.layout import LEFT, RIGHT, Moment
 from inspector.views.line.spans import Line, Span, cell_width, fit
+from inspector.views.session.outside import Outside, outside_peers
 from inspector.views.session.sockets import SocketTable
 from inspector.wire.text import escaped
 
@@ -69,9 +70,19 @@ def ladder_ends(ladder: Drawn, row: int | None) -> tuple[End, End, str]:
         states = _states(ladder, conversation, row, ends.client)
     client = End(names[LEFT], pids[LEFT], ends.client, states[0])
     server = End(names[RIGHT], pids[RIGHT], ends.server or _listening(ladder), states[1])
+    outside = outside_peers(ladder.trace.events)
+    client, server = _relayed(client, outside), _relayed(server, outside)
     count = f"{len(rows)} packet{'' if len(rows) == 1 else 's'}" if len(rows) else ""
     protocol = f"{conversation.protocol.upper()}  " if conversation else ""
     return client, server, protocol + count
+
+
+def _relayed(end: End, outside: dict[str, Outside]) -> End:
+    """The end as it is outside the lab, where the relay stands for it in there."""
+    peer = outside.get(end.address)
+    if peer is None:
+        return end
+    return end._replace(name=peer.process or "outside", pid=peer.pid, address=f"{peer.address} relayed")
 
 
 def _conversation_at(ladder: Drawn, row: int | None) -> Conversation | None:

@@ -1,0 +1,65 @@
+"""The options that let lab and host reach each other: `--publish` and `--reach`, as an `Outside`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from inspector.cli.errors import USAGE, CommandError
+
+if TYPE_CHECKING:
+    from inspector.lab.options import Outside
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def outside_options(function: Function) -> Function:
+    """Decorate a click command with both; `outside_of` takes them from its arguments."""
+    for decorate in (
+        click.option("--reach", metavar="[HOST:]PORT", multiple=True,
+                     help="Let the program reach this port of the machine's own network, at 127.0.0.1:PORT; "
+                          "repeatable."),
+        click.option("--publish", metavar="[HOST_PORT:]PORT|all", multiple=True,
+                     help="Make the program's port reachable on this machine's 127.0.0.1 as soon as it "
+                          "listens; repeatable."),
+    ):  # fmt: skip
+        function = decorate(function)
+    return function
+
+
+def outside_of(options: dict[str, Any]) -> Outside:
+    """Take both out of `options`; CommandError where one is wrong."""
+    from inspector.lab.options import Outside  # here: help is to be instant
+
+    publish, reach = options.pop("publish"), options.pop("reach")
+    pairs = tuple(_published(text) for text in publish if text != "all")
+    return Outside("all" if "all" in publish else pairs, tuple(map(_reached, reach)))
+
+
+def pair_of(text: str) -> tuple[int, int]:
+    """`8001:8000` as two ports; CommandError where it is none."""
+    first, _, second = text.partition(":")
+    return port_of(first, text), port_of(second, text)
+
+
+def port_of(text: str, whole: str) -> int:
+    """A port; CommandError where it is none."""
+    if text.isascii() and text.isdigit() and 0 < int(text[:6]) < 1 << 16:
+        return int(text)
+    raise CommandError(f"{whole!r}: {text!r} is no port (1 to 65535).", USAGE)
+
+
+def _published(text: str) -> tuple[int, int]:
+    if ":" in text:
+        outside, inside = pair_of(text)
+        return inside, outside
+    return port_of(text, text), port_of(text, text)
+
+
+def _reached(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if colon and not host:
+        raise CommandError(f"{text!r} has no host before its colon.", USAGE)
+    return host.strip("[]") or "127.0.0.1", port_of(port, text)

@@ -1,0 +1,110 @@
+"""The agent's side of the relay: it starts it outside the lab, gives it sockets, and finds what to publish.
+
+Asked for ports (`Outside`) -> the relay, started before the lab is entered -> commands to it; a listener that
+opens in the lab (/proc/net/tcp) is published when it does and retracted when it closes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from inspector.lab.children import Child
+from inspector.lab.options import Outside
+from inspector.lab.processes import die_with_parent
+
+_EVERY = 0.2               # seconds between two looks at what listens
+_LISTEN = "0A"             # include/net/tcp_states.h
+
+
+class Bridge:
+    """The relay and what it was told. Make it before the lab is entered, `open` it there."""
+
+    def __init__(self, outside: Outside, words: int | None) -> None:
+        """`words`: a descriptor that gets the relay's sentences, the user's standard error; None: nobody."""
+        self._outside = outside
+        self.channel, channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        journal, journal_end = os.pipe()
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "inspector.lab.relay", str(channel.fileno()), str(journal_end)],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL if words is None else words,
+                pass_fds=(channel.fileno(), journal_end), preexec_fn=_apart,
+            )
+        finally:
+            channel.close()
+            os.close(journal_end)
+        os.set_blocking(journal, False)
+        self.child = Child("relay", process, journal, None)
+        self._published: set[int] = set()
+        self._own = {port for _, port in (*outside.reach, *outside.via)}
+        self._looked = 0.0
+
+    def open(self) -> None:
+        """Tell the relay what is known from the start."""
+        for host, port in self._outside.reach:
+            self._tell(reach=host, port=port)
+        for listen, target in self._outside.via:
+            self._tell(reach="127.0.0.1", port=target)
+            self._tell(publish=target, outside=listen)
+
+    def give(self) -> None:
+        """Answer the relay's request for a socket, made here: in the lab."""
+        try:
+            asked = self.channel.recv(1)
+        except OSError:
+            return
+        family = socket.AF_INET6 if asked == b"6" else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as made:
+            try:
+                socket.send_fds(self.channel, [b"s"], [made.fileno()])
+            except OSError:                        # the relay has ended, which its own end will tell
+                return
+
+    def tick(self) -> None:
+        """Look, from time to time, at what listens in the lab, and publish or retract it."""
+        if not self._outside.publish or time.monotonic() - self._looked < _EVERY:
+            return
+        self._looked = time.monotonic()
+        found = listening_ports() - self._own
+        asked = self._outside.publish
+        wanted = {port: port for port in found} if asked == "all" else dict(asked)
+        for port in sorted(found & wanted.keys() - self._published):
+            self._tell(publish=port, outside=wanted[port])
+        for port in sorted(self._published - found):
+            self._tell(retract=port)
+        self._published = found & wanted.keys()
+
+    def close(self) -> None:
+        """End the relay."""
+        self.child.end_input()
+        self.channel.close()
+
+    def _tell(self, **command: str | int) -> None:
+        self.child.send(json.dumps(command).encode() + b"\n")
+
+
+def listening_ports() -> set[int]:
+    """TCP ports that a socket of this process's network listens on."""
+    found = set()
+    for name in ("tcp", "tcp6"):
+        try:
+            lines = Path(f"/proc/self/net/{name}").read_text().splitlines()[1:]
+        except OSError:                            # no IPv6
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[3] == _LISTEN:
+                found.add(int(fields[1].rpartition(":")[2], 16))
+    return found
+
+
+def _apart() -> None:
+    die_with_parent()
+    os.setpgid(0, 0)                               # ctrl+c in the terminal is for the program

@@ -1,0 +1,240 @@
+"""The relay: `python -m inspector.lab.relay`, with one foot in the host's network and one in the lab.
+
+It stays in the host's network and asks the agent, over a Unix socket, for sockets made in the lab
+(SCM_RIGHTS): a socket belongs to the network in which it was made, whoever uses it. So a connection from the
+host's browser becomes a connection inside the lab, and every packet there is a real one:
+
+    published:  host 127.0.0.1:8000 ──> relay ──> lab 127.0.0.1:8000     (a program in the lab listens)
+    reached:    lab 127.0.0.1:5432  ──> relay ──> host 127.0.0.1:5432    (a program in the lab connects)
+
+Bytes, ends of streams and resets are handed on as they come. Commands come in on standard input as JSON
+lines, whose end ends all; what was done goes to the journal as events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import struct
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from inspector.lab.owners import owner_of
+from inspector.model.endpoint import join_endpoint
+from inspector.model.records import EventKind
+from inspector.wire.journal import EventRecord, to_line
+
+_CHUNK, _BACKLOG = 1 << 16, 128
+_RESET = struct.pack("ii", 1, 0)           # SO_LINGER: the close drops what is unsent and sends RST
+_LOOPBACK = "127.0.0.1"
+Address = tuple[Any, ...]                  # host, port, and more for IPv6
+Connect = Callable[[], Awaitable[socket.socket]]
+
+
+class Relay:
+    """`channel` gives sockets of the lab; `journal` takes events as JSON lines; both are descriptors."""
+
+    def __init__(self, channel: socket.socket, journal: int) -> None:
+        self._channel, self._journal = channel, journal
+        self._listeners: dict[tuple[str, int], list[asyncio.Task[None]]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._asking, self._naming = asyncio.Lock(), asyncio.Lock()
+
+    async def obey(self, command: dict[str, Any]) -> None:
+        """`{"publish": PORT, "outside": PORT}`, `{"retract": PORT}` or `{"reach": HOST, "port": PORT}`."""
+        match command:
+            case {"publish": int(port), "outside": int(outside)}:
+                await self._publish(port, outside)
+            case {"retract": int(port)}:
+                for task in self._listeners.pop(("publish", port), []):
+                    task.cancel()
+            case {"reach": str(host), "port": int(port)}:
+                await self._reach(host, port)
+
+    # --- what is reachable ---
+
+    async def _publish(self, port: int, outside: int) -> None:
+        """Listen on the host for a port of the lab; where that one is taken there, on any that is free."""
+        try:
+            listener = _listen(socket.socket(socket.AF_INET), (_LOOPBACK, outside))
+        except OSError:
+            listener = _listen(socket.socket(socket.AF_INET), (_LOOPBACK, 0))
+        found = listener.getsockname()[1]
+        why = "" if found == outside else f" ({outside} is taken there)"
+        self._tell("published", f"Port {port} of the lab is {_LOOPBACK}:{found} of this machine{why}.",
+                   inside=f"{_LOOPBACK}:{port}", outside=f"{_LOOPBACK}:{found}")  # fmt: skip
+        tasks = [self._start(self._serve(listener, lambda: self._connect_inside(port), entering=True))]
+        with contextlib.suppress(OSError):         # a machine without IPv6
+            second = _listen(socket.socket(socket.AF_INET6), ("::1", found))
+            tasks.append(self._start(self._serve(second, lambda: self._connect_inside(port), entering=True)))
+        self._listeners["publish", port] = tasks
+
+    async def _reach(self, host: str, port: int) -> None:
+        """Listen in the lab for a port of the host's network."""
+        target = join_endpoint(host, port)
+        try:
+            listener = _listen(await self._socket_inside(socket.AF_INET), (_LOOPBACK, port))
+        except OSError as error:
+            self._tell("failed", f"Port {port} of the lab cannot stand for {target}: {error.strerror}.")
+            return
+        self._tell("reached", f"{target} of this machine is {_LOOPBACK}:{port} in the lab.",
+                   inside=f"{_LOOPBACK}:{port}", outside=target)  # fmt: skip
+        serve = self._serve(listener, lambda: _connect_outside(host, port), entering=False)
+        self._listeners["reach", port] = [self._start(serve)]
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _serve(self, listener: socket.socket, connect: Connect, *, entering: bool) -> None:
+        with listener:
+            while True:
+                came, _ = await asyncio.get_running_loop().sock_accept(listener)
+                self._start(self._carry(came, connect, entering=entering))
+
+    # --- one connection ---
+
+    async def _carry(self, came: socket.socket, connect: Connect, *, entering: bool) -> None:
+        """Connect onward and hand on what either end says; refused there is reset here."""
+        with came:
+            _without_delay(came)
+            # Looked for from the start: a short-lived client is there while it waits for its answer.
+            owner = asyncio.create_task(self._owner(came.getpeername())) if entering else None
+            try:
+                gone = await connect()
+            except OSError as error:
+                _reset(came)
+                self._tell("note", f"The relay's connection onward failed: {error.strerror or error}.")
+                return
+            with gone:
+                _without_delay(gone)
+                there = came.getpeername() if entering else gone.getpeername()
+                inside = gone.getsockname() if entering else came.getsockname()
+                self._start(self._name(inside, there, owner or asyncio.create_task(self._owner(there, True))))
+                try:
+                    async with asyncio.TaskGroup() as both:
+                        both.create_task(_pump(came, gone))
+                        both.create_task(_pump(gone, came))
+                except* OSError:
+                    _reset(came)
+                    _reset(gone)
+
+    async def _connect_inside(self, port: int) -> socket.socket:
+        for family, host in ((socket.AF_INET, _LOOPBACK), (socket.AF_INET6, "::1")):
+            inside = await self._socket_inside(family)
+            try:
+                await asyncio.get_running_loop().sock_connect(inside, (host, port))
+                return inside
+            except OSError:
+                inside.close()
+                if family == socket.AF_INET6:
+                    raise
+        raise AssertionError("not reached")
+
+    async def _socket_inside(self, family: int) -> socket.socket:
+        """A new TCP socket that was made in the lab."""
+        async with self._asking:
+            return await asyncio.to_thread(self._ask, family)
+
+    def _ask(self, family: int) -> socket.socket:
+        self._channel.send(b"6" if family == socket.AF_INET6 else b"4")
+        _, descriptors, _, _ = socket.recv_fds(self._channel, 1, 1)
+        if not descriptors:
+            raise OSError(0, "the lab gave no socket")
+        made = socket.socket(fileno=descriptors[0])
+        made.setblocking(False)
+        return made
+
+    # --- what is told ---
+
+    async def _owner(self, address: Address, listening: bool = False) -> str:
+        async with self._naming:
+            return await asyncio.to_thread(owner_of, *address[:2], listening=listening)
+
+    async def _name(self, inside: Address, outside: Address, owner: asyncio.Task[str]) -> None:
+        """Tell whose connection it is: the address in the lab, the one outside, and the process there."""
+        here, there, process = join_endpoint(*inside[:2]), join_endpoint(*outside[:2]), await owner
+        name = f" ({process})" if process else ""
+        text = f"{there}{name} of this machine stands behind {here} in the lab."
+        self._tell("relayed", text, inside=here, outside=there, process=process)
+
+    def _tell(self, kind: EventKind, text: str, **fields: str) -> None:
+        record = EventRecord(kind, text, time.time_ns(), "", os.getpid(), tuple(fields.items()))
+        os.write(self._journal, to_line(record))
+        if kind != "relayed":
+            print(f"inspector: {text}", file=sys.stderr, flush=True)
+
+
+async def _pump(source: socket.socket, target: socket.socket) -> None:
+    """Hand on what `source` says until its end, which is handed on too (FIN)."""
+    loop = asyncio.get_running_loop()
+    while data := await loop.sock_recv(source, _CHUNK):
+        await loop.sock_sendall(target, data)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
+async def _connect_outside(host: str, port: int) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    problem: OSError = OSError(0, "no address")
+    for family, kind, number, _, address in found:
+        outside = socket.socket(family, kind, number)
+        outside.setblocking(False)
+        try:
+            await loop.sock_connect(outside, address)
+            return outside
+        except OSError as error:
+            outside.close()
+            problem = error
+    raise problem
+
+
+def _listen(made: socket.socket, address: tuple[str, int]) -> socket.socket:
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+        made.listen(_BACKLOG)
+        made.setblocking(False)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _without_delay(made: socket.socket) -> None:
+    made.setblocking(False)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)     # what comes is handed on at once
+
+
+def _reset(made: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+
+
+async def _run(relay: Relay) -> None:
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        with contextlib.suppress(ValueError):
+            command = json.loads(line)
+            if isinstance(command, dict):
+                await relay.obey(command)
+
+
+def main() -> None:
+    """The process: descriptors of the channel and the journal are its arguments."""
+    channel, journal = int(sys.argv[1]), int(sys.argv[2])
+    asyncio.run(_run(Relay(socket.socket(fileno=channel), journal)))
+
+
+if __name__ == "__main__":
+    main()

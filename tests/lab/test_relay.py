@@ -1,0 +1,197 @@
+"""Lab and host reach each other by the relay: real sockets of this machine, real packets in the lab."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from inspector.cli.errors import CommandError
+from inspector.cli.outside import outside_of, pair_of
+from inspector.lab.launch import Agent, start_agent
+from inspector.lab.options import AgentOptions, Outside
+from inspector.trace.trace import Trace
+from inspector.views.json.packets import conversations
+from inspector.views.session.outside import outside_peers
+from tests.support.lab import needs_lab
+
+pytestmark = needs_lab
+WITHIN = 20.0
+
+
+@pytest.fixture
+def service() -> Iterator[socket.socket]:
+    """A listening socket of this machine, on a port of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(WITHIN)
+        yield listener
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def connected(port: int) -> socket.socket:
+    """A connection to a port that opens soon."""
+    until = time.monotonic() + WITHIN
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), WITHIN)
+        except ConnectionRefusedError:
+            assert time.monotonic() < until, f"nothing listens on port {port}"
+            time.sleep(0.05)
+
+
+def started(path: Path, service: socket.socket) -> tuple[Agent, int]:
+    port = free_port()
+    return start_agent(path, "lab", outside=Outside(via=((port, service.getsockname()[1]),))), port
+
+
+def read_whole(path: Path) -> Trace:
+    trace = Trace.open(path)
+    trace.finish()
+    return trace
+
+
+def test_both_directions_and_the_end_of_each_are_handed_on(tmp_path: Path, service: socket.socket) -> None:
+    path = tmp_path / "x.pcapng"
+    agent, port = started(path, service)
+    with agent, connected(port) as client:
+        server, _ = service.accept()
+        with server:
+            client.sendall(b"question" * 20_000)
+            client.shutdown(socket.SHUT_WR)
+            got = b""
+            while data := server.recv(1 << 16):
+                got += data
+            assert got == b"question" * 20_000
+            server.sendall(b"answer")
+            server.close()
+            assert client.recv(100) == b"answer"
+            assert client.recv(100) == b""
+        named = client.getsockname()
+        wait_for_event(path, "relayed", 2)
+    with read_whole(path) as trace:
+        (found,) = conversations(trace)
+        assert (found["bytes_ab"], found["bytes_ba"], found["handshake"]) == (160_000, 6, "complete")
+        peers = outside_peers(trace.events)
+        assert peers[found["a"]].address == f"{named[0]}:{named[1]}"
+        assert str(peers[found["a"]]).rpartition(" ")[2] == str(os.getpid())
+        assert found["process_a"] == str(peers[found["a"]])
+        assert found["b"].endswith(f":{service.getsockname()[1]}")
+
+
+def wait_for_event(path: Path, kind: str, count: int) -> None:
+    until = time.monotonic() + WITHIN
+    with Trace.open(path, following=True) as trace:
+        while sum(event.kind == kind for event in trace.events) < count:
+            trace.refresh()
+            assert time.monotonic() < until, f"{count} events {kind!r} were waited for"
+            time.sleep(0.05)
+
+
+def test_a_reset_is_handed_on_as_one(tmp_path: Path, service: socket.socket) -> None:
+    path = tmp_path / "x.pcapng"
+    agent, port = started(path, service)
+    with agent, connected(port) as client:
+        server, _ = service.accept()
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.sendall(b"x")
+        assert server.recv(1) == b"x"
+        server.close()
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+
+
+def test_nobody_behind_the_relay_is_a_reset_and_a_sentence(tmp_path: Path) -> None:
+    path, port = tmp_path / "x.pcapng", free_port()
+    with start_agent(path, "lab", outside=Outside(via=((port, free_port()),))) as agent:
+        with connected(port) as client, pytest.raises(ConnectionResetError):
+            client.sendall(b"x")
+            client.recv(1)
+            client.recv(1)
+        wait_for_event(path, "note", 1)
+        assert agent.poll() is None
+
+
+def test_many_connections_at_once(tmp_path: Path, service: socket.socket) -> None:
+    def serve() -> None:
+        for _ in range(50):
+            server, _ = service.accept()
+            with server:
+                server.sendall(server.recv(100))
+
+    agent, port = started(tmp_path / "x.pcapng", service)
+    with agent:
+        threading.Thread(target=serve, daemon=True).start()
+        clients = [connected(port) for _ in range(50)]
+        for number, client in enumerate(clients):
+            client.sendall(b"%d" % number)
+        assert [client.recv(100) for client in clients] == [b"%d" % number for number in range(50)]
+        for client in clients:
+            client.close()
+
+
+PROGRAM = """
+import socket, sys
+there = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20)     # of the host
+server = socket.create_server(("127.0.0.1", int(sys.argv[2])))            # for the host
+came, _ = server.accept()
+there.sendall(came.recv(100))
+came.sendall(there.recv(100))
+"""
+
+
+def test_a_program_in_the_lab_reaches_the_host_and_is_reached(tmp_path: Path, service: socket.socket) -> None:
+    path, port, target = tmp_path / "x.pcapng", free_port(), service.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "inspector", "exec", "--save", str(path), "--publish", "all", "--reach",
+         str(target), "--", sys.executable, "-c", PROGRAM, str(target), str(port)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    server, _ = service.accept()
+    with server, connected(port) as client:
+        client.sendall(b"ping")
+        assert server.recv(100) == b"ping"
+        server.sendall(b"pong")
+        assert client.recv(100) == b"pong"
+    _, words = process.communicate(timeout=WITHIN)
+    assert process.returncode == 0, words
+    assert f"Port {port} of the lab is 127.0.0.1:{port} of this machine." in words
+    assert f"127.0.0.1:{target} of this machine is 127.0.0.1:{target} in the lab." in words
+    with read_whole(path) as trace:
+        assert len(list(conversations(trace))) == 2
+
+
+def test_nothing_is_left_when_the_agent_has_ended(tmp_path: Path, service: socket.socket) -> None:
+    agent, port = started(tmp_path / "x.pcapng", service)
+    connected(port).close()
+    agent.close()
+    until = time.monotonic() + WITHIN
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except ConnectionRefusedError:
+            break
+        assert time.monotonic() < until, "the relay still listens"
+
+
+def test_what_is_asked_for_reaches_the_agent_and_wrong_words_are_named() -> None:
+    outside = outside_of({"publish": ("8000", "8001:80"), "reach": ("5432", "db:3306", "[::1]:6379")})
+    assert outside == Outside(((8000, 8000), (80, 8001)), (("127.0.0.1", 5432), ("db", 3306), ("::1", 6379)))
+    assert AgentOptions.from_json(AgentOptions(outside=outside).to_json()).outside == outside
+    assert outside_of({"publish": ("8000", "all"), "reach": ()}) == Outside("all")
+    for publish, reach in ((("x",), ()), (("0",), ()), (("1:",), ()), ((), (":80",)), ((), ("a:b",))):
+        with pytest.raises(CommandError):
+            outside_of({"publish": publish, "reach": reach})
+    with pytest.raises(CommandError):
+        pair_of("8000")

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Literal, Self
 
 from inspector.model.records import Call, Event, Statistics
 from inspector.trace.application.application import Application
@@ -50,7 +50,7 @@ class Trace:
         self._datagrams = Kept(lambda stream: UdpFlow(self, stream))
 
     @classmethod
-    def open(cls, path: str | Path, following: bool = False) -> Trace:
+    def open(cls, path: str | Path, following: bool = False) -> Self:
         """Open the capture at `path` (`-`: standard input) and read its header, no more.
 
         TraceError (one sentence) where it is missing, unreadable, or no capture. Waits for a stream's first
@@ -78,7 +78,7 @@ class Trace:
         """Give back the file; columns that were read stay readable."""
         self._source.close()
 
-    def __enter__(self) -> Trace:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

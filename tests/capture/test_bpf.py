@@ -1,5 +1,7 @@
 """Capture filters, run by a small BPF machine, held against scapy's frames and libpcap's own programs."""
 
+from __future__ import annotations
+
 import ipaddress
 
 import pytest
@@ -13,6 +15,7 @@ from scapy.layers.inet6 import (
     IPv6ExtHdrRouting,
 )
 from scapy.layers.l2 import ARP, Ether
+from scapy.packet import Packet
 
 from inspector.capture import choice
 from inspector.capture.bpf import ACCEPT_ALL, KEEP, MOST, accept_all, select, without_outgoing
@@ -50,17 +53,17 @@ NO = {
 }
 
 
-def frame(packet):
+def frame(packet: Packet) -> bytes:
     return bytes(Ether(src="00:00:00:00:00:00", dst="00:00:00:00:00:00") / packet)
 
 
 @pytest.mark.parametrize("name", YES)
-def test_what_has_the_port_is_kept_whole(name):
+def test_what_has_the_port_is_kept_whole(name: str) -> None:
     assert run_program(select([7, 8000]), frame(YES[name])) == KEEP
 
 
 @pytest.mark.parametrize("name", NO)
-def test_what_has_not_is_dropped(name):
+def test_what_has_not_is_dropped(name: str) -> None:
     assert run_program(select([7, 8000]), frame(NO[name])) == 0
 
 
@@ -77,21 +80,21 @@ def test_what_has_not_is_dropped(name):
         (["127.0.0.1"], V6 / TCP(dport=1), False),
     ],
 )
-def test_hosts(hosts, packet, kept):
+def test_hosts(hosts: list[str], packet: Packet, kept: bool) -> None:
     program = select(hosts=[ipaddress.ip_address(host) for host in hosts])
     assert run_program(program, frame(packet)) == (KEEP if kept else 0)
     both = select([1], [ipaddress.ip_address(host) for host in hosts])
     assert run_program(both, frame(packet)) == (KEEP if kept and ICMP not in packet else 0)
 
 
-def test_snaplen_is_what_is_returned():
+def test_snaplen_is_what_is_returned() -> None:
     packet = frame(YES["IPv6"])
     assert run_program(select([8000], snaplen=96), packet) == 96
     assert run_program(accept_all(64), packet) == 64
     assert run_program(ACCEPT_ALL, packet) == KEEP
 
 
-def test_many_ports_need_no_far_jumps():
+def test_many_ports_need_no_far_jumps() -> None:
     ports = range(1000, 1300)
     program = select(ports)
     assert len(program) <= MOST
@@ -101,14 +104,14 @@ def test_many_ports_need_no_far_jumps():
         select(range(1, 2000))
 
 
-def test_old_kernels_drop_the_outgoing_copy_by_a_first_test():
+def test_old_kernels_drop_the_outgoing_copy_by_a_first_test() -> None:
     assert without_outgoing(ACCEPT_ALL)[-1:] == ACCEPT_ALL
 
 
 @needs_libpcap
 @pytest.mark.parametrize("text", ["port 7 or port 8000", "host 127.0.0.2", "host ::1 and port 8000"])
 @pytest.mark.parametrize("name", YES | NO)
-def test_agrees_with_libpcap(text, name):
+def test_agrees_with_libpcap(text: str, name: str) -> None:
     """Beside what ours does more: ICMP errors, IPv6 behind extension headers (libpcap keeps neither)."""
     packet = frame((YES | NO)[name])
     ours, theirs = choose_program((), text)[0], choice.compile_text(text)
@@ -118,7 +121,7 @@ def test_agrees_with_libpcap(text, name):
 
 
 @needs_libpcap
-def test_any_text_is_compiled_and_keeps_frames_whole():
+def test_any_text_is_compiled_and_keeps_frames_whole() -> None:
     program, text = choose_program((), "tcp[tcpflags] & tcp-syn != 0")
     assert text == "tcp[tcpflags] & tcp-syn != 0"
     assert run_program(program, frame(V4 / TCP(flags="S"))) == KEEP
@@ -130,12 +133,12 @@ def test_any_text_is_compiled_and_keeps_frames_whole():
 
 
 @needs_libpcap
-def test_wrong_text_is_one_sentence():
+def test_wrong_text_is_one_sentence() -> None:
     with pytest.raises(FilterError, match="The filter 'port port' is wrong: "):
         choose_program((), "port port")
 
 
-def test_without_libpcap_simple_text_still_works(monkeypatch):
+def test_without_libpcap_simple_text_still_works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "load_libpcap", lambda: None)
     program, _ = choose_program((), "host 127.0.0.1 and port 8000 or port 9000")
     assert run_program(program, frame(V4 / TCP(dport=9000))) == KEEP
@@ -144,6 +147,6 @@ def test_without_libpcap_simple_text_still_works(monkeypatch):
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
-def test_ports_out_of_range_are_said(port):
+def test_ports_out_of_range_are_said(port: int) -> None:
     with pytest.raises(FilterError, match=f"Port {port} is out of range"):
         choose_program([port])

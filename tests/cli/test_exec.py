@@ -165,7 +165,7 @@ def test_a_signal_leaves_nothing_in_the_temporary_folder(
         if words[0] == "run":
             process.stdout.readline()
         else:
-            wait_until(sign.exists)
+            wait_until(sign.exists, "the program's start")
         process.send_signal(number)
         _, said = process.communicate(timeout=30)
     assert process.returncode == 128 + number

@@ -1,5 +1,7 @@
 """The agent as a whole, with real endpoints and programs in a real lab."""
 
+from __future__ import annotations
+
 import itertools
 import json
 import os
@@ -10,12 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from inspector.lab.launch import start_agent
+from inspector.lab.launch import Agent, start_agent
 from inspector.model.commands import Execute, Send, Start, Stop
 from inspector.model.messages import Message
 from inspector.model.spec import SessionSpec
 from inspector.wire.journal import CallRecord
-from tests.support.lab import needs_lab, network_of, processes_in, read_trace, wait_for_event, wait_until
+from tests.support.lab import (
+    needs_lab,
+    network_of,
+    processes_in,
+    read_trace,
+    wait_for_event,
+    wait_until,
+    wait_until_gone,
+)
+from tests.support.processes import first_line
 
 pytestmark = needs_lab
 TCP = Start(SessionSpec())
@@ -24,18 +35,19 @@ GRANDCHILD = "import subprocess, time; subprocess.Popen(['sleep', '1000']); time
 FLAGS_AT = 14 + 20 + 13
 
 
-def name_of(pid):
+def name_of(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return ""
 
 
-def accepted(path):
-    return sum(call.name == "accept" and call.result is not None for call in read_trace(path).calls)
+def returned(name: str, path: Path) -> int:
+    """How many calls of this name have returned, however they did."""
+    return sum(call.name == name and call.end_ns is not None for call in read_trace(path).calls)
 
 
-def test_a_session_is_captured_with_its_calls_between_the_packets(tmp_path):
+def test_a_session_is_captured_with_its_calls_between_the_packets(tmp_path: Path) -> None:
     path = tmp_path / "t.pcapng"
     with start_agent(path) as agent:
         assert agent.mode == "lab"
@@ -43,8 +55,8 @@ def test_a_session_is_captured_with_its_calls_between_the_packets(tmp_path):
         wait_for_event(agent, path, "session-ended")
     reading = read_trace(path)
     assert reading.rest == 0
-    assert dict(reading.event("session-ended").fields)["ok"] == "true"
-    assert dict(reading.event("agent-ready").fields)["mode"] == "lab"
+    assert reading.fact("session-ended", "ok") == "true"
+    assert reading.fact("agent-ready", "mode") == "lab"
     flags = [frame[FLAGS_AT] for frame in reading.frames]
     assert flags[:3] == [0x02, 0x12, 0x10]
     assert flags.count(0x02) == 1                                     # each packet once
@@ -53,40 +65,40 @@ def test_a_session_is_captured_with_its_calls_between_the_packets(tmp_path):
     connects = [call for call in reading.calls if call.name == "connect"]
     assert [call.end_ns is None for call in connects] == [True, False]
     assert reading.items.index(connects[0]) < syn < last_ack < reading.items.index(connects[1])
-    assert reading.statistics.received == len(reading.frames)
-    assert reading.statistics.dropped == 0
+    assert reading.received == len(reading.frames)
+    assert reading.dropped == 0
 
 
-SESSIONS = [
-    {"kind": "tcp", "ipv6": True},
-    {"kind": "tcp", "behaviour": "push", "push_interval": 0.01},
-    {"kind": "tcp", "ending": "abort"},
-    {"kind": "tcp", "ending": "none"},
-    {"kind": "tcp", "with_server": False},
-    {"kind": "udp"},
-    {"kind": "udp", "ending": "none"},
-    {"kind": "udp", "with_server": False},
-    {"kind": "http"},
-    {"kind": "websocket", "deflate": True},
-]
+SESSIONS = {
+    "tcp over IPv6": SessionSpec(kind="tcp", ipv6=True),
+    "tcp, pushed": SessionSpec(kind="tcp", behaviour="push", push_interval=0.01),
+    "tcp, aborted": SessionSpec(kind="tcp", ending="abort"),
+    "tcp, not ended": SessionSpec(kind="tcp", ending="none"),
+    "tcp, refused": SessionSpec(kind="tcp", with_server=False),
+    "udp": SessionSpec(kind="udp"),
+    "udp, not ended": SessionSpec(kind="udp", ending="none"),
+    "udp, refused": SessionSpec(kind="udp", with_server=False),
+    "http": SessionSpec(kind="http"),
+    "websocket, deflated": SessionSpec(kind="websocket", deflate=True),
+}
 
 
-@pytest.mark.parametrize("session", SESSIONS, ids=lambda session: "-".join(map(str, session.values())))
-def test_every_kind_of_session_ends_as_asked(tmp_path, session):
+@pytest.mark.parametrize("session", SESSIONS.values(), ids=SESSIONS)
+def test_every_kind_of_session_ends_as_asked(tmp_path: Path, session: SessionSpec) -> None:
     path = tmp_path / "t.pcapng"
     with start_agent(path) as agent:
-        agent.send(Start(SessionSpec(**session)))
+        agent.send(Start(session))
         wait_for_event(agent, path, "session-ended")
     reading = read_trace(path)
-    assert dict(reading.event("session-ended").fields)["ok"] == "true"
-    assert reading.statistics.dropped == 0
+    assert reading.fact("session-ended", "ok") == "true"
+    assert reading.dropped == 0
     kinds = {event.kind for event in reading.events}
     assert kinds >= {"session-started", "endpoint-started", "endpoint-ended"}
-    if not session.get("with_server", True) and session["kind"] == "udp":
+    if not session.with_server and session.kind == "udp":
         assert any(frame[23] == 1 for frame in reading.frames)         # ICMP port unreachable
 
 
-def test_file_order_is_time_order(tmp_path):
+def test_file_order_is_time_order(tmp_path: Path) -> None:
     path = tmp_path / "t.pcapng"
     with start_agent(path) as agent:
         agent.send(TCP)
@@ -107,7 +119,7 @@ def test_file_order_is_time_order(tmp_path):
     assert len(late) <= 2, late                    # a process may be suspended between its clock and its pipe
 
 
-def test_an_older_longer_file_is_written_anew(tmp_path):
+def test_an_older_longer_file_is_written_anew(tmp_path: Path) -> None:
     path = tmp_path / "t.pcapng"
     path.write_bytes(bytes(100_000))
     start_agent(path).close()
@@ -115,7 +127,7 @@ def test_an_older_longer_file_is_written_anew(tmp_path):
     assert path.stat().st_size < 10_000
 
 
-def test_nothing_is_left_after_the_end_of_input(tmp_path):
+def test_nothing_is_left_after_the_end_of_input(tmp_path: Path) -> None:
     agent = start_agent(tmp_path / "t.pcapng")
     network = network_of(agent)
     agent.send(STAYS)
@@ -123,11 +135,11 @@ def test_nothing_is_left_after_the_end_of_input(tmp_path):
     assert len(processes_in(network)) >= 4
     assert agent.close() == 0
     assert processes_in(network) == []
-    assert read_trace(tmp_path / "t.pcapng").event("session-ended") is not None
+    assert read_trace(tmp_path / "t.pcapng").has("session-ended")
 
 
 @pytest.mark.parametrize("killed", ["parent", "agent"])
-def test_nothing_is_left_after_kill_9(tmp_path, killed):
+def test_nothing_is_left_after_kill_9(tmp_path: Path, killed: str) -> None:
     path = tmp_path / "t.pcapng"
     script = f"""
 import json, time
@@ -141,21 +153,20 @@ print(agent.pid, flush=True)
 time.sleep(1000)
 """
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
-    agent_pid = int(parent.stdout.readline())
+    agent_pid = int(first_line(parent))
     network = Path(f"/proc/{agent_pid}/ns/net").stat().st_ino
-    wait_until(lambda: any(call.name == "connect" and call.end_ns for call in read_trace(path).calls))
-    wait_until(lambda: any(name_of(pid) == "sleep" for pid in processes_in(network)))
+    wait_until(lambda: returned("connect", path), "the return of connect")
+    wait_until(lambda: any(name_of(pid) == "sleep" for pid in processes_in(network)), "the program's child")
     os.kill(parent.pid if killed == "parent" else agent_pid, signal.SIGKILL)
-    wait_until(lambda: not processes_in(network))
+    wait_until_gone(network)
     parent.kill()
-    parent.wait()
-    parent.stdout.close()
+    parent.communicate()
     reading = read_trace(path)
     assert len(reading.frames) >= 3
     assert reading.rest == 0
 
 
-def test_ctrl_c_does_not_reach_the_agent(tmp_path):
+def test_ctrl_c_does_not_reach_the_agent(tmp_path: Path) -> None:
     with start_agent(tmp_path / "t.pcapng") as agent:
         assert os.getpgid(agent.pid) != os.getpgrp()
         assert os.getsid(agent.pid) != os.getsid(0)
@@ -164,15 +175,15 @@ def test_ctrl_c_does_not_reach_the_agent(tmp_path):
         wait_for_event(agent, tmp_path / "t.pcapng", "session-ended")
 
 
-def test_sigterm_ends_it_in_order(tmp_path):
+def test_sigterm_ends_it_in_order(tmp_path: Path) -> None:
     agent = start_agent(tmp_path / "t.pcapng")
     os.kill(agent.pid, signal.SIGTERM)
-    wait_until(lambda: agent.poll() is not None)
+    wait_until(lambda: agent.poll() is not None, "the end of the agent")
     assert agent.close() == 0
-    assert read_trace(tmp_path / "t.pcapng").statistics is not None
+    assert read_trace(tmp_path / "t.pcapng").dropped == 0
 
 
-def test_several_labs_at_once_do_not_see_each_other(tmp_path):
+def test_several_labs_at_once_do_not_see_each_other(tmp_path: Path) -> None:
     paths = [tmp_path / f"{i}.pcapng" for i in range(3)]
     agents = [start_agent(path) for path in paths]
     for agent in agents:
@@ -182,35 +193,41 @@ def test_several_labs_at_once_do_not_see_each_other(tmp_path):
         assert agent.close() == 0
     for path in paths:
         reading = read_trace(path)
-        assert dict(reading.event("session-ended").fields)["ok"] == "true"
+        assert reading.fact("session-ended", "ok") == "true"
         assert sum(frame[FLAGS_AT] == 0x02 for frame in reading.frames) == 1
 
 
-def test_a_second_session_and_commands_to_endpoints(tmp_path):
+def a_round_by_hand(agent: Agent, path: Path, count: int) -> None:
+    said = f"round {count}".encode()
+    agent.send(Start(SessionSpec(interactive=True, messages=())))
+    wait_for_event(agent, path, "listening", count)
+    wait_until(lambda: returned("accept", path) == count, f"connection {count}")
+    agent.send(Send(Message(said), "client"))
+    wait_until(lambda: any(said in frame for frame in read_trace(path).frames), f"{said!r} on the wire")
+    agent.send(Stop())
+    wait_for_event(agent, path, "session-ended", count)
+
+
+def test_a_second_session_and_commands_to_endpoints(tmp_path: Path) -> None:
     path = tmp_path / "t.pcapng"
     with start_agent(path) as agent:
         for count in (1, 2):
-            agent.send(Start(SessionSpec(interactive=True, messages=())))
-            wait_for_event(agent, path, "listening", count)
-            wait_until(lambda count=count: accepted(path) == count)
-            agent.send(Send(Message(f"round {count}".encode()), "client"))
-            said = f"round {count}".encode()
-            wait_until(lambda said=said: any(said in frame for frame in read_trace(path).frames))
-            agent.send(Stop())
-            wait_for_event(agent, path, "session-ended", count)
+            a_round_by_hand(agent, path, count)
 
 
-def test_a_killed_endpoint_is_a_failure_with_a_sentence(tmp_path):
+def test_a_killed_endpoint_is_a_failure_with_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "t.pcapng"
     with start_agent(path) as agent:
         agent.send(STAYS)
         reading = wait_for_event(agent, path, "listening")
-        os.kill(reading.event("listening").pid, signal.SIGKILL)
+        pid = reading.event("listening").pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
         reading = wait_for_event(agent, path, "failed")
         assert reading.event("failed").text == "The server was ended by signal SIGKILL."
         agent.send(Stop())
         reading = wait_for_event(agent, path, "session-ended")
-        assert dict(reading.event("session-ended").fields)["ok"] == "false"
+        assert reading.fact("session-ended", "ok") == "false"
 
 
 @pytest.mark.parametrize(
@@ -227,7 +244,7 @@ def test_a_killed_endpoint_is_a_failure_with_a_sentence(tmp_path):
         ({"do": "exec", "command": ["/does/not/exist"]}, "/does/not/exist could not be started: No"),
     ],
 )
-def test_wrong_commands_are_answered_with_a_sentence(tmp_path, line, sentence):
+def test_wrong_commands_are_answered_with_a_sentence(tmp_path: Path, line: object, sentence: str) -> None:
     path = tmp_path / "t.pcapng"
     with start_agent(path) as agent:
         agent.send_line(json.dumps(line).encode())
@@ -236,19 +253,21 @@ def test_wrong_commands_are_answered_with_a_sentence(tmp_path, line, sentence):
 
 
 @pytest.mark.parametrize(("code", "status"), [("sys.exit(7)", "7"), ("os.kill(os.getpid(), 9)", "137")])
-def test_a_program_runs_in_the_lab_and_its_output_stays_out_of_the_trace(tmp_path, code, status):
+def test_a_program_runs_in_the_lab_and_its_output_stays_out_of_the_trace(
+    tmp_path: Path, code: str, status: str
+) -> None:
     path = tmp_path / "t.pcapng"
     with start_agent(path) as agent:
         code = "import os, sys; os.write(1, b'out'); os.write(2, b'last words');" + code
         agent.send(Execute((sys.executable, "-c", code)))
         reading = wait_for_event(agent, path, "program-ended")
-    assert dict(reading.event("program-ended").fields)["status"] == status
+    assert reading.fact("program-ended", "status") == status
     assert reading.event("program-ended").text.endswith(": outlast words")
-    assert json.loads(dict(reading.event("program-started").fields)["command"])[0] == sys.executable
+    assert json.loads(reading.fact("program-started", "command"))[0] == sys.executable
     assert read_trace(path).rest == 0
 
 
-def test_low_ports_and_ipv6_work_in_the_lab(tmp_path):
+def test_low_ports_and_ipv6_work_in_the_lab(tmp_path: Path) -> None:
     path = tmp_path / "t.pcapng"
     code = (
         "import socket; socket.socket().bind(('127.0.0.1', 80)); "
@@ -257,12 +276,12 @@ def test_low_ports_and_ipv6_work_in_the_lab(tmp_path):
     with start_agent(path) as agent:
         agent.send(Execute((sys.executable, "-c", code)))
         reading = wait_for_event(agent, path, "program-ended")
-    assert dict(reading.event("program-ended").fields)["status"] == "0", reading.event("program-ended").text
+    assert reading.fact("program-ended", "status") == "0", reading.event("program-ended").text
 
 
-def test_the_time_limit_ends_it(tmp_path):
+def test_the_time_limit_ends_it(tmp_path: Path) -> None:
     agent = start_agent(tmp_path / "t.pcapng", seconds=0.2)
-    wait_until(lambda: agent.poll() is not None)
+    wait_until(lambda: agent.poll() is not None, "the end of the agent")
     assert agent.close() == 0
     event = read_trace(tmp_path / "t.pcapng").event("limit-reached")
     assert event.text == "The capture ended after 0.2 seconds."

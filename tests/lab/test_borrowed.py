@@ -1,10 +1,13 @@
 """dumpcap in the place of our own capture, played by a script that writes what dumpcap would."""
 
+from __future__ import annotations
+
 import json
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ import pytest
 from inspector.lab.borrowed import dumpcap_command
 from inspector.lab.options import AgentOptions
 from inspector.wire import pcapng
-from tests.support.lab import read_trace, wait_until
+from tests.support.lab import read_trace, wait_for_frames, wait_until
 
 AGENT = """
 import sys
@@ -27,7 +30,7 @@ while :; do sleep 0.05; done
 """
 
 
-def fake(tmp_path, script):
+def fake(tmp_path: Path, script: str) -> str:
     path = tmp_path / "dumpcap"
     path.write_text(f"#!/bin/sh\necho $$ > $0.pid\n{script}")
     path.chmod(0o755)
@@ -37,12 +40,15 @@ def fake(tmp_path, script):
     return str(path)
 
 
+HOST = AgentOptions("host")
+
+
 class Agent:
     """An agent that believes it may not capture."""
 
-    def __init__(self, trace, dumpcap, **options):
+    def __init__(self, trace: Path, dumpcap: str, options: AgentOptions = HOST) -> None:
         reader, writer = os.pipe()
-        text = AgentOptions("host", wake=writer, **options).to_json()
+        text = replace(options, wake=writer).to_json()
         with trace.open("wb") as stream:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", AGENT, text, dumpcap], stdin=subprocess.PIPE, stdout=stream,
@@ -51,37 +57,36 @@ class Agent:
         os.close(writer)
         os.close(reader)
 
-    def end(self):
-        _, words = self.process.communicate(timeout=60)
+    def end(self, line: bytes = b"") -> tuple[int, dict[str, object]]:
+        _, words = self.process.communicate(line, timeout=60)
         return self.process.returncode, json.loads(words.splitlines()[-1])
 
 
-def test_dumpcaps_packets_and_our_events_are_in_one_file(tmp_path):
+def test_dumpcaps_packets_and_our_events_are_in_one_file(tmp_path: Path) -> None:
     path = tmp_path / "t.pcapng"
-    agent = Agent(path, fake(tmp_path, STAYS), ports=(80,))
-    wait_until(lambda: len(read_trace(path).frames) == 3)
-    agent.process.stdin.write(b'{"do": "nonsense"}\n')
-    status, summary = agent.end()
+    agent = Agent(path, fake(tmp_path, STAYS), AgentOptions("host", ports=(80,)))
+    wait_for_frames(path, 3)
+    status, summary = agent.end(b'{"do": "nonsense"}\n')
     reading = read_trace(path)
     assert status == 0
     assert (summary["packets"], summary["dropped"], summary["bytes"]) == (3, 2, path.stat().st_size)
     assert [getattr(item, "kind", item) for item in reading.items] == ["agent-ready", 0, 1, 2, "failed"]
-    assert dict(reading.event("agent-ready").fields)["capture"] == "dumpcap"
+    assert reading.fact("agent-ready", "capture") == "dumpcap"
     assert reading.rest == 0
 
 
 @pytest.mark.parametrize("killed", ["agent", "in order"])
-def test_dumpcap_never_outlives_the_agent(tmp_path, killed):
+def test_dumpcap_never_outlives_the_agent(tmp_path: Path, killed: str) -> None:
     path = tmp_path / "t.pcapng"
     agent = Agent(path, fake(tmp_path, STAYS))
-    wait_until(lambda: len(read_trace(path).frames) == 3)
+    wait_for_frames(path, 3)
     pid = int((tmp_path / "dumpcap.pid").read_text())
     agent.process.send_signal(signal.SIGKILL if killed == "agent" else signal.SIGTERM)
-    wait_until(lambda: not Path(f"/proc/{pid}").exists())
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the end of dumpcap")
     agent.process.communicate()
 
 
-def test_a_dumpcap_that_fails_is_heard(tmp_path):
+def test_a_dumpcap_that_fails_is_heard(tmp_path: Path) -> None:
     agent = Agent(tmp_path / "t.pcapng", fake(tmp_path, "echo 'No permission.' >&2; exit 1"))
     agent.process.wait(60)
     status, summary = agent.end()
@@ -89,9 +94,9 @@ def test_a_dumpcap_that_fails_is_heard(tmp_path):
     assert summary["sentence"] == "dumpcap could not capture: No permission."
 
 
-def test_its_size_limit_is_a_clear_end(tmp_path):
+def test_its_size_limit_is_a_clear_end(tmp_path: Path) -> None:
     script = 'cat "$0.data"; echo "Packets received/dropped on interface lo: 3/0 (100%)" >&2'
-    agent = Agent(tmp_path / "t.pcapng", fake(tmp_path, script), max_size=5000)
+    agent = Agent(tmp_path / "t.pcapng", fake(tmp_path, script), AgentOptions("host", max_size=5000))
     agent.process.wait(60)
     status, summary = agent.end()
     assert (status, summary["packets"]) == (0, 3)
@@ -99,17 +104,17 @@ def test_its_size_limit_is_a_clear_end(tmp_path):
     assert read_trace(tmp_path / "t.pcapng").events[-1].kind == "limit-reached"
 
 
-def test_without_it_one_sentence_and_the_mending_command(tmp_path):
+def test_without_it_one_sentence_and_the_mending_command(tmp_path: Path) -> None:
     agent = Agent(tmp_path / "t.pcapng", "")
     status, summary = agent.end()
     if status == 0:
         pytest.skip("this user may capture")
     assert status == 3
-    assert "CAP_NET_RAW" in summary["sentence"]
-    assert summary["mend"].startswith("sudo ")
+    assert "CAP_NET_RAW" in str(summary["sentence"])
+    assert str(summary["mend"]).startswith("sudo ")
 
 
-def test_it_is_called_with_all_that_was_asked():
+def test_it_is_called_with_all_that_was_asked() -> None:
     options = AgentOptions("host", (80, 81), snaplen=96, max_size=5_000_000)
     assert dumpcap_command("/usr/bin/dumpcap", options, "port 80 or port 81")[1:] == [
         "-q", "-i", "lo", "-B", "64", "-w", "-",

@@ -3,11 +3,14 @@
 The system that forbids them is made here, without root: a user namespace whose limits are set to 0.
 """
 
+from __future__ import annotations
+
 import errno
 import json
 import subprocess
 import sys
 import textwrap
+from typing import Any
 
 import pytest
 
@@ -34,13 +37,13 @@ for limit in limits:
 """
 
 
-def restricted(inside: int, limits: list[str], code: str) -> dict:
+def restricted(inside: int, limits: list[str], code: str) -> dict[str, Any]:
     """Run `code` (prints JSON) where uid is `inside` and these limits are 0."""
     script = _RESTRICT + textwrap.dedent(code)
     command = [sys.executable, "-c", script, json.dumps([inside, limits])]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return dict(json.loads(done.stdout))
 
 
 START = """
@@ -60,7 +63,7 @@ except LabError as error:
 
 @needs_lab
 @pytest.mark.parametrize("limit", ["max_user_namespaces", "max_net_namespaces"])
-def test_a_user_gets_one_sentence_and_the_mending_command(limit):
+def test_a_user_gets_one_sentence_and_the_mending_command(limit: str) -> None:
     answer = restricted(1000, [limit], START)
     kind = limit.split("_")[1]
     names = {"user": "user namespaces", "net": "network namespaces"}
@@ -69,13 +72,13 @@ def test_a_user_gets_one_sentence_and_the_mending_command(limit):
 
 
 @needs_lab
-def test_root_falls_back_to_the_hosts_loopback():
+def test_root_falls_back_to_the_hosts_loopback() -> None:
     answer = restricted(0, ["max_user_namespaces", "max_net_namespaces"], START)
     assert answer == {"mode": "host", "status": 0}
 
 
 @needs_lab
-def test_roots_programs_run_on_the_hosts_loopback_and_leave_nothing():
+def test_roots_programs_run_on_the_hosts_loopback_and_leave_nothing() -> None:
     code = """
     import tempfile
     from inspector.lab.record import RecordOptions, record
@@ -92,7 +95,7 @@ def test_roots_programs_run_on_the_hosts_loopback_and_leave_nothing():
 
 
 @needs_lab
-def test_capturing_the_host_without_the_privilege_is_said():
+def test_capturing_the_host_without_the_privilege_is_said() -> None:
     code = """
     import tempfile
     older, newer = Path(tempfile.mktemp()), Path(tempfile.mktemp())
@@ -123,7 +126,9 @@ def test_capturing_the_host_without_the_privilege_is_said():
         ("", "", errno.EPERM, "refused", ""),
     ],
 )
-def test_each_cause_has_its_own_sentence(monkeypatch, switch, value, number, words, mend):
+def test_each_cause_has_its_own_sentence(
+    monkeypatch: pytest.MonkeyPatch, switch: str, value: str, number: int, words: str, mend: str
+) -> None:
     monkeypatch.setattr(namespace, "_read", lambda name: value if name == switch else "")
     monkeypatch.setattr(namespace, "_in_container", lambda: False)
     error = namespace.reason_forbidden(OSError(number, "Operation not permitted"))
@@ -131,7 +136,7 @@ def test_each_cause_has_its_own_sentence(monkeypatch, switch, value, number, wor
     assert error.mend.startswith(mend)
 
 
-def test_a_container_is_named(monkeypatch):
+def test_a_container_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(namespace, "_read", lambda name: "")
     monkeypatch.setattr(namespace, "_in_container", lambda: True)
     error = namespace.reason_forbidden(OSError(errno.EPERM, "Operation not permitted"))

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from inspector.protocols import DNS, HTTP, PROXY, SOCKS, WEBSOCKET
+from inspector.protocols.dns import DNS
+from inspector.protocols.http import HTTP
+from inspector.protocols.proxy import PROXY
+from inspector.protocols.socks import SOCKS
+from inspector.protocols.websocket import WEBSOCKET
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
 from inspector.views.json.findings import findings

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from inspector.protocols import HTTP2, TLS
+from inspector.protocols.http2 import HTTP2
+from inspector.protocols.tls import TLS
 from inspector.trace.trace import Trace
 from inspector.views.json.findings import findings
 from inspector.views.json.messages import messages

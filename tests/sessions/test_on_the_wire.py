@@ -77,16 +77,14 @@ def close_by_hand(agent: Agent, path: Path) -> None:
     spec = resolved(SessionSpec(port=PORTS["by-hand"], interactive=True, messages=()))
     agent.send(Start(spec))
 
-    def receives() -> bool:
-        calls = [call for call in read_trace(path).calls if call.peer == f"127.0.0.1:{spec.port}"]
-        return any(call.name == "recv" for call in calls)
+    def called(name: str, role: str) -> bool:
+        server = f"127.0.0.1:{spec.port}"
+        calls = [call for call in read_trace(path).calls if server in (call.local, call.peer)]
+        return any((call.name, call.role) == (name, role) for call in calls)
 
-    wait_until(receives)
+    wait_until(lambda: called("recv", "client"), "a client that receives")
     agent.send(Close("client"))
-    wait_until(lambda: [call.name for call in read_trace(path).calls].count("shutdown") > 0 and any(
-        call.name == "close" and call.role == "server" and f":{spec.port}" in (call.local or "")
-        for call in read_trace(path).calls
-    ))  # fmt: skip
+    wait_until(lambda: called("shutdown", "client") and called("close", "server"), "the end of both")
     agent.send(Stop())
     wait_for_event(agent, path, "session-ended", len(SESSIONS) + 1)
 

@@ -9,7 +9,7 @@ import pytest
 
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
-from tests.support.sessions import Endpoint, free_port, has_ipv6, session
+from tests.support.sessions import Endpoint, Pair, free_port, has_ipv6, session
 
 IPV6 = pytest.param(True, marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback here"))
 
@@ -177,21 +177,26 @@ def test_either_end_sends_by_hand() -> None:
         assert pair.end() == [0, 0]
 
 
+def close_and_connect(pair: Pair, who: str, count: int) -> None:
+    """One end closes, which the other hears; then the client connects, for the `count`-th time again."""
+    one, other = (pair.client, pair.server) if who == "client" else (pair.server, pair.client)
+    one.do("close")
+    other.wait(lambda end: len([call for call in end.calls("recv") if call.result == 0]) == count)
+    pair.client.wait(lambda end: len(end.calls("close")) == count)
+    pair.client.do("send", text="to nobody")
+    pair.client.wait(lambda end: len(end.events("note")) == count)
+    pair.client.do("connect")
+    pair.server.wait(lambda end: len(end.calls("accept")) == count + 2)
+    pair.client.wait(lambda end: blocked(end, "recv"))
+    pair.server.wait(lambda end: blocked(end, "recv"))
+
+
 @pytest.mark.parametrize("who", ["client", "server"])
 def test_close_by_hand_and_connect_again(who: str) -> None:
     with session(**by_hand()) as pair:
         pair.server.wait(lambda end: blocked(end, "recv"))
         for count in (1, 2):
-            getattr(pair, who).do("close")
-            other = pair.server if who == "client" else pair.client
-            other.wait(lambda end, count=count: len([c for c in end.calls("recv") if c.result == 0]) == count)
-            pair.client.wait(lambda end, count=count: len(end.calls("close")) == count)
-            pair.client.do("send", text="to nobody")
-            pair.client.wait(lambda end, count=count: len(end.events("note")) == count)
-            pair.client.do("connect")
-            pair.server.wait(lambda end, count=count: len(end.calls("accept")) == count + 2)
-            pair.client.wait(lambda end: blocked(end, "recv"))
-            pair.server.wait(lambda end: blocked(end, "recv"))
+            close_and_connect(pair, who, count)
         assert pair.end() == [0, 0]
         assert not pair.client.failures() + pair.server.failures()
 

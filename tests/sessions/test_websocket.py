@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -59,7 +59,7 @@ def test_refused_when_nobody_listens_is_as_asked() -> None:
 
 
 def test_by_hand_from_both_ends() -> None:
-    def came(text: str) -> object:
+    def came(text: str) -> Callable[[Endpoint], bool]:
         return lambda end: any(text in call.detail for call in end.calls("recv"))
 
     with session(kind="websocket", interactive=True, messages=("up",), behaviour="silent") as pair:

@@ -13,6 +13,7 @@ import pytest
 
 from inspector.lab import namespace
 from inspector.lab.launch import Agent
+from inspector.model.records import EventKind
 from inspector.wire import pcapng
 from inspector.wire.journal import CallRecord, EventRecord, Record, from_fields
 
@@ -29,8 +30,8 @@ class Reading:
     times: list[int] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
     items: list[int | Record] = field(default_factory=list)
-    statistics: pcapng.Statistics | None = None
-    rest: int = 0
+    counted: pcapng.Statistics | None = None
+    rest: int = 0                                  # bytes after the last whole block
 
     @property
     def calls(self) -> list[CallRecord]:
@@ -40,8 +41,36 @@ class Reading:
     def events(self) -> list[EventRecord]:
         return [item for item in self.items if isinstance(item, EventRecord)]
 
-    def event(self, kind: str) -> EventRecord | None:
-        return next((event for event in self.events if event.kind == kind), None)
+    def has(self, kind: EventKind) -> bool:
+        return any(event.kind == kind for event in self.events)
+
+    def event(self, kind: EventKind) -> EventRecord:
+        """The first event of a kind, which there has to be."""
+        found = [event for event in self.events if event.kind == kind]
+        assert found, f"no {kind} in {[event.text for event in self.events]}"
+        return found[0]
+
+    def fact(self, kind: EventKind, name: str) -> str:
+        """A field of the first event of a kind."""
+        return dict(self.event(kind).fields)[name]
+
+    @property
+    def statistics(self) -> pcapng.Statistics:
+        """The last statistics, which there have to be."""
+        assert self.counted is not None, "no statistics in the trace"
+        return self.counted
+
+    @property
+    def received(self) -> int:
+        """How many packets the kernel counted, dropped ones among them."""
+        assert self.statistics.received is not None
+        return self.statistics.received
+
+    @property
+    def dropped(self) -> int:
+        """How many packets the kernel dropped."""
+        assert self.statistics.dropped is not None
+        return self.statistics.dropped
 
 
 def read_trace(path: str | Path) -> Reading:
@@ -61,22 +90,32 @@ def read_trace(path: str | Path) -> Reading:
             assert record is not None
             reading.items.append(record)
         elif block.type == pcapng.INTERFACE_STATISTICS:
-            reading.statistics = pcapng.parse_statistics(body, "<")
+            reading.counted = pcapng.parse_statistics(body, "<")
         at = block.end
     reading.rest = len(data) - at
     return reading
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 20.0) -> None:
-    """Wait for something that has to happen; the test fails when it does not."""
+def wait_until(condition: Callable[[], object], what: str, timeout: float = 60.0) -> None:
+    """Wait for something that has to happen; the test fails when it does not, and says `what` did not."""
     deadline = time.monotonic() + timeout
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, f"waited {timeout:.0f} s in vain for {what}"
         time.sleep(0.01)
 
 
+def wait_for_frames(path: Path, count: int) -> None:
+    """Wait until a trace holds that many frames."""
+    wait_until(lambda: len(read_trace(path).frames) >= count, f"{count} frames in the trace")
+
+
+def wait_until_gone(network: int) -> None:
+    """Wait until no process is left in a network namespace."""
+    wait_until(lambda: not processes_in(network), "the end of all processes in the lab")
+
+
 def wait_for_event(
-    agent: Agent, path: str | Path, kind: str, count: int = 1, timeout: float = 20.0
+    agent: Agent, path: str | Path, kind: EventKind, count: int = 1, timeout: float = 60.0
 ) -> Reading:
     """Wait until the trace holds `count` events of a kind."""
     deadline = time.monotonic() + timeout

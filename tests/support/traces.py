@@ -14,7 +14,8 @@ from typing import Any
 
 from inspector.trace.trace import Trace
 
-TRACES = Path(__file__).parents[1] / "data" / "traces"
+DATA = Path(__file__).parents[1] / "data"
+TRACES = DATA / "traces"
 
 SESSIONS: dict[str, dict[str, Any]] = {
     "tcp": {"kind": "tcp"},

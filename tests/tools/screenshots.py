@@ -11,7 +11,6 @@ import asyncio
 import os
 import re
 import tempfile
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +22,22 @@ from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.tui.app import InspectorApp
 from inspector.tui.messages import Selection
-from inspector.tui.workbench.workbench import WorkbenchScreen
+from inspector.tui.panes.registry import PANES
+from tests.support.live import (
+    LARGE,
+    SMALL,
+    USUAL,
+    bench,
+    grid,
+    running,
+    trace,
+    until,
+    workbench,
+)
+from tests.support.traces import DATA
 
 Steps = Callable[[Pilot[Any]], Awaitable[None]]
 CELL = 12.2                      # width of a cell in Textual's SVG
-CAPTURES = Path(__file__).parents[1] / "data" / "captures"
 FONT = '"Fira Code", "DejaVu Sans Mono", Menlo, Consolas, monospace'
 
 
@@ -43,31 +53,21 @@ class Scene:
     pictures: tuple[tuple[int, int], ...] = ()     # sizes of which there is a PNG too
 
 
-async def until(pilot: Pilot[Any], true: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until something is there to be seen."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            raise TimeoutError("what was waited for did not come")
-        await pilot.pause(0.05)
-    await pilot.pause(0.3)
+async def still(pilot: Pilot[Any]) -> None:
+    """Wait until nothing moves any more: three looks, a tenth of a second apart, show the same."""
+    looks: list[str] = []
 
+    def same() -> bool:
+        return len(looks) >= 3 and len(set(looks[-3:])) == 1
 
-def bench(pilot: Pilot[Any]) -> WorkbenchScreen:
-    """The workbench."""
-    screen = pilot.app.screen
-    assert isinstance(screen, WorkbenchScreen)
-    return screen
+    while not same():
+        await pilot.pause(0.1)
+        looks.append(grid(pilot.app.screen))
 
 
 def packets(count: int) -> Steps:
     """Wait for so many packets, and for the last call that they bring about."""
-
-    async def steps(pilot: Pilot[Any]) -> None:
-        await until(pilot, lambda: isinstance(pilot.app.screen, WorkbenchScreen))
-        await until(pilot, lambda: (trace := bench(pilot).trace) is not None and trace.index.count >= count)
-
-    return steps
+    return press(count)
 
 
 def choose(count: int, row: int, *keys: str) -> Steps:
@@ -76,9 +76,8 @@ def choose(count: int, row: int, *keys: str) -> Steps:
     async def steps(pilot: Pilot[Any]) -> None:
         await packets(count)(pilot)
         bench(pilot).choose(Selection(row=row))
-        await pilot.pause(0.6)
+        await still(pilot)
         await pilot.press(*keys)
-        await pilot.pause(0.4)
 
     return steps
 
@@ -87,51 +86,42 @@ def press(count: int, *keys: str) -> Steps:
     """Wait for packets, press keys."""
 
     async def steps(pilot: Pilot[Any]) -> None:
-        await packets(count)(pilot)
+        await running(pilot, count)
+        await still(pilot)
         await pilot.press(*keys)
-        await pilot.pause(0.4)
 
     return steps
 
 
 async def step_through(pilot: Pilot[Any]) -> None:
     """Single-step until the handshake's first packets are there."""
-    await until(pilot, lambda: isinstance(pilot.app.screen, WorkbenchScreen))
-    await until(pilot, lambda: bench(pilot).state.waiting)
+    await workbench(pilot)
     for _ in range(9):
+        await until(pilot, lambda: bench(pilot).state.waiting, "an end that waits")
         await pilot.press("s")
-        await pilot.pause(0.15)
-    await until(pilot, lambda: bench(pilot).state.waiting)
+        await still(pilot)
 
 
 async def compose(pilot: Pilot[Any]) -> None:
     """Say something from either end; stay in the composer."""
     await packets(11)(pilot)
-    before = bench(pilot).trace.index.count  # type: ignore[union-attr]
+    before = trace(pilot).index.count
     await pilot.press("v", *"news from the server", "enter", "escape", "c", *"and from the client")
-    await until(pilot, lambda: bench(pilot).trace.index.count > before)  # type: ignore[union-attr]
+    await until(pilot, lambda: trace(pilot).index.count > before, "more packets")
 
 
 async def nothing(pilot: Pilot[Any]) -> None:
     """As it stands."""
-    await pilot.pause(0.3)
-
-
-async def look_for(pilot: Pilot[Any]) -> None:
-    """A display filter in force."""
-    await packets(9)(pilot)
-    await pilot.press("slash", *"tcp.flags.syn == 1 or websocket", "enter")
-    await pilot.pause(0.4)
 
 
 def spec(kind: str, **options: Any) -> SessionSpec:
     """An interactive session."""
-    return resolved(SessionSpec(kind=kind, interactive=True, **options))  # type: ignore[arg-type]
+    return resolved(SessionSpec(kind=kind, interactive=True, **options))
 
 
-SMALL, USUAL, LARGE = (80, 24), (120, 40), (200, 50)
 BOTH = ("textual-dark", "textual-light")
-PROTOCOL_ERRORS = CAPTURES / "websocket" / "zeek__websocket__wrong-accept-header.pcap"
+PROTOCOL_ERRORS = DATA / "captures" / "websocket" / "zeek__websocket__wrong-accept-header.pcap"
+SEVERAL = DATA / "protocols" / "redis.pcapng"          # conversations
 SCENES = [
     Scene("launcher", None, nothing, (SMALL, USUAL), BOTH, pictures=(SMALL,)),
     Scene("help", spec("websocket"), press(11, "question_mark"), (SMALL, USUAL)),
@@ -146,7 +136,8 @@ SCENES = [
     Scene("ladder-step", spec("tcp", paused=True), step_through, (SMALL, USUAL)),
     Scene("composer-websocket", spec("websocket"), compose, (SMALL, USUAL)),
     Scene("end-menu", spec("websocket"), press(11, "x"), (SMALL,)),
-    Scene("packets-filter", spec("websocket"), look_for, (SMALL, USUAL)),
+    Scene("packets-filter", spec("websocket"),
+          press(9, "slash", *"tcp.flags.syn == 1 or websocket", "enter"), (SMALL, USUAL)),
     Scene("messages-websocket", spec("websocket"), press(11, "3", "down", "down"), (SMALL, USUAL)),
     Scene("stream-websocket", spec("websocket"), press(11, "4"), (SMALL, USUAL)),
     Scene("handshake-websocket", spec("websocket"), press(11, "5", "z", "pagedown", "pagedown"),
@@ -156,7 +147,12 @@ SCENES = [
     Scene("detail-websocket", spec("websocket"), choose(11, 7, "8", *["down"] * 5), (SMALL, USUAL),
           pictures=(USUAL,)),
     Scene("findings-file", PROTOCOL_ERRORS, press(1, "7"), (SMALL, USUAL)),
-    Scene("bytes-websocket", spec("websocket"), choose(11, 7, "9", *["end"] * 1), (SMALL,)),
+    Scene("bytes-websocket", spec("websocket"), choose(11, 7, "9", "end"), (SMALL,)),
+    Scene("conversations-file", SEVERAL, press(1), (SMALL, USUAL)),
+]
+SCENES += [                      # a pane that has no picture above gets one
+    Scene(f"{pane.id}-websocket", spec("websocket"), choose(11, 7, pane.key), (SMALL, USUAL))
+    for pane in PANES if not any(scene.name.startswith(f"{pane.id}-") for scene in SCENES)
 ]
 
 
@@ -195,6 +191,7 @@ async def take(scene: Scene, size: tuple[int, int], theme: str, directory: Path)
         app.theme = theme
         await pilot.pause()
         await scene.steps(pilot)
+        await still(pilot)
         svg = small(app.export_screenshot(title="inspector"))
     light = "-light" if theme.endswith("light") else ""
     path = directory / f"{scene.name}-{size[0]}x{size[1]}{light}.svg"

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual.binding import Binding
 from textual.color import Color
 from textual.command import CommandPalette
+from textual.dom import DOMNode
 from textual.widgets import Input, Static
 
-from inspector.tui.app import InspectorApp
 from inspector.tui.launcher.help import HelpScreen, TooSmallScreen
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.painter import PAINTS, Painter, contrast
-
-
-class QuietApp(InspectorApp):
-    """The app without its preloading."""
-
-    def preload(self) -> None:
-        return None
+from tests.support.live import QuietApp
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
@@ -91,7 +84,7 @@ async def test_every_role_can_be_read_in_every_theme() -> None:
                 assert ratio > 4.3, (theme, cursor, name)
 
 
-def _bindings(node: Any) -> list[Binding]:
+def _bindings(node: DOMNode) -> list[Binding]:
     return [binding for _, binding in node._bindings]
 
 

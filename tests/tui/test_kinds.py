@@ -17,14 +17,12 @@ from textual.widgets import Static
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import NAMES, OPTIONS, REGISTRY, resolved
 from inspector.sessions.kinds.kind import Kind
-from inspector.tui.app import InspectorApp
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.prompt import MenuScreen
 from inspector.tui.widgets.title_bar import TitleBar
-from inspector.tui.workbench.workbench import WorkbenchScreen
 from tests.support.lab import needs_lab
-from tests.support.live import bench, running, trace, until
+from tests.support.live import QuietApp, bench, running, trace, until
 
 every_kind = pytest.mark.parametrize("kind", REGISTRY, ids=NAMES)
 
@@ -56,34 +54,34 @@ def sent(pilot: Pilot[Any]) -> int:
 async def say(pilot: Pilot[Any], text: str) -> None:
     """Send by the client's composer; again where the script was not yet so far, which is said in a toast."""
     for _ in range(20):
-        calls, toasts = sent(pilot), len(pilot.app._notifications)
-        bench(pilot).query_one("#composer-client", Composer).input.value = text
-        await pilot.press("enter")
-
-        def heard(calls: int = calls, toasts: int = toasts) -> bool:
-            return sent(pilot) > calls or len(pilot.app._notifications) > toasts
-
-        await until(pilot, heard)
-        if sent(pilot) > calls:
+        if await is_sent(pilot, text):
             return
     raise AssertionError(f"{text!r} was never sent")
+
+
+async def is_sent(pilot: Pilot[Any], text: str) -> bool:
+    """Try to send; False where the answer is a toast."""
+    calls, toasts = sent(pilot), len(pilot.app._notifications)
+    bench(pilot).query_one("#composer-client", Composer).input.value = text
+    await pilot.press("enter")
+    await until(pilot, lambda: sent(pilot) > calls or len(pilot.app._notifications) > toasts,
+                f"{text!r} on its way, or a toast")
+    return sent(pilot) > calls
 
 
 @needs_lab
 @every_kind
 async def test_its_key_starts_it_and_each_form_can_be_sent(kind: Kind) -> None:
-    app = InspectorApp()
-    app.preload = lambda: None  # type: ignore[method-assign]
+    app = QuietApp()
     async with app.run_test(size=(120, 40)) as pilot:
         assert kind.title in str(app.screen.query_one(f"#kind-{kind.name}", Static).render())
         await pilot.press(kind.key)
-        await until(pilot, lambda: isinstance(app.screen, WorkbenchScreen))
         await running(pilot, 2)
         assert bench(pilot).query_one(TitleBar).facts.name == kind.title
         await pilot.press("x")
         assert isinstance(app.screen, MenuScreen)
         await pilot.press("escape", "c")
-        await until(pilot, lambda: sent(pilot) >= len(kind.messages))
+        await until(pilot, lambda: sent(pilot) >= len(kind.messages), "all messages of the script")
         for form in kind.forms:
             await say(pilot, form.example)
             await pilot.press("ctrl+t")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual.widgets import Input, Static
@@ -14,24 +13,25 @@ from inspector.lab.options import Watch
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.tui import traces
-from inspector.tui.app import InspectorApp
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.prompt import PromptScreen
+from tests.support.live import QuietApp
 
 
-class LauncherApp(InspectorApp):
+class LauncherApp(QuietApp):
     """The app, but what would be opened is only noted down."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.opened: list[Any] = []
-
-    def preload(self) -> None:
-        return None
+        self.specs: list[SessionSpec] = []
+        self.paths: list[Path] = []
 
     def _open_workbench(self, spec: SessionSpec | None, path: Path | None = None,
                         watch: Watch | None = None) -> None:
-        self.opened.append(spec or path or watch)
+        if spec is not None:
+            self.specs.append(spec)
+        if path is not None:
+            self.paths.append(path)
 
 
 @pytest.mark.parametrize(("key", "kind"), [("t", "tcp"), ("u", "udp"), ("h", "http"), ("w", "websocket")])
@@ -39,7 +39,7 @@ async def test_one_key_starts_a_session(key: str, kind: str) -> None:
     app = LauncherApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(key)
-        spec = app.opened[0]
+        spec = app.specs[0]
         assert (spec.kind, spec.interactive, spec.port, spec.messages) == (kind, True, 0, None)
         assert resolved(spec).port > 0
 
@@ -50,7 +50,7 @@ async def test_a_click_and_enter_start_sessions_too() -> None:
         await pilot.click("#kind-http")
         await pilot.press("enter")
         await pilot.press("down", "enter")
-        assert [spec.kind for spec in app.opened] == ["http", "http", "websocket"]
+        assert [spec.kind for spec in app.specs] == ["http", "http", "websocket"]
 
 
 @pytest.mark.parametrize(("keys", "field", "value"), [
@@ -62,7 +62,7 @@ async def test_options_turn_by_one_key(keys: str, field: str, value: object) -> 
     app = LauncherApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(*keys, "w")
-        assert getattr(app.opened[0], field) == value
+        assert getattr(app.specs[0], field) == value
 
 
 async def test_options_turn_by_a_click_and_show_what_they_mean() -> None:
@@ -83,7 +83,7 @@ async def test_a_port_is_asked_for_and_checked() -> None:
         assert "70000 is out of range" in said
         app.screen.query_one(Input).value = "4242"
         await pilot.press("enter", "t")
-        assert app.opened[0].port == 4242
+        assert app.specs[0].port == 4242
 
 
 async def test_a_file_is_asked_for_and_checked(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ async def test_a_file_is_asked_for_and_checked(tmp_path: Path) -> None:
         await pilot.pause()
         entry.value = str(capture)
         await pilot.press("enter")
-        assert app.opened == [capture]
+        assert app.paths == [capture]
 
 
 async def test_kept_traces_are_offered_newest_first() -> None:
@@ -116,7 +116,7 @@ async def test_kept_traces_are_offered_newest_first() -> None:
     app = LauncherApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("1", "2", "3")
-        assert [path.name.rpartition("_")[2] for path in app.opened] == ["udp.pcapng", "tcp.pcapng"]
+        assert [path.name.rpartition("_")[2] for path in app.paths] == ["udp.pcapng", "tcp.pcapng"]
 
 
 async def test_options_stay_when_one_comes_back() -> None:

@@ -4,35 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from functools import partial
 
-import pytest
 from textual.app import App, ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
-from textual.pilot import Pilot
 from textual.widgets import Static
 
-from inspector.tui.app import InspectorApp
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.messages import TraceGrew
 from inspector.tui.widgets.base import BaseModal
 from inspector.tui.widgets.leaving import LeavesQuietly
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from tests.support.lab import needs_lab
+from tests.support.live import QuietApp, launcher, until, until_workbench, workbench
+from tests.support.traces import TRACES
 
-TRACES = Path(__file__).parent.parent / "data" / "traces"
-MOMENTS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6)      # seconds after the start at which one leaves
-
-
-async def until(pilot: Pilot[Any], true: Callable[[], object], what: str) -> None:
-    """Wait for it, 20 s at most; a failure says what it waited for and which screens there were."""
-    for _ in range(2000):
-        if true():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError(f"waited in vain for {what}; screens: {pilot.app.screen_stack}")
+MOMENTS: dict[str, Callable[[WorkbenchScreen], bool]] = {      # of a session's start, at which one leaves
+    "the screen": lambda screen: True,
+    "the agent": lambda screen: screen.session is not None and screen.session._agent is not None,
+    "the trace": lambda screen: screen.trace is not None,
+    "the first event": lambda screen: screen.trace is not None and len(screen.trace.events) > 0,
+    "the first packet": lambda screen: screen.trace is not None and screen.trace.index.count > 0,
+    "a message": lambda screen: screen.trace is not None and screen.trace.index.count > 5,
+}
 
 
 class Asked(Message):
@@ -85,13 +80,10 @@ async def test_nothing_reaches_a_node_whose_children_go() -> None:
 
 
 async def test_a_workbench_on_a_file_may_be_left_while_it_grows() -> None:
-    app = InspectorApp(trace_path=TRACES / "websocket.pcapng")
-    app.preload = lambda: None  # type: ignore[method-assign]
+    app = QuietApp(trace_path=TRACES / "websocket.pcapng")
     async with app.run_test() as pilot:
         for _ in range(8):
-            await until(pilot, lambda: getattr(app.screen, "trace", None) is not None, "the trace")
-            bench = app.screen
-            assert isinstance(bench, WorkbenchScreen)
+            bench = await workbench(pilot)
             bench.action_new()
             for _ in range(2000):
                 bench.post_message(TraceGrew())
@@ -104,30 +96,25 @@ async def test_a_workbench_on_a_file_may_be_left_while_it_grows() -> None:
 
 
 async def test_a_trace_that_breaks_takes_the_boxes_over_it_along() -> None:
-    app = InspectorApp(trace_path=TRACES / "websocket.pcapng")
-    app.preload = lambda: None  # type: ignore[method-assign]
+    app = QuietApp(trace_path=TRACES / "websocket.pcapng")
     async with app.run_test() as pilot:
-        await until(pilot, lambda: getattr(app.screen, "trace", None) is not None, "the trace")
-        bench = app.screen
-        assert isinstance(bench, WorkbenchScreen)
+        bench = await workbench(pilot)
         app.action_help()
         bench._failed("The file is gone.")
-        await until(pilot, lambda: isinstance(app.screen, LauncherScreen), "the launcher")
+        await launcher(pilot)
         assert [type(screen) for screen in app.screen_stack[1:]] == [LauncherScreen]
 
 
 @needs_lab
-@pytest.mark.parametrize("kind", ["w", "t"])
-async def test_a_session_may_be_left_at_any_moment_of_its_start(kind: str) -> None:
-    app = InspectorApp()
-    app.preload = lambda: None  # type: ignore[method-assign]
+async def test_a_session_may_be_left_at_any_moment_of_its_start() -> None:
+    app = QuietApp()
     async with app.run_test(size=(120, 40)) as pilot:
-        for moment in MOMENTS * 2:
+        for kind, (moment, is_reached) in zip("wtwtwt", MOMENTS.items(), strict=True):
             await pilot.press(kind)
-            await until(pilot, lambda: isinstance(app.screen, WorkbenchScreen), "the workbench")
-            await pilot.pause(moment)
+            screen = await until_workbench(pilot)
+            await until(pilot, partial(is_reached, screen), moment)
             await pilot.press("n")
-            await until(pilot, lambda: app.screen.query("#kind-tcp"), "the launcher")
+            await launcher(pilot)
 
 
 class Cover(BaseModal[None]):

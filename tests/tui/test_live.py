@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from inspector.sessions.kinds.kind import Kind
 from inspector.trace.trace import Trace
 from inspector.tui import traces
 from inspector.tui.app import InspectorApp
-from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.line_list import LineList
@@ -26,21 +24,22 @@ from inspector.tui.widgets.title_bar import TitleBar
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from tests.support.application import web
 from tests.support.lab import needs_lab
-from tests.support.live import bench, ladder_text, running, trace, until
+from tests.support.live import (
+    QuietApp,
+    agent,
+    bench,
+    ladder_text,
+    launcher,
+    life,
+    running,
+    session,
+    trace,
+    until,
+    until_drawn,
+    until_told,
+)
 
 pytestmark = needs_lab
-
-
-@asynccontextmanager
-async def session(kind: str, size: tuple[int, int] = (120, 40), **options: Any) -> AsyncIterator[Pilot[Any]]:
-    """The app on a session that is steered by hand."""
-    spec = resolved(SessionSpec(kind=kind, interactive=True, **options))  # type: ignore[arg-type]
-    app = InspectorApp(start=spec)
-    app.preload = lambda: None  # type: ignore[method-assign]
-    async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: isinstance(app.screen, WorkbenchScreen))
-        await until(pilot, lambda: bench(pilot).trace is not None)
-        yield pilot
 
 
 @pytest.mark.parametrize(("key", "words"), [
@@ -50,12 +49,11 @@ async def session(kind: str, size: tuple[int, int] = (120, 40), **options: Any) 
     ("w", ("101 Switching", "TEXT", "accept")),
 ])
 async def test_a_key_in_the_launcher_leads_to_the_live_picture(key: str, words: tuple[str, ...]) -> None:
-    app = InspectorApp()
-    app.preload = lambda: None  # type: ignore[method-assign]
+    app = QuietApp()
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press(key)
         await running(pilot)
-        await until(pilot, lambda: all(word in ladder_text(pilot) for word in words))
+        await until_drawn(pilot, *words)
         facts = bench(pilot).query_one(TitleBar).facts
         assert facts.life == "live"
         assert facts.packets > 0
@@ -69,17 +67,21 @@ def started(pilot: Pilot[Any]) -> SessionSpec | None:
     return screen.state.spec if isinstance(screen, WorkbenchScreen) else None
 
 
+async def start_and_leave(pilot: Pilot[Any], kind: Kind) -> None:
+    """From the launcher and back to it."""
+    usual = resolved(SessionSpec(kind=kind.name, interactive=True))
+    await pilot.press(kind.key)
+    await until(pilot, lambda: started(pilot) == usual, f"a session as the launcher describes {kind.title}")
+    assert not [note.message for note in pilot.app._notifications]
+    await pilot.press("n")
+    await launcher(pilot)
+
+
 async def test_one_kind_after_the_other_each_on_its_own_port_with_its_own_messages() -> None:
-    app = InspectorApp()
-    app.preload = lambda: None  # type: ignore[method-assign]
+    app = QuietApp()
     async with app.run_test(size=(120, 40)) as pilot:
         for kind in each_after_each(REGISTRY):
-            usual = resolved(SessionSpec(kind=kind.name, interactive=True))
-            await pilot.press(kind.key)
-            await until(pilot, lambda usual=usual: started(pilot) == usual)
-            assert not [note.message for note in app._notifications]
-            await pilot.press("n")
-            await until(pilot, lambda: isinstance(app.screen, LauncherScreen))
+            await start_and_leave(pilot, kind)
 
 
 def each_after_each(kinds: Sequence[Kind]) -> list[Kind]:
@@ -96,44 +98,48 @@ def each_after_each(kinds: Sequence[Kind]) -> list[Kind]:
 async def test_both_ends_speak_when_they_are_told_to() -> None:
     async with session("tcp", size=(80, 24), messages=()) as pilot:
         await running(pilot, 3)
-        await until(pilot, lambda: bench(pilot).query_one(LadderPane).has_class("-live"))
+        await until(pilot, lambda: bench(pilot).query_one(LadderPane).has_class("-live"), "a live ladder")
         await pilot.press("c", *"from the client", "enter")
-        await until(pilot, lambda: "from the client" in ladder_text(pilot))
+        await until_drawn(pilot, "from the client")
         await pilot.press("escape", "v", "ctrl+t", *"6869", "enter")
-        await until(pilot, lambda: '"hi"' in ladder_text(pilot))
+        await until_drawn(pilot, '"hi"')
         await pilot.press(*"not hex", "enter")
-        await until(pilot, lambda: any("hex" in note.message for note in pilot.app._notifications))
+        await until_told(pilot, "hex")
         await pilot.press("up", "up")
         assert bench(pilot).query_one("#composer-server", Composer).input.value == "6869"
 
 
 async def test_websocket_ends_send_frames_of_each_kind() -> None:
     async with session("websocket", messages=()) as pilot:
-        await until(pilot, lambda: "101 Switching" in ladder_text(pilot))
+        await until_drawn(pilot, "101 Switching")
         await pilot.press("c", "ctrl+t", *"00ff10", "enter")
-        await until(pilot, lambda: "BINARY" in ladder_text(pilot))
+        await until_drawn(pilot, "BINARY")
         await pilot.press("ctrl+t", *"there", "enter")
-        await until(pilot, lambda: "PING" in ladder_text(pilot) and "PONG" in ladder_text(pilot))
+        await until_drawn(pilot, "PING", "PONG")
         await pilot.press("ctrl+t", *"in pieces", "enter")
-        await until(pilot, lambda: len([frame for frame in web(trace(pilot), 0).frames
-                                        if frame.opcode == 0]) >= 2)
+        await until(pilot, lambda: continuations(trace(pilot)) >= 2, "a message of three frames")
+
+
+def continuations(trace: Trace) -> int:
+    """How many frames go on with a message that another began."""
+    return sum(frame.opcode == 0 for frame in web(trace, 0).frames)
 
 
 async def test_step_by_step_each_end_says_what_it_waits_for() -> None:
     async with session("tcp", paused=True) as pilot:
-        await until(pilot, lambda: bench(pilot).state.waiting)
-        assert bench(pilot).query_one(TitleBar).facts.life == "paused"
+        await until(pilot, lambda: bench(pilot).state.waiting, "an end that waits")
+        assert life(pilot) == "paused"
         assert trace(pilot).index.count == 0
         composer = bench(pilot).query_one("#composer-server", Composer)
-        await until(pilot, lambda: composer.has_class("-waiting"))
+        await until(pilot, lambda: composer.has_class("-waiting"), "the composer's word of it")
         calls = len(trace(pilot).calls)
         await pilot.press("s")
-        await until(pilot, lambda: len(trace(pilot).calls) > calls)
+        await until(pilot, lambda: len(trace(pilot).calls) > calls, "one more call")
         await pilot.press("space")
-        await until(pilot, lambda: "hello" in ladder_text(pilot))
-        assert bench(pilot).query_one(TitleBar).facts.life == "live"
+        await until_drawn(pilot, "hello")
+        assert life(pilot) == "live"
         await pilot.press("space", "c", *"more", "enter")
-        await until(pilot, lambda: bench(pilot).state.waiting.get("client"))
+        await until(pilot, lambda: bench(pilot).state.waiting.get("client"), "a client that waits")
 
 
 @pytest.mark.parametrize(("key", "words"), [
@@ -141,26 +147,29 @@ async def test_step_by_step_each_end_says_what_it_waits_for() -> None:
 ])
 async def test_the_session_ends_in_the_way_that_is_chosen(key: str, words: tuple[str, ...]) -> None:
     async with session("tcp") as pilot:
-        await until(pilot, lambda: "how are you" in ladder_text(pilot))
+        await until_drawn(pilot, "how are you")
         await pilot.press("x")
         assert isinstance(pilot.app.screen, MenuScreen)
         await pilot.press(key)
-        await until(pilot, lambda: all(word in ladder_text(pilot) for word in words))
+        await until_drawn(pilot, *words)
+
+
+def starts(trace: Trace) -> int:
+    return sum(event.kind == "session-started" for event in trace.events)
 
 
 async def test_again_starts_the_same_session_once_more() -> None:
     async with session("udp") as pilot:
         await running(pilot, 4)
         await pilot.press("R")
-        await until(pilot, lambda: len([event for event in trace(pilot).events
-                                        if event.kind == "session-started"]) == 2)
-        await until(pilot, lambda: trace(pilot).index.count >= 8)
-        assert bench(pilot).query_one(TitleBar).facts.life == "live"
+        await until(pilot, lambda: starts(trace(pilot)) == 2, "the second session")
+        await running(pilot, 8)
+        assert life(pilot) == "live"
 
 
-async def test_nobody_listensis_seen_as_a_refusal() -> None:
+async def test_nobody_listens_is_seen_as_a_refusal() -> None:
     async with session("tcp", with_server=False) as pilot:
-        await until(pilot, lambda: "ECONNREFUSED" in ladder_text(pilot))
+        await until_drawn(pilot, "ECONNREFUSED")
         assert "RST" in ladder_text(pilot)
         assert bench(pilot).query_one("#composer-server", Composer).has_class("-absent")
 
@@ -178,16 +187,15 @@ async def test_leaving_ends_all_and_keeps_the_trace() -> None:
     async with session("tcp") as pilot:
         await running(pilot, 6)
         pids = {call.pid for call in trace(pilot).calls}
-        agent = bench(pilot).session._agent  # type: ignore[union-attr]
-        assert agent is not None
-        pids.add(agent.pid)
+        pids.add(agent(pilot).pid)
         app = pilot.app
+        assert isinstance(app, InspectorApp)
         await pilot.press("n")
-        await until(pilot, lambda: isinstance(app.screen, LauncherScreen))
-        await until(pilot, lambda: all(_gone(pid) for pid in pids))
+        await launcher(pilot)
+        await until(pilot, lambda: all(_gone(pid) for pid in pids), "the end of all processes")
     kept = traces.kept()
     assert [trace.label for trace in kept] == ["tcp"]
-    assert str(kept[0].path) in app.farewell  # type: ignore[attr-defined]
+    assert str(kept[0].path) in app.farewell
     with Trace.open(kept[0].path) as again:
         while again.refresh():
             pass
@@ -198,11 +206,10 @@ async def test_leaving_ends_all_and_keeps_the_trace() -> None:
 async def test_an_agent_that_is_killed_is_told_and_its_trace_stays() -> None:
     async with session("tcp") as pilot:
         await running(pilot, 6)
-        agent = bench(pilot).session._agent  # type: ignore[union-attr]
-        assert agent is not None
-        os.kill(agent.pid, 9)
-        await until(pilot, lambda: bench(pilot).query_one(TitleBar).facts.life == "ended")
-        await until(pilot, lambda: any(note.severity == "error" for note in pilot.app._notifications))
+        os.kill(agent(pilot).pid, 9)
+        await until(pilot, lambda: life(pilot) == "ended", "the word that it ended")
+        notes = pilot.app._notifications
+        await until(pilot, lambda: any(note.severity == "error" for note in notes), "a toast")
         assert trace(pilot).index.count >= 6
         await pilot.press("c", "x", "enter")
         assert any("ended" in note.message for note in pilot.app._notifications)
@@ -212,12 +219,12 @@ async def test_the_list_follows_a_session_until_one_looks_back() -> None:
     async with session("udp", size=(80, 24), behaviour="push", push_count=2000, push_interval=0.02) as pilot:
         await pilot.press("2")
         packets = bench(pilot).pane("packets").query_one(LineList)
-        await until(pilot, lambda: packets.count > 25)
+        await until(pilot, lambda: packets.count > 25, "more than a screen of packets")
         assert packets.following
         await pilot.press("home")
         assert not packets.following
         before = packets.count
-        await until(pilot, lambda: packets.count > before)
+        await until(pilot, lambda: packets.count > before, "one more packet")
         assert packets.unseen > 0
         assert "new" in packets.render_line(packets.size.height - 1).text
         await pilot.press("G")
@@ -231,16 +238,16 @@ async def test_a_session_is_read_on_whatever_lies_over_it_or_just_closed() -> No
 
         async def grows() -> None:
             before = growing.index.count
-            await until(pilot, lambda: growing.index.count > before + 2)
+            await until(pilot, lambda: growing.index.count > before + 2, "more packets")
 
         for key in ("question_mark", "x", "ctrl+s"):
             await pilot.press(key)
-            await until(pilot, lambda: pilot.app.screen is not below)
+            await until(pilot, lambda: pilot.app.screen is not below, "a box over the workbench")
             await grows()
             await pilot.press("escape")
             await grows()
         await pilot.resize_terminal(40, 10)
-        await until(pilot, lambda: pilot.app.screen is not below)
+        await until(pilot, lambda: pilot.app.screen is not below, "the words on a terminal that is too small")
         await grows()
         await pilot.resize_terminal(100, 30)
         await grows()

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from inspector.lab.folders import traces_folder
 from inspector.model.messages import Message
-from inspector.model.records import Event
+from inspector.model.records import Event, EventKind
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.sessions.kinds.kind import BINARY, HEX, IN_FRAGMENTS, PING, TEXT, Form
@@ -44,7 +45,7 @@ def _keep(label: str, contents: bytes, age: float = 0) -> Path:
 def test_kept_traces_are_the_newest_that_hold_something() -> None:
     for number in range(1, 5):
         _keep("websocket", b"x" * number, age=200_000 - number)
-    empty = traces.traces_folder() / "2020-01-01_00-00-00_tcp.pcapng"
+    empty = traces_folder() / "2020-01-01_00-00-00_tcp.pcapng"
     empty.touch()
     os.utime(empty, (1, 1))
     kept = traces.kept()
@@ -53,7 +54,7 @@ def test_kept_traces_are_the_newest_that_hold_something() -> None:
     assert kept[0].age == "2 days ago"
     traces.prune(keep=2)
     assert [trace.size for trace in traces.kept()] == [4, 3]
-    assert len(list(traces.traces_folder().iterdir())) == 2
+    assert len(list(traces_folder().iterdir())) == 2
 
 
 def test_a_new_trace_makes_room_by_number_size_and_age() -> None:
@@ -118,7 +119,7 @@ def test_a_keymap_that_cannot_be_used_is_one_sentence(tmp_path: Path, text: str)
     assert "\n" not in str(caught.value)
 
 
-def _event(kind: str, role: str = "", **fields: str) -> Event:
+def _event(kind: EventKind, role: str = "", **fields: str) -> Event:
     return Event(0, kind, f"the text of {kind}", role, None, tuple(fields.items()))
 
 

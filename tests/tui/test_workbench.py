@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,7 @@ from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from inspector.tui.app import InspectorApp
 from inspector.tui.launcher.help import HelpScreen
-from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.messages import Selection
 from inspector.tui.panes.bytes import BytesPane, HexList
 from inspector.tui.panes.detail import DetailPane
@@ -29,35 +25,19 @@ from inspector.tui.widgets.tab_bar import TabBar
 from inspector.tui.widgets.title_bar import TitleBar, title_right
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from inspector.views.line.spans import plain
-
-TRACES = Path(__file__).parent.parent / "data" / "traces"
-SMALL, USUAL, LARGE = (80, 24), (120, 40), (200, 50)
-
-
-async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-    """Wait for it; the test's own time limit is the machine's patience."""
-    for _ in range(2000):
-        if true():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError("what was waited for did not come")
-
-
-Bench = tuple[Pilot[Any], WorkbenchScreen]
-
-
-@asynccontextmanager
-async def opened(path: Path | str, size: tuple[int, int] = USUAL) -> AsyncIterator[Bench]:
-    """The app on a file, all of it read."""
-    app = InspectorApp(trace_path=TRACES / path)
-    app.preload = lambda: None  # type: ignore[method-assign]
-    async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: isinstance(app.screen, WorkbenchScreen))
-        screen = app.screen
-        assert isinstance(screen, WorkbenchScreen)
-        await until(pilot, lambda: screen.trace is not None and screen.trace.complete)
-        await pilot.pause(0.1)
-        yield pilot, screen
+from tests.support.live import (
+    LARGE,
+    SMALL,
+    USUAL,
+    QuietApp,
+    launcher,
+    opened,
+    settled,
+    trace,
+    until,
+    until_told,
+)
+from tests.support.traces import TRACES
 
 
 def visible(screen: WorkbenchScreen) -> set[str]:
@@ -89,7 +69,7 @@ async def test_every_pane_can_be_shown_by_its_digit_and_holds_something(size: tu
         screen.choose(Selection(row=7))
         for tab in PANES:
             await pilot.press(tab.key)
-            await pilot.pause(0.05)
+            await settled(pilot)
             assert tab.id in visible(screen)
             assert screen.focused is not None
             assert screen.pane(tab.id) in screen.focused.ancestors
@@ -99,18 +79,18 @@ async def test_every_pane_can_be_shown_by_its_digit_and_holds_something(size: tu
 async def test_tabs_answer_to_the_mouse() -> None:
     async with opened("websocket.pcapng", SMALL) as (pilot, screen):
         await pilot.click("#tabs-top", offset=Offset(12, 0))
-        await pilot.pause()
+        await settled(pilot)
         assert visible(screen) == {"packets"}
 
 
 async def test_zoom_gives_a_pane_the_whole_screen_and_takes_it_back() -> None:
     async with opened("websocket.pcapng") as (pilot, screen):
         await pilot.press("z")
-        await pilot.pause()
+        await settled(pilot)
         assert visible(screen) == {"ladder"}
         assert screen.pane("ladder").size.width == USUAL[0]
         await pilot.press("z")
-        await pilot.pause()
+        await settled(pilot)
         assert visible(screen) == {"ladder", "packets", "detail", "bytes"}
 
 
@@ -119,7 +99,7 @@ async def test_resizing_keeps_what_is_chosen() -> None:
         screen.choose(Selection(row=7))
         for size in (SMALL, LARGE, (60, 16), USUAL):
             await pilot.resize_terminal(*size)
-            await pilot.pause(0.05)
+            await settled(pilot)
             assert screen.selection == Selection(row=7)
         assert list_of(screen, "packets").cursor == 7
 
@@ -134,7 +114,7 @@ async def test_a_packet_chosen_anywhere_is_shown_everywhere() -> None:
         assert ladder.ladder.target(ladder.lines.cursor).row == 7
         detail = screen.query_one(DetailPane)
         assert "Packet 8" in lines(detail.lines)[0]
-        frame = screen.trace.frame(7)  # type: ignore[union-attr]
+        frame = trace(pilot).frame(7)
         assert lines(screen.query_one(HexList))[0].split("  ")[1].startswith(frame[:8].hex(" ")[:11])
         await pilot.press("1", "down", "down")
         assert screen.selection.row != 7 or screen.selection.call is not None
@@ -157,7 +137,7 @@ async def test_left_and_right_choose_between_a_call_and_its_packet() -> None:
         line = next(index for index in range(ladder.count) if len(ladder.targets(index)) >= 2)
         list_of(screen, "ladder").go_to(line)
         await pilot.press("1")
-        await pilot.pause()
+        await settled(pilot)
         before = screen.selection
         assert before.row is not None
         await pilot.press("left", "left")
@@ -172,11 +152,11 @@ async def test_a_field_marks_its_bytes_and_a_byte_finds_its_field() -> None:
         await pilot.press("8")
         place = next(i for i, row in enumerate(detail.detail.rows) if row.field.name == "tcp.dstport")
         detail.lines.go_to(place)
-        await pilot.pause()
+        await settled(pilot)
         dump = bytes_pane.lines.dump
         assert dump is not None
         mark = dump.marks[0]
-        assert int.from_bytes(screen.trace.frame(0)[mark.start : mark.stop], "big") == 8765  # type: ignore[union-attr]
+        assert int.from_bytes(trace(pilot).frame(0)[mark.start : mark.stop], "big") == 8765
         assert "8765" in plain(bytes_pane._bits(60)[0])
         await pilot.press("9", "home", "right", "right")
         assert screen.selection.byte == 2
@@ -185,13 +165,13 @@ async def test_a_field_marks_its_bytes_and_a_byte_finds_its_field() -> None:
         assert cursor is not None
         assert detail.detail.target(cursor) == screen.selection.path
         await pilot.press("left", "end")
-        assert screen.selection.byte == len(screen.trace.frame(0)) - 1  # type: ignore[union-attr]
+        assert screen.selection.byte == len(trace(pilot).frame(0)) - 1
 
 
 async def test_a_click_on_a_byte_finds_its_field() -> None:
     async with opened("websocket.pcapng") as (pilot, screen):
         screen.choose(Selection(row=0))
-        await pilot.pause()
+        await settled(pilot)
         await pilot.click(HexList, offset=Offset(6, 0))
         assert screen.selection.byte == 0
         await pilot.click(HexList, offset=Offset(4, 0))
@@ -217,10 +197,10 @@ async def test_detail_opens_and_closes_and_stays_open_for_the_next_packet() -> N
 async def test_a_message_marks_its_packet_frame_and_bytes() -> None:
     async with opened("websocket.pcapng") as (pilot, screen):
         await pilot.press("3", "home")
-        await pilot.pause(0.05)
+        await settled(pilot)
         row = screen.selection.row
         assert row is not None
-        assert "websocket" in screen.trace.application(0).protocols(row)  # type: ignore[union-attr]
+        assert "websocket" in trace(pilot).application(0).protocols(row)
         assert list_of(screen, "ladder").cursor is not None
         assert screen.selection.field is not None
         detail = screen.query_one(DetailPane)
@@ -230,29 +210,29 @@ async def test_a_message_marks_its_packet_frame_and_bytes() -> None:
         await pilot.press("enter")
         assert list_of(screen, "messages").count > count
         await pilot.press("2")
-        await pilot.pause(0.05)
+        await settled(pilot)
         assert list_of(screen, "packets").cursor == row
 
 
 async def test_messages_are_searched_and_narrowed() -> None:
     async with opened("websocket.pcapng") as (pilot, screen):
         await pilot.press("3")
-        await pilot.pause(0.05)
+        await settled(pilot)
         pane = screen.query_one(MessagesPane)
         everything = pane.lines.count
         await pilot.press("f", *"hello", "enter")
-        await pilot.pause(0.05)
+        await settled(pilot)
         assert 0 < pane.lines.count < everything
         assert "hello" in pane.status
         await pilot.press("f", *["backspace"] * 5, "enter", "d")
-        await pilot.pause(0.05)
+        await settled(pilot)
         assert 0 < pane.lines.count < everything
 
 
 async def test_the_handshake_proves_the_upgrade() -> None:
     async with opened("websocket.pcapng", (120, 90)) as (pilot, screen):
         await pilot.press("5", "z")
-        await pilot.pause(0.1)
+        await settled(pilot)
         provider = list_of(screen, "handshake").provider
         assert provider is not None
         text = "\n".join(plain(provider.line(index, 118)) for index in range(provider.count))
@@ -265,7 +245,7 @@ async def test_the_filter_narrows_tells_errors_and_is_taken_back() -> None:
         pane = screen.query_one(PacketsPane)
         total = pane.lines.count
         await pilot.press("slash", *"tcp.flags.syn == 1", "enter")
-        await pilot.pause(0.05)
+        await settled(pilot)
         assert pane.lines.count == 2
         assert pane.status == f"2 of {total}"
         await pilot.press("slash", *" and and", "enter")
@@ -273,11 +253,11 @@ async def test_the_filter_narrows_tells_errors_and_is_taken_back() -> None:
         assert said
         assert pane.has_class("-wrong")
         await pilot.press("escape")
-        await pilot.pause(0.05)
+        await settled(pilot)
         assert pane.lines.count == 2
         pane.query_one(Input).value = ""
         await pilot.press("slash", "enter")
-        await pilot.pause(0.05)
+        await settled(pilot)
         assert pane.lines.count == total
         assert pane.status == ""
 
@@ -289,7 +269,7 @@ async def test_one_jumps_to_a_number_and_is_told_of_wrong_ones() -> None:
         assert "no packet 9999" in str(pilot.app.screen.query_one(".hint", Static).render())
         await pilot.press("escape")
         await pilot.press("colon", *"5", "enter")
-        await pilot.pause(0.05)
+        await settled(pilot)
         assert screen.selection.row == 4
 
 
@@ -307,12 +287,11 @@ async def test_times_and_numbers_change_their_form() -> None:
 
 
 async def test_a_file_is_told_as_a_file() -> None:
-    async with opened("tcp.pcapng", SMALL) as (_, screen):
+    async with opened("tcp.pcapng", SMALL) as (pilot, screen):
         bar = screen.query_one(TitleBar)
         assert bar.facts.life == "file"
         assert bar.facts.name == "tcp.pcapng"
-        count = screen.trace.index.count  # type: ignore[union-attr]
-        assert f"{count} packets" in plain(title_right(bar.facts))
+        assert f"{trace(pilot).index.count} packets" in plain(title_right(bar.facts))
         assert "0 dropped" in bar.render_line(0).text
 
 
@@ -333,19 +312,24 @@ async def test_help_speaks_of_the_pane_that_has_the_keys() -> None:
         assert "Filter" in text
 
 
+async def save_as(pilot: Pilot[Any], target: Path) -> None:
+    await pilot.press("ctrl+s")
+    pilot.app.screen.query_one(Input).value = str(target)
+    await pilot.press("enter")
+
+
 async def test_saving_asks_before_it_overwrites(tmp_path: Path) -> None:
     target = tmp_path / "copy.pcapng"
-    async with opened("tcp.pcapng") as (pilot, screen):
-        for _ in range(2):
-            await pilot.press("ctrl+s")
-            pilot.app.screen.query_one(Input).value = str(target)
-            await pilot.press("enter")
-            await until(pilot, target.exists)
-            await pilot.pause(0.1)
-        assert isinstance(pilot.app.screen, MenuScreen)
+    whole = (TRACES / "tcp.pcapng").read_bytes()
+    async with opened("tcp.pcapng") as (pilot, _):
+        await save_as(pilot, target)
+        await until(pilot, lambda: target.exists() and target.read_bytes() == whole, "the copy")
+        target.write_text("something else")
+        await save_as(pilot, target)
+        await until(pilot, lambda: isinstance(pilot.app.screen, MenuScreen), "the question")
+        assert target.read_text() == "something else"
         await pilot.press("y")
-        await until(pilot, lambda: pilot.app.screen is screen)
-    assert target.read_bytes() == (TRACES / "tcp.pcapng").read_bytes()
+        await until(pilot, lambda: target.read_bytes() == whole, "the copy over it")
 
 
 async def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
@@ -355,36 +339,34 @@ async def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
     with path.open("r+b") as file:
         file.truncate(len(whole) * 2 // 3)
     async with opened(path) as (pilot, screen):
-        trace = screen.trace
-        assert trace is not None
-        before = trace.index.count
+        index = trace(pilot).index
+        before = index.count
         with path.open("r+b") as file:
             file.write(whole)
-        await until(pilot, lambda: trace.index.count > before)
-        await until(pilot, lambda: list_of(screen, "packets").count == trace.index.count)
+        await until(pilot, lambda: index.count > before, "more packets in the trace")
+        await until(pilot, lambda: list_of(screen, "packets").count == index.count, "as many in the list")
 
 
 async def test_a_cut_file_is_told_in_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "cut.pcapng"
     path.write_bytes((TRACES / "tcp.pcapng").read_bytes()[:-40])
     async with opened(path) as (pilot, _):
-        await until(pilot, lambda: len(pilot.app._notifications))
-        assert any("ends in the middle" in note.message for note in pilot.app._notifications)
+        await until_told(pilot, "ends in the middle")
 
 
 async def test_a_file_that_is_no_capture_leads_to_the_launcher(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("this is no capture at all, only words")
-    app = InspectorApp(trace_path=path)
+    app = QuietApp(trace_path=path)
     async with app.run_test(size=SMALL) as pilot:
-        await until(pilot, lambda: isinstance(app.screen, LauncherScreen) and app.screen.query("#kind-tcp"))
+        await launcher(pilot)
         assert len(app._notifications) == 1
 
 
 async def test_new_goes_back_to_the_launcher() -> None:
     async with opened("tcp.pcapng") as (pilot, _):
         await pilot.press("n")
-        await until(pilot, lambda: pilot.app.screen.query("#kind-tcp"))
+        await launcher(pilot)
 
 
 async def test_every_binding_has_an_id() -> None:
@@ -401,7 +383,7 @@ async def test_themes_draw_every_pane(theme: str) -> None:
     async with opened("websocket.pcapng") as (pilot, screen):
         pilot.app.theme = theme
         screen.choose(Selection(row=7))
-        await pilot.pause()
+        await settled(pilot)
         assert any(lines(list_of(screen, "ladder")))
 
 
@@ -412,7 +394,7 @@ async def test_all_tabs_are_there_on_the_narrowest_screen() -> None:
         assert [tab.pane for tab, _, _ in placed] == [spec.id for spec in PANES]
         assert placed[-1][2] <= 60
         await pilot.click("#tabs-top", offset=Offset(placed[-1][1] + 1, 0))
-        await pilot.pause()
+        await settled(pilot)
         assert visible(screen) == {PANES[-1].id}
 
 
@@ -422,4 +404,4 @@ async def test_the_palette_knows_the_commands_of_the_focused_pane() -> None:
         commands = {command.title: command for command in pilot.app.get_system_commands(screen)}
         assert {"Filter", "Go to", "Save", "Relative/raw", "Handshake"} <= set(commands)
         commands["Filter"].callback()
-        await until(pilot, lambda: isinstance(screen.focused, Input))
+        await until(pilot, lambda: isinstance(screen.focused, Input), "the filter's line")

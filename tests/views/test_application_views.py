@@ -95,7 +95,7 @@ def test_a_cell_knows_its_byte_and_back() -> None:
     data = "grüß漢!\x1bz".encode() + b"\xffq"
     trace = held((CLIENT, data), size=4)
     for mode in ("text", "hex"):
-        view = FollowStream(trace, 0, mode)  # type: ignore[arg-type]
+        view = FollowStream(trace, 0, mode)
         shown = plain(view.line(0, 100))
         for letter in "gz!q":
             cell = cell_width(shown[: shown.rindex(letter)])

@@ -37,7 +37,6 @@ def talk(port: int, *, wrong: bool = False) -> list[bytes]:
 def counted(path: Path, frames: list[bytes]) -> CountedTrace:
     path.write_bytes(pcapng_bytes(frames, RAW))
     trace = CountedTrace.open(path, following=True)
-    assert isinstance(trace, CountedTrace)
     trace.refresh()
     return trace
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from inspector.protocols import WEBSOCKET, by_name
+from inspector.protocols import by_name
+from inspector.protocols.websocket import WEBSOCKET
 from inspector.protocols.websocket.frame import CONTINUATION, PING, encode
 from inspector.views.json.findings import findings
 from inspector.views.json.messages import messages

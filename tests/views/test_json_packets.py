@@ -88,16 +88,13 @@ def test_system_calls_and_the_processes_of_a_conversation(tmp_path: Path) -> Non
     frame = bytes.fromhex(
         "0200000000020200000000010800450000210001000040117cc97f0000017f0000019c419c42000d000068656c6c6f"
     )
-    server = {"pid": 20, "tid": 20, "role": "server", "protocol": "udp"}
-    client = {"pid": 21, "tid": 21, "role": "client", "protocol": "udp"}
-    records = [
-        CallRecord(1, name="bind", arguments="3, 0.0.0.0:40002", time_ns=5, end_ns=6, result=0, fd=3,
-                   local="0.0.0.0:40002", **server),
-        CallRecord(2, name="connect", arguments="3, 127.0.0.1:40002\x1b[2J", time_ns=1, end_ns=2, result=0,
-                   fd=3, local="127.0.0.1:40001", peer="127.0.0.1:40002", **client),
-        CallRecord(3, name="recv", arguments="3, 65536", time_ns=7, fd=3, **client),
-        CallRecord(4, name="send", arguments="3", time_ns=8, end_ns=9, errno="ECONNREFUSED", fd=3, **client),
-    ]
+    bind = CallRecord(1, 20, 20, "server", "bind", "3, 0.0.0.0:40002", 5, 6, 0, fd=3, local="0.0.0.0:40002",
+                      protocol="udp")
+    connect = CallRecord(2, 21, 21, "client", "connect", "3, 127.0.0.1:40002\x1b[2J", 1, 2, 0, fd=3,
+                         local="127.0.0.1:40001", peer="127.0.0.1:40002", protocol="udp")
+    recv = CallRecord(3, 21, 21, "client", "recv", "3, 65536", 7, fd=3, protocol="udp")
+    send = CallRecord(4, 21, 21, "client", "send", "3", 8, 9, errno="ECONNREFUSED", fd=3, protocol="udp")
+    records = [bind, connect, recv, send]
     data = pcapng_bytes([frame]) + b"".join(pcapng.journal(to_fields(record)) for record in records)
     with trace_of(tmp_path / "capture", data) as trace:
         trace.finish()

@@ -10,7 +10,7 @@ from scapy.layers.l2 import Ether
 
 from inspector.wire import pcapng
 
-ASKED = (
+ASKED: tuple[tuple[str, str, list[tuple[str, str]] | None, int], ...] = (
     ("www.example.org", "A", [("CNAME", "web.example.org"), ("A", "192.0.2.7"), ("A", "192.0.2.8")], 0),
     ("example.org", "AAAA", [("AAAA", "2001:db8::7")], 0),
     ("nowhere.example.org", "A", [], 3),

@@ -95,7 +95,8 @@ def extensions() -> list[Frame]:
 def lengths() -> list[Frame]:
     """IPv4, TCP and UDP whose length fields are wrong, and headers cut anywhere."""
     tcp = ether(IP(**FOUR) / TCP(sport=40001, dport=40002, seq=5, ack=6, flags="PA") / b"hello")
-    datagram, frames = ether(udp()), []
+    datagram = ether(udp())
+    frames: list[Frame] = []
     frames += [(tcp[:size], len(tcp)) for size in range(14, len(tcp))]
     frames += [(datagram[:size], len(datagram)) for size in range(34, len(datagram))]
     for offset in range(16):
@@ -161,7 +162,8 @@ def tunnels() -> list[Frame]:
 
 def reuse() -> list[Frame]:
     """Random segments between few ports: where does Wireshark see a new conversation?"""
-    dice, frames = random.Random(7), []
+    dice = random.Random(7)
+    frames: list[Frame] = []
     for _ in range(3000):
         ends = (FOUR, BACK)[dice.randrange(2)]
         ports = 40001 + dice.randrange(6), 40001 + dice.randrange(3)
@@ -175,7 +177,8 @@ def reuse() -> list[Frame]:
 
 def mutations() -> list[Frame]:
     """Good frames with some octets changed, and cut. (ICMP errors not: tshark has its ways with RFC 4884.)"""
-    dice, frames = random.Random(11), []
+    dice = random.Random(11)
+    frames: list[Frame] = []
     models = [
         frame for frame in (*tags(), *extensions()[:12], *tunnels(), ether(udp()))
         if isinstance(frame, bytes) and len(frame) > 40
@@ -202,7 +205,7 @@ def null(order: str) -> list[Frame]:
 def cooked(version: int) -> list[Frame]:
     """Linux cooked capture, with devices that carry EtherTypes and some that do not."""
     four, six = bytes(udp()), bytes(IPv6(**SIX) / UDP(sport=40001, dport=40002) / b"six")
-    frames = []
+    frames: list[Frame] = []
     for device in (1, 772, 778, 803, 824, 65534):
         tagged = b"\0\5\x08\0" + four
         for kind, body in ((0x0800, four), (0x86DD, six), (0x8100, tagged), (1, four), (4, four)):

@@ -81,7 +81,12 @@ def plain_loss() -> None:
 
 def zero_window() -> None:
     client, accepted = pair(buffer=4096)
-    sender = threading.Thread(target=lambda: (client.sendall(bytes(60_000)), client.close()))
+
+    def send() -> None:
+        client.sendall(bytes(60_000))
+        client.close()
+
+    sender = threading.Thread(target=send)
     sender.start()
     time.sleep(2.2)
     drain(accepted)

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from inspector.lab.options import Watch
 from inspector.trace.trace import Trace
 from inspector.tui.app import InspectorApp
 from inspector.tui.workbench.trace_screen import TraceScreen
@@ -30,7 +31,7 @@ class MeteredApp(InspectorApp):
     """The app on PORT, measuring itself."""
 
     def __init__(self, result: Path) -> None:
-        super().__init__(watch=(PORT,))
+        super().__init__(watch=Watch((PORT,)))
         self._result = result
 
     def on_ready(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import hiredis
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inspector.protocols import REGISTRY, by_name
@@ -511,6 +511,7 @@ STREAM = st.lists(st.one_of(TOKENS, st.binary(max_size=6)), max_size=20).map(b""
 
 
 @given(st.booleans(), STREAM, st.lists(st.integers(0, 400), max_size=12))
+@example(False, b"$" + b"0" * 40 + b"\n", [])
 @settings(max_examples=400, deadline=None)
 def test_any_cutting_gives_the_same(is_request: bool, data: bytes, cuts: list[int]) -> None:
     whole, cut, single = (Scanner(is_request) for _ in range(3))

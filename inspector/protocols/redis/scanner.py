@@ -16,6 +16,7 @@ from inspector.wire.text import escaped
 LINE = 64               # octets of a line that its scanner looks at
 NUMBER = 32             # octets that a line with a length may have
 INLINE = 1 << 16        # redis-server's own limit of an inline command
+_SIZED = NUMBER + 2      # the same with its end
 _LARGEST = 1 << 40       # octets of a bulk string, elements of an array
 _STREAMED = 32           # streamed aggregates inside each other
 
@@ -146,7 +147,7 @@ class Scanner:
         inline = self.is_request and not self._open and self._held[:1] != b"*"
         if inline and self._held_size > INLINE:
             self._too_long(start)
-        elif not inline and self._valid_type(self._held[:1], start) and self._held_size > NUMBER + 1 \
+        elif not inline and self._valid_type(self._held[:1], start) and self._held_size >= _SIZED \
                 and self._held[:1] not in _SCALAR:
             self._bad_length(self._held, start)
 
@@ -186,7 +187,7 @@ class Scanner:
             self._words.clear()
         if not self._valid_type(kind, start):
             return
-        if not ended:
+        if not ended and (kind in _SCALAR or stop - start <= _SIZED):
             self._problem("redis.invalid-line-end", "A line ends with LF alone.", stop - 1, stop)
         if kind == b"." and line == b".":
             self._left = self._outer.pop()
@@ -231,7 +232,7 @@ class Scanner:
     def _sized(self, kind: bytes, line: bytes, start: int, stop: int) -> None:
         """A line with a length: what it announces follows."""
         text = line[1:]
-        if text.isdigit() and stop - start <= NUMBER + 2 and (number := int(text)) <= _LARGEST:
+        if text.isdigit() and stop - start <= _SIZED and (number := int(text)) <= _LARGEST:
             pass
         elif text == b"-1" and kind in (b"*", b"$") and not self.is_request:
             number = -1

@@ -23,6 +23,11 @@ from inspector.wire.tcp.stream import ByteStream
 Value = int | str | bytes
 Type = Literal["number", "flag", "text", "bytes", "seconds", "protocol"]
 Carrier = Literal["tcp", "udp", "arp", "icmp", "icmpv6"]
+Colour = Literal["", "dim", "data", "exchange", "messages", "udp", "icmp"]
+"""Roles in colour schemes, each a style of the views.
+
+"exchange": requests and answers; "messages": what either end may send at any time.
+"""
 
 CERTAIN, LIKELY, GUESSED, LATE = 90, 60, 30, 10
 """How sure a sniffer is: by a rule nothing else keeps, by a strong sign, by evidence, by searching on."""
@@ -337,7 +342,7 @@ class PacketReader(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """One protocol. `name` is Wireshark's (in the filter, in JSON); `colour` a style of the views.
+    """One protocol. `name` is Wireshark's (in the filter, in JSON); `colour` its role in colour schemes.
 
     A `decoder` reads it on TCP, a `packets` reader where it stands in one packet; DNS has both.
     `ordered`: whether its records are listed by their first or last octet. `pairs`: they answer each other.
@@ -345,7 +350,7 @@ class Protocol:
 
     name: str
     title: str
-    colour: str
+    colour: Colour
     fields: tuple[Field[Any], ...] = ()
     sniff: Callable[[Opening], Start | None] | None = None
     decoder: Callable[[Source, Pump, Start], Decoder[Any]] | None = None

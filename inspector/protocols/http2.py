@@ -163,7 +163,8 @@ def _of(name: str) -> Callable[[Any, Http2Frame], Sequence[Any]]:
 
 
 HTTP2 = Protocol(
-    name="http2", title="HTTP/2", colour="http", sniff=sniff, decoder=Http2Decoder, book=BOOK, record="frame",
+    name="http2", title="HTTP/2", colour="exchange", sniff=sniff, decoder=Http2Decoder, book=BOOK,
+    record="frame",
     fields=(
         Field("http2.type", "number", _of("type"), bits=8),
         Field("http2.flags", "number", _of("flags"), bits=8),

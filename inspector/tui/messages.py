@@ -16,7 +16,6 @@ from inspector.wire.dissection.field import Field
 
 if TYPE_CHECKING:
     from inspector.model.spec import SessionSpec
-    from inspector.views.ladder.ends import Conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +52,6 @@ class ByteChosen(Message):
     def __init__(self, byte: int) -> None:
         super().__init__()
         self.byte = byte
-
-
-class ConversationChosen(Message):
-    """The user wants all panes to speak of this conversation (None: it has no number), from packet `row`."""
-
-    def __init__(self, conversation: Conversation | None, row: int) -> None:
-        super().__init__()
-        self.conversation, self.row = conversation, row
 
 
 class PaneAsked(Message):

@@ -9,13 +9,17 @@ from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6ND_NS
 from scapy.layers.l2 import ARP, Dot3, Ether
 from scapy.packet import Packet, Raw
 
+from inspector.protocols import by_name
 from inspector.trace.facts import facts
+from inspector.trace.filter.filter import Filter
 from inspector.trace.info import packet_info
+from inspector.trace.trace import Trace
 from inspector.views.line.spans import cell_width, plain
 from inspector.views.packets.list import PacketList, packet_columns, packet_row
 from tests.support.network import CLIENT, SERVER, Network
 from tests.support.traces import open_trace
 
+DATA = Path(__file__).parents[1] / "data"
 QUOTED = Raw(bytes(IP(src="1.1.1.1", dst="2.2.2.2") / UDP(sport=5, dport=6) / Raw(b"hi")))
 
 
@@ -51,6 +55,17 @@ def test_info(packet: Packet, protocol: str, info: str | None, tmp_path: Path) -
         row = packet_row(trace, 0)
         assert row.protocol == protocol
         assert row.info == info if info is not None else row.info
+
+
+@pytest.mark.parametrize("name", ["redis", "http", "websocket"])
+def test_a_packet_has_the_colour_of_its_protocol(name: str) -> None:
+    protocol = by_name(name)
+    assert protocol is not None
+    folder = "protocols" if name == "redis" else "traces"
+    with Trace.open(DATA / folder / f"{name}.pcapng") as trace:
+        trace.finish()
+        rows = Filter(name).rows(trace).tolist()
+        assert any(packet_row(trace, row).style == protocol.colour for row in rows)
 
 
 def test_tcp_as_wireshark_words_it(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ HEADERS = (
 """Headers that have a field of their own, by the names that Wireshark gives them."""
 
 HTTP = Protocol(
-    name="http", title="HTTP", colour="http", sniff=_sniff, decoder=_decoder, book=BOOK, pairs=True,
+    name="http", title="HTTP", colour="exchange", sniff=_sniff, decoder=_decoder, book=BOOK, pairs=True,
     fields=(
         Field("http.request", "protocol", _request(lambda message: message.method), json=""),
         Field("http.request.method", "text", _request(lambda message: escaped(message.method))),

@@ -86,7 +86,7 @@ def _integer(node: Node) -> int:
 
 
 REDIS = Protocol(
-    name="redis", title="Redis", colour="http", sniff=_sniff, decoder=_decoder, book=BOOK, pairs=True,
+    name="redis", title="Redis", colour="exchange", sniff=_sniff, decoder=_decoder, book=BOOK, pairs=True,
     ordered="last",
     fields=(
         Field("redis.request", "protocol", lambda decoder, m: [True] if m.kind == "request" else [], json=""),

@@ -83,7 +83,7 @@ def _close_code(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Seque
 
 
 WEBSOCKET = Protocol(
-    name="websocket", title="WebSocket", colour="websocket", sniff=_sniff, decoder=_decoder, book=BOOK,
+    name="websocket", title="WebSocket", colour="messages", sniff=_sniff, decoder=_decoder, book=BOOK,
     ordered="last", record="frame",
     fields=(
         Field("direction", "text", filtered=False, get=lambda decoder, frame: [

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from inspector.protocols.api import Decoder, Protocol
 from inspector.views.conversation.place import StreamPlace, place_of
-from inspector.views.line.spans import Line, Span, Style, cell_width, fit, style_of
+from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.packets.list import seconds_text
 
 if TYPE_CHECKING:
@@ -161,10 +161,6 @@ class MessageList:
                 insort(self._expanded, number)
                 self._parts.insert(at, parts)
 
-    def is_expanded(self, index: int) -> bool:
-        """True when the frames of the message on line `index` are shown."""
-        return self._place(index)[0] in self._expanded
-
     def target(self, index: int) -> StreamPlace:
         """Where the message or record of line `index` stands: its packets, and its bytes in the first one."""
         assert self._decoder is not None
@@ -203,7 +199,7 @@ class MessageList:
             Span(" → " if one.direction == 0 else " ← ", side),
             Span(fit(seconds_text(time - base), _TIME, align="right"), "dim"),
             Span(fit(f"{one.size:,}", _SIZE + 2, align="right"), "number"),
-            Span("  " + fit(one.kind, _KIND), style_of(self.protocol.colour)),
+            Span("  " + fit(one.kind, _KIND), self.protocol.colour),
         ]
         marks = [*(["!"] if one.troubled else []), *one.marks]
         if marks:

@@ -52,18 +52,3 @@ def place_of(
         if len(rows) >= _ROWS:
             break
     return found._replace(rows=tuple(rows))
-
-
-def stream_bytes_of(trace: Trace, row: int, position: int) -> tuple[int, int, int] | None:
-    """(stream, direction, offset) of byte `position` of packet `row`'s frame; None outside of TCP payload."""
-    index = trace.index
-    stream = int(index.stream[row])
-    if int(index.protocol[row]) != 6 or stream < 0:
-        return None
-    flow = trace.flow(stream)
-    direction = flow.direction(row)
-    whole = flow.streams[direction].range_of(row)
-    offset = position - int(index.payload[row])
-    if whole is None or not 0 <= offset < whole[1] - whole[0]:
-        return None
-    return stream, direction, whole[0] + offset

@@ -25,7 +25,7 @@ def describe_upgrade(document: Document, upgrade: Upgrade, application: Applicat
     if upgrade.accepted:
         verdict = "accepted, every check holds" if upgrade.valid else "accepted, but not rightly"
     document.heading("WebSocket opening handshake", verdict, row=asked)
-    document.prose(f"1  {escaped(upgrade.request.start_line, 200)}   {_packet(asked)}", "http", asked)
+    document.prose(f"1  {escaped(upgrade.request.start_line, 200)}   {_packet(asked)}", "exchange", asked)
     document.prose("The client speaks HTTP for the last time and asks to change over. Its key is 16 "
                    "random bytes; it is no secret, it only must be answered by someone who knows "
                    "WebSocket.", row=asked)
@@ -33,7 +33,8 @@ def describe_upgrade(document: Document, upgrade: Upgrade, application: Applicat
     if upgrade.response is None:
         document.prose("The server has not answered yet.", "warning", asked)
         return
-    document.prose(f"2  {escaped(upgrade.response.start_line, 200)}   {_packet(answered)}", "http", answered)
+    said = escaped(upgrade.response.start_line, 200)
+    document.prose(f"2  {said}   {_packet(answered)}", "exchange", answered)
     _checks(document, [check for check in upgrade.checks if check.side == "response"], answered)
     _proof(document, upgrade, asked, answered)
     _negotiated(document, upgrade, answered)

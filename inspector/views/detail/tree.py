@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.numbers import TCP
 from inspector.model.units import duration
+from inspector.protocols import REGISTRY
 from inspector.trace.facts import DEEP
 from inspector.trace.info import mark_words
 from inspector.views.line.spans import Line, Span, cell_width, fit
@@ -21,7 +22,7 @@ from inspector.wire.dissection.field import Field
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
-OPEN_AT_FIRST = frozenset({"tcp", "udp", "icmp", "icmpv6", "arp", "http", "websocket", "dns"})
+OPEN_AT_FIRST = frozenset({"tcp", "udp"} | {protocol.name for protocol in REGISTRY})
 _LABELS = 28               # cells that labels of one level are padded to, at most
 
 

@@ -11,7 +11,7 @@ from inspector.views.line.spans import Span, Style, plain
 
 _CODES: dict[Style, str] = {
     "dim": "2", "bold": "1", "title": "1", "client": "36", "server": "35", "syn": "1;32", "data": "1",
-    "http": "1;33", "websocket": "1;34", "udp": "1", "fin": "33", "rst": "1;31", "ack": "2", "icmp": "31",
+    "exchange": "1;33", "messages": "1;34", "udp": "1", "fin": "33", "rst": "1;31", "ack": "2", "icmp": "31",
     "ok": "32", "warning": "33", "error": "1;31", "number": "2", "name": "36", "blocked": "2;3",
     "marked": "7", "key": "1",
 }  # fmt: skip

@@ -7,13 +7,14 @@ Views return `Line`s; the terminal, plain text and SVG each map the style names 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, cast, get_args
+from typing import Literal, NamedTuple
 
 from rich.cells import cell_len, get_character_cell_size
 
 Style = Literal[
-    "", "dim", "bold", "title", "client", "server", "syn", "data", "http", "websocket", "udp", "fin",
-    "rst", "ack", "icmp", "ok", "warning", "error", "number", "name", "value", "blocked", "marked", "key",
+    "", "dim", "bold", "title", "client", "server", "syn", "data", "exchange", "messages", "udp",
+    "fin", "rst", "ack", "icmp", "ok", "warning", "error", "number", "name", "value", "blocked", "marked",
+    "key",
 ]
 
 
@@ -25,11 +26,6 @@ class Span(NamedTuple):
 
 
 Line = tuple[Span, ...]
-
-
-def style_of(name: str) -> Style:
-    """The style of that name; the style of plain data for a name that is none."""
-    return cast("Style", name) if name in get_args(Style) else "data"
 
 
 def plain(line: Iterable[Span]) -> str:

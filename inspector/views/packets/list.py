@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import FIN, ICMP, ICMPV6, LINK_ETHERNET, RST, SYN, TCP, UDP
+from inspector.protocols import by_name
 from inspector.trace.facts import ALL, DEEP, Facts, facts
 from inspector.trace.info import packet_info, protocol_name
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
@@ -72,7 +73,7 @@ def packet_row(trace: Trace, row: int, *, time_format: TimeFormat = "relative",
 
 
 def packet_style(fact: Facts) -> Style:
-    """The style of a packet by what it does: `syn`, `fin`, `rst`, `ack`, `data`, `http`, `websocket`, …
+    """The style of a packet by what it does: `syn`, `fin`, `rst`, `ack`, `data`, or its protocol's role.
 
     The ACK that ends a handshake counts as part of it, those of a close as part of that.
     """
@@ -83,10 +84,9 @@ def packet_style(fact: Facts) -> Style:
             return "syn"
         if fact.flags & FIN:
             return "fin"
-        if "websocket" in fact.protocols:
-            return "websocket"
-        if "http" in fact.protocols:
-            return "http"
+        protocol = by_name(fact.protocols[-1]) if fact.protocols else None
+        if protocol is not None and protocol.colour:
+            return protocol.colour
         phases: dict[str, Style] = {"opening": "syn", "closing": "fin"}
         return "data" if fact.length else phases.get(fact.phase, "ack")
     if fact.protocol in (ICMP, ICMPV6):

@@ -190,7 +190,8 @@ def _with_preview(trace: Trace, fact: Facts, text: str, preview: int) -> str:
 def _is_later_fragment(trace: Trace, fact: Facts) -> bool:
     """Whether the packet is a part of a datagram whose transport header came with another part."""
     is_fragment = bool(int(trace.index.status[fact.row]) & FRAGMENT)
-    return is_fragment and not frame_from(trace, fact.row, "l4")
+    whole = fact.row in trace.index.reassembly.segments
+    return is_fragment and not whole and not frame_from(trace, fact.row, "l4")
 
 
 def _transport(protocol: int) -> str:

@@ -12,6 +12,7 @@ from inspector.model.numbers import LINK_ETHERNET, TCP, UDP
 from inspector.trace.application.packets import packet_records
 from inspector.wire.headers.names import protocol_names
 from inspector.wire.headers.read import MALFORMED
+from inspector.wire.headers.transport import TUNNELS
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -33,10 +34,13 @@ def frame_protocols(trace: Trace, row: int, carried: Sequence[str] | None = None
     common = _COMMON.get((network, protocol)) if stream >= 0 else None
     plain = index.l3[row] == 14 and index.l4[row] == _PLAIN_L4.get(network)
     plain = plain and not int(index.status[row]) & MALFORMED
+    plain = plain and not (protocol == UDP and (index.sport[row] in TUNNELS or index.dport[row] in TUNNELS))
     if common and plain and trace.link_type(row) == LINK_ETHERNET:
         names = list(common)
     else:
         names = protocol_names(trace.frame(row), trace.link_type(row))
+    if row in index.reassembly.segments and names[-1] == "data":
+        names[-1] = "tcp"                    # the last fragment stands for the whole segment
     if carried is None:
         carried = _carried(trace, row, protocol) if stream >= 0 else ()
     return [*names, *carried]

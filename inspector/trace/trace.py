@@ -13,6 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+import numpy as np
+
+from inspector.model.numbers import LINK_NAMES, READ_LINKS
 from inspector.model.records import Call, Event, Statistics
 from inspector.trace.application.application import Application
 from inspector.trace.contents import Contents
@@ -153,6 +156,19 @@ class Trace:
         while count := self._source.read(offset, buffer):
             yield bytes(buffer[:count])
             offset += count
+
+    @property
+    def unread(self) -> str | None:
+        """One sentence where packets have a link type that is not read, else None."""
+        kinds = sorted({one.link_type for one in self.interfaces} - READ_LINKS)
+        if not kinds or not self.index.count:
+            return None
+        mine = [number for number, one in enumerate(self.interfaces) if one.link_type in kinds]
+        count = int(np.isin(self.index.interface, mine).sum())
+        names = ", ".join(f"{kind} ({LINK_NAMES.get(kind, 'unknown')})" for kind in kinds)
+        plural = f"{count} packets have" if count != 1 else "1 packet has"
+        said = f"{plural} a link type that is not read, {names}: their bytes alone are shown."
+        return said if count else None
 
     # --- what was found ---------------------------------------------------------------------------
 

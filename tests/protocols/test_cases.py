@@ -37,7 +37,7 @@ def layers(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("name", "ids"), [
-    ("01a", []), ("01c", []),
+    ("01a", []), ("01c", []), ("12c", []), ("14a", []), ("14c", []), ("18A", []),
     ("04a", ["http.chunk-bare-line-feed"]), ("04c", ["http.chunk-bare-line-feed"]), ("04g", []),
     ("05c", ["http.chunked-in-http-1.0"]),
     ("06a", ["websocket.foreign-extension"]), ("06d", ["websocket.foreign-extension"]),
@@ -116,3 +116,47 @@ def test_dns_on_tcp_is_read_and_filtered() -> None:
 @pytest.mark.parametrize("name", ["01a", "01c"])
 def test_one_packet_may_hold_more_than_65535_bytes(name: str) -> None:
     assert [one["body_length"] for one in read(name)[1]] == [0, 150_000, 0, 2]
+
+
+@pytest.mark.parametrize("name", ["01a", "01c"])
+def test_no_segment_is_missed_behind_a_large_one(name: str) -> None:
+    (path,) = CASES.glob(f"{name}*")
+    with Trace.open(path) as trace:
+        trace.finish()
+        flow = trace.flow(0)
+        assert flow.flagged() == {} and [stream.gaps for stream in flow.streams] == [[], []]
+        assert int(trace.index.payload_length.max()) == 150_043
+
+
+def test_lengths_of_old_captures_stand_the_other_way_round() -> None:
+    with Trace.open(CASES / "12c-pcap-v2.2-lengths-swapped.pcap") as trace:
+        trace.finish()
+        assert trace.index.count == 10 and (trace.index.cap_len <= trace.index.length).all()
+
+
+@pytest.mark.parametrize("name", ["14a", "14c"])
+def test_a_segment_in_fragments_is_put_together(name: str) -> None:
+    (path,) = CASES.glob(f"{name}*")
+    with Trace.open(path) as trace:
+        trace.finish()
+        flow = trace.flow(0)
+        asked = next(iter(messages(trace, HTTP)))
+        assert (asked["http.request.method"], asked["body_length"], asked["frames"]) == ("POST", 3000, [6])
+        assert flow.flagged() == {} and flow.streams[0].gaps == []
+        data = flow.streams[0].read(0, 3051)
+        assert len(data) == 3051 and data.endswith(b"b" * 3000)
+
+
+@pytest.mark.parametrize(("name", "link"), [
+    ("17a", "239 (NFLOG)"), ("17h", "127 (IEEE 802.11 with radiotap)")])
+def test_a_link_type_that_is_not_read_is_said(name: str, link: str) -> None:
+    (path,) = CASES.glob(f"{name}*")
+    with Trace.open(path) as trace:
+        trace.finish()
+        assert trace.unread == (
+            f"10 packets have a link type that is not read, {link}: their bytes alone are shown.")
+
+
+def test_what_a_mobile_network_carries_is_read() -> None:
+    _, http, _ = read("18A")
+    assert [one.get("http.request.method", one.get("http.response.code")) for one in http] == ["GET", 200]

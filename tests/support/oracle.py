@@ -31,6 +31,7 @@ REASONS = {
     "quoted": "of a TCP segment that an ICMP error quotes only stream and ports are told",
     "malformed-extension": "tshark stops at a malformed IPv6 option; the headers behind it are told",
     "inner-names": "protocols that are not taken apart: their names, and those that stand behind them",
+    "reassembled": "the last fragment of a TCP segment is told as the segment; tshark was asked not to",
     "renumbered": "one more conversation was counted before, for a reason given there",
     "application": "what HTTP was upgraded to, what follows a preface, what is known without its port",
 }
@@ -100,9 +101,9 @@ def _reason(field: str, ours: dict[str, Any], theirs: dict[str, str], short: boo
     ours_names = ours["frame.protocols"].split(":")
     if names[0] in NOT_READ:
         return "link"
-    if field.startswith("udp.") and field not in ours and {"vxlan", "geneve"} & set(names):
+    if field.startswith("udp.") and field not in ours and {"vxlan", "geneve", "gtp"} & set(names):
         return "tunnel"
-    inside = layers > 1 or {"gre", "vxlan", "geneve"} & set(names)
+    inside = layers > 1 or {"gre", "vxlan", "geneve", "gtp"} & set(names)
     if field in ADDRESSES and inside and (field not in ours or theirs[field]):
         return "tunnel"
     if field in (*ADDRESSES, "icmp.type", "icmp.code") and short:
@@ -124,6 +125,8 @@ def _reason_of_names(ours: list[str], theirs: list[str]) -> str:
         return "malformed-extension"
     if ours[-1] == "data":
         return "inner-names"
+    if theirs[-1] == "data" and ours[: len(theirs)] == [*theirs[:-1], "tcp"]:
+        return "reassembled"
     unknown = theirs[-1] == "data" and ours[:-1] == theirs[:-1]
     return "application" if ours[-1] in ("http", "websocket") or unknown else "?"
 

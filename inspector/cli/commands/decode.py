@@ -52,6 +52,8 @@ def decode_file(
             for value in what.objects(trace, chosen):
                 write_line(value)
         status = check(trace, checks, stdout_taken=what is not None) if checks else DONE
+        if trace.unread:
+            say(trace.unread)
         if trace.truncated:
             say(trace.truncated)
             return UNREADABLE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 import numpy as np
 
@@ -27,10 +28,15 @@ class Pcap:
     def __init__(self, head: bytes, sink: Sink) -> None:
         magic = bytes(head[:4])
         order, kind = PCAP_MAGICS[magic]
-        major, _, _, _, _, link_type = struct.unpack_from(order + "HHiIII", head, 4)
+        major, minor, _, _, _, link_type = struct.unpack_from(order + "HHiIII", head, 4)
         if major != 2:
             raise DamageError(f"its pcap version is {major}, and only 2 was ever in use")
-        self._record = struct.Struct(order + "8xI")
+        # Up to 2.2 the two lengths stood the other way round, and 2.3 was written in both ways: the lesser
+        # one counts the octets that are there.
+        self._lengths = ("length", "captured") if minor < 3 else ("captured", "length")
+        plain = struct.Struct(order + ("12xI" if minor < 3 else "8xI")).unpack_from
+        self._length_at: Callable[[bytearray, int], tuple[int, ...]] = _lesser(order) if minor == 3 else plain
+        self._sort = minor == 3
         self._size = 24 if kind == "modified" else 16
         self._field = order + "u4"
         self._scale = 1 if kind == "nano" else 1000
@@ -40,7 +46,7 @@ class Pcap:
     def walk(self, buffer: bytearray, start: int, stop: int, sink: Sink) -> int:
         """Records are a header with times and lengths, then the frame."""
         starts: list[int] = []
-        append, unpack, size, last = starts.append, self._record.unpack_from, self._size, stop - self._size
+        append, unpack, size, last = starts.append, self._length_at, self._size, stop - self._size
         while start <= last:              # the one loop over all packets: nothing is checked in it
             append(start)
             start += unpack(buffer, start)[0] + size
@@ -61,12 +67,19 @@ class Pcap:
         return start
 
     def _packets(self, buffer: bytearray, starts: Array) -> PacketBatch:
-        names = ("s", "f", "captured", "length")
+        names = ("s", "f", *self._lengths)
         head = gather(buffer, starts, np.dtype([(name, self._field) for name in names]))
         time_ns = head["s"].astype("i8") * BILLION + head["f"].astype("i8") * self._scale
-        captured = head["captured"].astype("i8")
-        zeros = np.zeros(len(starts), "i8")
-        return PacketBatch(starts + self._size, captured, head["length"].astype("i8"), time_ns, zeros)
+        captured, length = head["captured"].astype("i8"), head["length"].astype("i8")
+        if self._sort:
+            captured, length = np.minimum(captured, length), np.maximum(captured, length)
+        return PacketBatch(starts + self._size, captured, length, time_ns, np.zeros(len(starts), "i8"))
+
+
+def _lesser(order: str) -> Callable[[bytearray, int], tuple[int]]:
+    """Reads the lesser one of a record's two lengths."""
+    both = struct.Struct(order + "8xII").unpack_from
+    return lambda buffer, start: (min(both(buffer, start)),)
 
 
 PCAP_MAGICS = {

@@ -15,7 +15,7 @@ from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import ACK, FIN, RST, SYN, TCP
 from inspector.trace.flows.tcp_streams import extend
 from inspector.wire.findings import Finding
-from inspector.wire.headers.read import UNSIZED
+from inspector.wire.headers.read import NO_OFFSET, UNSIZED
 from inspector.wire.tcp.analysis import UNKNOWN_TIME, Columns, TcpAnalysis
 from inspector.wire.tcp.findings import TcpFacts, tcp_findings
 from inspector.wire.tcp.flags import REUSED_PORTS, names_of
@@ -64,7 +64,7 @@ class TcpFlow:
         self._findings_at = 0                        # number of packets when they were found
         self._seen = 0                               # rows of the trace that were looked at
         self._analysis = TcpAnalysis(self.options)
-        self.streams = ByteStream(self._fetch, trace.gather), ByteStream(self._fetch, trace.gather)
+        self.streams = ByteStream(self._fetch, self._gather), ByteStream(self._fetch, self._gather)
         self._opening: dict[str, int] = {}           # "SYN", "SYN ACK", "ACK", "RST" of the opening: row
         self._opened = False                         # all of it is known
         self.client: int | None = None
@@ -123,6 +123,9 @@ class TcpFlow:
             index.time_ns[rows].tolist(), (payload - index.l4[rows]).tolist(),
         ))
         captured = np.clip(index.cap_len[rows].astype(np.int64) - payload, 0, length)
+        for at in np.flatnonzero(index.l4[rows] == NO_OFFSET).tolist():       # segments out of fragments
+            captured[at], payload = length[at], payload.copy()
+            payload[at] = index.reassembly.segments[int(rows[at])].header
         for direction in (0, 1):
             chosen = np.flatnonzero((directions == direction) & ((length > 0) | (flags & (SYN | FIN) != 0)))
             if len(chosen):
@@ -278,4 +281,19 @@ class TcpFlow:
         return self._analysis.states.current
 
     def _fetch(self, row: int, start: int, length: int) -> bytes:
-        return self._trace.frame(row)[start : start + length]
+        segment = self._trace.index.reassembly.segments.get(row)
+        if segment is None:
+            return self._trace.frame(row)[start : start + length]
+        parts = []
+        for part in segment.parts:
+            first, last = max(start, part.start), min(start + length, part.stop)
+            if first < last:
+                frame, move = self._trace.frame(part.row), part.place - part.start
+                parts.append(frame[first + move : last + move])
+        return b"".join(parts)
+
+    def _gather(self, rows: Array, positions: Array, lengths: Array) -> bytes:
+        if not self._trace.index.reassembly.segments:
+            return self._trace.gather(rows, positions, lengths)
+        places = zip(rows.tolist(), positions.tolist(), lengths.tolist(), strict=True)
+        return b"".join(self._fetch(*place) for place in places)

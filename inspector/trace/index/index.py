@@ -1,7 +1,7 @@
 """The index: columns of every packet of a trace, appended a batch at a time.
 
 Batches come from `reader.py` as arrays; `wire/headers.py` reads their headers into columns; here addresses
-get ids, conversations their numbers, and all of it goes to the end of `Columns`. A row takes 63 bytes.
+get ids, conversations their numbers, and all of it goes to the end of `Columns`. A row takes 65 bytes.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from inspector.trace.index.columns import (
     UInt64s,
 )
 from inspector.trace.index.quoted import QuotedTable
+from inspector.trace.index.reassembly import Reassembly
 from inspector.trace.index.streams import Streams, Talk
 from inspector.wire.headers.read import BOGUS, UNSIZED, Headers, Quoted
 
 DTYPES = {
     "time_ns": "i8", "offset": "u8", "length": "u4", "cap_len": "u4", "src": "u4", "dst": "u4", "seq": "u4",
     "ack": "u4", "stream": "i4", "sport": "u2", "dport": "u2", "tcp_flags": "u2", "window": "u2", "l4": "u2",
-    "payload": "u2", "payload_length": "u2", "interface": "u1", "l3": "u1", "network": "u1", "protocol": "u1",
+    "payload": "u2", "payload_length": "u4", "interface": "u1", "l3": "u1", "network": "u1", "protocol": "u1",
     "status": "u1",
 }
 _HEADER_COLUMNS = (
@@ -45,7 +46,8 @@ class Index:
     4 or 6; `protocol` the last header's IP protocol; `src`, `dst` ids for `address`; `sport`, `dport` (type
     and code for ICMP, operation for ARP); `tcp_flags` 12 bits; `seq`, `ack` raw; `window` (UDP: its length
     field); `payload_length` on the wire; `stream` the conversation (-1: none; of an ICMP error that of the
-    datagram it quotes, more of which is in `quoted`); `status` bits of wire/headers.py. All of it for
+    datagram it quotes, more of which is in `quoted`; of a TCP segment in fragments the first and the last
+    packet have it, see `reassembly`); `status` bits of wire/headers.py. All of it for
     the innermost datagram where there are tunnels.
     """
 
@@ -64,7 +66,7 @@ class Index:
     window: UInt16s
     l4: UInt16s
     payload: UInt16s
-    payload_length: UInt16s
+    payload_length: UInt32s
     interface: UInt8s
     l3: UInt8s
     network: UInt8s
@@ -78,6 +80,7 @@ class Index:
         self._columns = Columns(DTYPES)
         self._interfaces: dict[int, int] = {}
         self.quoted = QuotedTable()
+        self.reassembly = Reassembly()
         self._show()
 
     def _show(self) -> None:
@@ -106,6 +109,8 @@ class Index:
         self._columns.ensure(stop)
         columns = self._columns.arrays
         source, destination = self.addresses.of_batch(headers)
+        if headers.fragments:
+            self.reassembly.take(headers, source, destination, start)
         written = {
             "time_ns": time_ns, "length": length, "cap_len": cap_len, "offset": offset, "src": source,
             "dst": destination, "stream": self._streams(headers, source, destination),

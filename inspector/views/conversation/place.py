@@ -43,8 +43,11 @@ def place_of(
     """The place of octets [first, last) of a direction's stream; without a row where none brought them."""
     found = StreamPlace(stream=stream, direction=direction, first=first, last=last)
     rows: dict[int, None] = {}
+    segments = trace.index.reassembly.segments
     for piece in trace.flow(stream).streams[direction].pieces(first, last):
-        if not rows:
+        if not rows and piece.row in segments:
+            found = found._replace(row=piece.row)        # its octets stand in several frames
+        elif not rows:
             found = found._replace(
                 row=piece.row, start=piece.frame_offset, stop=piece.frame_offset + piece.length,
                 bit_start=bits[0], bit_stop=bits[1])

@@ -85,9 +85,7 @@ def _tcp(trace: Trace, row: int, frame: _Frame) -> dict[str, Any]:
             "tcp.window_size_value": int(index.window[row]),
         }
     if not status & UNSIZED or status & BOGUS:
-        size = int(index.payload_length[row])
-        big = size == 65535                    # the column holds no more (BIG TCP): it ends with the frame
-        found["tcp.len"] = int(index.length[row]) - int(index.payload[row]) if big else size
+        found["tcp.len"] = int(index.payload_length[row])
     return found
 
 

@@ -84,8 +84,7 @@ class Headers:
     `sport`, `dport` are type and code for ICMP and ICMPv6, the operation (in `sport`) for ARP; `window` is
     the length field for UDP. `src`, `dst` hold IPv4 addresses; `rows6` and `addresses6` (a row each: source
     high and low, destination high and low 64 bits) those of IPv6. `tcp_flags` are Wireshark's 12 bits.
-    `quoted` are the headers that ICMP errors quote, `outer` the
-    UDP headers around tunnels.
+    `quoted` are the headers that ICMP errors quote, `outer` the UDP headers around tunnels.
     """
 
     l3: Array
@@ -109,6 +108,7 @@ class Headers:
     addresses6: list[Words] = field(default_factory=list)
     quoted: list[Quoted] = field(default_factory=list)
     outer: list[Quoted] = field(default_factory=list)
+    fragments: list[Fragments] = field(default_factory=list)
 
     @classmethod
     def empty(cls, count: int) -> Headers:
@@ -118,7 +118,7 @@ class Headers:
 
         return cls(
             l3=np.full(count, NO_LAYER, "u1"), l4=np.full(count, NO_OFFSET, "u2"),
-            payload=np.full(count, NO_OFFSET, "u2"), payload_length=zeros("u2"), network=zeros("u1"),
+            payload=np.full(count, NO_OFFSET, "u2"), payload_length=zeros("u4"), network=zeros("u1"),
             protocol=zeros("u1"), src=zeros("u4"), dst=zeros("u4"), sport=zeros("u2"), dport=zeros("u2"),
             tcp_flags=zeros("u2"), seq=zeros("u4"), ack=zeros("u4"), window=zeros("u2"), status=zeros("u1"),
             addressed=np.zeros(count, np.bool_), talks=np.zeros(count, np.bool_),
@@ -151,6 +151,18 @@ class Quoted:
             self.rows[keep], self.network, self.protocol, self.addresses[keep], self.sport[keep],
             self.dport[keep], self.tcp_flags[keep], self.seq[keep], self.length[keep], keep[keep],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Fragments:
+    """Fragments of IP with TCP: octets [start, stop) of the payload stand at `place` of their frames."""
+
+    rows: Ints
+    identification: Array
+    start: Ints
+    stop: Ints
+    place: Ints
+    more: Mask
 
 
 @dataclass(slots=True)

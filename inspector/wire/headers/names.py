@@ -37,7 +37,7 @@ from inspector.model.numbers import (
 )
 from inspector.wire.headers import link
 from inspector.wire.headers.extensions import walk_extensions
-from inspector.wire.headers.transport import GENEVE, VXLAN
+from inspector.wire.headers.transport import GENEVE, GTP, MOST_EXTENSIONS, VXLAN
 
 _MAX_LAYERS = 32
 _EXTENSIONS = {
@@ -232,7 +232,27 @@ def _udp_tunnel(names: list[str], frame: bytes, at: int) -> None:
         _ethernet(names, frame, at + 16)
     elif GENEVE in ports:
         names.append("geneve")
-        _ethertype_plain(names, frame, at + 16 + (frame[at + 8] & 0x3F) * 4, _u16(frame, at + 10))
+        inner = at + 16 + (frame[at + 8] & 0x3F) * 4
+        if inner <= len(frame):
+            _ethertype_plain(names, frame, inner, _u16(frame, at + 10))
+    elif GTP in ports:
+        _gtp(names, frame, at + 8)
+
+
+def _gtp(names: list[str], frame: bytes, at: int) -> None:
+    """GTPv1-U, past its extension headers; only a G-PDU carries something."""
+    names.append("gtp")
+    if frame[at] >> 4 != 3 or frame[at + 1] != 0xFF:
+        return
+    more = bool(frame[at] & 4)
+    at += 12 if frame[at] & 7 else 8
+    for _ in range(MOST_EXTENSIONS):
+        if not more or at >= len(frame) or not frame[at - 1] or not frame[at]:
+            break
+        at += 4 * frame[at]
+    version = frame[at] >> 4 if at < len(frame) else 0
+    if version in (4, 6):
+        (_ipv4 if version == 4 else _ipv6)(names, frame, at)
 
 
 def _ethertype_plain(names: list[str], frame: bytes, at: int, kind: int) -> None:

@@ -22,6 +22,7 @@ from inspector.model.numbers import (
     IP_IN_IP,
     IPV6_FRAGMENT,
     IPV6_IN_IP,
+    TCP,
     VLAN_TYPES,
 )
 from inspector.wire.headers.batch import (
@@ -35,6 +36,7 @@ from inspector.wire.headers.batch import (
     UNSIZED,
     Array,
     Batch,
+    Fragments,
     Headers,
     Ints,
     Layer,
@@ -141,20 +143,26 @@ def _ipv4(batch: Batch, headers: Headers, layer: Layer) -> tuple[Layer, Layer]:
     # A length of 0 is left by segmentation offload: the datagram then ends with the frame.
     end = np.where(total == 0, layer.end, np.minimum(layer.end, layer.at + total))
     next_ = Layer(rows, layer.at + size, end, head["protocol"].astype(np.int64))
-    next_ = _fragments(headers, next_, head["fragment"] & 0x1FFF, head["fragment"] & 0x2000 != 0)
+    next_ = _fragments(headers, next_, head["fragment"] & 0x1FFF, head["fragment"] & 0x2000 != 0, head["id"])
     next_ = _held(batch, headers, next_)
     if (next_.kind == AUTHENTICATION).any():
         next_ = extensions(batch, headers, next_, only=AUTHENTICATION)
     return next_, disguised.moved(disguised.at, np.full(len(disguised.at), ETHERTYPE_IPV6))
 
 
-def _fragments(headers: Headers, layer: Layer, offset: Array, more: Mask) -> Layer:
-    """Mark fragments; only the first one of a datagram holds its transport header."""
+def _fragments(headers: Headers, layer: Layer, offset: Array, more: Mask, identification: Array) -> Layer:
+    """Mark fragments (offsets in units of 8); only the first one of a datagram holds its transport header."""
     fragment = (offset != 0) | more
     if not fragment.any():
         return layer
     headers.status[layer.rows[fragment]] |= FRAGMENT
     headers.status[layer.rows[more & (offset == 0)]] |= UNSIZED
+    tcp = fragment & (layer.kind == TCP)
+    if tcp.any():
+        start = offset[tcp].astype(np.int64) * 8
+        part = layer.where(tcp)
+        headers.fragments.append(Fragments(
+            part.rows, identification[tcp], start, start + part.end - part.at, part.at, more[tcp]))
     return layer.where(offset == 0)
 
 
@@ -217,11 +225,12 @@ def extensions(
         follows = fragment & (words & 1 != 0)
         if not quiet:
             headers.protocol[layer.rows] = kind
+        identification = batch.gather(">u4", layer.rows, np.where(fragment, layer.at + 4, 0))
         layer = layer.moved(layer.at + size, kind)
         if quiet:
             layer = layer.where(offset == 0)
         else:
-            layer = _held(batch, headers, _fragments(headers, layer, offset, follows))
+            layer = _held(batch, headers, _fragments(headers, layer, offset, follows, identification))
         layer = layer.where(layer.at <= np.minimum(batch.captured[layer.rows], layer.end))
     return merge(finished)
 

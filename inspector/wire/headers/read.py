@@ -20,6 +20,7 @@ from inspector.wire.headers.batch import (
     UNSIZED,
     Batch,
     Bytes,
+    Fragments,
     Headers,
     Ints,
     Quoted,
@@ -29,7 +30,7 @@ from inspector.wire.headers.network import network_layer
 
 __all__ = [
     "BOGUS", "CUT", "FRAGMENT", "MALFORMED", "NO_LAYER", "NO_OFFSET", "PADDING", "PORTS", "SHORT",
-    "UNSIZED", "Headers", "Quoted", "read_headers",
+    "UNSIZED", "Fragments", "Headers", "Quoted", "read_headers",
 ]
 
 MAX_TUNNELS = 6

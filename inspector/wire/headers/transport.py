@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from inspector.model.numbers import ETHERTYPE_ETHERNET, ICMP, ICMPV6, TCP, UDP
+from inspector.model.numbers import ETHERTYPE_ETHERNET, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ICMP, ICMPV6, TCP, UDP
 from inspector.wire.headers.batch import (
     BOGUS,
     FRAGMENT,
@@ -24,11 +24,14 @@ from inspector.wire.headers.batch import (
     Headers,
     Ints,
     Layer,
+    Mask,
     Quoted,
     Words,
 )
+from inspector.wire.headers.link import merge
 
-VXLAN, GENEVE = 4789, 6081           # ports
+TUNNELS = VXLAN, GENEVE, GTP = 4789, 6081, 2152           # ports
+MOST_EXTENSIONS = 8                  # of GTP
 _QUOTING = {4: (ICMP, (3, 4, 5, 11, 12)), 6: (ICMPV6, (1, 2, 3, 4))}
 
 
@@ -95,7 +98,7 @@ def _tcp(batch: Batch, headers: Headers, layer: Layer) -> None:
     put(headers.tcp_flags, rows, words & 0x0FFF)
     put(headers.window, rows, head["window"])
     put(headers.payload, rows, np.minimum(payload, NO_OFFSET))
-    put(headers.payload_length, rows, np.minimum(size, 65535))
+    put(headers.payload_length, rows, np.minimum(size, 0xFFFFFFFF))
 
 
 def _udp(batch: Batch, headers: Headers, layer: Layer) -> None:
@@ -163,19 +166,21 @@ def note_quoted(
 
 
 def udp_tunnels(batch: Batch, headers: Headers, layer: Layer, network: int) -> Layer:
-    """What VXLAN (RFC 7348) and Geneve (RFC 8926) carry; the datagrams around it go to `headers.outer`."""
+    """What VXLAN, Geneve and GTP-U carry; the datagrams around it go to `headers.outer`."""
     sport, dport = headers.sport[layer.rows], headers.dport[layer.rows]
-    ports = (sport == VXLAN) | (dport == VXLAN) | (sport == GENEVE) | (dport == GENEVE)
+    ports = np.isin(sport, TUNNELS) | np.isin(dport, TUNNELS)
     if not ports.any():
         return layer.where(ports)
     layer = layer.where(ports & (layer.kind == UDP) & headers.talks[layer.rows])
     layer = layer.where(_available(batch, layer) >= 16)
-    head = batch.gather(">u4", layer.rows, layer.at + 8).astype(np.int64)
-    vxlan = (headers.sport[layer.rows] == VXLAN) | (headers.dport[layer.rows] == VXLAN)
-    options = np.where(vxlan, 0, (head >> 24 & 0x3F) * 4)
     end = np.minimum(layer.end, layer.at + headers.window[layer.rows].astype(np.int64))
-    kind = np.where(vxlan, ETHERTYPE_ETHERNET, head & 0xFFFF)
-    inner = Layer(layer.rows, layer.at + 16 + options, end, kind)
+    layer = Layer(layer.rows, layer.at + 8, end, layer.kind)
+    found = []
+    for port, read in ((VXLAN, _vxlan), (GENEVE, _geneve), (GTP, _gtp)):
+        mine = (headers.sport[layer.rows] == port) | (headers.dport[layer.rows] == port)
+        found.append(read(batch, layer.where(mine)))
+        layer = layer.where(~mine)
+    inner = merge(found)
     inner = inner.where(inner.at <= np.minimum(batch.captured[inner.rows], inner.end))
     rows = inner.rows
     if len(rows):
@@ -185,6 +190,46 @@ def udp_tunnels(batch: Batch, headers: Headers, layer: Layer, network: int) -> L
             zeros, zeros, headers.window[rows], np.ones(len(rows), np.bool_),
         ))
     return inner
+
+
+def _vxlan(batch: Batch, layer: Layer) -> Layer:
+    """RFC 7348: eight octets, then Ethernet."""
+    return layer.moved(layer.at + 8, np.full(len(layer.at), ETHERTYPE_ETHERNET))
+
+
+def _geneve(batch: Batch, layer: Layer) -> Layer:
+    """RFC 8926: eight octets with the EtherType of what follows the options."""
+    head = batch.gather(">u4", layer.rows, layer.at).astype(np.int64)
+    return layer.moved(layer.at + 8 + (head >> 24 & 0x3F) * 4, head & 0xFFFF)
+
+
+def _gtp(batch: Batch, layer: Layer) -> Layer:
+    """GTPv1-U (3GPP TS 29.281 section 5): a G-PDU's IP datagram, after the extension headers."""
+    head = batch.gather(">u4", layer.rows, layer.at).astype(np.int64)
+    # Version 1 of GTP (not GTP'), message type 255; E, S or PN say that four more octets follow.
+    layer = layer.where((head >> 28 == 3) & (head >> 16 & 0xFF == 0xFF))
+    flags = batch.gather("u1", layer.rows, layer.at)
+    layer = layer.moved(layer.at + 8 + 4 * (flags & 7 != 0), layer.kind)
+    more = flags & 4 != 0
+    for _ in range(MOST_EXTENSIONS):
+        layer, more = _reached(batch, layer, more)
+        more = more & (batch.gather("u1", layer.rows, np.maximum(layer.at - 1, 0)) != 0)
+        if not more.any():
+            break
+        size = 4 * batch.gather("u1", layer.rows, layer.at).astype(np.int64)
+        more = more & (size > 0)
+        layer = layer.moved(layer.at + np.where(more, size, 0), layer.kind)
+    layer, _ = _reached(batch, layer, more)
+    layer = layer.where(batch.captured[layer.rows] > layer.at)
+    version = batch.gather("u1", layer.rows, layer.at) >> 4
+    layer = layer.moved(layer.at, np.where(version == 4, ETHERTYPE_IPV4, ETHERTYPE_IPV6))
+    return layer.where((version == 4) | (version == 6))
+
+
+def _reached(batch: Batch, layer: Layer, more: Mask) -> tuple[Layer, Mask]:
+    """The frames that were captured up to where the next header begins."""
+    held = layer.at <= np.minimum(batch.captured[layer.rows], layer.end)
+    return layer.where(held), more[held]
 
 
 def _addresses(headers: Headers, rows: Ints, network: int) -> Words:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from inspector.model.spec import SessionSpec, SpecError
-from inspector.sessions.kinds import http, tcp, udp, websocket
+from inspector.sessions.kinds import http, slow_reader, tcp, udp, websocket
 from inspector.sessions.kinds.kind import Kind
 from inspector.sessions.kinds.options import DEFAULTS, Option
 
@@ -19,6 +19,7 @@ REGISTRY: tuple[Kind, ...] = (
     udp.KIND,
     http.KIND,
     websocket.KIND,
+    slow_reader.KIND,
 )
 NAMES: tuple[str, ...] = tuple(kind.name for kind in REGISTRY)
 OPTIONS: tuple[Option, ...] = tuple(dict.fromkeys(option for kind in REGISTRY for option in kind.options))

@@ -69,7 +69,7 @@ class Row(Static, can_focus=True):
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,space,right", "press", "Choose", show=False, id="launcher.choose"),
+        Binding("enter,space,right", "press", "Choose", key_display="enter", id="launcher.choose"),
         Binding("up", "app.focus_previous", show=False, id="launcher.up"),
         Binding("down", "app.focus_next", show=False, id="launcher.down"),
     ]
@@ -103,11 +103,12 @@ class LauncherScreen(BaseScreen):
         "It needs no root and touches nothing of this machine's network.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(kind.key, f"start('{kind.name}')", kind.title, id=f"launcher.{kind.name}")
+        # Not in the last line: each stands with its key in a row above, however many kinds there are.
+        *(Binding(kind.key, f"start('{kind.name}')", kind.title, show=False, id=f"launcher.{kind.name}")
           for kind in REGISTRY),
         *(Binding(choice.key, f"turn('{choice.field}')", choice.name, show=False,
                   id=f"launcher.{choice.field}") for choice in CHOICES),
-        Binding("p", "port", "Port", show=False, id="launcher.port"),
+        Binding("p", "port", "Port", id="launcher.port"),
         Binding("o", "open", "Open a file", id="launcher.open"),
         *(Binding(str(number), f"reopen({number})", f"Kept trace {number}", show=False,
                   id=f"launcher.trace-{number}") for number in range(1, SHOWN_TRACES + 1) if number != 6),
@@ -175,7 +176,7 @@ class LauncherScreen(BaseScreen):
         return _row(choice.key, choice.name, Content.assemble(values, padding, explained))
 
     def _port_row(self) -> Content:
-        default = "  ".join(f"{kind.title} {kind.port}" for kind in REGISTRY)
+        default = f"each its own: {', '.join(str(kind.port) for kind in REGISTRY)}"
         chosen = Content.styled(str(self.spec.port), "bold $text-primary")
         return _row("p", "Port", chosen if self.spec.port else _muted(default))
 

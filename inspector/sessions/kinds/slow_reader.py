@@ -21,7 +21,7 @@ REST = 2.0             # seconds in which the server does not read: three probes
 
 
 def load(spec: SessionSpec) -> bytes:
-    """What the client's script sends: its messages again and again, `LOAD` bytes; nothing where it has none."""
+    """What the client's script sends: its messages over and over, `LOAD` bytes; nothing of none."""
     data = b"".join(parse_message(text).data for text in spec.messages or ())
     return (data * (LOAD // len(data) + 1))[:LOAD] if data else b""
 

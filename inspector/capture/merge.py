@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from inspector.capture.batch import NO_TIMES, Times
-from inspector.wire.journal import CallRecord, EventRecord, Record
+from inspector.wire.journal import CallRecord, Record
 
 _Key = tuple[int, int]
 
@@ -37,7 +37,7 @@ class Merge:
 
     def add(self, record: Record) -> None:
         """Take in a record; a call comes at its entry (`end_ns` None), at its return, or only then."""
-        if isinstance(record, EventRecord):
+        if not isinstance(record, CallRecord):
             self._push(record.time_ns, record)
             return
         key = (record.pid, record.id)

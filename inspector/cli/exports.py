@@ -60,10 +60,17 @@ def _findings() -> Writer:
     return findings
 
 
+def _kernel() -> Writer:
+    from inspector.views.json.kernel import kernel
+
+    return kernel
+
+
 EXPORTS: tuple[Export, ...] = (
     Export("packets", "packets", _packets),
     Export("conversations", "packets", _conversations),
     Export("syscalls", "calls", _syscalls),
+    Export("kernel", "packets", _kernel),
     Export("findings", "packets", _findings),
 )
 LISTED = f"{', '.join(export.name for export in EXPORTS)}, or any protocol's name (http, websocket, …)"

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from inspector.kernel.sampler import EVERY, Sampler
 from inspector.lab.bridge import Bridge
 from inspector.lab.children import Child, start_program
 from inspector.lab.options import AgentOptions
@@ -25,7 +26,7 @@ from inspector.model.commands import Command, EndpointCommand, Execute, Quit, St
 from inspector.model.records import EventKind
 from inspector.model.spec import SessionSpec, SpecError
 from inspector.sessions.kinds import resolved
-from inspector.wire.journal import CallRecord, EventRecord, Record, from_line
+from inspector.wire.journal import CallRecord, EventRecord, Record, Reported, from_line
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Supervisor:
         self._ending = False
         self._tracer: Tracer | None = None
         self._bridge = bridge
+        self._sampler = _sampler(lab, options)
         self.broken = ""                           # why the capture broke
         self.program_status: int | None = None     # exit status of the last program, 128+N for signal N
         self.program_failure = ""                  # why it could not be started
@@ -75,7 +77,7 @@ class Supervisor:
         if self._options.command:
             self._execute(list(self._options.command))
         while not self._ending:
-            self._turn(0.25)
+            self._turn(0.25 if self._sampler is None else EVERY)
             if self._deadline is not None and time.monotonic() >= self._deadline:
                 self._deadline = None
                 text = f"The capture ended after {self._options.seconds:g} seconds."
@@ -114,6 +116,8 @@ class Supervisor:
             self._session.tick()
         if self._bridge is not None and not self._ending:
             self._bridge.tick()
+        for sample in self._sampler.look() if self._sampler is not None else ():
+            self.record(sample)
 
     def _watch(self, descriptor: int, action: Callable[[], None]) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, action)
@@ -148,7 +152,7 @@ class Supervisor:
                 continue
             self._take(child, record)
 
-    def _take(self, child: Child, record: Record) -> None:
+    def _take(self, child: Child, record: Reported) -> None:
         self.record(record)
         if isinstance(record, CallRecord):
             return
@@ -303,6 +307,16 @@ class Supervisor:
         deadline = time.monotonic() + END_GRACE
         while self._children and time.monotonic() < deadline:
             self._turn(0.05)
+
+
+def _sampler(lab: Lab, options: AgentOptions) -> Sampler | None:
+    """What looks at the kernel's sockets: all of the lab's, or those of the host's ports that are watched."""
+    if not lab.network and not options.ports:
+        return None                                # a whole machine's sockets are no picture of anything
+    try:
+        return Sampler(lab.members, options.ports if not lab.network else ())
+    except OSError:                                # a kernel without sock_diag
+        return None
 
 
 def _read(descriptor: int) -> bytes | None:

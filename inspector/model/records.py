@@ -54,6 +54,26 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class KernelSample:
+    """What the kernel held of one TCP socket at one moment (sock_diag(7)).
+
+    `receive_queue`: bytes that came and were not read; `send_queue`: bytes written and not acknowledged; of a
+    listener: connections that wait for accept(), and the most that may. `state`: as RFC 9293 names it, or
+    "gone". `info`: fields of tcp_info in bytes, segments and microseconds.
+    """
+
+    time_ns: int
+    local: str                 # "127.0.0.1:8000"
+    peer: str
+    state: str
+    receive_queue: int
+    send_queue: int
+    process: str = ""          # its holder's name, "" where unknown
+    pid: int | None = None
+    info: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened in a session and is no system call ("session-ended", "waiting", …)."""
 

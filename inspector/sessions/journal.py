@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from inspector.model.records import EventKind
-from inspector.wire.journal import CallRecord, EventRecord, Record, to_line
+from inspector.wire.journal import CallRecord, EventRecord, Reported, to_line
 from inspector.wire.text import escaped
 
 TEXT_LIMIT = 300
@@ -85,7 +85,7 @@ class Journal:
         """Say one sentence to the person that is no failure."""
         self.event("note", text)
 
-    def _write(self, record: Record) -> None:
+    def _write(self, record: Reported) -> None:
         if self._fd is None:
             return
         line = to_line(record)

@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from inspector.model.records import Call, Event, Statistics
+from inspector.model.records import Call, Event, KernelSample, Statistics
 from inspector.trace.file.format import PacketBatch
 from inspector.trace.index.columns import Int64s, UInt8s
 from inspector.trace.index.index import Index
@@ -32,6 +32,7 @@ class Contents:
         self.index = Index()
         self.calls: list[Call] = []
         self.events: list[Event] = []
+        self.kernel: list[KernelSample] = []
         self.interfaces: list[pcapng.Interface] = []
         self.comments: list[tuple[int | None, str]] = []
         self.host_names: dict[str, str] = {}
@@ -76,6 +77,12 @@ class Contents:
         packets = self.index.count + before
         if isinstance(record, CallRecord):
             self._call(record, packets)
+        elif isinstance(record, KernelSample):
+            self.kernel.append(replace(
+                record, local=escaped(record.local, 80), peer=escaped(record.peer, 80),
+                state=escaped(record.state, 20), process=escaped(record.process, 32),
+                info=tuple((escaped(name, 40), value) for name, value in record.info),
+            ))
         elif record is not None:
             extra = tuple((escaped(k, 100), escaped(v, _LONGEST_TEXT)) for k, v in record.fields)
             self.events.append(Event(

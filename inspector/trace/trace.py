@@ -16,7 +16,7 @@ from typing import Literal, Self
 import numpy as np
 
 from inspector.model.numbers import LINK_NAMES, READ_LINKS
-from inspector.model.records import Call, Event, Statistics
+from inspector.model.records import Call, Event, KernelSample, Statistics
 from inspector.trace.application.application import Application
 from inspector.trace.contents import Contents
 from inspector.trace.file.reader import SLICE, Reader
@@ -186,6 +186,11 @@ class Trace:
     def events(self) -> list[Event]:
         """Everything else that the journal tells, in order."""
         return self._contents.events
+
+    @property
+    def kernel(self) -> list[KernelSample]:
+        """What the kernel held of each socket, in the order in which it was looked at."""
+        return self._contents.kernel
 
     @property
     def statistics(self) -> Statistics:

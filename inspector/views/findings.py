@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from inspector.trace.flows.udp import troubled_streams
 from inspector.trace.index.conversations import grown
+from inspector.trace.kernel import kernel_findings
 from inspector.views.conversation.place import StreamPlace, place_of
 from inspector.views.ladder.ends import Conversation
 from inspector.views.line.spans import Line, Span, Style, fit
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 STYLES: dict[Severity, Style] = {"error": "error", "warning": "warning", "note": "dim"}
 MARKS: dict[Severity, str] = {"error": "✖", "warning": "▲", "note": "·"}
+_KERNEL = Conversation("kernel", -1)      # whose findings rest on no packet's bytes
 _STEP = 50               # conversations that one update looks into
 
 
@@ -49,6 +51,7 @@ class FindingList:
         self._found: dict[Conversation, list[Finding]] = {}
         self._pending: dict[Conversation, None] = {}    # conversations that grew, in order
         self._seen = 0                                  # packets
+        self._samples = 0                               # of the kernel
         self._quoted = 0                                # what ICMP errors quote
         self._keys: list[_Key] = []                     # of the lines, ascending
         self._shown: list[Finding] = []
@@ -70,6 +73,9 @@ class FindingList:
             found = self.trace.application(whose.stream).findings if whose.protocol == "tcp" \
                 else self.trace.datagrams(whose.stream).findings()
             changed = self._replace(whose, found) or changed
+        if len(self.trace.kernel) != self._samples:
+            self._samples = len(self.trace.kernel)
+            changed = self._replace(_KERNEL, kernel_findings(self.trace)) or changed
         return changed
 
     def _take_news(self) -> None:
@@ -132,7 +138,7 @@ class FindingList:
         """The finding's packets, and the offending bytes and bits in the first of them."""
         one = self._shown[index]
         if one.direction is None or one.stop <= one.start:
-            stream = None if one.id.startswith("udp.") else one.stream
+            stream = None if one.stream < 0 or one.id.startswith("udp.") else one.stream
             return StreamPlace(one.rows[0] if one.rows else None, one.rows, stream=stream)
         bits = one.bit_start, one.bit_stop
         place = place_of(self.trace, one.stream, one.direction, one.start, one.stop, bits)

@@ -15,7 +15,7 @@ from dataclasses import fields as dataclass_fields
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
-from inspector.model.records import EVENT_KINDS, EventKind
+from inspector.model.records import EVENT_KINDS, EventKind, KernelSample
 
 PREFIX = "INSPECTOR_"
 
@@ -61,16 +61,17 @@ class EventRecord:
     fields: tuple[tuple[str, str], ...] = ()
 
 
-Record = CallRecord | EventRecord
+Reported = CallRecord | EventRecord                # what endpoints and programs report, as JSON lines
+Record = Reported | KernelSample                   # what a trace holds
 
 
-def to_line(record: Record) -> bytes:
+def to_line(record: Reported) -> bytes:
     """The record as one JSON line, as endpoints send it to the agent."""
     data = {key: value for key, value in asdict(record).items() if value is not None}
     return json.dumps(data, separators=(",", ":")).encode() + b"\n"
 
 
-def from_line(line: bytes | str) -> Record:
+def from_line(line: bytes | str) -> Reported:
     """Read what `to_line` wrote; anything else gives a ValueError with one sentence."""
     try:
         data = json.loads(line)
@@ -87,7 +88,7 @@ def from_line(line: bytes | str) -> Record:
     return EventRecord(**given | {"kind": _event_kind(given["kind"]), "fields": tuple(map(tuple, pairs))})
 
 
-def _checked(data: dict[str, Any], record: type[Record]) -> dict[str, Any]:
+def _checked(data: dict[str, Any], record: type[Reported]) -> dict[str, Any]:
     """The object itself, where its keys are the record's, none that it needs is missing, and types fit."""
     types = _types(record is CallRecord)
     needed = {each.name for each in dataclass_fields(record) if each.default is MISSING}
@@ -125,6 +126,8 @@ def to_fields(record: Record) -> dict[str, str]:
     if isinstance(record, CallRecord):
         fields |= {"_COMM": record.role, "PRIORITY": "6", "MESSAGE": record.message}
         fields[PREFIX + "CALL"] = record.name
+    elif isinstance(record, KernelSample):
+        return fields | _of_sample(record)
     else:
         priority = "3" if record.kind == "failed" else "6"
         fields |= {"_COMM": record.role or "inspector", "PRIORITY": priority, "MESSAGE": record.text}
@@ -137,6 +140,36 @@ def to_fields(record: Record) -> dict[str, str]:
     return fields
 
 
+def _of_sample(sample: KernelSample) -> dict[str, str]:
+    queues = f"receive queue {sample.receive_queue}, send queue {sample.send_queue}"
+    return {
+        "_COMM": sample.process or "inspector", "PRIORITY": "7",
+        "MESSAGE": f"{sample.local} {sample.peer} {sample.state}, {queues}",
+        PREFIX + "KERNEL": sample.state, PREFIX + "TIME_NS": str(sample.time_ns),
+        PREFIX + "LOCAL": sample.local, PREFIX + "PEER": sample.peer,
+        PREFIX + "RECEIVE_QUEUE": str(sample.receive_queue), PREFIX + "SEND_QUEUE": str(sample.send_queue),
+        PREFIX + "PROCESS": sample.process, **{f"{PREFIX}X_{k.upper()}": str(v) for k, v in sample.info},
+    }
+
+
+def _sample(fields: Mapping[str, str]) -> KernelSample:
+    pid = fields.get("_PID")
+    return KernelSample(
+        time_ns=_time(fields[PREFIX + "TIME_NS"]),
+        local=fields[PREFIX + "LOCAL"],
+        peer=fields[PREFIX + "PEER"],
+        state=fields[PREFIX + "KERNEL"],
+        receive_queue=_integer(fields[PREFIX + "RECEIVE_QUEUE"]),
+        send_queue=_integer(fields[PREFIX + "SEND_QUEUE"]),
+        process=fields.get(PREFIX + "PROCESS", ""),
+        pid=None if pid is None else _integer(pid),
+        info=tuple(
+            (key[len(PREFIX) + 2 :].lower(), _integer(value))
+            for key, value in fields.items() if key.startswith(PREFIX + "X_")
+        ),
+    )
+
+
 def from_fields(fields: Mapping[str, str]) -> Record | None:
     """The record in a journal block's fields, or None where they are somebody else's or damaged."""
     try:
@@ -144,6 +177,8 @@ def from_fields(fields: Mapping[str, str]) -> Record | None:
             return _call(fields)
         if PREFIX + "EVENT" in fields:
             return _event(fields)
+        if PREFIX + "KERNEL" in fields:
+            return _sample(fields)
     except (KeyError, ValueError):
         pass
     return None

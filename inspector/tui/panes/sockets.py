@@ -16,6 +16,9 @@ class SocketsPane(ListPane):
         "Every socket that the session's programs asked for: owner, descriptor, addresses, the TCP state of "
         "its end at the chosen packet, and the call that made it. Choosing one leads to its conversation's "
         "first packet.",
+        "**Unread** and **Unsent** are the kernel's own queues then: bytes that came and were not read, "
+        "bytes written and not acknowledged; of a listener the connections that wait for accept(), and the "
+        "most that may.",
     )
 
     def __init__(self, spec: PaneSpec) -> None:
@@ -37,7 +40,7 @@ class SocketsPane(ListPane):
         else:
             self._sockets.update()
         if not self._sockets.count:
-            self.say("No system calls were journaled with this capture, so nothing is known of its sockets.")
+            self.say("Neither system calls nor the kernel's sockets were kept with this capture.")
         elif self.lines.provider is self._sockets:
             self.lines.refill()
         else:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inspector.trace.kernel import kernel_findings
 from inspector.views.json.messages import numbers_of, streams_of, touches
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def findings_of(trace: Trace, chosen: frozenset[int] | None = None) -> Iterator[
     """The findings of all conversations in that order; with `chosen` those that touch one of these rows."""
     streams = streams_of(trace, None if chosen is None else np.array(sorted(chosen), "i8"))
     found = [one for stream in streams for one in trace.application(stream).findings]
-    found += trace.datagram_findings()
+    found += trace.datagram_findings() + kernel_findings(trace)
     for one in sorted(found, key=lambda one: one.rows[0] if one.rows else -1):
         if touches(one.rows, chosen):
             yield one
@@ -36,7 +37,8 @@ def findings_of(trace: Trace, chosen: frozenset[int] | None = None) -> Iterator[
 
 def finding_object(one: Finding) -> dict[str, Any]:
     """The object of one finding."""
+    stream = f"{'udp' if one.id.startswith('udp.') else 'tcp'}.stream"
     return {
         "id": one.id, "severity": one.severity, "clause": one.clause, "frames": numbers_of(one.rows),
-        f"{'udp' if one.id.startswith('udp.') else 'tcp'}.stream": one.stream, "text": one.text,
+        **({stream: one.stream} if one.stream >= 0 else {}), "text": one.text,
     }

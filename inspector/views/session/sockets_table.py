@@ -1,21 +1,25 @@
 """The sockets pane: every socket of the session with its owner, its addresses and its state.
 
-Journal -> `SocketTable` -> one line a socket. What the calls cannot know comes from the wire: the TCP state
-of the socket's end after the chosen packet.
+Journal -> `SocketTable` -> one line a socket. What the calls cannot know comes from the wire (the TCP state
+of the socket's end after the chosen packet) and from the kernel's samples (its queues then). Sockets that
+only the kernel told of stand below.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.endpoint import join_endpoint
 from inspector.trace.facts import DEEP
 from inspector.trace.index.conversations import grown
+from inspector.trace.kernel import unread
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.session.sockets import Socket, SocketTable
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
+    from inspector.model.records import KernelSample
     from inspector.trace.trace import Trace
 
 _GONE = ("closed", "CLOSED")
@@ -25,7 +29,7 @@ class SocketRow(NamedTuple):
     """One socket as texts. `first_row`: the first packet of its conversation, None where it has none."""
 
     owner: str
-    fd: int
+    fd: int | None           # None where no call told it
     protocol: str
     local: str
     peer: str
@@ -33,6 +37,7 @@ class SocketRow(NamedTuple):
     made_by: str
     role: str
     first_row: int | None
+    queues: tuple[str, str] = ("", "")      # received and not read, written and not acknowledged
 
 
 class SocketLines:
@@ -46,6 +51,7 @@ class SocketLines:
         self._table = SocketTable()
         self._seen = 0                                  # packets
         self._streams: set[int] = set()
+        self._samples: dict[tuple[str, str], KernelSample] = {}      # the last one of each socket, then
         self._by_ends: dict[frozenset[str], tuple[int, int]] = {}    # both ends -> conversation, first row
         self.rows: tuple[SocketRow, ...] = ()
         self.update()
@@ -54,7 +60,26 @@ class SocketLines:
         """Take in what the trace gained, or another `row`."""
         self._table.update(self.trace.calls)
         self._take_conversations()
-        self.rows = tuple(map(self._describe, self._table.sockets))
+        self._samples = self._samples_now()
+        known = tuple(map(self._describe, self._table.sockets))
+        told = {(row.local, row.peer) for row in known}
+        others = [one for one in self._samples.values() if _ends(one) not in told and one.state != "gone"]
+        self.rows = known + tuple(map(self._of_kernel, others))
+
+    def _samples_now(self) -> dict[tuple[str, str], KernelSample]:
+        """The kernel's last word on each socket, up to the chosen packet."""
+        until = None if self.row is None else int(self.trace.index.time_ns[self.row])
+        samples = self.trace.kernel
+        if until is not None:
+            samples = samples[: bisect_right(samples, until, key=lambda one: one.time_ns)]
+        return {_ends(one): one for one in samples}
+
+    def _of_kernel(self, sample: KernelSample) -> SocketRow:
+        local, peer = _ends(sample)
+        place = self._by_ends.get(frozenset((local, peer)))
+        owner = f"{sample.process} {sample.pid}" if sample.process else "–"
+        return SocketRow(owner, None, "TCP", local, peer, sample.state, "", "", place[1] if place else None,
+                         _queues(sample))  # fmt: skip
 
     def _take_conversations(self) -> None:
         """Note the ends of new conversations; of several between the same ends the last one counts."""
@@ -78,15 +103,20 @@ class SocketLines:
         socket = self.rows[index]
         role: Style = "client" if socket.role == "client" else "server" if socket.role == "server" else ""
         gone = socket.state in _GONE
-        styles: tuple[Style, ...] = (role, "number", "", "", "", "dim" if gone else "bold", "dim")
-        return _cells((socket.owner, str(socket.fd), socket.protocol, socket.local, socket.peer, socket.state,
-                       socket.made_by), styles, width)
+        waits: list[Style] = ["warning" if text not in ("", "0") else "dim" for text in socket.queues]
+        styles: tuple[Style, ...] = (role, "number", "", "", "", "dim" if gone else "bold", *waits, "dim")
+        fd = "–" if socket.fd is None else str(socket.fd)
+        return self._cells((socket.owner, fd, socket.protocol, socket.local, socket.peer, socket.state,
+                            *socket.queues, socket.made_by), styles, width)
 
     def title(self, width: int) -> Line:
         """The titles above the lines."""
-        titles = ("Owner", "fd", "Proto", "Local address", "Peer", "State", "Made by")
+        titles = ("Owner", "fd", "Proto", "Local address", "Peer", "State", "Unread", "Unsent", "Made by")
         styles: tuple[Style, ...] = tuple("title" for _ in titles)
-        return _cells(titles, styles, width)
+        return self._cells(titles, styles, width)
+
+    def _cells(self, texts: tuple[str, ...], styles: tuple[Style, ...], width: int) -> Line:
+        return _cells(texts, styles, width, kernel=bool(self.trace.kernel))
 
     def target(self, index: int) -> int | None:
         """The row of the first packet of the socket's conversation."""
@@ -97,6 +127,7 @@ class SocketLines:
         if socket.protocol == "tcp" and socket.local and socket.peer:
             stream = self._by_ends.get(frozenset((socket.local, socket.peer)))
         peers = ", ".join(sorted(socket.peers)[:3]) + (" …" if len(socket.peers) > 3 else "")
+        sample = self._samples.get((socket.local or "", "–" if socket.listening else socket.peer or "–"))
         parent = None if socket.parent is None else self._table.sockets[socket.parent]
         return SocketRow(
             owner=escaped(f"{socket.role} {socket.pid}", 30),
@@ -108,6 +139,7 @@ class SocketLines:
             made_by="socket()" if parent is None else f"accept() on {parent.fd}",
             role=socket.role,
             first_row=None if stream is None else stream[1],
+            queues=_queues(sample) if sample is not None else ("", ""),
         )
 
     def _state(self, socket: Socket, stream: int | None) -> str:
@@ -132,10 +164,27 @@ class SocketLines:
         return flow.states(int(rows[place - 1]))[0 if is_a else 1]
 
 
-def _cells(texts: tuple[str, ...], styles: tuple[Style, ...], width: int) -> Line:
+def _ends(sample: KernelSample) -> tuple[str, str]:
+    """Local address and peer, "–" for a socket that has none."""
+    return sample.local, "–" if sample.peer.endswith(":0") else sample.peer
+
+
+def _queues(sample: KernelSample) -> tuple[str, str]:
+    """What waits in both queues; of a listener how many connections wait, and the most that may."""
+    if sample.state == "gone":
+        return "", ""
+    if sample.state == "LISTEN":
+        return f"{sample.receive_queue} conn", f"of {sample.send_queue}"
+    return str(unread(sample)), str(sample.send_queue)
+
+
+def _cells(texts: tuple[str, ...], styles: tuple[Style, ...], width: int, *, kernel: bool) -> Line:
     """The columns that fit `width`: from the right, who made it and the owner's room give way first."""
-    wide = width >= 104
-    widths = [16, 3, 5, 21, 21, 12, 14] if wide else [13, 3, 5, 17, 17, 12, 0]
+    queues = (7, 7) if kernel else (0, 0)
+    wide = width >= (122 if kernel else 104)
+    widths = [16, 3, 5, 21, 21, 12, *queues, 14] if wide else [13, 3, 5, 17, 17, 12, *queues, 0]
+    if kernel and width < 100:
+        widths = [11, 0, 0, 15, 15, 11, 6, 6, 0]
     if width >= 140:
         widths[3] = widths[4] = 30
     spans: list[Span] = [Span(" ")]
@@ -145,7 +194,7 @@ def _cells(texts: tuple[str, ...], styles: tuple[Style, ...], width: int) -> Lin
             continue
         is_address = place in (3, 4) and cell_width(text) > size
         shown = "…" + text[len(text) - size + 1 :] if is_address else text
-        cell = fit(shown, size, align="right" if place == 1 else "left")
+        cell = fit(shown, size, align="right" if place in (1, 6, 7) else "left")
         spans.append(Span(cell, style))
         used += size
         gap = "  "[: max(min(2, width - used), 0)]

@@ -1,0 +1,109 @@
+"""Looks at the kernel's sockets from time to time and tells what changed, as samples for the trace.
+
+sock_diag -> sockets that are new, changed or gone since the last look -> `KernelSample`. A socket in whose
+queue something waits is told every second, so that a trace knows how long it has been so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from inspector.kernel.sock_diag import KernelSocket, SockDiag
+from inspector.model.records import KernelSample
+
+EVERY = 0.1                  # seconds between two looks
+_AGAIN = 1.0                 # seconds after which what waits is told again
+_MOST = 256                  # sockets that one look tells of; the rest comes with the next ones
+_WAITING = ("CLOSE-WAIT", "LAST-ACK", "FIN-WAIT-1", "CLOSING")
+# What makes a socket worth telling again; its estimates of time change with every packet.
+_TELLING = frozenset({"retransmits", "total_retrans", "bytes_acked", "bytes_received", "notsent", "lost"})
+Key = tuple[str, str, int]
+
+
+class _Told(NamedTuple):
+    state: tuple[object, ...]
+    at: float
+    owner: tuple[str, int | None]
+
+
+class Sampler:
+    """`members` lists the processes that may own sockets; `ports`: only sockets with one of these, if any."""
+
+    def __init__(self, members: Callable[[], Iterable[int]], ports: tuple[int, ...] = ()) -> None:
+        """OSError where this kernel has no sock_diag."""
+        self._diag = SockDiag()
+        self._members, self._ports = members, tuple(f":{port}" for port in ports)
+        self._told: dict[Key, _Told] = {}
+        self._looked = 0.0
+
+    def close(self) -> None:
+        """Give the netlink socket back."""
+        self._diag.close()
+
+    def look(self) -> Iterator[KernelSample]:
+        """What changed since the last look; nothing where that was a moment ago."""
+        now = time.monotonic()
+        if now - self._looked < EVERY:
+            return
+        self._looked = now
+        time_ns = time.time_ns()
+        found = {(one.local, one.peer, one.inode): one for one in self._sockets()}
+        fresh = [one for key, one in found.items() if self._is_news(key, one, now)][:_MOST]
+        owners = self._owners(fresh)
+        for one in fresh:
+            owner = owners.get(one.inode, ("", None))
+            self._told[one.local, one.peer, one.inode] = _Told(_state(one), now, owner)
+            yield _sample(one, time_ns, owner)
+        for key in self._told.keys() - found.keys():
+            owner = self._told.pop(key).owner
+            yield KernelSample(time_ns, key[0], key[1], "gone", 0, 0, *owner)
+
+    def _sockets(self) -> Iterator[KernelSocket]:
+        try:
+            for one in self._diag.sockets():
+                if not self._ports or one.local.endswith(self._ports) or one.peer.endswith(self._ports):
+                    yield one
+        except OSError:                            # a dump that was torn; the next look sees all again
+            return
+
+    def _is_news(self, key: Key, one: KernelSocket, now: float) -> bool:
+        told = self._told.get(key)
+        if told is None or told.state != _state(one):
+            return True
+        waits = bool(one.receive_queue or one.state in _WAITING or (one.send_queue and one.state != "LISTEN"))
+        return waits and now - told.at >= _AGAIN
+
+    def _owners(self, fresh: Iterable[KernelSocket]) -> dict[int, tuple[str, int | None]]:
+        """Name and process of the holders of these sockets, known ones from memory."""
+        known = {key[2]: told.owner for key, told in self._told.items() if told.owner[1] is not None}
+        missing = {one.inode for one in fresh if one.inode} - known.keys()
+        return known | _holders(missing, self._members()) if missing else known
+
+
+def _state(one: KernelSocket) -> tuple[object, ...]:
+    telling = tuple(pair for pair in one.info if pair[0] in _TELLING)
+    return one.state, one.receive_queue, one.send_queue, telling
+
+
+def _sample(one: KernelSocket, time_ns: int, owner: tuple[str, int | None]) -> KernelSample:
+    return KernelSample(
+        time_ns, one.local, one.peer, one.state, one.receive_queue, one.send_queue, *owner, one.info
+    )
+
+
+def _holders(inodes: set[int], members: Iterable[int]) -> dict[int, tuple[str, int | None]]:
+    """Whose these sockets are among the processes: the last one that holds a descriptor of it."""
+    names = {f"socket:[{inode}]": inode for inode in inodes}
+    found: dict[int, tuple[str, int | None]] = {}
+    for pid in members:
+        try:
+            for entry in Path(f"/proc/{pid}/fd").iterdir():
+                inode = names.get(str(entry.readlink()))
+                if inode is not None:
+                    found[inode] = (Path(f"/proc/{pid}/comm").read_text().strip(), pid)
+        except OSError:                            # it has ended, or is another user's
+            continue
+    return found

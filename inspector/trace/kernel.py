@@ -1,0 +1,122 @@
+"""What the kernel's samples prove of the programs: bytes that nobody reads, connections that nobody accepts.
+
+Samples in the order of time -> spans in which one socket's queue, or its state, stayed as it should not ->
+findings. A span counts from the sample that began it to the last one that still says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from inspector.model.records import KernelSample
+from inspector.model.units import duration
+from inspector.wire.findings import Finding, Rule, Rulebook
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+BOOK = Rulebook(
+    Rule("kernel.unread-data", "warning", "recv(2)",
+         "The program should call recv() or read(): what waits there has arrived already."),
+    Rule("kernel.backlog-waiting", "warning", "listen(2)",
+         "The server should call accept(): these connections are whole, and nobody takes them."),
+    Rule("kernel.close-wait", "warning", "RFC 9293 §3.6",
+         "The program should close() once recv() returned 0: the peer has said that it is done."),
+)  # fmt: skip
+LEAST_NS = 1_000_000_000             # a shorter wait is no stall: a program may have other things to do
+LEAST_CLOSE_WAIT_NS = 2_000_000_000
+_FIN_COUNTS = ("CLOSE-WAIT", "LAST-ACK", "CLOSING", "TIME-WAIT")      # Linux counts FIN as a byte there
+Kind = Literal["unread", "backlog", "close-wait"]
+
+
+@dataclass(slots=True)
+class Span:
+    """One socket that stayed so: the sample that began it, the last one, and the least that waited."""
+
+    kind: Kind
+    first: KernelSample
+    last: KernelSample
+    waiting: int
+
+    @property
+    def ns(self) -> int:
+        """How long it was seen so, in nanoseconds."""
+        return self.last.time_ns - self.first.time_ns
+
+
+def unread(sample: KernelSample) -> int:
+    """Bytes in the receive queue, without the FIN that Linux counts among them."""
+    return max(sample.receive_queue - (sample.state in _FIN_COUNTS), 0)
+
+
+def spans(samples: Iterable[KernelSample]) -> Iterator[Span]:
+    """The spans that lasted long enough to be told, in the order in which they began."""
+    running: dict[tuple[str, str, Kind], Span] = {}
+    found: list[Span] = []
+    for sample in samples:
+        for kind, waiting in _waits(sample):
+            key = (sample.local, sample.peer, kind)
+            span = running.get(key)
+            # A queue that shrank was read from: its wait begins anew.
+            if not waiting or (span is not None and kind == "unread" and waiting < span.waiting):
+                running.pop(key, None)
+                span = None
+            if not waiting:
+                continue
+            if span is None:
+                span = running[key] = Span(kind, sample, sample, waiting)
+                found.append(span)
+            span.last, span.waiting = sample, waiting
+    return (span for span in found if span.ns >= (
+        LEAST_CLOSE_WAIT_NS if span.kind == "close-wait" else LEAST_NS))  # fmt: skip
+
+
+def _waits(sample: KernelSample) -> tuple[tuple[Kind, int], ...]:
+    listening = sample.state == "LISTEN"
+    return (
+        ("unread", 0 if listening else unread(sample)),
+        ("backlog", sample.receive_queue if listening else 0),
+        ("close-wait", int(sample.state == "CLOSE-WAIT")),
+    )
+
+
+def kernel_findings(trace: Trace) -> list[Finding]:
+    """What the samples prove, each with its conversation and its last packet before.
+
+    Nothing of a session that is led call by call: there the person is who waits.
+    """
+    if not trace.kernel or any(event.kind == "waiting" for event in trace.events):
+        return []
+    streams = {frozenset((row.a, row.b)): row.stream for row in trace.conversations("tcp")}
+    return [_finding(trace, span, streams.get(frozenset((span.first.local, span.first.peer)), -1))
+            for span in spans(trace.kernel)]  # fmt: skip
+
+
+def _finding(trace: Trace, span: Span, stream: int) -> Finding:
+    sample, lasted = span.last, duration(span.ns)
+    owner = f" ({sample.process} {sample.pid})" if sample.process else ""
+    whose = f"{sample.local}{owner}"
+    if span.kind == "unread":
+        words = f"{_count(span.waiting, 'byte')} in the receive queue of {whose} for {lasted}."
+        found = BOOK.finding("kernel.unread-data", words)
+    elif span.kind == "backlog":
+        full = f" It is full ({sample.send_queue} may)." if sample.receive_queue > sample.send_queue else ""
+        words = f"{_count(span.waiting, 'connection')} in the backlog of {whose} for {lasted}.{full}"
+        found = BOOK.finding("kernel.backlog-waiting", words)
+    else:
+        words = f"{whose} is in CLOSE-WAIT for {lasted}: the peer {sample.peer} has closed."
+        found = BOOK.finding("kernel.close-wait", words)
+    rows: tuple[int, ...] = ()
+    if stream >= 0:
+        own = trace.rows_of("tcp", stream)
+        before = own[trace.index.time_ns[own].astype(np.int64) <= span.first.time_ns]
+        rows = (int(before[-1] if len(before) else own[0]),)
+    return found.at(stream, rows)
+
+
+def _count(number: int, what: str) -> str:
+    return f"1 {what} waits" if number == 1 else f"{number:,} {what}s wait"

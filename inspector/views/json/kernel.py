@@ -1,0 +1,30 @@
+"""What the kernel held of each socket as flat JSON objects, one a sample, in the order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from inspector.trace.kernel import unread
+
+if TYPE_CHECKING:
+    from inspector.model.records import KernelSample
+    from inspector.trace.trace import Trace
+
+
+def kernel(trace: Trace, chosen: object = None) -> Iterator[dict[str, Any]]:
+    """One object a sample. `chosen`: a display filter asks packets and calls; no sample passes one."""
+    return map(sample_object, trace.kernel if chosen is None else ())
+
+
+def sample_object(sample: KernelSample) -> dict[str, Any]:
+    """The object of one sample; of a listener the queues are connections, of others bytes."""
+    found: dict[str, Any] = {"time_ns": sample.time_ns, "local": sample.local, "state": sample.state}
+    if not sample.peer.endswith(":0"):
+        found["peer"] = sample.peer
+    if sample.pid is not None:
+        found |= {"process": sample.process, "pid": sample.pid}
+    if sample.state == "LISTEN":
+        return found | {"backlog": sample.receive_queue, "backlog_max": sample.send_queue}
+    found |= {"receive_queue": unread(sample), "send_queue": sample.send_queue}
+    return found | {f"tcp_info.{name}": value for name, value in sample.info}

@@ -1,0 +1,95 @@
+"""The kernel's sockets: real ones of this process, and any octets in a netlink answer."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inspector.kernel.sampler import Sampler
+from inspector.kernel.sock_diag import KernelSocket, SockDiag, messages, socket_of
+from inspector.model.endpoint import join_endpoint
+from inspector.model.records import KernelSample
+
+
+@pytest.fixture(params=[("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)], ids=["IPv4", "IPv6"])
+def pair(request: pytest.FixtureRequest) -> Iterator[tuple[socket.socket, socket.socket, socket.socket]]:
+    """A listener, a client, and the server's end of their connection."""
+    host, family = request.param
+    try:
+        listener = socket.create_server((host, 0), family=family)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with listener, socket.create_connection(listener.getsockname()[:2]) as client:
+        server, _ = listener.accept()
+        with server:
+            yield listener, client, server
+
+
+def end(one: socket.socket) -> str:
+    return join_endpoint(*one.getsockname()[:2])
+
+
+def look(one: socket.socket) -> KernelSocket:
+    diag = SockDiag()
+    try:
+        return next(found for found in diag.sockets()
+                    if found.local == end(one) and found.inode == os.fstat(one.fileno()).st_ino)
+    finally:
+        diag.close()
+
+
+def test_queues_states_and_counters_are_the_kernels(pair: tuple[socket.socket, ...]) -> None:
+    listener, client, server = pair
+    client.sendall(b"x" * 500)
+    found = look(server)
+    assert (found.state, found.peer, found.receive_queue) == ("ESTABLISHED", end(client), 500)
+    assert dict(found.info)["bytes_received"] == 500
+    assert look(listener).state == "LISTEN"
+    server.recv(400)
+    assert look(server).receive_queue == 100
+    client.shutdown(socket.SHUT_WR)
+    assert look(server).state == "CLOSE-WAIT"
+    assert look(client).state in ("FIN-WAIT-1", "FIN-WAIT-2")      # its FIN may wait for the ACK
+
+
+def test_connections_that_nobody_accepts_are_a_listeners_queue() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=7) as listener:
+        waiting = [socket.create_connection(listener.getsockname()) for _ in range(3)]
+        found = look(listener)
+        assert (found.receive_queue, found.send_queue) == (3, 7)
+        for one in waiting:
+            one.close()
+
+
+def test_the_sampler_tells_what_changed_and_who_holds_it(pair: tuple[socket.socket, ...]) -> None:
+    _, client, server = pair
+    sampler = Sampler(lambda: [os.getpid()], (server.getsockname()[1],))
+    own = (end(server), end(client))
+
+    def told() -> list[KernelSample]:
+        time.sleep(0.11)                          # it looks no more often
+        return [one for one in sampler.look() if (one.local, one.peer) == own]
+
+    (first,) = told()
+    assert (first.state, first.pid) == ("ESTABLISHED", os.getpid())
+    assert first.process
+    assert told() == []                           # nothing is new
+    client.sendall(b"x")
+    assert [one.receive_queue for one in told()] == [1]
+    server.close()
+    client.close()
+    assert told()[-1].state in ("gone", "CLOSED", "TIME-WAIT")
+    sampler.close()
+
+
+@given(st.binary(max_size=300), st.integers(0, 3))
+def test_any_octets_give_sockets_or_nothing(data: bytes, number: int) -> None:
+    for _, body in messages(data, number):
+        socket_of(body)
+    socket_of(data)

@@ -1,0 +1,83 @@
+"""What the kernel's samples prove: queues that nobody empties, and ends that nobody closes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inspector.model.records import KernelSample
+from inspector.trace.kernel import kernel_findings, spans
+from inspector.trace.trace import Trace
+from inspector.views.findings import FindingList
+from inspector.views.session.sockets_table import SocketLines
+from inspector.wire.journal import from_fields, to_fields
+
+LAZY = Path(__file__).parents[1] / "data" / "kernel" / "lazy.pcapng"
+SECOND = 1_000_000_000
+SAMPLE = KernelSample(0, "127.0.0.1:1", "127.0.0.1:2", "ESTABLISHED", 0, 0, "srv", 7, (("rtt", 20),))
+
+
+def lazy() -> Trace:
+    trace = Trace.open(LAZY)
+    trace.finish()
+    return trace
+
+
+def after(seconds: float, waiting: int, state: str = "ESTABLISHED") -> KernelSample:
+    return replace(SAMPLE, time_ns=int(seconds * SECOND), receive_queue=waiting, state=state)
+
+
+def test_a_real_program_that_neither_reads_nor_accepts_is_told() -> None:
+    with lazy() as trace:
+        texts = [one.text.split(". ")[0] for one in kernel_findings(trace)]
+        assert len(texts) == 2
+        assert texts[0].startswith("2 connections wait in the backlog of 127.0.0.1:9000 (python3 ")
+        assert texts[1].startswith("500 bytes wait in the receive queue of 127.0.0.1:9000 (python3 ")
+        found = FindingList(trace)
+        while found.update():
+            pass
+        shown = [found.finding(line).id for line in range(found.count)]
+        assert "kernel.backlog-waiting" in shown
+        assert found.target(shown.index("kernel.backlog-waiting")).stream is None
+        unread = found.target(shown.index("kernel.unread-data"))
+        assert (unread.row, unread.stream) == (4, 0)
+
+
+def test_the_sockets_of_a_program_without_a_journal_are_the_kernels() -> None:
+    with lazy() as trace:
+        rows = SocketLines(trace).rows
+        listener = next(row for row in rows if row.state == "LISTEN")
+        assert (listener.local, listener.queues) == ("127.0.0.1:9000", ("2 conn", "of 1"))
+        assert any(row.state == "CLOSE-WAIT" and row.queues[0] == "500" for row in rows)
+
+
+def test_a_wait_counts_from_the_last_time_that_something_was_read() -> None:
+    (span,) = spans([after(0, 500), after(0.9, 500), after(1.5, 300), after(2, 300), after(4, 300)])
+    assert (span.ns, span.waiting) == (2.5 * SECOND, 300)
+    assert list(spans([after(0, 500), after(0.9, 500), after(1, 0), after(9, 0)])) == []
+
+
+def test_more_that_comes_does_not_end_a_wait() -> None:
+    (span,) = spans([after(0, 500), after(1, 700), after(2, 900)])
+    assert (span.ns, span.waiting) == (2 * SECOND, 900)
+
+
+def test_the_fin_is_no_byte_to_be_read() -> None:
+    (span,) = spans([after(0, 1, "CLOSE-WAIT"), after(3, 1, "CLOSE-WAIT")])
+    assert span.kind == "close-wait"
+
+
+def test_an_end_that_closes_soon_is_no_finding() -> None:
+    assert list(spans([after(0, 1, "CLOSE-WAIT"), after(1.5, 1, "CLOSE-WAIT"), after(1.6, 0, "gone")])) == []
+
+
+@given(st.builds(
+    KernelSample, st.integers(0, 2**63 - 1), *[st.text(max_size=9)] * 3, *[st.integers(0, 2**32 - 1)] * 2,
+    st.text(max_size=9), st.none() | st.integers(0, 2**31),
+    st.sampled_from([(), (("rtt", 20),), (("rtt", 0), ("cwnd", 2**62))]),
+))  # fmt: skip
+def test_a_sample_is_read_as_it_was_written(sample: KernelSample) -> None:
+    assert from_fields(to_fields(sample)) == sample

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
+from inspector.kernel.holders import Owner, holders
 from inspector.kernel.sock_diag import KernelSocket, SockDiag
 from inspector.model.records import KernelSample
 
@@ -26,7 +26,7 @@ Key = tuple[str, str, int]
 class _Told(NamedTuple):
     state: tuple[object, ...]
     at: float
-    owner: tuple[str, int | None]
+    owner: Owner
 
 
 class Sampler:
@@ -76,11 +76,11 @@ class Sampler:
         waits = bool(one.receive_queue or one.state in _WAITING or (one.send_queue and one.state != "LISTEN"))
         return waits and now - told.at >= _AGAIN
 
-    def _owners(self, fresh: Iterable[KernelSocket]) -> dict[int, tuple[str, int | None]]:
+    def _owners(self, fresh: Iterable[KernelSocket]) -> dict[int, Owner]:
         """Name and process of the holders of these sockets, known ones from memory."""
         known = {key[2]: told.owner for key, told in self._told.items() if told.owner[1] is not None}
         missing = {one.inode for one in fresh if one.inode} - known.keys()
-        return known | _holders(missing, self._members()) if missing else known
+        return known | holders(missing, self._members()) if missing else known
 
 
 def _state(one: KernelSocket) -> tuple[object, ...]:
@@ -88,22 +88,7 @@ def _state(one: KernelSocket) -> tuple[object, ...]:
     return one.state, one.receive_queue, one.send_queue, telling
 
 
-def _sample(one: KernelSocket, time_ns: int, owner: tuple[str, int | None]) -> KernelSample:
+def _sample(one: KernelSocket, time_ns: int, owner: Owner) -> KernelSample:
     return KernelSample(
         time_ns, one.local, one.peer, one.state, one.receive_queue, one.send_queue, *owner, one.info
     )
-
-
-def _holders(inodes: set[int], members: Iterable[int]) -> dict[int, tuple[str, int | None]]:
-    """Whose these sockets are among the processes: the last one that holds a descriptor of it."""
-    names = {f"socket:[{inode}]": inode for inode in inodes}
-    found: dict[int, tuple[str, int | None]] = {}
-    for pid in members:
-        try:
-            for entry in Path(f"/proc/{pid}/fd").iterdir():
-                inode = names.get(str(entry.readlink()))
-                if inode is not None:
-                    found[inode] = (Path(f"/proc/{pid}/comm").read_text().strip(), pid)
-        except OSError:                            # it has ended, or is another user's
-            continue
-    return found

@@ -24,7 +24,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from inspector.lab.owners import owner_of
+from inspector.kernel.holders import owner_of
 from inspector.model.endpoint import join_endpoint
 from inspector.model.records import EventKind
 from inspector.wire.journal import EventRecord, to_line
@@ -156,7 +156,8 @@ class Relay:
 
     async def _owner(self, address: Address, listening: bool = False) -> str:
         async with self._naming:
-            return await asyncio.to_thread(owner_of, *address[:2], listening=listening)
+            name, pid = await asyncio.to_thread(owner_of, join_endpoint(*address[:2]), listening=listening)
+            return f"{name} {pid}" if name else ""
 
     async def _name(self, inside: Address, outside: Address, owner: asyncio.Task[str]) -> None:
         """Tell whose connection it is: the address in the lab, the one outside, and the process there."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
-from inspector.wire.journal import CallRecord, EventRecord, Record, from_line
+from inspector.wire.journal import CallRecord, EventRecord, Reported, from_line
 
 LIMIT = 30.0     # seconds until a test that hangs fails; never a measure of speed
 
@@ -48,7 +48,7 @@ class Endpoint:
             command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[write_end]
         )
         os.close(write_end)
-        self.records: list[Record] = []
+        self.records: list[Reported] = []
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, args=(read_end,), daemon=True)
         self._reader.start()

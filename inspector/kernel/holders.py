@@ -1,0 +1,53 @@
+"""Whose a socket is: the process that holds a descriptor of it, as far as this user may look (proc(5))."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from inspector.kernel.sock_diag import SockDiag
+
+Owner = tuple[str, int | None]       # name and process; ("", None) where unknown
+
+
+def holders(inodes: set[int], processes: Iterable[int]) -> dict[int, Owner]:
+    """Who holds sockets of these inodes among the processes; the last one that does, of several."""
+    names = {f"socket:[{inode}]": inode for inode in inodes}
+    found: dict[int, Owner] = {}
+    for pid in processes:
+        try:
+            for entry in Path(f"/proc/{pid}/fd").iterdir():
+                inode = names.get(str(entry.readlink()))
+                if inode is not None:
+                    found[inode] = (Path(f"/proc/{pid}/comm").read_text().strip(), pid)
+        except OSError:                            # it has ended, or is another user's
+            continue
+    return found
+
+
+def owner_of(address: str, *, listening: bool = False) -> Owner:
+    """The process whose TCP socket has `address` ("127.0.0.1:8000") as its own, in this network namespace.
+
+    `listening`: a socket that waits on that port, and may be bound to any address.
+    """
+    port = address[address.rindex(":") :]
+    try:
+        diag = SockDiag()
+    except OSError:
+        return "", None
+    try:
+        found = {
+            one.inode for one in diag.sockets()
+            if one.inode and (one.state == "LISTEN" and one.local.endswith(port) if listening
+                              else one.local == address)
+        }
+    except OSError:
+        return "", None
+    finally:
+        diag.close()
+    owners = holders(found, _processes()) if found else {}
+    return next(iter(owners.values()), ("", None))
+
+
+def _processes() -> Iterator[int]:
+    return (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())

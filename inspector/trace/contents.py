@@ -12,10 +12,10 @@ import numpy as np
 
 from inspector.model.records import Call, Event, KernelSample, Statistics
 from inspector.trace.file.format import PacketBatch
-from inspector.trace.index.columns import Int64s, UInt8s
+from inspector.trace.index.columns import Growing, Int64s, UInt8s
 from inspector.trace.index.index import Index
 from inspector.wire import pcapng
-from inspector.wire.headers.read import read_headers
+from inspector.wire.headers.read import Headers, read_headers
 from inspector.wire.journal import PREFIX, CallRecord, from_fields
 from inspector.wire.text import escaped
 
@@ -41,14 +41,17 @@ class Contents:
         self.data: UInt8s = np.zeros(0, "u1")
         self.base = 0                        # offset in the file of the first byte of `data`
         self._counted: dict[int, Statistics] = {}
+        self._numbers: dict[pcapng.Interface, int] = {}
+        self._links = Growing("i8")          # link types of the interfaces
         self._pending: dict[tuple[int, int], int] = {}
 
     def interface(self, interface: pcapng.Interface) -> int:
         """A new interface, or the number of one that is the same in every way."""
-        if interface in self.interfaces[-64:]:
-            return self.interfaces.index(interface)
-        self.interfaces.append(interface)
-        return len(self.interfaces) - 1
+        number = self._numbers.setdefault(interface, len(self.interfaces))
+        if number == len(self.interfaces):
+            self.interfaces.append(interface)
+            self._links.extend(np.array([interface.link_type]))
+        return number
 
     def packets(self, packets: PacketBatch) -> None:
         """Read the headers of these packets and append them to the index."""
@@ -56,19 +59,22 @@ class Contents:
             part = slice(start, start + _BATCH)
             names = ("starts", "captured", "lengths", "time_ns", "interface")
             columns = [getattr(packets, name)[part] for name in names]
-            links = np.array([interface.link_type for interface in self.interfaces], "i8")[columns[4]]
-            cuts = np.flatnonzero(links[1:] != links[:-1]) + 1
-            for begin, end in zip([0, *cuts.tolist()], [*cuts.tolist(), len(links)], strict=True):
-                self._append(*(column[begin:end] for column in columns), link_type=int(links[begin]))
+            self._append(*columns)
 
     def _append(
-        self, starts: Int64s, captured: Int64s, lengths: Int64s, time_ns: Int64s, interface: Int64s, *,
-        link_type: int,
+        self, starts: Int64s, captured: Int64s, lengths: Int64s, time_ns: Int64s, interface: Int64s
     ) -> None:
         # A file may claim that less was on the wire than was captured: what is there is read.
-        headers = read_headers(self.data, starts, captured, np.maximum(lengths, captured), link_type)
-        offset = starts + self.base
-        self.index.append(headers, time_ns, lengths, captured, offset, interface)
+        whole, links = np.maximum(lengths, captured), self._links.values[interface]
+        kinds = np.unique(links).tolist()
+        if len(kinds) == 1:
+            headers = read_headers(self.data, starts, captured, whole, kinds[0])
+        else:                                # interfaces may take turns: each kind of them is read at once
+            headers = Headers.empty(len(starts))
+            for kind in kinds:
+                rows = np.flatnonzero(links == kind)
+                headers.put(rows, read_headers(self.data, starts[rows], captured[rows], whole[rows], kind))
+        self.index.append(headers, time_ns, lengths, captured, starts + self.base, interface)
 
     def journal(self, fields: dict[str, str], before: int) -> None:
         """A call or an event of ours; entries of others become events of the kind "journal"."""
@@ -132,14 +138,16 @@ class Contents:
             if text.startswith(_FREEZES) and text.removeprefix(_FREEZES).isascii()
             and text.removeprefix(_FREEZES).isdigit() and len(text) < 40
         ]
-        self._counted[interface] = Statistics(
+        now = self._counted[interface] = Statistics(
             before.received if statistics.received is None else statistics.received,
             before.dropped if dropped is None else dropped,
             freezes[0] if freezes else before.freezes,
         )
-        counted = self._counted.values()
+        all_of_them = self.statistics
         self.statistics = Statistics(
-            sum(c.received for c in counted), sum(c.dropped for c in counted), sum(c.freezes for c in counted)
+            all_of_them.received + now.received - before.received,
+            all_of_them.dropped + now.dropped - before.dropped,
+            all_of_them.freezes + now.freezes - before.freezes,
         )
 
     def names(self, names: dict[bytes, tuple[str, ...]]) -> None:

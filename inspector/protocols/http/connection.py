@@ -41,6 +41,8 @@ class HttpConnection:
         self.switched: tuple[int, int] | None = None   # stream offsets per direction
         self.switch: int | None = None                 # number of the response that ended HTTP
         self.waiting: deque[int] = deque()             # requests without a final response
+        self.answered: list[int] = []                  # requests that got one, in order
+        self._asked = 0                                # requests so far
         self._sides = (HttpReader(self, 0, starts[0]), HttpReader(self, 1, starts[1]))
 
     def feed(self, direction: int, data: bytes) -> None:
@@ -105,6 +107,7 @@ class HttpConnection:
         self.findings += findings
         if message.is_request:
             self.waiting.append(number)
+            self._asked += 1
             self.findings += check_request(message)
             framing = body_framing(message, None)
             message = message._replace(number=number, framing=framing)
@@ -126,12 +129,11 @@ class HttpConnection:
             return
         self.findings += reflected(request, message)
         if message.status // 100 != 1 or message.status == 101:
-            self.waiting.popleft()
+            self.answered.append(self.waiting.popleft())
             self.messages[request.number] = self.messages[request.number]._replace(partner=message.number)
 
     def _unasked(self, message: HttpMessage) -> None:
-        asked = [m for m in self.messages if m.is_request]
-        before = [m for m in self.messages if not m.is_request]
+        asked, before = self._asked, len(self.messages) - self._asked
         line = escaped(message.start_line, 60)
         client = self._sides[self.client]
         if message.status == 408 or client.lost:
@@ -158,5 +160,7 @@ class HttpConnection:
             side.state = other.state = "over"
         elif not message.is_request and message.status // 100 != 1:
             other = self._sides[1 - side.direction]
-            if other.state == "wait" and not any(asks_to_switch(self.messages[n]) for n in self.waiting):
+            # Who waits has sent nothing after what it asked last.
+            if other.state == "wait" and not (
+                    self.waiting and asks_to_switch(self.messages[self.waiting[-1]])):
                 other.resume()

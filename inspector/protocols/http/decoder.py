@@ -42,7 +42,9 @@ class HttpDecoder(Decoder[HttpMessage]):
         self.upgrade: Upgrade | None = None
         self._checked = 0                       # messages whose body was looked at
         self._looked = 0                        # messages among which an upgrade was looked for
-        self._pending: list[int] = []           # requests for one without an answer so far
+        self._pending: set[int] = set()         # requests for one without an answer so far
+        self._newest = -1                       # of these the last one that came
+        self._answers = 0                       # requests that got an answer, as far as looked at
         self._switched: int | None = None       # the one that was taken
         self._http_findings = 0
 
@@ -162,7 +164,7 @@ class HttpDecoder(Decoder[HttpMessage]):
                 self._follow(response)
             return
         self.upgrade = examine(request, response)
-        self._pending = [number for number in self._pending if number != request.number]
+        self._pending.discard(request.number)
         self._switched = request.number
         self.findings += self.upgrade.findings
         self._look_for_early_data(request.direction, offsets[request.direction], response)
@@ -185,11 +187,18 @@ class HttpDecoder(Decoder[HttpMessage]):
 
     def _look_for_upgrade(self) -> None:
         """A refused upgrade is explained; one that waits for its answer is there already."""
-        messages = self._http.messages
-        self._pending += [m.number for m in messages[self._looked :]
-                          if is_upgrade_request(m) and m.number != self._switched]
+        messages, answered = self._http.messages, self._http.answered
+        for message in messages[self._looked :]:
+            if is_upgrade_request(message) and message.number != self._switched:
+                self._newest = message.number
+                self._pending.add(message.number)
         self._looked = len(messages)
-        for number in self._pending:
+        numbers = [number for number in answered[self._answers :] if number in self._pending]
+        self._answers = len(answered)
+        self._pending.difference_update(numbers)
+        if self._newest in self._pending:
+            numbers.append(self._newest)
+        for number in numbers:
             message = messages[number]
             answer = messages[message.partner] if message.partner is not None else None
             upgrade = examine(message, answer)
@@ -197,7 +206,6 @@ class HttpDecoder(Decoder[HttpMessage]):
                 self.findings += upgrade.findings
             if self.successor is None:
                 self.upgrade = upgrade
-        self._pending = [number for number in self._pending if messages[number].partner is None]
 
     # --- bodies ------------------------------------------------------------------------------------
 

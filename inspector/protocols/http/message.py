@@ -25,6 +25,7 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") +(\S(?:.*\S)?) +(HTTP/1\.\d)[ \t]*\Z", re.DOTALL)
 STATUS_LINE = re.compile(rb"(HTTP/1\.\d) +(\S+)(?: (.*))?\Z", re.DOTALL)
 _NAME = re.compile(_TOKEN + rb"\Z")
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _REQUEST_START = re.compile(_TOKEN + rb" +[^ \r\n]+ +HTTP/1\.\d")
 _REQUEST_PREFIX = re.compile(_TOKEN + rb"(?: +[^\x00-\x20]*(?: +[HTP/1.]{0,8})?)?\r?\Z")
@@ -114,11 +115,8 @@ def looks_like_http(data: bytes) -> Literal["request", "response", "perhaps", ""
 
 def head_end(data: bytes | bytearray, start: int = 0) -> int:
     """Where the octets after the empty line begin, or -1; lines may end with LF alone."""
-    first = data.find(b"\n\r\n", start)
-    second = data.find(b"\n\n", start, len(data) if first < 0 else first + 1)
-    if second >= 0:
-        return second + 2
-    return first + 3 if first >= 0 else -1
+    found = _EMPTY_LINE.search(data, start)
+    return found.end() if found else -1
 
 
 def parse_head(

@@ -133,9 +133,9 @@ class HttpReader:
         return data
 
     def _start(self) -> bool:
-        blank = len(self._buffer) - len(self._buffer.lstrip(b"\r\n"))
-        if blank:
-            self._take(blank)              # RFC 9112 §2.2: empty lines before a start line are ignored
+        if self._buffer.startswith((b"\r", b"\n")):     # (for this alone the buffer is not copied)
+            # RFC 9112 §2.2: empty lines before a start line are ignored
+            self._take(len(self._buffer) - len(self._buffer.lstrip(b"\r\n")))
         if not self._buffer:
             return False
         told = len(self._buffer) >= _LINE or b"\n" in self._buffer or self._buffer.startswith(_TLS)

@@ -39,8 +39,13 @@ class WebSocketFrameRecord(NamedTuple):
     header_size: int
     message: int              # number of its message
     compressed: bool          # its payload was inflated
-    rows: tuple[int, ...]
     findings: tuple[str, ...]
+    find_rows: Rows
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """The packets that carry it. Looked up each time, since most who ask for a frame do not need them."""
+        return self.find_rows(self.direction, self.start, self.stop)
 
     @property
     def payload_start(self) -> int:
@@ -192,8 +197,7 @@ class FrameTable(Sequence[WebSocketFrameRecord]):
         return WebSocketFrameRecord(
             index + 1, direction, direction == self._client, start, stop, first >= 128, first >> 4 & 7,
             first & 15, masked, self._key[index].to_bytes(4, "big") if masked else b"", length, form, header,
-            self._message[index] + 1, bool(self._compressed[index]), self._rows(direction, start, stop),
-            self._ids.get(index, ()),
+            self._message[index] + 1, bool(self._compressed[index]), self._ids.get(index, ()), self._rows,
         )
 
     def message_of(self, number: int) -> int:
@@ -233,8 +237,8 @@ class MessageTable(Sequence[WebSocketMessage]):
         self._first, self._last = array("I"), array("I")      # frame numbers from 0
         self._count, self._opcode, self._flags = array("I"), array("B"), array("B")
         self._size, self._wire = array("Q"), array("Q")
-        # Of the message asked for last whose frames have others between them: number, how many, which.
-        self._scattered: tuple[int, int, list[int]] = (-1, 0, [])
+        # Per direction of the message asked for last whose frames have others between them: number, which.
+        self._scattered: dict[int, tuple[int, list[int]]] = {}
 
     def append(self, direction: int, frame: Frame, part: Part) -> None:
         """Take in what the frame that was just appended to the frame table adds."""
@@ -285,10 +289,16 @@ class MessageTable(Sequence[WebSocketMessage]):
         first, last, count = self._first[index], self._last[index], self._count[index]
         if last - first + 1 == count:
             return range(first + 1, last + 2)
-        if self._scattered[:2] != (index, count):
-            numbers = [n for n in range(first + 1, last + 2) if self._frames.message_of(n) == index + 1]
-            self._scattered = index, count, numbers
-        return self._scattered[2]
+        direction = self._frames.end_of(first + 1)[0]
+        known, numbers = self._scattered.get(direction, (-1, []))
+        if known != index:
+            numbers = []
+        if len(numbers) != count:              # it has grown since, or was not asked for before
+            begin = numbers[-1] + 1 if numbers else first + 1
+            fresh = [n for n in range(begin, last + 2) if self._frames.message_of(n) == index + 1]
+            numbers = numbers + fresh          # another list: who asked before keeps what it was given
+            self._scattered[direction] = index, numbers
+        return numbers
 
     def _record(self, index: int) -> WebSocketMessage:
         numbers = self.frames_of(index)
@@ -304,6 +314,10 @@ class MessageTable(Sequence[WebSocketMessage]):
             self._wire[index], bool(flags & _COMPRESSED), bool(flags & _COMPLETE), rows,
             self._time(rows[-1]) if rows else 0,
         )
+
+    def opcode_of(self, index: int) -> int:
+        """The opcode of the first frame of message `index` (from 0), without making its record."""
+        return self._opcode[index]
 
     def complete(self, index: int) -> bool:
         """True when the last frame of message `index` (from 0) has come."""

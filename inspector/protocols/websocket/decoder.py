@@ -320,7 +320,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
             return False
         opcode = record.opcode
         if opcode == CONTINUATION:
-            opcode = self.messages[record.message - 1].opcode
+            opcode = self.messages.opcode_of(record.message - 1)
         return opcode == TEXT
 
     def round_trip_ns(self, number: int) -> int | None:

@@ -28,7 +28,7 @@ class Payloads:
         self._saved: tuple[list[tuple[int, Inflater]], ...] = ([], [])   # context before compressed message i
         self._since = [SPACING, SPACING]
         self._cursor: list[tuple[int, Inflater] | None] = [None, None]
-        self._last: tuple[int, int, tuple[bytes, ...]] = (0, 0, ())
+        self._last: list[tuple[int, int, tuple[bytes, ...]]] = [(0, 0, ()), (0, 0, ())]
 
     def note(self, direction: int, message: int, inflater: Inflater) -> None:
         """A compressed message (number from 1) begins; `inflater` is the context before it."""
@@ -77,17 +77,17 @@ class Payloads:
         return b"".join(parts)
 
     def _inflated(self, message: int, direction: int) -> tuple[bytes, ...]:
-        """The frames of a compressed message, inflated. The one read last is kept."""
+        """The frames of a compressed message, inflated. The one read last of each direction is kept."""
         count = len(self._messages.frames_of(message - 1))
-        if self._last[:2] == (message, count):
-            return self._last[2]
+        if self._last[direction][:2] == (message, count):
+            return self._last[direction][2]
         numbers = self._compressed[direction]
         target = bisect_left(numbers, message)
         position, inflater = self._context(direction, target)
         parts: tuple[bytes, ...] = ()
         for at in range(position, target + 1):
             parts = self._inflate(numbers[at], inflater)
-        self._last = message, count, parts
+        self._last[direction] = message, count, parts
         # An unfinished message leaves the context in its middle: what follows starts from one set aside.
         self._cursor[direction] = (target + 1, inflater) if self._messages.complete(message - 1) else None
         return parts

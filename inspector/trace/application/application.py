@@ -6,8 +6,10 @@ comes out to packets: rows, times, and a line of text for each packet. It knows 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any, NamedTuple
 
 from inspector.model.numbers import ACK, FIN, RST
@@ -50,6 +52,10 @@ class Application:
         self._scanned = 0                      # packets in which FIN and RST were looked for
         self._reset = False
         self._closing: int | None = None       # the packet that began the end
+        # For findings without octets: whose end was looked for among how many packets, and where it is.
+        self._last_words: tuple[tuple[int | None, int], tuple[int, ...]] = ((None, -1), ())
+        # Per direction what was asked last: octets, how many the stream had, the packet that completed them.
+        self._completed = [(0, 0, 0, -1), (0, 0, 0, -1)]
         self.update()
 
     def update(self) -> bool:
@@ -57,7 +63,7 @@ class Application:
         if len(self._flow.rows) == self._packets:
             return False
         self._packets = len(self._flow.rows)
-        changed = self._engine.update(self._acknowledged)
+        changed = self._engine.update(cache(self._acknowledged))
         if not self._ended and self.layers:
             self._end_if_over()
         self._findings += map(self._place, self._engine.fresh_findings())
@@ -72,11 +78,10 @@ class Application:
 
     def _acknowledged(self, direction: int) -> int:
         """The offset up to which the peer of a direction has said that it has all octets."""
-        index = self._trace.index
-        for row in self._flow.rows[:-_LOOK_BACK:-1].tolist():
-            if self._flow.direction(row) != direction and int(index.tcp_flags[row]) & ACK:
-                return self.acknowledged_by(row)
-        return 0
+        rows = self._flow.rows[-_LOOK_BACK:]
+        tells = (self._flow.directions(rows) != direction) & (self._trace.index.tcp_flags[rows] & ACK != 0)
+        found = rows[tells]
+        return self.acknowledged_by(int(found[-1])) if len(found) else 0
 
     def _end_if_over(self) -> None:
         """Judge what is missing, once nothing more can come: a FIN from each side, or a reset."""
@@ -150,9 +155,12 @@ class Application:
         direction = one.direction or 0
         rows: tuple[int, ...] = ()
         if one.stop > one.start:
-            rows = self.rows_of(direction, one.start, one.stop)[:_ROWS]
+            rows = self._rows(direction, one.start, one.stop, _ROWS)
         if not rows:
-            rows = self._closing_rows(one.direction)
+            key = one.direction, len(self._flow.rows)
+            if self._last_words[0] != key:
+                self._last_words = key, self._closing_rows(one.direction)
+            rows = self._last_words[1]
         return one.at(self._flow.stream, rows)
 
     def _closing_rows(self, direction: int | None) -> tuple[int, ...]:
@@ -165,9 +173,14 @@ class Application:
 
     def rows_of(self, direction: int, start: int, stop: int) -> tuple[int, ...]:
         """Rows of the packets that brought octets [start, stop) of a direction, in order of offset."""
+        return self._rows(direction, start, stop)
+
+    def _rows(self, direction: int, start: int, stop: int, most: int = sys.maxsize) -> tuple[int, ...]:
         rows: dict[int, None] = {}
         for piece in self._flow.streams[direction].pieces(start, stop):
             rows[piece.row] = None
+            if len(rows) >= most:
+                break
         return tuple(rows)
 
     def time_of(self, row: int) -> int:
@@ -195,11 +208,16 @@ class Application:
 
     def _completes(self, one: Carried, row: int) -> bool:
         """As Wireshark has it: the packets before the last one of a record are plain TCP."""
-        decoder, record = one.layer.decoder, one.record
-        stop = decoder.counts_from(record)
-        rows = decoder.rows_of(record) if stop == record.stop else self.rows_of(
-            record.direction, record.start, stop)
-        return max(rows, default=-1) == row
+        record = one.record
+        return self._last_row(record.direction, record.start, one.layer.decoder.counts_from(record)) == row
+
+    def _last_row(self, direction: int, start: int, stop: int) -> int:
+        """The packet that came last of those with these octets; kept, as all of them ask for it."""
+        stream = self.streams[direction]
+        key = start, stop, stream.captured
+        if self._completed[direction][:3] != key:
+            self._completed[direction] = *key, stream.last_row(start, stop)
+        return self._completed[direction][3]
 
     def protocols(self, row: int) -> tuple[str, ...]:
         """Names of the layers, outermost first, down to the last one of which `row` completes a record."""
@@ -215,7 +233,8 @@ class Application:
         found = list(self.carried(row))
         texts = []
         for layer, _, record in found[:_PARTS]:
-            begins = layer.decoder.rows_of(record)[:1] == (row,)
+            first = next(self.streams[record.direction].pieces(record.start, record.stop), None)
+            begins = first is not None and first.row == row
             texts.append(layer.decoder.summary(record) if begins else layer.decoder.short(record))
         more = len(found) - len(texts)
         return "  |  ".join(texts) + (f"  |  {more} more" if more else "")

@@ -36,6 +36,14 @@ class PacketBatch:
         return PacketBatch(*(column[:count] for column in columns))
 
 
+def joined(batches: list[PacketBatch]) -> PacketBatch:
+    """Several batches as one."""
+    if len(batches) == 1:
+        return batches[0]
+    names = ("starts", "captured", "lengths", "time_ns", "interface")
+    return PacketBatch(*(np.concatenate([getattr(one, name) for one in batches]) for name in names))
+
+
 class Sink(Protocol):
     """Who takes what a format finds, in order of the file.
 
@@ -75,13 +83,14 @@ class Format(Protocol):
         """Read all that stands whole in `buffer[start:stop]`; where the rest begins."""
 
 
-def nanoseconds(ticks: Array, resolution: int, offset: int) -> Int64s:
-    """Ticks of a pcapng interface (raw if_tsresol byte, if_tsoffset in seconds) as time since the epoch."""
+def nanoseconds(ticks: Array, resolution: int, offset: Int64s) -> Int64s:
+    """Ticks of pcapng interfaces (raw if_tsresol byte, if_tsoffset in seconds) as time since the epoch."""
+    base: Int64s = offset * BILLION             # what is too large for 64 bits wraps, in silence
     ticks = ticks.astype("u8")
     power = resolution & 0x7F
     if resolution & 0x80:
         if power > 63:
-            return np.full(len(ticks), offset * BILLION, "i8")
+            return base
         seconds = ticks >> np.uint64(power)
         part = ticks & np.uint64((1 << power) - 1)
         drop = max(power - 34, 0)               # so that the product below stays in 64 bits
@@ -93,7 +102,7 @@ def nanoseconds(ticks: Array, resolution: int, offset: int) -> Int64s:
         result = (ticks // np.uint64(10 ** (power - 9))).astype("i8")
     else:
         result = np.zeros(len(ticks), "i8")
-    return result + (((offset * BILLION) + (1 << 63)) % (1 << 64) - (1 << 63))
+    return result + base
 
 
 def gather(buffer: bytearray, starts: Array, kind: np.dtype[np.void]) -> Array:

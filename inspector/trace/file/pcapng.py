@@ -1,7 +1,8 @@
 """pcapng files, walked a buffer at a time: see format.py.
 
-Runs of packet blocks are only stepped over by their lengths and then read together; the other blocks,
-which are few, are read one by one. Sections may differ in byte order; interfaces are counted through.
+Packet blocks are only stepped over by their lengths and then read together, a section's at once, and given
+at the end of the walk; the other blocks are read one by one, and cost no more where there are many of them.
+Sections may differ in byte order; interfaces are counted through.
 """
 
 from __future__ import annotations
@@ -17,10 +18,41 @@ from inspector.trace.file.format import (
     PacketBatch,
     Sink,
     gather,
+    joined,
     nanoseconds,
 )
-from inspector.trace.index.columns import Array
+from inspector.trace.index.columns import Array, Growing
 from inspector.wire import pcapng
+
+
+class _Interfaces:
+    """The interfaces of a section as columns: their numbers in the trace, how they tell time, their limits."""
+
+    def __init__(self) -> None:
+        self.number, self.limit = Growing("i8"), Growing("i8")
+        self.resolution, self.offset = Growing("u1"), Growing("i8")
+        self.snaplen = 0                     # of the first one
+        self._met = [(0, 0)]                 # packets stepped over when how many interfaces were known
+
+    def __len__(self) -> int:
+        return self.number.count
+
+    def add(self, number: int, interface: pcapng.Interface, before: int) -> None:
+        """One that is described after `before` packets that were not read yet."""
+        if not len(self):
+            self.snaplen = interface.snaplen
+        self.number.extend(np.array([number]))
+        self.limit.extend(np.array([LARGE_FRAMES.get(interface.link_type, MAX_FRAME)]))
+        self.resolution.extend(np.array([interface.resolution]))
+        self.offset.extend(np.array([interface.offset]))
+        self._met.append((before, len(self)))
+
+    def known_to(self, count: int) -> Array:
+        """How many were described before each of the `count` packets that were not read yet."""
+        before, known = np.array(self._met, "i8").T
+        found: Array = known[np.searchsorted(before, np.arange(count), "right") - 1]
+        self._met = [(0, len(self))]
+        return found
 
 
 class Pcapng:
@@ -28,8 +60,10 @@ class Pcapng:
 
     def __init__(self) -> None:
         self._order = "<"
-        self._interfaces: list[tuple[int, pcapng.Interface]] = []      # of this section: number in the trace
-        self._starts: list[int] = []
+        self._interfaces = _Interfaces()               # of this section
+        self._starts: list[int] = []                   # of its packets that were stepped over
+        self._read: list[PacketBatch] = []             # what was read of sections before it
+        self._waiting = 0                              # packets in all of these
 
     def walk(self, buffer: bytearray, start: int, stop: int, sink: Sink) -> int:
         """Blocks begin and end with their length."""
@@ -38,7 +72,12 @@ class Pcapng:
         except (pcapng.BlockError, struct.error) as error:
             raise DamageError(str(error)) from None
         finally:
-            self._flush(buffer, sink)
+            try:
+                self._flush(buffer, sink)
+            finally:
+                batches, self._read, self._waiting = self._read, [], 0
+                if batches:
+                    sink.packets(joined(batches))
 
     def _walk(self, buffer: bytearray, start: int, stop: int, sink: Sink) -> int:
         starts = self._starts
@@ -83,25 +122,24 @@ class Pcapng:
         elif kind == pcapng.SECTION_HEADER:
             self._flush(buffer, sink)
             comments = pcapng.parse_section(body, order)
-            self._interfaces = []
+            self._interfaces = _Interfaces()
             sink.comment(comments, None)
         elif kind == pcapng.INTERFACE_DESCRIPTION:
-            self._flush(buffer, sink)
             interface = pcapng.parse_interface(body, order)
-            self._interfaces.append((sink.interface(interface), interface))
+            self._interfaces.add(sink.interface(interface), interface, len(self._starts))
             sink.comment(interface.comments, None)
         elif kind == pcapng.JOURNAL_EXPORT:
-            sink.journal(pcapng.parse_journal(body), len(self._starts))
+            sink.journal(pcapng.parse_journal(body), self._waiting + len(self._starts))
         elif kind == pcapng.INTERFACE_STATISTICS:
             statistics = pcapng.parse_statistics(body, order)
             if statistics.interface < len(self._interfaces):
-                sink.statistics_block(self._interfaces[statistics.interface][0], statistics)
+                sink.statistics_block(int(self._interfaces.number.values[statistics.interface]), statistics)
                 sink.comment(statistics.comments, None)
         elif kind == pcapng.NAME_RESOLUTION:
             sink.names(pcapng.parse_names(body, order))
 
     def _flush(self, buffer: bytearray, sink: Sink) -> None:
-        """Give the packets stepped over so far."""
+        """Read the packets stepped over so far; they are given at the end of the walk."""
         if not self._starts:
             return
         starts = np.array(self._starts, "i8")
@@ -109,7 +147,8 @@ class Pcapng:
         packets, damage = self._packets(buffer, starts)
         self._packet_comments(buffer, starts[: len(packets.starts)], packets, sink)
         if len(packets.starts):
-            sink.packets(packets)
+            self._read.append(packets)
+            self._waiting += len(packets.starts)
         if damage:
             raise DamageError(damage)
 
@@ -128,14 +167,13 @@ class Pcapng:
             local[old] = halves & 0xFFFF
             lengths[simple], local[simple], ticks[simple] = local[simple], 0, 0
             begins[simple], room[simple] = starts[simple] + 12, total[simple] - 16
-            snaplen = self._interfaces[0][1].snaplen if self._interfaces else 0
+            snaplen = self._interfaces.snaplen
             whole = np.minimum(lengths[simple], snaplen) if snaplen else lengths[simple]
             captured[simple] = np.minimum(whole, room[simple])
         tails = np.minimum(starts + total, len(buffer)) - 4
         trailing = gather(buffer, tails, np.dtype([("total", self._order + "u4")]))["total"]
-        limits = [LARGE_FRAMES.get(interface.link_type, MAX_FRAME) for _, interface in self._interfaces]
-        known = local < len(self._interfaces)
-        limit = np.array([*limits, 0], "i8")[np.where(known, local, len(limits))]
+        known = local < self._interfaces.known_to(len(starts))
+        limit = np.append(self._interfaces.limit.values, 0)[np.where(known, local, -1)]
         wrong = [
             ((trailing != total) | (total & 3 != 0), "a block's two lengths differ"),
             (~known, "a packet names an interface that was not described"),
@@ -151,14 +189,15 @@ class Pcapng:
 
     def _by_interface(self, local: Array, ticks: Array, kind: Array) -> tuple[Array, Array]:
         """Numbers of interfaces in the trace, and times in nanoseconds."""
-        numbers, time_ns = np.zeros(len(local), "i8"), np.zeros(len(local), "i8")
-        for i in np.unique(local).tolist():
-            number, interface = self._interfaces[i]
-            mine = local == i
-            numbers[mine] = number
-            time_ns[mine] = nanoseconds(ticks[mine], interface.resolution, interface.offset)
+        interfaces, time_ns = self._interfaces, np.zeros(len(local), "i8")
+        if not len(local):
+            return time_ns, time_ns
+        resolution, offset = interfaces.resolution.values[local], interfaces.offset.values[local]
+        for one in np.unique(resolution).tolist():
+            mine = resolution == one
+            time_ns[mine] = nanoseconds(ticks[mine], one, offset[mine])
         time_ns[kind == pcapng.SIMPLE_PACKET] = 0       # they have no time
-        return numbers, time_ns
+        return interfaces.number.values[local], time_ns
 
     def _packet_comments(self, buffer: bytearray, starts: Array, packets: PacketBatch, sink: Sink) -> None:
         """Comments of the packets that have options."""
@@ -171,4 +210,5 @@ class Pcapng:
                 continue
             found = [value for code, value in options if code == pcapng.OPT_COMMENT]
             if found:
-                sink.comment(tuple(value.decode("utf-8", "backslashreplace") for value in found), i)
+                texts = tuple(value.decode("utf-8", "backslashreplace") for value in found)
+                sink.comment(texts, self._waiting + i)

@@ -104,7 +104,8 @@ class TcpFlow:
         if index.streams[TCP].reopened(self.stream):
             self._reopened_at = row
 
-    def _directions(self, rows: Array) -> NDArray[np.uint8]:
+    def directions(self, rows: Array) -> NDArray[np.uint8]:
+        """The direction of each of the packets `rows`."""
         index = self._trace.index
         address, port = self._a or (0, 0)
         other: Array = (index.src[rows] != address) | (index.sport[rows] != port)
@@ -112,7 +113,7 @@ class TcpFlow:
 
     def _take(self, rows: Array) -> None:
         index = self._trace.index
-        directions = self._directions(rows)
+        directions = self.directions(rows)
         flags = index.tcp_flags[rows]
         length = index.payload_length[rows]
         payload = index.payload[rows]
@@ -257,7 +258,7 @@ class TcpFlow:
             return np.asarray(values[rows], np.int64)
 
         return TcpFacts(
-            row=rows, direction=self._directions(rows).astype(np.int64), flags=column(index.tcp_flags),
+            row=rows, direction=self.directions(rows).astype(np.int64), flags=column(index.tcp_flags),
             seq=column(index.seq), ack=column(index.ack), length=column(index.payload_length),
             window=column(index.window), time_ns=column(index.time_ns), bits=bits,
             base=(self.base(0), self.base(1)), names=(join_endpoint(*self.a), join_endpoint(*self.b)),

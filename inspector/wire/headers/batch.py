@@ -7,7 +7,7 @@ Numbers in columns are in this machine's byte order; the wire's is big-endian.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -123,6 +123,18 @@ class Headers:
             tcp_flags=zeros("u2"), seq=zeros("u4"), ack=zeros("u4"), window=zeros("u2"), status=zeros("u1"),
             addressed=np.zeros(count, np.bool_), talks=np.zeros(count, np.bool_),
         )
+
+    def put(self, rows: Ints, part: Headers) -> None:
+        """Take over what was read of the frames `rows`, which have no values here yet."""
+        for name in _COLUMNS:
+            getattr(self, name)[rows] = getattr(part, name)
+        self.rows6 += [rows[own] for own in part.rows6]
+        self.addresses6 += part.addresses6
+        self.quoted += [replace(one, rows=rows[one.rows]) for one in part.quoted]
+        self.outer += [replace(one, rows=rows[one.rows]) for one in part.outer]
+
+
+_COLUMNS = [one.name for one in fields(Headers) if one.default_factory is MISSING]
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,18 @@ class Segments:
                 segment += 1
             at += 1
 
+    def last_row(self, start: int, end: int) -> int:
+        """The packet that came last of those that brought `start .. end`; -1: none did."""
+        newest = -1
+        at = bisect_right(self._run_end, start)
+        while at < len(self._run_start) and self._run_start[at] < end:
+            first, last = self._run_first[at], self._run_last[at]
+            if self._run_end[at] > end:
+                last = max(first, bisect_left(self._start, end, first, last + 1) - 1)
+            newest = max(newest, last)
+            at += 1
+        return self._row[newest] if newest >= 0 else -1
+
     def columns(self, start: int, end: int) -> Pieces:
         """The pieces of `start .. end` as columns, for streams of many segments."""
         empty = np.zeros(0, np.int64)

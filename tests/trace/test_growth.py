@@ -1,0 +1,86 @@
+"""Work grows linearly with whatever grows in a capture: calls that were made, octets that were read.
+
+For each kind of `tests.support.growth` the cost of one more piece is compared, near the beginning and further
+on. Nothing is timed.
+"""
+
+from __future__ import annotations
+
+from cProfile import Profile
+from pathlib import Path
+
+import pytest
+
+from inspector.cli.exports import export_of
+from inspector.trace.file.source import FileSource
+from inspector.trace.trace import Trace
+from inspector.views.findings import FindingList
+from tests.support.growth import KINDS
+
+STEP = 100
+ALLOWED = 1.15           # times an early piece that a late one may cost
+EXPORTS = ("packets", "conversations", "findings", "http", "websocket", "redis")
+
+
+class Work:
+    """Calls (of functions, builtins, generators) and octets read from files, while it is entered."""
+
+    def __init__(self) -> None:
+        self.calls = self.octets = 0
+        self._profile = Profile()
+
+    def __enter__(self) -> Work:
+        self._read = read = FileSource.read
+
+        def counted(source: FileSource, offset: int, into: memoryview) -> int:
+            count = read(source, offset, into)
+            self.octets += count
+            return count
+
+        FileSource.read = counted  # type: ignore[method-assign]
+        self._profile.enable()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._profile.disable()
+        FileSource.read = self._read  # type: ignore[method-assign]
+        self.calls = sum(entry.callcount for entry in self._profile.getstats())
+
+
+def decode(path: Path) -> None:
+    """All that commands and the pane of findings make of a capture."""
+    with Trace.open(path) as trace:
+        trace.finish()
+        for name in EXPORTS:
+            export = export_of(name)
+            assert export is not None
+            for _ in export.objects(trace, None):
+                pass
+        found = FindingList(trace)
+        while not found.complete:
+            found.update()
+        for line in range(found.count):
+            found.line(line, 100)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is imported and compiled at first use does not count."""
+    path = tmp_path_factory.mktemp("warm") / "x.pcapng"
+    for name in ("requests_in_turn", "fragments_of_a_message", "icmp_errors"):
+        path.write_bytes(KINDS[name](10))
+        decode(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_more_piece_costs_what_the_others_did(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "growth.pcapng"
+    calls, octets = [], []
+    for size in (STEP, 2 * STEP, 6 * STEP, 7 * STEP):
+        path.write_bytes(KINDS[kind](size))
+        with Work() as work:
+            decode(path)
+        calls.append(work.calls)
+        octets.append(work.octets)
+    for name, (first, second, late, last) in (("calls", calls), ("octets", octets)):
+        assert last - late <= ALLOWED * (second - first) + 5 * STEP, (name, second - first, last - late)

@@ -48,6 +48,7 @@ class Trace:
         self._reader = Reader(self._source, self.name, self._contents)
         self._rows = RowLists(self._contents.index)
         self._last: tuple[int, bytes] = (-1, b"")
+        self._problem_told: str | None = None          # of the source, when it was refreshed last
         self._flows = Kept(lambda stream: TcpFlow(self, stream))
         self._applications = Kept(lambda stream: Application(self, self.flow(stream)))
         self._datagrams = Kept(lambda stream: UdpFlow(self, stream))
@@ -96,8 +97,7 @@ class Trace:
 
         Never waits. TraceError where a stream's first bytes turn out to be no capture.
         """
-        contents, reader = self._contents, self._reader
-        before = (contents.index.count, contents.blocks, len(contents.interfaces), reader.damage)
+        reader, before = self._reader, self._state()
         self._source.check()
         left = sys.maxsize if limit_bytes is None else limit_bytes
         if not reader.begun and not reader.begin() and self._source.ended:
@@ -107,14 +107,22 @@ class Trace:
             if not reader.step(min(left, SLICE)):
                 break
             left -= max(reader.offset - start, 1)
-        return before != (contents.index.count, contents.blocks, len(contents.interfaces), reader.damage)
+        problem, self._problem_told = self._problem_told, self._source.problem
+        return before != self._state() or problem != self._source.problem
+
+    def _state(self) -> tuple[object, ...]:
+        contents = self._contents
+        return contents.index.count, contents.blocks, len(contents.interfaces), self._reader.damage
 
     def finish(self) -> None:
-        """Read all there is, as of a file that nobody writes any more; waits for the end of a stream."""
+        """Read all there is, as of a file that nobody writes any more; waits for the end of a stream.
+
+        Who writes at this very moment gets a second to end the packet that is half there.
+        """
         self.following = False
         while True:
             changed = self.refresh()
-            if self.complete:
+            if self.complete and (self._source.settled or not self._is_cut()):
                 return
             if not changed:
                 self._source.wait(0.5)
@@ -145,10 +153,16 @@ class Trace:
             return f"The file is damaged after packet {count}: {reader.damage}; all before that is shown."
         if self._source.problem:
             return self._source.problem
-        if reader.rest and not self.following and self._source.all_there:
+        if self._is_cut() and self._source.settled:
             where = f"packet {count + 1}" if reader.rest_is_packet() else f"a block after packet {count}"
             return f"The file ends in the middle of {where}; all before that is shown."
         return None
+
+    def _is_cut(self) -> bool:
+        """Whether the last packet is only half there, and nobody is known to write on."""
+        reader = self._reader
+        return bool(reader.rest and not self.following and self._source.all_there and not reader.damage
+                    and not self._source.problem)
 
     def octets(self) -> Iterator[bytes]:
         """The capture itself, as far as it was read: a compressed one's bytes as they were before."""

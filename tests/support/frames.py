@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,6 +56,7 @@ def pcap_bytes(
 
 
 def trace_of(path: Path, data: bytes, following: bool = False) -> Trace:
-    """A trace on a new file with these bytes, its header read."""
+    """A trace on a new file with these bytes, written long ago; its header is read."""
     path.write_bytes(data)
+    os.utime(path, (1, 1))
     return Trace.open(path, following)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -169,3 +173,51 @@ def test_closing_twice_does_no_harm(tmp_path: Path) -> None:
     trace.close()
     trace.close()
     assert trace.index.count == 10
+
+
+def test_who_writes_at_this_moment_may_end_the_packet(tmp_path: Path) -> None:
+    path, data = tmp_path / "growing.pcapng", pcapng_bytes(FRAMES)
+    path.write_bytes(data[:-9])
+
+    def write_on() -> None:
+        with path.open("ab") as file:
+            file.write(data[-9:])
+
+    with Trace.open(path) as trace:
+        while trace.refresh():
+            pass
+        assert trace.index.count == 9 and trace.truncated is None       # written just now: no word yet
+        timer = threading.Timer(0.2, write_on)
+        timer.start()
+        trace.finish()
+        timer.join()
+        assert (trace.index.count, trace.truncated) == (10, None)
+    path.write_bytes(data[:-9])
+    os.utime(path, (1, 1))
+    with Trace.open(path) as trace:
+        trace.finish()
+        assert trace.truncated == "The file ends in the middle of packet 10; all before that is shown."
+
+
+def test_the_temporary_folder_is_named_where_it_is_the_culprit(tmp_path: Path) -> None:
+    path = tmp_path / "x.pcapng.gz"
+    path.write_bytes(gzip.compress(pcapng_bytes(FRAMES * 100)))
+    command = f"ulimit -f 1; exec {sys.executable} -m inspector decode {path} --json conversations"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True,
+                          env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert done.returncode == 4 and f"{tmp_path} does not take it: File too large." in done.stderr, done
+
+
+@pytest.mark.parametrize("size", [300_000, 600_000, 3_000_000])
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_blocks_of_any_size_are_stepped_over(tmp_path: Path, size: int, packed: bool) -> None:
+    path = tmp_path / "large"
+    blocks = [pcapng_bytes(FRAMES[:1]), pcapng.journal({"MESSAGE": "x" * size}),
+              pcapng.enhanced_packet(FRAMES[1], 1), pcapng.section_header(comment="y" * 60_000)]
+    data = b"".join(blocks) + pcapng_bytes(FRAMES[2:])
+    path.write_bytes(gzip.compress(data) if packed else data)
+    with Trace.open(path) as trace:
+        while trace.refresh(1 << 18):
+            pass
+        trace.finish()
+        assert (trace.index.count, len(trace.events), trace.truncated) == (10, 1, None)

@@ -26,7 +26,7 @@ from inspector.wire import pcapng
 
 
 class _Interfaces:
-    """The interfaces of a section as columns: their numbers in the trace, how they tell time, their limits."""
+    """The interfaces of a section as columns: their numbers in the trace, their clocks, their limits."""
 
     def __init__(self) -> None:
         self.number, self.limit = Growing("i8"), Growing("i8")

@@ -33,6 +33,7 @@ class Reader:
         self._name = name
         self._format: Format | None = None
         self._buffer = bytearray(FIRST_SLICE + PADDING)
+        self._least = 0                        # bytes to be read at once, where a slice holds no whole block
 
     @property
     def begun(self) -> bool:
@@ -64,10 +65,13 @@ class Reader:
 
     def _step(self, format: Format, limit: int) -> bool:
         self.size = max(self.source.advance(limit), self.size if self.source.ended else 0)
-        wanted = min(self.size - self.offset, len(self._buffer) - PADDING, max(limit, FIRST_SLICE))
-        if wanted <= 0:
+        rest = self.size - self.offset
+        if rest <= 0:
             self._resize(FIRST_SLICE)          # nothing to do for now: the memory is worth more elsewhere
             return False
+        if self._least > len(self._buffer) - PADDING:
+            self._resize(self._least)
+        wanted = min(rest, len(self._buffer) - PADDING, max(limit, FIRST_SLICE, self._least))
         count = self.source.read(self.offset, memoryview(self._buffer)[:wanted])
         sink = self.sink
         sink.data = np.frombuffer(self._buffer, "u1")
@@ -78,10 +82,14 @@ class Reader:
             self.damage = str(error)
             return True
         self.offset += moved
-        if count == len(self._buffer) - PADDING:
-            self._resize(max(SLICE, 0 if moved else 2 * count))
+        if moved:
+            self._least = 0
+            if count == len(self._buffer) - PADDING:
+                self._resize(SLICE)
             return True
-        return moved > 0
+        more = wanted == count < rest and count < _LARGEST_SLICE
+        self._least = 2 * count if more else self._least
+        return more
 
     def _resize(self, size: int) -> None:
         """Take a buffer of another size (a block larger than the buffer needs one)."""

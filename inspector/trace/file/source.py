@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 import time
 from pathlib import Path
 from typing import Protocol
 
 from inspector.trace.file.decompressed import GZIP_MAGIC, ZSTD_MAGIC, Stream
 from inspector.trace.file.scratch import scratch
+from inspector.wire.text import escaped
 
 _SLICE = 256 * 1024
+_SAMPLE = 16                    # octets by which a file is known again
+_WRITING_NS = 1_000_000_000     # who wrote in the last second may be in the middle of a packet
 
 
 class TraceError(Exception):
@@ -32,6 +36,10 @@ class Source(Protocol):
     @property
     def all_there(self) -> bool:
         """Whether `advance` has made everything readable that is there now."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether nobody seems to be writing at this moment."""
 
     def advance(self, limit: int) -> int:
         """Make up to about `limit` more bytes readable; the number of bytes readable now."""
@@ -61,6 +69,9 @@ class FileSource:
         self._descriptor = descriptor
         self._path = path
         self._size = 0
+        self._written = -1                      # when the file was written last, as far as was looked
+        self._known: dict[int, bytes] = {}      # some octets of what was read: its first and its last ones
+        self._foreign = False                   # other octets stand there now than those that were read
 
     @property
     def all_there(self) -> bool:
@@ -69,27 +80,62 @@ class FileSource:
 
     def advance(self, limit: int) -> int:
         """The file's size now; notes when the file was cut or replaced by another."""
-        size = os.fstat(self._descriptor).st_size
-        if size < self._size:
-            self.problem = f"{self._path.name} became shorter while it was read; all up to then is shown."
+        self._look()
+        return self._size
+
+    def _look(self) -> None:
+        """Notice what was written: more at the end, less than there was, or something else over it."""
+        status = os.fstat(self._descriptor)
+        if self.ended or (status.st_mtime_ns == self._written and status.st_size == self._size):
+            return
+        self._written = status.st_mtime_ns
+        name = escaped(self._path.name)
+        if any(os.pread(self._descriptor, len(old), at) != old[: max(status.st_size - at, 0)]
+               for at, old in self._known.items()):
+            self.problem = f"{name} was overwritten while it was read; open it again to see what it holds."
+            self.ended = self._foreign = True
+        elif status.st_size < self._size:
+            self.problem = f"{name} became shorter while it was read; all up to then is shown."
             self.ended = True
-            return self._size
-        self._size = size
-        return size
+        else:
+            self._size = status.st_size
 
     def check(self) -> None:
         """Notice that the path now leads to another file."""
+        self._look()
         try:
             here, there = os.fstat(self._descriptor), self._path.stat()
         except OSError:
             return                              # deleted: what is open can still be read
-        if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
-            self.problem = f"{self._path.name} was replaced by another file; open it again to see that."
+        if not self.ended and (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+            name = escaped(self._path.name)
+            self.problem = f"{name} was replaced by another file; open it again to see that."
             self.ended = True
 
     def read(self, offset: int, into: memoryview) -> int:
-        """Read bytes at `offset`."""
-        return os.preadv(self._descriptor, [into], offset)
+        """Read bytes at `offset`; none of a file in which others stand now than those that were read."""
+        self._look()
+        if self._foreign:
+            return 0
+        count = os.preadv(self._descriptor, [into], offset)
+        self._remember(offset, into[:count])
+        return count
+
+    def _remember(self, offset: int, data: memoryview) -> None:
+        """Keep the first octets of the file, and the last ones that were read of it."""
+        if not self._known and offset == 0 and len(data) >= _SAMPLE:
+            self._known[0] = bytes(data[:_SAMPLE])
+        end = offset + len(data)
+        newest = max(self._known, default=0)
+        if len(data) >= _SAMPLE and end - _SAMPLE > newest:
+            if newest:
+                del self._known[newest]
+            self._known[end - _SAMPLE] = bytes(data[-_SAMPLE:])
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing was written for a while, so that nobody is likely to write on."""
+        return not 0 <= time.time_ns() - os.fstat(self._descriptor).st_mtime_ns < _WRITING_NS
 
     def share(self) -> float:
         """All of a file is readable at once."""
@@ -134,7 +180,7 @@ class SpoolSource:
                     rest = rest[self._spool.write(rest) :]
             except OSError as error:
                 self.ended = True
-                self.problem = f"The copy of {self._stream.name} cannot be written: {error.strerror}."
+                self.problem = _no_copy(self._stream.name, error)
                 break
             self._size += len(data)
         if self.ended and self.problem is None:
@@ -144,6 +190,11 @@ class SpoolSource:
     def read(self, offset: int, into: memoryview) -> int:
         """Read bytes at `offset`."""
         return os.preadv(self._spool.fileno(), [into], offset)
+
+    @property
+    def settled(self) -> bool:
+        """Where a stream ends, it ends."""
+        return True
 
     def check(self) -> None:
         """A spool is nobody else's."""
@@ -161,6 +212,16 @@ class SpoolSource:
         """Close input and spool."""
         self._stream.close()
         self._spool.close()
+
+
+def _no_copy(name: str, error: OSError) -> str:
+    """The culprit is the folder, not the capture."""
+    try:
+        folder = tempfile.gettempdir()
+    except OSError:
+        folder = "the temporary folder"
+    return (f"{escaped(name)} is read through a temporary copy, and {escaped(folder)} does not take it: "
+            f"{error.strerror}. TMPDIR names another folder.")
 
 
 def open_source(path: str | Path) -> Source:

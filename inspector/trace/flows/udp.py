@@ -131,6 +131,8 @@ def icmp_cause(trace: Packets, row: int) -> int | None:
         & (index.dport[near] == quoted.dport)
     )[-_CANDIDATES:] + near.start
     frame, at = trace.frame(row), int(index.l4[row]) + _HEADER
+    if len(frame) <= at:                  # the file has become shorter since
+        return None
     if quoted.network == 4:
         mine = frame[at + 4 : at + 6], frame[at + (frame[at] & 15) * 4 :][:8]
     else:

@@ -67,7 +67,7 @@ def via_ports(pairs: tuple[tuple[int, int], ...]) -> int:
 
     _require_terminal(sys.stdin.isatty())
     if (forbidden := probe()) is not None:
-        raise CommandError(forbidden.sentence, MISSING, forbidden.mend)
+        raise CommandError(forbidden.sentence, MISSING, forbidden.remedy)
     from inspector.tui.app import InspectorApp
 
     return _run(InspectorApp(watch=Watch(outside=Outside(via=pairs))))

@@ -19,13 +19,13 @@ DONE, NO, USAGE, MISSING, UNREADABLE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 4, 
 class CommandError(Exception):
     """A command could not do what was asked; `str()` is one sentence, `status` its exit status.
 
-    `mend` is a command that mends it; `place` are lines that show where in the user's text it went wrong.
+    `remedy` is a command that mends it; `place` are lines that show where in the user's text it went wrong.
     """
 
-    def __init__(self, sentence: str, status: int, mend: str | None = None, place: str = "") -> None:
+    def __init__(self, sentence: str, status: int, remedy: str | None = None, place: str = "") -> None:
         super().__init__(sentence)
         self.status = status
-        self.mend = mend
+        self.remedy = remedy
         self.place = place
 
 
@@ -57,8 +57,8 @@ def ended(action: Callable[[], int]) -> int:
         return action()
     except CommandError as error:
         say(str(error), *error.place.splitlines())
-        if error.mend:
-            say(f"This mends it: {error.mend}")
+        if error.remedy:
+            say(f"This mends it: {error.remedy}")
         return error.status
     except KeyboardInterrupt:
         say("Interrupted.")

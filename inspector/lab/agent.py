@@ -3,7 +3,7 @@
 Standard output is the trace file, standard input takes commands as JSON lines, a wake pipe gets a byte
 after each write. It enters its private network first, starts the capture, then does as it is told; the
 end of its input ends it and all it started. Exit: 0; 1 the capture broke; 3 something needed is missing
-or forbidden. The last line of standard error is a JSON object: sentence and mend of a failure, and a
+or forbidden. The last line of standard error is a JSON object: sentence and remedy of a failure, and a
 summary of the capture.
 """
 
@@ -27,8 +27,7 @@ from inspector.lab.processes import Guardian, Lab, adopt_orphans
 from inspector.wire.journal import EventRecord
 
 if TYPE_CHECKING:
-    from inspector.capture.capture import Capture
-    from inspector.lab.borrowed import Borrowed
+    from inspector.lab.capturing import Capturing
     from inspector.lab.supervisor import Supervisor
 
 
@@ -92,17 +91,17 @@ def _take_over_standard_streams() -> tuple[int, int]:
 
 def _open_capture(
     options: AgentOptions, mode: str, trace: int, supervisor: Supervisor, guardian: Guardian
-) -> Capture | Borrowed:
+) -> Capturing:
     """Our own capture, or dumpcap's where only that is allowed; OSError or ValueError where none can be."""
     from inspector.capture.capture import Capture
     from inspector.capture.choice import choose_program
     from inspector.capture.ring import BLOCKS, SESSION_BLOCKS
-    from inspector.lab.borrowed import Borrowed
+    from inspector.lab.dumpcap import Dumpcap
 
     woken = partial(_wake, options)
     program, text = choose_program(options.ports, options.filter, options.snaplen)
     if mode == "host" and not may_capture() and (path := dumpcap()) is not None:
-        return Borrowed(
+        return Dumpcap(
             path, trace, options, text, woken=woken, failed=supervisor.capture_failed,
             born=guardian.watch_over_me,
         )
@@ -120,12 +119,12 @@ def _wake(options: AgentOptions, byte: bytes = b".") -> None:
         pass
 
 
-def _summary(capture: Capture | Borrowed, supervisor: Supervisor) -> dict[str, object]:
+def _summary(capture: Capturing, supervisor: Supervisor) -> dict[str, object]:
     writer = capture.writer
     return {
         "packets": writer.packets, "dropped": capture.last_counts.dropped, "bytes": writer.size,
         "limit": writer.limit_reached, "program": supervisor.program_status,
-        "program_failure": supervisor.program_failure, "sentence": supervisor.broken, "mend": "",
+        "program_failure": supervisor.program_failure, "sentence": supervisor.broken, "remedy": "",
     }
 
 
@@ -158,7 +157,7 @@ def main() -> NoReturn:
     try:
         status = run(AgentOptions.from_json(sys.argv[1]))
     except LabError as error:
-        print(json.dumps({"sentence": error.sentence, "mend": error.mend}), file=sys.stderr)
+        print(json.dumps({"sentence": error.sentence, "remedy": error.remedy}), file=sys.stderr)
         status = 3
     sys.stderr.flush()
     os._exit(status)                               # scapy's thread may sit in a wait that nobody ends

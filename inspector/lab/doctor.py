@@ -30,12 +30,12 @@ _PACKAGES = ("scapy", "textual", "numpy", "websockets", "h11", "zstandard")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`state`: ok, warn (something is less), missing (something cannot be done); `mend` a command or ""."""
+    """`state`: ok, warn (something is less), missing (something cannot be done); `remedy` a command or ""."""
 
     name: str
     state: State
     what: str
-    mend: str = ""
+    remedy: str = ""
 
 
 def examine() -> list[Check]:
@@ -58,9 +58,9 @@ def _lab() -> list[Check]:
     refusal = namespace.probe()
     if refusal is not None:
         if not may_capture():
-            return [Check("namespaces", "missing", refusal.sentence, refusal.mend)]
+            return [Check("namespaces", "missing", refusal.sentence, refusal.remedy)]
         what = f"{refusal.sentence} Sessions run on the host's loopback instead."
-        return [Check("namespaces", "warn", what, refusal.mend)]
+        return [Check("namespaces", "warn", what, refusal.remedy)]
     who = "by root" if os.geteuid() == 0 else "without root"
     checks = [Check("namespaces", "ok", f"A private network can be made {who}.")]
     with tempfile.TemporaryDirectory() as folder:
@@ -69,9 +69,9 @@ def _lab() -> list[Check]:
             with start_agent(path, "lab"):
                 pass
         except (LabError, OSError) as error:
-            mend = error.mend if isinstance(error, LabError) else ""
+            remedy = error.remedy if isinstance(error, LabError) else ""
             sentence = error.sentence if isinstance(error, LabError) else str(error)
-            return [*checks, Check("lab", "missing", sentence, mend)]
+            return [*checks, Check("lab", "missing", sentence, remedy)]
         facts = _ready(path.read_bytes())
     checks.append(Check("lab", "ok", "The lab starts, and its loopback is up."))
     if facts.get("ipv6") == "no":
@@ -149,8 +149,8 @@ def _packages() -> list[Check]:
         try:
             version = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            mend = f"{sys.executable} -m pip install {package}"
-            checks.append(Check(package, "missing", f"{package} is not installed.", mend))
+            remedy = f"{sys.executable} -m pip install {package}"
+            checks.append(Check(package, "missing", f"{package} is not installed.", remedy))
         else:
             checks.append(Check(package, "ok", f"{package} {version}."))
     return checks

@@ -6,13 +6,13 @@ from __future__ import annotations
 class LabError(Exception):
     """Something that is needed is missing or forbidden (exit status 3).
 
-    `sentence` says what, `mend` is the exact command (or change) that mends it, "" where none is known.
+    `sentence` says what, `remedy` is the exact command (or change) that mends it, "" where none is known.
     """
 
-    def __init__(self, sentence: str, mend: str = "") -> None:
+    def __init__(self, sentence: str, remedy: str = "") -> None:
         super().__init__(sentence)
         self.sentence = sentence
-        self.mend = mend
+        self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.sentence} To mend it: {self.mend}" if self.mend else self.sentence
+        return f"{self.sentence} To mend it: {self.remedy}" if self.remedy else self.sentence

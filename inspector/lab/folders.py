@@ -21,9 +21,9 @@ _NAME = "inspector"
 class FolderError(Exception):
     """A folder cannot be had: one sentence, and the command that mends it."""
 
-    def __init__(self, sentence: str, mend: str = "") -> None:
+    def __init__(self, sentence: str, remedy: str = "") -> None:
         super().__init__(sentence)
-        self.mend = mend
+        self.remedy = remedy
 
 
 def home(environment: Mapping[str, str] = os.environ) -> Path | None:

@@ -124,7 +124,7 @@ class Agent:
             return None
         answer = self._last_words()
         if "sentence" in answer:
-            return LabError(str(answer["sentence"]), str(answer.get("mend", "")))
+            return LabError(str(answer["sentence"]), str(answer.get("remedy", "")))
         how = f"was killed (signal {-status})" if status < 0 else f"ended with status {status}"
         lines = self._lines()
         return LabError(f"The agent {how}" + (f": {escaped(lines[-1].strip(), 300)}" if lines else "."))

@@ -57,7 +57,7 @@ def probe() -> LabError | None:
             os.close(reader)
             enter()
         except LabError as error:
-            answer = f"{error.sentence}\0{error.mend}".encode()
+            answer = f"{error.sentence}\0{error.remedy}".encode()
         except BaseException as error:
             answer = f"The private network failed: {error!r}.\0".encode()
         finally:
@@ -69,8 +69,8 @@ def probe() -> LabError | None:
     os.waitpid(child, 0)
     if answer == b"ok":
         return None
-    sentence, _, mend = answer.decode("utf-8", "replace").partition("\0")
-    return LabError(sentence or "The private network failed.", mend)
+    sentence, _, remedy = answer.decode("utf-8", "replace").partition("\0")
+    return LabError(sentence or "The private network failed.", remedy)
 
 
 def loopback_up() -> None:
@@ -96,9 +96,9 @@ def identity(pid: int | str = "self") -> int:
 
 def reason_forbidden(error: OSError) -> LabError:
     """Why the namespaces were refused, as one sentence, and the command that mends this cause."""
-    for path, bad, sentence, mend in _SWITCHES:
+    for path, bad, sentence, remedy in _SWITCHES:
         if _read(path) == bad:
-            return LabError(sentence, mend)
+            return LabError(sentence, remedy)
     if error.errno in (errno.ENOSPC, errno.EUSERS):
         return LabError(
             "The limit of namespaces on this system is used up.",

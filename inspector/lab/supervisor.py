@@ -30,8 +30,7 @@ from inspector.wire.journal import CallRecord, EventRecord, Record, Reported, fr
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
-    from inspector.capture.capture import Capture
-    from inspector.lab.borrowed import Borrowed
+    from inspector.lab.capturing import Capturing
 
 END_GRACE = 1.0                    # seconds that endpoints get to close, when the agent is to end
 _CHUNK = 65536
@@ -40,7 +39,7 @@ _CHUNK = 65536
 class Supervisor:
     """Obeys the commands until they end; `capture` is set before `run`."""
 
-    capture: Capture | Borrowed
+    capture: Capturing
 
     def __init__(self, options: AgentOptions, lab: Lab, commands: int, bridge: Bridge | None = None) -> None:
         self._options, self._lab, self._commands = options, lab, commands

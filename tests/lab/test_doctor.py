@@ -34,7 +34,7 @@ def test_forbidden_namespaces_come_with_the_command(
     check = by_name()["namespaces"]
     assert check.state == ("warn" if privileged else "missing")
     assert check.what.startswith("Forbidden here.")
-    assert check.mend == "sudo allow"
+    assert check.remedy == "sudo allow"
 
 
 def test_without_privilege_the_host_check_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +43,7 @@ def test_without_privilege_the_host_check_says_how(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(host, "_installed", lambda: None)
     check = doctor._host()
     assert check.state == "warn"
-    assert check.mend == "sudo inspector record -o trace.pcapng"
+    assert check.remedy == "sudo inspector record -o trace.pcapng"
 
 
 def test_how_to_capture_follows_what_dumpcap_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ try:
         agent.wait_for_news(1)
     print(json.dumps({"mode": mode, "status": agent.close()}))
 except LabError as error:
-    print(json.dumps({"sentence": error.sentence, "mend": error.mend}))
+    print(json.dumps({"sentence": error.sentence, "remedy": error.remedy}))
 """
 
 
@@ -68,7 +68,7 @@ def test_a_user_gets_one_sentence_and_the_mending_command(limit: str) -> None:
     kind = limit.split("_")[1]
     names = {"user": "user namespaces", "net": "network namespaces"}
     assert answer["sentence"] == f"This system allows no {names[kind]} (user.{limit} is 0)."
-    assert answer["mend"] == f"sudo sysctl -w user.{limit}=15000"
+    assert answer["remedy"] == f"sudo sysctl -w user.{limit}=15000"
 
 
 @needs_lab
@@ -105,17 +105,17 @@ def test_capturing_the_host_without_the_privilege_is_said() -> None:
             start_agent(path, "host").close()
             answer = {}
         except LabError as error:
-            answer = {"sentence": error.sentence, "mend": error.mend}
+            answer = {"sentence": error.sentence, "remedy": error.remedy}
     print(json.dumps(answer | {"older": older.read_text(), "newer": newer.exists()}))
     """
     answer = restricted(1000, [], code)
     assert "CAP_NET_RAW" in answer["sentence"]
-    assert answer["mend"].startswith("sudo ")
+    assert answer["remedy"].startswith("sudo ")
     assert (answer["older"], answer["newer"]) == ("what was captured before", False)
 
 
 @pytest.mark.parametrize(
-    ("switch", "value", "number", "words", "mend"),
+    ("switch", "value", "number", "words", "remedy"),
     [
         ("kernel/apparmor_restrict_unprivileged_userns", "1", errno.EPERM, "AppArmor",
          "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"),
@@ -127,13 +127,13 @@ def test_capturing_the_host_without_the_privilege_is_said() -> None:
     ],
 )
 def test_each_cause_has_its_own_sentence(
-    monkeypatch: pytest.MonkeyPatch, switch: str, value: str, number: int, words: str, mend: str
+    monkeypatch: pytest.MonkeyPatch, switch: str, value: str, number: int, words: str, remedy: str
 ) -> None:
     monkeypatch.setattr(namespace, "_read", lambda name: value if name == switch else "")
     monkeypatch.setattr(namespace, "_in_container", lambda: False)
     error = namespace.reason_forbidden(OSError(number, "Operation not permitted"))
     assert words in error.sentence
-    assert error.mend.startswith(mend)
+    assert error.remedy.startswith(remedy)
 
 
 def test_a_container_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,4 +141,4 @@ def test_a_container_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(namespace, "_in_container", lambda: True)
     error = namespace.reason_forbidden(OSError(errno.EPERM, "Operation not permitted"))
     assert "container" in error.sentence
-    assert "seccomp=unconfined" in error.mend
+    assert "seccomp=unconfined" in error.remedy

@@ -34,7 +34,7 @@ for key in ("command", "ports"):
 try:
     outcome = record(RecordOptions(**options), lambda sentence: print(sentence, flush=True))
 except LabError as error:
-    print(error.sentence, error.mend, sep="|", file=sys.stderr)
+    print(error.sentence, error.remedy, sep="|", file=sys.stderr)
     sys.exit(3)
 print(outcome.sentence, file=sys.stderr)
 sys.exit(outcome.status)

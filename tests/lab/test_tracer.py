@@ -69,4 +69,4 @@ def test_without_strace_the_command_that_installs_it_is_named(monkeypatch: pytes
     with pytest.raises(LabError) as error:
         tracer.strace()
     assert "strace" in error.value.sentence
-    assert error.value.mend == "sudo apt install strace"
+    assert error.value.remedy == "sudo apt install strace"

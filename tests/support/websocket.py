@@ -82,7 +82,7 @@ CLOSING = [client(b"\x03\xe8", CLOSE), server(b"\x03\xe8", CLOSE)]
 CLEAN = [*UPGRADE, client(), server(), client(b"\0\1", BINARY), *CLOSING]
 
 
-class Talk:
+class Traffic:
     """A TCP conversation; `size` cuts what is said into segments of at most that many bytes."""
 
     def __init__(self, size: int = 1400, syn: bool = True) -> None:
@@ -120,9 +120,9 @@ class Talk:
 
 def talk(
     *turns: tuple[int, bytes], end: str = "", first: int = CLIENT, size: int = 1400, syn: bool = True
-) -> Talk:
+) -> Traffic:
     """A conversation of these turns, ended by "F" or "R" where `end` says so."""
-    made = Talk(size, syn)
+    made = Traffic(size, syn)
     for direction, data in turns:
         made.say(direction, data)
     if end:
@@ -147,7 +147,7 @@ _FOLDER = tempfile.TemporaryDirectory()
 _OPENED: list[Trace] = []
 
 
-def traced(made: Talk) -> Trace:
+def traced(made: Traffic) -> Trace:
     """A whole trace, in a file, of that conversation alone. `close_traced` closes it."""
     path = Path(_FOLDER.name, "talk.pcapng")
     path.unlink(missing_ok=True)

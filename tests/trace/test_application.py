@@ -20,7 +20,7 @@ from tests.support.websocket import (
     DEFLATE,
     SERVER,
     UPGRADE,
-    Talk,
+    Traffic,
     application,
     client,
     ids,
@@ -170,7 +170,7 @@ def test_the_client_may_be_the_second_to_speak() -> None:
 
 
 def test_a_capture_that_cuts_into_a_frame() -> None:
-    made = Talk(syn=False)
+    made = Traffic(syn=False)
     made.say(CLIENT, client(b"the beginning is lost")[1][9:])
     for direction, data in LATE:
         made.say(direction, data)

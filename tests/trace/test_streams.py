@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from inspector.model.numbers import ACK, SYN
 from inspector.trace.index.addresses import NO_ADDRESS, Addresses, KeyTable
-from inspector.trace.index.streams import Streams, Talk
+from inspector.trace.index.streams import Streams, Traffic
 
 SEGMENT = st.tuples(
     st.booleans(), st.integers(0, 2), st.integers(0, 1),
@@ -20,7 +20,7 @@ SEGMENT = st.tuples(
 Segment = tuple[bool, int, int, int, int, int, bool]
 
 
-def talk(segments: list[Segment], start: int) -> Talk:
+def talk(segments: list[Segment], start: int) -> Traffic:
     """Segments between two hosts, a few ports at each."""
     columns = []
     for row, (back, here, there, flags, seq, ack, sized) in enumerate(segments, start):
@@ -29,7 +29,7 @@ def talk(segments: list[Segment], start: int) -> Talk:
         columns.append((row, source, destination, sport, dport, flags, seq, ack, sized))
     kinds = ("i8", "u4", "u4", "u2", "u2", "u2", "u4", "u4", "?")
     turned = zip(zip(*columns, strict=True), kinds, strict=True)
-    return Talk(*(np.array(column, kind) for column, kind in turned))
+    return Traffic(*(np.array(column, kind) for column, kind in turned))
 
 
 def counted(segments: list[Segment]) -> list[int]:

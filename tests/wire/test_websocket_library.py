@@ -18,7 +18,7 @@ from websockets.uri import parse_uri
 
 from inspector.protocols.websocket.frame import FrameDecoder, encode
 from tests.support.application import WebApplication
-from tests.support.websocket import Talk, ids
+from tests.support.websocket import Traffic, ids
 
 PAYLOADS = st.binary(max_size=300) | st.integers(65_530, 65_540).map(bytes)
 DATA_OPCODES = st.sampled_from([0, 1, 2])
@@ -49,7 +49,7 @@ class Pair:
     """A client and a server of the library, their bytes put into a conversation."""
 
     def __init__(self, deflate: dict[str, int | bool] | None, size: int = 1400) -> None:
-        self.talk = Talk(size)
+        self.talk = Traffic(size)
         theirs, ours = None, None
         if deflate is not None:
             theirs = [library.ClientPerMessageDeflateFactory(client_max_window_bits=True)]

@@ -30,7 +30,7 @@ def command(as_json: bool) -> int:
     colour = wants_colour(sys.stdout.isatty(), os.environ)
     for check in checks:
         if as_json:
-            write_line(asdict(check))
+            write_line({**asdict(check), "mend": check.remedy})      # its key in version 0.1
             continue
         for line in lines(check):
             write_text(to_text(line, colour=colour))
@@ -43,4 +43,4 @@ def lines(check: Check) -> list[Line]:
 
     sign, style = SIGNS[check.state]
     found: Line = (Span(f" {sign} ", style), Span(f"{check.name:<18}", "bold"), Span(check.what))
-    return [found, (Span(" " * 21), Span(check.mend, "key"))] if check.mend else [found]
+    return [found, (Span(" " * 21), Span(check.remedy, "key"))] if check.remedy else [found]

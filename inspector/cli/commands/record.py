@@ -73,7 +73,7 @@ def recorded(options: RecordOptions) -> RecordOutcome:
     try:
         return record_traffic(options, say)
     except LabError as error:
-        raise CommandError(error.sentence, MISSING, error.mend) from error
+        raise CommandError(error.sentence, MISSING, error.remedy) from error
     except ValueError as error:
         raise CommandError(str(error), USAGE) from error
     except OSError as error:

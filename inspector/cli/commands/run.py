@@ -58,7 +58,7 @@ def run_session(
         try:
             agent = start_agent(file.path, ports=(spec.port,))
         except LabError as error:
-            raise CommandError(error.sentence, MISSING, error.mend) from error
+            raise CommandError(error.sentence, MISSING, error.remedy) from error
         with agent, Trace.open(file.path) as trace:
             printer = _json_printer(trace) if as_json else ladder_printer(trace, relative=relative)
             status = _follow(agent, trace, spec, printer)
@@ -83,7 +83,7 @@ def _follow(agent: Agent, trace: Trace, spec: SessionSpec, printer: Printer) -> 
     for sentence in dict.fromkeys(failures):
         say(escaped(sentence))
     if not ended and (failure := agent.failure()):
-        raise CommandError(failure.sentence, NO, failure.mend)
+        raise CommandError(failure.sentence, NO, failure.remedy)
     endings = [dict(event.fields).get("ok") for event in trace.events if event.kind == "session-ended"]
     return DONE if endings == ["true"] and not failures else NO
 

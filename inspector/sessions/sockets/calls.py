@@ -19,7 +19,7 @@ from inspector.sessions.loop import Loop
 from inspector.sessions.sockets.strace import errno_text
 
 T = TypeVar("T")
-TURN = 0.05        # seconds
+_LOOK_SECONDS = 0.05      # between looks at whether the session was stepped on
 
 
 class Caller:
@@ -45,7 +45,7 @@ class Caller:
 
         Not for ever, since it may itself wait in a send until this thread receives.
         """
-        while not self._retired and not self._turn.wait(TURN) and self.gate.paused:
+        while not self._retired and not self._turn.wait(_LOOK_SECONDS) and self.gate.paused:
             pass
 
     @property

@@ -22,7 +22,7 @@ from inspector.trace.index.columns import (
 )
 from inspector.trace.index.quoted import QuotedTable
 from inspector.trace.index.reassembly import Reassembly
-from inspector.trace.index.streams import Streams, Talk
+from inspector.trace.index.streams import Streams, Traffic
 from inspector.wire.headers.read import BOGUS, UNSIZED, Headers, Quoted
 
 DTYPES = {
@@ -142,23 +142,23 @@ class Index:
             ]
             if not parts:
                 continue
-            talk, order = (parts[0], None) if len(parts) == 1 and not around else _in_order(parts)
-            numbers = streams.number(talk)
+            traffic, order = (parts[0], None) if len(parts) == 1 and not around else _in_order(parts)
+            numbers = streams.number(traffic)
             if order is None:
-                stream[talk.row - self.count] = numbers
+                stream[traffic.row - self.count] = numbers
             else:                              # of a tunnel the innermost conversation is the packet's
                 inner = order >= around
-                stream[talk.row[inner] - self.count] = numbers[inner]
+                stream[traffic.row[inner] - self.count] = numbers[inner]
         self.quoted.extend(headers.quoted, quoted, stream, self.count)
         return stream
 
-    def _own(self, headers: Headers, source: Array, destination: Array, rows: Array) -> Talk:
+    def _own(self, headers: Headers, source: Array, destination: Array, rows: Array) -> Traffic:
         if len(rows) == len(source):
             rows = np.arange(len(source))
             take: slice | Array = slice(None)
         else:
             take = rows
-        return Talk(
+        return Traffic(
             rows + self.count, source[take], destination[take], headers.sport[take], headers.dport[take],
             headers.tcp_flags[take], headers.seq[take], headers.ack[take],
             headers.status[take] & (UNSIZED | BOGUS) != UNSIZED,
@@ -172,17 +172,17 @@ class Index:
         number6 = self.addresses.number6
         return number6(words[:, 0], words[:, 1]), number6(words[:, 2], words[:, 3])
 
-    def _quoted(self, part: Quoted, source: Array, destination: Array) -> Talk:
+    def _quoted(self, part: Quoted, source: Array, destination: Array) -> Traffic:
         nothing = np.zeros(len(source), "u4")
-        return Talk(
+        return Traffic(
             part.rows + self.count, source, destination, part.sport, part.dport, part.tcp_flags.astype("u2"),
             part.seq, nothing, np.zeros(len(source), np.bool_),
         )
 
 
-def _in_order(parts: list[Talk]) -> tuple[Talk, Array]:
-    """Several talks as one, in order of the file, and where each of its frames stood in the parts."""
+def _in_order(parts: list[Traffic]) -> tuple[Traffic, Array]:
+    """Several parts as one, in order of the file, and where each of its frames stood in the parts."""
     names = ("row", "source", "destination", "sport", "dport", "tcp_flags", "seq", "ack", "sized")
     order = np.argsort(np.concatenate([part.row for part in parts]), kind="stable")
     columns = (np.concatenate([getattr(part, name) for part in parts])[order] for name in names)
-    return Talk(*columns), order
+    return Traffic(*columns), order

@@ -19,7 +19,7 @@ from inspector.trace.index.columns import Array, Growing, Int32s, Int64s, UInt16
 
 
 @dataclass(slots=True)
-class Talk:
+class Traffic:
     """The conversation's side of some frames, in order of the file; `row` is counted in the whole trace.
 
     `sized` tells that a TCP segment's length is known: only such ones say where a direction begins.
@@ -61,9 +61,9 @@ class Streams:
         """Whether a conversation began on the ports of an earlier one (port reuse)."""
         return bool(self._reopened.values[stream])
 
-    def number(self, talk: Talk) -> Int32s:
-        """The conversation of each frame of `talk`."""
-        low, pair = self._pair(talk)
+    def number(self, traffic: Traffic) -> Int32s:
+        """The conversation of each frame of `traffic`."""
+        low, pair = self._pair(traffic)
         count = self._stream.count
         new = np.flatnonzero(pair >= count)
         first = np.zeros(len(pair), np.bool_)
@@ -76,29 +76,29 @@ class Streams:
         contested = np.zeros(0, "i8")
         fresh_pair = first.copy()
         if self._reuse:
-            again = ((talk.tcp_flags & (SYN | ACK)) == SYN) & ~first
+            again = ((traffic.tcp_flags & (SYN | ACK)) == SYN) & ~first
             if again.any():
                 contested = np.flatnonzero(np.isin(pair, np.unique(pair[again])))
-                first |= self._reused(talk, low, pair, contested, first)
+                first |= self._reused(traffic, low, pair, contested, first)
         births = np.flatnonzero(first)
         self._reopened.extend(~fresh_pair[births])
-        stream = self._give(talk, low, pair, births, contested)
+        stream = self._give(traffic, low, pair, births, contested)
         if self._reuse:
-            self._learn(talk, low, stream)
+            self._learn(traffic, low, stream)
         return stream
 
-    def _pair(self, talk: Talk) -> tuple[Array, Array]:
-        source = talk.source.astype("u8") << np.uint64(16) | talk.sport
-        destination = talk.destination.astype("u8") << np.uint64(16) | talk.dport
+    def _pair(self, traffic: Traffic) -> tuple[Array, Array]:
+        source = traffic.source.astype("u8") << np.uint64(16) | traffic.sport
+        destination = traffic.destination.astype("u8") << np.uint64(16) | traffic.dport
         low = source <= destination
         pair = self._pairs.number(np.where(low, source, destination), np.where(low, destination, source))
         return low, pair
 
-    def _give(self, talk: Talk, low: Array, pair: Array, births: Array, contested: Array) -> Array:
+    def _give(self, traffic: Traffic, low: Array, pair: Array, births: Array, contested: Array) -> Array:
         """Numbers for the conversations that begin at `births`, and the number of every frame."""
         numbers = np.arange(len(self), len(self) + len(births), dtype="i4")
         before = self._stream.values[pair[contested]]
-        self._first_row.extend(talk.row[births])
+        self._first_row.extend(traffic.row[births])
         self._low_first.extend(low[births])
         if self._reuse:
             self._base.extend(np.zeros((len(births), 2), "u4"))
@@ -114,11 +114,11 @@ class Streams:
                 stream[i] = current[key]
         return stream
 
-    def _reused(self, talk: Talk, low: Array, pair: Array, rows: Array, first: Array) -> Array:
+    def _reused(self, traffic: Traffic, low: Array, pair: Array, rows: Array, first: Array) -> Array:
         """Which of the frames `rows` open a conversation anew, followed packet by packet."""
         opens = np.zeros(len(pair), np.bool_)
         bases: dict[int, list[int | None]] = {}
-        columns = (pair, low, first, talk.tcp_flags, talk.seq, talk.ack, talk.sized)
+        columns = (pair, low, first, traffic.tcp_flags, traffic.seq, traffic.ack, traffic.sized)
         cells: Any = zip(rows.tolist(), *(column[rows].tolist() for column in columns), strict=True)
         for i, key, is_low, is_first, flags, seq, ack, sized in cells:
             base = bases.get(key)
@@ -141,31 +141,31 @@ class Streams:
         pairs = zip(self._base.values[stream].tolist(), self._known.values[stream].tolist(), strict=True)
         return [base if known else None for base, known in pairs]
 
-    def _learn(self, talk: Talk, low: Array, stream: Array) -> None:
+    def _learn(self, traffic: Traffic, low: Array, stream: Array) -> None:
         """Note where directions begin: the first segment of each, or the first ACK from the other side.
 
         A later SYN ACK with another number is taken for what its direction begins with from then on.
         """
         known, base = self._known.values.reshape(-1), self._base.values.reshape(-1)
         here = stream.astype("i8") * 2 + ~low
-        again = np.flatnonzero((talk.tcp_flags & (SYN | ACK)) == SYN | ACK)
-        counts = talk.sized[again] | known[here[again]]
-        slots, moments = self._learn_first(talk, here)
+        again = np.flatnonzero((traffic.tcp_flags & (SYN | ACK)) == SYN | ACK)
+        counts = traffic.sized[again] | known[here[again]]
+        slots, moments = self._learn_first(traffic, here)
         for i in np.flatnonzero(~counts).tolist():     # known from earlier in this batch?
             row = int(again[i])
             counts[i] = bool(((slots == here[row]) & (moments < 2 * row)).any())
         again = again[counts]
-        base[here[again]] = talk.seq[again]
+        base[here[again]] = traffic.seq[again]
 
-    def _learn_first(self, talk: Talk, here: Array) -> tuple[Array, Array]:
+    def _learn_first(self, traffic: Traffic, here: Array) -> tuple[Array, Array]:
         """Learn what was not known; which directions it is, and when (twice the place in the batch)."""
         known, base = self._known.values.reshape(-1), self._base.values.reshape(-1)
-        sends = np.flatnonzero(talk.sized & ~known[here])
-        acks = np.flatnonzero(talk.sized & (talk.tcp_flags & ACK != 0) & ~known[here ^ 1])
+        sends = np.flatnonzero(traffic.sized & ~known[here])
+        acks = np.flatnonzero(traffic.sized & (traffic.tcp_flags & ACK != 0) & ~known[here ^ 1])
         slots = np.concatenate((here[sends], here[acks] ^ 1))
         moments = np.concatenate((sends * 2, acks * 2 + 1))
-        offset = np.where(talk.tcp_flags[sends] & SYN != 0, 0, 1).astype("u4")
-        values = np.concatenate((talk.seq[sends] - offset, talk.ack[acks] - np.uint32(1)))
+        offset = np.where(traffic.tcp_flags[sends] & SYN != 0, 0, 1).astype("u4")
+        values = np.concatenate((traffic.seq[sends] - offset, traffic.ack[acks] - np.uint32(1)))
         order = np.argsort(moments)[::-1]
         base[slots[order]] = values[order]             # the earliest is written last and stays
         known[slots] = True

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.lab.borrowed import dumpcap_command
+from inspector.lab.dumpcap import dumpcap_command
 from inspector.lab.options import AgentOptions
 from inspector.wire import pcapng
 from tests.support.lab import read_trace, wait_for_frames, wait_until
@@ -111,7 +111,7 @@ def test_without_it_one_sentence_and_the_mending_command(tmp_path: Path) -> None
         pytest.skip("this user may capture")
     assert status == 3
     assert "CAP_NET_RAW" in str(summary["sentence"])
-    assert str(summary["mend"]).startswith("sudo ")
+    assert str(summary["remedy"]).startswith("sudo ")
 
 
 def test_it_is_called_with_all_that_was_asked() -> None:

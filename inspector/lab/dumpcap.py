@@ -23,7 +23,7 @@ _LOOK_EVERY = 0.05                 # seconds
 _END_WITHIN = 5.0
 
 
-class Borrowed:
+class Dumpcap:
     """Runs dumpcap into `descriptor`; `born`, called in its process, lets it not outlive the agent."""
 
     kind = "dumpcap"

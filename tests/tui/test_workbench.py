@@ -63,19 +63,6 @@ async def test_panes_stand_side_by_side_where_there_is_room(size: tuple[int, int
         assert visible(screen) == names
 
 
-@pytest.mark.parametrize("size", [SMALL, USUAL, LARGE, (60, 16)])
-async def test_every_pane_can_be_shown_by_its_digit_and_holds_something(size: tuple[int, int]) -> None:
-    async with opened("websocket.pcapng", size) as (pilot, screen):
-        screen.choose(Selection(row=7))
-        for tab in PANES:
-            await pilot.press(tab.key)
-            await settled(pilot)
-            assert tab.id in visible(screen)
-            assert screen.focused is not None
-            assert screen.pane(tab.id) in screen.focused.ancestors
-            assert any(lines(list_of(screen, tab.id))), tab.id
-
-
 async def test_tabs_answer_to_the_mouse() -> None:
     async with opened("websocket.pcapng", SMALL) as (pilot, screen):
         await pilot.click("#tabs-top", offset=Offset(12, 0))

@@ -159,10 +159,11 @@ class ListPane(Pane):
     """A pane that is one list, with fixed lines above it where `head` gives some."""
 
     FOLLOWS: ClassVar[bool] = False        # the list keeps its newest lines in sight
+    HINT: ClassVar[str] = ""               # what stands in the list while it has no line
 
     def compose(self) -> ComposeResult:
         yield Head(self.head, id=f"{self.name_of_pane}-head")
-        yield LineList(id=f"{self.name_of_pane}-list", follow=self.FOLLOWS)
+        yield LineList(id=f"{self.name_of_pane}-list", follow=self.FOLLOWS, hint=self.HINT)
 
     @property
     def lines(self) -> LineList:

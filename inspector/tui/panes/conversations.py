@@ -22,6 +22,7 @@ from inspector.views.line.spans import Line
 class ConversationsPane(ListPane):
     """TCP and UDP conversations, and what else passed between two addresses."""
 
+    HINT = "No conversations so far, or none that the words let through."
     LEGEND = (
         "Every conversation of the trace: its two ends (who sent first stands left), state, start, length, "
         "packets and bytes each way, round trip of the handshake, findings. **Enter** makes it the one that "

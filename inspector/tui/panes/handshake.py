@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 class HandshakePane(ConversationPane):
     """How the conversation opened and closed, in words and numbers."""
 
+    HINT = "No conversation so far: how it begins, step by step, stands here."
     LEGEND = (
         "How the chosen conversation opened and closed, step by step: what each side announced in TCP's "
         "three-way handshake; for WebSocket the request, the answer, and the proof that the server "

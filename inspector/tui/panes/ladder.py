@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 class LadderPane(ListPane):
     """The picture of who asked what of the kernel, and what went over the wire for it."""
 
+    HINT = "No packets and no system calls so far: what happens between the two ends is drawn here."
     LEGEND = (
         "Time runs down. The left margin is the client, the right one the server: the system calls of each "
         "stand at the height at which they happened. **┆** means that a call blocks, **└ =** that it came "
@@ -64,7 +65,7 @@ class LadderPane(ListPane):
 
     def compose(self) -> ComposeResult:
         yield Head(self.head, id="ladder-head")
-        yield LadderList(id="ladder-list")
+        yield LadderList(id="ladder-list", hint=self.HINT)
         with Horizontal(id="composers"):
             yield Composer("client")
             yield Composer("server")

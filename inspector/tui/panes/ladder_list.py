@@ -27,8 +27,8 @@ class LadderList(LineList):
             super().__init__()
             self.target = target
 
-    def __init__(self, *, id: str) -> None:
-        super().__init__(id=id, follow=True)
+    def __init__(self, *, id: str, hint: str = "") -> None:
+        super().__init__(id=id, follow=True, hint=hint)
         self.target = Target()
 
     @property

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class MessagesPane(ConversationPane):
     """The messages of the conversation."""
 
+    HINT = "No messages so far: what the two ends say in HTTP, WebSocket and the like stands here."
     LEGEND = (
         "The messages of the chosen conversation: time, direction, size, kind, payload; WebSocket's unmasked "
         "and inflated. **Enter** opens a message to its frames. **f** searches the payloads (**hex:** for "

@@ -50,6 +50,7 @@ class FilterInput(TextInput):
 class PacketsPane(ListPane):
     """Packets, newest at the bottom; `/` filters, `:` jumps, `T` changes the times."""
 
+    HINT = "No packets so far, or none that the filter lets through."
     FOLLOWS = True
     LEGEND = (
         "Every packet that crossed the loopback, in order. It follows the newest until you scroll up; "

@@ -24,6 +24,7 @@ SPARKLINES_FROM = 12       # lines of the pane from which there is room for them
 class StreamPane(ConversationPane):
     """What both ends said, in turns."""
 
+    HINT = "Nothing was said so far: the bytes of one conversation stand here, as its programs sent them."
     LEGEND = (
         "What both ends of a TCP conversation said, in turns, each in its colour, whatever packets it came "
         "in. **m** changes between messages as they are meant (unmasked, inflated, JSON laid out), text and "

@@ -18,6 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from inspector.tui.widgets.painter import Painter
+from inspector.views.line.document import Document
 from inspector.views.line.spans import Line
 
 
@@ -66,9 +67,10 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         """Enter or a double click: the user wants to see all of this line."""
 
     def __init__(self, provider: LineProvider | None = None, *, id: str | None = None,
-                 classes: str | None = None, follow: bool = False) -> None:
+                 classes: str | None = None, follow: bool = False, hint: str = "") -> None:
         super().__init__(id=id, classes=classes)
         self._provider = provider
+        self._hint = hint      # what stands here while there is no line
         self._strips: LRUCache[tuple[int, int, str], Strip] = LRUCache(512)
         self._moving = False
         self._count = provider.count if provider is not None else 0
@@ -259,7 +261,7 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         width = self.scrollable_content_region.width
         index = round(self.scroll_y) + y
         if self._provider is None or not 0 <= index < self.count:
-            return Strip.blank(width, self.colours())
+            return self._blank(index, width)
         state = ("line--also" if index in self.also else "") if index != self.cursor else (
             "line--cursor" if self.has_focus else "line--cursor-blurred")
         key = (index, width, state)
@@ -269,6 +271,16 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         if self.unseen and y == self.scrollable_content_region.height - 1:
             return self._with_unseen(strip, width)
         return strip
+
+    def _blank(self, index: int, width: int) -> Strip:
+        """A line below the last one; of a list without lines the hint's."""
+        if not self.count and self._hint:
+            document = Document()
+            document.prose(self._hint, style="dim")
+            page = document.page(max(width, 20))
+            if 0 <= index < page.count:
+                return self.paint(page.line(index, width), width, "")
+        return Strip.blank(width, self.colours())
 
     def _with_unseen(self, strip: Strip, width: int) -> Strip:
         """The last visible line with the number of lines that arrived below."""

@@ -1,7 +1,7 @@
 """The small real traces in tests/data/traces: which there are, and how they were made.
 
 `python -m tests.support.traces [NAME ...]` records them again in the lab. Views are compared with text
-files made from these very bytes, so after that `UPDATE_VIEWS=1 pytest tests/views` makes those again.
+files made from these very bytes, so after that `UPDATE_SNAPSHOTS=1 pytest tests/views` makes those again.
 """
 
 from __future__ import annotations

@@ -1,17 +1,16 @@
 """What tests of the views share: lines as text, and the comparison with the grids in tests/data/views.
 
-A grid is a text file that one reads in review: the view as it is seen. `UPDATE_VIEWS=1 pytest tests/views`
-writes them anew.
+A grid is a text file that one reads in review: the view as it is seen (see `grids`).
 """
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from inspector.views.line.spans import Line, cell_width, plain
+from tests.support.grids import assert_kept
 
 VIEWS = Path(__file__).parents[1] / "data" / "views"
 UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -35,10 +34,8 @@ def assert_harmless(text: str) -> None:
 
 def assert_grid(name: str, text: str) -> None:
     """The text is what stands in tests/data/views/NAME.txt."""
-    path = VIEWS / f"{name}.txt"
-    if os.environ.get("UPDATE_VIEWS"):
-        path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8")
+    __tracebackhide__ = True
+    assert_kept(VIEWS / f"{name}.txt", text)
 
 
 def all_lines(count: int, line: Callable[[int, int], Line], width: int) -> list[Line]:

@@ -1,71 +1,79 @@
 """How the screens look, as grids of text, at the three sizes, on one trace: only a change of looks shows.
 
-`UPDATE_SNAPSHOTS=1 pytest tests/tui/test_snapshots.py` writes them anew; look at the difference before it
-is committed.
+A grid for each pane, of the pane alone, and few of whole screens, so that a word of one place breaks one
+test. `tests/support/grids.py` says how they are renewed.
 """
 
 from __future__ import annotations
 
-import os
+import asyncio
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from inspector.tui.app import InspectorApp
 from inspector.tui.messages import Selection
+from inspector.tui.panes.registry import PANES
 from inspector.tui.workbench.workbench import WorkbenchScreen
+from tests.support.grids import assert_kept, difference
+from tests.support.live import LARGE, SMALL, USUAL, QuietApp, grid, launcher, opened, settled
 
-HERE = Path(__file__).parent
-TRACE = HERE.parent / "data" / "traces" / "websocket.pcapng"
-SIZES = ((80, 24), (120, 40), (200, 50))
-SCENES = {
-    "ladder": ("1",), "packets": ("2",), "messages": ("3",), "stream": ("4",), "handshake": ("5",),
-    "sockets": ("6",), "findings": ("7",), "detail": ("8",), "bytes": ("9", "end"), "zoomed": ("1", "z"),
-}
-
-
-def grid(app: InspectorApp) -> str:
-    """What stands in the cells of the screen."""
-    strips = app.screen._compositor.render_strips()
-    return "\n".join(strip.text.rstrip() for strip in strips) + "\n"
+KEPT = Path(__file__).parent / "snapshots"
+CHOSEN = Selection(row=7)
+ALSO = {"bytes": ("end",)}                                # keys that are pressed in a pane
+SCREENS = {"zoomed": ("1", "z"), "workbench": ("z",)}     # whole screens, by the keys that lead there
+every_size = pytest.mark.parametrize("size", (SMALL, USUAL, LARGE), ids="{0[0]}x{0[1]}".format)
 
 
-def compare(name: str, text: str) -> None:
-    path = HERE / "snapshots" / f"{name}.txt"
-    if os.environ.get("UPDATE_SNAPSHOTS"):
-        path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8")
+def of_pane(screen: WorkbenchScreen, name: str) -> str:
+    """What stands in the cells of one pane."""
+    region = screen.pane(name).region
+    lines = screen._compositor.render_strips()[region.y : region.bottom]
+    return "\n".join(line.crop(region.x, region.right).text.rstrip() for line in lines) + "\n"
 
 
-def quiet_app(trace: Path | None) -> InspectorApp:
-    app = InspectorApp(trace_path=trace)
-    app.preload = lambda: None  # type: ignore[method-assign]
-    return app
+async def _pictures(size: tuple[int, int]) -> dict[str, str]:
+    taken = {}
+    async with opened("websocket.pcapng", size) as (pilot, screen):
+        screen.choose(CHOSEN)
+        for name, keys in SCREENS.items():
+            await pilot.press(*keys)
+            await settled(pilot)
+            taken[name] = grid(screen)
+        for pane in PANES:
+            screen.choose(CHOSEN)
+            await pilot.press(pane.key, *ALSO.get(pane.id, ()))
+            await settled(pilot)
+            taken[pane.id] = of_pane(screen, pane.id)
+    return taken
 
 
-@pytest.mark.parametrize("size", SIZES)
+@cache
+def pictures(size: tuple[int, int]) -> dict[str, str]:
+    """All grids of one size, from one start of the app."""
+    return asyncio.run(_pictures(size))
+
+
+@every_size
 async def test_launcher(size: tuple[int, int]) -> None:
-    app = quiet_app(None)
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause(0.1)
-        compare(f"launcher-{size[0]}x{size[1]}", grid(app))
+    async with QuietApp().run_test(size=size) as pilot:
+        screen = await launcher(pilot)
+        await settled(pilot)
+        assert_kept(KEPT / f"launcher-{size[0]}x{size[1]}.txt", grid(screen))
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("scene", SCENES)
-async def test_workbench(scene: str, size: tuple[int, int]) -> None:
-    app = quiet_app(TRACE)
-    async with app.run_test(size=size) as pilot:
-        screen = app.screen
-        for _ in range(2000):
-            screen = app.screen
-            if isinstance(screen, WorkbenchScreen) and screen.feed is not None and not screen.feed.loading:
-                break
-            await pilot.pause(0.01)
-        assert isinstance(screen, WorkbenchScreen)
-        await pilot.pause()
-        screen.choose(Selection(row=7))
-        await pilot.pause()
-        await pilot.press(*SCENES[scene])
-        await pilot.pause(0.1)
-        compare(f"{scene}-{size[0]}x{size[1]}", grid(app))
+@every_size
+@pytest.mark.parametrize("name", (*(pane.id for pane in PANES), *SCREENS))
+def test_looks(name: str, size: tuple[int, int]) -> None:
+    assert_kept(KEPT / f"{name}-{size[0]}x{size[1]}.txt", pictures(size)[name])
+
+
+def test_no_grid_is_kept_that_nothing_is_held_against() -> None:
+    names = {"launcher", *SCREENS, *(pane.id for pane in PANES)}
+    assert {path.name.rpartition("-")[0] for path in KEPT.iterdir()} == names
+
+
+def test_a_difference_is_the_lines_that_differ() -> None:
+    kept = "".join(f"line {number}\n" for number in range(100))
+    now = kept.replace("line 50\n", "line fifty\n")
+    assert difference(kept, now) == "@@ -51 +51 @@\n-line 50\n+line fifty"

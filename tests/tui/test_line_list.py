@@ -9,6 +9,7 @@ from textual.app import App, ComposeResult
 
 from inspector.tui.widgets.line_list import LineList
 from inspector.views.line.spans import Line, Span, fit
+from tests.support.live import until
 
 
 @dataclass
@@ -154,3 +155,27 @@ async def test_resizing_keeps_the_cursor_in_sight() -> None:
         await pilot.resize_terminal(40, 8)
         await pilot.pause()
         assert "line 29" in [app.text(y) for y in range(8)]
+
+
+async def test_more_room_and_less_keep_a_list_that_follows_at_its_end() -> None:
+    app = ListApp(Numbers(50), follow=True)
+    async with app.run_test(size=(40, 10)) as pilot:
+        await until(pilot, lambda: app.text(9) == "line 49", "the end")
+        for height in (14, 8, 20, 10):
+            await pilot.resize_terminal(40, height)
+            await until(pilot, lambda height=height: app.text(height - 1) == "line 49", "the end again")
+            assert app.list.following
+
+
+async def test_what_was_chosen_elsewhere_is_brought_into_sight_of_a_list_that_follows() -> None:
+    app = ListApp(Numbers(50), follow=True)
+    async with app.run_test(size=(40, 10)) as pilot:
+        await until(pilot, lambda: app.text(9) == "line 49", "the end")
+        app.list.choose(48)
+        assert app.list.following                  # it is seen where the list stands
+        app.list.choose(20)
+        await until(pilot, lambda: "line 20" in [app.text(y) for y in range(10)], "line 20")
+        assert not app.list.following
+        app.list.action_end()
+        app.list.choose(21, go=False)              # the same one, with a line more above it
+        assert app.list.following and app.list.cursor == 21

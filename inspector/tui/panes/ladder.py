@@ -102,6 +102,7 @@ class LadderPane(ListPane):
                 self._draw(None if self.follow else default_conversation(self.trace))
         elif self.ladder.update():
             self.lines.refill(news=not self.first_reading)
+            self._mark(go=False)         # lines may have come above it
         self.query_one(Head).refresh()
 
     def _draw(self, conversation: Conversation | None) -> None:
@@ -119,9 +120,13 @@ class LadderPane(ListPane):
             if other is not None and other != self.ladder.conversation:
                 self._draw(other)
                 return
-        target = Target(row=row) if row is not None else Target(call=self.selection.call)
-        self.lines.mark(target, self.selection.rows)
+        self._mark(go=True)
         self.query_one(Head).refresh()
+
+    def _mark(self, *, go: bool) -> None:
+        row, call = self.selection.row, self.selection.call
+        target = Target(row=row) if row is not None else Target(call=call)
+        self.lines.mark(target, self.selection.rows, go=go)
 
     def chosen(self, index: int, cell: int | None) -> None:
         if self.ladder is not None:

@@ -35,8 +35,8 @@ class LadderList(LineList):
     def ladder(self) -> Ladder | None:
         return self.provider if isinstance(self.provider, Ladder) else None
 
-    def mark(self, target: Target, rows: tuple[int, ...]) -> None:
-        """Mark what was chosen, and the other packets that belong to it."""
+    def mark(self, target: Target, rows: tuple[int, ...], *, go: bool = True) -> None:
+        """Mark what was chosen, and the other packets that belong to it; `go`: and bring it into sight."""
         if self.ladder is None:
             return
         lines = set(self.ladder.lines_of(target))
@@ -46,7 +46,7 @@ class LadderList(LineList):
             self.target = target
             self.again()
         here = self.cursor in lines and self.cursor is not None
-        self.choose(self.cursor if here else self.ladder.index_of(target), frozenset(lines))
+        self.choose(self.cursor if here else self.ladder.index_of(target), frozenset(lines), go=go)
 
     def action_side(self, step: int) -> None:
         if self.ladder is None or self.cursor is None:

@@ -135,15 +135,22 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         self._strips.clear()
         self.refresh()
 
-    def choose(self, index: int | None, also: frozenset[int] = frozenset()) -> None:
-        """Put the cursor on a line that was chosen elsewhere, mark others with it; no message is posted."""
+    def choose(self, index: int | None, also: frozenset[int] = frozenset(), *, go: bool = True) -> None:
+        """Put the cursor on a line that was chosen elsewhere, mark others with it; no message is posted.
+
+        It is brought into sight, and a list that followed its end stays there; not so with `go` False: the
+        same thing stands on another line now.
+        """
         if also != self.also:
             self.also = also
             self.refresh()
         if index == self.cursor:
             return
         self.cursor = index
-        if index is not None and not self.following:
+        if index is not None and go:
+            top = round(self.scroll_y)
+            if not top <= index < top + self.scrollable_content_region.height:
+                self.following = False
             self.scroll_to_line(index)
 
     def scroll_to_line(self, index: int, *, centre: bool = False) -> None:
@@ -168,10 +175,11 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         super().watch_scroll_y(old_value, new_value)
         if self._moving or old_value == new_value:
             return
-        if new_value < old_value:
-            self.following = False
-        elif new_value >= self.max_scroll_y:
+        # At the end is at the end, also where it is Textual that moved the list, since there is more room.
+        if new_value >= self.max_scroll_y:
             self.following = self.tails
+        elif new_value < old_value:
+            self.following = False
 
     def watch_following(self, following: bool) -> None:
         self.seen = self.count

@@ -142,6 +142,7 @@ class Decoder(ABC, Generic[R]):
     inferred = False                 # its beginning was not captured, and it was told by its form
     over = False                     # what follows is of no protocol that is told here
     successor: Start | None = None   # the connection goes on with another protocol
+    said_why = False                 # it said why the connection ends: that it ends needs no word of TCP
 
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         self.source, self.pump, self.client = source, pump, start.client
@@ -327,17 +328,29 @@ class Field(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Said(Generic[T]):
+    """One record of a conversation of datagrams: its packet, which end sent it, when, and what it says."""
+
+    row: int
+    direction: int
+    time_ns: int
+    record: T
+
+
+@dataclass(frozen=True, slots=True)
 class PacketReader(Generic[T]):
     """Reads what stands in one packet. `ports`: of UDP, by which it is known.
 
     `read(data, hops)` gives a record or None for any bytes; `data` begins with the protocol's own header,
     `hops` is the octet of the IP header that counts hops (b"" where there is none).
+    `judge(said, end_ns)` looks at all records of one conversation, up to the time of the last packet.
     """
 
     carrier: Carrier
     read: Callable[[bytes, bytes], T | None]
     info: Callable[[T], str]
     ports: tuple[int, ...] = ()
+    judge: Callable[[Sequence[Said[Any]], int], list[Finding]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,12 @@ import numpy as np
 from inspector.model.numbers import LINK_NAMES, READ_LINKS
 from inspector.model.records import Call, Event, KernelSample, Statistics
 from inspector.trace.application.application import Application
+from inspector.trace.application.datagrams import findings_of_datagrams, told_of
 from inspector.trace.contents import Contents
 from inspector.trace.file.reader import SLICE, Reader
 from inspector.trace.file.source import TraceError, open_source
 from inspector.trace.flows.tcp import TcpFlow
-from inspector.trace.flows.udp import UdpFlow, troubled_streams
+from inspector.trace.flows.udp import UdpFlow
 from inspector.trace.index.columns import Int64s
 from inspector.trace.index.conversations import PROTOCOLS, ConversationRow, RowLists, conversations, grown
 from inspector.trace.index.index import Index
@@ -294,8 +295,11 @@ class Trace:
 
     def datagram_findings(self) -> list[Finding]:
         """The findings of all UDP conversations; `stream` of each is udp.stream."""
-        troubled = troubled_streams(self.index)
-        return [one for stream in troubled for one in self.datagrams(stream).findings()]
+        return [one for stream in told_of(self.index) for one in self.findings_of_datagrams(stream)]
+
+    def findings_of_datagrams(self, stream: int) -> list[Finding]:
+        """The findings of one UDP conversation."""
+        return findings_of_datagrams(self, self.datagrams(stream))
 
     def decoded(self, stream: int) -> bool:
         """Whether the TCP conversation was decoded before, so that asking for it again costs little."""

@@ -11,7 +11,7 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from inspector.trace.flows.udp import troubled_streams
+from inspector.trace.application.datagrams import told_of
 from inspector.trace.index.conversations import grown
 from inspector.trace.kernel import kernel_findings
 from inspector.views.conversation.place import StreamPlace, place_of
@@ -71,7 +71,7 @@ class FindingList:
         for whose in list(islice(self._pending, most)):
             del self._pending[whose]
             found = self.trace.application(whose.stream).findings if whose.protocol == "tcp" \
-                else self.trace.datagrams(whose.stream).findings()
+                else self.trace.findings_of_datagrams(whose.stream)
             changed = self._replace(whose, found) or changed
         if len(self.trace.kernel) != self._samples:
             self._samples = len(self.trace.kernel)
@@ -83,12 +83,11 @@ class FindingList:
         index = self.trace.index
         for stream in grown(index, "tcp", self._seen)[0].tolist():
             self._pending[Conversation("tcp", stream)] = None
-        if len(index.quoted):
-            told = troubled_streams(index)
-            fresh = told if len(index.quoted) != self._quoted else \
-                set(told) & set(grown(index, "udp", self._seen)[0].tolist())
-            for stream in sorted(fresh):
-                self._pending[Conversation("udp", stream)] = None
+        told = told_of(index)
+        fresh = told if len(index.quoted) != self._quoted else \
+            set(told) & set(grown(index, "udp", self._seen)[0].tolist())
+        for stream in sorted(fresh):
+            self._pending[Conversation("udp", stream)] = None
         self._seen, self._quoted = index.count, len(index.quoted)
 
     def _replace(self, whose: Conversation, found: list[Finding]) -> bool:
@@ -138,7 +137,7 @@ class FindingList:
         """The finding's packets, and the offending bytes and bits in the first of them."""
         one = self._shown[index]
         if one.direction is None or one.stop <= one.start:
-            stream = None if one.stream < 0 or one.id.startswith("udp.") else one.stream
+            stream = None if one.stream < 0 or one.carrier == "udp" else one.stream
             return StreamPlace(one.rows[0] if one.rows else None, one.rows, stream=stream)
         bits = one.bit_start, one.bit_stop
         place = place_of(self.trace, one.stream, one.direction, one.start, one.stop, bits)

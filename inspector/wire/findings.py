@@ -29,7 +29,7 @@ class Finding:
     `direction` is the end that sent the bytes (0: a to b, 1: b to a; None: no bytes to point at), [start,
     stop) their octets in that direction's reassembled stream, and [bit_start, bit_stop) the offending bits,
     counted from the most significant bit of the octet at `start`. `rows` are packet rows of the trace, the
-    first one is where to look.
+    first one is where to look. `stream` counts the conversations of `carrier`.
     """
 
     id: str
@@ -43,6 +43,7 @@ class Finding:
     stop: int = 0
     bit_start: int | None = None
     bit_stop: int | None = None
+    carrier: Literal["tcp", "udp"] = "tcp"
 
     def at(self, stream: int, rows: Iterable[int]) -> Finding:
         """The same with its place in a trace."""

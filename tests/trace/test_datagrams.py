@@ -13,8 +13,11 @@ from inspector.protocols.dns import DNS
 from inspector.protocols.dns.message import DnsMessage
 from inspector.trace.application.packets import by_ports, packet_records
 from inspector.trace.flows.fragments import fragments_of
+from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.flows.udp import UdpFlow, icmp_cause
 from inspector.trace.trace import Trace
+from inspector.views.findings import FindingList
+from inspector.views.json.findings import findings
 from tests.support.tcp import CAPTURES, MemoryTrace, first, ip, read_table, segment
 
 MS = 1_000_000
@@ -152,3 +155,51 @@ def test_any_fragments_and_errors(parts: list[tuple[int, bytes]], error: bytes) 
         for row in flow.rows.tolist():
             dns_of(trace, row)
         flow.findings()
+
+
+ANSWER = QUERY[:2] + bytes.fromhex("8180") + QUERY[4:]
+NO_SUCH = QUERY[:2] + bytes.fromhex("8183") + QUERY[4:]
+FAILED = QUERY[:2] + bytes.fromhex("8182") + QUERY[4:]
+
+
+def judged(tmp_path: Path, *packets: tuple[float, bytes]) -> list[Any]:
+    """The findings of a file with these datagrams at their seconds."""
+    trace = MemoryTrace()
+    trace.add([frame for _, frame in packets], [int(time * 1e9) for time, _ in packets])
+    trace.save(tmp_path / "x.pcapng")
+    with Trace.open(tmp_path / "x.pcapng") as found:
+        found.finish()
+        lines = FindingList(found)
+        told = [lines.finding(number) for number in range(lines.count)]
+        assert told == found.datagram_findings()
+        return [(one["id"], one["frames"], one["udp.stream"]) for one in findings(found)]
+
+
+def test_what_a_name_server_says_no_to(tmp_path: Path) -> None:
+    asked = 0, udp(0, QUERY)
+    assert judged(tmp_path, asked, (0.01, udp(1, ANSWER)), (9, udp(0, b"x", (7, 8)))) == []
+    assert judged(tmp_path, asked, (0.01, udp(1, NO_SUCH))) == [("dns.no-such-name", [1, 2], 0)]
+    assert judged(tmp_path, asked, (0.01, udp(1, FAILED))) == [("dns.failure", [1, 2], 0)]
+
+
+def test_a_query_without_an_answer(tmp_path: Path) -> None:
+    asked = udp(0, QUERY)
+    assert judged(tmp_path, (0, asked)) == []                     # nobody knows yet
+    assert judged(tmp_path, (0, asked), (6, udp(0, b"x", (7, 8)))) == [("dns.no-answer", [1], 0)]
+    assert judged(tmp_path, (0, asked), (1, asked)) == [("dns.no-answer", [1, 2], 0)]
+    assert judged(tmp_path, (0, asked), (0.1, unreachable(1, asked)), (6, udp(0, b"x", (7, 8)))) == [
+        ("udp.port-unreachable", [1, 2], 0)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.binary(min_size=60, max_size=400), st.integers(3, 10), st.randoms(use_true_random=False))
+def test_a_tcp_segment_in_fragments_is_whole_in_any_order(data: bytes, step: int, chance: Any) -> None:
+    parts = fragments(segment(0, "PA", 101, 301, data), step * 8)
+    chance.shuffle(parts)
+    answer = segment(1, "A", 301, 101 + len(data))
+    trace = memory(segment(0, "S", 100), segment(1, "SA", 300, 101), *parts, answer)
+    flow = TcpFlow(trace, 0)
+    assert flow.streams[0].read(0, 1000) == data and flow.flagged() == {}
+    for lost in range(len(parts)):
+        some = memory(segment(0, "S", 100), *parts[:lost], *parts[lost + 1 :])
+        assert TcpFlow(some, 0).streams[0].read(0, 1000) == b""

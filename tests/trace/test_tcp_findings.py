@@ -10,7 +10,7 @@ from inspector.protocols import RULES
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 from inspector.wire.findings import Finding
-from tests.support.tcp import CAPTURES, MemoryTrace, segment
+from tests.support.tcp import CAPTURES, MemoryTrace, ip, segment
 
 MS = 1_000_000
 Timed = tuple[int, bytes]
@@ -72,6 +72,46 @@ def test_no_answer() -> None:
     one = only("tcp.no-answer", OPEN[0], at(1000, 0, "S", 100), at(3000, 0, "S", 100))
     assert one.rows == (0, 1, 2) and "3 SYNs in 3.0 s" in one.text
     assert findings(OPEN[0], at(1000, 0, "S", 100), *OPEN[1:]) == []
+
+
+def prohibited(quoted: bytes) -> bytes:
+    return ip(1, 1, b"\3\x0d" + bytes(6) + quoted[:28])
+
+
+def test_a_firewall_that_answers_for_the_peer_is_named() -> None:
+    again = at(1000, 0, "S", 100)
+    told = [(MS, prohibited(OPEN[0][1])), (1001 * MS, prohibited(again[1]))]
+    one = only("tcp.unreachable", OPEN[0], told[0], again, told[1])
+    assert one.rows == (0, 1, 3, 2) and "Communication administratively filtered" in one.text
+    assert only("tcp.unreachable", OPEN[0], told[0]).rows == (0, 1)
+
+
+def test_a_listener_that_leaves_some_waiting() -> None:
+    first, second = (40001, 80), (40002, 80)
+    trace = MemoryTrace()
+    packets = [at(0, 0, "S", 1, ports=first), at(1, 1, "SA", 5, 2, ports=first),
+               at(2, 0, "A", 2, 6, ports=first), at(3, 0, "S", 9, ports=second),
+               at(1003, 0, "S", 9, ports=second)]
+    trace.add([frame for _, frame in packets], [time for time, _ in packets])
+    assert TcpFlow(trace, 0).findings() == []
+    (one,) = TcpFlow(trace, 1).findings()
+    assert one.id == "tcp.backlog-full" and one.rows == (3, 4)
+
+
+def test_a_socket_kept_in_close_wait() -> None:
+    fin = [at(5, 0, "FA", 106, 307), at(6, 1, "A", 307, 107)]
+    one = only("tcp.close-wait", *OPEN, *TALK, *fin, (20_000 * MS, segment(0, "S", 1, ports=(1, 2))))
+    assert one.rows == (7, 8) and "10.0.0.2:80 acknowledged the FIN" in one.text and "20 s" in one.text
+    assert findings(*OPEN, *TALK, *fin) == []                                  # not long enough to say
+    late = at(19_000, 1, "PA", 307, 107, b"more")                              # it still speaks
+    assert findings(*OPEN, *TALK, *fin, late, at(20_000, 0, "A", 107, 311)) == []
+    assert findings(*OPEN, *TALK, fin[0], (20_000 * MS, segment(0, "S", 1, ports=(1, 2)))) == []
+
+
+def test_octets_that_came_twice_count_once() -> None:
+    sent = [at(5 + i, 0, "PA", 101, 301, b"hello") for i in range(3)]
+    one = only("tcp.reset-with-unread-data", *OPEN, *sent, at(50, 1, "RA", 301, 106))
+    assert "after 5 bytes" in one.text
 
 
 def test_reset_with_unread_data() -> None:

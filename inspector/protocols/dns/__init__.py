@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from inspector.protocols.api import Field, PacketReader, Protocol
+from inspector.protocols.dns.findings import BOOK, judge
 from inspector.protocols.dns.message import DnsMessage, Record, parse_dns
 from inspector.protocols.dns.stream import DnsDecoder, DnsRecord, sniff
 
@@ -78,6 +79,9 @@ def _protocol(name: str, title: str, port: int) -> Protocol:
     return Protocol(name=name, title=title, colour="udp", packets=reader, fields=_FIELDS)
 
 
-DNS = replace(_protocol("dns", "DNS", 53), sniff=sniff, decoder=DnsDecoder)
+_UNICAST = _protocol("dns", "DNS", 53)
+assert _UNICAST.packets is not None
+DNS = replace(_UNICAST, packets=replace(_UNICAST.packets, judge=judge), sniff=sniff, decoder=DnsDecoder,
+              book=BOOK)
 MDNS = _protocol("mdns", "mDNS", 5353)
 LLMNR = _protocol("llmnr", "LLMNR", 5355)

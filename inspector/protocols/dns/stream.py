@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inspector.protocols.api import CERTAIN, LIKELY, Opening, Part, Source, Start
+from inspector.protocols.dns.findings import BOOK, refusal
 from inspector.protocols.dns.message import DnsMessage, parse_dns
 from inspector.protocols.units import FOREIGN, MORE, Unit, UnitDecoder
 from inspector.wire.tcp.delivery import Pump
@@ -58,6 +59,9 @@ class DnsDecoder(UnitDecoder[DnsRecord]):
         elif self._asked.get(message.id):
             asked = self._asked[message.id].popleft()
             self._partners |= {asked: position, position: asked}
+        told = refusal(message)
+        if told is not None:
+            self.findings.append(BOOK.finding(*told, unit.direction, unit.start, unit.stop))
 
     def partner(self, position: int) -> int | None:
         return self._partners.get(position)

@@ -19,6 +19,7 @@ from inspector.trace.application.engine import Engine, Layer
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.packets import Packets
 from inspector.wire.findings import Finding
+from inspector.wire.tcp.rules import ENDINGS
 from inspector.wire.tcp.stream import ByteStream
 
 INFLATE_LIMIT = 16 << 20 # octets to which one compressed message may inflate
@@ -136,7 +137,10 @@ class Application:
         """All findings so far, those of TCP among them, in order of the packets where to look."""
         current = self._engine.current
         begun = current.provisional() if current is not None and not self._ended else []
-        found = self._flow.findings() + self._counted() + [self._place(one) for one in begun]
+        told = self._flow.findings()
+        if any(layer.decoder.said_why for layer in self.layers):
+            told = [one for one in told if one.id not in ENDINGS]
+        found = told + self._counted() + [self._place(one) for one in begun]
         return sorted(found, key=lambda one: (one.rows[0] if one.rows else -1, one.direction or 0, one.start))
 
     def _counted(self) -> list[Finding]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from inspector.model.endpoint import join_endpoint
-from inspector.model.numbers import ACK, FIN, RST, SYN, TCP
+from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP
+from inspector.protocols.icmp import icmp_text, icmpv6_text
 from inspector.trace.flows.tcp_streams import extend
 from inspector.wire.findings import Finding
 from inspector.wire.headers.read import NO_OFFSET, UNSIZED
@@ -61,7 +62,7 @@ class TcpFlow:
         self._rows: NDArray[np.int64] = np.zeros(0, np.int64)
         self._reopened_at = -1                       # row of a SYN on the ports of an earlier conversation
         self._findings: list[Finding] = []
-        self._findings_at = 0                        # number of packets when they were found
+        self._findings_at = 0, 0                     # packets, and quoted headers, when found
         self._seen = 0                               # rows of the trace that were looked at
         self._analysis = TcpAnalysis(self.options)
         self.streams = ByteStream(self._fetch, self._gather), ByteStream(self._fetch, self._gather)
@@ -244,8 +245,8 @@ class TcpFlow:
 
     def findings(self) -> list[Finding]:
         """What goes wrong in this conversation, in order of the packets where to look."""
-        if self._findings_at != len(self._rows):
-            self._findings_at = len(self._rows)
+        if self._findings_at != (len(self._rows), len(self._trace.index.quoted)):
+            self._findings_at = len(self._rows), len(self._trace.index.quoted)
             self._findings = [one.at(self.stream, one.rows) for one in tcp_findings(self._facts())]
         return self._findings
 
@@ -264,7 +265,30 @@ class TcpFlow:
             base=(self.base(0), self.base(1)), names=(join_endpoint(*self.a), join_endpoint(*self.b)),
             rtt_ns=self.rtt_ns, refused=self.handshake == "refused", client=self.client,
             conflicts=(self.streams[0].conflicts(), self.streams[1].conflicts()),
+            errors=self._errors(), accepts=self._accepts(), end_ns=int(index.time_ns[-1]),
         )
+
+    def _errors(self) -> tuple[tuple[int, str], ...]:
+        """The ICMP errors that quote this conversation; short ones name its ends alone (RFC 792)."""
+        index, quoted, first = self._trace.index, self._trace.index.quoted, int(self._rows[0])
+        ends = [quoted.column(name) == getattr(index, column)[first] for name, column in (
+            ("source", "src"), ("destination", "dst"), ("sport", "sport"), ("dport", "dport"))]
+        streams = quoted.column("stream")
+        mine = (streams == self.stream) | ((streams < 0) & np.all(ends, axis=0))
+        mine &= quoted.column("protocol") == TCP
+        kinds = {ICMP: icmp_text, ICMPV6: icmpv6_text}
+        rows = [row for row in quoted.column("row")[mine].tolist() if int(index.protocol[row]) in kinds]
+        return tuple((row, kinds[int(index.protocol[row])](bytes([index.sport[row], index.dport[row]])))
+                     for row in rows)
+
+    def _accepts(self) -> bool:
+        """Whether b, which never answered here, answers SYNs of others."""
+        index = self._trace.index
+        if (self._directions(self._rows) == 1).any():
+            return False
+        first = int(self._rows[0])
+        syn_acks = index.tcp_flags & (SYN | ACK) == SYN | ACK
+        return bool((syn_acks & (index.src == index.dst[first]) & (index.sport == index.dport[first])).any())
 
     def options(self, row: int) -> TcpOptions:
         """The TCP options of a packet, from its captured bytes."""

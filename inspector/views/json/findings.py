@@ -37,8 +37,7 @@ def findings_of(trace: Trace, chosen: frozenset[int] | None = None) -> Iterator[
 
 def finding_object(one: Finding) -> dict[str, Any]:
     """The object of one finding."""
-    stream = f"{'udp' if one.id.startswith('udp.') else 'tcp'}.stream"
     return {
         "id": one.id, "severity": one.severity, "clause": one.clause, "frames": numbers_of(one.rows),
-        **({stream: one.stream} if one.stream >= 0 else {}), "text": one.text,
+        **({f"{one.carrier}.stream": one.stream} if one.stream >= 0 else {}), "text": one.text,
     }

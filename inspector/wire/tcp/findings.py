@@ -20,6 +20,7 @@ from inspector.wire.tcp.stream import Conflict
 Ints = NDArray[np.int64]
 
 MS = 1_000_000
+CLOSE_WAIT_S = 10                # half-closed for so long without a byte: nobody there means to close
 ZERO_WINDOW_NS = 200 * MS        # closed for so long is a stall; shorter is ordinary flow control
 DELAYED_ACK_NS = (30 * MS, 600 * MS)   # RFC 9293 section 3.8.6.3 allows 500 ms; systems use 40 to 200
 NAGLE_NS = 5 * MS                # what waited for an ACK leaves at once when it comes
@@ -53,13 +54,16 @@ class TcpFacts(NamedTuple):
     refused: bool
     client: int | None
     conflicts: tuple[tuple[Conflict, ...], tuple[Conflict, ...]]     # of the bytes that each end sent
+    errors: tuple[tuple[int, str], ...] = ()      # ICMP errors that quote it: row, in words
+    accepts: bool = False                         # the peer, silent here, answered another SYN
+    end_ns: int = 0                               # time of the capture's last packet
 
 
 def tcp_findings(facts: TcpFacts) -> list[Finding]:
     """All findings of a conversation, in order of the packet where to look. `stream` is left at -1."""
     if not len(facts.row):
         return []
-    found = _opening(facts) + _resets(facts) + _gone(facts)
+    found = _opening(facts) + _resets(facts) + _gone(facts) + _kept_open(facts)
     for direction in (0, 1):
         found += _small_writes(facts, direction)
         found += _zero_windows(facts, direction)
@@ -108,9 +112,57 @@ def _opening(facts: TcpFacts) -> list[Finding]:
                        [int(syns[0]), reset])]
     if len(syns) > 1 and not (facts.direction != end).any():
         seconds = (facts.time_ns[syns[-1]] - facts.time_ns[syns[0]]) / 1e9
-        what = f"{peer} answered none of {len(syns)} SYNs in {seconds:.1f} s."
-        return [_place(facts, finding("tcp.no-answer", what), syns)]
+        return [_unanswered(facts, syns, f"{peer} answered none of {len(syns)} SYNs in {seconds:.1f} s")]
+    if facts.errors and not (facts.direction != end).any():
+        return [_unanswered(facts, syns, f"{peer} did not answer SYN")]
     return []
+
+
+def _unanswered(facts: TcpFacts, syns: Ints, what: str) -> Finding:
+    """Why SYNs got no answer, as far as other packets tell."""
+    if facts.errors:
+        words = facts.errors[0][1]
+        rows = [int(facts.row[syns[0]]), *(one[0] for one in facts.errors), *facts.row[syns[1:]].tolist()]
+        return finding("tcp.unreachable", f"{what}; an ICMP error did: {words}.").at(-1, rows[:MOST_ROWS])
+    if facts.accepts:
+        what = f"{what}, though it accepted other connections: its backlog may be full."
+        return _place(facts, finding("tcp.backlog-full", what), syns)
+    return _place(facts, finding("tcp.no-answer", f"{what}."), syns)
+
+
+def _kept_open(facts: TcpFacts) -> list[Finding]:
+    """One end closed, the other acknowledged that, and neither sent nor closed any more: CLOSE_WAIT."""
+    fins = np.flatnonzero(facts.flags & FIN)
+    if not len(fins) or (facts.flags & RST).any():
+        return []
+    end = int(facts.direction[fins[0]])
+    theirs = np.flatnonzero(facts.direction != end)
+    if (facts.direction[fins] != end).any() or not len(theirs):
+        return []
+    fin = int(fins[0])
+    number = (int(facts.seq[fin]) + int(facts.length[fin]) + 1) & 0xFFFFFFFF
+    acks = theirs[(facts.flags[theirs] & ACK != 0) & (theirs > fin) & (facts.ack[theirs] == number)]
+    if not len(acks):
+        return []
+    data = theirs[facts.length[theirs] > 0]
+    since = max(int(acks[0]), int(data[-1]) if len(data) else 0)
+    seconds = (max(facts.end_ns, int(facts.time_ns[-1])) - int(facts.time_ns[since])) / 1e9
+    if seconds < CLOSE_WAIT_S:
+        return []
+    what = (f"{facts.names[1 - end]} acknowledged the FIN of {facts.names[end]}, and has not closed"
+            f" in the {seconds:.0f} s since.")
+    return [_place(facts, finding("tcp.close-wait", what), [fin, int(acks[0])])]
+
+
+def _octets(facts: TcpFacts, positions: Ints) -> int:
+    """How many different octets some segments of one end carry."""
+    starts = facts.seq[positions] - int(facts.seq[positions[0]])
+    starts = (starts + (1 << 31)) % (1 << 32) - (1 << 31)
+    size, reach = 0, -(1 << 62)
+    for start, length in sorted(zip(starts.tolist(), facts.length[positions].tolist(), strict=True)):
+        size += max(start + length - max(start, reach), 0)
+        reach = max(reach, start + length)
+    return size
 
 
 def _resets(facts: TcpFacts) -> list[Finding]:
@@ -163,7 +215,9 @@ def _unread(facts: TcpFacts, at: int, data: Ints, own: int, finished: bool) -> l
         what = f"{facts.names[end]} had closed, and answered what still came with RST."
     else:
         data = data[data > own]
-        size = int(facts.length[data].sum())
+        if not len(data):
+            return []
+        size = _octets(facts, data)
         what = f"{facts.names[end]} reset the connection after {size} bytes that it had not answered."
     if not len(data):
         return []

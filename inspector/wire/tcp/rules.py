@@ -7,6 +7,12 @@ BOOK = Rulebook(
          "A process should listen on this port and address before the client connects."),
     Rule("tcp.no-answer", "warning", "RFC 9293 §3.8.3",
          "The peer should answer SYN with SYN ACK, or RST where nobody listens."),
+    Rule("tcp.unreachable", "warning", "RFC 9293 §3.9.2.2",
+         "Look at the route and at firewalls on the way: an ICMP error came back."),
+    Rule("tcp.backlog-full", "warning", "RFC 9293 §3.9.1.1",
+         "The listener should accept() faster, or listen() with a larger backlog; or packets are lost."),
+    Rule("tcp.close-wait", "warning", "RFC 9293 §3.6",
+         "The application should close() when recv() gives no more bytes; else its sockets pile up."),
     Rule("tcp.reset-with-unread-data", "warning", "RFC 9293 §3.6.1",
          "Read all that came before close(); otherwise the kernel resets and the peer may lose data."),
     Rule("tcp.reset-after-data", "warning", "RFC 9293 §3.10.5",
@@ -23,3 +29,5 @@ BOOK = Rulebook(
          "A process should be bound to this port and address."),
 )
 finding = BOOK.finding
+ENDINGS = frozenset({"tcp.reset-with-unread-data", "tcp.reset-after-data"})
+"""What TCP alone says of an end that a protocol above may have announced."""

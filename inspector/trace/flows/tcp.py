@@ -284,7 +284,7 @@ class TcpFlow:
     def _accepts(self) -> bool:
         """Whether b, which never answered here, answers SYNs of others."""
         index = self._trace.index
-        if (self._directions(self._rows) == 1).any():
+        if (self.directions(self._rows) == 1).any():
             return False
         first = int(self._rows[0])
         syn_acks = index.tcp_flags & (SYN | ACK) == SYN | ACK

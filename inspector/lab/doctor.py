@@ -11,13 +11,11 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 from ctypes.util import find_library
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from inspector.lab import namespace
+from inspector.lab import folders, namespace
 from inspector.lab.errors import LabError
 from inspector.lab.host import dumpcap, how_to_capture, may_capture
 from inspector.lab.launch import start_agent
@@ -40,7 +38,7 @@ class Check:
 
 def examine() -> list[Check]:
     """All checks, in the order in which they matter."""
-    return [_system(), _python(), *_lab(), _host(), *_tools(), *_terminal(), *_packages()]
+    return [_system(), _python(), *_lab(), _host(), *_folders(), *_tools(), *_terminal(), *_packages()]
 
 
 def _system() -> Check:
@@ -63,16 +61,15 @@ def _lab() -> list[Check]:
         return [Check("namespaces", "warn", what, refusal.remedy)]
     who = "by root" if os.geteuid() == 0 else "without root"
     checks = [Check("namespaces", "ok", f"A private network can be made {who}.")]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "trace.pcapng")
+    with os.fdopen(os.memfd_create("trace"), "rb") as trace:
         try:
-            with start_agent(path, "lab"):
+            with start_agent(f"/proc/self/fd/{trace.fileno()}", "lab"):
                 pass
         except (LabError, OSError) as error:
             remedy = error.remedy if isinstance(error, LabError) else ""
             sentence = error.sentence if isinstance(error, LabError) else str(error)
             return [*checks, Check("lab", "missing", sentence, remedy)]
-        facts = _ready(path.read_bytes())
+        facts = _ready(trace.read())
     checks.append(Check("lab", "ok", "The lab starts, and its loopback is up."))
     if facts.get("ipv6") == "no":
         checks.append(Check("lab ipv6", "warn", "IPv6 is off in this kernel; sessions over IPv6 cannot run."))
@@ -104,6 +101,22 @@ def _host() -> Check:
         return Check("host capture", "ok", f"The machine's own loopback can be captured through {path}.")
     what = "This user may not capture on the machine's own loopback (the lab does not need it)."
     return Check("host capture", "warn", what, how_to_capture())
+
+
+def _folders() -> list[Check]:
+    checks = []
+    try:
+        checks.append(Check("kept traces", "ok", f"Traces are kept in {folders.traces_folder()}."))
+    except folders.FolderError as error:
+        what = f"{error} Sessions run, and can be saved elsewhere while they are open."
+        checks.append(Check("kept traces", "warn", what, error.remedy))
+    temporary = folders.temporary_folder()
+    if temporary is None:
+        what = "No temporary folder can be written; what is decompressed or not saved stands in memory."
+        checks.append(Check("temporary files", "warn", what, "export TMPDIR=/a/folder/of/yours"))
+    else:
+        checks.append(Check("temporary files", "ok", f"Temporary files go to {temporary}."))
+    return checks
 
 
 def _tools() -> list[Check]:

@@ -56,7 +56,7 @@ def traces_folder() -> Path:
             raise PermissionError(13, os.strerror(13))
     except OSError as error:
         raise FolderError(
-            f"Traces cannot be kept in {folder}: {error.strerror or error}.", _mend(folder)
+            f"Traces cannot be kept in {folder}: {error.strerror or error}.", _remedy(folder)
         ) from error
     return folder
 
@@ -90,7 +90,7 @@ def _folder(variable: str, below_home: str) -> Path:
     return user_home / below_home / _NAME
 
 
-def _mend(folder: Path) -> str:
+def _remedy(folder: Path) -> str:
     """The command after which the folder can be written."""
     nearest = folder
     while not is_folder(nearest):

@@ -47,7 +47,7 @@ class Supervisor:
         self._rest = b""
         self._children: dict[int, Child] = {}
         self._session: Session | None = None
-        self._deadline = time.monotonic() + options.seconds if options.seconds else None
+        self._deadline: float | None = None        # of the capture, from its start on
         self._ending = False
         self._tracer: Tracer | None = None
         self._bridge = bridge
@@ -73,6 +73,8 @@ class Supervisor:
             self.watch_child(self._bridge.child)
             self._watch(self._bridge.channel.fileno(), self._bridge.give)
             self._bridge.open()
+        if self._options.seconds:
+            self._deadline = time.monotonic() + self._options.seconds
         if self._options.command:
             self._execute(list(self._options.command))
         while not self._ending:

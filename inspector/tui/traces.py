@@ -78,7 +78,8 @@ def begin(label: str) -> NewTrace:
     try:
         path, descriptor = _create(traces_folder(), label)
     except (FolderError, OSError) as error:
-        descriptor = os.dup(scratch().fileno())
+        with scratch() as file:
+            descriptor = os.dup(file.fileno())
         return NewTrace(path_of(descriptor), descriptor, str(error))
     with contextlib.suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_SH)             # `prune` leaves it alone while it is open

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from textual import events, on
@@ -16,7 +15,10 @@ from textual.suggester import Suggester
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from inspector.lab.folders import is_folder
+from inspector.tui.paths import PathError, typed
 from inspector.tui.widgets.base import BaseModal, Options, TextInput
+from inspector.wire.text import escaped
 
 
 class PathSuggester(Suggester):
@@ -24,13 +26,13 @@ class PathSuggester(Suggester):
 
     async def get_suggestion(self, value: str) -> str | None:
         head, _, beginning = value.rpartition("/")
-        directory = Path((head or "/") if "/" in value else ".").expanduser()
         if not beginning:
             return None
-        with contextlib.suppress(OSError):
-            for path in sorted(directory.iterdir()):
-                if path.name.startswith(beginning):
-                    return value[: len(value) - len(beginning)] + path.name + ("/" if path.is_dir() else "")
+        with contextlib.suppress(OSError, PathError):
+            for path in sorted(typed((head or "/") if "/" in value else ".").iterdir()):
+                # A name that cannot be shown as it is, is not offered: it would reach the terminal as it is.
+                if path.name.startswith(beginning) and escaped(path.name) == path.name:
+                    return value[: len(value) - len(beginning)] + path.name + ("/" if is_folder(path) else "")
         return None
 
 

@@ -1,0 +1,83 @@
+"""A command on a terminal of its own (a pty): what it writes, byte by byte, and how it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+SECONDS = 60.0
+
+
+class Terminal:
+    """`inspector WORDS` on a terminal; `seen` is every byte that it wrote."""
+
+    def __init__(
+        self, words: Sequence[str], environment: Mapping[str, str] = os.environ, *,
+        size: tuple[int, int] = (80, 24), python: str = sys.executable, user: int | None = None,
+    ) -> None:
+        """`user`: run as this uid (root may), with a Python that it can run."""
+        self.seen = b""
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+            own = dict(environment) | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+            if user is not None:
+                os.setgroups([])
+                os.setgid(user)
+                os.setuid(user)
+                os.chdir("/")
+            os.execve(python, [python, "-m", "inspector", *words], own)
+
+    def press(self, keys: str | bytes) -> None:
+        """Press keys."""
+        os.write(self.terminal, keys.encode("utf-8", "surrogateescape") if isinstance(keys, str) else keys)
+
+    def until(self, text: bytes) -> bytes:
+        """Read until `text` was written, from now on; all of that."""
+        begin, deadline = len(self.seen), time.monotonic() + SECONDS
+        while text not in self.seen[begin:]:
+            assert time.monotonic() < deadline, f"waited in vain for {text!r}: {self.seen[-800:]!r}"
+            if not self._read(0.5):
+                raise AssertionError(f"ended before {text!r}: {self.seen[-800:]!r}")
+        return self.seen[begin:]
+
+    def end(self) -> int:
+        """Read until it has ended by itself; its exit status."""
+        deadline = time.monotonic() + SECONDS
+        while self._read(0.5):
+            assert time.monotonic() < deadline, f"it still runs: {self.seen[-800:]!r}"
+        _, status = os.waitpid(self.pid, 0)
+        self.pid = 0
+        return os.waitstatus_to_exitcode(status)
+
+    def _read(self, seconds: float) -> bool:
+        """Read what comes within a time; False at the end."""
+        if select.select([self.terminal], [], [], seconds)[0]:
+            try:
+                data = os.read(self.terminal, 65536)
+            except OSError:
+                return False
+            self.seen += data
+            return bool(data)
+        return True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.terminal)

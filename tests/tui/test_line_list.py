@@ -163,7 +163,7 @@ async def test_more_room_and_less_keep_a_list_that_follows_at_its_end() -> None:
         await until(pilot, lambda: app.text(9) == "line 49", "the end")
         for height in (14, 8, 20, 10):
             await pilot.resize_terminal(40, height)
-            await until(pilot, lambda height=height: app.text(height - 1) == "line 49", "the end again")
+            await until(pilot, lambda: app.text(app.size.height - 1) == "line 49", "the end again")
             assert app.list.following
 
 

@@ -1,7 +1,7 @@
 """HTTP/1.1 messages (RFC 9110, 9112) as values, and how their heads are read.
 
 `parse_head` turns the octets of one head into an `HttpMessage`, `body_framing` says how its body ends, and
-`decode_content` undoes Content-Encoding within bounds. `http_connection` cuts both directions of a
+`decode_content` undoes Content-Encoding within bounds. `connection` cuts both directions of a
 connection into messages with them. Any octets give a value, or a finding that says why not.
 """
 

@@ -1,6 +1,6 @@
 """What RFC 9110 and 9112 ask of a message beyond its syntax: how its body is framed, what contradicts itself.
 
-Pure functions from messages to a framing or to findings; `http_connection` calls them as heads come in.
+Pure functions from messages to a framing or to findings; `connection` calls them as heads come in.
 """
 
 from __future__ import annotations

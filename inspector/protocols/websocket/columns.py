@@ -6,10 +6,11 @@ records that views and exports see are made from the columns on access.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, overload
+from typing import NamedTuple, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from inspector.protocols.websocket.frame import Frame, opcode_name
 from inspector.protocols.websocket.session import Part
 
+T = TypeVar("T")
 Rows = Callable[[int, int, int], tuple[int, ...]]
 """(direction, start, stop) -> rows of the packets that carry these octets."""
 
@@ -99,7 +101,7 @@ _MASKED = (6, 8, 14)          # header sizes with a masking key
 
 
 class Columns(NamedTuple):
-    """Plain and packed frames (see `wire.websocket_scan`) of both directions, in order of delivery."""
+    """Plain and packed frames (see `scan`) of both directions, in order of delivery."""
 
     direction: NDArray[np.uint8]
     start: NDArray[np.int64]
@@ -128,7 +130,32 @@ class PayloadPlace(NamedTuple):
     compressed: bool
 
 
-class FrameTable(Sequence[WebSocketFrameRecord]):
+class _Records(Sequence[T]):
+    """Records that are made from columns when one is asked for."""
+
+    @abstractmethod
+    def _record(self, index: int) -> T:
+        """Record `index`, which is there."""
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        if isinstance(index, slice):
+            return [self._record(i) for i in range(*index.indices(len(self)))]
+        size = len(self)
+        if not -size <= index < size:
+            raise IndexError(index)
+        return self._record(index % size)
+
+    def __iter__(self) -> Iterator[T]:
+        return (self._record(index) for index in range(len(self)))
+
+
+class FrameTable(_Records[WebSocketFrameRecord]):
     """The frames, in order of delivery; `ids` are the session's findings by frame."""
 
     def __init__(self, client: int, rows: Rows, ids: dict[int, tuple[str, ...]]) -> None:
@@ -171,23 +198,6 @@ class FrameTable(Sequence[WebSocketFrameRecord]):
     def __len__(self) -> int:
         return len(self._direction)
 
-    @overload
-    def __getitem__(self, index: int) -> WebSocketFrameRecord: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[WebSocketFrameRecord]: ...
-
-    def __getitem__(self, index: int | slice) -> WebSocketFrameRecord | list[WebSocketFrameRecord]:
-        if isinstance(index, slice):
-            return [self._record(i) for i in range(*index.indices(len(self)))]
-        size = len(self)
-        if not -size <= index < size:
-            raise IndexError(index)
-        return self._record(index % size)
-
-    def __iter__(self) -> Iterator[WebSocketFrameRecord]:
-        return (self._record(index) for index in range(len(self)))
-
     def _record(self, index: int) -> WebSocketFrameRecord:
         first, header, length = self._first[index], self._header[index], self._length[index]
         direction, start = self._direction[index], self._start[index]
@@ -229,7 +239,7 @@ class FrameTable(Sequence[WebSocketFrameRecord]):
         return found
 
 
-class MessageTable(Sequence[WebSocketMessage]):
+class MessageTable(_Records[WebSocketMessage]):
     """The messages, in order of their first frames."""
 
     def __init__(self, frames: FrameTable, rows: Rows, time: Callable[[int], int]) -> None:
@@ -269,20 +279,6 @@ class MessageTable(Sequence[WebSocketMessage]):
 
     def __len__(self) -> int:
         return len(self._first)
-
-    @overload
-    def __getitem__(self, index: int) -> WebSocketMessage: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[WebSocketMessage]: ...
-
-    def __getitem__(self, index: int | slice) -> WebSocketMessage | list[WebSocketMessage]:
-        if isinstance(index, slice):
-            return [self._record(i) for i in range(*index.indices(len(self)))]
-        size = len(self)
-        if not -size <= index < size:
-            raise IndexError(index)
-        return self._record(index % size)
 
     def frames_of(self, index: int) -> Sequence[int]:
         """The numbers of the frames of message `index` (from 0), ascending."""

@@ -105,7 +105,7 @@ class WebSocketSession:
         return self._sides[direction].key
 
     def add_plain(self, direction: int, count: int, key: bytes) -> None:
-        """Take `count` frames that `websocket_scan` found plain, or packed and right: each a message."""
+        """Take `count` frames that `scan` found plain, or packed and right: each a message."""
         self._sides[direction].plain(count, key)
         self.count += count
         self.messages += count

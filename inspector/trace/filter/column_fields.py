@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, TCP_FLAGS, UDP
-from inspector.trace.index.columns import Array
+from inspector.trace.index.columns import Array, Bools, Int64s
 from inspector.wire.headers.read import NO_OFFSET, PORTS, SHORT, UNSIZED
 
 if TYPE_CHECKING:
     from inspector.trace.index.index import Index
 
 Type = Literal["number", "flag", "ipv4", "ipv6", "text", "bytes", "seconds", "time", "hardware", "protocol"]
-Rows = slice | Array
+Rows = slice | Int64s
 
 
 class Column(NamedTuple):
     """Values of a field, several where a packet has it several times, and which packets have it."""
 
     values: tuple[Array, ...]
-    present: Array
+    present: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,14 @@ class ColumnField:
     version: int = 0
     protocol: int = 0
 
-    def read_quoted(self, index: Index, places: Array) -> Column:
+    def read_quoted(self, index: Index, places: Int64s) -> Column:
         """The values in the quoted headers at `places` of `Index.quoted`."""
         table = index.quoted
         columns = [table.column(name)[places] for name in self.quoted or ()]
         if self.type == "ipv4":
             columns = [index.addresses.numbers4(column) for column in columns]
         if self.version:
-            present: Array = table.column("network")[places] == self.version
+            present: Bools = table.column("network")[places] == self.version
         else:
             present = table.column("protocol")[places] == self.protocol
         if self.quoted == ("stream",):
@@ -60,17 +60,17 @@ class ColumnField:
         return Column(tuple(columns), present)
 
 
-def _plain(column: str, present: Callable[[Index, Rows], Array]) -> Callable[[Index, Rows], Column]:
+def _plain(column: str, present: Callable[[Index, Rows], Bools]) -> Callable[[Index, Rows], Column]:
     return lambda index, rows: Column((getattr(index, column)[rows],), present(index, rows))
 
 
-def _every(index: Index, rows: Rows) -> Array:
+def _every(index: Index, rows: Rows) -> Bools:
     return np.ones(len(index.status[rows]), np.bool_)
 
 
-def _is(protocol: int) -> Callable[[Index, Rows], Array]:
-    def present(index: Index, rows: Rows) -> Array:
-        found: Array = index.protocol[rows] == protocol
+def _is(protocol: int) -> Callable[[Index, Rows], Bools]:
+    def present(index: Index, rows: Rows) -> Bools:
+        found: Bools = index.protocol[rows] == protocol
         if (index.status[rows] & SHORT).any() or (index.l4[rows] == NO_OFFSET).any():
             found = found & (index.l4[rows] != NO_OFFSET)
         return found
@@ -78,8 +78,8 @@ def _is(protocol: int) -> Callable[[Index, Rows], Array]:
     return present
 
 
-def _ports_of(protocol: int) -> Callable[[Index, Rows], Array]:
-    def present(index: Index, rows: Rows) -> Array:
+def _ports_of(protocol: int) -> Callable[[Index, Rows], Bools]:
+    def present(index: Index, rows: Rows) -> Bools:
         found = _is(protocol)(index, rows)
         short = index.status[rows] & SHORT != 0
         if short.any():
@@ -89,30 +89,30 @@ def _ports_of(protocol: int) -> Callable[[Index, Rows], Array]:
     return present
 
 
-def _talks(protocol: int) -> Callable[[Index, Rows], Array]:
-    def present(index: Index, rows: Rows) -> Array:
-        found: Array = (index.protocol[rows] == protocol) & (index.stream[rows] >= 0)
+def _talks(protocol: int) -> Callable[[Index, Rows], Bools]:
+    def present(index: Index, rows: Rows) -> Bools:
+        found: Bools = (index.protocol[rows] == protocol) & (index.stream[rows] >= 0)
         return found
 
     return present
 
 
-def _sized(index: Index, rows: Rows) -> Array:
-    found: Array = _talks(TCP)(index, rows) & (index.status[rows] & UNSIZED == 0)
+def _sized(index: Index, rows: Rows) -> Bools:
+    found: Bools = _talks(TCP)(index, rows) & (index.status[rows] & UNSIZED == 0)
     return found
 
 
-def _network(number: int) -> Callable[[Index, Rows], Array]:
-    def present(index: Index, rows: Rows) -> Array:
-        found: Array = index.network[rows] == number
+def _network(number: int) -> Callable[[Index, Rows], Bools]:
+    def present(index: Index, rows: Rows) -> Bools:
+        found: Bools = index.network[rows] == number
         return found
 
     return present
 
 
-def _icmp_code(protocol: int) -> Callable[[Index, Rows], Array]:
-    def present(index: Index, rows: Rows) -> Array:
-        found: Array = _is(protocol)(index, rows) & (index.status[rows] & SHORT == 0)
+def _icmp_code(protocol: int) -> Callable[[Index, Rows], Bools]:
+    def present(index: Index, rows: Rows) -> Bools:
+        found: Bools = _is(protocol)(index, rows) & (index.status[rows] & SHORT == 0)
         return found
 
     return present
@@ -161,15 +161,15 @@ def _delta(index: Index, rows: Rows) -> Column:
 
 def _segments(bits: int, without: int = 0) -> ColumnField:
     """TCP segments that have one of these flags and none of the others."""
-    def present(index: Index, rows: Rows) -> Array:
+    def present(index: Index, rows: Rows) -> Bools:
         flags = index.tcp_flags[rows]
-        found: Array = _talks(TCP)(index, rows) & (flags & bits == bits) & (flags & without == 0)
+        found: Bools = _talks(TCP)(index, rows) & (flags & bits == bits) & (flags & without == 0)
         return found
 
     return _protocol(present)
 
 
-def _protocol(present: Callable[[Index, Rows], Array]) -> ColumnField:
+def _protocol(present: Callable[[Index, Rows], Bools]) -> ColumnField:
     return ColumnField("protocol", lambda index, rows: Column((), present(index, rows)))
 
 

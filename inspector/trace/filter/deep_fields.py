@@ -21,7 +21,7 @@ from inspector.trace.filter.field import DeepField, Possible, Read, Value, anywh
 from inspector.trace.filter.header_fields import HEADERS
 from inspector.trace.filter.name_fields import NAMED
 from inspector.trace.filter.time_fields import TIMES
-from inspector.trace.index.columns import Array
+from inspector.trace.index.columns import Array, Bools
 from inspector.trace.info import packet_info
 from inspector.trace.protocol_names import frame_protocols
 from inspector.wire.headers.read import NO_LAYER, NO_OFFSET
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 _LARGEST = 1 << 20           # of one message no more is searched
 
 
-def _none(index: Index, rows: Rows) -> Array:
+def _none(index: Index, rows: Rows) -> Bools:
     return ~anywhere(index, rows)
 
 
-def _tcp_data(index: Index, rows: Rows) -> Array:
-    found: Array = where_tcp(index, rows) & (index.payload_length[rows] > 0)
+def _tcp_data(index: Index, rows: Rows) -> Bools:
+    found: Bools = where_tcp(index, rows) & (index.payload_length[rows] > 0)
     return found
 
 
-def _udp_data(index: Index, rows: Rows) -> Array:
-    found: Array = (index.protocol[rows] == UDP) & (index.payload_length[rows] > 0)
+def _udp_data(index: Index, rows: Rows) -> Bools:
+    found: Bools = (index.protocol[rows] == UDP) & (index.payload_length[rows] > 0)
     return found
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inspector.trace.filter.column_fields import COLUMNS, Rows, Type
-from inspector.trace.index.columns import Array
+from inspector.trace.index.columns import Bools
 
 if TYPE_CHECKING:
     from inspector.trace.index.index import Index
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Value = int | str | bytes
 Read = Callable[["Trace", int], Sequence[Value]]
-Possible = Callable[["Index", Rows], Array]
+Possible = Callable[["Index", Rows], Bools]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import numpy as np
 from inspector.trace.filter.calls import asks_calls, call_matches
 from inspector.trace.filter.syntax import FilterError, Parser
 from inspector.trace.filter.tests import compile_tree
-from inspector.trace.index.columns import Array, Growing
+from inspector.trace.index.columns import Growing, Int64s
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -47,7 +47,7 @@ class Filter:
         """Begin to go over the packets of `trace`."""
         return Evaluation(self, trace)
 
-    def rows(self, trace: Trace, progress: Callable[[float], bool | None] | None = None) -> Array:
+    def rows(self, trace: Trace, progress: Callable[[float], bool | None] | None = None) -> Int64s:
         """Rows of the packets that it lets through, in order.
 
         `progress` is told the part done, 0 to 1, from time to time; where it answers False, that is the end,
@@ -78,7 +78,7 @@ class Evaluation:
         self.position = 0                    # packets looked at
 
     @property
-    def rows(self) -> Array:
+    def rows(self) -> Int64s:
         """Rows found so far."""
         return self._found.values
 

@@ -20,7 +20,7 @@ from inspector.trace.filter.deep_fields import BYTES_OF, DEEP
 from inspector.trace.filter.field import DeepField, Value
 from inspector.trace.filter.syntax import Both, Compare, Has, Node, Not, Token, wrong
 from inspector.trace.filter.values import Network, value_of
-from inspector.trace.index.columns import Array
+from inspector.trace.index.columns import Array, Bools
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Test(Protocol):
     def deep(self) -> bool:
         """Whether it is slow, and so asked last."""
 
-    def mask(self, trace: Trace, rows: Rows) -> Array:
+    def mask(self, trace: Trace, rows: Rows) -> Bools:
         """Which of the rows (a slice of all, or their numbers) it holds for."""
 
 
@@ -50,11 +50,11 @@ class ColumnTest:
     """Field against a value by columns; `holds` is applied to each of the field's values."""
 
     field: ColumnField
-    holds: Callable[[Trace, Array], Array] | None
+    holds: Callable[[Trace, Array], Bools] | None
     every: bool
     deep: bool = False
 
-    def mask(self, trace: Trace, rows: Rows) -> Array:
+    def mask(self, trace: Trace, rows: Rows) -> Bools:
         """Which of the rows it holds for."""
         column = self.field.read(trace.index, rows)
         found = self._answer(trace, column)
@@ -70,7 +70,7 @@ class ColumnTest:
             found[there] |= answer
         return found
 
-    def _answer(self, trace: Trace, column: Column) -> Array:
+    def _answer(self, trace: Trace, column: Column) -> Bools:
         if self.holds is None:
             return column.present
         answers = [self.holds(trace, values) for values in column.values]
@@ -90,12 +90,12 @@ class FieldsTest:
     every: bool
     deep: bool = False
 
-    def mask(self, trace: Trace, rows: Rows) -> Array:
+    def mask(self, trace: Trace, rows: Rows) -> Bools:
         """Which of the rows it holds for."""
         (left, here), (right, there) = self.left.read(trace.index, rows), self.right.read(trace.index, rows)
         answers = [_PLAIN[self.operator](a, b) for a in left for b in right]
         joined = np.logical_and.reduce(answers) if self.every else np.logical_or.reduce(answers)
-        found: Array = joined & here & there
+        found: Bools = joined & here & there
         return found
 
 
@@ -104,12 +104,12 @@ class DeepTest:
     """A field packet by packet; `holds` None asks only whether it is there."""
 
     read: Callable[[Trace, int], object]
-    possible: Callable[..., Array]
+    possible: Callable[..., Bools]
     holds: Callable[[Value], bool] | None
     every: bool
     deep: bool = True
 
-    def mask(self, trace: Trace, rows: Rows) -> Array:
+    def mask(self, trace: Trace, rows: Rows) -> Bools:
         """Which of the rows it holds for."""
         possible = self.possible(trace.index, rows)
         numbers = np.arange(trace.index.count)[rows]
@@ -132,7 +132,7 @@ class NotTest:
     inside: Test
     deep: bool
 
-    def mask(self, trace: Trace, rows: Rows) -> Array:
+    def mask(self, trace: Trace, rows: Rows) -> Bools:
         """Which of the rows it holds for."""
         return ~self.inside.mask(trace, rows)
 
@@ -145,7 +145,7 @@ class BothTest:
     all: bool
     deep: bool
 
-    def mask(self, trace: Trace, rows: Rows) -> Array:
+    def mask(self, trace: Trace, rows: Rows) -> Bools:
         """Which of the rows it holds for; deep parts see only rows that the others left open."""
         found = self.parts[0].mask(trace, rows)
         for part in self.parts[1:]:
@@ -229,26 +229,26 @@ def _two_fields(node: Compare, field: ColumnField, other: ColumnField, every: bo
 
 def _by_column(
     field: ColumnField, sign: str, tests: list[list[Any]]
-) -> Callable[[Trace, Array], Array]:
+) -> Callable[[Trace, Array], Bools]:
     """How a value of the field is compared: a function of a whole column of them."""
-    def one(trace: Trace, column: Array, sign: str, value: object) -> Array:
+    def one(trace: Trace, column: Array, sign: str, value: object) -> Bools:
         if field.type == "ipv6":
             assert isinstance(value, Network)
             addresses = trace.index.addresses
             high, low = addresses.table6()
             if not len(high):
                 return np.zeros(len(column), np.bool_)
-            answer: Array = value.compare6(sign, high, low)[addresses.places6(column)]
+            answer: Bools = value.compare6(sign, high, low)[addresses.places6(column)]
             return answer
         if isinstance(value, Network):
             return value.compare4(sign, column)
-        found: Array = _PLAIN[sign](column, value)
+        found: Bools = _PLAIN[sign](column, value)
         return found
 
     if sign != "in":
         return lambda trace, column: one(trace, column, sign, tests[0][0])
 
-    def in_set(trace: Trace, column: Array) -> Array:
+    def in_set(trace: Trace, column: Array) -> Bools:
         found = np.zeros(len(column), np.bool_)
         for group in tests:
             if len(group) == 1:

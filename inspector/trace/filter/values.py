@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inspector.trace.filter.syntax import FilterError, Token
-from inspector.trace.index.columns import Array
+from inspector.trace.index.columns import Array, Bools, UInt64s
 
 if TYPE_CHECKING:
     from inspector.trace.filter.column_fields import ColumnField
@@ -33,25 +33,25 @@ class Network:
     value: int
     mask: int
 
-    def compare4(self, operator: str, column: Array) -> Array:
+    def compare4(self, operator: str, column: Array) -> Bools:
         """Compare a column of IPv4 addresses as numbers, under the mask."""
         masked = column if self.mask == 0xFFFFFFFF else column & np.uint32(self.mask)
         wanted = np.uint32(self.value & self.mask)
-        found: Array = {
+        found: Bools = {
             "==": np.equal, "===": np.equal, "!=": np.not_equal, "!==": np.not_equal, ">": np.greater,
             "<": np.less, ">=": np.greater_equal, "<=": np.less_equal,
         }[operator](masked, wanted)
         return found
 
-    def compare6(self, operator: str, high: Array, low: Array) -> Array:
+    def compare6(self, operator: str, high: UInt64s, low: UInt64s) -> Bools:
         """Compare IPv6 addresses, given as two words each, under the mask."""
         over, under = np.uint64(self.mask >> 64), np.uint64(self.mask & _FULL)
         wanted = self.value & self.mask
         a, b = np.uint64(wanted >> 64), np.uint64(wanted & _FULL)
         high, low = high & over, low & under
-        equal: Array = (high == a) & (low == b)
-        less: Array = (high < a) | ((high == a) & (low < b))
-        answers: dict[str, Callable[[], Array]] = {
+        equal: Bools = (high == a) & (low == b)
+        less: Bools = (high < a) | ((high == a) & (low < b))
+        answers: dict[str, Callable[[], Bools]] = {
             "==": lambda: equal, "===": lambda: equal, "!=": lambda: ~equal, "!==": lambda: ~equal,
             "<": lambda: less, "<=": lambda: less | equal, ">": lambda: ~(less | equal), ">=": lambda: ~less,
         }

@@ -26,7 +26,7 @@ from inspector.wire.tcp.stream import ByteStream
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from inspector.trace.index.columns import Array
+    from inspector.trace.index.columns import Array, Bools, Int64s, UInt8s, UInt16s
     from inspector.trace.packets import Packets
 
 Handshake = Literal["complete", "partial", "refused", "missing"]
@@ -105,14 +105,14 @@ class TcpFlow:
         if index.streams[TCP].reopened(self.stream):
             self._reopened_at = row
 
-    def directions(self, rows: Array) -> NDArray[np.uint8]:
+    def directions(self, rows: Int64s) -> NDArray[np.uint8]:
         """The direction of each of the packets `rows`."""
         index = self._trace.index
         address, port = self._a or (0, 0)
-        other: Array = (index.src[rows] != address) | (index.sport[rows] != port)
+        other: Bools = (index.src[rows] != address) | (index.sport[rows] != port)
         return other.astype(np.uint8)
 
-    def _take(self, rows: Array) -> None:
+    def _take(self, rows: Int64s) -> None:
         index = self._trace.index
         directions = self.directions(rows)
         flags = index.tcp_flags[rows]
@@ -134,7 +134,7 @@ class TcpFlow:
                 extend(self.streams[direction], rows[chosen], flags[chosen], index.seq[rows[chosen]],
                         length[chosen], captured[chosen], payload[chosen])
 
-    def _note_opening(self, rows: Array, directions: Array, flags: Array) -> None:
+    def _note_opening(self, rows: Int64s, directions: UInt8s, flags: UInt16s) -> None:
         """Find the segments of the handshake, and who opened."""
         opening = self._opening
         if self._opened or (self._rows[0] != rows[0] and not opening):
@@ -317,7 +317,7 @@ class TcpFlow:
                 parts.append(frame[first + move : last + move])
         return b"".join(parts)
 
-    def _gather(self, rows: Array, positions: Array, lengths: Array) -> bytes:
+    def _gather(self, rows: Int64s, positions: Int64s, lengths: Int64s) -> bytes:
         if not self._trace.index.reassembly.segments:
             return self._trace.gather(rows, positions, lengths)
         places = zip(rows.tolist(), positions.tolist(), lengths.tolist(), strict=True)

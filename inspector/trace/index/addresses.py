@@ -11,7 +11,7 @@ import socket
 
 import numpy as np
 
-from inspector.trace.index.columns import Array, Growing, Int32s, Int64s, UInt32s, UInt64s
+from inspector.trace.index.columns import Array, Bools, Growing, Int32s, Int64s, UInt32s, UInt64s
 from inspector.wire.headers.read import Headers
 
 NO_ADDRESS = 0xFFFFFFFF
@@ -172,15 +172,15 @@ class Addresses:
         return ids
 
     @staticmethod
-    def known(ids: Array) -> Array:
+    def known(ids: UInt32s) -> Bools:
         """Which of the ids are an address."""
-        found: Array = ids != NO_ADDRESS
+        found: Bools = ids != NO_ADDRESS
         return found
 
     def places6(self, ids: UInt32s) -> Int64s:
         """The places of IPv6 ids in `table6`; any for other ids."""
         places = ids.astype("i8") - _OTHER
-        found: Array = np.where((places >= 0) & (places < len(self._six)), places, 0)
+        found: Int64s = np.where((places >= 0) & (places < len(self._six)), places, 0)
         return found
 
     def table6(self) -> tuple[UInt64s, UInt64s]:

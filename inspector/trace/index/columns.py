@@ -20,6 +20,7 @@ UInt32s = NDArray[np.uint32]
 Int32s = NDArray[np.int32]
 UInt16s = NDArray[np.uint16]
 UInt8s = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
 
 _RESERVED_ROWS = 1 << 26
 _LEAST_ROWS = 1 << 12

@@ -1,6 +1,6 @@
 """The index: columns of every packet of a trace, appended a batch at a time.
 
-Batches come from `reader.py` as arrays; `wire/headers.py` reads their headers into columns; here addresses
+Batches come from `reader.py` as arrays; `wire/headers` reads their headers into columns; here addresses
 get ids, conversations their numbers, and all of it goes to the end of `Columns`. A row takes 65 bytes.
 """
 
@@ -10,16 +10,7 @@ import numpy as np
 
 from inspector.model.numbers import TCP, UDP
 from inspector.trace.index.addresses import Addresses
-from inspector.trace.index.columns import (
-    Array,
-    Columns,
-    Int32s,
-    Int64s,
-    UInt8s,
-    UInt16s,
-    UInt32s,
-    UInt64s,
-)
+from inspector.trace.index.columns import Columns, Int32s, Int64s, UInt8s, UInt16s, UInt32s, UInt64s
 from inspector.trace.index.quoted import QuotedTable
 from inspector.trace.index.reassembly import Reassembly
 from inspector.trace.index.streams import Streams, Traffic
@@ -47,7 +38,7 @@ class Index:
     and code for ICMP, operation for ARP); `tcp_flags` 12 bits; `seq`, `ack` raw; `window` (UDP: its length
     field); `payload_length` on the wire; `stream` the conversation (-1: none; of an ICMP error that of the
     datagram it quotes, more of which is in `quoted`; of a TCP segment in fragments the first and the last
-    packet have it, see `reassembly`); `status` bits of wire/headers.py. All of it for
+    packet have it, see `reassembly`); `status` bits of wire/headers. All of it for
     the innermost datagram where there are tunnels.
     """
 
@@ -102,7 +93,8 @@ class Index:
         return self._interfaces[row] if number == MANY_INTERFACES else number
 
     def append(
-        self, headers: Headers, time_ns: Array, length: Array, cap_len: Array, offset: Array, interface: Array
+        self, headers: Headers, time_ns: Int64s, length: Int64s, cap_len: Int64s, offset: Int64s,
+        interface: Int64s,
     ) -> None:
         """Append a batch: its headers and, an array each, what the file says of every frame."""
         start, stop = self.count, self.count + len(time_ns)
@@ -125,7 +117,7 @@ class Index:
         self.count = stop
         self._show()
 
-    def _streams(self, headers: Headers, source: Array, destination: Array) -> Array:
+    def _streams(self, headers: Headers, source: UInt32s, destination: UInt32s) -> Int32s:
         """The conversations of a batch's frames, numbered in order of the file."""
         stream = np.full(len(source), -1, "i4")
         quoted = [self._ends(part) for part in headers.quoted]
@@ -152,10 +144,10 @@ class Index:
         self.quoted.extend(headers.quoted, quoted, stream, self.count)
         return stream
 
-    def _own(self, headers: Headers, source: Array, destination: Array, rows: Array) -> Traffic:
+    def _own(self, headers: Headers, source: UInt32s, destination: UInt32s, rows: Int64s) -> Traffic:
         if len(rows) == len(source):
             rows = np.arange(len(source))
-            take: slice | Array = slice(None)
+            take: slice | Int64s = slice(None)
         else:
             take = rows
         return Traffic(
@@ -164,7 +156,7 @@ class Index:
             headers.status[take] & (UNSIZED | BOGUS) != UNSIZED,
         )
 
-    def _ends(self, part: Quoted) -> tuple[Array, Array]:
+    def _ends(self, part: Quoted) -> tuple[UInt32s, UInt32s]:
         """Ids of the addresses that quoted headers name."""
         words = part.addresses
         if part.network == 4:
@@ -172,7 +164,7 @@ class Index:
         number6 = self.addresses.number6
         return number6(words[:, 0], words[:, 1]), number6(words[:, 2], words[:, 3])
 
-    def _quoted(self, part: Quoted, source: Array, destination: Array) -> Traffic:
+    def _quoted(self, part: Quoted, source: UInt32s, destination: UInt32s) -> Traffic:
         nothing = np.zeros(len(source), "u4")
         return Traffic(
             part.rows + self.count, source, destination, part.sport, part.dport, part.tcp_flags.astype("u2"),
@@ -180,7 +172,7 @@ class Index:
         )
 
 
-def _in_order(parts: list[Traffic]) -> tuple[Traffic, Array]:
+def _in_order(parts: list[Traffic]) -> tuple[Traffic, Int64s]:
     """Several parts as one, in order of the file, and where each of its frames stood in the parts."""
     names = ("row", "source", "destination", "sport", "dport", "tcp_flags", "seq", "ack", "sized")
     order = np.argsort(np.concatenate([part.row for part in parts]), kind="stable")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from inspector.trace.index.columns import Array, Growing
+from inspector.trace.index.columns import Array, Growing, Int32s, Int64s, UInt32s
 from inspector.wire.headers.read import Quoted
 
 
@@ -43,7 +43,7 @@ class QuotedTable:
         return self._columns["row"].count
 
     def extend(
-        self, parts: Sequence[Quoted], ends: Sequence[tuple[Array, Array]], stream: Array, base: int
+        self, parts: Sequence[Quoted], ends: Sequence[tuple[UInt32s, UInt32s]], stream: Int32s, base: int
     ) -> None:
         """Append a batch's quoted headers; `stream` are the batch's conversations, `base` its first row."""
         if not parts:
@@ -78,7 +78,7 @@ class QuotedTable:
             return None
         return QuotedHeader(*(int(self.column(name)[place]) for name in QuotedHeader._fields))
 
-    def within(self, rows: slice | Array, count: int) -> tuple[Array, Array]:
+    def within(self, rows: slice | Int64s, count: int) -> tuple[Int64s, Int64s]:
         """Quoted headers of the packets `rows` (of `count` in all): their places here, and in `rows`."""
         mine = self.column("row")
         if isinstance(rows, slice):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from inspector.model.numbers import TCP
-from inspector.trace.index.columns import Array
+from inspector.trace.index.columns import UInt32s
 from inspector.wire.headers.read import CUT, MALFORMED, NO_OFFSET, SHORT, UNSIZED, Headers
 
 _KEPT = 1024                 # datagrams that wait for their rest
@@ -64,7 +64,7 @@ class Reassembly:
         self.segments: dict[int, Segment] = {}
         self._waiting: dict[tuple[int, ...], _Waiting] = {}
 
-    def take(self, headers: Headers, source: Array, destination: Array, first_row: int) -> None:
+    def take(self, headers: Headers, source: UInt32s, destination: UInt32s, first_row: int) -> None:
         """Take a batch whose rows begin at `first_row`, and fill in packets that complete a segment."""
         found = sorted(_fragments(headers, source, destination, first_row), key=lambda one: one[1].row)
         for key, part in found:
@@ -98,7 +98,7 @@ class Reassembly:
 
 
 def _fragments(
-    headers: Headers, source: Array, destination: Array, first_row: int
+    headers: Headers, source: UInt32s, destination: UInt32s, first_row: int
 ) -> Iterator[tuple[tuple[int, ...], Part]]:
     """The fragments of a batch that carry TCP, each with what its datagram is told by."""
     for one in headers.fragments:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from inspector.model.numbers import ACK, SYN
 from inspector.trace.index.addresses import KeyTable
-from inspector.trace.index.columns import Array, Growing, Int32s, Int64s, UInt16s, UInt32s
+from inspector.trace.index.columns import Array, Bools, Growing, Int32s, Int64s, UInt16s, UInt32s
 
 
 @dataclass(slots=True)
@@ -87,14 +87,14 @@ class Streams:
             self._learn(traffic, low, stream)
         return stream
 
-    def _pair(self, traffic: Traffic) -> tuple[Array, Array]:
+    def _pair(self, traffic: Traffic) -> tuple[Bools, Int64s]:
         source = traffic.source.astype("u8") << np.uint64(16) | traffic.sport
         destination = traffic.destination.astype("u8") << np.uint64(16) | traffic.dport
         low = source <= destination
         pair = self._pairs.number(np.where(low, source, destination), np.where(low, destination, source))
         return low, pair
 
-    def _give(self, traffic: Traffic, low: Array, pair: Array, births: Array, contested: Array) -> Array:
+    def _give(self, traffic: Traffic, low: Bools, pair: Int64s, births: Int64s, contested: Int64s) -> Array:
         """Numbers for the conversations that begin at `births`, and the number of every frame."""
         numbers = np.arange(len(self), len(self) + len(births), dtype="i4")
         before = self._stream.values[pair[contested]]
@@ -104,7 +104,7 @@ class Streams:
             self._base.extend(np.zeros((len(births), 2), "u4"))
             self._known.extend(np.zeros((len(births), 2), np.bool_))
         self._stream.values[pair[births]] = numbers        # in order: the newest stays
-        stream: Array = self._stream.values[pair]
+        stream: Int32s = self._stream.values[pair]
         if len(contested):
             begun = dict(zip(births.tolist(), numbers.tolist(), strict=True))
             current: dict[int, int] = {}
@@ -114,7 +114,7 @@ class Streams:
                 stream[i] = current[key]
         return stream
 
-    def _reused(self, traffic: Traffic, low: Array, pair: Array, rows: Array, first: Array) -> Array:
+    def _reused(self, traffic: Traffic, low: Bools, pair: Int64s, rows: Int64s, first: Bools) -> Array:
         """Which of the frames `rows` open a conversation anew, followed packet by packet."""
         opens = np.zeros(len(pair), np.bool_)
         bases: dict[int, list[int | None]] = {}
@@ -141,7 +141,7 @@ class Streams:
         pairs = zip(self._base.values[stream].tolist(), self._known.values[stream].tolist(), strict=True)
         return [base if known else None for base, known in pairs]
 
-    def _learn(self, traffic: Traffic, low: Array, stream: Array) -> None:
+    def _learn(self, traffic: Traffic, low: Bools, stream: Int32s) -> None:
         """Note where directions begin: the first segment of each, or the first ACK from the other side.
 
         A later SYN ACK with another number is taken for what its direction begins with from then on.
@@ -157,7 +157,7 @@ class Streams:
         again = again[counts]
         base[here[again]] = traffic.seq[again]
 
-    def _learn_first(self, traffic: Traffic, here: Array) -> tuple[Array, Array]:
+    def _learn_first(self, traffic: Traffic, here: Int64s) -> tuple[Array, Array]:
         """Learn what was not known; which directions it is, and when (twice the place in the batch)."""
         known, base = self._known.values.reshape(-1), self._base.values.reshape(-1)
         sends = np.flatnonzero(traffic.sized & ~known[here])

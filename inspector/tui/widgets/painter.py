@@ -1,4 +1,4 @@
-"""Lines of styled spans on the screen: style names of `views/model.py` become colours of the theme.
+"""Lines of styled spans on the screen: style names of `views/line/spans.py` become colours of the theme.
 
 The colours stand in one place, the top of `inspector.tcss`, as component classes of the screen; a painter
 lays them over its own background. (As components of every widget they would cost a second at the start.)

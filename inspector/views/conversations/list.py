@@ -17,7 +17,7 @@ from inspector.model.endpoint import join_endpoint
 from inspector.model.units import duration
 from inspector.trace.facts import facts
 from inspector.trace.filter.filter import Filter, FilterError
-from inspector.trace.index.columns import Array, Growing
+from inspector.trace.index.columns import Growing, Int64s
 from inspector.trace.info import protocol_name
 from inspector.views.conversations.columns import Column, column_at, columns_for, title_line
 from inspector.views.conversations.table import STATES, ConversationTable
@@ -74,9 +74,9 @@ class ConversationList:
         self._named = 0                             # calls whose addresses were taken into it
         self._narrowing: Narrowing | None = None
         self._decoded: dict[int, Decoded] = {}
-        self._sorted: Array = np.zeros(0, "i8")     # all conversations in order,
-        self._order: Array = np.zeros(0, "i8")      # and those that the filter lets through
-        self._states: Array = np.zeros(0, "i8")
+        self._sorted: Int64s = np.zeros(0, "i8")     # all conversations in order,
+        self._order: Int64s = np.zeros(0, "i8")      # and those that the filter lets through
+        self._states: Int64s = np.zeros(0, "i8")
 
     # --- the trace ---
 
@@ -131,7 +131,7 @@ class ConversationList:
             passing[: self._narrowing.passing.count] = self._narrowing.passing.values
             self._order = self._sorted[passing[self._sorted]]
 
-    def _sort_keys(self) -> Array:
+    def _sort_keys(self) -> Int64s:
         """A number for each conversation, by the column that is sorted by."""
         table, name = self.table, self.sorted_by
         if name in ("a", "b"):
@@ -141,7 +141,7 @@ class ConversationList:
         if name == "protocol":
             return table.column("protocol").astype("i8") << 8 | table.column("network")
         if name in ("packets", "bytes"):
-            total: Array = table.column(f"{name}_ab") + table.column(f"{name}_ba")
+            total: Int64s = table.column(f"{name}_ab") + table.column(f"{name}_ba")
             return total
         made = {"number": lambda: np.arange(len(table)), "state": lambda: self._states,
                 "start": lambda: table.times("first_row"), "duration": table.duration_ns,

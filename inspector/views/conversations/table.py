@@ -13,7 +13,7 @@ import numpy as np
 
 from inspector.model.numbers import ACK, FIN, RST, SYN, TCP, UDP
 from inspector.trace.index.addresses import KeyTable
-from inspector.trace.index.columns import Array, Growing
+from inspector.trace.index.columns import Array, Bools, Growing, Int64s, UInt64s
 from inspector.views.ladder.ends import Conversation
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class ConversationTable:
                 column.extend(own.get(name, np.zeros(fresh, "i8")))
         return number
 
-    def _key(self, rows: Array) -> tuple[Array, Array]:
+    def _key(self, rows: Int64s) -> tuple[UInt64s, UInt64s]:
         """What tells the packets' conversations apart: two words each."""
         index = self.trace.index
         src, dst = index.src[rows].astype("u8"), index.dst[rows].astype("u8")
@@ -110,7 +110,7 @@ class ConversationTable:
         stream = np.where(talks, index.stream[rows], 0).astype("u8")
         return index.protocol[rows].astype("u8") << np.uint64(8) | kind, np.where(talks, stream, pair)
 
-    def _tcp(self, number: Array, rows: Array, forward: Array) -> None:
+    def _tcp(self, number: Int64s, rows: Int64s, forward: Bools) -> None:
         """What the flags of TCP segments tell of their conversations."""
         segments = (self.column("protocol")[number] == TCP) & (self.column("stream")[number] != _NONE)
         if not segments.any():
@@ -127,7 +127,7 @@ class ConversationTable:
         after = (accepted != _NONE) & (rows > accepted)
         self._note("ack_row", number, rows, forward & after & (opening == ACK))
 
-    def _note(self, name: str, number: Array, rows: Array, mask: Array) -> None:
+    def _note(self, name: str, number: Int64s, rows: Int64s, mask: Bools) -> None:
         """Keep the first row of each conversation among those of `mask`."""
         mine, found = number[mask], rows[mask]
         column = self.column(name)
@@ -136,22 +136,22 @@ class ConversationTable:
 
     # --- what follows from the columns ---
 
-    def times(self, name: str) -> Array:
+    def times(self, name: str) -> Int64s:
         """The times, in nanoseconds, of the packets in a column of rows; of -1 any time."""
-        times: Array = self.trace.index.time_ns[self.column(name)]
+        times: Int64s = self.trace.index.time_ns[self.column(name)]
         return times
 
-    def duration_ns(self) -> Array:
+    def duration_ns(self) -> Int64s:
         """From the first packet to the last."""
-        length: Array = self.times("last_row") - self.times("first_row")
+        length: Int64s = self.times("last_row") - self.times("first_row")
         return length
 
-    def rtt_ns(self) -> Array:
+    def rtt_ns(self) -> Int64s:
         """From SYN to the ACK that completes the handshake (tcp.analysis.initial_rtt), -1 where not seen."""
         whole = (self.column("syn_row") != _NONE) & (self.column("ack_row") != _NONE)
         return np.where(whole, self.times("ack_row") - self.times("syn_row"), _NONE)
 
-    def states(self) -> Array:
+    def states(self) -> Int64s:
         """How each stands, as places in STATES."""
         ab, ba = self.column("flags_ab"), self.column("flags_ba")
         syn, accepted = self.column("syn_row") != _NONE, self.column("accept_row") != _NONE
@@ -170,7 +170,7 @@ class ConversationTable:
             return None
         return Conversation("tcp" if int(self.column("protocol")[number]) == TCP else "udp", stream)
 
-    def numbers_of(self, rows: Array) -> Array:
+    def numbers_of(self, rows: Int64s) -> Int64s:
         """The conversations of packets that were taken in."""
         return self._keys.number(*self._key(rows))
 
@@ -179,8 +179,8 @@ class ConversationTable:
         return int(self.numbers_of(np.array([row]))[0]) if 0 <= row < self.seen else None
 
 
-def _talks(index: Index, rows: Array) -> Array:
+def _talks(index: Index, rows: Int64s) -> Bools:
     """Which packets belong to a TCP or UDP conversation that the index has numbered."""
     protocol = index.protocol[rows]
-    talks: Array = (index.stream[rows] >= 0) & ((protocol == TCP) | (protocol == UDP))
+    talks: Bools = (index.stream[rows] >= 0) & ((protocol == TCP) | (protocol == UDP))
     return talks

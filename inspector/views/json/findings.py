@@ -15,12 +15,12 @@ from inspector.trace.kernel import kernel_findings
 from inspector.views.json.messages import numbers_of, streams_of, touches
 
 if TYPE_CHECKING:
-    from inspector.trace.index.columns import Array
+    from inspector.trace.index.columns import Int64s
     from inspector.trace.trace import Trace
     from inspector.wire.findings import Finding
 
 
-def findings(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]:
+def findings(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str, Any]]:
     """One object a finding, in order of the packet where to look."""
     return map(finding_object, findings_of(trace, None if rows is None else frozenset(rows.tolist())))
 

@@ -18,7 +18,7 @@ from inspector.trace.application.packets import packet_records
 from inspector.trace.index.conversations import grown
 
 if TYPE_CHECKING:
-    from inspector.trace.index.columns import Array
+    from inspector.trace.index.columns import Int64s
     from inspector.trace.trace import Trace
 
 Object = dict[str, Any]
@@ -36,7 +36,7 @@ class _Entry(NamedTuple):
     position: int
 
 
-def messages(trace: Trace, protocol: Protocol, rows: Array | None = None) -> Iterator[Object]:
+def messages(trace: Trace, protocol: Protocol, rows: Int64s | None = None) -> Iterator[Object]:
     """One object a record of `protocol`."""
     carried = _carried(trace, protocol, rows) if protocol.decoder is not None else iter(())
     if protocol.packets is None:
@@ -45,7 +45,7 @@ def messages(trace: Trace, protocol: Protocol, rows: Array | None = None) -> Ite
         yield from merge(_packets(trace, protocol, rows), carried, key=lambda one: one["frames"][-1])
 
 
-def _carried(trace: Trace, protocol: Protocol, rows: Array | None) -> Iterator[Object]:
+def _carried(trace: Trace, protocol: Protocol, rows: Int64s | None) -> Iterator[Object]:
     """The records of its layers on TCP."""
     chosen = None if rows is None else frozenset(rows.tolist())
     if protocol.pairs:
@@ -118,7 +118,7 @@ def _object(trace: Trace, entry: _Entry, chosen: frozenset[int] | None) -> Objec
     return found | fields_of(protocol.fields, decoder, record)
 
 
-def _packets(trace: Trace, protocol: Protocol, rows: Array | None) -> Iterator[Object]:
+def _packets(trace: Trace, protocol: Protocol, rows: Int64s | None) -> Iterator[Object]:
     for row in range(trace.index.count) if rows is None else rows.tolist():
         for name, record in packet_records(trace, row):
             if name is protocol:
@@ -152,7 +152,7 @@ def _when(trace: Trace, rows: Iterable[int]) -> Object:
     return {} if times is None else {"time_ns": times[0], "end_ns": times[1]}
 
 
-def streams_of(trace: Trace, rows: Array | None) -> list[int]:
+def streams_of(trace: Trace, rows: Int64s | None) -> list[int]:
     """The TCP conversations that have one of the rows; None: all."""
     if rows is None:
         return [int(stream) for stream in grown(trace.index, "tcp", 0)[0]]

@@ -22,14 +22,14 @@ from inspector.wire.headers.read import BOGUS, MALFORMED, NO_LAYER, NO_OFFSET, P
 
 if TYPE_CHECKING:
     from inspector.model.records import Call
-    from inspector.trace.index.columns import Array
+    from inspector.trace.index.columns import Int64s
     from inspector.trace.index.conversations import ConversationRow
     from inspector.trace.trace import Trace
 
 _ANYWHERE = ("0.0.0.0:", "[::]:", ":")
 
 
-def packets(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]:
+def packets(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str, Any]]:
     """One object a frame, in order of the file."""
     for row in range(trace.index.count) if rows is None else rows.tolist():
         yield packet(trace, row)
@@ -157,7 +157,7 @@ class _Frame:
         return (self.bytes()[at] >> 4) * 4
 
 
-def conversations(trace: Trace, rows: Array | None = None) -> Iterator[dict[str, Any]]:
+def conversations(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str, Any]]:
     """One object a conversation (those of the packets `rows`): TCP's first, then UDP's."""
     index, processes = trace.index, _processes(trace)
     for protocol, number in (("tcp", TCP), ("udp", UDP)):

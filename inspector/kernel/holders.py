@@ -45,9 +45,10 @@ def owner_of(address: str, *, listening: bool = False) -> Owner:
         return "", None
     finally:
         diag.close()
-    owners = holders(found, _processes()) if found else {}
+    owners = holders(found, processes()) if found else {}
     return next(iter(owners.values()), ("", None))
 
 
-def _processes() -> Iterator[int]:
+def processes() -> Iterator[int]:
+    """All processes that this one can see."""
     return (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())

@@ -52,7 +52,7 @@ class Bridge:
             self._tell(reach=host, port=port)
         for listen, target in self._outside.via:
             self._tell(reach="127.0.0.1", port=target)
-            self._tell(publish=target, outside=listen)
+            self._tell(publish=target, outside=listen, via=1)
 
     def give(self) -> None:
         """Answer the relay's request for a socket, made here: in the lab."""

@@ -49,7 +49,7 @@ class Relay:
         """`{"publish": PORT, "outside": PORT}`, `{"retract": PORT}` or `{"reach": HOST, "port": PORT}`."""
         match command:
             case {"publish": int(port), "outside": int(outside)}:
-                await self._publish(port, outside)
+                await self._publish(port, outside, via="via" in command)
             case {"retract": int(port)}:
                 for task in self._listeners.pop(("publish", port), []):
                     task.cancel()
@@ -58,16 +58,21 @@ class Relay:
 
     # --- what is reachable ---
 
-    async def _publish(self, port: int, outside: int) -> None:
-        """Listen on the host for a port of the lab; where that one is taken there, on any that is free."""
+    async def _publish(self, port: int, outside: int, *, via: bool) -> None:
+        """Listen on the host for a port of the lab; where that one is taken there, on any that is free.
+
+        `via`: behind the port of the lab is the host's own again.
+        """
         try:
             listener = _listen(socket.socket(socket.AF_INET), (_LOOPBACK, outside))
         except OSError:
             listener = _listen(socket.socket(socket.AF_INET), (_LOOPBACK, 0))
         found = listener.getsockname()[1]
         why = "" if found == outside else f" ({outside} is taken there)"
-        self._tell("published", f"Port {port} of the lab is {_LOOPBACK}:{found} of this machine{why}.",
-                   inside=f"{_LOOPBACK}:{port}", outside=f"{_LOOPBACK}:{found}")  # fmt: skip
+        text = f"Port {port} of the lab is {_LOOPBACK}:{found} of this machine{why}."
+        if via:
+            text = f"Talk to {_LOOPBACK}:{found}{why}: you are led through the lab to {_LOOPBACK}:{port}."
+        self._tell("published", text, inside=f"{_LOOPBACK}:{port}", outside=f"{_LOOPBACK}:{found}")
         tasks = [self._start(self._serve(listener, lambda: self._connect_inside(port), entering=True))]
         with contextlib.suppress(OSError):         # a machine without IPv6
             second = _listen(socket.socket(socket.AF_INET6), ("::1", found))

@@ -74,6 +74,22 @@ class KernelSample:
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """A TCP port that something listens on. `chain`: its process and what started it, the nearest first."""
+
+    address: str               # "127.0.0.1:8000"
+    chain: tuple[str, ...]     # "python3 812", "bash 700"; empty where another user's
+    connections: int           # that are open now
+    backlog: int               # connections that wait for accept()
+    since: float | None        # seconds since the epoch at which its process began
+
+    @property
+    def port(self) -> int:
+        """Its port."""
+        return int(self.address.rpartition(":")[2])
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened in a session and is no system call ("session-ended", "waiting", …)."""
 

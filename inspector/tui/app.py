@@ -26,7 +26,7 @@ from textual.screen import Screen
 from inspector.lab.options import Watch
 from inspector.model.spec import SessionSpec
 from inspector.tui.keymap import KeymapError, read_keymap
-from inspector.tui.launcher.screen import FileAsked, LauncherScreen, SessionAsked
+from inspector.tui.launcher.screen import FileAsked, LauncherScreen, SessionAsked, WatchAsked
 from inspector.tui.messages import FirstPictureDone, LauncherAsked
 from inspector.tui.widgets.base import BaseScreen
 
@@ -117,6 +117,10 @@ class InspectorApp(App[int], inherit_bindings=False):
     @on(FileAsked)
     def _file_asked(self, message: FileAsked) -> None:
         self._open_workbench(None, message.path)
+
+    @on(WatchAsked)
+    def _watch_asked(self, message: WatchAsked) -> None:
+        self._open_workbench(None, None, message.watch)
 
     def on_resize(self, event: events.Resize) -> None:
         self._tell_whether_too_small(event.size)

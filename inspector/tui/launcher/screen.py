@@ -19,6 +19,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from inspector.lab.options import Watch
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import OPTIONS, REGISTRY
 from inspector.sessions.kinds.options import Option
@@ -62,6 +63,14 @@ class FileAsked(Message):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
+
+
+class WatchAsked(Message):
+    """The user wants to see what goes on at a service of this machine."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__()
+        self.watch = watch
 
 
 class Row(Static, can_focus=True):
@@ -110,6 +119,7 @@ class LauncherScreen(BaseScreen):
                   id=f"launcher.{choice.field}") for choice in CHOICES),
         Binding("p", "port", "Port", id="launcher.port"),
         Binding("o", "open", "Open a file", id="launcher.open"),
+        Binding("v", "services", "Services", show=False, id="launcher.services"),
         *(Binding(str(number), f"reopen({number})", f"Kept trace {number}", show=False,
                   id=f"launcher.trace-{number}") for number in range(1, SHOWN_TRACES + 1) if number != 6),
     ]
@@ -138,7 +148,9 @@ class LauncherScreen(BaseScreen):
                     yield Row(self._choice_row(choice), f"turn('{name}')", id=f"option-{name}")
                 yield Row(self._port_row(), "port", id="option-port")
             with Vertical(classes="section", id="traces"):
-                yield Static("or look at a trace", classes="heading")
+                yield Static("or look at what is there", classes="heading")
+                about = _muted("what listens on this machine: watch it, without root")
+                yield Row(_row("v", "Services", about), "services", id="services-row")
                 about = _muted("pcap or pcapng, also .gz and .zst")
                 yield Row(_row("o", "Open a file", about), "open", id="open")
                 if problem := traces.problem():
@@ -210,12 +222,22 @@ class LauncherScreen(BaseScreen):
         self.app.push_screen(PromptScreen("Open which capture?", "", check=_check_file, paths=True,
                                           hint="pcap or pcapng; → takes what is suggested"), chosen)
 
+    def action_services(self) -> None:
+        from inspector.tui.launcher.services import ServicesScreen  # start-up: not for the launcher's paint
+
+        def chosen(watch: Watch | None) -> None:
+            if watch is not None:
+                self.post_message(WatchAsked(watch))
+
+        self.app.push_screen(ServicesScreen(), chosen)
+
     def action_reopen(self, number: int) -> None:
         if number <= len(self.kept):
             self.post_message(FileAsked(self.kept[number - 1].path))
 
     @on(SessionAsked)
     @on(FileAsked)
+    @on(WatchAsked)
     def _say_so(self) -> None:
         self.add_class("-starting")
 

@@ -68,7 +68,7 @@ def session_state(events: Sequence[Event]) -> SessionState:
                 waiting.clear()
             case "failed":
                 failures.append(event.text)
-            case "note" | "published" | "reached":
+            case "note" | "published":
                 notes.append(event.text)
             case "program-started":
                 program = fields.get("command", event.text)
@@ -76,7 +76,7 @@ def session_state(events: Sequence[Event]) -> SessionState:
                 program_status, ended = fields.get("status", ""), True
             case "limit-reached":
                 limit = event.text
-            case "journal" | "relayed":
+            case "journal" | "relayed" | "reached":
                 pass                   # another program's; the views name whom the relay stands for
             case _:
                 assert_never(event.kind)

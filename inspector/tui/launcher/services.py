@@ -1,0 +1,122 @@
+"""What listens on this machine, kept current; choosing a service opens the workbench on it.
+
+kernel/services (on a thread, every second) -> `ServiceLines` -> a list -> a `Watch`: through the lab, which
+needs no privilege, or on the loopback itself where this user may capture there.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from inspector.lab.options import Outside, Watch
+from inspector.model.records import Service
+from inspector.tui.widgets.base import BaseModal
+from inspector.tui.widgets.line_list import LineList
+from inspector.tui.widgets.painter import Head
+from inspector.views.line.document import Document
+from inspector.views.line.spans import Line
+from inspector.views.session.services import ServiceLines
+
+EVERY = 1.0                # seconds between two looks
+NOTHING = "Nothing listens on TCP here now. Start your service; it appears by itself."
+
+
+class ServicesScreen(BaseModal[Watch | None]):
+    """The list, over the launcher."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,v", "dismiss(None)", "Cancel", id="services.cancel"),
+        Binding("w", "watch", "Watch itself", id="services.watch"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines = ServiceLines((), 0.0)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="prompt -large"):
+            yield Static(Content("Which service of this machine?"), classes="question")
+            yield Head(self._titles)
+            yield LineList(id="services")
+            yield Static(Content(
+                "enter  through the lab: no privilege, talk to the port that is named then    "
+                "w  itself, on the loopback (root or dumpcap)    esc  back"
+            ), classes="hint")  # fmt: skip
+
+    def on_mount(self) -> None:
+        self.query_one(LineList).focus()
+        self._look()
+        self.set_interval(EVERY, self._look)
+
+    @work(thread=True, group="services", exclusive=True)
+    def _look(self) -> None:
+        from inspector.kernel.services import services  # start-up: hardly ever needed
+
+        try:
+            found: Sequence[Service] = services()
+        except OSError:
+            found = ()
+        self.app.call_from_thread(self._show, found)
+
+    def _show(self, found: Sequence[Service]) -> None:
+        if self.is_leaving:
+            return
+        lines = self.query_one(LineList)
+        chosen = self._chosen()
+        self._lines = ServiceLines(found, time.time())
+        if not found:
+            page = Document()
+            page.prose(NOTHING, style="dim")
+            lines.show(page.page(max(lines.size.width, 20)))
+            return
+        same = (place for place, one in enumerate(found) if chosen and one.address == chosen.address)
+        lines.show(self._lines, next(same, 0))
+        self.query_one(Head).again()
+
+    def _titles(self, width: int) -> list[Line]:
+        return [self._lines.title(width)]
+
+    def _chosen(self) -> Service | None:
+        cursor = self.query_one(LineList).cursor
+        return self._lines.target(cursor) if cursor is not None and cursor < self._lines.count else None
+
+    @on(LineList.LineOpened)
+    def _opened(self, message: LineList.LineOpened) -> None:
+        message.stop()
+        service = self._chosen()
+        if service is not None:
+            self.dismiss(Watch(outside=Outside(via=((free_port(service.port + 1), service.port),))))
+
+    def action_watch(self) -> None:
+        from inspector.lab.host import dumpcap, may_capture  # start-up: hardly ever needed
+
+        service = self._chosen()
+        if service is None:
+            return
+        if may_capture() or dumpcap() is not None:
+            self.dismiss(Watch((service.port,)))
+        else:
+            self.app.notify("Watching the loopback itself needs root or dumpcap; enter goes through the lab.")
+
+
+def free_port(first: int) -> int:
+    """The first port from `first` on that nothing has on 127.0.0.1; 0 where all are taken."""
+    for port in range(first, min(first + 100, 1 << 16)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    return 0

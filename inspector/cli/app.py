@@ -7,13 +7,17 @@ that grows; the keyboard is then read from the controlling terminal.
 from __future__ import annotations
 
 import os
+import stat
 import sys
-import tempfile
 import threading
+import time
 from pathlib import Path
 
 from inspector.cli.errors import DONE, MISSING, UNREADABLE, CommandError
+from inspector.cli.output import say
 
+_SOON, _PATIENCE = 0.05, 1.0        # seconds between two looks; after which it is said what is waited for
+_HEAD = 64                         # bytes that tell of any format whether it is a capture
 NO_TERMINAL = (
     "The app needs a terminal on its input, output and error output; "
     "without one use 'inspector run', 'inspector decode' or 'inspector record'."
@@ -34,6 +38,13 @@ def open_file(file: str) -> int:
 
     if file == "-":
         return _open_standard_input()
+    if is_stream(Path(file)):
+        try:
+            source = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise CommandError(f"{file} cannot be read: {error.strerror}.", UNREADABLE) from error
+        _require_terminal(sys.stdin.isatty())
+        return _open_stream(source, file)
     try:
         Trace.open(file).close()
     except TraceError as error:
@@ -84,27 +95,57 @@ def _open_standard_input() -> int:
     source = os.dup(0)
     os.dup2(keyboard, 0)
     os.close(keyboard)
-    with tempfile.NamedTemporaryFile(prefix="inspector-", suffix=".capture") as spool:
-        first = os.read(source, 1 << 16)
-        if not first:
-            raise CommandError("Standard input holds no capture: it is empty.", UNREADABLE)
-        spool.write(first)
-        spool.flush()
-        threading.Thread(target=_spool, args=(source, spool.fileno()), daemon=True).start()
-        from inspector.trace.trace import Trace, TraceError
-        from inspector.tui.app import InspectorApp
+    return _open_stream(source, "standard input")
 
+
+def _open_stream(source: int, name: str) -> int:
+    """Open the app on what a descriptor gives: a thread reads it, once, into a file that the app follows."""
+    from inspector.trace.file.scratch import path_of, scratch  # here and below: help is to be instant
+    from inspector.tui.app import InspectorApp
+
+    with scratch() as spool:
+        pump = threading.Thread(target=_spool, args=(source, spool.fileno()), daemon=True)
+        pump.start()
+        _wait_for_head(pump, spool.fileno(), name)
+        return _run(InspectorApp(trace_path=path_of(spool.fileno())))
+
+
+def _wait_for_head(pump: threading.Thread, spool: int, name: str) -> None:
+    """Wait until the first bytes tell whether it is a capture; CommandError where it is none."""
+    from inspector.trace.file.scratch import path_of
+    from inspector.trace.trace import Trace, TraceError
+
+    begun = time.monotonic()
+    while True:
+        pump.join(_SOON)
+        size, ended = os.fstat(spool).st_size, not pump.is_alive()
         try:
-            Trace.open(spool.name).close()
+            Trace.open(path_of(spool), following=not ended).close()
         except TraceError as error:
-            raise CommandError(str(error), UNREADABLE) from error
-        return _run(InspectorApp(trace_path=Path(spool.name)))
+            sentence = str(error).replace(str(path_of(spool).name), name, 1)
+            raise CommandError(sentence, UNREADABLE) from error
+        if ended or size >= _HEAD:
+            return
+        if begun and time.monotonic() - begun > _PATIENCE:
+            say(f"Waiting for the first bytes of {name}; ctrl+c ends it.")
+            begun = 0.0
+
+
+def is_stream(path: Path) -> bool:
+    """Whether it is a pipe or its like: it can be read once, and begins when somebody writes."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def _spool(source: int, target: int) -> None:
     try:
         while chunk := os.read(source, 1 << 20):
-            os.write(target, chunk)
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[os.write(target, rest) :]
     except OSError:
         return  # the app has ended and closed the spool
 

@@ -26,6 +26,18 @@ class Terminal:
         size: tuple[int, int] = (80, 24), python: str = sys.executable, user: int | None = None,
     ) -> None:
         """`user`: run as this uid (root may), with a Python that it can run."""
+        self._start([python, "-m", "inspector", *words], environment, size, user)
+
+    @classmethod
+    def of(cls, command: Sequence[str], environment: Mapping[str, str] = os.environ) -> Self:
+        """Any command instead."""
+        terminal = cls.__new__(cls)
+        terminal._start(command, environment, (80, 24), None)
+        return terminal
+
+    def _start(
+        self, command: Sequence[str], environment: Mapping[str, str], size: tuple[int, int], user: int | None
+    ) -> None:
         self.seen = b""
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
@@ -36,7 +48,7 @@ class Terminal:
                 os.setgid(user)
                 os.setuid(user)
                 os.chdir("/")
-            os.execve(python, [python, "-m", "inspector", *words], own)
+            os.execvpe(command[0], list(command), own)
 
     def press(self, keys: str | bytes) -> None:
         """Press keys."""

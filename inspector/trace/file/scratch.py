@@ -16,6 +16,11 @@ def scratch() -> io.FileIO:
         return io.FileIO(os.memfd_create("inspector"), "r+")
 
 
+def is_nameless(path: Path) -> bool:
+    """Whether it is the path of a descriptor, which tells people nothing."""
+    return path.parent == Path("/proc/self/fd")
+
+
 def path_of(descriptor: int) -> Path:
     """A path that opens the same file again, while it is open here."""
     return Path(f"/proc/self/fd/{descriptor}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
+from inspector.trace.file.scratch import is_nameless
 from inspector.tui import traces
 from inspector.tui.paths import PathError, to_write
 from inspector.tui.widgets.prompt import MenuItem, MenuScreen, PromptScreen
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def ask_for_name(app: App[Any], trace: Trace, saved: Callable[[Path], None]) -> None:
     """Ask where `trace` is to be kept; `saved` gets the file that was written."""
-    name = escaped(trace.name.rpartition("_")[2])
+    name = "" if is_nameless(Path(trace.path)) else escaped(trace.name.rpartition("_")[2])
     suggested = f"{name.partition('.')[0] or 'trace'}{traces.SUFFIX}"
 
     def chosen(name: str | None) -> None:

@@ -17,6 +17,7 @@ from textual.binding import Binding, BindingType
 from inspector.model.commands import Start
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import kind_of
+from inspector.trace.file.scratch import is_nameless
 from inspector.tui.messages import FirstPictureDone, LauncherAsked, TraceGrew
 from inspector.tui.pace import REST_SECONDS
 from inspector.tui.widgets.base import BaseScreen
@@ -193,7 +194,8 @@ class TraceScreen(BaseScreen, SessionControl):
             life = "starting" if trace is None else "file"
             loading = trace is not None and self.feed is not None and self.feed.loading
             progress = trace.progress if loading and trace is not None else 1.0
-            name = escaped(self._path.name, 40) if self._path is not None else ""
+            path = self._path
+            name = "" if path is None else "a stream" if is_nameless(path) else escaped(path.name, 40)
             facts = TitleFacts(name, "", "", life, packets, dropped, progress)
         else:
             spec = session.spec

@@ -90,9 +90,34 @@ def test_one_conversation_shows_its_own_calls_alone() -> None:
 def test_states_are_those_after_the_chosen_packet() -> None:
     with open_trace("tcp") as trace:
         ladder = Ladder(trace)
-        states = [plain(ladder.header(100, row)[1]) for row in range(trace.index.count)]
+        lines = [ladder.index_of(Target(row=row)) for row in range(trace.index.count)]
+        states = [plain(ladder.header(100, line)[1]) for line in lines]
     assert "SYN-SENT" in states[0] and "SYN-RECEIVED" in states[1] and states[3].count("ESTABLISHED") == 2
     assert "TIME-WAIT" in states[-1] and "CLOSED" in states[-1]
+
+
+def test_before_the_first_packet_the_calls_tell_the_states() -> None:
+    with open_trace("tcp") as trace:
+        ladder = Ladder(trace)
+        told = {name: plain(ladder.header(100, ladder.index_of(target))[1])
+                for name, target in _calls(ladder)}
+        end = plain(ladder.header(100)[1])
+    assert "LISTEN" not in told["bind"] and "CLOSED" in told["bind"]
+    assert "LISTEN" in told["listen"] and "ESTABLISHED" not in told["listen"]
+    assert "LISTEN" in told["accept"]
+    assert "TIME-WAIT" in end
+
+
+def _calls(ladder: Ladder) -> list[tuple[str, Target]]:
+    calls = [ladder.trace.calls[moment.call] for moment in ladder.moments]
+    return [(call.name, Target(call=(call.pid, call.id))) for call in calls if call.role == "server"]
+
+
+def test_a_ladder_of_one_says_that_there_are_other_conversations() -> None:
+    with open_trace("http-connections") as trace:
+        words = "TCP  1 of 2  a: all"
+        assert words in plain(Ladder(trace, Conversation("tcp", 0)).header(100)[0])
+        assert words not in plain(Ladder(trace).header(100)[0])
 
 
 def test_raw_numbers_are_those_on_the_wire() -> None:

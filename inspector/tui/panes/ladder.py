@@ -44,9 +44,11 @@ class LadderPane(ListPane):
         "stand at the height at which they happened. **┆** means that a call blocks, **└ =** that it came "
         "back. Between them the packets: **──▶** handshake and acknowledgments, **══▶** data, **──×** one "
         "direction closes (FIN), **×─×** reset (RST), **╌╌▶** ICMP.",
+        "**┆┆**: two threads of that program block at once, as in a server, where one waits in accept() for "
+        "the next client while another waits in recv() for this one's bytes.",
         "The line above names each end, its process, its address, and the TCP state in which it is at the "
-        "chosen packet. **r** switches sequence numbers between relative ones, from 0, and those on the "
-        "wire.",
+        "chosen line, at the end while the picture follows it. **r** switches sequence numbers between "
+        "relative ones, from 0, and those on the wire. **a** shows one conversation, or all of them.",
         "**↑** **↓** choose a line, **←** **→** a call or the packet on it; **Enter** shows all of it.",
         "While a session lives: **c** and **v** type what the client or the server says, **space** pauses "
         "both before their next system call, **s** lets each make one, **x** ends the session in one of "
@@ -87,7 +89,7 @@ class LadderPane(ListPane):
     def head(self, width: int) -> list[Line]:
         if self.ladder is None:
             return [(), ()]
-        return list(self.ladder.header(width, self.selection.row))
+        return list(self.ladder.header(width, None if self.lines.following else self.lines.cursor))
 
     def reset(self) -> None:
         self.ladder = None

@@ -1,6 +1,7 @@
 """What stands above a ladder: both programs with pid and address, and their TCP states on the rule below.
 
-Ladder and a packet -> two lines. The states are those after that packet, as the wire tells them.
+Ladder and a packet -> two lines. The states are those after that packet, as the wire tells them; before
+the first one, those that the calls tell (CLOSED, and LISTEN after a listen()).
 """
 
 from __future__ import annotations
@@ -48,33 +49,52 @@ class End(NamedTuple):
     state: str
 
 
-def header_lines(ladder: Drawn, time: int, margin: int, middle: int, row: int | None) -> tuple[Line, ...]:
+class Instant(NamedTuple):
+    """A height of the ladder: the last packet above or on it (BEFORE: none yet), and its time in ns."""
+
+    row: int
+    time_ns: int
+
+
+BEFORE = -1
+_EVER = (1 << 63) - 1
+
+
+def header_lines(ladder: Drawn, time: int, margin: int, middle: int, at: Instant | None) -> tuple[Line, ...]:
     """The two lines above the ladder, as wide as its lines."""
-    left, right, what = ladder_ends(ladder, row)
+    left, right, what = ladder_ends(ladder, at)
     width = time + 2 * margin + middle + 2
     names = _names(left, right, what, time, margin, width)
     return names, _rule(left.state, right.state, time, margin, middle)
 
 
-def ladder_ends(ladder: Drawn, row: int | None) -> tuple[End, End, str]:
-    """Both ends at packet `row` (None: the last), and what lies between them ("TCP  11 packets")."""
+def ladder_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:
+    """Both ends at a height (None: the end), and what lies between them ("TCP  11 packets")."""
     rows = ladder.side.rows
-    if row is None and len(rows):
-        row = int(rows[-1])
-    conversation = ladder.conversation or _conversation_at(ladder, row)
+    if at is None:
+        at = Instant(int(rows[-1]) if len(rows) else BEFORE, _EVER)
+    conversation = ladder.conversation or _conversation_at(ladder, at.row)
     names, pids = _programs(ladder)
-    if conversation is None:
+    if at.row == BEFORE:
+        ends, states = ladder.side.ends, _states_of_calls(ladder, at.time_ns)
+    elif conversation is None:
         ends, states = ladder.side.ends, ("", "")
     else:
         ends = conversation_ends(ladder.trace, conversation, ladder.sockets)
-        states = _states(ladder, conversation, row, ends.client)
+        states = _states(ladder, conversation, at.row, ends.client)
     client = End(names[LEFT], pids[LEFT], ends.client, states[0])
     server = End(names[RIGHT], pids[RIGHT], ends.server or _listening(ladder), states[1])
     outside = outside_peers(ladder.trace.events)
     client, server = _relayed(client, outside), _relayed(server, outside)
     count = f"{len(rows)} packet{'' if len(rows) == 1 else 's'}" if len(rows) else ""
     protocol = f"{conversation.protocol.upper()}  " if conversation else ""
-    return client, server, protocol + count
+    return client, server, protocol + (_others(ladder) or count)
+
+
+def _others(ladder: Drawn) -> str:
+    """That there are conversations which a ladder of one does not draw, and the key for them."""
+    count = sum(len(streams) for streams in ladder.trace.index.streams.values())
+    return f"1 of {count}  a: all" if ladder.conversation is not None and count > 1 else ""
 
 
 def _relayed(end: End, outside: dict[str, Outside]) -> End:
@@ -85,10 +105,8 @@ def _relayed(end: End, outside: dict[str, Outside]) -> End:
     return end._replace(name=peer.process or "outside", pid=peer.pid, address=f"{peer.address} relayed")
 
 
-def _conversation_at(ladder: Drawn, row: int | None) -> Conversation | None:
+def _conversation_at(ladder: Drawn, row: int) -> Conversation | None:
     """The conversation of packet `row`, or of the nearest one above it that has one."""
-    if row is None:
-        return None
     index = ladder.trace.index
     for candidate in range(row, max(row - 64, -1), -1):
         protocol, stream = int(index.protocol[candidate]), int(index.stream[candidate])
@@ -127,10 +145,19 @@ def _without_server(ladder: Drawn) -> bool:
     return False
 
 
-def _states(ladder: Drawn, conversation: Conversation, row: int | None, client: str) -> tuple[str, str]:
+def _states_of_calls(ladder: Drawn, time_ns: int) -> tuple[str, str]:
+    """TCP states at a time before the first packet (RFC 9293 §3.3.2); "" where no call speaks of TCP."""
+    calls = [ladder.trace.calls[moment.call] for moment in ladder.moments if moment.time_ns <= time_ns]
+    if not any(call.protocol == "tcp" for call in calls):
+        return "", ""
+    listens = any(call.name == "listen" and not call.errno for call in calls)
+    return "CLOSED", "LISTEN" if listens else "CLOSED"
+
+
+def _states(ladder: Drawn, conversation: Conversation, row: int, client: str) -> tuple[str, str]:
     """TCP states of client and server after packet `row`; "" where there are none."""
     trace = ladder.trace
-    if conversation.protocol != "tcp" or row is None:
+    if conversation.protocol != "tcp":
         return "", ""
     rows = trace.rows_of("tcp", conversation.stream)
     place = int(rows.searchsorted(row, side="right"))

@@ -17,7 +17,7 @@ from inspector.trace.facts import DEEP, facts
 from inspector.views.ladder.arrow import arrow
 from inspector.views.ladder.calls import margin_moments
 from inspector.views.ladder.ends import Conversation, Side, quoted
-from inspector.views.ladder.header import header_lines
+from inspector.views.ladder.header import BEFORE, Instant, header_lines
 from inspector.views.ladder.layout import GAP_NS, LEFT, RIGHT, WIDE_GAP_NS, Layout, Moment, Place
 from inspector.views.ladder.margin import Margins
 from inspector.views.ladder.waiting import Waiting
@@ -134,10 +134,20 @@ class Ladder:
         spans += self.margins.cells(index, place, RIGHT, widths.margin)
         return tuple(spans)
 
-    def header(self, width: int, row: int | None = None) -> tuple[Line, ...]:
-        """The lines above: who, pid, address, and the TCP states after packet `row` (the last by default)."""
+    def header(self, width: int, line: int | None = None) -> tuple[Line, ...]:
+        """The lines above: who, pid, address, and the TCP states on line `line` (at the end by default)."""
         widths = self._widths(width)
-        return header_lines(self, widths.time, widths.margin, widths.middle, row)
+        at = None if line is None or line >= self._layout.count else self._instant(line)
+        return header_lines(self, widths.time, widths.margin, widths.middle, at)
+
+    def _instant(self, line: int) -> Instant:
+        place = self._layout.place(line)
+        packet = place.before - 1 if place.packet is None else place.packet
+        stamp = self.margins.time_of(place)
+        while stamp < 0 and line:                # a silence
+            line -= 1
+            stamp = self.margins.time_of(self._layout.place(line))
+        return Instant(int(self.side.rows[packet]) if packet >= 0 else BEFORE, stamp)
 
     def target(self, index: int, cell: int | None = None, width: int = 0) -> Target:
         """What line `index` shows: its packet, else its call; with `cell` and `width`, what stands there."""

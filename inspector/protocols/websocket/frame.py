@@ -1,8 +1,8 @@
 """WebSocket frames (RFC 6455 §5.2) out of one direction's byte stream, without I/O.
 
 Bytes go into `FrameDecoder.feed` as they come, in pieces of any size; whole frames come out as immutable
-values with their absolute stream offsets. Nothing is judged here: see `websocket_rules` and
-`websocket_session` for what the frames mean and which rules they break.
+values with their absolute stream offsets. Nothing is judged here: see `rules` and
+`session` for what the frames mean and which rules they break.
 """
 
 from __future__ import annotations

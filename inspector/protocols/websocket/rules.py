@@ -1,6 +1,6 @@
 """The rules of RFC 6455 that one frame alone can break, and what close codes mean.
 
-Pure functions from a `Frame` to findings; `websocket_session` calls them only for frames that are not plain,
+Pure functions from a `Frame` to findings; `session` calls them only for frames that are not plain,
 so clean traffic costs nothing here.
 """
 

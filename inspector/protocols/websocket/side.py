@@ -1,6 +1,6 @@
 """What one end of a WebSocket connection has done so far: the state between its frames.
 
-`websocket_session` holds one `Side` per direction and judges frames by it.
+`session` holds one `Side` per direction and judges frames by it.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ DEEP: dict[str, DeepField] = {
     "udp.payload": DeepField("bytes", _bytes_from("payload", NO_OFFSET), _udp_data),
 }
 for _name in ("pid", "role", "call", "arguments", "result", "errno"):
-    # System calls have them, packets do not; filter_calls.py asks the calls.
+    # System calls have them, packets do not; calls.py asks the calls.
     DEEP[f"syscall.{_name}"] = DEEP[_name] = DeepField("text", lambda trace, row: [], _none)
 for _name in NAMES:
     DEEP[_name] = DeepField("protocol", _mark(_name), where_tcp)

@@ -1,7 +1,7 @@
 """The display filter's language: text -> tokens -> a tree of what is asked, and where it is wrong.
 
 A part of Wireshark's (wireshark-filter(4)): comparisons, `contains`, `matches`, `in {…}`, `and or not`,
-parentheses, `any`/`all` before a comparison, bare names. Meaning (fields, types) is added in filter_tests.py.
+parentheses, `any`/`all` before a comparison, bare names. Meaning (fields, types) is added in tests.py.
 """
 
 from __future__ import annotations

@@ -200,7 +200,7 @@ class TcpFlow:
         return self._analysis.base(direction, row)
 
     def bits(self, row: int) -> int:
-        """The analysis of a packet as bits of wire/tcp_flags.py."""
+        """The analysis of a packet as bits of wire/tcp/flags.py."""
         position = self._position(row)
         if position is None:
             return 0

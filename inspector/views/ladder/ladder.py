@@ -1,9 +1,17 @@
 """The ladder, the signature view: two programs as margins, their system calls at the height at which
 they happened, and between them the packets as arrows.
 
-Trace -> rows and directions (`ladder_ends`), moments of calls (`ladder_calls`), places on lines
-(`ladder_layout`), arrows (`ladder_arrow`), texts of calls (`call_text`) -> lines of any width from 60
-cells, made when they are seen. `update` takes in what the trace gained.
+     client  pid 4131  127.0.0.1:50412    TCP  1 of 2    server  pid 4130  127.0.0.1:8000    header
+    ─ ESTABLISHED ──────┬───────────────────────────────────┬─ ESTABLISHED ────────────────    states
+     connect(:8000) …   │ 11 ── SYN  seq 0 mss 65495 ──────▶│   ┆ blocked 23 ms                moments
+       ┆                │ 12 ◀────── SYN ACK  seq 0 ack 1 ──│   ┆                              on one
+       └ = 0  41 µs     │ 13 ── ACK  ack 1 ────────────────▶│   └ = 5  from :50412             height
+                        │         ·  ·  ·  268 ms  ·  ·  ·  │                                  a gap
+    margin              │ arrow                             │ margin
+
+Trace -> rows and directions (`ends`), moments of calls (`calls`), places on lines (`layout`), arrows
+(`arrow`), margins (`margin`), texts of calls (`session.call_text`) -> lines of any width from 60 cells, made
+when they are seen. `update` takes in what the trace gained.
 """
 
 from __future__ import annotations

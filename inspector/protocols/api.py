@@ -17,7 +17,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from typing import Protocol as Interface
 
 from inspector.wire.findings import Finding, Rulebook
-from inspector.wire.tcp.delivery import Pump, Run
+from inspector.wire.tcp.delivery import Ints, Pump, Run
 from inspector.wire.tcp.stream import ByteStream
 
 Value = int | str | bytes
@@ -44,6 +44,9 @@ class Source(Interface):
 
     def time_of(self, row: int) -> int:
         """Time of a packet, nanoseconds since the epoch."""
+
+    def acknowledged(self, direction: int, rows: Ints) -> Ints:
+        """For packets of a direction: the offsets of the other stream up to which they acknowledge."""
 
     def acknowledged_by(self, row: int) -> int:
         """The offset of the other direction's stream up to which packet `row` says that it has all octets."""

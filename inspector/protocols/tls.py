@@ -137,7 +137,8 @@ class TlsDecoder(UnitDecoder[TlsRecord]):
         server = 1 - self.client
         if self.doubted or any(one.direction == server for one in self._records) or not self._records:
             return
-        if self.source.streams[server].captured:
+        stream = self.source.streams[server]
+        if stream.length > 0 or (stream.end or 0) > 0:
             return
         how = "resets" if reset and first == server else "ends"
         who = "server" if first == server else "client"

@@ -168,7 +168,7 @@ class WebSocketSession:
             ping = other.answered_by(frame.payload)
             if ping is not None:
                 self.answers[self.count], self.answered[ping] = ping, self.count
-            elif other.asked or not self.inferred:
+            elif not other.torn and (other.asked or not self.inferred):
                 what = "The Pong answers no Ping" + (" that is still open." if other.asked else ".")
                 self._say(side, "websocket.unasked-pong", what, frame.start, frame.stop)
         return Part(self._next_message(), True, True, False, frame.payload_length)

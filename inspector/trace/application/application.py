@@ -12,6 +12,8 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from inspector.model.numbers import ACK, FIN, RST
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Decoder, Protocol
@@ -19,6 +21,7 @@ from inspector.trace.application.engine import Engine, Layer
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.packets import Packets
 from inspector.wire.findings import Finding
+from inspector.wire.tcp.delivery import Ints
 from inspector.wire.tcp.rules import ENDINGS
 from inspector.wire.tcp.stream import ByteStream
 
@@ -76,6 +79,12 @@ class Application:
         if not int(index.tcp_flags[row]) & ACK:
             return 0
         return self._flow.streams[1 - self._flow.direction(row)].offset_of(int(index.ack[row]))
+
+    def acknowledged(self, direction: int, rows: Ints) -> Ints:
+        """For packets of a direction: the offsets of the other stream up to which they acknowledge."""
+        index = self._trace.index
+        offsets = self._flow.streams[1 - direction].offsets_of(index.ack[rows])
+        return np.where(index.tcp_flags[rows] & ACK != 0, offsets, 0)
 
     def _acknowledged(self, direction: int) -> int:
         """The offset up to which the peer of a direction has said that it has all octets."""

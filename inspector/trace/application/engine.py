@@ -31,7 +31,7 @@ class Engine:
     def __init__(self, source: Source, ports: tuple[int, int], protocols: Iterable[Protocol]) -> None:
         self._source, self._ports = source, ports
         self._sniffers = [protocol for protocol in protocols if protocol.sniff is not None]
-        self._pump = Pump(source.streams)
+        self._pump = Pump(source.streams, source.acknowledged)
         self._tried = 0                         # octets there were when a start was last looked for
         self._behind: Start | None = None       # what begins behind the last layer, and is to be found out
         self.layers: list[Layer] = []

@@ -1,12 +1,13 @@
 """Both streams of a TCP conversation as one sequence of runs, in the order in which bytes were delivered.
 
-A byte counts as delivered with the packet after which nothing before it was missing. So a response comes
-after its request, whatever the packets' order, and reading stays in large pieces where one end speaks alone.
+A byte counts as delivered with the packet after which nothing before it was missing, and not before what its
+sender acknowledged by then. So a response comes after its request, whatever the packets' order, and reading
+stays in large pieces where one end speaks alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,10 @@ from inspector.wire.tcp.stream import ByteStream
 WINDOW = 1 << 20
 _AHEAD = 1 << 18
 
+
+Ints = NDArray[np.int64]
+Acknowledged = Callable[[int, Ints], Ints]
+"""(direction, rows of its packets) -> offsets of the other stream up to which they say that all has come."""
 
 Run = tuple[int, int, int]
 """(direction, start, stop): octets that were delivered before anything more from the other side."""
@@ -37,8 +42,11 @@ class Runs(NamedTuple):
 class Pump:
     """Tells what is to be read next; `position` has per direction the offset up to which all was taken."""
 
-    def __init__(self, streams: tuple[ByteStream, ByteStream]) -> None:
+    def __init__(
+        self, streams: tuple[ByteStream, ByteStream], acknowledged: Acknowledged | None = None
+    ) -> None:
         self.streams = streams
+        self._acknowledged = acknowledged
         self.position = [stream.start for stream in streams]
         self.before: list[int | None] = [None, None]   # rows from which on a direction is not read now
         self._ahead: list[tuple[int, bytes]] = [(0, b""), (0, b"")]
@@ -55,7 +63,7 @@ class Pump:
     def merged(self) -> Runs:
         """The same as columns."""
         rows, stops = zip(*(self._boundaries(direction) for direction in (0, 1)), strict=True)
-        merged = np.argsort(np.concatenate(rows), kind="stable")
+        merged = np.argsort(np.concatenate(self._order(rows, stops)), kind="stable")
         who = (merged >= len(rows[0])).astype(np.int64)
         last = np.flatnonzero(np.append(who[1:] != who[:-1], len(who) > 0))
         who, ends = who[last], np.concatenate(stops)[merged[last]]
@@ -64,6 +72,20 @@ class Pump:
             own = np.flatnonzero(who == direction)
             starts[own] = np.append(self.position[direction], ends[own[:-1]])[: len(own)]
         return Runs(who, starts, ends)
+
+    def _order(self, rows: tuple[Ints, ...], stops: tuple[Ints, ...]) -> list[Ints]:
+        """Keys by which octets are read: their rows (doubled), or behind the row of what they answer."""
+        keys = [2 * rows[0], 2 * rows[1]]
+        if self._acknowledged is None or not len(rows[0]) or not len(rows[1]):
+            return keys
+        for direction in (0, 1):
+            other = 1 - direction
+            known = self._acknowledged(direction, rows[direction])
+            at = np.searchsorted(stops[other], known)
+            late = np.flatnonzero((known > self.position[other]) & (at < len(stops[other])))
+            keys[direction][late] = np.maximum(keys[direction][late], 2 * rows[other][at[late]] + 1)
+            keys[direction] = np.maximum.accumulate(keys[direction])
+        return keys
 
     def _boundaries(self, direction: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Row after which octets were delivered, and the offset up to which they then were."""

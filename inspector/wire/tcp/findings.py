@@ -180,15 +180,38 @@ def _resets(facts: TcpFacts) -> list[Finding]:
         return [_place(facts, finding("tcp.half-open", what), [cause, at])]
     data = np.flatnonzero(theirs & (facts.length[:at] > 0))
     own = np.flatnonzero(mine & (facts.length[:at] > 0))
-    ended = bool((theirs & (facts.flags[:at] & FIN != 0)).any())
+    ended = bool((theirs & (facts.flags[:at] & FIN != 0)).any()) or _knows_more(facts, at)
     # What a client got in answer to what it sent it has probably read, and so has who saw the other's end.
     read = len(own) > 0 and (end == facts.client or ended)
+    if not finished and _sent_more(facts, at):
+        return []                      # what it sent the capture lacks, and with it what it had answered
     if len(data) and (finished or not len(own) or (own[-1] < data[-1] and not read)):
         return _unread(facts, at, data, int(own[-1]) if len(own) else -1, finished)
     if finished or ended or not (len(data) or len(own)):
         return []
     what = f"{facts.names[end]} aborted with RST after data had been exchanged."
     return [_place(facts, finding("tcp.reset-after-data", what), [at])]
+
+
+def _knows_more(facts: TcpFacts, at: int) -> bool:
+    """Whether packet `at` acknowledges more than the other end was seen to send before: its FIN, say."""
+    sent = np.flatnonzero((facts.direction[:at] != facts.direction[at]) & (facts.length[:at] > 0))
+    if not len(sent) or not facts.flags[at] & ACK:
+        return False
+    ends = (facts.seq[sent] + facts.length[sent] - int(facts.ack[at]) + (1 << 31)) % (1 << 32) - (1 << 31)
+    return int(ends.max()) < 0
+
+
+def _sent_more(facts: TcpFacts, at: int) -> bool:
+    """Whether the end that resets had sent octets that the capture lacks: before its beginning, or lost."""
+    end = int(facts.direction[at])
+    base = facts.base[end]
+    opened = (facts.direction[:at] == end) & (facts.flags[:at] & SYN != 0)
+    if base is None or not opened.any():
+        return True
+    mine = np.flatnonzero((facts.direction[:at] == end) & (facts.length[:at] > 0))
+    sent = (int(facts.seq[at]) - base - 1) & 0xFFFFFFFF
+    return sent < 1 << 31 and sent > (_octets(facts, mine) if len(mine) else 0)
 
 
 def _answers_foreign(facts: TcpFacts, at: int, theirs: NDArray[np.bool_], finished: bool) -> bool:

@@ -88,6 +88,13 @@ class ByteStream(Segments):
             return 0
         return self._reference + ((seq - self._reference_seq + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
+    def offsets_of(self, numbers: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """The stream offsets of many sequence numbers; 0 for all while no byte is known."""
+        if self._reference_seq is None:
+            return np.zeros(len(numbers), np.int64)
+        away = (numbers.astype(np.int64) - self._reference_seq + 0x80000000) & 0xFFFFFFFF
+        return self._reference + away - 0x80000000
+
     def add(self, seq: int, length: int, row: int, frame_offset: int, captured: int | None = None) -> int:
         """Take a segment with `length` bytes of payload, of which the file has `captured` (default: all).
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,9 @@ from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import HttpMessage, decode_content, looks_like_http, parse_head
 from inspector.protocols.http.upgrade import examine
 from inspector.protocols.websocket.deflate import DeflateParameters, negotiate, parse_extensions
+from inspector.trace.application.application import Application
+from inspector.trace.flows.tcp import TcpFlow
+from tests.support.tcp import MemoryTrace, segment
 from tests.support.websocket import KEY, request, response
 
 REQUESTS = (
@@ -177,3 +181,28 @@ def test_the_register() -> None:
     assert replace(one, stream=7, rows=(8,)) == one.at(7, [8])
     with pytest.raises(KeyError):
         finding("no.such-rule", "What.")
+
+
+ZSTD = zstandard.ZstdCompressor().compress(b"hello " * 1000)
+
+
+@pytest.mark.parametrize(("body", "limit", "size", "problem"), [
+    (ZSTD, 1 << 20, 6000, ""), (ZSTD + ZSTD, 1 << 20, 12000, ""), (ZSTD[:-3], 1 << 20, 0, "cut"),
+    (b"xx" + ZSTD, 1 << 20, 0, "data"), (ZSTD, 100, 100, "limit"),
+    (zstandard.ZstdCompressor().compress(bytes(50 << 20)), 1 << 20, 1 << 20, "limit"),
+])
+def test_zstandard_is_unpacked_within_bounds(body: bytes, limit: int, size: int, problem: str) -> None:
+    found = decode_content(body, ["zstd"], limit)
+    assert (len(found.data), found.problem) == (size, problem)
+
+
+def test_a_coding_that_is_not_undone_is_said() -> None:
+    assert decode_content(b"\x8b\x02", ["br"]).problem == "unknown"
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n"
+    trace = MemoryTrace()
+    asked = segment(0, "PA", 1, 1, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    answer = segment(1, "PA", 1, 28, head + b"\x8b\x02")
+    trace.add([segment(0, "S", 0), segment(1, "SA", 0, 1), asked, answer], [1, 2, 3, 4])
+    decoder = Application(trace, TcpFlow(trace, 0)).layers[0].decoder
+    shown = decoder.shown(1, 1000)
+    assert shown.binary and shown.head[-1] == "[2 bytes in br, not unpacked]" and shown.body == b"\x8b\x02"

@@ -320,7 +320,12 @@ class HttpDecoder(Decoder[HttpMessage]):
         message = self._http.messages[number]
         head = [escaped(message.start_line)]
         head += [escaped(f"{header.name}: {header.value}") for header in message.headers]
-        body = self.decoded_body(message, limit).data if message.body_length else b""
+        if not message.body_length:
+            return Shown(tuple(head))
+        body, problem = self.decoded_body(message, limit)
+        if problem == "unknown":
+            coding = escaped(", ".join(tokens(message, "content-encoding")), 40)
+            return Shown((*head, "", f"[{message.body_length} bytes in {coding}, not unpacked]"), body, True)
         return Shown((*head, "") if body else tuple(head), body)
 
 

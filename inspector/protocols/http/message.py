@@ -20,6 +20,7 @@ from inspector.wire.text import escaped
 Framing = Literal["none", "length", "chunked", "close", "switch"]
 
 HEAD_LIMIT = 256 << 10
+_PIECE = 1024            # octets of Zstandard that are unpacked at once
 INFLATE_LIMIT = 16 << 20
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") +(\S(?:.*\S)?) +(HTTP/1\.\d)[ \t]*\Z", re.DOTALL)
@@ -223,9 +224,9 @@ def decode_content(body: bytes, codings: list[str], limit: int = INFLATE_LIMIT) 
     for coding in reversed([coding.lower() for coding in codings]):
         if coding in ("identity", ""):
             continue
-        if coding not in ("gzip", "x-gzip", "deflate"):
+        if coding not in ("gzip", "x-gzip", "deflate", "zstd"):
             return Decoded(body, problem or "unknown")
-        body, now = _inflate(body, coding, limit)
+        body, now = _unpack_zstd(body, limit) if coding == "zstd" else _inflate(body, coding, limit)
         problem = problem or now
     return Decoded(body, problem)
 
@@ -248,6 +249,31 @@ def _inflate(body: bytes, coding: str, limit: int) -> tuple[bytes, str]:
             # Further members may follow, and zeros that pad to a block (as gzip(1) itself takes them).
             body = context.unused_data.lstrip(b"\0") if bits == 31 else b""
     except zlib.error:
+        return b"".join(parts), "data"
+    return b"".join(parts), ""
+
+
+def _unpack_zstd(body: bytes, limit: int) -> tuple[bytes, str]:
+    """The octets of Zstandard frames (RFC 8878), and what is wrong: "data", "cut", "limit" or ""."""
+    import zstandard  # here: few bodies have it, and start-up would wait
+
+    parts: list[bytes] = []
+    size, left = 0, body
+    try:
+        while left:
+            engine = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+            at = 0
+            while at < len(left) and not engine.eof:         # in pieces, so that a bomb stops at the limit
+                part = engine.decompress(left[at : at + _PIECE])
+                at += _PIECE
+                parts.append(part)
+                size += len(part)
+                if size > limit:
+                    return b"".join(parts)[:limit], "limit"
+            if not engine.eof:
+                return b"".join(parts), "cut"
+            left = engine.unused_data + left[at:]
+    except zstandard.ZstdError:
         return b"".join(parts), "data"
     return b"".join(parts), ""
 

@@ -32,6 +32,7 @@ COMMANDS = (
     Entry("watch", "Open the app on this machine's own loopback."),
     Entry("via", "Watch a service of this machine without privilege, through the lab."),
     Entry("decode", "Print what a capture holds, one JSON object a line, or check it."),
+    Entry("draw", "Draw a ladder or a packet's headers: text, SVG, HTML, Mermaid."),
     Entry("record", "Record loopback traffic to a file, without the app."),
     Entry("exec", "Run a program in the lab and look at what it said on its loopback."),
     Entry("doctor", "Say what works here, what does not, and the command that mends it."),

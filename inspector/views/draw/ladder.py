@@ -1,0 +1,61 @@
+"""A ladder for drawing: all its lines at once, or as a Mermaid sequence diagram.
+
+Trace and conversation -> `Ladder` -> lines of spans, or the text of a diagram that many wikis draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from inspector.trace.facts import facts
+from inspector.trace.info import packet_info
+from inspector.views.ladder.header import ladder_ends
+from inspector.views.ladder.ladder import Ladder
+from inspector.views.ladder.layout import LEFT
+from inspector.views.ladder.printed import LadderText
+
+if TYPE_CHECKING:
+    from inspector.model.records import Call
+    from inspector.trace.trace import Trace
+    from inspector.views.ladder.ends import Conversation
+    from inspector.views.line.spans import Line
+
+# What Mermaid reads as its own in a text: each stands as its number, as its manual says.
+_SPECIAL = {ord(sign): f"#{ord(sign)};" for sign in "#;:<>{}%\"'"}
+
+
+def ladder_lines(trace: Trace, width: int, conversation: Conversation | None = None) -> list[Line]:
+    """Head, lines and foot in `width` cells."""
+    text = LadderText(trace, width, conversation)
+    return text.update(None) + text.footer()
+
+
+def ladder_mermaid(trace: Trace, conversation: Conversation | None = None) -> str:
+    """The packets as arrows between the ends, system calls as notes beside their end."""
+    ladder = Ladder(trace, conversation)
+    left, right, _ = ladder_ends(ladder, None)
+    head = ["sequenceDiagram", f"    participant L as {_safe(f'{left.name} {left.address}'.strip())}",
+            f"    participant R as {_safe(f'{right.name} {right.address}'.strip())}"]  # fmt: skip
+    return "\n".join([*head, *_steps(trace, ladder)]) + "\n"
+
+
+def _steps(trace: Trace, ladder: Ladder) -> Iterator[str]:
+    for index in range(ladder.layout_count):
+        place = ladder.place(index)
+        for side, moment in (("left of L", place.left), ("right of R", place.right)):
+            if moment is not None and ladder.moments[moment].part != "entry":
+                yield f"    Note {side}: {_safe(_call(trace.calls[ladder.moments[moment].call]))}"
+        if place.packet is not None:
+            row = int(ladder.side.rows[place.packet])
+            arrow = "L->>R" if ladder.side.direction(place.packet) == LEFT else "R->>L"
+            yield f"    {arrow}: {row + 1} {_safe(packet_info(trace, facts(trace, row), brief=True))}"
+
+
+def _call(call: Call) -> str:
+    outcome = call.errno or ("…" if call.result is None else call.result)
+    return f"{call.name}({call.arguments}) = {outcome}"
+
+
+def _safe(text: str) -> str:
+    return text.translate(_SPECIAL) or "?"

@@ -74,7 +74,8 @@ def test_every_layer_of_every_packet_is_drawn_in_its_width(capture: Path) -> Non
 def test_any_fields_can_be_drawn() -> None:
     """Overlapping, empty, out of order and very long ones, as damaged packets have."""
     odd: list[tuple[int, int, int | None, int | None]] = [
-        (0, 1, 4, 8), (0, 1, 0, 4), (0, 2, None, None), (1, 1, None, None), (9, 2000, None, None), (2, 9, 3, 50)
+        (0, 1, 4, 8), (0, 1, 0, 4), (0, 2, None, None), (1, 1, None, None), (9, 2000, None, None),
+        (2, 9, 3, 50),
     ]
     fields = tuple(Field(f"f{n}", f"Field {n}", "v" * n, *place) for n, place in enumerate(odd))
     lines = header_diagram(Field("x", "X", "", 0, 2000, children=fields))

@@ -11,6 +11,7 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from inspector.model.packets import packet_number
 from inspector.trace.application.datagrams import told_of
 from inspector.trace.index.conversations import grown
 from inspector.trace.kernel import kernel_findings
@@ -165,7 +166,8 @@ class FindingList:
         head = fit(f"{one.id}  {one.severity}  {one.clause}", width)
         lines: list[Line] = [(Span(head, STYLES[one.severity]),)]
         lines += [(Span(text),) for text in wrap(one.text, width)]
-        packets = ", ".join(str(row + 1) for row in one.rows[:12]) + (" …" if len(one.rows) > 12 else "")
+        packets = ", ".join(str(packet_number(row)) for row in one.rows[:12])
+        packets += " …" if len(one.rows) > 12 else ""
         if packets:
             lines.append((Span(fit(f"packet {packets}", width), "dim"),))
         return tuple(lines)

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from inspector.model.packets import packet_number
 from inspector.model.units import duration
 from inspector.protocols.api import Decoder, Hole, MessageLine, Part, Shown, Source, Start
 from inspector.protocols.websocket.columns import (
@@ -420,7 +421,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         text += f"  {record.payload_length:,} bytes, {record.length_form}-bit length"
         if record.masked:
             text += f"  key {record.masking_key.hex()}"
-        text += "  packet " + ", ".join(str(row + 1) for row in record.rows[:8])
+        text += "  packet " + ", ".join(str(packet_number(row)) for row in record.rows[:8])
         return text + ("  ! " + ", ".join(record.findings) if record.findings else "")
 
     def content(self, number: int, limit: int) -> bytes:

@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from inspector.model.packets import packet_number
 from inspector.trace.filter.filter import Evaluation, Filter, FilterError
 from inspector.tui.messages import Selection, SelectionMade, StatusChanged
 from inspector.tui.pace import WORK_SECONDS
@@ -151,7 +152,7 @@ class PacketsPane(ListPane):
                 row = find_row(trace, text)
                 index = self.packets.index_of(row)
                 if index is None:
-                    self.notify(f"The filter keeps packet {row + 1} out.", severity="warning")
+                    self.notify(f"The filter keeps packet {packet_number(row)} out.", severity="warning")
                 else:
                     self.lines.go_to(index)
                     self.lines.focus()

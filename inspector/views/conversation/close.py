@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inspector.model.numbers import ACK, FIN, RST
+from inspector.model.packets import packet_number
 from inspector.views.line.document import Document
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _describe_fin(document: Document, trace: Trace, flow: TcpFlow, row: int, num
     sender, receiver = _names(flow, row)
     seq, _ = flow.relative(row)
     last = seq + int(index.payload_length[row])
-    document.prose(f"{number}  FIN   {sender} → {receiver}   packet {row + 1}", "fin", row)
+    document.prose(f"{number}  FIN   {sender} → {receiver}   packet {packet_number(row)}", "fin", row)
     call = "close() or shutdown()"
     document.prose(f"The {sender} has no more to say ({call}): its direction ends after {max(last - 1, 0)} "
                    f"bytes. The {receiver}'s recv() returns 0, the end of the stream.", row=row)
@@ -88,7 +89,7 @@ def _acknowledged(trace: Trace, flow: TcpFlow, row: int) -> int | None:
 
 def _describe_reset(document: Document, flow: TcpFlow, row: int) -> None:
     sender, receiver = _names(flow, row)
-    document.prose(f"RST   {sender} → {receiver}   packet {row + 1}", "rst", row)
+    document.prose(f"RST   {sender} → {receiver}   packet {packet_number(row)}", "rst", row)
     document.prose(f"The {sender} throws the connection away: nothing more is delivered, and the "
                    f"{receiver}'s next call fails with ECONNRESET (or EPIPE). It is sent when a program "
                    "ends with data unread, when SO_LINGER with time 0 asks for it, or when a packet comes "

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.model.numbers import ACK, RST, SYN
+from inspector.model.packets import packet_number
 from inspector.model.units import duration
 from inspector.views.conversation.close import describe_close
 from inspector.views.conversation.upgrade import describe_upgrade
@@ -61,7 +62,7 @@ def _describe_opening(document: Document, trace: Trace, flow: TcpFlow) -> None:
     start = int(index.time_ns[flow.handshake_rows[0]])
     for step, row in enumerate(_opening_rows(trace, flow), 1):
         flags = int(index.tcp_flags[row])
-        after = f"packet {row + 1}   +{duration(int(index.time_ns[row]) - start)}"
+        after = f"packet {packet_number(row)}   +{duration(int(index.time_ns[row]) - start)}"
         if flags & RST:
             _refused(document, flow, row, step, after)
         elif flags & SYN:

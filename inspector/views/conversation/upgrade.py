@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.model.packets import packet_number
 from inspector.protocols.http.upgrade import GUID, Check, Upgrade
 from inspector.views.line.document import Document
 from inspector.views.line.spans import Style
@@ -87,4 +88,4 @@ def _row(application: Application, message: HttpMessage) -> int | None:
 
 
 def _packet(row: int | None) -> str:
-    return "" if row is None else f"packet {row + 1}"
+    return "" if row is None else f"packet {packet_number(row)}"

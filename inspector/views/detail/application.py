@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from inspector.model.packets import packet_number
 from inspector.protocols.api import Part
 from inspector.trace.application.application import Carried
 from inspector.wire.dissection.field import Field
@@ -72,7 +73,7 @@ class _Place:
 
     def _packet(self, offset: int) -> str:
         row = next((piece.row for piece in self.stream.pieces(offset, offset + 1)), None)
-        return "a packet not captured" if row is None else f"packet {row + 1}"
+        return "a packet not captured" if row is None else f"packet {packet_number(row)}"
 
 
 def _record(one: Carried, place: _Place) -> Field:

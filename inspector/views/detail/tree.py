@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.numbers import TCP
+from inspector.model.packets import packet_number
 from inspector.model.units import duration
 from inspector.protocols import REGISTRY
 from inspector.trace.facts import DEEP
@@ -186,7 +187,7 @@ def _frame_field(trace: Trace, row: int, frame: bytes) -> Field:
         Field("frame.len", "Length on the wire", f"{length} bytes", 0, 0),
         Field("frame.cap_len", "Captured", f"{len(frame)} bytes", 0, 0),
     )
-    return Field("frame", f"Packet {row + 1}", size, 0, len(frame), children=about)
+    return Field("frame", f"Packet {packet_number(row)}", size, 0, len(frame), children=about)
 
 
 def _tcp_notes(trace: Trace, row: int, stream: int) -> tuple[dict[str, str], list[Field]]:

@@ -12,6 +12,7 @@ from heapq import merge
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inspector.model.numbers import TCP, UDP
+from inspector.model.packets import PacketNumber, packet_number
 from inspector.protocols.api import Field, Protocol
 from inspector.trace.application.engine import Layer
 from inspector.trace.application.packets import packet_records
@@ -122,7 +123,7 @@ def _packets(trace: Trace, protocol: Protocol, rows: Int64s | None) -> Iterator[
     for row in range(trace.index.count) if rows is None else rows.tolist():
         for name, record in packet_records(trace, row):
             if name is protocol:
-                found: Object = {"frames": [row + 1], "time_ns": int(trace.index.time_ns[row])}
+                found: Object = {"frames": [packet_number(row)], "time_ns": int(trace.index.time_ns[row])}
                 if int(trace.index.protocol[row]) == UDP:
                     found["udp.stream"] = int(trace.index.stream[row])
                 yield found | fields_of(protocol.fields, None, record)
@@ -166,6 +167,6 @@ def touches(carried: Iterable[int], chosen: frozenset[int] | None) -> bool:
     return chosen is None or any(row in chosen for row in carried)
 
 
-def numbers_of(rows: Iterable[int]) -> list[int]:
+def numbers_of(rows: Iterable[int]) -> list[PacketNumber]:
     """Packet numbers (from 1) of rows, ascending."""
-    return sorted(row + 1 for row in rows)
+    return sorted(packet_number(row) for row in rows)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inspector.model.numbers import ICMP, ICMPV6, TCP, UDP
+from inspector.model.packets import packet_number
 from inspector.trace.application.packets import by_ports
 from inspector.trace.facts import facts
 from inspector.trace.info import packet_info
@@ -41,7 +42,7 @@ def packet(trace: Trace, row: int) -> dict[str, Any]:
     frame = _Frame(trace, row)
     network, protocol = int(index.network[row]), int(index.protocol[row])
     found: dict[str, Any] = {
-        "frame.number": row + 1,
+        "frame.number": packet_number(row),
         "frame.time_epoch_ns": int(index.time_ns[row]),
         "frame.len": int(index.length[row]),
         "frame.cap_len": int(index.cap_len[row]),

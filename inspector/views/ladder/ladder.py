@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.endpoint import split_endpoint
 from inspector.model.numbers import TCP, UDP
+from inspector.model.packets import packet_number
 from inspector.model.units import duration
 from inspector.trace.facts import DEEP, facts
 from inspector.views.ladder.arrow import arrow
@@ -246,7 +247,7 @@ class Ladder:
             return [Span(" " * widths.middle)]
         row = int(self.side.rows[place.packet])
         fact = facts(self.trace, row, relative=self.relative, deep=self.deep)
-        number = " " + fit(str(row + 1), widths.number, align="right") + " "
+        number = " " + fit(str(packet_number(row)), widths.number, align="right") + " "
         to_right = self.side.direction(place.packet) == LEFT
         drawn = arrow(self.trace, fact, widths.middle - len(number), to_right=to_right, tag=self._tag(row))
         return [Span(number, "number"), *drawn]

@@ -6,6 +6,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+from inspector.model.packets import PacketNumber, row_of
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def find_row(trace: Trace, text: str) -> int:
     if text.isascii() and text.isdigit():
         if not 1 <= int(text) <= count:
             raise GoToError(f"There is no packet {text[:20]}; the last one is {count}.")
-        return int(text) - 1
+        return row_of(PacketNumber(int(text)))
     stamps = trace.index.time_ns[:count]
     if match := _SECONDS.fullmatch(text):
         wanted = int(stamps[0]) + round(float(match[1] or match[2]) * 1e9)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import FIN, ICMP, ICMPV6, LINK_ETHERNET, RST, SYN, TCP, UDP
+from inspector.model.packets import PacketNumber, packet_number
 from inspector.protocols import by_name
 from inspector.trace.facts import ALL, DEEP, Facts, facts
 from inspector.trace.info import packet_info, protocol_name
@@ -30,7 +31,7 @@ BRIEF = 76              # an info column narrower than this gets the brief text
 class PacketRow(NamedTuple):
     """One packet as the list shows it. All texts are harmless; `length` is frame.len in bytes."""
 
-    number: int
+    number: PacketNumber
     time: str
     source: str
     destination: str
@@ -60,7 +61,7 @@ def packet_row(trace: Trace, row: int, *, time_format: TimeFormat = "relative",
     fact = facts(trace, row, deep=deep)
     source, destination = _ends(trace, fact, names or {})
     return PacketRow(
-        number=row + 1,
+        number=packet_number(row),
         time=packet_time(trace, row, time_format),
         source=source,
         destination=destination,

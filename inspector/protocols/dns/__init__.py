@@ -67,8 +67,8 @@ _FIELDS: tuple[Field[Any], ...] = (
     Field("dns.aaaa", "text", _answers(28), many=True),
     Field("dns.cname", "text", _answers(5), many=True),
     Field("dns.txt", "text", _answers(16), many=True),
-    Field("dns.ns", "text", lambda decoder, message: [one.text for one in _records(message) if one.type == 2],
-           json=""),
+    Field("dns.ns", "text", _each(lambda message: [one.text for one in _records(message) if one.type == 2]),
+          json=""),
     Field("dns.ptr.domain_name", "text", _answers(12), json=""),
 )
 

@@ -1,0 +1,75 @@
+"""The same octets in other segments give the same records and findings, whatever the protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inspector.trace.application.application import Application
+from inspector.trace.flows.tcp import TcpFlow
+from inspector.trace.trace import Trace
+from tests.support.tcp import MemoryTrace, segment
+
+DATA = Path(__file__).parents[1] / "data"
+SPOKEN = [
+    DATA / "cases" / "08a-proxy-v1-http.pcap", DATA / "cases" / "09f-socks5-websocket.pcap",
+    DATA / "cases" / "24a-dns-over-tcp.pcap", DATA / "sessions" / "tls-unknown-ca.pcapng",
+    DATA / "sessions" / "tls-to-http.pcapng", DATA / "sessions" / "curl-h2c.pcapng",
+    DATA / "sessions" / "ws-deflate.pcapng", DATA / "sessions" / "chunked.pcapng",
+]
+Turn = tuple[int, bytes]
+
+
+def turns_of(path: Path) -> list[Turn]:
+    """Who said what, in turns."""
+    with Trace.open(path) as trace:
+        trace.finish()
+        flow = trace.flow(0)
+        said: list[Turn] = []
+        for row in flow.rows.tolist():
+            end = flow.direction(row)
+            data = b"".join(flow.streams[end].read(*part) for part in flow.streams[end].ranges_of(row))
+            if data and said and said[-1][0] == end:
+                said[-1] = end, said[-1][1] + data
+            elif data:
+                said.append((end, data))
+        return said
+
+
+def told(turns: list[Turn], sizes: list[int], ports: tuple[int, int]) -> list[Any]:
+    """Records and findings of the turns in segments of these sizes, one after the other, again and again."""
+    trace, place, number = MemoryTrace(), [1, 1], 0
+    frames = [segment(0, "S", 0, ports=ports), segment(1, "SA", 0, 1, ports=ports)]
+    for end, data in turns:
+        while data:
+            part, data = data[: sizes[number % len(sizes)]], data[sizes[number % len(sizes)] :]
+            frames.append(segment(end, "PA", place[end], place[1 - end], part, ports=ports))
+            place[end], number = place[end] + len(part), number + 1
+    trace.add(frames, list(range(len(frames))))
+    application = Application(trace, TcpFlow(trace, 0))
+    found: list[Any] = [layer.protocol.name for layer in application.layers]
+    for layer in application.layers:
+        for record in layer.decoder.records:
+            values = [(field.name, field.get(layer.decoder, record)) for field in layer.protocol.fields]
+            found.append((record.direction, record.start, record.stop, values))
+    return [*found, sorted((one.id, one.text) for one in application.findings if one.id[:4] != "tcp.")]
+
+
+@pytest.mark.parametrize("path", SPOKEN, ids=lambda path: path.stem)
+def test_cuts_change_nothing(path: Path) -> None:
+    turns = turns_of(path)
+    ports = (40000, 53 if "dns" in path.stem else 80)
+    whole = told(turns, [30_000], ports)
+    assert len(whole) > 2
+
+    @settings(max_examples=12, deadline=None)
+    @given(st.lists(st.integers(1, 700), min_size=1, max_size=8))
+    def same(sizes: list[int]) -> None:
+        assert told(turns, sizes, ports) == whole
+
+    same()
+    assert told(turns, [7], ports) == whole

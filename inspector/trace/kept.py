@@ -1,9 +1,15 @@
-"""What was made of single conversations, kept and brought up to date when more packets have come."""
+"""What was made of single conversations, kept and brought up to date when more packets have come.
+
+What was asked for longest ago is given back where all of it takes more than a budget; it is made again from
+the file when somebody asks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
+
+BUDGET = 256 << 20       # bytes, about, that is kept of decoded conversations
 
 
 class Growing(Protocol):
@@ -17,19 +23,39 @@ T = TypeVar("T", bound=Growing)
 
 
 class Kept(Generic[T]):
-    """Things by their conversation's number, made by `make` when first asked for."""
+    """Things by their conversation's number, made by `make` when first asked for.
 
-    def __init__(self, make: Callable[[int], T]) -> None:
-        self._make = make
-        self._things: dict[int, tuple[int, T]] = {}      # packets of the trace when it was updated, thing
+    `cost` says about how many bytes a thing takes; where they pass `budget`, `drop` is called with the number
+    of each that is given back.
+    """
+
+    def __init__(self, make: Callable[[int], T], cost: Callable[[T], int] = lambda thing: 0,
+                 drop: Callable[[int], object] = lambda stream: None, budget: int = BUDGET) -> None:
+        self._make, self._cost, self._drop, self._budget = make, cost, drop, budget
+        # Packets of the trace when it was updated, thing, cost; who was asked for last stands last.
+        self._things: dict[int, tuple[int, T, int]] = {}
+        self._taken = 0
 
     def __contains__(self, stream: int) -> bool:
         return stream in self._things
 
     def of(self, stream: int, count: int) -> T:
         """The thing of conversation `stream`, up to date with a trace of `count` packets."""
-        seen, thing = self._things.get(stream) or (-1, self._make(stream))
+        known = self._things.pop(stream) if stream in self._things else None
+        seen, thing, cost = known or (-1, self._make(stream), 0)
         if seen != count:
             thing.update()
-            self._things[stream] = count, thing
+            self._taken -= cost
+            cost = self._cost(thing)
+            self._taken += cost
+        self._things[stream] = count, thing, cost
+        while self._taken > self._budget and len(self._things) > 1:
+            oldest = next(iter(self._things))
+            self._taken -= self._things.pop(oldest)[2]
+            self._drop(oldest)
         return thing
+
+    def forget(self, stream: int) -> None:
+        """Give back the thing of a conversation, where there is one."""
+        found = self._things.pop(stream, None)
+        self._taken -= found[2] if found else 0

@@ -35,6 +35,11 @@ __all__ = ["Trace", "TraceError"]
 
 
 _SPARSE = 1 << 20       # bytes between wanted ones that are read with them rather than in two reads
+_CONVERSATION, _PACKET = 20_000, 200       # bytes that flow and application take, about, and for each packet
+
+
+def _cost(flow: TcpFlow) -> int:
+    return _CONVERSATION + _PACKET * len(flow.rows)
 
 
 class Trace:
@@ -50,8 +55,8 @@ class Trace:
         self._rows = RowLists(self._contents.index)
         self._last: tuple[int, bytes] = (-1, b"")
         self._problem_told: str | None = None          # of the source, when it was refreshed last
-        self._flows = Kept(lambda stream: TcpFlow(self, stream))
         self._applications = Kept(lambda stream: Application(self, self.flow(stream)))
+        self._flows = Kept(lambda stream: TcpFlow(self, stream), _cost, self._applications.forget)
         self._datagrams = Kept(lambda stream: UdpFlow(self, stream))
 
     @classmethod

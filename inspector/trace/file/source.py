@@ -71,6 +71,7 @@ class FileSource:
         self._size = 0
         self._written = -1                      # when the file was written last, as far as was looked
         self._known: dict[int, bytes] = {}      # some octets of what was read: its first and its last ones
+        self._newest = 0                        # where the last ones stand
         self._foreign = False                   # other octets stand there now than those that were read
 
     @property
@@ -123,14 +124,15 @@ class FileSource:
 
     def _remember(self, offset: int, data: memoryview) -> None:
         """Keep the first octets of the file, and the last ones that were read of it."""
-        if not self._known and offset == 0 and len(data) >= _SAMPLE:
+        place = offset + len(data) - _SAMPLE
+        if place <= self._newest or len(data) < _SAMPLE:
+            return
+        if offset == 0:
             self._known[0] = bytes(data[:_SAMPLE])
-        end = offset + len(data)
-        newest = max(self._known, default=0)
-        if len(data) >= _SAMPLE and end - _SAMPLE > newest:
-            if newest:
-                del self._known[newest]
-            self._known[end - _SAMPLE] = bytes(data[-_SAMPLE:])
+        if self._newest:
+            del self._known[self._newest]
+        self._newest = place
+        self._known[place] = bytes(data[-_SAMPLE:])
 
     @property
     def settled(self) -> bool:

@@ -7,8 +7,9 @@ one of these packets is given. Payload is exact (JSON escapes what a terminal co
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
-from heapq import merge
+from heapq import heappop, heappush, merge
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inspector.model.numbers import TCP, UDP
@@ -35,6 +36,12 @@ class _Entry(NamedTuple):
     stream: int
     place: int                  # of its layer in the connection
     position: int
+    layer: Layer
+
+    @property
+    def number(self) -> _Number:
+        """What tells it from all others."""
+        return self.stream, self.place, self.position
 
 
 def messages(trace: Trace, protocol: Protocol, rows: Int64s | None = None) -> Iterator[Object]:
@@ -59,43 +66,74 @@ def _carried(trace: Trace, protocol: Protocol, rows: Int64s | None) -> Iterator[
 
 
 def _entries(trace: Trace, protocol: Protocol, streams: Iterable[int]) -> Iterator[_Entry]:
-    return merge(*(_of_stream(trace, protocol, stream) for stream in streams))
+    """The records of all conversations in order; none is decoded before its first packet's turn comes."""
+    first = trace.index.streams[TCP].first_row
+    later = sorted(((int(first[stream]), stream) for stream in streams), reverse=True)
+    waiting: list[tuple[_Number, _Entry, Iterator[_Entry]]] = []
+    while waiting or later:
+        while later and (not waiting or later[-1][0] <= waiting[0][1].key):
+            _advance(waiting, _of_stream(trace, protocol, later.pop()[1]))
+        if waiting:
+            _, entry, rest = heappop(waiting)
+            yield entry
+            _advance(waiting, rest)
+
+
+def _advance(waiting: list[tuple[_Number, _Entry, Iterator[_Entry]]], rest: Iterator[_Entry]) -> None:
+    entry = next(rest, None)
+    if entry is not None:
+        heappush(waiting, ((entry.key, entry.stream, entry.place), entry, rest))
 
 
 def _of_stream(trace: Trace, protocol: Protocol, stream: int) -> Iterator[_Entry]:
     """The records of one conversation; keys never go down, so that conversations can be merged."""
     application, key = trace.application(stream), -1
-    for place, (name, decoder) in enumerate(application.layers):
+    for place, layer in enumerate(application.layers):
+        name, decoder = layer
         if name is not protocol:
             continue
         for position in range(len(decoder.records)):
             record = decoder.records[position]
             carried = decoder.rows_of(record)
             key = max(key, *carried) if protocol.ordered == "last" else max(key, min(carried, default=key))
-            yield _Entry(key, stream, place, position)
+            yield _Entry(key, stream, place, position, layer)
 
 
 def _paired(trace: Trace, protocol: Protocol, chosen: frozenset[int] | None) -> Iterator[Object]:
-    """Objects that name each other by their numbers (from 1) in the list of all of them."""
-    entries = list(_entries(trace, protocol, streams_of(trace, None)))
-    numbers: dict[_Number, int] = {entry[1:]: number for number, entry in enumerate(entries, 1)}
-    for entry in entries:
-        found = _object(trace, entry, chosen)
-        if found is None:
-            continue
-        layer = trace.application(entry.stream).layers[entry.place]
-        partner = layer.decoder.partner(entry.position)
-        if partner is not None:
-            found |= _pair(trace, layer, entry, partner, numbers)
-        yield found
+    """Objects that name each other by their numbers (from 1) in the list of all of them.
+
+    An object waits for the number of its answer, and those behind it wait with it.
+    """
+    numbers: dict[_Number, int] = {}
+    held: deque[tuple[_Entry, Object | None]] = deque()
+    for number, entry in enumerate(_entries(trace, protocol, streams_of(trace, None)), 1):
+        numbers[entry.number] = number
+        held.append((entry, _object(trace, entry, chosen)))
+        while held and _partner(held[0][0]) in numbers:
+            yield from _named(trace, *held.popleft(), numbers)
+    for entry, found in held:
+        yield from _named(trace, entry, found, numbers)
 
 
-def _pair(trace: Trace, layer: Layer, entry: _Entry, partner: int,
-          numbers: dict[_Number, int]) -> Object:
+def _partner(entry: _Entry) -> _Number:
+    """What an entry's object names; itself where it names none."""
+    partner = entry.layer.decoder.partner(entry.position)
+    return (entry.stream, entry.place, entry.position if partner is None else partner)
+
+
+def _named(trace: Trace, entry: _Entry, found: Object | None,
+           numbers: dict[_Number, int]) -> Iterator[Object]:
+    """The object with the name of its partner, where it is one of those that were chosen."""
+    if found is None:
+        return
+    number, partner = numbers.get(_partner(entry)), _partner(entry)[2]
+    if partner != entry.position and number is not None:
+        found |= _pair(trace, entry.layer, entry, partner, number)
+    yield found
+
+
+def _pair(trace: Trace, layer: Layer, entry: _Entry, partner: int, number: int) -> Object:
     """Which object is the other one, and for an answer how long it took, in seconds to its last octet."""
-    number = numbers.get((entry.stream, entry.place, partner))
-    if number is None:
-        return {}
     if partner > entry.position:
         return {"response_in": number}
     decoder = layer.decoder
@@ -109,7 +147,7 @@ def _pair(trace: Trace, layer: Layer, entry: _Entry, partner: int,
 
 def _object(trace: Trace, entry: _Entry, chosen: frozenset[int] | None) -> Object | None:
     """The object of a record; None where none of its packets is among those that were chosen."""
-    protocol, decoder = trace.application(entry.stream).layers[entry.place]
+    protocol, decoder = entry.layer
     record = decoder.records[entry.position]
     rows = decoder.rows_of(record)
     if not touches(rows, chosen):

@@ -1,0 +1,99 @@
+"""Many short HTTP connections: what commands make of all of them, beside tshark on the same file.
+
+100,000 connections of 8 packets each. Every run is a process of its own; its peak of memory is told too.
+`python -m tests.tools.benchmarks.bench_connections make FILE [COUNT]` only writes the capture.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+COUNT = 100_000
+GET = b"GET /item HTTP/1.1\r\nHost: service\r\nAccept: */*\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{\"item\": 123}"
+S, A, F, P = 2, 16, 1, 8
+STARTS = 1000, 5000             # sequence numbers of the SYNs
+ASKED = {
+    "conversations": ("tshark -q -z conv,tcp", ["-q", "-z", "conv,tcp"]),
+    "http": ("tshark -Y http -T fields", ["-Y", "http", "-T", "fields", "-e", "http.request.uri",
+                                          "-e", "http.response.code"]),
+    "findings": ("tshark -q -z expert", ["-q", "-z", "expert"]),
+}
+
+
+def make(path: Path, count: int = COUNT) -> None:
+    """Write `count` connections that follow each other: SYN, SYN ACK, ACK, GET, 200, FIN, FIN, ACK."""
+    asked, told = len(GET), len(OK)
+    turns = (
+        (0, S, 0, 0, b""), (1, S | A, 0, 1, b""), (0, A, 1, 1, b""), (0, P | A, 1, 1, GET),
+        (1, P | A, 1, 1 + asked, OK), (0, F | A, 1 + asked, 1 + told, b""),
+        (1, F | A, 1 + told, 2 + asked, b""), (0, A, 2 + asked, 2 + told, b""),
+    )
+    head = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 101)
+    time_ns = 1_700_000_000 * 10**9
+    with path.open("wb") as file:
+        file.write(head)
+        for number in range(count):
+            hosts = 0x0A000001 + number // 50_000, 0x0A010001
+            ports = 10_000 + number % 50_000, 80
+            for side, flags, seq, ack, payload in turns:
+                ends = (hosts, ports) if not side else (hosts[::-1], ports[::-1])
+                size = 40 + len(payload)
+                frame = struct.pack(">BBHHHBBHII", 0x45, 0, size, 0, 0x4000, 64, 6, 0, *ends[0])
+                numbers = STARTS[side] + number + seq, ack and STARTS[1 - side] + number + ack
+                frame += struct.pack(">HHIIHHHH", *ends[1], *numbers, 0x5000 | flags, 502, 0, 0) + payload
+                seconds, rest = divmod(time_ns, 10**9)
+                file.write(struct.pack("<IIII", seconds, rest, size, size) + frame)
+                time_ns += 20_000
+
+
+def measured(command: Sequence[str]) -> tuple[float, float]:
+    """Seconds, and the peak of its memory in MB."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, _, usage = os.wait4(process.pid, 0)
+    process.returncode = 0
+    return time.perf_counter() - start, usage.ru_maxrss / 1000
+
+
+def run(repeats: int = 5) -> list[dict[str, Any]]:
+    """Rows with what, target, reached, spread, peer."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "connections.pcap")
+        make(path)
+        for what, (name, options) in ASKED.items():
+            ours = [sys.executable, "-m", "inspector", "decode", str(path), "--json", what]
+            mine, others = [], []
+            for _ in range(repeats):
+                mine.append(measured(ours))
+                if shutil.which("tshark"):
+                    others.append(measured(["tshark", "-n", "-r", str(path), *options])[0])
+            seconds = [one for one, _ in mine]
+            memory = statistics.median([one for _, one in mine])
+            rows.append({
+                "what": f"{COUNT:,} HTTP connections of 8 packets: decode --json {what}",
+                "target": "5 times tshark, 300 MB",
+                "reached": f"{statistics.median(seconds):.1f} s, {memory:.0f} MB",
+                "spread": f"{min(seconds):.1f} to {max(seconds):.1f} s",
+                "peer": f"{name} {statistics.median(others):.1f} s" if others else "",
+            })
+    return rows
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["make"]:
+        make(Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else COUNT)
+    else:
+        for row in run(int(sys.argv[1]) if len(sys.argv) > 1 else 5):
+            print(row)

@@ -1,4 +1,4 @@
-"""Decoded conversations are given back where they take more than the budget, and made again when asked for."""
+"""Decoded conversations are given back beyond the budget, and made again when somebody asks for them."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from textual import events
 from textual.strip import Strip
 
 from inspector.tui.messages import PaneAsked
+from inspector.tui.widgets.divider import Divider
 from inspector.tui.widgets.painter import Painter
 from inspector.views.line.spans import fit
 
@@ -22,8 +23,8 @@ class TabName(NamedTuple):
     short: str
 
 
-class TabBar(Painter):
-    """The tabs; the workbench says which one is in front."""
+class TabBar(Divider, Painter):
+    """The tabs; the workbench says which one is in front, and what drawing the bar with the mouse does."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = "TabBar { height: 1; background: $surface; }"

@@ -45,9 +45,11 @@ from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.panes.registry import PANES
 from inspector.tui.widgets.base import TALL, WIDE
 from inspector.tui.widgets.composer import Composer
+from inspector.tui.widgets.divider import Divider
 from inspector.tui.widgets.key_line import KeyLine
 from inspector.tui.widgets.tab_bar import TabBar, TabName
 from inspector.tui.widgets.title_bar import TitleBar
+from inspector.tui.workbench.sizes import Sizes, bounded, load_sizes, save_sizes
 from inspector.tui.workbench.state import SessionState
 from inspector.tui.workbench.trace_screen import TraceScreen
 from inspector.views.ladder.current import current_conversation
@@ -64,6 +66,17 @@ def _in(place: str) -> tuple[PaneSpec, ...]:
 LADDER, MIDDLE, ASIDE = _in("ladder"), _in("middle"), _in("aside")
 ASIDE_IDS = frozenset(spec.id for spec in ASIDE)
 FIRST_LOWER = "packets"        # of the middle, at first
+SIZE_KEYS = (
+    ("down", "ladder", 5, "Ladder higher"), ("up", "ladder", -5, "Ladder lower"),
+    ("left", "aside", 5, "Panes aside wider"), ("right", "aside", -5, "Panes aside narrower"),
+)
+
+
+class Aside(Divider, Vertical):
+    """The panes beside the others; its left edge is a divider."""
+
+    def is_divider(self, event: events.MouseDown) -> bool:
+        return event.screen_x == self.region.x
 
 
 class WorkbenchScreen(TraceScreen):
@@ -73,6 +86,8 @@ class WorkbenchScreen(TraceScreen):
     LEGEND = (
         "The digits show a pane, **tab** goes to the next one that is seen, **z** gives it the whole screen. "
         "What you choose in one pane is chosen in all of them: a packet, a system call, a message, a field.",
+        "**ctrl** with an arrow moves what divides the panes, and so does the mouse, on the tabs below the "
+        "ladder and on the line beside it; they stay so for the next time.",
     )
     HORIZONTAL_BREAKPOINTS = []  # noqa: RUF012  (`_arrange` sets the classes, zoomed or not)
     VERTICAL_BREAKPOINTS = []  # noqa: RUF012
@@ -81,6 +96,8 @@ class WorkbenchScreen(TraceScreen):
         Binding("z", "zoom", "Zoom", show=False, id="workbench.zoom", tooltip="This pane alone, or all"),
         *(Binding(spec.key, f"show_pane('{spec.id}')", spec.title, show=False, id=f"workbench.{spec.id}")
           for spec in PANES),
+        *(Binding(f"ctrl+{key}", f"size('{what}', {step})", name, show=False, id=f"workbench.{what}-{key}")
+          for key, what, step, name in SIZE_KEYS),
         Binding("left_square_bracket", "turn(-1)", "Pane before", show=False, id="workbench.before"),
         Binding("right_square_bracket", "turn(1)", "Pane after", show=False, id="workbench.after"),
         *(Binding(one.key, f"pane('{spec.id}', '{one.action}')", one.name, show=False,
@@ -97,6 +114,7 @@ class WorkbenchScreen(TraceScreen):
         self.zoomed = False            # one pane has the whole screen
         self._overview_shown = False   # of a file of several conversations, once, when it has been read
         self._size = Size(0, 0)
+        self.sizes = load_sizes()
         self.front, self.lower = LADDER[0].id, FIRST_LOWER
 
     # --- what is seen ---
@@ -109,7 +127,7 @@ class WorkbenchScreen(TraceScreen):
                 yield from (spec.pane(spec) for spec in LADDER)
                 yield TabBar(_tabs((*MIDDLE, *ASIDE)), id="tabs-middle")
                 yield from (spec.pane(spec) for spec in MIDDLE)
-            with Vertical(id="aside"):
+            with Aside(id="aside"):
                 for spec in ASIDE:
                     yield TabBar(_tabs((spec,)), id=f"tabs-{spec.id}")
                     yield spec.pane(spec)
@@ -152,7 +170,46 @@ class WorkbenchScreen(TraceScreen):
         for pane in self.panes:
             pane.set_class(pane.id == front, "-front")
             pane.set_class(pane.id == self.lower, "-lower")
+        self._divide()
         self._say_tabs()
+
+    def _divide(self) -> None:
+        """Give the panes their sizes, where there are several."""
+        rows = self._size.height - 2                          # title and keys
+        ladder, aside = self.query_one(LadderPane), self.query_one("#aside")
+        alone = not self.is_tall or self.has_class("-aside")
+        ladder.styles.height = None if alone else self.sizes.ladder_rows(rows)
+        beside = self.is_wide and self.sizes.aside
+        aside.styles.width = f"{self.sizes.aside}%" if beside else None
+        aside.styles.min_width = 1 if beside else None
+        aside.styles.max_width = "100%" if beside else None
+
+    def action_size(self, what: str, step: int) -> None:
+        """Move a divider by some percent of the screen."""
+        ladder, aside = self.query_one(LadderPane).outer_size, self.query_one("#aside").outer_size
+        if what == "ladder" and self.is_tall:
+            share = 100 * ladder.height / (self._size.height - 2)
+            self._resize(self.sizes._replace(ladder=bounded(share + step)), keep=True)
+        elif what == "aside" and self.is_wide:
+            share = 100 * aside.width / self._size.width
+            self._resize(self.sizes._replace(aside=bounded(share + step)), keep=True)
+
+    @on(Divider.Moved)
+    def _divider_moved(self, message: Divider.Moved) -> None:
+        message.stop()
+        size = self._size
+        if message.divider.id == "tabs-middle" and self.is_tall:
+            share = bounded(100 * (message.y - 1) / (size.height - 2))
+            self._resize(self.sizes._replace(ladder=share), keep=message.done)
+        elif message.divider.id == "aside" and self.is_wide:
+            share = bounded(100 * (size.width - message.x) / size.width)
+            self._resize(self.sizes._replace(aside=share), keep=message.done)
+
+    def _resize(self, sizes: Sizes, *, keep: bool) -> None:
+        self.sizes = sizes
+        self._divide()
+        if keep:
+            save_sizes(sizes)
 
     def _say_tabs(self) -> None:
         hidden = ASIDE_IDS if self.is_wide else frozenset()

@@ -37,9 +37,8 @@ async def test_keys_and_mouse_move_the_dividers_and_they_stay_for_the_next_time(
                 await until(pilot, lambda: ladder(pilot)[1] == 17 and ladder(pilot)[0] > 75, "the sizes")
                 continue
             await until(pilot, lambda: ladder(pilot)[1] == 24, "the first sizes")
-            width = ladder(pilot)[0]
             await pilot.press("ctrl+up", "ctrl+right")
-            await until(pilot, lambda: ladder(pilot)[1] < 24 and ladder(pilot)[0] > width, "other sizes")
+            await until(pilot, lambda: ladder(pilot)[1] < 24 and ladder(pilot)[0] > 75, "other sizes")
             await pilot.mouse_down("#tabs-middle", offset=(50, 0))
             await pilot.hover(offset=(50, 18))
             await pilot.mouse_up(offset=(50, 18))

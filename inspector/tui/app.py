@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events, on
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.dom import DOMNode
@@ -28,13 +28,14 @@ from inspector.model.spec import SessionSpec
 from inspector.tui.keymap import KeymapError, read_keymap
 from inspector.tui.launcher.screen import FileAsked, LauncherScreen, SessionAsked, WatchAsked
 from inspector.tui.messages import FirstPictureDone, LauncherAsked
+from inspector.tui.turnstile import TurnstileApp
 from inspector.tui.widgets.base import BaseScreen
 
 SMALLEST = (60, 16)
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class InspectorApp(App[int], inherit_bindings=False):
+class InspectorApp(TurnstileApp[int], inherit_bindings=False):
     """See what a socket does. `start`: a session; `trace_path`: a capture; `watch`: what goes on here."""
 
     TITLE = "inspector"
@@ -131,6 +132,7 @@ class InspectorApp(App[int], inherit_bindings=False):
         small = size.width < SMALLEST[0] or size.height < SMALLEST[1]
         shown = isinstance(self.screen, TooSmallScreen)
         if small and not shown:
+            self.turnstile.drop()
             self.push_screen(TooSmallScreen(*SMALLEST))
         elif shown and not small:
             self.pop_screen()

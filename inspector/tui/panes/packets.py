@@ -91,7 +91,8 @@ class PacketsPane(ListPane):
         return [self.packets.title(width)] if self.packets is not None else [()]
 
     def reset(self) -> None:
-        self._evaluation = None
+        wanted = self._parse(self.query_one(FilterInput).in_force)       # before there was a trace
+        self._evaluation = None if wanted is None or self.trace is None else wanted.evaluate(self.trace)
         self.names, self._named = {}, 0
         self.packets = None if self.trace is None else PacketList(self.trace, time_format=self.time_format)
         self.lines.show(self.packets)
@@ -136,20 +137,19 @@ class PacketsPane(ListPane):
         self.notify(f"Times: {_TIME_TEXTS[self.time_format]}.", timeout=2)
 
     def action_go_to(self) -> None:
-        if self.trace is None or not self.trace.index.count:
-            return
-        trace = self.trace
-
+        # The prompt comes whatever there is: what is typed after its key must not land elsewhere.
         def check(text: str) -> str | None:
+            if self.trace is None or not self.trace.index.count:
+                return "There are no packets so far."
             try:
-                find_row(trace, text)
+                find_row(self.trace, text)
             except GoToError as error:
                 return str(error)
             return None
 
         def chosen(text: str | None) -> None:
-            if text is not None and self.packets is not None:
-                row = find_row(trace, text)
+            if text is not None and self.packets is not None and self.trace is not None:
+                row = find_row(self.trace, text)
                 index = self.packets.index_of(row)
                 if index is None:
                     self.notify(f"The filter keeps packet {packet_number(row)} out.", severity="warning")
@@ -157,9 +157,11 @@ class PacketsPane(ListPane):
                     self.lines.go_to(index)
                     self.lines.focus()
 
+        count = 0 if self.trace is None else self.trace.index.count
+        numbers = f"a number from 1 to {count:,}" if count else "a number"
         self.app.push_screen(PromptScreen(
             "Go to which packet?", check=check,
-            hint=f"a number from 1 to {trace.index.count:,}, seconds such as 1.5s, or a time 14:03:05",
+            hint=f"{numbers}, seconds such as 1.5s, or a time 14:03:05",
         ), chosen)
 
     # --- the display filter ---
@@ -181,11 +183,11 @@ class PacketsPane(ListPane):
             self._evaluation = None
             self.remove_class("-filtering")
             self._show_rows(None)
-        elif parsed is not None and self.trace is not None:
+        elif parsed is None:
+            return
+        elif self.trace is not None:
             self._evaluation = parsed.evaluate(self.trace)
             self.work()
-        else:
-            return
         self.query_one(FilterInput).in_force = event.value
         self.lines.focus()
 
@@ -193,7 +195,7 @@ class PacketsPane(ListPane):
         """The filter, or None with the error told under the line."""
         said = self.query_one("#filter-error", Static)
         parsed = None
-        if text.strip() and self.trace is not None:
+        if text.strip():
             try:
                 parsed = Filter(text)
             except FilterError as error:

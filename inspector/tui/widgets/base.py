@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar, TypeVar
 
+from textual import events
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import ScrollableContainer
 from textual.screen import ModalScreen, Screen
@@ -40,6 +42,10 @@ class BaseModal(LeavesQuietly, ModalScreen[Result], inherit_bindings=False):
         *COMMON, Binding("ctrl+c", "app.quit", "Quit", show=False, id="modal.interrupt"),
     ]
 
+    def dismiss(self, result: Result | None = None) -> AwaitComplete:
+        """Go, with an answer. A box answers once: what comes while it goes, or is covered, ends no other."""
+        return super().dismiss(result) if self.app.screen is self else AwaitComplete()
+
 
 def _with_ids(bindings: Iterable[BindingType], prefix: str) -> list[BindingType]:
     """Textual's own bindings of a widget, each with an id made of what it does."""
@@ -48,12 +54,20 @@ def _with_ids(bindings: Iterable[BindingType], prefix: str) -> list[BindingType]
 
 
 class TextInput(Input, inherit_bindings=False):
-    """A line of text. ctrl+c copies what is marked, and quits where nothing is."""
+    """A line of text. ctrl+c copies what is marked, and quits where nothing is. A paste keeps every line."""
+
+    IN_PLACE: ClassVar[tuple[str, ...]] = ("cursor_", "delete_", "home", "end")      # see turnstile.py
+    LINE_END: ClassVar[str] = " "          # what stands for the end of a line that was pasted
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(binding for binding in _with_ids(Input.BINDINGS, "input") if "copy" not in str(binding)),
         Binding("ctrl+c,super+c", "copy_or_quit", "Copy, or quit", show=False, id="input.copy"),
     ]
+
+    def _on_paste(self, event: events.Paste) -> None:
+        event.prevent_default()                  # Input keeps the first line alone
+        event.stop()
+        self.replace(self.LINE_END.join(event.text.splitlines()), *self.selection)
 
     async def action_copy_or_quit(self) -> None:
         if self.selected_text:

@@ -25,7 +25,9 @@ from inspector.wire.text import escaped
 
 
 class ComposerInput(TextInput):
-    """The line itself. Escape goes back to the panes."""
+    """The line itself. Escape goes back to the panes. Lines that are pasted are one message."""
+
+    LINE_END: ClassVar[str] = "␊"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", id="composer.leave"),
@@ -115,7 +117,7 @@ class Composer(Vertical):
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         try:
-            message = self._form.read(event.value)
+            message = self._form.read(event.value.replace(ComposerInput.LINE_END, "\n"))
         except ValueError as error:
             self.notify(str(error), severity="error")
             return

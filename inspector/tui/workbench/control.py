@@ -34,6 +34,8 @@ class SessionControl(DOMNode):
     state: SessionState
     paused: bool
     wants_again: bool
+    early: list[Command]           # asked for before the ends were there
+    ends_seen: frozenset[str]      # roles whose processes have been there since the session began
 
     CONTROL_BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "pause", "Pause", id="session.pause",
@@ -50,9 +52,28 @@ class SessionControl(DOMNode):
     CONTROL_ACTIONS: ClassVar[frozenset[str]] = frozenset({"pause", "step", "compose", "end", "again"})
 
     def send(self, command: Command) -> None:
-        """Hand a command to the agent; a toast where nobody is there to take it."""
-        if self.session is None or not self.session.send(command):
+        """Hand a command to the agent, once there are ends to do it; a toast where nobody will be."""
+        if self.is_starting:
+            self.early.append(command)
+        elif self.session is None or not self.session.send(command):
             self.app.notify("The session has ended; R starts it again, n another one.", severity="warning")
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether the session's ends have not all been there yet."""
+        if self.session is None or self.session.spec is None or self.session.is_over or self.state.ended:
+            return False
+        spec = self.session.spec
+        return not self.ends_seen.issuperset({"client", "server"} if spec.with_server else {"client"})
+
+    def ends_changed(self, state: SessionState) -> None:
+        """The session stands otherwise: what waited for its ends is sent."""
+        self.state = state
+        self.ends_seen = frozenset() if state.ended else self.ends_seen | state.running
+        if not self.is_starting:
+            early, self.early = self.early, []
+            for command in early:
+                self.send(command)
 
     def controllable(self) -> bool:
         """Whether the keys above mean something: there is a session whose ends are ours."""

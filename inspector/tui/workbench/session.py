@@ -73,6 +73,11 @@ class LiveSession:
         """Whether the agent runs."""
         return self._agent is not None and self._agent.poll() is None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there was an agent and it has ended."""
+        return self._closed or (self._agent is not None and self._agent.poll() is not None)
+
     def send(self, command: Command) -> bool:
         """Send one command; False when nobody is there to take it."""
         return self._agent is not None and bool(self._agent.send(command))

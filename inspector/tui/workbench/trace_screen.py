@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual import on, work
 from textual.binding import Binding, BindingType
 
-from inspector.model.commands import Start
+from inspector.model.commands import Command, Start
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import kind_of
 from inspector.trace.file.scratch import is_nameless
 from inspector.tui.messages import FirstPictureDone, LauncherAsked, TraceGrew
 from inspector.tui.pace import REST_SECONDS
+from inspector.tui.turnstile import turnstile_of
 from inspector.tui.widgets.base import BaseScreen
 from inspector.tui.widgets.title_bar import TitleBar, TitleFacts
 from inspector.tui.workbench.control import SessionControl
@@ -55,6 +56,8 @@ class TraceScreen(BaseScreen, SessionControl):
         self.state = SessionState()
         self.paused = spec is not None and spec.paused      # as asked for; the trace tells what came of it
         self.wants_again = False
+        self.early: list[Command] = []
+        self.ends_seen: frozenset[str] = frozenset()
         self._events_seen = self._failures_said = self._notes_said = 0
         self._to_draw: list[Callable[[], None]] = []
         self._saved_size = -1
@@ -105,6 +108,7 @@ class TraceScreen(BaseScreen, SessionControl):
     def _failed(self, sentence: str) -> None:
         if not self.is_leaving:
             self.app.notify(escaped(sentence), severity="error", timeout=30)
+            turnstile_of(self).drop()      # what is typed already was for this screen
             self.action_new()
 
     def _opened(self, trace: Trace) -> None:
@@ -168,7 +172,7 @@ class TraceScreen(BaseScreen, SessionControl):
             self._say_title()
 
     def _new_state(self, state: SessionState) -> None:
-        self.state = state
+        self.ends_changed(state)
         if self.session is None:
             return
         for text in state.failures[self._failures_said :]:
@@ -218,9 +222,10 @@ class TraceScreen(BaseScreen, SessionControl):
         self.post_message(LauncherAsked(self.session.chosen if self.session is not None else None))
 
     def action_save(self) -> None:
-        if self.session is None and self.feed is not None and self.feed.loading:
-            self.app.notify("The file is still being read; it can be saved when all of it is here.")
-        elif self.trace is not None:
+        if self.trace is None or (self.session is None and self.feed is not None and self.feed.loading):
+            turnstile_of(self).drop()      # a name that was typed at once
+            self.app.notify("The trace is still being read; it can be saved when all of it is here.")
+        else:
             ask_for_name(self.app, self.trace, saved=self._saved)
 
     def _saved(self, path: Path) -> None:

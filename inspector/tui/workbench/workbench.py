@@ -42,7 +42,9 @@ from inspector.tui.messages import (
 from inspector.tui.panes.base import Pane, PaneSpec
 from inspector.tui.panes.detail import DetailPane
 from inspector.tui.panes.ladder import LadderPane
+from inspector.tui.panes.ladder_list import LadderList
 from inspector.tui.panes.registry import PANES
+from inspector.tui.turnstile import turnstile_of
 from inspector.tui.widgets.base import TALL, WIDE
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.divider import Divider
@@ -141,6 +143,9 @@ class WorkbenchScreen(TraceScreen):
         self.panes = list(self.query(Pane))
         self._size = self.app.size
         self._arrange()
+        self.query_one(LadderPane).focus_inside()
+        if self.session is not None and self.session.spec is not None:
+            self._show_composers(self.session.spec)
         self.begin()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -224,7 +229,7 @@ class WorkbenchScreen(TraceScreen):
             self.lower = name
         self.front = name
         self._arrange()
-        self.call_after_refresh(self.pane(name).focus_inside)
+        turnstile_of(self).after_refresh(self, self.pane(name).focus_inside)
 
     def action_turn(self, step: int) -> None:
         names = [spec.id for spec in PANES]
@@ -235,7 +240,7 @@ class WorkbenchScreen(TraceScreen):
         pane = self.pane(name)
         if not pane.display:
             self.action_show_pane(name)
-        self.call_after_refresh(pane.run_action, action)
+        turnstile_of(self).after_refresh(self, pane.run_action, action)
 
     def action_zoom(self) -> None:
         self.zoomed = not self.zoomed
@@ -275,23 +280,29 @@ class WorkbenchScreen(TraceScreen):
     def trace_opened(self, trace: Trace) -> None:
         for pane in self.panes:
             pane.show_trace(trace, follow=self.session is not None)
-        spec = self.session.spec if self.session is not None else None
-        if spec is not None:
-            for composer in self.query(Composer):
-                composer.show_kind(kind_of(spec), there=spec.with_server or composer.role == "client")
-        self.query_one(LadderPane).focus_inside()
+
+    def _show_composers(self, spec: SessionSpec) -> None:
+        """They are there from the first moment on: what is typed while the session starts is sent then."""
+        for composer in self.query(Composer):
+            composer.show_kind(kind_of(spec), there=spec.with_server or composer.role == "client")
+        self.query_one(LadderPane).show_session({}, live=True)
 
     def trace_grew(self, trace: Trace, *, first_reading: bool) -> list[Callable[[], None]]:
         self._speak_of()
         if first_reading and not self._overview_shown and trace.complete:
             self._overview_shown = True
-            if trace.conversation_count > 1:
+            if trace.conversation_count > 1 and self.is_untouched:
                 self.action_show_pane("conversations")
         for pane in self.panes:
             pane.first_reading = first_reading
             if not pane.is_seen:
                 pane.trace_grew()              # it only remembers that there is something
         return [pane.trace_grew for pane in self.panes if pane.is_seen]
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether one still is where the screen began: only then may it go elsewhere by itself."""
+        return self.app.screen is self and isinstance(self.focused, LadderList)
 
     def state_changed(self, state: SessionState, *, live: bool) -> None:
         self.query_one(LadderPane).show_session(state.waiting, live=live)
@@ -317,7 +328,12 @@ class WorkbenchScreen(TraceScreen):
     def action_compose(self, role: Role) -> None:
         self.action_show_pane("ladder")
         composer = self.query_one(f"#composer-{role}", Composer)
-        self.call_after_refresh(composer.input.focus)
+        if self.state.ended or composer.has_class("-absent"):
+            turnstile_of(self).drop()       # the text that was typed after the key has no line to go to
+            who = "session has ended; R starts it again" if self.state.ended else f"session has no {role}"
+            self.app.notify(f"The {who}.", severity="warning")
+            return
+        turnstile_of(self).after_refresh(self, composer.input.focus)
 
 
 def _tabs(specs: tuple[PaneSpec, ...]) -> tuple[TabName, ...]:

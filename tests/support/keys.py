@@ -1,0 +1,31 @@
+"""Keys that arrive together: as the terminal's driver hands them on, none waiting for the one before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual._xterm_parser import XTermParser
+from textual.app import App
+from textual.pilot import Pilot
+
+from inspector.tui.turnstile import TurnstileApp
+
+
+def burst(app: App[Any], text: str) -> None:
+    """All of `text` (with the escape sequences of a terminal) at once."""
+    for message in XTermParser().feed(text):
+        assert app._driver is not None
+        app._driver.process_message(message)
+
+
+async def type_together(pilot: Pilot[Any], text: str) -> None:
+    """The same, and wait until all of it has done its work."""
+    app = pilot.app
+    assert isinstance(app, TurnstileApp)
+    burst(app, text)
+    await pilot.pause()
+    for _ in range(3000):
+        if not app.turnstile.busy:
+            return
+        await pilot.pause(0.01)
+    raise AssertionError(f"{text!r} does not end; {app.screen_stack}, focus {app.focused}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.dom import DOMNode
+from textual.driver import Driver
 from textual.geometry import Size
 from textual.screen import Screen
 
@@ -28,11 +30,12 @@ from inspector.model.spec import SessionSpec
 from inspector.tui.keymap import KeymapError, read_keymap
 from inspector.tui.launcher.screen import FileAsked, LauncherScreen, SessionAsked, WatchAsked
 from inspector.tui.messages import FirstPictureDone, LauncherAsked
-from inspector.tui.turnstile import TurnstileApp
+from inspector.tui.terminal.driver import TerminalDriver
+from inspector.tui.terminal.guard import Guard
+from inspector.tui.terminal.turnstile import TurnstileApp
 from inspector.tui.widgets.base import BaseScreen
 
 SMALLEST = (60, 16)
-ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class InspectorApp(TurnstileApp[int], inherit_bindings=False):
@@ -45,6 +48,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         Binding("q", "quit", "Quit", id="app.quit"),
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit-anywhere"),
         Binding("ctrl+c", "quit", "Quit", show=False, id="app.interrupt"),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True, id="app.suspend"),
         Binding("ctrl+p", "command_palette", "Commands", show=False, priority=True, id="app.commands"),
     ]
 
@@ -54,15 +58,13 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         self._start, self._trace_path, self._watch = start, trace_path, watch
         self.farewell = ""
         self._preloaded = False
+        self._event_loop: asyncio.AbstractEventLoop | None = None
 
     def get_default_screen(self) -> Screen[Any]:
         return BaseScreen(id="_default")
 
     def on_mount(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in ENDING_SIGNALS:
-            with contextlib.suppress(ValueError, RuntimeError):   # not in the main thread (tests)
-                loop.add_signal_handler(number, self.exit, 128 + number)
+        self._event_loop = asyncio.get_running_loop()
         try:
             self.set_keymap(read_keymap())
         except KeymapError as error:
@@ -168,9 +170,27 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
     def _run_action(self, node: DOMNode, action: str) -> None:
         self.run_worker(self.run_action(action, default_namespace=node))
 
+    def get_driver_class(self) -> type[Driver]:
+        return TerminalDriver
+
+    def action_suspend_process(self) -> None:
+        """Stop, with all that was started in one line with us, as the terminal's own ctrl+z does."""
+        if os.getpgrp() == os.getsid(0):
+            self.notify("No shell waits for this program: ctrl+z would stop it for good.", severity="warning")
+        elif not self.is_headless:
+            self.app_suspend_signal.publish(self)
+            os.kill(0, signal.SIGTSTP)
+
+    def _end_soon(self, status: int) -> None:
+        """End from another thread."""
+        if self._event_loop is not None:
+            self._event_loop.call_soon_threadsafe(self.exit, status)
+
     def run(self, **options: Any) -> int | None:
         """Run until the user or a signal ends it; then end what it started, and say where the trace is."""
+        Guard(self._end_soon).start()
         result = super().run(**options)
         if self.farewell:
-            print(self.farewell, file=sys.stderr)
+            with contextlib.suppress(OSError):                    # the terminal may have gone
+                print(self.farewell, file=sys.stderr)
         return self.return_code if result is None else result

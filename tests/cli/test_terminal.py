@@ -1,72 +1,126 @@
-"""The app as a process on a terminal: it opens, quits, and ends when its terminal is closed."""
+"""The app as a process on a terminal: it opens, stops and goes on, quits, and never outlives its terminal."""
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import select
+import shlex
 import signal
-import struct
-import sys
-import termios
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-SECONDS = 60.0
+import pytest
+
+from tests.support.lab import needs_lab
+from tests.support.window import LEFT, inspector, terminal, wait_until
+
+PAINTED = b"WebSocket"
+LEADERS = {"itself": (), "a shell": ("sh", "-c"), "nohup": ()}
+TRACES = Path(__file__).parent.parent / "data" / "traces"
 
 
-@contextmanager
-def app(state: Path) -> Iterator[tuple[int, int]]:
-    """The app's pid and its terminal; it is painted."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ |= {"TERM": "xterm-256color", "XDG_STATE_HOME": str(state), "XDG_CONFIG_HOME": str(state)}
-        os.execv(sys.executable, [sys.executable, "-m", "inspector"])
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    try:
-        read_until(terminal, b"WebSocket")
-        yield pid, terminal
-    finally:
-        try:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
-
-
-def read_until(terminal: int, text: bytes) -> bytes:
-    seen = b""
-    deadline = time.monotonic() + SECONDS
-    while text not in seen:
-        assert time.monotonic() < deadline, seen[-500:]
-        if select.select([terminal], [], [], 0.5)[0]:
-            seen += os.read(terminal, 65536)
-    return seen
-
-
-def ended(pid: int) -> int:
-    """The exit status, once the process has ended by itself."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        found, status = os.waitpid(pid, os.WNOHANG)
-        if found:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.05)
-    raise AssertionError("the app still runs")
+def led_by(leader: str, words: Sequence[str]) -> list[str]:
+    """The program as the terminal's session runs it."""
+    return [*LEADERS[leader], f"{shlex.join(words)}; true"] if LEADERS[leader] else list(words)
 
 
 def test_q_quits_and_the_terminal_is_as_before(tmp_path: Path) -> None:
-    with app(tmp_path) as (pid, terminal):
-        os.write(terminal, b"q")
-        read_until(terminal, b"\x1b[?1049l")          # the alternate screen was left
-        assert ended(pid) == 0
-        os.close(terminal)
+    with terminal(tmp_path, inspector()) as app:
+        app.read_until(PAINTED)
+        app.write(b"q")
+        app.read_until(LEFT)
+        assert app.ended() == 0
 
 
-def test_the_app_ends_when_its_terminal_is_closed(tmp_path: Path) -> None:
-    with app(tmp_path) as (pid, terminal):
-        os.close(terminal)
-        assert ended(pid) != 0
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_the_app_and_the_terminal_is_as_before(tmp_path: Path, number: signal.Signals) -> None:
+    with terminal(tmp_path, inspector()) as app:
+        app.read_until(PAINTED)
+        os.kill(app.pid, number)
+        app.read_until(LEFT)
+        assert app.ended() == 128 + number
+
+
+@pytest.mark.parametrize("leader", LEADERS)
+def test_the_app_is_gone_with_its_terminal(tmp_path: Path, leader: str) -> None:
+    ignored = [signal.SIGHUP] if leader == "nohup" else []
+    with terminal(tmp_path, led_by(leader, inspector()), ignored=ignored) as app:
+        app.read_until(PAINTED)
+        app.close()
+        app.ended()
+        wait_until(lambda: not app.family(), "the end of all")
+
+
+@needs_lab
+@pytest.mark.parametrize("leader", ["itself", "a shell"])
+def test_a_session_ends_with_the_terminal_and_its_trace_is_kept(tmp_path: Path, leader: str) -> None:
+    with terminal(tmp_path, led_by(leader, inspector())) as app:
+        app.read_until(PAINTED)
+        app.write(b"t")
+        app.read_until(b"ESTABLISHED")
+        app.close()
+        app.ended()
+        wait_until(lambda: not app.family(), "the end of all")
+    kept, = (tmp_path / "inspector" / "traces").iterdir()
+    assert kept.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("end", ["SIGTERM", "closed"])
+def test_a_terminal_that_nobody_reads_holds_nothing_up(tmp_path: Path, end: str) -> None:
+    with terminal(tmp_path, inspector("open", str(TRACES / "websocket.pcapng")), size=(200, 60)) as app:
+        app.read_until(b"Packets")
+        for _ in range(40):
+            app.write(b"z27")            # pictures that nobody takes
+        if end == "closed":
+            app.close()
+        else:
+            os.kill(app.pid, signal.SIGTERM)
+        assert app.ended() != 0
+        assert app.family() == []
+
+
+def test_a_picture_is_whole_after_a_pause_of_the_terminal(tmp_path: Path) -> None:
+    with terminal(tmp_path, inspector("open", str(TRACES / "websocket.pcapng")), size=(200, 60)) as app:
+        app.read_until(b"Packets")
+        for _ in range(8):
+            app.write(b"z27")
+        app.write(b"?")
+        app.read_until(b"Workbench")     # the help
+        app.write(b"qq")
+        app.read_until(LEFT)
+        assert app.ended() == 0
+
+
+def test_ctrl_z_stops_and_fg_goes_on(tmp_path: Path) -> None:
+    with terminal(tmp_path, ["bash", "--norc", "-i"]) as app:
+        app.write(f"{shlex.join(inspector())}\n".encode())
+        app.read_until(PAINTED)
+        app.write(b"\x1a")
+        assert LEFT in app.read_until(b"Stopped")
+        app.write(b"echo here' 'again\n")
+        app.read_until(b"here again")
+        app.write(b"fg\n")
+        app.read_until(PAINTED)
+        app.write(b"o")
+        app.read_until(b"Open which")
+        app.write(b"\x1b")
+        app.write(b"\x1a")
+        app.read_until(b"Stopped")
+        app.write(b"kill %1; wait; echo ended' 'now\n")
+        app.read_until(b"ended now")
+        wait_until(lambda: len(app.family()) == 1, "the shell alone")
+
+
+def test_ctrl_z_where_no_shell_waits_only_says_so(tmp_path: Path) -> None:
+    with terminal(tmp_path, inspector()) as app:
+        app.read_until(PAINTED)
+        app.write(b"\x1a")
+        app.read_until(b"No shell")
+        app.write(b"q")
+        assert app.ended() == 0
+
+
+def test_keys_in_one_write_are_for_the_prompt_that_the_first_opens(tmp_path: Path) -> None:
+    with terminal(tmp_path, inspector("open", str(TRACES / "websocket.pcapng")), size=(140, 24)) as app:
+        app.read_until(b"Packets")
+        app.write(b"/tcp.len > 0\r")
+        app.read_until(b"8 of 16")

@@ -8,7 +8,7 @@ from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.pilot import Pilot
 
-from inspector.tui.turnstile import TurnstileApp
+from inspector.tui.terminal.turnstile import TurnstileApp
 
 
 def burst(app: App[Any], text: str) -> None:

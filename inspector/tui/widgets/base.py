@@ -56,7 +56,7 @@ def _with_ids(bindings: Iterable[BindingType], prefix: str) -> list[BindingType]
 class TextInput(Input, inherit_bindings=False):
     """A line of text. ctrl+c copies what is marked, and quits where nothing is. A paste keeps every line."""
 
-    IN_PLACE: ClassVar[tuple[str, ...]] = ("cursor_", "delete_", "home", "end")      # see turnstile.py
+    IN_PLACE: ClassVar[tuple[str, ...]] = ("cursor_", "delete_", "home", "end")    # see turnstile.py
     LINE_END: ClassVar[str] = " "          # what stands for the end of a line that was pasted
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -45,7 +45,7 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         Binding("end,G", "end", "Last, and follow", show=False, id="list.end"),
         Binding("enter", "activate", "Open", show=False, id="list.open"),
     ]
-    IN_PLACE: ClassVar[tuple[str, ...]] = ("move", "page", "top", "end")       # see turnstile.py
+    IN_PLACE: ClassVar[tuple[str, ...]] = ("move", "page", "top", "end")       # see terminal/turnstile.py
     DEFAULT_CSS = "LineList { overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1; }"
 
     cursor: reactive[int | None] = reactive(None, repaint=False)

@@ -20,7 +20,7 @@ from inspector.sessions.kinds import kind_of
 from inspector.trace.file.scratch import is_nameless
 from inspector.tui.messages import FirstPictureDone, LauncherAsked, TraceGrew
 from inspector.tui.pace import REST_SECONDS
-from inspector.tui.turnstile import turnstile_of
+from inspector.tui.terminal.turnstile import turnstile_of
 from inspector.tui.widgets.base import BaseScreen
 from inspector.tui.widgets.title_bar import TitleBar, TitleFacts
 from inspector.tui.workbench.control import SessionControl

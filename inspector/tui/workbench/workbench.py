@@ -44,7 +44,7 @@ from inspector.tui.panes.detail import DetailPane
 from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.panes.ladder_list import LadderList
 from inspector.tui.panes.registry import PANES
-from inspector.tui.turnstile import turnstile_of
+from inspector.tui.terminal.turnstile import turnstile_of
 from inspector.tui.widgets.base import TALL, WIDE
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.divider import Divider

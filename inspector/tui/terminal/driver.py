@@ -1,0 +1,173 @@
+"""The app's hand on its terminal: output that holds nobody up, input that ends with the terminal.
+
+screen -> `TerminalDriver.write` -> Output (a thread) -> terminal -> Textual's input thread -> app.
+Textual's own output waits for the terminal when thirty writes are outstanding, and so does the whole app: for
+ever, where nobody reads the terminal any more. Here pictures that the terminal has no time for are left out,
+and the newest is painted whole once it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
+
+OUTSTANDING = 1 << 18        # bytes that may wait for the terminal; one picture is some ten thousand
+PIECE = 1 << 12              # bytes a write: a terminal that is slow takes small ones
+PATIENCE = 0.3               # seconds without any progress after which the last words are given up
+
+BEHIND_SECONDS = 0.2
+
+
+class Output(threading.Thread):
+    """Writes to the terminal in order; `caught_up` is called (on this thread) when something was left out."""
+
+    def __init__(self, stream: TextIO, caught_up: Callable[[], None]) -> None:
+        super().__init__(name="terminal-output", daemon=True)
+        self._number = stream.fileno()
+        self._encoding, self._errors = stream.encoding, stream.errors or "replace"
+        self._caught_up = caught_up
+        self._waiting: deque[bytes] = deque()
+        self._size = self._written = 0
+        self._left_out = self._gone = self._ending = False
+        self._changed = threading.Condition()
+
+    def write(self, text: str) -> None:
+        """Take what is to be written; never waits."""
+        data = text.encode(self._encoding, self._errors)
+        with self._changed:
+            if self._gone:
+                return
+            if self._size > OUTSTANDING:
+                self._leave_out()
+                self._left_out = True
+            self._waiting.append(data)
+            self._size += len(data)
+            self._changed.notify_all()
+
+    def leave_out_pictures(self) -> None:
+        """Forget what is not written so far: other words come now, and they matter."""
+        with self._changed:
+            self._leave_out()
+
+    def _leave_out(self) -> None:
+        self._waiting.clear()
+        self._size = 0
+
+    def finish(self) -> None:
+        """Wait until all is written, or the terminal takes no more of it; then take nothing any more."""
+        with self._changed:
+            self._ending = True
+            self._changed.notify_all()
+            before = -1
+            while self._size and not self._gone and self._written != before:
+                before = self._written
+                self._changed.wait_for(lambda: self._gone or not self._size, PATIENCE)
+            self._gone = True
+
+    def run(self) -> None:
+        poll = select.poll()
+        poll.register(self._number, select.POLLOUT)
+        try:
+            while data := self._next():
+                for start in range(0, len(data), PIECE):
+                    poll.poll()                          # it may be one that does not block
+                    self._write_all(data[start : start + PIECE])
+        except OSError:                                  # the terminal has gone
+            with self._changed:
+                self._gone = True
+                self._leave_out()
+                self._changed.notify_all()
+
+    def _next(self) -> bytes:
+        """The next to be written, b"" at the end."""
+        with self._changed:
+            while not self._waiting:
+                self._size = 0
+                self._changed.notify_all()
+                if self._left_out and not self._ending:
+                    self._left_out = False
+                    self._caught_up()
+                if self._ending:
+                    return b""
+                self._changed.wait()
+            return self._waiting.popleft()
+
+    def _write_all(self, data: bytes) -> None:
+        while data:
+            try:
+                count = os.write(self._number, data)
+            except BlockingIOError:
+                continue
+            data = data[count:]
+            with self._changed:
+                self._written += count
+                self._size = max(self._size - count, 0)
+
+
+class TerminalDriver(LinuxDriver):
+    """Textual's driver, with an output of its own; its input thread ends quietly when the terminal does."""
+
+    def __init__(self, app: App[Any], **options: Any) -> None:
+        self._output: Output | None = None
+        self._suspended = False
+        super().__init__(app, **options)
+
+    def start_application_mode(self) -> None:
+        loop = asyncio.get_running_loop()
+        assert sys.__stderr__ is not None
+        self._output = Output(sys.__stderr__, lambda: _soon(loop, self._app.refresh))
+        self._output.start()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+
+    def write(self, data: str) -> None:
+        if self._output is not None:
+            self._output.write(data)
+
+    def stop_application_mode(self) -> None:
+        if self._output is not None and not self._suspended:
+            self._output.leave_out_pictures()
+            super().stop_application_mode()
+
+    def suspend_application_mode(self) -> None:
+        super().suspend_application_mode()
+        self._suspended = True
+
+    def resume_application_mode(self) -> None:
+        """Take the terminal again, where it is ours; a program that is behind stops again in a moment."""
+        if os.tcgetpgrp(self.fileno) == os.getpgrp():
+            self._suspended = False
+            super().resume_application_mode()
+        else:      # not at once: a signal that ends us may have come together with the one to go on
+            asyncio.get_running_loop().call_later(BEHIND_SECONDS, self._stop_again)
+
+    def _stop_again(self) -> None:
+        if not self._app._exit:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    def close(self) -> None:
+        super().close()
+        if self._output is not None:
+            self._output.finish()
+
+    def _run_input_thread(self) -> None:
+        try:
+            self.run_input_thread()
+        except OSError:
+            return       # the terminal has gone; what follows is the guard's (guard.py)
+
+
+def _soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
+    try:
+        loop.call_soon_threadsafe(callback)
+    except RuntimeError:
+        return           # the loop has ended

@@ -1,0 +1,125 @@
+"""The app as a process on a terminal of its own, and what of it still runs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+SECONDS = 60.0
+LEFT = b"\x1b[?1049l"                   # the alternate screen was left
+
+
+class Terminal:
+    """A terminal and what was started on it: `pid` leads its session."""
+
+    def __init__(self, pid: int, descriptor: int, mark: str) -> None:
+        self.pid, self.descriptor = pid, descriptor
+        self._mark = mark.encode()
+
+    def resize(self, width: int, height: int) -> None:
+        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+
+    def write(self, data: bytes) -> None:
+        os.write(self.descriptor, data)
+
+    def read_until(self, text: bytes) -> bytes:
+        """What is painted up to `text`, which has to come."""
+        seen = b""
+        deadline = time.monotonic() + SECONDS
+        while text not in seen:
+            assert time.monotonic() < deadline, seen[-500:]
+            if select.select([self.descriptor], [], [], 0.5)[0]:
+                seen += os.read(self.descriptor, 65536)
+        return seen
+
+    def read_for(self, seconds: float) -> bytes:
+        """What is painted meanwhile."""
+        seen = b""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if select.select([self.descriptor], [], [], left)[0]:
+                try:
+                    seen += os.read(self.descriptor, 65536)
+                except OSError:                          # nothing is on it any more
+                    break
+        return seen
+
+    def close(self) -> None:
+        """The window is closed."""
+        with suppress(OSError):
+            os.close(self.descriptor)
+
+    def ended(self) -> int:
+        """The exit status of the leader, once it has ended by itself."""
+        found: list[int] = []
+
+        def looked() -> bool:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            found.append(status)
+            return pid != 0
+        wait_until(looked, "the leader's end")
+        return os.waitstatus_to_exitcode(found[-1])
+
+    def runs(self) -> bool:
+        """Whether the leader has not ended."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+    def family(self) -> list[int]:
+        """Pids of all that was started here and runs, whoever their parents are now."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError):
+                if entry.name.isdigit() and self._mark in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+        return found
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        self.close()
+        for pid in self.family():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+
+
+def wait_until(true: Callable[[], object], what: str) -> None:
+    """Wait for it."""
+    deadline = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.02)
+
+
+@contextmanager
+def terminal(directory: Path, program: Sequence[str], *, ignored: Sequence[signal.Signals] = (),
+             size: tuple[int, int] = (80, 24)) -> Iterator[Terminal]:
+    """`program` on a terminal of its own; `directory` is for its traces. `ignored`: signals, as by nohup."""
+    own = str(directory)
+    environment = {"TERM": "xterm-256color", "XDG_STATE_HOME": own, "XDG_CONFIG_HOME": own}
+    pid, descriptor = pty.fork()
+    if pid == 0:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
+        os.execvpe(program[0], list(program), os.environ | environment)
+    found = Terminal(pid, descriptor, f"XDG_STATE_HOME={own}")
+    found.resize(*size)
+    try:
+        yield found
+    finally:
+        found.end()
+
+
+def inspector(*arguments: str) -> list[str]:
+    """The words that start the app."""
+    return [sys.executable, "-m", "inspector", *arguments]

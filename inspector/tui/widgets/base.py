@@ -17,6 +17,7 @@ from inspector.tui.widgets.leaving import LeavesQuietly
 from inspector.tui.widgets.painter import PAINTS
 
 Result = TypeVar("Result")
+SCREEN_PAINTS = {*PAINTS, *Screen.COMPONENT_CLASSES}       # Textual looks into the first base alone
 WIDE, TALL = 110, 30       # columns and lines from which panes stand side by side
 
 COMMON: list[BindingType] = [
@@ -29,7 +30,7 @@ COMMON: list[BindingType] = [
 class BaseScreen(LeavesQuietly, Screen[None], inherit_bindings=False):
     """A screen of the app."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(PAINTS)
+    COMPONENT_CLASSES: ClassVar[set[str]] = SCREEN_PAINTS
 
     BINDINGS: ClassVar[list[BindingType]] = COMMON
 
@@ -37,7 +38,7 @@ class BaseScreen(LeavesQuietly, Screen[None], inherit_bindings=False):
 class BaseModal(LeavesQuietly, ModalScreen[Result], inherit_bindings=False):
     """A box over a screen. The app's own keys do not reach through it, so the way out stands here again."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(PAINTS)
+    COMPONENT_CLASSES: ClassVar[set[str]] = SCREEN_PAINTS
     BINDINGS: ClassVar[list[BindingType]] = [
         *COMMON, Binding("ctrl+c", "app.quit", "Quit", show=False, id="modal.interrupt"),
     ]

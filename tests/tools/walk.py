@@ -22,7 +22,7 @@ from textual.pilot import Pilot
 
 from inspector.tui.app import InspectorApp
 from tests.support.keys import burst, type_together
-from tests.support.terminal import LEFT, Terminal, inspector, terminal, wait_until
+from tests.support.window import LEFT, Terminal, inspector, terminal, wait_until
 
 DATA = Path(__file__).parents[1] / "data"
 KINDS = {"tcp": "t", "udp": "u", "http": "h", "websocket": "w"}
@@ -120,8 +120,8 @@ def walk_on_terminal(name: str, seed: int, keys: int, directory: Path) -> int:
 
 def _end(app: Terminal, walk: str) -> None:
     app.resize(80, 24)
-    app.read_for(0.3)                    # an escape just before would make another key of it
-    app.write(b"\x11")
+    app.read_for(0.3)
+    app.write(b" \x11")                  # an escape just before would make another key of the first
     try:
         seen = app.read_until(LEFT)
         seen += app.read_for(0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,15 +105,20 @@ async def test_a_paste_keeps_all_its_lines() -> None:
         assert app.focused.value == "/tmp/a b.pcap"
 
 
-async def test_what_is_typed_for_a_file_that_cannot_be_read_is_not_for_the_launcher(tmp_path: Path) -> None:
-    damaged = tmp_path / "damaged.pcap"
-    damaged.write_bytes(b"nothing of the kind" * 10)
-    app = QuietApp(trace_path=damaged)
+@pytest.mark.parametrize("turns", range(0, 12, 3))
+async def test_what_was_typed_for_a_file_that_breaks_is_not_for_the_launcher(turns: int) -> None:
+    app = QuietApp(trace_path=WEBSOCKET)
     async with app.run_test(size=(80, 24)) as pilot:
-        burst(app, "2" + "s" * 41)
+        await until(pilot, lambda: getattr(bench(app).trace, "complete", False), "the trace")
+        burst(app, "s" * 41)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        bench(app)._failed("The file is gone.")
         await until(pilot, lambda: isinstance(app.screen, LauncherScreen), "the launcher")
-        await pilot.pause(0.2)
-        assert app.screen.spec == SessionSpec(interactive=True)
+        await type_together(pilot, "6")
+        launcher = app.screen
+        assert isinstance(launcher, LauncherScreen)
+        assert launcher.spec == SessionSpec(interactive=True, ipv6=True)
 
 
 @needs_lab

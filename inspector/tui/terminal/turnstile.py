@@ -21,11 +21,13 @@ from textual.app import App
 from textual.dom import DOMNode
 from textual.errors import NoWidget
 from textual.message_pump import MessagePump
+from textual.screen import Screen
 from textual.widgets import Input
 
 ROUNDS = 400             # looks at whether a key has done its work, at most; then the next may pass
 EAGER = 20               # of them without a rest in between
 REST_SECONDS = 0.005
+RECENT = 64              # events of which it is known which screen they were for
 Typed = events.Key | events.Paste | events.MouseEvent
 _PASSING = (events.MouseMove, events.MouseScrollDown, events.MouseScrollUp,
             events.MouseScrollLeft, events.MouseScrollRight)      # they bring nothing about that keys meet
@@ -65,6 +67,7 @@ class Turnstile:
         self._passing: deque[Typed] = deque()        # sent on their way by us
         self._task: asyncio.Task[None] | None = None
         self._deaf_before = 0.0                      # what was typed earlier is forgotten
+        self._aims: deque[tuple[Typed, Screen[Any]]] = deque(maxlen=RECENT)
 
     @property
     def busy(self) -> bool:
@@ -75,10 +78,12 @@ class Turnstile:
         """Whether the event, just come from the terminal, has to wait. If not, the app handles it now."""
         if self._passing and event is self._passing[0]:
             self._passing.popleft()
+            self._aims.append((event, self._app.screen))
             return False
-        if event.time < self._deaf_before:
+        if event.time < self._deaf_before and not self._acts_anywhere(event):
             return True
         if self._task is None:
+            self._aims.append((event, self._app.screen))
             if not self._in_place(event):
                 self._task = asyncio.create_task(self._let_through(self._target(event)))
             return False
@@ -88,9 +93,14 @@ class Turnstile:
         self._waiting.append(event)
         return True
 
+    def is_astray(self, event: events.Event) -> bool:
+        """Whether the event comes back from a screen that has gone meanwhile: it was not for the next one."""
+        screen = next((screen for aimed, screen in self._aims if aimed is event), None)
+        return screen is not None and screen not in self._app.screen_stack
+
     def drop(self) -> None:
         """Forget all that was typed so far: the place it was aimed at is not there."""
-        self._waiting.clear()
+        self._waiting = deque(filter(self._acts_anywhere, self._waiting))
         self._deaf_before = monotonic()
 
     def after_refresh(self, node: Owner, callback: Callable[..., Any], *args: Any) -> None:
@@ -164,6 +174,12 @@ class Turnstile:
                 return self._app.screen
         return self._aim()
 
+    def _acts_anywhere(self, event: Typed) -> bool:
+        """Whether it is a key such as ctrl+q, which means the same wherever one is."""
+        if not isinstance(event, events.Key):
+            return False
+        return any(binding.priority for binding in self._app._bindings.key_to_bindings.get(event.key, ()))
+
     def _in_place(self, event: Typed) -> bool:
         """Whether what the event does concerns the widget it is for, and nothing else."""
         widget = self._app.focused
@@ -193,8 +209,10 @@ class TurnstileApp(App[Result], inherit_bindings=False):
         self.turnstile = Turnstile(self)
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, Typed) and not event.is_forwarded and self.turnstile.holds(event):
-            return
+        if isinstance(event, Typed):
+            turned_away = self.turnstile.is_astray if event.is_forwarded else self.turnstile.holds
+            if turned_away(event):
+                return
         await super().on_event(event)
 
 

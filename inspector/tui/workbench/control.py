@@ -12,7 +12,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 
-from inspector.model.commands import Command, Pause, Resume, Start, Step, Stop
+from inspector.model.commands import Command, Pause, Resume, Send, Start, Step, Stop
 from inspector.model.spec import Role
 from inspector.sessions.kinds import kind_of
 from inspector.sessions.kinds.kind import Kind
@@ -53,27 +53,26 @@ class SessionControl(DOMNode):
 
     def send(self, command: Command) -> None:
         """Hand a command to the agent, once there are ends to do it; a toast where nobody will be."""
-        if self.is_starting:
+        if self.waits_for_end(command):
             self.early.append(command)
         elif self.session is None or not self.session.send(command):
             self.app.notify("The session has ended; R starts it again, n another one.", severity="warning")
 
-    @property
-    def is_starting(self) -> bool:
-        """Whether the session's ends have not all been there yet."""
+    def waits_for_end(self, command: Command) -> bool:
+        """Whether the end that is to do it has not been there yet, and will be."""
         if self.session is None or self.session.spec is None or self.session.is_over or self.state.ended:
             return False
-        spec = self.session.spec
-        return not self.ends_seen.issuperset({"client", "server"} if spec.with_server else {"client"})
+        if isinstance(command, Send) and (command.to == "client" or self.session.spec.with_server):
+            return command.to not in self.ends_seen
+        return not self.ends_seen
 
     def ends_changed(self, state: SessionState) -> None:
         """The session stands otherwise: what waited for its ends is sent."""
         self.state = state
         self.ends_seen = frozenset() if state.ended else self.ends_seen | state.running
-        if not self.is_starting:
-            early, self.early = self.early, []
-            for command in early:
-                self.send(command)
+        early, self.early = self.early, []
+        for command in early:
+            self.send(command)
 
     def controllable(self) -> bool:
         """Whether the keys above mean something: there is a session whose ends are ours."""

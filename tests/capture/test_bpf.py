@@ -22,6 +22,8 @@ from inspector.capture.bpf import ACCEPT_ALL, KEEP, MOST, accept_all, select, wi
 from inspector.capture.choice import FilterError, choose_program
 from tests.support.bpf import run_program
 
+pytestmark = pytest.mark.quick
+
 needs_libpcap = pytest.mark.skipif(choice.load_libpcap() is None, reason="no libpcap here")
 V4, V6 = IP(src="127.0.0.1", dst="127.0.0.2"), IPv6(src="::1", dst="fe80::2")
 YES = {

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.capture.batch import Times
 from inspector.capture.merge import Merge
 from inspector.wire.journal import CallRecord, EventRecord
+
+pytestmark = pytest.mark.quick
 
 
 def call(number: int, start: int, end: int | None = None) -> CallRecord:

@@ -11,6 +11,8 @@ from inspector.lab import doctor, host, namespace
 from inspector.lab.errors import LabError
 from tests.support.lab import needs_lab
 
+pytestmark = pytest.mark.quick
+
 
 def by_name() -> dict[str, doctor.Check]:
     return {check.name: check for check in doctor.examine()}

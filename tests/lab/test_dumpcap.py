@@ -20,6 +20,8 @@ from tests.support.lab import read_trace, wait_for_frames, wait_until
 AGENT = """
 import sys
 from inspector.lab import agent
+
+pytestmark = pytest.mark.quick
 agent.may_capture = lambda: False
 agent.dumpcap = lambda: sys.argv[2] or None
 agent.main()

@@ -30,6 +30,8 @@ from inspector.model.messages import Message
 from inspector.model.spec import SessionSpec
 from inspector.wire import journal
 
+pytestmark = pytest.mark.quick
+
 EVERY: tuple[Command, ...] = (
     Start(SessionSpec()),
     Start(SessionSpec(kind="websocket", messages=("a", "ping:b"), close_reason="done", interactive=True)),

@@ -7,6 +7,8 @@ import pytest
 from inspector.model.endpoint import join_endpoint, split_endpoint
 from inspector.model.numbers import ACK, AE, FIN, PSH, SYN, TCP_FLAGS, flag_names
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize(("address", "port", "text"), [
     ("127.0.0.1", 8000, "127.0.0.1:8000"), ("::1", 8000, "[::1]:8000"), ("fe80::1%lo", 0, "[fe80::1%lo]:0"),

@@ -16,6 +16,8 @@ from inspector.trace.trace import Trace
 from inspector.views.json.findings import findings
 from inspector.views.json.messages import Object, messages
 
+pytestmark = pytest.mark.quick
+
 CASES = Path(__file__).parents[1] / "data" / "cases"
 
 

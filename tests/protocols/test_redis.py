@@ -512,7 +512,7 @@ STREAM = st.lists(st.one_of(TOKENS, st.binary(max_size=6)), max_size=20).map(b""
 
 @given(st.booleans(), STREAM, st.lists(st.integers(0, 400), max_size=12))
 @example(False, b"$" + b"0" * 40 + b"\n", [])
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_cutting_gives_the_same(is_request: bool, data: bytes, cuts: list[int]) -> None:
     whole, cut, single = (Scanner(is_request) for _ in range(3))
     whole.feed(data)
@@ -530,7 +530,7 @@ def test_any_cutting_gives_the_same(is_request: bool, data: bytes, cuts: list[in
 
 @given(st.lists(st.tuples(st.sampled_from([0, 1]), STREAM), max_size=6), st.integers(1, 60), st.booleans(),
        st.booleans(), st.sets(st.integers(0, 30), max_size=3))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_bytes_give_records_or_findings(turns: list[Turn], size: int, begin: bool, end: bool,
                                             lost: set[int]) -> None:
     turns = [client("PING"), server(b"+PONG\r\n"), *turns]
@@ -561,7 +561,7 @@ COMMANDS = st.lists(st.lists(st.binary(max_size=50), min_size=1, max_size=6), mi
 
 
 @given(COMMANDS, st.integers(1, 200))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_what_hiredis_packs_is_read_back(commands: list[list[bytes]], size: int) -> None:
     turns: list[Turn] = [client("PING"), *((CLIENT, pack(*words)) for words in commands)]
     found = talk(*turns, size=size)
@@ -570,8 +570,8 @@ def test_what_hiredis_packs_is_read_back(commands: list[list[bytes]], size: int)
     assert words == [[b"PING"], *commands]
 
 
-@given(st.integers(0, 2**32), st.integers(1, 60))
-@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32), st.integers(10, 60))
+@settings(max_examples=10, deadline=None)
 def test_growing_gives_what_all_at_once_gives(seed: int, size: int) -> None:
     chance = random.Random(seed)
     turns: list[Turn] = []

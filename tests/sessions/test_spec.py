@@ -12,6 +12,8 @@ from inspector.model.messages import Message, Request, parse_message, parse_requ
 from inspector.model.spec import SessionSpec, SpecError, event_texts, push_messages
 from inspector.sessions.kinds import NAMES, resolved
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.mark.parametrize("kind", NAMES)
 def test_defaults_are_filled_in_and_survive_the_way_through_json(kind: Any) -> None:

@@ -41,7 +41,7 @@ def said(turns: list[tuple[int, list[Spec]]]) -> list[tuple[int, bytes]]:
 
 
 @pytest.mark.parametrize("bounds", [(1 << 16, 1 << 20), (60, 300)])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(turns=TURNS, deflate=st.booleans(), size=st.sampled_from([7, 90, 1400, 60_000]))
 def test_both_ways_give_the_same(
     bounds: tuple[int, int], turns: list[tuple[int, list[Spec]]], deflate: bool, size: int

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.trace.flows.tcp import TcpFlow
 from tests.support.tcp import MemoryTrace, segment
+
+pytestmark = pytest.mark.quick
 
 MS = 1_000_000
 TALK = [

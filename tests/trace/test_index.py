@@ -15,6 +15,8 @@ from inspector.trace.index.index import DTYPES, Index
 from inspector.trace.trace import Trace, TraceError
 from tests.support.oracle import CAPTURES, DATA
 
+pytestmark = pytest.mark.quick
+
 SOME = [DATA / name for name in (
     "frames/reuse.pcapng", "frames/errors.pcapng", "frames/links.pcapng", "frames/tunnels.pcapng",
     "captures/format/pcapng-test-generator__output_be__difficult__test202.pcapng",

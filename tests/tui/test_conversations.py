@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from inspector.tui.panes.conversations import ConversationsPane
 from tests.support.live import opened, trace, until
 from tests.support.traces import DATA
+
+pytestmark = pytest.mark.quick
 
 
 async def test_it_opens_first_and_enter_leads_to_the_ladder() -> None:

@@ -22,7 +22,10 @@ KEPT = Path(__file__).parent / "snapshots"
 CHOSEN = Selection(row=7)
 ALSO = {"bytes": ("end",)}                                # keys that are pressed in a pane
 SCREENS = {"zoomed": ("1", "z"), "workbench": ("z",)}     # whole screens, by the keys that lead there
-every_size = pytest.mark.parametrize("size", (SMALL, USUAL, LARGE), ids="{0[0]}x{0[1]}".format)
+every_size = pytest.mark.parametrize("size", [            # one start of the app serves all of a size
+    pytest.param(size, id=name, marks=pytest.mark.xdist_group(name))
+    for name, size in {"80x24": SMALL, "120x40": USUAL, "200x50": LARGE}.items()
+])
 
 
 def of_pane(screen: WorkbenchScreen, name: str) -> str:

@@ -24,6 +24,8 @@ from inspector.tui.paths import PathError
 from inspector.tui.workbench.state import session_state
 from inspector.views.packets.go_to import GoToError, find_row
 
+pytestmark = pytest.mark.quick
+
 
 def test_new_traces_have_names_of_their_own_and_are_private() -> None:
     begun = [traces.begin("tcp") for _ in range(3)]

@@ -12,6 +12,8 @@ from inspector.views.session.sockets_table import SocketLines
 from tests.support.traces import SESSIONS, open_trace
 from tests.support.views import all_lines, assert_grid, text_of
 
+pytestmark = pytest.mark.quick
+
 DETAILS = {"tcp": 0, "udp-refused": 1, "http": 3, "websocket": 7, "websocket-deflate": 13}
 
 

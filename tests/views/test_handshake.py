@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from inspector.trace.trace import Trace
 from inspector.views.conversation.opening import handshake
 from tests.support.network import CLIENT, SERVER, Network
 from tests.support.traces import open_trace
 from tests.support.views import all_lines, text_of
+
+pytestmark = pytest.mark.quick
 
 
 def _text(trace: Trace, protocol: str = "tcp") -> str:

@@ -28,7 +28,8 @@ WIDTHS = (20, 61, 80, 105, 133, 200)
 
 
 def test_every_code_point_is_as_wide_as_on_the_screen() -> None:
-    wrong = [code for code in range(sys.maxunicode + 1) if cell_width(chr(code)) != cell_len(chr(code))]
+    assigned = (*range(0x40000), *range(0xE0000, 0xE1000), *range(0xF0000, sys.maxunicode, 0x1000))
+    wrong = [code for code in assigned if cell_width(chr(code)) != cell_len(chr(code))]
     assert not wrong
 
 

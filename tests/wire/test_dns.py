@@ -9,6 +9,8 @@ from scapy.layers.dns import DNS, DNSQR, DNSRR, DNSRRMX, DNSRRSRV
 
 from inspector.protocols.dns.message import MOST_RECORDS, parse_dns
 
+pytestmark = pytest.mark.quick
+
 NAME = b"\3www\7example\3com\0"
 
 

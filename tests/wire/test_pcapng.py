@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from inspector.wire import pcapng
 from inspector.wire.journal import CallRecord, EventRecord, from_fields, to_fields
 
+pytestmark = pytest.mark.quick
+
 ORDER = "<" if struct.pack("=H", 1) == b"\1\0" else ">"
 TIMES = st.integers(0, (1 << 63) - 1)
 COUNTS = st.none() | st.integers(0, (1 << 64) - 1)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.wire.tcp.state import STATES, TcpStates
+
+pytestmark = pytest.mark.quick
 
 NUMBERS = st.sampled_from([0, 1, 2, 5, 6, 0xFFFFFFFF])
 FLAGS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16}

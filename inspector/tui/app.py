@@ -34,6 +34,7 @@ from inspector.tui.terminal.driver import TerminalDriver
 from inspector.tui.terminal.guard import Guard
 from inspector.tui.terminal.turnstile import TurnstileApp
 from inspector.tui.widgets.base import BaseScreen
+from inspector.wire.text import escaped
 
 SMALLEST = (60, 16)
 
@@ -145,8 +146,13 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
             super().action_command_palette()
 
     def notify(self, message: str, *, markup: bool = False, **options: Any) -> None:
-        """Show a sentence for a moment. It may speak of names and addresses: never read as markup."""
-        super().notify(message, markup=False, **options)
+        """Show a sentence for a moment. It may speak of names and addresses: escaped, no markup."""
+        super().notify(escaped(message), markup=False, **options)
+
+    @on(events.DeliveryComplete)
+    def _screenshot_saved(self, event: events.DeliveryComplete) -> None:
+        event.prevent_default()                        # Textual's own sentence is markup around a raw name
+        self.notify("The screenshot is saved" + (f" as {event.path}." if event.path else "."))
 
     def action_help(self) -> None:
         from inspector.tui.launcher.help import HelpScreen

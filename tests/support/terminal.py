@@ -63,6 +63,13 @@ class Terminal:
                 raise AssertionError(f"ended before {text!r}: {self.seen[-800:]!r}")
         return self.seen[begin:]
 
+    def settle(self) -> None:
+        """Read until it writes nothing for a moment."""
+        size = -1
+        while size != len(self.seen):
+            size = len(self.seen)
+            self._read(0.5)
+
     def end(self) -> int:
         """Read until it has ended by itself; its exit status."""
         deadline = time.monotonic() + SECONDS

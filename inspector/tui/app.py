@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,7 @@ from inspector.tui.widgets.base import BaseScreen
 from inspector.wire.text import escaped
 
 SMALLEST = (60, 16)
+LEAST_SHOWN, LEAST_SHOWN_TROUBLE = 1.0, 3.0       # seconds that a sentence can be read, whatever is done
 
 
 class InspectorApp(TurnstileApp[int], inherit_bindings=False):
@@ -58,6 +60,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         super().__init__()
         self._start, self._trace_path, self._watch = start, trace_path, watch
         self.farewell = ""
+        self._read_by = 0.0            # until then a sentence stays, whatever is done
         self._preloaded = False
         self._event_loop: asyncio.AbstractEventLoop | None = None
 
@@ -147,12 +150,20 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
 
     def notify(self, message: str, *, markup: bool = False, **options: Any) -> None:
         """Show a sentence for a moment. It may speak of names and addresses: escaped, no markup."""
+        trouble = options.get("severity", "information") != "information"
+        self._read_by = time.monotonic() + (LEAST_SHOWN_TROUBLE if trouble else LEAST_SHOWN)
         super().notify(escaped(message), markup=False, **options)
 
     @on(events.DeliveryComplete)
     def _screenshot_saved(self, event: events.DeliveryComplete) -> None:
         event.prevent_default()                        # Textual's own sentence is markup around a raw name
         self.notify("The screenshot is saved" + (f" as {event.path}." if event.path else "."))
+
+    async def on_event(self, event: events.Event) -> None:
+        """The user goes on: sentences that stood long enough to be read speak of what was before."""
+        if isinstance(event, (events.Key, events.MouseDown)) and time.monotonic() > self._read_by:
+            self.clear_notifications()
+        await super().on_event(event)
 
     def action_help(self) -> None:
         from inspector.tui.launcher.help import HelpScreen

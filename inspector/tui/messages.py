@@ -55,11 +55,15 @@ class ByteChosen(Message):
 
 
 class PaneAsked(Message):
-    """The user wants to see this pane: by its tab, or because it has more of what is chosen."""
+    """The user wants to see this pane: by its tab, or (`opens`) because it has more of what is chosen."""
 
-    def __init__(self, pane: str) -> None:
+    def __init__(self, pane: str, *, opens: bool = False) -> None:
         super().__init__()
-        self.pane = pane
+        self.pane, self.opens = pane, opens
+
+
+class BackAsked(Message):
+    """The user wants to go back to the pane from which another one was opened."""
 
 
 class StatusChanged(Message):

@@ -49,7 +49,7 @@ class ListApp(App[None]):
         self.messages.append(("opened", message.index))
 
     def text(self, y: int) -> str:
-        return self.list.render_line(y).text.rstrip()
+        return self.list.render_line(y).text[len(LineList.SIGN) :].rstrip()
 
 
 async def test_only_whatis_seen_is_asked_for() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inspector.views.detail.bytes import HexDump, Mark, bits_line, bytes_per_line
+from inspector.views.detail.bytes import HexDump, Mark, bits_lines, bytes_per_line
 from inspector.views.detail.tree import Detail, packet_tree
 from inspector.views.line.spans import plain
 from inspector.wire.dissection.field import Field
@@ -115,8 +115,17 @@ def test_a_huge_dump_costs_what_is_seen() -> None:
 def test_bits_are_marked_within_their_bytes() -> None:
     data = bytes((0x50, 0x12))
     field = Field("tcp.flags", "Flags", "0x012", 0, 2, 7, 16)
-    line = bits_line(data, field, 60)
+    (line,) = bits_lines(data, field, 60)
     assert plain(line).startswith("0101 0000 0001 0010   Flags = 0x012")
     assert "".join(span.text for span in line if span.style == "marked") == "0 0001 0010"
-    assert bits_line(data, field._replace(start=5, stop=5), 60) == ()
-    assert bits_line(bytes(100), Field("data", "Data", "", 0, 100), 60) == ()
+    assert bits_lines(data, field._replace(start=5, stop=5), 60) == []
+    (said,) = bits_lines(bytes(100), Field("data", "Data", "zeros", 0, 100), 60)
+    assert plain(said).rstrip() == "Data = zeros"
+
+
+def test_bits_and_what_they_mean_are_never_cut() -> None:
+    field = Field("tcp.seq_raw", "Sequence number", "3735928559  relative 100", 0, 8)
+    for width in (20, 42, 80, 120):
+        text = " ".join(plain(line) for line in bits_lines(bytes(range(8)), field, width))
+        assert "Sequence number = 3735928559 relative 100" in " ".join(text.split()) and "…" not in text
+        assert text.replace(" ", "").startswith("".join(f"{byte:08b}" for byte in range(8)))

@@ -87,6 +87,10 @@ class Row(Static, can_focus=True):
         super().__init__(content, id=id, classes=classes)
         self.pressed_action = action
 
+    def render(self) -> Content:
+        content = self.content if isinstance(self.content, Content) else Content(str(self.content))
+        return Content("▶") + content[1:] if self.has_focus else content
+
     async def action_press(self) -> None:
         await self.screen.run_action(self.pressed_action)
 

@@ -7,27 +7,34 @@ a head above it (`ListPane`): they say what its lines are and what a chosen line
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.timer import Timer
 
-from inspector.tui.messages import NOTHING, PaneAsked, Selection
+from inspector.tui.messages import NOTHING, BackAsked, PaneAsked, Selection
 from inspector.tui.pace import REST_SECONDS
+from inspector.tui.widgets.clipboard import copy
 from inspector.tui.widgets.leaving import LeavesQuietly
 from inspector.tui.widgets.line_list import LineList, LineProvider
 from inspector.tui.widgets.painter import Head
+from inspector.tui.widgets.whole import WholeScreen
 from inspector.views.line.document import Document
-from inspector.views.line.spans import Line
+from inspector.views.line.spans import Line, Span, fit, plain
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
     from inspector.views.ladder.ends import Conversation
 
+WIDEST = 4000        # cells in which a line says all that it has to say
+FOOT_LINES = 3       # of the chosen line below its list
 Place = Literal["ladder", "middle", "aside"]
 
 
@@ -160,10 +167,28 @@ class ListPane(Pane):
 
     FOLLOWS: ClassVar[bool] = False        # the list keeps its newest lines in sight
     HINT: ClassVar[str] = ""               # what stands in the list while it has no line
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "read", "Whole text", id="pane.whole", tooltip="All of the chosen line"),
+        Binding("y", "copy", "Copy", id="pane.copy", tooltip="What is chosen, whole, to the clipboard"),
+        Binding("escape", "back", "Back", show=False, id="pane.back",
+                tooltip="Take back what narrows the list, or go back where one came from"),
+    ]
+
+    def __init__(self, spec: PaneSpec) -> None:
+        super().__init__(spec)
+        self._foot_lines = 0
 
     def compose(self) -> ComposeResult:
-        yield Head(self.head, id=f"{self.name_of_pane}-head")
+        yield Head(self.head, id=f"{self.name_of_pane}-head", classes="over-list")
         yield LineList(id=f"{self.name_of_pane}-list", follow=self.FOLLOWS, hint=self.HINT)
+        yield Head(self.foot, id=f"{self.name_of_pane}-foot", classes="foot")
+
+    def on_mount(self) -> None:
+        self.watch(self.lines, "cursor", self._cursor_moved, init=False)
+
+    def _cursor_moved(self) -> None:
+        for foot in self.query(".foot").results(Head):
+            foot.again()
 
     @property
     def lines(self) -> LineList:
@@ -174,9 +199,57 @@ class ListPane(Pane):
         """The lines above the list."""
         return []
 
+    # --- all of what is chosen ---
+
+    def whole(self, index: int) -> str:
+        """All that line `index` says, safe to show, however long; "" where there is nothing to say."""
+        provider = self.lines.provider
+        return "" if provider is None else squeezed(plain(provider.line(index, WIDEST)))
+
+    def copied(self, index: int) -> str:
+        """What the clipboard gets of line `index`."""
+        return self.whole(index)
+
+    def foot(self, width: int) -> list[Line]:
+        """The chosen line in full where the list had to cut it; its lines stay, so that nothing jumps."""
+        provider, index = self.lines.provider, self.lines.cursor
+        texts: list[str] = []
+        if provider is not None and index is not None and index < self.lines.count:
+            whole = self.whole(index)
+            if squeezed(plain(provider.line(index, self.lines.line_width))) != whole:
+                texts = textwrap.wrap(whole.partition("\n")[0], max(width, 8))
+        if len(texts) > FOOT_LINES or (texts and "\n" in self.whole(index or 0)):
+            texts = [*texts[:FOOT_LINES]]
+            texts[-1] = fit(texts[-1], width - 16) + "… e shows all"
+        self._foot_lines = max(self._foot_lines, len(texts))
+        return [(Span(text),) for text in texts] + [()] * (self._foot_lines - len(texts))
+
+    def action_read(self) -> None:
+        index = self.lines.cursor
+        if index is not None and index < self.lines.count and self.whole(index):
+            self.app.push_screen(WholeScreen(self.whole(index), self.copied(index)))
+        else:
+            self.app.notify("Choose a line first: all of it is shown then.", timeout=3)
+
+    def action_copy(self) -> None:
+        index = self.lines.cursor
+        text = self.copied(index) if index is not None and index < self.lines.count else ""
+        if text:
+            copy(self.app, text)
+        else:
+            self.app.notify("Choose a line first: it is copied then.", timeout=3)
+
+    def action_back(self) -> None:
+        if not self.widen():
+            self.post_message(BackAsked())
+
+    def widen(self) -> bool:
+        """Take back a filter or search that narrows the list; False where there is none."""
+        return False
+
     def say(self, text: str) -> None:
         """A paragraph in place of the list, which has nothing to show."""
-        self.lines.show(plain_page(text, self.lines.scrollable_content_region.width))
+        self.lines.show(plain_page(text, self.lines.line_width))
 
     @on(LineList.LineChosen)
     def _line_chosen(self, message: LineList.LineChosen) -> None:
@@ -194,7 +267,12 @@ class ListPane(Pane):
 
     def opened(self, index: int) -> None:
         """Enter, or a double click."""
-        self.post_message(PaneAsked("detail"))
+        self.post_message(PaneAsked("detail", opens=True))
+
+
+def squeezed(text: str) -> str:
+    """The text of a line without the blanks that lay out its columns."""
+    return re.sub(r" {2,}", "  ", text).strip()
 
 
 def plain_page(text: str, width: int) -> LineProvider:

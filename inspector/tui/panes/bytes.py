@@ -15,10 +15,12 @@ from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from inspector.tui.messages import ByteChosen
-from inspector.tui.panes.base import ListPane, PaneSpec
+from inspector.tui.panes.base import ListPane, PaneSpec, squeezed
+from inspector.tui.widgets.clipboard import copy
 from inspector.tui.widgets.line_list import LineList
 from inspector.tui.widgets.painter import Head
-from inspector.views.detail.bytes import HexDump, Mark, bits_line, bytes_per_line
+from inspector.tui.widgets.whole import WholeScreen
+from inspector.views.detail.bytes import HexDump, Mark, bits_lines, bytes_per_line
 from inspector.views.line.spans import Line
 
 HINT = "The bytes of the packet that is chosen stand here; a system call has none."
@@ -81,7 +83,8 @@ class HexList(LineList):
 
     async def _on_click(self, event: events.Click) -> None:
         index = round(self.scroll_y) + event.y
-        byte = self.dump.byte_at(index, event.x) if self.dump is not None and index < self.count else None
+        here = self.dump is not None and index < self.count
+        byte = self.dump.byte_at(index, event.x - len(self.SIGN)) if self.dump is not None and here else None
         if byte is not None:
             self._go(byte)
 
@@ -92,7 +95,8 @@ class HexList(LineList):
         strip, dump, index = super().render_line(y), self.dump, round(self.scroll_y) + y
         if dump is None or self.byte is None or dump.index_of(self.byte) != index:
             return strip
-        cells = [cell for cell in range(strip.cell_length) if dump.byte_at(index, cell) == self.byte]
+        cells = [cell for cell in range(strip.cell_length)
+                 if dump.byte_at(index, cell - len(self.SIGN)) == self.byte]
         focused = self.has_focus
         strong = RichStyle(reverse=focused, underline=not focused, bold=True)
         for cell in cells:
@@ -127,8 +131,7 @@ class BytesPane(ListPane):
 
     def _bits(self, width: int) -> list[Line]:
         field = self.selection.field
-        line = bits_line(self._frame, field, width) if field is not None and self._frame else ()
-        return [line] if line else []
+        return bits_lines(self._frame, field, width) if field is not None and self._frame else []
 
     def reset(self) -> None:
         self._row, self._frame = None, b""
@@ -148,10 +151,30 @@ class BytesPane(ListPane):
             self.lines.show_bytes(None, None)
             self.say(HINT)
             return
-        width = self.lines.scrollable_content_region.width
+        width = self.lines.line_width
         marks = [Mark(field.start, field.stop)] if field is not None and field.stop > field.start else []
         dump = HexDump(self._frame, bytes_per_line(width, len(self._frame)), marks)
         self.lines.show_bytes(dump, self.selection.byte)
+
+    def whole(self, index: int) -> str:
+        field = self.selection.field
+        about = f"{squeezed(field.label)} = {field.value}" if field is not None else ""
+        return f"{about}\n\n{self.copied(index)}".strip()
+
+    def copied(self, index: int) -> str:
+        """The bytes of the chosen field in hex, or the byte at the cursor, or the whole frame."""
+        field, byte = self.selection.field, self.selection.byte
+        if field is not None and field.stop > field.start:
+            return self._frame[field.start : field.stop].hex(" ")
+        return self._frame.hex(" ") if byte is None else self._frame[byte : byte + 1].hex()
+
+    def action_read(self) -> None:
+        if self._frame:
+            self.app.push_screen(WholeScreen(self.whole(0), self.copied(0)))
+
+    def action_copy(self) -> None:
+        if self._frame:
+            copy(self.app, self.copied(0))
 
     def opened(self, index: int) -> None:
         """Nothing is to be seen in more detail than a byte."""

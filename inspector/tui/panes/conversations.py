@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import on
 from textual.binding import Binding, BindingType
 
 from inspector.tui.messages import PaneAsked, Selection, SelectionMade, StatusChanged
@@ -17,6 +18,7 @@ from inspector.tui.widgets.prompt import PromptScreen
 from inspector.views.conversations.columns import SORTED_BY
 from inspector.views.conversations.list import ConversationList
 from inspector.views.line.spans import Line
+from inspector.wire.text import escaped
 
 
 class ConversationsPane(ListPane):
@@ -79,6 +81,11 @@ class ConversationsPane(ListPane):
 
     def _again(self) -> None:
         """Draw the lines anew, the cursor on the conversation where it was."""
+        empty = self.list is not None and self.list.complete and not self.list.count and self.list.filter_text
+        if self.list is not None and empty:
+            self.say(f"No conversation has {escaped(self.list.filter_text, 200)}. Escape shows all of them.")
+        elif self.lines.provider is not self.list:
+            self.lines.show(self.list)
         self.lines.refill()
         self.query_one(Head).again()
         if self.list is not None and self._chosen is not None:
@@ -100,7 +107,7 @@ class ConversationsPane(ListPane):
 
     def opened(self, index: int) -> None:
         self.chosen(index, None)
-        self.post_message(PaneAsked("ladder"))
+        self.post_message(PaneAsked("ladder", opens=True))
 
     def action_sort(self, step: int) -> None:
         if self.list is not None:
@@ -113,12 +120,30 @@ class ConversationsPane(ListPane):
             self.list.sort(self.list.sorted_by)
             self._again()
 
+    @on(Head.Clicked)
+    def _title_clicked(self, message: Head.Clicked) -> None:
+        message.stop()
+        name = self.list.column_at(message.cell, self.lines.line_width) if self.list is not None else None
+        if name is not None and self.list is not None:
+            self.list.sort(name)
+            self._again()
+
+    def widen(self) -> bool:
+        narrowed = self.list is not None and bool(self.list.filter_text)
+        if narrowed:
+            self._narrow("")
+        return narrowed
+
+    def _narrow(self, text: str) -> None:
+        if self.list is not None:
+            self.list.narrow(text)
+            self._again()
+            self.work()
+
     def action_narrow(self) -> None:
         def chosen(text: str | None) -> None:
-            if text is not None and self.list is not None:
-                self.list.narrow(text)
-                self._again()
-                self.work()
+            if text is not None:
+                self._narrow(text)
 
         before = self.list.filter_text if self.list is not None else ""
         hint = "a display filter, or words such as 8000 reset; empty for all"

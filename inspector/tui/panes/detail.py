@@ -12,8 +12,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from inspector.tui.messages import Selection, SelectionMade, StatusChanged
-from inspector.tui.panes.base import ListPane, PaneSpec
+from inspector.tui.panes.base import ListPane, PaneSpec, squeezed
 from inspector.tui.widgets.line_list import LineList
+from inspector.tui.widgets.painter import Head
 from inspector.views.detail.call import call_fields
 from inspector.views.detail.tree import OPEN_AT_FIRST, Detail, packet_tree
 from inspector.wire.dissection.field import Field
@@ -69,6 +70,7 @@ class DetailPane(ListPane):
 
     def compose(self) -> ComposeResult:
         yield TreeList(id="detail-list")
+        yield Head(self.foot, id="detail-foot", classes="foot")
 
     @property
     def lines(self) -> TreeList:
@@ -159,6 +161,17 @@ class DetailPane(ListPane):
 
     def opened(self, index: int) -> None:
         self.lines.turn()
+
+    def whole(self, index: int) -> str:
+        if not self.detail.fields:
+            return ""
+        field = self.detail.rows[index].field
+        mark = ("▾  " if self.detail.rows[index].is_open else "▸  ") if self.detail.rows[index].opens else ""
+        return squeezed(f"{mark}{field.label}  {field.value}")
+
+    def copied(self, index: int) -> str:
+        field = self.detail.rows[index].field if self.detail.fields else None
+        return "" if field is None else field.value or field.label
 
 
 SPEC = PaneSpec("detail", "8", "Detail", "aside", DetailPane)

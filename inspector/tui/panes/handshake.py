@@ -29,7 +29,7 @@ class HandshakePane(ConversationPane):
 
     def _page(self, conversation: Conversation) -> LineProvider:
         assert self.trace is not None
-        return handshake(self.trace, conversation).page(max(self.lines.scrollable_content_region.width, 20))
+        return handshake(self.trace, conversation).page(max(self.lines.line_width, 20))
 
     def go_on(self) -> bool:
         if self._shown is not None:

@@ -27,6 +27,7 @@ from inspector.tui.panes.base import Anywhere, ListPane, PaneSpec
 from inspector.tui.panes.ladder_list import LadderList
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.painter import Head
+from inspector.views.detail.whole import target_text
 from inspector.views.ladder.current import conversation_at
 from inspector.views.ladder.ladder import Conversation, Ladder, Target, default_conversation
 from inspector.views.line.spans import Line
@@ -141,6 +142,13 @@ class LadderPane(ListPane):
     def _side_chosen(self, message: LadderList.SideChosen) -> None:
         message.stop()
         self.post_message(SelectionMade(Selection(row=message.target.row, call=message.target.call)))
+
+    def whole(self, index: int) -> str:
+        if self.trace is None or self.ladder is None:
+            return ""
+        targets = self.ladder.targets(index)
+        chosen = [one for one in targets if one in (self.lines.target,)] or targets
+        return "\n\n".join(target_text(self.trace, one.row, one.call) for one in chosen)
 
     def action_relative(self) -> None:
         self.relative = not self.relative

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.segment import Segment
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
@@ -19,6 +20,8 @@ class LadderList(LineList):
         Binding("left,h", "side(-1)", "To the left", show=False, id="ladder.left"),
         Binding("right,l", "side(1)", "To the right", show=False, id="ladder.right"),
     ]
+
+    SIGN: ClassVar[str] = ""           # it stands in a blank of the picture, where it moves nothing
 
     class SideChosen(Message):
         """Another thing on the line of the cursor was chosen."""
@@ -78,4 +81,15 @@ class LadderList(LineList):
         strong = self.paint(line, width, "line--cursor" if self.has_focus else "line--cursor-blurred")
         faint = self.paint(line, width, "line--also")
         start, stop = cells
-        return Strip.join([faint.crop(0, start), strong.crop(start, stop), faint.crop(stop, width)])
+        parts = [faint.crop(0, start), strong.crop(start, stop), faint.crop(stop, width)]
+        if index != self.cursor:
+            return Strip.join(parts)
+        if parts[1].text.startswith(" "):
+            parts[1] = Strip.join([_signed(parts[1].crop(0, 1)), parts[1].crop(1)])
+        elif parts[0].text.endswith(" "):
+            parts[0] = Strip.join([parts[0].crop(0, start - 1), _signed(parts[0].crop(start - 1))])
+        return Strip.join(parts)
+
+
+def _signed(blank: Strip) -> Strip:
+    return Strip([Segment(LineList.SIGN, style) for _, style, _ in blank])

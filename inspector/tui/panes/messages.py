@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from inspector.tui.messages import SelectionMade, StatusChanged
-from inspector.tui.panes.base import PaneSpec, plain_page
+from inspector.tui.messages import PaneAsked, Selection, SelectionMade, StatusChanged
+from inspector.tui.pace import WORK_SECONDS
+from inspector.tui.panes.base import PaneSpec
 from inspector.tui.panes.conversation import ConversationPane, selection_of
 from inspector.tui.widgets.line_list import LineProvider
 from inspector.tui.widgets.prompt import PromptScreen
+from inspector.views.conversation.elsewhere import Elsewhere
 from inspector.views.conversation.messages import MessageList, message_layer
+from inspector.views.line.document import Page
 from inspector.views.line.spans import Line
+from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
     from inspector.views.ladder.ends import Conversation
@@ -36,6 +40,8 @@ class MessagesPane(ConversationPane):
     def __init__(self, spec: PaneSpec) -> None:
         super().__init__(spec)
         self._messages: MessageList | None = None
+        self._elsewhere: Elsewhere | None = None
+        self._searched_for: Conversation | None = None
         self._choice: dict[str, Any] = {"control": True, "search": "", "direction": None}
 
     @property
@@ -58,28 +64,76 @@ class MessagesPane(ConversationPane):
             self._messages.choose(**self._choice)
             return self._messages
         self._shown = None          # there may be some yet
-        return plain_page("No messages of a known protocol so far in this conversation.",
-                          self.lines.scrollable_content_region.width)
+        if self._elsewhere is None or self._searched_for != conversation:
+            self._elsewhere = Elsewhere(self.trace, conversation.protocol, conversation.stream)
+            self._searched_for = conversation
+        return self._elsewhere.page(max(self.lines.line_width, 20))
 
     def go_on(self) -> bool:
-        changed = self._messages is not None and self._messages.update()
+        if self._messages is None:
+            if self._elsewhere is not None and self._elsewhere.update(WORK_SECONDS):
+                self.lines.show(self._elsewhere.page(max(self.lines.line_width, 20)), self.lines.cursor)
+            return False
+        changed = self._messages.update()
         if changed:
             self.post_message(StatusChanged())
+        self._say_whether_empty()
         return changed
 
+    def _say_whether_empty(self) -> None:
+        """A sentence where a search leaves nothing, the messages where it leaves some."""
+        messages = self._messages
+        if messages is None:
+            return
+        if messages.complete and not messages.count and self._choice["search"]:
+            self.say(f"No message has {escaped(self._choice['search'], 200)}. Escape shows all of them.")
+        elif messages.complete and not messages.count:
+            self.say("No message of this kind. Escape shows all of them.")
+        elif self.lines.provider is not messages:
+            self.lines.show(messages)
+
     def unfinished(self) -> bool:
-        return self._messages is not None and not self._messages.complete
+        search = self._elsewhere if self._messages is None else self._messages
+        return search is not None and not search.complete
 
     def chosen(self, index: int, cell: int | None) -> None:
-        if self._messages is not None:
+        if self._messages is not None and self._listed is not None:
             place = self._messages.target(index)
             label = f"Message {place.message}" if place.message else "Frame"
             self.post_message(SelectionMade(selection_of(place, label)))
+        elif isinstance(self.lines.provider, Page):
+            row = self.lines.provider.target(index)
+            if row is not None:
+                self.post_message(SelectionMade(Selection(row=row)))
+
+    def whole(self, index: int) -> str:
+        messages = self._listed
+        return super().whole(index) if messages is None else messages.whole(index)
+
+    def copied(self, index: int) -> str:
+        messages = self._listed
+        return super().copied(index) if messages is None else messages.content(index)
+
+    @property
+    def _listed(self) -> MessageList | None:
+        """The messages, None while a sentence stands in their place."""
+        return self._messages if self.lines.provider is self._messages else None
+
+    def widen(self) -> bool:
+        narrowed = self._choice != {"control": True, "search": "", "direction": None}
+        if narrowed:
+            self._choose(control=True, search="", direction=None)
+        return narrowed
 
     def opened(self, index: int) -> None:
-        if self._messages is not None:
-            self._messages.toggle(index)
-            self.lines.refill()
+        messages = self._listed
+        if messages is None:
+            return
+        lines = messages.count
+        messages.toggle(index)
+        if messages.count == lines:          # it is one record: there is nothing to open
+            self.post_message(PaneAsked("detail", opens=True))
+        self.lines.refill()
 
     def mark(self) -> None:
         if self._messages is not None and self.selection.row is not None and not self.lines.has_focus:
@@ -89,6 +143,7 @@ class MessagesPane(ConversationPane):
         self._choice |= choice
         if self._messages is not None:
             self._messages.choose(**self._choice)
+            self._say_whether_empty()
             self.lines.refill()
             self.work()
         self.post_message(StatusChanged())

@@ -11,6 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Input, Static
 
 from inspector.model.packets import packet_number
@@ -21,6 +22,7 @@ from inspector.tui.panes.base import Anywhere, ListPane, PaneSpec
 from inspector.tui.widgets.base import TextInput
 from inspector.tui.widgets.painter import Head
 from inspector.tui.widgets.prompt import PromptScreen
+from inspector.views.detail.whole import packet_text
 from inspector.views.line.spans import Line
 from inspector.views.packets.go_to import GoToError, find_row
 from inspector.views.packets.list import PacketList, TimeFormat
@@ -35,17 +37,21 @@ RETURNING = 64     # calls that are looked at again: they may have returned, wit
 
 
 class FilterInput(TextInput):
-    """The display filter's line; Escape goes back to what was last in force."""
+    """The display filter's line; Escape empties it, a second one leaves it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", show=False, id="filter.leave"),
+        Binding("escape", "leave", "Clear, then back", show=False, id="filter.leave"),
     ]
 
-    in_force = ""
+    class Cleared(Message):
+        """What narrowed the list is taken back; the line is still written in."""
 
     def action_leave(self) -> None:
-        self.value = self.in_force
-        self.post_message(self.Submitted(self, self.value))
+        if self.value:
+            self.value = ""
+            self.post_message(self.Cleared())
+        else:
+            self.post_message(self.Submitted(self, ""))
 
 
 class PacketsPane(ListPane):
@@ -122,8 +128,20 @@ class PacketsPane(ListPane):
                               frozenset(line for line in found if line is not None))
 
     def chosen(self, index: int, cell: int | None) -> None:
-        if self.packets is not None:
-            self.post_message(SelectionMade(Selection(row=self.packets.target(index))))
+        packets = self._listed
+        if packets is not None and index < packets.count:
+            self.post_message(SelectionMade(Selection(row=packets.target(index))))
+
+    def whole(self, index: int) -> str:
+        packets = self._listed
+        if packets is None or self.trace is None:
+            return super().whole(index)
+        return packet_text(self.trace, packets.target(index))
+
+    @property
+    def _listed(self) -> PacketList | None:
+        """The packets, None while a sentence stands in their place."""
+        return self.packets if self.lines.provider is self.packets else None
 
     # --- time, jumps ---
 
@@ -188,8 +206,20 @@ class PacketsPane(ListPane):
         elif self.trace is not None:
             self._evaluation = parsed.evaluate(self.trace)
             self.work()
-        self.query_one(FilterInput).in_force = event.value
         self.lines.focus()
+
+    @on(FilterInput.Cleared)
+    def _filter_cleared(self) -> None:
+        self._evaluation = None
+        self._show_rows(None)
+
+    def widen(self) -> bool:
+        line = self.query_one(FilterInput)
+        narrowed = self._evaluation is not None or bool(line.value)
+        if narrowed:
+            line.value = ""
+            line.post_message(line.Submitted(line, ""))
+        return narrowed
 
     def _parse(self, text: str) -> Filter | None:
         """The filter, or None with the error told under the line."""
@@ -223,6 +253,12 @@ class PacketsPane(ListPane):
         if self.packets is None:
             return
         self.packets.rows = rows
+        searched = self._evaluation
+        if searched is not None and searched.done and not self.packets.count:
+            text = escaped(self.query_one(FilterInput).value, 200)
+            self.say(f"No packet passes {text}. Escape clears the filter.")
+        elif self.lines.provider is not self.packets:
+            self.lines.show(self.packets)
         self.lines.refill()
         self.update_selection()
         self.post_message(StatusChanged())

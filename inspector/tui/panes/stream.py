@@ -59,7 +59,7 @@ class StreamPane(ConversationPane):
 
     def begin(self, conversation: Conversation) -> LineProvider | None:
         assert self.trace is not None
-        width = self.lines.scrollable_content_region.width
+        width = self.lines.line_width
         self._stream = None
         if conversation.protocol != "tcp":
             text = "UDP has no stream: every datagram stands for itself, as the packets show."

@@ -46,6 +46,7 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         Binding("enter", "activate", "Open", show=False, id="list.open"),
     ]
     IN_PLACE: ClassVar[tuple[str, ...]] = ("move", "page", "top", "end")       # see terminal/turnstile.py
+    SIGN: ClassVar[str] = "▶"           # in a cell of its own before the chosen line; "": there is none
     DEFAULT_CSS = "LineList { overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1; }"
 
     cursor: reactive[int | None] = reactive(None, repaint=False)
@@ -88,6 +89,11 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
     def count(self) -> int:
         """How many lines are shown: as many as there were at the last `refill`."""
         return self._count
+
+    @property
+    def line_width(self) -> int:
+        """Cells that a line has, without the sign before it."""
+        return max(self.scrollable_content_region.width - len(self.SIGN), 0)
 
     @property
     def unseen(self) -> int:
@@ -260,9 +266,9 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
             return
         if event.button != 1 or not 0 <= index < self.count:
             return
-        self._choose_by_hand(index, cell=event.x)
+        self._choose_by_hand(index, cell=max(event.x - len(self.SIGN), 0))
         if event.chain == 2:
-            self.post_message(self.LineOpened(self, index, event.x))
+            self.post_message(self.LineOpened(self, index, max(event.x - len(self.SIGN), 0)))
 
     # --- drawing ---
 
@@ -276,7 +282,11 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         key = (index, width, state)
         strip = self._strips.get(key)
         if strip is None:
-            strip = self._strips[key] = self.paint(self._provider.line(index, width), width, state)
+            strip = self.paint(self._provider.line(index, self.line_width), self.line_width, state)
+            if self.SIGN:
+                sign = self.SIGN if index == self.cursor else " "
+                strip = Strip.join([Strip([Segment(sign, self.colours(*([state] if state else [])))]), strip])
+            self._strips[key] = strip
         if self.unseen and y == self.scrollable_content_region.height - 1:
             return self._with_unseen(strip, width)
         return strip

@@ -11,9 +11,11 @@ from typing import get_args
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
+from textual import events
 from textual.cache import LRUCache
 from textual.color import Color
 from textual.geometry import Size
+from textual.message import Message
 from textual.strip import Strip
 
 from inspector.tui.widgets.leaving import LeavesQuietly
@@ -25,6 +27,8 @@ PAINTS = frozenset({
     "tab--name", "tab--key", "tab--front", "tab--focused", "key-line--key",
 })
 LEAST_CONTRAST = 4.5       # WCAG 2.2 AA for text
+LEAST_CHOSEN = 3.0         # and for what is no text (1.4.11): what is chosen, against what is not
+CHOSEN = frozenset({"line--cursor", "line--cursor-blurred", "tab--focused"})
 
 
 def contrast(first: Color, second: Color) -> float:
@@ -47,6 +51,16 @@ def legible(colour: Color, background: Color) -> Color:
     for step in range(10):
         mixed = colour.blend(ink, step / 10, alpha=1.0)
         if contrast(mixed, background) >= LEAST_CONTRAST:
+            return mixed
+    return ink
+
+
+def standing_out(colour: Color, ground: Color) -> Color:
+    """A background for what is chosen, moved away from the `ground` around it until it is seen."""
+    ink = ground.get_contrast_text(1.0)
+    for step in range(20):
+        mixed = colour.blend(ink, step / 20, alpha=1.0)
+        if contrast(mixed, ground) >= LEAST_CHOSEN:
             return mixed
     return ink
 
@@ -86,7 +100,11 @@ class Painter(LeavesQuietly):
                 continue
             styles = self.screen.get_component_styles(name)
             if styles.has_rule("background"):
-                background = background + styles.background
+                ground, background = background, background + styles.background
+                if name in CHOSEN and (ground.ansi is not None or background.ansi is not None):
+                    background, text_style = ground, text_style + RichStyle(reverse=True)
+                elif name in CHOSEN:
+                    background = standing_out(background, ground)
             if styles.has_rule("auto_color") and styles.auto_color:
                 colour = background.get_contrast_text(styles.color.a)
             elif styles.has_rule("color"):
@@ -113,9 +131,22 @@ class Head(Painter):
 
     DEFAULT_CSS = "Head { height: auto; }"
 
-    def __init__(self, lines: Callable[[int], Sequence[Line]], *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, lines: Callable[[int], Sequence[Line]], *, id: str | None = None,
+                 classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
         self._lines = lines
+
+    class Clicked(Message):
+        """A cell of a line was clicked on."""
+
+        def __init__(self, line: int, cell: int) -> None:
+            super().__init__()
+            self.line, self.cell = line, cell
+
+    def on_click(self, event: events.Click) -> None:
+        place = event.get_content_offset(self)
+        if place is not None:
+            self.post_message(self.Clicked(place.y, place.x))
 
     def again(self) -> None:
         """The lines changed, perhaps in number."""

@@ -33,6 +33,7 @@ from inspector.model.spec import Role, SessionSpec
 from inspector.sessions.kinds import kind_of
 from inspector.tui.messages import (
     NOTHING,
+    BackAsked,
     ByteChosen,
     PaneAsked,
     Selection,
@@ -113,6 +114,7 @@ class WorkbenchScreen(TraceScreen):
         self.selection = NOTHING
         self.conversation: Conversation | None = None
         self.panes: list[Pane] = []
+        self._opened_from = ""         # the pane from which the one in front was opened
         self.zoomed = False            # one pane has the whole screen
         self._overview_shown = False   # of a file of several conversations, once, when it has been read
         self._size = Size(0, 0)
@@ -249,7 +251,17 @@ class WorkbenchScreen(TraceScreen):
     @on(PaneAsked)
     def _pane_asked(self, message: PaneAsked) -> None:
         message.stop()
+        self._opened_from = self.front if message.opens else ""
         self.action_show_pane(message.pane)
+
+    @on(BackAsked)
+    def _back_asked(self, message: BackAsked) -> None:
+        message.stop()
+        if self._opened_from:
+            self.action_show_pane(self._opened_from)
+            self._opened_from = ""
+        elif self.zoomed:
+            self.action_zoom()
 
     @on(StatusChanged)
     def _status_changed(self) -> None:

@@ -15,11 +15,13 @@ from inspector.protocols.api import Decoder, Protocol
 from inspector.views.conversation.place import StreamPlace, place_of
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.packets.list import seconds_text
+from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 SEARCHED = 1 << 20       # octets of a message that are searched
+COPIED = 1 << 20         # and that are read and copied
 _STEP = 2000             # messages that one update looks at
 _TIME, _SIZE, _KIND = 12, 9, 8
 
@@ -172,6 +174,23 @@ class MessageList:
             stop = self._decoder.span(number - 1)[2]
             return place._replace(message=number, rows=self._decoder.line(number - 1).rows, last=stop)
         return place._replace(message=number, frame=records[at] + 1)
+
+    def whole(self, index: int) -> str:
+        """All of a message as it is meant, safe to show, its lines kept; what is binary in hex."""
+        return "\n".join(escaped(line) for line in self.content(index).split("\n"))
+
+    def content(self, index: int) -> str:
+        """The same as it came: head and payload of a message, unmasked and inflated, or of one record."""
+        assert self._decoder is not None
+        number, at = self._place(index)
+        if at is not None:
+            return self._decoder.part_line(self._decoder.records[self._decoder.records_of(number - 1)[at]])
+        shown = self._decoder.shown(number - 1, COPIED)
+        try:
+            body = shown.body.hex(" ") if shown.binary else shown.body.decode("utf-8")
+        except UnicodeDecodeError:
+            body = shown.body.hex(" ")
+        return "\n".join([*shown.head, *([body] if body else [])])
 
     def title(self, width: int) -> Line:
         """The titles above the lines."""

@@ -6,6 +6,8 @@ cell. Characters outside printable ASCII are dots, so nothing on the right side 
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -100,28 +102,37 @@ def bytes_per_line(width: int, size: int) -> int:
     return 4
 
 
-def bits_line(data: bytes, field: Field, width: int) -> Line:
-    """The bits of a field's bytes, its own marked: `0001 0010`, others as dots where it is a part of them.
+def bits_lines(data: bytes, field: Field, width: int) -> list[Line]:
+    """The bits of a field's bytes, its own marked: `0001 0010`, then what they mean, on lines enough.
 
-    Empty for fields without bytes in the frame, and for more than 64 bits.
+    Empty for fields without bytes in the frame; of more than 64 bits only what they mean is said.
     """
     piece = data[field.start : field.stop]
-    if not piece or len(piece) * 8 > _MOST_BITS:
-        return ()
+    if not piece:
+        return []
+    words = f"{re.split('  ', field.label)[0]} = {field.value}"
+    rows = _bits(piece, field, max((width + 1) // 10, 1)) if len(piece) * 8 <= _MOST_BITS else []
+    used = sum(len(span.text) for span in rows[-1]) if rows else 0
+    if rows and used + 3 + cell_width(words) <= width:
+        rows[-1] += [Span(f"   {words}")]
+    else:
+        rows += [[Span(text)] for text in textwrap.wrap(words, max(width, 8))]
+    return [_exactly(_joined(spans), width) for spans in rows]
+
+
+def _bits(piece: bytes, field: Field, per_row: int) -> list[list[Span]]:
+    """Rows of `per_row` bytes as bits in groups of four."""
     first = field.bit_start or 0
     last = len(piece) * 8 if field.bit_stop is None else field.bit_stop
-    spans: list[Span] = []
+    rows: list[list[Span]] = []
     for place in range(len(piece) * 8):
-        if place and place % 4 == 0:
-            inside = first < place < last
-            spans.append(Span(" ", "marked" if inside else ""))
+        if place % (per_row * 8) == 0:
+            rows.append([])
+        elif place % 4 == 0:
+            rows[-1].append(Span(" ", "marked" if first < place < last else ""))
         own = first <= place < last
-        bit = piece[place // 8] >> (7 - place % 8) & 1
-        spans.append(Span(str(bit), "marked" if own else "dim"))
-    words = f"   {field.label.split('  ')[0]} = {field.value}"
-    used = sum(len(span.text) for span in spans)
-    spans.append(Span(fit(words, max(width - used, 0))))
-    return _exactly(_joined(spans), width)
+        rows[-1].append(Span(str(piece[place // 8] >> (7 - place % 8) & 1), "marked" if own else "dim"))
+    return rows
 
 
 def _runs(texts: list[str], styles: list[Style], gaps: list[str]) -> list[Span]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 OPEN_AT_FIRST = frozenset({"tcp", "udp"} | {protocol.name for protocol in REGISTRY})
+_LEAST = 10                # cells of a value that are seen, whatever the label
 _LABELS = 28               # cells that labels of one level are padded to, at most
 
 
@@ -124,6 +125,9 @@ def detail_line(row: DetailRow, width: int) -> Line:
     if row.depth:
         label = fit(label, max(row.label_width, cell_width(label)))
     gap = "  " if value else ""
+    least = min(cell_width(value), _LEAST) + len(gap)      # of the value, for which the label gives way
+    if cell_width(head) + cell_width(label) + least > width:
+        label = fit(label, max(min(cell_width(label.rstrip()), width - cell_width(head) - least), 1))
     room = width - cell_width(head) - cell_width(label) - len(gap)
     if room < 0:
         return (Span(fit(head + label, width), "name"),)

@@ -1,0 +1,73 @@
+"""Where a trace has messages, for a conversation that has none: its others, decoded in short turns.
+
+Trace -> `Elsewhere` -> a page of sentences, each leading to the first packet of the conversation it names.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from inspector.model.endpoint import join_endpoint
+from inspector.trace.facts import DEEP
+from inspector.views.conversation.messages import message_layer
+from inspector.views.line.document import Document, Page
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+_MOST = 200          # conversations that are looked into
+_NAMED = 8           # and of those with messages, how many are named
+
+
+class Elsewhere:
+    """`update` until `complete`; `page` says what was found so far."""
+
+    def __init__(self, trace: Trace, protocol: str, stream: int) -> None:
+        """`protocol` ("tcp", "udp") and `stream`: the conversation without messages."""
+        self._trace, self._protocol, self._stream = trace, protocol, stream
+        self._looked = 0
+        self._found: list[tuple[str, int]] = []          # protocol's title, number of the conversation
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that it looks into was looked into."""
+        return self._looked >= min(len(self._trace.conversations("tcp")), _MOST)
+
+    def update(self, seconds: float) -> bool:
+        """Look into conversations for about that long; True when there is more to say."""
+        before, until = len(self._found), time.monotonic() + seconds
+        while not self.complete and time.monotonic() < until:
+            stream, self._looked = self._looked, self._looked + 1
+            here = self._protocol == "tcp" and stream == self._stream
+            if here or len(self._trace.rows_of("tcp", stream)) > DEEP:
+                continue
+            layer = message_layer(self._trace, stream)
+            if layer is not None:
+                title = self._trace.application(stream).layers[layer].protocol.title
+                self._found.append((title, stream))
+        return len(self._found) > before
+
+    def page(self, width: int) -> Page:
+        """What there is to say, in `width` cells."""
+        document = Document()
+        document.prose(self._here(), style="dim")
+        if self._found:
+            document.heading("Messages are elsewhere in this trace", "0 lists all conversations")
+        for title, stream in self._found[:_NAMED]:
+            flow = self._trace.flow(stream)
+            ends = f"{join_endpoint(*flow.a)} ↔ {join_endpoint(*flow.b)}"
+            row = int(self._trace.rows_of("tcp", stream)[0])
+            document.fact(f"TCP {stream}", title, f"{ends}, from packet {row + 1}", row=row)
+        if len(self._found) > _NAMED:
+            document.prose(f"and in {len(self._found) - _NAMED} more conversations.", style="dim")
+        return document.page(width)
+
+    def _here(self) -> str:
+        if self._protocol == "udp":
+            return (f"UDP {self._stream} has no stream of messages: every datagram stands for itself, "
+                    "and the packets tell what it says.")
+        data = any(one.length for one in self._trace.flow(self._stream).streams)
+        why = "Its bytes are of no protocol that is known here: pane Stream shows them." if data else \
+            "No bytes were sent in it so far."
+        return f"No messages in this conversation, TCP {self._stream}. {why}"

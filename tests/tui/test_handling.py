@@ -1,0 +1,228 @@
+"""What a person does in every pane: read all of what is chosen, copy it, take back what narrows, go back."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.geometry import Offset
+from textual.pilot import Pilot
+from textual.theme import BUILTIN_THEMES
+from textual.widgets import Static
+
+from inspector.tui.app import InspectorApp
+from inspector.tui.launcher.screen import Row
+from inspector.tui.panes.base import ListPane
+from inspector.tui.panes.conversations import ConversationsPane
+from inspector.tui.panes.detail import DetailPane
+from inspector.tui.panes.messages import MessagesPane
+from inspector.tui.panes.packets import PacketsPane
+from inspector.tui.panes.registry import PANES
+from inspector.tui.widgets.line_list import LineList
+from inspector.tui.widgets.painter import CHOSEN, Head
+from inspector.tui.widgets.whole import WholeScreen
+from inspector.tui.workbench.workbench import WorkbenchScreen
+from inspector.views.conversations.list import ConversationList
+from tests.tui.test_workbench import SMALL, USUAL, lines, opened, until
+
+DNS_AND_NO_TCP = Path(__file__).parents[1] / "data" / "frames" / "dns.pcapng"
+
+
+def list_pane(screen: WorkbenchScreen, name: str) -> ListPane:
+    pane = screen.pane(name)
+    assert isinstance(pane, ListPane)
+    return pane
+
+
+async def shown(pilot: Pilot[Any], pane: ListPane, text: str) -> None:
+    """Wait until the pane's list says it."""
+    await until(pilot, lambda: text in " ".join(" ".join(lines(pane.lines)).split()))
+
+
+async def test_an_empty_result_says_so_and_escape_takes_the_filter_back() -> None:
+    async with opened("websocket.pcapng", SMALL) as (pilot, screen):
+        pane, total = screen.query_one(PacketsPane), 16
+        await pilot.press("slash", *"udp", "enter")
+        await shown(pilot, pane, "No packet passes udp. Escape clears the filter.")
+        assert pane.status == f"0 of {total}"
+        await pilot.press("escape")
+        await until(pilot, lambda: pane.lines.count == total)
+        assert pane.status == "" and pane.lines.has_focus
+        for name, empty in (("3", "No message has qqq."), ("0", "No conversation has qqq.")):
+            await pilot.press(name, "f", *"qqq", "enter")
+            front = list_pane(screen, screen.front)
+            await shown(pilot, front, f"{empty} Escape shows all of them.")
+            await pilot.press("escape")
+            await until(pilot, partial(_lacks, front, "qqq"))
+
+
+async def test_enter_opens_the_detail_and_escape_leads_back() -> None:
+    for size in (SMALL, USUAL):
+        async with opened("websocket.pcapng", size) as (pilot, screen):
+            await pilot.press("2", "g", "enter")
+            await until(pilot, partial(getattr, screen.query_one(DetailPane).lines, "has_focus"))
+            await pilot.press("escape")
+            await until(pilot, partial(getattr, screen.query_one(PacketsPane).lines, "has_focus"))
+
+
+@pytest.mark.parametrize("size", [SMALL, USUAL])
+async def test_what_is_chosen_can_be_read_whole_and_copied_in_every_pane(size: tuple[int, int]) -> None:
+    async with opened("websocket.pcapng", size) as (pilot, screen):
+        await pilot.press("colon", "4", "enter")
+        await pilot.pause(0.1)
+        for spec in PANES:
+            if spec.id in ("findings",):           # there are none in this trace
+                continue
+            await pilot.press(spec.key)
+            await until(pilot, partial(getattr, list_pane(screen, spec.id).lines, "has_focus"))
+            if list_pane(screen, spec.id).lines.cursor is None:
+                await pilot.press("down")
+            await pilot.press("y")
+            await until(pilot, lambda: pilot.app.clipboard)
+            assert "…" not in pilot.app.clipboard, spec.id
+            await pilot.press("e")
+            await until(pilot, lambda: isinstance(pilot.app.screen, WholeScreen))
+            await pilot.press("escape")
+            pilot.app._clipboard = ""
+
+
+async def test_copies_are_the_value_and_the_message_itself() -> None:
+    async with opened("websocket.pcapng") as (pilot, screen):
+        messages = screen.query_one(MessagesPane)
+        await pilot.press("3", "g", "y")
+        await until(pilot, lambda: pilot.app.clipboard == "hello")
+        assert messages.lines.cursor == 0
+        detail = screen.query_one(DetailPane)
+        await pilot.press("2", "g", "8")
+        detail.lines.go_to(next(place for place, row in enumerate(detail.detail.rows)
+                                if row.field.name == "tcp.dstport"))
+        await pilot.press("y")
+        await until(pilot, lambda: pilot.app.clipboard == "8765")
+        await pilot.press("9", "y")
+        await until(pilot, lambda: pilot.app.clipboard == "22 3d")
+
+
+async def test_flags_say_their_values_however_narrow_and_the_foot_says_all() -> None:
+    async with opened("websocket.pcapng", USUAL) as (pilot, screen):
+        detail = screen.query_one(DetailPane)
+        await pilot.press("2", "g", "8")
+        detail.lines.go_to(next(place for place, row in enumerate(detail.detail.rows)
+                                if row.field.name == "tcp.flags"))
+        await pilot.press("right")
+        await pilot.pause(0.1)
+        width = detail.lines.line_width
+        for place, row in enumerate(detail.detail.rows):
+            if row.path.startswith("tcp/tcp.flags/"):
+                text = "".join(span.text for span in detail.detail.line(place, width))
+                assert row.field.value[:8] in text, text
+        for place in range(detail.lines.count):
+            detail.lines.go_to(place)
+            whole = detail.whole(place)
+            foot = " ".join("".join(span.text for span in line) for line in detail.foot(width)).split()
+            shown_line = lines(detail.lines)[round(place - detail.lines.scroll_y)]
+            assert "…" not in shown_line or " ".join(foot).replace(" ", "") in whole.replace(" ", "")
+            assert "…" not in shown_line or len(foot) > 1
+
+
+async def test_messages_say_where_there_are_some() -> None:
+    async with opened("http-connections.pcapng") as (pilot, screen):
+        pane = screen.query_one(MessagesPane)
+        await pilot.press("3")
+        await until(pilot, lambda: pane.lines.count)
+        assert "WebSocket" not in " ".join(lines(pane.lines))
+    async with opened(DNS_AND_NO_TCP) as (pilot, screen):
+        await pilot.press("3")
+        await shown(pilot, screen.query_one(MessagesPane), "every datagram stands for itself")
+
+
+async def test_a_click_on_a_title_sorts_and_a_second_one_turns_it_round() -> None:
+    async with opened("http-connections.pcapng") as (pilot, screen):
+        pane = screen.query_one(ConversationsPane)
+        await pilot.press("0")
+        await until(pilot, lambda: pane.list is not None and pane.list.count > 1)
+        assert pane.list is not None
+        head = pane.query_one("#conversations-head", Head)
+        title = head.render_line(0).text
+        for expected in (False, True):
+            await pilot.click(head, offset=Offset(title.index("State") + 1, 0))
+            await until(pilot, partial(_sorted, pane.list, "state", expected))
+
+
+async def test_the_mouse_chooses_opens_and_scrolls() -> None:
+    async with opened("websocket.pcapng", SMALL) as (pilot, screen):
+        pane = screen.query_one(PacketsPane)
+        await pilot.press("2")
+        await pilot.click(pane.lines, offset=Offset(20, 3))
+        await until(pilot, lambda: screen.selection.row == 3)
+        await pilot.click(pane.lines, offset=Offset(20, 3), times=2)
+        await until(pilot, lambda: screen.front == "detail")
+
+
+def _lacks(pane: ListPane, text: str) -> bool:
+    return text not in " ".join(lines(pane.lines))
+
+
+def _sorted(conversations: ConversationList, name: str, descending: bool) -> bool:
+    return (conversations.sorted_by, conversations.descending) == (name, descending)
+
+
+def _contrast(first: Any, second: Any) -> float:
+    def luminance(colour: Any) -> float:
+        parts = [part / 255 for part in colour.triplet]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return sum(part * weight for part, weight in zip(linear, (0.2126, 0.7152, 0.0722), strict=True))
+
+    lighter, darker = sorted((luminance(first), luminance(second)), reverse=True)
+    return float((lighter + 0.05) / (darker + 0.05))
+
+
+@pytest.mark.parametrize("theme", sorted(BUILTIN_THEMES))
+async def test_what_is_chosen_stands_out_in_every_theme(theme: str) -> None:
+    async with opened("websocket.pcapng") as (pilot, screen):
+        await pilot.press("2", "g")
+        pilot.app.theme = theme
+        await pilot.pause(0.1)
+        for widget in screen.query(LineList):
+            plain = widget.colours()
+            for name in sorted(CHOSEN):
+                style = widget.colours(name)
+                if style.bgcolor is None or style.bgcolor.triplet is None or style.reverse:
+                    assert style.reverse, (theme, name)          # the terminal's own colours, turned round
+                    continue
+                assert plain.bgcolor is not None
+                assert _contrast(style.bgcolor, plain.bgcolor) >= 3.0, (theme, name)
+                for kind in ("dim", "client", "server", "http", "error", "number"):
+                    ink = widget.colours(name, f"line--{kind}")
+                    assert _contrast(ink.color, ink.bgcolor) >= 4.5, (theme, name, kind)
+        chosen = [text for text in lines(screen.query_one(PacketsPane).lines) if text.startswith("▶")]
+        assert len(chosen) == 1
+
+
+async def test_the_launchers_choice_has_a_sign() -> None:
+    app = InspectorApp()
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: app.screen.query(Row) and app.screen.focused is not None)
+        for _ in range(3):
+            focused = app.screen.focused
+            assert isinstance(focused, Row) and str(focused.render()).startswith("▶")
+            others = [row for row in app.screen.query(Row) if row is not focused]
+            assert not any(str(row.render()).startswith("▶") for row in others)
+            await pilot.press("down")
+
+
+async def test_a_sentence_goes_when_one_goes_on_and_covers_the_keys_alone() -> None:
+    async with opened("websocket.pcapng", SMALL) as (pilot, _):
+        app = pilot.app
+        assert isinstance(app, InspectorApp)
+        app.notify("Something happened.")
+        await until(pilot, lambda: app.screen.query("Toast"))
+        await pilot.pause(0.1)
+        (toast,) = app.screen.query("Toast")
+        assert isinstance(toast, Static) and toast.region.bottom == 24 and toast.region.height == 1
+        await pilot.press("j")
+        assert app.screen.query("Toast")                # it cannot have been read yet
+        app._read_by = 0.0
+        await pilot.press("j")
+        await until(pilot, lambda: not app.screen.query("Toast"))

@@ -25,7 +25,8 @@ from inspector.tui.widgets.painter import CHOSEN, Head
 from inspector.tui.widgets.whole import WholeScreen
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from inspector.views.conversations.list import ConversationList
-from tests.tui.test_workbench import SMALL, USUAL, lines, opened, until
+from tests.support.live import SMALL, USUAL, opened, settled, until
+from tests.tui.test_workbench import lines
 
 DNS_AND_NO_TCP = Path(__file__).parents[1] / "data" / "frames" / "dns.pcapng"
 
@@ -38,7 +39,7 @@ def list_pane(screen: WorkbenchScreen, name: str) -> ListPane:
 
 async def shown(pilot: Pilot[Any], pane: ListPane, text: str) -> None:
     """Wait until the pane's list says it."""
-    await until(pilot, lambda: text in " ".join(" ".join(lines(pane.lines)).split()))
+    await until(pilot, lambda: text in " ".join(" ".join(lines(pane.lines)).split()), "the sentence")
 
 
 async def test_an_empty_result_says_so_and_escape_takes_the_filter_back() -> None:
@@ -48,42 +49,44 @@ async def test_an_empty_result_says_so_and_escape_takes_the_filter_back() -> Non
         await shown(pilot, pane, "No packet passes udp. Escape clears the filter.")
         assert pane.status == f"0 of {total}"
         await pilot.press("escape")
-        await until(pilot, lambda: pane.lines.count == total)
+        await until(pilot, lambda: pane.lines.count == total, "the packets again")
         assert pane.status == "" and pane.lines.has_focus
         for name, empty in (("3", "No message has qqq."), ("0", "No conversation has qqq.")):
             await pilot.press(name, "f", *"qqq", "enter")
             front = list_pane(screen, screen.front)
             await shown(pilot, front, f"{empty} Escape shows all of them.")
             await pilot.press("escape")
-            await until(pilot, partial(_lacks, front, "qqq"))
+            await until(pilot, partial(_lacks, front, "qqq"), "the list again")
 
 
 async def test_enter_opens_the_detail_and_escape_leads_back() -> None:
     for size in (SMALL, USUAL):
         async with opened("websocket.pcapng", size) as (pilot, screen):
             await pilot.press("2", "g", "enter")
-            await until(pilot, partial(getattr, screen.query_one(DetailPane).lines, "has_focus"))
+            detail, packets = screen.query_one(DetailPane).lines, screen.query_one(PacketsPane).lines
+            await until(pilot, partial(getattr, detail, "has_focus"), "the focus of Detail")
             await pilot.press("escape")
-            await until(pilot, partial(getattr, screen.query_one(PacketsPane).lines, "has_focus"))
+            await until(pilot, partial(getattr, packets, "has_focus"), "the focus back in the list")
 
 
 @pytest.mark.parametrize("size", [SMALL, USUAL])
 async def test_what_is_chosen_can_be_read_whole_and_copied_in_every_pane(size: tuple[int, int]) -> None:
     async with opened("websocket.pcapng", size) as (pilot, screen):
         await pilot.press("colon", "4", "enter")
-        await pilot.pause(0.1)
+        await settled(pilot)
         for spec in PANES:
             if spec.id in ("findings",):           # there are none in this trace
                 continue
             await pilot.press(spec.key)
-            await until(pilot, partial(getattr, list_pane(screen, spec.id).lines, "has_focus"))
+            list_ = list_pane(screen, spec.id).lines
+            await until(pilot, partial(getattr, list_, "has_focus"), "the pane's focus")
             if list_pane(screen, spec.id).lines.cursor is None:
                 await pilot.press("down")
             await pilot.press("y")
-            await until(pilot, lambda: pilot.app.clipboard)
+            await until(pilot, lambda: pilot.app.clipboard, "a copy")
             assert "…" not in pilot.app.clipboard, spec.id
             await pilot.press("e")
-            await until(pilot, lambda: isinstance(pilot.app.screen, WholeScreen))
+            await until(pilot, lambda: isinstance(pilot.app.screen, WholeScreen), "the whole text")
             await pilot.press("escape")
             pilot.app._clipboard = ""
 
@@ -92,16 +95,16 @@ async def test_copies_are_the_value_and_the_message_itself() -> None:
     async with opened("websocket.pcapng") as (pilot, screen):
         messages = screen.query_one(MessagesPane)
         await pilot.press("3", "g", "y")
-        await until(pilot, lambda: pilot.app.clipboard == "hello")
+        await until(pilot, lambda: pilot.app.clipboard == "hello", "the message")
         assert messages.lines.cursor == 0
         detail = screen.query_one(DetailPane)
         await pilot.press("2", "g", "8")
         detail.lines.go_to(next(place for place, row in enumerate(detail.detail.rows)
                                 if row.field.name == "tcp.dstport"))
         await pilot.press("y")
-        await until(pilot, lambda: pilot.app.clipboard == "8765")
+        await until(pilot, lambda: pilot.app.clipboard == "8765", "the value")
         await pilot.press("9", "y")
-        await until(pilot, lambda: pilot.app.clipboard == "22 3d")
+        await until(pilot, lambda: pilot.app.clipboard == "22 3d", "the bytes")
 
 
 async def test_flags_say_their_values_however_narrow_and_the_foot_says_all() -> None:
@@ -111,7 +114,7 @@ async def test_flags_say_their_values_however_narrow_and_the_foot_says_all() -> 
         detail.lines.go_to(next(place for place, row in enumerate(detail.detail.rows)
                                 if row.field.name == "tcp.flags"))
         await pilot.press("right")
-        await pilot.pause(0.1)
+        await settled(pilot)
         width = detail.lines.line_width
         for place, row in enumerate(detail.detail.rows):
             if row.path.startswith("tcp/tcp.flags/"):
@@ -130,7 +133,7 @@ async def test_messages_say_where_there_are_some() -> None:
     async with opened("http-connections.pcapng") as (pilot, screen):
         pane = screen.query_one(MessagesPane)
         await pilot.press("3")
-        await until(pilot, lambda: pane.lines.count)
+        await until(pilot, lambda: pane.lines.count, "a line")
         assert "WebSocket" not in " ".join(lines(pane.lines))
     async with opened(DNS_AND_NO_TCP) as (pilot, screen):
         await pilot.press("3")
@@ -141,13 +144,14 @@ async def test_a_click_on_a_title_sorts_and_a_second_one_turns_it_round() -> Non
     async with opened("http-connections.pcapng") as (pilot, screen):
         pane = screen.query_one(ConversationsPane)
         await pilot.press("0")
-        await until(pilot, lambda: pane.list is not None and pane.list.count > 1)
+        await until(pilot, lambda: pane.list is not None and pane.list.count > 1, "the conversations")
         assert pane.list is not None
         head = pane.query_one("#conversations-head", Head)
-        title = head.render_line(0).text
+        await settled(pilot)
         for expected in (False, True):
-            await pilot.click(head, offset=Offset(title.index("State") + 1, 0))
-            await until(pilot, partial(_sorted, pane.list, "state", expected))
+            state = head.render_line(0).text.index("State") + 3
+            await pilot.click(head, offset=Offset(state, 0))
+            await until(pilot, partial(_sorted, pane.list, "state", expected), "the order")
 
 
 async def test_the_mouse_chooses_opens_and_scrolls() -> None:
@@ -155,9 +159,9 @@ async def test_the_mouse_chooses_opens_and_scrolls() -> None:
         pane = screen.query_one(PacketsPane)
         await pilot.press("2")
         await pilot.click(pane.lines, offset=Offset(20, 3))
-        await until(pilot, lambda: screen.selection.row == 3)
+        await until(pilot, lambda: screen.selection.row == 3, "the packet chosen")
         await pilot.click(pane.lines, offset=Offset(20, 3), times=2)
-        await until(pilot, lambda: screen.front == "detail")
+        await until(pilot, lambda: screen.front == "detail", "Detail in front")
 
 
 def _lacks(pane: ListPane, text: str) -> bool:
@@ -172,7 +176,7 @@ def _contrast(first: Any, second: Any) -> float:
     def luminance(colour: Any) -> float:
         parts = [part / 255 for part in colour.triplet]
         linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        return sum(part * weight for part, weight in zip(linear, (0.2126, 0.7152, 0.0722), strict=True))
+        return float(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
 
     lighter, darker = sorted((luminance(first), luminance(second)), reverse=True)
     return float((lighter + 0.05) / (darker + 0.05))
@@ -183,7 +187,7 @@ async def test_what_is_chosen_stands_out_in_every_theme(theme: str) -> None:
     async with opened("websocket.pcapng") as (pilot, screen):
         await pilot.press("2", "g")
         pilot.app.theme = theme
-        await pilot.pause(0.1)
+        await settled(pilot)
         for widget in screen.query(LineList):
             plain = widget.colours()
             for name in sorted(CHOSEN):
@@ -203,7 +207,7 @@ async def test_what_is_chosen_stands_out_in_every_theme(theme: str) -> None:
 async def test_the_launchers_choice_has_a_sign() -> None:
     app = InspectorApp()
     async with app.run_test(size=SMALL) as pilot:
-        await until(pilot, lambda: app.screen.query(Row) and app.screen.focused is not None)
+        await until(pilot, lambda: app.screen.query(Row) and app.screen.focused is not None, "the launcher")
         for _ in range(3):
             focused = app.screen.focused
             assert isinstance(focused, Row) and str(focused.render()).startswith("▶")
@@ -217,12 +221,12 @@ async def test_a_sentence_goes_when_one_goes_on_and_covers_the_keys_alone() -> N
         app = pilot.app
         assert isinstance(app, InspectorApp)
         app.notify("Something happened.")
-        await until(pilot, lambda: app.screen.query("Toast"))
-        await pilot.pause(0.1)
+        await until(pilot, lambda: app.screen.query("Toast"), "the sentence on the screen")
+        await settled(pilot)
         (toast,) = app.screen.query("Toast")
         assert isinstance(toast, Static) and toast.region.bottom == 24 and toast.region.height == 1
         await pilot.press("j")
         assert app.screen.query("Toast")                # it cannot have been read yet
         app._read_by = 0.0
         await pilot.press("j")
-        await until(pilot, lambda: not app.screen.query("Toast"))
+        await until(pilot, lambda: not app.screen.query("Toast"), "that it goes")

@@ -99,15 +99,25 @@ class ConversationsPane(ListPane):
                 self.lines.choose(self.list.index_of(self._chosen))
 
     def chosen(self, index: int, cell: int | None) -> None:
-        if self.list is not None and index < self.list.count:
-            self._chosen = self.list.target(index)
-            row = int(self.list.table.column("first_row")[self._chosen])
+        listed = self._listed
+        if listed is not None and index < listed.count:
+            self._chosen = listed.target(index)
+            row = int(listed.table.column("first_row")[self._chosen])
             self.post_message(SelectionMade(Selection(row=row)))
             self.work()             # lines that came into sight are decoded
 
     def opened(self, index: int) -> None:
         self.chosen(index, None)
         self.post_message(PaneAsked("ladder", opens=True))
+
+    def whole(self, index: int) -> str:
+        listed = self._listed
+        return super().whole(index) if listed is None else listed.whole(index)
+
+    @property
+    def _listed(self) -> ConversationList | None:
+        """The conversations, None while a sentence stands in their place."""
+        return self.list if self.lines.provider is self.list else None
 
     def action_sort(self, step: int) -> None:
         if self.list is not None:

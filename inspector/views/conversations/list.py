@@ -19,7 +19,7 @@ from inspector.trace.facts import facts
 from inspector.trace.filter.filter import Filter, FilterError
 from inspector.trace.index.columns import Growing, Int64s
 from inspector.trace.info import protocol_name
-from inspector.views.conversations.columns import Column, column_at, columns_for, title_line
+from inspector.views.conversations.columns import COLUMNS, Column, column_at, columns_for, title_line
 from inspector.views.conversations.table import STATES, ConversationTable
 from inspector.views.findings import MARKS, STYLES
 from inspector.views.line.spans import Line, Span, Style, fit
@@ -357,6 +357,11 @@ class ConversationList:
     def column_at(self, cell: int, width: int) -> str | None:
         """The name of the column at a cell that the lines can be sorted by."""
         return column_at(self.columns(width), cell)
+
+    def whole(self, index: int) -> str:
+        """All of the cells of line `index`, each with its title, nothing cut."""
+        cells = ((column.title, self.cell(self.target(index), column.name)[0]) for column in COLUMNS)
+        return "  ".join(f"{title} {text}" for title, text in cells if text)
 
     def line(self, index: int, width: int) -> Line:
         """Line `index` in exactly `width` cells."""

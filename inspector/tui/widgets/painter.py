@@ -26,6 +26,7 @@ PAINTS = frozenset({
     "line--cursor", "line--cursor-blurred", "line--also", "line--unseen",
     "tab--name", "tab--key", "tab--front", "tab--focused", "key-line--key",
 })
+_INKS = Color(0, 0, 0), Color(255, 255, 255)
 LEAST_CONTRAST = 4.5       # WCAG 2.2 AA for text
 LEAST_CHOSEN = 3.0         # and for what is no text (1.4.11): what is chosen, against what is not
 CHOSEN = frozenset({"line--cursor", "line--cursor-blurred", "tab--focused"})
@@ -47,7 +48,7 @@ def legible(colour: Color, background: Color) -> Color:
     """The theme's colour, moved towards black or white as far as it takes to read it on `background`."""
     if colour.ansi is not None or background.ansi is not None:
         return colour          # the terminal's own colours: nobody knows what they are
-    ink = background.get_contrast_text(1.0)
+    ink = max(_INKS, key=lambda one: contrast(one, background))
     for step in range(10):
         mixed = colour.blend(ink, step / 10, alpha=1.0)
         if contrast(mixed, background) >= LEAST_CONTRAST:
@@ -57,7 +58,7 @@ def legible(colour: Color, background: Color) -> Color:
 
 def standing_out(colour: Color, ground: Color) -> Color:
     """A background for what is chosen, moved away from the `ground` around it until it is seen."""
-    ink = ground.get_contrast_text(1.0)
+    ink = max(_INKS, key=lambda one: contrast(one, ground))
     for step in range(20):
         mixed = colour.blend(ink, step / 20, alpha=1.0)
         if contrast(mixed, ground) >= LEAST_CHOSEN:

@@ -212,6 +212,7 @@ async def test_a_sentence_goes_when_one_goes_on() -> None:
         app = pilot.app
         assert isinstance(app, InspectorApp)
         app.notify("Something happened.")
+        await settled(pilot)
         assert len(app._notifications) == 1
         await pilot.press("j")
         assert len(app._notifications) == 1             # it cannot have been read yet

@@ -43,6 +43,8 @@ class FilterInput(TextInput):
         Binding("escape", "leave", "Clear, then back", show=False, id="filter.leave"),
     ]
 
+    in_force = ""
+
     class Cleared(Message):
         """What narrowed the list is taken back; the line is still written in."""
 
@@ -206,10 +208,12 @@ class PacketsPane(ListPane):
         elif self.trace is not None:
             self._evaluation = parsed.evaluate(self.trace)
             self.work()
+        self.query_one(FilterInput).in_force = event.value
         self.lines.focus()
 
     @on(FilterInput.Cleared)
     def _filter_cleared(self) -> None:
+        self.query_one(FilterInput).in_force = ""
         self._evaluation = None
         self._show_rows(None)
 

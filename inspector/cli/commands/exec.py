@@ -55,7 +55,8 @@ def command(
     if not program:
         raise CommandError("Name the program after '--', such as: inspector exec -- pytest tests/", USAGE)
     outside, options = outside_of(rest), options_of(rest)
-    from inspector.lab.record import RecordOptions  # here and below: help is to be instant
+    from inspector.cli.missed import missed  # here and below: help is to be instant
+    from inspector.lab.record import RecordOptions
 
     keep = "" if what is not None else _label(program[0])
     taken = what is not None
@@ -72,6 +73,8 @@ def command(
         if outcome.broken:
             say(outcome.broken)
         _show(file, outcome, what, saved=save is not None, checked=bool(options))
+        for sentence in missed(file.path):
+            say(sentence)
         status = check_file(file.path, options, stdout_taken=taken)
     return outcome.status or (MISSING if outcome.broken else status)
 

@@ -87,9 +87,10 @@ class ConversationsPane(ListPane):
         elif self.lines.provider is not self.list:
             self.lines.show(self.list)
         self.lines.refill()
-        self.query_one(Head).again()
         if self.list is not None and self._chosen is not None:
             self.lines.choose(self.list.index_of(self._chosen))
+        for head in self.query(Head):              # the titles, and the foot: it may have been decoded now
+            head.again()
         self.post_message(StatusChanged())
 
     def update_selection(self) -> None:

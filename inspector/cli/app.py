@@ -73,7 +73,7 @@ def watch_ports(ports: tuple[int, ...]) -> int:
 
 def via_ports(pairs: tuple[tuple[int, int], ...]) -> int:
     """Open the app on what is led through the lab from the first port of each pair to the second."""
-    from inspector.lab.namespace import probe
+    from inspector.lab.network.namespace import probe
     from inspector.lab.options import Outside, Watch
 
     _require_terminal(sys.stdin.isatty())

@@ -18,12 +18,12 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
-from inspector.lab import namespace
-from inspector.lab.bridge import Bridge
 from inspector.lab.errors import LabError
 from inspector.lab.host import dumpcap, how_to_capture, may_capture
+from inspector.lab.network import namespace
+from inspector.lab.network.bridge import Bridge
 from inspector.lab.options import AgentOptions
-from inspector.lab.processes import Guardian, Lab, adopt_orphans
+from inspector.lab.programs.processes import Guardian, Lab, adopt_orphans
 from inspector.wire.journal import EventRecord
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ from ctypes.util import find_library
 from dataclasses import dataclass
 from typing import Literal
 
-from inspector.lab import folders, namespace
+from inspector.lab import folders
 from inspector.lab.errors import LabError
 from inspector.lab.host import dumpcap, how_to_capture, may_capture
 from inspector.lab.launch import start_agent
+from inspector.lab.network import namespace
 from inspector.wire import pcapng
 from inspector.wire.journal import EventRecord, from_fields
 

@@ -22,7 +22,7 @@ from inspector.capture.choice import choose_program
 from inspector.lab.errors import LabError
 from inspector.lab.options import NOTHING, AgentOptions, Mode, Outside
 from inspector.lab.ownership import create_file
-from inspector.lab.tracer import strace
+from inspector.lab.programs.tracer import strace
 from inspector.model.commands import Command, to_line
 from inspector.wire.text import escaped
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from inspector.lab.children import Child, start_endpoint
+from inspector.lab.programs.children import Child, start_endpoint
 from inspector.model.commands import EndpointCommand, HalfClose, KeepOpen, Pause, Resume, to_line
 from inspector.model.records import EventKind
 from inspector.model.spec import Role, SessionSpec

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from inspector.lab.namespace import probe
+from inspector.lab.network.namespace import probe
 from inspector.wire import pcapng
 
 COMMAND = [sys.executable, "-m", "inspector"]

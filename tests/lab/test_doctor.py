@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from inspector.lab import doctor, host, namespace
+from inspector.lab import doctor, host
 from inspector.lab.errors import LabError
+from inspector.lab.network import namespace
 from tests.support.lab import needs_lab
 
 pytestmark = pytest.mark.quick

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from inspector.lab import namespace
+from inspector.lab.network import namespace
 from tests.support.lab import needs_lab
 
 _RESTRICT = """
 import json, os, sys
 from pathlib import Path
-from inspector.lab import namespace
+from inspector.lab.network import namespace
 from inspector.lab.errors import LabError
 from inspector.lab.launch import start_agent
 from inspector.model.commands import Start

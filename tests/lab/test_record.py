@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from inspector.capture.choice import FilterError
-from inspector.lab import namespace
 from inspector.lab.host import may_capture
+from inspector.lab.network import namespace
 from inspector.lab.record import RecordOptions, record
 from tests.support.lab import needs_lab, read_trace, wait_for_frames, wait_until, wait_until_gone
 from tests.support.processes import first_line

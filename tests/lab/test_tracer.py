@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from inspector.lab import tracer
 from inspector.lab.errors import LabError
+from inspector.lab.programs import tracer
 
 PROGRAM = """
 import os, socket, threading

@@ -10,7 +10,7 @@ from typing import Any
 
 _HEAD = """
 import json, os, socket, sys, time
-from inspector.lab import namespace
+from inspector.lab.network import namespace
 namespace.enter()
 from inspector.capture import capture as capture_module
 from inspector.capture.bpf import ACCEPT_ALL, accept_all

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from inspector.lab import namespace
 from inspector.lab.launch import Agent
+from inspector.lab.network import namespace
 from inspector.model.records import EventKind
 from inspector.wire import pcapng
 from inspector.wire.journal import CallRecord, EventRecord, Record, from_fields

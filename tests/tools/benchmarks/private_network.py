@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from inspector.lab import namespace
+from inspector.lab.network import namespace
 
 
 def enter_as_root() -> None:

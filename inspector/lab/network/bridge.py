@@ -14,10 +14,11 @@ import sys
 import time
 from pathlib import Path
 
-from inspector.lab.children import Child
 from inspector.lab.options import Outside
-from inspector.lab.processes import die_with_parent
+from inspector.lab.programs.children import Child
+from inspector.lab.programs.processes import die_with_parent
 
+_RELAY = "inspector.lab.network.relay"
 _EVERY = 0.2               # seconds between two looks at what listens
 _LISTEN = "0A"             # include/net/tcp_states.h
 
@@ -32,7 +33,7 @@ class Bridge:
         journal, journal_end = os.pipe()
         try:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "inspector.lab.relay", str(channel.fileno()), str(journal_end)],
+                [sys.executable, "-P", "-m", _RELAY, str(channel.fileno()), str(journal_end)],
                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL if words is None else words,
                 pass_fds=(channel.fileno(), journal_end), preexec_fn=_apart,

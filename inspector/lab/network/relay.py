@@ -1,4 +1,4 @@
-"""The relay: `python -m inspector.lab.relay`, with one foot in the host's network and one in the lab.
+"""The relay: `python -m inspector.lab.network.relay`, with one foot in the host's network and one in the lab.
 
 It stays in the host's network and asks the agent, over a Unix socket, for sockets made in the lab
 (SCM_RIGHTS): a socket belongs to the network in which it was made, whoever uses it. So a connection from the

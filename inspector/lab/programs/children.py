@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from inspector.lab.processes import MARK, die_with_parent
+from inspector.lab.programs.processes import MARK, die_with_parent
 from inspector.wire.text import escaped
 
 _TAIL = 8192                       # bytes of standard error that are kept

@@ -1,0 +1,1 @@
+"""The lab's own network, and the relay between it and the host's."""

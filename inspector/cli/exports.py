@@ -66,11 +66,18 @@ def _kernel() -> Writer:
     return kernel
 
 
+def _har() -> Writer:
+    from inspector.views.json.har import har
+
+    return har
+
+
 EXPORTS: tuple[Export, ...] = (
     Export("packets", "packets", _packets),
     Export("conversations", "packets", _conversations),
     Export("syscalls", "calls", _syscalls),
     Export("kernel", "packets", _kernel),
+    Export("har", "packets", _har),
     Export("findings", "packets", _findings),
 )
 LISTED = f"{', '.join(export.name for export in EXPORTS)}, or any protocol's name (http, websocket, …)"

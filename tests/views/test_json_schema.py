@@ -47,7 +47,8 @@ def fits(value: object, kind: str) -> bool:
     """Whether a value has a type of the table's; true is no number."""
     if kind.startswith("list["):
         return isinstance(value, list) and all(fits(each, kind[5:-1]) for each in value)
-    return type(value) is {"int": int, "str": str, "bool": bool, "float": float, "list": list}[kind]
+    types = {"int": int, "str": str, "bool": bool, "float": float, "list": list, "dict": dict}
+    return type(value) is types[kind]
 
 
 @pytest.mark.parametrize("what", SCHEMA)

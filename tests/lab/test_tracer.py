@@ -12,6 +12,9 @@ import pytest
 
 from inspector.lab.errors import LabError
 from inspector.lab.programs import tracer
+from inspector.trace.trace import Trace
+from inspector.views.ladder.ladder import Conversation, Ladder
+from inspector.views.ladder.layout import LEFT, RIGHT
 
 PROGRAM = """
 import os, socket, threading
@@ -25,6 +28,26 @@ connection, _ = server.accept()
 connection.sendall(connection.recv(100))
 os.wait()
 raise SystemExit(7)
+"""
+
+# As nginx does: a worker takes over the listening socket. As PostgreSQL does: a child takes over the accepted one.
+WORKERS = """
+import os, socket
+server = socket.create_server(("127.0.0.1", 9000))
+worker = os.fork()
+if worker == 0:
+    connection, _ = server.accept()
+    if os.fork() == 0:
+        connection.sendall(connection.recv(100))
+        os._exit(0)
+    connection.close()
+    os.wait()
+    os._exit(0)
+server.close()
+with socket.create_connection(("127.0.0.1", 9000)) as client:
+    client.sendall(b"hello")
+    client.recv(100)
+os.wait()
 """
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed here")
@@ -55,6 +78,24 @@ def test_a_program_and_its_child_are_traced_beside_their_packets(tmp_path: Path)
     client, server = sorted(processes, reverse=True)
     assert conversation["process_a"].endswith(f" {client}")
     assert conversation["process_b"].endswith(f" {server}")
+
+
+@needs_strace
+def test_a_worker_that_took_a_socket_over_stands_on_the_servers_side(tmp_path: Path) -> None:
+    file = str(tmp_path / "x.pcapng")
+    done = inspector("exec", "--syscalls", "--save", file, "--", sys.executable, "-c", WORKERS)
+    assert done.returncode == 0, done.stderr
+    with Trace.open(file) as trace:
+        trace.finish()
+        parent = next(call.pid for call in trace.calls if call.name == "listen")
+        worker = next(call.pid for call in trace.calls if call.name.startswith("accept"))
+        for conversation in (None, Conversation("tcp", 0)):
+            moments = Ladder(trace, conversation).moments
+            sides = {(trace.calls[one.call].pid, trace.calls[one.call].name, one.side) for one in moments}
+            serving = {(pid, name) for pid, name, side in sides if side == RIGHT}
+            assert {(worker, "accept4"), (worker, "close")} <= serving
+            assert {name for pid, name in serving if pid not in (parent, worker)} >= {"recvfrom", "sendto"}
+            assert {pid for pid, _, side in sides if side == LEFT} == {parent}
 
 
 @needs_strace

@@ -51,8 +51,7 @@ def _side(call: Call, index: int, sockets: SocketTable, ends: Ends | None) -> in
         return RIGHT if call.role == "server" else LEFT
     if socket is None:
         return LEFT
-    serves = socket.listening or socket.parent is not None
-    return RIGHT if serves or (ends is not None and same_address(socket.local, ends.server)) else LEFT
+    return RIGHT if sockets.serves(socket) or (ends is not None and same_address(socket.local, ends.server)) else LEFT
 
 
 def _moments(call: Call, index: int, side: int, times: np.ndarray) -> list[Moment]:

@@ -43,6 +43,7 @@ class SocketTable:
         self.accepted: dict[int, int] = {}        # index of an accept call -> socket it returned
         self._open: dict[tuple[int, int], Socket] = {}
         self._pending: list[int] = []
+        self._served: set[str] = set()            # addresses on which something listens
 
     def update(self, calls: Sequence[Call]) -> bool:
         """Take in what is new in `calls`, the same list as before, grown; True when anything changed."""
@@ -87,13 +88,28 @@ class SocketTable:
             child = self._new(call, call.result)
             child.parent, child.local, child.peer = socket.number, call.local, call_peer(call)
             self.accepted[index] = child.number
+            self._listens(socket)          # of a worker, too, that took the socket over from its parent
             return
         self._learn(socket, call)
         if call.name == "listen":
-            socket.listening = True
+            self._listens(socket)
         elif call.name == "close":
             socket.closed_ns = call.end_ns
             self._open.pop((socket.pid, socket.fd), None)
+
+    def _listens(self, socket: Socket) -> None:
+        socket.listening = True
+        if socket.local is not None:
+            self._served.add(socket.local)
+
+    def serves(self, socket: Socket) -> bool:
+        """Whether it is a server's: it listens, was accepted, or has the address of one that listens.
+
+        The last is what a child knows of the sockets that its parent made for it, by fork() or SCM_RIGHTS.
+        """
+        if socket.listening or socket.parent is not None:
+            return True
+        return any(same_address(address, socket.local or "") for address in self._served)
 
     def _new(self, call: Call, fd: int) -> Socket:
         socket = Socket(len(self.sockets), call.pid, call.role, fd, call.protocol, made_ns=call.time_ns)
@@ -104,6 +120,7 @@ class SocketTable:
     def _learn(self, socket: Socket, call: Call) -> None:
         socket.protocol = call.protocol or socket.protocol
         if call.name.startswith("accept"):
+            socket.local = socket.local or call.local
             return
         socket.local = call.local or socket.local
         socket.peer = call.peer or socket.peer

@@ -1,7 +1,8 @@
 """What the kernel's samples prove of the programs: bytes that nobody reads, connections that nobody accepts.
 
 Samples in the order of time -> spans in which one socket's queue, or its state, stayed as it should not ->
-findings. A span counts from the sample that began it to the last one that still says so.
+findings. A span counts from the sample that began it to the one that ended it, else to the last of all:
+every change is told at the next look.
 """
 
 from __future__ import annotations
@@ -29,23 +30,28 @@ BOOK = Rulebook(
 )  # fmt: skip
 LEAST_NS = 1_000_000_000             # a shorter wait is no stall: a program may have other things to do
 LEAST_CLOSE_WAIT_NS = 2_000_000_000
+_LOOK_NS = 100_000_000               # between two looks of the sampler: it was so until then at least
 _FIN_COUNTS = ("CLOSE-WAIT", "LAST-ACK", "CLOSING", "TIME-WAIT")      # Linux counts FIN as a byte there
 Kind = Literal["unread", "backlog", "close-wait"]
 
 
 @dataclass(slots=True)
 class Span:
-    """One socket that stayed so: the sample that began it, the last one, and the least that waited."""
+    """One socket that stayed so: the sample that began it, the last one, and the least that waited.
+
+    `until_ns`: when it was so no more, or the time of the last sample of any socket.
+    """
 
     kind: Kind
     first: KernelSample
     last: KernelSample
     waiting: int
+    until_ns: int | None = None
 
     @property
     def ns(self) -> int:
         """How long it was seen so, in nanoseconds."""
-        return self.last.time_ns - self.first.time_ns
+        return (self.until_ns or self.last.time_ns) - self.first.time_ns
 
 
 def unread(sample: KernelSample) -> int:
@@ -57,13 +63,16 @@ def spans(samples: Iterable[KernelSample]) -> Iterator[Span]:
     """The spans that lasted long enough to be told, in the order in which they began."""
     running: dict[tuple[str, str, Kind], Span] = {}
     found: list[Span] = []
+    now = 0
     for sample in samples:
+        now = max(now, sample.time_ns)
         for kind, waiting in _waits(sample):
             key = (sample.local, sample.peer, kind)
             span = running.get(key)
             # A queue that shrank was read from: its wait begins anew.
             if not waiting or (span is not None and kind == "unread" and waiting < span.waiting):
-                running.pop(key, None)
+                if ended := running.pop(key, None):
+                    ended.until_ns = max(ended.last.time_ns, sample.time_ns - _LOOK_NS)
                 span = None
             if not waiting:
                 continue
@@ -71,6 +80,8 @@ def spans(samples: Iterable[KernelSample]) -> Iterator[Span]:
                 span = running[key] = Span(kind, sample, sample, waiting)
                 found.append(span)
             span.last, span.waiting = sample, waiting
+    for span in running.values():
+        span.until_ns = now
     return (span for span in found if span.ns >= (
         LEAST_CLOSE_WAIT_NS if span.kind == "close-wait" else LEAST_NS))  # fmt: skip
 

@@ -30,7 +30,7 @@ os.wait()
 raise SystemExit(7)
 """
 
-# As nginx does: a worker takes over the listening socket. As PostgreSQL does: a child takes over the accepted one.
+# A worker takes over the listening socket, as in nginx; a child the accepted one, as in PostgreSQL.
 WORKERS = """
 import os, socket
 server = socket.create_server(("127.0.0.1", 9000))

@@ -55,6 +55,9 @@ FAR = bytes(range(256)) + b"x" + bytes(range(256))
 HANDSHAKES: dict[str, Turns] = {
     "websocket.wrong-method": [(CLIENT, request(start="POST /chat HTTP/1.1")), UPGRADE[1]],
     "websocket.missing-host": [(CLIENT, request(Host=None)), UPGRADE[1]],
+    "websocket.upgrade-dropped": [
+        (CLIENT, request(start="GET /chat HTTP/1.0", Upgrade=None, Connection="close")),
+        (SERVER, OK.replace(b"200", b"426"))],
     "websocket.wrong-upgrade": [(CLIENT, request(Upgrade="h2c")), UPGRADE[1]],
     "websocket.wrong-connection": [UPGRADE[0], (SERVER, response(Connection="keep-alive"))],
     "websocket.missing-key": [(CLIENT, request(key=None)), UPGRADE[1]],
@@ -133,6 +136,7 @@ HTTP: dict[str, Turns] = {
         (CLIENT, GET[:-2] + b"Transfer-Encoding: chunked, gzip\r\n\r\n"), (SERVER, OK)],
     "http.invalid-chunk": [
         (CLIENT, GET), (SERVER, CHUNKED + b"2\r\nokay\r\n0\r\n\r\n")],
+    "http.excess-body": [(CLIENT, GET), (SERVER, OK + b"more\n")],
     "http.body-not-allowed": [(CLIENT, GET), (SERVER, b"HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n")],
     "http.response-splitting": [
         (CLIENT, b"GET /?to=%0d%0aSet-Cookie:%20a=b HTTP/1.1\r\nHost: x\r\n\r\n"),
@@ -271,6 +275,34 @@ def test_a_second_response_is_response_splitting() -> None:
     found = application((CLIENT, GET), (SERVER, OK + OK))
     one = found.findings[0]
     assert one.id == "http.response-splitting" and one.start == len(OK)
+
+
+@pytest.mark.parametrize(("turns", "begins"), [
+    ([(CLIENT, GET), (SERVER, OK + b"lo")], '"lo" stands behind the 2 bytes of Content-Length.'),
+    ([(CLIENT, GET), (SERVER, OK + b"lo"), (CLIENT, GET), (SERVER, OK)],
+     '"lo" stands behind the 2 bytes of Content-Length.'),
+    ([(CLIENT, b"POST / HTTP/1.1\r\nHost: x\r\n\r\n{a: 1}\n"), (SERVER, OK)],
+     '"{a: 1}" stands behind a request without Content-Length.'),
+    ([(CLIENT, GET), (SERVER, b"HTTP/1.1 204 No Content\r\n\r\n<p>")],
+     '"<p>" stands behind a 204 answer that has no body.'),
+])
+def test_a_body_longer_than_its_head_says(turns: Turns, begins: str) -> None:
+    found = [one for one in application(*turns, end="F").findings if one.id != "http.unanswered-request"]
+    assert [one.id for one in found] == ["http.excess-body"]
+    assert found[0].text.startswith(begins)
+
+
+def test_a_client_that_finds_the_handshake_wrong_just_closes() -> None:
+    wrong = [UPGRADE[0], (SERVER, response(key=KEY[::-1]))]
+    assert ids(application(*wrong, end="F")) == ["websocket.wrong-accept"]
+    talked = application(*wrong, client(), server(), end="F")
+    assert sorted(ids(talked)) == ["websocket.missing-close", "websocket.wrong-accept"]
+
+
+def test_what_a_proxy_drops_is_told_once() -> None:
+    turns = BROKEN["websocket.upgrade-dropped"][0]
+    assert sorted(ids(application(*turns))) == [
+        "websocket.refused-upgrade", "websocket.upgrade-dropped", "websocket.wrong-method"]
 
 
 def test_findings_of_one_rule_are_bounded_but_each_frame_knows() -> None:

@@ -55,8 +55,8 @@ def test_the_sockets_of_a_program_without_a_journal_are_the_kernels() -> None:
 
 
 def test_a_wait_counts_from_the_last_time_that_something_was_read() -> None:
-    (span,) = spans([after(0, 500), after(0.9, 500), after(1.5, 300), after(2, 300), after(4, 300)])
-    assert (span.ns, span.waiting) == (2.5 * SECOND, 300)
+    (span,) = spans([after(0, 500), after(0.9, 500), after(1, 300), after(2, 300), after(4, 300)])
+    assert (span.ns, span.waiting) == (3 * SECOND, 300)
     assert list(spans([after(0, 500), after(0.9, 500), after(1, 0), after(9, 0)])) == []
 
 
@@ -81,3 +81,12 @@ def test_an_end_that_closes_soon_is_no_finding() -> None:
 ))  # fmt: skip
 def test_a_sample_is_read_as_it_was_written(sample: KernelSample) -> None:
     assert from_fields(to_fields(sample)) == sample
+
+
+def test_a_wait_lasts_until_a_sample_ends_it_or_to_the_last_of_all() -> None:
+    other = replace(SAMPLE, time_ns=5 * SECOND, local="127.0.0.1:3")
+    first, again = after(0, 1, "CLOSE-WAIT"), after(1, 1, "CLOSE-WAIT")
+    (closed,) = spans([first, again, after(4, 0, "gone"), other])
+    assert closed.ns == 3.9 * SECOND
+    (open_still,) = spans([first, again, other])
+    assert open_still.ns == 5 * SECOND

@@ -117,9 +117,17 @@ def test_octets_that_came_twice_count_once() -> None:
 def test_reset_with_unread_data() -> None:
     one = only("tcp.reset-with-unread-data", *OPEN, TALK[0], TALK[1], at(50, 1, "RA", 301, 106))
     assert (one.direction, one.start, one.stop, one.rows) == (0, 0, 5, (3, 5))
-    one = only("tcp.reset-with-unread-data", *OPEN, at(5, 1, "FA", 301, 101), at(6, 0, "A", 101, 302),
-               at(7, 0, "PA", 101, 302, b"more"), at(8, 1, "R", 302))
-    assert one.rows == (5, 6) and "had closed" in one.text and (one.start, one.stop) == (0, 4)
+    one = only("tcp.reset-with-unread-data", *OPEN, at(5, 1, "FA", 301, 101),
+               at(7, 0, "PA", 101, 301, b"more"), at(8, 1, "R", 302))
+    assert one.rows == (4, 5) and "had closed" in one.text and (one.start, one.stop) == (0, 4)
+
+
+def test_data_after_an_end_that_was_known() -> None:
+    one = only("tcp.sent-after-close", *OPEN, at(5, 1, "FA", 301, 101), at(6, 0, "A", 101, 302),
+               at(305, 0, "PA", 101, 302, b"more"), at(306, 1, "R", 302))
+    assert one.rows == (3, 5) and (one.direction, one.start, one.stop) == (0, 0, 4)
+    assert one.text.startswith(
+        "10.0.0.1:40000 sent 4 bytes 300 ms after 10.0.0.2:80 had closed the connection, and got RST. ")
 
 
 def test_reset_after_data() -> None:

@@ -61,6 +61,7 @@ class HttpReader:
         self._scanned = 0
         self._left = 0                     # octets of the body (or chunk) still to come
         self._message: HttpMessage | None = None
+        self._before: HttpMessage | None = None    # the last whole one
         self._body = bytearray()
         self._body_length = 0
         self._bare_told = False            # that a chunk of the body under way ends with LF alone
@@ -163,11 +164,26 @@ class HttpReader:
             what, stop = f"The {who} speaks TLS here, the other side plain HTTP.", self.offset + 5
             return finding("http.tls-and-plain", what, self.direction, self.offset, stop)
         line = bytes(self._buffer[:_LINE]).split(b"\n")[0]
+        before = self._before
+        if before is not None and before.stop == self.offset and before.framing in ("length", "none"):
+            return self._excess(before, line)
         what, stop = f"\"{escaped(line, _LINE)}\" begins no message.", self.offset + max(len(line), 1)
         return finding("http.invalid-start-line", what, self.direction, self.offset, stop)
 
-    def _plausible(self) -> bool:
+    def _excess(self, before: HttpMessage, line: bytes) -> Finding:
+        """What stands where a message should begin, behind one whose head told its body's length."""
+        line = line.split(b"HTTP/1.")[0] or line
+        name = "request" if before.is_request else f"{before.status} answer"
+        said = f"the {before.body_length} bytes of Content-Length" if before.framing == "length" else \
+            f"a {name} that has no body" if not before.is_request else "a request without Content-Length"
+        what = f"\"{escaped(line, _LINE)}\" stands behind {said}."
+        return finding("http.excess-body", what, self.direction, self.offset,
+                       self.offset + max(len(line), 1))
+
+    def _plausible(self, *, ended: bool = False) -> bool:
         seen = looks_like_http(bytes(self._buffer[:_HEAD_START]))
+        if ended and seen == "perhaps" and not self.is_request:
+            return b"HTTP/1.".startswith(self._buffer.lstrip(b"\r\n"))
         return seen in ("perhaps", "request" if self.is_request else "response")
 
     def _give_up(self, *findings: Finding) -> None:
@@ -294,7 +310,7 @@ class HttpReader:
         return self._message
 
     def _finish(self) -> None:
-        message = self._store(complete=True)
+        message = self._before = self._store(complete=True)
         self._message = None
         self.state = "start"
         if message.is_request and asks_to_switch(message):
@@ -314,7 +330,7 @@ class HttpReader:
             what += f"; {self._left} of {self._body_length + self._left} are missing." if self._left else "."
             rule = "http.incomplete-message"
             self._give_up(finding(rule, what, self.direction, message.start, self.offset))
-        elif self.state == "start" and self._buffer and not self._plausible():
+        elif self.state == "start" and self._buffer and not self._plausible(ended=True):
             self._give_up(self._no_message())
         elif self.state == "start" and self._buffer:
             what, stop = "The connection ended inside a head.", self.offset + len(self._buffer)

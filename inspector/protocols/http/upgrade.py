@@ -132,7 +132,8 @@ class _Examination:
         self._add(request, "request line", "GET, HTTP/1.1", line, good, None, "websocket.wrong-method")
         host = request.first("host")
         self._header(request, "Host", "any", host, host is not None, "websocket.missing-host")
-        self._switch(request)
+        if not self._dropped(request):
+            self._switch(request)
         self._check_key(request)
         version = request.first("sec-websocket-version")
         good = version is not None and version.value.strip() == "13"
@@ -175,6 +176,18 @@ class _Examination:
         connection = message.first("connection")
         good = "upgrade" in (token.lower() for token in tokens(message, "connection"))
         self._header(message, "Connection", "Upgrade", connection, good, "websocket.wrong-connection")
+
+    def _dropped(self, request: HttpMessage) -> bool:
+        """What a proxy leaves of a handshake: the key goes on, what counts for one hop does not."""
+        options = [token.lower() for token in tokens(request, "connection")]
+        if self.key is None or request.first("upgrade") or not {"close", "keep-alive"}.issuperset(options):
+            return False
+        what = "The request has Sec-WebSocket-Key, and no Upgrade: a proxy that handed it on dropped that."
+        self._add(request, "Upgrade", "websocket", None, False, None, "websocket.upgrade-dropped", what)
+        header = request.first("connection")
+        actual = header.value if header else None
+        self.checks.append(Check("request", "Connection", "Upgrade", actual, False))
+        return True
 
     def _check_key(self, request: HttpMessage) -> None:
         key = request.first("sec-websocket-key")

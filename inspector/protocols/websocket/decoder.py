@@ -73,6 +73,10 @@ class Agreement(Protocol):
     def foreign(self) -> tuple[str, ...]:
         """Names of the other extensions: what they do to frames is not told here."""
 
+    @property
+    def valid(self) -> bool:
+        """Whether every check of the handshake holds."""
+
 
 class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
     """`start.agreed` is the handshake's `Agreement`; without it the connection was told by its framing."""
@@ -84,6 +88,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         self.session = WebSocketSession(
             start.client, agreed.deflate if agreed else None, inferred=self.inferred,
             foreign=bool(agreed and agreed.foreign), read=pump.read, limit=source.limit)
+        self._opened = agreed is None or agreed.valid
         first, second = pump.position
         self.decoders = FrameDecoder(first, KEEP), FrameDecoder(second, KEEP)
         self.frames = FrameTable(start.client, source.rows_of, self.session.ids)
@@ -275,7 +280,8 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         return found
 
     def end(self, first: int, reset: bool) -> None:
-        self.session.end(first, (self.partial(0), self.partial(1)), reset)
+        if self._opened or self.session.count:     # RFC 6455 §4.1: who finds the handshake wrong just closes
+            self.session.end(first, (self.partial(0), self.partial(1)), reset)
 
     def fresh_findings(self) -> list[Finding]:
         found = self.session.findings[self._taken :]

@@ -7,6 +7,9 @@ BOOK = Rulebook(
     Rule("websocket.wrong-method", "error", "RFC 6455 §4.1",
          "An opening handshake is a GET request of HTTP/1.1 or later."),
     Rule("websocket.missing-host", "error", "RFC 6455 §4.1", "The request needs a Host header."),
+    Rule("websocket.upgrade-dropped", "error", "RFC 9110 §7.6.1",
+         "A proxy hands on both only where it is told to (nginx: proxy_http_version 1.1; proxy_set_header"
+         " Upgrade $http_upgrade; proxy_set_header Connection upgrade;)."),
     Rule("websocket.wrong-upgrade", "error", "RFC 6455 §4.1", "It should be \"Upgrade: websocket\"."),
     Rule("websocket.wrong-connection", "error", "RFC 6455 §4.1",
          "It should be a Connection header with the token \"Upgrade\"."),

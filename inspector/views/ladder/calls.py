@@ -51,7 +51,8 @@ def _side(call: Call, index: int, sockets: SocketTable, ends: Ends | None) -> in
         return RIGHT if call.role == "server" else LEFT
     if socket is None:
         return LEFT
-    return RIGHT if sockets.serves(socket) or (ends is not None and same_address(socket.local, ends.server)) else LEFT
+    known = ends is not None and same_address(socket.local, ends.server)
+    return RIGHT if known or sockets.serves(socket) else LEFT
 
 
 def _moments(call: Call, index: int, side: int, times: np.ndarray) -> list[Moment]:

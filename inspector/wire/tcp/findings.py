@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.model.numbers import ACK, FIN, RST, SYN
+from inspector.model.units import duration
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.flags import KEEP_ALIVE, RETRANSMISSION, ZERO_WINDOW_PROBE
 from inspector.wire.tcp.rules import finding
@@ -235,6 +236,9 @@ def _unread(facts: TcpFacts, at: int, data: Ints, own: int, finished: bool) -> l
     if finished:
         closed = np.flatnonzero((facts.direction == end) & (facts.flags & FIN != 0))[0]
         data = data[data > closed]
+        late = _after_news(facts, int(closed), data)
+        if late is not None:
+            return [late]
         what = f"{facts.names[end]} had closed, and answered what still came with RST."
     else:
         data = data[data > own]
@@ -247,6 +251,22 @@ def _unread(facts: TcpFacts, at: int, data: Ints, own: int, finished: bool) -> l
     (start, _), (_, stop) = _range(facts, int(data[0])), _range(facts, int(data[-1]))
     one = finding("tcp.reset-with-unread-data", what, 1 - end, start, max(start, stop))
     return [_place(facts, one, [*data[:MOST_ROWS - 1].tolist(), at])]
+
+
+def _after_news(facts: TcpFacts, closed: int, data: Ints) -> Finding | None:
+    """That who sent data after the FIN had acknowledged that FIN before: a kept connection's end."""
+    end = int(facts.direction[closed])
+    number = (int(facts.seq[closed]) + int(facts.length[closed]) + 1) & 0xFFFFFFFF
+    told = np.flatnonzero((facts.direction != end) & (facts.flags & ACK != 0) & (facts.ack == number)
+                          & (np.arange(len(facts.row)) > closed))
+    if not len(data) or not len(told) or told[0] >= data[0] or facts.length[told[0]]:
+        return None
+    waited = duration(int(facts.time_ns[data[0]] - facts.time_ns[closed]))
+    what = (f"{facts.names[1 - end]} sent {_octets(facts, data)} bytes {waited} after {facts.names[end]}"
+            " had closed the connection, and got RST.")
+    (start, _), (_, stop) = _range(facts, int(data[0])), _range(facts, int(data[-1]))
+    one = finding("tcp.sent-after-close", what, 1 - end, start, max(start, stop))
+    return _place(facts, one, [closed, *data[:MOST_ROWS - 1].tolist()])
 
 
 def _gone(facts: TcpFacts) -> list[Finding]:

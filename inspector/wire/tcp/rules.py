@@ -15,6 +15,9 @@ BOOK = Rulebook(
          "The application should close() when recv() gives no more bytes; else its sockets pile up."),
     Rule("tcp.reset-with-unread-data", "warning", "RFC 9293 §3.6.1",
          "Read all that came before close(); otherwise the kernel resets and the peer may lose data."),
+    Rule("tcp.sent-after-close", "warning", "RFC 9293 §3.6",
+         "Who keeps a connection should look for its end (recv() gives 0) before it sends on it again,"
+         " and take a new one then; who closes should keep idle ones for longer."),
     Rule("tcp.reset-after-data", "warning", "RFC 9293 §3.10.5",
          "Close in order: shut down, read to the end, close(); RST throws away what is on its way."),
     Rule("tcp.half-open", "warning", "RFC 9293 §3.5.1",
@@ -29,5 +32,5 @@ BOOK = Rulebook(
          "A process should be bound to this port and address."),
 )
 finding = BOOK.finding
-ENDINGS = frozenset({"tcp.reset-with-unread-data", "tcp.reset-after-data"})
+ENDINGS = frozenset({"tcp.reset-with-unread-data", "tcp.reset-after-data", "tcp.sent-after-close"})
 """What TCP alone says of an end that a protocol above may have announced."""

@@ -91,7 +91,7 @@ class HalfClose:
 
 @dataclass(frozen=True, slots=True)
 class KeepOpen:
-    """Stay open after the peer's FIN."""
+    """Stay open after the peer's next FIN."""
 
     to: Target = "both"
     do: ClassVar = "keep-open"

@@ -30,7 +30,7 @@ class Context:
     journal: Journal
     gate: Gate
     loop: Loop
-    keeps_open: bool = False      # by hand: after the peer's FIN the own direction stays open
+    keeps_open: bool = False      # by hand: after the peer's next FIN the own direction stays open
 
     @property
     def other(self) -> Role:
@@ -46,6 +46,11 @@ class Context:
     def ends_first(self) -> bool:
         """True when the script has this end close the session."""
         return self.spec.end_by == self.role
+
+    def stays_open(self) -> bool:
+        """Whether the own direction stays open after the FIN that came now; the wish is for one FIN."""
+        stays, self.keeps_open = self.keeps_open, self.spec.ending != "close"
+        return stays
 
     def socket(self, protocol: str) -> JournaledSocket:
         """A new socket, or FailedError where the machine lacks the address family."""

@@ -232,6 +232,23 @@ def test_half_close_by_hand_goes_on_receiving(ending: str) -> None:
         assert pair.end() == [0, 0]
 
 
+def test_a_half_close_holds_the_other_end_open_for_that_connection_alone() -> None:
+    with session(**by_hand(behaviour="silent")) as pair:
+        pair.server.wait(lambda end: blocked(end, "recv"))
+        pair.server.do("keep-open")
+        pair.server.do("send", text="I stay")
+        pair.client.wait(lambda end: returned(end, "recv", 6))
+        pair.client.do("half-close")
+        pair.server.wait(lambda end: returned(end, "recv", 0))
+        pair.server.do("close")
+        pair.client.wait(lambda end: "close" in end.names())
+        pair.client.do("connect")
+        pair.server.wait(lambda end: len(end.calls("accept")) == 3 and blocked(end, "recv"))
+        pair.client.do("close")
+        pair.server.wait(lambda end: end.names().count("close") == 2)
+        assert pair.end() == [0, 0]
+
+
 def test_commands_address_the_latest_connection() -> None:
     with session(**by_hand(behaviour="silent")) as pair:
         pair.server.wait(lambda end: blocked(end, "recv"))

@@ -12,6 +12,7 @@ from inspector.model.records import KernelSample
 from inspector.trace.kernel import kernel_findings, spans
 from inspector.trace.trace import Trace
 from inspector.views.findings import FindingList
+from inspector.views.line.spans import cell_width, plain
 from inspector.views.session.sockets_table import SocketLines
 from inspector.wire.journal import from_fields, to_fields
 
@@ -52,6 +53,14 @@ def test_the_sockets_of_a_program_without_a_journal_are_the_kernels() -> None:
         listener = next(row for row in rows if row.state == "LISTEN")
         assert (listener.local, listener.queues) == ("127.0.0.1:9000", ("2 conn", "of 1"))
         assert any(row.state == "CLOSE-WAIT" and row.queues[0] == "500" for row in rows)
+
+
+def test_owners_have_the_room_that_is_left() -> None:
+    with lazy() as trace:
+        sockets = SocketLines(trace)
+        sockets.rows = tuple(row._replace(owner="server 123456") for row in sockets.rows)
+        assert "server 123456" in plain(sockets.line(0, 80))
+        assert cell_width(plain(sockets.line(0, 75))) == 75
 
 
 def test_a_wait_counts_from_the_last_time_that_something_was_read() -> None:

@@ -125,6 +125,26 @@ def continuations(trace: Trace) -> int:
     return sum(frame.opcode == 0 for frame in web(trace, 0).frames)
 
 
+async def test_a_step_in_which_nothing_can_move_says_why() -> None:
+    async with session("tcp", messages=()) as pilot:
+        await until_drawn(pilot, "recv() …", "accept() …")
+        await pilot.press("s")
+        await until_told(pilot, "each end is blocked in a call")
+        assert life(pilot) == "paused"
+
+
+async def test_a_draft_outlives_a_look_at_what_was_sent_before() -> None:
+    async with session("tcp", messages=(), behaviour="silent") as pilot:
+        await until_drawn(pilot, "recv() …")
+        line = bench(pilot).query_one("#composer-client", Composer).input
+        await pilot.press("c", "a", "enter", "b", "down")
+        assert line.value == "b"
+        await pilot.press("up")
+        assert line.value == "a"
+        await pilot.press("down")
+        assert line.value == "b"
+
+
 async def test_step_by_step_each_end_says_what_it_waits_for() -> None:
     async with session("tcp", paused=True) as pilot:
         await until(pilot, lambda: bench(pilot).state.waiting, "an end that waits")

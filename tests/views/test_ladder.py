@@ -44,6 +44,12 @@ def test_every_target_is_found_on_its_line(name: str) -> None:
         assert {target.call for target in seen if target.call} == calls
 
 
+def test_a_margin_of_80_columns_tells_which_direction_was_shut_down() -> None:
+    with open_trace("tcp-half-close") as trace:
+        ladder = Ladder(trace)
+        assert any("shutdown(WR)" in plain(ladder.line(index, 79)) for index in range(ladder.count))
+
+
 def test_a_click_on_a_margin_chooses_its_call() -> None:
     with open_trace("tcp") as trace:
         ladder = Ladder(trace)

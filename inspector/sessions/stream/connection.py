@@ -180,7 +180,8 @@ class Exchange:
 
     def ended(self) -> None:
         """The peer sent FIN: it sends no more."""
-        if self.spec.interactive and (self.connection.half_closed or not self.context.keeps_open):
+        stays = self.context.stays_open() and not self.connection.half_closed
+        if self.spec.interactive and not stays:
             self.connection.close()
 
     def broken(self, error: OSError) -> None:

@@ -43,6 +43,7 @@ class ComposerInput(TextInput):
         super().__init__(compact=True)
         self._sent: list[str] = []
         self._place = 0
+        self._draft = ""          # what was typed and not sent, while something older is shown
 
     def action_leave(self) -> None:
         self.post_message(self.Left())
@@ -56,11 +57,13 @@ class ComposerInput(TextInput):
         if self.value and self._sent[-1:] != [self.value]:
             self._sent.append(self.value)
         self._place = len(self._sent)
-        self.value = ""
+        self.value = self._draft = ""
 
     def action_recall(self, step: int) -> None:
+        if self._place == len(self._sent):
+            self._draft = self.value
         self._place = max(0, min(self._place + step, len(self._sent)))
-        self.value = self._sent[self._place] if self._place < len(self._sent) else ""
+        self.value = self._sent[self._place] if self._place < len(self._sent) else self._draft
         self.cursor_position = len(self.value)
 
 

@@ -6,6 +6,7 @@ as everything else.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -20,6 +21,8 @@ from inspector.tui.widgets.composer import Composer, ComposerInput
 from inspector.tui.widgets.prompt import MenuItem, MenuScreen
 from inspector.tui.workbench.session import LiveSession
 from inspector.tui.workbench.state import SessionState
+
+STILL_SECONDS = 0.5      # after a step in which nothing moved it is said why
 
 
 def ending_items(kind: Kind) -> list[MenuItem]:
@@ -90,7 +93,15 @@ class SessionControl(DOMNode):
 
     def action_step(self) -> None:
         self.send(Step())
+        if self.ends_seen and not self.state.waiting:
+            self.set_timer(STILL_SECONDS, partial(self._tell_nothing_to_step, self.state))
         self.state_wanted(paused=True)
+
+    def _tell_nothing_to_step(self, before: SessionState) -> None:
+        """Nothing came of a step: every end is inside a call that blocks."""
+        if self.state is before and not before.ended:
+            self.app.notify("Nothing to step: each end is blocked in a call. c or v says something, "
+                            "x closes or connects.")
 
     def state_wanted(self, *, paused: bool) -> None:
         """Remember what was asked for; the trace tells what came of it."""

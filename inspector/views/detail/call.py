@@ -29,7 +29,7 @@ MEANINGS = {
     "recv": "waits until bytes are there; 0 means that the peer has closed",
     "recvfrom": "waits for a datagram and tells who sent it",
     "recvmsg": "waits for bytes and control data",
-    "shutdown": "ends one direction; SHUT_WR sends FIN",
+    "shutdown": "ends one direction; SHUT_WR sends FIN, SHUT_RD nothing: it wakes the own recv()",
     "close": "gives the socket back; the kernel ends the connection if nobody did",
     "setsockopt": "changes an option of the socket",
     "getsockopt": "reads an option of the socket",

@@ -88,6 +88,8 @@ def _heads(call: Call, *, full: bool) -> list[str]:
         found += [inner.split(", ", 1)[-1], inner.split(", ")[1] if inner.count(", ") else inner]
     elif call.name == "close":
         return [*found, arguments]              # which of its sockets, is the point
+    elif call.name == "shutdown":
+        return [*found, inner, inner.removeprefix("SHUT_")]      # which direction, is the point
     elif call.name not in _RECEIVERS:
         found.append(inner)
     return [*found, ""]

@@ -184,7 +184,7 @@ def _cells(texts: tuple[str, ...], styles: tuple[Style, ...], width: int, *, ker
     wide = width >= (122 if kernel else 104)
     widths = [16, 3, 5, 21, 21, 12, *queues, 14] if wide else [13, 3, 5, 17, 17, 12, *queues, 0]
     if kernel and width < 100:
-        widths = [11, 0, 0, 15, 15, 11, 6, 6, 0]
+        widths = [max(11, min(width - 64, 16)), 0, 0, 15, 15, 11, 6, 6, 0]    # a pid of six digits, with room
     if width >= 140:
         widths[3] = widths[4] = 30
     spans: list[Span] = [Span(" ")]

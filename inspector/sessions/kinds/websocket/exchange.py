@@ -63,7 +63,8 @@ class WebSocketExchange(Exchange):
     def ended(self) -> None:
         self.protocol.receive_eof()
         done = self.protocol.close_rcvd is not None or self.protocol.handshake_exc is not None
-        if self.spec.interactive and (done or not self.context.keeps_open):
+        stays = self.context.stays_open() and not done
+        if self.spec.interactive and not stays:
             self.connection.close()
 
     def upgrade(self, event: Request | Response) -> None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from inspector.lab.programs.children import Child, start_endpoint
-from inspector.model.commands import EndpointCommand, HalfClose, KeepOpen, Pause, Resume, to_line
+from inspector.model.commands import EndpointCommand, HalfClose, KeepOpen, Pause, Resume, Target, to_line
 from inspector.model.records import EventKind
 from inspector.model.spec import Role, SessionSpec
 from inspector.wire.journal import EventRecord
@@ -96,7 +96,7 @@ class Session:
     def command(self, command: EndpointCommand) -> bool:
         """Hand a command on to the endpoints it is for; False when there is none."""
         to = command.to
-        if isinstance(command, HalfClose) and to != "both":
+        if isinstance(command, HalfClose) and to != "both" and not self.awaits(to):
             # An end closes on the other's FIN unless told not to: nobody would see the open direction.
             self.command(KeepOpen("client" if to == "server" else "server"))
         line = to_line(replace(command, to="both"))       # it reaches those alone that it is for
@@ -109,6 +109,10 @@ class Session:
             elif isinstance(command, Pause | Resume):      # it has not begun yet, and is to begin like that
                 self._for_held.append(line)
         return reached
+
+    def awaits(self, to: Target) -> bool:
+        """Whether that end has not begun yet: a client, whose server does not listen so far."""
+        return self._held is not None and self._endpoints.get(to) is self._held
 
     def stop(self) -> None:
         """Have the endpoints close and end; kill them when they do not."""

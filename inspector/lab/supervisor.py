@@ -240,8 +240,14 @@ class Supervisor:
                 self._hand_on(command)
 
     def _hand_on(self, command: EndpointCommand) -> None:
-        if self._session is None or not self._session.command(command):
-            self._report("failed", f"There is no endpoint to {command.do}.")
+        session = self._session
+        if session is not None and session.command(command):
+            return
+        if session is not None and session.awaits(command.to):
+            text = f"The {command.to} cannot {command.do} yet: it begins when the server listens."
+        else:
+            text = f"There is no endpoint to {command.do}."
+        self._report("failed", text)
 
     def _start(self, spec: SessionSpec) -> None:
         if self._session is not None and not self._session.over:

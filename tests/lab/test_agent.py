@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from inspector.lab.launch import Agent, start_agent
-from inspector.model.commands import Execute, Send, Start, Stop
+from inspector.model.commands import Abort, Close, Command, Execute, HalfClose, Send, Start, Stop
 from inspector.model.messages import Message
 from inspector.model.spec import SessionSpec
 from inspector.wire.journal import CallRecord
@@ -228,6 +228,17 @@ def test_a_killed_endpoint_is_a_failure_with_a_sentence(tmp_path: Path) -> None:
         agent.send(Stop())
         reading = wait_for_event(agent, path, "session-ended")
         assert reading.fact("session-ended", "ok") == "false"
+
+
+@pytest.mark.parametrize("command", [Close("client"), HalfClose("client"), Abort("client")])
+def test_a_client_that_has_not_begun_is_told_apart_from_none(tmp_path: Path, command: Command) -> None:
+    path = tmp_path / "t.pcapng"
+    with start_agent(path) as agent:
+        agent.send(Start(SessionSpec(interactive=True, paused=True)))
+        wait_for_event(agent, path, "waiting")
+        agent.send(command)
+        text = wait_for_event(agent, path, "failed").event("failed").text
+        assert text == f"The client cannot {command.do} yet: it begins when the server listens."
 
 
 @pytest.mark.parametrize(

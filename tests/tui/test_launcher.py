@@ -15,7 +15,7 @@ from inspector.sessions.kinds import resolved
 from inspector.tui import traces
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.prompt import PromptScreen
-from tests.support.live import QuietApp
+from tests.support.live import QuietApp, grid
 
 
 class LauncherApp(QuietApp):
@@ -117,6 +117,14 @@ async def test_kept_traces_are_offered_newest_first() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("1", "2", "3")
         assert [path.name.rpartition("_")[2] for path in app.paths] == ["udp.pcapng", "tcp.pcapng"]
+
+
+async def test_every_option_is_explained_whole_at_80_columns() -> None:
+    async with LauncherApp().run_test(size=(80, 24)) as pilot:
+        for key in "b6lsckdb6lsckd":
+            await pilot.press(key)
+            await pilot.pause()
+            assert "…" not in grid(pilot.app.screen)
 
 
 async def test_options_stay_when_one_comes_back() -> None:

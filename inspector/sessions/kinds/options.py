@@ -58,7 +58,7 @@ LISTENING = Option("with_server", "Listening", (
 ), "l", "--no-server", "nobody listens: see a refusal.")  # fmt: skip
 PACE = Option("paused", "Pace", (
     Value(False, "run", "as fast as they like"),
-    Value(True, "step", "each waits before every system call until you press s"),
+    Value(True, "step", "one system call for each s"),
 ), "s")  # fmt: skip
 END_BY = Option("end_by", "Ended by", (
     Value("client", "client", "the client closes first"),
@@ -73,7 +73,7 @@ ENDING_OPTIONS = (END_BY, ENDING)
 
 CONNECTED = Option("connected", "UDP client", (
     Value(True, "connect", "connect(), then send()"),
-    Value(False, "sendto", "an address with every datagram"),
+    Value(False, "sendto", "an address on each datagram"),
 ), "c", "--unconnected", "the client does not call connect().")  # fmt: skip
 CHUNKED = Option("chunked", "HTTP body", (
     Value(False, "length", "Content-Length"),

@@ -34,6 +34,7 @@ from inspector.tui.messages import FirstPictureDone, LauncherAsked
 from inspector.tui.terminal.driver import TerminalDriver
 from inspector.tui.terminal.guard import Guard
 from inspector.tui.terminal.turnstile import TurnstileApp
+from inspector.tui.theme import keep_theme, kept_theme
 from inspector.tui.widgets.base import BaseScreen
 from inspector.wire.text import escaped
 
@@ -73,6 +74,10 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
             self.set_keymap(read_keymap())
         except KeymapError as error:
             self.notify(str(error), severity="warning", timeout=10)
+        theme = kept_theme()
+        if theme in self.available_themes and "TEXTUAL_THEME" not in os.environ:
+            self.theme = theme
+        self.theme_changed_signal.subscribe(self, lambda theme: keep_theme(theme.name))
         if self._trace_path is None and self._start is None and self._watch is None:
             self._show(LauncherScreen())
             self.call_after_refresh(self.preload)

@@ -14,8 +14,9 @@ from textual.widgets import Input, Static
 
 from inspector.tui.launcher.help import HelpScreen, TooSmallScreen
 from inspector.tui.launcher.screen import LauncherScreen
+from inspector.tui.theme import keep_theme
 from inspector.tui.widgets.painter import PAINTS, Painter, contrast
-from tests.support.live import QuietApp
+from tests.support.live import QuietApp, launcher
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
@@ -155,3 +156,21 @@ async def test_sentences_are_never_read_as_markup() -> None:
         app.screen.notify(sentence)
         await pilot.pause()
         assert [(note.message, note.markup) for note in app._notifications] == [(sentence, False)] * 2
+
+
+async def test_a_theme_that_is_chosen_stays_for_the_next_time() -> None:
+    for chosen in ("textual-dark", "textual-light"):
+        app = QuietApp()
+        async with app.run_test(size=(80, 24)) as pilot:
+            await launcher(pilot)
+            assert app.theme == chosen
+            app.theme = "textual-light"
+            await pilot.pause()
+
+
+async def test_a_theme_that_is_not_known_is_as_if_there_were_none() -> None:
+    keep_theme("no such theme")
+    app = QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await launcher(pilot)
+        assert app.theme == "textual-dark"

@@ -1,7 +1,6 @@
 """The theme that was chosen, kept for the next start: `ctrl+p`, Theme -> a name in the settings folder.
 
-Where nothing is kept, or a theme that there is not, Textual's own choice holds: its default, or $TEXTUAL_THEME,
-which always comes first.
+Where nothing is kept, or a theme that there is not, Textual's own default holds. $TEXTUAL_THEME comes first.
 """
 
 from __future__ import annotations

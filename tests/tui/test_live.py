@@ -18,6 +18,7 @@ from inspector.tui import traces
 from inspector.tui.app import InspectorApp
 from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.widgets.composer import Composer
+from inspector.tui.widgets.key_line import KeyLine
 from inspector.tui.widgets.line_list import LineList
 from inspector.tui.widgets.prompt import MenuScreen
 from inspector.tui.widgets.title_bar import TitleBar
@@ -131,6 +132,14 @@ async def test_a_step_in_which_nothing_can_move_says_why() -> None:
         await pilot.press("s")
         await until_told(pilot, "each end is blocked in a call")
         assert life(pilot) == "paused"
+
+
+async def test_the_keys_of_a_session_are_in_sight_at_80_columns() -> None:
+    async with session("tcp", (80, 24)) as pilot:
+        await until_drawn(pilot, "hello")
+        line = bench(pilot).query_one(KeyLine)
+        shown = {key.name for key in line.keys(80)}
+        assert {"Pause", "Step", "Client says", "Server says", "Close…", "Help", "Quit"} <= shown
 
 
 async def test_a_draft_outlives_a_look_at_what_was_sent_before() -> None:

@@ -12,6 +12,7 @@ from textual.strip import Strip
 from inspector.tui.widgets.painter import Painter
 
 ALWAYS = ("app.help", "app.quit", "help.back", "prompt.cancel", "menu.cancel")
+LAST = ("pane.whole", "pane.copy")      # every pane's: they give way to what this screen is for
 
 
 class Key(NamedTuple):
@@ -43,7 +44,8 @@ class KeyLine(Painter):
     def keys(self, width: int) -> list[Key]:
         """What is shown in `width` cells, and where."""
         found: dict[str, tuple[str, str, str, bool]] = {}
-        for _, binding, enabled, _ in self.screen.active_bindings.values():
+        active = sorted(self.screen.active_bindings.values(), key=lambda one: one.binding.id in LAST)
+        for _, binding, enabled, _ in active:
             if binding.show and enabled and binding.action not in found:
                 found[binding.action] = (binding.key, self.app.get_key_display(binding), binding.description,
                                          binding.id in ALWAYS)

@@ -153,7 +153,7 @@ class Parser:
             if meant and self._next.kind == "word":
                 raise self._error(f"Here {self._tokens[self._place - 1].value} {self._next.value} is written "
                                   f"{meant} {self._next.value}.", self._tokens[self._place - 1])
-            hint = "; two conditions are joined by and or or" if self._next.kind == "word" else ""
+            hint = "; “and” or “or” joins two conditions" if self._next.kind == "word" else ""
             raise self._error(f"Nothing can follow here, but there is {self._next.value!r}{hint}.")
         return tree
 
@@ -214,6 +214,8 @@ class Parser:
         field = self._next
         if field.kind == "end":
             raise self._error("The filter ends where a condition should stand.")
+        if self._is(*_AND, *_OR):
+            raise self._error(f"A condition should stand before {field.value!r}.")
         if field.kind != "word":
             raise self._error(f"A field or protocol should stand here, not {field.value!r}.")
         self._take()

@@ -1,6 +1,6 @@
 """The app's hand on its terminal: output that holds nobody up, input that ends with the terminal.
 
-screen -> `TerminalDriver.write` -> Output (a thread) -> terminal -> Textual's input thread -> app.
+screen -> `TerminalDriver.write` -> Output (a thread) -> terminal -> `keyboard.typed` (another) -> app.
 Textual's own output waits for the terminal when thirty writes are outstanding, and so does the whole app: for
 ever, where nobody reads the terminal any more. Here pictures that the terminal has no time for are left out,
 and the newest is painted whole once it has.
@@ -20,6 +20,8 @@ from typing import Any, TextIO
 
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+
+from inspector.tui.terminal.keyboard import typed
 
 OUTSTANDING = 1 << 18        # bytes that may wait for the terminal; one picture is some ten thousand
 PIECE = 1 << 12              # bytes a write: a terminal that is slow takes small ones
@@ -161,7 +163,8 @@ class TerminalDriver(LinuxDriver):
 
     def _run_input_thread(self) -> None:
         try:
-            self.run_input_thread()
+            for message in typed(self.fileno, self.exit_event):
+                self.process_message(message)
         except OSError:
             return       # the terminal has gone; what follows is the guard's (guard.py)
 

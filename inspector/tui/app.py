@@ -12,23 +12,26 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events, on
-from textual.app import SystemCommand
+from textual.app import ScreenStackError, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.geometry import Size
 from textual.screen import Screen
+from textual.theme import ThemeProvider
 
 from inspector.lab.options import Watch
 from inspector.model.spec import SessionSpec
 from inspector.tui.keymap import KeymapError, read_keymap
+from inspector.tui.launcher.palette import Palette
 from inspector.tui.launcher.screen import FileAsked, LauncherScreen, SessionAsked, WatchAsked
 from inspector.tui.messages import FirstPictureDone, LauncherAsked
 from inspector.tui.terminal.driver import TerminalDriver
@@ -80,7 +83,6 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         self.theme_changed_signal.subscribe(self, lambda theme: keep_theme(theme.name))
         if self._trace_path is None and self._start is None and self._watch is None:
             self._show(LauncherScreen())
-            self.call_after_refresh(self.preload)
         else:
             self._open_workbench(self._start, self._trace_path, self._watch)
 
@@ -151,7 +153,10 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
     def action_command_palette(self) -> None:
         """Open the palette where there is none: one may wait below the word that the screen is too small."""
         if not any(isinstance(screen, CommandPalette) for screen in self.screen_stack):
-            super().action_command_palette()
+            self.push_screen(Palette(id="--command-palette"))
+
+    def search_themes(self) -> None:
+        self.push_screen(Palette([ThemeProvider], placeholder="Search for themes…"))
 
     def notify(self, message: str, *, markup: bool = False, **options: Any) -> None:
         """Show a sentence for a moment. It may speak of names and addresses: escaped, no markup."""
@@ -190,7 +195,21 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
                 yield SystemCommand(binding.description, about, run)
 
     def _run_action(self, node: DOMNode, action: str) -> None:
-        self.run_worker(self.run_action(action, default_namespace=node))
+        if node.is_attached and node.screen in self.screen_stack:     # it may have gone meanwhile
+            self.run_worker(self.run_action(action, default_namespace=node))
+
+    def call_next(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        super().call_next(self._while_it_runs, callback, *args, **kwargs)
+
+    async def _while_it_runs(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Call it; a timer of the app may be due when it has no screens any more."""
+        try:
+            result = callback(*args, **kwargs)
+            if isawaitable(result):
+                await result
+        except ScreenStackError:
+            if self._running:
+                raise
 
     def get_driver_class(self) -> type[Driver]:
         return TerminalDriver

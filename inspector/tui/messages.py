@@ -81,7 +81,7 @@ class TraceGrew(Message):
 
 
 class FirstPictureDone(Message):
-    """The workbench shows what there was at first: what will be needed next may be imported now."""
+    """A screen shows what there was at first: what will be needed next may be imported now."""
 
 
 class LauncherAsked(Message):

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from textual.binding import Binding
 from textual.color import Color
-from textual.command import CommandPalette
 from textual.dom import DOMNode
 from textual.widgets import Input, Static
 
 from inspector.tui.launcher.help import HelpScreen, TooSmallScreen
+from inspector.tui.launcher.palette import Palette
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.theme import keep_theme
 from inspector.tui.widgets.painter import PAINTS, Painter, contrast
@@ -56,7 +56,7 @@ async def test_the_palette_knows_our_commands() -> None:
         titles = [command.title for command in app.get_system_commands(app.screen)]
         assert {"Help", "Theme", "Quit", "TCP", "WebSocket", "Open a file"} <= set(titles)
         await pilot.press("ctrl+p")
-        assert isinstance(app.screen, CommandPalette)
+        assert isinstance(app.screen, Palette)
 
 
 async def test_every_theme_can_be_worn() -> None:
@@ -145,7 +145,7 @@ async def test_one_palette_is_enough_also_below_a_terminal_that_is_too_small() -
         assert isinstance(app.screen, TooSmallScreen)
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
-        assert [type(screen) for screen in app.screen_stack[1:]] == [LauncherScreen, CommandPalette]
+        assert [type(screen) for screen in app.screen_stack[1:]] == [LauncherScreen, Palette]
 
 
 async def test_sentences_are_never_read_as_markup() -> None:

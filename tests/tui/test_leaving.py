@@ -6,16 +6,21 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from textual.app import App, ComposeResult
+import pytest
+from textual.app import App, ComposeResult, ScreenStackError
 from textual.containers import Vertical
 from textual.message import Message
+from textual.reactive import reactive
 from textual.widgets import Static
+from textual.worker import WorkerFailed
 
+from inspector.tui.launcher.palette import Palette
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.messages import TraceGrew
 from inspector.tui.widgets.base import BaseModal
 from inspector.tui.widgets.leaving import LeavesQuietly
 from inspector.tui.workbench.workbench import WorkbenchScreen
+from tests.support.keys import burst
 from tests.support.lab import needs_lab
 from tests.support.live import QuietApp, launcher, until, until_workbench, workbench
 from tests.support.traces import TRACES
@@ -79,6 +84,67 @@ async def test_nothing_reaches_a_node_whose_children_go() -> None:
             await pilot.pause()
 
 
+class Searching(LeavesQuietly, Vertical):
+    """Looks for its child in every way that goes on beside its messages."""
+
+    sought: reactive[int] = reactive(0)
+
+    def compose(self) -> ComposeResult:
+        yield Lingering(id="child")
+
+    def look(self) -> None:
+        self.query_one("#child")
+
+    async def search(self, gone: asyncio.Event) -> None:
+        await gone.wait()
+        self.look()
+
+    async def watch_sought(self) -> None:
+        self.look()
+
+
+class Lingering(Static):
+    """A child whose box is looking for it when it has gone."""
+
+    async def on_unmount(self) -> None:
+        box = self.parent
+        assert isinstance(box, Searching)
+        gone = asyncio.Event()
+        box.run_worker(box.search(gone))
+        box.run_worker(partial(box.search, gone))
+        box.set_timer(0.001, box.look)
+        box.call_next(box.look)
+        asyncio.get_running_loop().call_soon(gone.set)
+        asyncio.get_running_loop().call_soon(setattr, box, "sought", 1)
+
+
+class SearchApp(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Searching()
+
+
+async def test_what_goes_on_beside_the_messages_of_a_node_may_outlast_its_children() -> None:
+    app = SearchApp()
+    async with app.run_test() as pilot:
+        for _ in range(5):
+            await app.query_one(Searching).remove()
+            await app.mount(Searching())
+            await pilot.pause()
+
+
+async def test_a_worker_that_looks_for_what_never_was_is_told_so() -> None:
+    app = SearchApp()
+    with pytest.raises(WorkerFailed):
+        async with app.run_test() as pilot:
+            box = app.query_one(Searching)
+
+            async def look() -> None:
+                box.query_one("#nowhere")
+
+            box.run_worker(look)
+            await pilot.pause()
+
+
 async def test_a_workbench_on_a_file_may_be_left_while_it_grows() -> None:
     app = QuietApp(trace_path=TRACES / "websocket.pcapng")
     async with app.run_test() as pilot:
@@ -103,6 +169,61 @@ async def test_a_trace_that_breaks_takes_the_boxes_over_it_along() -> None:
         bench._failed("The file is gone.")
         await launcher(pilot)
         assert [type(screen) for screen in app.screen_stack[1:]] == [LauncherScreen]
+
+
+@pytest.mark.parametrize("search", ["", "zzzz"])
+async def test_the_palette_may_be_left_at_any_moment(search: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Palette, "_NO_MATCHES_COUNTDOWN", 0.001)
+    app = QuietApp(trace_path=TRACES / "websocket.pcapng")
+    async with app.run_test() as pilot:
+        bench = await workbench(pilot)
+        for turns in range(0, 60, 4):
+            await pilot.press("ctrl+p")
+            burst(app, search)
+            await turns_of_the_loop(turns)
+            palette = next(screen for screen in app.screen_stack if isinstance(screen, Palette))
+            burst(app, "\x1b[A\x1b[Z")
+            palette._action_escape()
+            palette._action_escape()
+            await until(pilot, lambda: app.screen is bench, "the workbench")
+
+
+async def test_a_timer_of_the_app_may_be_due_when_it_has_no_screens_any_more() -> None:
+    app = QuietApp()
+    with pytest.raises(ScreenStackError):
+        async with app.run_test() as pilot:
+            await launcher(pilot)
+            app.call_next(app._screen_stack.clear)
+            app.call_next(app.deliver_screenshot)              # while it runs, that is an error
+            await pilot.pause()
+    await app._while_it_runs(app.deliver_screenshot)           # and not when it has ended
+
+
+async def test_a_palette_that_is_covered_closes_nothing_but_itself() -> None:
+    app = QuietApp(trace_path=TRACES / "websocket.pcapng")
+    async with app.run_test() as pilot:
+        await workbench(pilot)
+        await pilot.press("ctrl+p")
+        palette = app.screen
+        assert isinstance(palette, Palette)
+        await pilot.resize_terminal(40, 10)
+        cover = app.screen
+        palette.dismiss()
+        await pilot.pause()
+        assert app.screen is cover
+
+
+async def test_a_command_of_the_palette_for_a_screen_that_has_gone_does_nothing() -> None:
+    app = QuietApp(trace_path=TRACES / "websocket.pcapng")
+    async with app.run_test() as pilot:
+        bench = await workbench(pilot)
+        commands = {command.title: command.callback for command in app.get_system_commands(bench)}
+        bench.action_new()
+        await launcher(pilot)
+        for title in ("Zoom", "Ladder", "Filter", "Save"):
+            commands[title]()
+        await pilot.pause()
+        assert isinstance(app.screen, LauncherScreen)
 
 
 @needs_lab

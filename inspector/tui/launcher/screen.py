@@ -24,6 +24,7 @@ from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import OPTIONS, REGISTRY
 from inspector.sessions.kinds.options import Option
 from inspector.tui import traces
+from inspector.tui.messages import FirstPictureDone
 from inspector.tui.paths import PathError, to_read, typed
 from inspector.tui.widgets.base import BaseScreen, PlainScroll
 from inspector.tui.widgets.key_line import KeyLine
@@ -172,6 +173,7 @@ class LauncherScreen(BaseScreen):
     def on_mount(self) -> None:
         for first in self.query(f"#kind-{REGISTRY[0].name}"):     # none when the app ends at this very moment
             first.focus()
+        self.call_after_refresh(self.post_message, FirstPictureDone())
 
     def on_screen_resume(self) -> None:
         self.app.sub_title = ""

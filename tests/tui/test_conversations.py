@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
+from inspector.lab.host import may_capture
+from inspector.lab.options import Watch
 from inspector.tui.panes.conversations import ConversationsPane
-from tests.support.live import opened, trace, until
+from tests.support.live import QuietApp, grid, opened, running, trace, until, workbench
 from tests.support.traces import DATA
 
 pytestmark = pytest.mark.quick
@@ -28,3 +32,26 @@ async def test_it_opens_first_and_enter_leads_to_the_ladder() -> None:
 async def test_a_file_of_one_conversation_opens_on_its_ladder() -> None:
     async with opened("websocket.pcapng") as (_, screen):
         assert screen.front == "ladder"
+
+
+async def test_enter_opens_the_first_one_before_any_was_chosen() -> None:
+    async with opened(DATA / "protocols" / "redis.pcapng") as (pilot, screen):
+        pane = screen.query_one(ConversationsPane)
+        await until(pilot, lambda: pane.lines.has_focus and pane.lines.cursor == 0, "the first line")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.front == "ladder", "the ladder in front")
+        assert screen.conversation is not None and screen.conversation.stream == 0
+        assert screen.selection.row == 0
+
+
+@pytest.mark.skipif(not may_capture(), reason="needs root or CAP_NET_RAW")
+async def test_a_watch_says_what_it_waits_for_until_it_comes() -> None:
+    app = QuietApp(watch=Watch(ports=(45871,)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await workbench(pilot)
+        await until(pilot, lambda: grid(app.screen).count("Waiting for the first packet (port 45871)") == 2,
+                    "the words in ladder and packets")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"hello", ("127.0.0.1", 45871))
+        await running(pilot)
+        await until(pilot, lambda: "Waiting for the first" not in grid(app.screen), "packets instead")

@@ -167,6 +167,24 @@ async def test_more_room_and_less_keep_a_list_that_follows_at_its_end() -> None:
             assert app.list.following
 
 
+async def test_more_room_does_not_make_a_list_follow_that_did_not() -> None:
+    numbers = Numbers(30)
+    app = ListApp(numbers, follow=True)
+    async with app.run_test(size=(40, 10)) as pilot:
+        app.list.go_to(25)
+        await pilot.resize_terminal(40, 40)
+        await until(pilot, lambda: app.text(0) == "line 0", "all lines at once")
+        await pilot.resize_terminal(40, 10)
+        await pilot.pause()
+        assert not app.list.following
+        numbers.count = 90
+        app.list.refill()
+        await until(pilot, lambda: "line 25" in [app.text(y) for y in range(10)], "the chosen line")
+        assert app.list.unseen == 60
+        app.list.scroll_end(animate=False)
+        await until(pilot, lambda: app.list.following, "a list at its end")
+
+
 async def test_what_was_chosen_elsewhere_is_brought_into_sight_of_a_list_that_follows() -> None:
     app = ListApp(Numbers(50), follow=True)
     async with app.run_test(size=(40, 10)) as pilot:

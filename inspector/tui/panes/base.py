@@ -86,11 +86,13 @@ class Pane(LeavesQuietly, Vertical):
         """A few words beside the pane's name, such as "12 of 400"."""
         return ""
 
-    def show_trace(self, trace: Trace | None, *, follow: bool = True) -> None:
-        """Begin with another trace. `follow`: lists keep its newest lines in sight."""
+    def show_trace(self, trace: Trace | None, *, follow: bool = True, waits_for: str = "") -> None:
+        """Begin with another trace. `follow`: lists keep its newest lines in sight. `waits_for`: what empty
+        lists say until there is a packet."""
         self.trace, self.selection, self.follow = trace, NOTHING, follow
         for lines in self.query(LineList):
             lines.following = follow and lines.tails
+            lines.waits_for = waits_for
         self.reset()
         self.trace_grew()
 
@@ -98,6 +100,9 @@ class Pane(LeavesQuietly, Vertical):
         """The trace has more than before."""
         if self.is_seen:
             self._stale_trace = False
+            if self.trace is not None and self.trace.index.count:
+                for lines in self.query(LineList):
+                    lines.waits_for = ""
             self.update_trace()
         else:
             self._stale_trace = True

@@ -89,6 +89,8 @@ class ConversationsPane(ListPane):
         self.lines.refill()
         if self.list is not None and self._chosen is not None:
             self.lines.choose(self.list.index_of(self._chosen))
+        elif self.list is not None and self.list.count and not self.follow:
+            self.lines.choose(0)
         for head in self.query(Head):              # the titles, and the foot: it may have been decoded now
             head.again()
         self.post_message(StatusChanged())

@@ -72,7 +72,8 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
                  classes: str | None = None, follow: bool = False, hint: str = "") -> None:
         super().__init__(id=id, classes=classes)
         self._provider = provider
-        self._hint = hint      # what stands here while there is no line
+        self._hint = hint      # what stands here while there is no line,
+        self.waits_for = ""    # and instead of it while what is to come is waited for
         self._strips: LRUCache[tuple[int, int, str], Strip] = LRUCache(512)
         self._moving = False
         self._count = provider.count if provider is not None else 0
@@ -182,10 +183,10 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         super().watch_scroll_y(old_value, new_value)
         if self._moving or old_value == new_value:
             return
-        # At the end is at the end, also where it is Textual that moved the list, since there is more room.
-        if new_value >= self.max_scroll_y:
+        down, at_end = new_value > old_value, new_value >= self.max_scroll_y
+        if down and at_end:
             self.following = self.tails
-        elif new_value < old_value:
+        elif not down and not at_end:       # up to the end: Textual, which has more room
             self.following = False
 
     def watch_following(self, following: bool) -> None:
@@ -243,6 +244,8 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         self.following = self.tails
 
     def action_activate(self) -> None:
+        if self.cursor is None:
+            self.action_move(1)              # what is there to open is the line where one would begin
         if self.cursor is not None:
             self.post_message(self.LineOpened(self, self.cursor))
 
@@ -295,7 +298,7 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         """A line below the last one; of a list without lines the hint's."""
         if not self.count and self._hint:
             document = Document()
-            document.prose(self._hint, style="dim")
+            document.prose(self.waits_for or self._hint, style="dim")
             page = document.page(max(width, 20))
             if 0 <= index < page.count:
                 return self.paint(page.line(index, width), width, "")

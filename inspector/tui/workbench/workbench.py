@@ -56,6 +56,7 @@ from inspector.tui.workbench.sizes import Sizes, bounded, load_sizes, save_sizes
 from inspector.tui.workbench.state import SessionState
 from inspector.tui.workbench.trace_screen import TraceScreen
 from inspector.views.ladder.current import current_conversation
+from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
     from inspector.lab.options import Watch
@@ -290,8 +291,12 @@ class WorkbenchScreen(TraceScreen):
                 pane.conversation = self.conversation
 
     def trace_opened(self, trace: Trace) -> None:
+        waits_for = ""
+        if self.session is not None and self.session.spec is None:
+            what = escaped(self.session.watch.words, 60)
+            waits_for = f"Waiting for the first packet ({what}): it is shown here as soon as it comes."
         for pane in self.panes:
-            pane.show_trace(trace, follow=self.session is not None)
+            pane.show_trace(trace, follow=self.session is not None, waits_for=waits_for)
 
     def _show_composers(self, spec: SessionSpec) -> None:
         """They are there from the first moment on: what is typed while the session starts is sent then."""

@@ -8,6 +8,7 @@ from inspector.trace.trace import Trace
 from inspector.views.ladder.ladder import Conversation, Ladder, Target, default_conversation
 from inspector.views.ladder.printed import LadderText
 from inspector.views.line.spans import plain
+from tests.support.tcp import MemoryTrace, segment
 from tests.support.traces import SESSIONS, TRACES, open_trace
 from tests.support.views import all_lines
 
@@ -48,6 +49,38 @@ def test_a_margin_of_80_columns_tells_which_direction_was_shut_down() -> None:
     with open_trace("tcp-half-close") as trace:
         ladder = Ladder(trace)
         assert any("shutdown(WR)" in plain(ladder.line(index, 79)) for index in range(ladder.count))
+
+
+def test_with_hops_each_packet_and_the_head_say_between_whom_it_is(tmp_path: Path) -> None:
+    """A client asks a proxy on port 80, which asks a server on port 8080, and answers."""
+    memory, near, far = MemoryTrace(), (40000, 80), (50000, 8080)
+    steps = [(0, "S", near), (1, "SA", near), (0, "S", far), (1, "SA", far), (1, "PA", far), (1, "PA", near)]
+    frames = [segment(way, flags, 9, 9, b"x" * ("P" in flags), ports=ports) for way, flags, ports in steps]
+    memory.add(frames, [moment * 1_000_000 for moment in range(len(steps))])
+    memory.save(tmp_path / "hops.pcapng")
+    with Trace.open(tmp_path / "hops.pcapng") as trace:
+        trace.finish()
+        ladder = Ladder(trace)
+        lines = [plain(line) for line in all_lines(ladder.count, ladder.line, 80)]
+        assert [":40000→:80" in line for line in lines] == [ports == near for _, _, ports in steps]
+        assert [":50000→:8080" in line for line in lines] == [ports == far for _, _, ports in steps]
+        heads = [plain(ladder.header(80, line)[0]) for line in range(len(steps))]
+        assert ["10.0.0.1:50000" in head and "10.0.0.2:8080" in head for head in heads] == [
+            ports == far for _, _, ports in steps]
+        alone = Ladder(trace, Conversation("tcp", 0))
+        assert not any("→" in plain(line) for line in all_lines(alone.count, alone.line, 80))
+
+
+def test_bars_in_margins_that_are_too_narrow_for_the_word_are_told_above() -> None:
+    with open_trace("tcp") as trace:
+        ladder = Ladder(trace)
+        assert "┆ blocked" in plain(ladder.header(80)[1])
+        assert "┆" not in plain(ladder.header(140)[1])
+        assert any("┆ blocked" in plain(line) for line in all_lines(ladder.count, ladder.line, 140))
+    with open_trace("http-connections") as trace:
+        alone = Ladder(trace, Conversation("tcp", 0))
+        assert ("┆" in plain(alone.header(80)[1])) == any(
+            "┆" in plain(line) for line in all_lines(alone.count, alone.line, 80))
 
 
 def test_a_click_on_a_margin_chooses_its_call() -> None:

@@ -48,7 +48,8 @@ class LadderPane(ListPane):
         "**┆┆**: two threads of that program block at once, as in a server, where one waits in accept() for "
         "the next client while another waits in recv() for this one's bytes.",
         "The line above names each end, its process, its address, and the TCP state in which it is at the "
-        "chosen line, at the end while the picture follows it. **r** switches sequence numbers between "
+        "chosen line, at the end while the picture follows it. With several servers, as behind a proxy, each "
+        "packet names the ports of both ends: **:50412→:8000**. **r** switches sequence numbers between "
         "relative ones, from 0, and those on the wire. **a** shows one conversation, or all of them.",
         "**↑** **↓** choose a line, **←** **→** a call or the packet on it; **Enter** shows all of it.",
         "While a session lives: **c** and **v** type what the client or the server says, **space** pauses "

@@ -92,6 +92,9 @@ class Blocked:
             places.append(place)
         self._threads = threads
 
+    def __bool__(self) -> bool:
+        return bool(self._threads)
+
     def at(self, time_ns: int, side: int) -> list[int]:
         """The entry moments (indexes) of the calls of this margin that block at `time_ns`."""
         found = []

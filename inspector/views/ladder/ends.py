@@ -98,7 +98,8 @@ class Side:
         self.rows = np.zeros(0, np.int64)
         self.times = np.zeros(0, np.int64)
         self._seen = 0
-        self._clients: dict[tuple[int, int], str] = {}      # (protocol, stream) -> its client
+        self.servers: set[tuple[int, int]] = set()          # whom SYNs were for: number of address, port
+        self._ends: dict[tuple[int, int], Ends] = {}        # of (protocol, stream), in a ladder of all
 
     def update(self) -> bool:
         """Read on; True when there are more packets."""
@@ -109,6 +110,7 @@ class Side:
         before = len(self.rows)
         if self.conversation is None:
             self.rows = np.arange(count)
+            self._note_servers(self._seen, count)
         else:
             self.ends = conversation_ends(self.trace, self.conversation, self.sockets)
             rows = self.trace.rows_of(self.conversation.protocol, self.conversation.stream)
@@ -117,6 +119,17 @@ class Side:
         self._seen = count
         self.times = np.maximum.accumulate(index.time_ns[self.rows].astype(np.int64))
         return len(self.rows) != before
+
+    def _note_servers(self, start: int, count: int) -> None:
+        index = self.trace.index
+        opens = (index.tcp_flags[start:count] & (SYN | ACK)) == SYN
+        rows = np.flatnonzero(opens & (index.protocol[start:count] == TCP)) + start
+        self.servers.update(zip(index.dst[rows].tolist(), index.dport[rows].tolist(), strict=True))
+
+    @property
+    def several_servers(self) -> bool:
+        """Whether this is a ladder of conversations with more than one server: hops, for instance."""
+        return len(self.servers) > 1
 
     def direction(self, position: int) -> int:
         """LEFT when the packet at this position of `rows` was sent by the client, else RIGHT."""
@@ -128,7 +141,7 @@ class Side:
         quote = quoted(self.trace, row)
         if quote is None:
             return self._by_address(row)
-        known = (name for (number, _), name in self._clients.items() if number == quote[0])
+        known = (ends.client for (number, _), ends in self._ends.items() if number == quote[0])
         client = self.ends.client or next((name for name in known if name in quote[1:]), "")
         return RIGHT if quote[1] == client else LEFT
 
@@ -137,18 +150,22 @@ class Side:
         index = self.trace.index
         if int(index.network[row]) not in (4, 6):
             return LEFT
-        clients = (self.ends.client, *self._clients.values())
+        clients = (self.ends.client, *(ends.client for ends in self._ends.values()))
         hosts = {split_endpoint(client)[0] for client in clients if client}
         source, destination = (escaped(index.address(int(column[row]))) for column in (index.src, index.dst))
         return RIGHT if destination in hosts and source not in hosts else LEFT
 
     def client_of(self, row: int) -> str:
         """The client, "address:port", of the conversation that the TCP or UDP packet belongs to."""
+        return self.ends_of(row).client
+
+    def ends_of(self, row: int) -> Ends:
+        """Both ends of the conversation that the TCP or UDP packet belongs to."""
         if self.conversation is not None:
-            return self.ends.client
+            return self.ends
         index = self.trace.index
         key = (int(index.protocol[row]), int(index.stream[row]))
-        if key not in self._clients:
+        if key not in self._ends:
             conversation = Conversation("tcp" if key[0] == TCP else "udp", key[1])
-            self._clients[key] = conversation_ends(self.trace, conversation, self.sockets).client
-        return self._clients[key]
+            self._ends[key] = conversation_ends(self.trace, conversation, self.sockets)
+        return self._ends[key]

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import TCP, UDP
-from inspector.views.ladder.ends import Conversation, Side, conversation_ends, row_ends
+from inspector.views.ladder.ends import Conversation, Ends, Side, conversation_ends, row_ends
 from inspector.views.ladder.layout import LEFT, RIGHT, Moment
+from inspector.views.ladder.margin import Margins
 from inspector.views.line.spans import Line, Span, cell_width, fit
 from inspector.views.session.outside import Outside, outside_peers
-from inspector.views.session.sockets import SocketTable
+from inspector.views.session.sockets import SocketTable, same_address
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 
 _NARROW = 12             # cells of a margin in which a TCP state has room
+_TOLD = 20               # cells of a margin in which "┆ blocked 23 ms" has room
+_LEGEND = " ┆ blocked "   # elsewhere
 
 
 class Drawn(Protocol):
@@ -34,6 +37,7 @@ class Drawn(Protocol):
     side: Side
     sockets: SocketTable
     deep: int
+    margins: Margins
 
     @property
     def moments(self) -> Sequence[Moment]:
@@ -65,7 +69,8 @@ def header_lines(ladder: Drawn, time: int, margin: int, middle: int, at: Instant
     left, right, what = ladder_ends(ladder, at)
     width = time + 2 * margin + middle + 2
     names = _names(left, right, what, time, margin, width)
-    return names, _rule(left.state, right.state, time, margin, middle)
+    legend = _LEGEND if ladder.margins.blocks and margin < _TOLD else ""
+    return names, _rule(left.state, right.state, time, margin, middle, legend)
 
 
 def ladder_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:
@@ -82,6 +87,8 @@ def ladder_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:
     else:
         ends = conversation_ends(ladder.trace, conversation, ladder.sockets)
         states = _states(ladder, conversation, at.row, ends.client)
+        if ladder.side.several_servers:
+            names, pids = _programs_of(ladder, ends)
     client = End(names[LEFT], pids[LEFT], ends.client, states[0])
     server = End(names[RIGHT], pids[RIGHT], ends.server or _listening(ladder), states[1])
     outside = outside_peers(ladder.trace.events)
@@ -131,6 +138,17 @@ def _programs(ladder: Drawn) -> tuple[list[str], list[int | None]]:
             seen.add(moment.side)
         if len(seen) == 2:
             break
+    return names, pids
+
+
+def _programs_of(ladder: Drawn, ends: Ends) -> tuple[list[str], list[int | None]]:
+    """Name and pid of whoever has the sockets of one conversation of several."""
+    names, pids = ["client", "server"], [None, None]  # type: list[str], list[int | None]
+    for socket in ladder.sockets.sockets:
+        for side, (own, other) in enumerate((ends[:2], ends[1::-1])):
+            met = socket.peer in (None, other) and same_address(socket.local, own)
+            if met and (side == RIGHT or socket.peer):
+                names[side], pids[side] = escaped(socket.role, 16) or names[side], socket.pid
     return names, pids
 
 
@@ -206,9 +224,9 @@ def _name_spans(end: End, room: int, side: str) -> tuple[Span, ...]:
     return tuple(span for span in spans if span.text)
 
 
-def _rule(left: str, right: str, time: int, margin: int, middle: int) -> Line:
+def _rule(left: str, right: str, time: int, margin: int, middle: int, legend: str) -> Line:
     if margin >= _NARROW:
-        between = Span("┬" + "─" * middle + "┬", "dim")
+        between = Span("┬" + legend.center(middle, "─") + "┬", "dim")
         return (Span(" " * time), *_state(left, margin), between, *_state(right, margin))
     half = middle // 2
     inner = (*_state(left, half), *_state(right, middle - half, at_end=True))

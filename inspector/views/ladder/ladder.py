@@ -253,12 +253,14 @@ class Ladder:
         return [Span(number, "number"), *drawn]
 
     def _tag(self, row: int) -> str:
-        """In a session of several conversations, the client's port names the packet's."""
+        """In a ladder of several conversations, the client's port names the packet's; with several servers,
+        both ports say between whom it is, since the margins stand for more than two programs."""
         if self.conversation is not None or not self._several:
             return ""
         index = self.trace.index
         if int(index.protocol[row]) in (TCP, UDP) and int(index.stream[row]) >= 0:
-            return f":{split_endpoint(self.side.client_of(row))[1]}"
+            client, server = (f":{split_endpoint(end)[1]}" for end in self.side.ends_of(row)[:2])
+            return f"{client}→{server}" if self.side.several_servers else client
         quote = quoted(self.trace, row)
         return f":{split_endpoint(quote[1])[1]}" if quote else ""
 

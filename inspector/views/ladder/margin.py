@@ -43,6 +43,11 @@ class Margins:
             call = calls[moment.call]
             self._moments_of.setdefault((call.pid, call.id), []).append(place)
 
+    @property
+    def blocks(self) -> bool:
+        """Whether any call blocks, so that there are bars."""
+        return bool(self._blocked)
+
     def moments_of(self, key: tuple[int, int]) -> list[int]:
         """The moments, entry first, of the call `(pid, id)`; none when it is not in this ladder."""
         return self._moments_of.get(key, [])

@@ -16,5 +16,10 @@ def duration(nanoseconds: int) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def amount(count: int, noun: str) -> str:
+    """A number of things: `1 byte`, `1,448 bytes`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def _digits(value: float) -> str:
     return f"{value:.1f}" if value < 9.95 else f"{value:.0f}"

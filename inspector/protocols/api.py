@@ -127,11 +127,22 @@ class MessageLine(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A message laid out for reading: lines of a head (safe to show), then what it carries (as it came)."""
+    """A message laid out for reading: lines of a head (safe to show), then what it carries (as it came).
+
+    `note`: in words (safe to show), what of it is not laid out, and why.
+    """
 
     head: tuple[str, ...]
     body: bytes = b""
     binary: bool = False
+    note: str = ""
+
+
+class Rest(NamedTuple):
+    """What octets are that stand in no message, in words; `final`: they never will."""
+
+    text: str
+    final: bool = False
 
 
 class Decoder(ABC, Generic[R]):
@@ -144,6 +155,7 @@ class Decoder(ABC, Generic[R]):
     client: int
     inferred = False                 # its beginning was not captured, and it was told by its form
     over = False                     # what follows is of no protocol that is told here
+    left = ""                        # what follows its last message, in words, safe to show
     successor: Start | None = None   # the connection goes on with another protocol
     said_why = False                 # it said why the connection ends: that it ends needs no word of TCP
 
@@ -255,6 +267,16 @@ class Decoder(ABC, Generic[R]):
     def complete(self, number: int) -> bool:
         """Whether message `number` (from 0) has ended."""
         return True
+
+    def under_way(self, direction: int) -> int | None:
+        """The message of a direction that may still grow; None where there is none."""
+        return None
+
+    def rest(self, direction: int) -> Rest:
+        """What octets of a direction are that stand behind its last message."""
+        if self.over or not self.wants(direction):
+            return Rest(self.left or "not read any further", True)
+        return Rest("the beginning of a message that has not ended")
 
     def span(self, number: int) -> tuple[int, int, int]:
         """(direction, start, stop) of message `number`: all its octets."""

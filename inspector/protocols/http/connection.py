@@ -79,6 +79,14 @@ class HttpConnection:
         """True after octets that are no HTTP: what follows them in this direction is not understood."""
         return self._sides[direction].lost
 
+    def under_way(self, direction: int) -> int | None:
+        """The number of the direction's message that has begun and not ended; None: none has."""
+        return self._sides[direction].under_way
+
+    def waits(self, direction: int) -> bool:
+        """True while octets of the direction wait for the answer to an Upgrade."""
+        return self._sides[direction].state == "wait"
+
     def lose(self, direction: int, size: int) -> bool:
         """`size` octets are missing in the capture; False when more than a body is hit: then `restart`."""
         self.whole = False

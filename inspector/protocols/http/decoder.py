@@ -7,7 +7,7 @@ Our own, not h11's: broken messages must be shown, not refused, and every one kn
 
 from __future__ import annotations
 
-from inspector.protocols.api import Decoder, Hole, MessageLine, Part, Shown, Source, Start
+from inspector.protocols.api import Decoder, Hole, MessageLine, Part, Rest, Shown, Source, Start
 from inspector.protocols.http.connection import HttpConnection
 from inspector.protocols.http.message import (
     INFLATE_LIMIT,
@@ -174,6 +174,8 @@ class HttpDecoder(Decoder[HttpMessage]):
         """After CONNECT, or an upgrade to something else: by its name, or to be found out."""
         names = tokens(response, "upgrade") if response is not None else ()
         name = "http2" if "h2c" in (name.lower() for name in names) else ""
+        upgrade = f"after the upgrade to {escaped(', '.join(names), 60)}"
+        self.left = upgrade if names else "in the tunnel that CONNECT opened"
         first, second = self.pump.position
         self.successor = Start(self.client, (first, second), protocol=name)
 
@@ -226,8 +228,9 @@ class HttpDecoder(Decoder[HttpMessage]):
             return stream.read(message.body_start, min(message.stop, message.body_start + limit))
         client = message.direction if message.is_request else 1 - message.direction
         reader = HttpConnection(client, (message.start, message.start), keep=limit)
-        for start in range(message.start, message.stop, 1 << 20):
-            reader.feed(message.direction, stream.read(start, min(message.stop, start + (1 << 20))))
+        whole = min(stream.contiguous_from(message.start), message.stop)
+        for start in range(message.start, whole, 1 << 20):
+            reader.feed(message.direction, stream.read(start, min(whole, start + (1 << 20))))
         return reader.messages[0].body if reader.messages else b""
 
     def decoded_body(self, message: HttpMessage, limit: int = INFLATE_LIMIT) -> Decoded:
@@ -308,6 +311,18 @@ class HttpDecoder(Decoder[HttpMessage]):
     def complete(self, number: int) -> bool:
         return self._http.messages[number].complete
 
+    def under_way(self, direction: int) -> int | None:
+        return self._http.under_way(direction)
+
+    def rest(self, direction: int) -> Rest:
+        if self._http.lost(direction):
+            return Rest("no HTTP", True)
+        if self._http.waits(direction):
+            return Rest("sent before the answer to the upgrade")
+        if self.over or self.successor is not None:
+            return Rest(self.left or "not read any further", True)
+        return Rest("the head of a message, not ended yet")
+
     def line(self, number: int) -> MessageLine:
         message = self._http.messages[number]
         kind = escaped(message.method, 12) if message.is_request else str(message.status)
@@ -322,11 +337,25 @@ class HttpDecoder(Decoder[HttpMessage]):
         head += [escaped(f"{header.name}: {header.value}") for header in message.headers]
         if not message.body_length:
             return Shown(tuple(head))
+        codings = tokens(message, "content-encoding")
+        if not codings:
+            body = self.body(message, limit)
+            left = message.body_length - len(body) if len(body) >= limit else 0
+            note = f"{left:,} more bytes of this body are not shown here" if left else ""
+            return Shown((*head, "") if body else tuple(head), body, note=note)
         body, problem = self.decoded_body(message, limit)
+        coding = escaped(", ".join(codings), 40)
         if problem == "unknown":
-            coding = escaped(", ".join(tokens(message, "content-encoding")), 40)
             return Shown((*head, "", f"[{message.body_length} bytes in {coding}, not unpacked]"), body, True)
-        return Shown((*head, "") if body else tuple(head), body)
+        note = _PROBLEMS.get(problem, "").format(coding=coding, limit=limit)
+        return Shown((*head, "") if body else tuple(head), body, note=note)
+
+
+_PROBLEMS = {
+    "limit": "the body ({coding}) is unpacked no further than {limit:,} bytes here",
+    "cut": "the body ({coding}) is unpacked as far as it came",
+    "data": "from here on the body is no {coding}",
+}
 
 
 def _line(message: HttpMessage) -> str:

@@ -87,6 +87,11 @@ class HttpReader:
             self.end()
 
     @property
+    def under_way(self) -> int | None:
+        """The number of the message that has begun and not ended; None: none has."""
+        return None if self._message is None else self._message.number
+
+    @property
     def skippable(self) -> int:
         full = len(self._body) >= self.connection.keep
         if not full or self._buffer or self.state not in ("length", "chunk-data", "close"):

@@ -60,6 +60,14 @@ def _payload_base64(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> S
     return [base64.b64encode(decoder.payload(frame)).decode()] if _text(decoder, frame) is None else []
 
 
+def _truncated(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[bool]:
+    """Whether the payload is given in part alone: it is very large, or inflates to very much."""
+    from inspector.protocols.websocket.decoder import PAYLOAD_LIMIT
+
+    cut = frame.payload_length > PAYLOAD_LIMIT or "websocket.inflation-limit" in frame.findings
+    return [True] if cut else []
+
+
 def _octets(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[bytes]:
     return [decoder.payload(frame, _SEARCHED)]
 
@@ -97,6 +105,7 @@ WEBSOCKET = Protocol(
         Field("close_code", "number", _close_code, bits=16),
         Field("payload", "text", _payload, filtered=False),
         Field("payload_base64", "text", _payload_base64, filtered=False),
+        Field("truncated", "flag", _truncated, filtered=False),
         Field("payload", "bytes", _octets, json=""),
         Field("websocket.payload", "bytes", _given_octets, json=""),
         Field("websocket.payload.text", "text", _payload, json=""),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from inspector.model.packets import packet_number
 from inspector.model.units import duration
-from inspector.protocols.api import Decoder, Hole, MessageLine, Part, Shown, Source, Start
+from inspector.protocols.api import Decoder, Hole, MessageLine, Part, Rest, Shown, Source, Start
 from inspector.protocols.websocket.columns import (
     Columns,
     FrameTable,
@@ -35,6 +35,7 @@ from inspector.protocols.websocket.frame import (
     Frame,
     FrameDecoder,
     frame_at,
+    opcode_name,
     unmask,
 )
 from inspector.protocols.websocket.payload import Payloads
@@ -382,6 +383,16 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
     def complete(self, number: int) -> bool:
         return self.messages.complete(number)
 
+    def under_way(self, direction: int) -> int | None:
+        return self.session.under_way(direction)
+
+    def rest(self, direction: int) -> Rest:
+        frame = self.partial(direction)
+        if frame is None:
+            return Rest("the beginning of a frame that has not ended")
+        name = opcode_name(frame.opcode).upper()
+        return Rest(f"a {name} frame of {frame.payload_length:,} bytes that has not ended")
+
     def span(self, number: int) -> tuple[int, int, int]:
         frames = self.messages.frames_of(number)
         first = self.frames[frames[0] - 1]
@@ -401,6 +412,8 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         marks = [f"{len(message.frames)} frames"] if len(message.frames) > 1 else []
         if message.compressed:
             marks.append(f"deflate {message.wire_size:,}")
+        if self._unread(message):
+            marks.append("compressed, not read" if message.compressed or self.inferred else "not read")
         if not message.complete:
             marks.append("unfinished")
         troubled = any(self.session.ids.get(frame - 1) for frame in message.frames[:64])
@@ -418,7 +431,8 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
             trip = self.round_trip_ns(number)
             answer = f"  round trip {duration(trip)}" if trip is not None else ""
             return (escaped(data) if data.isascii() else data.hex(" ")) + answer
-        return escaped(data) if message.opcode == TEXT else data[: _PREVIEW // 8].hex(" ")
+        text = message.opcode == TEXT and not self._unread(message)
+        return escaped(data) if text else data[: _PREVIEW // 8].hex(" ")
 
     def part_line(self, record: WebSocketFrameRecord) -> str:
         bits = (("FIN", record.fin), ("RSV1", record.rsv & 4), ("RSV2", record.rsv & 2),
@@ -439,10 +453,25 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
             close = self.close_of(self.frames[message.frames[0] - 1])
             reason = f' "{close.reason}"' if close.reason else ""
             return Shown((f"CLOSE {close.code or ''} {close.meaning}{reason}",))
-        data = self.message_payload(message.number, limit)
+        data, note = self.message_payload(message.number, limit), self._unread(message)
         if message.is_control:
             return Shown((f"{message.name.upper()} {escaped(data)}",))
-        return Shown((), data, binary=message.opcode != TEXT)
+        if note and message.compressed:
+            data = b"".join(self.payloads.wire(frame, limit) for frame in message.frames[:64])[:limit]
+        elif not note and len(data) >= limit < message.size:
+            note = f"{message.size - len(data):,} more bytes of this message are not shown here"
+        return Shown((), data, binary=message.opcode != TEXT or bool(note and data), note=note)
+
+    def _unread(self, message: WebSocketMessage) -> str:
+        """Why what a message says is not known, or ""."""
+        first = self.frames[message.frames[0] - 1]
+        if first.rsv and not message.compressed:
+            if first.rsv == RSV1 and self.inferred:
+                return "RSV1 is set: compressed, it seems, by what the capture does not show"
+            return "the bytes as an extension left them, which is not read here"
+        if message.compressed and message.wire_size and not message.size:
+            return f"{message.wire_size:,} compressed bytes, not unpacked: they rest on others before them"
+        return ""
 
 
 def _batches(runs: Runs) -> Iterator[Runs]:

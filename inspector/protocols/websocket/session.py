@@ -95,6 +95,11 @@ class WebSocketSession:
         self.count += 1
         return part
 
+    def under_way(self, direction: int) -> int | None:
+        """The number of the direction's fragmented message that has begun and not ended; None: none has."""
+        number = self._sides[direction].message
+        return number if number >= 0 else None
+
     @property
     def settled(self) -> bool:
         """True while plain frames need not go through `add`: no message is open, no Close was sent."""

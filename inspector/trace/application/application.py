@@ -16,8 +16,9 @@ import numpy as np
 
 from inspector.model.numbers import ACK, FIN, RST
 from inspector.protocols import REGISTRY
-from inspector.protocols.api import Decoder, Protocol
+from inspector.protocols.api import Decoder, Protocol, Rest
 from inspector.trace.application.engine import Engine, Layer
+from inspector.trace.flows.missing import acknowledged
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.packets import Packets
 from inspector.wire.findings import Finding
@@ -27,7 +28,6 @@ from inspector.wire.tcp.stream import ByteStream
 
 INFLATE_LIMIT = 16 << 20 # octets to which one compressed message may inflate
 _ROWS = 64               # packets that a finding names at most
-_LOOK_BACK = 1000        # packets at the end among which the last acknowledgment is looked for
 _PARTS = 3               # records of one packet that `info` spells out
 
 
@@ -67,7 +67,8 @@ class Application:
         if len(self._flow.rows) == self._packets:
             return False
         self._packets = len(self._flow.rows)
-        changed = self._engine.update(cache(self._acknowledged))
+        changed = self._engine.update(
+            cache(lambda direction: acknowledged(self._trace, self._flow, direction)))
         if not self._ended and self.layers:
             self._end_if_over()
         self._findings += map(self._place, self._engine.fresh_findings())
@@ -85,13 +86,6 @@ class Application:
         index = self._trace.index
         offsets = self._flow.streams[1 - direction].offsets_of(index.ack[rows])
         return np.where(index.tcp_flags[rows] & ACK != 0, offsets, 0)
-
-    def _acknowledged(self, direction: int) -> int:
-        """The offset up to which the peer of a direction has said that it has all octets."""
-        rows = self._flow.rows[-_LOOK_BACK:]
-        tells = (self._flow.directions(rows) != direction) & (self._trace.index.tcp_flags[rows] & ACK != 0)
-        found = rows[tells]
-        return self.acknowledged_by(int(found[-1])) if len(found) else 0
 
     def _end_if_over(self) -> None:
         """Judge what is missing, once nothing more can come: a FIN from each side, or a reset."""
@@ -128,6 +122,10 @@ class Application:
     def protocol(self) -> str:
         """What is spoken, by all that was seen so far; "" while nothing is known."""
         return self.layers[-1].protocol.name if self.layers else ""
+
+    def rest(self, direction: int) -> Rest:
+        """What octets of a direction are that stand in no message, behind the last one."""
+        return self._engine.rest(direction)
 
     @property
     def inferred(self) -> bool:

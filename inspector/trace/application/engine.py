@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from inspector.protocols import by_name
-from inspector.protocols.api import CERTAIN, Decoder, Hole, Opening, Protocol, Source, Start
+from inspector.protocols.api import CERTAIN, Decoder, Hole, Opening, Protocol, Rest, Source, Start
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.delivery import Pump
 
@@ -134,6 +134,14 @@ class Engine:
     def over(self) -> bool:
         """True when an upgrade led to something that is not told here."""
         return self.current is not None and self.current.over
+
+    def rest(self, direction: int) -> Rest:
+        """What octets of a direction are that stand in no message, behind the last one."""
+        decoder = self.current
+        if decoder is None or self._behind is not None:
+            left = "" if decoder is None else decoder.left
+            return Rest(left or "of no protocol that is known here", True)
+        return decoder.rest(direction)
 
     @property
     def lacking(self) -> bool:

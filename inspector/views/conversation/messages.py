@@ -11,6 +11,7 @@ from array import array
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Any
 
+from inspector.model.units import amount
 from inspector.protocols.api import Decoder, Protocol
 from inspector.views.conversation.place import StreamPlace, place_of
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
@@ -220,11 +221,18 @@ class MessageList:
             Span(fit(f"{one.size:,}", _SIZE + 2, align="right"), "number"),
             Span("  " + fit(one.kind, _KIND), self.protocol.colour),
         ]
-        marks = [*(["!"] if one.troubled else []), *one.marks]
+        marks = [*(["!"] if one.troubled else []), *one.marks, *self._missing(number)]
         if marks:
             spans.append(Span("  " + " ".join(marks), "warning" if one.troubled else "dim"))
         spans.append(Span("  " + one.text, side))
         return _cut(spans, width)
+
+    def _missing(self, number: int) -> list[str]:
+        """What the capture lacks of a message."""
+        assert self._decoder is not None
+        direction, start, stop = self._decoder.span(number - 1)
+        missing = self.trace.flow(self.stream).streams[direction].missing_in(start, stop)
+        return [f"{amount(missing, 'byte')} missing"] if missing else []
 
     def _part_line(self, number: int, at: int, width: int) -> Line:
         assert self._decoder is not None

@@ -1,17 +1,30 @@
 """Follow stream: what both ends of a TCP conversation said, in turns, each side in its colour.
 
-`FollowStream` cuts the streams into runs (one end speaks, then the other) and runs into lines, a window at a
-time; only the beginnings of lines are kept. A line knows the bytes it shows, hence its packet, and back.
+`FollowStream` cuts the streams into lines, a window at a time; only the beginnings of lines are kept. What
+may still change (a message that has not ended, a hole that may be filled) stands behind them as a tail, which
+is made anew whenever the conversation grows. All octets of both directions stand in a line, or in a note that
+says how many are missing and why.
+
+    settled: messages, octets as they came, notes │ tail: not ended yet, not decided, not captured so far
 """
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
+from inspector.trace.flows.missing import Missing, acknowledged, missing_from
 from inspector.views.conversation.place import StreamPlace, place_of
-from inspector.views.conversation.stream_decoded import JSON_LIMIT, pretty_json, text_lines, unit_lines, units
+from inspector.views.conversation.stream_decoded import (
+    JSON_LIMIT,
+    Unit,
+    octet_lines,
+    pretty_json,
+    text_lines,
+    unit_lines,
+    units,
+)
+from inspector.views.conversation.stream_lines import RAW, Cut, StreamLines
+from inspector.views.conversation.stream_words import missing_words, unended_words
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.text import escaped
@@ -25,15 +38,9 @@ _LAYER = 1 << 40          # a decoded unit is told by its layer times this, and 
 _WINDOW = 1 << 18
 _HEX = 16
 _INDENT = 2
-
-
-class _Cut(NamedTuple):
-    """Where a line's octets stand; `part` counts the lines that one JSON value was laid out on."""
-
-    direction: int
-    start: int
-    stop: int
-    part: int
+_HOLE = 1 << 12           # octets that crossing a hole counts for, as work
+_CROSSED = 64             # holes that were crossed last, and might be filled nevertheless
+_PATIENCE = 1 << 20       # octets behind a hole after which nobody waits for it any more
 
 
 class FollowStream:
@@ -61,56 +68,226 @@ class FollowStream:
 
     def _restart(self) -> None:
         self._pump = Pump(self.trace.flow(self.stream).streams)
-        self._side = array("B")
-        self._start, self._stop = array("q"), array("q")
-        self._part = array("I")
-        self._unit = array("q")       # a decoded unit: its number, and _LAYER more for each layer; or -1
+        self._lines = StreamLines()
         self._done: list[int] = []    # decoded units of each layer
         self._open = False            # the last line was ended by the end of what there was, not by LF
-        self._by_side: tuple[array[int], array[int]] = (array("I"), array("I"))   # lines of each direction
-        self._laid: tuple[int, int, int, list[str]] = (-1, -1, -1, [])
+        self._settled = 0             # lines before the tail
+        self._complete_at = -1        # packets of the conversation for which all is cut, the tail too
+        self._crossed: list[tuple[int, int]] = []      # direction and start of holes
+        self._begun = [False, False]
+        self._told = ["", ""]         # what octets in no message are, as was said last of a direction
+        self._layers = 0              # layers there were then
+        self._laid: tuple[Cut | None, list[str]] = (None, [])
 
     @property
     def complete(self) -> bool:
         """True when all that can be read has been cut into lines."""
-        if self._decoded:
-            application = self.trace.application(self.stream)
-            return not units(application, self._done, 1)
-        return all(self._pump.position[d] >= self._pump.available(d) for d in (0, 1))
+        return self._complete_at == self._packets
+
+    @property
+    def _packets(self) -> int:
+        return len(self.trace.flow(self.stream).rows)
 
     @property
     def _decoded(self) -> bool:
         return self.mode == "json" and bool(self.trace.application(self.stream).protocol)
 
+    # --- cutting -----------------------------------------------------------------------------------
+
     def update(self, most: int = 1 << 22) -> bool:
-        """Cut up to about `most` more octets into lines; True when there were any."""
-        if self._decoded:
-            return self._add_units(max(most >> 12, 1))
-        self.trace.flow(self.stream)       # its streams take the packets that came since
-        done = 0
-        for direction, _, end in self._pump.runs():
-            while done < most and (start := self._pump.position[direction]) < end:
-                data = self._pump.read(direction, start, min(end, start + _WINDOW))
-                if not data:
-                    break
-                self._pump.position[direction] = start + len(data)
-                done += len(data)
-                if self.direction in (None, direction):
-                    self._cut(direction, start, data)
-            if done >= most:
-                break
-        return done > 0
+        """Cut up to about `most` more octets into lines; True when lines were added or changed."""
+        if self.complete:              # (asking for it lets the streams take the packets that came since)
+            return False
+        if self._is_outdated():
+            self._restart()
+        self._lines.cut_to(self._settled)
+        more = self._add_units(max(most >> 12, 1)) if self._decoded else False
+        more = more or self._add_octets(most)
+        self._settled = len(self._lines)
+        if not more:
+            self._complete_at = self._packets
+            self._add_tail()
+        return True
+
+    def _is_outdated(self) -> bool:
+        """Whether a hole that was crossed has been filled, or octets in no message turned out to be some."""
+        streams = self.trace.flow(self.stream).streams
+        if any(streams[direction].contiguous_from(start) > start for direction, start in self._crossed):
+            return True
+        layers = len(self.trace.application(self.stream).layers) if self.mode == "json" else 0
+        return any(self._told) and layers != self._layers
 
     def _add_units(self, most: int) -> bool:
+        """Add messages that will not change; True when there may be more."""
         application = self.trace.application(self.stream)
         found = units(application, self._done, most)
         self._done += [0] * (len(application.layers) - len(self._done))
         for unit in found:
             self._done[unit.layer] += 1
-            if self.direction in (None, unit.direction):
-                count = len(unit_lines(application, unit.layer, unit.number, self.wrap))
-                self._add(unit.direction, unit.start, unit.stop, count, unit.number + unit.layer * _LAYER)
-        return bool(found)
+            self._add_unit(unit)
+        return len(found) >= most
+
+    def _add_unit(self, unit: Unit) -> None:
+        application, direction = self.trace.application(self.stream), unit.direction
+        self._fill(direction, unit.start, "in no message")
+        whole = min(application.streams[direction].contiguous_from(unit.start), unit.stop)
+        if self._wanted(direction):
+            lines = unit_lines(application, unit.layer, unit.number, self.wrap)
+            self._lines.add(direction, unit.start, whole, len(lines), unit.number + unit.layer * _LAYER)
+        self._pump.position[direction] = max(self._pump.position[direction], whole)
+        if not application.layers[unit.layer].decoder.complete(unit.number):
+            self._note(direction, whole, whole, unended_words(self.trace, self.stream, unit))
+        if whole < unit.stop:
+            self._fill(direction, unit.stop, "what follows the hole, as it came")
+
+    def _fill(self, direction: int, stop: int, words: str) -> None:
+        """Show octets up to `stop` as they came, and name the holes between them."""
+        position, told = self._pump.position, False
+        stream = self.trace.flow(self.stream).streams[direction]
+        while (start := position[direction]) < stop:
+            end = min(stream.contiguous_from(start), stop)
+            if end == start:
+                lost = missing_from(self.trace, self.trace.flow(self.stream), direction, start)
+                if lost is None:
+                    return
+                self._cross(direction, lost._replace(stop=min(lost.stop, stop)))
+                continue
+            if not told:
+                self._note(direction, start, start, words)
+            told = True
+            self._take(direction, end, 1 << 62)
+
+    def _add_octets(self, most: int) -> bool:
+        """Add octets as they came, crossing holes that nobody waits for; True when there may be more."""
+        sides = self._raw_sides()
+        done = 0
+        while sides and done < most:
+            before = done
+            crossing = {side: lost for side in sides if (lost := self._lost(side)) is not None}
+            self._pump.before = [self._row_behind(1 - side, crossing.get(1 - side)) for side in (0, 1)]
+            for direction, _, end in self._pump.runs():
+                if direction in sides and done < most:
+                    self._head(direction)
+                    done += self._take(direction, end, most - done)
+            self._pump.before = [None, None]
+            for side in sides:
+                lost = crossing.get(side)
+                if lost is not None and lost.start == self._pump.position[side] and done < most:
+                    self._head(side)
+                    self._cross(side, lost)
+                    done += _HOLE
+                    break
+            if done == before:
+                return False
+        return done >= most
+
+    def _raw_sides(self) -> tuple[int, ...]:
+        """The directions whose next octets are, or will be, in no message."""
+        if not self._decoded:
+            return (0, 1)
+        application = self.trace.application(self.stream)
+        if units(application, self._done, 1, settled=False):
+            return ()
+        return tuple(side for side in (0, 1) if application.rest(side).final)
+
+    def _head(self, direction: int) -> None:
+        """Say what octets are that stand in no message."""
+        if not self._decoded:
+            return
+        application = self.trace.application(self.stream)
+        words = application.rest(direction).text
+        if self._told[direction] != words:
+            self._told[direction], self._layers = words, len(application.layers)
+            start = self._pump.position[direction]
+            self._note(direction, start, start, words)
+
+    def _take(self, direction: int, end: int, most: int) -> int:
+        """Cut octets up to `end`, at most about `most`; how many."""
+        position, done = self._pump.position, 0
+        while done < most and (start := position[direction]) < end:
+            data = self._pump.read(direction, start, min(end, start + _WINDOW))
+            if not data:
+                break
+            position[direction] = start + len(data)
+            done += len(data)
+            if self._wanted(direction):
+                self._begin(direction, start)
+                self._cut(direction, start, data)
+        return done
+
+    def _begin(self, direction: int, start: int) -> None:
+        """Say before the first line of a direction that others came before the capture."""
+        if not self._begun[direction]:
+            self._begun[direction] = True
+            if not self.trace.flow(self.stream).streams[direction].start_known:
+                self._open = False
+                text = "[the capture began later: what was said before is not known]"
+                self._lines.note(direction, start, start, text)
+
+    # --- holes and notes ---------------------------------------------------------------------------
+
+    def _lost(self, direction: int) -> Missing | None:
+        """The next octets of a direction that the capture lacks, if nobody waits for them any more."""
+        flow = self.trace.flow(self.stream)
+        lost = missing_from(self.trace, flow, direction, self._pump.position[direction])
+        if lost is None or lost.start >= flow.streams[direction].length:
+            return None                # behind the last octet it is for the tail
+        static = self.trace.complete and not self.trace.following
+        late = flow.streams[direction].length - lost.stop > _PATIENCE
+        return lost if static or late or acknowledged(self.trace, flow, direction) >= lost.stop else None
+
+    def _row_behind(self, direction: int, lost: Missing | None) -> int | None:
+        """The packet that brings what follows a hole: what came after it is shown after it."""
+        if lost is None:
+            return None
+        stream = self.trace.flow(self.stream).streams[direction]
+        piece = next(stream.pieces(lost.stop, stream.length), None)
+        return None if piece is None else piece.row
+
+    def _cross(self, direction: int, lost: Missing) -> None:
+        self._note(direction, lost.start, lost.stop, missing_words(self.trace, lost), "warning")
+        self._pump.position[direction] = lost.stop
+        self._crossed = [*self._crossed[-_CROSSED:], (direction, lost.start)]
+
+    def _note(self, direction: int, start: int, stop: int, text: str, style: Style = "dim") -> None:
+        if self._wanted(direction):
+            self._open = False
+            self._begin(direction, start)
+            self._lines.note(direction, start, stop, f"[{text}]", style)
+
+    def _wanted(self, direction: int) -> bool:
+        return self.direction in (None, direction)
+
+    def _add_tail(self) -> None:
+        """Add what may still change; the state of cutting stays where the settled lines end."""
+        position, is_open, begun = list(self._pump.position), self._open, list(self._begun)
+        crossed, self._open = self._crossed, False
+        if self._decoded:
+            for unit in units(self.trace.application(self.stream), self._done, 1 << 30, settled=False):
+                self._add_unit(unit)
+        for direction in (0, 1):
+            self._add_rest(direction)
+        self._pump.position, self._open, self._begun = position, is_open, begun
+        self._crossed = crossed
+
+    def _add_rest(self, direction: int) -> None:
+        """Add what stands behind the last message, or behind a hole that may still be filled."""
+        flow = self.trace.flow(self.stream)
+        stream, start = flow.streams[direction], self._pump.position[direction]
+        if self._decoded and start < stream.length:
+            stop = min(stream.length, start + JSON_LIMIT)
+            self._fill(direction, stop, self.trace.application(self.stream).rest(direction).text)
+            if stop < stream.length:
+                self._note(direction, stop, stream.length, f"{stream.length - stop:,} more bytes of it")
+        elif start < stream.length:
+            lost = missing_from(self.trace, flow, direction, start)
+            size, rest = (lost.size, stream.length - lost.stop) if lost else (0, 0)
+            text = f"{size:,} bytes not captured so far; {rest:,} bytes behind them wait for them"
+            self._note(direction, start, stream.length, text, "warning")
+        lost = missing_from(self.trace, flow, direction, stream.length)
+        if lost is not None:
+            words = missing_words(self.trace, lost, behind=True)
+            self._note(direction, lost.start, lost.stop, words, "warning")
 
     def _cut(self, direction: int, start: int, data: bytes) -> None:
         """Add the lines of `data`, the first one going on where the last line was left open."""
@@ -124,41 +301,38 @@ class FollowStream:
             feed = -1 if self.mode == "hex" else data.find(b"\n", position, end)
             self._open = feed < 0 and end - position < room
             position = feed + 1 if feed >= 0 else end
-            parts = len(self._layout(direction, begin, start + position, -1)) if self.mode == "json" else 1
-            self._add(direction, begin, start + position, parts)
+            stop = start + position
+            parts = len(self._layout(Cut(direction, begin, stop, 0, RAW))) if self.mode == "json" else 1
+            self._lines.add(direction, begin, stop, parts)
 
     def _reopen(self, direction: int, start: int, data: bytes) -> int | None:
         """The start of the last line, taken away, where `data` goes on with it."""
-        if not self._open or not self._side or self._side[-1] != direction or self._stop[-1] != start:
+        last = self._lines[-1] if self._open and len(self._lines) else None
+        if last is None or last.unit != RAW or last.direction != direction or last.stop != start:
             return None
-        begin = self._start[-1]
-        while self._start and self._start[-1] == begin and self._side[-1] == direction:
-            for column in (self._side, self._start, self._stop, self._part, self._unit):
-                column.pop()
-            self._by_side[direction].pop()
-        return begin
+        count = len(self._lines) - 1 - last.part
+        self._lines.cut_to(count)
+        self._settled = min(self._settled, count)
+        return last.start
 
-    def _add(self, direction: int, start: int, stop: int, parts: int, unit: int = -1) -> None:
-        for part in range(parts):
-            self._by_side[direction].append(len(self._side))
-            self._side.append(direction)
-            self._start.append(start)
-            self._stop.append(stop)
-            self._part.append(part)
-            self._unit.append(unit)
-
-    def _layout(self, direction: int, start: int, stop: int, unit: int) -> list[str]:
-        """The lines of a unit, or of a line that may be JSON. The last ones are kept."""
-        if self._laid[:3] == (direction, start, stop):
-            return self._laid[3]
-        if unit >= 0:
+    def _layout(self, cut: Cut) -> list[str]:
+        """The lines of a message, or of octets that may be JSON. The last ones are kept."""
+        key = cut._replace(part=0)
+        if self._laid[0] == key:
+            return self._laid[1]
+        if cut.unit >= 0:
             application = self.trace.application(self.stream)
-            lines = unit_lines(application, unit // _LAYER, unit % _LAYER, self.wrap)
+            lines = unit_lines(application, cut.unit // _LAYER, cut.unit % _LAYER, self.wrap)
         else:
-            data = self._read(direction, start, stop)
-            lines = pretty_json(data) or text_lines(data, self.wrap)
-        self._laid = direction, start, stop, lines
+            data = self._read(cut.direction, cut.start, cut.stop)
+            lines = pretty_json(data) or self._octets(data)
+        self._laid = key, lines
         return lines
+
+    def _octets(self, data: bytes) -> list[str]:
+        """Octets that are in no message: as text, or in hex where they are none."""
+        in_hex = self._decoded and b"\0" in data
+        return octet_lines(data, self.wrap) if in_hex else text_lines(data, self.wrap)
 
     def _read(self, direction: int, start: int, stop: int) -> bytes:
         return self.trace.flow(self.stream).streams[direction].read(start, stop)
@@ -166,7 +340,7 @@ class FollowStream:
     @property
     def count(self) -> int:
         """How many lines there are."""
-        return len(self._side)
+        return len(self._lines)
 
     def title(self, width: int) -> Line:
         """Who is who, in their colours."""
@@ -180,14 +354,17 @@ class FollowStream:
 
     def line(self, index: int, width: int) -> Line:
         """Line `index` in exactly `width` cells."""
-        direction, start, stop, part = self._at(index)
+        cut = self._lines[index]
+        direction, start, stop, part, unit = cut
         style = self._style(direction)
-        turn = index == 0 or self._side[index - 1] != direction
-        mark = ("→ " if direction == 0 else "← ") if turn else "  "
-        if self.mode == "hex":
+        mark = ("→ " if direction == 0 else "← ") if self._lines.turns(index) else "  "
+        note = self._lines.note_of(unit)
+        if note is not None:
+            text, style = note
+        elif self.mode == "hex":
             text = _hex_text(start, self._read(direction, start, stop))
         elif self.mode == "json":
-            lines = self._layout(direction, start, stop, self._unit[index])
+            lines = self._layout(cut)
             text = lines[part] if part < len(lines) else ""
         else:
             text = escaped(self._read(direction, start, stop).rstrip(b"\r\n"))
@@ -196,13 +373,10 @@ class FollowStream:
     def _style(self, direction: int) -> Style:
         return "client" if direction == (self.trace.flow(self.stream).client or 0) else "server"
 
-    def _at(self, index: int) -> _Cut:
-        return _Cut(self._side[index], self._start[index], self._stop[index], self._part[index])
-
     def target(self, index: int, cell: int | None = None) -> StreamPlace:
         """The packet and bytes of line `index`; with `cell` (from 0) those of the byte drawn there."""
-        direction, start, stop, _ = self._at(index)
-        if cell is not None and self.mode != "json":
+        direction, start, stop, _, unit = self._lines[index]
+        if cell is not None and self.mode != "json" and unit == RAW:
             offset = start + self._byte_at(direction, start, stop, cell - _INDENT)
             start, stop = offset, offset + 1
         return place_of(self.trace, self.stream, direction, start, stop)
@@ -233,11 +407,7 @@ class FollowStream:
 
     def index_at(self, direction: int, offset: int) -> int | None:
         """The line that shows octet `offset` of a direction, as far as lines were cut."""
-        numbers = self._by_side[direction]
-        at = bisect_right(numbers, offset, key=lambda line: self._start[line]) - 1
-        if at < 0 or offset >= self._stop[numbers[at]]:
-            return None
-        return numbers[at] - self._part[numbers[at]]
+        return self._lines.index_at(direction, offset)
 
 
 def _offset_text(offset: int) -> str:

@@ -7,14 +7,16 @@ inflated, without chunks.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
+    from inspector.protocols.api import Decoder, Shown
     from inspector.trace.application.application import Application
 
 JSON_LIMIT = 1 << 18      # octets of one payload that are shown
+_FOLLOWERS = 512          # messages behind one that has not ended; if there are more, it stays as it is
 
 
 class Unit(NamedTuple):
@@ -27,25 +29,37 @@ class Unit(NamedTuple):
     stop: int
 
 
-def units(application: Application, done: list[int], most: int) -> list[Unit]:
-    """The next complete messages, at most `most`: layer by layer; `done` counts those had of each layer."""
+def units(application: Application, done: list[int], most: int, settled: bool = True) -> list[Unit]:
+    """The next messages, at most `most`: layer by layer; `done` counts those had of each layer.
+
+    `settled`: only up to one that may still grow, unless very many follow it.
+    """
     found: list[Unit] = []
     for place, layer in enumerate(application.layers):
-        first = done[place] if place < len(done) else 0
-        decoder = layer.decoder
+        first, decoder = done[place] if place < len(done) else 0, layer.decoder
+        growing = under_way(decoder)
         for number in range(first, min(decoder.count, first + most - len(found))):
-            if not decoder.complete(number) and number + 1 == decoder.count:
-                break
+            if settled and number in growing and decoder.count - number <= _FOLLOWERS:
+                return found
             found.append(Unit(place, number, *decoder.span(number)))
     return found
+
+
+def under_way(decoder: Decoder[Any]) -> frozenset[int | None]:
+    """The messages that may still grow."""
+    return frozenset((decoder.under_way(0), decoder.under_way(1)))
 
 
 def unit_lines(application: Application, layer: int, number: int, wrap: int) -> list[str]:
     """The lines of a message, safe to show."""
     shown = application.layers[layer].decoder.shown(number, JSON_LIMIT)
+    return [*_shown_lines(shown, wrap), *([f"[{shown.note}]"] if shown.note else [])]
+
+
+def _shown_lines(shown: Shown, wrap: int) -> list[str]:
     if shown.binary:
-        return [*shown.head, *_octet_lines(shown.body, wrap)]
-    if not shown.body and shown.head:
+        return [*shown.head, *octet_lines(shown.body, wrap)]
+    if not shown.body and (shown.head or shown.note):
         return list(shown.head)
     return [*shown.head, *_payload_lines(shown.body, wrap)]
 
@@ -62,7 +76,8 @@ def text_lines(data: bytes, wrap: int) -> list[str]:
     return lines[:-1] if len(lines) > 1 and not lines[-1] else lines
 
 
-def _octet_lines(data: bytes, wrap: int) -> list[str]:
+def octet_lines(data: bytes, wrap: int) -> list[str]:
+    """Octets in hex, on lines of `wrap` characters."""
     size = max(wrap // 3, 1)
     return [data[at : at + size].hex(" ") for at in range(0, max(len(data), 1), size)]
 

@@ -154,6 +154,11 @@ def _object(trace: Trace, entry: _Entry, chosen: frozenset[int] | None) -> Objec
         return None
     found: Object = {"tcp.stream": entry.stream, "frames": numbers_of(rows)}
     found |= _when(trace, rows)
+    missing = trace.flow(entry.stream).streams[record.direction].missing_in(record.start, record.stop)
+    if missing or not getattr(record, "complete", True):
+        found["incomplete"] = True
+    if missing:
+        found["bytes_missing"] = missing
     return found | fields_of(protocol.fields, decoder, record)
 
 

@@ -15,6 +15,7 @@ from inspector.model.numbers import ICMP, ICMPV6, TCP, UDP
 from inspector.model.packets import packet_number
 from inspector.trace.application.packets import by_ports
 from inspector.trace.facts import facts
+from inspector.trace.flows.missing import missing_octets
 from inspector.trace.info import packet_info
 from inspector.trace.protocol_names import frame_protocols
 from inspector.views.session.outside import outside_peers
@@ -180,6 +181,9 @@ def _conversation(trace: Trace, row: ConversationRow, processes: _Processes) -> 
         if flow.rtt_ns is not None:
             found["rtt_ns"] = flow.rtt_ns
         found["state_a"], found["state_b"] = flow.state
+        for key, direction in (("bytes_missing_ab", 0), ("bytes_missing_ba", 1)):
+            if missing := missing_octets(trace, flow, direction):
+                found[key] = missing
         application = trace.application(row.stream)
         if application.protocol:
             found["application"] = application.protocol

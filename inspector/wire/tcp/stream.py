@@ -8,7 +8,7 @@ in windows. Offset 0 is the first byte after the SYN or, where no SYN was captur
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Sequence
 from copy import copy
 from typing import NamedTuple
@@ -69,7 +69,7 @@ class ByteStream(Segments):
         self.contiguous = 0           # bytes 0 .. contiguous are all there
         self.captured = 0             # bytes that the stream has
         self.end: int | None = None   # offset at which a FIN closed the stream
-        self._cuts = array("q")       # offsets at which a frame was cut short
+        self._cuts = array("q")       # offsets at which a frame was cut short, ascending
         self._conflicts: list[Conflict] = []
         self._next_overlap = 0        # overlaps before this one were compared
         self._compared = 0            # pieces that were
@@ -108,7 +108,7 @@ class ByteStream(Segments):
         if start + length > self.length:
             self.length = start + length
         if size < length:
-            self._cuts.append(start + size)
+            insort(self._cuts, start + size)
         index = self._append(row, start, size, frame_offset)
         end = start + size
         first = start if start >= 0 or not self.start_known else 0
@@ -168,15 +168,30 @@ class ByteStream(Segments):
     @property
     def gaps(self) -> list[Gap]:
         """The holes from `start` to `length`, in order."""
-        cuts = sorted(self._cuts)
         found: list[Gap] = []
         cursor = self.start
-        for start, end in zip((*self._run_start, self.length), (*self._run_end, self.length), strict=True):
-            if start > cursor:
-                at = bisect_left(cuts, cursor)
-                found.append(Gap(cursor, start, at < len(cuts) and cuts[at] < start))
-            cursor = max(cursor, end)
+        while (gap := self.gap_from(cursor)) is not None:
+            found.append(gap)
+            cursor = gap.end
         return found
+
+    def gap_from(self, offset: int) -> Gap | None:
+        """The first hole at or behind `offset`, up to `length`; None where there is none."""
+        start = self.contiguous_from(offset)
+        if start >= self.length:
+            return None
+        at = bisect_right(self._run_start, start)
+        end = self._run_start[at] if at < len(self._run_start) else self.length
+        cut = bisect_left(self._cuts, start)
+        return Gap(start, end, cut < len(self._cuts) and self._cuts[cut] < end)
+
+    def missing_in(self, start: int, stop: int) -> int:
+        """How many octets of [start, stop) the capture lacks."""
+        missing = 0
+        while start < stop and (gap := self.gap_from(start)) is not None and gap.start < stop:
+            missing += min(gap.end, stop) - gap.start
+            start = gap.end
+        return missing
 
     def conflicts(self) -> tuple[Conflict, ...]:
         """What came again with other bytes; each overlap is fetched and compared once.

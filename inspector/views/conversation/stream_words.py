@@ -1,0 +1,36 @@
+"""What follow stream says where it cannot show all: octets that are missing, messages without an end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from inspector.model.units import amount
+
+if TYPE_CHECKING:
+    from inspector.trace.flows.missing import Missing
+    from inspector.trace.trace import Trace
+    from inspector.views.conversation.stream_decoded import Unit
+
+
+def missing_words(trace: Trace, lost: Missing, behind: bool = False) -> str:
+    """`1,448 bytes missing: cut off by the snapshot length`; `behind`: all that was captured."""
+    if lost.cut:
+        why = "cut off by the snapshot length"
+    elif trace.statistics.dropped:
+        why = "the capture dropped packets"
+    elif behind:
+        why = "the other end has acknowledged them, the capture lacks them"
+    else:
+        why = "the capture lacks them"
+    return f"{amount(lost.size, 'byte')} missing: {why}"
+
+
+def unended_words(trace: Trace, stream: int, unit: Unit) -> str:
+    """Why a message has no end."""
+    flow, decoder = trace.flow(stream), trace.application(stream).layers[unit.layer].decoder
+    octets = flow.streams[unit.direction]
+    if unit.stop >= octets.length and (octets.end is not None or "CLOSED" in flow.state):
+        return "the connection ended before the rest of this message"
+    if unit.number not in (decoder.under_way(0), decoder.under_way(1)):
+        return "this message has no end"
+    return "not ended yet" if trace.following or not trace.complete else "not ended when the capture did"

@@ -9,7 +9,8 @@ from inspector.tui.panes.base import ListPane, PaneSpec
 from inspector.tui.panes.conversation import selection_of
 from inspector.tui.widgets.painter import Head
 from inspector.views.findings import MARKS, FindingList
-from inspector.views.line.spans import Line
+from inspector.views.line.spans import Line, Span, fit
+from inspector.views.unjudged import unjudged_words
 
 CONVERSATIONS_A_TURN = 8       # that are looked into before keys are heard
 
@@ -40,7 +41,10 @@ class FindingsPane(ListPane):
         return "  ".join(f"{mark} {counts[name]}" for name, mark in MARKS.items() if counts[name])
 
     def head(self, width: int) -> list[Line]:
-        return [self._findings.title(width)] if self._findings is not None and self._findings.count else []
+        if self._findings is None or self.trace is None or not self._findings.count:
+            return []
+        words = unjudged_words(self.trace)
+        return [*([(Span(fit(words, width), "warning"),)] if words else []), self._findings.title(width)]
 
     def _detail(self, width: int) -> list[Line]:
         cursor = self.lines.cursor
@@ -66,7 +70,9 @@ class FindingsPane(ListPane):
                 self.lines.show(findings)
             self.lines.refill()
         elif findings.complete:
-            self.say("Nothing to complain about so far.")
+            lacking = "" if self.trace is None else unjudged_words(self.trace)
+            self.say(f"{lacking} In what there is: nothing to complain about." if lacking
+                     else "Nothing to complain about so far.")
         self._refresh_heads()
         return not findings.complete
 

@@ -18,7 +18,7 @@ from inspector.trace.trace import Trace
 from inspector.views.findings import FindingList
 from tests.support.growth import KINDS
 
-STEP = 100
+STEP = 40
 EXPORTS = ("packets", "conversations", "findings", "http", "websocket", "redis")
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from inspector.views.ladder.ends import Conversation
 
 
+_ALL: dict[str, Any] = {"control": True, "search": "", "direction": None, "slowest": False}
+
+
 class MessagesPane(ConversationPane):
     """The messages of the conversation."""
 
@@ -29,12 +32,14 @@ class MessagesPane(ConversationPane):
     LEGEND = (
         "The messages of the chosen conversation: time, direction, size, kind, payload; WebSocket's unmasked "
         "and inflated. **Enter** opens a message to its frames. **f** searches the payloads (**hex:** for "
-        "bytes), **d** keeps one direction, **m** hides ping, pong and close.",
+        "bytes), **d** keeps one direction, **m** hides ping, pong and close. **Wait** is the time from a "
+        "request to its answer's first byte; **w** shows the answers alone, the slowest first.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "search", "Find", id="messages.search"),
         Binding("d", "direction", "Both/one side", id="messages.direction"),
         Binding("m", "control", "Hide control", id="messages.control"),
+        Binding("w", "slowest", "Slowest", id="messages.slowest"),
     ]
 
     def __init__(self, spec: PaneSpec) -> None:
@@ -42,12 +47,13 @@ class MessagesPane(ConversationPane):
         self._messages: MessageList | None = None
         self._elsewhere: Elsewhere | None = None
         self._searched_for: Conversation | None = None
-        self._choice: dict[str, Any] = {"control": True, "search": "", "direction": None}
+        self._choice: dict[str, Any] = dict(_ALL)
 
     @property
     def status(self) -> str:
         parts = [f"find {self._choice['search']!r}"] if self._choice["search"] else []
         parts += ["no control frames"] if not self._choice["control"] else []
+        parts += ["slowest first"] if self._choice["slowest"] else []
         parts += ["one side"] if self._choice["direction"] is not None else []
         if self._messages is not None and not self._messages.complete:
             parts.append(f"{self._messages.progress:.0%}")
@@ -120,9 +126,9 @@ class MessagesPane(ConversationPane):
         return self._messages if self.lines.provider is self._messages else None
 
     def widen(self) -> bool:
-        narrowed = self._choice != {"control": True, "search": "", "direction": None}
+        narrowed = self._choice != _ALL
         if narrowed:
-            self._choose(control=True, search="", direction=None)
+            self._choose(**_ALL)
         return narrowed
 
     def opened(self, index: int) -> None:
@@ -153,6 +159,9 @@ class MessagesPane(ConversationPane):
 
     def action_direction(self) -> None:
         self._choose(direction={None: 0, 0: 1, 1: None}[self._choice["direction"]])
+
+    def action_slowest(self) -> None:
+        self._choose(slowest=not self._choice["slowest"])
 
     def action_search(self) -> None:
         def chosen(text: str | None) -> None:

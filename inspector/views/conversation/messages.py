@@ -1,19 +1,20 @@
 """The messages of a conversation as a list: direction, size, time, payload; expandable to records (frames).
 
-Those of its last layer that has any, whatever protocol it is. `MessageList` looks at messages in steps
-(`update`), so that a filter or a search over a million of them never holds anything up; lines are made when
-they are seen.
+Those of its last layer that has any, whatever protocol it is; an answer says how long it was waited for.
+`MessageList` looks at messages in steps (`update`), so that a filter or a search over a million of them never
+holds anything up; lines are made when they are seen.
 """
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from typing import TYPE_CHECKING, Any
 
-from inspector.model.units import amount
+from inspector.model.units import amount, duration
 from inspector.protocols.api import Decoder, Protocol
 from inspector.views.conversation.place import StreamPlace, place_of
+from inspector.views.conversation.waits import Wait, wait_of
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.packets.list import seconds_text
 from inspector.wire.text import escaped
@@ -24,22 +25,25 @@ if TYPE_CHECKING:
 SEARCHED = 1 << 20       # octets of a message that are searched
 COPIED = 1 << 20         # and that are read and copied
 _STEP = 2000             # messages that one update looks at
-_TIME, _SIZE, _KIND = 12, 9, 8
+_TIME, _SIZE, _WAIT, _KIND = 12, 9, 9, 8
 
 
 class MessageList:
     """The messages of TCP conversation `stream`: `count`, `line(i, width)`, `target(i)`.
 
     `control` False hides close, ping and pong; `search` keeps messages whose payload has the text (any case)
-    or, as "hex:..", the octets; `direction` keeps one side's. Change them by `choose`.
+    or, as "hex:..", the octets; `direction` keeps one side's; `slowest` shows the answers alone, the
+    longest waited for first. Change them by `choose`.
     """
 
     def __init__(self, trace: Trace, stream: int) -> None:
         self.trace, self.stream = trace, stream
         self.control, self.search = True, ""
         self.direction: int | None = None
+        self.slowest = False
         self._needle = b""
         self._shown = array("I")              # numbers of the messages that are shown
+        self._waits: list[int] = []           # of the answers shown, negative, where `slowest` sorts them
         self._looked = 0                      # messages that were looked at
         self._expanded: list[int] = []        # numbers of the expanded ones, ascending
         self._parts: list[int] = []           # and how many lines of records each has
@@ -47,12 +51,13 @@ class MessageList:
         self._decoder: Decoder[Any] | None = None
         self.update()
 
-    def choose(self, *, control: bool = True, search: str = "", direction: int | None = None) -> None:
+    def choose(self, *, control: bool = True, search: str = "", direction: int | None = None,
+               slowest: bool = False) -> None:
         """Show other messages; call `update` until `complete`."""
-        self.control, self.search, self.direction = control, search, direction
+        self.control, self.search, self.direction, self.slowest = control, search, direction, slowest
         self._needle = _needle(search)
         self._shown, self._looked = array("I"), 0
-        self._expanded, self._parts = [], []
+        self._expanded, self._parts, self._waits = [], [], []
         self.update()
 
     def update(self, most: int = _STEP) -> bool:
@@ -63,7 +68,10 @@ class MessageList:
             return False
         before = len(self._shown)
         stop = min(self._decoder.count, self._looked + most)
-        if self.control and not self._needle and self.direction is None:
+        if self.slowest:
+            for index in range(self._looked, stop):
+                self._sort_in(index)
+        elif self.control and not self._needle and self.direction is None:
             self._shown.extend(range(self._looked + 1, stop + 1))
         else:
             for index in range(self._looked, stop):
@@ -83,6 +91,19 @@ class MessageList:
         layers = self.trace.application(self.stream).layers
         self._decoder = None if self._layer is None else layers[self._layer].decoder
         self._shown, self._looked, self._expanded, self._parts = array("I"), 0, [], []
+        self._waits = []
+
+    def _sort_in(self, index: int) -> None:
+        """Give message `index` its line among the slowest, where it is an answer that is wanted."""
+        wait = self._wait(index + 1)
+        if wait is not None and self._wanted(index):
+            at = bisect_right(self._waits, -wait.first_ns)
+            self._waits.insert(at, -wait.first_ns)
+            self._shown.insert(at, index + 1)
+
+    def _wait(self, number: int) -> Wait | None:
+        assert self._decoder is not None
+        return wait_of(self.trace, self._decoder, self._decoder.records_of(number - 1)[0])
 
     @property
     def protocol(self) -> Protocol | None:
@@ -136,6 +157,8 @@ class MessageList:
 
     def index_of(self, number: int) -> int | None:
         """The line of message `number`; None when it is not shown."""
+        if self.slowest:
+            return self._shown.index(number) if number in self._shown else None
         at = bisect_left(self._shown, number)
         if at >= len(self._shown) or self._shown[at] != number:
             return None
@@ -154,6 +177,8 @@ class MessageList:
 
     def toggle(self, index: int) -> None:
         """Expand the message on line `index` to its frames, or fold it again."""
+        if self.slowest:
+            return
         number, _ = self._place(index)
         at = bisect_left(self._expanded, number)
         if at < len(self._expanded) and self._expanded[at] == number:
@@ -196,8 +221,15 @@ class MessageList:
     def title(self, width: int) -> Line:
         """The titles above the lines."""
         text = f"{fit('No.', self._digits, align='right')}   {fit('Time', _TIME, align='right')}  "
-        text += f"{fit('Size', _SIZE, align='right')}  {fit('Kind', _KIND)}  Payload"
+        text += fit("Size", _SIZE, align="right")
+        text += fit("Wait", _WAIT, align="right") if self._waited_for else ""
+        text += f"  {fit('Kind', _KIND)}  Payload"
         return (Span(fit(text, width), "title"),)
+
+    @property
+    def _waited_for(self) -> bool:
+        """Whether these messages answer each other."""
+        return self.protocol is not None and self.protocol.pairs
 
     @property
     def _digits(self) -> int:
@@ -219,6 +251,7 @@ class MessageList:
             Span(" → " if one.direction == 0 else " ← ", side),
             Span(fit(seconds_text(time - base), _TIME, align="right"), "dim"),
             Span(fit(f"{one.size:,}", _SIZE + 2, align="right"), "number"),
+            Span(self._wait_text(number)),
             Span("  " + fit(one.kind, _KIND), self.protocol.colour),
         ]
         marks = [*(["!"] if one.troubled else []), *one.marks, *self._missing(number)]
@@ -233,6 +266,13 @@ class MessageList:
         direction, start, stop = self._decoder.span(number - 1)
         missing = self.trace.flow(self.stream).streams[direction].missing_in(start, stop)
         return [f"{amount(missing, 'byte')} missing"] if missing else []
+
+    def _wait_text(self, number: int) -> str:
+        """The cells of the column Wait, "" where there is none."""
+        if not self._waited_for:
+            return ""
+        wait = self._wait(number)
+        return fit(duration(wait.first_ns) if wait is not None else "", _WAIT, align="right")
 
     def _part_line(self, number: int, at: int, width: int) -> Line:
         assert self._decoder is not None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from inspector.model.packets import packet_number
 from inspector.protocols.api import Part
 from inspector.trace.application.application import Carried
+from inspector.views.conversation.waits import wait_of, wait_text
 from inspector.wire.dissection.field import Field
 from inspector.wire.text import escaped
 
@@ -32,7 +33,7 @@ def application_fields(trace: Trace, row: int) -> tuple[Field, ...]:
         return ()
     place, fields = _Place(trace, flow, row, here), []
     for one in application.carried(row):
-        fields.append(_record(one, place))
+        fields.append(_record(one, place, _waited(trace, one, stream)))
         if len(fields) == _MOST:
             break
     return tuple(fields)
@@ -76,11 +77,20 @@ class _Place:
         return "a packet not captured" if row is None else f"packet {packet_number(row)}"
 
 
-def _record(one: Carried, place: _Place) -> Field:
+def _waited(trace: Trace, one: Carried, stream: int) -> list[Part]:
+    """How long an answer was waited for, and with whom."""
+    wait = wait_of(trace, one.layer.decoder, one.position)
+    if wait is None:
+        return []
+    text = wait_text(trace, wait, stream)
+    return [Part(f"{one.layer.protocol.name}.time", "Came", text, one.record.start, one.record.stop)]
+
+
+def _record(one: Carried, place: _Place, waited: list[Part]) -> Field:
     """The subtree of one record: the fields of the table that have a label, and the parts beyond it."""
     protocol, decoder = one.layer
     record = one.record
-    parts = [*_labelled(one), *decoder.parts(record)]
+    parts = [*waited, *_labelled(one), *decoder.parts(record)]
     title, said = decoder.heading(record)
     children = tuple(_field(part, place) for part in parts)
     return place.field(protocol.name, title, said, record.start, record.stop, children)

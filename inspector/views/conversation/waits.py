@@ -1,0 +1,87 @@
+"""How long an answer was waited for, and with whom: the wire, the server's queue, or the server itself.
+
+A decoder's records that answer each other -> `Wait` (from the request's last packet to the answer's first
+and last one) -> a sentence. Where the trace has the server's system calls they tell when it read and when it
+wrote; else a round trip, as the handshake took it, is what the wire had of the time.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from inspector.model.endpoint import join_endpoint
+from inspector.model.packets import packet_number
+from inspector.model.units import duration
+from inspector.protocols.api import Decoder
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+_READING = ("read", "recv")
+_WRITING = ("write", "send")
+_EARLIER = 1000           # calls before the request among which the one is looked for that still blocked
+
+
+class Wait(NamedTuple):
+    """Rows of the request's last packet, and of the answer's first and last; times in nanoseconds."""
+
+    asked: int
+    began: int
+    ended: int
+    first_ns: int              # until the answer's first byte
+    whole_ns: int              # until its last one
+
+
+def wait_of(trace: Trace, decoder: Decoder[Any], position: int) -> Wait | None:
+    """How long record `position` was waited for; None for a request, and where one of both is not known."""
+    partner = decoder.partner(position)
+    if partner is None or partner > position:
+        return None
+    asked, answered = (decoder.rows_of(decoder.records[one]) for one in (partner, position))
+    if not asked or not answered:
+        return None
+    times = trace.index.time_ns
+    rows = max(asked), min(answered), max(answered)
+    start, first, last = (int(times[row]) for row in rows)
+    return Wait(*rows, max(first - start, 0), max(last - start, 0))
+
+
+def wait_text(trace: Trace, wait: Wait, stream: int) -> str:
+    """One sentence: `840 ms after the request (packet 28), 838 ms of them in the server`."""
+    text = f"{duration(wait.first_ns)} after the request (packet {packet_number(wait.asked)})"
+    text += _with_whom(trace, wait, stream)
+    rest = wait.whole_ns - wait.first_ns
+    return text + (f"; its last byte {duration(rest)} later" if rest > 0 else "")
+
+
+def _with_whom(trace: Trace, wait: Wait, stream: int) -> str:
+    calls = _server_calls(trace, wait)
+    if calls is not None:
+        read, wrote = calls
+        return f": the server read it after {duration(read)}, and wrote {duration(wrote - read)} later"
+    trip = trace.flow(stream).rtt_ns
+    if trip is None:
+        return ""
+    inside = max(wait.first_ns - trip, 0)
+    return f", {duration(inside)} of them in the server (a round trip takes {duration(trip)})"
+
+
+def _server_calls(trace: Trace, wait: Wait) -> tuple[int, int] | None:
+    """When, in ns after the request, the server's read returned and its first write to this client began."""
+    index = trace.index
+    own, peer = (join_endpoint(index.address(int(address[wait.asked])), int(port[wait.asked]))
+                 for address, port in ((index.dst, index.dport), (index.src, index.sport)))
+    start, stop = (int(index.time_ns[row]) for row in (wait.asked, wait.began))
+    calls = trace.calls
+    first = bisect_left(calls, start, key=lambda call: call.time_ns)
+    last = bisect_right(calls, stop, key=lambda call: call.time_ns)
+    mine = [call for call in calls[max(first - _EARLIER, 0) : last]
+            if call.local == own and call.peer == peer and (call.result or 0) > 0]
+    read = next((call.end_ns for call in mine
+                 if call.name.startswith(_READING) and start <= (call.end_ns or 0) <= stop), None)
+    if read is None:
+        return None
+    wrote = next((call.time_ns for call in mine
+                  if call.name.startswith(_WRITING) and read <= call.time_ns <= stop), None)
+    return None if wrote is None else (read - start, wrote - start)

@@ -26,7 +26,7 @@ from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.geometry import Size
 from textual.screen import Screen
-from textual.theme import ThemeProvider
+from textual.theme import Theme, ThemeProvider
 
 from inspector.lab.options import Watch
 from inspector.model.spec import SessionSpec
@@ -34,10 +34,10 @@ from inspector.tui.keymap import KeymapError, read_keymap
 from inspector.tui.launcher.palette import Palette
 from inspector.tui.launcher.screen import FileAsked, LauncherScreen, SessionAsked, WatchAsked
 from inspector.tui.messages import FirstPictureDone, LauncherAsked
+from inspector.tui.settings import keep, kept
 from inspector.tui.terminal.driver import TerminalDriver
 from inspector.tui.terminal.guard import Guard
 from inspector.tui.terminal.turnstile import TurnstileApp
-from inspector.tui.theme import keep_theme, kept_theme
 from inspector.tui.widgets.base import BaseScreen
 from inspector.wire.text import escaped
 
@@ -73,18 +73,24 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
 
     def on_mount(self) -> None:
         self._event_loop = asyncio.get_running_loop()
+        self._wear_kept_theme()
         try:
             self.set_keymap(read_keymap())
         except KeymapError as error:
             self.notify(str(error), severity="warning", timeout=10)
-        theme = kept_theme()
-        if theme in self.available_themes and "TEXTUAL_THEME" not in os.environ:
-            self.theme = theme
-        self.theme_changed_signal.subscribe(self, lambda theme: keep_theme(theme.name))
         if self._trace_path is None and self._start is None and self._watch is None:
             self._show(LauncherScreen())
         else:
             self._open_workbench(self._start, self._trace_path, self._watch)
+
+    def _wear_kept_theme(self) -> None:
+        theme = kept().get("theme")
+        if isinstance(theme, str) and theme in self.available_themes and "TEXTUAL_THEME" not in os.environ:
+            self.theme = theme
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
+
+    def _keep_theme(self, theme: Theme) -> None:
+        keep(theme=theme.name)
 
     def preload(self) -> None:
         """Import on a thread what will be needed next; called when there is nothing better to do."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from inspector.lab.folders import FolderError, settings_folder
+from inspector.tui.settings import settings_text
 
 
 class KeymapError(Exception):
@@ -29,10 +30,10 @@ def read_keymap(path: Path | None = None) -> dict[str, str]:
     except FolderError:
         return {}
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(settings_text(path))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise KeymapError(f"The keymap {path} cannot be read: {error}.") from error
     keys: dict[str, str] = {}
     _flatten(data, "", keys, path)

@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 from inspector.tui.launcher.help import HelpScreen, TooSmallScreen
 from inspector.tui.launcher.palette import Palette
 from inspector.tui.launcher.screen import LauncherScreen
-from inspector.tui.theme import keep_theme
+from inspector.tui.settings import keep
 from inspector.tui.widgets.painter import PAINTS, Painter, contrast
 from tests.support.live import QuietApp, launcher
 
@@ -169,7 +169,7 @@ async def test_a_theme_that_is_chosen_stays_for_the_next_time() -> None:
 
 
 async def test_a_theme_that_is_not_known_is_as_if_there_were_none() -> None:
-    keep_theme("no such theme")
+    keep(theme="no such theme")
     app = QuietApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await launcher(pilot)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inspector.trace.trace import Trace
-from inspector.views.conversations.columns import SORTED_BY
+from inspector.views.conversations.columns import COLUMNS, SORTED_BY
 from inspector.views.conversations.list import ConversationList
 from inspector.views.line.spans import cell_width, plain
 
@@ -82,3 +82,8 @@ def test_they_say_what_is_spoken() -> None:
         trace.finish()
         found = listed(trace)
         assert "Redis" in {found.application(number) for number in range(len(found.table))}
+
+
+def test_a_title_has_room_for_the_arrow_that_tells_the_order() -> None:
+    cut = [column.title for column in COLUMNS if column.sorts and len(column.title) >= column.width]
+    assert cut == []

@@ -173,9 +173,9 @@ class ListPane(Pane):
     FOLLOWS: ClassVar[bool] = False        # the list keeps its newest lines in sight
     HINT: ClassVar[str] = ""               # what stands in the list while it has no line
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e", "read", "Whole text", id="pane.whole", tooltip="All of the chosen line"),
+        Binding("e", "read", "Whole", id="pane.whole", tooltip="All of the chosen line"),
         Binding("y", "copy", "Copy", id="pane.copy", tooltip="What is chosen, whole, to the clipboard"),
-        Binding("escape", "back", "Back", show=False, id="pane.back",
+        Binding("escape", "back", "Back", id="pane.back",
                 tooltip="Take back what narrows the list, or go back where one came from"),
     ]
 

@@ -98,7 +98,8 @@ class ConversationsPane(ListPane):
     def update_selection(self) -> None:
         if self.list is not None and self.selection.row is not None:
             self._chosen = self.list.table.number_of(self.selection.row)
-            if not self.lines.has_focus and self._chosen is not None:
+            unmoved = not self.lines.has_focus or self.lines.cursor is None
+            if unmoved and self._chosen is not None:
                 self.lines.choose(self.list.index_of(self._chosen))
 
     def chosen(self, index: int, cell: int | None) -> None:

@@ -37,7 +37,7 @@ class MessagesPane(ConversationPane):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "search", "Find", id="messages.search"),
-        Binding("d", "direction", "Both/one side", id="messages.direction"),
+        Binding("d", "direction", "Sides", tooltip="Both ends, or one alone", id="messages.direction"),
         Binding("m", "control", "Hide control", id="messages.control"),
         Binding("w", "slowest", "Slowest", id="messages.slowest"),
     ]

@@ -34,7 +34,7 @@ class StreamPane(ConversationPane):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "mode", "Decoded/text/hex", id="stream.mode"),
-        Binding("d", "direction", "Both/one side", id="stream.direction"),
+        Binding("d", "direction", "Sides", tooltip="Both ends, or one alone", id="stream.direction"),
     ]
 
     def __init__(self, spec: PaneSpec) -> None:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 from rich.segment import Segment
 from textual import events
+from textual.binding import Binding
 from textual.screen import Screen
 from textual.strip import Strip
 
 from inspector.tui.widgets.painter import Painter
 
+# What stands first where not all have room: what the pane alone can do, then these, then all others. In the
+# ladder, where sessions are steered, it is the keys of the session.
+FIRST = ("list.open", "pane.back", "pane.copy", "pane.whole")
+FIRST_IN_LADDER = ("list.open", "session.pause", "session.step", "session.say-client", "session.end",
+                   "pane.copy")
+SHARED = ("list", "pane", "session", "trace", "app")       # bindings of these are not of one pane alone
 ALWAYS = ("app.help", "app.quit", "help.back", "prompt.cancel", "menu.cancel")
-LAST = ("pane.whole", "pane.copy")      # every pane's: they give way to what this screen is for
 
 
 class Key(NamedTuple):
@@ -43,18 +50,21 @@ class KeyLine(Painter):
 
     def keys(self, width: int) -> list[Key]:
         """What is shown in `width` cells, and where."""
-        found: dict[str, tuple[str, str, str, bool]] = {}
-        active = sorted(self.screen.active_bindings.values(), key=lambda one: one.binding.id in LAST)
-        for _, binding, enabled, _ in active:
-            if binding.show and enabled and binding.action not in found:
-                found[binding.action] = (binding.key, self.app.get_key_display(binding), binding.description,
-                                         binding.id in ALWAYS)
-        right = [key for key in found.values() if key[3]]
+        shown: dict[str, Binding] = {}
+        ladder = False
+        for _, binding, enabled, _ in self.screen.active_bindings.values():
+            ladder |= (binding.id or "").startswith("ladder.")
+            if binding.show and enabled:
+                shown.setdefault(binding.action, binding)
+        order = partial(_rank, FIRST_IN_LADDER if ladder else FIRST)
+        found = [(one.key, self.app.get_key_display(one), one.description, one.id in ALWAYS)
+                 for one in sorted(shown.values(), key=order)]
+        right = [key for key in found if key[3]]
         room = width - sum(_size(key) for key in right) - 1
         placed, at = [], 1
-        for key in (key for key in found.values() if not key[3]):
-            if at + _size(key) > room:
-                break
+        for key in (key for key in found if not key[3]):
+            if at + _size(key) > room + 1:
+                continue                       # a shorter one may have room
             placed.append(Key(*key[:3], at, at + _size(key)))
             at += _size(key)
         at = room + 1
@@ -76,6 +86,14 @@ class KeyLine(Painter):
         for key in self.keys(self.size.width):
             if key.start <= event.x < key.stop - 1:
                 self.app.simulate_key(key.key)
+
+
+def _rank(first: tuple[str, ...], binding: Binding) -> int:
+    """Where a key stands in the line: the lower, the further to the left."""
+    name = binding.id or ""
+    if name in first:
+        return 1 + first.index(name)
+    return 1 + len(first) if name.partition(".")[0] in SHARED else 0
 
 
 def _size(key: tuple[str, str, str, bool]) -> int:

@@ -43,7 +43,7 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False, id="list.page-down"),
         Binding("home,g", "top", "First", show=False, id="list.top"),
         Binding("end,G", "end", "Last, and follow", show=False, id="list.end"),
-        Binding("enter", "activate", "Open", show=False, id="list.open"),
+        Binding("enter", "activate", "Open", id="list.open"),
     ]
     IN_PLACE: ClassVar[tuple[str, ...]] = ("move", "page", "top", "end")       # see terminal/turnstile.py
     SIGN: ClassVar[str] = "▶"           # in a cell of its own before the chosen line; "": there is none

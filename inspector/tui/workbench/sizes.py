@@ -1,18 +1,14 @@
 """How the workbench is divided: the ladder's share of the height, the panes' beside it of the width.
 
-Keys and the mouse move the two dividers -> `Sizes` -> the settings folder -> the next start. 0 means that
+Keys and the mouse move the two dividers -> `Sizes` -> the settings -> the next start. 0 means that
 nobody has moved the divider: then the panes below the ladder have what they need, and it has all else.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-from pathlib import Path
 from typing import NamedTuple
 
-from inspector.lab.folders import FolderError, settings_folder
-from inspector.lab.ownership import make_folder
+from inspector.tui.settings import keep, kept
 
 BELOW = 14                 # rows for the panes below the ladder, tabs included, unless somebody moved it
 LEAST, MOST = 15, 85       # percent
@@ -37,21 +33,14 @@ def bounded(percent: float) -> int:
 
 
 def load_sizes() -> Sizes:
-    """The sizes as they were left; as they come where there are none, or none that can be read."""
+    """The sizes as they were left; as they come where there are none, or none that make sense."""
+    data = kept()
     try:
-        data = json.loads(_path().read_text(encoding="utf-8"))
         return Sizes(*(bounded(data[name]) if data.get(name) else 0 for name in Sizes._fields))
-    except (FolderError, OSError, ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, OverflowError):
         return Sizes()
 
 
 def save_sizes(sizes: Sizes) -> None:
-    """Keep the sizes for the next start; where that cannot be, they hold for this one."""
-    with contextlib.suppress(FolderError, OSError):
-        path = _path()
-        make_folder(path.parent)
-        path.write_text(json.dumps(sizes._asdict()) + "\n", encoding="utf-8")
-
-
-def _path() -> Path:
-    return settings_folder() / "layout.json"
+    """Keep the sizes for the next start."""
+    keep(**sizes._asdict())

@@ -45,6 +45,7 @@ from inspector.tui.panes.detail import DetailPane
 from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.panes.ladder_list import LadderList
 from inspector.tui.panes.registry import PANES
+from inspector.tui.settings import keep, kept
 from inspector.tui.terminal.turnstile import turnstile_of
 from inspector.tui.widgets.base import TALL, WIDE
 from inspector.tui.widgets.composer import Composer
@@ -68,7 +69,7 @@ def _in(place: str) -> tuple[PaneSpec, ...]:
 
 
 LADDER, MIDDLE, ASIDE = _in("ladder"), _in("middle"), _in("aside")
-ASIDE_IDS = frozenset(spec.id for spec in ASIDE)
+ASIDE_IDS, MIDDLE_IDS = (frozenset(spec.id for spec in specs) for specs in (ASIDE, MIDDLE))
 FIRST_LOWER = "packets"        # of the middle, at first
 SIZE_KEYS = (
     ("down", "ladder", 5, "Ladder higher"), ("up", "ladder", -5, "Ladder lower"),
@@ -145,11 +146,30 @@ class WorkbenchScreen(TraceScreen):
     def on_mount(self) -> None:
         self.panes = list(self.query(Pane))
         self._size = self.app.size
+        self._open_kept_panes()
         self._arrange()
-        self.query_one(LadderPane).focus_inside()
+        if self.front == LADDER[0].id:
+            self.query_one(LadderPane).focus_inside()
+        else:
+            turnstile_of(self).after_refresh(self, self.pane(self.front).focus_inside)
         if self.session is not None and self.session.spec is not None:
             self._show_composers(self.session.spec)
         self.begin()
+
+    def _open_kept_panes(self) -> None:
+        """Open the panes as they were left; but a session of ours begins with its ladder, where one says."""
+        lower, front = (str(kept().get(name)) for name in ("lower", "front"))
+        self.lower = lower if lower in MIDDLE_IDS else FIRST_LOWER
+        is_ours = self.session is not None and self.session.spec is not None
+        if not self.is_tall and not is_ours and front in MIDDLE_IDS:
+            self.front = front
+
+    def _keep_panes(self) -> None:
+        """For the next start: the pane below the ladder, and which has the screen where that is low."""
+        changes = {"lower": self.lower} if self.lower in MIDDLE_IDS else {}
+        if not self.is_tall and not self.zoomed and self.front in MIDDLE_IDS | {LADDER[0].id}:
+            changes["front"] = self.front
+        keep(**changes)
 
     def on_resize(self, event: events.Resize) -> None:
         self._size = event.size
@@ -228,6 +248,10 @@ class WorkbenchScreen(TraceScreen):
             self.query_one(f"#tabs-{bar}", TabBar).show(front, self.front, status, left_out)
 
     def action_show_pane(self, name: str) -> None:
+        self._bring(name)
+        self._keep_panes()
+
+    def _bring(self, name: str) -> None:
         if name != LADDER[0].id and not (self.is_wide and name in ASIDE_IDS):
             self.lower = name
         self.front = name
@@ -309,7 +333,7 @@ class WorkbenchScreen(TraceScreen):
         if first_reading and not self._overview_shown and trace.complete:
             self._overview_shown = True
             if trace.conversation_count > 1 and self.is_untouched:
-                self.action_show_pane("conversations")
+                self._bring("conversations")
         for pane in self.panes:
             pane.first_reading = first_reading
             if not pane.is_seen:

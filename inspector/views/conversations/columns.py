@@ -23,7 +23,7 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("number", "No.", 3, True), Column("protocol", "Proto", 9), Column("a", "From", 14),
+    Column("number", "No.", 4, True), Column("protocol", "Proto", 9), Column("a", "From", 14),
     Column("b", "To", 14), Column("state", "State", 11), Column("start", "Start", 10, True),
     Column("duration", "Lasts", 8, True), Column("packets", "Packets", 8, True),
     Column("packets_ab", "Pkts →", 8, True), Column("packets_ba", "Pkts ←", 8, True),

@@ -39,7 +39,7 @@ class MessagesPane(ConversationPane):
         Binding("f", "search", "Find", id="messages.search"),
         Binding("d", "direction", "Sides", tooltip="Both ends, or one alone", id="messages.direction"),
         Binding("m", "control", "Hide control", id="messages.control"),
-        Binding("w", "slowest", "Slowest", id="messages.slowest"),
+        Binding("w", "slowest", "Slowest", show=False, id="messages.slowest"),
     ]
 
     def __init__(self, spec: PaneSpec) -> None:

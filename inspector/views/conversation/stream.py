@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from inspector.model.units import amount
 from inspector.trace.flows.missing import Missing, acknowledged, missing_from
 from inspector.views.conversation.place import StreamPlace, place_of
 from inspector.views.conversation.stream_decoded import (
@@ -155,7 +156,10 @@ class FollowStream:
             if not told:
                 self._note(direction, start, start, words)
             told = True
-            self._take(direction, end, 1 << 62)
+            if not self._take(direction, end, 1 << 62):        # the file was cut or written over meanwhile
+                text = f"the file does not hold these {amount(end - start, 'byte')} any more"
+                self._note(direction, start, end, text, "warning")
+                position[direction] = end
 
     def _add_octets(self, most: int) -> bool:
         """Add octets as they came, crossing holes that nobody waits for; True when there may be more."""

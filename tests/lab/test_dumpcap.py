@@ -17,11 +17,11 @@ from inspector.lab.options import AgentOptions
 from inspector.wire import pcapng
 from tests.support.lab import read_trace, wait_for_frames, wait_until
 
+pytestmark = pytest.mark.quick
 AGENT = """
 import sys
 from inspector.lab import agent
 
-pytestmark = pytest.mark.quick
 agent.may_capture = lambda: False
 agent.dumpcap = lambda: sys.argv[2] or None
 agent.main()

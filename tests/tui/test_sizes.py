@@ -140,7 +140,8 @@ async def test_the_keys_of_the_pane_one_is_in_come_first(live: bool) -> None:
             await until_keys(pilot, KEYS_AT_80.get(spec.id, ("⏎ Open", "esc Back", "y Copy")))
             assert last_line(pilot).endswith("? Help  q Quit")
         await pilot.press("1")
-        await until_keys(pilot, ("⏎ Open", "y Copy", *(("space Pause", "c Client says") if live else ())))
+        steering = ("space Pause", "s Step", "c Client says", "v Server says", "x Close…")
+        await until_keys(pilot, steering if live else ("⏎ Open", "y Copy"))
         assert screen.front == "ladder"
 
 

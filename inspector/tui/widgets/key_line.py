@@ -16,8 +16,8 @@ from inspector.tui.widgets.painter import Painter
 # What stands first where not all have room: what the pane alone can do, then these, then all others. In the
 # ladder, where sessions are steered, it is the keys of the session.
 FIRST = ("list.open", "pane.back", "pane.copy", "pane.whole")
-FIRST_IN_LADDER = ("list.open", "session.pause", "session.step", "session.say-client", "session.end",
-                   "pane.copy")
+FIRST_IN_LADDER = ("session.pause", "session.step", "session.say-client", "session.say-server", "session.end",
+                   "list.open", "pane.copy")
 SHARED = ("list", "pane", "session", "trace", "app")       # bindings of these are not of one pane alone
 ALWAYS = ("app.help", "app.quit", "help.back", "prompt.cancel", "menu.cancel")
 

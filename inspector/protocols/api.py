@@ -383,6 +383,8 @@ class Protocol:
     """One protocol. `name` is Wireshark's (in the filter, in JSON); `colour` its role in colour schemes.
 
     A `decoder` reads it on TCP, a `packets` reader where it stands in one packet; DNS has both.
+    `plain(asked, answered)`: whether all that a and b said, from a SYN on and without holes, is certainly of
+    this protocol from the first octet to the last, and a list needs no decoder; False: perhaps not.
     `ordered`: whether its records are listed by their first or last octet. `pairs`: they answer each other.
     """
 
@@ -392,6 +394,7 @@ class Protocol:
     fields: tuple[Field[Any], ...] = ()
     sniff: Callable[[Opening], Start | None] | None = None
     decoder: Callable[[Source, Pump, Start], Decoder[Any]] | None = None
+    plain: Callable[[bytes, bytes], bool] | None = None
     packets: PacketReader[Any] | None = None
     book: Rulebook = field(default_factory=Rulebook)
     ordered: Literal["first", "last"] = "first"

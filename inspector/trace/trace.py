@@ -22,6 +22,7 @@ from inspector.trace.application.datagrams import findings_of_datagrams, told_of
 from inspector.trace.contents import Contents
 from inspector.trace.file.reader import SLICE, Reader
 from inspector.trace.file.source import TraceError, open_source
+from inspector.trace.file.window import Window
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.flows.udp import UdpFlow
 from inspector.trace.index.columns import Int64s
@@ -50,6 +51,7 @@ class Trace:
         self.name = "standard input" if str(path) == "-" else Path(path).name
         self.following = following     # somebody still writes: a half-written end is no fault
         self._source = open_source(path)
+        self._window = Window(self._source)
         self._contents = Contents()
         self._reader = Reader(self._source, self.name, self._contents)
         self._rows = RowLists(self._contents.index)
@@ -240,9 +242,8 @@ class Trace:
         index = self.index
         if not 0 <= row < index.count:
             raise IndexError(row)
-        frame = bytearray(int(index.cap_len[row]))
-        count = self._source.read(int(index.offset[row]), memoryview(frame))
-        data = bytes(frame[:count])
+        start = int(index.offset[row])
+        data = self._window.read(start, start + int(index.cap_len[row]), self._reader.offset)
         self._last = row, data
         return data
 
@@ -251,8 +252,12 @@ class Trace:
 
         int64 columns; what lies close together in the file is read at once. Fewer where the file is shorter.
         """
+        return b"".join(self.pieces(rows, positions, lengths))
+
+    def pieces(self, rows: Int64s, positions: Int64s, lengths: Int64s) -> Iterator[bytes]:
+        """The same, each packet's by itself."""
         starts = self.index.offset[rows].astype("i8") + positions
-        return b"".join(self._gather(starts, starts + lengths))
+        return self._gather(starts, starts + lengths)
 
     def _gather(self, starts: Int64s, stops: Int64s) -> Iterator[bytes]:
         if not len(starts):
@@ -263,8 +268,7 @@ class Trace:
             yield from self._gather(starts[:middle], stops[:middle])
             yield from self._gather(starts[middle:], stops[middle:])
             return
-        data = bytearray(high - low)
-        whole = memoryview(data)[: self._source.read(low, memoryview(data))]
+        whole = memoryview(self._window.read(low, high, self._reader.offset))
         for start, stop in zip((starts - low).tolist(), (stops - low).tolist(), strict=True):
             yield bytes(whole[start:stop])
 

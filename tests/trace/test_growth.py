@@ -6,6 +6,7 @@ on. Nothing is timed.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from cProfile import Profile
 from pathlib import Path
 from unittest.mock import patch
@@ -13,6 +14,7 @@ from unittest.mock import patch
 import pytest
 
 from inspector.cli.exports import export_of
+from inspector.trace.file import window
 from inspector.trace.file.source import FileSource
 from inspector.trace.trace import Trace
 from inspector.views.findings import FindingList
@@ -23,7 +25,10 @@ EXPORTS = ("packets", "conversations", "findings", "http", "websocket", "redis")
 
 
 class Work:
-    """Calls (of functions, builtins, generators) and octets read from files, while it is entered."""
+    """Calls (of functions, builtins, generators) and octets read from files, while it is entered.
+
+    Nothing is read ahead meanwhile: what is asked for counts, not the size of the pieces it comes in.
+    """
 
     def __init__(self) -> None:
         self.calls = self.octets = 0
@@ -37,14 +42,15 @@ class Work:
             self.octets += count
             return count
 
-        self._patch = patch.object(FileSource, "read", counted)
-        self._patch.start()
+        self._patches = ExitStack()
+        self._patches.enter_context(patch.object(FileSource, "read", counted))
+        self._patches.enter_context(patch.multiple(window, _AHEAD=0, _APART=0))
         self._profile.enable()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._profile.disable()
-        self._patch.stop()
+        self._patches.close()
         self.calls = sum(entry.callcount for entry in self._profile.getstats())
 
 

@@ -5,6 +5,7 @@ What reads it is loaded with the first connection that may speak it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -26,6 +27,16 @@ def _sniff(opening: Opening) -> Start | None:
     from inspector.protocols.http.start import sniff  # here and below: for the time of start-up
 
     return sniff(opening)
+
+
+_PLAIN_REQUEST = re.compile(rb"(?!PROXY )[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32} [^ \r\n]{1,1900} HTTP/1\.\d")
+_MAY_SWITCH = re.compile(rb" 0*101")
+
+
+def _plain(asked: bytes, answered: bytes) -> bool:
+    """Requests, and responses of which none can be a 101 or the answer to CONNECT."""
+    return (_PLAIN_REQUEST.match(asked) is not None and (not answered or answered.startswith(b"HTTP/1."))
+            and b"CONNECT " not in asked and _MAY_SWITCH.search(answered) is None)
 
 
 def _decoder(source: Source, pump: Pump, start: Start) -> HttpDecoder:
@@ -109,7 +120,8 @@ HEADERS = (
 """Headers that have a field of their own, by the names that Wireshark gives them."""
 
 HTTP = Protocol(
-    name="http", title="HTTP", colour="exchange", sniff=_sniff, decoder=_decoder, book=BOOK, pairs=True,
+    name="http", title="HTTP", colour="exchange", sniff=_sniff, decoder=_decoder, plain=_plain,
+    book=BOOK, pairs=True,
     fields=(
         Field("http.request", "protocol", _request(lambda message: message.method), json=""),
         Field("http.request.method", "text", _request(lambda message: escaped(message.method))),

@@ -67,6 +67,7 @@ class Application:
         if len(self._flow.rows) == self._packets:
             return False
         self._packets = len(self._flow.rows)
+        self.streams = self._flow.streams
         changed = self._engine.update(
             cache(lambda direction: acknowledged(self._trace, self._flow, direction)))
         if not self._ended and self.layers:

@@ -26,7 +26,7 @@ from inspector.wire.tcp.stream import ByteStream
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from inspector.trace.index.columns import Array, Bools, Int64s, UInt8s, UInt16s
+    from inspector.trace.index.columns import Array, Bools, Int64s
     from inspector.trace.packets import Packets
 
 Handshake = Literal["complete", "partial", "refused", "missing"]
@@ -64,8 +64,9 @@ class TcpFlow:
         self._findings: list[Finding] = []
         self._findings_at = 0, 0                     # packets, and quoted headers, when found
         self._seen = 0                               # rows of the trace that were looked at
-        self._analysis = TcpAnalysis(self.options)
-        self.streams = ByteStream(self._fetch, self._gather), ByteStream(self._fetch, self._gather)
+        self._judged = TcpAnalysis(self.options)     # of as many packets as it counts
+        self._streams = ByteStream(self._fetch, self._gather), ByteStream(self._fetch, self._gather)
+        self._carried = 0                            # packets whose payload the streams have
         self._opening: dict[str, int] = {}           # "SYN", "SYN ACK", "ACK", "RST" of the opening: row
         self._opened = False                         # all of it is known
         self.client: int | None = None
@@ -93,8 +94,8 @@ class TcpFlow:
         if self._a is None:
             self._name_ends(int(fresh[0]))
         self._rows = np.concatenate((self._rows, fresh))
-        for start in range(0, len(fresh), _BATCH):
-            self._take(fresh[start : start + _BATCH])
+        if not self._opened:
+            self._note_opening(fresh)
         return True
 
     def _name_ends(self, row: int) -> None:
@@ -112,47 +113,65 @@ class TcpFlow:
         other: Bools = (index.src[rows] != address) | (index.sport[rows] != port)
         return other.astype(np.uint8)
 
-    def _take(self, rows: Int64s) -> None:
-        index = self._trace.index
-        directions = self.directions(rows)
-        flags = index.tcp_flags[rows]
-        length = index.payload_length[rows]
-        payload = index.payload[rows]
-        self._note_opening(rows, directions, flags)
-        self._analysis.feed(Columns(
-            rows.tolist(), directions.tolist(), flags.tolist(), index.seq[rows].tolist(),
-            index.ack[rows].tolist(), length.tolist(), index.window[rows].tolist(),
-            index.time_ns[rows].tolist(), (payload - index.l4[rows]).tolist(),
-        ))
-        captured = np.clip(index.cap_len[rows].astype(np.int64) - payload, 0, length)
-        for at in np.flatnonzero(index.l4[rows] == NO_OFFSET).tolist():       # segments out of fragments
-            captured[at], payload = length[at], payload.copy()
-            payload[at] = index.reassembly.segments[int(rows[at])].header
-        for direction in (0, 1):
-            chosen = np.flatnonzero((directions == direction) & ((length > 0) | (flags & (SYN | FIN) != 0)))
-            if len(chosen):
-                extend(self.streams[direction], rows[chosen], flags[chosen], index.seq[rows[chosen]],
-                        length[chosen], captured[chosen], payload[chosen])
+    @property
+    def streams(self) -> tuple[ByteStream, ByteStream]:
+        """The octets of both directions; payload that came since somebody asked is put into them now."""
+        while self._carried < len(self._rows):
+            rows = self._rows[self._carried : self._carried + _BATCH]
+            self._carried += len(rows)
+            self._carry(rows)
+        return self._streams
 
-    def _note_opening(self, rows: Int64s, directions: UInt8s, flags: UInt16s) -> None:
+    def _carry(self, rows: Int64s) -> None:
+        index = self._trace.index
+        flags, length = index.tcp_flags[rows], index.payload_length[rows]
+        chosen = np.flatnonzero((length > 0) | (flags & (SYN | FIN) != 0))
+        if not len(chosen):
+            return
+        rows, flags, length = rows[chosen], flags[chosen], length[chosen]
+        seq, payload = index.seq[rows], index.payload[rows]
+        captured = np.clip(index.cap_len[rows].astype(np.int64) - payload, 0, length)
+        if index.reassembly.segments:
+            for at in np.flatnonzero(index.l4[rows] == NO_OFFSET).tolist():       # segments out of fragments
+                captured[at], payload = length[at], payload.copy()
+                payload[at] = index.reassembly.segments[int(rows[at])].header
+        extend(self._streams, self.directions(rows), rows, flags, seq, length, captured, payload)
+
+    @property
+    def _analysis(self) -> TcpAnalysis:
+        """The analysis of all packets so far; those that came since somebody asked are walked now."""
+        judged, index = self._judged, self._trace.index
+        while judged.count < len(self._rows):
+            rows = self._rows[judged.count : judged.count + _BATCH]
+            judged.feed(Columns(
+                rows.tolist(), self.directions(rows).tolist(), index.tcp_flags[rows].tolist(),
+                index.seq[rows].tolist(), index.ack[rows].tolist(), index.payload_length[rows].tolist(),
+                index.window[rows].tolist(), index.time_ns[rows].tolist(),
+                (index.payload[rows] - index.l4[rows]).tolist(),
+            ))
+        return judged
+
+    def _note_opening(self, rows: Int64s) -> None:
         """Find the segments of the handshake, and who opened."""
         opening = self._opening
-        if self._opened or (self._rows[0] != rows[0] and not opening):
+        if self._rows[0] != rows[0] and not opening:
             return
-        for row, direction, flag in zip(rows.tolist(), directions.tolist(), flags.tolist(), strict=True):
+        flags = self._trace.index.tcp_flags
+        for row in rows:
+            direction, flag = self.direction(row), int(flags[row])
             if flag & RST:
                 self._opened = True
                 if opening and direction != self.client:
-                    opening["RST"] = row
+                    opening["RST"] = int(row)
                 return
             if flag & SYN:
-                opening.setdefault("SYN ACK" if flag & ACK else "SYN", row)
+                opening.setdefault("SYN ACK" if flag & ACK else "SYN", int(row))
                 if self.client is None:
                     self.client = 1 - direction if flag & ACK else direction
             elif not opening:
                 return
             elif flag & ACK and direction == self.client:
-                opening["ACK"] = row
+                opening["ACK"] = int(row)
                 self._opened = True
                 return
 

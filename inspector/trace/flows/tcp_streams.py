@@ -8,19 +8,36 @@ import numpy as np
 
 from inspector.model.numbers import FIN, RST, SYN
 
+_FEW = 16                # segments up to which columns cost more than they save
+
 if TYPE_CHECKING:
     from inspector.trace.index.columns import Array
     from inspector.wire.tcp.stream import ByteStream
 
 
-def extend(stream: ByteStream, rows: Array, flags: Array, seq: Array, length: Array, captured: Array,
-           payload: Array) -> None:
-    """Give segments of one direction to its stream: those that follow each other in one go."""
+def extend(streams: tuple[ByteStream, ByteStream], directions: Array, rows: Array, flags: Array, seq: Array,
+           length: Array, captured: Array, payload: Array) -> None:
+    """Give segments, in the order of the capture, to the streams of their directions."""
+    for direction, stream in enumerate(streams):
+        mine = np.flatnonzero(directions == direction)
+        if not len(mine):
+            continue
+        opens = mine[flags[mine] & SYN != 0]
+        if len(opens):
+            stream.open_at((int(seq[opens[0]]) + 1) & 0xFFFFFFFF)
+        columns = [column[mine] for column in (rows, flags, seq, length, captured, payload)]
+        if len(mine) > _FEW:
+            _extend_by_runs(stream, *columns)
+        else:
+            for segment in zip(*(column.tolist() for column in columns), strict=True):
+                _add(stream, *segment)
+
+
+def _extend_by_runs(stream: ByteStream, rows: Array, flags: Array, seq: Array, length: Array, captured: Array,
+                    payload: Array) -> None:
+    """Those that follow each other in one go."""
     marks = flags & (SYN | FIN | RST) != 0
     seq, size = seq.astype(np.int64), length.astype(np.int64)
-    opens = np.flatnonzero(flags & SYN != 0)
-    if len(opens):
-        stream.open_at((int(seq[opens[0]]) + 1) & 0xFFFFFFFF)
     following = (seq[:-1] + size[:-1]) & 0xFFFFFFFF == seq[1:]
     alone = marks | (captured < size)
     breaks = np.flatnonzero(~following | alone[1:] | alone[:-1]) + 1

@@ -15,9 +15,9 @@ from inspector.model.numbers import ICMP, ICMPV6, TCP, UDP
 from inspector.model.packets import packet_number
 from inspector.trace.application.packets import by_ports
 from inspector.trace.facts import facts
-from inspector.trace.flows.missing import missing_octets
 from inspector.trace.info import packet_info
 from inspector.trace.protocol_names import frame_protocols
+from inspector.trace.summaries import Summaries, Summary
 from inspector.views.session.outside import outside_peers
 from inspector.views.session.sockets import SocketTable
 from inspector.wire.headers.read import BOGUS, MALFORMED, NO_LAYER, NO_OFFSET, PORTS, SHORT, UNSIZED
@@ -167,27 +167,27 @@ def conversations(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str
         if rows is not None:
             mine = rows[index.protocol[rows] == number]
             wanted = set(np.unique(index.stream[mine]).tolist())
-        for conversation in trace.conversations(protocol):
+        found = trace.conversations(protocol)
+        summaries = Summaries(trace) if protocol == "tcp" and found else None
+        for conversation in found:
             if wanted is None or conversation.stream in wanted:
-                yield _conversation(trace, conversation, processes)
+                summary = None if summaries is None else summaries.of(conversation.stream)
+                yield _conversation(conversation, summary, processes)
 
 
-def _conversation(trace: Trace, row: ConversationRow, processes: _Processes) -> dict[str, Any]:
+def _conversation(row: ConversationRow, summary: Summary | None, processes: _Processes) -> dict[str, Any]:
     found: dict[str, Any] = row._asdict()
     del found["first_row"]
-    if row.protocol == "tcp":
-        flow = trace.flow(row.stream)
-        found["handshake"] = flow.handshake
-        if flow.rtt_ns is not None:
-            found["rtt_ns"] = flow.rtt_ns
-        found["state_a"], found["state_b"] = flow.state
-        for key, direction in (("bytes_missing_ab", 0), ("bytes_missing_ba", 1)):
-            if missing := missing_octets(trace, flow, direction):
-                found[key] = missing
-        application = trace.application(row.stream)
-        if application.protocol:
-            found["application"] = application.protocol
-            if application.inferred:
+    if summary is not None:
+        found["handshake"] = summary.handshake
+        if summary.rtt_ns is not None:
+            found["rtt_ns"] = summary.rtt_ns
+        found["state_a"], found["state_b"] = summary.states
+        keys = "bytes_missing_ab", "bytes_missing_ba"
+        found |= {key: missing for key, missing in zip(keys, summary.missing, strict=True) if missing}
+        if summary.application:
+            found["application"] = summary.application
+            if summary.inferred:
                 found["inferred"] = True
     elif (protocol := by_ports(*_ports(row))) is not None:
         found["application"] = protocol.name

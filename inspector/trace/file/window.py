@@ -1,0 +1,41 @@
+"""Reads of frames with what lies behind them: neighbours in the file are served from one piece that was read.
+
+offset of a frame -> the piece that holds it, else a new one -> its bytes. Only the piece is read from the
+source, so what a read has to make sure of (is it still the same file?) is done once a piece.
+"""
+
+from __future__ import annotations
+
+from inspector.trace.file.source import Source
+
+_AHEAD = 1 << 17         # bytes that are read at once, at most, after reads that followed each other,
+_APART = 1 << 11         # and at first
+_MOST = 1 << 20          # longer ones are not kept
+
+
+class Window:
+    """A piece of `source`, moved to where it is read."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._start = 0
+        self._data = b""
+        self._ahead = _APART
+
+    def read(self, start: int, stop: int, limit: int) -> bytes:
+        """The bytes from `start` to `stop`, fewer where there are fewer; nothing from `limit` on is kept.
+
+        `limit`: up to where the file is written for good.
+        """
+        base, data = self._start, self._data
+        if base <= start and stop <= base + len(data):
+            return data[start - base : stop - base]
+        follows = base < start <= base + len(data) + self._ahead
+        self._ahead = min(2 * self._ahead, _AHEAD) if follows else _APART
+        end = max(stop, min(start + self._ahead, limit))
+        buffer = bytearray(end - start)
+        count = self._source.read(start, memoryview(buffer))
+        data = bytes(memoryview(buffer)[:count])
+        if stop - start <= _MOST:
+            self._start, self._data = start, data
+        return data[: stop - start]

@@ -56,7 +56,7 @@ class Trace:
         self._reader = Reader(self._source, self.name, self._contents)
         self._rows = RowLists(self._contents.index)
         self._last: tuple[int, bytes] = (-1, b"")
-        self._problem_told: str | None = None          # of the source, when it was refreshed last
+        self._truncation_told: str | None = None       # the sentence of it when it was refreshed last
         self._applications = Kept(lambda stream: Application(self, self.flow(stream)))
         self._flows = Kept(lambda stream: TcpFlow(self, stream), _cost, self._applications.forget)
         self._datagrams = Kept(lambda stream: UdpFlow(self, stream))
@@ -115,8 +115,9 @@ class Trace:
             if not reader.step(min(left, SLICE)):
                 break
             left -= max(reader.offset - start, 1)
-        problem, self._problem_told = self._problem_told, self._source.problem
-        return before != self._state() or problem != self._source.problem
+        # The sentence may come later than the last packet: who may still write gets a moment to go on.
+        told, self._truncation_told = self._truncation_told, self.truncated
+        return before != self._state() or told != self._truncation_told
 
     def _state(self) -> tuple[object, ...]:
         contents = self._contents

@@ -123,4 +123,6 @@ def test_keys_in_one_write_are_for_the_prompt_that_the_first_opens(tmp_path: Pat
     with terminal(tmp_path, inspector("open", str(TRACES / "websocket.pcapng")), size=(140, 24)) as app:
         app.read_until(b"Packets")
         app.write(b"/tcp.len > 0\r")
+        app.read_for(2.0)
+        app.resize(150, 24)              # so that all is painted: else only what differs, perhaps in pieces
         app.read_until(b"8 of 16")

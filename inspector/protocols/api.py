@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from typing import Protocol as Interface
 
+from inspector.model.packets import Row
 from inspector.wire.findings import Finding, Rulebook
 from inspector.wire.tcp.delivery import Ints, Pump, Run
 from inspector.wire.tcp.stream import ByteStream
@@ -39,16 +40,16 @@ class Source(Interface):
     streams: tuple[ByteStream, ByteStream]
     limit: int                       # octets to which one compressed message may inflate
 
-    def rows_of(self, direction: int, start: int, stop: int) -> tuple[int, ...]:
+    def rows_of(self, direction: int, start: int, stop: int) -> tuple[Row, ...]:
         """Rows of the packets that brought octets [start, stop) of a direction, in order of offset."""
 
-    def time_of(self, row: int) -> int:
+    def time_of(self, row: Row) -> int:
         """Time of a packet, nanoseconds since the epoch."""
 
     def acknowledged(self, direction: int, rows: Ints) -> Ints:
         """For packets of a direction: the offsets of the other stream up to which they acknowledge."""
 
-    def acknowledged_by(self, row: int) -> int:
+    def acknowledged_by(self, row: Row) -> int:
         """The offset of the other direction's stream up to which packet `row` says that it has all octets."""
 
 
@@ -83,7 +84,7 @@ class Start(NamedTuple):
 class Hole(NamedTuple):
     """Octets [start, stop) of a direction that the capture lacks for good; `row` brings what follows."""
 
-    row: int
+    row: Row
     direction: int
     start: int
     stop: int
@@ -119,7 +120,7 @@ class MessageLine(NamedTuple):
     kind: str                        # "TEXT", "GET", "200", "SET"
     text: str
     size: int
-    rows: tuple[int, ...]            # packets that carry it, ascending
+    rows: tuple[Row, ...]            # packets that carry it, ascending
     marks: tuple[str, ...] = ()      # "2 frames", "unfinished"
     troubled: bool = False           # there is a finding about it
     control: bool = False            # it serves the connection, not its user (ping, close)
@@ -224,7 +225,7 @@ class Decoder(ABC, Generic[R]):
             found.pop(0)
         return found
 
-    def rows_of(self, record: R) -> tuple[int, ...]:
+    def rows_of(self, record: R) -> tuple[Row, ...]:
         """Rows of the packets that carry a record."""
         return self.source.rows_of(record.direction, record.start, record.stop)
 
@@ -356,7 +357,7 @@ class Field(Generic[T]):
 class Said(Generic[T]):
     """One record of a conversation of datagrams: its packet, which end sent it, when, and what it says."""
 
-    row: int
+    row: Row
     direction: int
     time_ns: int
     record: T

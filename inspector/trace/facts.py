@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from inspector.model.numbers import ACK, SYN, TCP, UDP
+from inspector.model.packets import Row, packet_number, row_at
 from inspector.trace.application.packets import packet_text
 from inspector.wire.text import escaped
 
@@ -27,7 +28,7 @@ _SEARCHED = 64         # packets at a stream's start in which both initial seque
 class Facts(NamedTuple):
     """One packet, as views need it. Numbers are host order; `seq` and `ack` relative where asked."""
 
-    row: int
+    row: Row
     protocol: int                  # final ip.proto, 0 where there is none
     source: str                    # address, "" where there is none
     destination: str
@@ -46,7 +47,7 @@ class Facts(NamedTuple):
     duplicate: str = ""            # of a duplicate ACK: "28#1", the first one after packet 28
 
 
-def facts(trace: Trace, row: int, *, relative: bool = True, deep: int = ALL) -> Facts:
+def facts(trace: Trace, row: Row, *, relative: bool = True, deep: int = ALL) -> Facts:
     """Gather what is known of packet `row` (0-based). Never raises on any packet in the index.
 
     `deep`: largest stream, in packets, that is decoded for this, unless that was done before.
@@ -72,7 +73,7 @@ def facts(trace: Trace, row: int, *, relative: bool = True, deep: int = ALL) -> 
             if detail is not None:
                 window = detail.window
                 if detail.duplicate_of is not None:
-                    duplicate = f"{detail.duplicate_of + 1}#{detail.duplicate_number}"
+                    duplicate = f"{packet_number(detail.duplicate_of)}#{detail.duplicate_number}"
             if relative:
                 seq, ack = flow.relative(row)
             decoded = trace.application(stream)
@@ -104,7 +105,7 @@ def facts(trace: Trace, row: int, *, relative: bool = True, deep: int = ALL) -> 
     )
 
 
-def relative_numbers(trace: Trace, row: int) -> tuple[int, int]:
+def relative_numbers(trace: Trace, row: Row) -> tuple[int, int]:
     """Sequence and acknowledgment number relative to the first ones seen, from columns alone.
 
     Modulo 2**32 (RFC 9293 section 3.4). For streams too large to be decoded for one row.
@@ -127,13 +128,13 @@ def _base(trace: Trace, rows: np.ndarray, *, ours: bool) -> int | None:
         if not len(rows):
             return None
         # Data seen first without its SYN counts from 1, as if the SYN had been there.
-        first = int(rows[0])
+        first = row_at(rows, 0)
         return int(index.seq[first]) - (0 if int(index.tcp_flags[first]) & SYN else 1)
     acking = rows[(index.tcp_flags[rows] & ACK) != 0]
     return int(index.ack[acking[0]]) - 1 if len(acking) else None
 
 
-def payload_preview(trace: Trace, row: int, limit: int) -> str:
+def payload_preview(trace: Trace, row: Row, limit: int) -> str:
     """The start of the transport payload in quotes where it is text, else "". At most `limit` characters."""
     index = trace.index
     size = int(index.payload_length[row])

@@ -19,6 +19,7 @@ from inspector.model.numbers import (
     UDP,
     flag_names,
 )
+from inspector.model.packets import Row
 from inspector.protocols import by_name
 from inspector.trace.application.packets import packet_text
 from inspector.trace.facts import Facts, payload_preview
@@ -108,7 +109,7 @@ def tcp_text(trace: Trace, fact: Facts, *, preview: int = 0, brief: bool = False
     return _with_preview(trace, fact, text, preview)
 
 
-def syn_options(trace: Trace, row: int) -> list[str]:
+def syn_options(trace: Trace, row: Row) -> list[str]:
     """The options of a TCP header as words: `MSS=65495`, `SACK_PERM`, `WS=128`, `TSval=1 TSecr=0`."""
     header = frame_from(trace, row, "l4")
     if len(header) < 20:
@@ -130,13 +131,13 @@ def _option_words(kind: int, value: bytes) -> list[str]:
     return []
 
 
-def frame_from(trace: Trace, row: int, column: str) -> bytes:
+def frame_from(trace: Trace, row: Row, column: str) -> bytes:
     """The frame's bytes from the header that the index column `column` ("l3", "l4") points to."""
     frame, start = trace.frame(row), int(getattr(trace.index, column)[row])
     return frame[start:] if 0 <= start < len(frame) else b""
 
 
-def ether_type(trace: Trace, row: int) -> int:
+def ether_type(trace: Trace, row: Row) -> int:
     """The EtherType of an Ethernet frame; 0 for other links, for lengths (802.3) and short frames."""
     frame = trace.frame(row)
     if trace.link_type(row) != LINK_ETHERNET or len(frame) < 14:
@@ -212,7 +213,7 @@ def _fragment_text(trace: Trace, fact: Facts) -> str:
     return f"IPv6 fragment (off={part.offset} more={more} ident=0x{part.identification:08x} nxt={part.next})"
 
 
-def _other_text(trace: Trace, row: int) -> str:
+def _other_text(trace: Trace, row: Row) -> str:
     value = ether_type(trace, row)
     frame = trace.frame(row)
     if value:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from inspector.model.packets import Row, row_at
 from inspector.model.records import KernelSample
 from inspector.model.units import duration
 from inspector.wire.findings import Finding, Rule, Rulebook
@@ -121,11 +122,11 @@ def _finding(trace: Trace, span: Span, stream: int) -> Finding:
     else:
         words = f"{whose} is in CLOSE-WAIT for {lasted}: the peer {sample.peer} has closed."
         found = BOOK.finding("kernel.close-wait", words)
-    rows: tuple[int, ...] = ()
+    rows: tuple[Row, ...] = ()
     if stream >= 0:
         own = trace.rows_of("tcp", stream)
         before = own[trace.index.time_ns[own].astype(np.int64) <= span.first.time_ns]
-        rows = (int(before[-1] if len(before) else own[0]),)
+        rows = (row_at(before, -1) if len(before) else row_at(own, 0),)
     return found.at(stream, rows)
 
 

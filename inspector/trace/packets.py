@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from inspector.model.packets import Row
 from inspector.trace.index.columns import Int64s
 from inspector.trace.index.index import Index
 
@@ -19,7 +20,7 @@ class Packets(Protocol):
     def index(self) -> Index:
         """The columns of the packets; they grow while the capture runs."""
 
-    def frame(self, row: int) -> bytes:
+    def frame(self, row: Row) -> bytes:
         """The captured bytes of a packet, from its link header on. IndexError: no such row."""
 
     def gather(self, rows: Int64s, positions: Int64s, lengths: Int64s) -> bytes:
@@ -31,5 +32,5 @@ class Packets(Protocol):
     def rows_of(self, protocol: str, stream: int) -> Int64s:
         """Rows of the packets of conversation `stream` of "tcp" or "udp", in order."""
 
-    def link_type(self, row: int) -> int:
+    def link_type(self, row: Row) -> int:
         """The link type of a packet (model.numbers: LINK_ETHERNET, …)."""

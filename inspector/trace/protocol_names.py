@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from inspector.model.numbers import LINK_ETHERNET, TCP, UDP
+from inspector.model.packets import Row
 from inspector.trace.application.packets import packet_records
 from inspector.wire.headers.names import protocol_names
 from inspector.wire.headers.read import MALFORMED
@@ -24,7 +25,7 @@ _COMMON = {
 _PLAIN_L4 = {4: 34, 6: 54}        # offset of the transport in Ethernet without tags, options, extensions
 
 
-def frame_protocols(trace: Trace, row: int, carried: Sequence[str] | None = None) -> list[str]:
+def frame_protocols(trace: Trace, row: Row, carried: Sequence[str] | None = None) -> list[str]:
     """Names of a packet's protocols, outermost first: ["eth", "ethertype", "ip", "tcp", "http"].
 
     `carried`: those above TCP or UDP, where they are known already.
@@ -46,7 +47,7 @@ def frame_protocols(trace: Trace, row: int, carried: Sequence[str] | None = None
     return [*names, *carried]
 
 
-def _carried(trace: Trace, row: int, protocol: int) -> Sequence[str]:
+def _carried(trace: Trace, row: Row, protocol: int) -> Sequence[str]:
     index = trace.index
     if protocol == TCP:
         return trace.application(int(index.stream[row])).protocols(row)

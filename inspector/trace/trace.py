@@ -16,6 +16,7 @@ from typing import Literal, Self
 import numpy as np
 
 from inspector.model.numbers import LINK_NAMES, READ_LINKS
+from inspector.model.packets import Row
 from inspector.model.records import Call, Event, KernelSample, Statistics
 from inspector.trace.application.application import Application
 from inspector.trace.application.datagrams import findings_of_datagrams, told_of
@@ -235,7 +236,7 @@ class Trace:
         """Names that the capture itself gives to addresses."""
         return self._contents.host_names
 
-    def frame(self, row: int) -> bytes:
+    def frame(self, row: Row) -> bytes:
         """The captured bytes of a packet; fewer where the file became shorter. IndexError: no such row."""
         last, data = self._last            # several views ask for the same packet one after the other
         if last == row:
@@ -273,7 +274,7 @@ class Trace:
         for start, stop in zip((starts - low).tolist(), (stops - low).tolist(), strict=True):
             yield bytes(whole[start:stop])
 
-    def link_type(self, row: int) -> int:
+    def link_type(self, row: Row) -> int:
         """The link type (tcpdump.org/linktypes) of a packet."""
         return self.interfaces[self.index.interface_of(row)].link_type
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from inspector.model.packets import Row
 from inspector.wire.dissection.field import Field
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ class Selection:
     bytes and bits that hold it. `byte`: the byte of the frame that led to it.
     """
 
-    row: int | None = None
+    row: Row | None = None
     call: tuple[int, int] | None = None
-    rows: tuple[int, ...] = ()
+    rows: tuple[Row, ...] = ()
     path: str = ""
     field: Field | None = None
     byte: int | None = None

@@ -11,7 +11,7 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from inspector.model.packets import packet_number
+from inspector.model.packets import Row, packet_number
 from inspector.trace.application.datagrams import told_of
 from inspector.trace.index.conversations import grown
 from inspector.trace.kernel import kernel_findings
@@ -130,7 +130,7 @@ class FindingList:
         """The finding on line `index`."""
         return self._shown[index]
 
-    def index_of(self, row: int) -> int | None:
+    def index_of(self, row: Row) -> int | None:
         """The line of the first finding that packet `row` carries."""
         return next((i for i, one in enumerate(self._shown) if row in one.rows), None)
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from inspector.model.packets import Row
+
 Severity = Literal["error", "warning", "note"]
 
 
@@ -37,7 +39,7 @@ class Finding:
     clause: str
     text: str
     stream: int = -1
-    rows: tuple[int, ...] = ()
+    rows: tuple[Row, ...] = ()
     direction: int | None = None
     start: int = 0
     stop: int = 0
@@ -45,7 +47,7 @@ class Finding:
     bit_stop: int | None = None
     carrier: Literal["tcp", "udp"] = "tcp"
 
-    def at(self, stream: int, rows: Iterable[int]) -> Finding:
+    def at(self, stream: int, rows: Iterable[Row]) -> Finding:
         """The same with its place in a trace."""
         return replace(self, stream=stream, rows=tuple(rows))
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.model.packets import rows_in
 from inspector.trace.application.application import Application
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
@@ -30,7 +31,7 @@ def turns_of(path: Path) -> list[Turn]:
         trace.finish()
         flow = trace.flow(0)
         said: list[Turn] = []
-        for row in flow.rows.tolist():
+        for row in rows_in(flow.rows):
             end = flow.direction(row)
             data = b"".join(flow.streams[end].read(*part) for part in flow.streams[end].ranges_of(row))
             if data and said and said[-1][0] == end:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from inspector.model.packets import Row, rows_in
 from inspector.protocols import REGISTRY, by_name
 from inspector.protocols.redis.decoder import RedisDecoder, RedisMessage
 from inspector.protocols.redis.findings import BOOK
@@ -208,7 +209,7 @@ def test_hiredis_reads_the_same_values(trace: Trace) -> None:
 
 
 def frames_in(trace: Trace, application: Application, stream: int) -> list[bytes]:
-    return [trace.frame(int(row)) for row in trace.rows_of("tcp", stream)]
+    return [trace.frame(row) for row in rows_in(trace.rows_of("tcp", stream))]
 
 
 def pairs(application: Application, rows: Sequence[int]) -> set[Pair]:
@@ -233,7 +234,7 @@ def test_without_any_one_packet_nobody_is_accused_and_nothing_is_matched_wrongly
     for stream, application in enumerate(connections(trace)):
         frames = frames_in(trace, application, stream)
         everything = list(range(len(frames)))
-        link = trace.link_type(0)
+        link = trace.link_type(Row(0))
         whole, said = pairs(read(frames, link), everything), accused(read(frames, link))
         for lost in everything:
             rows = [row for row in everything if row != lost]
@@ -245,7 +246,7 @@ def test_without_any_one_packet_nobody_is_accused_and_nothing_is_matched_wrongly
 def test_from_any_packet_on_nobody_is_accused_and_nothing_is_matched_wrongly(trace: Trace) -> None:
     for stream, application in enumerate(connections(trace)):
         frames = frames_in(trace, application, stream)
-        link = trace.link_type(0)
+        link = trace.link_type(Row(0))
         whole = pairs(read(frames, link), range(len(frames)))
         said = accused(read(frames, link))
         for first in range(1, len(frames)):
@@ -267,7 +268,7 @@ def test_a_request_that_was_captured_after_its_reply_is_answered_by_it() -> None
 
 def test_a_capture_that_begins_late_is_matched_again_after_two_turns(trace: Trace) -> None:
     frames = frames_in(trace, connections(trace)[0], 0)
-    found = read(frames[20:], trace.link_type(0))
+    found = read(frames[20:], trace.link_type(Row(0)))
     assert found.inferred and len(pairs(found, range(20, len(frames)))) > 10
 
 
@@ -393,7 +394,7 @@ def test_the_fields_of_a_request_and_of_its_reply() -> None:
     assert field(found, "redis.reply", 3) == [] and field(found, "resp.integer", 5) == [7]
     assert field(found, "resp.bulk_string.value", 0) == [b"set", b"greeting", b"hello"]
     assert field(found, "resp.array.length", 0) == [3] and field(found, "redis.inline", 0) == [False]
-    assert found.info(3) == 'set greeting "hello"' and found.protocols(3) == ("redis",)
+    assert found.info(Row(3)) == 'set greeting "hello"' and found.protocols(Row(3)) == ("redis",)
 
 
 def test_json_has_one_object_a_message(trace: Trace) -> None:

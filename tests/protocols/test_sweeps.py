@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.model.packets import Row, first_rows
 from inspector.trace.application.application import Application
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
@@ -39,8 +40,8 @@ def packets_of(path: Path) -> tuple[list[Packet], int]:
     """The packets of a session (time, frame) and their link type."""
     with Trace.open(path) as trace:
         trace.finish()
-        rows = range(min(trace.index.count, MOST_PACKETS))
-        return [(int(trace.index.time_ns[row]), trace.frame(row)) for row in rows], trace.link_type(0)
+        rows = first_rows(min(trace.index.count, MOST_PACKETS))
+        return [(int(trace.index.time_ns[row]), trace.frame(row)) for row in rows], trace.link_type(Row(0))
 
 
 def findings(packets: list[Packet], link: int) -> list[Finding]:

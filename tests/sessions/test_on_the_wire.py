@@ -14,6 +14,7 @@ import pytest
 from inspector.lab.launch import Agent, start_agent
 from inspector.model.commands import Close, Start, Stop
 from inspector.model.numbers import FIN, RST, SYN
+from inspector.model.packets import first_rows, rows_in
 from inspector.model.records import Call
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
@@ -104,7 +105,7 @@ def flow(trace: Trace, name: str) -> TcpFlow:
 def closing(trace: Trace, name: str) -> list[tuple[int, str]]:
     """Who sent (0: the client) FIN or RST, in order; on a busy machine the kernel may send one again."""
     one = flow(trace, name)
-    flags = [(int(row), int(trace.index.tcp_flags[row])) for row in one.rows]
+    flags = [(row, int(trace.index.tcp_flags[row])) for row in rows_in(one.rows)]
     sent = [(one.direction(row), "RST" if bits & RST else "FIN") for row, bits in flags if bits & (FIN | RST)]
     return list(dict.fromkeys(sent))
 
@@ -161,7 +162,7 @@ def test_fin_or_rst_as_asked(trace: Trace, name: str, expected: list[tuple[int, 
 @pytest.mark.parametrize(("name", "first"), [("tcp-half-close", 0), ("tcp-half-close-server", 1)])
 def test_data_flows_against_a_half_close(trace: Trace, name: str, first: int) -> None:
     one = flow(trace, name)
-    rows = [int(row) for row in one.rows]
+    rows = rows_in(one.rows)
     fins = [row for row in rows if trace.index.tcp_flags[row] & FIN and one.direction(row) == first]
     after = [row for row in rows if row > fins[0] and one.direction(row) != first]
     assert int(trace.index.payload_length[after].sum()) == len(b"this direction is still open")
@@ -181,13 +182,14 @@ def test_the_handshake_stands_between_the_calls_that_made_it(trace: Trace) -> No
 def test_every_send_is_on_the_wire_after_its_call(trace: Trace, name: str) -> None:
     one = flow(trace, name)
     data = {0: 0, 1: 0}
-    for row in one.rows:
-        data[one.direction(int(row))] += int(trace.index.payload_length[row])
+    for row in rows_in(one.rows):
+        data[one.direction(row)] += int(trace.index.payload_length[row])
     for direction, role in enumerate(("client", "server")):
         sends = [each for each in calls(trace, name, "send") if each.role == role]
         assert sum(each.result or 0 for each in sends) == data[direction]
-        first = next(int(row) for row in one.rows
-                     if one.direction(int(row)) == direction and trace.index.payload_length[row])  # fmt: skip
+        first = next(row for row in rows_in(one.rows)
+                     if one.direction(row) == direction
+                     and trace.index.payload_length[row])  # fmt: skip
         assert sends[0].time_ns <= int(trace.index.time_ns[first])
 
 
@@ -196,7 +198,7 @@ def test_shutdown_that_wakes_a_receiver_sends_nothing(trace: Trace) -> None:
     (closed,) = [each for each in calls(trace, "by-hand", "close") if each.role == "client"]
     assert woken.arguments.endswith(", SHUT_RD")
     one = flow(trace, "by-hand")
-    sent = [int(trace.index.time_ns[row]) for row in one.rows if one.direction(int(row)) == 0]
+    sent = [int(trace.index.time_ns[row]) for row in rows_in(one.rows) if one.direction(row) == 0]
     assert woken.end_ns is not None
     assert not [time for time in sent if woken.time_ns <= time < closed.time_ns]
     assert [time for time in sent if time >= closed.time_ns]
@@ -207,7 +209,7 @@ def test_shutdown_that_wakes_a_receiver_sends_nothing(trace: Trace) -> None:
 )
 def test_icmp_port_unreachable(trace: Trace, name: str, kind: int, code: int) -> None:
     index = trace.index
-    rows = [row for row in range(index.count) if index.protocol[row] in (1, 58)]
+    rows = [row for row in first_rows(index.count) if index.protocol[row] in (1, 58)]
     answers = [row for row in rows if (int(index.sport[row]), int(index.dport[row])) == (kind, code)]
     sent = [call for call in calls(trace, name, "send") + calls(trace, name, "sendto") if call.result]
     near = [row for row in answers if sent[0].time_ns < int(index.time_ns[row])]
@@ -242,7 +244,7 @@ def test_http_chunked_both_ways(trace: Trace) -> None:
 def test_http_without_keep_alive_closes_by_the_server(trace: Trace) -> None:
     for stream in streams(trace, "http-no-keep-alive"):
         one = trace.flow(stream)
-        fins = [one.direction(int(row)) for row in one.rows if trace.index.tcp_flags[row] & FIN]
+        fins = [one.direction(row) for row in rows_in(one.rows) if trace.index.tcp_flags[row] & FIN]
         assert fins == [1, 0]
         messages = web(trace, stream).http
         assert [message.values("connection") for message in messages] == [("close",)] * 2

@@ -8,6 +8,7 @@ import pytest
 
 from inspector.lab.launch import start_agent
 from inspector.model.commands import Start
+from inspector.model.packets import rows_in
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.sessions.kinds.slow_reader import LOAD, load
@@ -33,7 +34,7 @@ def test_the_window_closes_and_opens_and_every_byte_arrives(tmp_path: Path, endi
             pass
         flow = trace.flow(0)
         assert flow.streams[0].read(0, LOAD) == load(spec)
-        marks = [(flow.direction(int(row)), analysis_marks(facts(trace, int(row)))) for row in flow.rows]
+        marks = [(flow.direction(row), analysis_marks(facts(trace, row))) for row in rows_in(flow.rows)]
     closed = marks.index((1, "[ZeroWindow]"))
     opened = next(at for at, (end, mark) in enumerate(marks) if end == 1 and "Window Update" in mark)
     assert any(end == 0 and "Keep-Alive" in mark for end, mark in marks[closed:opened])

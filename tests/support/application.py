@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from inspector.model.packets import Row
 from inspector.protocols.http.decoder import HttpDecoder
 from inspector.protocols.http.message import Decoded, HttpMessage
 from inspector.protocols.http.upgrade import Upgrade
@@ -77,10 +78,10 @@ class WebApplication(Application):
     def round_trip_ns(self, number: int) -> int | None:
         return self.websocket.round_trip_ns(number) if self.websocket else None
 
-    def frames_of(self, row: int) -> tuple[WebSocketFrameRecord, ...]:
+    def frames_of(self, row: Row) -> tuple[WebSocketFrameRecord, ...]:
         return tuple(one.record for one in self.carried(row, "websocket"))
 
-    def http_of(self, row: int) -> tuple[HttpMessage, ...]:
+    def http_of(self, row: Row) -> tuple[HttpMessage, ...]:
         return tuple(one.record for one in self.carried(row, "http"))
 
 

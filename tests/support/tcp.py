@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.model.numbers import ICMP, ICMPV6, LINK_RAW, TCP_FLAGS
+from inspector.model.packets import Row
 from inspector.trace.index.conversations import PROTOCOLS
 from inspector.trace.index.index import Index
 from inspector.trace.packets import Packets
@@ -54,7 +55,7 @@ class MemoryTrace(Packets):
                    zip(self.index.time_ns.tolist(), self.frames, strict=True)]
         path.write_bytes(b"".join(blocks))
 
-    def frame(self, row: int) -> bytes:
+    def frame(self, row: Row) -> bytes:
         return self.frames[row]
 
     def gather(
@@ -63,7 +64,7 @@ class MemoryTrace(Packets):
         places = zip(rows.tolist(), positions.tolist(), lengths.tolist(), strict=True)
         return b"".join(self.frames[row][start : start + length] for row, start, length in places)
 
-    def link_type(self, row: int) -> int:
+    def link_type(self, row: Row) -> int:
         return self._link_type
 
     def rows_of(self, protocol: str, stream: int) -> NDArray[np.int64]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from inspector.model.packets import Row
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.tui.app import InspectorApp
@@ -70,7 +71,7 @@ def packets(count: int) -> Steps:
     return press(count)
 
 
-def choose(count: int, row: int, *keys: str) -> Steps:
+def choose(count: int, row: Row, *keys: str) -> Steps:
     """Wait for packets, choose one, press keys."""
 
     async def steps(pilot: Pilot[Any]) -> None:
@@ -125,11 +126,11 @@ SEVERAL = DATA / "protocols" / "redis.pcapng"          # conversations
 SCENES = [
     Scene("launcher", None, nothing, (SMALL, USUAL), BOTH, pictures=(SMALL,)),
     Scene("help", spec("websocket"), press(11, "question_mark"), (SMALL, USUAL)),
-    Scene("workbench-websocket", spec("websocket"), choose(11, 7), (SMALL, USUAL, LARGE), BOTH,
+    Scene("workbench-websocket", spec("websocket"), choose(11, Row(7)), (SMALL, USUAL, LARGE), BOTH,
           pictures=(USUAL,)),
     Scene("workbench-tcp", spec("tcp"), packets(9), (SMALL, USUAL, LARGE), pictures=(SMALL,)),
     Scene("workbench-udp", spec("udp"), packets(4)),
-    Scene("workbench-http", spec("http"), choose(8, 3)),
+    Scene("workbench-http", spec("http"), choose(8, Row(3))),
     Scene("refused-tcp", spec("tcp", with_server=False), packets(2), (SMALL,)),
     Scene("refused-udp", spec("udp", with_server=False), packets(2), (SMALL,)),
     Scene("ladder-tcp", spec("tcp"), press(9, "z"), pictures=(USUAL,)),
@@ -144,14 +145,14 @@ SCENES = [
           (SMALL, USUAL), pictures=(USUAL,)),
     Scene("handshake-tcp", spec("tcp"), press(9, "5"), (SMALL,)),
     Scene("sockets-tcp", spec("tcp"), press(9, "6"), (SMALL, USUAL)),
-    Scene("detail-websocket", spec("websocket"), choose(11, 7, "8", *["down"] * 5), (SMALL, USUAL),
+    Scene("detail-websocket", spec("websocket"), choose(11, Row(7), "8", *["down"] * 5), (SMALL, USUAL),
           pictures=(USUAL,)),
     Scene("findings-file", PROTOCOL_ERRORS, press(1, "7"), (SMALL, USUAL)),
-    Scene("bytes-websocket", spec("websocket"), choose(11, 7, "9", "end"), (SMALL,)),
+    Scene("bytes-websocket", spec("websocket"), choose(11, Row(7), "9", "end"), (SMALL,)),
     Scene("conversations-file", SEVERAL, press(1), (SMALL, USUAL)),
 ]
 SCENES += [                      # a pane that has no picture above gets one
-    Scene(f"{pane.id}-websocket", spec("websocket"), choose(11, 7, pane.key), (SMALL, USUAL))
+    Scene(f"{pane.id}-websocket", spec("websocket"), choose(11, Row(7), pane.key), (SMALL, USUAL))
     for pane in PANES if not any(scene.name.startswith(f"{pane.id}-") for scene in SCENES)
 ]
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.model.packets import Row, first_rows
 from inspector.protocols.websocket.frame import BINARY, CONTINUATION, PING, PONG, RSV1, encode
 from inspector.trace.flows.tcp import TcpFlow
 from tests.support.application import WebApplication
@@ -33,7 +34,7 @@ from tests.support.websocket import (
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-def no_rows(direction: int, start: int, stop: int) -> tuple[int, ...]:
+def no_rows(direction: int, start: int, stop: int) -> tuple[Row, ...]:
     return ()
 
 
@@ -47,14 +48,14 @@ def told(found: WebApplication) -> list[tuple[object, ...]]:
 def test_packets_and_texts() -> None:
     found = application(*CLEAN, end="F")
     assert (found.protocol, found.inferred, found.client) == ("websocket", False, 0)
-    assert [found.info(row) for row in range(3, 10)] == [
+    assert [found.info(Row(row)) for row in range(3, 10)] == [
         "GET /chat  Upgrade: websocket", "101 Switching Protocols  accept ✓", 'TEXT "hello" masked',
         'TEXT "hello"', "BINARY 2 bytes masked", "CLOSE 1000 normal closure masked",
         "CLOSE 1000 normal closure"]
-    assert [found.protocols(row) for row in (0, 3, 5)] == [(), ("http",), ("http", "websocket")]
+    assert [found.protocols(Row(row)) for row in (0, 3, 5)] == [(), ("http",), ("http", "websocket")]
     assert [record.rows for record in found.frames] == [(5,), (6,), (7,), (8,), (9,)]
     assert [record.message for record in found.frames] == [1, 2, 3, 4, 5]
-    assert found.frames_of(6)[0].number == 2 and found.frames_of(3) == ()
+    assert found.frames_of(Row(6))[0].number == 2 and found.frames_of(Row(3)) == ()
     assert found.messages[0].time_ns == 5_000_000 and found.messages[2].name == "binary"
     assert [found.payload(n) for n in (1, 2, 3)] == [b"hello", b"hello", b"\0\1"]
 
@@ -69,9 +70,9 @@ def test_a_frame_over_packets_and_packets_of_frames() -> None:
     found = made.application()
     assert found.frames[0].rows == tuple(range(row, row + 5))
     assert [record.rows for record in found.frames[1:]] == [(row + 5,)] * 4
-    assert found.info(row) == 'TEXT "hello world" masked' and found.info(row + 1) == "… TEXT"
-    assert found.info(row + 5) == 'TEXT "a"  |  TEXT "b"  |  BINARY 1 bytes  |  1 more'
-    assert found.protocols(row) == () and found.protocols(row + 4) == ("http", "websocket")
+    assert found.info(Row(row)) == 'TEXT "hello world" masked' and found.info(Row(row + 1)) == "… TEXT"
+    assert found.info(Row(row + 5)) == 'TEXT "a"  |  TEXT "b"  |  BINARY 1 bytes  |  1 more'
+    assert found.protocols(Row(row)) == () and found.protocols(Row(row + 4)) == ("http", "websocket")
 
 
 def test_it_follows_a_flow_that_grows() -> None:
@@ -128,7 +129,7 @@ def test_any_bytes_are_taken(turns: list[tuple[int, bytes]], upgraded: bool, def
     start = [(CLIENT, request(DEFLATE)), (SERVER, response(DEFLATE))] if deflate else UPGRADE
     made = talk(*(start if upgraded else []), *turns, end="F")
     found = made.application(limit=1000)
-    for row in range(len(made.trace.frames)):
+    for row in first_rows(len(made.trace.frames)):
         assert isinstance(found.info(row), str) and isinstance(found.protocols(row), tuple)
     for record in found.frames:
         assert len(found.payload(record.number)) <= max(record.payload_length, 1000)

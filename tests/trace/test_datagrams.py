@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.model.packets import Row, first_rows, rows_in
 from inspector.protocols.dns import DNS
 from inspector.protocols.dns.message import DnsMessage
 from inspector.trace.application.packets import by_ports, packet_records
@@ -55,11 +56,11 @@ def memory(*frames: bytes) -> MemoryTrace:
     return trace
 
 
-def dns_of(trace: Any, row: int) -> DnsMessage | None:
+def dns_of(trace: Any, row: Row) -> DnsMessage | None:
     return next((record for _, record in packet_records(trace, row)), None)
 
 
-def info(trace: MemoryTrace, row: int) -> str:
+def info(trace: MemoryTrace, row: Row) -> str:
     message = dns_of(trace, row)
     assert message is not None
     return message.info
@@ -71,9 +72,9 @@ def test_dns_in_a_conversation() -> None:
     flow = UdpFlow(trace, 0)
     assert (flow.a, flow.b) == (("10.0.0.1", 5000), ("10.0.0.2", 53))
     assert by_ports(5000, 53) is DNS and by_ports(5000, 7) is None
-    assert info(trace, 0) == "Standard query 0x1032 TXT google.com"
-    assert info(trace, 1) == "Standard query response 0x1032 No such name TXT google.com"
-    assert flow.direction(1) == 1 and dns_of(trace, 2) is None and dns_of(trace, 3) is None
+    assert info(trace, Row(0)) == "Standard query 0x1032 TXT google.com"
+    assert info(trace, Row(1)) == "Standard query response 0x1032 No such name TXT google.com"
+    assert flow.direction(Row(1)) == 1 and dns_of(trace, Row(2)) is None and dns_of(trace, Row(3)) is None
 
 
 def test_an_error_belongs_to_the_datagram_that_caused_it() -> None:
@@ -91,19 +92,19 @@ def test_an_error_belongs_to_the_datagram_that_caused_it() -> None:
 def test_an_error_without_its_cause_and_one_of_tcp() -> None:
     assert [error.cause for error in UdpFlow(memory(unreachable(1, udp(0, b"gone"))), 0).errors] == [None]
     syns = [segment(0, "S", 100), segment(0, "S", 100), segment(0, "S", 9)]
-    assert icmp_cause(memory(*syns[:2], unreachable(1, syns[0])), 2) == 1
-    assert icmp_cause(memory(*syns[:2], udp(0, b"")), 2) is None
+    assert icmp_cause(memory(*syns[:2], unreachable(1, syns[0])), Row(2)) == 1
+    assert icmp_cause(memory(*syns[:2], udp(0, b"")), Row(2)) is None
 
 
 def test_fragments_in_any_order() -> None:
     whole = udp(0, QUERY + bytes(100), mark=77)
     parts = fragments(whole, 40)
     trace = memory(*parts[1:], udp(0, b"other"), parts[0])
-    found = fragments_of(trace, 0)
+    found = fragments_of(trace, Row(0))
     assert found is not None and found.complete and found.payload == whole[20:] and not found.overlap
-    assert found.rows == (0, 1, 2, 4) and fragments_of(trace, 3) is None
-    assert info(trace, 4) == "Standard query 0x1032 TXT google.com"
-    partly = fragments_of(memory(parts[0], parts[2]), 0)
+    assert found.rows == (0, 1, 2, 4) and fragments_of(trace, Row(3)) is None
+    assert info(trace, Row(4)) == "Standard query 0x1032 TXT google.com"
+    partly = fragments_of(memory(parts[0], parts[2]), Row(0))
     assert partly is not None and not partly.complete
     assert partly.payload == whole[20:60] and partly.length is None
 
@@ -111,7 +112,7 @@ def test_fragments_in_any_order() -> None:
 def test_overlapping_fragments_keep_the_first() -> None:
     parts = fragments(udp(0, b"a" * 40, mark=5), 24)
     liar = parts[1][:20] + b"X" * len(parts[1][20:])
-    found = fragments_of(memory(parts[0], parts[1], liar), 0)
+    found = fragments_of(memory(parts[0], parts[1], liar), Row(0))
     assert found is not None and found.overlap and b"X" not in found.payload
 
 
@@ -126,10 +127,10 @@ def test_dns_of_foreign_captures(path: Path) -> None:
         trace.finish()
         for row, answer in with_dns.items():
             if trace.index.stream[row] < 0:            # the last fragment; ours is the first
-                whole = fragments_of(trace, row)
+                whole = fragments_of(trace, Row(row))
                 assert whole is not None and whole.complete
                 row = min(other for other in whole.rows if trace.index.stream[other] >= 0)
-            message = dns_of(trace, row)
+            message = dns_of(trace, Row(row))
             assert message is not None
             assert message.id == int(first(answer["dns.id"]), 0)
             assert message.response == (first(answer["dns.flags.response"]) in ("1", "True"))
@@ -146,13 +147,13 @@ def test_any_fragments_and_errors(parts: list[tuple[int, bytes]], error: bytes) 
         frames.append(bytes(frame))
     frames.append(ip(1, 1, b"\3\1" + error))
     trace = memory(*frames)
-    for row in range(len(frames)):
+    for row in first_rows(len(frames)):
         found = fragments_of(trace, row)
         assert found is None or (row in found.rows and len(found.payload) <= 65535)
         icmp_cause(trace, row)
     for stream in set(trace.index.stream.tolist()) - {-1}:
         flow = UdpFlow(trace, stream)
-        for row in flow.rows.tolist():
+        for row in rows_in(flow.rows):
             dns_of(trace, row)
         flow.findings()
 

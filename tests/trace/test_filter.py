@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.model.packets import Row
 from inspector.model.records import Call
 from inspector.trace.facts import facts
 from inspector.trace.filter.calls import call_matches
@@ -210,7 +211,7 @@ def test_bytes_are_asked_only_where_columns_leave_it_open(
         read: list[int] = []
         frame = trace.frame
 
-        def noted(row: int) -> bytes:
+        def noted(row: Row) -> bytes:
             read.append(row)
             return frame(row)
 
@@ -259,6 +260,6 @@ def test_every_protocol_that_the_list_shows_can_be_asked_for(path: Path) -> None
     with Trace.open(path) as trace:
         trace.finish()
         for row in range(min(trace.index.count, 60)):
-            shown = protocol_name(trace, facts(trace, row))
+            shown = protocol_name(trace, facts(trace, Row(row)))
             if shown not in ("Ethernet", "Link", "IPv4", "IPv6"):       # nothing is known but what carries it
-                assert Filter(shown.lower().replace("-", "")).matches(trace, row), (row, shown)
+                assert Filter(shown.lower().replace("-", "")).matches(trace, Row(row)), (row, shown)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.model.packets import Row, first_rows, rows_in
 from inspector.trace.flows.tcp import TcpFlow
 from tests.support.tcp import MemoryTrace, segment
 
@@ -35,9 +36,9 @@ def test_a_whole_conversation() -> None:
     flow = flow_of(*TALK)
     assert (flow.a, flow.b, flow.client) == (("10.0.0.1", 40000), ("10.0.0.2", 80), 0)
     assert (flow.handshake, flow.handshake_rows, flow.rtt_ns) == ("complete", (0, 1, 2), 2 * MS)
-    assert [flow.direction(row) for row in range(9)] == [0, 1, 0, 0, 1, 1, 0, 1, 0]
-    assert [flow.relative(row) for row in (0, 1, 2, 5, 8)] == [(0, 0), (0, 1), (1, 1), (1, 6), (7, 8)]
-    assert flow.state == ("TIME-WAIT", "CLOSED") and flow.states(5) == ("ESTABLISHED", "ESTABLISHED")
+    assert [flow.direction(row) for row in first_rows(9)] == [0, 1, 0, 0, 1, 1, 0, 1, 0]
+    assert [flow.relative(Row(row)) for row in (0, 1, 2, 5, 8)] == [(0, 0), (0, 1), (1, 1), (1, 6), (7, 8)]
+    assert flow.state == ("TIME-WAIT", "CLOSED") and flow.states(Row(5)) == ("ESTABLISHED", "ESTABLISHED")
     assert [stream.read(0, 99) for stream in flow.streams] == [b"hello", b"world!"]
     assert [stream.end for stream in flow.streams] == [5, 6]
     (piece,) = flow.streams[1].pieces(2, 3)
@@ -47,12 +48,12 @@ def test_a_whole_conversation() -> None:
 
 def test_details() -> None:
     flow = flow_of(*TALK)
-    opening, data, ack = flow.detail(0), flow.detail(3), flow.detail(4)
+    opening, data, ack = flow.detail(Row(0)), flow.detail(Row(3)), flow.detail(Row(4))
     assert opening is not None and (opening.options.mss, opening.options.scale) == (1460, 7)
     assert opening.window == 65535
     assert data is not None and (data.window, data.in_flight, data.rtt_ns) == (12800, 5, None)
     assert ack is not None and (ack.window, ack.in_flight, ack.rtt_ns) == (200, None, MS)
-    assert flow.detail(77) is None
+    assert flow.detail(Row(77)) is None
     rows, times = flow.round_trips()
     assert rows.tolist() == [1, 2, 4, 6, 7, 8] and times.tolist() == [MS, MS, MS, MS, MS, MS]
 
@@ -63,7 +64,7 @@ def test_handshakes_that_are_not_whole() -> None:
     assert flow_of(*TALK[1:]).handshake == "partial" and flow_of(*TALK[1:]).client == 1
     late = flow_of(*TALK[3:])
     assert late.handshake == "missing" and late.client is None and late.rtt_ns is None
-    assert late.streams[0].read(0, 9) == b"hello" and late.relative(3) == (6, 7)
+    assert late.streams[0].read(0, 9) == b"hello" and late.relative(Row(3)) == (6, 7)
 
 
 def test_a_trace_that_grows_gives_the_same_as_one_read_whole() -> None:
@@ -76,7 +77,7 @@ def test_a_trace_that_grows_gives_the_same_as_one_read_whole() -> None:
         assert flow.update()
     assert not flow.update()
     assert flow.rows.tolist() == whole.rows.tolist()
-    for row in range(len(TALK)):
+    for row in first_rows(len(TALK)):
         assert flow.states(row) == whole.states(row) and flow.detail(row) == whole.detail(row)
     assert [stream.read(0, 99) for stream in flow.streams] == [b"hello", b"world!"]
     assert (flow.handshake, flow.rtt_ns) == (whole.handshake, whole.rtt_ns)
@@ -113,7 +114,7 @@ def test_any_headers_in_any_batches(packets: list[tuple[int, str, int, int, byte
     for stream, grown in flows.items():
         flow = TcpFlow(whole, stream)
         assert flow.flagged() == grown.flagged()
-        for row in flow.rows.tolist():
+        for row in rows_in(flow.rows):
             assert flow.states(row) == grown.states(row) and flow.detail(row) == grown.detail(row)
             flow.relative(row)
         for direction in (0, 1):

@@ -13,6 +13,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from inspector.model.packets import Row, first_rows
 from inspector.trace.trace import Trace, TraceError
 from inspector.wire import pcapng
 from tests.support.frames import ETHERNET, FRAME, FRAMES, START, pcap_bytes, pcapng_bytes, trace_of
@@ -46,12 +47,12 @@ def test_every_format_gives_the_same_packets(
 ) -> None:
     with trace_of(tmp_path / "capture", pack(data)) as trace:
         trace.finish()
-        assert [trace.frame(row) for row in range(trace.index.count)] == FRAMES
+        assert [trace.frame(row) for row in first_rows(trace.index.count)] == FRAMES
         assert trace.index.length.tolist() == trace.index.cap_len.tolist() == [len(FRAME)] * 10
         times = (trace.index.time_ns - START) // 1_000_000
         assert times.tolist() in ([*range(10)], [*range(5), *range(5)])
         assert trace.index.sport.tolist() == [40001] * 10
-        assert (trace.truncated, trace.progress, trace.link_type(3)) == (None, 1.0, ETHERNET)
+        assert (trace.truncated, trace.progress, trace.link_type(Row(3))) == (None, 1.0, ETHERNET)
 
 
 def test_members_and_frames_of_compressed_files_follow_each_other(tmp_path: Path) -> None:
@@ -153,7 +154,7 @@ def test_interfaces_resolutions_offsets_and_packet_blocks_of_every_kind(tmp_path
             2_000_001_000, 0, 105_000_000_000, 1_500_000_000, 7_000_000
         ]
         assert trace.index.cap_len.tolist() == [len(FRAME), 44, len(FRAME), len(FRAME), len(FRAME) - 14]
-        assert [trace.link_type(row) for row in range(5)] == [1, 1, 1, 1, 101]
+        assert [trace.link_type(row) for row in first_rows(5)] == [1, 1, 1, 1, 101]
         assert trace.index.sport.tolist() == [40001] * 5
         assert trace.comments == [(None, "of the file"), (0, "of a packet")]
         assert [interface.name for interface in trace.interfaces] == ["one", "two", "three", "four"]
@@ -172,7 +173,7 @@ def test_more_interfaces_than_the_column_holds(tmp_path: Path) -> None:
     blocks = [pcapng.enhanced_packet(FRAME if i % 2 else FRAME[14:], i, interface=i) for i in range(400)]
     with trace_of(tmp_path / "capture", pcapng.section_header() + b"".join(heads + blocks)) as trace:
         trace.finish()
-        assert [trace.link_type(row) for row in (0, 1, 254, 255, 256, 399)] == [101, 1, 101, 1, 101, 1]
+        assert [trace.link_type(Row(row)) for row in (0, 1, 254, 255, 256, 399)] == [101, 1, 101, 1, 101, 1]
         assert trace.index.sport.tolist() == [40001] * 400
 
 
@@ -191,5 +192,5 @@ def test_any_bytes_are_read_or_told(tmp_path: Path, noise: bytes, data: bytes, d
         with trace:
             trace.finish()
             assert trace.truncated is None or trace.truncated.endswith(".")
-            for row in range(trace.index.count):
+            for row in first_rows(trace.index.count):
                 assert len(trace.frame(row)) == trace.index.cap_len[row]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.model.packets import Row, row_at, rows_in
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 from inspector.wire.tcp.flags import NAMES
@@ -50,7 +51,7 @@ def nanoseconds(text: str | None) -> int | None:
     return -value if first(text).startswith("-") else value
 
 
-def compare(flow: TcpFlow, row: int, answer: dict[str, str], found: Counter[tuple[str, str]],
+def compare(flow: TcpFlow, row: Row, answer: dict[str, str], found: Counter[tuple[str, str]],
             harsh: bool = False) -> None:
     detail = flow.detail(row)
     assert detail is not None
@@ -68,7 +69,7 @@ def compare(flow: TcpFlow, row: int, answer: dict[str, str], found: Counter[tupl
         key = "tcp.analysis.ack_rtt" if name == "round trip" else "tcp.analysis.bytes_in_flight"
         if key not in answer or ours == wire:
             continue
-        if len(flow.rows) > 1 and flow.relative(int(flow.rows[1]))[0] == 0 and row == flow.rows[3]:
+        if len(flow.rows) > 1 and flow.relative(row_at(flow.rows, 1))[0] == 0 and row == flow.rows[3]:
             found[name, "simultaneous open: we count from the first SYN, tshark from the SYN ACK"] += 1
         else:
             assert harsh, (name, ours, wire)
@@ -85,7 +86,7 @@ def test_our_captures(path: Path, differences: Counter[tuple[str, str]]) -> None
             stream = int(trace.index.stream[row])
             assert str(stream) == first(answer["tcp.stream"])
             flow = flows.get(stream) or flows.setdefault(stream, TcpFlow(trace, stream))
-            compare(flow, row, answer, differences, path.stem == "random")
+            compare(flow, Row(row), answer, differences, path.stem == "random")
             initial = nanoseconds(answer["tcp.analysis.initial_rtt"])
             assert initial is None or flow.rtt_ns == initial
 
@@ -108,7 +109,7 @@ def test_foreign_captures(path: Path, differences: Counter[tuple[str, str]]) -> 
                 differences["packet", reason] += 1
                 continue
             flow = trace.flow(int(index.stream[row]))
-            if "," in answer["tcp.stream"] or flow.detail(row) is None:
+            if "," in answer["tcp.stream"] or flow.detail(Row(row)) is None:
                 differences["packet", "a tunnel, an ICMP error, or a fragment that tshark reassembled"] += 1
                 continue
             if first(answer["tcp.len"]) != str(index.payload_length[row]):
@@ -117,7 +118,7 @@ def test_foreign_captures(path: Path, differences: Counter[tuple[str, str]]) -> 
             if any(index.status[trace.rows_of("tcp", flow.stream)] & 1):
                 differences["packet", "the conversation has fragments that tshark reassembled"] += 1
                 continue
-            compare(flow, row, answer, differences)
+            compare(flow, Row(row), answer, differences)
 
 
 @pytest.mark.parametrize("path", FOREIGN, ids=lambda path: path.name[:60])
@@ -155,7 +156,7 @@ def compare_stream(trace: Trace, flow: TcpFlow, direction: int, answer: dict[str
         return "tshark reassembled IP fragments"
     if any(gap.cut for gap in stream.gaps):
         return "frames cut short: tshark fills or drops what was not captured"
-    if any(trace.index.tcp_flags[row] & 4 and trace.index.payload_length[row] for row in flow.rows.tolist()):
+    if any(trace.index.tcp_flags[row] & 4 and trace.index.payload_length[row] for row in rows_in(flow.rows)):
         return "data in a reset is a diagnosis, no part of the stream (RFC 9293 section 3.5.3)"
     if stream.conflicts():
         return "bytes came twice and differ: ours are those that came first"

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inspector.model.packets import Row
 from inspector.model.records import Statistics
 from inspector.trace.index.index import DTYPES
 from inspector.trace.trace import Trace
@@ -36,7 +37,7 @@ def test_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         os.close(writing)
         trace.finish()
         assert (trace.index.count, trace.truncated, trace.name) == (10, None, "standard input")
-        assert trace.frame(9) == FRAMES[9]
+        assert trace.frame(Row(9)) == FRAMES[9]
         trace.close()
     finally:
         os.dup2(saved, 0)
@@ -85,7 +86,7 @@ def test_a_file_that_shrinks_or_is_replaced_is_told(tmp_path: Path) -> None:
         (tmp_path / "other").replace(path)
         trace.refresh()
         assert trace.truncated == "capture was replaced by another file; open it again to see that."
-        assert trace.frame(9) == FRAMES[9]
+        assert trace.frame(Row(9)) == FRAMES[9]
 
 
 def test_calls_and_events_between_packets(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from inspector.model.packets import Row
 from inspector.tui.launcher.help import HelpScreen
 from inspector.tui.messages import Selection
 from inspector.tui.panes.base import PaneSpec
@@ -58,7 +59,7 @@ async def show_each(pilot: Pilot[Any], screen: WorkbenchScreen) -> None:
 @pytest.mark.parametrize("size", [SMALL, USUAL, LARGE, (60, 16)], ids="{0[0]}x{0[1]}".format)
 async def test_all_hold_something_on_a_file(size: tuple[int, int]) -> None:
     async with opened("websocket.pcapng", size) as (pilot, screen):
-        screen.choose(Selection(row=7))
+        screen.choose(Selection(row=Row(7)))
         await show_each(pilot, screen)
 
 

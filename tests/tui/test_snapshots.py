@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.model.packets import Row
 from inspector.tui.messages import Selection
 from inspector.tui.panes.registry import PANES
 from inspector.tui.workbench.workbench import WorkbenchScreen
@@ -19,7 +20,7 @@ from tests.support.grids import assert_kept, difference
 from tests.support.live import LARGE, SMALL, USUAL, QuietApp, grid, launcher, opened, settled
 
 KEPT = Path(__file__).parent / "snapshots"
-CHOSEN = Selection(row=7)
+CHOSEN = Selection(row=Row(7))
 ALSO = {"bytes": ("end",)}                                # keys that are pressed in a pane
 SCREENS = {"zoomed": ("1", "z"), "workbench": ("z",)}     # whole screens, by the keys that lead there
 every_size = pytest.mark.parametrize("size", [            # one start of the app serves all of a size

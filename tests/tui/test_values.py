@@ -14,6 +14,7 @@ import pytest
 
 from inspector.lab.folders import traces_folder
 from inspector.model.messages import Message
+from inspector.model.packets import Row
 from inspector.model.records import Event, EventKind
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
@@ -175,7 +176,7 @@ def _trace(*seconds: float) -> Any:
 @pytest.mark.parametrize(("text", "row"), [
     ("1", 0), ("#3", 2), ("0s", 0), ("1.5s", 2), (".4", 1), ("99 s", 3),
 ])
-def test_going_to_a_number_or_a_time(text: str, row: int) -> None:
+def test_going_to_a_number_or_a_time(text: str, row: Row) -> None:
     assert find_row(_trace(0, 0.5, 1.5, 2.5), text) == row
 
 

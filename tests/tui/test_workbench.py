@@ -11,6 +11,7 @@ from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
+from inspector.model.packets import Row
 from inspector.tui.launcher.help import HelpScreen
 from inspector.tui.messages import Selection
 from inspector.tui.panes.bytes import BytesPane, HexList
@@ -83,11 +84,11 @@ async def test_zoom_gives_a_pane_the_whole_screen_and_takes_it_back() -> None:
 
 async def test_resizing_keeps_what_is_chosen() -> None:
     async with opened("websocket.pcapng") as (pilot, screen):
-        screen.choose(Selection(row=7))
+        screen.choose(Selection(row=Row(7)))
         for size in (SMALL, LARGE, (60, 16), USUAL):
             await pilot.resize_terminal(*size)
             await settled(pilot)
-            assert screen.selection == Selection(row=7)
+            assert screen.selection == Selection(row=Row(7))
         assert list_of(screen, "packets").cursor == 7
 
 
@@ -101,7 +102,7 @@ async def test_a_packet_chosen_anywhere_is_shown_everywhere() -> None:
         assert ladder.ladder.target(ladder.lines.cursor).row == 7
         detail = screen.query_one(DetailPane)
         assert "Packet 8" in lines(detail.lines)[0]
-        frame = trace(pilot).frame(7)
+        frame = trace(pilot).frame(Row(7))
         assert lines(screen.query_one(HexList))[0].split("  ")[1].startswith(frame[:8].hex(" ")[:11])
         await pilot.press("1", "down", "down")
         assert screen.selection.row != 7 or screen.selection.call is not None
@@ -134,7 +135,7 @@ async def test_left_and_right_choose_between_a_call_and_its_packet() -> None:
 
 async def test_a_field_marks_its_bytes_and_a_byte_finds_its_field() -> None:
     async with opened("websocket.pcapng") as (pilot, screen):
-        screen.choose(Selection(row=0))
+        screen.choose(Selection(row=Row(0)))
         detail, bytes_pane = screen.query_one(DetailPane), screen.query_one(BytesPane)
         await pilot.press("8")
         place = next(i for i, row in enumerate(detail.detail.rows) if row.field.name == "tcp.dstport")
@@ -143,7 +144,7 @@ async def test_a_field_marks_its_bytes_and_a_byte_finds_its_field() -> None:
         dump = bytes_pane.lines.dump
         assert dump is not None
         mark = dump.marks[0]
-        assert int.from_bytes(trace(pilot).frame(0)[mark.start : mark.stop], "big") == 8765
+        assert int.from_bytes(trace(pilot).frame(Row(0))[mark.start : mark.stop], "big") == 8765
         assert "8765" in plain(bytes_pane._bits(60)[0])
         await pilot.press("9", "home", "right", "right")
         assert screen.selection.byte == 2
@@ -152,12 +153,12 @@ async def test_a_field_marks_its_bytes_and_a_byte_finds_its_field() -> None:
         assert cursor is not None
         assert detail.detail.target(cursor) == screen.selection.path
         await pilot.press("left", "end")
-        assert screen.selection.byte == len(trace(pilot).frame(0)) - 1
+        assert screen.selection.byte == len(trace(pilot).frame(Row(0))) - 1
 
 
 async def test_a_click_on_a_byte_finds_its_field() -> None:
     async with opened("websocket.pcapng") as (pilot, screen):
-        screen.choose(Selection(row=0))
+        screen.choose(Selection(row=Row(0)))
         await settled(pilot)
         await pilot.click(HexList, offset=Offset(7, 0))
         assert screen.selection.byte == 0
@@ -167,11 +168,11 @@ async def test_a_click_on_a_byte_finds_its_field() -> None:
 
 async def test_detail_opens_and_closes_and_stays_open_for_the_next_packet() -> None:
     async with opened("websocket.pcapng") as (pilot, screen):
-        screen.choose(Selection(row=0))
+        screen.choose(Selection(row=Row(0)))
         detail = screen.query_one(DetailPane)
         await pilot.press("8", "home", "right")
         assert detail.detail.rows[0].is_open
-        screen.choose(Selection(row=1))
+        screen.choose(Selection(row=Row(1)))
         assert detail.detail.rows[0].is_open
         await pilot.press("left")
         assert not detail.detail.rows[0].is_open
@@ -367,7 +368,7 @@ async def test_every_binding_has_an_id() -> None:
 async def test_themes_draw_every_pane(theme: str) -> None:
     async with opened("websocket.pcapng") as (pilot, screen):
         pilot.app.theme = theme
-        screen.choose(Selection(row=7))
+        screen.choose(Selection(row=Row(7)))
         await settled(pilot)
         assert any(lines(list_of(screen, "ladder")))
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.model.packets import Row
 from inspector.protocols.websocket.frame import BINARY, CONTINUATION, PING, PONG, encode
 from inspector.trace.trace import Trace
 from inspector.views.conversation.messages import MessageList
@@ -163,7 +164,7 @@ def test_messages_are_hidden_and_found() -> None:
         assert view.count == count, search
     view.choose(direction=1)
     assert all("←" in line for line in texts(view)) and view.count == 4
-    assert view.index_of_row(view.target(0).row or 0) == 0
+    assert view.index_of_row(view.target(0).row or Row(0)) == 0
 
 
 def test_messages_are_looked_at_in_steps() -> None:
@@ -193,7 +194,7 @@ def test_findings_and_their_places() -> None:
     assert place.row is not None and (place.bit_start, place.bit_stop) == (0, 1)
     assert place.start is not None and trace.frame(place.row)[place.start] == 2      # MASK 0, length 2
     assert view.target(2).row == 7 and view.target(2).start is None
-    assert view.index_of(place.row) == 0 and view.index_of(0) is None
+    assert view.index_of(place.row) == 0 and view.index_of(Row(0)) is None
     check_lines(view)
     detail = [plain(line) for line in view.detail(0, 40)]
     assert detail[0].startswith("websocket.unmasked-client-frame")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from inspector.model.packets import Row, first_rows
 from inspector.views.detail.bytes import HexDump, Mark, bits_lines, bytes_per_line
 from inspector.views.detail.tree import Detail, packet_tree
 from inspector.views.line.spans import plain
@@ -11,14 +12,14 @@ from tests.support.traces import open_trace
 from tests.support.views import all_lines, text_of
 
 
-def _detail(name: str, row: int) -> tuple[Detail, bytes]:
+def _detail(name: str, row: Row) -> tuple[Detail, bytes]:
     with open_trace(name) as trace:
         return Detail(packet_tree(trace, row)), trace.frame(row)
 
 
 def test_every_byte_leads_to_a_field_that_holds_it() -> None:
     for name, row in (("tcp", 0), ("http", 3), ("websocket", 7), ("udp-refused", 1)):
-        detail, frame = _detail(name, row)
+        detail, frame = _detail(name, Row(row))
         for byte in range(len(frame)):
             path = detail.field_at(byte)
             assert path is not None
@@ -27,7 +28,7 @@ def test_every_byte_leads_to_a_field_that_holds_it() -> None:
 
 
 def test_bits_choose_among_fields_of_one_byte() -> None:
-    detail, _ = _detail("websocket", 7)
+    detail, _ = _detail("websocket", Row(7))
     frame = next(field for field in detail.fields if field.name == "websocket")
     assert detail.field_at(frame.start, 0) == "websocket/websocket.fin"
     assert detail.field_at(frame.start, 5) == "websocket/websocket.opcode"
@@ -35,7 +36,7 @@ def test_bits_choose_among_fields_of_one_byte() -> None:
 
 
 def test_a_websocket_frame_shows_its_payload_masked_and_unmasked() -> None:
-    detail, frame = _detail("websocket", 7)
+    detail, frame = _detail("websocket", Row(7))
     field = detail.field("websocket/websocket.payload")
     raw = detail.field("websocket/websocket.payload_raw")
     assert field is not None and raw is not None
@@ -45,23 +46,23 @@ def test_a_websocket_frame_shows_its_payload_masked_and_unmasked() -> None:
 def test_what_lies_in_other_packets_says_where() -> None:
     with open_trace("websocket-deflate") as trace:
         application = web(trace, 0)
-        rows = [row for row in range(trace.index.count) if len(application.frames_of(row)) > 1]
+        rows = [row for row in first_rows(trace.index.count) if len(application.frames_of(row)) > 1]
         assert rows        # two fragments in one segment
         tree = packet_tree(trace, rows[0])
         assert sum(field.name == "websocket" for field in tree) == len(application.frames_of(rows[0]))
 
 
 def test_headers_of_http_have_their_bytes() -> None:
-    detail, frame = _detail("http", 3)
+    detail, frame = _detail("http", Row(3))
     place = detail.range_of("http/http.host")
     assert place is not None and frame[place[0] : place[1]].lower().startswith(b"host:")
 
 
 def test_what_is_opened_stays_open_on_another_packet() -> None:
-    first, _ = _detail("tcp", 0)
+    first, _ = _detail("tcp", Row(0))
     opened = first.toggled("tcp/tcp.flags").opened
     with open_trace("tcp") as trace:
-        other = Detail(packet_tree(trace, 5), opened)
+        other = Detail(packet_tree(trace, Row(5)), opened)
     assert other.index_of("tcp/tcp.flags/tcp.flags.ack") is not None
     assert other.toggled("tcp").index_of("tcp/tcp.flags") is None
     assert first.index_of("ip/ip.ttl") is None
@@ -70,7 +71,7 @@ def test_what_is_opened_stays_open_on_another_packet() -> None:
 
 
 def test_what_the_flow_knows_stands_with_the_header() -> None:
-    detail, _ = _detail("tcp", 3)
+    detail, _ = _detail("tcp", Row(3))
     seq = detail.field("tcp/tcp.seq_raw")
     states = [detail.field(f"tcp/tcp.state{number}") for number in ("", "#2")]
     assert seq is not None and seq.value.endswith("(relative 1)")

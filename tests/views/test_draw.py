@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from inspector.model.packets import Row
 from inspector.trace.trace import Trace
 from inspector.views.detail.tree import packet_tree
 from inspector.views.draw.header import WIDTH, header_diagram
@@ -40,7 +41,7 @@ TCP_FLAGS = """\
 ├───────┴─────┴─┴─┴─┴─┴─┴─┴─┴─┴─┼───────────────────────────────┤"""
 
 
-def drawn(trace: Trace, row: int, name: str) -> str:
+def drawn(trace: Trace, row: Row, name: str) -> str:
     layer = next(field for field in packet_tree(trace, row) if field.name == name)
     return "\n".join(plain(line) for line in header_diagram(layer))
 
@@ -48,15 +49,15 @@ def drawn(trace: Trace, row: int, name: str) -> str:
 def test_a_header_stands_as_in_its_rfc() -> None:
     """RFC 768, and the row of flags in RFC 9293 section 3.1."""
     with open_trace("udp") as trace:
-        assert drawn(trace, 0, "udp") == UDP
+        assert drawn(trace, Row(0), "udp") == UDP
     with open_trace("websocket") as trace:
-        assert TCP_FLAGS in drawn(trace, 0, "tcp")
+        assert TCP_FLAGS in drawn(trace, Row(0), "tcp")
 
 
 def test_a_field_that_goes_on_in_the_next_row_says_so() -> None:
     """RFC 6455 section 5.2: the masking key begins in the middle of a row."""
     with open_trace("websocket") as trace:
-        lines = drawn(trace, 7, "websocket").splitlines()
+        lines = drawn(trace, Row(7), "websocket").splitlines()
     assert lines[-5:-4] == ["│          (continued)          │          (continued)          │"]
 
 
@@ -65,7 +66,7 @@ def test_every_layer_of_every_packet_is_drawn_in_its_width(capture: Path) -> Non
     with Trace.open(capture) as trace:
         trace.finish()
         for row in range(min(trace.index.count, 60)):
-            for layer in packet_tree(trace, row):
+            for layer in packet_tree(trace, Row(row)):
                 lines = header_diagram(layer)
                 widths = {cell_width(plain(line)) for line in lines[2:]}
                 assert not widths or max(widths) <= WIDTH

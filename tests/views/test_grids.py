@@ -2,6 +2,7 @@
 
 import pytest
 
+from inspector.model.packets import Row
 from inspector.views.conversation.opening import handshake
 from inspector.views.detail.bytes import HexDump, Mark, bytes_per_line
 from inspector.views.detail.tree import Detail, packet_tree
@@ -47,9 +48,9 @@ def test_packets(name: str, width: int) -> None:
 def test_detail_and_bytes(name: str) -> None:
     with open_trace(name) as trace:
         row, width = DETAILS[name], 80
-        detail = Detail(packet_tree(trace, row))
+        detail = Detail(packet_tree(trace, Row(row)))
         detail = detail.revealing("tcp/tcp.flags/tcp.flags.syn")
-        frame = trace.frame(row)
+        frame = trace.frame(Row(row))
         dump = HexDump(frame, bytes_per_line(width, len(frame)), [Mark(14, 34)])
         lines = all_lines(detail.count, detail.line, width) + all_lines(dump.count, dump.line, width)
         assert_grid(f"detail-{name}", text_of(lines, width))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.model.packets import Row, first_rows
 from inspector.trace.trace import Trace
 from inspector.views.ladder.ladder import Conversation, Ladder, Target, default_conversation
 from inspector.views.ladder.printed import LadderText
@@ -102,17 +103,17 @@ def test_a_target_has_its_cells_on_its_lines() -> None:
         for index, text in ((entry, "accept() …"), (back, "└ = ")):
             cells = ladder.cells_of(index, Target(call=accept), 100)
             assert cells is not None and text in plain(ladder.line(index, 100))[cells[0] : cells[1]]
-        (line,) = ladder.lines_of(Target(row=0))
-        cells = ladder.cells_of(line, Target(row=0), 100)
+        (line,) = ladder.lines_of(Target(row=Row(0)))
+        cells = ladder.cells_of(line, Target(row=Row(0)), 100)
         assert cells is not None and "SYN" in plain(ladder.line(line, 100))[cells[0] : cells[1]]
-        assert ladder.cells_of(line, Target(row=1), 100) is None
+        assert ladder.cells_of(line, Target(row=Row(1)), 100) is None
         assert ladder.lines_of(Target()) == () and ladder.cells_of(line, Target(), 100) is None
 
 
 def test_a_foreign_target_is_not_found() -> None:
     with open_trace("tcp") as trace:
         ladder = Ladder(trace)
-        assert ladder.index_of(Target(row=10_000)) is None
+        assert ladder.index_of(Target(row=Row(10_000))) is None
         assert ladder.index_of(Target(call=(1, 1))) is None
         assert ladder.index_of(Target()) is None
 
@@ -129,7 +130,7 @@ def test_one_conversation_shows_its_own_calls_alone() -> None:
 def test_states_are_those_after_the_chosen_packet() -> None:
     with open_trace("tcp") as trace:
         ladder = Ladder(trace)
-        lines = [ladder.index_of(Target(row=row)) for row in range(trace.index.count)]
+        lines = [ladder.index_of(Target(row=row)) for row in first_rows(trace.index.count)]
         states = [plain(ladder.header(100, line)[1]) for line in lines]
     assert "SYN-SENT" in states[0] and "SYN-RECEIVED" in states[1] and states[3].count("ESTABLISHED") == 2
     assert "TIME-WAIT" in states[-1] and "CLOSED" in states[-1]
@@ -162,7 +163,7 @@ def test_a_ladder_of_one_says_that_there_are_other_conversations() -> None:
 def test_raw_numbers_are_those_on_the_wire() -> None:
     with open_trace("tcp") as trace:
         ladder = Ladder(trace, relative=False)
-        first = ladder.index_of(Target(row=0))
+        first = ladder.index_of(Target(row=Row(0)))
         assert first is not None
         assert f"seq {int(trace.index.seq[0])}" in plain(ladder.line(first, 120))
 
@@ -191,7 +192,7 @@ def test_printed_while_it_grows_nothing_is_missing_or_twice(name: str, tmp_path:
         lines += text.update(None)
         assert text.update(None) == []
         printed = "\n".join(map(plain, lines))
-        for row in range(trace.index.count):
+        for row in first_rows(trace.index.count):
             assert printed.count(f"│ {row + 1:2d} ") == 1
         whole = Ladder(trace, append_only=True)
         for moment in whole.moments:

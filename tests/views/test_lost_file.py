@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from inspector.cli.exports import exports
+from inspector.model.packets import first_rows
 from inspector.trace.trace import Trace
 from inspector.views.conversation.messages import MessageList
 from inspector.views.conversation.opening import handshake
@@ -48,7 +49,7 @@ def everything(trace: Trace) -> Iterator[object]:
         yield from export.objects(trace, None)
     for lines in (PacketList(trace), FindingList(trace), SocketLines(trace), ConversationList(trace)):
         yield [lines.line(number, 100) for number in range(lines.count)]
-    for row in range(trace.index.count):
+    for row in first_rows(trace.index.count):
         dump = HexDump(trace.frame(row))
         yield [dump.line(number, 100) for number in range(dump.count)]
         tree = Detail(packet_tree(trace, row))

@@ -9,6 +9,7 @@ from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6ND_NS
 from scapy.layers.l2 import ARP, Dot3, Ether
 from scapy.packet import Packet, Raw
 
+from inspector.model.packets import Row, first_rows
 from inspector.protocols import by_name
 from inspector.trace.facts import facts
 from inspector.trace.filter.filter import Filter
@@ -52,7 +53,7 @@ def test_info(packet: Packet, protocol: str, info: str | None, tmp_path: Path) -
     network = Network()
     network.frame(packet)
     with network.open(tmp_path / "one.pcapng") as trace:
-        row = packet_row(trace, 0)
+        row = packet_row(trace, Row(0))
         assert row.protocol == protocol
         assert row.info == info if info is not None else row.info
 
@@ -74,7 +75,7 @@ def test_tcp_as_wireshark_words_it(tmp_path: Path) -> None:
     network.tcp(CLIENT, "PA", b"hello")
     network.tcp(SERVER, "A")
     with network.open(tmp_path / "tcp.pcapng") as trace:
-        rows = [packet_row(trace, row) for row in range(trace.index.count)]
+        rows = [packet_row(trace, row) for row in first_rows(trace.index.count)]
         assert rows[0].info == "50412 → 9000 [SYN] Seq=0 Win=512 Len=0 MSS=65495 SACK_PERM WS=128"
         assert rows[1].info == "9000 → 50412 [SYN, ACK] Seq=0 Ack=1 Win=512 Len=0 MSS=65495 SACK_PERM WS=128"
         assert rows[3].info == '50412 → 9000 [PSH, ACK] Seq=1 Ack=1 Win=65536 Len=5  "hello"'
@@ -88,7 +89,7 @@ def test_analysis_stands_in_brackets(tmp_path: Path) -> None:
     network.tcp(CLIENT, "PA", b"hello", seq=3_000_000_001)
     network.tcp(CLIENT, "PA", b"hello", seq=3_000_000_001)
     with network.open(tmp_path / "tcp.pcapng") as trace:
-        assert packet_row(trace, 4).info.startswith("[Retransmission] 50412 → 9000 [PSH, ACK]")
+        assert packet_row(trace, Row(4)).info.startswith("[Retransmission] 50412 → 9000 [PSH, ACK]")
 
 
 def test_relative_numbers_need_no_decoding(tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_relative_numbers_need_no_decoding(tmp_path: Path) -> None:
         network.tcp(CLIENT, "PA", b"hello")
         network.tcp(SERVER, "A")
     with network.open(tmp_path / "tcp.pcapng") as trace:
-        for row in range(trace.index.count):
+        for row in first_rows(trace.index.count):
             decoded, columns = facts(trace, row), facts(trace, row, deep=0)
             assert (decoded.seq, decoded.ack) == (columns.seq, columns.ack)
 
@@ -108,14 +109,14 @@ def test_relative_numbers_without_the_beginning(tmp_path: Path) -> None:
     network.tcp(CLIENT, "PA", b"hello")
     network.tcp(SERVER, "A")
     with network.open(tmp_path / "tcp.pcapng") as trace:
-        assert [facts(trace, row, deep=0).seq for row in (0, 1)] == [1, 1]
-        assert facts(trace, 1, deep=0).ack == 6
+        assert [facts(trace, Row(row), deep=0).seq for row in (0, 1)] == [1, 1]
+        assert facts(trace, Row(1), deep=0).ack == 6
 
 
 def test_names_stand_for_addresses() -> None:
     with open_trace("tcp") as trace:
         names = {"127.0.0.1:9000": "server"}
-        row = packet_row(trace, 0, names=names)
+        row = packet_row(trace, Row(0), names=names)
         assert row.destination == "server" and row.source.startswith("127.0.0.1:")
 
 
@@ -124,9 +125,9 @@ def test_times(tmp_path: Path) -> None:
     for _ in range(3):
         network.udp(CLIENT, b"x")
     with network.open(tmp_path / "udp.pcapng") as trace:
-        assert [packet_row(trace, row).time for row in range(3)] == ["0.000000", "0.001500", "0.003000"]
-        assert packet_row(trace, 2, time_format="delta").time == "0.001500"
-        assert packet_row(trace, 2, time_format="absolute").time.endswith(".004500")
+        assert [packet_row(trace, row).time for row in first_rows(3)] == ["0.000000", "0.001500", "0.003000"]
+        assert packet_row(trace, Row(2), time_format="delta").time == "0.001500"
+        assert packet_row(trace, Row(2), time_format="absolute").time.endswith(".004500")
 
 
 @pytest.mark.parametrize("width", [*range(78, 201, 7)])
@@ -147,12 +148,12 @@ def test_a_part_of_the_rows() -> None:
     with open_trace("tcp") as trace:
         packets = PacketList(trace, np.array([2, 5]))
         assert packets.count == 2 and packets.target(1) == 5
-        assert packets.index_of(5) == 1 and packets.index_of(3) is None
-        assert PacketList(trace).index_of(trace.index.count) is None
+        assert packets.index_of(Row(5)) == 1 and packets.index_of(Row(3)) is None
+        assert PacketList(trace).index_of(Row(trace.index.count)) is None
 
 
 def test_no_flags_at_all(tmp_path: Path) -> None:
     network = Network()
     network.frame(Ether() / IP(src="127.0.0.1", dst="127.0.0.1") / TCP(sport=1, dport=2, flags=0))
     with network.open(tmp_path / "null.pcapng") as trace:
-        assert packet_info(trace, facts(trace, 0, deep=0)) == "1 → 2 [<None>] Seq=1 Win=8192 Len=0"
+        assert packet_info(trace, facts(trace, Row(0), deep=0)) == "1 → 2 [<None>] Seq=1 Win=8192 Len=0"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.model.packets import Row, first_rows
 from inspector.protocols import REGISTRY
 from inspector.trace.flows.missing import sent
 from inspector.trace.trace import Trace
@@ -30,9 +31,9 @@ MOST_PACKETS = 150
 
 def write(path: Path, trace: Trace, rows: list[int], snaplen: int = 1 << 18) -> Path:
     """A capture of some packets of another one, each cut at `snaplen`."""
-    blocks = [pcapng.section_header(), pcapng.interface_description(trace.link_type(0))]
+    blocks = [pcapng.section_header(), pcapng.interface_description(trace.link_type(Row(0)))]
     for row in rows:
-        frame, length = trace.frame(row), int(trace.index.length[row])
+        frame, length = trace.frame(Row(row)), int(trace.index.length[row])
         time = int(trace.index.time_ns[row])
         blocks.append(pcapng.enhanced_packet(frame[:snaplen], time, length=length))
     path.write_bytes(b"".join(blocks))
@@ -150,7 +151,7 @@ def test_the_beginning_of_a_message_is_shown() -> None:
 def test_compressed_frames_without_their_handshake_are_no_text(tmp_path: Path) -> None:
     with Trace.open(DATA / "traces" / "websocket-deflate.pcapng") as whole:
         whole.finish()
-        answer = next(row for row in range(whole.index.count) if b"HTTP/1.1 101" in whole.frame(row))
+        answer = next(row for row in first_rows(whole.index.count) if b"HTTP/1.1 101" in whole.frame(row))
         rows = list(range(answer + 1, whole.index.count))
         with Trace.open(write(tmp_path / "late.pcapng", whole, rows)) as trace:
             trace.finish()

@@ -12,6 +12,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.model.packets import Row
 from inspector.protocols import RULES
 from inspector.protocols.http.connection import HttpConnection
 from inspector.protocols.http.findings import finding
@@ -180,7 +181,7 @@ def test_the_register() -> None:
         assert rule.instead.endswith((".", "?")), key
     one = finding("http.missing-host", "What.", 1, 2, 3, (4, 5))
     assert one.text == "What. " + RULES["http.missing-host"].instead
-    assert replace(one, stream=7, rows=(8,)) == one.at(7, [8])
+    assert replace(one, stream=7, rows=(Row(8),)) == one.at(7, [Row(8)])
     with pytest.raises(KeyError):
         finding("no.such-rule", "What.")
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.model.packets import Row, first_rows
 from inspector.wire.tcp.stream import ByteStream, Conflict, Gap, Piece
 
 
@@ -23,7 +24,7 @@ class Wire:
     def send(self, seq: int, payload: bytes, captured: int | None = None) -> int:
         size = len(payload) if captured is None else captured
         self.frames.append(b"h" * self.HEAD + payload[:size])
-        return self.stream.add(seq & 0xFFFFFFFF, len(payload), len(self.frames) - 1, self.HEAD, captured)
+        return self.stream.add(seq & 0xFFFFFFFF, len(payload), Row(len(self.frames) - 1), self.HEAD, captured)
 
 
 def test_in_order_with_provenance() -> None:
@@ -35,8 +36,8 @@ def test_in_order_with_provenance() -> None:
     stream = wire.stream
     assert stream.read(0, 100) == b"hello world"
     assert (stream.length, stream.contiguous, stream.end, stream.gaps) == (11, 11, 11, [])
-    assert next(stream.pieces(8, 20)) == Piece(1, 9, 8, 3)
-    assert stream.ranges_of(0) == [(0, 6)] and stream.ranges_of(1) == [(6, 11)] and stream.ranges_of(2) == []
+    assert next(stream.pieces(8, 20)) == Piece(Row(1), 9, 8, 3)
+    assert [stream.ranges_of(row) for row in first_rows(3)] == [[(0, 6)], [(6, 11)], []]
 
 
 def test_gap_then_filled() -> None:
@@ -58,12 +59,12 @@ def test_the_first_bytes_win_and_a_conflict_is_told() -> None:
     wire.send(2, b"cdef")
     wire.send(3, b"XXXXgh")
     assert wire.stream.read(0, 20) == b"abcdefXgh"
-    assert wire.stream.conflicts() == (Conflict(2, 0, 3, 6),)
+    assert wire.stream.conflicts() == (Conflict(Row(2), Row(0), 3, 6),)
     wire.send(4, b"efX")
-    assert wire.stream.conflicts() == (Conflict(2, 0, 3, 6),)
+    assert wire.stream.conflicts() == (Conflict(Row(2), Row(0), 3, 6),)
     wire.send(5, b"fYg")
-    assert wire.stream.conflicts() == (Conflict(2, 0, 3, 6), Conflict(4, 2, 6, 7))
-    assert wire.stream.ranges_of(1) == [(4, 6)] and wire.stream.range_of(1) == (2, 6)
+    assert wire.stream.conflicts() == (Conflict(Row(2), Row(0), 3, 6), Conflict(Row(4), Row(2), 6, 7))
+    assert wire.stream.ranges_of(Row(1)) == [(4, 6)] and wire.stream.range_of(Row(1)) == (2, 6)
 
 
 def test_cut_frames_leave_gaps_that_say_so() -> None:
@@ -98,13 +99,13 @@ def test_sequence_numbers_wrap_often() -> None:
     stream = ByteStream(lambda row, start, length: b"")
     stream.open_at(0xFFFFFF00)
     seq, total = 0xFFFFFF00, 0
-    for row in range(40):
+    for row in first_rows(40):
         size = 0x20000000
         sizes.append(size)
         assert stream.add(seq, size, row, 0) == total
         seq, total = (seq + size) & 0xFFFFFFFF, total + size
     assert stream.length == stream.contiguous == total and total > 4 << 32
-    assert next(stream.pieces(total - 1, total)) == Piece(39, 0x1FFFFFFF, total - 1, 1)
+    assert next(stream.pieces(total - 1, total)) == Piece(Row(39), 0x1FFFFFFF, total - 1, 1)
     wire.send(0xFFFFFFFE, b"abcd")
     wire.send(2, b"ef")
     assert wire.stream.read(0, 9) == b"abcdef"
@@ -120,11 +121,11 @@ def test_many_at_once_equal_one_by_one() -> None:
         other.send(77 + starts[-1], part)
     wire.frames = other.frames
     sizes = [len(part) for part in parts]
-    assert wire.stream.add_run(77, [0, 1], starts[:2], sizes[:2], [7, 7])
-    assert wire.stream.add_run(84, [2, 3], [0, 5], sizes[2:], [7, 7])
-    assert not wire.stream.add_run(91, [4], [0], [1], [7])
+    assert wire.stream.add_run(77, [Row(0), Row(1)], starts[:2], sizes[:2], [7, 7])
+    assert wire.stream.add_run(84, [Row(2), Row(3)], [0, 5], sizes[2:], [7, 7])
+    assert not wire.stream.add_run(91, [Row(4)], [0], [1], [7])
     assert wire.stream.read(0, 99) == other.stream.read(0, 99) == b"".join(parts)
-    for row in range(4):
+    for row in first_rows(4):
         assert wire.stream.ranges_of(row) == other.stream.ranges_of(row) != []
     assert wire.stream.contiguous == other.stream.contiguous and wire.stream.gaps == []
 
@@ -151,7 +152,7 @@ def test_any_cutting_reordering_and_duplicating_gives_the_same_stream(data: st.D
         (piece,) = stream.pieces(offset, offset + 1)
         assert (piece.offset, piece.length) == (offset, 1)
         assert wire.frames[piece.row][piece.frame_offset] == DATA[offset]
-    owned = sorted(span for row in range(len(wire.frames)) for span in stream.ranges_of(row))
+    owned = sorted(span for row in first_rows(len(wire.frames)) for span in stream.ranges_of(row))
     assert [start for start, _ in owned] == [0, *[end for _, end in owned[:-1]]] and owned[-1][1] == len(DATA)
     left, right = sorted(data.draw(st.tuples(st.integers(0, 512), st.integers(0, 512))))
     assert stream.read(left, right) == DATA[left:right]
@@ -178,7 +179,7 @@ def test_gigabytes_are_read_in_windows_of_bounded_memory() -> None:
     stream.open_at(7)
     tracemalloc.start()
     try:
-        for row in range(40_000):
+        for row in first_rows(40_000):
             stream.add((7 + row * size) & 0xFFFFFFFF, size, row, 0)
         assert stream.contiguous == 2_400_000_000
         place = 2_100_000_000

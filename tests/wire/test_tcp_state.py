@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.model.packets import Row, first_rows
 from inspector.wire.tcp.state import STATES, TcpStates
 
 pytestmark = pytest.mark.quick
@@ -18,9 +19,9 @@ def play(*packets: tuple[int, str, int, int, int]) -> list[tuple[str, str]]:
     """The states after each packet (direction, flags, seq, ack, length), asked for at the end."""
     states = TcpStates()
     for row, (direction, flags, seq, ack, length) in enumerate(packets):
-        states.see(row, direction, sum(FLAGS[flag] for flag in flags), seq, ack, length)
-    assert states.current == states.at(len(packets) - 1)
-    return [states.at(row) for row in range(len(packets))]
+        states.see(Row(row), direction, sum(FLAGS[flag] for flag in flags), seq, ack, length)
+    assert states.current == states.at(Row(len(packets) - 1))
+    return [states.at(row) for row in first_rows(len(packets))]
 
 
 OPEN = ((0, "S", 100, 0, 0), (1, "SA", 300, 101, 0), (0, "A", 101, 301, 0))
@@ -142,9 +143,9 @@ PACKETS = st.tuples(st.integers(0, 1), st.integers(0, 63), NUMBERS, NUMBERS, st.
 def test_any_packets_give_states(packets: list[tuple[int, int, int, int, int]]) -> None:
     states = TcpStates()
     for row, packet in enumerate(packets):
-        states.see(row, *packet)
+        states.see(Row(row), *packet)
         assert set(states.current) <= set(STATES)
-    for row in range(len(packets)):
+    for row in first_rows(len(packets)):
         assert set(states.at(row)) <= set(STATES)
 
 

@@ -14,6 +14,7 @@ from inspector.cli.checks import filter_of
 from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError
 from inspector.cli.options import OUTPUT
 from inspector.cli.output import write_text
+from inspector.model.packets import Row, packet_number, row_at
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -54,15 +55,15 @@ def command(file: str, what: str, form: str, expression: str | None, width: int,
     return DONE
 
 
-def _first(trace: Trace, expression: str | None) -> int | None:
+def _first(trace: Trace, expression: str | None) -> Row | None:
     """The first packet that the filter lets through, of all there are without one."""
     if expression is None:
-        return 0 if trace.index.count else None
+        return Row(0) if trace.index.count else None
     rows = filter_of(expression).rows(trace)
-    return int(rows[0]) if len(rows) else None
+    return row_at(rows, 0) if len(rows) else None
 
 
-def _ladder(trace: Trace, row: int | None, form: str, width: int) -> str:
+def _ladder(trace: Trace, row: Row | None, form: str, width: int) -> str:
     from inspector.views.draw.ladder import ladder_lines, ladder_mermaid
     from inspector.views.draw.pictures import PICTURES
     from inspector.views.ladder.ladder import default_conversation
@@ -73,23 +74,24 @@ def _ladder(trace: Trace, row: int | None, form: str, width: int) -> str:
     return PICTURES[form](ladder_lines(trace, width, conversation), "A ladder of inspector")
 
 
-def _conversation(trace: Trace, row: int) -> Conversation:
+def _conversation(trace: Trace, row: Row) -> Conversation:
     from inspector.model.numbers import TCP, UDP
     from inspector.views.ladder.ends import Conversation
 
     protocol, stream = int(trace.index.protocol[row]), int(trace.index.stream[row])
     if protocol not in (TCP, UDP) or stream < 0:
-        raise CommandError(f"Packet {row + 1} belongs to no TCP or UDP conversation.", NO)
+        raise CommandError(f"Packet {packet_number(row)} belongs to no TCP or UDP conversation.", NO)
     return Conversation("tcp" if protocol == TCP else "udp", stream)
 
 
-def _header(trace: Trace, row: int, form: str) -> str:
+def _header(trace: Trace, row: Row, form: str) -> str:
     from inspector.views.detail.tree import packet_tree
     from inspector.views.draw.header import header_diagram
     from inspector.views.draw.pictures import PICTURES
 
     diagrams = [lines for layer in packet_tree(trace, row) if (lines := header_diagram(layer))]
-    return PICTURES[form]([line for lines in diagrams for line in (*lines, ())], f"Packet {row + 1}")
+    drawn = [line for lines in diagrams for line in (*lines, ())]
+    return PICTURES[form](drawn, f"Packet {packet_number(row)}")
 
 
 def _write(text: str, output: str | None) -> None:

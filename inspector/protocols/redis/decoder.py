@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from inspector.model.packets import Row
 from inspector.protocols.api import Decoder, Hole, MessageLine, Part, Shown, Source, Start
 from inspector.protocols.redis.commands import COMMANDS, EVERY_KEY, KEYLESS, PUBLISHED, SUBSCRIPTIONS
 from inspector.protocols.redis.findings import finding
@@ -376,7 +377,7 @@ class RedisDecoder(Decoder[RedisMessage]):
             return None
         return self.source.time_of(answered) - self.source.time_of(asked)
 
-    def _last_row(self, message: RedisMessage) -> int | None:
+    def _last_row(self, message: RedisMessage) -> Row | None:
         rows = self.source.rows_of(message.direction, message.stop - 1, message.stop)
         return rows[-1] if rows else None
 

@@ -15,11 +15,12 @@ from typing import NamedTuple, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from inspector.model.packets import Row
 from inspector.protocols.websocket.frame import Frame, opcode_name
 from inspector.protocols.websocket.session import Part
 
 T = TypeVar("T")
-Rows = Callable[[int, int, int], tuple[int, ...]]
+Rows = Callable[[int, int, int], tuple[Row, ...]]
 """(direction, start, stop) -> rows of the packets that carry these octets."""
 
 
@@ -45,7 +46,7 @@ class WebSocketFrameRecord(NamedTuple):
     find_rows: Rows
 
     @property
-    def rows(self) -> tuple[int, ...]:
+    def rows(self) -> tuple[Row, ...]:
         """The packets that carry it. Looked up each time, since most who ask for a frame do not need them."""
         return self.find_rows(self.direction, self.start, self.stop)
 
@@ -55,9 +56,9 @@ class WebSocketFrameRecord(NamedTuple):
         return self.start + self.header_size
 
     @property
-    def row(self) -> int:
+    def row(self) -> Row:
         """The packet row that completed the frame."""
-        return max(self.rows, default=-1)
+        return max(self.rows, default=Row(-1))
 
     @property
     def name(self) -> str:
@@ -82,7 +83,7 @@ class WebSocketMessage(NamedTuple):
     wire_size: int            # payload octets on the wire
     compressed: bool
     complete: bool
-    rows: tuple[int, ...]
+    rows: tuple[Row, ...]
     time_ns: int              # when its last frame so far was whole
 
     @property
@@ -242,7 +243,7 @@ class FrameTable(_Records[WebSocketFrameRecord]):
 class MessageTable(_Records[WebSocketMessage]):
     """The messages, in order of their first frames."""
 
-    def __init__(self, frames: FrameTable, rows: Rows, time: Callable[[int], int]) -> None:
+    def __init__(self, frames: FrameTable, rows: Rows, time: Callable[[Row], int]) -> None:
         self._frames, self._rows, self._time = frames, rows, time
         self._first, self._last = array("I"), array("I")      # frame numbers from 0
         self._count, self._opcode, self._flags = array("I"), array("B"), array("B")

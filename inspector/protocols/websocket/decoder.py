@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from inspector.model.packets import packet_number
+from inspector.model.packets import Row, packet_number
 from inspector.model.units import duration
 from inspector.protocols.api import Decoder, Hole, MessageLine, Part, Rest, Shown, Source, Start
 from inspector.protocols.websocket.columns import (
@@ -303,7 +303,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
     def within(self, direction: int, start: int, stop: int) -> list[int]:
         return [number - 1 for number in self.frames.within(direction, start, stop)]
 
-    def rows_of(self, record: WebSocketFrameRecord) -> tuple[int, ...]:
+    def rows_of(self, record: WebSocketFrameRecord) -> tuple[Row, ...]:
         return record.rows
 
     def payload(self, record: WebSocketFrameRecord, limit: int = PAYLOAD_LIMIT) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from inspector.model.numbers import ACK, FIN, RST
+from inspector.model.packets import Row, row_at, rows_in
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Decoder, Protocol, Rest
 from inspector.trace.application.engine import Engine, Layer
@@ -55,11 +56,11 @@ class Application:
         self._packets = -1
         self._scanned = 0                      # packets in which FIN and RST were looked for
         self._reset = False
-        self._closing: int | None = None       # the packet that began the end
+        self._closing: Row | None = None       # the packet that began the end
         # For findings without octets: whose end was looked for among how many packets, and where it is.
-        self._last_words: tuple[tuple[int | None, int], tuple[int, ...]] = ((None, -1), ())
+        self._last_words: tuple[tuple[int | None, int], tuple[Row, ...]] = ((None, -1), ())
         # Per direction what was asked last: octets, how many the stream had, the packet that completed them.
-        self._completed = [(0, 0, 0, -1), (0, 0, 0, -1)]
+        self._completed = [(0, 0, 0, Row(-1)), (0, 0, 0, Row(-1))]
         self.update()
 
     def update(self) -> bool:
@@ -75,7 +76,7 @@ class Application:
         self._findings += map(self._place, self._engine.fresh_findings())
         return changed
 
-    def acknowledged_by(self, row: int) -> int:
+    def acknowledged_by(self, row: Row) -> int:
         """The offset of the other direction's stream up to which packet `row` says that it has all octets."""
         index = self._trace.index
         if not int(index.tcp_flags[row]) & ACK:
@@ -96,7 +97,7 @@ class Application:
         self._reset = self._reset or bool((flags & RST != 0).any())
         closing = rows[flags & (RST | FIN) != 0]
         if self._closing is None and len(closing):
-            self._closing = int(closing[0])
+            self._closing = row_at(closing, 0)
         finished = all(s.end is not None and s.contiguous >= s.end for s in self._flow.streams)
         if self._closing is None or self._engine.lacking or not (self._reset or finished):
             return
@@ -165,7 +166,7 @@ class Application:
 
     def _place(self, one: Finding) -> Finding:
         direction = one.direction or 0
-        rows: tuple[int, ...] = ()
+        rows: tuple[Row, ...] = ()
         if one.stop > one.start:
             rows = self._rows(direction, one.start, one.stop, _ROWS)
         if not rows:
@@ -175,33 +176,33 @@ class Application:
             rows = self._last_words[1]
         return one.at(self._flow.stream, rows)
 
-    def _closing_rows(self, direction: int | None) -> tuple[int, ...]:
+    def _closing_rows(self, direction: int | None) -> tuple[Row, ...]:
         """The packet with which a direction (or the connection) ended, else the last one there is."""
         index, rows = self._trace.index, self._flow.rows
-        for row in rows[index.tcp_flags[rows] & (FIN | RST) != 0].tolist():
+        for row in rows_in(rows[index.tcp_flags[rows] & (FIN | RST) != 0]):
             if direction is None or self._flow.direction(row) == direction:
-                return (int(row),)
-        return (int(rows[-1]),) if len(rows) else ()
+                return (row,)
+        return (row_at(rows, -1),) if len(rows) else ()
 
-    def rows_of(self, direction: int, start: int, stop: int) -> tuple[int, ...]:
+    def rows_of(self, direction: int, start: int, stop: int) -> tuple[Row, ...]:
         """Rows of the packets that brought octets [start, stop) of a direction, in order of offset."""
         return self._rows(direction, start, stop)
 
-    def _rows(self, direction: int, start: int, stop: int, most: int = sys.maxsize) -> tuple[int, ...]:
-        rows: dict[int, None] = {}
+    def _rows(self, direction: int, start: int, stop: int, most: int = sys.maxsize) -> tuple[Row, ...]:
+        rows: dict[Row, None] = {}
         for piece in self._flow.streams[direction].pieces(start, stop):
             rows[piece.row] = None
             if len(rows) >= most:
                 break
         return tuple(rows)
 
-    def time_of(self, row: int) -> int:
+    def time_of(self, row: Row) -> int:
         """Time of a packet, nanoseconds since the epoch."""
         return int(self._trace.index.time_ns[row])
 
     # --- packets -----------------------------------------------------------------------------------
 
-    def carried(self, row: int, name: str = "") -> Iterator[Carried]:
+    def carried(self, row: Row, name: str = "") -> Iterator[Carried]:
         """The records with octets in packet `row`, layer by layer, in stream order; `name`: of one layer."""
         ranges: list[tuple[int, int]] | None = None
         for layer in self.layers:
@@ -214,16 +215,16 @@ class Application:
                 for position in layer.decoder.within(direction, start, stop):
                     yield Carried(layer, position, layer.decoder.records[position])
 
-    def completed(self, row: int, name: str) -> list[Carried]:
+    def completed(self, row: Row, name: str) -> list[Carried]:
         """The records of one protocol that packet `row` completes."""
         return [one for one in self.carried(row, name) if self._completes(one, row)]
 
-    def _completes(self, one: Carried, row: int) -> bool:
+    def _completes(self, one: Carried, row: Row) -> bool:
         """As Wireshark has it: the packets before the last one of a record are plain TCP."""
         record = one.record
         return self._last_row(record.direction, record.start, one.layer.decoder.counts_from(record)) == row
 
-    def _last_row(self, direction: int, start: int, stop: int) -> int:
+    def _last_row(self, direction: int, start: int, stop: int) -> Row:
         """The packet that came last of those with these octets; kept, as all of them ask for it."""
         stream = self.streams[direction]
         key = start, stop, stream.captured
@@ -231,7 +232,7 @@ class Application:
             self._completed[direction] = *key, stream.last_row(start, stop)
         return self._completed[direction][3]
 
-    def protocols(self, row: int) -> tuple[str, ...]:
+    def protocols(self, row: Row) -> tuple[str, ...]:
         """Names of the layers, outermost first, down to the last one of which `row` completes a record."""
         last = 0
         ended = {one.layer.protocol.name for one in self.carried(row) if self._completes(one, row)}
@@ -240,7 +241,7 @@ class Application:
                 last = number
         return tuple(layer.protocol.name for layer in self.layers[:last])
 
-    def info(self, row: int) -> str:
+    def info(self, row: Row) -> str:
         """One line, safe to show: `GET /chat  Upgrade: websocket`, `TEXT "hello" masked`, or ""."""
         found = list(self.carried(row))
         texts = []

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from inspector.model.numbers import UDP
+from inspector.model.packets import rows_in
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Said
 from inspector.trace.application.packets import packet_records
@@ -38,7 +39,7 @@ def findings_of_datagrams(trace: Packets, flow: UdpFlow) -> list[Finding]:
     index = trace.index
     rows = flow.rows[index.protocol[flow.rows] == UDP]
     if np.isin(index.sport[rows[:1]], _JUDGED).any() or np.isin(index.dport[rows[:1]], _JUDGED).any():
-        for row in rows.tolist():
+        for row in rows_in(rows):
             for protocol, record in packet_records(trace, row):
                 one = Said(row, flow.direction(row), int(index.time_ns[row]), record)
                 said.setdefault(protocol.name, []).append(one)

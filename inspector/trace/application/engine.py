@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from inspector.model.packets import Row
 from inspector.protocols import by_name
 from inspector.protocols.api import CERTAIN, Decoder, Hole, Opening, Protocol, Rest, Source, Start
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.delivery import Pump
 
-NEVER = 1 << 62
+NEVER = Row(1 << 62)
 
 
 class Layer(NamedTuple):

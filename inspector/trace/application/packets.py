@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from inspector.model.numbers import ICMP, ICMPV6, UDP
+from inspector.model.packets import Row
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Carrier, PacketReader, Protocol
 from inspector.trace.flows.udp import datagram_payload
@@ -28,13 +29,13 @@ def by_ports(*ports: int) -> Protocol | None:
                  if port in reader.ports), None)
 
 
-def packet_payloads(trace: Packets, row: int) -> list[tuple[Protocol, bytes]]:
+def packet_payloads(trace: Packets, row: Row) -> list[tuple[Protocol, bytes]]:
     """The octets of each protocol that packet `row` has a record of, from its own header on."""
     return [(protocol, data) for protocol, reader, data in _carried(trace, row)
             if reader.read(data, _hops(trace, row)) is not None]
 
 
-def packet_records(trace: Packets, row: int) -> list[tuple[Protocol, Any]]:
+def packet_records(trace: Packets, row: Row) -> list[tuple[Protocol, Any]]:
     """Protocol and record of what stands in packet `row`; empty where nothing is known."""
     found = []
     for protocol, reader, data in _carried(trace, row):
@@ -44,7 +45,7 @@ def packet_records(trace: Packets, row: int) -> list[tuple[Protocol, Any]]:
     return found
 
 
-def packet_text(trace: Packets, row: int) -> tuple[Protocol, str] | None:
+def packet_text(trace: Packets, row: Row) -> tuple[Protocol, str] | None:
     """Protocol and one line, safe to show, of what stands in packet `row`."""
     for protocol, record in packet_records(trace, row):
         assert protocol.packets is not None
@@ -52,7 +53,7 @@ def packet_text(trace: Packets, row: int) -> tuple[Protocol, str] | None:
     return None
 
 
-def _carried(trace: Packets, row: int) -> list[tuple[Protocol, PacketReader[Any], bytes]]:
+def _carried(trace: Packets, row: Row) -> list[tuple[Protocol, PacketReader[Any], bytes]]:
     index = trace.index
     if int(index.network[row]) == _ARP:
         return [(*one, _from(trace, row, "l3", NO_LAYER)) for one in _BY_CARRIER.get("arp", ())]
@@ -67,12 +68,12 @@ def _carried(trace: Packets, row: int) -> list[tuple[Protocol, PacketReader[Any]
     return [(*one, _from(trace, row, "l4", NO_OFFSET)) for one in _BY_CARRIER.get(carrier, ())]
 
 
-def _from(trace: Packets, row: int, column: str, none: int) -> bytes:
+def _from(trace: Packets, row: Row, column: str, none: int) -> bytes:
     start = int(getattr(trace.index, column)[row])
     return trace.frame(row)[start:] if start != none else b""
 
 
-def _hops(trace: Packets, row: int) -> bytes:
+def _hops(trace: Packets, row: Row) -> bytes:
     """The octet of the IP header that counts hops: TTL, or the hop limit."""
     place = {4: 8, 6: 7}.get(int(trace.index.network[row]))
     return b"" if place is None else _from(trace, row, "l3", NO_LAYER)[place : place + 1]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from inspector.model.numbers import TCP, UDP
+from inspector.model.packets import Row
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Carrier, Decoder, Field, Protocol
 from inspector.trace.application.packets import packet_payloads, packet_records
@@ -48,7 +49,7 @@ def _udp_data(index: Index, rows: Rows) -> Bools:
     return found
 
 
-def _analysis(trace: Trace, row: int) -> Sequence[str]:
+def _analysis(trace: Trace, row: Row) -> Sequence[str]:
     return trace.flow(stream_of(trace, row)).analysis(row)
 
 
@@ -57,20 +58,20 @@ def _mark(name: str) -> Read:
 
 
 def _flow(name: str) -> Read:
-    def read(trace: Trace, row: int) -> Sequence[Value]:
+    def read(trace: Trace, row: Row) -> Sequence[Value]:
         value = getattr(trace.flow(stream_of(trace, row)), name)
         return [] if value is None else [value]
 
     return read
 
 
-def _application(trace: Trace, row: int) -> Sequence[str]:
+def _application(trace: Trace, row: Row) -> Sequence[str]:
     name = trace.application(stream_of(trace, row)).protocol
     return [name] if name else []
 
 
 def _detail(name: str) -> Read:
-    def read(trace: Trace, row: int) -> Sequence[Value]:
+    def read(trace: Trace, row: Row) -> Sequence[Value]:
         detail = trace.flow(stream_of(trace, row)).detail(row)
         value = getattr(detail, name, None)
         return [] if value is None else [value]
@@ -84,7 +85,7 @@ def _relative(place: int) -> Read:
 
 def _bytes_from(column: str, none: int) -> Read:
     """The bytes from a header on, without what pads the frame behind the datagram."""
-    def read(trace: Trace, row: int) -> Sequence[bytes]:
+    def read(trace: Trace, row: Row) -> Sequence[bytes]:
         index = trace.index
         start, payload = int(getattr(index, column)[row]), int(index.payload[row])
         if start == none:
@@ -134,7 +135,7 @@ BYTES_OF: dict[str, Read] = {
 """What `contains` and `matches` search in a protocol."""
 
 
-def _records(trace: Trace, row: int, protocol: Protocol) -> list[tuple[Decoder[Any] | None, Any]]:
+def _records(trace: Trace, row: Row, protocol: Protocol) -> list[tuple[Decoder[Any] | None, Any]]:
     """The records of a protocol that a packet holds or completes, with their decoder (None: no stream)."""
     if int(trace.index.protocol[row]) != TCP:
         return [(None, record) for name, record in packet_records(trace, row) if name is protocol]
@@ -144,7 +145,7 @@ def _records(trace: Trace, row: int, protocol: Protocol) -> list[tuple[Decoder[A
 
 def _field_of(protocol: Protocol, field: Field[Any]) -> DeepField:
     """A field of a protocol, of the records that a packet completes."""
-    def read(trace: Trace, row: int) -> Sequence[Value]:
+    def read(trace: Trace, row: Row) -> Sequence[Value]:
         return [value for decoder, record in _records(trace, row, protocol)
                 for value in field.get(decoder, record)]
 
@@ -152,7 +153,7 @@ def _field_of(protocol: Protocol, field: Field[Any]) -> DeepField:
 
 
 def _payloads_of(protocol: Protocol) -> Read:
-    def read(trace: Trace, row: int) -> Sequence[bytes]:
+    def read(trace: Trace, row: Row) -> Sequence[bytes]:
         if int(trace.index.protocol[row]) != TCP:
             return [data for name, data in packet_payloads(trace, row) if name is protocol]
         return [decoder.payload(record, _LARGEST) for decoder, record in _records(trace, row, protocol)

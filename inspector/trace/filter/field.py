@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inspector.model.packets import Row
 from inspector.trace.filter.column_fields import COLUMNS, Rows, Type
 from inspector.trace.index.columns import Bools
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 Value = int | str | bytes
-Read = Callable[["Trace", int], Sequence[Value]]
+Read = Callable[["Trace", Row], Sequence[Value]]
 Possible = Callable[["Index", Rows], Bools]
 
 
@@ -40,6 +41,6 @@ def of(name: str) -> Possible:
 anywhere, where_tcp, where_udp = of("frame"), of("tcp.stream"), of("udp.stream")
 
 
-def stream_of(trace: Trace, row: int) -> int:
+def stream_of(trace: Trace, row: Row) -> int:
     """The number of the packet's conversation."""
     return int(trace.index.stream[row])

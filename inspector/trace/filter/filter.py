@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from inspector.model.packets import Row
 from inspector.trace.filter.calls import asks_calls, call_matches
 from inspector.trace.filter.syntax import FilterError, Parser
 from inspector.trace.filter.tests import compile_tree
@@ -59,7 +60,7 @@ class Filter:
                 break
         return evaluation.rows
 
-    def matches(self, trace: Trace, row: int) -> bool:
+    def matches(self, trace: Trace, row: Row) -> bool:
         """Whether it lets packet `row` through."""
         return bool(self.test.mask(trace, slice(row, row + 1))[0])
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inspector.model.numbers import LINK_ETHERNET
+from inspector.model.packets import Row
 from inspector.trace.filter.field import DeepField, Possible, Read, Value, anywhere, of, stream_of, where_tcp
 from inspector.wire.headers.read import NO_LAYER, NO_OFFSET
 from inspector.wire.tcp.options import TcpOptions
@@ -46,7 +47,7 @@ _ECHOES = {"icmp": (0, 8), "icmpv6": (128, 129)}
 
 
 def _header(column: str, none: int, bits: _Bits) -> Read:
-    def read(trace: Trace, row: int) -> Sequence[Value]:
+    def read(trace: Trace, row: Row) -> Sequence[Value]:
         start = int(getattr(trace.index, column)[row])
         octets = trace.frame(row)[start + bits.start :][: bits.size] if start != none else b""
         if len(octets) < bits.size:
@@ -62,7 +63,7 @@ def _only(types: tuple[int, ...], read: Read) -> Read:
 
 
 def _option(get: Callable[[TcpOptions], Sequence[Any]]) -> Read:
-    def read(trace: Trace, row: int) -> Sequence[Value]:
+    def read(trace: Trace, row: Row) -> Sequence[Value]:
         return get(trace.flow(stream_of(trace, row)).options(row))
 
     return read
@@ -74,7 +75,7 @@ def _given(value: int | None) -> Sequence[int]:
 
 def _hardware(*places: int) -> Read:
     """Ethernet addresses that begin at these octets of the frame."""
-    def read(trace: Trace, row: int) -> Sequence[Value]:
+    def read(trace: Trace, row: Row) -> Sequence[Value]:
         frame = trace.frame(row)
         if trace.link_type(row) != LINK_ETHERNET or len(frame) < 14:
             return []
@@ -83,7 +84,7 @@ def _hardware(*places: int) -> Read:
     return read
 
 
-def _ether_type(trace: Trace, row: int) -> Sequence[Value]:
+def _ether_type(trace: Trace, row: Row) -> Sequence[Value]:
     frame = trace.frame(row)
     if trace.link_type(row) != LINK_ETHERNET or len(frame) < 14:
         return []

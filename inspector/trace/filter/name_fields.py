@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from inspector.model.packets import Row
 from inspector.trace.facts import facts
 from inspector.trace.filter.column_fields import COLUMNS
 from inspector.trace.filter.field import DeepField, Read, Value, anywhere
@@ -28,7 +29,7 @@ def _layer(name: str) -> Read:
 
 
 def _shown(title: str) -> Read:
-    def read(trace: Trace, row: int) -> Sequence[Value]:
+    def read(trace: Trace, row: Row) -> Sequence[Value]:
         return [1] if protocol_name(trace, facts(trace, row, deep=0)) == title else []
 
     return read

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from inspector.model.packets import Row, row_at
 from inspector.trace.filter.column_fields import COLUMNS, Column, ColumnField, Rows
 from inspector.trace.filter.deep_fields import BYTES_OF, DEEP
 from inspector.trace.filter.field import DeepField, Value
@@ -103,7 +104,7 @@ class FieldsTest:
 class DeepTest:
     """A field packet by packet; `holds` None asks only whether it is there."""
 
-    read: Callable[[Trace, int], object]
+    read: Callable[[Trace, Row], object]
     possible: Callable[..., Bools]
     holds: Callable[[Value], bool] | None
     every: bool
@@ -115,7 +116,7 @@ class DeepTest:
         numbers = np.arange(trace.index.count)[rows]
         found = np.zeros(len(numbers), np.bool_)
         for place in np.flatnonzero(possible).tolist():
-            values = self.read(trace, int(numbers[place]))
+            values = self.read(trace, row_at(numbers, place))
             assert isinstance(values, (list, tuple))
             if values and self.holds is not None:
                 answers = [self.holds(value) for value in values]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inspector.model.numbers import FIN, SYN
+from inspector.model.packets import Row, packet_number, rows_in
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Protocol
 from inspector.protocols.dns import DNS
@@ -27,7 +28,7 @@ _NEAR = 256          # packets of a conversation in which the other one of a DNS
 
 def _since(protocol: str, before: Callable[[int], int]) -> Read:
     """Time since another packet of the conversation: `before` says which, by places in the conversation."""
-    def read(trace: Trace, row: int) -> Sequence[Value]:
+    def read(trace: Trace, row: Row) -> Sequence[Value]:
         rows, times = trace.rows_of(protocol, stream_of(trace, row)), trace.index.time_ns
         place = int(np.searchsorted(rows, row))
         return [int(times[row]) - int(times[rows[before(place)]])]
@@ -35,8 +36,8 @@ def _since(protocol: str, before: Callable[[int], int]) -> Read:
     return read
 
 
-def _of_flow(get: Callable[[Any, int], int | None]) -> Read:
-    def read(trace: Trace, row: int) -> Sequence[Value]:
+def _of_flow(get: Callable[[Any, Row], int | None]) -> Read:
+    def read(trace: Trace, row: Row) -> Sequence[Value]:
         value = get(trace.flow(stream_of(trace, row)), row)
         return [] if value is None else [value]
 
@@ -47,19 +48,19 @@ def _of_detail(name: str) -> Read:
     return _of_flow(lambda flow, row: getattr(flow.detail(row), name, None))
 
 
-def _initial(flow: Any, row: int) -> int | None:
+def _initial(flow: Any, row: Row) -> int | None:
     """The round trip of the handshake, in all packets after its first one."""
     value: int | None = flow.rtt_ns
     return value if value is not None and row > min(flow.handshake_rows, default=0) else None
 
 
-def _next_sequence(trace: Trace, row: int) -> Sequence[Value]:
+def _next_sequence(trace: Trace, row: Row) -> Sequence[Value]:
     flags = int(trace.index.tcp_flags[row])
     taken = int(trace.index.payload_length[row]) + bool(flags & SYN) + bool(flags & FIN)
     return [(trace.flow(stream_of(trace, row)).relative(row)[0] + taken) & 0xFFFFFFFF]
 
 
-def _duplicate(flow: Any, row: int) -> int | None:
+def _duplicate(flow: Any, row: Row) -> int | None:
     first = getattr(flow.detail(row), "duplicate_of", None)
     return None if first is None else first + 1
 
@@ -77,7 +78,7 @@ def answer_time_ns(trace: Trace, asked: Sequence[int], answered: Sequence[int]) 
 
 def _other(protocol: Protocol, wanted: str) -> Read:
     """Of records that answer each other: "time" and "request_in" of answers, "response_in" of requests."""
-    def read(trace: Trace, row: int) -> Sequence[Value]:
+    def read(trace: Trace, row: Row) -> Sequence[Value]:
         found: list[Value] = []
         for one in trace.application(stream_of(trace, row)).completed(row, protocol.name):
             decoder = one.layer.decoder
@@ -95,24 +96,24 @@ def _other(protocol: Protocol, wanted: str) -> Read:
 
 def _dns(protocol: Protocol, wanted: str) -> Read:
     """Of DNS messages in datagrams, paired by conversation and identifier (RFC 1035 section 4.1.1)."""
-    def read(trace: Trace, row: int) -> Sequence[Value]:
+    def read(trace: Trace, row: Row) -> Sequence[Value]:
         message = _message(trace, row, protocol)
         if message is None or message.response != (wanted != "response_in"):
             return []
         rows = trace.rows_of("udp", stream_of(trace, row))
         place = int(np.searchsorted(rows, row))
         near = rows[max(place - _NEAR, 0) : place][::-1] if message.response else rows[place + 1 :][:_NEAR]
-        for other in near.tolist():
+        for other in rows_in(near):
             found = _message(trace, other, protocol)
             if found is not None and found.id == message.id and found.response != message.response:
                 times = trace.index.time_ns
-                return [int(times[row]) - int(times[other]) if wanted == "time" else other + 1]
+                return [int(times[row]) - int(times[other]) if wanted == "time" else packet_number(other)]
         return []
 
     return read
 
 
-def _message(trace: Trace, row: int, protocol: Protocol) -> Any:
+def _message(trace: Trace, row: Row, protocol: Protocol) -> Any:
     return next((record for name, record in packet_records(trace, row) if name is protocol), None)
 
 

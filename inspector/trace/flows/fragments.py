@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from inspector.model.packets import Row, rows_in
 from inspector.wire.headers.fragment import Fragment, join, read_fragment
 from inspector.wire.headers.read import FRAGMENT, NO_LAYER
 
@@ -23,7 +24,7 @@ _LIFETIME_NS = 60 * 10**9    # RFC 8200 section 4.5: a receiver waits 60 s for t
 class FragmentedDatagram(NamedTuple):
     """One datagram that came in pieces. `payload`: what follows the IP header, up to the first hole."""
 
-    rows: tuple[int, ...]
+    rows: tuple[Row, ...]
     identification: int
     protocol: int
     length: int | None           # of the whole payload; None: the last fragment is missing
@@ -35,7 +36,7 @@ class FragmentedDatagram(NamedTuple):
         return self.length is not None and len(self.payload) >= self.length
 
 
-def fragments_of(trace: Packets, row: int) -> FragmentedDatagram | None:
+def fragments_of(trace: Packets, row: Row) -> FragmentedDatagram | None:
     """The datagram that packet `row` is a fragment of; None when it is none."""
     index = trace.index
     if not int(index.status[row]) & FRAGMENT or int(index.l3[row]) == NO_LAYER:
@@ -49,8 +50,8 @@ def fragments_of(trace: Packets, row: int) -> FragmentedDatagram | None:
         & (index.dst[near] == index.dst[row])
         & (np.abs(index.time_ns[near] - index.time_ns[row]) < _LIFETIME_NS)
     ) + near.start
-    parts: list[tuple[int, Fragment, bytes]] = []
-    for other in found.tolist():
+    parts: list[tuple[Row, Fragment, bytes]] = []
+    for other in rows_in(found):
         frame = trace.frame(other)
         part = read_fragment(frame, int(index.l3[other]))
         if part is not None and part[:2] == mine[:2]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP
+from inspector.model.packets import Row, row_at, rows_in
 from inspector.protocols.icmp import icmp_text, icmpv6_text
 from inspector.trace.flows.tcp_streams import extend
 from inspector.wire.findings import Finding
@@ -46,7 +47,7 @@ class TcpDetail:
     rtt_ns: int | None
     in_flight: int | None
     duplicate_number: int | None
-    duplicate_of: int | None
+    duplicate_of: Row | None
     options: TcpOptions
 
 
@@ -60,14 +61,14 @@ class TcpFlow:
         self.b: tuple[str, int] = ("", 0)
         self._a: tuple[int, int] | None = None      # address id and port of a
         self._rows: NDArray[np.int64] = np.zeros(0, np.int64)
-        self._reopened_at = -1                       # row of a SYN on the ports of an earlier conversation
+        self._reopened_at = Row(-1)                     # row of a SYN on the ports of an earlier conversation
         self._findings: list[Finding] = []
         self._findings_at = 0, 0                     # packets, and quoted headers, when found
         self._seen = 0                               # rows of the trace that were looked at
         self._judged = TcpAnalysis(self.options)     # of as many packets as it counts
         self._streams = ByteStream(self._fetch, self._gather), ByteStream(self._fetch, self._gather)
         self._carried = 0                            # packets whose payload the streams have
-        self._opening: dict[str, int] = {}           # "SYN", "SYN ACK", "ACK", "RST" of the opening: row
+        self._opening: dict[str, Row] = {}           # "SYN", "SYN ACK", "ACK", "RST" of the opening: row
         self._opened = False                         # all of it is known
         self.client: int | None = None
         self.update()
@@ -92,13 +93,13 @@ class TcpFlow:
         if not len(fresh):
             return False
         if self._a is None:
-            self._name_ends(int(fresh[0]))
+            self._name_ends(row_at(fresh, 0))
         self._rows = np.concatenate((self._rows, fresh))
         if not self._opened:
             self._note_opening(fresh)
         return True
 
-    def _name_ends(self, row: int) -> None:
+    def _name_ends(self, row: Row) -> None:
         index = self._trace.index
         self._a = int(index.src[row]), int(index.sport[row])
         self.a = index.address(self._a[0]), self._a[1]
@@ -134,7 +135,7 @@ class TcpFlow:
         if index.reassembly.segments:
             for at in np.flatnonzero(index.l4[rows] == NO_OFFSET).tolist():       # segments out of fragments
                 captured[at], payload = length[at], payload.copy()
-                payload[at] = index.reassembly.segments[int(rows[at])].header
+                payload[at] = index.reassembly.segments[row_at(rows, at)].header
         extend(self._streams, self.directions(rows), rows, flags, seq, length, captured, payload)
 
     @property
@@ -157,21 +158,22 @@ class TcpFlow:
         if self._rows[0] != rows[0] and not opening:
             return
         flags = self._trace.index.tcp_flags
-        for row in rows:
+        for each in rows:
+            row = Row(int(each))
             direction, flag = self.direction(row), int(flags[row])
             if flag & RST:
                 self._opened = True
                 if opening and direction != self.client:
-                    opening["RST"] = int(row)
+                    opening["RST"] = row
                 return
             if flag & SYN:
-                opening.setdefault("SYN ACK" if flag & ACK else "SYN", int(row))
+                opening.setdefault("SYN ACK" if flag & ACK else "SYN", row)
                 if self.client is None:
                     self.client = 1 - direction if flag & ACK else direction
             elif not opening:
                 return
             elif flag & ACK and direction == self.client:
-                opening["ACK"] = int(row)
+                opening["ACK"] = row
                 self._opened = True
                 return
 
@@ -186,7 +188,7 @@ class TcpFlow:
         return "complete" if {"SYN", "SYN ACK", "ACK"} <= opening.keys() else "partial"
 
     @property
-    def handshake_rows(self) -> tuple[int, ...]:
+    def handshake_rows(self) -> tuple[Row, ...]:
         """Rows of the handshake's segments, those that were captured, in order."""
         return tuple(sorted(self._opening.values()))
 
@@ -195,16 +197,16 @@ class TcpFlow:
         """The round trip seen in the handshake: from the (last) SYN to the ACK that ends it."""
         return self._analysis.initial_rtt_ns
 
-    def direction(self, row: int) -> int:
+    def direction(self, row: Row) -> int:
         """0 for a packet from a to b, 1 for one from b to a."""
         index = self._trace.index
         return int((int(index.src[row]), int(index.sport[row])) != self._a)
 
-    def _position(self, row: int) -> int | None:
+    def _position(self, row: Row) -> int | None:
         position = int(np.searchsorted(self._rows, row))
         return position if position < len(self._rows) and self._rows[position] == row else None
 
-    def relative(self, row: int) -> tuple[int, int]:
+    def relative(self, row: Row) -> tuple[int, int]:
         """Sequence and acknowledgment number counted from the ISNs (0 is the SYN); raw if unknown."""
         index = self._trace.index
         direction = self.direction(row)
@@ -214,11 +216,11 @@ class TcpFlow:
             ack -= self.base(1 - direction, row) or 0
         return seq & 0xFFFFFFFF, ack & 0xFFFFFFFF
 
-    def base(self, direction: int, row: int | None = None) -> int | None:
+    def base(self, direction: int, row: Row | None = None) -> int | None:
         """The raw sequence number that is relative 0 in a direction (at a row; default: the last)."""
         return self._analysis.base(direction, row)
 
-    def bits(self, row: int) -> int:
+    def bits(self, row: Row) -> int:
         """The analysis of a packet as bits of wire/tcp/flags.py."""
         position = self._position(row)
         if position is None:
@@ -226,19 +228,19 @@ class TcpFlow:
         bits = self._analysis.flags.get(position, 0)
         return bits | REUSED_PORTS if row == self._reopened_at else bits
 
-    def analysis(self, row: int) -> tuple[str, ...]:
+    def analysis(self, row: Row) -> tuple[str, ...]:
         """The analysis of a packet by Wireshark's names ("tcp.analysis.retransmission", …)."""
         bits = self.bits(row)
         return names_of(bits) if bits else ()
 
-    def flagged(self) -> dict[int, int]:
+    def flagged(self) -> dict[Row, int]:
         """All packets that have analysis flags: row -> bits."""
-        found = {int(self._rows[position]): bits for position, bits in self._analysis.flags.items()}
+        found = {row_at(self._rows, position): bits for position, bits in self._analysis.flags.items()}
         if self._reopened_at >= 0:
             found[self._reopened_at] = found.get(self._reopened_at, 0) | REUSED_PORTS
         return found
 
-    def detail(self, row: int) -> TcpDetail | None:
+    def detail(self, row: Row) -> TcpDetail | None:
         """Window, round trip, bytes in flight, duplicate number and options; None for a foreign row."""
         position = self._position(row)
         if position is None:
@@ -253,7 +255,7 @@ class TcpFlow:
         return TcpDetail(
             window=window, scale=scale, rtt_ns=None if rtt == UNKNOWN_TIME else rtt,
             in_flight=in_flight or None, duplicate_number=number,
-            duplicate_of=None if first is None else int(self._rows[first]), options=self.options(row),
+            duplicate_of=None if first is None else row_at(self._rows, first), options=self.options(row),
         )
 
     def round_trips(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -289,14 +291,14 @@ class TcpFlow:
 
     def _errors(self) -> tuple[tuple[int, str], ...]:
         """The ICMP errors that quote this conversation; short ones name its ends alone (RFC 792)."""
-        index, quoted, first = self._trace.index, self._trace.index.quoted, int(self._rows[0])
+        index, quoted, first = self._trace.index, self._trace.index.quoted, row_at(self._rows, 0)
         ends = [quoted.column(name) == getattr(index, column)[first] for name, column in (
             ("source", "src"), ("destination", "dst"), ("sport", "sport"), ("dport", "dport"))]
         streams = quoted.column("stream")
         mine = (streams == self.stream) | ((streams < 0) & np.all(ends, axis=0))
         mine &= quoted.column("protocol") == TCP
         kinds = {ICMP: icmp_text, ICMPV6: icmpv6_text}
-        rows = [row for row in quoted.column("row")[mine].tolist() if int(index.protocol[row]) in kinds]
+        rows = [row for row in rows_in(quoted.column("row")[mine]) if int(index.protocol[row]) in kinds]
         return tuple((row, kinds[int(index.protocol[row])](bytes([index.sport[row], index.dport[row]])))
                      for row in rows)
 
@@ -305,17 +307,17 @@ class TcpFlow:
         index = self._trace.index
         if (self.directions(self._rows) == 1).any():
             return False
-        first = int(self._rows[0])
+        first = row_at(self._rows, 0)
         syn_acks = index.tcp_flags & (SYN | ACK) == SYN | ACK
         return bool((syn_acks & (index.src == index.dst[first]) & (index.sport == index.dport[first])).any())
 
-    def options(self, row: int) -> TcpOptions:
+    def options(self, row: Row) -> TcpOptions:
         """The TCP options of a packet, from its captured bytes."""
         index = self._trace.index
         start, stop = int(index.l4[row]) + 20, int(index.payload[row])
         return parse_options(self._fetch(row, start, stop - start)) if start < stop else NO_OPTIONS
 
-    def states(self, row: int) -> tuple[str, str]:
+    def states(self, row: Row) -> tuple[str, str]:
         """The states of a and b after packet `row`, by RFC 9293; "unknown" where they cannot be known."""
         return self._analysis.states.at(row)
 
@@ -324,7 +326,7 @@ class TcpFlow:
         """The states of a and b after the last packet."""
         return self._analysis.states.current
 
-    def _fetch(self, row: int, start: int, length: int) -> bytes:
+    def _fetch(self, row: Row, start: int, length: int) -> bytes:
         segment = self._trace.index.reassembly.segments.get(row)
         if segment is None:
             return self._trace.frame(row)[start : start + length]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inspector.model.numbers import FIN, RST, SYN
+from inspector.model.packets import Row
 
 _FEW = 16                # segments up to which columns cost more than they save
 
@@ -54,7 +55,7 @@ def _extend_by_runs(stream: ByteStream, rows: Array, flags: Array, seq: Array, l
                 _add(stream, *segment)
 
 
-def _add(stream: ByteStream, row: int, flags: int, seq: int, length: int, captured: int, place: int) -> None:
+def _add(stream: ByteStream, row: Row, flags: int, seq: int, length: int, captured: int, place: int) -> None:
     if flags & SYN:
         seq = (seq + 1) & 0xFFFFFFFF            # data in a SYN (RFC 7413) comes after it
     if flags & RST:

@@ -11,6 +11,7 @@ import numpy as np
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import ICMP, ICMPV6, UDP
+from inspector.model.packets import Row, row_at, rows_in
 from inspector.trace.flows.fragments import fragments_of
 from inspector.wire.findings import Finding
 from inspector.wire.headers.read import FRAGMENT
@@ -31,8 +32,8 @@ _UNREACHABLE = {(ICMP, 3, 3), (ICMPV6, 1, 4)}      # protocol, type, code of "po
 class IcmpError(NamedTuple):
     """An ICMP error in packet `row`, caused by the packet `cause` (None: not captured)."""
 
-    row: int
-    cause: int | None
+    row: Row
+    cause: Row | None
     protocol: int                # ICMP or ICMPV6
     type: int
     code: int
@@ -58,7 +59,7 @@ class UdpFlow:
         fresh = len(rows) > len(self.rows)
         self.rows = rows
         if self._a is None and len(rows):
-            index, row = self._trace.index, int(rows[0])
+            index, row = self._trace.index, row_at(rows, 0)
             self._a = int(index.src[row]), int(index.sport[row])
             self.a = index.address(self._a[0]), self._a[1]
             self.b = index.address(int(index.dst[row])), int(index.dport[row])
@@ -69,13 +70,13 @@ class UdpFlow:
         quoted, start = index.quoted, self._quoted
         self._quoted = len(quoted)
         mine = (quoted.column("stream")[start:] == self.stream) & (quoted.column("protocol")[start:] == UDP)
-        for row in quoted.column("row")[start:][mine].tolist():
+        for row in rows_in(quoted.column("row")[start:][mine]):
             error = IcmpError(row, icmp_cause(self._trace, row), int(index.protocol[row]),
                               int(index.sport[row]), int(index.dport[row]))
             self._errors.append(error)
         return bool(mine.any())
 
-    def direction(self, row: int) -> int:
+    def direction(self, row: Row) -> int:
         """0 for a datagram from a to b, 1 for one from b to a."""
         index = self._trace.index
         return int((int(index.src[row]), int(index.sport[row])) != self._a)
@@ -97,7 +98,7 @@ class UdpFlow:
         return [finding("udp.port-unreachable", what).at(self.stream, rows[:30])]
 
 
-def datagram_payload(trace: Packets, row: int) -> bytes:
+def datagram_payload(trace: Packets, row: Row) -> bytes:
     """The payload of a UDP datagram; of a fragmented one as much as was captured without a hole."""
     index = trace.index
     if int(index.status[row]) & FRAGMENT:
@@ -114,7 +115,7 @@ def troubled_streams(index: Index) -> list[int]:
     return [stream for stream in streams.tolist() if stream >= 0]
 
 
-def icmp_cause(trace: Packets, row: int) -> int | None:
+def icmp_cause(trace: Packets, row: Row) -> Row | None:
     """The packet that caused the ICMP error in `row`: the latest one before it that the error quotes.
 
     Compared are the IPv4 identification and the first 8 octets of the transport's header, which every error
@@ -138,7 +139,7 @@ def icmp_cause(trace: Packets, row: int) -> int | None:
     else:
         mine = b"", frame[at + 40 : at + 48]
     best, found = -1, None
-    for candidate in rows.tolist():
+    for candidate in rows_in(rows):
         other, l3, l4 = trace.frame(candidate), int(index.l3[candidate]), int(index.l4[candidate])
         mark = 2 * (other[l4 : l4 + 6] == mine[1][:6]) + (other[l4 : l4 + 8] == mine[1])
         mark += quoted.network == 6 or other[l3 + 4 : l3 + 6] == mine[0]

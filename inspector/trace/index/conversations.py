@@ -12,6 +12,7 @@ import numpy as np
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import TCP, UDP
+from inspector.model.packets import Row
 from inspector.trace.index.columns import Int64s
 from inspector.trace.index.index import Index
 
@@ -33,7 +34,7 @@ class ConversationRow(NamedTuple):
     bytes_ba: int
     start_ns: int
     end_ns: int
-    first_row: int
+    first_row: Row
 
 
 class RowLists:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from inspector.model.numbers import TCP, UDP
+from inspector.model.packets import Row
 from inspector.trace.index.addresses import Addresses
 from inspector.trace.index.columns import Columns, Int32s, Int64s, UInt8s, UInt16s, UInt32s, UInt64s
 from inspector.trace.index.quoted import QuotedTable
@@ -87,7 +88,7 @@ class Index:
         """The address of an id in `src` or `dst` ("" where a packet has none)."""
         return self.addresses.text(number)
 
-    def interface_of(self, row: int) -> int:
+    def interface_of(self, row: Row) -> int:
         """The interface of a packet, also where there are more than the column holds."""
         number = int(self.interface[row])
         return self._interfaces[row] if number == MANY_INTERFACES else number
@@ -102,7 +103,7 @@ class Index:
         columns = self._columns.arrays
         source, destination = self.addresses.of_batch(headers)
         if headers.fragments:
-            self.reassembly.take(headers, source, destination, start)
+            self.reassembly.take(headers, source, destination, Row(start))
         written = {
             "time_ns": time_ns, "length": length, "cap_len": cap_len, "offset": offset, "src": source,
             "dst": destination, "stream": self._streams(headers, source, destination),

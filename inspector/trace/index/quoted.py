@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from inspector.model.packets import Row
 from inspector.trace.index.columns import Array, Growing, Int32s, Int64s, UInt32s
 from inspector.wire.headers.read import Quoted
 
@@ -18,7 +19,7 @@ from inspector.wire.headers.read import Quoted
 class QuotedHeader(NamedTuple):
     """One quoted header: `source`, `destination` are ids of addresses, `length` UDP's field; stream or -1."""
 
-    row: int
+    row: Row
     network: int
     protocol: int
     source: int
@@ -70,13 +71,14 @@ class QuotedTable:
         """A column of all quoted headers."""
         return self._columns[name].values
 
-    def of(self, row: int) -> QuotedHeader | None:
+    def of(self, row: Row) -> QuotedHeader | None:
         """What packet `row` quotes."""
         rows = self.column("row")
         place = int(np.searchsorted(rows, row))
         if place >= len(rows) or rows[place] != row:
             return None
-        return QuotedHeader(*(int(self.column(name)[place]) for name in QuotedHeader._fields))
+        others = (self.column(name).item(place) for name in QuotedHeader._fields[1:])
+        return QuotedHeader(row, *others)
 
     def within(self, rows: slice | Int64s, count: int) -> tuple[Int64s, Int64s]:
         """Quoted headers of the packets `rows` (of `count` in all): their places here, and in `rows`."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from inspector.model.numbers import TCP
+from inspector.model.packets import Row
 from inspector.trace.index.columns import UInt32s
 from inspector.wire.headers.read import CUT, MALFORMED, NO_OFFSET, SHORT, UNSIZED, Headers
 
@@ -24,7 +25,7 @@ _UNREADABLE = CUT | MALFORMED | SHORT
 class Part(NamedTuple):
     """Octets [start, stop) of a datagram's payload stand in packet `row` from byte `place` on."""
 
-    row: int
+    row: Row
     start: int
     stop: int
     place: int
@@ -64,7 +65,7 @@ class Reassembly:
         self.segments: dict[int, Segment] = {}
         self._waiting: dict[tuple[int, ...], _Waiting] = {}
 
-    def take(self, headers: Headers, source: UInt32s, destination: UInt32s, first_row: int) -> None:
+    def take(self, headers: Headers, source: UInt32s, destination: UInt32s, first_row: Row) -> None:
         """Take a batch whose rows begin at `first_row`, and fill in packets that complete a segment."""
         found = sorted(_fragments(headers, source, destination, first_row), key=lambda one: one[1].row)
         for key, part in found:
@@ -84,7 +85,7 @@ class Reassembly:
             del self._waiting[next(iter(self._waiting))]
 
     def _complete(
-        self, headers: Headers, at: int, row: int, waiting: _Waiting, whole: tuple[Part, ...]
+        self, headers: Headers, at: int, row: Row, waiting: _Waiting, whole: tuple[Part, ...]
     ) -> None:
         length = whole[-1].stop - waiting.header
         if length < 0:
@@ -98,7 +99,7 @@ class Reassembly:
 
 
 def _fragments(
-    headers: Headers, source: UInt32s, destination: UInt32s, first_row: int
+    headers: Headers, source: UInt32s, destination: UInt32s, first_row: Row
 ) -> Iterator[tuple[tuple[int, ...], Part]]:
     """The fragments of a batch that carry TCP, each with what its datagram is told by."""
     for one in headers.fragments:

@@ -14,6 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
+from inspector.model.packets import Row
 from inspector.tui.messages import ByteChosen
 from inspector.tui.panes.base import ListPane, PaneSpec, squeezed
 from inspector.tui.widgets.clipboard import copy
@@ -118,7 +119,7 @@ class BytesPane(ListPane):
 
     def __init__(self, spec: PaneSpec) -> None:
         super().__init__(spec)
-        self._row: int | None = None
+        self._row: Row | None = None
         self._frame = b""
 
     def compose(self) -> ComposeResult:

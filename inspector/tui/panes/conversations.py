@@ -10,6 +10,7 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
+from inspector.model.packets import row_at
 from inspector.tui.messages import PaneAsked, Selection, SelectionMade, StatusChanged
 from inspector.tui.pace import WORK_SECONDS
 from inspector.tui.panes.base import ListPane, PaneSpec
@@ -106,7 +107,7 @@ class ConversationsPane(ListPane):
         listed = self._listed
         if listed is not None and index < listed.count:
             self._chosen = listed.target(index)
-            row = int(listed.table.column("first_row")[self._chosen])
+            row = row_at(listed.table.column("first_row"), self._chosen)
             self.post_message(SelectionMade(Selection(row=row)))
             self.work()             # lines that came into sight are decoded
 

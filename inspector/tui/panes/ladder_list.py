@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
+from inspector.model.packets import Row
 from inspector.tui.widgets.line_list import LineList
 from inspector.views.ladder.ladder import Ladder, Target
 
@@ -38,7 +39,7 @@ class LadderList(LineList):
     def ladder(self) -> Ladder | None:
         return self.provider if isinstance(self.provider, Ladder) else None
 
-    def mark(self, target: Target, rows: tuple[int, ...], *, go: bool = True) -> None:
+    def mark(self, target: Target, rows: tuple[Row, ...], *, go: bool = True) -> None:
         """Mark what was chosen, and the other packets that belong to it; `go`: and bring it into sight."""
         if self.ladder is None:
             return

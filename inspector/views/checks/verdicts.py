@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
+from inspector.model.packets import Row, packet_number, rows_in
 from inspector.views.json.findings import findings_of
 from inspector.views.packets.list import packet_row
 from inspector.wire.findings import Severity
@@ -44,7 +45,7 @@ class Witness(NamedTuple):
     """One thing that decides a check: a line for people, and its packets (rows) or its finding."""
 
     text: str
-    rows: tuple[int, ...] = ()
+    rows: tuple[Row, ...] = ()
     finding: Finding | None = None
 
 
@@ -81,14 +82,14 @@ def verdicts(trace: Trace, checks: Checks) -> list[Verdict]:
 
 def _matching(trace: Trace, wanted: Filter, within: frozenset[int] | None) -> tuple[int, tuple[Witness, ...]]:
     """How many packets (and calls, where the filter names them) there are, and the first of them."""
-    rows = [row for row in wanted.rows(trace).tolist() if within is None or row in within]
+    rows = [row for row in rows_in(wanted.rows(trace)) if within is None or row in within]
     calls = [trace.calls[place] for place in wanted.calls(trace)] if wanted.asks_calls else []
     first = [_packet(trace, row) for row in rows[:NAMED]]
     first += [_call(call) for call in calls[: NAMED - len(first)]]
     return len(rows) + len(calls), tuple(first)
 
 
-def _packet(trace: Trace, row: int) -> Witness:
+def _packet(trace: Trace, row: Row) -> Witness:
     shown = packet_row(trace, row)
     text = f"{shown.source} → {shown.destination}  {shown.protocol}  {shown.info}"
     return Witness(f"packet {shown.number}  {text}", (row,))
@@ -110,5 +111,5 @@ def _grave(trace: Trace, checks: Checks, least: Severity, within: frozenset[int]
 
 def _described(found: list[Finding]) -> Iterator[Witness]:
     for one in found:
-        where = f"packet {one.rows[0] + 1}  " if one.rows else ""
+        where = f"packet {packet_number(one.rows[0])}  " if one.rows else ""
         yield Witness(f"{where}{one.id}  {one.text} ({one.clause})", one.rows, one)

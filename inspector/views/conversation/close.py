@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inspector.model.numbers import ACK, FIN, RST
-from inspector.model.packets import packet_number
+from inspector.model.packets import Row, packet_number, row_at, rows_in
 from inspector.views.line.document import Document
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def describe_close(document: Document, trace: Trace, flow: TcpFlow) -> None:
     for number, row in enumerate(fins, 1):
         _describe_fin(document, trace, flow, row, number)
     if len(resets):
-        _describe_reset(document, flow, int(resets[0]))
+        _describe_reset(document, flow, row_at(resets, 0))
     elif len(fins) == 2:
         first = "client" if flow.direction(fins[0]) == flow.client else "server"
         document.prose(f"Both directions are closed. The {first}, which closed first, waits in TIME-WAIT "
@@ -44,17 +44,17 @@ def describe_close(document: Document, trace: Trace, flow: TcpFlow) -> None:
                        "go on flowing that way.", "warning")
 
 
-def _first_fins(flow: TcpFlow, rows: np.ndarray) -> list[int]:
+def _first_fins(flow: TcpFlow, rows: np.ndarray) -> list[Row]:
     """The first FIN of each direction, in order."""
-    found: dict[int, int] = {}
-    for row in rows.tolist():
+    found: dict[int, Row] = {}
+    for row in rows_in(rows):
         found.setdefault(flow.direction(row), row)
         if len(found) == 2:
             break
     return sorted(found.values())
 
 
-def _describe_fin(document: Document, trace: Trace, flow: TcpFlow, row: int, number: int) -> None:
+def _describe_fin(document: Document, trace: Trace, flow: TcpFlow, row: Row, number: int) -> None:
     index = trace.index
     sender, receiver = _names(flow, row)
     seq, _ = flow.relative(row)
@@ -70,13 +70,13 @@ def _describe_fin(document: Document, trace: Trace, flow: TcpFlow, row: int, num
         how = "together with its own FIN" if with_fin else "with an ACK of its own"
         if index.payload_length[answer] and not with_fin:
             how = "together with data that still flows the other way"
-        document.fact("acknowledged", f"packet {answer + 1}, ack {ack} = {last} + 1  ✓",
+        document.fact("acknowledged", f"packet {packet_number(answer)}, ack {ack} = {last} + 1  ✓",
                       f"{how}; a FIN counts as one byte", "ok", answer)
     else:
         document.fact("acknowledged", "not seen", style="warning", row=row)
 
 
-def _acknowledged(trace: Trace, flow: TcpFlow, row: int) -> int | None:
+def _acknowledged(trace: Trace, flow: TcpFlow, row: Row) -> Row | None:
     """The first packet of the peer that acknowledges the FIN in packet `row`."""
     index = trace.index
     end = int(index.seq[row]) + int(index.payload_length[row]) + 1
@@ -84,10 +84,10 @@ def _acknowledged(trace: Trace, flow: TcpFlow, row: int) -> int | None:
     sender = (index.src[later] == index.src[row]) & (index.sport[later] == index.sport[row])
     acks = (index.ack[later].astype(np.int64) - end) & 0xFFFFFFFF
     good = later[~sender & ((index.tcp_flags[later] & ACK) != 0) & (acks < 0x80000000)]
-    return int(good[0]) if len(good) else None
+    return row_at(good, 0) if len(good) else None
 
 
-def _describe_reset(document: Document, flow: TcpFlow, row: int) -> None:
+def _describe_reset(document: Document, flow: TcpFlow, row: Row) -> None:
     sender, receiver = _names(flow, row)
     document.prose(f"RST   {sender} → {receiver}   packet {packet_number(row)}", "rst", row)
     document.prose(f"The {sender} throws the connection away: nothing more is delivered, and the "
@@ -97,7 +97,7 @@ def _describe_reset(document: Document, flow: TcpFlow, row: int) -> None:
                    row=row)
 
 
-def _names(flow: TcpFlow, row: int) -> tuple[str, str]:
+def _names(flow: TcpFlow, row: Row) -> tuple[str, str]:
     sender = flow.direction(row)
     if flow.client is None:
         ports = flow.a[1], flow.b[1]

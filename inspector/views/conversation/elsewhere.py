@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from inspector.model.endpoint import join_endpoint
+from inspector.model.packets import packet_number, row_at
 from inspector.trace.facts import DEEP
 from inspector.views.conversation.messages import message_layer
 from inspector.views.line.document import Document, Page
@@ -57,8 +58,8 @@ class Elsewhere:
         for title, stream in self._found[:_NAMED]:
             flow = self._trace.flow(stream)
             ends = f"{join_endpoint(*flow.a)} ↔ {join_endpoint(*flow.b)}"
-            row = int(self._trace.rows_of("tcp", stream)[0])
-            document.fact(f"TCP {stream}", title, f"{ends}, from packet {row + 1}", row=row)
+            row = row_at(self._trace.rows_of("tcp", stream), 0)
+            document.fact(f"TCP {stream}", title, f"{ends}, from packet {packet_number(row)}", row=row)
         if len(self._found) > _NAMED:
             document.prose(f"and in {len(self._found) - _NAMED} more conversations.", style="dim")
         return document.page(width)

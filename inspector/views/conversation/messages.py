@@ -11,6 +11,7 @@ from array import array
 from bisect import bisect_left, bisect_right, insort
 from typing import TYPE_CHECKING, Any
 
+from inspector.model.packets import Row
 from inspector.model.units import amount, duration
 from inspector.protocols.api import Decoder, Protocol
 from inspector.views.conversation.place import StreamPlace, place_of
@@ -164,7 +165,7 @@ class MessageList:
             return None
         return at + sum(f for n, f in zip(self._expanded, self._parts, strict=True) if n < number)
 
-    def index_of_row(self, row: int) -> int | None:
+    def index_of_row(self, row: Row) -> int | None:
         """The line of the first shown message of which packet `row` carries a part."""
         if self._decoder is None:
             return None

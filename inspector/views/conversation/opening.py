@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.model.numbers import ACK, RST, SYN
-from inspector.model.packets import packet_number
+from inspector.model.packets import Row, packet_number, row_at
 from inspector.model.units import duration
 from inspector.views.conversation.close import describe_close
 from inspector.views.conversation.upgrade import describe_upgrade
@@ -75,7 +75,7 @@ def _describe_opening(document: Document, trace: Trace, flow: TcpFlow) -> None:
         _agreed(document, trace, flow)
 
 
-def _opening_rows(trace: Trace, flow: TcpFlow) -> tuple[int, ...]:
+def _opening_rows(trace: Trace, flow: TcpFlow) -> tuple[Row, ...]:
     """The handshake's packets, and SYNs that were sent again."""
     index = trace.index
     rows = flow.rows[:64]
@@ -83,7 +83,7 @@ def _opening_rows(trace: Trace, flow: TcpFlow) -> tuple[int, ...]:
     return tuple(sorted({*flow.handshake_rows, *syns}))
 
 
-def _ends(flow: TcpFlow, row: int) -> tuple[str, str]:
+def _ends(flow: TcpFlow, row: Row) -> tuple[str, str]:
     """Who sends packet `row` to whom, in words."""
     sender = flow.direction(row)
     if flow.client is None:
@@ -92,7 +92,7 @@ def _ends(flow: TcpFlow, row: int) -> tuple[str, str]:
     return ("client", "server") if sender == flow.client else ("server", "client")
 
 
-def _announced(document: Document, trace: Trace, flow: TcpFlow, row: int, step: int, after: str) -> None:
+def _announced(document: Document, trace: Trace, flow: TcpFlow, row: Row, step: int, after: str) -> None:
     index = trace.index
     sender, receiver = _ends(flow, row)
     number, flags = int(index.seq[row]), int(index.tcp_flags[row])
@@ -113,7 +113,7 @@ def _announced(document: Document, trace: Trace, flow: TcpFlow, row: int, step: 
     _options(document, trace, flow, row)
 
 
-def _acknowledges(document: Document, trace: Trace, flow: TcpFlow, row: int) -> None:
+def _acknowledges(document: Document, trace: Trace, flow: TcpFlow, row: Row) -> None:
     """The acknowledgment number, and whether it is the peer's initial number plus one."""
     ack = int(trace.index.ack[row])
     base = flow.base(1 - flow.direction(row))
@@ -128,7 +128,7 @@ def _acknowledges(document: Document, trace: Trace, flow: TcpFlow, row: int) -> 
         document.fact("acknowledges", f"{ack}  ✗", f"{expected} was expected", "error", row)
 
 
-def _options(document: Document, trace: Trace, flow: TcpFlow, row: int) -> None:
+def _options(document: Document, trace: Trace, flow: TcpFlow, row: Row) -> None:
     """What a SYN announces in its window and options."""
     options = flow.options(row)
     document.fact("window", f"{int(trace.index.window[row])} bytes", "never scaled in a SYN", row=row)
@@ -145,7 +145,7 @@ def _options(document: Document, trace: Trace, flow: TcpFlow, row: int) -> None:
         document.fact("broken option", escaped(options.broken, 200), style="error", row=row)
 
 
-def _confirmed(document: Document, trace: Trace, flow: TcpFlow, row: int, step: int, after: str) -> None:
+def _confirmed(document: Document, trace: Trace, flow: TcpFlow, row: Row, step: int, after: str) -> None:
     sender, receiver = _ends(flow, row)
     document.heading(f"{step}  ACK   {sender} → {receiver}", after, "syn", row)
     document.prose(f"The {sender} confirms the {receiver}'s number. Both sides are ESTABLISHED; data may "
@@ -157,7 +157,7 @@ def _confirmed(document: Document, trace: Trace, flow: TcpFlow, row: int, step: 
         document.fact("data", f"{size} bytes", "already with the acknowledgment", row=row)
 
 
-def _refused(document: Document, flow: TcpFlow, row: int, step: int, after: str) -> None:
+def _refused(document: Document, flow: TcpFlow, row: Row, step: int, after: str) -> None:
     sender, receiver = _ends(flow, row)
     document.heading(f"{step}  RST   {sender} → {receiver}", after, "rst", row)
     port = (flow.a, flow.b)[flow.direction(row)][1]
@@ -176,7 +176,7 @@ def _unanswered(document: Document, trace: Trace, flow: TcpFlow) -> None:
         over = f" over {waited}" if len(syns) > 1 else ""
         document.prose(f"Nobody answers: the SYN was sent {tries}{over}. A firewall drops it, or no "
                        "machine has this address. connect() waits, and ends with ETIMEDOUT.",
-                       "warning", int(syns[-1]))
+                       "warning", row_at(syns, -1))
     else:
         document.prose("The rest of the handshake is not in this capture (or has not come yet).", "warning")
 
@@ -208,12 +208,12 @@ def _describe_udp(document: Document, trace: Trace, conversation: Conversation) 
                    "anybody listens, is for the programs to find out. connect() on a UDP socket sends "
                    "nothing: it only remembers the peer.")
     if len(rows):
-        first = int(rows[0])
+        first = row_at(rows, 0)
         size = int(trace.index.payload_length[first])
-        document.fact("first datagram", f"packet {first + 1}, {size} bytes", row=first)
+        document.fact("first datagram", f"packet {packet_number(first)}, {size} bytes", row=first)
         document.fact("datagrams", str(len(rows)))
     errors = quoting_rows(trace, conversation)
     if len(errors):
         document.prose("An ICMP error came back: at that port nobody listens, and the kernel says so. "
                        "The next call on the connected socket fails with ECONNREFUSED.",
-                       "icmp", int(errors[0]))
+                       "icmp", row_at(errors, 0))

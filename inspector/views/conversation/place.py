@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.model.packets import Row
+
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
@@ -22,8 +24,8 @@ class StreamPlace(NamedTuple):
     and `message` are WebSocket's numbers (from 1), where the place is one.
     """
 
-    row: int | None = None
-    rows: tuple[int, ...] = ()
+    row: Row | None = None
+    rows: tuple[Row, ...] = ()
     start: int | None = None
     stop: int | None = None
     bit_start: int | None = None
@@ -42,7 +44,7 @@ def place_of(
 ) -> StreamPlace:
     """The place of octets [first, last) of a direction's stream; without a row where none brought them."""
     found = StreamPlace(stream=stream, direction=direction, first=first, last=last)
-    rows: dict[int, None] = {}
+    rows: dict[Row, None] = {}
     segments = trace.index.reassembly.segments
     for piece in trace.flow(stream).streams[direction].pieces(first, last):
         if not rows and piece.row in segments:

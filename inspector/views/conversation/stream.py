@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from inspector.model.packets import Row
 from inspector.model.units import amount
 from inspector.trace.flows.missing import Missing, acknowledged, missing_from
 from inspector.views.conversation.place import StreamPlace, place_of
@@ -240,7 +241,7 @@ class FollowStream:
         late = flow.streams[direction].length - lost.stop > _PATIENCE
         return lost if static or late or acknowledged(self.trace, flow, direction) >= lost.stop else None
 
-    def _row_behind(self, direction: int, lost: Missing | None) -> int | None:
+    def _row_behind(self, direction: int, lost: Missing | None) -> Row | None:
         """The packet that brings what follows a hole: what came after it is shown after it."""
         if lost is None:
             return None
@@ -401,7 +402,7 @@ class FollowStream:
             position += size
         return position
 
-    def index_of(self, row: int) -> int | None:
+    def index_of(self, row: Row) -> int | None:
         """The first line that shows a byte of packet `row`, as far as lines were cut."""
         flow = self.trace.flow(self.stream)
         direction = flow.direction(row)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inspector.model.packets import packet_number
+from inspector.model.packets import Row, packet_number
 from inspector.protocols.http.upgrade import GUID, Check, Upgrade
 from inspector.views.line.document import Document
 from inspector.views.line.spans import Style
@@ -43,7 +43,7 @@ def describe_upgrade(document: Document, upgrade: Upgrade, application: Applicat
         document.prose(f"{escaped(found.clause)}: {escaped(found.text, 400)}", "error", answered)
 
 
-def _checks(document: Document, checks: list[Check], row: int | None) -> None:
+def _checks(document: Document, checks: list[Check], row: Row | None) -> None:
     for check in checks:
         actual = "missing" if check.actual is None else escaped(check.actual, 200)
         note = "" if check.ok else f"should be {escaped(check.expected, 200)}"
@@ -51,7 +51,7 @@ def _checks(document: Document, checks: list[Check], row: int | None) -> None:
                       "value" if check.ok else "error", row)
 
 
-def _proof(document: Document, upgrade: Upgrade, asked: int | None, answered: int | None) -> None:
+def _proof(document: Document, upgrade: Upgrade, asked: Row | None, answered: Row | None) -> None:
     """Key + GUID, SHA-1, base64, beside what the server sent."""
     if upgrade.proof is None:
         return
@@ -69,7 +69,7 @@ def _proof(document: Document, upgrade: Upgrade, asked: int | None, answered: in
     document.fact("the server sent", f"{sent}  {said[0]}", said[1], said[2], answered)
 
 
-def _negotiated(document: Document, upgrade: Upgrade, row: int | None) -> None:
+def _negotiated(document: Document, upgrade: Upgrade, row: Row | None) -> None:
     if not upgrade.accepted:
         return
     document.heading("From now on", "WebSocket frames in both directions")
@@ -82,10 +82,10 @@ def _negotiated(document: Document, upgrade: Upgrade, row: int | None) -> None:
     document.fact("extensions", names, f"offered: {asked}" if asked else "none was offered", row=row)
 
 
-def _row(application: Application, message: HttpMessage) -> int | None:
+def _row(application: Application, message: HttpMessage) -> Row | None:
     rows = application.rows_of(message.direction, message.start, message.stop)
     return rows[0] if rows else None
 
 
-def _packet(row: int | None) -> str:
+def _packet(row: Row | None) -> str:
     return "" if row is None else f"packet {packet_number(row)}"

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inspector.model.endpoint import join_endpoint
-from inspector.model.packets import packet_number
+from inspector.model.packets import Row, packet_number
 from inspector.model.units import duration
 from inspector.protocols.api import Decoder
 
@@ -26,9 +26,9 @@ _EARLIER = 1000           # calls before the request among which the one is look
 class Wait(NamedTuple):
     """Rows of the request's last packet, and of the answer's first and last; times in nanoseconds."""
 
-    asked: int
-    began: int
-    ended: int
+    asked: Row
+    began: Row
+    ended: Row
     first_ns: int              # until the answer's first byte
     whole_ns: int              # until its last one
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from inspector.model.endpoint import join_endpoint
+from inspector.model.packets import row_at
 from inspector.model.units import duration
 from inspector.trace.facts import facts
 from inspector.trace.filter.filter import Filter, FilterError
@@ -252,7 +253,7 @@ class ConversationList:
         self._decoded[number] = Decoded(self._packets(number), name, len(findings), worst)
 
     def _plain_name(self, number: int) -> str:
-        row = int(self.table.column("first_row")[number])
+        row = row_at(self.table.column("first_row"), number)
         return protocol_name(self.trace, facts(self.trace, row, relative=False, deep=0))
 
     # --- what a line says ---

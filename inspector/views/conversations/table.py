@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inspector.model.numbers import ACK, FIN, RST, SYN, TCP, UDP
+from inspector.model.packets import Row
 from inspector.trace.index.addresses import KeyTable
 from inspector.trace.index.columns import Array, Bools, Growing, Int64s, UInt64s
 from inspector.views.ladder.ends import Conversation
@@ -174,7 +175,7 @@ class ConversationTable:
         """The conversations of packets that were taken in."""
         return self._keys.number(*self._key(rows))
 
-    def number_of(self, row: int) -> int | None:
+    def number_of(self, row: Row) -> int | None:
         """The conversation of packet `row`, None where it was not taken in yet."""
         return int(self.numbers_of(np.array([row]))[0]) if 0 <= row < self.seen else None
 

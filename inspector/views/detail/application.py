@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from inspector.model.packets import packet_number
+from inspector.model.packets import Row, packet_number
 from inspector.protocols.api import Part
 from inspector.trace.application.application import Carried
 from inspector.views.conversation.waits import wait_of, wait_text
@@ -24,7 +24,7 @@ _MOST = 64              # records shown of one packet
 _LONGEST = 400          # characters of a value
 
 
-def application_fields(trace: Trace, row: int) -> tuple[Field, ...]:
+def application_fields(trace: Trace, row: Row) -> tuple[Field, ...]:
     """The subtrees of what TCP packet `row` carries; none where nothing was decoded."""
     stream = int(trace.index.stream[row])
     flow, application = trace.flow(stream), trace.application(stream)
@@ -42,7 +42,7 @@ def application_fields(trace: Trace, row: int) -> tuple[Field, ...]:
 class _Place:
     """Where octets of the stream lie in one packet's frame."""
 
-    def __init__(self, trace: Trace, flow: TcpFlow, row: int, here: tuple[int, int]) -> None:
+    def __init__(self, trace: Trace, flow: TcpFlow, row: Row, here: tuple[int, int]) -> None:
         self.stream = flow.streams[flow.direction(row)]
         self.here = here
         self.row = row

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.numbers import TCP
-from inspector.model.packets import packet_number
+from inspector.model.packets import Row, packet_number
 from inspector.model.units import duration
 from inspector.protocols import REGISTRY
 from inspector.trace.facts import DEEP
@@ -95,7 +95,7 @@ class Detail:
         return _deepest(self.fields, "", byte, bit)
 
 
-def packet_tree(trace: Trace, row: int, *, deep: int = DEEP) -> tuple[Field, ...]:
+def packet_tree(trace: Trace, row: Row, *, deep: int = DEEP) -> tuple[Field, ...]:
     """All fields of packet `row`: about the frame, layer by layer, and what its stream says at it."""
     from inspector.wire.dissection.tree import dissect
 
@@ -177,7 +177,7 @@ def _deepest(fields: Sequence[Field], above: str, byte: int, bit: int | None) ->
     return best
 
 
-def _frame_field(trace: Trace, row: int, frame: bytes) -> Field:
+def _frame_field(trace: Trace, row: Row, frame: bytes) -> Field:
     index = trace.index
     length = int(index.length[row])
     size = f"{length} bytes on the wire"
@@ -194,7 +194,7 @@ def _frame_field(trace: Trace, row: int, frame: bytes) -> Field:
     return Field("frame", f"Packet {packet_number(row)}", size, 0, len(frame), children=about)
 
 
-def _tcp_notes(trace: Trace, row: int, stream: int) -> tuple[dict[str, str], list[Field]]:
+def _tcp_notes(trace: Trace, row: Row, stream: int) -> tuple[dict[str, str], list[Field]]:
     """Relative numbers for the header's fields, and what the flow knows about this packet."""
     flow = trace.flow(stream)
     seq, ack = flow.relative(row)

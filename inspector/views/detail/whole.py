@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.model.packets import Row
 from inspector.trace.facts import facts
 from inspector.trace.info import packet_info, protocol_name
 from inspector.views.detail.call import call_fields
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _PREVIEW = 4000          # characters of a payload
 
 
-def packet_text(trace: Trace, row: int) -> str:
+def packet_text(trace: Trace, row: Row) -> str:
     """`5  0.001250  127.0.0.1:8765 → 127.0.0.1:36330  TCP  66 bytes  8765 → 36330 [ACK] …`."""
     one, fact = packet_row(trace, row), facts(trace, row)
     parts = (str(one.number), one.time, f"{one.source} → {one.destination}", protocol_name(trace, fact),
@@ -23,7 +24,7 @@ def packet_text(trace: Trace, row: int) -> str:
     return "  ".join(parts)
 
 
-def target_text(trace: Trace, row: int | None, call: tuple[int, int] | None) -> str:
+def target_text(trace: Trace, row: Row | None, call: tuple[int, int] | None) -> str:
     """A packet's line, or a call with all that is known of it, one fact a line."""
     if row is not None:
         return packet_text(trace, row)

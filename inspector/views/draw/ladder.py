@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from inspector.model.packets import packet_number, row_at
 from inspector.trace.facts import facts
 from inspector.trace.info import packet_info
 from inspector.views.ladder.header import ladder_ends
@@ -47,9 +48,10 @@ def _steps(trace: Trace, ladder: Ladder) -> Iterator[str]:
             if moment is not None and ladder.moments[moment].part != "entry":
                 yield f"    Note {side}: {_safe(_call(trace.calls[ladder.moments[moment].call]))}"
         if place.packet is not None:
-            row = int(ladder.side.rows[place.packet])
+            row = row_at(ladder.side.rows, place.packet)
             arrow = "L->>R" if ladder.side.direction(place.packet) == LEFT else "R->>L"
-            yield f"    {arrow}: {row + 1} {_safe(packet_info(trace, facts(trace, row), brief=True))}"
+            info = _safe(packet_info(trace, facts(trace, row), brief=True))
+            yield f"    {arrow}: {packet_number(row)} {info}"
 
 
 def _call(call: Call) -> str:

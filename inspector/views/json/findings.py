@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inspector.model.packets import rows_in
 from inspector.trace.kernel import kernel_findings
 from inspector.views.json.messages import numbers_of, streams_of, touches
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def findings(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str, Any]]:
     """One object a finding, in order of the packet where to look."""
-    return map(finding_object, findings_of(trace, None if rows is None else frozenset(rows.tolist())))
+    return map(finding_object, findings_of(trace, None if rows is None else frozenset(rows_in(rows))))
 
 
 def findings_of(trace: Trace, chosen: frozenset[int] | None = None) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
+from inspector.model.packets import Row, rows_in
 from inspector.protocols import by_name
 from inspector.protocols.http.text import head_text
 from inspector.views.json.messages import streams_of
@@ -29,7 +30,7 @@ Object = dict[str, Any]
 
 def har(trace: Trace, rows: Int64s | None = None) -> Iterator[Object]:
     """One object: the whole archive. With `rows` only exchanges that touch one of these packets."""
-    chosen = None if rows is None else frozenset(rows.tolist())
+    chosen = None if rows is None else frozenset(rows_in(rows))
     entries = [entry for stream in streams_of(trace, rows) for entry in _of_stream(trace, stream, chosen)]
     entries.sort(key=lambda entry: str(entry["startedDateTime"]))
     creator = {"name": "inspector", "version": version("terminal-network-inspector")}
@@ -77,7 +78,7 @@ def _entry(trace: Trace, stream: int, decoder: HttpDecoder, request: HttpMessage
     return found
 
 
-def _span(trace: Trace, rows: Iterable[int]) -> tuple[int, int]:
+def _span(trace: Trace, rows: Iterable[Row]) -> tuple[int, int]:
     times = [int(trace.index.time_ns[row]) for row in rows]
     return (min(times), max(times)) if times else (0, 0)
 

@@ -13,7 +13,7 @@ from heapq import heappop, heappush, merge
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inspector.model.numbers import TCP, UDP
-from inspector.model.packets import PacketNumber, packet_number
+from inspector.model.packets import PacketNumber, Row, first_rows, packet_number, rows_in
 from inspector.protocols.api import Field, Protocol
 from inspector.trace.application.engine import Layer
 from inspector.trace.application.packets import packet_records
@@ -55,7 +55,7 @@ def messages(trace: Trace, protocol: Protocol, rows: Int64s | None = None) -> It
 
 def _carried(trace: Trace, protocol: Protocol, rows: Int64s | None) -> Iterator[Object]:
     """The records of its layers on TCP."""
-    chosen = None if rows is None else frozenset(rows.tolist())
+    chosen = None if rows is None else frozenset(rows_in(rows))
     if protocol.pairs:
         yield from _paired(trace, protocol, chosen)
         return
@@ -163,7 +163,7 @@ def _object(trace: Trace, entry: _Entry, chosen: frozenset[int] | None) -> Objec
 
 
 def _packets(trace: Trace, protocol: Protocol, rows: Int64s | None) -> Iterator[Object]:
-    for row in range(trace.index.count) if rows is None else rows.tolist():
+    for row in first_rows(trace.index.count) if rows is None else rows_in(rows):
         for name, record in packet_records(trace, row):
             if name is protocol:
                 found: Object = {"frames": [packet_number(row)], "time_ns": int(trace.index.time_ns[row])}
@@ -186,12 +186,12 @@ def fields_of(fields: Iterable[Field[Any]], decoder: Any, record: Any) -> Object
     return found
 
 
-def _times(trace: Trace, rows: Iterable[int]) -> tuple[int, int] | None:
+def _times(trace: Trace, rows: Iterable[Row]) -> tuple[int, int] | None:
     times = [int(trace.index.time_ns[row]) for row in rows]
     return (min(times), max(times)) if times else None
 
 
-def _when(trace: Trace, rows: Iterable[int]) -> Object:
+def _when(trace: Trace, rows: Iterable[Row]) -> Object:
     times = _times(trace, rows)
     return {} if times is None else {"time_ns": times[0], "end_ns": times[1]}
 
@@ -210,6 +210,6 @@ def touches(carried: Iterable[int], chosen: frozenset[int] | None) -> bool:
     return chosen is None or any(row in chosen for row in carried)
 
 
-def numbers_of(rows: Iterable[int]) -> list[PacketNumber]:
+def numbers_of(rows: Iterable[Row]) -> list[PacketNumber]:
     """Packet numbers (from 1) of rows, ascending."""
     return sorted(packet_number(row) for row in rows)

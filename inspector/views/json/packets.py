@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inspector.model.numbers import ICMP, ICMPV6, TCP, UDP
-from inspector.model.packets import packet_number
+from inspector.model.packets import Row, first_rows, packet_number, rows_in
 from inspector.trace.application.packets import by_ports
 from inspector.trace.facts import facts
 from inspector.trace.info import packet_info
@@ -33,11 +33,11 @@ _ANYWHERE = ("0.0.0.0:", "[::]:", ":")
 
 def packets(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str, Any]]:
     """One object a frame, in order of the file."""
-    for row in range(trace.index.count) if rows is None else rows.tolist():
+    for row in first_rows(trace.index.count) if rows is None else rows_in(rows):
         yield packet(trace, row)
 
 
-def packet(trace: Trace, row: int) -> dict[str, Any]:
+def packet(trace: Trace, row: Row) -> dict[str, Any]:
     """The object of packet `row`."""
     index, fact = trace.index, facts(trace, row)
     frame = _Frame(trace, row)
@@ -71,7 +71,7 @@ def packet(trace: Trace, row: int) -> dict[str, Any]:
     return found
 
 
-def _tcp(trace: Trace, row: int, frame: _Frame) -> dict[str, Any]:
+def _tcp(trace: Trace, row: Row, frame: _Frame) -> dict[str, Any]:
     """TCP's fields, those that are there."""
     index, stream, status = trace.index, int(trace.index.stream[row]), int(trace.index.status[row])
     if not frame.has_ports():
@@ -91,7 +91,7 @@ def _tcp(trace: Trace, row: int, frame: _Frame) -> dict[str, Any]:
     return found
 
 
-def _udp(trace: Trace, row: int, frame: _Frame) -> dict[str, Any]:
+def _udp(trace: Trace, row: Row, frame: _Frame) -> dict[str, Any]:
     index, stream, available = trace.index, int(trace.index.stream[row]), frame.available()
     if not frame.has_ports():
         return {}
@@ -100,7 +100,7 @@ def _udp(trace: Trace, row: int, frame: _Frame) -> dict[str, Any]:
     return found | ({"udp.length": int(index.window[row])} if available >= 6 else {})
 
 
-def _quoted(trace: Trace, row: int) -> dict[str, Any]:
+def _quoted(trace: Trace, row: Row) -> dict[str, Any]:
     """The conversation and ports of the datagram that an ICMP error quotes."""
     quoted = trace.index.quoted.of(row)
     if quoted is None:
@@ -114,7 +114,7 @@ def _quoted(trace: Trace, row: int) -> dict[str, Any]:
 class _Frame:
     """What columns do not say of a packet; its bytes are read only where they are needed."""
 
-    def __init__(self, trace: Trace, row: int) -> None:
+    def __init__(self, trace: Trace, row: Row) -> None:
         self._trace = trace
         self._row = row
         self._bytes: bytes | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.model.numbers import TCP, UDP
+from inspector.model.packets import Row, first_rows
 from inspector.views.ladder.ends import Conversation
 from inspector.views.ladder.ladder import default_conversation
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 LOOKED_BACK = 256      # packets at the end in which the last conversation is looked for
 
 
-def conversation_at(trace: Trace, row: int) -> Conversation | None:
+def conversation_at(trace: Trace, row: Row) -> Conversation | None:
     """The conversation of packet `row`, None where it belongs to none (or to one it only quotes)."""
     index = trace.index
     protocol, stream = int(index.protocol[row]), int(index.stream[row])
@@ -23,7 +24,7 @@ def conversation_at(trace: Trace, row: int) -> Conversation | None:
     return Conversation("tcp" if protocol == TCP else "udp", stream)
 
 
-def current_conversation(trace: Trace, row: int | None, before: Conversation | None, *, stay: bool,
+def current_conversation(trace: Trace, row: Row | None, before: Conversation | None, *, stay: bool,
                          live: bool) -> Conversation | None:
     """What to speak of now: the conversation of the chosen packet `row`, else what was spoken of `before`.
 
@@ -41,7 +42,7 @@ def current_conversation(trace: Trace, row: int | None, before: Conversation | N
 
 def _newest(trace: Trace) -> Conversation | None:
     count = trace.index.count
-    for row in range(count - 1, max(count - LOOKED_BACK, 0) - 1, -1):
+    for row in reversed(first_rows(count)[-LOOKED_BACK:]):
         found = conversation_at(trace, row)
         if found is not None:
             return found

@@ -12,6 +12,7 @@ import numpy as np
 
 from inspector.model.endpoint import join_endpoint, split_endpoint
 from inspector.model.numbers import ACK, SYN, TCP, UDP
+from inspector.model.packets import Row, row_at
 from inspector.views.ladder.layout import LEFT, RIGHT
 from inspector.views.session.sockets import SocketTable, same_address
 from inspector.wire.text import escaped
@@ -37,7 +38,7 @@ class Ends(NamedTuple):
     sure: bool
 
 
-def row_ends(trace: Trace, row: int) -> tuple[str, str]:
+def row_ends(trace: Trace, row: Row) -> tuple[str, str]:
     """Sender and receiver of a TCP or UDP packet as "address:port"."""
     index = trace.index
     source, destination = index.address(int(index.src[row])), index.address(int(index.dst[row]))
@@ -50,7 +51,7 @@ def conversation_ends(trace: Trace, conversation: Conversation, sockets: SocketT
     rows = trace.rows_of(conversation.protocol, conversation.stream)
     if not len(rows):
         return Ends("", "", False)
-    row = int(rows[0])
+    row = row_at(rows, 0)
     source, destination = row_ends(trace, row)
     if conversation.protocol == "tcp":
         flags = int(trace.index.tcp_flags[row])
@@ -68,7 +69,7 @@ def conversation_ends(trace: Trace, conversation: Conversation, sockets: SocketT
     return Ends(source, destination, conversation.protocol == "udp")
 
 
-def quoted(trace: Trace, row: int) -> tuple[int, str, str] | None:
+def quoted(trace: Trace, row: Row) -> tuple[int, str, str] | None:
     """Protocol, sender and receiver of the packet that an ICMP error quotes (RFC 792, RFC 4443)."""
     header = trace.index.quoted.of(row)
     if header is None:
@@ -133,7 +134,7 @@ class Side:
 
     def direction(self, position: int) -> int:
         """LEFT when the packet at this position of `rows` was sent by the client, else RIGHT."""
-        row = int(self.rows[position])
+        row = row_at(self.rows, position)
         index = self.trace.index
         protocol, stream = int(index.protocol[row]), int(index.stream[row])
         if protocol in (TCP, UDP) and stream >= 0:
@@ -145,7 +146,7 @@ class Side:
         client = self.ends.client or next((name for name in known if name in quote[1:]), "")
         return RIGHT if quote[1] == client else LEFT
 
-    def _by_address(self, row: int) -> int:
+    def _by_address(self, row: Row) -> int:
         """The direction of a packet without ports: RIGHT when it goes to a client's address."""
         index = self.trace.index
         if int(index.network[row]) not in (4, 6):
@@ -155,11 +156,11 @@ class Side:
         source, destination = (escaped(index.address(int(column[row]))) for column in (index.src, index.dst))
         return RIGHT if destination in hosts and source not in hosts else LEFT
 
-    def client_of(self, row: int) -> str:
+    def client_of(self, row: Row) -> str:
         """The client, "address:port", of the conversation that the TCP or UDP packet belongs to."""
         return self.ends_of(row).client
 
-    def ends_of(self, row: int) -> Ends:
+    def ends_of(self, row: Row) -> Ends:
         """Both ends of the conversation that the TCP or UDP packet belongs to."""
         if self.conversation is not None:
             return self.ends

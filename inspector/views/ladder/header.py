@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import TCP, UDP
+from inspector.model.packets import Row, row_at
 from inspector.views.ladder.ends import Conversation, Ends, Side, conversation_ends, row_ends
 from inspector.views.ladder.layout import LEFT, RIGHT, Moment
 from inspector.views.ladder.margin import Margins
@@ -56,11 +57,11 @@ class End(NamedTuple):
 class Instant(NamedTuple):
     """A height of the ladder: the last packet above or on it (BEFORE: none yet), and its time in ns."""
 
-    row: int
+    row: Row
     time_ns: int
 
 
-BEFORE = -1
+BEFORE = Row(-1)
 _EVER = (1 << 63) - 1
 
 
@@ -77,7 +78,7 @@ def ladder_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:
     """Both ends at a height (None: the end), and what lies between them ("TCP  11 packets")."""
     rows = ladder.side.rows
     if at is None:
-        at = Instant(int(rows[-1]) if len(rows) else BEFORE, _EVER)
+        at = Instant(row_at(rows, -1) if len(rows) else BEFORE, _EVER)
     conversation = ladder.conversation or _conversation_at(ladder, at.row)
     names, pids = _programs(ladder)
     if at.row == BEFORE:
@@ -112,7 +113,7 @@ def _relayed(end: End, outside: dict[str, Outside]) -> End:
     return end._replace(name=peer.process or "outside", pid=peer.pid, address=f"{peer.address} relayed")
 
 
-def _conversation_at(ladder: Drawn, row: int) -> Conversation | None:
+def _conversation_at(ladder: Drawn, row: Row) -> Conversation | None:
     """The conversation of packet `row`, or of the nearest one above it that has one."""
     index = ladder.trace.index
     for candidate in range(row, max(row - 64, -1), -1):
@@ -172,7 +173,7 @@ def _states_of_calls(ladder: Drawn, time_ns: int) -> tuple[str, str]:
     return "CLOSED", "LISTEN" if listens else "CLOSED"
 
 
-def _states(ladder: Drawn, conversation: Conversation, row: int, client: str) -> tuple[str, str]:
+def _states(ladder: Drawn, conversation: Conversation, row: Row, client: str) -> tuple[str, str]:
     """TCP states of client and server after packet `row`; "" where there are none."""
     trace = ladder.trace
     if conversation.protocol != "tcp":
@@ -182,8 +183,8 @@ def _states(ladder: Drawn, conversation: Conversation, row: int, client: str) ->
     if not place or (len(rows) > ladder.deep and not trace.decoded(conversation.stream)):
         return "", ""
     flow = trace.flow(conversation.stream)
-    a, b = flow.states(int(rows[place - 1]))
-    if join_endpoint(*flow.a) == client or row_ends(trace, int(rows[0]))[0] == client:
+    a, b = flow.states(row_at(rows, place - 1))
+    if join_endpoint(*flow.a) == client or row_ends(trace, row_at(rows, 0))[0] == client:
         return a, b
     return b, a
 

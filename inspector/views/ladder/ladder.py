@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.endpoint import split_endpoint
 from inspector.model.numbers import TCP, UDP
-from inspector.model.packets import packet_number
+from inspector.model.packets import Row, packet_number, row_at
 from inspector.model.units import duration
 from inspector.trace.facts import DEEP, facts
 from inspector.views.ladder.arrow import arrow
@@ -43,7 +43,7 @@ TIMES_FROM = 104           # cells from which there is a column of times
 class Target(NamedTuple):
     """What a line, or a cell of it, shows: packet `row` (0-based), or the call `(pid, id)`, or neither."""
 
-    row: int | None = None
+    row: Row | None = None
     call: tuple[int, int] | None = None
 
 
@@ -156,7 +156,7 @@ class Ladder:
         while stamp < 0 and line:                # a silence
             line -= 1
             stamp = self.margins.time_of(self._layout.place(line))
-        return Instant(int(self.side.rows[packet]) if packet >= 0 else BEFORE, stamp)
+        return Instant(row_at(self.side.rows, packet) if packet >= 0 else BEFORE, stamp)
 
     def target(self, index: int, cell: int | None = None, width: int = 0) -> Target:
         """What line `index` shows: its packet, else its call; with `cell` and `width`, what stands there."""
@@ -164,7 +164,7 @@ class Ladder:
             return Target()
         place = self._layout.place(index)
         left, right = self._call_key(place.left), self._call_key(place.right)
-        row = None if place.packet is None else int(self.side.rows[place.packet])
+        row = None if place.packet is None else row_at(self.side.rows, place.packet)
         if cell is not None and width:
             widths = self._widths(width)
             if cell < widths.time + widths.margin and left:
@@ -178,7 +178,7 @@ class Ladder:
         if index >= self._layout.count:
             return ()
         place = self._layout.place(index)
-        row = None if place.packet is None else int(self.side.rows[place.packet])
+        row = None if place.packet is None else row_at(self.side.rows, place.packet)
         found = [Target(row=row)] if row is not None else []
         found += [Target(call=key) for key in map(self._call_key, (place.left, place.right)) if key]
         return tuple(found)
@@ -187,7 +187,7 @@ class Ladder:
         """The line that shows the packet or (the entry of) the call, None when it is not in this ladder."""
         if target.row is not None:
             place = int(self.side.rows.searchsorted(target.row))
-            found = place < len(self.side.rows) and int(self.side.rows[place]) == target.row
+            found = place < len(self.side.rows) and row_at(self.side.rows, place) == target.row
             return self._layout.line_of_packet(place) if found else None
         places = self.margins.moments_of(target.call) if target.call else []
         return self._layout.line_of_moment(places[0]) if places else None
@@ -207,7 +207,7 @@ class Ladder:
         place, widths = self._layout.place(index), self._widths(width)
         left = widths.time + widths.margin
         if target.row is not None:
-            here = place.packet is not None and int(self.side.rows[place.packet]) == target.row
+            here = place.packet is not None and row_at(self.side.rows, place.packet) == target.row
             return (left + 1, left + 1 + widths.middle) if here else None
         if target.call is not None and self._call_key(place.left) == target.call:
             return widths.time, left
@@ -220,7 +220,7 @@ class Ladder:
 
     def _widths(self, width: int) -> Widths:
         rows = self.side.rows
-        highest = int(rows[-1]) + 1 if len(rows) else 0
+        highest = row_at(rows, -1) + 1 if len(rows) else 0
         return Widths.of(width, highest, bool(self.moments or self.waiting or self._expected))
 
     def _held(self, width: int) -> Line:
@@ -234,7 +234,7 @@ class Ladder:
         stamps = self.trace.index.time_ns
         stamp = self.margins.time_of(place)
         if place.packet is not None:             # as captured, also where captures are out of order
-            stamp = int(stamps[int(self.side.rows[place.packet])])
+            stamp = int(stamps[row_at(self.side.rows, place.packet)])
         if stamp < 0:
             return ""
         return seconds_text(stamp - (int(stamps[0]) if len(stamps) else self.moments[0].time_ns))
@@ -245,14 +245,14 @@ class Ladder:
             return [Span(fit(text, widths.middle, align="centre"), "dim")]
         if place.packet is None:
             return [Span(" " * widths.middle)]
-        row = int(self.side.rows[place.packet])
+        row = row_at(self.side.rows, place.packet)
         fact = facts(self.trace, row, relative=self.relative, deep=self.deep)
         number = " " + fit(str(packet_number(row)), widths.number, align="right") + " "
         to_right = self.side.direction(place.packet) == LEFT
         drawn = arrow(self.trace, fact, widths.middle - len(number), to_right=to_right, tag=self._tag(row))
         return [Span(number, "number"), *drawn]
 
-    def _tag(self, row: int) -> str:
+    def _tag(self, row: Row) -> str:
         """In a ladder of several conversations, the client's port names the packet's; with several servers,
         both ports say between whom it is, since the margins stand for more than two programs."""
         if self.conversation is not None or not self._several:

@@ -9,6 +9,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from inspector.model.packets import Row
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 
 _LABELS = 26             # cells for the labels of facts, where there is room
@@ -22,7 +23,7 @@ class Item(NamedTuple):
     label: str = ""
     note: str = ""       # dim text behind a fact, or at the right of a heading
     style: Style = ""
-    row: int | None = None
+    row: Row | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Page:
     """A document at one width: `count` lines, each with the row of the packet it is about."""
 
     lines: tuple[Line, ...]
-    rows: tuple[int | None, ...]
+    rows: tuple[Row | None, ...]
 
     @property
     def count(self) -> int:
@@ -41,7 +42,7 @@ class Page:
         """Line `index`; `width` is the page's own."""
         return self.lines[index]
 
-    def target(self, index: int) -> int | None:
+    def target(self, index: int) -> Row | None:
         """The row of the packet that line `index` speaks of."""
         return self.rows[index]
 
@@ -52,25 +53,25 @@ class Document:
     def __init__(self) -> None:
         self.items: list[Item] = []
 
-    def heading(self, text: str, note: str = "", style: Style = "title", row: int | None = None) -> None:
+    def heading(self, text: str, note: str = "", style: Style = "title", row: Row | None = None) -> None:
         """A line that begins a section."""
         if self.items:
             self.items.append(Item("blank"))
         self.items.append(Item("heading", text, note=note, style=style, row=row))
 
-    def prose(self, text: str, style: Style = "", row: int | None = None) -> None:
+    def prose(self, text: str, style: Style = "", row: Row | None = None) -> None:
         """A paragraph."""
         self.items.append(Item("prose", text, style=style, row=row))
 
     def fact(self, label: str, text: str, note: str = "", style: Style = "value",
-             row: int | None = None) -> None:
+             row: Row | None = None) -> None:
         """A label and what stands there; `note` explains it."""
         self.items.append(Item("fact", text, label, note, style, row))
 
     def page(self, width: int) -> Page:
         """The document wrapped to `width` cells."""
         lines: list[Line] = []
-        rows: list[int | None] = []
+        rows: list[Row | None] = []
         labels = min(_LABELS, max(width // 3, 8))
         for item in self.items:
             made = _laid_out(item, width, labels)

@@ -6,7 +6,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from inspector.model.packets import PacketNumber, row_of
+from inspector.model.packets import PacketNumber, Row, row_of
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class GoToError(ValueError):
     """The text names no place; one sentence."""
 
 
-def find_row(trace: Trace, text: str) -> int:
+def find_row(trace: Trace, text: str) -> Row:
     """The row that `text` names; of a time, the first packet at or after it (or the last one)."""
     text, count = text.strip().replace(",", "").removeprefix("#"), trace.index.count
     if text.isascii() and text.isdigit():
@@ -38,4 +38,4 @@ def find_row(trace: Trace, text: str) -> int:
     else:
         raise GoToError(f"{escaped(text, 20) or 'Nothing'} is neither a number nor a time; "
                         "try 12, 1.5s or 14:03:05.")
-    return min(int(stamps.searchsorted(wanted)), int(count) - 1)
+    return Row(min(int(stamps.searchsorted(wanted)), int(count) - 1))

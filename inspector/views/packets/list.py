@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import FIN, ICMP, ICMPV6, LINK_ETHERNET, RST, SYN, TCP, UDP
-from inspector.model.packets import PacketNumber, packet_number
+from inspector.model.packets import PacketNumber, Row, packet_number, row_at
 from inspector.protocols import by_name
 from inspector.trace.facts import ALL, DEEP, Facts, facts
 from inspector.trace.info import packet_info, protocol_name
@@ -51,7 +51,7 @@ class Column(NamedTuple):
     right: bool = False
 
 
-def packet_row(trace: Trace, row: int, *, time_format: TimeFormat = "relative",
+def packet_row(trace: Trace, row: Row, *, time_format: TimeFormat = "relative",
                names: Mapping[str, str] | None = None, deep: int = ALL) -> PacketRow:
     """What the list says of packet `row` (0-based).
 
@@ -95,7 +95,7 @@ def packet_style(fact: Facts) -> Style:
     return "udp" if fact.protocol == UDP else ""
 
 
-def packet_time(trace: Trace, row: int, time_format: TimeFormat = "relative") -> str:
+def packet_time(trace: Trace, row: Row, time_format: TimeFormat = "relative") -> str:
     """Seconds since the first packet or since the one before, or the local time of day; microseconds."""
     stamps = trace.index.time_ns
     stamp = int(stamps[row])
@@ -185,16 +185,16 @@ class PacketList:
         """How many lines there are."""
         return self.trace.index.count if self.rows is None else len(self.rows)
 
-    def target(self, index: int) -> int:
+    def target(self, index: int) -> Row:
         """The row of the packet on line `index`."""
-        return index if self.rows is None else int(self.rows[index])
+        return Row(index) if self.rows is None else row_at(self.rows, index)
 
-    def index_of(self, row: int) -> int | None:
+    def index_of(self, row: Row) -> int | None:
         """The line that shows packet `row`, or None when it is filtered away."""
         if self.rows is None:
             return row if 0 <= row < self.count else None
         place = int(self.rows.searchsorted(row))
-        return place if place < len(self.rows) and int(self.rows[place]) == row else None
+        return place if place < len(self.rows) and row_at(self.rows, place) == row else None
 
     def packet(self, index: int) -> PacketRow:
         """The packet on line `index` as texts."""
@@ -228,7 +228,7 @@ def _ends(trace: Trace, fact: Facts, names: Mapping[str, str]) -> tuple[str, str
     return texts[0], texts[1]
 
 
-def _hardware_ends(trace: Trace, row: int) -> tuple[str, str]:
+def _hardware_ends(trace: Trace, row: Row) -> tuple[str, str]:
     frame = trace.frame(row)
     if trace.link_type(row) != LINK_ETHERNET or len(frame) < 12:
         return "", ""

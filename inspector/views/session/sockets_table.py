@@ -11,6 +11,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.endpoint import join_endpoint
+from inspector.model.packets import Row, row_at, rows_in
 from inspector.trace.facts import DEEP
 from inspector.trace.index.conversations import grown
 from inspector.trace.kernel import unread
@@ -36,14 +37,14 @@ class SocketRow(NamedTuple):
     state: str
     made_by: str
     role: str
-    first_row: int | None
+    first_row: Row | None
     queues: tuple[str, str] = ("", "")      # received and not read, written and not acknowledged
 
 
 class SocketLines:
     """The sockets of a trace as lines: `count`, `line(i, width)`, `target(i)` (the first packet's row)."""
 
-    def __init__(self, trace: Trace, row: int | None = None, *, deep: int = DEEP) -> None:
+    def __init__(self, trace: Trace, row: Row | None = None, *, deep: int = DEEP) -> None:
         """`row`: the packet after which states are told; None: the last."""
         self.trace = trace
         self.row = row
@@ -52,7 +53,7 @@ class SocketLines:
         self._seen = 0                                  # packets
         self._streams: set[int] = set()
         self._samples: dict[tuple[str, str], KernelSample] = {}      # the last one of each socket, then
-        self._by_ends: dict[frozenset[str], tuple[int, int]] = {}    # both ends -> conversation, first row
+        self._by_ends: dict[frozenset[str], tuple[int, Row]] = {}    # both ends -> conversation, first row
         self.rows: tuple[SocketRow, ...] = ()
         self.update()
 
@@ -86,7 +87,7 @@ class SocketLines:
         index = self.trace.index
         streams, rows = grown(index, "tcp", self._seen)
         self._seen = index.count
-        for stream, row in zip(streams.tolist(), rows.tolist(), strict=True):
+        for stream, row in zip(streams.tolist(), rows_in(rows), strict=True):
             if stream not in self._streams:
                 self._streams.add(stream)
                 ends = frozenset(join_endpoint(index.address(address[row]), int(port[row]))
@@ -118,7 +119,7 @@ class SocketLines:
     def _cells(self, texts: tuple[str, ...], styles: tuple[Style, ...], width: int) -> Line:
         return _cells(texts, styles, width, kernel=bool(self.trace.kernel))
 
-    def target(self, index: int) -> int | None:
+    def target(self, index: int) -> Row | None:
         """The row of the first packet of the socket's conversation."""
         return self.rows[index].first_row
 
@@ -161,7 +162,7 @@ class SocketLines:
         flow = self.trace.flow(stream)
         host, _, port = (socket.local or "").rpartition(":")
         is_a = (host.strip("[]"), int(port)) == flow.a
-        return flow.states(int(rows[place - 1]))[0 if is_a else 1]
+        return flow.states(row_at(rows, place - 1))[0 if is_a else 1]
 
 
 def _ends(sample: KernelSample) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from inspector.model.numbers import ACK, FIN, RST, SYN
+from inspector.model.packets import Row
 from inspector.wire.tcp.flags import (
     ACK_LOST_SEGMENT,
     DUPLICATE_ACK,
@@ -49,7 +50,7 @@ class Columns(NamedTuple):
     TCP header with options; times in nanoseconds.
     """
 
-    row: list[int]
+    row: list[Row]
     direction: list[int]
     flags: list[int]
     seq: list[int]
@@ -60,10 +61,13 @@ class Columns(NamedTuple):
     header: list[int]
 
 
+_Packet = tuple[Row, int, int, int, int, int, int, int, int]       # a line of `Columns`
+
+
 class TcpAnalysis:
     """The analysis of one conversation. `options` gives the parsed options of a packet by its row."""
 
-    def __init__(self, options: Callable[[int], TcpOptions]) -> None:
+    def __init__(self, options: Callable[[Row], TcpOptions]) -> None:
         self._options = options
         self._sides = (Side(), Side())
         self.states = TcpStates()
@@ -78,7 +82,7 @@ class TcpAnalysis:
         # Bases that were given up, and the row from which on: (rows, bases) for both directions.
         self._old_bases: tuple[tuple[list[int], list[int]], ...] = (([], []), ([], []))
 
-    def base(self, direction: int, row: int | None = None) -> int | None:
+    def base(self, direction: int, row: Row | None = None) -> int | None:
         """The raw number that is relative 0 for what an end sends; None: nothing known of it.
 
         A SYN ACK with another ISN than the one before it begins anew; `row` asks for the base at a packet.
@@ -153,7 +157,7 @@ class TcpAnalysis:
         if self._syn_time is not None and self.initial_rtt_ns is None:
             self.initial_rtt_ns = time - self._syn_time
 
-    def _see_opening(self, packet: tuple[int, ...], sender: Side, receiver: Side) -> int:
+    def _see_opening(self, packet: _Packet, sender: Side, receiver: Side) -> int:
         """What SYN, FIN and RST say, and any packet until both ends are known to be ESTABLISHED."""
         row, direction, flags, seq, ack, length, _, time, header = packet
         bits = 0
@@ -182,7 +186,7 @@ class TcpAnalysis:
                 self._syn_time = time
         return bits
 
-    def _see_options(self, row: int, sender: Side, header: int) -> None:
+    def _see_options(self, row: Row, sender: Side, header: int) -> None:
         """Note what SACK reports, and how long headers without it are."""
         sender.sacked = 0
         if header > sender.plain_header:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, MutableSequence
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+from inspector.model.packets import Row
 
 
 class Piece(NamedTuple):
     """Bytes `offset .. offset + length` of the stream stand in packet `row` from byte `frame_offset` on."""
 
-    row: int
+    row: Row
     frame_offset: int
     offset: int
     length: int
@@ -36,7 +38,7 @@ class Pieces(NamedTuple):
 class Overlap(NamedTuple):
     """Packet `row` brought bytes `start .. end` again; the stream keeps those that came first."""
 
-    row: int
+    row: Row
     start: int
     end: int
 
@@ -46,7 +48,7 @@ class Segments:
 
     def __init__(self) -> None:
         # Segments in order of arrival …
-        self._row = array("I")
+        self._row = cast("MutableSequence[Row]", array("I"))
         self._start = array("q")
         self._size = array("I")       # captured payload
         self._place = array("I")      # position of the payload in its frame
@@ -57,7 +59,7 @@ class Segments:
         self._run_last = array("I")
         self._overlaps: list[Overlap] = []
 
-    def _append(self, row: int, start: int, size: int, place: int) -> int:
+    def _append(self, row: Row, start: int, size: int, place: int) -> int:
         """Add a segment to the columns, without its bytes; its index."""
         index = len(self._row)
         self._row.append(row)
@@ -133,7 +135,7 @@ class Segments:
                 segment += 1
             at += 1
 
-    def last_row(self, start: int, end: int) -> int:
+    def last_row(self, start: int, end: int) -> Row:
         """The packet that came last of those that brought `start .. end`; -1: none did."""
         newest = -1
         at = bisect_right(self._run_end, start)
@@ -143,7 +145,7 @@ class Segments:
                 last = max(first, bisect_left(self._start, end, first, last + 1) - 1)
             newest = max(newest, last)
             at += 1
-        return self._row[newest] if newest >= 0 else -1
+        return self._row[newest] if newest >= 0 else Row(-1)
 
     def columns(self, start: int, end: int) -> Pieces:
         """The pieces of `start .. end` as columns, for streams of many segments."""
@@ -163,7 +165,7 @@ class Segments:
             at += 1
         return Pieces(*map(np.concatenate, zip(*found, strict=True)))
 
-    def ranges_of(self, row: int) -> list[tuple[int, int]]:
+    def ranges_of(self, row: Row) -> list[tuple[int, int]]:
         """The ranges (start, end) of the stream that packet `row` was the first to bring."""
         found: list[tuple[int, int]] = []
         index = bisect_left(self._row, row)
@@ -178,7 +180,7 @@ class Segments:
             index += 1
         return found
 
-    def range_of(self, row: int) -> tuple[int, int] | None:
+    def range_of(self, row: Row) -> tuple[int, int] | None:
         """The range (start, end) of stream offsets that packet `row` carries, new or not; None: no data."""
         index = bisect_left(self._row, row)
         if index >= len(self._row) or self._row[index] != row:

@@ -11,13 +11,14 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from inspector.model.numbers import ACK, FIN, RST, SYN
+from inspector.model.packets import Row
 
 UNKNOWN = "unknown"
 STATES = (
     "LISTEN", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING",
     "LAST-ACK", "TIME-WAIT", "CLOSED", UNKNOWN,
 )
-NEVER = 1 << 62                  # the row of a fact that did not come true
+NEVER = Row(1 << 62)             # the row of a fact that did not come true
 _WINDOW = 1 << 30                # the largest window (RFC 7323 section 2.3)
 
 
@@ -40,11 +41,11 @@ class _End:
         self.to_listen = False           # a reset leads back to LISTEN
         self.challenged = False          # was sent an unacceptable ACK in SYN-SENT
 
-    def rows(self) -> tuple[int, ...]:
+    def rows(self) -> tuple[Row, ...]:
         return (self.syn_sent, self.got_syn, self.syn_acked, self.fin_sent, self.got_fin, self.fin_acked,
                 self.reset, self.proven)
 
-    def state(self, row: int, started: bool) -> str:
+    def state(self, row: Row, started: bool) -> str:
         """The state after `row`; `started`: the opening, or proof that nobody had closed, was captured."""
         if self.reset <= row:
             return "LISTEN" if self.to_listen else "CLOSED"
@@ -63,7 +64,7 @@ class _End:
             return "ESTABLISHED"
         return self._opening(row)
 
-    def _opening(self, row: int) -> str:
+    def _opening(self, row: Row) -> str:
         if self.syn_sent <= row:
             if self.got_syn > row:
                 return "SYN-SENT"
@@ -96,7 +97,7 @@ class TcpStates:
         """Both are ESTABLISHED: only SYN, FIN or RST can change that, other packets need not be fed."""
         return self.current == ("ESTABLISHED", "ESTABLISHED")
 
-    def at(self, row: int) -> tuple[str, str]:
+    def at(self, row: Row) -> tuple[str, str]:
         """The states of a and b after packet `row` (any row between two packets seen counts as the first)."""
         self._refresh()
         found = []
@@ -111,7 +112,7 @@ class TcpStates:
         end.next = end.next if following is None else following
         end.ack = end.ack if ack is None else ack
 
-    def see(self, row: int, direction: int, flags: int, seq: int, ack: int, length: int) -> None:
+    def see(self, row: Row, direction: int, flags: int, seq: int, ack: int, length: int) -> None:
         """Take packet `row`, sent by end `direction`, with raw numbers and `length` bytes of payload."""
         sender, receiver = self._ends[direction], self._ends[1 - direction]
         if flags & (SYN | ACK) == SYN and self._is_over(sender, receiver):
@@ -130,13 +131,13 @@ class TcpStates:
         closed = sender.fin_acked != NEVER and receiver.fin_acked != NEVER
         return closed or (sender.reset != NEVER and receiver.reset != NEVER)
 
-    def _restart(self, row: int) -> None:
+    def _restart(self, row: Row) -> None:
         self._refresh()
         self._frozen = len(self._rows[0]), len(self._rows[1])
         self._ends = (_End(), _End())
         self._started = row
 
-    def _send(self, row: int, flags: int, seq: int, ack: int, length: int, sender: _End, peer: _End) -> None:
+    def _send(self, row: Row, flags: int, seq: int, ack: int, length: int, sender: _End, peer: _End) -> None:
         """What a packet shows of its sender, corrections of what it was taken to have received included."""
         if flags & SYN:
             self._send_syn(row, flags, seq, ack, sender, peer)
@@ -167,7 +168,7 @@ class TcpStates:
         if self._started == NEVER and (flags & SYN or max(sender.proven, peer.proven) != NEVER):
             self._started = row
 
-    def _send_syn(self, row: int, flags: int, seq: int, ack: int, sender: _End, peer: _End) -> None:
+    def _send_syn(self, row: Row, flags: int, seq: int, ack: int, sender: _End, peer: _End) -> None:
         acks = bool(flags & ACK)
         if sender.syn is None:
             sender.syn, sender.syn_sent, sender.passive = seq, row, acks
@@ -184,7 +185,7 @@ class TcpStates:
             sender.got_syn = row
         sender.ack_sent = acks
 
-    def _deliver(self, row: int, flags: int, ack: int, sender: _End, receiver: _End) -> None:
+    def _deliver(self, row: Row, flags: int, ack: int, sender: _End, receiver: _End) -> None:
         """What a packet brings to its receiver."""
         if flags & SYN:
             receiver.got_syn = min(receiver.got_syn, row)
@@ -200,7 +201,7 @@ class TcpStates:
         if receiver.fin is not None and ack == receiver.fin:
             receiver.fin_acked = min(receiver.fin_acked, row)
 
-    def _reset(self, row: int, flags: int, seq: int, ack: int, sender: _End, receiver: _End) -> None:
+    def _reset(self, row: Row, flags: int, seq: int, ack: int, sender: _End, receiver: _End) -> None:
         if sender.challenged and sender.syn_acked == NEVER:
             sender.challenged = False             # RFC 9293 figure 9: it stays in SYN-SENT
         else:

@@ -16,11 +16,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from inspector.model.packets import Row
 from inspector.wire.tcp.segments import Overlap, Piece, Pieces, Segments
 
 __all__ = ["ByteStream", "Conflict", "Fetch", "Gap", "Gather", "Piece", "Pieces"]
 
-Fetch = Callable[[int, int, int], bytes]
+Fetch = Callable[[Row, int, int], bytes]
 """(row, position in the frame, length) -> bytes; fewer where the file has fewer."""
 
 Gather = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], bytes]
@@ -44,8 +45,8 @@ class Conflict(NamedTuple):
     `start .. end`: from the first that differs to the last. The stream keeps those that came first.
     """
 
-    row: int
-    first_row: int
+    row: Row
+    first_row: Row
     start: int
     end: int
 
@@ -95,7 +96,7 @@ class ByteStream(Segments):
         away = (numbers.astype(np.int64) - self._reference_seq + 0x80000000) & 0xFFFFFFFF
         return self._reference + away - 0x80000000
 
-    def add(self, seq: int, length: int, row: int, frame_offset: int, captured: int | None = None) -> int:
+    def add(self, seq: int, length: int, row: Row, frame_offset: int, captured: int | None = None) -> int:
         """Take a segment with `length` bytes of payload, of which the file has `captured` (default: all).
 
         `row` must not be lower than that of the segment before. Returns the offset of its first byte.
@@ -118,7 +119,7 @@ class ByteStream(Segments):
                 self.contiguous = self.contiguous_from(self.contiguous)
         return start
 
-    def add_run(self, seq: int, rows: Sequence[int], starts: Sequence[int], sizes: Sequence[int],
+    def add_run(self, seq: int, rows: Sequence[Row], starts: Sequence[int], sizes: Sequence[int],
                 places: Sequence[int]) -> bool:
         """Take many whole segments at once if they follow each other and all that came before them.
 
@@ -211,7 +212,7 @@ class ByteStream(Segments):
         place = self._place[index] + overlap.start - self._start[index]
         again = self._fetch(overlap.row, place, overlap.end - overlap.start)
         different: list[int] = []
-        first_row = -1
+        first_row = Row(-1)
         for piece in self.pieces(overlap.start, overlap.end):
             self._compared += 1
             at = piece.offset - overlap.start

@@ -8,6 +8,7 @@ when somebody asks for them, and kept.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +38,7 @@ __all__ = ["Trace", "TraceError"]
 
 
 _SPARSE = 1 << 20       # bytes between wanted ones that are read with them rather than in two reads
+_PATIENCE = 1.5          # seconds of waiting for who writes at this moment
 _CONVERSATION, _PACKET = 20_000, 200       # bytes that flow and application take, about, and for each packet
 
 
@@ -84,7 +86,7 @@ class Trace:
         while not self._reader.begin():
             if self._source.all_there:
                 fault = "too short to be a capture" if self._reader.size else "empty"
-                raise TraceError(self._source.problem or f"{self.name} is {fault}.")
+                raise TraceError(self._source.problem or self._source.cut or f"{self.name} is {fault}.")
             self._source.wait(0.1)
 
     def close(self) -> None:
@@ -127,14 +129,20 @@ class Trace:
     def finish(self) -> None:
         """Read all there is, as of a file that nobody writes any more; waits for the end of a stream.
 
-        Who writes at this very moment gets a second to end the packet that is half there.
+        Who writes at this very moment gets a second to end the packet that is half there; who then still
+        writes may always be in the middle of one (a compressor mostly is).
         """
         self.following = False
+        patience = _PATIENCE
         while True:
             changed = self.refresh()
-            if self.complete and (self._source.settled or not self._is_cut()):
-                return
-            if not changed:
+            if self.complete:
+                if self._source.settled or not self._is_cut() or patience <= 0:
+                    return
+                before = time.monotonic()
+                self._source.wait(0.05)
+                patience -= time.monotonic() - before
+            elif not changed:
                 self._source.wait(0.5)
 
     @property
@@ -164,6 +172,8 @@ class Trace:
         if self._source.problem:
             return self._source.problem
         if self._is_cut() and self._source.settled:
+            if self._source.cut:
+                return self._source.cut
             where = f"packet {count + 1}" if reader.rest_is_packet() else f"a block after packet {count}"
             return f"The file ends in the middle of {where}; all before that is shown."
         return None
@@ -171,8 +181,9 @@ class Trace:
     def _is_cut(self) -> bool:
         """Whether the last packet is only half there, and nobody is known to write on."""
         reader = self._reader
-        return bool(reader.rest and not self.following and self._source.all_there and not reader.damage
-                    and not self._source.problem)
+        source = self._source
+        return bool((reader.rest or source.cut) and not self.following and source.all_there
+                    and not reader.damage and not source.problem)
 
     def octets(self) -> Iterator[bytes]:
         """The capture itself, as far as it was read: a compressed one's bytes as they were before."""

@@ -15,7 +15,7 @@ import pytest
 
 from inspector.cli.exports import export_of
 from inspector.trace.file import window
-from inspector.trace.file.source import FileSource
+from inspector.trace.file.plain import FileSource
 from inspector.trace.trace import Trace
 from inspector.views.findings import FindingList
 from tests.support.growth import KINDS

@@ -7,15 +7,18 @@ import os
 import subprocess
 import sys
 import threading
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 
 from inspector.model.packets import Row
 from inspector.model.records import Statistics
 from inspector.trace.index.index import DTYPES
-from inspector.trace.trace import Trace
+from inspector.trace.trace import Trace, TraceError
 from inspector.wire import pcapng
 from inspector.wire.journal import CallRecord, EventRecord, to_fields
 from tests.support.frames import FRAME, FRAMES, pcap_bytes, pcapng_bytes, trace_of
@@ -58,6 +61,83 @@ def test_a_file_that_grows_byte_by_byte(tmp_path: Path, data: bytes) -> None:
         assert counts == sorted(counts) and counts[-1] == 10
         trace.finish()
         assert trace.truncated is None
+
+
+def one_gzip_member(data: bytes) -> bytes:
+    """Flushed after every few octets, as programs do that others read from meanwhile."""
+    packer = zlib.compressobj(wbits=31)
+    parts = [packer.compress(data[i : i + 50]) + packer.flush(zlib.Z_SYNC_FLUSH)
+             for i in range(0, len(data), 50)]
+    return b"".join(parts) + packer.flush()
+
+
+def members(pack: Callable[[bytes], bytes], between: bytes = b"") -> Callable[[bytes], bytes]:
+    return lambda data: b"".join(between + pack(data[i : i + 50]) for i in range(0, len(data), 50))
+
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress, "flushed gzip": one_gzip_member, "gzip members": members(gzip.compress),
+    "gzip members, padded": members(gzip.compress, bytes(9)),
+    "zstd": zstandard.compress, "zstd frames": members(zstandard.compress),
+    "zstd frames, skippable ones between": members(zstandard.compress, b"\x5e\x2a\x4d\x18\3\0\0\0abc"),
+}
+
+
+@pytest.mark.parametrize("pack", PACKED.values(), ids=PACKED)
+@pytest.mark.parametrize("step", [1, 7, 100_000])
+def test_a_compressed_file_that_grows_is_followed(
+    tmp_path: Path, pack: Callable[[bytes], bytes], step: int
+) -> None:
+    """From where its capture's header is there, as of a plain file; told of as of a plain file, too."""
+    path, data = tmp_path / "growing", pcapng_bytes(FRAMES)
+    packed = pack(data).removeprefix(bytes(9))
+    path.write_bytes(packed[:4])
+    with pytest.raises(TraceError, match="ends early"):
+        Trace.open(path)
+    with Trace.open(path, following=True) as trace, path.open("ab", buffering=0) as file:
+        counts = [0]
+        for i in range(4, len(packed), step):
+            file.write(packed[i : i + step])
+            before = trace.index.count
+            assert trace.refresh() or trace.index.count == before
+            counts.append(trace.index.count)
+            assert trace.truncated is None
+        assert counts == sorted(counts) and counts[-1] == 10 and trace.complete
+        assert [trace.frame(row) for row in range(10)] == FRAMES
+        trace.finish()                                          # what was whole may still grow
+        file.write(pack(pcapng_bytes(FRAMES)))
+        assert trace.refresh() and trace.index.count == 20 and trace.truncated is None
+        os.utime(path, (1, 1))
+        trace.refresh()
+        assert trace.truncated is None
+        os.truncate(path, 100)
+        trace.refresh()
+        assert trace.truncated == "growing became shorter while it was read; all up to then is shown."
+
+
+@pytest.mark.parametrize("pack", [bytes, one_gzip_member, members(zstandard.compress)],
+                         ids=["plain", "gz", "zst"])
+def test_decoding_ends_while_somebody_writes_without_a_pause(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    """Whoever writes in large pieces is always in the middle of a packet, and a compressor of its member."""
+    path = tmp_path / "growing"
+    path.write_bytes(pack(pcapng_bytes(FRAMES))[:-9])
+    stop = threading.Event()
+
+    def touch() -> None:
+        while not stop.wait(0.05):
+            os.utime(path)
+
+    writer = threading.Thread(target=touch)
+    writer.start()
+    try:
+        with Trace.open(path) as trace:
+            trace.finish()
+            assert trace.index.count in (9, 10) and trace.truncated is None
+    finally:
+        stop.set()
+        writer.join()
 
 
 def test_views_on_columns_stay_valid_while_the_trace_grows(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
+import gzip
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
@@ -318,12 +320,15 @@ async def test_saving_asks_before_it_overwrites(tmp_path: Path) -> None:
         await until(pilot, lambda: target.read_bytes() == whole, "the copy over it")
 
 
-async def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
-    whole = (TRACES / "tcp.pcapng").read_bytes()
+def frames_of_zstd(data: bytes) -> bytes:
+    return b"".join(zstandard.compress(data[i : i + 500]) for i in range(0, len(data), 500))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, frames_of_zstd], ids=["plain", "gzip", "zstd"])
+async def test_a_file_that_grows_is_followed(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    whole = pack((TRACES / "tcp.pcapng").read_bytes())
     path = tmp_path / "growing.pcapng"
-    shutil.copy(TRACES / "tcp.pcapng", path)
-    with path.open("r+b") as file:
-        file.truncate(len(whole) * 2 // 3)
+    path.write_bytes(whole[: len(whole) * 2 // 3])
     async with opened(path) as (pilot, screen):
         index = trace(pilot).index
         before = index.count

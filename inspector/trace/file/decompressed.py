@@ -1,139 +1,166 @@
-"""Bytes in order from a file or standard input, decompressed where their first bytes say so.
+"""Bytes in order from a supply, decompressed where their first bytes say so.
 
 `Stream.take` gives what has come, in pieces, and never waits; `source.py` writes the pieces to a spool. Gzip
-members (RFC 1952) and Zstandard frames (RFC 8878) may follow each other; what one step inflates is bounded.
+members (RFC 1952) and Zstandard frames (RFC 8878) may follow each other, and the last one may still be
+written; what one step inflates is bounded.
 """
 
 from __future__ import annotations
 
-import os
-import select
-import stat
 import zlib
+from collections.abc import Callable
+from typing import Protocol
 
 import zstandard
 
-GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_SLICE, _SMALL_SLICE, _PIECE = 256 * 1024, 16 * 1024, 1024
+from inspector.trace.file.supply import Supply
+from inspector.wire.text import escaped
+
+_HEAD = 4                       # octets that tell the format
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_SKIPPABLE = b"\x2a\x4d\x18"    # behind 0x50 to 0x5f: a frame of Zstandard without content, RFC 8878 §3.1.2
+_SLICE = 16 * 1024              # compressed octets that are taken at once,
+_GZIP_STEP = 16 * 1024          # and that one step inflates: zlib bounds what comes of it,
+_ZSTD_STEP = 1024               # zstandard does not: so little keeps it below 32 MB
+
+
+def is_compressed(head: bytes) -> bool:
+    """Whether what begins with these four octets is in a format that is decompressed here."""
+    return _is_gzip(head) or _is_zstd(head)
+
+
+def _is_gzip(head: bytes) -> bool:
+    return head.startswith(_GZIP)
+
+
+def _is_zstd(head: bytes) -> bool:
+    return head.startswith(_ZSTD) or (head[1:_HEAD] == _SKIPPABLE and head[0] >> 4 == 5)
 
 
 class Stream:
-    """Bytes in order from a descriptor, decompressed where their first bytes say so."""
+    """The bytes of `supply`, decompressed where their first ones say so."""
 
-    def __init__(self, descriptor: int, name: str, own: bool) -> None:
-        self.name = name
-        self.problem: str | None = None
-        self._descriptor = descriptor
-        self._own = own
-        mode = os.fstat(descriptor).st_mode
-        self._size = os.fstat(descriptor).st_size if stat.S_ISREG(mode) else 0
-        self._taken = 0
+    def __init__(self, supply: Supply) -> None:
+        self.supply = supply
+        self.dry = False                # all that the supply has given so far was taken
         self._head = b""
-        self._inflater: _Inflater | None = None
         self._told = False
+        self._inflater: _Inflater | None = None
+        self._damage: str | None = None
 
-    def take(self, limit: int) -> tuple[bytes, bool]:
-        """Up to `limit` bytes and whether that was the end; no bytes when nothing has come yet."""
-        if self._told:
-            return self._more(limit)
-        data, end = self._raw(4 - len(self._head))
-        self._head += data
-        if len(self._head) < 4 and not end:
-            return b"", False
-        self._told = True
-        head, self._head = self._head, b""
-        if head[:2] == GZIP_MAGIC or head == ZSTD_MAGIC:
-            self._inflater = _Inflater(head)
-            return self._more(limit)
-        return head, end
+    @property
+    def problem(self) -> str | None:
+        """Why no more will come, in one sentence."""
+        return self._damage or self.supply.problem
 
-    def _more(self, limit: int) -> tuple[bytes, bool]:
-        if self._inflater is None:
-            return self._raw(limit)
-        while True:
+    @property
+    def ended(self) -> bool:
+        """Whether all was taken, and certainly nothing more will come."""
+        return self._damage is not None or (self.supply.ended and self.dry)
+
+    @property
+    def cut(self) -> str | None:
+        """One sentence where what has come so far ends within compressed data."""
+        whole = self._inflater.complete if self._inflater else not is_compressed(self._head)
+        return None if whole else (
+            f"The compressed data of {escaped(self.supply.name)} ends early; all before that is shown."
+        )
+
+    def take(self, limit: int) -> bytes:
+        """Up to about `limit` bytes; none when nothing has come yet."""
+        data = self._taken(limit) if self._told or self._tell() else b""
+        self.dry = not data
+        return data
+
+    def _tell(self) -> bool:
+        """Whether enough has come to tell the format."""
+        self._head += self.supply.take(_HEAD - len(self._head))
+        self._told = len(self._head) == _HEAD or (self.supply.ended and not is_compressed(self._head))
+        if self._told and is_compressed(self._head):
+            self._inflater = _Inflater(self._head)
+        return self._told
+
+    def _taken(self, limit: int) -> bytes:
+        inflater = self._inflater
+        if inflater is None:
+            head, self._head = self._head, b""
+            return head or self.supply.take(limit)
+        while self._damage is None:
             try:
-                data, hungry = self._inflater.take(limit)
+                data = inflater.take(limit)
             except (zlib.error, zstandard.ZstdError):
-                self.problem = f"The compressed data of {self.name} is damaged; all before that is shown."
-                return b"", True
-            if data or not hungry:
-                return data, False
-            raw, end = self._raw(self._inflater.appetite)
-            self._inflater.feed(raw)
-            if end and not raw:
-                if not self._inflater.complete:
-                    self.problem = f"The compressed data of {self.name} ends early; all before that is shown."
-                return b"", True
-            if not raw:
-                return b"", False
+                name = escaped(self.supply.name)
+                self._damage = f"The compressed data of {name} is damaged; all before that is shown."
+                break
+            if data:
+                return data
+            if inflater.hungry:
+                raw = self.supply.take(_SLICE)
+                if not raw:
+                    break
+                inflater.feed(raw)
+        return b""
 
-    def _raw(self, limit: int) -> tuple[bytes, bool]:
-        try:
-            if not self._size and not select.select([self._descriptor], [], [], 0)[0]:
-                return b"", False
-            data = os.read(self._descriptor, limit)
-        except BlockingIOError:
-            return b"", False
-        except OSError as error:
-            self.problem = f"{self.name} cannot be read: {error.strerror}."
-            return b"", True
-        self._taken += len(data)
-        return data, not data
 
-    def share(self) -> float:
-        """Which part of a file of known size was taken."""
-        return self._taken / self._size if self._size else 0.0
+class _Engine(Protocol):
+    """Decompresses one member or frame."""
 
-    def wait(self, seconds: float) -> None:
-        """Wait until there is something to take."""
-        select.select([self._descriptor], [], [], seconds)
-
-    def close(self) -> None:
-        """Close the input, unless it is somebody else's."""
-        if self._own:
-            os.close(self._descriptor)
-            self._own = False
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    @property
+    def unconsumed_tail(self) -> bytes: ...
 
 
 class _Inflater:
-    """Decompresses gzip members or Zstandard frames, however many stand behind each other."""
+    """Decompresses gzip members or Zstandard frames, however many stand behind each other.
+
+    `complete`: what came so far ends with the end of one. `hungry`: more is needed for more.
+    """
 
     def __init__(self, head: bytes) -> None:
-        self._gzip = head[:2] == GZIP_MAGIC
-        self.appetite = _SLICE if self._gzip else _SMALL_SLICE     # compressed bytes to be fed at once
-        self._input = head
-        self._engine = self._start()
-        self.complete = False
+        self._magic = _is_gzip if _is_gzip(head) else _is_zstd
+        self._step = _GZIP_STEP if _is_gzip(head) else _ZSTD_STEP
+        self._input, self._at = head, 0
+        self._start()
+        self.hungry = False
 
-    def _start(self) -> object:
-        if self._gzip:
-            return zlib.decompressobj(wbits=31)
-        return zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+    def _start(self) -> None:
+        self.complete = False
+        self._engine: _Engine
+        self._decompress: Callable[[bytes, int], bytes]
+        if self._magic is _is_gzip:
+            member = zlib.decompressobj(wbits=31)
+            self._engine, self._decompress = member, member.decompress
+        else:
+            frame = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+            self._engine, self._decompress = frame, lambda data, limit: frame.decompress(data)
 
     def feed(self, data: bytes) -> None:
         """Give more compressed bytes."""
-        self._input += data
+        self._input, self._at, self.hungry = self._input[self._at :] + data, 0, False
 
-    def take(self, limit: int) -> tuple[bytes, bool]:
-        """Up to about `limit` bytes; whether more input is needed for more."""
-        engine = self._engine
-        if getattr(engine, "eof", False):
-            rest = self._input or getattr(engine, "unused_data", b"")
-            magic = GZIP_MAGIC if self._gzip else ZSTD_MAGIC
-            if not rest.startswith(magic):      # what follows the last member is padding
-                self._input = b"" if len(rest) >= 4 else rest
-                return b"", True
-            self._input, self._engine, self.complete = rest, self._start(), False
-            engine = self._engine
-        data, self._input = self._step(engine, limit)
-        self.complete = bool(getattr(engine, "eof", False))
-        if self.complete:
-            self._input = getattr(engine, "unused_data", b"")
-        return data, not self._input
+    def take(self, limit: int) -> bytes:
+        """Up to about `limit` bytes."""
+        if self.complete and not self._next():
+            self.hungry = True
+            return b""
+        piece, engine = self._input[self._at : self._at + self._step], self._engine
+        data = self._decompress(piece, limit)
+        self.complete = engine.eof
+        self._at += len(piece) - len(engine.unused_data if engine.eof else engine.unconsumed_tail)
+        self.hungry = self._at == len(self._input) and len(data) < limit
+        return data
 
-    def _step(self, engine: object, limit: int) -> tuple[bytes, bytes]:
-        if isinstance(engine, type(zlib.decompressobj())):
-            return engine.decompress(self._input, limit), engine.unconsumed_tail
-        # zstandard's object has no limit: a small piece of input keeps what one step inflates below 32 MB.
-        piece, rest = self._input[:_PIECE], self._input[_PIECE:]
-        return engine.decompress(piece), rest  # type: ignore[attr-defined]
+    def _next(self) -> bool:
+        """Whether another member begins; zeros may lie between, and what else follows is no part of it."""
+        rest = self._input[self._at :].lstrip(b"\0")
+        self._input, self._at = rest, 0
+        if len(rest) < _HEAD:
+            return False
+        if self._magic(rest[:_HEAD]):
+            self._start()
+            return True
+        self._input = rest[:_HEAD]         # never the beginning of one: what is fed after it is passed over
+        return False

@@ -1,0 +1,111 @@
+"""A plain file that other processes may append to: its bytes at offsets, followed by its path.
+
+Some octets of what was read are kept, so that a file that was cut, overwritten or replaced is known for it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from inspector.wire.text import escaped
+
+_SAMPLE = 16                    # octets by which a file is known again
+_WRITING_NS = 1_000_000_000     # who wrote in the last second may be in the middle of a packet
+
+
+class FileSource:
+    """A plain file, followed by its path: other processes may append to it."""
+
+    cut = None                                  # nothing stands in it but what is read
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        self.ended = False
+        self.problem: str | None = None
+        self._descriptor = descriptor
+        self._path = path
+        self._size = 0
+        self._written = -1                      # when the file was written last, as far as was looked
+        self._known: dict[int, bytes] = {}      # some octets of what was read: its first and its last ones
+        self._newest = 0                        # where the last ones stand
+        self._foreign = False                   # other octets stand there now than those that were read
+
+    @property
+    def all_there(self) -> bool:
+        """A file's bytes can all be read at any time."""
+        return True
+
+    def advance(self, limit: int) -> int:
+        """The file's size now; notes when the file was cut or replaced by another."""
+        self._look()
+        return self._size
+
+    def _look(self) -> None:
+        """Notice what was written: more at the end, less than there was, or something else over it."""
+        status = os.fstat(self._descriptor)
+        if self.ended or (status.st_mtime_ns == self._written and status.st_size == self._size):
+            return
+        self._written = status.st_mtime_ns
+        name = escaped(self._path.name)
+        if any(os.pread(self._descriptor, len(old), at) != old[: max(status.st_size - at, 0)]
+               for at, old in self._known.items()):
+            self.problem = f"{name} was overwritten while it was read; open it again to see what it holds."
+            self.ended = self._foreign = True
+        elif status.st_size < self._size:
+            self.problem = f"{name} became shorter while it was read; all up to then is shown."
+            self.ended = True
+        else:
+            self._size = status.st_size
+
+    def check(self) -> None:
+        """Notice that the path now leads to another file."""
+        self._look()
+        try:
+            here, there = os.fstat(self._descriptor), self._path.stat()
+        except OSError:
+            return                              # deleted: what is open can still be read
+        if not self.ended and (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+            name = escaped(self._path.name)
+            self.problem = f"{name} was replaced by another file; open it again to see that."
+            self.ended = True
+
+    def read(self, offset: int, into: memoryview) -> int:
+        """Read bytes at `offset`; none of a file in which others stand now than those that were read."""
+        self._look()
+        if self._foreign:
+            return 0
+        count = os.preadv(self._descriptor, [into], offset)
+        self._remember(offset, into[:count])
+        return count
+
+    def _remember(self, offset: int, data: memoryview) -> None:
+        """Keep the first octets of the file, and the last ones that were read of it."""
+        place = offset + len(data) - _SAMPLE
+        if place <= self._newest or len(data) < _SAMPLE:
+            return
+        if offset == 0:
+            self._known[0] = bytes(data[:_SAMPLE])
+        if self._newest:
+            del self._known[self._newest]
+        self._newest = place
+        self._known[place] = bytes(data[-_SAMPLE:])
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing was written for a while, so that nobody is likely to write on."""
+        return not 0 <= time.time_ns() - os.fstat(self._descriptor).st_mtime_ns < _WRITING_NS
+
+    def share(self) -> float:
+        """All of a file is readable at once."""
+        return 1.0
+
+    def wait(self, seconds: float) -> None:
+        """Wait a moment: a file does not tell when it grows."""
+        time.sleep(min(seconds, 0.05))
+
+    def close(self) -> None:
+        """Close the file; nothing can be read any more."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

@@ -19,8 +19,8 @@ def outside_options(function: Function) -> Function:
     """Decorate a click command with both; `outside_of` takes them from its arguments."""
     for decorate in (
         click.option("--reach", metavar="[HOST:]PORT", multiple=True,
-                     help="Let the program reach this port of the machine's own network, at 127.0.0.1:PORT; "
-                          "repeatable."),
+                     help="Let the program reach this port of the machine's own network, at 127.0.0.1:PORT "
+                          "and at the addresses of HOST; names are resolved then; repeatable."),
         click.option("--publish", metavar="[HOST_PORT:]PORT|all", multiple=True,
                      help="Make the program's port reachable on this machine's 127.0.0.1 as soon as it "
                           "listens; repeatable."),
@@ -31,11 +31,13 @@ def outside_options(function: Function) -> Function:
 
 def outside_of(options: dict[str, Any]) -> Outside:
     """Take both out of `options`; CommandError where one is wrong."""
-    from inspector.lab.options import Outside  # here: help is to be instant
+    from inspector.lab.network.names import PORT, resolvers  # here and below: help is to be instant
+    from inspector.lab.options import Outside
 
     publish, reach = options.pop("publish"), options.pop("reach")
     pairs = tuple(_published(text) for text in publish if text != "all")
-    return Outside("all" if "all" in publish else pairs, tuple(map(_reached, reach)))
+    names = tuple((one, one, PORT) for one in resolvers()) if publish or reach else ()
+    return Outside("all" if "all" in publish else pairs, tuple(map(_reached, reach)), names=names)
 
 
 def pair_of(text: str) -> tuple[int, int]:

@@ -9,6 +9,7 @@ summary of the capture.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -22,6 +23,7 @@ from inspector.lab.errors import LabError
 from inspector.lab.host import dumpcap, how_to_capture, may_capture
 from inspector.lab.network import namespace
 from inspector.lab.network.bridge import Bridge
+from inspector.lab.network.routes import all_addresses_here
 from inspector.lab.options import AgentOptions
 from inspector.lab.programs.processes import Guardian, Lab, adopt_orphans
 from inspector.wire.journal import EventRecord
@@ -38,7 +40,15 @@ def enter_network(options: AgentOptions) -> str:
     if options.mode == "auto" and os.geteuid() == 0 and namespace.probe() is not None:
         return "host"
     namespace.enter()
+    if options.command:
+        _show_wishes()
     return "lab"
+
+
+def _show_wishes() -> None:
+    """Let a program's packets to any address be seen; without it they are refused before they are made."""
+    with contextlib.suppress(OSError):
+        all_addresses_here()
 
 
 def run(options: AgentOptions) -> int:

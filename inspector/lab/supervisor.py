@@ -75,9 +75,12 @@ class Supervisor:
             self._bridge.open()
         if self._options.seconds:
             self._deadline = time.monotonic() + self._options.seconds
-        if self._options.command:
-            self._execute(list(self._options.command))
+        waiting = bool(self._options.command)
         while not self._ending:
+            if waiting and (self._bridge is None or self._bridge.ready):
+                waiting = False
+                self._execute(list(self._options.command))
+                continue
             self._turn(0.25 if self._sampler is None else EVERY)
             if self._deadline is not None and time.monotonic() >= self._deadline:
                 self._deadline = None

@@ -36,3 +36,25 @@ def test_the_option_is_named_where_this_machine_has_the_port(listening: bool) ->
         )
     assert done.returncode == 0, done.stderr
     assert (f"--reach {port} leads to it." in done.stderr) is listening
+
+
+ASK = (
+    r"import socket; asked = socket.socket(type=socket.SOCK_DGRAM); asked.connect(('192.0.2.53', 53)); "
+    r"asked.send(b'\x12\x34\1\0\0\1\0\0\0\0\0\0\7service\7example\0\0\1\0\1')"
+)
+CONNECT = "import socket; socket.socket().connect_ex(('192.0.2.7', 80))"
+
+
+@needs_lab
+@pytest.mark.parametrize(("program", "sentence"), [
+    (ASK, "Nobody resolves names in the lab (service.example): with --reach NAME:PORT they are"),
+    (CONNECT, "192.0.2.7:80 is outside of the lab: --reach 192.0.2.7:80 leads there."),
+], ids=["a name", "an address"])
+def test_what_is_wanted_of_the_outside_is_seen_and_the_option_named(program: str, sentence: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "inspector", "exec", "--json", "packets", "--", sys.executable, "-c", program],
+        capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stderr
+    assert sentence in done.stderr
+    assert "192.0.2." in done.stdout

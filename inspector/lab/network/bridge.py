@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from inspector.lab.network.names import PORT
 from inspector.lab.options import Outside
 from inspector.lab.programs.children import Child
 from inspector.lab.programs.processes import die_with_parent
@@ -21,6 +22,12 @@ from inspector.lab.programs.processes import die_with_parent
 _RELAY = "inspector.lab.network.relay"
 _EVERY = 0.2               # seconds between two looks at what listens
 _LISTEN = "0A"             # include/net/tcp_states.h
+_KINDS = {
+    b"4": (socket.AF_INET, socket.SOCK_STREAM), b"6": (socket.AF_INET6, socket.SOCK_STREAM),
+    b"d": (socket.AF_INET, socket.SOCK_DGRAM), b"D": (socket.AF_INET6, socket.SOCK_DGRAM),
+}
+_READY = b"r"
+_READY_WITHIN = 5.0        # seconds
 
 
 class Bridge:
@@ -44,25 +51,40 @@ class Bridge:
         os.set_blocking(journal, False)
         self.child = Child("relay", process, journal, None)
         self._published: set[int] = set()
-        self._own = {port for _, port in (*outside.reach, *outside.via)}
+        names = (("", PORT),) if outside.names else ()
+        self._own = {port for _, port in (*outside.reach, *outside.via, *names)}
         self._looked = 0.0
+        self._ready, self._opened = False, 0.0
+
+    @property
+    def ready(self) -> bool:
+        """What was asked for stands, as far as it can: a program may begin."""
+        late = time.monotonic() - self._opened > _READY_WITHIN
+        return self._ready or self.child.status is not None or late
 
     def open(self) -> None:
         """Tell the relay what is known from the start."""
+        self._opened = time.monotonic()
+        for address, host, port in self._outside.names:
+            self._tell(names=address, host=host, port=port)
         for host, port in self._outside.reach:
             self._tell(reach=host, port=port)
         for listen, target in self._outside.via:
             self._tell(reach="127.0.0.1", port=target)
             self._tell(publish=target, outside=listen, via=1)
+        self._tell(ready=1)
 
     def give(self) -> None:
-        """Answer the relay's request for a socket, made here: in the lab."""
+        """Answer the relay's request for a socket, made here: in the lab; or hear that it is ready."""
         try:
             asked = self.channel.recv(1)
         except OSError:
             return
-        family = socket.AF_INET6 if asked == b"6" else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as made:
+        if asked == _READY:
+            self._ready = True
+        if asked not in _KINDS:
+            return
+        with socket.socket(*_KINDS[asked]) as made:
             try:
                 socket.send_fds(self.channel, [b"s"], [made.fileno()])
             except OSError:                        # the relay has ended, which its own end will tell

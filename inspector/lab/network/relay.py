@@ -6,6 +6,7 @@ host's browser becomes a connection inside the lab, and every packet there is a 
 
     published:  host 127.0.0.1:8000 ──> relay ──> lab 127.0.0.1:8000     (a program in the lab listens)
     reached:    lab 127.0.0.1:5432  ──> relay ──> host 127.0.0.1:5432    (a program in the lab connects)
+                lab 192.0.2.7:5432  ──> relay ──> 192.0.2.7:5432         (likewise, by the true address)
 
 Bytes, ends of streams and resets are handed on as they come. Commands come in on standard input as JSON
 lines, whose end ends all; what was done goes to the journal as events.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import json
 import os
 import socket
@@ -25,6 +27,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from inspector.kernel.holders import owner_of
+from inspector.lab.network.names import PORT, Forwarder
 from inspector.model.endpoint import join_endpoint
 from inspector.model.records import EventKind
 from inspector.wire.journal import EventRecord, to_line
@@ -32,6 +35,9 @@ from inspector.wire.journal import EventRecord, to_line
 _CHUNK, _BACKLOG = 1 << 16, 128
 _RESET = struct.pack("ii", 1, 0)           # SO_LINGER: the close drops what is unsent and sends RST
 _LOOPBACK = "127.0.0.1"
+_FREEBIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}
+_ASKED = {(socket.AF_INET, socket.SOCK_STREAM): b"4", (socket.AF_INET6, socket.SOCK_STREAM): b"6",
+          (socket.AF_INET, socket.SOCK_DGRAM): b"d", (socket.AF_INET6, socket.SOCK_DGRAM): b"D"}
 Address = tuple[Any, ...]                  # host, port, and more for IPv6
 Connect = Callable[[], Awaitable[socket.socket]]
 
@@ -46,7 +52,11 @@ class Relay:
         self._asking, self._naming = asyncio.Lock(), asyncio.Lock()
 
     async def obey(self, command: dict[str, Any]) -> None:
-        """`{"publish": PORT, "outside": PORT}`, `{"retract": PORT}` or `{"reach": HOST, "port": PORT}`."""
+        """Do one of these.
+
+        `{"publish": PORT, "outside": PORT}`, `{"retract": PORT}`, `{"reach": HOST, "port": PORT}`,
+        `{"names": ADDRESS, "host": HOST, "port": PORT}`, or `{"ready": 1}`: say when all before it is done.
+        """
         match command:
             case {"publish": int(port), "outside": int(outside)}:
                 await self._publish(port, outside, via="via" in command)
@@ -55,6 +65,11 @@ class Relay:
                     task.cancel()
             case {"reach": str(host), "port": int(port)}:
                 await self._reach(host, port)
+            case {"names": str(address), "host": str(host), "port": int(port)}:
+                await self._resolve(address, (host, port))
+            case {"ready": _}:
+                async with self._asking:
+                    self._channel.send(b"r")
 
     # --- what is reachable ---
 
@@ -80,17 +95,40 @@ class Relay:
         self._listeners["publish", port] = tasks
 
     async def _reach(self, host: str, port: int) -> None:
-        """Listen in the lab for a port of the host's network."""
+        """Listen in the lab for a port of the host's network: at the loopback, and at its true addresses."""
         target = join_endpoint(host, port)
-        try:
-            listener = _listen(await self._socket_inside(socket.AF_INET), (_LOOPBACK, port))
-        except OSError as error:
-            self._tell("failed", f"Port {port} of the lab cannot stand for {target}: {error.strerror}.")
+        listeners, problem = [], OSError(0, "no address")
+        for address in (_LOOPBACK, *await _addresses(host, port)):
+            try:
+                listeners.append(await self._listen_inside(address, port))
+            except OSError as error:               # of two that are reached by one port the second, at times
+                problem = error
+        if not listeners:
+            self._tell("failed", f"Port {port} of the lab cannot stand for {target}: {problem.strerror}.")
             return
-        self._tell("reached", f"{target} of this machine is {_LOOPBACK}:{port} in the lab.",
-                   inside=f"{_LOOPBACK}:{port}", outside=target)  # fmt: skip
-        serve = self._serve(listener, lambda: _connect_outside(host, port), entering=False)
-        self._listeners["reach", port] = [self._start(serve)]
+        inside = join_endpoint(*listeners[0].getsockname()[:2])
+        text = f"{target} of this machine is {inside} in the lab."
+        self._tell("reached", text, inside=inside, outside=target)
+        self._listeners["reach", port] = [
+            self._start(self._serve(one, lambda: _connect_outside(host, port), entering=False))
+            for one in listeners
+        ]  # fmt: skip
+
+    async def _resolve(self, address: str, server: tuple[str, int]) -> None:
+        """Stand in the lab for a resolver, by datagrams and by TCP."""
+        try:
+            inside = await self._socket_inside(_family(address), socket.SOCK_DGRAM)
+            _bind(inside, (address, PORT))
+            loop = asyncio.get_running_loop()
+            await loop.create_datagram_endpoint(lambda: Forwarder(server), sock=inside)
+            listener = await self._listen_inside(address, PORT)
+        except OSError as error:
+            self._tell("failed", f"Nobody resolves names in the lab at {address}: {error.strerror}.")
+            return
+        self._start(self._serve(listener, lambda: _connect_outside(*server), entering=False))
+
+    async def _listen_inside(self, address: str, port: int) -> socket.socket:
+        return _listen(await self._socket_inside(_family(address)), (address, port))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -143,13 +181,15 @@ class Relay:
                     raise
         raise AssertionError("not reached")
 
-    async def _socket_inside(self, family: int) -> socket.socket:
-        """A new TCP socket that was made in the lab."""
+    async def _socket_inside(
+        self, family: socket.AddressFamily, kind: socket.SocketKind = socket.SOCK_STREAM
+    ) -> socket.socket:
+        """A new socket that was made in the lab."""
         async with self._asking:
-            return await asyncio.to_thread(self._ask, family)
+            return await asyncio.to_thread(self._ask, _ASKED[family, kind])
 
-    def _ask(self, family: int) -> socket.socket:
-        self._channel.send(b"6" if family == socket.AF_INET6 else b"4")
+    def _ask(self, asked: bytes) -> socket.socket:
+        self._channel.send(asked)
         _, descriptors, _, _ = socket.recv_fds(self._channel, 1, 1)
         if not descriptors:
             raise OSError(0, "the lab gave no socket")
@@ -187,6 +227,17 @@ async def _pump(source: socket.socket, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_WR)
 
 
+async def _addresses(host: str, port: int) -> list[str]:
+    """The addresses of a host's name, its own included; none for the loopback's, and where it has none."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return []                              # told when somebody connects
+    named = dict.fromkeys(str(address[0]) for *_, address in found)
+    return [one for one in named if "%" not in one and not ipaddress.ip_address(one).is_loopback]
+
+
 async def _connect_outside(host: str, port: int) -> socket.socket:
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -206,13 +257,22 @@ async def _connect_outside(host: str, port: int) -> socket.socket:
 def _listen(made: socket.socket, address: tuple[str, int]) -> socket.socket:
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
+        _bind(made, address)
         made.listen(_BACKLOG)
         made.setblocking(False)
     except OSError:
         made.close()
         raise
     return made
+
+
+def _bind(made: socket.socket, address: tuple[str, int]) -> None:
+    made.setsockopt(*_FREEBIND[made.family], 1)    # an address that leads here without being one of ours
+    made.bind(address)
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def _without_delay(made: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""`frame.protocols` of a packet: its layers by name, down to the application that its conversation carries.
+"""The layers of a packet: `frame.protocols`, down to the application, and where headers begin.
 
 Most packets are plain enough for columns to tell; the others' bytes are walked by wire/headers/names.py.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from inspector.model.numbers import LINK_ETHERNET, TCP, UDP
 from inspector.model.packets import Row
 from inspector.trace.application.packets import packet_records
-from inspector.wire.headers.names import protocol_names
+from inspector.wire.headers.names import layers_of, protocol_names
 from inspector.wire.headers.read import MALFORMED
 from inspector.wire.headers.transport import TUNNELS
 
@@ -31,20 +31,36 @@ def frame_protocols(trace: Trace, row: Row, carried: Sequence[str] | None = None
     `carried`: those above TCP or UDP, where they are known already.
     """
     index = trace.index
-    network, protocol, stream = int(index.network[row]), int(index.protocol[row]), int(index.stream[row])
-    common = _COMMON.get((network, protocol)) if stream >= 0 else None
-    plain = index.l3[row] == 14 and index.l4[row] == _PLAIN_L4.get(network)
-    plain = plain and not int(index.status[row]) & MALFORMED
-    plain = plain and not (protocol == UDP and (index.sport[row] in TUNNELS or index.dport[row] in TUNNELS))
-    if common and plain and trace.link_type(row) == LINK_ETHERNET:
-        names = list(common)
-    else:
-        names = protocol_names(trace.frame(row), trace.link_type(row))
+    protocol, stream = int(index.protocol[row]), int(index.stream[row])
+    common = _plain_names(trace, row)
+    names = list(common) if common else protocol_names(trace.frame(row), trace.link_type(row))
     if row in index.reassembly.segments and names[-1] == "data":
         names[-1] = "tcp"                    # the last fragment stands for the whole segment
     if carried is None:
         carried = _carried(trace, row, protocol) if stream >= 0 else ()
     return [*names, *carried]
+
+
+def header_places(trace: Trace, row: Row, layer: str) -> list[int]:
+    """Where in the packet's frame the headers of `layer` begin ("eth", "ip", "udp", "vxlan", …)."""
+    plain = _plain_names(trace, row)
+    if plain is None:
+        return [start for name, start in layers_of(trace.frame(row), trace.link_type(row)) if name == layer]
+    starts = {plain[0]: 0, plain[2]: int(trace.index.l3[row]), plain[3]: int(trace.index.l4[row])}
+    return [starts[layer]] if layer in starts else []
+
+
+def _plain_names(trace: Trace, row: Row) -> tuple[str, ...] | None:
+    """The names where the packet is TCP or UDP over IP in Ethernet, and nothing else."""
+    index = trace.index
+    network, protocol = int(index.network[row]), int(index.protocol[row])
+    if index.l3[row] != 14 or index.l4[row] != _PLAIN_L4.get(network) or index.stream[row] < 0:
+        return None
+    if int(index.status[row]) & MALFORMED or trace.link_type(row) != LINK_ETHERNET:
+        return None
+    if protocol == UDP and (index.sport[row] in TUNNELS or index.dport[row] in TUNNELS):
+        return None
+    return _COMMON.get((network, protocol))
 
 
 def _carried(trace: Trace, row: Row, protocol: int) -> Sequence[str]:

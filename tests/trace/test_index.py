@@ -29,7 +29,9 @@ def columns(index: Index) -> dict[str, list[int]]:
     found = {name: getattr(index, name).tolist() for name in DTYPES if name not in ("src", "dst")}
     for name in ("src", "dst"):
         found[name] = [index.address(number) for number in getattr(index, name)]
-    found["quoted"] = [index.quoted.of(row) for row in index.quoted.column("row")]
+    for name, table in (("outer", index.outer), ("quoted", index.quoted)):
+        found[name] = [(one._replace(src=0, dst=0), index.address(one.src), index.address(one.dst))
+                       for row in np.unique(table.row).tolist() for one in table.of(row)]
     return found
 
 

@@ -6,13 +6,15 @@ by packet. A column's values are arrays over the rows asked for, and a mask of t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, TCP_FLAGS, UDP
+from inspector.model.packets import Row
+from inspector.trace.index.beside import HeaderColumns, HeaderTable
 from inspector.trace.index.columns import Array, Bools, Int64s
 from inspector.wire.headers.read import NO_OFFSET, PORTS, SHORT, UNSIZED
 
@@ -34,42 +36,58 @@ class Column(NamedTuple):
 class ColumnField:
     """A field that columns answer. `bits`: size of a number on the wire.
 
-    `quoted`: what ICMP errors quote has it too, in these columns of `Index.quoted`, of this IP version (4, 6)
-    or protocol.
+    `beside`: reads it from the headers beside the packets' own (of tunnels, quoted ones); None where it is a
+    field of the packet as a whole. A packet has the values of all its headers.
     """
 
     type: Type
     read: Callable[[Index, Rows], Column]
     bits: int = 32
-    quoted: tuple[str, ...] | None = None
-    version: int = 0
-    protocol: int = 0
+    beside: Callable[[HeaderColumns, Rows], Column] | None = None
 
-    def read_quoted(self, index: Index, places: Int64s) -> Column:
-        """The values in the quoted headers at `places` of `Index.quoted`."""
-        table = index.quoted
-        columns = [table.column(name)[places] for name in self.quoted or ()]
-        if self.type == "ipv4":
-            columns = [index.addresses.numbers4(column) for column in columns]
-        if self.version:
-            present: Bools = table.column("network")[places] == self.version
-        else:
-            present = table.column("protocol")[places] == self.protocol
-        if self.quoted == ("stream",):
-            present = present & (columns[0] >= 0)
-        return Column(tuple(columns), present)
+    def elsewhere(self, index: Index, rows: Rows) -> Iterator[tuple[Column, Int64s]]:
+        """What the headers beside those of the packets `rows` have, and at which of `rows`."""
+        for table in (index.outer, index.quoted):
+            if self.beside is not None and len(table):
+                places, at = table.within(rows, index.count)
+                if len(places):
+                    yield self.beside(table, places), at
+
+    def present(self, index: Index, rows: Rows) -> Bools:
+        """Which packets have the field, in any of their headers."""
+        found = self.read(index, rows).present
+        for column, at in self.elsewhere(index, rows):
+            found = found.copy()
+            found[at[column.present]] = True
+        return found
+
+    def values(self, index: Index, row: Row) -> list[Any]:
+        """All values of one packet, from the outermost header to the innermost, then quoted ones."""
+        def of(read: Callable[[Any, Rows], Column], table: Any, rows: Rows) -> list[Any]:
+            column = read(table, rows)
+            places = np.flatnonzero(column.present).tolist()
+            return [values[place] for place in places for values in column.values]
+
+        def beside(table: HeaderTable) -> list[Any]:
+            return of(self.beside, table, table.places(row)) if self.beside is not None else []
+
+        return [*beside(index.outer), *of(self.read, index, slice(row, row + 1)), *beside(index.quoted)]
 
 
-def _plain(column: str, present: Callable[[Index, Rows], Bools]) -> Callable[[Index, Rows], Column]:
+_Present = Callable[[HeaderColumns, Rows], Bools]
+_Read = Callable[[HeaderColumns, Rows], Column]
+
+
+def _plain(column: str, present: _Present) -> _Read:
     return lambda index, rows: Column((getattr(index, column)[rows],), present(index, rows))
 
 
-def _every(index: Index, rows: Rows) -> Bools:
+def _every(index: HeaderColumns, rows: Rows) -> Bools:
     return np.ones(len(index.status[rows]), np.bool_)
 
 
-def _is(protocol: int) -> Callable[[Index, Rows], Bools]:
-    def present(index: Index, rows: Rows) -> Bools:
+def _is(protocol: int) -> _Present:
+    def present(index: HeaderColumns, rows: Rows) -> Bools:
         found: Bools = index.protocol[rows] == protocol
         if (index.status[rows] & SHORT).any() or (index.l4[rows] == NO_OFFSET).any():
             found = found & (index.l4[rows] != NO_OFFSET)
@@ -78,8 +96,8 @@ def _is(protocol: int) -> Callable[[Index, Rows], Bools]:
     return present
 
 
-def _ports_of(protocol: int) -> Callable[[Index, Rows], Bools]:
-    def present(index: Index, rows: Rows) -> Bools:
+def _ports_of(protocol: int) -> _Present:
+    def present(index: HeaderColumns, rows: Rows) -> Bools:
         found = _is(protocol)(index, rows)
         short = index.status[rows] & SHORT != 0
         if short.any():
@@ -89,38 +107,38 @@ def _ports_of(protocol: int) -> Callable[[Index, Rows], Bools]:
     return present
 
 
-def _talks(protocol: int) -> Callable[[Index, Rows], Bools]:
-    def present(index: Index, rows: Rows) -> Bools:
+def _talks(protocol: int) -> _Present:
+    def present(index: HeaderColumns, rows: Rows) -> Bools:
         found: Bools = (index.protocol[rows] == protocol) & (index.stream[rows] >= 0)
         return found
 
     return present
 
 
-def _sized(index: Index, rows: Rows) -> Bools:
+def _sized(index: HeaderColumns, rows: Rows) -> Bools:
     found: Bools = _talks(TCP)(index, rows) & (index.status[rows] & UNSIZED == 0)
     return found
 
 
-def _network(number: int) -> Callable[[Index, Rows], Bools]:
-    def present(index: Index, rows: Rows) -> Bools:
+def _network(number: int) -> _Present:
+    def present(index: HeaderColumns, rows: Rows) -> Bools:
         found: Bools = index.network[rows] == number
         return found
 
     return present
 
 
-def _icmp_code(protocol: int) -> Callable[[Index, Rows], Bools]:
-    def present(index: Index, rows: Rows) -> Bools:
+def _icmp_code(protocol: int) -> _Present:
+    def present(index: HeaderColumns, rows: Rows) -> Bools:
         found: Bools = _is(protocol)(index, rows) & (index.status[rows] & SHORT == 0)
         return found
 
     return present
 
 
-def _addresses(number: int, *names: str) -> Callable[[Index, Rows], Column]:
+def _addresses(number: int, *names: str) -> _Read:
     """Addresses: IPv4 as numbers, IPv6 as ids (compared through the table of all that were met)."""
-    def read(index: Index, rows: Rows) -> Column:
+    def read(index: HeaderColumns, rows: Rows) -> Column:
         present = index.network[rows] == number
         ids = [getattr(index, name)[rows] for name in names]
         if number == 4:
@@ -130,14 +148,14 @@ def _addresses(number: int, *names: str) -> Callable[[Index, Rows], Column]:
     return read
 
 
-def _flag(bit: int) -> Callable[[Index, Rows], Column]:
-    def read(index: Index, rows: Rows) -> Column:
+def _flag(bit: int) -> _Read:
+    def read(index: HeaderColumns, rows: Rows) -> Column:
         return Column(((index.tcp_flags[rows] & bit != 0).view("u1"),), _talks(TCP)(index, rows))
 
     return read
 
 
-def _both(protocol: int) -> Callable[[Index, Rows], Column]:
+def _both(protocol: int) -> _Read:
     present = _ports_of(protocol)
     return lambda index, rows: Column((index.sport[rows], index.dport[rows]), present(index, rows))
 
@@ -161,7 +179,7 @@ def _delta(index: Index, rows: Rows) -> Column:
 
 def _segments(bits: int, without: int = 0) -> ColumnField:
     """TCP segments that have one of these flags and none of the others."""
-    def present(index: Index, rows: Rows) -> Bools:
+    def present(index: HeaderColumns, rows: Rows) -> Bools:
         flags = index.tcp_flags[rows]
         found: Bools = _talks(TCP)(index, rows) & (flags & bits == bits) & (flags & without == 0)
         return found
@@ -169,12 +187,17 @@ def _segments(bits: int, without: int = 0) -> ColumnField:
     return _protocol(present)
 
 
-def _protocol(present: Callable[[Index, Rows], Bools]) -> ColumnField:
-    return ColumnField("protocol", lambda index, rows: Column((), present(index, rows)))
+def _header(type: Type, read: _Read, bits: int = 32) -> ColumnField:
+    """A field of headers, which a packet may have several of."""
+    return ColumnField(type, read, bits, read)
+
+
+def _protocol(present: _Present) -> ColumnField:
+    return _header("protocol", lambda index, rows: Column((), present(index, rows)))
 
 
 COLUMNS: dict[str, ColumnField] = {
-    "frame": _protocol(_every),
+    "frame": ColumnField("protocol", lambda index, rows: Column((), _every(index, rows))),
     "arp": _protocol(_network(1)),
     "ip": _protocol(_network(4)),
     "ipv6": _protocol(_network(6)),
@@ -182,7 +205,7 @@ COLUMNS: dict[str, ColumnField] = {
     "icmpv6": _protocol(_is(ICMPV6)),
     "tcp": _protocol(_is(TCP)),
     "udp": _protocol(_is(UDP)),
-    "syscall": _protocol(lambda index, rows: ~_every(index, rows)),
+    "syscall": ColumnField("protocol", lambda index, rows: Column((), ~_every(index, rows))),
     "frame.number": ColumnField("number", _number),
     "frame.time_epoch_ns": ColumnField("number", _plain("time_ns", _every), 63),
     "frame.time_epoch": ColumnField("seconds", _plain("time_ns", _every)),
@@ -192,49 +215,37 @@ COLUMNS: dict[str, ColumnField] = {
     "frame.len": ColumnField("number", _plain("length", _every)),
     "frame.cap_len": ColumnField("number", _plain("cap_len", _every)),
     "frame.interface_id": ColumnField("number", _plain("interface", _every)),
-    "ip.src": ColumnField("ipv4", _addresses(4, "src")),
-    "ip.dst": ColumnField("ipv4", _addresses(4, "dst")),
-    "ip.addr": ColumnField("ipv4", _addresses(4, "src", "dst")),
-    "ipv6.src": ColumnField("ipv6", _addresses(6, "src")),
-    "ipv6.dst": ColumnField("ipv6", _addresses(6, "dst")),
-    "ipv6.addr": ColumnField("ipv6", _addresses(6, "src", "dst")),
-    "ip.proto": ColumnField("number", _plain("protocol", _network(4)), 8),
-    "tcp.stream": ColumnField("number", _plain("stream", _talks(TCP))),
-    "tcp.srcport": ColumnField("number", _plain("sport", _ports_of(TCP)), 16),
-    "tcp.dstport": ColumnField("number", _plain("dport", _ports_of(TCP)), 16),
-    "tcp.port": ColumnField("number", _both(TCP), 16),
-    "tcp.seq_raw": ColumnField("number", _plain("seq", _talks(TCP))),
-    "tcp.ack_raw": ColumnField("number", _plain("ack", _talks(TCP))),
-    "tcp.flags": ColumnField("number", _plain("tcp_flags", _talks(TCP)), 12),
-    "tcp.window_size_value": ColumnField("number", _plain("window", _talks(TCP)), 16),
-    "tcp.len": ColumnField("number", _plain("payload_length", _sized)),
+    "ip.src": _header("ipv4", _addresses(4, "src")),
+    "ip.dst": _header("ipv4", _addresses(4, "dst")),
+    "ip.addr": _header("ipv4", _addresses(4, "src", "dst")),
+    "ipv6.src": _header("ipv6", _addresses(6, "src")),
+    "ipv6.dst": _header("ipv6", _addresses(6, "dst")),
+    "ipv6.addr": _header("ipv6", _addresses(6, "src", "dst")),
+    "ip.proto": _header("number", _plain("protocol", _network(4)), 8),
+    "tcp.stream": _header("number", _plain("stream", _talks(TCP))),
+    "tcp.srcport": _header("number", _plain("sport", _ports_of(TCP)), 16),
+    "tcp.dstport": _header("number", _plain("dport", _ports_of(TCP)), 16),
+    "tcp.port": _header("number", _both(TCP), 16),
+    "tcp.seq_raw": _header("number", _plain("seq", _talks(TCP))),
+    "tcp.ack_raw": _header("number", _plain("ack", _talks(TCP))),
+    "tcp.flags": _header("number", _plain("tcp_flags", _talks(TCP)), 12),
+    "tcp.window_size_value": _header("number", _plain("window", _talks(TCP)), 16),
+    "tcp.len": ColumnField("number", _plain("payload_length", _sized)),     # not of quoted ones
     "tcp.connection.syn": _segments(SYN, ACK),
     "tcp.connection.synack": _segments(SYN | ACK),
     "tcp.connection.fin": _segments(FIN),
     "tcp.connection.rst": _segments(RST),
-    "udp.stream": ColumnField("number", _plain("stream", _talks(UDP))),
-    "udp.srcport": ColumnField("number", _plain("sport", _ports_of(UDP)), 16),
-    "udp.dstport": ColumnField("number", _plain("dport", _ports_of(UDP)), 16),
-    "udp.port": ColumnField("number", _both(UDP), 16),
-    "udp.length": ColumnField("number", _plain("window", _ports_of(UDP)), 16),
-    "icmp.type": ColumnField("number", _plain("sport", _is(ICMP)), 8),
-    "icmp.code": ColumnField("number", _plain("dport", _icmp_code(ICMP)), 8),
-    "icmpv6.type": ColumnField("number", _plain("sport", _is(ICMPV6)), 8),
-    "icmpv6.code": ColumnField("number", _plain("dport", _icmp_code(ICMPV6)), 8),
+    "udp.stream": _header("number", _plain("stream", _talks(UDP))),
+    "udp.srcport": _header("number", _plain("sport", _ports_of(UDP)), 16),
+    "udp.dstport": _header("number", _plain("dport", _ports_of(UDP)), 16),
+    "udp.port": _header("number", _both(UDP), 16),
+    "udp.length": _header("number", _plain("window", _ports_of(UDP)), 16),
+    "icmp.type": _header("number", _plain("sport", _is(ICMP)), 8),
+    "icmp.code": _header("number", _plain("dport", _icmp_code(ICMP)), 8),
+    "icmpv6.type": _header("number", _plain("sport", _is(ICMPV6)), 8),
+    "icmpv6.code": _header("number", _plain("dport", _icmp_code(ICMPV6)), 8),
 }
 for _tcp_flag in TCP_FLAGS:
-    COLUMNS[_tcp_flag.field] = ColumnField("flag", _flag(_tcp_flag.bit), 1)
+    COLUMNS[_tcp_flag.field] = _header("flag", _flag(_tcp_flag.bit), 1)
 COLUMNS["tcp.flags.ecn"] = COLUMNS["tcp.flags.ece"]          # the names that Wireshark used before 4.0
 COLUMNS["tcp.flags.ns"] = COLUMNS["tcp.flags.ae"]
-_QUOTED = {
-    "": (), "src": ("source",), "dst": ("destination",), "addr": ("source", "destination"),
-    "stream": ("stream",), "srcport": ("sport",), "dstport": ("dport",), "port": ("sport", "dport"),
-    "length": ("length",),
-}
-for _layer, _version, _protocol_number in (("ip", 4, 0), ("ipv6", 6, 0), ("tcp", 0, TCP), ("udp", 0, UDP)):
-    for _short, _columns in _QUOTED.items():
-        _name = f"{_layer}.{_short}".rstrip(".")
-        if _name in COLUMNS:
-            COLUMNS[_name] = replace(
-                COLUMNS[_name], quoted=_columns, version=_version, protocol=_protocol_number
-            )

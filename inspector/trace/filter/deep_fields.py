@@ -24,8 +24,8 @@ from inspector.trace.filter.name_fields import NAMED
 from inspector.trace.filter.time_fields import TIMES
 from inspector.trace.index.columns import Array, Bools
 from inspector.trace.info import packet_info
-from inspector.trace.protocol_names import frame_protocols
-from inspector.wire.headers.read import NO_LAYER, NO_OFFSET
+from inspector.trace.protocol_names import frame_protocols, header_places
+from inspector.wire.headers.read import NO_OFFSET
 from inspector.wire.tcp.flags import NAMES
 
 if TYPE_CHECKING:
@@ -83,17 +83,23 @@ def _relative(place: int) -> Read:
     return lambda trace, row: [trace.flow(stream_of(trace, row)).relative(row)[place]]
 
 
-def _bytes_from(column: str, none: int) -> Read:
-    """The bytes from a header on, without what pads the frame behind the datagram."""
+def _bytes_from(layer: str) -> Read:
+    """The bytes from each header of a layer on, without what pads the frame behind the datagram."""
     def read(trace: Trace, row: Row) -> Sequence[bytes]:
-        index = trace.index
-        start, payload = int(getattr(index, column)[row]), int(index.payload[row])
-        if start == none:
-            return []
-        stop = payload + int(index.payload_length[row]) if payload != NO_OFFSET else None
-        return [trace.frame(row)[start:stop]]
+        return [trace.frame(row)[start : _stop(trace, row)] for start in header_places(trace, row, layer)]
 
     return read
+
+
+def _stop(trace: Trace, row: Row) -> int | None:
+    """Where the datagram's payload ends; None where it has no ports."""
+    payload = int(trace.index.payload[row])
+    return payload + int(trace.index.payload_length[row]) if payload != NO_OFFSET else None
+
+
+def _payload(trace: Trace, row: Row) -> Sequence[bytes]:
+    start = int(trace.index.payload[row])
+    return [trace.frame(row)[start : _stop(trace, row)]] if start != NO_OFFSET else []
 
 
 DEEP: dict[str, DeepField] = {
@@ -111,8 +117,8 @@ DEEP: dict[str, DeepField] = {
     "handshake": DeepField("text", _flow("handshake"), where_tcp),
     "rtt_ns": DeepField("number", _flow("rtt_ns"), where_tcp),
     "application": DeepField("text", _application, where_tcp),
-    "tcp.payload": DeepField("bytes", _bytes_from("payload", NO_OFFSET), _tcp_data),
-    "udp.payload": DeepField("bytes", _bytes_from("payload", NO_OFFSET), _udp_data),
+    "tcp.payload": DeepField("bytes", _payload, _tcp_data),
+    "udp.payload": DeepField("bytes", _payload, _udp_data),
 }
 for _name in ("pid", "role", "call", "arguments", "result", "errno"):
     # System calls have them, packets do not; calls.py asks the calls.
@@ -124,13 +130,7 @@ DEEP |= NAMED | HEADERS | TIMES
 
 BYTES_OF: dict[str, Read] = {
     "frame": lambda trace, row: [trace.frame(row)],
-    "ip": _bytes_from("l3", NO_LAYER),
-    "ipv6": _bytes_from("l3", NO_LAYER),
-    "arp": _bytes_from("l3", NO_LAYER),
-    "tcp": _bytes_from("l4", NO_OFFSET),
-    "udp": _bytes_from("l4", NO_OFFSET),
-    "icmp": _bytes_from("l4", NO_OFFSET),
-    "icmpv6": _bytes_from("l4", NO_OFFSET),
+    **{layer: _bytes_from(layer) for layer in ("ip", "ipv6", "arp", "tcp", "udp", "icmp", "icmpv6")},
 }
 """What `contains` and `matches` search in a protocol."""
 

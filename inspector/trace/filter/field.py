@@ -34,8 +34,13 @@ class DeepField:
 
 
 def of(name: str) -> Possible:
-    """The packets that have the column field `name`."""
+    """The packets whose own (innermost) header has the column field `name`."""
     return lambda index, rows: COLUMNS[name].read(index, rows).present
+
+
+def of_any(name: str) -> Possible:
+    """The packets of which any header has the column field `name`."""
+    return lambda index, rows: COLUMNS[name].present(index, rows)
 
 
 anywhere, where_tcp, where_udp = of("frame"), of("tcp.stream"), of("udp.stream")

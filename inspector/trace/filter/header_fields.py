@@ -1,6 +1,7 @@
 """Fields that stand in headers of single packets: octets of Ethernet, IP, TCP, UDP and ICMP, and TCP options.
 
-Offsets and masks are those of RFC 791, 8200, 9293, 768, 792; names, and the units of values, are Wireshark's.
+A packet has the values of all its headers, of tunnels and of what ICMP errors quote too. Offsets and masks
+are those of RFC 791, 8200, 9293, 768, 792; names, and the units of values, are Wireshark's.
 """
 
 from __future__ import annotations
@@ -8,10 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from inspector.model.numbers import LINK_ETHERNET
 from inspector.model.packets import Row
-from inspector.trace.filter.field import DeepField, Possible, Read, Value, anywhere, of, stream_of, where_tcp
-from inspector.wire.headers.read import NO_LAYER, NO_OFFSET
+from inspector.trace.filter.field import (
+    DeepField,
+    Possible,
+    Read,
+    Value,
+    anywhere,
+    of_any,
+    stream_of,
+    where_tcp,
+)
+from inspector.trace.protocol_names import header_places
 from inspector.wire.tcp.options import TcpOptions
 
 if TYPE_CHECKING:
@@ -46,20 +55,17 @@ _FLAGS = ("ip.flags.rb", "ip.flags.df", "ip.flags.mf")
 _ECHOES = {"icmp": (0, 8), "icmpv6": (128, 129)}
 
 
-def _header(column: str, none: int, bits: _Bits) -> Read:
+def _header(layer: str, bits: _Bits, types: tuple[int, ...] = ()) -> Read:
+    """The field in each header of `layer`; `types`: in ICMP messages of these types alone."""
     def read(trace: Trace, row: Row) -> Sequence[Value]:
-        start = int(getattr(trace.index, column)[row])
-        octets = trace.frame(row)[start + bits.start :][: bits.size] if start != none else b""
-        if len(octets) < bits.size:
-            return []
-        return [(int.from_bytes(octets, "big") >> bits.shift & bits.mask) * bits.unit]
+        frame, found = trace.frame(row), []
+        for start in header_places(trace, row, layer):
+            octets = frame[start + bits.start :][: bits.size]
+            if len(octets) == bits.size and (not types or frame[start] in types):
+                found.append((int.from_bytes(octets, "big") >> bits.shift & bits.mask) * bits.unit)
+        return found
 
     return read
-
-
-def _only(types: tuple[int, ...], read: Read) -> Read:
-    """The field in ICMP messages of these types alone."""
-    return lambda trace, row: read(trace, row) if int(trace.index.sport[row]) in types else []
 
 
 def _option(get: Callable[[TcpOptions], Sequence[Any]]) -> Read:
@@ -74,45 +80,41 @@ def _given(value: int | None) -> Sequence[int]:
 
 
 def _hardware(*places: int) -> Read:
-    """Ethernet addresses that begin at these octets of the frame."""
+    """Ethernet addresses that begin at these octets of each Ethernet header."""
     def read(trace: Trace, row: Row) -> Sequence[Value]:
         frame = trace.frame(row)
-        if trace.link_type(row) != LINK_ETHERNET or len(frame) < 14:
-            return []
-        return [frame[place : place + 6].hex(":") for place in places]
+        return [frame[start + place :][:6].hex(":") for start in header_places(trace, row, "eth")
+                for place in places if len(frame) >= start + 14]
 
     return read
 
 
 def _ether_type(trace: Trace, row: Row) -> Sequence[Value]:
     frame = trace.frame(row)
-    if trace.link_type(row) != LINK_ETHERNET or len(frame) < 14:
-        return []
-    value = int.from_bytes(frame[12:14], "big")
-    return [value] if value >= 0x600 else []          # below it is a length (IEEE 802.3)
+    values = [int.from_bytes(frame[start + 12 : start + 14], "big")
+              for start in header_places(trace, row, "eth") if len(frame) >= start + 14]
+    return [value for value in values if value >= 0x600]          # below it is a length (IEEE 802.3)
 
 
-def _table(layer: str, column: str, none: int, fields: dict[str, _Bits]) -> dict[str, DeepField]:
-    possible: Possible = of(layer)
+def _table(layer: str, fields: dict[str, _Bits]) -> dict[str, DeepField]:
+    possible: Possible = of_any(layer)
     found = {}
     for short, bits in fields.items():
-        name, read = f"{layer}.{short}", _header(column, none, bits)
-        if short in ("ident", "seq"):
-            read = _only(_ECHOES[layer], read)
+        types = _ECHOES[layer] if short in ("ident", "seq") else ()
+        name, read = f"{layer}.{short}", _header(layer, bits, types)
         flag = name in _FLAGS
         found[name] = DeepField("flag" if flag else "number", read, possible, 1 if flag else bits.size * 8)
     return found
 
 
 HEADERS: dict[str, DeepField] = {
-    **_table("ip", "l3", NO_LAYER, _IP), **_table("ipv6", "l3", NO_LAYER, _IPV6),
-    **_table("tcp", "l4", NO_OFFSET, _TCP), **_table("udp", "l4", NO_OFFSET, _UDP),
-    **_table("icmp", "l4", NO_OFFSET, _ECHO),
-    "icmpv6.checksum": DeepField("number", _header("l4", NO_OFFSET, _ECHO["checksum"]), of("icmpv6"), 16),
+    **_table("ip", _IP), **_table("ipv6", _IPV6), **_table("tcp", _TCP), **_table("udp", _UDP),
+    **_table("icmp", _ECHO),
+    "icmpv6.checksum": DeepField("number", _header("icmpv6", _ECHO["checksum"]), of_any("icmpv6"), 16),
     "icmpv6.echo.identifier": DeepField(
-        "number", _only(_ECHOES["icmpv6"], _header("l4", NO_OFFSET, _ECHO["ident"])), of("icmpv6"), 16),
+        "number", _header("icmpv6", _ECHO["ident"], _ECHOES["icmpv6"]), of_any("icmpv6"), 16),
     "icmpv6.echo.sequence_number": DeepField(
-        "number", _only(_ECHOES["icmpv6"], _header("l4", NO_OFFSET, _ECHO["seq"])), of("icmpv6"), 16),
+        "number", _header("icmpv6", _ECHO["seq"], _ECHOES["icmpv6"]), of_any("icmpv6"), 16),
     "eth.dst": DeepField("hardware", _hardware(0), anywhere),
     "eth.src": DeepField("hardware", _hardware(6), anywhere),
     "eth.addr": DeepField("hardware", _hardware(0, 6), anywhere),

@@ -25,6 +25,7 @@ from inspector.trace.index.columns import Array, Bools
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
+    from inspector.trace.index.index import Index
     from inspector.trace.trace import Trace
 
 _NUMERIC = ("number", "flag", "seconds", "time")
@@ -58,17 +59,17 @@ class ColumnTest:
     def mask(self, trace: Trace, rows: Rows) -> Bools:
         """Which of the rows it holds for."""
         column = self.field.read(trace.index, rows)
-        found = self._answer(trace, column)
-        if self.field.quoted is None or not len(trace.index.quoted):
-            return found
-        places, at = trace.index.quoted.within(rows, trace.index.count)
-        quoted = self.field.read_quoted(trace.index, places)
-        answer, there = self._answer(trace, quoted)[quoted.present], at[quoted.present]
-        found = found.copy()
-        if self.every and self.holds is not None:      # of the packet's own values and of those it quotes
-            found[there] = (found[there] | ~column.present[there]) & answer
-        else:
-            found[there] |= answer
+        found, present = self._answer(trace, column), column.present
+        for other, at in self.field.elsewhere(trace.index, rows):
+            answer, there = self._answer(trace, other)[other.present], at[other.present]
+            found = found.copy()
+            if self.every:                     # of all headers of a packet
+                found[there] |= ~present[there]
+                found[there[~answer]] = False
+                present = present.copy()
+                present[there] = True
+            else:
+                found[there[answer]] = True
         return found
 
     def _answer(self, trace: Trace, column: Column) -> Bools:
@@ -93,11 +94,24 @@ class FieldsTest:
 
     def mask(self, trace: Trace, rows: Rows) -> Bools:
         """Which of the rows it holds for."""
-        (left, here), (right, there) = self.left.read(trace.index, rows), self.right.read(trace.index, rows)
+        index = trace.index
+        (left, here), (right, there) = self.left.read(index, rows), self.right.read(index, rows)
         answers = [_PLAIN[self.operator](a, b) for a in left for b in right]
         joined = np.logical_and.reduce(answers) if self.every else np.logical_or.reduce(answers)
         found: Bools = joined & here & there
+        several = {at for field in (self.left, self.right) for _, places in field.elsewhere(index, rows)
+                   for at in places.tolist()}
+        if several:
+            numbers = np.arange(index.count)[rows]
+            for at in several:
+                found[at] = self._matches(index, row_at(numbers, at))
         return found
+
+    def _matches(self, index: Index, row: Row) -> bool:
+        """The same for a packet of several headers."""
+        pairs = [(a, b) for a in self.left.values(index, row) for b in self.right.values(index, row)]
+        answers = [bool(_PLAIN[self.operator](a, b)) for a, b in pairs]
+        return bool(answers) and (all(answers) if self.every else any(answers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,8 +296,7 @@ def _search(node: Compare, field: ColumnField | DeepField, every: bool, text: st
         raise wrong(sentence, node.field, text)
     holds = matcher(token, text) if node.operator == "matches" else _container(token, field.type == "text")
     if isinstance(field, ColumnField):
-        read = field.read
-        return DeepTest(BYTES_OF[name], lambda index, rows: read(index, rows).present, holds, every)
+        return DeepTest(BYTES_OF[name], field.present, holds, every)
     return DeepTest(BYTES_OF.get(name, field.read), field.possible, holds, every)
 
 

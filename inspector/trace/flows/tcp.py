@@ -266,7 +266,7 @@ class TcpFlow:
 
     def findings(self) -> list[Finding]:
         """What goes wrong in this conversation, in order of the packets where to look."""
-        if self._findings_at != (len(self._rows), len(self._trace.index.quoted)):
+        if len(self._rows) and self._findings_at != (len(self._rows), len(self._trace.index.quoted)):
             self._findings_at = len(self._rows), len(self._trace.index.quoted)
             self._findings = [one.at(self.stream, one.rows) for one in tcp_findings(self._facts())]
         return self._findings
@@ -292,13 +292,12 @@ class TcpFlow:
     def _errors(self) -> tuple[tuple[int, str], ...]:
         """The ICMP errors that quote this conversation; short ones name its ends alone (RFC 792)."""
         index, quoted, first = self._trace.index, self._trace.index.quoted, row_at(self._rows, 0)
-        ends = [quoted.column(name) == getattr(index, column)[first] for name, column in (
-            ("source", "src"), ("destination", "dst"), ("sport", "sport"), ("dport", "dport"))]
-        streams = quoted.column("stream")
-        mine = (streams == self.stream) | ((streams < 0) & np.all(ends, axis=0))
-        mine &= quoted.column("protocol") == TCP
+        ends = [getattr(quoted, name) == getattr(index, name)[first]
+                for name in ("src", "dst", "sport", "dport")]
+        mine = (quoted.stream == self.stream) | ((quoted.stream < 0) & np.all(ends, axis=0))
+        mine &= quoted.protocol == TCP
         kinds = {ICMP: icmp_text, ICMPV6: icmpv6_text}
-        rows = [row for row in rows_in(quoted.column("row")[mine]) if int(index.protocol[row]) in kinds]
+        rows = [row for row in rows_in(quoted.row[mine]) if int(index.protocol[row]) in kinds]
         return tuple((row, kinds[int(index.protocol[row])](bytes([index.sport[row], index.dport[row]])))
                      for row in rows)
 

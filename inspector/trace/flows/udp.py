@@ -69,8 +69,8 @@ class UdpFlow:
         index = self._trace.index
         quoted, start = index.quoted, self._quoted
         self._quoted = len(quoted)
-        mine = (quoted.column("stream")[start:] == self.stream) & (quoted.column("protocol")[start:] == UDP)
-        for row in rows_in(quoted.column("row")[start:][mine]):
+        mine = (quoted.stream[start:] == self.stream) & (quoted.protocol[start:] == UDP)
+        for row in rows_in(quoted.row[start:][mine]):
             error = IcmpError(row, icmp_cause(self._trace, row), int(index.protocol[row]),
                               int(index.sport[row]), int(index.dport[row]))
             self._errors.append(error)
@@ -111,7 +111,7 @@ def datagram_payload(trace: Packets, row: Row) -> bytes:
 def troubled_streams(index: Index) -> list[int]:
     """The UDP conversations of which an ICMP error tells; all others have no findings."""
     quoted = index.quoted
-    streams = np.unique(quoted.column("stream")[quoted.column("protocol") == UDP])
+    streams = np.unique(quoted.stream[quoted.protocol == UDP])
     return [stream for stream in streams.tolist() if stream >= 0]
 
 
@@ -122,13 +122,13 @@ def icmp_cause(trace: Packets, row: Row) -> Row | None:
     quotes (RFC 792, RFC 4443 section 3); a checksum that was filled in on the way may differ.
     """
     index = trace.index
-    quoted = index.quoted.of(row)
+    quoted = index.quoted.talking(row)
     if quoted is None:
         return None
     near = slice(max(0, row - _AROUND), row)
     rows = np.flatnonzero(
-        (index.protocol[near] == quoted.protocol) & (index.src[near] == quoted.source)
-        & (index.dst[near] == quoted.destination) & (index.sport[near] == quoted.sport)
+        (index.protocol[near] == quoted.protocol) & (index.src[near] == quoted.src)
+        & (index.dst[near] == quoted.dst) & (index.sport[near] == quoted.sport)
         & (index.dport[near] == quoted.dport)
     )[-_CANDIDATES:] + near.start
     frame, at = trace.frame(row), int(index.l4[row]) + _HEADER

@@ -6,16 +6,17 @@ get ids, conversations their numbers, and all of it goes to the end of `Columns`
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import Row
-from inspector.trace.index.addresses import Addresses
-from inspector.trace.index.columns import Columns, Int32s, Int64s, UInt8s, UInt16s, UInt32s, UInt64s
-from inspector.trace.index.quoted import QuotedTable
+from inspector.trace.index.beside import Ends, HeaderColumns, HeaderTable
+from inspector.trace.index.columns import Array, Columns, Int32s, Int64s, UInt8s, UInt32s, UInt64s
 from inspector.trace.index.reassembly import Reassembly
 from inspector.trace.index.streams import Streams, Traffic
-from inspector.wire.headers.read import BOGUS, UNSIZED, Headers, Quoted
+from inspector.wire.headers.read import BOGUS, UNSIZED, Beside, Headers
 
 DTYPES = {
     "time_ns": "i8", "offset": "u8", "length": "u4", "cap_len": "u4", "src": "u4", "dst": "u4", "seq": "u4",
@@ -30,7 +31,7 @@ _HEADER_COLUMNS = (
 MANY_INTERFACES = 255
 
 
-class Index:
+class Index(HeaderColumns):
     """Columns of the packets, as attributes: numpy arrays of `count` rows, row 0 the first packet.
 
     `time_ns` since the epoch; `length` on the wire, `cap_len` captured, `offset` of the frame in the file;
@@ -38,40 +39,25 @@ class Index:
     4 or 6; `protocol` the last header's IP protocol; `src`, `dst` ids for `address`; `sport`, `dport` (type
     and code for ICMP, operation for ARP); `tcp_flags` 12 bits; `seq`, `ack` raw; `window` (UDP: its length
     field); `payload_length` on the wire; `stream` the conversation (-1: none; of an ICMP error that of the
-    datagram it quotes, more of which is in `quoted`; of a TCP segment in fragments the first and the last
-    packet have it, see `reassembly`); `status` bits of wire/headers. All of it for
-    the innermost datagram where there are tunnels.
+    datagram it quotes; of a TCP segment in fragments the first and the last packet have it, see
+    `reassembly`); `status` bits of wire/headers. All of it for the innermost datagram where there are
+    tunnels: `outer` has the headers around it, `quoted` those that ICMP errors quote.
     """
 
     time_ns: Int64s
     offset: UInt64s
     length: UInt32s
     cap_len: UInt32s
-    src: UInt32s
-    dst: UInt32s
-    seq: UInt32s
-    ack: UInt32s
-    stream: Int32s
-    sport: UInt16s
-    dport: UInt16s
-    tcp_flags: UInt16s
-    window: UInt16s
-    l4: UInt16s
-    payload: UInt16s
-    payload_length: UInt32s
     interface: UInt8s
     l3: UInt8s
-    network: UInt8s
-    protocol: UInt8s
-    status: UInt8s
 
     def __init__(self) -> None:
+        super().__init__()
         self.count = 0
-        self.addresses = Addresses()
         self.streams = {TCP: Streams(reuse=True), UDP: Streams(reuse=False)}
         self._columns = Columns(DTYPES)
         self._interfaces: dict[int, int] = {}
-        self.quoted = QuotedTable()
+        self.outer, self.quoted = HeaderTable(self.addresses), HeaderTable(self.addresses)
         self.reassembly = Reassembly()
         self._show()
 
@@ -106,7 +92,7 @@ class Index:
             self.reassembly.take(headers, source, destination, Row(start))
         written = {
             "time_ns": time_ns, "length": length, "cap_len": cap_len, "offset": offset, "src": source,
-            "dst": destination, "stream": self._streams(headers, source, destination),
+            "dst": destination, "stream": self._streams(headers, source, self._final(headers, destination)),
             "interface": np.minimum(interface, MANY_INTERFACES),
         }
         for name, values in written.items():
@@ -118,32 +104,45 @@ class Index:
         self.count = stop
         self._show()
 
+    def _final(self, headers: Headers, destination: UInt32s) -> UInt32s:
+        """Destinations as conversations are told by them: where routing headers lead in the end."""
+        if not headers.routed:
+            return destination
+        final, rows = destination.copy(), list(headers.routed)
+        words = np.frombuffer(b"".join(headers.routed.values()), ">u8").reshape(-1, 2).astype("u8")
+        final[rows] = self.addresses.number6(words[:, 0], words[:, 1])
+        return final
+
     def _streams(self, headers: Headers, source: UInt32s, destination: UInt32s) -> Int32s:
-        """The conversations of a batch's frames, numbered in order of the file."""
-        stream = np.full(len(source), -1, "i4")
-        quoted = [self._ends(part) for part in headers.quoted]
+        """The conversations of a batch's frames, numbered in order of the file, outer ones first."""
+        own = np.full(len(source), -1, "i4")
+        outer, quoted = self._beside(headers.outer), self._beside(headers.quoted)
         for protocol, streams in self.streams.items():
-            rows = np.flatnonzero(headers.talks & (headers.protocol == protocol))
-            outer = [part for part in headers.outer if part.protocol == protocol]
-            parts = [self._quoted(part, *self._ends(part)) for part in outer]
-            around = sum(len(part.row) for part in parts)
-            parts += [self._own(headers, source, destination, rows)] if len(rows) else []
-            parts += [
-                self._quoted(part.named(), source[part.talks], destination[part.talks])
-                for part, (source, destination) in zip(headers.quoted, quoted, strict=True)
-                if part.protocol == protocol and part.talks.any()
-            ]
-            if not parts:
-                continue
-            traffic, order = (parts[0], None) if len(parts) == 1 and not around else _in_order(parts)
-            numbers = streams.number(traffic)
-            if order is None:
-                stream[traffic.row - self.count] = numbers
-            else:                              # of a tunnel the innermost conversation is the packet's
-                inner = order >= around
-                stream[traffic.row[inner] - self.count] = numbers[inner]
-        self.quoted.extend(headers.quoted, quoted, stream, self.count)
-        return stream
+            mine = np.flatnonzero(headers.talks & (headers.protocol == protocol))
+            parts = [one.traffic(protocol, self.count) for one in outer]
+            parts += [(self._own(headers, source, destination, mine), own, mine)] if len(mine) else []
+            parts += [one.traffic(protocol, self.count) for one in quoted]
+            parts = [part for part in parts if len(part[2])]
+            if len(parts) == 1:
+                traffic, stream, rows = parts[0]
+                stream[rows] = streams.number(traffic)
+            elif parts:
+                traffic, order = _in_order([traffic for traffic, _, _ in parts])
+                numbers = np.empty(len(order), "i4")
+                numbers[order] = streams.number(traffic)
+                for _, stream, rows in parts:
+                    stream[rows], numbers = numbers[: len(rows)], numbers[len(rows) :]
+        for one in quoted:                     # what has none itself has that of what it quotes
+            known = one.stream >= 0
+            own[one.part.rows[known]] = one.stream[known]
+        for table, found in ((self.outer, outer), (self.quoted, quoted)):
+            table.extend([one.part for one in found], [one.ends for one in found],
+                         [one.stream for one in found], self.count)
+        return own
+
+    def _beside(self, parts: list[Beside]) -> list[_Other]:
+        return [_Other(part, self.addresses.of_batch(part.headers), np.full(len(part.rows), -1, "i4"))
+                for part in parts]
 
     def _own(self, headers: Headers, source: UInt32s, destination: UInt32s, rows: Int64s) -> Traffic:
         if len(rows) == len(source):
@@ -157,20 +156,24 @@ class Index:
             headers.status[take] & (UNSIZED | BOGUS) != UNSIZED,
         )
 
-    def _ends(self, part: Quoted) -> tuple[UInt32s, UInt32s]:
-        """Ids of the addresses that quoted headers name."""
-        words = part.addresses
-        if part.network == 4:
-            return self.addresses.number4(words[:, 1]), self.addresses.number4(words[:, 3])
-        number6 = self.addresses.number6
-        return number6(words[:, 0], words[:, 1]), number6(words[:, 2], words[:, 3])
 
-    def _quoted(self, part: Quoted, source: UInt32s, destination: UInt32s) -> Traffic:
-        nothing = np.zeros(len(source), "u4")
+class _Other(NamedTuple):
+    """Headers beside the packets' own on their way into the index: their addresses, their conversations."""
+
+    part: Beside
+    ends: Ends
+    stream: Int32s
+
+    def traffic(self, protocol: int, base: int) -> tuple[Traffic, Array, Int64s]:
+        """Those of one protocol that name a conversation, where its number goes, and in which rows."""
+        headers, (source, destination) = self.part.headers, self.ends
+        take = np.flatnonzero(headers.talks & (headers.protocol == protocol))
+        nothing = np.zeros(len(take), "u4")
         return Traffic(
-            part.rows + self.count, source, destination, part.sport, part.dport, part.tcp_flags.astype("u2"),
-            part.seq, nothing, np.zeros(len(source), np.bool_),
-        )
+            self.part.rows[take] + base, source[take], destination[take], headers.sport[take],
+            headers.dport[take], headers.tcp_flags[take], headers.seq[take], nothing,
+            np.zeros(len(take), np.bool_),
+        ), self.stream, take
 
 
 def _in_order(parts: list[Traffic]) -> tuple[Traffic, Int64s]:

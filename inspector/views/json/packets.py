@@ -24,6 +24,7 @@ from inspector.wire.headers.read import BOGUS, MALFORMED, NO_LAYER, NO_OFFSET, P
 
 if TYPE_CHECKING:
     from inspector.model.records import Call
+    from inspector.trace.index.beside import OtherHeader
     from inspector.trace.index.columns import Int64s
     from inspector.trace.index.conversations import ConversationRow
     from inspector.trace.trace import Trace
@@ -67,6 +68,8 @@ def packet(trace: Trace, row: Row) -> dict[str, Any]:
         if available > 1:
             found[f"{name}.code"] = int(index.dport[row])
         found |= _quoted(trace, row)
+    if outer := _outer(trace, row):
+        found["outer"] = outer
     found["info"] = packet_info(trace, fact)
     return found
 
@@ -102,13 +105,28 @@ def _udp(trace: Trace, row: Row, frame: _Frame) -> dict[str, Any]:
 
 def _quoted(trace: Trace, row: Row) -> dict[str, Any]:
     """The conversation and ports of the datagram that an ICMP error quotes."""
-    quoted = trace.index.quoted.of(row)
-    if quoted is None:
-        return {}
-    name = "tcp" if quoted.protocol == TCP else "udp"
-    found = {f"{name}.stream": quoted.stream} if quoted.stream >= 0 else {}
-    found |= {f"{name}.srcport": quoted.sport, f"{name}.dstport": quoted.dport}
-    return found | ({"udp.length": quoted.length} if name == "udp" else {})
+    quoted = trace.index.quoted.talking(row)
+    return _ports_of(quoted) if quoted is not None else {}
+
+
+def _outer(trace: Trace, row: Row) -> list[dict[str, Any]]:
+    """The headers around the packet's own, outermost first: addresses, and what UDP says."""
+    address, found = trace.index.address, []
+    for one in trace.index.outer.of(row):
+        version = "ip" if one.network == 4 else "ipv6"
+        ends: dict[str, Any] = {f"{version}.src": address(one.src), f"{version}.dst": address(one.dst)}
+        if one.network == 4:
+            ends["ip.proto"] = one.protocol
+        found.append(ends | (_ports_of(one) if one.protocol == UDP and one.l4 != NO_OFFSET else {}))
+    return found
+
+
+def _ports_of(header: OtherHeader) -> dict[str, Any]:
+    """The conversation and ports that a header of TCP or UDP names."""
+    name = "tcp" if header.protocol == TCP else "udp"
+    found = {f"{name}.stream": header.stream} if header.stream >= 0 else {}
+    found |= {f"{name}.srcport": header.sport, f"{name}.dstport": header.dport}
+    return found | ({"udp.length": header.window} if name == "udp" else {})
 
 
 class _Frame:

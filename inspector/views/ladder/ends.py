@@ -71,20 +71,20 @@ def conversation_ends(trace: Trace, conversation: Conversation, sockets: SocketT
 
 def quoted(trace: Trace, row: Row) -> tuple[int, str, str] | None:
     """Protocol, sender and receiver of the packet that an ICMP error quotes (RFC 792, RFC 4443)."""
-    header = trace.index.quoted.of(row)
+    header = trace.index.quoted.talking(row)
     if header is None:
         return None
     address = trace.index.address
-    source = join_endpoint(escaped(address(header.source)), header.sport)
-    return header.protocol, source, join_endpoint(escaped(address(header.destination)), header.dport)
+    source = join_endpoint(escaped(address(header.src)), header.sport)
+    return header.protocol, source, join_endpoint(escaped(address(header.dst)), header.dport)
 
 
 def quoting_rows(trace: Trace, conversation: Conversation) -> np.ndarray:
     """The rows of the ICMP errors that quote a packet of the conversation."""
     table = trace.index.quoted
     number = _NUMBERS[conversation.protocol]
-    mine = (table.column("stream") == conversation.stream) & (table.column("protocol") == number)
-    rows: np.ndarray = table.column("row")[mine]
+    mine = (table.stream == conversation.stream) & (table.protocol == number)
+    rows: np.ndarray = table.row[mine]
     return rows
 
 

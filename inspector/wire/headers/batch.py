@@ -84,7 +84,8 @@ class Headers:
     `sport`, `dport` are type and code for ICMP and ICMPv6, the operation (in `sport`) for ARP; `window` is
     the length field for UDP. `src`, `dst` hold IPv4 addresses; `rows6` and `addresses6` (a row each: source
     high and low, destination high and low 64 bits) those of IPv6. `tcp_flags` are Wireshark's 12 bits.
-    `quoted` are the headers that ICMP errors quote, `outer` the UDP headers around tunnels.
+    `outer` are the headers around these (of tunnels, outermost first), `quoted` those that ICMP errors quote.
+    `routed`: by row, where an IPv6 routing header leads in the end.
     """
 
     l3: Array
@@ -106,9 +107,10 @@ class Headers:
     talks: Mask                                # the frame belongs to a TCP or UDP conversation
     rows6: list[Ints] = field(default_factory=list)
     addresses6: list[Words] = field(default_factory=list)
-    quoted: list[Quoted] = field(default_factory=list)
-    outer: list[Quoted] = field(default_factory=list)
+    outer: list[Beside] = field(default_factory=list)
+    quoted: list[Beside] = field(default_factory=list)
     fragments: list[Fragments] = field(default_factory=list)
+    routed: dict[int, bytes] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, count: int) -> Headers:
@@ -130,39 +132,34 @@ class Headers:
             getattr(self, name)[rows] = getattr(part, name)
         self.rows6 += [rows[own] for own in part.rows6]
         self.addresses6 += part.addresses6
-        self.quoted += [replace(one, rows=rows[one.rows]) for one in part.quoted]
-        self.outer += [replace(one, rows=rows[one.rows]) for one in part.outer]
+        self.outer += [one.at(rows) for one in part.outer]
+        self.quoted += [one.at(rows) for one in part.quoted]
+        self.routed |= {int(rows[row]): address for row, address in part.routed.items()}
+        self.fragments += [replace(one, rows=rows[one.rows]) for one in part.fragments]
+
+    def taken(self, rows: Ints) -> Headers:
+        """What is known so far of the frames `rows`, in columns of their own."""
+        part = Headers(*(getattr(self, name)[rows] for name in _COLUMNS))
+        for mine, words in zip(self.rows6, self.addresses6, strict=True):
+            own = np.flatnonzero(np.isin(rows, mine))
+            part.rows6.append(own)
+            part.addresses6.append(words[np.searchsorted(mine, rows[own])])
+        return part
 
 
 _COLUMNS = [one.name for one in fields(Headers) if one.default_factory is MISSING]
 
 
 @dataclass(frozen=True, slots=True)
-class Quoted:
-    """TCP or UDP headers beside their frames' own: quoted by ICMP errors, or around tunnels.
-
-    `addresses`: a row of four words each, source and destination in 128 bits (IPv4 in the low 32). `talks`:
-    enough of the header is quoted to name a conversation, not only the ports. `length`: UDP's field.
-    """
+class Beside:
+    """Headers of datagrams beside their frames' own: columns with a value for each of the frames `rows`."""
 
     rows: Ints
-    network: int
-    protocol: int
-    addresses: Words
-    sport: Array
-    dport: Array
-    tcp_flags: Array
-    seq: Array
-    length: Array
-    talks: Mask
+    headers: Headers
 
-    def named(self) -> Quoted:
-        """Those that name a conversation."""
-        keep = self.talks
-        return Quoted(
-            self.rows[keep], self.network, self.protocol, self.addresses[keep], self.sport[keep],
-            self.dport[keep], self.tcp_flags[keep], self.seq[keep], self.length[keep], keep[keep],
-        )
+    def at(self, rows: Ints) -> Beside:
+        """The same where the frames are `rows` of others."""
+        return Beside(rows[self.rows], self.headers)
 
 
 @dataclass(frozen=True, slots=True)

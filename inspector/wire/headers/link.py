@@ -1,7 +1,7 @@
 """Link layers: from the first byte of each frame to its network header and EtherType.
 
 `link_layer` takes a whole batch of one link type (tcpdump.org/linktypes); `tags` then goes past VLAN,
-802.1ad, E-TAG, MPLS and PPPoE. The result is a `Layer` whose kind is an EtherType (IEEE 802.3).
+802.1ad, E-TAG, MPLS, PPPoE and NSH. The result is a `Layer` whose kind is an EtherType (IEEE 802.3).
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import numpy as np
 
 from inspector.model.numbers import (
     ETHERTYPE_ETAG,
+    ETHERTYPE_ETHERNET,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
     ETHERTYPE_MPLS,
     ETHERTYPE_MPLS_MULTICAST,
+    ETHERTYPE_NSH,
     ETHERTYPE_PPPOE_SESSION,
     ETHERTYPE_QINQ,
     ETHERTYPE_QINQ_OLD,
@@ -42,6 +44,8 @@ LONGEST_8023 = 1500                  # up to here an EtherType is a length
 _MAX_TAGS = 8
 FAMILIES_IPV6 = (24, 28, 30)         # AF_INET6 of NetBSD and OpenBSD, FreeBSD, Darwin
 MPLS_TYPES = (ETHERTYPE_MPLS, ETHERTYPE_MPLS_MULTICAST)
+NSH_TYPES = {1: ETHERTYPE_IPV4, 2: ETHERTYPE_IPV6, 3: ETHERTYPE_ETHERNET, 4: ETHERTYPE_NSH, 5: MPLS_TYPES[0]}
+NEXT_PROTOCOLS = np.array([NSH_TYPES.get(number, TYPE_NONE) for number in range(256)])    # as EtherTypes
 PPP_TYPES = {0x21: ETHERTYPE_IPV4, 0x57: ETHERTYPE_IPV6, 0x281: MPLS_TYPES[0], 0x283: MPLS_TYPES[1]}
 
 
@@ -142,7 +146,7 @@ def _cooked(batch: Batch, start: Layer, size: int, kind: int, hardware: int) -> 
 
 
 def tags(batch: Batch, layer: Layer) -> Layer:
-    """Past VLAN and other tags, MPLS labels and PPPoE, at most eight of them."""
+    """Past VLAN and other tags, MPLS labels, PPPoE and NSH, at most eight of them."""
     if (layer.kind == ETHERTYPE_IPV4).all():         # by far the most common batch
         return layer
     for _ in range(_MAX_TAGS):
@@ -158,13 +162,14 @@ def tags(batch: Batch, layer: Layer) -> Layer:
             parts.append(_tag(batch, layer.where(layer.kind == ETHERTYPE_ETAG), 8))
             parts.append(_mpls(batch, layer.where(np.isin(layer.kind, MPLS_TYPES))))
             parts.append(_pppoe(batch, layer.where(layer.kind == ETHERTYPE_PPPOE_SESSION)))
+            parts.append(_nsh(batch, layer.where(layer.kind == ETHERTYPE_NSH)))
         layer = merge(parts)
     return layer.where(~(np.isin(layer.kind, VLAN_TYPES) | _is_other_tag(layer.kind)))
 
 
 def _is_other_tag(kind: Array) -> Mask:
     found: Mask = (kind == ETHERTYPE_ETAG) | (kind == ETHERTYPE_PPPOE_SESSION)
-    found |= (kind == ETHERTYPE_MPLS) | (kind == ETHERTYPE_MPLS_MULTICAST)
+    found |= (kind == ETHERTYPE_MPLS) | (kind == ETHERTYPE_MPLS_MULTICAST) | (kind == ETHERTYPE_NSH)
     return found
 
 
@@ -202,6 +207,15 @@ def _mpls(batch: Batch, layer: Layer) -> Layer:
     finished = np.ones(len(at), np.bool_)
     finished[open_] = False
     return by_version(batch, layer.moved(at, layer.kind).where(finished))
+
+
+def _nsh(batch: Batch, layer: Layer) -> Layer:
+    """Past a network service header (RFC 8300), whose length counts words of four octets."""
+    layer = layer.where(batch.captured[layer.rows] >= layer.at + 8)
+    head = batch.gather(">u4", layer.rows, layer.at).astype(np.int64)
+    size = 4 * (head >> 16 & 0x3F)
+    layer = layer.moved(layer.at + size, NEXT_PROTOCOLS[head & 0xFF]).where(size >= 8)
+    return layer.where(batch.captured[layer.rows] >= layer.at)
 
 
 def _pppoe(batch: Batch, layer: Layer) -> Layer:

@@ -1,19 +1,25 @@
-"""The names of a frame's protocols, outermost first, as Wireshark's `frame.protocols` gives them.
+"""The layers of a frame, outermost first: names, as in Wireshark's `frame.protocols`, and places.
 
-One frame at a time, for what is shown or exported; the columns of many frames come from headers.py,
-which goes the same way. Names end with the transport (and what an ICMP error quotes); any bytes will do.
+One frame at a time, for what is shown, exported or asked of single headers; the columns of many frames come
+from read.py, which goes the same way. Layers end with the transport (and what an ICMP error quotes); any
+bytes will do.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from inspector.model.numbers import (
+    ETHER_IP,
     ETHERTYPE_ARP,
     ETHERTYPE_ETAG,
     ETHERTYPE_ETHERNET,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
+    ETHERTYPE_MPLS,
+    ETHERTYPE_NSH,
     ETHERTYPE_PPPOE_SESSION,
     ETHERTYPE_QINQ,
     ETHERTYPE_QINQ_OLD,
@@ -31,13 +37,14 @@ from inspector.model.numbers import (
     LINK_PPP_HDLC,
     LINK_SLL,
     LINK_SLL2,
+    MPLS_IN_IP,
     RAW_LINKS,
     UDP,
     VLAN_TYPES,
 )
 from inspector.wire.headers import link
 from inspector.wire.headers.extensions import walk_extensions
-from inspector.wire.headers.transport import GENEVE, GTP, MOST_EXTENSIONS, VXLAN
+from inspector.wire.headers.transport import GENEVE, GTP, MOST_EXTENSIONS, MPLS_UDP, VXLAN, VXLAN_GPE
 
 _MAX_LAYERS = 32
 _EXTENSIONS = {
@@ -54,11 +61,31 @@ _FIRST = {
 }
 
 
+class Place(NamedTuple):
+    """One layer: its name, and the octet of the frame with which its header begins."""
+
+    name: str
+    start: int
+
+
+class Layers(list[Place]):
+    """Layers that were met, in order."""
+
+    def add(self, name: str, start: int) -> None:
+        """Append one."""
+        self.append(Place(name, start))
+
+
 def protocol_names(frame: bytes, link_type: int) -> list[str]:
     """The names from the link layer to the transport; ["data"] for a link type that is not known."""
-    names: list[str] = []
+    return [name for name, _ in layers_of(frame, link_type)]
+
+
+def layers_of(frame: bytes, link_type: int) -> Layers:
+    """The layers from the link to the transport, and what an ICMP error quotes."""
+    names = Layers()
     if link_type in RAW_LINKS:
-        names.append("raw")
+        names.add("raw", 0)
         if len(frame) < 8:                     # tshark looks for PPP in the first eight octets
             return names
         kind = {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}.get(frame[0] >> 4, link.TYPE_NONE)
@@ -72,10 +99,10 @@ def protocol_names(frame: bytes, link_type: int) -> list[str]:
     elif link_type == LINK_ETHERNET:
         _ethernet(names, frame, 0)
     elif link_type in _FIRST:
-        names.append(_FIRST[link_type])
+        names.add(_FIRST[link_type], 0)
         _other_link(names, frame, link_type)
     else:
-        names.append("data")
+        names.add("data", 0)
     return names
 
 
@@ -83,7 +110,7 @@ def _u16(frame: bytes, at: int) -> int:
     return int.from_bytes(frame[at : at + 2], "big")
 
 
-def _other_link(names: list[str], frame: bytes, link_type: int) -> None:
+def _other_link(names: Layers, frame: bytes, link_type: int) -> None:
     if link_type in (LINK_NULL, LINK_LOOP):
         if len(frame) < 4:
             return
@@ -103,96 +130,105 @@ def _other_link(names: list[str], frame: bytes, link_type: int) -> None:
             if found in (ETHERTYPE_IPV4, ETHERTYPE_IPV6):
                 _network(names, frame, size, found)
         else:
-            names.append("ethertype")
+            names.add("ethertype", size)
             _ethertype(names, frame, size, found)
     elif link_type == LINK_CHDLC:
         if _u16(frame, 2) == ETHERTYPE_RARP:
-            names.append("slarp")
+            names.add("slarp", 4)
         else:
             _network(names, frame, 4, _u16(frame, 2))
     else:
         _ppp(names, frame, 0)
 
 
-def _ethernet(names: list[str], frame: bytes, at: int) -> None:
-    names.append("eth")
+def _ethernet(names: Layers, frame: bytes, at: int) -> None:
+    names.add("eth", at)
     if len(frame) >= at + 14:
         value = _u16(frame, at + 12)
         if value == 0 or link.LONGEST_8023 < value < 0x600:
-            names += ["data"] if value else ["ethertype", "data"]
+            if not value:
+                names.add("ethertype", at + 12)
+            names.add("data", at + 14)
         else:
             _type_or_length(names, frame, at + 14, value)
 
 
-def _type_or_length(names: list[str], frame: bytes, at: int, value: int) -> None:
+def _type_or_length(names: Layers, frame: bytes, at: int, value: int) -> None:
     if value > link.LONGEST_8023:
-        names.append("ethertype")
+        names.add("ethertype", at - 2)
         _ethertype(names, frame, at, value)
         return
-    names.append("llc")
+    names.add("llc", at)
     frame = frame[: at + value]
     if frame[at : at + 3] == b"\xaa\xaa\x03":
         if int.from_bytes(frame[at + 3 : at + 6], "big") not in link.SNAP_ETHERTYPES:
-            names.append("data")
+            names.add("data", at + 8)
             return
         _network(names, frame, at + 8, _u16(frame, at + 6))
     elif frame[at : at + 1] == b"\x06" and frame[at + 2 : at + 3] == b"\x03":
         _ipv4(names, frame, at + 3)
 
 
-def _ethertype(names: list[str], frame: bytes, at: int, kind: int) -> None:
+def _ethertype(names: Layers, frame: bytes, at: int, kind: int) -> None:
     if len(names) > _MAX_LAYERS:
         return
     if kind in VLAN_TYPES or kind == ETHERTYPE_ETAG:
-        names.append({ETHERTYPE_QINQ: "ieee8021ad", ETHERTYPE_ETAG: "etag"}.get(kind, "vlan"))
+        names.add({ETHERTYPE_QINQ: "ieee8021ad", ETHERTYPE_ETAG: "etag"}.get(kind, "vlan"), at)
         size = 8 if kind == ETHERTYPE_ETAG else 4
         if len(frame) >= at + size:
             value = _u16(frame, at + size - 2)
             if kind not in (ETHERTYPE_VLAN, ETHERTYPE_QINQ_OLD) and value <= link.LONGEST_8023:
-                names += ["ethertype", "data"]
+                names.add("ethertype", at + size - 2)
+                names.add("data", at + size)
             else:
                 _type_or_length(names, frame, at + size, value)
     elif kind in link.MPLS_TYPES:
-        names.append("mpls")
+        names.add("mpls", at)
         while at + 4 <= len(frame) and not frame[at + 2] & 1:
             at += 4
         version = frame[at + 4] >> 4 if at + 4 < len(frame) else 0
         _network(names, frame, at + 4, {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}.get(version, link.TYPE_NONE))
     elif kind == ETHERTYPE_PPPOE_SESSION:
-        names += ["pppoes", "ppp"]
+        names.add("pppoes", at)
+        names.add("ppp", at + 6)
         _ppp(names, frame[: at + 6 + _u16(frame, at + 4)], at + 6)
     elif kind == ETHERTYPE_ETHERNET:
         _ethernet(names, frame, at)
+    elif kind == ETHERTYPE_NSH:
+        names.add("nsh", at)
+        size = 4 * (frame[at + 1] & 0x3F) if at + 8 <= len(frame) else 0
+        if size >= 8:
+            _ethertype(names, frame, at + size, link.NSH_TYPES.get(frame[at + 3], link.TYPE_NONE))
     else:
         _network(names, frame, at, kind)
 
 
-def _ppp(names: list[str], frame: bytes, at: int) -> None:
+def _ppp(names: Layers, frame: bytes, at: int) -> None:
     at += 2 if frame[at : at + 1] == b"\xff" else 0
     first = frame[at] if at < len(frame) else 0
     protocol, size = (first, 1) if first & 1 else (_u16(frame, at), 2)
     _ethertype(names, frame, at + size, link.PPP_TYPES.get(protocol, link.TYPE_NONE))
 
 
-def _network(names: list[str], frame: bytes, at: int, kind: int) -> None:
+def _network(names: Layers, frame: bytes, at: int, kind: int) -> None:
     if kind == ETHERTYPE_IPV4:
         _ipv4(names, frame, at)
     elif kind == ETHERTYPE_IPV6:
         _ipv6(names, frame, at)
     elif kind in (ETHERTYPE_ARP, ETHERTYPE_RARP):
-        names.append("arp")
+        names.add("arp", at)
     else:
-        names.append("data")
+        names.add("data", at)
 
 
-def _ipv4(names: list[str], frame: bytes, at: int) -> None:
+def _ipv4(names: Layers, frame: bytes, at: int) -> None:
     if len(names) > _MAX_LAYERS:
         return
     if at < len(frame) and frame[at] >> 4 == 6:
-        names.append("ip")
+        names.add("ip", at)
         _ipv6(names, frame, at)
         return
-    names.append("ip")
+    names.add("ip", at)
     size = (frame[at] & 15) * 4 if at < len(frame) else 0
     total = _u16(frame, at + 2)
     if len(frame) < at + 20 or frame[at] >> 4 != 4 or size < 20 or (total < size and total) or total == size:
@@ -201,18 +237,18 @@ def _ipv4(names: list[str], frame: bytes, at: int) -> None:
         return
     frame = frame[: at + total] if total else frame
     if _u16(frame, at + 6) & 0x1FFF:
-        names.append("data")
+        names.add("data", at + size)
     else:
         _above(names, frame, at + size, frame[at + 9])
 
 
-def _ipv6(names: list[str], frame: bytes, at: int) -> None:
+def _ipv6(names: Layers, frame: bytes, at: int) -> None:
     if len(names) > _MAX_LAYERS:
         return
     if at < len(frame) and frame[at] >> 4 != 6:
-        names.append("data")
+        names.add("data", at)
         return
-    names.append("ipv6")
+    names.add("ipv6", at)
     if len(frame) < at + 40:
         return
     kind, length = frame[at + 6], _u16(frame, at + 4)
@@ -222,26 +258,31 @@ def _ipv6(names: list[str], frame: bytes, at: int) -> None:
         _above(names, frame[: at + 40], at + 40, kind)
 
 
-def _udp_tunnel(names: list[str], frame: bytes, at: int) -> None:
+def _udp_tunnel(names: Layers, frame: bytes, at: int) -> None:
     ports, length = (_u16(frame, at), _u16(frame, at + 2)), _u16(frame, at + 4)
     if length < 16:
         return
     frame = frame[: at + length]
     if VXLAN in ports:
-        names.append("vxlan")
+        names.add("vxlan", at + 8)
         _ethernet(names, frame, at + 16)
     elif GENEVE in ports:
-        names.append("geneve")
+        names.add("geneve", at + 8)
         inner = at + 16 + (frame[at + 8] & 0x3F) * 4
         if inner <= len(frame):
             _ethertype_plain(names, frame, inner, _u16(frame, at + 10))
     elif GTP in ports:
         _gtp(names, frame, at + 8)
+    elif VXLAN_GPE in ports:                    # Wireshark has no name for it
+        if frame[at + 8] & 4:
+            _ethertype(names, frame, at + 16, link.NSH_TYPES.get(frame[at + 11], link.TYPE_NONE))
+    elif MPLS_UDP in ports:
+        _ethertype(names, frame, at + 8, ETHERTYPE_MPLS)
 
 
-def _gtp(names: list[str], frame: bytes, at: int) -> None:
+def _gtp(names: Layers, frame: bytes, at: int) -> None:
     """GTPv1-U, past its extension headers; only a G-PDU carries something."""
-    names.append("gtp")
+    names.add("gtp", at)
     if frame[at] >> 4 != 3 or frame[at + 1] != 0xFF:
         return
     more = bool(frame[at] & 4)
@@ -255,23 +296,23 @@ def _gtp(names: list[str], frame: bytes, at: int) -> None:
         (_ipv4 if version == 4 else _ipv6)(names, frame, at)
 
 
-def _ethertype_plain(names: list[str], frame: bytes, at: int, kind: int) -> None:
+def _ethertype_plain(names: Layers, frame: bytes, at: int, kind: int) -> None:
     if kind == ETHERTYPE_ETHERNET:
         _ethernet(names, frame, at)
     else:
         _network(names, frame, at, kind)
 
 
-def _above(names: list[str], frame: bytes, at: int, kind: int) -> None:
+def _above(names: Layers, frame: bytes, at: int, kind: int) -> None:
     """Extension headers, then the transport or a tunnel."""
     for extension in walk_extensions(frame, at, kind):
         if len(names) > _MAX_LAYERS:
             break
-        names.append(_EXTENSIONS[extension.kind])
+        names.add(_EXTENSIONS[extension.kind], extension.start)
         if extension.next is None:
             return
         if extension.kind == IPV6_FRAGMENT and _u16(frame, extension.start + 2) >> 3:
-            names.append("data")
+            names.add("data", extension.stop)
             return
         kind, at = extension.next, extension.stop
         if at > len(frame):
@@ -282,17 +323,22 @@ def _above(names: list[str], frame: bytes, at: int, kind: int) -> None:
         _ipv6(names, frame, at)
     elif kind == 143:
         _ethernet(names, frame, at)
+    elif kind == MPLS_IN_IP:
+        _ethertype(names, frame, at, ETHERTYPE_MPLS)
+    elif kind == ETHER_IP:
+        names.add("etherip", at)
+        _ethernet(names, frame, at + 2)
     elif kind == 47:
-        names.append("gre")
+        names.add("gre", at)
         flags = _u16(frame, at)
         if flags & 0x4000 == 0 and len(frame) >= at + 4:
             size = 4 + 4 * ((flags >> 15 & 1) + (flags >> 13 & 1) + (flags >> 12 & 1))
             if _u16(frame, at + 2) in (*VLAN_TYPES, ETHERTYPE_ETAG):
-                names.append("data")
+                names.add("data", at + size)
             elif len(frame) > at + size:
                 _ethertype(names, frame, at + size, _u16(frame, at + 2))
     else:
-        names.append(_TRANSPORTS.get(kind, "data"))
+        names.add(_TRANSPORTS.get(kind, "data"), at)
         if kind == UDP and len(frame) >= at + 16:
             _udp_tunnel(names, frame, at)
         if kind in _QUOTING and at + 8 < len(frame) and frame[at] in _QUOTING[kind]:

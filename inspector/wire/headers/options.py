@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 END_OF_LIST, NO_OPERATION = 0, 1     # the two kinds of one octet
+SOURCE_ROUTES = LOOSE_ROUTE, STRICT_ROUTE = 131, 137         # of IPv4
 
 
 class Option(NamedTuple):

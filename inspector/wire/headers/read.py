@@ -1,7 +1,7 @@
 """Columns of a whole batch of frames at once: link, network and transport headers.
 
 `read_headers` goes layer by layer over all frames of one link type: link headers and tags
-(`headers_link`), IPv4, IPv6 and ARP (`headers_network`), TCP, UDP and ICMP (`headers_transport`).
+(`link`), IPv4, IPv6 and ARP (`network`), TCP, UDP and ICMP (`transport`).
 Frames that carry a tunnel go round again for what is inside. Any bytes give columns, never an error.
 """
 
@@ -19,21 +19,19 @@ from inspector.wire.headers.batch import (
     SHORT,
     UNSIZED,
     Batch,
+    Beside,
     Bytes,
     Fragments,
     Headers,
     Ints,
-    Quoted,
 )
 from inspector.wire.headers.link import link_layer
-from inspector.wire.headers.network import network_layer
+from inspector.wire.headers.network import network_layers
 
 __all__ = [
     "BOGUS", "CUT", "FRAGMENT", "MALFORMED", "NO_LAYER", "NO_OFFSET", "PADDING", "PORTS", "SHORT",
-    "UNSIZED", "Fragments", "Headers", "Quoted", "read_headers",
+    "UNSIZED", "Beside", "Fragments", "Headers", "read_headers",
 ]
-
-MAX_TUNNELS = 6
 
 
 def read_headers(data: Bytes, starts: Ints, captured: Ints, lengths: Ints, link_type: int) -> Headers:
@@ -45,9 +43,5 @@ def read_headers(data: Bytes, starts: Ints, captured: Ints, lengths: Ints, link_
     batch = Batch(data, starts, captured, lengths)
     headers = Headers.empty(len(starts))
     headers.status[captured < lengths] = CUT
-    layer = link_layer(batch, link_type)
-    for _ in range(MAX_TUNNELS):
-        if not len(layer.rows):
-            break
-        layer = network_layer(batch, headers, layer)
+    network_layers(batch, headers, link_layer(batch, link_type))
     return headers

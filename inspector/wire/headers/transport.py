@@ -8,7 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from inspector.model.numbers import ETHERTYPE_ETHERNET, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ICMP, ICMPV6, TCP, UDP
+from inspector.model.numbers import (
+    ETHERTYPE_ETHERNET,
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    ETHERTYPE_MPLS,
+    ICMP,
+    ICMPV6,
+    TCP,
+    UDP,
+)
 from inspector.wire.headers.batch import (
     BOGUS,
     FRAGMENT,
@@ -25,12 +34,10 @@ from inspector.wire.headers.batch import (
     Ints,
     Layer,
     Mask,
-    Quoted,
-    Words,
 )
-from inspector.wire.headers.link import merge
+from inspector.wire.headers.link import NEXT_PROTOCOLS, merge, tags
 
-TUNNELS = VXLAN, GENEVE, GTP = 4789, 6081, 2152           # ports
+VXLAN, VXLAN_GPE, GENEVE, GTP, MPLS_UDP = 4789, 4790, 6081, 2152, 6635           # ports
 MOST_EXTENSIONS = 8                  # of GTP
 _QUOTING = {4: (ICMP, (3, 4, 5, 11, 12)), 6: (ICMPV6, (1, 2, 3, 4))}
 
@@ -142,31 +149,8 @@ def quoting(batch: Batch, layer: Layer, network: int) -> Layer:
     return errors.moved(errors.at + 8, errors.kind)
 
 
-def note_quoted(
-    batch: Batch, headers: Headers, layer: Layer, network: int, rows: Ints, addresses: Words
-) -> None:
-    """Note the TCP and UDP headers of `layer`; `addresses` are those of the frames `rows`."""
-    for protocol, kind, need in ((TCP, TCP_HEADER, 16), (UDP, UDP_HEADER, 8)):
-        part = layer.where(layer.kind == protocol)
-        part = part.where(_available(batch, part) >= 4)
-        if not len(part.rows):
-            continue
-        head = batch.gather(kind, part.rows, part.at)
-        talks = _available(batch, part) >= need
-        zeros = np.zeros(len(head), "u4")
-        if protocol == UDP:
-            flags, seq, length = zeros, zeros, head["length"].astype("u2")
-            talks &= length >= 8
-        else:
-            flags, seq, length = head["flags"].astype("u4") & 0x0FFF, head["seq"].astype("u4"), zeros
-        headers.quoted.append(Quoted(
-            part.rows, network, protocol, addresses[np.searchsorted(rows, part.rows)],
-            head["sport"].astype("u2"), head["dport"].astype("u2"), flags, seq, length, talks,
-        ))
-
-
-def udp_tunnels(batch: Batch, headers: Headers, layer: Layer, network: int) -> Layer:
-    """What VXLAN, Geneve and GTP-U carry; the datagrams around it go to `headers.outer`."""
+def udp_tunnels(batch: Batch, headers: Headers, layer: Layer) -> Layer:
+    """What VXLAN, Geneve, GTP-U and MPLS carry in UDP."""
     sport, dport = headers.sport[layer.rows], headers.dport[layer.rows]
     ports = np.isin(sport, TUNNELS) | np.isin(dport, TUNNELS)
     if not ports.any():
@@ -176,25 +160,29 @@ def udp_tunnels(batch: Batch, headers: Headers, layer: Layer, network: int) -> L
     end = np.minimum(layer.end, layer.at + headers.window[layer.rows].astype(np.int64))
     layer = Layer(layer.rows, layer.at + 8, end, layer.kind)
     found = []
-    for port, read in ((VXLAN, _vxlan), (GENEVE, _geneve), (GTP, _gtp)):
+    for port, read in _READERS.items():
         mine = (headers.sport[layer.rows] == port) | (headers.dport[layer.rows] == port)
         found.append(read(batch, layer.where(mine)))
         layer = layer.where(~mine)
     inner = merge(found)
-    inner = inner.where(inner.at <= np.minimum(batch.captured[inner.rows], inner.end))
-    rows = inner.rows
-    if len(rows):
-        zeros = np.zeros(len(rows), "u4")
-        headers.outer.append(Quoted(
-            rows, network, UDP, _addresses(headers, rows, network), headers.sport[rows], headers.dport[rows],
-            zeros, zeros, headers.window[rows], np.ones(len(rows), np.bool_),
-        ))
-    return inner
+    return inner.where(inner.at <= np.minimum(batch.captured[inner.rows], inner.end))
 
 
 def _vxlan(batch: Batch, layer: Layer) -> Layer:
     """RFC 7348: eight octets, then Ethernet."""
     return layer.moved(layer.at + 8, np.full(len(layer.at), ETHERTYPE_ETHERNET))
+
+
+def _vxlan_gpe(batch: Batch, layer: Layer) -> Layer:
+    """RFC 9638's generic protocol extension: the last octet of the first four names what follows."""
+    head = batch.gather(">u4", layer.rows, layer.at).astype(np.int64)
+    layer = layer.moved(layer.at + 8, NEXT_PROTOCOLS[head & 0xFF]).where(head >> 26 & 1 == 1)
+    return tags(batch, layer)
+
+
+def _mpls(batch: Batch, layer: Layer) -> Layer:
+    """RFC 7510: labels at once."""
+    return tags(batch, layer.moved(layer.at, np.full(len(layer.at), ETHERTYPE_MPLS)))
 
 
 def _geneve(batch: Batch, layer: Layer) -> Layer:
@@ -232,10 +220,5 @@ def _reached(batch: Batch, layer: Layer, more: Mask) -> tuple[Layer, Mask]:
     return layer.where(held), more[held]
 
 
-def _addresses(headers: Headers, rows: Ints, network: int) -> Words:
-    words = np.zeros((len(rows), 4), np.uint64)
-    if network == 4:
-        words[:, 1], words[:, 3] = headers.src[rows], headers.dst[rows]
-    else:
-        words[:] = headers.addresses6[-1][np.searchsorted(headers.rows6[-1], rows)]
-    return words
+_READERS = {VXLAN: _vxlan, GENEVE: _geneve, GTP: _gtp, VXLAN_GPE: _vxlan_gpe, MPLS_UDP: _mpls}
+TUNNELS = tuple(_READERS)

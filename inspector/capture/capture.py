@@ -38,7 +38,7 @@ class Capture:
 
     def __init__(
         self, descriptor: int, *, description: str, woken: Callable[[], None], failed: Callable[[str], None],
-        program: Program = ACCEPT_ALL, filter: str = "", snaplen: int = 0, max_size: int = 0,
+        program: Program = ACCEPT_ALL, filter: str = "", snaplen: int = 0, max_size: int = 0, most: int = 0,
         source: Source | None = None, blocks: int = BLOCKS,
     ) -> None:
         self._source = source or open_source(program, blocks)
@@ -47,7 +47,7 @@ class Capture:
         self._nudge = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._sniffer: Sniffer | None = None
         self._starter = threading.Thread(target=self._start, name="start-sniffer", daemon=True)
-        self.writer = TraceWriter(descriptor, woken, max_size)
+        self.writer = TraceWriter(descriptor, woken, max_size, most)
         self.writer.begin(
             application="inspector", interface="lo", description=description, filter=filter, snaplen=snaplen
         )

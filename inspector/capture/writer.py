@@ -40,14 +40,14 @@ _END_ROOM = 2048                   # of the size limit, kept for the last events
 class TraceWriter:
     """Appends to a trace; `woken` is called after each write.
 
-    `limited` is set when `max_size` ended it, `broken` when the file could not be written: it then ends
-    with the last whole block, and nothing more is written.
+    `limited` is set when `max_size` (bytes) or `most` (packets) ended it, `broken` when the file could not
+    be written: it then ends with the last whole block, and nothing more is written.
     """
 
-    def __init__(self, descriptor: int, woken: Callable[[], None], max_size: int = 0) -> None:
+    def __init__(self, descriptor: int, woken: Callable[[], None], max_size: int = 0, most: int = 0) -> None:
         self._descriptor = descriptor
         self._woken = woken
-        self._max_size = max_size
+        self._max_size, self._most = max_size, most
         self._merge = Merge()
         self._inbox: deque[Record] = deque()
         self._heard = -_CALLS_COME
@@ -163,6 +163,11 @@ class TraceWriter:
                 self.limit(text, int(times[kept]))
                 self._collect()
                 return times[:kept], vectors[:kept]
+        if self._most and self.packets + len(times) >= self._most:
+            left = self._most - self.packets
+            times, vectors = times[:left], vectors[:left]
+            self.limit(f"The capture ended: {self._most:,} packets were captured.", time.time_ns())
+            self._collect()
         return times, vectors
 
     def _write_packets(self, vectors: Vectors) -> None:

@@ -12,9 +12,14 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inspector.cli.errors import DONE, MISSING, UNREADABLE, CommandError
 from inspector.cli.output import say
+from inspector.cli.trace_files import trace_file
+
+if TYPE_CHECKING:
+    from inspector.lab.options import Limits
 
 _SOON, _PATIENCE = 0.05, 1.0        # seconds between two looks; after which it is said what is waited for
 _HEAD = 64                         # bytes that tell of any format whether it is a capture
@@ -55,8 +60,11 @@ def open_file(file: str) -> int:
     return _run(InspectorApp(trace_path=Path(file)))
 
 
-def watch_ports(ports: tuple[int, ...]) -> int:
-    """Open the app on this machine's own loopback, on these ports or all; returns the exit status."""
+def watch_ports(ports: tuple[int, ...], limits: Limits, save: str | None, *, overwrite: bool) -> int:
+    """Open the app on this machine's own loopback, on these ports or all; returns the exit status.
+
+    `save`: the file that the trace goes to, None for one of those that are kept.
+    """
     from inspector.lab.host import dumpcap, how_to_capture, may_capture
     from inspector.lab.options import Watch
 
@@ -68,7 +76,12 @@ def watch_ports(ports: tuple[int, ...]) -> int:
     _require_terminal(sys.stdin.isatty())
     from inspector.tui.app import InspectorApp
 
-    return _run(InspectorApp(watch=Watch(ports)))
+    if save is None:
+        return _run(InspectorApp(watch=Watch(ports, limits=limits)))
+    with trace_file(save, overwrite=overwrite) as file:
+        status = _run(InspectorApp(watch=Watch(ports, limits=limits, save=(file.path, file.name))))
+        file.restore()
+        return status
 
 
 def via_ports(pairs: tuple[tuple[int, int], ...]) -> int:

@@ -108,8 +108,8 @@ def _open_capture(
     from inspector.capture.ring import BLOCKS, SESSION_BLOCKS
     from inspector.lab.dumpcap import Dumpcap
 
-    woken = partial(_wake, options)
-    program, text = choose_program(options.ports, options.filter, options.snaplen)
+    woken, limits = partial(_wake, options), options.limits
+    program, text = choose_program(options.ports, limits.filter, limits.snaplen)
     if mode == "host" and not may_capture() and (path := dumpcap()) is not None:
         return Dumpcap(
             path, trace, options, text, woken=woken, failed=supervisor.capture_failed,
@@ -117,7 +117,8 @@ def _open_capture(
         )
     return Capture(
         trace, description=f"loopback of the {mode}", woken=woken, failed=supervisor.capture_failed,
-        program=program, filter=text, snaplen=options.snaplen, max_size=options.max_size,
+        program=program, filter=text, snaplen=limits.snaplen, max_size=limits.max_size,
+        most=limits.packets,
         blocks=BLOCKS if options.command or options.mode == "host" else SESSION_BLOCKS,
     )
 

@@ -32,7 +32,7 @@ class Dumpcap:
         self, path: str, descriptor: int, options: AgentOptions, filter: str, *, woken: Callable[[], None],
         failed: Callable[[str], None], born: Callable[[], None],
     ) -> None:
-        self._descriptor, self._options = descriptor, options
+        self._descriptor, self._limits = descriptor, options.limits
         self._woken, self._failed, self._born = woken, failed, born
         self._command = dumpcap_command(path, options, filter)
         self._process: subprocess.Popen[bytes] | None = None
@@ -43,7 +43,7 @@ class Dumpcap:
         self.writer = TraceWriter(descriptor, woken)
         self.writer.begin(
             application="inspector", interface="lo", description="loopback of the host, by dumpcap",
-            filter=filter, snaplen=options.snaplen,
+            filter=filter, snaplen=options.limits.snaplen,
         )
 
     def record(self, record: Record) -> None:
@@ -107,10 +107,13 @@ class Dumpcap:
         if found is not None:
             self.writer.packets = int(found[1])
             self.last_counts = Counts(int(found[1]) + int(found[2]), int(found[2]))
-        size, most = os.fstat(self._descriptor).st_size, self._options.max_size
+        size, most = os.fstat(self._descriptor).st_size, self._limits.max_size
         if found is None:
             lines = [line.strip() for line in text.splitlines() if line.strip()]
             self._failed(f"dumpcap could not capture: {lines[-1] if lines else 'it did not say why.'}")
+        elif self._limits.packets and self.writer.packets >= self._limits.packets:
+            text = f"The capture ended: {self._limits.packets:,} packets were captured."
+            self.writer.limit(text, time.time_ns())
         elif most and not self._ending:
             text = f"The capture ended: the file has reached its limit of {most:,} bytes."
             self.writer.limit(text, time.time_ns())
@@ -123,8 +126,10 @@ def dumpcap_command(path: str, options: AgentOptions, filter: str) -> list[str]:
     command = [path, "-q", "-i", "lo", "-B", "64", "-w", "-"]
     if filter:
         command += ["-f", filter]
-    if options.snaplen:
-        command += ["-s", str(options.snaplen)]
-    if options.max_size:
-        command += ["-a", f"filesize:{max(1, options.max_size // 1000)}"]
+    if options.limits.snaplen:
+        command += ["-s", str(options.limits.snaplen)]
+    if options.limits.packets:
+        command += ["-c", str(options.limits.packets)]
+    if options.limits.max_size:
+        command += ["-a", f"filesize:{max(1, options.limits.max_size // 1000)}"]
     return command

@@ -20,7 +20,7 @@ from typing import IO, Any, Self
 
 from inspector.capture.choice import choose_program
 from inspector.lab.errors import LabError
-from inspector.lab.options import NOTHING, AgentOptions, Mode, Outside
+from inspector.lab.options import NO_LIMITS, NOTHING, AgentOptions, Limits, Mode, Outside
 from inspector.lab.ownership import create_file
 from inspector.lab.programs.tracer import strace
 from inspector.model.commands import Command, to_line
@@ -150,9 +150,9 @@ class Agent:
 
 
 def start_agent(
-    trace_path: str | Path, mode: Mode = "auto", *, ports: Sequence[int] = (), filter: str = "",
-    snaplen: int = 0, max_size: int = 0, seconds: float = 0.0, command: Sequence[str] = (),
-    syscalls: bool = False, stdout: int = 1, outside: Outside = NOTHING,
+    trace_path: str | Path, mode: Mode = "auto", *, ports: Sequence[int] = (),
+    limits: Limits = NO_LIMITS, command: Sequence[str] = (), syscalls: bool = False, stdout: int = 1,
+    outside: Outside = NOTHING,
 ) -> Agent:
     """Start an agent that writes the file `trace_path` anew, and return when its capture runs.
 
@@ -165,10 +165,10 @@ def start_agent(
     """
     if syscalls:
         strace()
-    choose_program(ports, filter, snaplen)                 # to refuse before anything starts
+    choose_program(ports, limits.filter, limits.snaplen)                 # to refuse before anything starts
     terminal = bool(command)
-    options = AgentOptions(mode, tuple(ports), filter, snaplen, max_size, seconds, command=tuple(command),
-                           syscalls=syscalls, outside=outside)  # fmt: skip
+    options = AgentOptions(mode, tuple(ports), limits, command=tuple(command), syscalls=syscalls,
+                           outside=outside)  # fmt: skip
     descriptors: list[int] = []
     path = Path(trace_path)
     created = create_file(path)

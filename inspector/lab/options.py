@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 Mode = Literal["auto", "lab", "host"]
@@ -43,33 +44,46 @@ NOTHING = Outside()
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What is kept of the traffic, and for how long; sizes in bytes, 0 is no limit."""
+
+    filter: str = ""               # pcap-filter(7)
+    snaplen: int = 0
+    max_size: int = 0
+    packets: int = 0
+    seconds: float = 0.0
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """What is captured without a session of ours: ports of this machine (none: all), or, with `outside`,
-    what is led through the lab."""
+    what is led through the lab. `save`: a file that is open for the trace, and the name that people know."""
 
     ports: tuple[int, ...] = ()
     outside: Outside = NOTHING
+    limits: Limits = NO_LIMITS
+    save: tuple[Path, str] | None = None
 
     @property
     def words(self) -> str:
         """`port 8000`, `8001 → 8000, relayed`, `all ports`."""
         if self.outside.via:
             return ", ".join(f"{listen} → {target}" for listen, target in self.outside.via) + ", relayed"
-        if not self.ports:
-            return "all ports"
-        return f"port{'s' if len(self.ports) > 1 else ''} {', '.join(map(str, self.ports))}"
+        ports = f"port{'s' if len(self.ports) > 1 else ''} {', '.join(map(str, self.ports))}"
+        only = (ports if self.ports else "", self.limits.filter)
+        return ", ".join(filter(None, only)) or "all ports"
 
 
 @dataclass(frozen=True, slots=True)
 class AgentOptions:
-    """`ports` and `filter` narrow the capture; sizes in bytes, 0 is no limit. Descriptors are inherited."""
+    """`ports` and `limits` narrow the capture. Descriptors are inherited."""
 
     mode: Mode = "auto"
     ports: tuple[int, ...] = ()
-    filter: str = ""                              # BPF text, compiled by libpcap
-    snaplen: int = 0
-    max_size: int = 0
-    seconds: float = 0.0
+    limits: Limits = NO_LIMITS
     wake: int = -1                                # gets the mode's letter, then a byte after each write
     terminal: tuple[int, int, int] | None = None  # for programs: their standard input, output and error
     command: tuple[str, ...] = ()                 # run this program at once, and end when it ends
@@ -86,6 +100,7 @@ class AgentOptions:
         """Read what `to_json` wrote."""
         data = json.loads(text)
         data["ports"] = tuple(data["ports"])
+        data["limits"] = Limits(**data["limits"])
         data["outside"] = Outside.of(data["outside"])
         data["command"] = tuple(data["command"])
         data["terminal"] = tuple(data["terminal"]) if data["terminal"] else None

@@ -17,12 +17,12 @@ from typing import Any
 
 from inspector.lab.errors import LabError
 from inspector.lab.launch import start_agent
-from inspector.lab.options import NOTHING, Outside
+from inspector.lab.options import NO_LIMITS, NOTHING, Limits, Outside
 
 
 @dataclass(frozen=True, slots=True)
 class RecordOptions:
-    """`command`: record in the lab around it; else the host's loopback. Sizes in bytes, 0 is no limit.
+    """`command`: record in the lab around it; else the host's loopback.
 
     Where the lab is forbidden, root's command runs on the host's loopback.
     """
@@ -30,10 +30,7 @@ class RecordOptions:
     output: Path
     command: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
-    filter: str = ""               # pcap-filter(7)
-    snaplen: int = 0
-    max_size: int = 0
-    seconds: float = 0.0
+    limits: Limits = NO_LIMITS
     syscalls: bool = False         # of the command, by strace
     name: str = ""                 # what sentences call the file, where it is not its path
     stdout: int = 1                # the program's standard output
@@ -71,8 +68,7 @@ def record(options: RecordOptions, started: Callable[[str], None] = lambda sente
 def _record_program(options: RecordOptions) -> RecordOutcome:
     with _ignoring(signal.SIGINT, signal.SIGQUIT):         # they are the program's, which shares our terminal
         agent = start_agent(
-            options.output, "auto", ports=options.ports, filter=options.filter, snaplen=options.snaplen,
-            max_size=options.max_size, seconds=options.seconds, command=options.command,
+            options.output, "auto", ports=options.ports, limits=options.limits, command=options.command,
             syscalls=options.syscalls, stdout=options.stdout, outside=options.outside,
         )
         try:
@@ -92,10 +88,7 @@ def _record_program(options: RecordOptions) -> RecordOutcome:
 
 def _record_host(options: RecordOptions, started: Callable[[str], None]) -> RecordOutcome:
     with _told_to_end() as told:
-        agent = start_agent(
-            options.output, "host", ports=options.ports, filter=options.filter, snaplen=options.snaplen,
-            max_size=options.max_size, seconds=options.seconds,
-        )
+        agent = start_agent(options.output, "host", ports=options.ports, limits=options.limits)
         try:
             started(_running(options))
             poll = select.poll()
@@ -112,7 +105,7 @@ def _record_host(options: RecordOptions, started: Callable[[str], None]) -> Reco
 
 
 def _running(options: RecordOptions) -> str:
-    what = ", ".join(f"port {port}" for port in options.ports) or options.filter or "all of it"
+    what = ", ".join(f"port {port}" for port in options.ports) or options.limits.filter or "all of it"
     file = options.name or options.output
     return f"Capturing this machine's loopback ({what}) into {file}; ctrl+c ends it."
 

@@ -73,8 +73,8 @@ class Supervisor:
             self.watch_child(self._bridge.child)
             self._watch(self._bridge.channel.fileno(), self._bridge.give)
             self._bridge.open()
-        if self._options.seconds:
-            self._deadline = time.monotonic() + self._options.seconds
+        if self._options.limits.seconds:
+            self._deadline = time.monotonic() + self._options.limits.seconds
         waiting = bool(self._options.command)
         while not self._ending:
             if waiting and (self._bridge is None or self._bridge.ready):
@@ -84,7 +84,7 @@ class Supervisor:
             self._turn(0.25 if self._sampler is None else EVERY)
             if self._deadline is not None and time.monotonic() >= self._deadline:
                 self._deadline = None
-                text = f"The capture ended after {self._options.seconds:g} seconds."
+                text = f"The capture ended after {self._options.limits.seconds:g} seconds."
                 writer.limit(text, time.time_ns())
             if (self.broken or writer.limited) and not self._options.command:
                 break                              # a program goes on, uncaptured: its status is wanted

@@ -55,6 +55,7 @@ class NewTrace:
     path: Path                     # its name, or a path that leads to it while it is open
     descriptor: int
     problem: str
+    ours: bool = True              # it was made here: one that stayed empty is removed
 
     @property
     def held(self) -> Path:
@@ -62,12 +63,12 @@ class NewTrace:
         return path_of(self.descriptor)
 
     def close(self) -> Path | None:
-        """It is written: where it is kept from now on. One that stayed empty is removed."""
+        """It is written: where it is kept from now on."""
         size = os.fstat(self.descriptor).st_size
         os.close(self.descriptor)
         if self.problem:
             return None
-        if not size:
+        if not size and self.ours:
             with contextlib.suppress(OSError):
                 self.path.unlink()
         return self.path if size else None
@@ -85,6 +86,11 @@ def begin(label: str) -> NewTrace:
         fcntl.flock(descriptor, fcntl.LOCK_SH)             # `prune` leaves it alone while it is open
     prune()
     return NewTrace(path, descriptor, "")
+
+
+def chosen(file: Path, name: str) -> NewTrace:
+    """A trace that goes to an open file of the user's choosing, which people know by `name`."""
+    return NewTrace(Path(name), os.open(file, os.O_WRONLY | os.O_CLOEXEC), "", ours=False)
 
 
 def _create(folder: Path, label: str) -> tuple[Path, int]:

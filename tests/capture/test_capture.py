@@ -223,6 +223,22 @@ def test_the_ring_goes_round_many_times(tmp_path: Path) -> None:
         assert not any(body[4:])
 
 
+def test_the_limit_of_packets_is_exact(tmp_path: Path) -> None:
+    path = tmp_path / "t.pcapng"
+    answer = in_lab(path, """
+        running = start(most=150)
+        sender, receiver = pair()
+        for number in range(500):
+            sender.sendto(bytes(100), ("127.0.0.1", 7000))
+        running.stop()
+        print(json.dumps({"packets": running.writer.packets}))
+    """)
+    assert answer == {"packets": 150}
+    reading = read_trace(path)
+    assert (len(reading.frames), reading.rest) == (150, 0)
+    assert reading.event("limit-reached").text == "The capture ended: 150 packets were captured."
+
+
 def test_the_size_limit_has_a_clear_end(tmp_path: Path) -> None:
     path = tmp_path / "t.pcapng"
     answer = in_lab(path, """

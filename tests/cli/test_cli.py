@@ -153,6 +153,11 @@ WRONG = [
     (("record", "-o", "/nonexistent/x.pcapng", "--lab", "--", "true"), 2, "cannot be written"),
     (("open", "/nonexistent"), 4, "There is no file /nonexistent."),
     (("watch", "http"), 2, "'http' is not a valid integer"),
+    (("watch", "--capture-filter", "tcp portt 80"), 2, "The filter 'tcp portt 80' "),
+    (("watch", "80", "--capture-filter", "nonsense("), 2, "The filter "),
+    (("record", "-o", "/nonexistent/x.pcapng", "--capture-filter", "tcp portt 80"), 2, "The filter 'tcp "),
+    (("watch", "--max-size", "3x"), 2, "'3x' is no size"),
+    (("watch", "--seconds", "0"), 2, "0 is not in the range"),
     (("frobnicate",), 2, "No such command 'frobnicate'"),
     ((), 3, "The app needs a terminal"),
 ]

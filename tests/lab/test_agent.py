@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from inspector.lab.launch import Agent, start_agent
+from inspector.lab.options import Limits
 from inspector.model.commands import Abort, Close, Command, Execute, HalfClose, Send, Start, Stop
 from inspector.model.messages import Message
 from inspector.model.spec import SessionSpec
@@ -292,7 +293,7 @@ def test_low_ports_and_ipv6_work_in_the_lab(tmp_path: Path) -> None:
 
 
 def test_the_time_limit_ends_it(tmp_path: Path) -> None:
-    agent = start_agent(tmp_path / "t.pcapng", seconds=0.2)
+    agent = start_agent(tmp_path / "t.pcapng", limits=Limits(seconds=0.2))
     wait_until(lambda: agent.poll() is not None, "the end of the agent")
     assert agent.close() == 0
     event = read_trace(tmp_path / "t.pcapng").event("limit-reached")

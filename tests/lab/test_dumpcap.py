@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from inspector.lab.dumpcap import dumpcap_command
-from inspector.lab.options import AgentOptions
+from inspector.lab.options import AgentOptions, Limits
 from inspector.wire import pcapng
 from tests.support.lab import read_trace, wait_for_frames, wait_until
 
@@ -98,7 +98,8 @@ def test_a_dumpcap_that_fails_is_heard(tmp_path: Path) -> None:
 
 def test_its_size_limit_is_a_clear_end(tmp_path: Path) -> None:
     script = 'cat "$0.data"; echo "Packets received/dropped on interface lo: 3/0 (100%)" >&2'
-    agent = Agent(tmp_path / "t.pcapng", fake(tmp_path, script), AgentOptions("host", max_size=5000))
+    agent = Agent(tmp_path / "t.pcapng", fake(tmp_path, script),
+                  AgentOptions("host", limits=Limits(max_size=5000)))
     agent.process.wait(60)
     status, summary = agent.end()
     assert (status, summary["packets"]) == (0, 3)
@@ -117,7 +118,7 @@ def test_without_it_one_sentence_and_the_mending_command(tmp_path: Path) -> None
 
 
 def test_it_is_called_with_all_that_was_asked() -> None:
-    options = AgentOptions("host", (80, 81), snaplen=96, max_size=5_000_000)
+    options = AgentOptions("host", (80, 81), Limits(snaplen=96, max_size=5_000_000))
     assert dumpcap_command("/usr/bin/dumpcap", options, "port 80 or port 81")[1:] == [
         "-q", "-i", "lo", "-B", "64", "-w", "-",
         "-f", "port 80 or port 81", "-s", "96", "-a", "filesize:5000",

@@ -18,6 +18,7 @@ import pytest
 from inspector.capture.choice import FilterError
 from inspector.lab.host import may_capture
 from inspector.lab.network import namespace
+from inspector.lab.options import Limits
 from inspector.lab.record import RecordOptions, record
 from tests.support.lab import needs_lab, read_trace, wait_for_frames, wait_until, wait_until_gone
 from tests.support.processes import first_line
@@ -26,9 +27,11 @@ RECORDER = """
 import json, sys
 from pathlib import Path
 from inspector.lab.errors import LabError
+from inspector.lab.options import Limits
 from inspector.lab.record import RecordOptions, record
 options = json.loads(sys.argv[1])
 options["output"] = Path(options["output"])
+options["limits"] = Limits(**options["limits"])
 for key in ("command", "ports"):
     options[key] = tuple(options.get(key, ()))
 try:
@@ -101,7 +104,8 @@ def test_a_limit_ends_the_capture_but_not_the_program(
     tmp_path: Path, max_size: int, seconds: float
 ) -> None:
     code = TALK + "import time; time.sleep(0.6)" + TALK.replace("7000", "7001") + "raise SystemExit(5)"
-    options = RecordOptions(tmp_path / "t.pcapng", python(code), max_size=max_size, seconds=seconds)
+    options = RecordOptions(tmp_path / "t.pcapng", python(code),
+                            limits=Limits(max_size=max_size, seconds=seconds))
     outcome = record(options)
     assert outcome.status == 5
     assert outcome.sentence.startswith("The capture ended")
@@ -173,14 +177,15 @@ def enough(process: subprocess.Popen[str], path: Path, end: str) -> bool:
 
 
 @pytest.mark.skipif(not may_capture(), reason="needs root or CAP_NET_RAW")
-@pytest.mark.parametrize("end", ["ctrl+c", "seconds", "size"])
+@pytest.mark.parametrize("end", ["ctrl+c", "seconds", "size", "packets"])
 def test_the_hosts_loopback(tmp_path: Path, end: str) -> None:
     path = tmp_path / "t.pcapng"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
         address = receiver.getsockname()
         seconds, max_size = 3.0 if end == "seconds" else 0.0, 10_000 if end == "size" else 0
-        options = RecordOptions(path, ports=(address[1],), seconds=seconds, max_size=max_size)
+        options = RecordOptions(path, ports=(address[1],), limits=Limits(
+            seconds=seconds, max_size=max_size, packets=70 if end == "packets" else 0))
         command = recorder(options)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert f"port {address[1]}" in first_line(process)

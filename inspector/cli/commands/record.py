@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from inspector.cli.capture_options import capture_options, limits_of
 from inspector.cli.checks import check_file, check_options, options_of
 from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.cli.options import OUTPUT, OVERWRITE, PORT, WithProgram
@@ -16,8 +16,6 @@ from inspector.cli.trace_files import trace_file
 if TYPE_CHECKING:
     from inspector.lab.record import RecordOptions, RecordOutcome
 
-_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-
 
 @click.command("record", cls=WithProgram, options_metavar="[OPTIONS] [-- CMD ...]")
 @click.argument("ports", metavar="[PORT ...]", nargs=-1, type=PORT)
@@ -25,19 +23,13 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
               help="The pcapng file to write.")
 @OVERWRITE
 @click.option("--lab", is_flag=True, help="Run CMD in a private loopback and record that; needs no root.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N",
-              help="Stop after N seconds.")
-@click.option("--snaplen", type=click.IntRange(1, 262144), metavar="N",
-              help="Keep the first N bytes of each packet.")
-@click.option("--max-size", metavar="SIZE", help="Stop when the file has this size, such as 500M or 2G.")
-@click.option("--capture-filter", metavar="BPF", help="Any BPF expression; needs libpcap on this machine.")
+@capture_options
 @click.option("--syscalls", is_flag=True,
               help="With --lab: trace what CMD and its children ask of the kernel on their sockets.")
 @check_options
 def command(
     *, ports: tuple[int, ...], program: tuple[str, ...], output: str, overwrite: bool, lab: bool,
-    seconds: float | None, snaplen: int | None, max_size: str | None, capture_filter: str | None,
-    syscalls: bool, **checks: Any,
+    syscalls: bool, **options: Any,
 ) -> int:
     """Record loopback traffic to a file, without the app.
 
@@ -53,11 +45,10 @@ def command(
         raise CommandError("--syscalls traces a program in the lab: --lab --syscalls -- CMD.", USAGE)
     from inspector.lab.record import RecordOptions  # here: help is to be instant
 
-    checked, most = options_of(checks), size_of(max_size)
+    checked, limits = options_of(options), limits_of(options, ports)
     with trace_file(output, overwrite=overwrite) as file:
         outcome = recorded(RecordOptions(
-            file.path, program, ports, capture_filter or "", snaplen or 0, most, seconds or 0.0,
-            syscalls, file.name,
+            file.path, program, ports, limits, syscalls, file.name,
         ))
         file.restore()
         say(outcome.sentence)
@@ -80,12 +71,3 @@ def recorded(options: RecordOptions) -> RecordOutcome:
         name = options.name or "The trace"
         raise CommandError(f"{name} cannot be written: {error.strerror}.", USAGE) from error
 
-
-def size_of(text: str | None) -> int:
-    """Bytes of a size such as 500M, 2G or 4096 (powers of 1024); 0 for None."""
-    if text is None:
-        return 0
-    found = re.fullmatch(r"(\d{1,15})\s*([kmgt]?)(?:i?b)?", text.strip(), re.IGNORECASE)
-    if found is None or int(found[1]) == 0:
-        raise CommandError(f"{text!r} is no size; write for example 4096, 500M or 2G.", USAGE)
-    return int(found[1]) * _UNITS[found[2].lower()]

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from inspector.cli.options import PORT
+from inspector.cli.capture_options import capture_options, limits_of
+from inspector.cli.options import OUTPUT, OVERWRITE, PORT
 
 
 @click.command("watch")
 @click.argument("ports", metavar="[PORT ...]", nargs=-1, type=PORT)
-def command(ports: tuple[int, ...]) -> int:
+@click.option("-o", "--output", "--save", metavar="FILE", type=OUTPUT,
+              help="Write the trace to this file, not among those that are kept.")
+@OVERWRITE
+@capture_options
+def command(*, ports: tuple[int, ...], output: str | None, overwrite: bool, **options: Any) -> int:
     """Open the app on this machine's own loopback, on these ports or all.
 
-    Needs root, CAP_NET_RAW, or a user who may run dumpcap.
+    Needs root, CAP_NET_RAW, or a user who may run dumpcap. What ends the capture leaves the app open on
+    what was captured.
     """
+    limits = limits_of(options, ports)
     from inspector.cli.app import watch_ports  # here: it brings Textual, for which help would wait
 
-    return watch_ports(ports)
+    return watch_ports(ports, limits, output, overwrite=overwrite)

@@ -30,7 +30,8 @@ class LiveSession:
         self.chosen, self.watch = chosen, watch or Watch()
         self.spec = None if chosen is None else resolved(chosen)
         spec = self.spec
-        self.file = traces.begin(spec.kind if spec else "watch")
+        self.file = (traces.chosen(*self.watch.save) if self.watch.save
+                     else traces.begin(spec.kind if spec else "watch"))
         self._agent: Agent | None = None
         self._closed = False
         self._lock = threading.Lock()      # the start may be overtaken by the end
@@ -52,12 +53,12 @@ class LiveSession:
         from inspector.lab.launch import start_agent
 
         mode: Mode = "lab" if watch.outside else "host"
-        return start_agent(self.path, mode, ports=watch.ports, outside=watch.outside)
+        return start_agent(self.path, mode, ports=watch.ports, limits=watch.limits, outside=watch.outside)
 
     @property
     def path(self) -> Path:
-        """The trace's file."""
-        return self.file.path
+        """The trace's file, as long as it is open."""
+        return self.watch.save[0] if self.watch.save else self.file.path
 
     @property
     def mode(self) -> str:

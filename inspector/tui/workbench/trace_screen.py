@@ -172,9 +172,12 @@ class TraceScreen(BaseScreen, SessionControl):
             self._say_title()
 
     def _new_state(self, state: SessionState) -> None:
+        reached = state.limit if state.limit != self.state.limit else ""
         self.ends_changed(state)
         if self.session is None:
             return
+        if reached:
+            self.app.notify(escaped(reached), timeout=30)
         for text in state.failures[self._failures_said :]:
             self.app.notify(escaped(text), severity="error", timeout=8)
         for text in state.notes[self._notes_said :]:
@@ -208,7 +211,9 @@ class TraceScreen(BaseScreen, SessionControl):
                 life = "ended"
             name = kind_of(spec).title if spec else "Watching"
             address = state.address or (f"{spec.address}:{spec.port}" if spec else session.watch.words)
-            facts = TitleFacts(name, session.mode, escaped(address, 60), life, packets, dropped)
+            if life == "ended" and state.limit:
+                address = f"{address}  {state.limit}"
+            facts = TitleFacts(name, session.mode, escaped(address, 120), life, packets, dropped)
         self.query_one(TitleBar).show(facts)
 
     # --- keeping and ending ---

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from inspector.lab.launch import start_agent
+from inspector.lab.options import Limits
 from inspector.trace.trace import Trace
 from tests.tools.benchmarks.capture_load import PORT, cpu_seconds, wait_until_still
 
@@ -54,7 +55,7 @@ def load(*arguments: object) -> float:
 
 def capture_ours(path: Path, snaplen: int, arguments: Sequence[object]) -> Run:
     """Our agent under a load."""
-    with start_agent(path, "host", snaplen=snaplen) as agent:
+    with start_agent(path, "host", limits=Limits(snaplen=snaplen)) as agent:
         time.sleep(_SETTLE)
         before = cpu_seconds(agent.pid)
         seconds = load(*arguments)

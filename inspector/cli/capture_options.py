@@ -1,0 +1,60 @@
+"""The options that narrow a capture and end it, for every command that makes one, and their `Limits`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from inspector.cli.errors import USAGE, CommandError
+
+if TYPE_CHECKING:
+    from inspector.lab.options import Limits
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+def capture_options(function: Function) -> Function:
+    """Decorate a click command with the options of a capture; `limits_of` takes them from its arguments."""
+    for decorate in (
+        click.option("--capture-filter", metavar="BPF",
+                     help="Any BPF expression; needs libpcap on this machine."),
+        click.option("--max-size", metavar="SIZE",
+                     help="Stop when the file has this size, such as 500M or 2G."),
+        click.option("--packets", type=click.IntRange(min=1), metavar="N", help="Stop after N packets."),
+        click.option("--snaplen", type=click.IntRange(1, 262144), metavar="N",
+                     help="Keep the first N bytes of each packet."),
+        click.option("--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N",
+                     help="Stop after N seconds."),
+    ):  # fmt: skip
+        function = decorate(function)
+    return function
+
+
+def limits_of(options: dict[str, Any], ports: tuple[int, ...] = ()) -> Limits:
+    """Take the options of `capture_options` out of `options`; CommandError for a wrong size or filter."""
+    from inspector.capture.choice import FilterError, choose_program  # here: help is to be instant
+    from inspector.lab.options import Limits
+
+    limits = Limits(
+        options.pop("capture_filter") or "", options.pop("snaplen") or 0, size_of(options.pop("max_size")),
+        options.pop("packets") or 0, options.pop("seconds") or 0.0,
+    )
+    try:
+        choose_program(ports, limits.filter, limits.snaplen)
+    except FilterError as error:
+        raise CommandError(str(error), USAGE) from error
+    return limits
+
+
+def size_of(text: str | None) -> int:
+    """Bytes of a size such as 500M, 2G or 4096 (powers of 1024); 0 for None."""
+    if text is None:
+        return 0
+    found = re.fullmatch(r"(\d{1,15})\s*([kmgt]?)(?:i?b)?", text.strip(), re.IGNORECASE)
+    if found is None or int(found[1]) == 0:
+        raise CommandError(f"{text!r} is no size; write for example 4096, 500M or 2G.", USAGE)
+    return int(found[1]) * _UNITS[found[2].lower()]

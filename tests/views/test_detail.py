@@ -3,11 +3,14 @@
 import pytest
 
 from inspector.model.packets import Row, first_rows
+from inspector.trace.protocol_names import frame_protocols
+from inspector.trace.trace import Trace
 from inspector.views.detail.bytes import HexDump, Mark, bits_lines, bytes_per_line
 from inspector.views.detail.tree import Detail, packet_tree
 from inspector.views.line.spans import plain
 from inspector.wire.dissection.field import Field
 from tests.support.application import web
+from tests.support.oracle import DATA
 from tests.support.traces import open_trace
 from tests.support.views import all_lines, text_of
 
@@ -41,6 +44,37 @@ def test_a_websocket_frame_shows_its_payload_masked_and_unmasked() -> None:
     raw = detail.field("websocket/websocket.payload_raw")
     assert field is not None and raw is not None
     assert field.value == '"hello"' and raw.value == frame[raw.start : raw.stop].hex(" ")
+
+
+_MORE = {"data", "trailer", "gtp.ext_hdr", "eth.padding"}      # what scapy tells and frame.protocols does not
+
+
+def test_every_layer_of_a_tunnel_stands_in_the_tree() -> None:
+    with Trace.open(DATA / "frames" / "stacks.pcapng") as trace:
+        trace.finish()
+        for row in first_rows(trace.index.count):
+            fields = packet_tree(trace, row)
+            shown = [field.name for field in fields[1:]
+                     if field.name not in _MORE and not field.name.endswith(".rest")]
+            named = [name for name in frame_protocols(trace, row) if name not in ("ethertype", "data")]
+            cut = named[-1] == "eth" and fields[-1].name == "vxlan"             # Ethernet of no bytes
+            assert shown == (named[:-1] if cut else named), (row + 1, shown, named)
+            covered = {byte for field in fields[1:] for byte in range(field.start, field.stop)}
+            assert covered == set(range(len(trace.frame(row))))
+
+
+def test_a_tunnels_layers_say_which_it_is_and_their_conversations() -> None:
+    with Trace.open(DATA / "frames" / "stacks.pcapng") as trace:
+        trace.finish()
+        fields = packet_tree(trace, Row(2))
+        values = {field.name: field.value for field in fields}
+        assert values["vxlan"] == "VNI 42"
+        streams = [child.value for field in fields if field.name == "udp" for child in field.children
+                   if child.name == "udp.stream"]
+        assert streams == ["UDP 2", "UDP 3"]             # as tshark numbers them
+        places = ((28, 4), (72, 3), (79, 2), (88, 2))
+        labels = {packet_tree(trace, Row(row))[place].value for row, place in places}
+        assert labels == {"TEID 0x00001234", "key 78", "path 11", "label 100"}
 
 
 def test_what_lies_in_other_packets_says_where() -> None:

@@ -15,6 +15,7 @@ from inspector.model.packets import Row, packet_number
 from inspector.model.units import duration
 from inspector.protocols import REGISTRY
 from inspector.trace.facts import DEEP
+from inspector.trace.filter.column_fields import COLUMNS
 from inspector.trace.info import mark_words
 from inspector.views.line.spans import Line, Span, cell_width, fit
 from inspector.views.packets.list import packet_time, seconds_text
@@ -114,7 +115,18 @@ def packet_tree(trace: Trace, row: Row, *, deep: int = DEEP) -> tuple[Field, ...
     if extra:
         layers = [layer._replace(children=layer.children + tuple(extra)) if layer.name == "tcp" else layer
                   for layer in layers]
-    return (_frame_field(trace, row, frame), *layers, *application)
+    return (_frame_field(trace, row, frame), *_with_streams(trace, row, layers), *application)
+
+
+def _with_streams(trace: Trace, row: Row, layers: list[Field]) -> list[Field]:
+    """The layers, each UDP header with its conversation: of a tunnel the outer and the inner one."""
+    streams = COLUMNS["udp.stream"].values(trace.index, row)
+    headers = [place for place, layer in enumerate(layers) if layer.name == "udp"]
+    if len(streams) == len(headers):
+        for place, stream in zip(headers, streams, strict=True):
+            told = Field("udp.stream", "Conversation", f"UDP {stream}", 0, 0)
+            layers[place] = layers[place]._replace(children=(*layers[place].children, told))
+    return layers
 
 
 def detail_line(row: DetailRow, width: int) -> Line:

@@ -31,6 +31,24 @@ Raw                  data           Payload
 Padding              eth.padding    Padding
 WebSocketFrame       websocket      WebSocket
 IPv6ExtHdrFragment   ipv6.fraghdr   IPv6 fragment header
+IPv6ExtHdrHopByHop   ipv6.hopopts   IPv6 hop-by-hop options
+IPv6ExtHdrDestOpt    ipv6.dstopts   IPv6 destination options
+IPv6ExtHdrRouting    ipv6.routing   IPv6 routing header
+IPv6ExtHdrSegmentRouting ipv6.routing IPv6 segment routing header
+AH                   ah             Authentication Header
+Dot1AD               ieee8021ad     802.1ad service VLAN
+VXLAN                vxlan          VXLAN
+GENEVE               geneve         Geneve
+GTP_U_Header         gtp            GTP-U
+GTPPDUSessionContainer gtp.ext_hdr  GTP extension header, PDU session container
+GTP_PDCP_PDU_ExtensionHeader gtp.ext_hdr GTP extension header, PDCP PDU number
+GTP_UDPPort_ExtensionHeader gtp.ext_hdr GTP extension header, UDP port
+NSH                  nsh            Network Service Header
+MPLS                 mpls           MPLS label
+PPPoE                pppoes         PPP over Ethernet, session
+PPP                  ppp            Point-to-Point Protocol
+EtherIP              etherip        Ethernet in IP
+GRE                  gre            Generic Routing Encapsulation
 """      # scapy's class, filter name, label
 
 _FIELD_TABLE = """
@@ -44,6 +62,64 @@ sll         lladdrlen   sll.halen                        Link address length
 sll         src         sll.src                          Link address
 sll         proto       sll.etype                        Protocol
 sll         ifindex     sll.ifindex                      Interface index
+vlan        prio        vlan.priority                    Priority
+vlan        dei         vlan.dei                         Drop eligible
+vlan        vlan        vlan.id                          VLAN
+vlan        type        vlan.etype                       Type
+ieee8021ad  prio        ieee8021ad.priority              Priority
+ieee8021ad  dei         ieee8021ad.dei                   Drop eligible
+ieee8021ad  vlan        ieee8021ad.id                    VLAN
+ieee8021ad  type        vlan.etype                       Type
+mpls        label       mpls.label                       Label
+mpls        cos         mpls.exp                         Traffic class
+mpls        s           mpls.bottom                      Bottom of stack
+mpls        ttl         mpls.ttl                         Time to live
+pppoes      sessionid   pppoe.session_id                 Session
+pppoes      version     pppoe.version                    Version
+pppoes      type        pppoe.type                       Type
+pppoes      code        pppoe.code                       Code
+pppoes      len         pppoe.payload_length             Payload length
+ppp         proto       ppp.protocol                     Protocol
+vxlan       flags       vxlan.flags                      Flags
+vxlan       gpid        vxlan.gbp                        Group policy
+vxlan       NextProtocol vxlan.next_proto                Next protocol
+vxlan       vni         vxlan.vni                        Network identifier (VNI)
+geneve      version     geneve.version                   Version
+geneve      optionlen   geneve.option_length             Options, words of 4 bytes
+geneve      oam         geneve.flags.oam                 Control packet
+geneve      critical    geneve.flags.critical            Critical options
+geneve      proto       geneve.proto_type                Protocol type
+geneve      vni         geneve.vni                       Network identifier (VNI)
+geneve      options     geneve.options                   Options
+gtp         version     gtp.flags.version                Version
+gtp         PT          gtp.flags.payload                Protocol type
+gtp         E           gtp.flags.e                      Extension header follows
+gtp         S           gtp.flags.s                      Sequence number is there
+gtp         PN          gtp.flags.pn                     N-PDU number is there
+gtp         gtp_type    gtp.message                      Message type
+gtp         length      gtp.length                       Length
+gtp         teid        gtp.teid                         Tunnel endpoint (TEID)
+gtp         seq         gtp.seq_number                   Sequence number
+gtp         npdu        gtp.npdu_number                  N-PDU number
+gtp         next_ex     gtp.next                         Next extension header
+gre         chksum_present gre.flags.checksum            Checksum is there
+gre         routing_present gre.flags.routing            Routing is there
+gre         key_present gre.flags.key                    Key is there
+gre         seqnum_present gre.flags.sequence_number     Sequence number is there
+gre         version     gre.flags.version                Version
+gre         proto       gre.proto                        Protocol type
+gre         chksum      gre.checksum                     Checksum
+gre         key         gre.key                          Key
+gre         sequence_number gre.sequence_number          Sequence number
+nsh         version     nsh.version                      Version
+nsh         oam         nsh.Obit                         Control packet
+nsh         ttl         nsh.ttl                          Time to live
+nsh         length      nsh.length                       Length, words of 4 bytes
+nsh         mdtype      nsh.mdtype                       Metadata type
+nsh         nextproto   nsh.nextproto                    Next protocol
+nsh         spi         nsh.spi                          Service path
+nsh         si          nsh.si                           Service index
+nsh         context     nsh.metadata                     Metadata
 arp         hwtype      arp.hw.type                      Hardware type
 arp         ptype       arp.proto.type                   Protocol type
 arp         hwlen       arp.hw.size                      Hardware size

@@ -8,7 +8,7 @@ looked at, since scapy is; any bytes give a tree.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 logging.getLogger("scapy").setLevel(logging.CRITICAL)      # before the import: it warns on import
@@ -33,12 +33,14 @@ from inspector.model.numbers import (  # noqa: E402
 from inspector.wire.dissection.field import Field, Tree  # noqa: E402
 from inspector.wire.dissection.names import FLAGS, field_name, layer_name  # noqa: E402
 from inspector.wire.dissection.parts import dns_records, ip_options, tcp_options  # noqa: E402
+from inspector.wire.dissection.tunnels import layer_at, tunnel_summary  # noqa: E402
 from inspector.wire.dissection.values import (  # noqa: E402
     bytes_text,
     header_checksum_text,
     transport_checksum_text,
     value_text,
 )
+from inspector.wire.headers.names import Place, layers_of  # noqa: E402
 from inspector.wire.text import escaped  # noqa: E402
 
 _DEEPEST = 48              # layers shown of one frame
@@ -57,9 +59,9 @@ def dissect(frame: bytes, link_type: int, notes: Mapping[str, str] | None = None
     layers: list[Field] = []
     start, packet = _first_layer(frame, link_type, layers)
     try:
-        _walk(packet, frame, start, layers)
+        _walk(packet, frame, start, layers, layers_of(frame, link_type))
     except Exception:      # hostile bytes find every corner of scapy; the bytes themselves remain
-        layers.append(_payload(frame, layers[-1].stop if layers else 0))
+        layers.append(_payload(frame[layers[-1].stop if layers else 0 :], layers[-1].stop if layers else 0))
     _cover_rest(frame, layers)
     return Tree(tuple(_noted(layer, notes) for layer in layers) if notes else tuple(layers))
 
@@ -92,10 +94,15 @@ def _first_layer(frame: bytes, link_type: int, layers: list[Field]) -> tuple[int
         return start, Raw(frame[start:])
 
 
-def _walk(packet: Packet, frame: bytes, start: int, layers: list[Field]) -> None:
+def _walk(packet: Packet, frame: bytes, start: int, layers: list[Field], places: Sequence[Place]) -> None:
     addresses = b""
     layer = packet
     while not isinstance(layer, NoPayload) and len(layers) < _DEEPEST and start < len(frame):
+        if isinstance(layer, Raw) and (found := _tunnelled(frame, start, places)) is not None:
+            at, layer = found
+            if at > start:                      # what stands before it belongs to the tunnel's header
+                layers.append(_payload(frame[start:at], start, f"{layers[-1].name}.rest", "Further header"))
+                start = at
         field, used = _layer_field(layer, frame, start)
         if isinstance(layer, IP):
             addresses = frame[start + 12 : start + 20]
@@ -105,6 +112,19 @@ def _walk(packet: Packet, frame: bytes, start: int, layers: list[Field]) -> None
         layers.append(field)
         start += used
         layer = layer.payload
+
+
+def _tunnelled(frame: bytes, start: int, places: Sequence[Place]) -> tuple[int, Packet] | None:
+    """What stands at `start` or behind it that scapy took for payload, and where."""
+    for name, at in places:
+        if at >= start:
+            try:
+                layer = layer_at(name, frame[at:])
+            except Exception:                  # as in dissect: it is cut short
+                return None
+            if layer is not None:
+                return at, layer
+    return None
 
 
 def _layer_field(layer: Packet, frame: bytes, start: int) -> tuple[Field, int]:
@@ -256,7 +276,7 @@ def _summary(layer: Packet, name: str) -> str:
         if name in ("arp", "icmp", "icmpv6"):
             said = layer.mysummary()
             return escaped(said if isinstance(said, str) else said[0], 80)
-        return ""
+        return tunnel_summary(name, layer)
     except Exception:      # summaries read fields that damaged packets lack
         return ""
 

@@ -14,6 +14,7 @@ _PROTOCOLS = {0: "hop-by-hop options", 1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP"
               44: "fragment", 47: "GRE", 50: "ESP", 58: "ICMPv6", 59: "none", 60: "destination options",
               132: "SCTP"}
 _WORDS = {"ip.hdr_len", "tcp.hdr_len"}
+_PLAIN_NUMBERS = {"vxlan.vni", "geneve.vni", "gre.key", "gtp.seq_number", "nsh.spi"}
 _PLAIN_PORTS = {"tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport"}
 _YES_NO = {f"dns.flags.{name}" for name in ("response", "authoritative", "truncated", "recdesired",
                                              "recavail", "authenticated", "checkdisable")}
@@ -24,7 +25,7 @@ def value_text(name: str, field: Any, layer: Any, value: Any) -> str:
     """The value of a field as text; `field` and `layer` are scapy's."""
     if name in _WORDS and isinstance(value, int):
         return f"{value * 4} bytes  ({value} words)"
-    if name in _PLAIN_PORTS:
+    if name in _PLAIN_PORTS or name in _PLAIN_NUMBERS:
         return str(value)
     if name in ("ip.proto", "ipv6.nxt") and isinstance(value, int):
         return f"{_PROTOCOLS.get(value, 'protocol')} ({value})"

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inspector.capture.batch import Batch, Times, Vectors
+from inspector.wire.arrays import Int64s, UInt8s
 from inspector.wire.pcapng import ENHANCED_PACKET
 
 _HEAD = np.dtype([                 # struct tpacket3_hdr up to tp_net
@@ -42,7 +43,7 @@ class _Run(NamedTuple):
     length: int
 
 
-_Piece = _Run | NDArray[np.int64]
+_Piece = _Run | Int64s
 
 
 class Frames:
@@ -153,7 +154,7 @@ def _tails(total: Any, padding: Any) -> Any:
     return total << (padding * 8 if _LITTLE else 32 - padding * 8)
 
 
-def _sliding(memory: NDArray[np.uint8], kind: str) -> NDArray[np.void]:
+def _sliding(memory: UInt8s, kind: str) -> NDArray[np.void]:
     """The memory as overlapping items of `kind`, one at every byte."""
     width = np.dtype(kind).itemsize
     return np.ndarray((len(memory) - width + 1,), kind, memory, strides=(1,))

@@ -17,8 +17,9 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 from typing import Protocol as Interface
 
 from inspector.model.packets import Row
+from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding, Rulebook
-from inspector.wire.tcp.delivery import Ints, Pump, Run
+from inspector.wire.tcp.delivery import Pump, Run
 from inspector.wire.tcp.stream import ByteStream
 
 Value = int | str | bytes
@@ -46,7 +47,7 @@ class Source(Interface):
     def time_of(self, row: Row) -> int:
         """Time of a packet, nanoseconds since the epoch."""
 
-    def acknowledged(self, direction: int, rows: Ints) -> Ints:
+    def acknowledged(self, direction: int, rows: Int64s) -> Int64s:
         """For packets of a direction: the offsets of the other stream up to which they acknowledge."""
 
     def acknowledged_by(self, row: Row) -> int:

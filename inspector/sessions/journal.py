@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from inspector.model.records import EventKind
+from inspector.model.spec import Role
 from inspector.wire.journal import CallRecord, EventRecord, Reported, to_line
 from inspector.wire.text import escaped
 
@@ -23,7 +24,7 @@ TEXT_LIMIT = 300
 class Journal:
     """Writes the records of one endpoint; may be used from any thread."""
 
-    def __init__(self, fd: int, role: str) -> None:
+    def __init__(self, fd: int, role: Role) -> None:
         self.role = role
         self.failed = False            # an event "failed" was written
         self._fd: int | None = fd

@@ -12,9 +12,10 @@ import numpy as np
 
 from inspector.model.records import Call, Event, KernelSample, Statistics
 from inspector.trace.file.format import PacketBatch
-from inspector.trace.index.columns import Growing, Int64s, UInt8s
+from inspector.trace.index.columns import Growing
 from inspector.trace.index.index import Index
 from inspector.wire import pcapng
+from inspector.wire.arrays import Int64s, UInt8s
 from inspector.wire.headers.read import Headers, read_headers
 from inspector.wire.journal import PREFIX, CallRecord, from_fields
 from inspector.wire.text import escaped

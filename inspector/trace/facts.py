@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import numpy as np
-
 from inspector.model.numbers import ACK, SYN, TCP, UDP
 from inspector.model.packets import Row, packet_number, row_at
 from inspector.trace.application.packets import packet_text
+from inspector.wire.arrays import Int64s
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def relative_numbers(trace: Trace, row: Row) -> tuple[int, int]:
     return seq, (int(index.ack[row]) - (bases[1] or 0)) & 0xFFFFFFFF if has_ack else 0
 
 
-def _base(trace: Trace, rows: np.ndarray, *, ours: bool) -> int | None:
+def _base(trace: Trace, rows: Int64s, *, ours: bool) -> int | None:
     """The initial sequence number of the packets' sender, or of its peer by what is acknowledged."""
     index = trace.index
     if ours:

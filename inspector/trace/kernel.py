@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, assert_never
 
 import numpy as np
 
@@ -112,16 +112,20 @@ def _finding(trace: Trace, span: Span, stream: int) -> Finding:
     sample, lasted = span.last, duration(span.ns)
     owner = f" ({sample.process} {sample.pid})" if sample.process else ""
     whose = f"{sample.local}{owner}"
-    if span.kind == "unread":
-        words = f"{_count(span.waiting, 'byte')} in the receive queue of {whose} for {lasted}."
-        found = BOOK.finding("kernel.unread-data", words)
-    elif span.kind == "backlog":
-        full = f" It is full ({sample.send_queue} may)." if sample.receive_queue > sample.send_queue else ""
-        words = f"{_count(span.waiting, 'connection')} in the backlog of {whose} for {lasted}.{full}"
-        found = BOOK.finding("kernel.backlog-waiting", words)
-    else:
-        words = f"{whose} is in CLOSE-WAIT for {lasted}: the peer {sample.peer} has closed."
-        found = BOOK.finding("kernel.close-wait", words)
+    match span.kind:
+        case "unread":
+            words = f"{_count(span.waiting, 'byte')} in the receive queue of {whose} for {lasted}."
+            found = BOOK.finding("kernel.unread-data", words)
+        case "backlog":
+            words = f"{_count(span.waiting, 'connection')} in the backlog of {whose} for {lasted}."
+            if sample.receive_queue > sample.send_queue:
+                words += f" It is full ({sample.send_queue} may)."
+            found = BOOK.finding("kernel.backlog-waiting", words)
+        case "close-wait":
+            words = f"{whose} is in CLOSE-WAIT for {lasted}: the peer {sample.peer} has closed."
+            found = BOOK.finding("kernel.close-wait", words)
+        case _:
+            assert_never(span.kind)
     rows: tuple[Row, ...] = ()
     if stream >= 0:
         own = trace.rows_of("tcp", stream)

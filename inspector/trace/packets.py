@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from inspector.model.packets import Row
-from inspector.trace.index.columns import Int64s
 from inspector.trace.index.index import Index
+from inspector.wire.arrays import Int64s
 
 
 class Packets(Protocol):

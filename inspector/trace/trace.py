@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 
@@ -27,10 +27,10 @@ from inspector.trace.file.source import TraceError, open_source
 from inspector.trace.file.window import Window
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.flows.udp import UdpFlow
-from inspector.trace.index.columns import Int64s
 from inspector.trace.index.conversations import PROTOCOLS, ConversationRow, RowLists, conversations, grown
 from inspector.trace.index.index import Index
 from inspector.trace.kept import Kept
+from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding
 from inspector.wire.pcapng import Interface
 
@@ -289,11 +289,11 @@ class Trace:
         """The link type (tcpdump.org/linktypes) of a packet."""
         return self.interfaces[self.index.interface_of(row)].link_type
 
-    def rows_of(self, protocol: Literal["tcp", "udp"] | str, stream: int) -> Int64s:
+    def rows_of(self, protocol: str, stream: int) -> Int64s:
         """Rows of one conversation's packets, in order."""
         return self._rows.of(protocol, stream)
 
-    def conversations(self, protocol: Literal["tcp", "udp"] | str) -> list[ConversationRow]:
+    def conversations(self, protocol: str) -> list[ConversationRow]:
         """The conversations of a protocol, in order of their numbers."""
         return conversations(self.index, protocol)
 

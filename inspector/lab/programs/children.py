@@ -11,10 +11,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from inspector.lab.programs.processes import MARK, die_with_parent
+from inspector.model.spec import Role
 from inspector.wire.text import escaped
 
+ChildRole = Role | Literal["program", "relay"]
 _TAIL = 8192                       # bytes of standard error that are kept
 
 
@@ -22,7 +25,7 @@ class Child:
     """One started process; `journal` and `output` are readable descriptors, `tail` is what it wrote last."""
 
     def __init__(
-        self, role: str, process: subprocess.Popen[bytes], journal: int | None, output: int | None
+        self, role: ChildRole, process: subprocess.Popen[bytes], journal: int | None, output: int | None
     ) -> None:
         self.role = role
         self.pid = process.pid
@@ -91,7 +94,7 @@ def signal_name(number: int) -> str:
         return str(number)
 
 
-def start_endpoint(role: str, mark: str) -> Child:
+def start_endpoint(role: Role, mark: str) -> Child:
     """Start one end of a session; it waits for its description on standard input."""
     journal, journal_end = os.pipe()
     output, output_end = os.pipe()

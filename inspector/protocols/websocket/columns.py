@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inspector.model.packets import Row
 from inspector.protocols.websocket.frame import Frame, opcode_name
 from inspector.protocols.websocket.session import Part
+from inspector.wire.arrays import Bools, Int64s, UInt8s, UInt32s
 
 T = TypeVar("T")
 Rows = Callable[[int, int, int], tuple[Row, ...]]
@@ -104,14 +104,14 @@ _MASKED = (6, 8, 14)          # header sizes with a masking key
 class Columns(NamedTuple):
     """Plain and packed frames (see `scan`) of both directions, in order of delivery."""
 
-    direction: NDArray[np.uint8]
-    start: NDArray[np.int64]
-    header: NDArray[np.int64]
-    length: NDArray[np.int64]
-    first: NDArray[np.uint8]
-    key: NDArray[np.uint32]
-    size: NDArray[np.int64]           # octets that it means
-    packed: NDArray[np.bool_]         # it was inflated
+    direction: UInt8s
+    start: Int64s
+    header: Int64s
+    length: Int64s
+    first: UInt8s
+    key: UInt32s
+    size: Int64s           # octets that it means
+    packed: Bools         # it was inflated
 
     def part(self, first: int, last: int) -> Columns:
         """The frames from `first` to before `last`."""

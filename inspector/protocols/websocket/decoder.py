@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inspector.model.packets import Row, packet_number
 from inspector.model.units import duration
@@ -40,10 +39,11 @@ from inspector.protocols.websocket.frame import (
 )
 from inspector.protocols.websocket.payload import Payloads
 from inspector.protocols.websocket.rules import Close, read_close
-from inspector.protocols.websocket.scan import Numbers, Scan, is_utf8, scan, with_frame
+from inspector.protocols.websocket.scan import Scan, is_utf8, scan, with_frame
 from inspector.protocols.websocket.session import WebSocketSession
 from inspector.protocols.websocket.start import next_frame
 from inspector.protocols.websocket.tree import frame_parts
+from inspector.wire.arrays import Bools, Int64s
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.delivery import Pump, Runs
 from inspector.wire.text import escaped
@@ -60,7 +60,7 @@ class _Found(NamedTuple):
     """The frames of a batch in order of delivery; which are plain or packed, the others go one by one."""
 
     columns: Columns
-    plain: NDArray[np.bool_]
+    plain: Bools
 
 
 class Agreement(Protocol):
@@ -109,7 +109,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
     def _take(self, runs: Runs) -> None:
         """Take one batch of runs."""
         position = self._pump.position
-        scans: list[tuple[int, Scan, Numbers]] = []
+        scans: list[tuple[int, Scan, Int64s]] = []
         for direction in (0, 1):
             own = np.flatnonzero(runs.direction == direction)
             if not len(own):
@@ -493,7 +493,7 @@ def _batches(runs: Runs) -> Iterator[Runs]:
         first += taken >= int(ends[first])
 
 
-def _merged(scans: list[tuple[int, Scan, Numbers]], deflate: bool) -> _Found:
+def _merged(scans: list[tuple[int, Scan, Int64s]], deflate: bool) -> _Found:
     """The frames of one or both directions by the run in which each became whole."""
     order = np.argsort(np.concatenate([turn for _, _, turn in scans]), kind="stable")
     direction = np.concatenate([np.full(len(found.start), who, np.uint8) for who, found, _ in scans])

@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inspector.protocols.websocket.frame import BINARY, RSV1, TEXT, Frame, parse_header, unmask
+from inspector.wire.arrays import Bools, Int64s, UInt8s, UInt32s
 
-Numbers = NDArray[np.int64]
 _TEXT, _BINARY = 0x80 | TEXT, 0x80 | BINARY
 _PACKED = RSV1 << 4
 _LONG = 512              # octets from which a payload is looked at by itself
@@ -25,13 +24,13 @@ _SIZES = tuple(0 if octet & 127 > 125 else 2 + (octet & 127) + (octet >> 7) * 4 
 class Scan(NamedTuple):
     """Whole frames, one an entry; `end` is where the first incomplete one begins. Stream offsets."""
 
-    start: Numbers
-    header: Numbers
-    length: Numbers
-    first: NDArray[np.uint8]      # the first octet
-    key: NDArray[np.uint32]       # masking key, big endian; 0 for none
-    plain: NDArray[np.bool_]
-    packed: NDArray[np.bool_]
+    start: Int64s
+    header: Int64s
+    length: Int64s
+    first: UInt8s      # the first octet
+    key: UInt32s       # masking key, big endian; 0 for none
+    plain: Bools
+    packed: Bools
     end: int
 
 
@@ -109,10 +108,10 @@ def _follow(data: bytes) -> tuple[list[int], int]:
 
 
 def _not_ascii(
-    octets: NDArray[np.uint8], begin: Numbers, end: Numbers, keys: NDArray[np.uint32] | None
-) -> NDArray[np.bool_]:
+    octets: UInt8s, begin: Int64s, end: Int64s, keys: UInt32s | None
+) -> Bools:
     """Which of the payloads octets[begin:end] may hold octets above 127 once unmasked (long ones: always)."""
-    suspect: NDArray[np.bool_] = end - begin >= _LONG
+    suspect: Bools = end - begin >= _LONG
     short = np.flatnonzero(~suspect)
     if len(short) and keys is not None:
         suspect[short] = _masked_not_ascii(octets, begin[short], end[short], keys[short])
@@ -123,8 +122,8 @@ def _not_ascii(
 
 
 def _masked_not_ascii(
-    octets: NDArray[np.uint8], begin: Numbers, end: Numbers, keys: NDArray[np.uint32]
-) -> NDArray[np.bool_]:
+    octets: UInt8s, begin: Int64s, end: Int64s, keys: UInt32s
+) -> Bools:
     """The same for masked payloads, none empty: by words, the key turned to where the payload begins."""
     words = octets[: len(octets) & ~3].view("<u4")
     turn = (begin & 3).astype(np.uint64) * 8
@@ -137,7 +136,7 @@ def _masked_not_ascii(
     high = (words[place] ^ np.repeat(turned, count)) & np.uint32(0x80808080)
     high[starts] &= (np.uint64(0xFFFFFFFF) << turn).astype(np.uint32)
     high[stops - 1] &= np.uint32(0xFFFFFFFF) >> ((-end & 3) * 8).astype(np.uint32)
-    found: NDArray[np.bool_] = np.bitwise_or.reduceat(high, starts) != 0
+    found: Bools = np.bitwise_or.reduceat(high, starts) != 0
     return found
 
 

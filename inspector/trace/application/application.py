@@ -22,8 +22,8 @@ from inspector.trace.application.engine import Engine, Layer
 from inspector.trace.flows.missing import acknowledged
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.packets import Packets
+from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding
-from inspector.wire.tcp.delivery import Ints
 from inspector.wire.tcp.rules import ENDINGS
 from inspector.wire.tcp.stream import ByteStream
 
@@ -83,7 +83,7 @@ class Application:
             return 0
         return self._flow.streams[1 - self._flow.direction(row)].offset_of(int(index.ack[row]))
 
-    def acknowledged(self, direction: int, rows: Ints) -> Ints:
+    def acknowledged(self, direction: int, rows: Int64s) -> Int64s:
         """For packets of a direction: the offsets of the other stream up to which they acknowledge."""
         index = self._trace.index
         offsets = self._flow.streams[1 - direction].offsets_of(index.ack[rows])

@@ -12,8 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
-from inspector.trace.index.columns import Array, Int64s, UInt8s
 from inspector.wire import pcapng
+from inspector.wire.arrays import Array, Int64s, UInt8s, UInt64s
 
 MAX_FRAME = 256 * 1024          # larger frames are taken for damage, as other readers do,
 LARGE_FRAMES = {231: 1 << 27, 249: 1 << 27, 279: 1 << 23}     # but for D-Bus, USBPcap and EBHSCR
@@ -83,10 +83,9 @@ class Format(Protocol):
         """Read all that stands whole in `buffer[start:stop]`; where the rest begins."""
 
 
-def nanoseconds(ticks: Array, resolution: int, offset: Int64s) -> Int64s:
+def nanoseconds(ticks: UInt64s, resolution: int, offset: Int64s) -> Int64s:
     """Ticks of pcapng interfaces (raw if_tsresol byte, if_tsoffset in seconds) as time since the epoch."""
     base: Int64s = offset * BILLION             # what is too large for 64 bits wraps, in silence
-    ticks = ticks.astype("u8")
     power = resolution & 0x7F
     if resolution & 0x80:
         if power > 63:
@@ -105,7 +104,7 @@ def nanoseconds(ticks: Array, resolution: int, offset: Int64s) -> Int64s:
     return result + base
 
 
-def gather(buffer: bytearray, starts: Array, kind: np.dtype[np.void]) -> Array:
+def gather(buffer: bytearray, starts: Int64s, kind: np.dtype[np.void]) -> Array:
     """The structure that stands at each of `starts`."""
     size = kind.itemsize
     view = np.ndarray((max(len(buffer) - size + 1, 0),), np.dtype((np.void, size)), buffer, 0, (1,))

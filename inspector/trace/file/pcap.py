@@ -16,8 +16,8 @@ from inspector.trace.file.format import (
     Sink,
     gather,
 )
-from inspector.trace.index.columns import Array
 from inspector.wire import pcapng
+from inspector.wire.arrays import Int64s
 
 
 class Pcap:
@@ -66,7 +66,7 @@ class Pcap:
             raise DamageError(f"a packet claims to be {too_long} bytes long")
         return start
 
-    def _packets(self, buffer: bytearray, starts: Array) -> PacketBatch:
+    def _packets(self, buffer: bytearray, starts: Int64s) -> PacketBatch:
         names = ("s", "f", *self._lengths)
         head = gather(buffer, starts, np.dtype([(name, self._field) for name in names]))
         time_ns = head["s"].astype("i8") * BILLION + head["f"].astype("i8") * self._scale

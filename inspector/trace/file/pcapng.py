@@ -21,8 +21,9 @@ from inspector.trace.file.format import (
     joined,
     nanoseconds,
 )
-from inspector.trace.index.columns import Array, Growing
+from inspector.trace.index.columns import Growing
 from inspector.wire import pcapng
+from inspector.wire.arrays import Int64s, UInt32s, UInt64s
 
 
 class _Interfaces:
@@ -47,10 +48,10 @@ class _Interfaces:
         self.offset.extend(np.array([interface.offset]))
         self._met.append((before, len(self)))
 
-    def known_to(self, count: int) -> Array:
+    def known_to(self, count: int) -> Int64s:
         """How many were described before each of the `count` packets that were not read yet."""
         before, known = np.array(self._met, "i8").T
-        found: Array = known[np.searchsorted(before, np.arange(count), "right") - 1]
+        found: Int64s = known[np.searchsorted(before, np.arange(count), "right") - 1]
         self._met = [(0, len(self))]
         return found
 
@@ -152,7 +153,7 @@ class Pcapng:
         if damage:
             raise DamageError(damage)
 
-    def _packets(self, buffer: bytearray, starts: Array) -> tuple[PacketBatch, str]:
+    def _packets(self, buffer: bytearray, starts: Int64s) -> tuple[PacketBatch, str]:
         names = ("kind", "total", "interface", "high", "low", "captured", "length")
         head = gather(buffer, starts, np.dtype([(name, self._order + "u4") for name in names]))
         kind, total = head["kind"], head["total"].astype("i8")
@@ -187,7 +188,7 @@ class Pcapng:
         numbers, time_ns = self._by_interface(local[:cut], ticks[:cut], kind[:cut])
         return PacketBatch(begins[:cut], captured[:cut], lengths[:cut], time_ns, numbers), damage
 
-    def _by_interface(self, local: Array, ticks: Array, kind: Array) -> tuple[Array, Array]:
+    def _by_interface(self, local: Int64s, ticks: UInt64s, kind: UInt32s) -> tuple[Int64s, Int64s]:
         """Numbers of interfaces in the trace, and times in nanoseconds."""
         interfaces, time_ns = self._interfaces, np.zeros(len(local), "i8")
         if not len(local):
@@ -199,7 +200,7 @@ class Pcapng:
         time_ns[kind == pcapng.SIMPLE_PACKET] = 0       # they have no time
         return interfaces.number.values[local], time_ns
 
-    def _packet_comments(self, buffer: bytearray, starts: Array, packets: PacketBatch, sink: Sink) -> None:
+    def _packet_comments(self, buffer: bytearray, starts: Int64s, packets: PacketBatch, sink: Sink) -> None:
         """Comments of the packets that have options."""
         after = packets.starts + packets.captured + (-packets.captured % 4)
         ends = starts + gather(buffer, starts + 4, np.dtype([("t", self._order + "u4")]))["t"] - 4

@@ -15,7 +15,7 @@ import numpy as np
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, TCP_FLAGS, UDP
 from inspector.model.packets import Row
 from inspector.trace.index.beside import HeaderColumns, HeaderTable
-from inspector.trace.index.columns import Array, Bools, Int64s
+from inspector.wire.arrays import Array, Bools, Int64s
 from inspector.wire.headers.read import NO_OFFSET, PORTS, SHORT, UNSIZED
 
 if TYPE_CHECKING:

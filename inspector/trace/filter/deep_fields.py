@@ -22,9 +22,9 @@ from inspector.trace.filter.field import DeepField, Possible, Read, Value, anywh
 from inspector.trace.filter.header_fields import HEADERS
 from inspector.trace.filter.name_fields import NAMED
 from inspector.trace.filter.time_fields import TIMES
-from inspector.trace.index.columns import Array, Bools
 from inspector.trace.info import packet_info
 from inspector.trace.protocol_names import frame_protocols, header_places
+from inspector.wire.arrays import Array, Bools
 from inspector.wire.headers.read import NO_OFFSET
 from inspector.wire.tcp.flags import NAMES
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from inspector.model.packets import Row
 from inspector.trace.filter.column_fields import COLUMNS, Rows, Type
-from inspector.trace.index.columns import Bools
+from inspector.wire.arrays import Bools
 
 if TYPE_CHECKING:
     from inspector.trace.index.index import Index

@@ -16,7 +16,8 @@ from inspector.model.packets import Row
 from inspector.trace.filter.calls import asks_calls, call_matches
 from inspector.trace.filter.syntax import FilterError, Parser
 from inspector.trace.filter.tests import compile_tree
-from inspector.trace.index.columns import Growing, Int64s
+from inspector.trace.index.columns import Growing
+from inspector.wire.arrays import Int64s
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace

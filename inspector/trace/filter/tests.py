@@ -21,7 +21,7 @@ from inspector.trace.filter.deep_fields import BYTES_OF, DEEP
 from inspector.trace.filter.field import DeepField, Value
 from inspector.trace.filter.syntax import Both, Compare, Has, Node, Not, Token, wrong
 from inspector.trace.filter.values import Network, value_of
-from inspector.trace.index.columns import Array, Bools
+from inspector.wire.arrays import Array, Bools
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inspector.trace.filter.syntax import FilterError, Token
-from inspector.trace.index.columns import Array, Bools, UInt64s
+from inspector.wire.arrays import Array, Bools, UInt64s
 
 if TYPE_CHECKING:
     from inspector.trace.filter.column_fields import ColumnField

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from inspector.model.numbers import ACK, FIN, RST, SYN, TCP
-from inspector.trace.index.columns import Array, Bools, Int64s
 from inspector.trace.index.index import Index
+from inspector.wire.arrays import Bools, Int64s, UInt8s, UInt16s
 from inspector.wire.headers.read import NO_OFFSET, UNSIZED
 from inspector.wire.tcp.analysis import UNKNOWN_TIME
 
@@ -49,7 +49,7 @@ class _Columns:
     group: Int64s
     starts: Int64s
     reverse: Bools
-    flags: Array
+    flags: UInt16s
     seq: Int64s
     ack: Int64s
     length: Int64s
@@ -170,7 +170,7 @@ def _after_end(columns: _Columns, span: Int64s) -> Bools:
     return found
 
 
-def _codes(columns: _Columns, acks_all: Bools) -> Array:
+def _codes(columns: _Columns, acks_all: Bools) -> UInt8s:
     """Each packet as one octet: all that states depend on."""
     found = np.full(len(columns.rows), 128, "u1")
     flags = columns.flags

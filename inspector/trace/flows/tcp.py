@@ -16,6 +16,7 @@ from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP
 from inspector.model.packets import Row, row_at, rows_in
 from inspector.protocols.icmp import icmp_text, icmpv6_text
 from inspector.trace.flows.tcp_streams import extend
+from inspector.wire.arrays import Array, Bools, Int64s, UInt8s
 from inspector.wire.findings import Finding
 from inspector.wire.headers.read import NO_OFFSET, UNSIZED
 from inspector.wire.tcp.analysis import UNKNOWN_TIME, Columns, TcpAnalysis
@@ -25,10 +26,9 @@ from inspector.wire.tcp.options import NO_OPTIONS, TcpOptions, parse_options
 from inspector.wire.tcp.stream import ByteStream
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
-    from inspector.trace.index.columns import Array, Bools, Int64s
     from inspector.trace.packets import Packets
+    from inspector.wire.arrays import Array, Bools, Int64s, UInt8s
 
 Handshake = Literal["complete", "partial", "refused", "missing"]
 _BATCH = 1 << 14
@@ -60,7 +60,7 @@ class TcpFlow:
         self.a: tuple[str, int] = ("", 0)
         self.b: tuple[str, int] = ("", 0)
         self._a: tuple[int, int] | None = None      # address id and port of a
-        self._rows: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._rows: Int64s = np.zeros(0, np.int64)
         self._reopened_at = Row(-1)                     # row of a SYN on the ports of an earlier conversation
         self._findings: list[Finding] = []
         self._findings_at = 0, 0                     # packets, and quoted headers, when found
@@ -74,7 +74,7 @@ class TcpFlow:
         self.update()
 
     @property
-    def rows(self) -> NDArray[np.int64]:
+    def rows(self) -> Int64s:
         """Rows of its TCP segments, in order. Segments of unknown length are left out."""
         return self._rows
 
@@ -107,7 +107,7 @@ class TcpFlow:
         if index.streams[TCP].reopened(self.stream):
             self._reopened_at = row
 
-    def directions(self, rows: Int64s) -> NDArray[np.uint8]:
+    def directions(self, rows: Int64s) -> UInt8s:
         """The direction of each of the packets `rows`."""
         index = self._trace.index
         address, port = self._a or (0, 0)
@@ -258,7 +258,7 @@ class TcpFlow:
             duplicate_of=None if first is None else row_at(self._rows, first), options=self.options(row),
         )
 
-    def round_trips(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def round_trips(self) -> tuple[Int64s, Int64s]:
         """Rows of acknowledgments and their round trips in nanoseconds, for pictures."""
         rtt = np.array(self._analysis.rtt_ns, np.int64)
         known = np.flatnonzero(rtt != UNKNOWN_TIME)
@@ -276,7 +276,7 @@ class TcpFlow:
         bits = np.zeros(len(rows), np.int64)
         bits[list(flagged)] = list(flagged.values())
 
-        def column(values: Array) -> NDArray[np.int64]:
+        def column(values: Array) -> Int64s:
             return np.asarray(values[rows], np.int64)
 
         return TcpFacts(

@@ -8,16 +8,16 @@ import numpy as np
 
 from inspector.model.numbers import FIN, RST, SYN
 from inspector.model.packets import Row
+from inspector.wire.arrays import Array, Int64s, UInt8s, UInt16s, UInt32s
 
 _FEW = 16                # segments up to which columns cost more than they save
 
 if TYPE_CHECKING:
-    from inspector.trace.index.columns import Array
     from inspector.wire.tcp.stream import ByteStream
 
 
-def extend(streams: tuple[ByteStream, ByteStream], directions: Array, rows: Array, flags: Array, seq: Array,
-           length: Array, captured: Array, payload: Array) -> None:
+def extend(streams: tuple[ByteStream, ByteStream], directions: UInt8s, rows: Int64s, flags: UInt16s,
+           seq: UInt32s, length: UInt32s, captured: Int64s, payload: UInt16s) -> None:
     """Give segments, in the order of the capture, to the streams of their directions."""
     for direction, stream in enumerate(streams):
         mine = np.flatnonzero(directions == direction)
@@ -26,7 +26,7 @@ def extend(streams: tuple[ByteStream, ByteStream], directions: Array, rows: Arra
         opens = mine[flags[mine] & SYN != 0]
         if len(opens):
             stream.open_at((int(seq[opens[0]]) + 1) & 0xFFFFFFFF)
-        columns = [column[mine] for column in (rows, flags, seq, length, captured, payload)]
+        columns: list[Array] = [column[mine] for column in (rows, flags, seq, length, captured, payload)]
         if len(mine) > _FEW:
             _extend_by_runs(stream, *columns)
         else:
@@ -34,8 +34,8 @@ def extend(streams: tuple[ByteStream, ByteStream], directions: Array, rows: Arra
                 _add(stream, *segment)
 
 
-def _extend_by_runs(stream: ByteStream, rows: Array, flags: Array, seq: Array, length: Array, captured: Array,
-                    payload: Array) -> None:
+def _extend_by_runs(stream: ByteStream, rows: Int64s, flags: UInt16s, seq: UInt32s, length: UInt32s,
+                    captured: Int64s, payload: UInt16s) -> None:
     """Those that follow each other in one go."""
     marks = flags & (SYN | FIN | RST) != 0
     seq, size = seq.astype(np.int64), length.astype(np.int64)

@@ -13,12 +13,12 @@ from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import ICMP, ICMPV6, UDP
 from inspector.model.packets import Row, row_at, rows_in
 from inspector.trace.flows.fragments import fragments_of
+from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding
 from inspector.wire.headers.read import FRAGMENT
 from inspector.wire.tcp.rules import finding
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
     from inspector.trace.index.index import Index
     from inspector.trace.packets import Packets
@@ -48,7 +48,7 @@ class UdpFlow:
         self.a: tuple[str, int] = ("", 0)
         self.b: tuple[str, int] = ("", 0)
         self._a: tuple[int, int] | None = None
-        self.rows: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.rows: Int64s = np.zeros(0, np.int64)
         self._errors: list[IcmpError] = []
         self._quoted = 0              # quoted headers of the trace that were looked at
         self.update()

@@ -11,7 +11,8 @@ import socket
 
 import numpy as np
 
-from inspector.trace.index.columns import Array, Bools, Growing, Int32s, Int64s, UInt32s, UInt64s
+from inspector.trace.index.columns import Growing
+from inspector.wire.arrays import Array, Bools, Int32s, Int64s, UInt32s, UInt64s
 from inspector.wire.headers.read import Headers
 
 NO_ADDRESS = 0xFFFFFFFF

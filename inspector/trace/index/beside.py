@@ -14,7 +14,8 @@ import numpy as np
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import Row
 from inspector.trace.index.addresses import Addresses
-from inspector.trace.index.columns import Array, Growing, Int32s, Int64s, UInt8s, UInt16s, UInt32s
+from inspector.trace.index.columns import Growing
+from inspector.wire.arrays import Array, Int32s, Int64s, UInt8s, UInt16s, UInt32s
 from inspector.wire.headers.read import Beside
 
 Ends = tuple[UInt32s, UInt32s]             # ids of the addresses, source and destination

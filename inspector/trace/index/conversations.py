@@ -13,8 +13,8 @@ import numpy as np
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import Row
-from inspector.trace.index.columns import Int64s
 from inspector.trace.index.index import Index
+from inspector.wire.arrays import Int64s
 
 PROTOCOLS = {"tcp": TCP, "udp": UDP}
 _KEPT = 4096            # conversations whose rows are remembered

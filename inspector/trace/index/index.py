@@ -13,9 +13,10 @@ import numpy as np
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import Row
 from inspector.trace.index.beside import Ends, HeaderColumns, HeaderTable
-from inspector.trace.index.columns import Array, Columns, Int32s, Int64s, UInt8s, UInt32s, UInt64s
+from inspector.trace.index.columns import Columns
 from inspector.trace.index.reassembly import Reassembly
 from inspector.trace.index.streams import Streams, Traffic
+from inspector.wire.arrays import Array, Int32s, Int64s, UInt8s, UInt32s, UInt64s
 from inspector.wire.headers.read import BOGUS, UNSIZED, Beside, Headers
 
 DTYPES = {

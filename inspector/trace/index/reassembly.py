@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from inspector.model.numbers import TCP
 from inspector.model.packets import Row
-from inspector.trace.index.columns import UInt32s
+from inspector.wire.arrays import UInt32s
 from inspector.wire.headers.read import CUT, MALFORMED, NO_OFFSET, SHORT, UNSIZED, Headers
 
 _KEPT = 1024                 # datagrams that wait for their rest

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inspector.model.numbers import ACK, SYN
 from inspector.trace.index.addresses import KeyTable
-from inspector.trace.index.columns import Array, Bools, Growing, Int32s, Int64s, UInt16s, UInt32s
+from inspector.trace.index.columns import Growing
+from inspector.wire.arrays import Bools, Int32s, Int64s, UInt16s, UInt32s
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Traffic:
     tcp_flags: UInt16s
     seq: UInt32s
     ack: UInt32s
-    sized: NDArray[np.bool_]
+    sized: Bools
 
 
 class Streams:
@@ -94,7 +94,7 @@ class Streams:
         pair = self._pairs.number(np.where(low, source, destination), np.where(low, destination, source))
         return low, pair
 
-    def _give(self, traffic: Traffic, low: Bools, pair: Int64s, births: Int64s, contested: Int64s) -> Array:
+    def _give(self, traffic: Traffic, low: Bools, pair: Int64s, births: Int64s, contested: Int64s) -> Int32s:
         """Numbers for the conversations that begin at `births`, and the number of every frame."""
         numbers = np.arange(len(self), len(self) + len(births), dtype="i4")
         before = self._stream.values[pair[contested]]
@@ -114,7 +114,7 @@ class Streams:
                 stream[i] = current[key]
         return stream
 
-    def _reused(self, traffic: Traffic, low: Bools, pair: Int64s, rows: Int64s, first: Bools) -> Array:
+    def _reused(self, traffic: Traffic, low: Bools, pair: Int64s, rows: Int64s, first: Bools) -> Bools:
         """Which of the frames `rows` open a conversation anew, followed packet by packet."""
         opens = np.zeros(len(pair), np.bool_)
         bases: dict[int, list[int | None]] = {}
@@ -157,7 +157,7 @@ class Streams:
         again = again[counts]
         base[here[again]] = traffic.seq[again]
 
-    def _learn_first(self, traffic: Traffic, here: Int64s) -> tuple[Array, Array]:
+    def _learn_first(self, traffic: Traffic, here: Int64s) -> tuple[Int64s, Int64s]:
         """Learn what was not known; which directions it is, and when (twice the place in the batch)."""
         known, base = self._known.values.reshape(-1), self._base.values.reshape(-1)
         sends = np.flatnonzero(traffic.sized & ~known[here])

@@ -26,10 +26,11 @@ from inspector.views.detail.whole import packet_text
 from inspector.views.line.spans import Line
 from inspector.views.packets.go_to import GoToError, find_row
 from inspector.views.packets.list import PacketList, TimeFormat
+from inspector.wire.arrays import Int64s
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 
 MARKED = 40        # columns up to which the place of an error is pointed at
@@ -253,7 +254,7 @@ class PacketsPane(ListPane):
         self.post_message(StatusChanged())
         return not done
 
-    def _show_rows(self, rows: np.ndarray | None) -> None:
+    def _show_rows(self, rows: Int64s | None) -> None:
         if self.packets is None:
             return
         self.packets.rows = rows

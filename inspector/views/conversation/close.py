@@ -12,6 +12,7 @@ import numpy as np
 from inspector.model.numbers import ACK, FIN, RST
 from inspector.model.packets import Row, packet_number, row_at, rows_in
 from inspector.views.line.document import Document
+from inspector.wire.arrays import Int64s
 
 if TYPE_CHECKING:
     from inspector.trace.flows.tcp import TcpFlow
@@ -44,7 +45,7 @@ def describe_close(document: Document, trace: Trace, flow: TcpFlow) -> None:
                        "go on flowing that way.", "warning")
 
 
-def _first_fins(flow: TcpFlow, rows: np.ndarray) -> list[Row]:
+def _first_fins(flow: TcpFlow, rows: Int64s) -> list[Row]:
     """The first FIN of each direction, in order."""
     found: dict[int, Row] = {}
     for row in rows_in(rows):

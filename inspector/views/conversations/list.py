@@ -18,7 +18,7 @@ from inspector.model.packets import row_at
 from inspector.model.units import duration
 from inspector.trace.facts import facts
 from inspector.trace.filter.filter import Filter, FilterError
-from inspector.trace.index.columns import Growing, Int64s
+from inspector.trace.index.columns import Growing
 from inspector.trace.info import protocol_name
 from inspector.views.conversations.columns import COLUMNS, Column, column_at, columns_for, title_line
 from inspector.views.conversations.table import STATES, ConversationTable
@@ -26,6 +26,7 @@ from inspector.views.findings import MARKS, STYLES
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.views.packets.list import seconds_text
 from inspector.views.session.outside import outside_peers
+from inspector.wire.arrays import Int64s
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:

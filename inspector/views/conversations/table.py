@@ -14,8 +14,9 @@ import numpy as np
 from inspector.model.numbers import ACK, FIN, RST, SYN, TCP, UDP
 from inspector.model.packets import Row
 from inspector.trace.index.addresses import KeyTable
-from inspector.trace.index.columns import Array, Bools, Growing, Int64s, UInt64s
+from inspector.trace.index.columns import Growing
 from inspector.views.ladder.ends import Conversation
+from inspector.wire.arrays import Array, Bools, Int64s, UInt64s
 
 if TYPE_CHECKING:
     from inspector.trace.index.index import Index
@@ -80,7 +81,7 @@ class ConversationTable:
         """Whether all that the trace has was taken in."""
         return self.seen == self.trace.index.count
 
-    def _numbered(self, start: int, stop: int) -> Array:
+    def _numbered(self, start: int, stop: int) -> Int64s:
         """The conversation of each packet; new ones get their row."""
         number = self._keys.number(*self._key(np.arange(start, stop)))
         known = self._columns["first_row"].count

@@ -14,10 +14,11 @@ import numpy as np
 from inspector.model.packets import rows_in
 from inspector.trace.kernel import kernel_findings
 from inspector.views.json.messages import numbers_of, streams_of, touches
+from inspector.wire.arrays import Int64s
 
 if TYPE_CHECKING:
-    from inspector.trace.index.columns import Int64s
     from inspector.trace.trace import Trace
+    from inspector.wire.arrays import Int64s
     from inspector.wire.findings import Finding
 
 

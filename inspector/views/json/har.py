@@ -17,13 +17,14 @@ from inspector.model.packets import Row, rows_in
 from inspector.protocols import by_name
 from inspector.protocols.http.text import head_text
 from inspector.views.json.messages import streams_of
+from inspector.wire.arrays import Int64s
 
 if TYPE_CHECKING:
     from inspector.protocols.http.decoder import HttpDecoder
     from inspector.protocols.http.message import HttpMessage
     from inspector.protocols.websocket.decoder import WebSocketDecoder
-    from inspector.trace.index.columns import Int64s
     from inspector.trace.trace import Trace
+    from inspector.wire.arrays import Int64s
 
 Object = dict[str, Any]
 

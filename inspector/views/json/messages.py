@@ -18,10 +18,11 @@ from inspector.protocols.api import Field, Protocol
 from inspector.trace.application.engine import Layer
 from inspector.trace.application.packets import packet_records
 from inspector.trace.index.conversations import grown
+from inspector.wire.arrays import Int64s
 
 if TYPE_CHECKING:
-    from inspector.trace.index.columns import Int64s
     from inspector.trace.trace import Trace
+    from inspector.wire.arrays import Int64s
 
 Object = dict[str, Any]
 

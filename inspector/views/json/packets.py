@@ -20,14 +20,15 @@ from inspector.trace.protocol_names import frame_protocols
 from inspector.trace.summaries import Summaries, Summary
 from inspector.views.session.outside import outside_peers
 from inspector.views.session.sockets import SocketTable
+from inspector.wire.arrays import Int64s
 from inspector.wire.headers.read import BOGUS, MALFORMED, NO_LAYER, NO_OFFSET, PORTS, SHORT, UNSIZED
 
 if TYPE_CHECKING:
     from inspector.model.records import Call
     from inspector.trace.index.beside import OtherHeader
-    from inspector.trace.index.columns import Int64s
     from inspector.trace.index.conversations import ConversationRow
     from inspector.trace.trace import Trace
+    from inspector.wire.arrays import Int64s
 
 _ANYWHERE = ("0.0.0.0:", "[::]:", ":")
 

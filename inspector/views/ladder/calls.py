@@ -16,6 +16,7 @@ from inspector.model.records import Call
 from inspector.views.ladder.ends import Ends
 from inspector.views.ladder.layout import LEFT, RIGHT, Moment
 from inspector.views.session.sockets import SocketTable, same_address, talks
+from inspector.wire.arrays import Int64s
 
 AT_ONCE_NS = 1_000_000         # a call that took less did not block, for the eye
 _SENT_NS = 10_000_000          # one that sends: a busy machine takes this long, a full buffer longer
@@ -26,7 +27,7 @@ _NO_END = (1 << 63) - 1
 
 
 def margin_moments(calls: Sequence[Call], sockets: SocketTable, ends: Ends | None,
-                   times: np.ndarray) -> list[Moment]:
+                   times: Int64s) -> list[Moment]:
     """The moments of the calls that belong to the ladder: all, or those of the conversation `ends`."""
     moments: list[Moment] = []
     for index, call in enumerate(calls):
@@ -55,7 +56,7 @@ def _side(call: Call, index: int, sockets: SocketTable, ends: Ends | None) -> in
     return RIGHT if known or sockets.serves(socket) else LEFT
 
 
-def _moments(call: Call, index: int, side: int, times: np.ndarray) -> list[Moment]:
+def _moments(call: Call, index: int, side: int, times: Int64s) -> list[Moment]:
     cause = call.name in _CAUSING
     until = _NO_END if call.end_ns is None else call.end_ns
     if call.end_ns is not None and not _in_two_rows(call, times):
@@ -67,7 +68,7 @@ def _moments(call: Call, index: int, side: int, times: np.ndarray) -> list[Momen
     return moments
 
 
-def _in_two_rows(call: Call, times: np.ndarray) -> bool:
+def _in_two_rows(call: Call, times: Int64s) -> bool:
     if call.end_ns is None:
         return True
     opens = call.name == "connect"

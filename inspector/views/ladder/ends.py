@@ -15,6 +15,7 @@ from inspector.model.numbers import ACK, SYN, TCP, UDP
 from inspector.model.packets import Row, row_at
 from inspector.views.ladder.layout import LEFT, RIGHT
 from inspector.views.session.sockets import SocketTable, same_address
+from inspector.wire.arrays import Int64s
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -79,12 +80,12 @@ def quoted(trace: Trace, row: Row) -> tuple[int, str, str] | None:
     return header.protocol, source, join_endpoint(escaped(address(header.dst)), header.dport)
 
 
-def quoting_rows(trace: Trace, conversation: Conversation) -> np.ndarray:
+def quoting_rows(trace: Trace, conversation: Conversation) -> Int64s:
     """The rows of the ICMP errors that quote a packet of the conversation."""
     table = trace.index.quoted
     number = _NUMBERS[conversation.protocol]
     mine = (table.stream == conversation.stream) & (table.protocol == number)
-    rows: np.ndarray = table.row[mine]
+    rows: Int64s = table.row[mine]
     return rows
 
 

@@ -13,6 +13,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from inspector.wire.arrays import Int64s
+
 GAP_NS = 20_000_000        # on loopback a silence this long gets a line: half of a delayed ACK (40 ms)
 WIDE_GAP_NS = 200_000_000  # elsewhere: more than most round trips
 SLACK_NS = 50_000          # a call causes a packet that is seen up to this long after its return
@@ -61,7 +63,7 @@ class Layout:
         """How many lines there are."""
         return self.packets + len(self._extra)
 
-    def update(self, times: np.ndarray, moments: Sequence[Moment], direction: Callable[[int], int],
+    def update(self, times: Int64s, moments: Sequence[Moment], direction: Callable[[int], int],
                changed: int) -> None:
         """Lay out again from moment `changed` on (0: everything); what stands above it is kept.
 
@@ -113,7 +115,7 @@ class Layout:
                 cell[self.moments[moment].side] = moment
         del self._place_of_moment[changed:]
 
-    def _fill(self, times: np.ndarray, slots: np.ndarray, changed: int, start: int,
+    def _fill(self, times: Int64s, slots: Int64s, changed: int, start: int,
               direction: Callable[[int], int]) -> None:
         at: list[int] = []
         used: list[int] = []
@@ -128,7 +130,7 @@ class Layout:
             first = last
         self._add_gaps(times, start, changed, np.array(used, np.int64), at)
 
-    def _fill_slot(self, times: np.ndarray, slot: int, indexes: range, direction: Callable[[int], int],
+    def _fill_slot(self, times: Int64s, slot: int, indexes: range, direction: Callable[[int], int],
                    at: list[int]) -> None:
         """Place the moments between packet slot-1 and packet slot."""
         previous = int(times[slot - 1]) if slot else None
@@ -153,7 +155,7 @@ class Layout:
         if slot < len(times) and previous is not None and int(times[slot]) - previous >= self.gap_ns:
             self._append(at, slot, None, None, int(times[slot]) - previous)
 
-    def _caused(self, times: np.ndarray, slot: int, moment: Moment, direction: Callable[[int], int]) -> bool:
+    def _caused(self, times: Int64s, slot: int, moment: Moment, direction: Callable[[int], int]) -> bool:
         """Whether the packet below the slot is what this call sent."""
         return (moment.cause and slot < len(times) and direction(slot) == moment.side
                 and int(times[slot]) <= moment.until_ns + SLACK_NS)
@@ -173,7 +175,7 @@ class Layout:
         at.append(slot)
         self._extra.append((left, right, gap))
 
-    def _add_gaps(self, times: np.ndarray, start: int, changed: int, used: np.ndarray, at: list[int]) -> None:
+    def _add_gaps(self, times: Int64s, start: int, changed: int, used: Int64s, at: list[int]) -> None:
         """Add the silences between packets without calls between them; bring the extra lines in order."""
         below = max(start, 1)
         steps = np.diff(times[below - 1 :])
@@ -197,7 +199,7 @@ class Layout:
         self._line_of_extra = self._extra_at + np.arange(len(self._extra_at))
 
 
-def _slots(times: np.ndarray, moments: Sequence[Moment]) -> np.ndarray:
+def _slots(times: Int64s, moments: Sequence[Moment]) -> Int64s:
     """For each moment how many packets came before it."""
     stamps = np.fromiter((moment.time_ns for moment in moments), np.int64, len(moments))
     return np.searchsorted(times, stamps, side="left")

@@ -16,6 +16,7 @@ from inspector.views.ladder.calls import AT_ONCE_NS, Blocked
 from inspector.views.ladder.layout import LEFT, Layout, Moment, Place
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.session.call_text import call_line
+from inspector.wire.arrays import Int64s
 
 _FEW = 40                  # moments between an entry and its return that are looked through
 _FULL = 36                 # cells of a margin from which calls are written as in the journal
@@ -34,7 +35,7 @@ class Margins:
         self._blocked = Blocked((), ())
         self._moments_of: dict[tuple[int, int], list[int]] = {}
 
-    def update(self, calls: Sequence[Call], moments: list[Moment], times: np.ndarray) -> None:
+    def update(self, calls: Sequence[Call], moments: list[Moment], times: Int64s) -> None:
         """Take the calls, their moments as laid out, and the times of the ladder's packets."""
         self.calls, self.moments, self.times = calls, moments, times
         self._blocked = Blocked(calls, moments)

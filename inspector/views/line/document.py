@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, assert_never
 
 from inspector.model.packets import Row
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
@@ -18,7 +18,7 @@ _LABELS = 26             # cells for the labels of facts, where there is room
 class Item(NamedTuple):
     """A heading, a paragraph ("" label) or a fact (`label` and `text`); `row`: the packet it speaks of."""
 
-    kind: str            # "heading", "prose", "fact", "blank"
+    kind: Literal["heading", "prose", "fact", "blank"]
     text: str = ""
     label: str = ""
     note: str = ""       # dim text behind a fact, or at the right of a heading
@@ -81,17 +81,25 @@ class Document:
 
 
 def _laid_out(item: Item, width: int, labels: int) -> list[Line]:
-    if item.kind == "blank":
-        return [(Span(""),)]
-    if item.kind == "heading":
-        room = width - 1 - cell_width(item.text)
-        fits = item.note and room > cell_width(item.note) + 2
-        note = fit(item.note, room - 2, align="right") if fits else ""
-        return [(Span(" "), Span(fit(item.text, min(width - 1, cell_width(item.text))), item.style),
-                 Span(" " * max(room - cell_width(note) - 1, 0)), Span(note, "dim"))]
-    if item.kind == "prose":
-        return [(Span("   " + part, item.style),) for part in _wrapped(item.text, width - 4)]
-    return _fact(item, width, labels)
+    match item.kind:
+        case "blank":
+            return [(Span(""),)]
+        case "heading":
+            return [_heading(item, width)]
+        case "prose":
+            return [(Span("   " + part, item.style),) for part in _wrapped(item.text, width - 4)]
+        case "fact":
+            return _fact(item, width, labels)
+        case _:
+            assert_never(item.kind)
+
+
+def _heading(item: Item, width: int) -> Line:
+    room = width - 1 - cell_width(item.text)
+    fits = item.note and room > cell_width(item.note) + 2
+    note = fit(item.note, room - 2, align="right") if fits else ""
+    return (Span(" "), Span(fit(item.text, min(width - 1, cell_width(item.text))), item.style),
+            Span(" " * max(room - cell_width(note) - 1, 0)), Span(note, "dim"))
 
 
 def _fact(item: Item, width: int, labels: int) -> list[Line]:

@@ -18,9 +18,9 @@ from inspector.protocols import by_name
 from inspector.trace.facts import ALL, DEEP, Facts, facts
 from inspector.trace.info import packet_info, protocol_name
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
+from inspector.wire.arrays import Int64s
 
 if TYPE_CHECKING:
-    import numpy as np
 
     from inspector.trace.trace import Trace
 
@@ -171,7 +171,7 @@ def _width(columns: Sequence[Column]) -> int:
 class PacketList:
     """Packets of a trace, all or some, as lines on demand: `count`, `line(i, width)`, `target(i)`."""
 
-    def __init__(self, trace: Trace, rows: np.ndarray | None = None, *,
+    def __init__(self, trace: Trace, rows: Int64s | None = None, *,
                  time_format: TimeFormat = "relative", names: Mapping[str, str] | None = None,
                  deep: int = DEEP) -> None:
         self.trace = trace

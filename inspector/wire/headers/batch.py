@@ -11,13 +11,8 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
-Ints = NDArray[np.int64]
-Words = NDArray[np.uint64]
-Mask = NDArray[np.bool_]
-Array = NDArray[Any]
+from inspector.wire.arrays import Array, Bools, Int64s, UInt8s, UInt16s, UInt32s, UInt64s
 
 PADDING = 64           # readable bytes that the buffer must hold after the last frame's captured bytes
 
@@ -54,7 +49,7 @@ class Batch:
     frame; they may not exceed its captured length.
     """
 
-    def __init__(self, data: Bytes, starts: Ints, captured: Ints, lengths: Ints) -> None:
+    def __init__(self, data: UInt8s, starts: Int64s, captured: Int64s, lengths: Int64s) -> None:
         self.data = data
         self.starts = starts
         self.captured = captured
@@ -64,7 +59,7 @@ class Batch:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def gather(self, dtype: np.dtype[Any] | str, rows: Ints, at: Ints | int) -> Array:
+    def gather(self, dtype: np.dtype[Any] | str, rows: Int64s, at: Int64s | int) -> Array:
         """The structure or number of `dtype` that stands at offset `at` in each of the frames `rows`."""
         kind = np.dtype(dtype)
         view = self._views.get(kind)
@@ -88,25 +83,25 @@ class Headers:
     `routed`: by row, where an IPv6 routing header leads in the end.
     """
 
-    l3: Array
-    l4: Array
-    payload: Array
-    payload_length: Array
-    network: Array
-    protocol: Array
-    src: Array
-    dst: Array
-    sport: Array
-    dport: Array
-    tcp_flags: Array
-    seq: Array
-    ack: Array
-    window: Array
-    status: Array
-    addressed: Mask                            # source and destination are there
-    talks: Mask                                # the frame belongs to a TCP or UDP conversation
-    rows6: list[Ints] = field(default_factory=list)
-    addresses6: list[Words] = field(default_factory=list)
+    l3: UInt8s
+    l4: UInt16s
+    payload: UInt16s
+    payload_length: UInt32s
+    network: UInt8s
+    protocol: UInt8s
+    src: UInt32s
+    dst: UInt32s
+    sport: UInt16s
+    dport: UInt16s
+    tcp_flags: UInt16s
+    seq: UInt32s
+    ack: UInt32s
+    window: UInt16s
+    status: UInt8s
+    addressed: Bools                            # source and destination are there
+    talks: Bools                                # the frame belongs to a TCP or UDP conversation
+    rows6: list[Int64s] = field(default_factory=list)
+    addresses6: list[UInt64s] = field(default_factory=list)
     outer: list[Beside] = field(default_factory=list)
     quoted: list[Beside] = field(default_factory=list)
     fragments: list[Fragments] = field(default_factory=list)
@@ -126,7 +121,7 @@ class Headers:
             addressed=np.zeros(count, np.bool_), talks=np.zeros(count, np.bool_),
         )
 
-    def put(self, rows: Ints, part: Headers) -> None:
+    def put(self, rows: Int64s, part: Headers) -> None:
         """Take over what was read of the frames `rows`, which have no values here yet."""
         for name in _COLUMNS:
             getattr(self, name)[rows] = getattr(part, name)
@@ -137,7 +132,7 @@ class Headers:
         self.routed |= {int(rows[row]): address for row, address in part.routed.items()}
         self.fragments += [replace(one, rows=rows[one.rows]) for one in part.fragments]
 
-    def taken(self, rows: Ints) -> Headers:
+    def taken(self, rows: Int64s) -> Headers:
         """What is known so far of the frames `rows`, in columns of their own."""
         part = Headers(*(getattr(self, name)[rows] for name in _COLUMNS))
         for mine, words in zip(self.rows6, self.addresses6, strict=True):
@@ -154,10 +149,10 @@ _COLUMNS = [one.name for one in fields(Headers) if one.default_factory is MISSIN
 class Beside:
     """Headers of datagrams beside their frames' own: columns with a value for each of the frames `rows`."""
 
-    rows: Ints
+    rows: Int64s
     headers: Headers
 
-    def at(self, rows: Ints) -> Beside:
+    def at(self, rows: Int64s) -> Beside:
         """The same where the frames are `rows` of others."""
         return Beside(rows[self.rows], self.headers)
 
@@ -166,29 +161,29 @@ class Beside:
 class Fragments:
     """Fragments of IP with TCP: octets [start, stop) of the payload stand at `place` of their frames."""
 
-    rows: Ints
-    identification: Array
-    start: Ints
-    stop: Ints
-    place: Ints
-    more: Mask
+    rows: Int64s
+    identification: UInt32s
+    start: Int64s
+    stop: Int64s
+    place: Int64s
+    more: Bools
 
 
 @dataclass(slots=True)
 class Layer:
     """Where the next header of some frames stands: `rows`, offset `at`, and where the datagram ends."""
 
-    rows: Ints
-    at: Ints
-    end: Ints                                  # offset of the first byte after it on the wire
-    kind: Array = field(default_factory=lambda: np.zeros(0, "i8"))   # EtherType or IP protocol
+    rows: Int64s
+    at: Int64s
+    end: Int64s                                  # offset of the first byte after it on the wire
+    kind: Int64s = field(default_factory=lambda: np.zeros(0, "i8"))   # EtherType or IP protocol
 
-    def where(self, mask: Mask) -> Layer:
+    def where(self, mask: Bools) -> Layer:
         """The frames for which `mask` holds."""
         if mask.all():
             return self
         return Layer(self.rows[mask], self.at[mask], self.end[mask], self.kind[mask])
 
-    def moved(self, at: Ints, kind: Array) -> Layer:
+    def moved(self, at: Int64s, kind: Int64s) -> Layer:
         """The same frames with their next header further on."""
         return Layer(self.rows, at, self.end, kind)

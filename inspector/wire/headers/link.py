@@ -35,7 +35,8 @@ from inspector.model.numbers import (
     RAW_LINKS,
     VLAN_TYPES,
 )
-from inspector.wire.headers.batch import Array, Batch, Ints, Layer, Mask
+from inspector.wire.arrays import Bools, Int64s
+from inspector.wire.headers.batch import Batch, Layer
 
 TYPE_NONE = -1                       # what no EtherType is
 ARPHRD_NETLINK, ARPHRD_GRE = 824, 778
@@ -85,7 +86,7 @@ def ethernet(batch: Batch, layer: Layer) -> Layer:
     return _llc(batch, layer, (kind <= LONGEST_8023) & (kind > 0))
 
 
-def _llc(batch: Batch, layer: Layer, mask: Mask) -> Layer:
+def _llc(batch: Batch, layer: Layer, mask: Bools) -> Layer:
     """Where `mask` holds, `kind` is a length and an LLC header follows: read the EtherType out of it."""
     if not mask.any():
         return layer
@@ -125,13 +126,13 @@ def _null(batch: Batch, start: Layer, link_type: int) -> Layer:
     return layer.moved(layer.at + 4, kind)
 
 
-def null_family(big: Ints, little: Ints) -> Ints:
+def null_family(big: Int64s, little: Int64s) -> Int64s:
     """The address family of a NULL header read both ways, as Wireshark tells them apart.
 
     Some systems wrote 16 bits, and some an EtherType (a result above 1500, in its low 16 bits).
     """
     half = (little >> 16 != 0) & (little < 0x00060000)
-    family: Ints = np.where(little >> 16 == 0, little, np.where(half, little >> 16, big))
+    family: Int64s = np.where(little >> 16 == 0, little, np.where(half, little >> 16, big))
     return family
 
 
@@ -167,8 +168,8 @@ def tags(batch: Batch, layer: Layer) -> Layer:
     return layer.where(~(np.isin(layer.kind, VLAN_TYPES) | _is_other_tag(layer.kind)))
 
 
-def _is_other_tag(kind: Array) -> Mask:
-    found: Mask = (kind == ETHERTYPE_ETAG) | (kind == ETHERTYPE_PPPOE_SESSION)
+def _is_other_tag(kind: Int64s) -> Bools:
+    found: Bools = (kind == ETHERTYPE_ETAG) | (kind == ETHERTYPE_PPPOE_SESSION)
     found |= (kind == ETHERTYPE_MPLS) | (kind == ETHERTYPE_MPLS_MULTICAST) | (kind == ETHERTYPE_NSH)
     return found
 
@@ -180,7 +181,7 @@ def merge(parts: list[Layer]) -> Layer:
         return parts[0]
     rows = np.concatenate([part.rows for part in parts])
     order = np.argsort(rows, kind="stable")
-    columns: list[Array] = [
+    columns: list[Int64s] = [
         np.concatenate([getattr(part, name) for part in parts])[order] for name in ("at", "end", "kind")
     ]
     return Layer(rows[order], *columns)
@@ -195,7 +196,7 @@ def _tag(batch: Batch, layer: Layer, size: int) -> Layer:
 
 def _mpls(batch: Batch, layer: Layer) -> Layer:
     """Past a label stack of at most eight labels (RFC 3032); IP is told by its version."""
-    at: Ints = layer.at.copy()
+    at: Int64s = layer.at.copy()
     open_ = np.arange(len(at))
     for _ in range(_MAX_TAGS):
         open_ = open_[batch.captured[layer.rows[open_]] >= at[open_] + 4]

@@ -30,6 +30,7 @@ from inspector.model.numbers import (
     TCP,
     VLAN_TYPES,
 )
+from inspector.wire.arrays import Array, Bools, Int64s, UInt64s
 from inspector.wire.headers.batch import (
     FRAGMENT,
     IPV4_HEADER,
@@ -40,14 +41,11 @@ from inspector.wire.headers.batch import (
     PORTS,
     SHORT,
     UNSIZED,
-    Array,
     Batch,
     Beside,
     Fragments,
     Headers,
-    Ints,
     Layer,
-    Mask,
 )
 from inspector.wire.headers.extensions import FIRST, UNITS
 from inspector.wire.headers.link import TYPE_NONE, ethernet, merge, tags
@@ -192,7 +190,7 @@ def _ipv4(batch: Batch, headers: Headers, layer: Layer) -> tuple[Layer, Layer]:
     return next_, disguised.moved(disguised.at, np.full(len(disguised.at), ETHERTYPE_IPV6))
 
 
-def _source_routes(batch: Batch, headers: Headers, layer: Layer, size: Ints) -> None:
+def _source_routes(batch: Batch, headers: Headers, layer: Layer, size: Int64s) -> None:
     """Where a source route leads further, its last address is the destination (RFC 791 section 3.1)."""
     held = np.minimum(size, batch.captured[layer.rows] - layer.at)
     octets = batch.gather(_LONGEST_OPTIONS, layer.rows, layer.at + 20)["octets"]
@@ -205,7 +203,7 @@ def _source_routes(batch: Batch, headers: Headers, layer: Layer, size: Ints) -> 
                 headers.dst[layer.rows[place]] = int.from_bytes(route[last - 4 : last], "big")
 
 
-def _fragments(headers: Headers, layer: Layer, offset: Array, more: Mask, identification: Array) -> Layer:
+def _fragments(headers: Headers, layer: Layer, offset: Array, more: Bools, identification: Array) -> Layer:
     """Mark fragments (offsets in units of 8); only the first one of a datagram holds its transport header."""
     fragment = (offset != 0) | more
     if not fragment.any():
@@ -216,8 +214,9 @@ def _fragments(headers: Headers, layer: Layer, offset: Array, more: Mask, identi
     if tcp.any():
         start = offset[tcp].astype(np.int64) * 8
         part = layer.where(tcp)
+        number = identification[tcp].astype("u4")
         headers.fragments.append(Fragments(
-            part.rows, identification[tcp], start, start + part.end - part.at, part.at, more[tcp]))
+            part.rows, number, start, start + part.end - part.at, part.at, more[tcp]))
     return layer.where(offset == 0)
 
 
@@ -250,7 +249,7 @@ def _ipv6(batch: Batch, headers: Headers, layer: Layer) -> Layer:
     return _extensions(batch, headers, Layer(rows, layer.at + 40, end, kind))
 
 
-def _words6(head: Array) -> Array:
+def _words6(head: Array) -> UInt64s:
     names = ("source_high", "source_low", "destination_high", "destination_low")
     return np.stack([head[name].astype(np.uint64) for name in names], axis=1)
 

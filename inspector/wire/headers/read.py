@@ -7,6 +7,7 @@ Frames that carry a tunnel go round again for what is inside. Any bytes give col
 
 from __future__ import annotations
 
+from inspector.wire.arrays import Int64s, UInt8s
 from inspector.wire.headers.batch import (
     BOGUS,
     CUT,
@@ -20,10 +21,8 @@ from inspector.wire.headers.batch import (
     UNSIZED,
     Batch,
     Beside,
-    Bytes,
     Fragments,
     Headers,
-    Ints,
 )
 from inspector.wire.headers.link import link_layer
 from inspector.wire.headers.network import network_layers
@@ -34,7 +33,7 @@ __all__ = [
 ]
 
 
-def read_headers(data: Bytes, starts: Ints, captured: Ints, lengths: Ints, link_type: int) -> Headers:
+def read_headers(data: UInt8s, starts: Int64s, captured: Int64s, lengths: Int64s, link_type: int) -> Headers:
     """Columns of the frames of `link_type` that stand at `starts` of `data`.
 
     `captured` bytes of each are there, `lengths` were on the wire. `data` must hold PADDING bytes more

@@ -18,6 +18,7 @@ from inspector.model.numbers import (
     TCP,
     UDP,
 )
+from inspector.wire.arrays import Array, Bools, Int64s
 from inspector.wire.headers.batch import (
     BOGUS,
     FRAGMENT,
@@ -28,12 +29,9 @@ from inspector.wire.headers.batch import (
     TCP_HEADER,
     UDP_HEADER,
     UNSIZED,
-    Array,
     Batch,
     Headers,
-    Ints,
     Layer,
-    Mask,
 )
 from inspector.wire.headers.link import NEXT_PROTOCOLS, merge, tags
 
@@ -42,7 +40,7 @@ MOST_EXTENSIONS = 8                  # of GTP
 _QUOTING = {4: (ICMP, (3, 4, 5, 11, 12)), 6: (ICMPV6, (1, 2, 3, 4))}
 
 
-def put(column: Array, rows: Ints, values: Array | int) -> None:
+def put(column: Array, rows: Int64s, values: Array | int) -> None:
     """`column[rows] = values`, faster where `rows` are all of them (they are sorted and unique)."""
     if len(rows) == len(column):
         column[:] = values
@@ -61,12 +59,12 @@ def transport_layer(batch: Batch, headers: Headers, layer: Layer) -> None:
                 return
 
 
-def _available(batch: Batch, layer: Layer) -> Ints:
-    available: Ints = np.minimum(batch.captured[layer.rows], layer.end) - layer.at
+def _available(batch: Batch, layer: Layer) -> Int64s:
+    available: Int64s = np.minimum(batch.captured[layer.rows], layer.end) - layer.at
     return available
 
 
-def _ports(headers: Headers, layer: Layer, head: Array, available: Ints, need: int) -> Ints | None:
+def _ports(headers: Headers, layer: Layer, head: Array, available: Int64s, need: int) -> Int64s | None:
     """Store the ports; the positions in `layer` of headers that are whole, or None when all are."""
     if available.min(initial=need) >= need:
         put(headers.sport, layer.rows, head["sport"])
@@ -214,7 +212,7 @@ def _gtp(batch: Batch, layer: Layer) -> Layer:
     return layer.where((version == 4) | (version == 6))
 
 
-def _reached(batch: Batch, layer: Layer, more: Mask) -> tuple[Layer, Mask]:
+def _reached(batch: Batch, layer: Layer, more: Bools) -> tuple[Layer, Bools]:
     """The frames that were captured up to where the next header begins."""
     held = layer.at <= np.minimum(batch.captured[layer.rows], layer.end)
     return layer.where(held), more[held]

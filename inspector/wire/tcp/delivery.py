@@ -11,16 +11,15 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from inspector.wire.arrays import Int64s
 from inspector.wire.tcp.stream import ByteStream
 
 WINDOW = 1 << 20
 _AHEAD = 1 << 18
 
 
-Ints = NDArray[np.int64]
-Acknowledged = Callable[[int, Ints], Ints]
+Acknowledged = Callable[[int, Int64s], Int64s]
 """(direction, rows of its packets) -> offsets of the other stream up to which they say that all has come."""
 
 Run = tuple[int, int, int]
@@ -30,9 +29,9 @@ Run = tuple[int, int, int]
 class Runs(NamedTuple):
     """Many runs as columns."""
 
-    direction: NDArray[np.int64]
-    start: NDArray[np.int64]
-    stop: NDArray[np.int64]
+    direction: Int64s
+    start: Int64s
+    stop: Int64s
 
     def part(self, first: int, last: int) -> Runs:
         """The runs from `first` to before `last`."""
@@ -73,7 +72,7 @@ class Pump:
             starts[own] = np.append(self.position[direction], ends[own[:-1]])[: len(own)]
         return Runs(who, starts, ends)
 
-    def _order(self, rows: tuple[Ints, ...], stops: tuple[Ints, ...]) -> list[Ints]:
+    def _order(self, rows: tuple[Int64s, ...], stops: tuple[Int64s, ...]) -> list[Int64s]:
         """Keys by which octets are read: their rows (doubled), or behind the row of what they answer."""
         keys = [2 * rows[0], 2 * rows[1]]
         if self._acknowledged is None or not len(rows[0]) or not len(rows[1]):
@@ -87,7 +86,7 @@ class Pump:
             keys[direction] = np.maximum.accumulate(keys[direction])
         return keys
 
-    def _boundaries(self, direction: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _boundaries(self, direction: int) -> tuple[Int64s, Int64s]:
         """Row after which octets were delivered, and the offset up to which they then were."""
         stop = self.available(direction)
         found = self.streams[direction].columns(self.position[direction], stop)

@@ -9,16 +9,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inspector.model.numbers import ACK, FIN, RST, SYN
 from inspector.model.units import duration
+from inspector.wire.arrays import Bools, Int64s
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.flags import KEEP_ALIVE, RETRANSMISSION, ZERO_WINDOW_PROBE
 from inspector.wire.tcp.rules import finding
 from inspector.wire.tcp.stream import Conflict
-
-Ints = NDArray[np.int64]
 
 MS = 1_000_000
 CLOSE_WAIT_S = 10                # half-closed for so long without a byte: nobody there means to close
@@ -40,15 +38,15 @@ class TcpFacts(NamedTuple):
     answered by RST; `client`: the end that opened.
     """
 
-    row: Ints
-    direction: Ints
-    flags: Ints
-    seq: Ints
-    ack: Ints
-    length: Ints
-    window: Ints
-    time_ns: Ints
-    bits: Ints
+    row: Int64s
+    direction: Int64s
+    flags: Int64s
+    seq: Int64s
+    ack: Int64s
+    length: Int64s
+    window: Int64s
+    time_ns: Int64s
+    bits: Int64s
     base: tuple[int | None, int | None]
     names: tuple[str, str]
     rtt_ns: int | None
@@ -72,7 +70,7 @@ def tcp_findings(facts: TcpFacts) -> list[Finding]:
     return sorted(found, key=lambda one: one.rows)
 
 
-def _place(facts: TcpFacts, one: Finding, positions: Ints | list[int]) -> Finding:
+def _place(facts: TcpFacts, one: Finding, positions: Int64s | list[int]) -> Finding:
     return one.at(-1, facts.row[np.asarray(positions, np.int64)][:MOST_ROWS].tolist())
 
 
@@ -119,7 +117,7 @@ def _opening(facts: TcpFacts) -> list[Finding]:
     return []
 
 
-def _unanswered(facts: TcpFacts, syns: Ints, what: str) -> Finding:
+def _unanswered(facts: TcpFacts, syns: Int64s, what: str) -> Finding:
     """Why SYNs got no answer, as far as other packets tell."""
     if facts.errors:
         words = facts.errors[0][1]
@@ -155,7 +153,7 @@ def _kept_open(facts: TcpFacts) -> list[Finding]:
     return [_place(facts, finding("tcp.close-wait", what), [fin, int(acks[0])])]
 
 
-def _octets(facts: TcpFacts, positions: Ints) -> int:
+def _octets(facts: TcpFacts, positions: Int64s) -> int:
     """How many different octets some segments of one end carry."""
     starts = facts.seq[positions] - int(facts.seq[positions[0]])
     starts = (starts + (1 << 31)) % (1 << 32) - (1 << 31)
@@ -215,7 +213,7 @@ def _sent_more(facts: TcpFacts, at: int) -> bool:
     return sent < 1 << 31 and sent > (_octets(facts, mine) if len(mine) else 0)
 
 
-def _answers_foreign(facts: TcpFacts, at: int, theirs: NDArray[np.bool_], finished: bool) -> bool:
+def _answers_foreign(facts: TcpFacts, at: int, theirs: Bools, finished: bool) -> bool:
     """RST without ACK that takes its number from a segment's ACK: sent where no connection is known.
 
     RFC 9293 section 3.10.7.1, and figure 9: a SYN that meets an old connection.
@@ -231,7 +229,7 @@ def _answers_foreign(facts: TcpFacts, at: int, theirs: NDArray[np.bool_], finish
     return only_syn or bool((facts.length[cause] > 0) or facts.bits[cause] & KEEP_ALIVE)
 
 
-def _unread(facts: TcpFacts, at: int, data: Ints, own: int, finished: bool) -> list[Finding]:
+def _unread(facts: TcpFacts, at: int, data: Int64s, own: int, finished: bool) -> list[Finding]:
     end = int(facts.direction[at])
     if finished:
         closed = np.flatnonzero((facts.direction == end) & (facts.flags & FIN != 0))[0]
@@ -253,7 +251,7 @@ def _unread(facts: TcpFacts, at: int, data: Ints, own: int, finished: bool) -> l
     return [_place(facts, one, [*data[:MOST_ROWS - 1].tolist(), at])]
 
 
-def _after_news(facts: TcpFacts, closed: int, data: Ints) -> Finding | None:
+def _after_news(facts: TcpFacts, closed: int, data: Int64s) -> Finding | None:
     """That who sent data after the FIN had acknowledged that FIN before: a kept connection's end."""
     end = int(facts.direction[closed])
     number = (int(facts.seq[closed]) + int(facts.length[closed]) + 1) & 0xFFFFFFFF

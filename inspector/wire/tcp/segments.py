@@ -12,9 +12,9 @@ from collections.abc import Iterator, MutableSequence
 from typing import NamedTuple, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inspector.model.packets import Row
+from inspector.wire.arrays import Int64s
 
 
 class Piece(NamedTuple):
@@ -29,10 +29,10 @@ class Piece(NamedTuple):
 class Pieces(NamedTuple):
     """Many pieces as columns of int64, in order of offset."""
 
-    row: NDArray[np.int64]
-    frame_offset: NDArray[np.int64]
-    offset: NDArray[np.int64]
-    length: NDArray[np.int64]
+    row: Int64s
+    frame_offset: Int64s
+    offset: Int64s
+    length: Int64s
 
 
 class Overlap(NamedTuple):

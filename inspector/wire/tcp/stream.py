@@ -14,9 +14,9 @@ from copy import copy
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inspector.model.packets import Row
+from inspector.wire.arrays import Int64s, UInt32s
 from inspector.wire.tcp.segments import Overlap, Piece, Pieces, Segments
 
 __all__ = ["ByteStream", "Conflict", "Fetch", "Gap", "Gather", "Piece", "Pieces"]
@@ -24,7 +24,7 @@ __all__ = ["ByteStream", "Conflict", "Fetch", "Gap", "Gather", "Piece", "Pieces"
 Fetch = Callable[[Row, int, int], bytes]
 """(row, position in the frame, length) -> bytes; fewer where the file has fewer."""
 
-Gather = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]], bytes]
+Gather = Callable[[Int64s, Int64s, Int64s], bytes]
 """Columns of rows, positions and lengths -> all these bytes joined; fewer where the file has fewer."""
 
 _MANY = 8192           # bytes from which a read goes by columns
@@ -89,7 +89,7 @@ class ByteStream(Segments):
             return 0
         return self._reference + ((seq - self._reference_seq + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
-    def offsets_of(self, numbers: NDArray[np.uint32]) -> NDArray[np.int64]:
+    def offsets_of(self, numbers: UInt32s) -> Int64s:
         """The stream offsets of many sequence numbers; 0 for all while no byte is known."""
         if self._reference_seq is None:
             return np.zeros(len(numbers), np.int64)

@@ -10,8 +10,11 @@ from importlib import import_module
 from scapy.fields import BitField, ByteField, StrLenField, ThreeBytesField
 from scapy.packet import Packet
 
+from inspector.wire.headers.names import GPE
+
 _CLASSES = {
-    "vxlan": ("scapy.layers.vxlan", "VXLAN"), "geneve": ("scapy.contrib.geneve", "GENEVE"),
+    "vxlan": ("scapy.layers.vxlan", "VXLAN"), GPE: ("scapy.layers.vxlan", "VXLAN"),
+    "geneve": ("scapy.contrib.geneve", "GENEVE"),
     "gtp": ("scapy.contrib.gtp", "GTP_U_Header"), "mpls": ("scapy.contrib.mpls", "MPLS"),
     "pppoes": ("scapy.layers.ppp", "PPPoE"), "ppp": ("scapy.layers.ppp", "PPP"),
     "etherip": ("scapy.contrib.etherip", "EtherIP"), "eth": ("scapy.layers.l2", "Ether"),

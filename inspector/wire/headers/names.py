@@ -47,6 +47,7 @@ from inspector.wire.headers.extensions import walk_extensions
 from inspector.wire.headers.transport import GENEVE, GTP, MOST_EXTENSIONS, MPLS_UDP, VXLAN, VXLAN_GPE
 
 _MAX_LAYERS = 32
+GPE = "vxlan-gpe"            # for which frame.protocols has no name
 _EXTENSIONS = {
     0: "ipv6.hopopts", 43: "ipv6.routing", 44: "ipv6.fraghdr", 60: "ipv6.dstopts", 51: "ah", 140: "shim6",
 }
@@ -78,7 +79,7 @@ class Layers(list[Place]):
 
 def protocol_names(frame: bytes, link_type: int) -> list[str]:
     """The names from the link layer to the transport; ["data"] for a link type that is not known."""
-    return [name for name, _ in layers_of(frame, link_type)]
+    return [name for name, _ in layers_of(frame, link_type) if name != GPE]
 
 
 def layers_of(frame: bytes, link_type: int) -> Layers:
@@ -273,7 +274,8 @@ def _udp_tunnel(names: Layers, frame: bytes, at: int) -> None:
             _ethertype_plain(names, frame, inner, _u16(frame, at + 10))
     elif GTP in ports:
         _gtp(names, frame, at + 8)
-    elif VXLAN_GPE in ports:                    # Wireshark has no name for it
+    elif VXLAN_GPE in ports:
+        names.add(GPE, at + 8)
         if frame[at + 8] & 4:
             _ethertype(names, frame, at + 16, link.NSH_TYPES.get(frame[at + 11], link.TYPE_NONE))
     elif MPLS_UDP in ports:

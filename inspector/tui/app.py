@@ -38,7 +38,7 @@ from inspector.tui.settings import keep, kept
 from inspector.tui.terminal.driver import TerminalDriver
 from inspector.tui.terminal.guard import Guard
 from inspector.tui.terminal.turnstile import TurnstileApp
-from inspector.tui.widgets.base import BaseScreen
+from inspector.tui.widgets.base import BaseScreen, may
 from inspector.wire.text import escaped
 
 SMALLEST = (60, 16)
@@ -46,7 +46,11 @@ LEAST_SHOWN, LEAST_SHOWN_TROUBLE = 1.0, 3.0       # seconds that a sentence can 
 
 
 class InspectorApp(TurnstileApp[int], inherit_bindings=False):
-    """See what a socket does. `start`: a session; `trace_path`: a capture; `watch`: what goes on here."""
+    """See what a socket does. `start`: a session; `trace_path`: a capture; `watch`: what goes on here.
+
+    `visitor`: somebody in a browser (`inspector serve`), whom files, services and shell of this machine do
+    not concern.
+    """
 
     TITLE = "inspector"
     CSS_PATH = Path(__file__).with_name("inspector.tcss")
@@ -60,7 +64,8 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
     ]
 
     def __init__(self, start: SessionSpec | None = None, trace_path: Path | None = None,
-                 watch: Watch | None = None) -> None:
+                 watch: Watch | None = None, *, visitor: bool = False) -> None:
+        self.visitor = visitor             # before what looks for a driver
         super().__init__()
         self._start, self._trace_path, self._watch = start, trace_path, watch
         self.farewell = ""
@@ -119,7 +124,8 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         self._tell_whether_too_small(self.size)
 
     def _keep_farewell(self, sentence: str) -> None:
-        self.farewell = sentence
+        if not self.visitor:
+            self.farewell = sentence
 
     @on(LauncherAsked)
     def _launcher_asked(self, message: LauncherAsked) -> None:
@@ -218,7 +224,10 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
                 raise
 
     def get_driver_class(self) -> type[Driver]:
-        return TerminalDriver
+        return super().get_driver_class() if self.visitor else TerminalDriver
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return may(self, action) and super().check_action(action, parameters)
 
     def action_suspend_process(self) -> None:
         """Stop, with all that was started in one line with us, as the terminal's own ctrl+z does."""

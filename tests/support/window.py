@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.support.processes import marked
+
 SECONDS = 60.0
 LEFT = b"\x1b[?1049l"                   # the alternate screen was left
 
@@ -76,12 +78,7 @@ class Terminal:
 
     def family(self) -> list[int]:
         """Pids of all that was started here and runs, whoever their parents are now."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            with suppress(OSError):
-                if entry.name.isdigit() and self._mark in (entry / "environ").read_bytes():
-                    found.append(int(entry.name))
-        return found
+        return marked(self._mark)
 
     def end(self) -> None:
         """Leave nothing behind."""

@@ -26,7 +26,7 @@ from inspector.sessions.kinds.options import Option
 from inspector.tui import traces
 from inspector.tui.messages import FirstPictureDone
 from inspector.tui.paths import PathError, to_read, typed
-from inspector.tui.widgets.base import BaseScreen, PlainScroll
+from inspector.tui.widgets.base import BaseScreen, PlainScroll, may
 from inspector.tui.widgets.key_line import KeyLine
 from inspector.tui.widgets.painter import Head
 from inspector.tui.widgets.prompt import PromptScreen
@@ -152,12 +152,14 @@ class LauncherScreen(BaseScreen):
                     name = choice.field
                     yield Row(self._choice_row(choice), f"turn('{name}')", id=f"option-{name}")
                 yield Row(self._port_row(), "port", id="option-port")
-            with Vertical(classes="section", id="traces"):
+            with Vertical(classes="section" if self.kept or may(self.app, "open") else "gone", id="traces"):
                 yield Static("or look at what is there", classes="heading")
                 about = _muted("what listens on this machine: watch it, without root")
-                yield Row(_row("v", "Services", about), "services", id="services-row")
+                if may(self.app, "services"):
+                    yield Row(_row("v", "Services", about), "services", id="services-row")
                 about = _muted("pcap or pcapng, also .gz and .zst")
-                yield Row(_row("o", "Open a file", about), "open", id="open")
+                if may(self.app, "open"):
+                    yield Row(_row("o", "Open a file", about), "open", id="open")
                 if problem := traces.problem():
                     yield Static(Content(escaped(problem)), id="no-traces")
                 for number, trace in enumerate(self.kept, 1):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from textual import events
+from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import ScrollableContainer
@@ -27,12 +28,24 @@ COMMON: list[BindingType] = [
 ]
 
 
+NOT_FOR_VISITORS = frozenset({"open", "services", "save", "suspend_process"})
+
+
+def may(app: App[Any], action: str) -> bool:
+    """Whether this action is for who sits before the app: not all are for visitors of `inspector serve`."""
+    return action not in NOT_FOR_VISITORS or not getattr(app, "visitor", False)
+
+
 class BaseScreen(LeavesQuietly, Screen[None], inherit_bindings=False):
     """A screen of the app."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = SCREEN_PAINTS
 
     BINDINGS: ClassVar[list[BindingType]] = COMMON
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether it can be done now; None: it is shown, and cannot."""
+        return may(self.app, action)
 
 
 class BaseModal(LeavesQuietly, ModalScreen[Result], inherit_bindings=False):

@@ -221,7 +221,7 @@ class TraceScreen(BaseScreen, SessionControl):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in self.CONTROL_ACTIONS:
             return self.controllable()
-        return True
+        return super().check_action(action, parameters)
 
     def action_new(self) -> None:
         self.post_message(LauncherAsked(self.session.chosen if self.session is not None else None))

@@ -1,0 +1,46 @@
+"""`inspector serve`: launcher and lessons in a browser, each visitor with a lab of their own."""
+
+from __future__ import annotations
+
+import click
+
+from inspector.cli.errors import MISSING, CommandError
+from inspector.cli.output import say
+
+LOOPBACK = "127.0.0.1"
+
+
+@click.command("serve")
+@click.option("--host", default=LOOPBACK, show_default=True, metavar="ADDRESS",
+              help="Where to listen; 0.0.0.0 lets a whole network in (who has the key).")
+@click.option("--port", type=click.IntRange(1, 65535), default=8010, show_default=True,
+              help="The server's port.")
+@click.option("--visitors", type=click.IntRange(1, 200), default=16, show_default=True, metavar="N",
+              help="How many may be there at a time.")
+def command(host: str, port: int, visitors: int) -> int:
+    """Show the launcher and the lessons in a browser, for yourself or a class.
+
+    Each visitor has an app and a private lab of their own, all gone when they leave. Only who has the address
+    that is printed, with its key, gets in; files and services of this machine are not shown to visitors.
+    """
+    import json  # here and below: help is to be instant
+    import os
+    import secrets
+    import shlex
+    import sys
+    from importlib.util import find_spec
+
+    if os.geteuid() == 0:
+        raise CommandError("Visitors would act as root here: run it as an ordinary user.", MISSING)
+    if find_spec("textual_serve") is None:
+        raise CommandError("The browser's side is not installed.", MISSING,
+                           "pip install 'terminal-network-inspector[serve]'")
+    key = secrets.token_urlsafe(16)
+    shown = f"[{host}]" if ":" in host else "localhost" if host == LOOPBACK else host
+    say(f"Open http://{shown}:{port}/?key={key} in a browser; ctrl+c ends it.")
+    if shown in ("0.0.0.0", "[::]"):
+        say(f"Others put this machine's address in the place of {shown}; what they see is not encrypted.")
+    app = f"exec {shlex.quote(sys.executable)} -P -m inspector.tui.visitor"
+    given = {"command": app, "host": host, "port": port, "key": key, "most": visitors}
+    os.environ["INSPECTOR_SERVE"] = json.dumps(given)      # arguments are seen by every user of a machine
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "inspector.serve"])

@@ -1,0 +1,172 @@
+"""The app in a browser: `python -m inspector.serve`, a process that imports nothing else of ours.
+
+browser -> its key (once, in the address), then a cookie -> WebSocket -> `inspector.tui.visitor`, one process
+a visitor, with folders of its own that go when it goes. textual-serve carries the pictures; aiohttp below it
+is under a licence that may not be joined with scapy's, which is why this process and the visitors' are apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from asyncio.subprocess import Process
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from textual_serve.app_service import AppService
+from textual_serve.server import Server, to_int
+
+_COOKIE = "inspector-key"
+_LEAVE = 5.0               # seconds for a visitor's app to end by itself
+_LEAST, _WIDEST, _TALLEST = 10, 500, 200         # columns and lines
+_NO_MESSAGE = (ValueError, LookupError, TypeError, AttributeError, AssertionError)   # of a strange browser
+_FOLDERS = {"XDG_STATE_HOME": "state", "XDG_CONFIG_HOME": "config", "XDG_DATA_HOME": "data", "TMPDIR": "tmp"}
+_asked_at: ContextVar[str] = ContextVar("asked_at", default="http://localhost")
+Handler = Any              # aiohttp's own type for it stands in no public module
+
+
+class Visitor(AppService):
+    """One visitor's process and its folders."""
+
+    folder: Path
+    process: Process | None = None
+
+    def _build_environment(self, width: int = 80, height: int = 24) -> dict[str, str]:
+        environment: dict[str, str] = super()._build_environment(width, height)
+        for name, folder in _FOLDERS.items():
+            path = self.folder / folder
+            path.mkdir(mode=0o700, exist_ok=True)
+            environment[name] = str(path)
+        return environment
+
+    async def _open_app_process(self, width: int = 80, height: int = 24) -> Process:
+        self.process = await super()._open_app_process(width, height)
+        return self.process
+
+    async def leave(self) -> None:
+        """End the process, by force where it does not go, and take its folders away."""
+        process = self.process
+        try:
+            with contextlib.suppress(TimeoutError, OSError):
+                async with asyncio.timeout(_LEAVE):
+                    await self.stop()
+                    if process is not None:
+                        await process.wait()
+        finally:
+            if process is not None and process.returncode is None:
+                process.kill()                     # its agent and all that one started end with it
+                await process.wait()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class VisitorServer(Server):
+    """Lets in who has the key, at most `most` at a time, each with an app of their own."""
+
+    def __init__(self, command: str, host: str, port: int, key: str, most: int) -> None:
+        super().__init__(command, host, port, title="inspector", public_url="http://localhost")
+        self._key, self._most = key, most
+        self._visitors: set[Visitor] = set()
+
+    @property
+    def public_url(self) -> str:
+        """The address that the browser itself asked: this server may have many names."""
+        return _asked_at.get()
+
+    @public_url.setter
+    def public_url(self, url: str) -> None:
+        _asked_at.set(url)
+
+    def initialize_logging(self) -> None:
+        """Only what went wrong."""
+        logging.basicConfig(level=logging.ERROR, format="inspector: %(message)s")
+
+    async def on_startup(self, app: web.Application) -> None:
+        """The address is said by who started us."""
+
+    async def _make_app(self) -> web.Application:
+        app = await super()._make_app()
+        app.middlewares.append(self._guard)
+        return app
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Only who has the key, and for the WebSocket only our own page: others' pages send cookies too."""
+        if _same(request.query.get("key", ""), self._key):
+            answer = web.HTTPSeeOther("/")         # the key leaves the address bar, and the history of links
+            answer.set_cookie(_COOKIE, self._key, httponly=True, samesite="Strict")
+            raise answer
+        if not _same(request.cookies.get(_COOKIE, ""), self._key):
+            raise web.HTTPForbidden(text="Open the address that 'inspector serve' printed, with its key.\n")
+        _asked_at.set(f"{request.scheme}://{request.host}")
+        if request.path == "/ws" and request.headers.get("Origin") != _asked_at.get():
+            raise web.HTTPForbidden(text="Another page asks for this WebSocket.\n")
+        if request.path in ("/", "/ws") and len(self._visitors) >= self._most:
+            raise web.HTTPServiceUnavailable(
+                text=f"All {self._most} places are taken: load this page again when somebody has left.\n")
+        answered: web.StreamResponse = await handler(request)
+        return answered
+
+    async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
+        """One visit: from the browser's WebSocket to its end."""
+        websocket = web.WebSocketResponse(heartbeat=15)
+        visitor = Visitor(
+            self.command, write_bytes=websocket.send_bytes, write_str=websocket.send_str,
+            close=self._close_of(websocket), download_manager=self.download_manager,
+        )  # fmt: skip
+        self._visitors.add(visitor)
+        visitor.folder = Path(tempfile.mkdtemp(prefix="inspector-visitor-"))
+        try:
+            await websocket.prepare(request)
+            width, height = (to_int(request.query.get(name, ""), 0) for name in ("width", "height"))
+            await visitor.start(min(max(width, _LEAST), _WIDEST), min(max(height, _LEAST), _TALLEST))
+            with contextlib.suppress(ConnectionError, *_NO_MESSAGE):
+                await self._process_messages(websocket, visitor)
+        finally:
+            try:
+                await asyncio.shield(visitor.leave())
+            finally:
+                self._visitors.discard(visitor)
+        return websocket
+
+    @staticmethod
+    def _close_of(websocket: web.WebSocketResponse) -> Callable[[], Awaitable[None]]:
+        async def close() -> None:
+            await websocket.close()
+
+        return close
+
+    async def on_shutdown(self, app: web.Application) -> None:
+        """All who are there leave."""
+        await asyncio.gather(*(visitor.leave() for visitor in set(self._visitors)), return_exceptions=True)
+
+
+def _same(text: str, key: str) -> bool:
+    return hmac.compare_digest(text.encode("utf-8", "replace"), key.encode())
+
+
+def main() -> None:
+    """The process: INSPECTOR_SERVE is a JSON object with command, host, port, key and most."""
+    given = json.loads(os.environ.pop("INSPECTOR_SERVE"))
+    signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    server = VisitorServer(given["command"], given["host"], given["port"], given["key"], given["most"])
+    try:
+        server.serve()
+    except OSError as error:
+        print(f"inspector: Port {given['port']} of {given['host']} cannot be had: "
+              f"{error.strerror or error}.", file=sys.stderr)
+        sys.exit(3)
+
+
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,7 @@ from inspector.protocols.dns import DNS, LLMNR, MDNS
 from inspector.protocols.http import HTTP
 from inspector.protocols.http2 import HTTP2
 from inspector.protocols.icmp import ICMP, ICMPV6
+from inspector.protocols.postgresql import POSTGRESQL
 from inspector.protocols.proxy import PROXY
 from inspector.protocols.redis import REDIS
 from inspector.protocols.socks import SOCKS
@@ -26,6 +27,7 @@ REGISTRY: tuple[Protocol, ...] = (
     HTTP,
     WEBSOCKET,
     REDIS,
+    POSTGRESQL,
     DNS,
     MDNS,
     LLMNR,

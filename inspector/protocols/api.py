@@ -159,6 +159,7 @@ class Decoder(ABC, Generic[R]):
     over = False                     # what follows is of no protocol that is told here
     left = ""                        # what follows its last message, in words, safe to show
     successor: Start | None = None   # the connection goes on with another protocol
+    grouped = False                  # a packet is told by its messages, not by their records
     said_why = False                 # it said why the connection ends: that it ends needs no word of TCP
 
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
@@ -298,6 +299,10 @@ class Decoder(ABC, Generic[R]):
         record = self.records[number]
         rows = tuple(sorted(self.rows_of(record)))
         return MessageLine(record.direction, "", self.summary(record), record.stop - record.start, rows)
+
+    def message_summary(self, number: int) -> str:
+        """Message `number` in one line, safe to show, for the packet in which it begins."""
+        return self.line(number).text
 
     def part_line(self, record: R) -> str:
         """One record of a message that opens to several."""

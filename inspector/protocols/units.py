@@ -31,9 +31,13 @@ class Unit:
 
 
 class UnitDecoder(Decoder[R]):
-    """`head`: octets that are enough to measure any unit. `doubted`: octets were lost, nobody is accused."""
+    """`head`: octets that are enough to measure any unit, `most`: of a unit that `make` gets.
+
+    `doubted`: octets were lost, nobody is accused.
+    """
 
     head = 64
+    most = 1 << 24
 
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         super().__init__(source, pump, start)
@@ -47,7 +51,7 @@ class UnitDecoder(Decoder[R]):
 
     @abstractmethod
     def make(self, unit: Unit, data: bytes) -> None:
-        """Take the next unit and its octets, of which some may be missing where it is not whole."""
+        """Take the next unit and its (first) octets, of which some may be missing where it is not whole."""
 
     def plausible(self, direction: int, head: bytes) -> bool:
         """Whether after lost octets a unit may begin so."""
@@ -91,7 +95,8 @@ class UnitDecoder(Decoder[R]):
         if size == MORE or start + size > stop:
             return False
         position[direction] = start + size
-        self.make(Unit(direction, start, start + size), self.pump.read(direction, start, start + size))
+        data = self.pump.read(direction, start, start + min(size, self.most))
+        self.make(Unit(direction, start, start + size), data)
         return True
 
     def wants(self, direction: int) -> bool:
@@ -107,7 +112,7 @@ class UnitDecoder(Decoder[R]):
         size = self.measure(direction, data[: self.head]) if data else MORE
         if size > 0 and start + size >= hole.stop:
             position[direction] = start + size
-            self.make(Unit(direction, start, start + size, False), data)
+            self.make(Unit(direction, start, start + size, False), data[: self.most])
         else:
             position[direction] = self._resume(direction, hole.stop)
         return True

@@ -21,7 +21,9 @@ SPOKEN = [
     DATA / "cases" / "24a-dns-over-tcp.pcap", DATA / "sessions" / "tls-unknown-ca.pcapng",
     DATA / "sessions" / "tls-to-http.pcapng", DATA / "sessions" / "curl-h2c.pcapng",
     DATA / "sessions" / "ws-deflate.pcapng", DATA / "sessions" / "chunked.pcapng",
+    DATA / "protocols" / "postgresql.pcapng",
 ]
+STREAMS = {"postgresql": 8}             # the conversation that is looked at, where it is not the first
 Turn = tuple[int, bytes]
 
 
@@ -29,7 +31,7 @@ def turns_of(path: Path) -> list[Turn]:
     """Who said what, in turns."""
     with Trace.open(path) as trace:
         trace.finish()
-        flow = trace.flow(0)
+        flow = trace.flow(STREAMS.get(path.stem, 0))
         said: list[Turn] = []
         for row in rows_in(flow.rows):
             end = flow.direction(row)
@@ -55,7 +57,8 @@ def told(turns: list[Turn], sizes: list[int], ports: tuple[int, int]) -> list[An
     found: list[Any] = [layer.protocol.name for layer in application.layers]
     for layer in application.layers:
         for record in layer.decoder.records:
-            values = [(field.name, field.get(layer.decoder, record)) for field in layer.protocol.fields]
+            values = [(field.name, field.get(layer.decoder, record)) for field in layer.protocol.fields
+                      if field.type != "seconds"]
             found.append((record.direction, record.start, record.stop, values))
     return [*found, sorted((one.id, one.text) for one in application.findings if one.id[:4] != "tcp.")]
 

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from inspector.wire.text import escaped
+
 LIMIT = 16 << 20
 TAIL = b"\x00\x00\xff\xff"
 _FLAGS = ("server_no_context_takeover", "client_no_context_takeover")
@@ -113,9 +115,9 @@ def _read(extension: Extension) -> tuple[DeflateParameters, str]:
             if value is not None and value.isascii() and value.isdigit() and value in _WINDOWS:
                 values[key] = int(value)
             else:
-                problem = problem or f"{key} is {value or 'empty'}, not 8 to 15"
+                problem = problem or f"{key} is {escaped(value or 'empty', 40)}, not 8 to 15"
         else:
-            problem = problem or f"there is no parameter {key}"
+            problem = problem or f"there is no parameter {escaped(key, 40)}"
     return DeflateParameters(
         bool(values.get(_FLAGS[0])), bool(values.get(_FLAGS[1])),
         int(values.get(_BITS[0], 15)), int(values.get(_BITS[1], 15)),

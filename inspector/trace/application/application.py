@@ -244,10 +244,30 @@ class Application:
     def info(self, row: Row) -> str:
         """One line, safe to show: `GET /chat  Upgrade: websocket`, `TEXT "hello" masked`, or ""."""
         found = list(self.carried(row))
+        if found and found[0].layer.decoder.grouped:
+            return self._told_by_messages(found, row)
         texts = []
         for layer, _, record in found[:_PARTS]:
-            first = next(self.streams[record.direction].pieces(record.start, record.stop), None)
-            begins = first is not None and first.row == row
+            begins = self._begins(record.direction, record.start, row)
             texts.append(layer.decoder.summary(record) if begins else layer.decoder.short(record))
-        more = len(found) - len(texts)
-        return "  |  ".join(texts) + (f"  |  {more} more" if more else "")
+        return _joined(texts, len(found))
+
+    def _told_by_messages(self, found: list[Carried], row: int) -> str:
+        """The messages of a packet, each however many records it has; one that goes on as `… ROWS`."""
+        numbers = dict.fromkeys((one.layer, one.layer.decoder.message_of(one.position)) for one in found)
+        texts = []
+        for layer, number in list(numbers)[:_PARTS]:
+            decoder = layer.decoder
+            direction, start, _ = decoder.span(number)
+            begins = self._begins(direction, start, row)
+            texts.append(decoder.message_summary(number) if begins else f"… {decoder.line(number).kind}")
+        return _joined(texts, len(numbers))
+
+    def _begins(self, direction: int, start: int, row: int) -> bool:
+        first = next(self.streams[direction].pieces(start, start + 1), None)
+        return first is not None and first.row == row
+
+
+def _joined(texts: list[str], count: int) -> str:
+    more = count - len(texts)
+    return "  |  ".join(texts) + (f"  |  {more} more" if more else "")

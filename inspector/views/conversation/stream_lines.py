@@ -14,6 +14,7 @@ from inspector.views.line.spans import Style
 
 RAW = -1                  # the unit of octets as they came; from 0 on it is a message's
 _NOTE = -2                # and from here down it is a note's
+_NEAR = 256               # lines before the place of an octet that are looked at for it
 
 
 class Note(NamedTuple):
@@ -87,8 +88,7 @@ class StreamLines:
         """The (first) line that has octet `offset` of a direction; None where none has."""
         numbers = self._by_side[direction]
         at = bisect_right(numbers, offset, key=lambda line: self._start[line]) - 1
-        while at >= 0 and self._stop[numbers[at]] <= self._start[numbers[at]]:
-            at -= 1               # a note that stands between octets
-        if at < 0 or offset >= self._stop[numbers[at]]:
-            return None
-        return numbers[at] - self._part[numbers[at]]
+        for near in range(at, max(at - _NEAR, -1), -1):      # over notes, and messages inside of others
+            if self._stop[numbers[near]] > offset:
+                return numbers[near] - self._part[numbers[near]]
+        return None

@@ -38,13 +38,20 @@ def wait_of(trace: Trace, decoder: Decoder[Any], position: int) -> Wait | None:
     partner = decoder.partner(position)
     if partner is None or partner > position:
         return None
-    asked, answered = (decoder.rows_of(decoder.records[one]) for one in (partner, position))
-    if not asked or not answered:
+    (_, asked), (began, ended) = (_ends(decoder, one) for one in (partner, position))
+    if not asked or not began or not ended:
         return None
     times = trace.index.time_ns
-    rows = max(asked), min(answered), max(answered)
+    rows = max(asked), min(began), max(ended)
     start, first, last = (int(times[row]) for row in rows)
     return Wait(*rows, max(first - start, 0), max(last - start, 0))
+
+
+def _ends(decoder: Decoder[Any], position: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Rows of the first and of the last record of the message that a record belongs to."""
+    records = decoder.records_of(decoder.message_of(position))
+    first = decoder.rows_of(decoder.records[records[0]])
+    return first, first if len(records) == 1 else decoder.rows_of(decoder.records[records[-1]])
 
 
 def wait_text(trace: Trace, wait: Wait, stream: int) -> str:

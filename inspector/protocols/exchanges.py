@@ -1,0 +1,155 @@
+"""Units that make messages, messages that answer each other: what PostgreSQL, MySQL and HTTP/2 share.
+
+    units ─> records ─> messages (a query; all that answers it) ─> partner, line, what a person reads
+
+A subclass calls `put` for every record and says in `message_words` what the message is. The records of a
+message need not follow each other, but those of one direction stand in the order of the stream.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from array import array
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from inspector.protocols.api import MessageLine, R, Rest, Shown, Source, Start
+from inspector.protocols.units import UnitDecoder
+from inspector.wire.findings import Finding
+from inspector.wire.tcp.delivery import Pump
+
+_KEPT = 1000             # findings of a rule that are kept
+_SHOWN = 200             # records of a message that are laid out
+
+
+@dataclass(slots=True)
+class Message:
+    """What one end said at once. `records`: their positions; `partner`: number of what it answers, or of
+    what answers it; `ended`: nothing more belongs to it; `size`: octets of its records.
+
+    Where very many records are alike (rows), a subclass counts them, and keeps the others in `telling`.
+    """
+
+    number: int
+    direction: int
+    records: array[int]
+    partner: int | None = None
+    ended: bool = False
+    troubled: bool = False
+    size: int = 0
+    counted: int = 0
+    telling: array[int] = field(default_factory=lambda: array("I"))
+
+
+class ExchangeDecoder(UnitDecoder[R]):
+    """Records in messages; each is the request or the answer of another one, or of none."""
+
+    grouped = True
+
+    def __init__(self, source: Source, pump: Pump, start: Start) -> None:
+        super().__init__(source, pump, start)
+        self._messages: list[Message] = []
+        self._message_of = array("I")                  # of each record
+        self._growing: list[dict[int, None]] = [{}, {}]  # messages of a direction that have not ended
+        self._kept: Counter[str] = Counter()
+        self._more: Counter[str] = Counter()
+
+    def put(self, record: R, message: Message | None = None, *, ends: bool = False) -> Message:
+        """Append a record, to a message or as the first of a new one; `ends`: as the last of it."""
+        if message is None:
+            message = Message(len(self._messages), record.direction, array("I"))
+            self._messages.append(message)
+            self._growing[record.direction][message.number] = None
+        message.records.append(len(self._records))
+        message.size += record.stop - record.start
+        self._message_of.append(message.number)
+        self._records.append(record)
+        if ends:
+            self.close(message)
+        return message
+
+    def close(self, message: Message) -> None:
+        """Nothing more belongs to a message."""
+        message.ended = True
+        self._growing[message.direction].pop(message.number, None)
+
+    @staticmethod
+    def pair(asked: Message, answer: Message) -> None:
+        """`answer` answers `asked`."""
+        asked.partner, answer.partner = answer.number, asked.number
+
+    def accuse(self, one: Finding) -> None:
+        """Keep a finding; of very many of a rule their number alone."""
+        self._kept[one.id] += 1
+        if self._kept[one.id] > _KEPT:
+            self._more[one.id] += 1
+        else:
+            self.findings.append(one)
+
+    @property
+    def uncounted(self) -> Mapping[str, int]:
+        return self._more
+
+    # --- messages ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def message_words(self, message: Message) -> tuple[str, str]:
+        """A message for the list: a short word for its kind, and what it says; safe to show."""
+
+    def message(self, position: int) -> Message:
+        """The message that record `position` belongs to."""
+        return self._messages[self._message_of[position]]
+
+    def partner(self, position: int) -> int | None:
+        partner = self.message(position).partner
+        return None if partner is None else self._messages[partner].records[0]
+
+    @property
+    def count(self) -> int:
+        return len(self._messages)
+
+    def complete(self, number: int) -> bool:
+        return self._messages[number].ended
+
+    def under_way(self, direction: int) -> int | None:
+        return next(iter(self._growing[direction]), None)
+
+    def span(self, number: int) -> tuple[int, int, int]:
+        message = self._messages[number]
+        first, last = (self._records[message.records[at]] for at in (0, -1))
+        return message.direction, first.start, last.stop
+
+    def message_of(self, position: int) -> int:
+        return self._message_of[position]
+
+    def records_of(self, number: int) -> Sequence[int]:
+        return self._messages[number].records
+
+    def line(self, number: int) -> MessageLine:
+        message = self._messages[number]
+        rows: set[int] = set()
+        for position in message.records[:_SHOWN]:
+            rows.update(self.rows_of(self._records[position]))
+        rows.update(self.rows_of(self._records[message.records[-1]]))
+        kind, text = self.message_words(message)
+        marks = () if message.ended else ("unfinished",)
+        count = len(message.records)
+        return MessageLine(message.direction, kind, text, message.size, tuple(sorted(rows)), marks,
+                           message.troubled, parts=count if count > 1 else 0)
+
+    def message_summary(self, number: int) -> str:
+        return "  ".join(word for word in self.message_words(self._messages[number]) if word)
+
+    def rest(self, direction: int) -> Rest:
+        if self._lost[direction]:
+            return Rest("of no message that is understood", True)
+        return super().rest(direction)
+
+    def shown(self, number: int, limit: int) -> Shown:
+        message = self._messages[number]
+        head = [self.message_summary(number)]
+        if len(message.records) > 1:
+            head += [f"  {self.summary(self._records[one])}" for one in message.records[:_SHOWN]]
+        more = len(message.records) - _SHOWN
+        return Shown(tuple(head), note=f"{more:,} more records of this message" if more > 0 else "")

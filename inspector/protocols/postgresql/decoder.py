@@ -1,0 +1,474 @@
+"""PostgreSQL on one connection: which answer belongs to which query, and in which transaction.
+
+    units ─> PgMessage (one of the protocol's messages) ─> Message (a query; all up to "ready for query")
+
+The server answers in the order of the queries. A simple query, and a batch of the extended protocol up to
+its Sync, end with ReadyForQuery; a batch up to a Flush with the last answer that it asks for. Once octets are
+lost nobody knows what is outstanding: nothing is paired until turns of one query and one answer come again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from inspector.model.units import amount
+from inspector.protocols.api import Hole, Part, Source, Start
+from inspector.protocols.exchanges import ExchangeDecoder, Message
+from inspector.protocols.postgresql.findings import BOOK
+from inspector.protocols.postgresql.start import message_size, resumes, startup_size
+from inspector.protocols.postgresql.values import (
+    ANSWER,
+    AUTHENTICATIONS,
+    BACKEND,
+    CANCEL,
+    CODES,
+    FRONTEND,
+    GSS,
+    LOGINS,
+    SSL,
+    STARTUP,
+    Said,
+    read,
+    value_text,
+)
+from inspector.protocols.units import Unit
+from inspector.wire.tcp.delivery import Pump
+from inspector.wire.text import escaped
+
+STATUS = {ord("I"): "idle", ord("T"): "in a transaction", ord("E"): "in a failed transaction"}
+_READ = 1 << 16                # octets of a message that are read for its values
+_TEXT = 200                    # characters of a line
+_SQL = 120                     # and of a query in a finding
+_TELLING = 32                  # records of an answer, without its rows, of which a line is made
+_STATEMENTS = 1000             # prepared statements whose text is kept
+_TURNS = 2                     # turns of one query and one answer, after which pairing is sure again
+_ASKS_BACK = (0, 12)           # authentication requests after which the server goes on itself
+_ENDINGS = ("1", "2", "3", "T", "n", "C", "I", "s")     # answers of which each part of a batch gets one
+_QUIET = {"1", "2", "t", "Z", "S", "K", "R", "3", "n"}  # answers that are not worth a word in a line
+_FATAL = ("FATAL", "PANIC")
+
+
+@dataclass(slots=True)
+class PgMessage:
+    """One message of the protocol. `type`: its first octet, or a word for what has none (values.SSL, …)."""
+
+    number: int
+    direction: int
+    start: int
+    stop: int
+    type: str
+    complete: bool = True
+
+
+@dataclass(slots=True)
+class _Request:
+    """A message of the client that waits: for ReadyForQuery, or for so many answers of a flushed batch."""
+
+    message: Message
+    answers: int = 0
+
+
+class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
+    """Messages of both ends, up to TLS or GSSAPI, where the server takes it."""
+
+    head = 64
+    most = _READ
+
+    def __init__(self, source: Source, pump: Pump, start: Start) -> None:
+        super().__init__(source, pump, start)
+        self.inferred = self.doubted
+        self._before = not self.doubted              # the client's next packet has no type
+        self._asked = ""                             # SSL or GSS, while the server's octet is awaited
+        self._waiting: deque[_Request] = deque()
+        self._batch: Message | None = None           # of the extended protocol, before its Sync or Flush
+        self._steps = 0                              # answers that its parts ask for
+        self._failed = False                         # the server reads on to the next Sync
+        self._answer: Message | None = None
+        self._copies: list[Message | None] = [None, None]
+        self._both = False                           # a replication stream
+        self._sure = not self.doubted
+        self._turn: list[Message] = []               # queries since the last ReadyForQuery, while not sure
+        self._turns: list[tuple[Message, Message]] = []
+        self._statements: dict[str, str] = {}
+        self._last: tuple[int, Said] | None = None
+        self.status: int | None = None
+        self._requested = 0                          # the authentication that was asked for last
+        self._logins: dict[int, int] = {}            # of the client's answers to it, by number of record
+        self._fatal = False
+
+    # --- units -------------------------------------------------------------------------------------
+
+    def measure(self, direction: int, head: bytes) -> int:
+        if direction == self.client and self._before:
+            return startup_size(head)
+        if direction != self.client and self._asked and head[:1] in (b"S", b"N", b"G"):
+            return 1
+        return message_size(direction == self.client, head)
+
+    def plausible(self, direction: int, head: bytes) -> bool:
+        return resumes(direction == self.client, head)
+
+    def ready(self, direction: int) -> bool:
+        """The client waits for what the server says to TLS."""
+        return direction != self.client or not self._asked
+
+    def foreign(self, direction: int, start: int) -> None:
+        who = "client" if direction == self.client else "server"
+        what = f"What the {who} sends here is no message of PostgreSQL's protocol."
+        self.accuse(BOOK.finding("pgsql.no-message", what, direction, start, start + 5))
+
+    def _resume(self, direction: int, offset: int) -> int:
+        self._unsettle()
+        return super()._resume(direction, offset)
+
+    def _unsettle(self) -> None:
+        """From now on it is not known which query an answer belongs to."""
+        self._sure = self._before = self._failed = False
+        self._asked = ""
+        self._waiting.clear()
+        self._turn, self._turns = [], []
+        for message in (self._batch, self._answer, *self._copies):
+            if message is not None:
+                self.close(message)
+        self._batch = self._answer = None
+        self._copies = [None, None]
+        self.status = None
+
+    def make(self, unit: Unit, data: bytes) -> None:
+        where = len(self._records), unit.direction, unit.start, unit.stop
+        if unit.direction == self.client:
+            kind = CODES.get(int.from_bytes(data[4:8], "big"), STARTUP) if self._before else chr(data[0])
+            self._from_client(PgMessage(*where, kind, unit.whole), data)
+        else:
+            kind = ANSWER if self._asked and unit.stop - unit.start == 1 else chr(data[0])
+            self._from_server(PgMessage(*where, kind, unit.whole), data)
+
+    # --- the client --------------------------------------------------------------------------------
+
+    def _from_client(self, record: PgMessage, data: bytes) -> None:
+        kind = record.type
+        if kind in "PBDEC":
+            self._batch = self.put(record, self._batch)
+            self._steps += 1
+            if kind == "P" and record.complete:
+                self._remember(read(True, kind, data[5:]))
+        elif kind in "SH":
+            self._send_batch(record)
+        elif kind in "dcf":
+            self._copy(record)
+        else:
+            message = self.put(record, ends=True)
+            self._before = kind in (SSL, GSS)
+            self._asked = kind if self._before else ""
+            if kind == "p":
+                self._logins[record.number] = self._requested
+            if kind not in ("X", CANCEL):
+                self._ask(_Request(message))
+
+    def _remember(self, said: Said) -> None:
+        if len(self._statements) < _STATEMENTS or said.statement in self._statements:
+            self._statements[said.statement or ""] = said.query[: 2 * _TEXT]
+
+    def _send_batch(self, record: PgMessage) -> None:
+        message = self.put(record, self._batch, ends=True)
+        steps, self._steps, self._batch = self._steps, 0, None
+        if record.type == "S":
+            self._failed = False
+            self._ask(_Request(message))
+        elif steps and not self._failed:
+            self._ask(_Request(message, steps))
+
+    def _copy(self, record: PgMessage) -> None:
+        """Data of COPY: all of it is one message; of a replication stream each piece."""
+        side = record.direction
+        ends = record.type != "d" or self._both
+        message = self.put(record, self._copies[side], ends=ends)
+        message.counted += record.type == "d"
+        self._copies[side] = None if ends else message
+
+    def _ask(self, request: _Request) -> None:
+        if self._sure:
+            self._waiting.append(request)
+        elif not request.answers:
+            self._turn.append(request.message)
+
+    # --- the server --------------------------------------------------------------------------------
+
+    def _from_server(self, record: PgMessage, data: bytes) -> None:
+        kind = record.type
+        if kind == ANSWER:
+            self._choose(record, data)
+        elif kind == "A" or (kind in "NSvE" and self._answer is None and not self._waiting):
+            self._note_error(record, data, self.put(record, ends=True))
+        else:
+            self._answer_with(record, data)
+
+    def _choose(self, record: PgMessage, data: bytes) -> None:
+        """The octet that says whether the connection goes on with TLS."""
+        asked, self._asked = self._asked, ""
+        message = self.put(record, ends=True)
+        if self._waiting:
+            self.pair(self._waiting.popleft().message, message)
+        if data in (b"S", b"G"):
+            first, second = self.pump.position
+            self.over = asked == GSS
+            self.left = "encrypted by GSSAPI" if self.over else ""
+            if not self.over:
+                self.successor = Start(self.client, (first, second), protocol="tls")
+
+    def _answer_with(self, record: PgMessage, data: bytes) -> None:
+        kind = record.type
+        if self._answer is None and self._sure and not self._waiting:
+            self._unsettle()                 # the capture lacks the query
+        fresh = self._answer is None
+        self._answer = answer = self.put(record, self._answer)
+        if kind in "Dd":
+            answer.counted += 1
+        elif len(answer.telling) < _TELLING:
+            answer.telling.append(record.number)
+        if fresh and self._waiting:
+            self.pair(self._waiting[0].message, answer)
+        if kind in "EN":
+            self._note_error(record, data, answer)
+        elif kind == "W":
+            self._both = True
+        code = read(False, kind, data[5:]).authentication if kind == "R" else None
+        self._requested = code if code is not None else self._requested
+        if kind == "Z":
+            self.status = data[5] if len(data) > 5 else None
+            self._end_answer(turn=True)
+        elif (code is not None and code not in _ASKS_BACK) or (kind == "E" and self._fatal) or (
+                self._both and kind in "Wdc"):
+            self._end_answer()
+        elif self._waiting and self._waiting[0].answers and kind in (*_ENDINGS, "E"):
+            self._step(kind)
+
+    def _step(self, kind: str) -> None:
+        """One answer to a batch that was flushed; after an error the rest gets none."""
+        request = self._waiting[0]
+        request.answers -= 1
+        if kind == "E":
+            request.answers, self._failed = 0, True
+            while len(self._waiting) > 1 and self._waiting[1].answers:
+                del self._waiting[1]
+            self._failed = len(self._waiting) < 2
+        if not request.answers:
+            self._end_answer()
+
+    def _end_answer(self, turn: bool = False) -> None:
+        answer, self._answer = self._answer, None
+        assert answer is not None
+        self.close(answer)
+        if self._waiting:
+            self._waiting.popleft()
+        if not self._sure and turn:
+            self._settle(answer)
+
+    def _settle(self, answer: Message) -> None:
+        """After turns of one query and one answer each, pairing is sure again; these are paired too."""
+        asked, self._turn = self._turn, []
+        if len(asked) != 1 or asked[0].number > answer.number:
+            self._turns = []
+            return
+        self._turns.append((asked[0], answer))
+        if len(self._turns) == _TURNS:
+            self._sure = True
+            for query, its in self._turns:
+                self.pair(query, its)
+            self._turns = []
+
+    def _note_error(self, record: PgMessage, data: bytes, message: Message) -> None:
+        if record.type != "E":
+            return
+        message.troubled = True
+        said = read(False, "E", data[5:])
+        severity = said.of_error("level") or said.of_error("severity") or "ERROR"
+        self._fatal = severity in _FATAL
+        self.said_why = self.said_why or self._fatal
+        query = "" if message.partner is None else self._query_of(self._messages[message.partner])
+        text = escaped(said.of_error("message"), _SQL)
+        what = f"The server answers {severity} {said.of_error('code')} \"{text}\""
+        what += f" to {escaped(query, _SQL)}." if query else "."
+        hint = said.of_error("hint")
+        rule = "pgsql.fatal-error" if self._fatal else "pgsql.error-response"
+        self.accuse(BOOK.finding(rule, what, record.direction, record.start, record.stop,
+                                 instead=f"Its hint: {escaped(hint, _SQL)}" if hint else ""))
+
+    # --- the end -----------------------------------------------------------------------------------
+
+    def lose(self, hole: Hole) -> bool:
+        if self._asked or self._before:
+            self._unsettle()
+        return super().lose(hole)
+
+    def end(self, first: int, reset: bool) -> None:
+        if self._done or self.doubted or any(self._lost):
+            return
+        for direction, stream in enumerate(self.source.streams):
+            start = self.pump.position[direction]
+            if stream.contiguous > start:
+                what = f"The connection ended after {stream.contiguous - start} octets of a message."
+                self.accuse(BOOK.finding("pgsql.incomplete-message", what, direction, start,
+                                         stream.contiguous))
+                return
+        last = self._records[-1] if self._records else None
+        asked = last is not None and last.type == "X"
+        who = "client" if first == self.client or asked else "server"
+        how = "resets" if reset and not asked else "ends"
+        if last is not None and last.type == ANSWER:
+            what = f"The server speaks no TLS (it answers \"N\"), and the {who} {how} the connection."
+            self.accuse(BOOK.finding("pgsql.no-tls", what, last.direction, last.start, last.stop))
+        elif not self._fatal and self._waiting:
+            self._accuse_of_silence(f"the {who} {how} the connection")
+        elif self.status in (ord("T"), ord("E")) and not self._fatal:
+            place = self._records[self._messages[-1].records[-1]]
+            what = f"The {who} {how} the connection {STATUS[self.status]}: what it changed is rolled back."
+            self.accuse(BOOK.finding("pgsql.open-transaction", what, place.direction, place.start,
+                                     place.stop))
+
+    def _accuse_of_silence(self, how: str) -> None:
+        for request in self._waiting:
+            record = self._records[request.message.records[0]]
+            if record.type == "p":
+                continue                  # the client looks for a password, and comes again
+            asked = self._query_of(request.message) or FRONTEND.get(record.type, "")
+            what = f"\"{escaped(asked, _SQL)}\" got no whole answer before {how}."
+            self.accuse(BOOK.finding("pgsql.unanswered-query", what, record.direction, record.start,
+                                     record.stop))
+
+    # --- words -------------------------------------------------------------------------------------
+
+    def said(self, record: PgMessage) -> Said:
+        """What a message of the protocol says, read again."""
+        if self._last is not None and self._last[0] == record.number:
+            return self._last[1]
+        stream = self.source.streams[record.direction]
+        data = stream.read(record.start, min(record.stop, record.start + _READ))
+        skip = {STARTUP: 4, SSL: 4, GSS: 4, CANCEL: 4, ANSWER: 0}.get(record.type, 5)
+        found = read(record.direction == self.client, record.type, data[skip:])
+        self._last = (record.number, found) if record.complete else None
+        return found
+
+    def type_name(self, record: PgMessage) -> str:
+        """`Simple query`, `Data row`, as Wireshark names them."""
+        if record.type == "p" and record.direction == self.client:
+            return LOGINS.get(self._logins.get(record.number, 0), FRONTEND["p"])
+        names = FRONTEND if record.direction == self.client else BACKEND
+        return names.get(record.type, record.type)
+
+    def time_ns(self, record: PgMessage) -> int | None:
+        """For an answer: nanoseconds from the query's last octet to this record's last one."""
+        partner = self.message(record.number).partner
+        if partner is None or record.direction == self.client:
+            return None
+        asked = self._records[self._messages[partner].records[-1]]
+        rows = [self.source.rows_of(one.direction, one.stop - 1, one.stop) for one in (asked, record)]
+        return self.source.time_of(rows[1][-1]) - self.source.time_of(rows[0][-1]) if all(rows) else None
+
+    def kind_and_text(self, record: PgMessage) -> tuple[str, str]:
+        return self.type_name(record), self._words(record)
+
+    def _words(self, record: PgMessage) -> str:
+        """What one message of the protocol says, without its name."""
+        said, kind = self.said(record), record.type
+        asks = record.direction == self.client
+        if kind in (STARTUP, "S", "v") and said.parameters:
+            return escaped("  ".join(f"{name}={value}" for name, value in said.parameters), _TEXT)
+        if kind in "EN" and said.error:
+            severity = said.of_error("level") or said.of_error("severity")
+            return escaped(f"{severity} {said.of_error('code')} {said.of_error('message')}".strip(), _TEXT)
+        if kind == "R" and said.authentication is not None:
+            return AUTHENTICATIONS.get(said.authentication, f"type {said.authentication}")
+        if kind == "Z":
+            return STATUS.get(said.status or 0, "")
+        if kind == "A":
+            return f"{said.channel}  {escaped(said.text, _TEXT)}".rstrip()
+        if kind == "T":
+            return escaped(", ".join(said.columns), _TEXT)
+        if kind == "d" or (kind in "cp" and asks):
+            size = record.stop - record.start - 5
+            return "" if kind == "c" else f"{amount(size, 'byte')}{', not shown' if kind == 'p' else ''}"
+        texts = [escaped(said.query, _TEXT), said.tag, said.text, said.statement or "", said.portal or ""]
+        values = ", ".join(value_text(value) for value in said.values[:12])
+        more = f", … {len(said.values) - 12} more" if len(said.values) > 12 else ""
+        found = "  ".join(text for text in texts if text)
+        return f"{found}  ({values}{more})" if said.values and asks else found or values + more
+
+    def _query_of(self, message: Message) -> str:
+        """The SQL of a message of the client, the values that were bound behind it; "" where it has none."""
+        found: list[str] = []
+        for position in message.records[:16]:
+            record = self._records[position]
+            said = self.said(record)
+            if record.type in ("Q", "P"):
+                found.append(said.query)
+            elif record.type == "B":
+                values = ", ".join(value_text(value) for value in said.values[:8])
+                name = said.statement or ""
+                query = "" if found else self._statements.get(name, f"statement {name}")
+                found += [text for text in (query, f"({values})" if values else "") if text]
+        return escaped("  ".join(found), _TEXT)
+
+    def message_words(self, message: Message) -> tuple[str, str]:
+        first = self._records[message.records[0]]
+        if first.direction != self.client:
+            return self._answer_words(message)
+        if first.type in "dcf":
+            failed = "  given up" if self._records[message.records[-1]].type == "f" else ""
+            return "COPY", f"{amount(message.counted, 'piece')}, {amount(message.size, 'byte')}{failed}"
+        kinds = {"Q": "QUERY", "p": "LOGIN", "X": "END", "F": "CALL", STARTUP: "STARTUP", SSL: "TLS?",
+                 GSS: "GSSAPI?", CANCEL: "CANCEL", "S": "SYNC", "H": "FLUSH"}
+        if first.type in kinds:
+            return kinds[first.type], "" if first.type in (SSL, GSS) else self._words(first)
+        types = {self._records[position].type for position in message.records[:64]}
+        runs = sum(self._records[position].type == "E" for position in message.records)
+        kind = "EXECUTE" if runs else "PREPARE" if "P" in types else "DESCRIBE" if "D" in types else "CLOSE"
+        more = f"  … {runs - 1} more" if runs > 1 else ""
+        return kind, (self._query_of(message) or self._words(first)) + more
+
+    def _answer_words(self, message: Message) -> tuple[str, str]:
+        """`ROWS  3 rows  SELECT 3`, `ERROR  42P01 …`, with the transaction where one is open."""
+        told = [self._records[position] for position in message.telling or message.records[:1]]
+        types, first = [one.type for one in told], self._records[message.records[0]].type
+        words = [self._words(one) for one in told if one.type not in _QUIET and one.type != "T"]
+        words += [self._words(one) for one in told if one.type == "T" and types.count("T") == 1]
+        if "E" in types:
+            kind, words = "ERROR", [word.removeprefix("ERROR ") for word in words]
+        elif message.counted or ("T" in types and "C" in types):
+            kind, words = "ROWS", [amount(message.counted, "row"), *words]
+        elif len(message.records) == 1 or first == "R":
+            kind = {"A": "NOTIFY", "N": "NOTICE", "S": "SET", "R": "LOGIN", ANSWER: "TLS"}.get(first, "OK")
+            words = words or [self._words(told[0])]
+        else:
+            kind = "OK"
+        last = self._records[message.records[-1]]
+        if last.type == "Z" and self.said(last).status in (ord("T"), ord("E")) and len(message.records) > 1:
+            words.append(STATUS[self.said(last).status or 0])
+        return kind, escaped("  ".join(word for word in words if word), _TEXT)
+
+    def heading(self, record: PgMessage) -> tuple[str, str]:
+        return "PostgreSQL", self.summary(record)
+
+    def parts(self, record: PgMessage) -> list[Part]:
+        """Type, length, and each value; all stand at the record's octets."""
+        said, (start, stop) = self.said(record), (record.start, record.stop)
+        found: list[Part] = []
+        at = start
+        if len(record.type) == 1:
+            name = f"{self.type_name(record)} ({record.type})"
+            found.append(Part("pgsql.type", "Type", name, start, start + 1))
+            at += 1
+        if record.type != ANSWER:
+            found.append(Part("pgsql.length", "Length", str(stop - at), at, at + 4))
+            at += 4
+        lines = [("pgsql.query", "Query", said.query), ("pgsql.statement", "Statement", said.statement),
+                 ("pgsql.portal", "Portal", said.portal), ("pgsql.tag", "Tag", said.tag),
+                 ("pgsql.condition", "Channel", said.channel), ("pgsql.text", "Text", said.text)]
+        lines += [("pgsql.parameter", name, value) for name, value in said.parameters]
+        lines += [(f"pgsql.{name}", name.capitalize(), text) for name, text in said.error]
+        lines += [("pgsql.col.name", "Column", name) for name in said.columns]
+        lines += [("pgsql.val.data", "Value", value_text(value, 200)) for value in said.values[:64]]
+        found += [Part(name, label, escaped(text, 400), at, stop) for name, label, text in lines if text]
+        return found
+

@@ -1,0 +1,35 @@
+"""Write beside the captures of tests/data/protocols what tshark says of a protocol in them: X.tsv.
+
+`python -m tests.tools.protocol_oracle [NAME ...]`; needs tshark 4.0. One line a packet that ends a message:
+its time, then each field with all of its values, which stand between U+001F. `test_tshark.py` reads them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+DATA = Path(__file__).parents[1] / "data" / "protocols"
+FIELDS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "postgresql": ("pgsql", (), (
+        "pgsql.type", "pgsql.query", "pgsql.statement", "pgsql.portal", "pgsql.tag", "pgsql.status",
+        "pgsql.authtype", "pgsql.col.name", "pgsql.severity", "pgsql.code", "pgsql.message",
+        "pgsql.hint", "pgsql.condition")),
+}
+"""Of each capture: the protocol's name, options of tshark, and the fields that both know."""
+
+
+def table(name: str) -> str:
+    """tshark's table of a capture."""
+    protocol, options, fields = FIELDS[name]
+    command = ["tshark", "-n", *options, "-r", str(DATA / f"{name}.pcapng"), "-Y", protocol, "-T", "fields",
+               "-E", "header=y", "-E", "aggregator=\x1f", "-e", "frame.time_epoch"]
+    command += [argument for field in fields for argument in ("-e", field)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+    return done.stdout
+
+
+if __name__ == "__main__":
+    for chosen in sys.argv[1:] or FIELDS:
+        (DATA / f"{chosen}.tsv").write_text(table(chosen), encoding="utf-8")

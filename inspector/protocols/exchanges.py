@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from inspector.model.packets import Row
 from inspector.protocols.api import MessageLine, R, Rest, Shown, Source, Start
 from inspector.protocols.units import UnitDecoder
 from inspector.wire.findings import Finding
@@ -128,7 +129,7 @@ class ExchangeDecoder(UnitDecoder[R]):
 
     def line(self, number: int) -> MessageLine:
         message = self._messages[number]
-        rows: set[int] = set()
+        rows: set[Row] = set()
         for position in message.records[:_SHOWN]:
             rows.update(self.rows_of(self._records[position]))
         rows.update(self.rows_of(self._records[message.records[-1]]))

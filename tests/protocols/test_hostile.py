@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from inspector.model.packets import first_rows
 from inspector.trace.application.application import Application
 from inspector.trace.flows.tcp import TcpFlow
 from tests.protocols.test_cutting import SPOKEN, Turn, turns_of
@@ -51,7 +52,7 @@ def check(application: Application) -> None:
             assert line.kind.isprintable() and line.text.isprintable()
             assert position_of(decoder, number) == number
             decoder.shown(number, 2000), decoder.content(number, 2000), decoder.complete(number)
-    for row in range(20):
+    for row in first_rows(20):
         if row < len(application._trace.index.time_ns):
             assert application.info(row).isprintable()
     assert all(one.text.isprintable() for one in application.findings)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.model.packets import first_rows
 from inspector.protocols import by_name
 from inspector.trace.trace import Trace
 from tests.support.tcp import read_table
@@ -41,7 +42,7 @@ def told_by_us(name: str) -> dict[int, Values]:
     found: dict[int, Values] = {}
     with Trace.open(DATA / f"{name}.pcapng") as trace:
         trace.finish()
-        for row in range(trace.index.count):
+        for row in first_rows(trace.index.count):
             stream = int(trace.index.stream[row])
             values: Values = defaultdict(list)
             if stream < 0 or int(trace.index.protocol[row]) != 6:

@@ -47,7 +47,7 @@ def wait_of(trace: Trace, decoder: Decoder[Any], position: int) -> Wait | None:
     return Wait(*rows, max(first - start, 0), max(last - start, 0))
 
 
-def _ends(decoder: Decoder[Any], position: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _ends(decoder: Decoder[Any], position: int) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
     """Rows of the first and of the last record of the message that a record belongs to."""
     records = decoder.records_of(decoder.message_of(position))
     first = decoder.rows_of(decoder.records[records[0]])

@@ -52,7 +52,7 @@ class OutputError(Exception):
 
 
 class _Output(io.FileIO):
-    """Stdout's octets; what the system refuses becomes `OutputError`."""
+    """Stdout's bytes; what the system refuses becomes `OutputError`."""
 
     def write(self, data: ReadableBuffer, /) -> int:
         try:

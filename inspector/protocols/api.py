@@ -39,10 +39,10 @@ class Source(Interface):
     """What a decoder may ask of the conversation that it reads."""
 
     streams: tuple[ByteStream, ByteStream]
-    limit: int                       # octets to which one compressed message may inflate
+    limit: int                       # bytes to which one compressed message may inflate
 
     def rows_of(self, direction: int, start: int, stop: int) -> tuple[Row, ...]:
-        """Rows of the packets that brought octets [start, stop) of a direction, in order of offset."""
+        """Rows of the packets that brought bytes [start, stop) of a direction, in order of offset."""
 
     def time_of(self, row: Row) -> int:
         """Time of a packet, nanoseconds since the epoch."""
@@ -51,7 +51,7 @@ class Source(Interface):
         """For packets of a direction: the offsets of the other stream up to which they acknowledge."""
 
     def acknowledged_by(self, row: Row) -> int:
-        """The offset of the other direction's stream up to which packet `row` says that it has all octets."""
+        """The offset of the other direction's stream up to which packet `row` says that it has all bytes."""
 
 
 class Opening(NamedTuple):
@@ -83,7 +83,7 @@ class Start(NamedTuple):
 
 
 class Hole(NamedTuple):
-    """Octets [start, stop) of a direction that the capture lacks for good; `row` brings what follows."""
+    """Bytes [start, stop) of a direction that the capture lacks for good; `row` brings what follows."""
 
     row: Row
     direction: int
@@ -100,11 +100,11 @@ class Record(Interface):
 
     @property
     def start(self) -> int:
-        """Stream offset of its first octet."""
+        """Stream offset of its first byte."""
 
     @property
     def stop(self) -> int:
-        """Stream offset after its last octet so far."""
+        """Stream offset after its last byte so far."""
 
 
 R = TypeVar("R", bound=Record)
@@ -141,7 +141,7 @@ class Shown(NamedTuple):
 
 
 class Rest(NamedTuple):
-    """What octets are that stand in no message, in words; `final`: they never will."""
+    """What bytes are that stand in no message, in words; `final`: they never will."""
 
     text: str
     final: bool = False
@@ -180,13 +180,13 @@ class Decoder(ABC, Generic[R]):
         """Go on after a hole, with the position behind it; False when it is of no concern."""
 
     def knows_more(self, run: Run) -> bool:
-        """Whether who sent `run` had octets of the other end then that were not read here as yet."""
+        """Whether who sent `run` had bytes of the other end then that were not read here as yet."""
         direction, start, _ = run
         rows = self.source.rows_of(direction, start, start + 1)
         return bool(rows) and self.source.acknowledged_by(rows[0]) > self.pump.position[1 - direction]
 
     def wants(self, direction: int) -> bool:
-        """False while octets of the direction wait for the other side, or are read no more."""
+        """False while bytes of the direction wait for the other side, or are read no more."""
         return True
 
     def end(self, first: int, reset: bool) -> None:
@@ -215,7 +215,7 @@ class Decoder(ABC, Generic[R]):
         """The records of both directions, in order; positions count from 0."""
 
     def within(self, direction: int, start: int, stop: int) -> Sequence[int]:
-        """Positions of the direction's records that have octets in [start, stop), in stream order."""
+        """Positions of the direction's records that have bytes in [start, stop), in stream order."""
         records, starts = self.records, self._starts[direction]
         for position in range(self._indexed, len(records)):
             one = records[position]
@@ -232,7 +232,7 @@ class Decoder(ABC, Generic[R]):
         return self.source.rows_of(record.direction, record.start, record.stop)
 
     def counts_from(self, record: R) -> int:
-        """The offset up to which octets complete a record, and make their packet one of its protocol."""
+        """The offset up to which bytes complete a record, and make their packet one of its protocol."""
         return record.stop
 
     def partner(self, position: int) -> int | None:
@@ -276,13 +276,13 @@ class Decoder(ABC, Generic[R]):
         return None
 
     def rest(self, direction: int) -> Rest:
-        """What octets of a direction are that stand behind its last message."""
+        """What bytes of a direction are that stand behind its last message."""
         if self.over or not self.wants(direction):
             return Rest(self.left or "not read any further", True)
         return Rest("the beginning of a message that has not ended")
 
     def span(self, number: int) -> tuple[int, int, int]:
-        """(direction, start, stop) of message `number`: all its octets."""
+        """(direction, start, stop) of message `number`: all its bytes."""
         record = self.records[number]
         return record.direction, record.start, record.stop
 
@@ -319,7 +319,7 @@ class Decoder(ABC, Generic[R]):
 
 
 class Part(NamedTuple):
-    """A line of the detail tree. [start, stop) are octets of the record's stream."""
+    """A line of the detail tree. [start, stop) are bytes of the record's stream."""
 
     name: str
     label: str
@@ -338,7 +338,7 @@ class Field(Generic[T]):
     `get(decoder, record)` gives its values, none where the record has no such field (for packets the decoder
     is None). `json` is its key there, "" where it is no part of the object; `many` makes it a list, which
     with `empty` stands there without elements too.
-    `label` and `place` (octets of the stream) put it into the detail; without a label it is not
+    `label` and `place` (bytes of the stream) put it into the detail; without a label it is not
     there. Values of type "seconds" are nanoseconds, as the filter compares them.
     """
 
@@ -374,7 +374,7 @@ class PacketReader(Generic[T]):
     """Reads what stands in one packet. `ports`: of UDP, by which it is known.
 
     `read(data, hops)` gives a record or None for any bytes; `data` begins with the protocol's own header,
-    `hops` is the octet of the IP header that counts hops (b"" where there is none).
+    `hops` is the byte of the IP header that counts hops (b"" where there is none).
     `judge(said, end_ns)` looks at all records of one conversation, up to the time of the last packet.
     """
 
@@ -391,8 +391,8 @@ class Protocol:
 
     A `decoder` reads it on TCP, a `packets` reader where it stands in one packet; DNS has both.
     `plain(asked, answered)`: whether all that a and b said, from a SYN on and without holes, is certainly of
-    this protocol from the first octet to the last, and a list needs no decoder; False: perhaps not.
-    `ordered`: whether its records are listed by their first or last octet. `pairs`: they answer each other.
+    this protocol from the first byte to the last, and a list needs no decoder; False: perhaps not.
+    `ordered`: whether its records are listed by their first or last byte. `pairs`: they answer each other.
     """
 
     name: str

@@ -22,7 +22,7 @@ class ArpPacket(NamedTuple):
 
 
 def parse_arp(data: bytes, hops: bytes = b"") -> ArpPacket:
-    """The packet that begins `data`; any octets give one."""
+    """The packet that begins `data`; any bytes give one."""
     operation = int.from_bytes(data[6:8], "big")
     if len(data) < _SIZE:
         return ArpPacket(operation, problem="ARP, cut short")

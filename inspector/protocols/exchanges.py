@@ -27,7 +27,7 @@ _SHOWN = 200             # records of a message that are laid out
 @dataclass(slots=True)
 class Message:
     """What one end said at once. `records`: their positions; `partner`: number of what it answers, or of
-    what answers it; `ended`: nothing more belongs to it; `size`: octets of its records.
+    what answers it; `ended`: nothing more belongs to it; `size`: bytes of its records.
 
     Where very many records are alike (rows), a subclass counts them, and keeps the others in `telling`.
     """

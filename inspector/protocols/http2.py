@@ -27,7 +27,7 @@ _CONNECTION = (4, 6, 7)                      # types that stand on stream 0 alon
 _STREAMS = (0, 1, 2, 3, 5, 9)                # types that never do
 
 BOOK = Rulebook(
-    Rule("http2.no-frame", "error", "RFC 9113 §4.1", "Every frame has nine octets of header."),
+    Rule("http2.no-frame", "error", "RFC 9113 §4.1", "Every frame has nine bytes of header."),
     Rule("http2.goaway", "warning", "RFC 9113 §6.8", "Look at the error that GOAWAY names."),
     Rule("http2.stream-error", "note", "RFC 9113 §6.4", "Look at the error that RST_STREAM names."),
 )
@@ -47,7 +47,7 @@ class Http2Frame:
 
     @property
     def length(self) -> int:
-        """Octets of the payload."""
+        """Bytes of the payload."""
         return self.stop - self.start - _HEADER
 
 
@@ -71,7 +71,7 @@ class Http2Decoder(UnitDecoder[Http2Frame]):
         return _HEADER + length if _may_be(head, length) else FOREIGN
 
     def plausible(self, direction: int, head: bytes) -> bool:
-        """More is asked of octets behind a hole: a type that is known, and a size in use."""
+        """More is asked of bytes behind a hole: a type that is known, and a size in use."""
         return (len(head) >= _HEADER and head[3] < len(TYPES) and int.from_bytes(head[:3], "big") <= 1 << 14
                 and self.measure(direction, head) > 0)
 

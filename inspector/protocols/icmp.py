@@ -1,6 +1,6 @@
-"""ICMP messages in words: octets of the message -> `Destination unreachable (Port unreachable)`.
+"""ICMP messages in words: bytes of the message -> `Destination unreachable (Port unreachable)`.
 
-ICMP by RFC 792, ICMPv6 by RFC 4443 and neighbour discovery by RFC 4861. Any octets give a text. Type and code
+ICMP by RFC 792, ICMPv6 by RFC 4443 and neighbour discovery by RFC 4861. Any bytes give a text. Type and code
 are columns of the index, so that the filter has them without reading packets.
 """
 
@@ -84,7 +84,7 @@ def _echo(message: bytes, *, both_orders: bool = True) -> str:
 
 
 class IcmpMessage(NamedTuple):
-    """One message from its type octet on, and the octet of the IP header that counts hops (or b"")."""
+    """One message from its type byte on, and the byte of the IP header that counts hops (or b"")."""
 
     data: bytes
     hops: bytes
@@ -93,17 +93,17 @@ class IcmpMessage(NamedTuple):
 _PLACES = (("type", 0), ("code", 1))
 
 
-def _octet(name: str, place: int) -> Field[IcmpMessage]:
+def _byte(name: str, place: int) -> Field[IcmpMessage]:
     return Field(name, "number", lambda decoder, message: list(message.data[place : place + 1]), bits=8)
 
 
 ICMP = Protocol(
     name="icmp", title="ICMP", colour="icmp",
     packets=PacketReader("icmp", IcmpMessage, lambda message: icmp_text(message.data, message.hops)),
-    fields=tuple(_octet(f"icmp.{name}", place) for name, place in _PLACES),
+    fields=tuple(_byte(f"icmp.{name}", place) for name, place in _PLACES),
 )
 ICMPV6 = Protocol(
     name="icmpv6", title="ICMPv6", colour="icmp",
     packets=PacketReader("icmpv6", IcmpMessage, lambda message: icmpv6_text(message.data, message.hops)),
-    fields=tuple(_octet(f"icmpv6.{name}", place) for name, place in _PLACES),
+    fields=tuple(_byte(f"icmpv6.{name}", place) for name, place in _PLACES),
 )

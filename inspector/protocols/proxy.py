@@ -18,9 +18,9 @@ from inspector.wire.findings import Rule, Rulebook
 from inspector.wire.text import escaped
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
-_LINE = 107                    # octets of the longest line of version 1, CR LF included
-_FIXED = 16                    # octets of version 2 before the addresses
-_FAMILIES = {1: 4, 2: 16, 3: 108}            # AF_INET, AF_INET6, AF_UNIX: octets of an address
+_LINE = 107                    # bytes of the longest line of version 1, CR LF included
+_FIXED = 16                    # bytes of version 2 before the addresses
+_FAMILIES = {1: 4, 2: 16, 3: 108}            # AF_INET, AF_INET6, AF_UNIX: bytes of an address
 _TRANSPORTS = {0: "unspecified", 1: "stream", 2: "datagram"}
 _WORDS = re.compile(rb"PROXY (TCP4|TCP6) (\S+) (\S+) (\d{1,5}) (\d{1,5})\r\n")
 _SPECIFICATION = "PROXY protocol §2"
@@ -123,7 +123,7 @@ class ProxyDecoder(UnitDecoder[Preface]):
         return direction == self.client
 
     def lose(self, hole: object) -> bool:
-        return False            # the preface is recognised by its first octets, and its packet is whole
+        return False            # the preface is recognised by its first bytes, and its packet is whole
 
     def kind_and_text(self, record: Preface) -> tuple[str, str]:
         if record.command == "LOCAL":
@@ -146,7 +146,7 @@ class ProxyDecoder(UnitDecoder[Preface]):
 
 
 def sniff(opening: Opening) -> Start | None:
-    """By the first octets that an end sends."""
+    """By the first bytes that an end sends."""
     for direction, stream in enumerate(opening.streams):
         head = stream.read(stream.start, stream.start + len(SIGNATURE))
         if head.startswith((b"PROXY TCP", b"PROXY UNKN", SIGNATURE)):

@@ -27,7 +27,7 @@ _REPLIES5 = {
     8: "address type not supported",
 }
 _REPLIES4 = {90: "granted", 91: "rejected or failed", 92: "no identd on the client", 93: "identd differs"}
-_ADDRESSES = {1: 4, 4: 16}           # type of address: octets
+_ADDRESSES = {1: 4, 4: 16}           # type of address: bytes
 _LOGIN, _NO_METHOD = 2, 255
 
 BOOK = Rulebook(

@@ -15,7 +15,7 @@ from inspector.wire.findings import Rule, Rulebook
 from inspector.wire.text import escaped
 
 _HEADER = 5
-_SMALLEST = 38                               # octets of a hello without extensions
+_SMALLEST = 38                               # bytes of a hello without extensions
 _LONGEST = (1 << 14) + 2048                  # RFC 5246 section 6.2.3; TLS 1.3 allows 256 more than 2^14
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, DATA = 20, 21, 22, 23
 TYPES = {CHANGE_CIPHER_SPEC: "Change Cipher Spec", ALERT: "Alert", HANDSHAKE: "Handshake",
@@ -53,7 +53,7 @@ BOOK = Rulebook(
     Rule("tls.alert", "warning", "RFC 8446 §6.2", "Look at what the alert names."),
     Rule("tls.closed-in-handshake", "warning", "RFC 8446 §6.2",
          "The server should answer a Client Hello, or say by an alert why not; is it a port for TLS?"),
-    Rule("tls.no-record", "error", "RFC 8446 §5.1", "Every record has five octets of header."),
+    Rule("tls.no-record", "error", "RFC 8446 §5.1", "Every record has five bytes of header."),
 )
 
 

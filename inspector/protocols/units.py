@@ -1,8 +1,8 @@
-"""A stream cut into units whose first octets say how long they are: what TLS, HTTP/2, SOCKS and DNS share.
+"""A stream cut into units whose first bytes say how long they are: what TLS, HTTP/2, SOCKS and DNS share.
 
     pump ─> measure (how long?) ─> make (a record) ─> records
 
-A subclass says how long a unit is and what it means. Each octet is read once; a hole inside of a unit costs
+A subclass says how long a unit is and what it means. Each byte is read once; a hole inside of a unit costs
 that unit, and behind one that hides a length reading goes on at a segment that begins with a plausible unit.
 """
 
@@ -17,12 +17,12 @@ from inspector.protocols.segments import starts_between
 from inspector.wire.tcp.delivery import Pump
 
 MORE, FOREIGN = 0, -1
-"""Measures: more octets are needed to say; this is no unit of the protocol."""
+"""Measures: more bytes are needed to say; this is no unit of the protocol."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One unit in the stream of its direction; `whole`: the capture has all of its octets."""
+    """One unit in the stream of its direction; `whole`: the capture has all of its bytes."""
 
     direction: int
     start: int
@@ -31,9 +31,9 @@ class Unit:
 
 
 class UnitDecoder(Decoder[R]):
-    """`head`: octets that are enough to measure any unit, `most`: of a unit that `make` gets.
+    """`head`: bytes that are enough to measure any unit, `most`: of a unit that `make` gets.
 
-    `doubted`: octets were lost, nobody is accused.
+    `doubted`: bytes were lost, nobody is accused.
     """
 
     head = 64
@@ -47,14 +47,14 @@ class UnitDecoder(Decoder[R]):
 
     @abstractmethod
     def measure(self, direction: int, head: bytes) -> int:
-        """How long the unit is that begins so, in octets (at least 1), or MORE, or FOREIGN."""
+        """How long the unit is that begins so, in bytes (at least 1), or MORE, or FOREIGN."""
 
     @abstractmethod
     def make(self, unit: Unit, data: bytes) -> None:
-        """Take the next unit and its (first) octets, of which some may be missing where it is not whole."""
+        """Take the next unit and its (first) bytes, of which some may be missing where it is not whole."""
 
     def plausible(self, direction: int, head: bytes) -> bool:
-        """Whether after lost octets a unit may begin so."""
+        """Whether after lost bytes a unit may begin so."""
         return self.measure(direction, head) != FOREIGN
 
     def foreign(self, direction: int, start: int) -> None:
@@ -78,7 +78,7 @@ class UnitDecoder(Decoder[R]):
         return self.over or self.successor is not None
 
     def _next(self, direction: int, stop: int) -> bool:
-        """Take the next unit of a direction, as far as octets came up to `stop`."""
+        """Take the next unit of a direction, as far as bytes came up to `stop`."""
         position = self.pump.position
         start = position[direction]
         if start >= stop:
@@ -118,7 +118,7 @@ class UnitDecoder(Decoder[R]):
         return True
 
     def _resume(self, direction: int, offset: int) -> int:
-        """Where behind lost octets a unit begins; else the end of what there is."""
+        """Where behind lost bytes a unit begins; else the end of what there is."""
         stream = self.source.streams[direction]
         stop = stream.contiguous_from(offset)
         for start in starts_between(stream, offset, stop):

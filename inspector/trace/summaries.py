@@ -1,6 +1,6 @@
 """What lists say of each TCP conversation: its handshake, states, round trip, and what is spoken on it.
 
-Regular conversations are told by columns (flows/patterns.py), and by their octets what they carry, many of
+Regular conversations are told by columns (flows/patterns.py), and by their bytes what they carry, many of
 them at once, where a protocol can say so without being decoded; all others are decoded one by one.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from inspector.model.numbers import TCP
 from inspector.protocols import REGISTRY
-from inspector.trace.flows.missing import missing_octets
+from inspector.trace.flows.missing import missing_bytes
 from inspector.trace.flows.patterns import regular
 from inspector.wire.tcp.analysis import UNKNOWN_TIME
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from inspector.trace.flows.tcp import Handshake
     from inspector.trace.trace import Trace
 
-_BLOCK = 256             # conversations whose octets are read together,
-_OCTETS = 1 << 16        # where each has at most so many
+_BLOCK = 256             # conversations whose bytes are read together,
+_BYTES = 1 << 16        # where each has at most so many
 _PLAIN = [(protocol.name, protocol.plain) for protocol in REGISTRY if protocol.plain is not None]
 
 
 class Summary(NamedTuple):
     """One conversation; `application` "" while nothing is known; `rtt_ns` of the handshake.
 
-    `missing`: octets of each direction that the capture lacks.
+    `missing`: bytes of each direction that the capture lacks.
     """
 
     handshake: Handshake
@@ -49,7 +49,7 @@ class Summaries:
         self._place = np.full(len(index.streams[TCP]), -1, "i8")
         self._place[found.stream] = np.arange(len(found.stream))
         self._openings: dict[bytes, tuple[Handshake, tuple[str, str]]] = {}     # by pattern
-        self._begin = 0                          # of the conversations whose octets were read last
+        self._begin = 0                          # of the conversations whose bytes were read last
         self._names: list[str | None] = []
 
     def of(self, stream: int) -> Summary:
@@ -73,7 +73,7 @@ class Summaries:
 
     def _missing(self, stream: int) -> tuple[int, int]:
         flow = self._trace.flow(stream)
-        return missing_octets(self._trace, flow, 0), missing_octets(self._trace, flow, 1)
+        return missing_bytes(self._trace, flow, 0), missing_bytes(self._trace, flow, 1)
 
     def _decoded(self, stream: int) -> tuple[str, bool]:
         application = self._trace.application(stream)
@@ -87,7 +87,7 @@ class Summaries:
         owner = np.repeat(np.arange(len(first)), counts)
         places = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts) + first[owner]
         rows, lengths = found.rows[places], index.payload_length[found.rows[places]].astype("i8")
-        small = np.bincount(owner, lengths, len(first)) <= _OCTETS
+        small = np.bincount(owner, lengths, len(first)) <= _BYTES
         small &= found.whole[begin : begin + _BLOCK]
         carries = np.flatnonzero((lengths > 0) & small[owner])
         rows, lengths = rows[carries], lengths[carries]

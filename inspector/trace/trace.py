@@ -185,7 +185,7 @@ class Trace:
         return bool((reader.rest or source.cut) and not self.following and source.all_there
                     and not reader.damage and not source.problem)
 
-    def octets(self) -> Iterator[bytes]:
+    def read_file(self) -> Iterator[bytes]:
         """The capture itself, as far as it was read: a compressed one's bytes as they were before."""
         offset, buffer = 0, memoryview(bytearray(1 << 20))
         while count := self._source.read(offset, buffer):

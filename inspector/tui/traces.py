@@ -151,8 +151,8 @@ def prune(keep: int = KEPT, size: int = KEPT_BYTES, days: float = KEPT_DAYS) -> 
                 trace.path.unlink()
 
 
-def save(octets: Iterable[bytes], name: str, *, overwrite: bool = False) -> Path:
-    """Write a trace's `octets` to `name` (`~` is expanded, `.pcapng` added where no capture suffix stands).
+def save(parts: Iterable[bytes], name: str, *, overwrite: bool = False) -> Path:
+    """Write a trace's `bytes` to `name` (`~` is expanded, `.pcapng` added where no capture suffix stands).
 
     Raises FileExistsError where the name is taken and `overwrite` is not asked for, PathError where nothing
     can have this name, OSError otherwise. The file appears whole or not at all, readable by its owner alone.
@@ -164,7 +164,7 @@ def save(octets: Iterable[bytes], name: str, *, overwrite: bool = False) -> Path
     descriptor, partial = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as copy:
-            copy.writelines(octets)
+            copy.writelines(parts)
         Path(partial).replace(target)
     finally:
         Path(partial).unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """Domain names as DNS messages hold them: labels, and pointers to names that stood earlier (RFC 1035 4.1.4).
 
-Any bytes give a `DomainName`. Pointers must lead backwards, and a name has at most 255 octets, so that no
+Any bytes give a `DomainName`. Pointers must lead backwards, and a name has at most 255 bytes, so that no
 message can make a reader loop.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-MOST_NAME = 255          # octets of a name with its lengths (RFC 1035 section 2.3.4)
+MOST_NAME = 255          # bytes of a name with its lengths (RFC 1035 section 2.3.4)
 _MOST_JUMPS = 127        # a name has no more labels than this
 _POINTER = 0xC0
 
@@ -59,7 +59,7 @@ def read_name(message: bytes, start: int) -> DomainName:
             break
         size += length + 1
         if size >= MOST_NAME:
-            fault = "A name is longer than 255 octets."
+            fault = "A name is longer than 255 bytes."
             break
         labels.append(message[at : at + length])
         at += length

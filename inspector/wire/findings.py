@@ -29,8 +29,8 @@ class Finding:
     """One place where a rule is broken (or worth a word).
 
     `direction` is the end that sent the bytes (0: a to b, 1: b to a; None: no bytes to point at), [start,
-    stop) their octets in that direction's reassembled stream, and [bit_start, bit_stop) the offending bits,
-    counted from the most significant bit of the octet at `start`. `rows` are packet rows of the trace, the
+    stop) their bytes in that direction's reassembled stream, and [bit_start, bit_stop) the offending bits,
+    counted from the most significant bit of the byte at `start`. `rows` are packet rows of the trace, the
     first one is where to look. `stream` counts the conversations of `carrier`.
     """
 

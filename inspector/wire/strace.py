@@ -1,6 +1,6 @@
 """What strace prints, read into the journal's records: the system calls that a program makes on its sockets.
 
-Octets of its output, as they come -> lines -> a call entered, and returned (`<unfinished ...>` and
+Bytes of its output, as they come -> lines -> a call entered, and returned (`<unfinished ...>` and
 `resumed` are joined) -> `CallRecord`s written as our own endpoints write theirs. Calls on anything else
 than TCP and UDP sockets are left out. `OPTIONS` are those that give this form of output.
 """
@@ -227,14 +227,14 @@ def _part(found: re.Match[str]) -> str:
     if found["six"]:
         return _end(f"[{found['host6']}]:{found['port6']}") or found["six"]
     if found["text"]:
-        data = _octets(found["inside"])
+        data = _as_bytes(found["inside"])
         more = "…" if found["more"] or len(data) > _PREVIEW else ""
         return '"' + escaped(data[:_PREVIEW]).replace('"', '\\"') + '"' + more
     return found["fd"]
 
 
-def _octets(text: str) -> bytes:
-    """The octets of a string in C's notation."""
+def _as_bytes(text: str) -> bytes:
+    """The bytes of a string in C's notation."""
     parts, position = [], 0
     for found in _ESCAPE.finditer(text):
         parts.append(text[position : found.start()].encode("utf-8", "surrogateescape"))

@@ -25,7 +25,7 @@ def stream_of(frames: list[bytes], port: int) -> bytes:
 
     Under load segments are sent again, cut elsewhere: they may overlap and come in any order.
     """
-    octets, first = bytearray(), 0
+    data, first = bytearray(), 0
     for frame in frames:
         to, seq = struct.unpack_from("!HI", frame, 36)
         if to != port:
@@ -34,9 +34,9 @@ def stream_of(frames: list[bytes], port: int) -> bytes:
             first = seq + 1
         at, body = (seq - first) & 0xFFFFFFFF, frame[34 + (frame[46] >> 4) * 4 :]
         if body:
-            octets.extend(bytes(max(at + len(body) - len(octets), 0)))
-            octets[at : at + len(body)] = body
-    return bytes(octets)
+            data.extend(bytes(max(at + len(body) - len(data), 0)))
+            data[at : at + len(body)] = body
+    return bytes(data)
 
 
 @both_sources

@@ -1,4 +1,4 @@
-"""The kernel's sockets: real ones of this process, and any octets in a netlink answer."""
+"""The kernel's sockets: real ones of this process, and any bytes in a netlink answer."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_the_sampler_tells_what_changed_and_who_holds_it(pair: tuple[socket.sock
 
 
 @given(st.binary(max_size=300), st.integers(0, 3))
-def test_any_octets_give_sockets_or_nothing(data: bytes, number: int) -> None:
+def test_any_bytes_give_sockets_or_nothing(data: bytes, number: int) -> None:
     for _, body in messages(data, number):
         socket_of(body)
     socket_of(data)

@@ -1,4 +1,4 @@
-"""The same octets in other segments give the same records and findings, whatever the protocol."""
+"""The same bytes in other segments give the same records and findings, whatever the protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any octets: what real programs said, with octets changed, taken out, put in, or said by the other end.
+"""Any bytes: what real programs said, with bytes changed, taken out, put in, or said by the other end.
 
 No protocol may raise, every record has its place in the stream, and all that views ask for is harmless text.
 """
@@ -22,7 +22,7 @@ PORTS = (40000, 80)
 
 
 def read(turns: list[Turn], lost: frozenset[int], begun: bool) -> Application:
-    """The application of turns in segments of at most 900 octets, without the packets `lost`."""
+    """The application of turns in segments of at most 900 bytes, without the packets `lost`."""
     trace, place = MemoryTrace(), [1, 1]
     frames = [segment(0, "S", 0, ports=PORTS), segment(1, "SA", 0, 1, ports=PORTS)] if begun else []
     for end, data in turns:
@@ -80,7 +80,7 @@ def changed(turns: list[Turn], changes: list[tuple[int, str, bytes]]) -> list[Tu
 
 
 @pytest.mark.parametrize("path", SPOKEN, ids=lambda path: path.stem)
-def test_any_octets_give_records_or_findings(path: Path) -> None:
+def test_any_bytes_give_records_or_findings(path: Path) -> None:
     turns = turns_of(path)
 
     @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -176,7 +176,7 @@ def as_python(node: Node) -> Any:
     if node.type == "-":
         return ("error", text.decode())
     numbers: dict[str, Callable[[bytes], Any]] = {
-        ":": int, ",": float, "#": lambda octets: octets == b"t", "=": lambda octets: octets[4:]}
+        ":": int, ",": float, "#": lambda data: data == b"t", "=": lambda data: data[4:]}
     return numbers[node.type](text) if node.type in numbers else text
 
 

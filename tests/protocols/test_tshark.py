@@ -30,7 +30,7 @@ def told_by_tshark(name: str) -> dict[int, Values]:
 
 
 def as_tshark(value: object) -> str:
-    """A value as tshark 4.0 prints it: what is not ASCII octet by octet as U+FFFD."""
+    """A value as tshark 4.0 prints it: what is not ASCII byte by byte as U+FFFD."""
     return "".join(one if one.isascii() else "\ufffd" * len(one.encode()) for one in str(value))
 
 

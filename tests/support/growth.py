@@ -1,6 +1,6 @@
 """Captures in which ONE thing grows with `size`, a kind each: what costs more than its share shows here.
 
-`KINDS[name](size)` gives the octets of a pcapng file. `python -m tests.support.growth NAME SIZE FILE` writes
+`KINDS[name](size)` gives the bytes of a pcapng file. `python -m tests.support.growth NAME SIZE FILE` writes
 one, `python -m tests.support.growth times [NAME ...]` decodes each at two sizes and prints seconds.
 """
 
@@ -51,7 +51,7 @@ class Wire:
             self.next[direction] += len(payload) + ("S" in flags) + ("F" in flags)
 
     def say(self, direction: int, data: bytes, size: int = 1400) -> None:
-        """Data in segments of `size` octets."""
+        """Data in segments of `size` bytes."""
         for start in range(0, len(data), size):
             self.send(direction, "PA", data[start : start + size])
 
@@ -82,7 +82,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 def _websocket(size: int, frames: Callable[[int], bytes], each: int = 1400, deflate: bool = False) -> bytes:
-    """A client's frames after the upgrade; `each`: octets of a segment, 0: a segment a frame."""
+    """A client's frames after the upgrade; `each`: bytes of a segment, 0: a segment a frame."""
     wire = Wire()
     wire.upgrade(deflate)
     said = [frames(number) for number in range(size)]
@@ -350,7 +350,7 @@ def icmp_errors(size: int) -> bytes:
 
 
 def fragmented_datagrams(size: int) -> bytes:
-    """One datagram in ever more fragments of eight octets (at most 8000)."""
+    """One datagram in ever more fragments of eight bytes (at most 8000)."""
     wire = Wire()
     whole = (53).to_bytes(2, "big") * 2 + (8 * size).to_bytes(2, "big") + b"\0\0" + b"x" * (8 * size - 8)
     for number in range(size):

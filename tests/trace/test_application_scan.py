@@ -27,7 +27,7 @@ TURNS = st.lists(st.tuples(st.integers(0, 1), FRAMES), max_size=8)
 
 
 def said(turns: list[tuple[int, list[Spec]]]) -> list[tuple[int, bytes]]:
-    """The octets of the turns."""
+    """The bytes of the turns."""
     keys, found = Keys(), []
     for direction, frames in turns:
         parts = []
@@ -73,7 +73,7 @@ def test_both_ways_give_the_same(
 
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=300), st.booleans())
-def test_any_octets_can_be_scanned(data: bytes, masked: bool) -> None:
+def test_any_bytes_can_be_scanned(data: bytes, masked: bool) -> None:
     found, frames = scan(data, 1000, masked, b""), FrameDecoder(1000).feed(data)
     assert [(f.start, f.header_size, f.payload_length) for f in frames] == list(
         zip(found.start.tolist(), found.header.tolist(), found.length.tolist(), strict=True))

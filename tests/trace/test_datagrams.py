@@ -39,7 +39,7 @@ def unreachable(direction: int, quoted: bytes, size: int = 28) -> bytes:
 
 
 def fragments(frame: bytes, step: int) -> list[bytes]:
-    """An IPv4 datagram cut into fragments of `step` octets (a multiple of 8)."""
+    """An IPv4 datagram cut into fragments of `step` bytes (a multiple of 8)."""
     body, parts = frame[20:], []
     for start in range(0, len(body), step):
         head, part = bytearray(frame[:20]), body[start : start + step]

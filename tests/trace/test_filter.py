@@ -141,7 +141,7 @@ def test_no_expression_takes_for_ever(tmp_path: Path) -> None:
     for pattern in ("(a+)+$", "(a|aa)+$", "(.*a){20}b", "(x+x+)+y"):
         assert list(Filter(f'frame matches "{pattern}"').rows(trace)) == []
     assert list(Filter('frame matches "A+!"').rows(trace)) == [0, 1, 2]
-    assert list(Filter('frame matches "\\\\x08.*a"').rows(trace)) == [0, 1, 2]      # a dot is any octet
+    assert list(Filter('frame matches "\\\\x08.*a"').rows(trace)) == [0, 1, 2]      # a dot is any byte
     assert list(Filter('info contains "\udcff"').rows(trace)) == []
     trace.close()
 

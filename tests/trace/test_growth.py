@@ -1,4 +1,4 @@
-"""Work grows linearly with whatever grows in a capture: calls that were made, octets that were read.
+"""Work grows linearly with whatever grows in a capture: calls that were made, bytes that were read.
 
 For each kind of `tests.support.growth` the cost of one more piece is compared, near the beginning and further
 on. Nothing is timed.
@@ -25,13 +25,13 @@ EXPORTS = ("packets", "conversations", "findings", "http", "websocket", "redis")
 
 
 class Work:
-    """Calls (of functions, builtins, generators) and octets read from files, while it is entered.
+    """Calls (of functions, builtins, generators) and bytes read from files, while it is entered.
 
     Nothing is read ahead meanwhile: what is asked for counts, not the size of the pieces it comes in.
     """
 
     def __init__(self) -> None:
-        self.calls = self.octets = 0
+        self.calls = self.size = 0
         self._profile = Profile()
 
     def __enter__(self) -> Work:
@@ -39,7 +39,7 @@ class Work:
 
         def counted(source: FileSource, offset: int, into: memoryview) -> int:
             count = read(source, offset, into)
-            self.octets += count
+            self.size += count
             return count
 
         self._patches = ExitStack()
@@ -82,12 +82,12 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_more_piece_costs_what_the_others_did(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "growth.pcapng"
-    calls, octets = [], []
+    calls, sizes = [], []
     for size in (STEP, 2 * STEP, 6 * STEP, 7 * STEP):
         path.write_bytes(KINDS[kind](size))
         with Work() as work:
             decode(path)
         calls.append(work.calls)
-        octets.append(work.octets)
-    for name, allowed, (first, second, late, last) in (("calls", 1.4, calls), ("octets", 2.0, octets)):
+        sizes.append(work.size)
+    for name, allowed, (first, second, late, last) in (("calls", 1.4, calls), ("bytes", 2.0, sizes)):
         assert last - late <= allowed * (second - first) + 5 * STEP, (name, second - first, last - late)

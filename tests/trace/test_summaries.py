@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from inspector.model.numbers import LINK_RAW
-from inspector.trace.flows.missing import missing_octets
+from inspector.trace.flows.missing import missing_bytes
 from inspector.trace.flows.patterns import regular
 from inspector.trace.summaries import Summaries
 from inspector.trace.trace import Trace
@@ -119,7 +119,7 @@ def differences(trace: Trace) -> list[tuple[object, ...]]:
     for conversation in trace.conversations("tcp"):
         flow, application = trace.flow(conversation.stream), trace.application(conversation.stream)
         said = summaries.of(conversation.stream)
-        missing = missing_octets(trace, flow, 0), missing_octets(trace, flow, 1)
+        missing = missing_bytes(trace, flow, 0), missing_bytes(trace, flow, 1)
         right = flow.handshake, flow.state, flow.rtt_ns, missing, application.protocol, application.inferred
         if said != right:
             found.append((conversation.stream, said, right))

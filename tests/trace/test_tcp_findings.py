@@ -52,14 +52,14 @@ def test_bytes_that_came_twice_and_differ() -> None:
     again = at(5, 0, "PA", 101, 307, b"heLLo")
     one = only("tcp.conflicting-retransmission", *OPEN, *TALK, again)
     assert one.rows == (7, 3) and (one.direction, one.start, one.stop) == (0, 2, 4)
-    assert "Octets 2 to 3" in one.text and "10.0.0.1:40000" in one.text
+    assert "Bytes 2 to 3" in one.text and "10.0.0.1:40000" in one.text
     assert findings(*OPEN, *TALK, at(5, 0, "PA", 101, 307, b"hello")) == []
     overlapping = "suricata-verify__eve-overlap-payload-01__tcp-overlap.pcap"
     with Trace.open(CAPTURES / "captures" / "tcp" / overlapping) as trace:
         trace.finish()
         found = [one.id for one in trace.flow(0).findings()]
         assert found.count("tcp.conflicting-retransmission") == 1
-    # A keep-alive brings one octet that was acknowledged, with any value (RFC 9293 section 3.8.4).
+    # A keep-alive brings one byte that was acknowledged, with any value (RFC 9293 section 3.8.4).
     assert findings(*OPEN, *TALK, at(45_000, 0, "A", 105, 307, b"\0"), at(45_001, 1, "A", 307, 106)) == []
 
 
@@ -108,7 +108,7 @@ def test_a_socket_kept_in_close_wait() -> None:
     assert findings(*OPEN, *TALK, fin[0], (20_000 * MS, segment(0, "S", 1, ports=(1, 2)))) == []
 
 
-def test_octets_that_came_twice_count_once() -> None:
+def test_bytes_that_came_twice_count_once() -> None:
     sent = [at(5 + i, 0, "PA", 101, 301, b"hello") for i in range(3)]
     one = only("tcp.reset-with-unread-data", *OPEN, *sent, at(50, 1, "RA", 301, 106))
     assert "after 5 bytes" in one.text

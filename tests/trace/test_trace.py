@@ -64,7 +64,7 @@ def test_a_file_that_grows_byte_by_byte(tmp_path: Path, data: bytes) -> None:
 
 
 def one_gzip_member(data: bytes) -> bytes:
-    """Flushed after every few octets, as programs do that others read from meanwhile."""
+    """Flushed after every few bytes, as programs do that others read from meanwhile."""
     packer = zlib.compressobj(wbits=31)
     parts = [packer.compress(data[i : i + 50]) + packer.flush(zlib.Z_SYNC_FLUSH)
              for i in range(0, len(data), 50)]

@@ -147,8 +147,8 @@ def test_messages_and_their_frames() -> None:
     assert (whole.message, whole.frame, len(whole.rows)) == (6, None, 2)
     assert (second.message, second.frame, second.rows) == (6, 7, whole.rows[1:])
     assert second.row is not None
-    octets = trace.flow(0).streams[0].read(second.first, second.last)
-    assert trace.frame(second.row)[second.start : second.stop] == octets
+    data = trace.flow(0).streams[0].read(second.first, second.last)
+    assert trace.frame(second.row)[second.start : second.stop] == data
     check_lines(view)
     view.toggle(7)
     assert view.count == 8

@@ -1,4 +1,4 @@
-"""Every octet of both directions stands somewhere in follow stream: in a message, as it came, or as missing.
+"""Every byte of both directions stands somewhere in follow stream: in a message, as it came, or as missing.
 
 Over real captures of every protocol that rides on TCP: whole, ended early, with a packet lost, cut by a
 snapshot length, and growing packet by packet as a live one does.
@@ -63,7 +63,7 @@ def check_accounts(trace: Trace, mode: Mode = "json") -> None:
 
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.name)
-def test_every_octet_is_accounted_for(path: Path, tmp_path: Path) -> None:
+def test_every_byte_is_accounted_for(path: Path, tmp_path: Path) -> None:
     with Trace.open(path) as whole:
         whole.finish()
         count = min(whole.index.count, MOST_PACKETS)

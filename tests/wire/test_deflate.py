@@ -1,4 +1,4 @@
-"""permessage-deflate: context takeover, windows to the octet, limits, final blocks, contexts set aside."""
+"""permessage-deflate: context takeover, windows to the byte, limits, final blocks, contexts set aside."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_messages_in_pieces(texts: list[bytes], takeover: bool, bits: int, size:
 
 @pytest.mark.parametrize("bits", [8, 9, 11, 14])
 @pytest.mark.parametrize("beyond", [0, 1, 30])
-def test_the_window_is_held_to_the_octet(bits: int, beyond: int) -> None:
+def test_the_window_is_held_to_the_byte(bits: int, beyond: int) -> None:
     base = random.Random(bits).randbytes((1 << bits) + beyond)
     inflater = Inflater(bits)
     assert whole(inflater, packed(base + base[:60])) == (base + base[:60], "")
@@ -91,7 +91,7 @@ def test_a_copy_goes_on_by_itself() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.binary(max_size=60), max_size=5), st.integers(8, 15), st.booleans())
-def test_any_octets_are_taken(pieces: list[bytes], bits: int, takeover: bool) -> None:
+def test_any_bytes_are_taken(pieces: list[bytes], bits: int, takeover: bool) -> None:
     inflater = Inflater(bits, not takeover, limit=5000)
     for piece in pieces:
         found, problem = whole(inflater, piece)

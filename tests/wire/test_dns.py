@@ -63,7 +63,7 @@ def test_compression_and_error_code() -> None:
 @pytest.mark.parametrize(("body", "word"), [
     (b"\xc0\x0c\0\1\0\1", "circle"), (b"\xc0\x20\0\1\0\1" + bytes(40), "forwards"), (b"\x80abc", "label"),
     (b"\x3fabc", "short"), (NAME + b"\0", "short"), (b"", "short"), (b"\x3f" + b"a" * 63, "short"),
-    ((b"\x3f" + b"a" * 63) * 5 + b"\0\0\1\0\1", "255 octets"),
+    ((b"\x3f" + b"a" * 63) * 5 + b"\0\0\1\0\1", "255 bytes"),
 ])
 def test_damage_is_told(body: bytes, word: str) -> None:
     found = parse_dns(message(body=body))

@@ -1,4 +1,4 @@
-"""HTTP/1.1: heads, framing, pairing; any cutting gives the same, any octets are taken; upgrades by name."""
+"""HTTP/1.1: heads, framing, pairing; any cutting gives the same, any bytes are taken; upgrades by name."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ SAID = st.lists(TOKENS | st.binary(max_size=20), max_size=14).map(b"".join)
 
 @settings(max_examples=100, deadline=None)
 @given(SAID, SAID, st.lists(st.integers(0, 400), max_size=6))
-def test_any_octets_are_taken_however_they_are_cut(first: bytes, second: bytes, cuts: list[int]) -> None:
+def test_any_bytes_are_taken_however_they_are_cut(first: bytes, second: bytes, cuts: list[int]) -> None:
     whole, cut = read(first, second), read(first, second, cuts)
     assert cut.messages == whole.messages
     assert sorted(map(str, cut.findings)) == sorted(map(str, whole.findings))

@@ -1,4 +1,4 @@
-"""strace's output as records: real lines, lines cut anywhere, and any octets at all."""
+"""strace's output as records: real lines, lines cut anywhere, and any bytes at all."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_it_does_not_matter_where_the_output_is_cut(places: list[int]) -> None:
 
 
 @given(st.lists(st.one_of(st.binary(max_size=80), st.sampled_from(REAL.splitlines())), max_size=20))
-def test_any_octets_give_records_or_nothing(lines: list[bytes]) -> None:
+def test_any_bytes_give_records_or_nothing(lines: list[bytes]) -> None:
     messages(b"\n".join(lines) + b"\n")
 
 

@@ -53,7 +53,7 @@ def test_extension_headers_and_their_lengths() -> None:
     walked = list(walk_extensions(chain, 0, 0))
     assert walked[0] == Extension(0, 0, 8, 43)
     assert walked[1] == Extension(43, 8, 32, 51)
-    assert walked[2].kind == 51 and walked[2].stop == 32 + 16      # AH counts in words of four octets
+    assert walked[2].kind == 51 and walked[2].stop == 32 + 16      # AH counts in words of four bytes
     assert list(walk_extensions(b"\0" * 7, 0, 60)) == [Extension(60, 0, 0, None)]
     assert list(walk_extensions(chain, 0, 6)) == []
 

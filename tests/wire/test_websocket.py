@@ -115,7 +115,7 @@ def test_any_bytes_give_frames(data: bytes, cuts: list[int], keep: int) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=5000), st.binary(min_size=4, max_size=4), st.integers(0, 9))
 def test_unmasking_from_any_position(data: bytes, key: bytes, position: int) -> None:
-    wanted = bytes(octet ^ key[(position + i) % 4] for i, octet in enumerate(data))
+    wanted = bytes(byte ^ key[(position + i) % 4] for i, byte in enumerate(data))
     assert unmask(data, key, position) == wanted and unmask(wanted, key, position) == data
 
 

@@ -45,7 +45,7 @@ class NameReader:
 
 
 def record_text(reader: NameReader, kind: int, at: int, size: int) -> str:
-    """The data of a record of type `kind`, `size` octets at `at`, as people write it; "": unknown."""
+    """The data of a record of type `kind`, `size` bytes at `at`, as people write it; "": unknown."""
     read = _READERS.get(kind)
     if read is None:
         return ""

@@ -1,6 +1,6 @@
 """DNS messages (RFC 1035) out of bytes, and one line about each as Wireshark words it.
 
-Any bytes give a message or None. Names are bounded by RFC 1035's 255 octets and pointers must lead backwards,
+Any bytes give a message or None. Names are bounded by RFC 1035's 255 bytes and pointers must lead backwards,
 so that no message can loop; at most `MOST_RECORDS` records of one are decoded.
 """
 
@@ -42,7 +42,7 @@ class Question(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One resource record; `text` is its data as people write it, `start` .. `stop` its octets."""
+    """One resource record; `text` is its data as people write it, `start` .. `stop` its bytes."""
 
     name: str
     type: int
@@ -116,7 +116,7 @@ def type_name(number: int) -> str:
 
 
 def parse_dns(data: bytes) -> DnsMessage | None:
-    """The message in a datagram's payload; None when it has no whole header (12 octets)."""
+    """The message in a datagram's payload; None when it has no whole header (12 bytes)."""
     if len(data) < _HEADER:
         return None
     words = [int.from_bytes(data[i : i + 2], "big") for i in range(0, _HEADER, 2)]

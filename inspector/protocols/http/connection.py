@@ -1,7 +1,7 @@
 """Both directions of an HTTP/1.1 connection cut into messages, without I/O.
 
-`HttpConnection.feed` takes the octets of either direction in the order in which they came; `messages` grows,
-and a message stands there as soon as its head is whole (`complete` turns True with its last octet). After an
+`HttpConnection.feed` takes the bytes of either direction in the order in which they came; `messages` grows,
+and a message stands there as soon as its head is whole (`complete` turns True with its last byte). After an
 Upgrade or CONNECT that the server took, HTTP is over: `switched` tells where the next protocol begins.
 """
 
@@ -21,7 +21,7 @@ KEEP = 1 << 20
 
 
 class HttpConnection:
-    """`client` is the direction that sends requests (0 or 1); `keep` bounds the octets held of a body.
+    """`client` is the direction that sends requests (0 or 1); `keep` bounds the bytes held of a body.
 
     `starts` are the stream offsets at which to begin, `whole`: nothing was sent before them. `answers_lost`
     tells whether a response without a request answers one that the capture lacks.
@@ -46,7 +46,7 @@ class HttpConnection:
         self._sides = (HttpReader(self, 0, starts[0]), HttpReader(self, 1, starts[1]))
 
     def feed(self, direction: int, data: bytes) -> None:
-        """Take the next octets of a direction. What follows an Upgrade request waits for its answer."""
+        """Take the next bytes of a direction. What follows an Upgrade request waits for its answer."""
         self._sides[direction].feed(data)
 
     def end(self, direction: int) -> None:
@@ -54,15 +54,15 @@ class HttpConnection:
         self._sides[direction].end()
 
     def skippable(self, direction: int) -> int:
-        """How many octets of a body need not be fed, but may be skipped."""
+        """How many bytes of a body need not be fed, but may be skipped."""
         return self._sides[direction].skippable
 
     def skip(self, direction: int, size: int) -> None:
-        """Go on as if `size` octets (at most `skippable`) had been fed."""
+        """Go on as if `size` bytes (at most `skippable`) had been fed."""
         self._sides[direction].skip(size)
 
     def wants(self, direction: int) -> bool:
-        """False while octets of this direction are only held (an Upgrade is pending), or HTTP is over."""
+        """False while bytes of this direction are only held (an Upgrade is pending), or HTTP is over."""
         return self._sides[direction].state not in ("wait", "over")
 
     @property
@@ -72,11 +72,11 @@ class HttpConnection:
         return not self.waiting and server.state == "start" and client.state not in ("wait", "over")
 
     def offset(self, direction: int) -> int:
-        """Stream offset up to which the direction's octets are taken as HTTP; what is held lies behind it."""
+        """Stream offset up to which the direction's bytes are taken as HTTP; what is held lies behind it."""
         return self._sides[direction].offset
 
     def lost(self, direction: int) -> bool:
-        """True after octets that are no HTTP: what follows them in this direction is not understood."""
+        """True after bytes that are no HTTP: what follows them in this direction is not understood."""
         return self._sides[direction].lost
 
     def under_way(self, direction: int) -> int | None:
@@ -84,11 +84,11 @@ class HttpConnection:
         return self._sides[direction].under_way
 
     def waits(self, direction: int) -> bool:
-        """True while octets of the direction wait for the answer to an Upgrade."""
+        """True while bytes of the direction wait for the answer to an Upgrade."""
         return self._sides[direction].state == "wait"
 
     def lose(self, direction: int, size: int) -> bool:
-        """`size` octets are missing in the capture; False when more than a body is hit: then `restart`."""
+        """`size` bytes are missing in the capture; False when more than a body is hit: then `restart`."""
         self.whole = False
         return self._sides[direction].lose(size)
 

@@ -2,7 +2,7 @@
 
     pump ─> HttpConnection ─> messages ─> upgrade examined ─> successor (WebSocket)
 
-Our own, not h11's: broken messages must be shown, not refused, and every one knows its octets in the stream.
+Our own, not h11's: broken messages must be shown, not refused, and every one knows its bytes in the stream.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from inspector.wire.findings import Finding
 from inspector.wire.tcp.delivery import Pump, Run
 from inspector.wire.text import escaped
 
-BODY_LIMIT = 4 << 20     # octets of a body that are looked at for its Content-Encoding
-SHOWN_LIMIT = 64 << 20   # octets of a body that are read for whoever asks for all of it
+BODY_LIMIT = 4 << 20     # bytes of a body that are looked at for its Content-Encoding
+SHOWN_LIMIT = 64 << 20   # bytes of a body that are read for whoever asks for all of it
 _DISORDER = 3            # turns of the client that may come late
-_PREVIEW = 4096          # octets of a body that its message holds, and that the detail shows
+_PREVIEW = 4096          # bytes of a body that its message holds, and that the detail shows
 
 
 class HttpDecoder(Decoder[HttpMessage]):
@@ -80,7 +80,7 @@ class HttpDecoder(Decoder[HttpMessage]):
         return progress
 
     def _answers_lost(self, response: HttpMessage) -> bool:
-        """Whether the capture lacks octets of the client that came to the server before its answer."""
+        """Whether the capture lacks bytes of the client that came to the server before its answer."""
         rows = self.source.rows_of(response.direction, response.start, response.start + 1)
         known = self.source.acknowledged_by(rows[0]) if rows else 0
         client = self.source.streams[1 - response.direction]
@@ -222,7 +222,7 @@ class HttpDecoder(Decoder[HttpMessage]):
             self._checked += 1
 
     def body(self, message: HttpMessage, limit: int = SHOWN_LIMIT) -> bytes:
-        """The body of a message without chunked coding, at most `limit` octets, read again."""
+        """The body of a message without chunked coding, at most `limit` bytes, read again."""
         stream = self.source.streams[message.direction]
         if message.framing != "chunked":
             return stream.read(message.body_start, min(message.stop, message.body_start + limit))

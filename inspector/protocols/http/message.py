@@ -1,8 +1,8 @@
 """HTTP/1.1 messages (RFC 9110, 9112) as values, and how their heads are read.
 
-`parse_head` turns the octets of one head into an `HttpMessage`, `body_framing` says how its body ends, and
+`parse_head` turns the bytes of one head into an `HttpMessage`, `body_framing` says how its body ends, and
 `decode_content` undoes Content-Encoding within bounds. `connection` cuts both directions of a
-connection into messages with them. Any octets give a value, or a finding that says why not.
+connection into messages with them. Any bytes give a value, or a finding that says why not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from inspector.wire.text import escaped
 Framing = Literal["none", "length", "chunked", "close", "switch"]
 
 HEAD_LIMIT = 256 << 10
-_PIECE = 1024            # octets of Zstandard that are unpacked at once
+_PIECE = 1024            # bytes of Zstandard that are unpacked at once
 INFLATE_LIMIT = 16 << 20
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") +(\S(?:.*\S)?) +(HTTP/1\.\d)[ \t]*\Z", re.DOTALL)
@@ -46,10 +46,10 @@ class Header(NamedTuple):
 
 
 class HttpMessage(NamedTuple):
-    """One request or response. All offsets count octets of its direction's stream.
+    """One request or response. All offsets count bytes of its direction's stream.
 
     [start, line_stop) is the start line, [start, body_start) the head, [start, stop) the message as far as it
-    has come. `body_length` counts octets after chunked coding is undone and before Content-Encoding is;
+    has come. `body_length` counts bytes after chunked coding is undone and before Content-Encoding is;
     `body` holds the first of them, up to the connection's bound. `partner` is the number of the request that
     a response answers, and of the final response to a request.
     """
@@ -100,7 +100,7 @@ def tokens(message: HttpMessage, name: str) -> list[str]:
 
 
 def looks_like_http(data: bytes) -> Literal["request", "response", "perhaps", ""]:
-    """What a stream that begins with `data` is; "perhaps": too few octets to tell."""
+    """What a stream that begins with `data` is; "perhaps": too few bytes to tell."""
     data = data[:HEAD_LIMIT].lstrip(b"\r\n")
     if not data:
         return "perhaps"
@@ -115,7 +115,7 @@ def looks_like_http(data: bytes) -> Literal["request", "response", "perhaps", ""
 
 
 def head_end(data: bytes | bytearray, start: int = 0) -> int:
-    """Where the octets after the empty line begin, or -1; lines may end with LF alone."""
+    """Where the bytes after the empty line begin, or -1; lines may end with LF alone."""
     found = _EMPTY_LINE.search(data, start)
     return found.end() if found else -1
 
@@ -219,7 +219,7 @@ class Decoded(NamedTuple):
 
 
 def decode_content(body: bytes, codings: list[str], limit: int = INFLATE_LIMIT) -> Decoded:
-    """Undo the codings that Content-Encoding names (applied in that order), at most `limit` octets out."""
+    """Undo the codings that Content-Encoding names (applied in that order), at most `limit` bytes out."""
     problem = ""
     for coding in reversed([coding.lower() for coding in codings]):
         if coding in ("identity", ""):
@@ -254,7 +254,7 @@ def _inflate(body: bytes, coding: str, limit: int) -> tuple[bytes, str]:
 
 
 def _unpack_zstd(body: bytes, limit: int) -> tuple[bytes, str]:
-    """The octets of Zstandard frames (RFC 8878), and what is wrong: "data", "cut", "limit" or ""."""
+    """The bytes of Zstandard frames (RFC 8878), and what is wrong: "data", "cut", "limit" or ""."""
     import zstandard  # here: few bodies have it, and start-up would wait
 
     parts: list[bytes] = []

@@ -1,4 +1,4 @@
-"""One direction of an HTTP/1.1 connection: octets in, pieces of any size; messages into its connection.
+"""One direction of an HTTP/1.1 connection: bytes in, pieces of any size; messages into its connection.
 
 The reader knows where heads, bodies, chunks and trailers begin and end; what a message means for the other
 direction is `HttpConnection`'s part. Heads, chunk lines and what is held of a body are bounded.
@@ -25,7 +25,7 @@ State = Literal[
     "start", "length", "chunk-size", "chunk-data", "chunk-end", "trailers", "close", "wait", "over"
 ]
 _CHUNK_LINE_LIMIT = 4096
-_LINE = 80               # octets after which a start line can be told from other things
+_LINE = 80               # bytes after which a start line can be told from other things
 _HEAD_START = 2048
 _TLS = (b"\x15\x03", b"\x16\x03")    # an alert, a handshake
 
@@ -55,19 +55,19 @@ class HttpReader:
 
     def __init__(self, connection: Connection, direction: int, start: int) -> None:
         self.connection, self.direction = connection, direction
-        self.offset = start                # of the first octet in the buffer
+        self.offset = start                # of the first byte in the buffer
         self.state: State = "start"
         self._buffer = bytearray()
         self._scanned = 0
-        self._left = 0                     # octets of the body (or chunk) still to come
+        self._left = 0                     # bytes of the body (or chunk) still to come
         self._message: HttpMessage | None = None
         self._before: HttpMessage | None = None    # the last whole one
         self._body = bytearray()
         self._body_length = 0
         self._bare_told = False            # that a chunk of the body under way ends with LF alone
-        self._holes = False                # of the body under way some octets are missing
+        self._holes = False                # of the body under way some bytes are missing
         self._ended = False
-        self.lost = False                  # octets came that are no HTTP; what follows is not understood
+        self.lost = False                  # bytes came that are no HTTP; what follows is not understood
 
     @property
     def is_request(self) -> bool:
@@ -104,7 +104,7 @@ class HttpReader:
         self._run()
 
     def lose(self, size: int) -> bool:
-        """`size` octets will never come; False when they were not all part of the body under way."""
+        """`size` bytes will never come; False when they were not all part of the body under way."""
         known = self.state in ("length", "chunk-data") and size <= self._left
         if not known and self.state != "close":
             return False
@@ -152,7 +152,7 @@ class HttpReader:
         if stop < 0:
             self._scanned = max(0, len(self._buffer) - 3)
             if len(self._buffer) > HEAD_LIMIT:
-                what, stop = f"This head is longer than {HEAD_LIMIT} octets.", self.offset + HEAD_LIMIT
+                what, stop = f"This head is longer than {HEAD_LIMIT} bytes.", self.offset + HEAD_LIMIT
                 self._give_up(finding("http.head-too-large", what, self.direction, self.offset, stop))
             return False
         start = self.offset
@@ -323,7 +323,7 @@ class HttpReader:
         self.connection.settle(self, message)
 
     def end(self) -> None:
-        """No more octets: a body that ends with the connection is whole, everything else is cut off."""
+        """No more bytes: a body that ends with the connection is whole, everything else is cut off."""
         self._ended = True
         message = self._message
         if message is not None and self.state == "close":
@@ -331,7 +331,7 @@ class HttpReader:
             self.state = "over"
         elif message is not None:
             self._store(complete=False)
-            what = f"The connection ended after {self._body_length} octets of the body"
+            what = f"The connection ended after {self._body_length} bytes of the body"
             what += f"; {self._left} of {self._body_length + self._left} are missing." if self._left else "."
             rule = "http.incomplete-message"
             self._give_up(finding(rule, what, self.direction, message.start, self.offset))

@@ -15,7 +15,7 @@ from inspector.protocols.http.message import (
     decode_content,
     tokens,
 )
-from inspector.protocols.http.text import as_octets, as_text
+from inspector.protocols.http.text import as_bytes, as_text
 from inspector.wire.findings import Finding
 from inspector.wire.text import escaped
 
@@ -83,7 +83,7 @@ def check_body(message: HttpMessage, body: bytes, limit: int) -> list[Finding]:
         rule = "http.invalid-content-encoding"
         what = f"The body ends before its encoding \"{escaped(header.value, 40)}\" does."
     elif problem == "limit":
-        rule, what = "http.inflation-limit", f"{message.body_length} octets inflate to more than {limit}."
+        rule, what = "http.inflation-limit", f"{message.body_length} bytes inflate to more than {limit}."
     else:
         return []
     return [finding(rule, what, message.direction, message.body_start, message.stop)]
@@ -105,7 +105,7 @@ def reflected(request: HttpMessage, response: HttpMessage) -> list[Finding]:
     """Response splitting: a header that came out of CR LF inside the request's target (RFC 9112 §11.1)."""
     if "%0" not in request.target and "\r" not in request.target and "\n" not in request.target:
         return []
-    decoded = as_text(unquote_to_bytes(as_octets(request.target)))
+    decoded = as_text(unquote_to_bytes(as_bytes(request.target)))
     injected = {line.strip() for line in decoded.replace("\r", "\n").split("\n")[1:] if line.strip()}
     for header in response.headers:
         if f"{header.name}: {header.value}" in injected or f"{header.name}:{header.value}" in injected:

@@ -1,6 +1,6 @@
 """Where in a TCP conversation HTTP begins, and which end is the client.
 
-Looks at the first octets of both streams. A capture that began late may cut into a body; then the starts of
+Looks at the first bytes of both streams. A capture that began late may cut into a body; then the starts of
 segments are tried.
 """
 
@@ -15,11 +15,11 @@ from inspector.protocols.segments import ends_before, starts_between
 from inspector.protocols.websocket.start import next_frame
 from inspector.wire.tcp.stream import ByteStream
 
-_METHOD = 40           # octets among which a request's method must end
+_METHOD = 40           # bytes among which a request's method must end
 
 
 def sniff(opening: Opening) -> Start | None:
-    """HTTP by the first octets of either side, or by a head that begins later."""
+    """HTTP by the first bytes of either side, or by a head that begins later."""
     streams = opening.streams
     first, second = (stream.start for stream in streams)
     looks = tuple(looks_like_http(stream.read(stream.start, stream.start + 2048)) for stream in streams)
@@ -67,7 +67,7 @@ def _late(streams: tuple[ByteStream, ByteStream]) -> Start | None:
 
 
 def next_message(stream: ByteStream, offset: int, kind: str) -> int:
-    """Where after lost octets a message begins: the start of a segment; else the end of what there is."""
+    """Where after lost bytes a message begins: the start of a segment; else the end of what there is."""
     stop = stream.contiguous_from(offset)
     for start in starts_between(stream, offset, stop):
         if _begins(stream, start, kind):
@@ -76,7 +76,7 @@ def next_message(stream: ByteStream, offset: int, kind: str) -> int:
 
 
 def _begins(stream: ByteStream, start: int, kind: str) -> bool:
-    """Whether a message of `kind` begins at `start`; most places are ruled out by their first few octets."""
+    """Whether a message of `kind` begins at `start`; most places are ruled out by their first few bytes."""
     head = stream.read(start, start + _METHOD)
     look = looks_like_http(head)
     if look != "perhaps" or (len(head) == _METHOD and b" " not in head):

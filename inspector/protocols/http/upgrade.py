@@ -27,7 +27,7 @@ class Proof:
 
     key: str
     joined: str       # key + GUID
-    sha1: bytes       # 20 octets
+    sha1: bytes       # 20 bytes
     expected: str     # base64 of sha1
 
 
@@ -195,7 +195,7 @@ class _Examination:
         good = key is not None and _is_key(key.value)
         if len(request.values("sec-websocket-key")) > 1:
             good = False
-        self._header(request, "Sec-WebSocket-Key", "16 octets in base64", key, good, rule)
+        self._header(request, "Sec-WebSocket-Key", "16 bytes in base64", key, good, rule)
 
     def _check_accept(self, response: HttpMessage) -> None:
         accept = response.first("sec-websocket-accept")

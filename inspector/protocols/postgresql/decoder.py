@@ -3,7 +3,7 @@
     units ─> PgMessage (one of the protocol's messages) ─> Message (a query; all up to "ready for query")
 
 The server answers in the order of the queries. A simple query, and a batch of the extended protocol up to
-its Sync, end with ReadyForQuery; a batch up to a Flush with the last answer that it asks for. Once octets are
+its Sync, end with ReadyForQuery; a batch up to a Flush with the last answer that it asks for. Once bytes are
 lost nobody knows what is outstanding: nothing is paired until turns of one query and one answer come again.
 """
 
@@ -37,7 +37,7 @@ from inspector.wire.tcp.delivery import Pump
 from inspector.wire.text import escaped
 
 STATUS = {ord("I"): "idle", ord("T"): "in a transaction", ord("E"): "in a failed transaction"}
-_READ = 1 << 16                # octets of a message that are read for its values
+_READ = 1 << 16                # bytes of a message that are read for its values
 _TEXT = 200                    # characters of a line
 _SQL = 120                     # and of a query in a finding
 _TELLING = 32                  # records of an answer, without its rows, of which a line is made
@@ -51,7 +51,7 @@ _FATAL = ("FATAL", "PANIC")
 
 @dataclass(slots=True)
 class PgMessage:
-    """One message of the protocol. `type`: its first octet, or a word for what has none (values.SSL, …)."""
+    """One message of the protocol. `type`: its first byte, or a word for what has none (values.SSL, …)."""
 
     number: int
     direction: int
@@ -79,7 +79,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         super().__init__(source, pump, start)
         self.inferred = self.doubted
         self._before = not self.doubted              # the client's next packet has no type
-        self._asked = ""                             # SSL or GSS, while the server's octet is awaited
+        self._asked = ""                             # SSL or GSS, while the server's byte is awaited
         self._waiting: deque[_Request] = deque()
         self._batch: Message | None = None           # of the extended protocol, before its Sync or Flush
         self._steps = 0                              # answers that its parts ask for
@@ -205,7 +205,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
             self._answer_with(record, data)
 
     def _choose(self, record: PgMessage, data: bytes) -> None:
-        """The octet that says whether the connection goes on with TLS."""
+        """The byte that says whether the connection goes on with TLS."""
         asked, self._asked = self._asked, ""
         message = self.put(record, ends=True)
         if self._waiting:
@@ -308,7 +308,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         for direction, stream in enumerate(self.source.streams):
             start = self.pump.position[direction]
             if stream.contiguous > start:
-                what = f"The connection ended after {stream.contiguous - start} octets of a message."
+                what = f"The connection ended after {stream.contiguous - start} bytes of a message."
                 self.accuse(BOOK.finding("pgsql.incomplete-message", what, direction, start,
                                          stream.contiguous))
                 return
@@ -358,7 +358,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         return names.get(record.type, record.type)
 
     def time_ns(self, record: PgMessage) -> int | None:
-        """For an answer: nanoseconds from the query's last octet to this record's last one."""
+        """For an answer: nanoseconds from the query's last byte to this record's last one."""
         partner = self.message(record.number).partner
         if partner is None or record.direction == self.client:
             return None
@@ -451,7 +451,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         return "PostgreSQL", self.summary(record)
 
     def parts(self, record: PgMessage) -> list[Part]:
-        """Type, length, and each value; all stand at the record's octets."""
+        """Type, length, and each value; all stand at the record's bytes."""
         said, (start, stop) = self.said(record), (record.start, record.stop)
         found: list[Part] = []
         at = start

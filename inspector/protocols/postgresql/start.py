@@ -7,7 +7,7 @@ from inspector.protocols.postgresql.values import BACKEND, CODES, FRONTEND
 from inspector.wire.tcp.stream import ByteStream
 
 PORT = 5432
-LONGEST_STARTUP = 10_000         # octets of a startup packet that a server takes
+LONGEST_STARTUP = 10_000         # bytes of a startup packet that a server takes
 LONGEST = 1 << 30
 _VERSIONS = (3 << 16, (3 << 16) + 2)
 _READY = b"Z\0\0\0\5"
@@ -15,7 +15,7 @@ _TRIED = 64                      # segments that are looked at for a place to be
 
 
 def startup_size(head: bytes) -> int:
-    """Octets of the packet that begins a connection; 0: cannot be told as yet, -1: it is none."""
+    """Bytes of the packet that begins a connection; 0: cannot be told as yet, -1: it is none."""
     if len(head) < 8:
         return 0
     size, code = int.from_bytes(head[:4], "big"), int.from_bytes(head[4:8], "big")
@@ -25,7 +25,7 @@ def startup_size(head: bytes) -> int:
 
 
 def message_size(frontend: bool, head: bytes) -> int:
-    """Octets of the message that begins so; 0: cannot be told as yet, -1: it is none."""
+    """Bytes of the message that begins so; 0: cannot be told as yet, -1: it is none."""
     if len(head) < 5:
         return 0
     size = int.from_bytes(head[1:5], "big")
@@ -71,7 +71,7 @@ def sniff(opening: Opening) -> Start | None:
 
 
 def _place(stream: ByteStream, frontend: bool) -> int | None:
-    """Where a segment begins whose octets (and perhaps those of the next ones) are whole messages."""
+    """Where a segment begins whose bytes (and perhaps those of the next ones) are whole messages."""
     columns = stream.columns(stream.start, stream.length)
     starts = columns.offset[:_TRIED].tolist()
     ends = (columns.offset + columns.length)[:_TRIED].tolist()
@@ -83,7 +83,7 @@ def _place(stream: ByteStream, frontend: bool) -> int | None:
 
 
 def resumes(frontend: bool, head: bytes) -> bool:
-    """Whether behind lost octets a message may begin so: and, as far as there is one, the next one too."""
+    """Whether behind lost bytes a message may begin so: and, as far as there is one, the next one too."""
     size = message_size(frontend, head)
     if size <= 0 or size > 1 << 24:
         return False

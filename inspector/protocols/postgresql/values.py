@@ -1,6 +1,6 @@
-"""What one message of PostgreSQL's protocol 3.0 says: octets to values.
+"""What one message of PostgreSQL's protocol 3.0 says: bytes to values.
 
-Any octets give a value: what is missing or broken is absent. Source: PostgreSQL's manual, "Message Formats".
+Any bytes give a value: what is missing or broken is absent. Source: PostgreSQL's manual, "Message Formats".
 Numbers are big-endian, strings end with NUL.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from inspector.wire.text import escaped
 
 SSL, GSS, CANCEL, STARTUP, ANSWER = "ssl", "gss", "cancel", "startup", "answer"
-"""Types of what has no octet for its type: before a session begins."""
+"""Types of what has no byte for its type: before a session begins."""
 CODES = {80877103: SSL, 80877104: GSS, 80877102: CANCEL}
 FRONTEND = {
     "p": "Password message", "Q": "Simple query", "P": "Parse", "B": "Bind", "E": "Execute",
@@ -36,7 +36,7 @@ ERRORS = {
     "W": "where", "F": "file", "L": "line", "R": "routine", "s": "schema_name", "t": "table_name",
     "c": "column_name", "d": "type_name", "n": "constraint_name",
 }
-"""Fields of an error or notice by their octet ("level" is the severity in English, whatever the locale)."""
+"""Fields of an error or notice by their byte ("level" is the severity in English, whatever the locale)."""
 LOGINS = {7: "GSSResponse message", 8: "GSSResponse message", 9: "GSSResponse message",
           10: "SASLInitialResponse message", 11: "SASLResponse message"}
 """What the client's message "p" is after an authentication request of that type."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from inspector.protocols.redis.decoder import RedisDecoder, RedisMessage
     from inspector.protocols.redis.values import Node
 
-_WORD = 32               # octets of the word that a push begins with
+_WORD = 32               # bytes of the word that a push begins with
 _INTEGER = re.compile(rb"[+-]?\d{1,19}")
 
 

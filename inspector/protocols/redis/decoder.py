@@ -2,7 +2,7 @@
 
     pump ─> Scanner (one a direction) ─> RedisDecoder ─> RedisMessage;  values.read_value when somebody asks
 
-Our own, not hiredis': broken octets must be shown, not refused, and every message knows its octets.
+Our own, not hiredis': broken bytes must be shown, not refused, and every message knows its bytes.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from inspector.wire.text import escaped
 
 Kind = Literal["request", "reply", "push"]
 
-_PREVIEW = 240           # octets of a string in a summary
-_VALUE = 1 << 16         # octets of a string in a field
+_PREVIEW = 240           # bytes of a string in a summary
+_VALUE = 1 << 16         # bytes of a string in a field
 _FINDINGS = 1000         # findings of a rule that are kept
 _DISORDER = 3            # turns of the client that may come late
 _TURNS = 2               # turns with as many replies as requests, after which matching is sure again
@@ -46,9 +46,9 @@ _MONITORED = re.compile(rb"\d+\.\d+ \[")
 
 @dataclass(slots=True)
 class RedisMessage:
-    """A request, a reply, or what the server sent unasked. `type`: its first octet, "" for an inline command.
+    """A request, a reply, or what the server sent unasked. `type`: its first byte, "" for an inline command.
 
-    `partner`: the position of the request, or of the (last) reply. `complete`: False where octets lack.
+    `partner`: the position of the request, or of the (last) reply. `complete`: False where bytes lack.
     """
 
     number: int
@@ -70,7 +70,7 @@ class RedisMessage:
 class RedisDecoder(Decoder[RedisMessage]):
     """Redis on one connection, up to a replication stream (PSYNC), which is of no protocol that is told here.
 
-    Replies come in the order of their requests. Once octets are lost nobody knows how many are outstanding:
+    Replies come in the order of their requests. Once bytes are lost nobody knows how many are outstanding:
     nothing is matched then, until two turns in a row had as many replies as requests; these are matched too.
     """
 
@@ -95,7 +95,7 @@ class RedisDecoder(Decoder[RedisMessage]):
         # Whether replies can be told to requests.
         self._sure = not self.inferred
         self._last = -1                                      # the direction that spoke last
-        self._torn = False                                   # the turn under way lacks octets
+        self._torn = False                                   # the turn under way lacks bytes
         self._asked: list[int] = []
         self._answered: list[int] = []
         self._turns: list[tuple[list[int], list[int]]] = []
@@ -189,7 +189,7 @@ class RedisDecoder(Decoder[RedisMessage]):
             if not scanner.pending or scanner.lost >= 0:
                 continue
             if not scanner.doubted:
-                what = f"The connection ended after {scanner.offset - scanner.start} octets of a message."
+                what = f"The connection ended after {scanner.offset - scanner.start} bytes of a message."
                 self._find("redis.incomplete-message", what, direction, scanner.start, scanner.offset)
             scanner.give_up()
             self._enter(direction)
@@ -342,7 +342,7 @@ class RedisDecoder(Decoder[RedisMessage]):
     # --- values ------------------------------------------------------------------------------------
 
     def value(self, message: RedisMessage, keep: int = _VALUE) -> Node:
-        """What a message says, read again; of each string the first `keep` octets."""
+        """What a message says, read again; of each string the first `keep` bytes."""
         last = self._read_last
         if last is not None and last[:2] == (message.number, keep):
             return last[2]
@@ -369,7 +369,7 @@ class RedisDecoder(Decoder[RedisMessage]):
         return () if command in KEYLESS or command not in COMMANDS else words[:1]
 
     def time_ns(self, message: RedisMessage) -> int | None:
-        """For a reply: nanoseconds from the request's last octet to its own last one."""
+        """For a reply: nanoseconds from the request's last byte to its own last one."""
         if message.kind != "reply" or message.partner is None:
             return None
         asked, answered = (self._last_row(one) for one in (self._messages[message.partner], message))
@@ -410,7 +410,7 @@ class RedisDecoder(Decoder[RedisMessage]):
         return f"Redis {record.kind}", self.summary(record)
 
     def parts(self, record: RedisMessage) -> Sequence[Part]:
-        """The tree of the value, each string and number at its octets."""
+        """The tree of the value, each string and number at its bytes."""
         node = self.value(record, _PREVIEW)
         return [part_of(one) for one in (node.children if record.kind == "request" else (node,))]
 

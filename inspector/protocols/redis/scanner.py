@@ -1,6 +1,6 @@
-"""The framing of RESP: one direction's octets cut into messages, without I/O and without their values.
+"""The framing of RESP: one direction's bytes cut into messages, without I/O and without their values.
 
-One counter of elements to come, flat over all levels, cuts messages of any depth and size: each octet is
+One counter of elements to come, flat over all levels, cuts messages of any depth and size: each byte is
 looked at once, and nothing of a message is held but its place and its first words. Source: the Redis
 serialization protocol specification; where it leaves room, what redis-server takes (inline commands).
 """
@@ -13,11 +13,11 @@ from typing import NamedTuple
 from inspector.protocols.redis.commands import is_known
 from inspector.wire.text import escaped
 
-LINE = 64               # octets of a line that its scanner looks at
-NUMBER = 32             # octets that a line with a length may have
+LINE = 64               # bytes of a line that its scanner looks at
+NUMBER = 32             # bytes that a line with a length may have
 INLINE = 1 << 16        # redis-server's own limit of an inline command
 _SIZED = NUMBER + 2      # the same with its end
-_LARGEST = 1 << 40       # octets of a bulk string, elements of an array
+_LARGEST = 1 << 40       # bytes of a bulk string, elements of an array
 _STREAMED = 32           # streamed aggregates inside each other
 
 AGGREGATES = {b"*": 1, b"~": 1, b">": 1, b"%": 2, b"|": 2}
@@ -35,7 +35,7 @@ TYPES = {
 
 
 class Unit(NamedTuple):
-    """A message as its framing shows it: octets [start, stop), its first octet, its first words (cut)."""
+    """A message as its framing shows it: bytes [start, stop), its first byte, its first words (cut)."""
 
     start: int
     stop: int
@@ -46,7 +46,7 @@ class Unit(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Octets that break a rule."""
+    """Bytes that break a rule."""
 
     rule: str
     what: str
@@ -55,10 +55,10 @@ class Problem(NamedTuple):
 
 
 class Scanner:
-    """One direction of a connection cut into messages, without I/O; `offset`: up to which octets were fed.
+    """One direction of a connection cut into messages, without I/O; `offset`: up to which bytes were fed.
 
-    `doubted`: octets were lost before, so that what looks broken may be our own mistake. `lost`: the place of
-    octets that cannot be read on from. What grew since the last look is in `units` and `problems`.
+    `doubted`: bytes were lost before, so that what looks broken may be our own mistake. `lost`: the place of
+    bytes that cannot be read on from. What grew since the last look is in `units` and `problems`.
     """
 
     def __init__(self, is_request: bool, offset: int = 0, doubted: bool = False) -> None:
@@ -73,14 +73,14 @@ class Scanner:
         self._open = False                   # a message has begun
         self._left = 0                       # elements of it that are to come, counted flat over all levels
         self._outer: list[int] = []          # the same of what is around a streamed aggregate
-        self._octets = 0                     # octets of a string that are to come, its CR LF with them
+        self._string_left = 0                # bytes of a string that are to come, its CR LF with them
         self._ragged = False                 # what ends a string is no CR LF
         self._chunked = False                # in a streamed string
         self._damaged = False
         self._held, self._held_size, self._held_last = b"", 0, b""   # the line that has begun
         self._start, self._line_start, self._type, self._count = offset, offset, "", 0
         self._words: list[bytes] = []
-        self._word = 0                       # octets of a word that still may be kept
+        self._word = 0                       # bytes of a word that still may be kept
 
     @property
     def pending(self) -> bool:
@@ -93,10 +93,10 @@ class Scanner:
         return self._start if self._open else self._line_start
 
     def feed(self, data: bytes, at: int = 0) -> None:
-        """Take the octets of `data` from `at` on, which follow those before; stops where `lost`."""
+        """Take the bytes of `data` from `at` on, which follow those before; stops where `lost`."""
         base, size = self.offset - at, len(data)
         while at < size and self.lost < 0:
-            if self._octets:
+            if self._string_left:
                 at = self._string(data, at, base)
                 continue
             end = data.find(b"\n", at)
@@ -117,13 +117,13 @@ class Scanner:
             self.offset = base + size
 
     def lose(self, size: int) -> bool:
-        """`size` octets are missing; False when more than a string is hit: then `restart`."""
-        if self._octets < size:
+        """`size` bytes are missing; False when more than a string is hit: then `restart`."""
+        if self._string_left < size:
             return False
         self.offset += size
-        self._octets -= size
+        self._string_left -= size
         self._damaged = True
-        if not self._octets:
+        if not self._string_left:
             self._string_ended()
         return True
 
@@ -152,22 +152,22 @@ class Scanner:
             self._bad_length(self._held, start)
 
     def _string(self, data: bytes, at: int, base: int) -> int:
-        """Octets of a string, and of the CR LF after it."""
-        octets = self._octets
-        step = min(octets, len(data) - at)
-        stop, left = at + step, octets - step
+        """Bytes of a string, and of the CR LF after it."""
+        before = self._string_left
+        step = min(before, len(data) - at)
+        stop, left = at + step, before - step
         if self._word:
             part = data[at : at + min(self._word, step)]
             self._words[-1] += part
             self._word -= len(part)
-        self._octets = left
+        self._string_left = left
         if left < 2:
-            first, last = 2 - min(octets, 2), 2 - left
+            first, last = 2 - min(before, 2), 2 - left
             self._ragged = self._ragged or data[stop - last + first : stop] != b"\r\n"[first:last]
             if not left:
                 self.offset = base + stop
                 if self._ragged:
-                    what = "No CR LF stands after the octets of a string."
+                    what = "No CR LF stands after the bytes of a string."
                     self._problem("redis.invalid-line-end", what, self.offset - 2, self.offset)
                 self._string_ended()
         return stop
@@ -246,7 +246,7 @@ class Scanner:
             return
         if kind == b";":
             if number:
-                self._octets = number + 2
+                self._string_left = number + 2
             else:
                 self._chunked = False
                 self._element(stop)
@@ -258,7 +258,7 @@ class Scanner:
         elif number < 0:
             self._element(stop)
         else:
-            self._octets = number + 2
+            self._string_left = number + 2
             if len(self._words) < 3:
                 self._words.append(b"")
                 self._word = min(number, NUMBER)
@@ -302,7 +302,7 @@ class Scanner:
         self.lost = start
 
     def _too_long(self, start: int) -> None:
-        what = f"The line goes on after {INLINE} octets."
+        what = f"The line goes on after {INLINE} bytes."
         self._problem("redis.inline-too-long", what, start, start + INLINE)
         self.lost = start
 

@@ -15,7 +15,7 @@ from inspector.protocols.segments import ends_before, starts_between
 from inspector.wire.tcp.stream import ByteStream
 
 PORT = 6379
-_SAMPLE = 4096           # octets of each direction by which it is recognised
+_SAMPLE = 4096           # bytes of each direction by which it is recognised
 _REQUEST = re.compile(rb"\*[1-9]\d{0,6}\r\n\$[1-9]\d{0,8}\r\n([!-~]{1,32})")
 _REPLY = re.compile(rb"[+-][^\r\n]*(?:\r\n|\Z)|:[+-]?\d+\r\n|[$*](?:-1|\d+|\?)\r\n|[%~>|!=]\d+\r\n|_\r\n"
                     rb"|#[tf]\r\n|,[+\-\d.einfa]+\r\n|\([+-]?\d+\r\n")
@@ -23,7 +23,7 @@ _INLINE_COMMAND = re.compile(rb"([A-Za-z_]{2,20})(?:[ \t][^\r\n]*)?\r?\n")
 
 
 def next_start(stream: ByteStream, offset: int, stop: int, is_request: bool) -> int:
-    """Where after lost octets a message begins: the start of a segment; else `stop`, where octets end."""
+    """Where after lost bytes a message begins: the start of a segment; else `stop`, where bytes end."""
     form = _REQUEST if is_request else _REPLY
     for start in starts_between(stream, offset, stop):
         if start >= offset and form.match(stream.read(start, start + LINE)):
@@ -32,7 +32,7 @@ def next_start(stream: ByteStream, offset: int, stop: int, is_request: bool) -> 
 
 
 def _is_reply(data: bytes, strong: bool) -> bool:
-    """Whether octets are replies; `strong`: not alone by + and -, which other protocols have too."""
+    """Whether bytes are replies; `strong`: not alone by + and -, which other protocols have too."""
     if not _REPLY.match(data):
         return False
     scanner = Scanner(False)
@@ -57,7 +57,7 @@ def sniff(opening: Opening) -> Start | None:
 
 
 def _client(opening: Opening) -> tuple[int | None, int]:
-    """The client's direction by the first octets, and how sure it is."""
+    """The client's direction by the first bytes, and how sure it is."""
     heads = [stream.read(stream.start, stream.start + _SAMPLE) for stream in opening.streams]
     requests = [_REQUEST.match(head) for head in heads]
     served = [port == PORT for port in opening.ports]                 # a server's direction by its port

@@ -1,6 +1,6 @@
 """What a RESP message says, read again from its stream when somebody asks, and how redis-cli prints it.
 
-Bounded: of each string its first octets, of an aggregate its first elements, a few levels of depth.
+Bounded: of each string its first bytes, of an aggregate its first elements, a few levels of depth.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _DEPTH = 16              # levels of a value that are read to be shown
 _ELEMENTS = 1000         # elements of a value that are read to be shown
 _TEXT = 60               # characters of a string in a summary
 _SUMMARY = 200           # characters of a summary
-_READ = 4096             # octets that are read at once to find values
+_READ = 4096             # bytes that are read at once to find values
 _PARTS = {"$": "resp.bulk_string.value", "+": "resp.string", "-": "resp.error", ":": "resp.integer",
           "*": "resp.array"}
 _WORD = re.compile(rb'"(?:[^"\\\r\n]|\\.)*"|\'[^\'\r\n]*\'|[^\s"\'][^\s]*')
@@ -33,9 +33,9 @@ def _number(text: bytes) -> int:
 
 
 class Node(NamedTuple):
-    """A value at octets [start, stop) of its stream. `length`: octets or elements that it has, -1 for a null.
+    """A value at bytes [start, stop) of its stream. `length`: bytes or elements that it has, -1 for a null.
 
-    `text`: the first octets of a string, the line of another scalar. `whole`: nothing of it was left out.
+    `text`: the first bytes of a string, the line of another scalar. `whole`: nothing of it was left out.
     """
 
     type: str
@@ -53,7 +53,7 @@ class Node(NamedTuple):
 
 
 class _Values:
-    """Reads a value again from its stream: `keep` octets of a string, _ELEMENTS elements, _DEPTH levels."""
+    """Reads a value again from its stream: `keep` bytes of a string, _ELEMENTS elements, _DEPTH levels."""
 
     def __init__(self, stream: ByteStream, start: int, stop: int, keep: int) -> None:
         self._stream, self._at, self._stop, self._keep = stream, start, stop, keep
@@ -99,7 +99,7 @@ class _Values:
         if length < 0:
             return Node(kind, start, begin, b"", -1)
         end = min(begin + length, self._stop)
-        text = self._octets(begin, min(end, begin + self._keep))
+        text = self._bytes(begin, min(end, begin + self._keep))
         self._at = min(begin + length + 2, self._stop)
         self.cut = self.cut or begin + length > self._stop
         return Node(kind, start, self._at, text, length, (), len(text) == length)
@@ -115,20 +115,20 @@ class _Values:
             text, length = text + chunk.text[: self._keep - len(text)], length + chunk.length
         return Node(kind, start, self._at, text, length, (), len(text) == length)
 
-    def _octets(self, start: int, stop: int) -> bytes:
+    def _bytes(self, start: int, stop: int) -> bytes:
         if not (self._base <= start and stop <= self._base + len(self._data)):
             end = min(max(stop, start + _READ), self._stop)
             self._base, self._data = start, self._stream.read(start, end)
         return self._data[start - self._base : stop - self._base]
 
     def _peek(self) -> bytes:
-        return self._octets(self._at, min(self._at + 1, self._stop))
+        return self._bytes(self._at, min(self._at + 1, self._stop))
 
     def _line(self) -> bytes:
-        """The line that begins here without its end, cut to `keep` octets."""
+        """The line that begins here without its end, cut to `keep` bytes."""
         start, size, kept = self._at, 0, b""
         while True:
-            part = self._octets(start + size, min(start + size + NUMBER * (1 + (size > 0) * 32), self._stop))
+            part = self._bytes(start + size, min(start + size + NUMBER * (1 + (size > 0) * 32), self._stop))
             end = part.find(b"\n")
             kept += (part if end < 0 else part[:end])[: max(self._keep, NUMBER) - len(kept)]
             size += len(part) if end < 0 else end + 1
@@ -139,7 +139,7 @@ class _Values:
 
 
 def read_value(stream: ByteStream, start: int, stop: int, keep: int) -> Node:
-    """The value at octets [start, stop); of each string the first `keep` octets."""
+    """The value at bytes [start, stop); of each string the first `keep` bytes."""
     return _Values(stream, start, stop, keep).read()
 
 

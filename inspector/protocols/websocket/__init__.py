@@ -68,16 +68,16 @@ def _truncated(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequen
     return [True] if cut else []
 
 
-def _octets(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[bytes]:
+def _raw_payload(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[bytes]:
     return [decoder.payload(frame, _SEARCHED)]
 
 
-def _given_octets(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[bytes]:
-    return _octets(decoder, frame) if frame.payload_length else []
+def _given_payload(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[bytes]:
+    return _raw_payload(decoder, frame) if frame.payload_length else []
 
 
-def _octets_of(name: str) -> Callable[[WebSocketDecoder, WebSocketFrameRecord], Sequence[bytes]]:
-    return lambda decoder, frame: _given_octets(decoder, frame) if frame.name == name else []
+def _payload_of(name: str) -> Callable[[WebSocketDecoder, WebSocketFrameRecord], Sequence[bytes]]:
+    return lambda decoder, frame: _given_payload(decoder, frame) if frame.name == name else []
 
 
 def _close_reason(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[str]:
@@ -106,11 +106,11 @@ WEBSOCKET = Protocol(
         Field("payload", "text", _payload, filtered=False),
         Field("payload_base64", "text", _payload_base64, filtered=False),
         Field("truncated", "flag", _truncated, filtered=False),
-        Field("payload", "bytes", _octets, json=""),
-        Field("websocket.payload", "bytes", _given_octets, json=""),
+        Field("payload", "bytes", _raw_payload, json=""),
+        Field("websocket.payload", "bytes", _given_payload, json=""),
         Field("websocket.payload.text", "text", _payload, json=""),
-        Field("websocket.payload.ping", "bytes", _octets_of("ping"), json=""),
-        Field("websocket.payload.pong", "bytes", _octets_of("pong"), json=""),
+        Field("websocket.payload.ping", "bytes", _payload_of("ping"), json=""),
+        Field("websocket.payload.pong", "bytes", _payload_of("pong"), json=""),
         Field("websocket.payload.close.status_code", "number", _close_code, json="", bits=16),
         Field("websocket.payload.close.reason", "text", _close_reason, json=""),
         Field("message", "number", _of("message")),

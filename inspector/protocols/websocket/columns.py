@@ -21,7 +21,7 @@ from inspector.wire.arrays import Bools, Int64s, UInt8s, UInt32s
 
 T = TypeVar("T")
 Rows = Callable[[int, int, int], tuple[Row, ...]]
-"""(direction, start, stop) -> rows of the packets that carry these octets."""
+"""(direction, start, stop) -> rows of the packets that carry these bytes."""
 
 
 class WebSocketFrameRecord(NamedTuple):
@@ -30,7 +30,7 @@ class WebSocketFrameRecord(NamedTuple):
     number: int
     direction: int            # 0: a to b, 1: b to a
     from_client: bool
-    start: int                # octets of the direction's stream
+    start: int                # bytes of the direction's stream
     stop: int
     fin: bool
     rsv: int                  # RSV1 is 4
@@ -52,7 +52,7 @@ class WebSocketFrameRecord(NamedTuple):
 
     @property
     def payload_start(self) -> int:
-        """Stream offset of the first payload octet."""
+        """Stream offset of the first payload byte."""
         return self.start + self.header_size
 
     @property
@@ -79,8 +79,8 @@ class WebSocketMessage(NamedTuple):
     from_client: bool
     opcode: int               # of its first frame
     frames: Sequence[int]     # numbers of its frames
-    size: int                 # octets that it means (inflated)
-    wire_size: int            # payload octets on the wire
+    size: int                 # bytes that it means (inflated)
+    wire_size: int            # payload bytes on the wire
     compressed: bool
     complete: bool
     rows: tuple[Row, ...]
@@ -110,7 +110,7 @@ class Columns(NamedTuple):
     length: Int64s
     first: UInt8s
     key: UInt32s
-    size: Int64s           # octets that it means
+    size: Int64s           # bytes that it means
     packed: Bools         # it was inflated
 
     def part(self, first: int, last: int) -> Columns:
@@ -225,12 +225,12 @@ class FrameTable(_Records[WebSocketFrameRecord]):
                             self._first[index] >= 128, bool(self._compressed[index]))
 
     def end_of(self, number: int) -> tuple[int, int]:
-        """(direction, stream offset after the last octet) of frame `number`."""
+        """(direction, stream offset after the last byte) of frame `number`."""
         index = number - 1
         return self._direction[index], self._start[index] + self._header[index] + self._length[index]
 
     def within(self, direction: int, start: int, stop: int) -> range | Sequence[int]:
-        """The numbers of the direction's frames that have octets in [start, stop), in stream order."""
+        """The numbers of the direction's frames that have bytes in [start, stop), in stream order."""
         starts, numbers = self._by_start[direction], self._by_number[direction]
         first = max(bisect_right(starts, start) - 1, 0)
         last = bisect_left(starts, stop)

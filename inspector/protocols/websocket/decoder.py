@@ -1,9 +1,9 @@
 """WebSocket of one TCP conversation: frames of both streams into the columns of a session.
 
-Octets are taken in batches of runs (see `wire.tcp.delivery`). Each direction's frames are found at once
+Bytes are taken in batches of runs (see `wire.tcp.delivery`). Each direction's frames are found at once
 (`scan`) and brought into order of delivery; plain ones are entered as columns, the others go one by one
 through decoder and session. Our own, not the websockets library's: broken frames must be shown, not refused,
-and every one knows its octets in the stream.
+and every one knows its bytes in the stream.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ from inspector.wire.findings import Finding
 from inspector.wire.tcp.delivery import Pump, Runs
 from inspector.wire.text import escaped
 
-PAYLOAD_LIMIT = 64 << 20 # octets of a frame or message that are read for whoever asks for all of it
-KEEP = 1 << 16           # octets of a frame's payload that its decoder holds
-_BATCH = 1 << 20         # octets that are taken at once
+PAYLOAD_LIMIT = 64 << 20 # bytes of a frame or message that are read for whoever asks for all of it
+KEEP = 1 << 16           # bytes of a frame's payload that its decoder holds
+_BATCH = 1 << 20         # bytes that are taken at once
 _HEADER = 14
 _TEXT = 60               # characters of a payload in a summary
-_PREVIEW = 2048          # octets of a message that its line is made of
+_PREVIEW = 2048          # bytes of a message that its line is made of
 
 
 class _Found(NamedTuple):
@@ -98,7 +98,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         self._pump = pump
         self._window = [(0, b""), (0, b"")]                   # what of each direction is being taken
         self._ended: list[Frame | None] = [None, None]        # a huge frame that ends in it
-        self._damaged = [False, False]                        # the huge frame under way lacks octets
+        self._damaged = [False, False]                        # the huge frame under way lacks bytes
 
     def take(self) -> bool:
         before = list(self._pump.position)
@@ -132,7 +132,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
             self._begin_huge(direction, found.end)
 
     def _go_on(self, direction: int, stop: int) -> Frame | None:
-        """Skip octets of a huge frame that is under way; the frame, when it ends before `stop`."""
+        """Skip bytes of a huge frame that is under way; the frame, when it ends before `stop`."""
         decoder, position = self.decoders[direction], self._pump.position
         step = min(decoder.skippable, stop - position[direction])
         position[direction] += step
@@ -263,7 +263,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         return True
 
     def partial(self, direction: int) -> Frame | None:
-        """The frame of which the header has come, but not all octets."""
+        """The frame of which the header has come, but not all bytes."""
         decoder, start = self.decoders[direction], self._pump.position[direction]
         if decoder.pending:
             return decoder.partial
@@ -323,7 +323,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         return read_close(self.payloads.wire(record.number, 125))
 
     def is_text(self, record: WebSocketFrameRecord) -> bool:
-        """True for frames of a text message whose octets are known to be text, not an unknown extension's."""
+        """True for frames of a text message whose bytes are known to be text, not an unknown extension's."""
         if record.rsv and not record.compressed:
             return False
         opcode = record.opcode
@@ -475,7 +475,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
 
 
 def _batches(runs: Runs) -> Iterator[Runs]:
-    """The runs in batches of about _BATCH octets; a long run is cut."""
+    """The runs in batches of about _BATCH bytes; a long run is cut."""
     if not len(runs.stop):
         return
     ends = np.cumsum(runs.stop - runs.start)

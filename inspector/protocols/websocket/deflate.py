@@ -132,7 +132,7 @@ class Inflater:
 
     `problem` tells why the message at hand could not be inflated as a whole: "" (it could), "data" (it is no
     DEFLATE, or an earlier message broke the context), "lost" (the capture lacks what the context is made of),
-    "limit" (it grew beyond `limit` octets; the rest is let go). `window_exceeded` turns True when data looked
+    "limit" (it grew beyond `limit` bytes; the rest is let go). `window_exceeded` turns True when data looked
     back further than the negotiated window; it is inflated nevertheless.
     """
 
@@ -216,7 +216,7 @@ class _RawInflate:
         return twin
 
     def step(self, data: bytes, most: int) -> tuple[bytes, bytes]:
-        """Inflate up to `most` octets; what came out, and the input that is left. zlib.error for bad data."""
+        """Inflate up to `most` bytes; what came out, and the input that is left. zlib.error for bad data."""
         part = self._inflate.decompress(data, most)
         if part:
             self._remember(part)
@@ -237,8 +237,8 @@ class _RawInflate:
 class _WindowCheck:
     """Finds references beyond a window smaller than 32 KiB.
 
-    zlib refuses what lies before its window plus the output of the call at hand; so output is asked for octet
-    by octet, which makes that exact. That costs, hence the check ends after `budget` octets.
+    zlib refuses what lies before its window plus the output of the call at hand; so output is asked for byte
+    by byte, which makes that exact. That costs, hence the check ends after `budget` bytes.
     """
 
     def __init__(self, bits: int, budget: int = 1 << 20) -> None:
@@ -252,7 +252,7 @@ class _WindowCheck:
         self._free = 1 << self._bits       # while the window is not yet full nothing can lie before it
 
     def feed(self, data: bytes, room: int) -> None:
-        """Follow the same input as the inflater, at most `room` octets of output."""
+        """Follow the same input as the inflater, at most `room` bytes of output."""
         for position in range(0, len(data), 64):
             piece = data[position : position + 64]
             while piece and not self.exceeded and self._budget > 0 and room >= 0:

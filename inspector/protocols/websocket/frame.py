@@ -21,10 +21,10 @@ _LARGE = 2048
 
 
 class Frame(NamedTuple):
-    """One frame. Offsets count octets of the direction's stream; `rsv` holds RSV1 (4), RSV2 (2), RSV3 (1).
+    """One frame. Offsets count bytes of the direction's stream; `rsv` holds RSV1 (4), RSV2 (2), RSV3 (1).
 
     `payload` is unmasked (not inflated) and whole up to the decoder's `keep`; of a longer frame it is the
-    first `keep` octets, the rest can be read from the stream at [payload_start, stop).
+    first `keep` bytes, the rest can be read from the stream at [payload_start, stop).
     """
 
     start: int
@@ -33,15 +33,15 @@ class Frame(NamedTuple):
     rsv: int
     opcode: int
     masked: bool
-    masking_key: bytes          # 4 octets as on the wire, empty when not masked
+    masking_key: bytes          # 4 bytes as on the wire, empty when not masked
     payload_length: int
     length_form: int            # bits of the length that counts: 7, 16 or 64
-    header_size: int            # octets: 2 to 14, the masking key included
+    header_size: int            # bytes: 2 to 14, the masking key included
     payload: bytes
 
     @property
     def payload_start(self) -> int:
-        """Offset of the first payload octet."""
+        """Offset of the first payload byte."""
         return self.start + self.header_size
 
     @property
@@ -61,7 +61,7 @@ def opcode_name(opcode: int) -> str:
 
 
 def unmask(data: bytes | memoryview, key: bytes, position: int = 0) -> bytes:
-    """XOR `data` with the 4 octets of `key` (RFC 6455 §5.3); it begins at `position` of the payload.
+    """XOR `data` with the 4 bytes of `key` (RFC 6455 §5.3); it begins at `position` of the payload.
 
     Masking and unmasking are the same. An empty key gives the data as it is.
     """
@@ -83,37 +83,37 @@ def unmask(data: bytes | memoryview, key: bytes, position: int = 0) -> bytes:
 
 
 class FrameDecoder:
-    """Cuts a stream into frames. `start` is the stream offset of the first octet that will be fed.
+    """Cuts a stream into frames. `start` is the stream offset of the first byte that will be fed.
 
-    At most `keep` octets of a payload are held; of longer ones the rest is counted only, and may be
-    skipped (`skippable`, `skip`) instead of fed. Any octets give frames: never an exception.
+    At most `keep` bytes of a payload are held; of longer ones the rest is counted only, and may be
+    skipped (`skippable`, `skip`) instead of fed. Any bytes give frames: never an exception.
     """
 
     __slots__ = ("_begun", "_buffer", "_missing", "_need", "_offset", "keep")
 
     def __init__(self, start: int = 0, keep: int = KEEP) -> None:
         self.keep = keep
-        self._offset = start             # of the first octet in _buffer
+        self._offset = start             # of the first byte in _buffer
         self._buffer = bytearray()       # an incomplete frame
-        self._need = 2                   # octets in _buffer before it is worth looking again
-        self._begun: Frame | None = None  # a frame beyond `keep`, of which _missing octets are to come
+        self._need = 2                   # bytes in _buffer before it is worth looking again
+        self._begun: Frame | None = None  # a frame beyond `keep`, of which _missing bytes are to come
         self._missing = 0
 
     @property
     def offset(self) -> int:
-        """Stream offset of the next octet to feed."""
+        """Stream offset of the next byte to feed."""
         if self._begun is not None:
             return self._begun.stop - self._missing
         return self._offset + len(self._buffer)
 
     @property
     def skippable(self) -> int:
-        """How many octets from here on need not be fed but may be skipped."""
+        """How many bytes from here on need not be fed but may be skipped."""
         return self._missing
 
     @property
     def missing(self) -> int:
-        """How many octets complete the frame that is begun; 0 while its length is not known."""
+        """How many bytes complete the frame that is begun; 0 while its length is not known."""
         if self._begun is not None:
             return self._missing
         parsed = parse_header(self._buffer, 0)
@@ -129,12 +129,12 @@ class FrameDecoder:
         self._buffer.clear()
 
     def skip(self, size: int) -> list[Frame]:
-        """Go on as if `size` octets (at most `skippable`) had been fed; the frame when that ended it."""
+        """Go on as if `size` bytes (at most `skippable`) had been fed; the frame when that ended it."""
         self._missing -= min(size, self._missing)
         return self._finish()
 
     def lose(self, size: int) -> list[Frame] | None:
-        """`size` octets will never come; None when they were not all payload of the frame that is begun.
+        """`size` bytes will never come; None when they were not all payload of the frame that is begun.
 
         Otherwise the frame goes on after them, with that of its payload that was there, and is given when the
         loss ended it.
@@ -148,7 +148,7 @@ class FrameDecoder:
         return self.skip(size)
 
     def feed(self, data: bytes | memoryview) -> list[Frame]:
-        """Take the next octets; the frames that they complete, in order."""
+        """Take the next bytes; the frames that they complete, in order."""
         frames: list[Frame] = []
         if self._begun is not None:
             step = min(self._missing, len(data))
@@ -204,7 +204,7 @@ class FrameDecoder:
 
     @property
     def partial(self) -> Frame | None:
-        """The frame whose octets are still coming, once its header is whole; it should end at its stop."""
+        """The frame whose bytes are still coming, once its header is whole; it should end at its stop."""
         if self._begun is not None:
             return self._begun
         parsed = parse_header(self._buffer, 0)
@@ -217,7 +217,7 @@ class FrameDecoder:
 
     @property
     def pending(self) -> int:
-        """Octets of an incomplete frame that were taken already (its header included)."""
+        """Bytes of an incomplete frame that were taken already (its header included)."""
         if self._begun is not None:
             return self.offset - self._begun.start
         return len(self._buffer)
@@ -226,7 +226,7 @@ class FrameDecoder:
 def parse_header(
     data: bytes | bytearray | memoryview, position: int
 ) -> tuple[int, bool, int, int, int] | int:
-    """(first octet, masked, payload length, length form, header size), or how many octets a look needs."""
+    """(first byte, masked, payload length, length form, header size), or how many bytes a look needs."""
     available = len(data) - position
     if available < 2:
         return 2
@@ -269,7 +269,7 @@ def encode(
     payload: bytes, opcode: int = TEXT, *, fin: bool = True, rsv: int = 0, key: bytes | None = None,
     length_form: int | None = None,
 ) -> bytes:
-    """The octets of one frame, masked when a key is given; `length_form` forces 7, 16 or 64, also wrongly."""
+    """The bytes of one frame, masked when a key is given; `length_form` forces 7, 16 or 64, also wrongly."""
     size = len(payload)
     form = length_form or (7 if size < 126 else 16 if size < 65536 else 64)
     mask = 0 if key is None else 128

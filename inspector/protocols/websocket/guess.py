@@ -1,6 +1,6 @@
 """Is this WebSocket? A guess from framing alone, for streams whose upgrade was not captured.
 
-Each direction's octets are followed as frames from a few places on (the stream's start, then the starts of
+Each direction's bytes are followed as frames from a few places on (the stream's start, then the starts of
 segments: endpoints begin a frame with a write). Every frame must be valid, one direction masked and the other
 not; what chance would rarely give is counted in bits, and a guess needs many of them.
 """
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from inspector.protocols.websocket import frame as ws
 from inspector.protocols.websocket.rules import CONTROL_LIMIT, shortest_form
 
-SAMPLE = 1 << 16       # octets of each direction that are looked at
+SAMPLE = 1 << 16       # bytes of each direction that are looked at
 PLACES = 16            # segment starts that are tried
 BITS = 24              # evidence that a guess needs when masked frames were seen …
 BITS_UNMASKED = 40     # … and when only unmasked ones were
@@ -21,7 +21,7 @@ _OPCODES = frozenset(ws.OPCODES)
 
 
 class Sample(NamedTuple):
-    """The first octets of a direction, and the stream offsets at which segments begin (ascending)."""
+    """The first bytes of a direction, and the stream offsets at which segments begin (ascending)."""
 
     start: int
     data: bytes

@@ -1,8 +1,8 @@
 """A WebSocket frame (RFC 6455 §5.2) as a scapy layer, for `show()`, dissection trees and building.
 
-`WebSocketFrame(octets)` dissects one frame after another (the next one is the payload of the one before);
+`WebSocketFrame(bytes)` dissects one frame after another (the next one is the payload of the one before);
 `bytes(WebSocketFrame(opcode="text", unmasked=b"hi", mask=1, masking_key=...))` builds. `data` is what stands
-on the wire, `unmasked` what it says: it takes no octets, and is the source when `data` is not given.
+on the wire, `unmasked` what it says: it takes no bytes, and is the source when `data` is not given.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CHAIN = 32      # frames in one dissection; scapy nests them, and nesting is bo
 
 
 class _UnmaskedField(StrField):  # type: ignore[misc]
-    """The payload as the endpoints mean it: computed when dissected, no octets of its own."""
+    """The payload as the endpoints mean it: computed when dissected, no bytes of its own."""
 
     def addfield(self, pkt: Packet, s: bytes, val: bytes | None) -> bytes:
         return s
@@ -58,7 +58,7 @@ class WebSocketFrame(Packet):  # type: ignore[misc]
 
     @property
     def key(self) -> bytes:
-        """The masking key's 4 octets; none when MASK is 0."""
+        """The masking key's 4 bytes; none when MASK is 0."""
         return int(self.masking_key or 0).to_bytes(4, "big") if self.mask else b""
 
     @property
@@ -68,7 +68,7 @@ class WebSocketFrame(Packet):  # type: ignore[misc]
         return int((extended if (self.length or 0) >= 126 else self.length) or 0)
 
     def do_dissect(self, s: bytes) -> bytes:
-        """Read the fields; octets that are no whole header are left to the payload."""
+        """Read the fields; bytes that are no whole header are left to the payload."""
         if isinstance(parse_header(s, 0), int):
             self.raw_packet_cache = b""
             self.raw_packet_cache_fields: dict[str, Any] = {}

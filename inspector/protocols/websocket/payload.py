@@ -14,7 +14,7 @@ from inspector.protocols.websocket.deflate import Inflater
 from inspector.protocols.websocket.frame import unmask
 from inspector.wire.tcp.stream import ByteStream
 
-SPACING = 1 << 19       # inflated octets between two contexts that are set aside
+SPACING = 1 << 19       # inflated bytes between two contexts that are set aside
 
 
 class Payloads:
@@ -38,15 +38,15 @@ class Payloads:
         self._compressed[direction].append(message)
 
     def grew(self, direction: int, size: int) -> None:
-        """`size` octets were inflated."""
+        """`size` bytes were inflated."""
         self._since[direction] += size
 
     def interrupt(self, direction: int) -> None:
-        """Octets were lost: what was inflated before is no way to what comes after."""
+        """Bytes were lost: what was inflated before is no way to what comes after."""
         self._since[direction] = SPACING
 
     def wire(self, number: int, limit: int) -> bytes:
-        """The payload of frame `number` as on the wire, but unmasked; at most `limit` octets."""
+        """The payload of frame `number` as on the wire, but unmasked; at most `limit` bytes."""
         return self._read(self._frames.payload_of(number), limit)
 
     def _read(self, place: PayloadPlace, limit: int) -> bytes:
@@ -54,7 +54,7 @@ class Payloads:
         return unmask(self._streams[place.direction].read(place.start, stop), place.key)
 
     def frame(self, number: int, limit: int) -> bytes:
-        """What frame `number` says: unmasked, and inflated where its message was; at most `limit` octets."""
+        """What frame `number` says: unmasked, and inflated where its message was; at most `limit` bytes."""
         place = self._frames.payload_of(number)
         if not place.compressed:
             return self._read(place, limit)
@@ -63,7 +63,7 @@ class Payloads:
         return self._inflated(message, place.direction)[bisect_left(numbers, number)][:limit]
 
     def message(self, number: int, limit: int) -> bytes:
-        """What message `number` says; at most `limit` octets."""
+        """What message `number` says; at most `limit` bytes."""
         numbers = self._messages.frames_of(number - 1)
         first = self._frames.payload_of(numbers[0])
         if first.compressed:

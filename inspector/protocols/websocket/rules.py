@@ -57,7 +57,7 @@ def is_sendable(code: int) -> bool:
 
 
 def read_close(payload: bytes) -> Close:
-    """Read the body of a Close frame; any octets give a value."""
+    """Read the body of a Close frame; any bytes give a value."""
     if len(payload) < 2:
         return Close(None, "", "no status code")
     code = int.from_bytes(payload[:2], "big")

@@ -16,9 +16,9 @@ from inspector.wire.arrays import Bools, Int64s, UInt8s, UInt32s
 
 _TEXT, _BINARY = 0x80 | TEXT, 0x80 | BINARY
 _PACKED = RSV1 << 4
-_LONG = 512              # octets from which a payload is looked at by itself
-# Octets of a whole frame by its second octet; 0 where the length stands elsewhere.
-_SIZES = tuple(0 if octet & 127 > 125 else 2 + (octet & 127) + (octet >> 7) * 4 for octet in range(256))
+_LONG = 512              # bytes from which a payload is looked at by itself
+# Bytes of a whole frame by its second byte; 0 where the length stands elsewhere.
+_SIZES = tuple(0 if byte & 127 > 125 else 2 + (byte & 127) + (byte >> 7) * 4 for byte in range(256))
 
 
 class Scan(NamedTuple):
@@ -27,7 +27,7 @@ class Scan(NamedTuple):
     start: Int64s
     header: Int64s
     length: Int64s
-    first: UInt8s      # the first octet
+    first: UInt8s      # the first byte
     key: UInt32s       # masking key, big endian; 0 for none
     plain: Bools
     packed: Bools
@@ -43,13 +43,13 @@ def scan(data: bytes, base: int, masked: bool, key: bytes) -> Scan:
     """
     places, end = _follow(data)
     start = np.array(places, np.int64)
-    octets = np.frombuffer(data + bytes(-len(data) % 4 + 16), np.uint8)
-    first, second = octets[start], octets[start + 1]
+    values = np.frombuffer(data + bytes(-len(data) % 4 + 16), np.uint8)
+    first, second = values[start], values[start + 1]
     has_key = second >= 128
     low = second & 127
     length = low.astype(np.int64)
     wide = np.flatnonzero(low == 126)
-    length[wide] = octets[start[wide] + 2].astype(np.int64) << 8 | octets[start[wide] + 3]
+    length[wide] = values[start[wide] + 2].astype(np.int64) << 8 | values[start[wide] + 3]
     header = np.where(low < 126, 2, np.where(low == 126, 4, 10)) + np.where(has_key, 4, 0)
     for index in np.flatnonzero(low == 127).tolist():
         length[index] = int.from_bytes(data[places[index] + 2 : places[index] + 10], "big")
@@ -59,7 +59,7 @@ def scan(data: bytes, base: int, masked: bool, key: bytes) -> Scan:
     if has_key.any():
         at = start + header - 4
         for place in range(4):
-            keys = keys << 8 | octets[at + place]
+            keys = keys << 8 | values[at + place]
         keys[~has_key] = 0
         if masked:
             before = np.concatenate(([int.from_bytes(key or b"\0", "big")], keys[:-1]))
@@ -68,7 +68,7 @@ def scan(data: bytes, base: int, masked: bool, key: bytes) -> Scan:
     packed = right & ((first == _TEXT | _PACKED) | (first == _BINARY | _PACKED))
     text = np.flatnonzero(plain & (first == _TEXT) & (length > 0))
     begin = start[text] + header[text]
-    suspect = _not_ascii(octets, begin, begin + length[text], keys[text] if masked else None)
+    suspect = _not_ascii(values, begin, begin + length[text], keys[text] if masked else None)
     for index in text[suspect].tolist():
         stop = places[index] + int(header[index])
         mask = data[stop - 4 : stop] if masked else b""
@@ -108,24 +108,24 @@ def _follow(data: bytes) -> tuple[list[int], int]:
 
 
 def _not_ascii(
-    octets: UInt8s, begin: Int64s, end: Int64s, keys: UInt32s | None
+    values: UInt8s, begin: Int64s, end: Int64s, keys: UInt32s | None
 ) -> Bools:
-    """Which of the payloads octets[begin:end] may hold octets above 127 once unmasked (long ones: always)."""
+    """Which of the payloads bytes[begin:end] may hold bytes above 127 once unmasked (long ones: always)."""
     suspect: Bools = end - begin >= _LONG
     short = np.flatnonzero(~suspect)
     if len(short) and keys is not None:
-        suspect[short] = _masked_not_ascii(octets, begin[short], end[short], keys[short])
+        suspect[short] = _masked_not_ascii(values, begin[short], end[short], keys[short])
     elif len(short):
-        high = np.concatenate((np.zeros(1, np.int32), np.cumsum(octets >> 7, dtype=np.int32)))
+        high = np.concatenate((np.zeros(1, np.int32), np.cumsum(values >> 7, dtype=np.int32)))
         suspect[short] = high[end[short]] != high[begin[short]]
     return suspect
 
 
 def _masked_not_ascii(
-    octets: UInt8s, begin: Int64s, end: Int64s, keys: UInt32s
+    values: UInt8s, begin: Int64s, end: Int64s, keys: UInt32s
 ) -> Bools:
     """The same for masked payloads, none empty: by words, the key turned to where the payload begins."""
-    words = octets[: len(octets) & ~3].view("<u4")
+    words = values[: len(values) & ~3].view("<u4")
     turn = (begin & 3).astype(np.uint64) * 8
     key = keys.byteswap().astype(np.uint64)
     turned = (key << turn | key >> (32 - turn)).astype(np.uint32)

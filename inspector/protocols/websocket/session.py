@@ -21,14 +21,14 @@ from inspector.protocols.websocket.utf8 import TextCheck
 from inspector.wire.findings import Finding
 
 Read = Callable[[int, int, int], bytes]
-"""(direction, start, stop) -> octets of the stream, for payloads that were not kept."""
+"""(direction, start, stop) -> bytes of the stream, for payloads that were not kept."""
 
 WINDOW = 1 << 20
 REPEATS = 1000       # findings of one rule and direction that are kept; the rest is counted
 
 
 class Part(NamedTuple):
-    """What a frame is in its conversation: `message` counts from 0; `size` octets it means, inflated.
+    """What a frame is in its conversation: `message` counts from 0; `size` bytes it means, inflated.
 
     `ends`: the message is complete with it. `compressed`: the message's payload was inflated.
     """
@@ -116,7 +116,7 @@ class WebSocketSession:
         self.messages += count
 
     def interrupt(self, direction: int) -> None:
-        """Octets of a direction are missing in the capture; the next frame does not go on from the last."""
+        """Bytes of a direction are missing in the capture; the next frame does not go on from the last."""
         self._sides[direction].interrupt()
 
     def add_damaged(self, direction: int, frame: Frame) -> Part:
@@ -202,7 +202,7 @@ class WebSocketSession:
     def _begin(self, side: Side, frame: Frame) -> None:
         compressed = frame.opcode != ws.CONTINUATION and bool(frame.rsv & ws.RSV1)
         side.compressed = side.inflater is not None and compressed
-        # RSV1 without a known extension: what the octets mean is not known, so they are not held to UTF-8.
+        # RSV1 without a known extension: what the bytes mean is not known, so they are not held to UTF-8.
         is_text = frame.opcode == ws.TEXT and (side.compressed or not frame.rsv)
         side.text = TextCheck() if is_text else None
         side.told, side.message_start = False, frame.start

@@ -38,7 +38,7 @@ class Side:
         self.told = False              # that the message under way cannot be inflated
         self.window_told = False
         self.asked = False             # a ping was ever sent
-        self.torn = False              # octets of this end are missing: there may have been a ping
+        self.torn = False              # bytes of this end are missing: there may have been a ping
         self.pings: deque[OpenPing] = deque(maxlen=OPEN_PINGS)
         self._key = b""
         self._same_key = 0
@@ -81,7 +81,7 @@ class Side:
         self._key, self._same_key = key if self.role.client else b"", int(self.role.client)
 
     def interrupt(self) -> None:
-        """Octets of this end are missing in the capture: nothing that relies on them can be said."""
+        """Bytes of this end are missing in the capture: nothing that relies on them can be said."""
         self.torn = True
         if self.inflater is not None:
             self.inflater.lose()

@@ -1,6 +1,6 @@
 """Where in a TCP conversation WebSocket begins when its upgrade was not captured, and where it goes on.
 
-Looks at the first octets of both streams; after a hole, at the starts of segments.
+Looks at the first bytes of both streams; after a hole, at the starts of segments.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def sniff(opening: Opening) -> Start | None:
 
 
 def next_frame(stream: ByteStream, offset: int, masked: bool) -> int:
-    """Where after lost octets a frame begins, by the same rules as a guess; else the end of what there is."""
+    """Where after lost bytes a frame begins, by the same rules as a guess; else the end of what there is."""
     stop = stream.contiguous_from(offset)
     starts = starts_between(stream, offset, stop)
     for start in starts:

@@ -12,7 +12,7 @@ from inspector.protocols.websocket.columns import WebSocketFrameRecord
 from inspector.protocols.websocket.rules import Close
 from inspector.wire.text import escaped
 
-_READ = 4096            # octets of a payload that are read for the tree
+_READ = 4096            # bytes of a payload that are read for the tree
 _MEANINGS = {
     "websocket.fin": ("more fragments follow", "last or only fragment"),
     "websocket.mask": ("not masked", "masked"),
@@ -35,7 +35,7 @@ class Reader(Protocol):
 
 
 def frame_parts(decoder: Reader, frame: WebSocketFrameRecord) -> tuple[Part, ...]:
-    """The parts of a frame; [start, stop) octets of its direction's stream."""
+    """The parts of a frame; [start, stop) bytes of its direction's stream."""
     from inspector.protocols.websocket.layer import WebSocketFrame  # scapy, which takes a while to start
     from inspector.wire.dissection.tree import dissect_layer
     from inspector.wire.dissection.values import bytes_text

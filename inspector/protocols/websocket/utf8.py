@@ -9,7 +9,7 @@ _DECODER = codecs.getincrementaldecoder("utf-8")
 
 
 class WrongText(NamedTuple):
-    """Where UTF-8 ends: `position` in the piece just fed (negative: before it), `size` octets."""
+    """Where UTF-8 ends: `position` in the piece just fed (negative: before it), `size` bytes."""
 
     position: int
     size: int

@@ -27,13 +27,13 @@ from inspector.wire.findings import Finding
 from inspector.wire.tcp.rules import ENDINGS
 from inspector.wire.tcp.stream import ByteStream
 
-INFLATE_LIMIT = 16 << 20 # octets to which one compressed message may inflate
+INFLATE_LIMIT = 16 << 20 # bytes to which one compressed message may inflate
 _ROWS = 64               # packets that a finding names at most
 _PARTS = 3               # records of one packet that `info` spells out
 
 
 class Carried(NamedTuple):
-    """A record with octets in a packet: its layer, its position among the layer's records, itself."""
+    """A record with bytes in a packet: its layer, its position among the layer's records, itself."""
 
     layer: Layer
     position: int
@@ -57,9 +57,9 @@ class Application:
         self._scanned = 0                      # packets in which FIN and RST were looked for
         self._reset = False
         self._closing: Row | None = None       # the packet that began the end
-        # For findings without octets: whose end was looked for among how many packets, and where it is.
+        # For findings without bytes: whose end was looked for among how many packets, and where it is.
         self._last_words: tuple[tuple[int | None, int], tuple[Row, ...]] = ((None, -1), ())
-        # Per direction what was asked last: octets, how many the stream had, the packet that completed them.
+        # Per direction what was asked last: bytes, how many the stream had, the packet that completed them.
         self._completed = [(0, 0, 0, Row(-1)), (0, 0, 0, Row(-1))]
         self.update()
 
@@ -77,7 +77,7 @@ class Application:
         return changed
 
     def acknowledged_by(self, row: Row) -> int:
-        """The offset of the other direction's stream up to which packet `row` says that it has all octets."""
+        """The offset of the other direction's stream up to which packet `row` says that it has all bytes."""
         index = self._trace.index
         if not int(index.tcp_flags[row]) & ACK:
             return 0
@@ -126,7 +126,7 @@ class Application:
         return self.layers[-1].protocol.name if self.layers else ""
 
     def rest(self, direction: int) -> Rest:
-        """What octets of a direction are that stand in no message, behind the last one."""
+        """What bytes of a direction are that stand in no message, behind the last one."""
         return self._engine.rest(direction)
 
     @property
@@ -185,7 +185,7 @@ class Application:
         return (row_at(rows, -1),) if len(rows) else ()
 
     def rows_of(self, direction: int, start: int, stop: int) -> tuple[Row, ...]:
-        """Rows of the packets that brought octets [start, stop) of a direction, in order of offset."""
+        """Rows of the packets that brought bytes [start, stop) of a direction, in order of offset."""
         return self._rows(direction, start, stop)
 
     def _rows(self, direction: int, start: int, stop: int, most: int = sys.maxsize) -> tuple[Row, ...]:
@@ -203,7 +203,7 @@ class Application:
     # --- packets -----------------------------------------------------------------------------------
 
     def carried(self, row: Row, name: str = "") -> Iterator[Carried]:
-        """The records with octets in packet `row`, layer by layer, in stream order; `name`: of one layer."""
+        """The records with bytes in packet `row`, layer by layer, in stream order; `name`: of one layer."""
         ranges: list[tuple[int, int]] | None = None
         for layer in self.layers:
             if name and layer.protocol.name != name:
@@ -225,7 +225,7 @@ class Application:
         return self._last_row(record.direction, record.start, one.layer.decoder.counts_from(record)) == row
 
     def _last_row(self, direction: int, start: int, stop: int) -> Row:
-        """The packet that came last of those with these octets; kept, as all of them ask for it."""
+        """The packet that came last of those with these bytes; kept, as all of them ask for it."""
         stream = self.streams[direction]
         key = start, stop, stream.captured
         if self._completed[direction][:3] != key:

@@ -33,10 +33,10 @@ class Engine:
         self._source, self._ports = source, ports
         self._sniffers = [protocol for protocol in protocols if protocol.sniff is not None]
         self._pump = Pump(source.streams, source.acknowledged)
-        self._tried = 0                         # octets there were when a start was last looked for
+        self._tried = 0                         # bytes there were when a start was last looked for
         self._behind: Start | None = None       # what begins behind the last layer, and is to be found out
         self.layers: list[Layer] = []
-        self.damaged = False                    # octets are missing that will never come
+        self.damaged = False                    # bytes are missing that will never come
 
     @property
     def current(self) -> Decoder[Any] | None:
@@ -46,7 +46,7 @@ class Engine:
     def update(self, acknowledged: Callable[[int], int]) -> bool:
         """Go on as far as the streams reach; True when something was taken.
 
-        `acknowledged` tells up to which offset of a direction the peer has all octets: what the capture lacks
+        `acknowledged` tells up to which offset of a direction the peer has all bytes: what the capture lacks
         before it will never come, and is passed over.
         """
         changed = False
@@ -137,7 +137,7 @@ class Engine:
         return self.current is not None and self.current.over
 
     def rest(self, direction: int) -> Rest:
-        """What octets of a direction are that stand in no message, behind the last one."""
+        """What bytes of a direction are that stand in no message, behind the last one."""
         decoder = self.current
         if decoder is None or self._behind is not None:
             left = "" if decoder is None else decoder.left
@@ -146,7 +146,7 @@ class Engine:
 
     @property
     def lacking(self) -> bool:
-        """True when octets were sent that could not be read, so that nothing can be said of the end."""
+        """True when bytes were sent that could not be read, so that nothing can be said of the end."""
         decoder = self.current
         if decoder is None or decoder.over:
             return False

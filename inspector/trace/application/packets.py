@@ -30,7 +30,7 @@ def by_ports(*ports: int) -> Protocol | None:
 
 
 def packet_payloads(trace: Packets, row: Row) -> list[tuple[Protocol, bytes]]:
-    """The octets of each protocol that packet `row` has a record of, from its own header on."""
+    """The bytes of each protocol that packet `row` has a record of, from its own header on."""
     return [(protocol, data) for protocol, reader, data in _carried(trace, row)
             if reader.read(data, _hops(trace, row)) is not None]
 
@@ -74,6 +74,6 @@ def _from(trace: Packets, row: Row, column: str, none: int) -> bytes:
 
 
 def _hops(trace: Packets, row: Row) -> bytes:
-    """The octet of the IP header that counts hops: TTL, or the hop limit."""
+    """The byte of the IP header that counts hops: TTL, or the hop limit."""
     place = {4: 8, 6: 7}.get(int(trace.index.network[row]))
     return b"" if place is None else _from(trace, row, "l3", NO_LAYER)[place : place + 1]

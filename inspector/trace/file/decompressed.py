@@ -16,16 +16,16 @@ import zstandard
 from inspector.trace.file.supply import Supply
 from inspector.wire.text import escaped
 
-_HEAD = 4                       # octets that tell the format
+_HEAD = 4                       # bytes that tell the format
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = b"\x2a\x4d\x18"    # behind 0x50 to 0x5f: a frame of Zstandard without content, RFC 8878 §3.1.2
-_SLICE = 16 * 1024              # compressed octets that are taken at once,
+_SLICE = 16 * 1024              # compressed bytes that are taken at once,
 _GZIP_STEP = 16 * 1024          # and that one step inflates: zlib bounds what comes of it,
 _ZSTD_STEP = 1024               # zstandard does not: so little keeps it below 32 MB
 
 
 def is_compressed(head: bytes) -> bool:
-    """Whether what begins with these four octets is in a format that is decompressed here."""
+    """Whether what begins with these four bytes is in a format that is decompressed here."""
     return _is_gzip(head) or _is_zstd(head)
 
 

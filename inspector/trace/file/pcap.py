@@ -32,7 +32,7 @@ class Pcap:
         if major != 2:
             raise DamageError(f"its pcap version is {major}, and only 2 was ever in use")
         # Up to 2.2 the two lengths stood the other way round, and 2.3 was written in both ways: the lesser
-        # one counts the octets that are there.
+        # one counts the bytes that are there.
         self._lengths = ("length", "captured") if minor < 3 else ("captured", "length")
         plain = struct.Struct(order + ("12xI" if minor < 3 else "8xI")).unpack_from
         self._length_at: Callable[[bytearray, int], tuple[int, ...]] = _lesser(order) if minor == 3 else plain

@@ -1,6 +1,6 @@
 """A plain file that other processes may append to: its bytes at offsets, followed by its path.
 
-Some octets of what was read are kept, so that a file that was cut, overwritten or replaced is known for it.
+Some bytes of what was read are kept, so that a file that was cut, overwritten or replaced is known for it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from inspector.wire.text import escaped
 
-_SAMPLE = 16                    # octets by which a file is known again
+_SAMPLE = 16                    # bytes by which a file is known again
 _WRITING_NS = 1_000_000_000     # who wrote in the last second may be in the middle of a packet
 
 
@@ -27,9 +27,9 @@ class FileSource:
         self._path = path
         self._size = 0
         self._written = -1                      # when the file was written last, as far as was looked
-        self._known: dict[int, bytes] = {}      # some octets of what was read: its first and its last ones
+        self._known: dict[int, bytes] = {}      # some bytes of what was read: its first and its last ones
         self._newest = 0                        # where the last ones stand
-        self._foreign = False                   # other octets stand there now than those that were read
+        self._foreign = False                   # other bytes stand there now than those that were read
 
     @property
     def all_there(self) -> bool:
@@ -80,7 +80,7 @@ class FileSource:
         return count
 
     def _remember(self, offset: int, data: memoryview) -> None:
-        """Keep the first octets of the file, and the last ones that were read of it."""
+        """Keep the first bytes of the file, and the last ones that were read of it."""
         place = offset + len(data) - _SAMPLE
         if place <= self._newest or len(data) < _SAMPLE:
             return

@@ -1,4 +1,4 @@
-"""Fields that stand in headers of single packets: octets of Ethernet, IP, TCP, UDP and ICMP, and TCP options.
+"""Fields that stand in headers of single packets: bytes of Ethernet, IP, TCP, UDP and ICMP, and TCP options.
 
 A packet has the values of all its headers, of tunnels and of what ICMP errors quote too. Offsets and masks
 are those of RFC 791, 8200, 9293, 768, 792; names, and the units of values, are Wireshark's.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class _Bits(NamedTuple):
-    """Octets [start, start + size) of a header as a number, shifted right, masked, times `unit`."""
+    """Bytes [start, start + size) of a header as a number, shifted right, masked, times `unit`."""
 
     start: int
     size: int = 1
@@ -60,9 +60,9 @@ def _header(layer: str, bits: _Bits, types: tuple[int, ...] = ()) -> Read:
     def read(trace: Trace, row: Row) -> Sequence[Value]:
         frame, found = trace.frame(row), []
         for start in header_places(trace, row, layer):
-            octets = frame[start + bits.start :][: bits.size]
-            if len(octets) == bits.size and (not types or frame[start] in types):
-                found.append((int.from_bytes(octets, "big") >> bits.shift & bits.mask) * bits.unit)
+            data = frame[start + bits.start :][: bits.size]
+            if len(data) == bits.size and (not types or frame[start] in types):
+                found.append((int.from_bytes(data, "big") >> bits.shift & bits.mask) * bits.unit)
         return found
 
     return read
@@ -80,7 +80,7 @@ def _given(value: int | None) -> Sequence[int]:
 
 
 def _hardware(*places: int) -> Read:
-    """Ethernet addresses that begin at these octets of each Ethernet header."""
+    """Ethernet addresses that begin at these bytes of each Ethernet header."""
     def read(trace: Trace, row: Row) -> Sequence[Value]:
         frame = trace.frame(row)
         return [frame[start + place :][:6].hex(":") for start in header_places(trace, row, "eth")

@@ -308,15 +308,15 @@ def _container(token: Token, in_text: bool) -> Callable[[Value], bool]:
     if token.kind == "word" and hexadecimal and not (len(needle) == 2 and needle.isdigit()):
         wanted = bytes.fromhex(re.sub(r"0x|[:.-]", "", needle))
     else:
-        wanted = _octets(needle)
-    return lambda value: wanted in _octets(value)
+        wanted = _as_bytes(needle)
+    return lambda value: wanted in _as_bytes(value)
 
 
-def _octets(value: Value) -> bytes:
+def _as_bytes(value: Value) -> bytes:
     if isinstance(value, bytes):
         return value
     try:
-        return str(value).encode("utf-8", "surrogateescape")     # octets that a shell gave as they were
+        return str(value).encode("utf-8", "surrogateescape")     # bytes that a shell gave as they were
     except UnicodeEncodeError:
         return str(value).encode("utf-8", "backslashreplace")
 
@@ -329,13 +329,13 @@ def matcher(token: Token, text: str) -> Callable[[Value], bool]:
     options.case_sensitive = False     # as Wireshark
     options.log_errors = False
     options.never_capture = True
-    if token.value.isascii():          # so that a dot stands for any octet, not only for those of UTF-8
+    if token.value.isascii():          # so that a dot stands for any byte, not only for those of UTF-8
         options.encoding = re2.Options.Encoding.LATIN1
     try:
-        pattern = re2.compile(_octets(token.value), options)
+        pattern = re2.compile(_as_bytes(token.value), options)
     except re2.error as error:
         raise wrong(f"The regular expression is wrong: {_reason(error)}.", token, text) from None
-    return lambda value: pattern.search(_octets(value)) is not None
+    return lambda value: pattern.search(_as_bytes(value)) is not None
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""What the capture lacks of a TCP conversation's streams, and why: octets, not packets.
+"""What the capture lacks of a TCP conversation's streams, and why: bytes, not packets.
 
 Holes between segments, the rest of packets that a snapshot length cut, and at the end what the peer
 acknowledged or a FIN counts though nobody captured it.
@@ -20,7 +20,7 @@ _LOOK_BACK = 1000        # packets at the end among which the last acknowledgmen
 
 
 class Missing(NamedTuple):
-    """Octets [start, stop) of a direction's stream; `cut`: a snapshot length took (some of) them."""
+    """Bytes [start, stop) of a direction's stream; `cut`: a snapshot length took (some of) them."""
 
     start: int
     stop: int
@@ -28,12 +28,12 @@ class Missing(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many octets."""
+        """How many bytes."""
         return self.stop - self.start
 
 
 def acknowledged(trace: Packets, flow: TcpFlow, direction: int) -> int:
-    """The offset up to which the peer of a direction has said, last, that it has all octets."""
+    """The offset up to which the peer of a direction has said, last, that it has all bytes."""
     index, rows = trace.index, flow.rows[-_LOOK_BACK:]
     tells = (flow.directions(rows) != direction) & (index.tcp_flags[rows] & ACK != 0)
     found = np.flatnonzero(tells)
@@ -41,17 +41,17 @@ def acknowledged(trace: Packets, flow: TcpFlow, direction: int) -> int:
 
 
 def sent(trace: Packets, flow: TcpFlow, direction: int) -> int:
-    """The offset up to which octets were sent for certain: captured, counted by a FIN, or acknowledged."""
+    """The offset up to which bytes were sent for certain: captured, counted by a FIN, or acknowledged."""
     stream = flow.streams[direction]
     if stream.end is not None:
         return max(stream.length, stream.end)
     known = acknowledged(trace, flow, direction)
-    # An acknowledgment counts a FIN too; of one that was not captured it is one octet.
+    # An acknowledgment counts a FIN too; of one that was not captured it is one byte.
     return known if known > stream.length + 1 else stream.length
 
 
 def missing_from(trace: Packets, flow: TcpFlow, direction: int, offset: int) -> Missing | None:
-    """The first octets at or behind `offset` that the capture lacks; None where it has all that were sent."""
+    """The first bytes at or behind `offset` that the capture lacks; None where it has all that were sent."""
     stream = flow.streams[direction]
     gap = stream.gap_from(offset)
     if gap is not None:
@@ -60,7 +60,7 @@ def missing_from(trace: Packets, flow: TcpFlow, direction: int, offset: int) -> 
     return Missing(start, stop) if start < stop else None
 
 
-def missing_octets(trace: Packets, flow: TcpFlow, direction: int) -> int:
-    """How many octets of a direction the capture lacks, as far as it can know."""
+def missing_bytes(trace: Packets, flow: TcpFlow, direction: int) -> int:
+    """How many bytes of a direction the capture lacks, as far as it can know."""
     stream = flow.streams[direction]
     return max(sent(trace, flow, direction) - stream.start - stream.captured, 0)

@@ -19,7 +19,7 @@ from inspector.wire.headers.read import NO_OFFSET, UNSIZED
 from inspector.wire.tcp.analysis import UNKNOWN_TIME
 
 _MOST = 16               # packets of a pattern
-_FAR = 1 << 30           # octets within which numbers are compared (RFC 7323 section 2.3)
+_FAR = 1 << 30           # bytes within which numbers are compared (RFC 7323 section 2.3)
 _MASK = 0xFFFFFFFF
 
 
@@ -127,7 +127,7 @@ def _in_order(columns: _Columns, span: Int64s) -> tuple[Bools, Bools]:
     by_a, by_b = _previous(columns, ~reverse), _previous(columns, reverse)
     own, other = np.where(reverse, by_b, by_a), np.where(reverse, by_a, by_b)
     fits = (own < 0) | (seq == end[own])
-    left = (end[other] - ack) & _MASK                   # octets that are not acknowledged
+    left = (end[other] - ack) & _MASK                   # bytes that are not acknowledged
     first = np.where(reverse, columns.head, np.minimum(columns.head + 1, len(seq) - 1))
     known = (ack - seq[first]) & _MASK
     has_ack = columns.flags & ACK != 0
@@ -171,7 +171,7 @@ def _after_end(columns: _Columns, span: Int64s) -> Bools:
 
 
 def _codes(columns: _Columns, acks_all: Bools) -> UInt8s:
-    """Each packet as one octet: all that states depend on."""
+    """Each packet as one byte: all that states depend on."""
     found = np.full(len(columns.rows), 128, "u1")
     flags = columns.flags
     for bit, marked in enumerate((

@@ -116,7 +116,7 @@ class TcpFlow:
 
     @property
     def streams(self) -> tuple[ByteStream, ByteStream]:
-        """The octets of both directions; payload that came since somebody asked is put into them now."""
+        """The bytes of both directions; payload that came since somebody asked is put into them now."""
         while self._carried < len(self._rows):
             rows = self._rows[self._carried : self._carried + _BATCH]
             self._carried += len(rows)

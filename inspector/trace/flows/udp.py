@@ -118,7 +118,7 @@ def troubled_streams(index: Index) -> list[int]:
 def icmp_cause(trace: Packets, row: Row) -> Row | None:
     """The packet that caused the ICMP error in `row`: the latest one before it that the error quotes.
 
-    Compared are the IPv4 identification and the first 8 octets of the transport's header, which every error
+    Compared are the IPv4 identification and the first 8 bytes of the transport's header, which every error
     quotes (RFC 792, RFC 4443 section 3); a checksum that was filled in on the way may differ.
     """
     index = trace.index

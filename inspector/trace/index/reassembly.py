@@ -17,13 +17,13 @@ from inspector.wire.arrays import UInt32s
 from inspector.wire.headers.read import CUT, MALFORMED, NO_OFFSET, SHORT, UNSIZED, Headers
 
 _KEPT = 1024                 # datagrams that wait for their rest
-_MOST = 8192                 # fragments of one: 65,535 octets by 8
+_MOST = 8192                 # fragments of one: 65,535 bytes by 8
 _COPIED = ("sport", "dport", "seq", "ack", "tcp_flags", "window")
 _UNREADABLE = CUT | MALFORMED | SHORT
 
 
 class Part(NamedTuple):
-    """Octets [start, stop) of a datagram's payload stand in packet `row` from byte `place` on."""
+    """Bytes [start, stop) of a datagram's payload stand in packet `row` from byte `place` on."""
 
     row: Row
     start: int
@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """A TCP segment out of fragments: where its octets are, and where in them the payload begins."""
+    """A TCP segment out of fragments: where its bytes are, and where in them the payload begins."""
 
     parts: tuple[Part, ...]      # in order of `start`, without holes or overlaps
     header: int

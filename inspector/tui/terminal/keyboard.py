@@ -1,7 +1,7 @@
 """What the terminal sends, as events: whatever that is, the next key is heard.
 
-terminal -> octets -> text -> `KeyParser` -> keys, pastes, mouse -> driver. Textual's own thread ends, and
-the app is deaf from then on, with the first octet that is no UTF-8 or the first sequence that names no
+terminal -> bytes -> text -> `KeyParser` -> keys, pastes, mouse -> driver. Textual's own thread ends, and
+the app is deaf from then on, with the first byte that is no UTF-8 or the first sequence that names no
 character; and a paste whose end arrives in two pieces, as it may over a slow line, never ends there.
 """
 
@@ -18,7 +18,7 @@ from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XT
 from textual.message import Message
 
 TICK_MS = 100            # between looks at whether an escape stands alone, and whether the app ends
-OCTETS = 1 << 12         # taken at once
+_READ = 1 << 12         # taken at once
 
 
 class KeyParser(XTermParser):
@@ -56,7 +56,7 @@ def typed(number: int, ended: threading.Event) -> Iterator[Message]:
     while not ended.is_set():
         if poll.poll(TICK_MS):
             try:
-                data = os.read(number, OCTETS)
+                data = os.read(number, _READ)
             except BlockingIOError:              # another program took it
                 continue
             if not data:

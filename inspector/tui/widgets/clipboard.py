@@ -10,7 +10,7 @@ from typing import Any
 
 from textual.app import App
 
-LONGEST = 74_994        # octets: 100,000 of base64, where xterm and others end
+LONGEST = 74_994        # bytes: 100,000 of base64, where xterm and others end
 
 
 def copy(app: App[Any], text: str) -> None:

@@ -45,7 +45,7 @@ def _check(text: str) -> str | None:
 def _write(app: App[Any], trace: Trace, name: str, saved: Callable[[Path], None], *, overwrite: bool) -> None:
     def work() -> None:
         try:
-            path = traces.save(trace.octets(), name, overwrite=overwrite)
+            path = traces.save(trace.read_file(), name, overwrite=overwrite)
         except FileExistsError:
             app.call_from_thread(_ask_again)
         except (OSError, PathError) as error:

@@ -23,7 +23,7 @@ from inspector.wire.text import escaped
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
-SEARCHED = 1 << 20       # octets of a message that are searched
+SEARCHED = 1 << 20       # bytes of a message that are searched
 COPIED = 1 << 20         # and that are read and copied
 _STEP = 2000             # messages that one update looks at
 _TIME, _SIZE, _WAIT, _KIND = 12, 9, 9, 8
@@ -33,7 +33,7 @@ class MessageList:
     """The messages of TCP conversation `stream`: `count`, `line(i, width)`, `target(i)`.
 
     `control` False hides close, ping and pong; `search` keeps messages whose payload has the text (any case)
-    or, as "hex:..", the octets; `direction` keeps one side's; `slowest` shows the answers alone, the
+    or, as "hex:..", the bytes; `direction` keeps one side's; `slowest` shows the answers alone, the
     longest waited for first. Change them by `choose`.
     """
 

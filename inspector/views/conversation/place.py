@@ -20,7 +20,7 @@ class StreamPlace(NamedTuple):
     """A place in a conversation. `row` is where to look (None: nowhere), `rows` all packets that carry it.
 
     [start, stop) are bytes of the frame of packet `row`, [bit_start, bit_stop) bits counted from the first
-    of them. `direction` and [first, last) are the same place as octets of that direction's stream. `frame`
+    of them. `direction` and [first, last) are the same place as bytes of that direction's stream. `frame`
     and `message` are WebSocket's numbers (from 1), where the place is one.
     """
 
@@ -42,13 +42,13 @@ def place_of(
     trace: Trace, stream: int, direction: int, first: int, last: int,
     bits: tuple[int | None, int | None] = (None, None),
 ) -> StreamPlace:
-    """The place of octets [first, last) of a direction's stream; without a row where none brought them."""
+    """The place of bytes [first, last) of a direction's stream; without a row where none brought them."""
     found = StreamPlace(stream=stream, direction=direction, first=first, last=last)
     rows: dict[Row, None] = {}
     segments = trace.index.reassembly.segments
     for piece in trace.flow(stream).streams[direction].pieces(first, last):
         if not rows and piece.row in segments:
-            found = found._replace(row=piece.row)        # its octets stand in several frames
+            found = found._replace(row=piece.row)        # its bytes stand in several frames
         elif not rows:
             found = found._replace(
                 row=piece.row, start=piece.frame_offset, stop=piece.frame_offset + piece.length,

@@ -2,10 +2,10 @@
 
 `FollowStream` cuts the streams into lines, a window at a time; only the beginnings of lines are kept. What
 may still change (a message that has not ended, a hole that may be filled) stands behind them as a tail, which
-is made anew whenever the conversation grows. All octets of both directions stand in a line, or in a note that
+is made anew whenever the conversation grows. All bytes of both directions stand in a line, or in a note that
 says how many are missing and why.
 
-    settled: messages, octets as they came, notes │ tail: not ended yet, not decided, not captured so far
+    settled: messages, bytes as they came, notes │ tail: not ended yet, not decided, not captured so far
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from inspector.views.conversation.place import StreamPlace, place_of
 from inspector.views.conversation.stream_decoded import (
     JSON_LIMIT,
     Unit,
-    octet_lines,
+    byte_lines,
     pretty_json,
     text_lines,
     unit_lines,
@@ -40,15 +40,15 @@ _LAYER = 1 << 40          # a decoded unit is told by its layer times this, and 
 _WINDOW = 1 << 18
 _HEX = 16
 _INDENT = 2
-_HOLE = 1 << 12           # octets that crossing a hole counts for, as work
+_HOLE = 1 << 12           # bytes that crossing a hole counts for, as work
 _CROSSED = 64             # holes that were crossed last, and might be filled nevertheless
-_PATIENCE = 1 << 20       # octets behind a hole after which nobody waits for it any more
+_PATIENCE = 1 << 20       # bytes behind a hole after which nobody waits for it any more
 
 
 class FollowStream:
     """TCP conversation `stream` as lines: `count`, `line(i, width)`, `target(i, cell)`, `index_of(row)`.
 
-    `mode`: "text" (a line ends with LF, or after `wrap` octets), "hex", or "json": messages of
+    `mode`: "text" (a line ends with LF, or after `wrap` bytes), "hex", or "json": messages of
     its protocols as they are meant, JSON laid out; of other streams a line that is JSON. `direction` shows
     one side alone. Change them by `choose`; `update` cuts more.
     """
@@ -77,7 +77,7 @@ class FollowStream:
         self._complete_at = -1        # packets of the conversation for which all is cut, the tail too
         self._crossed: list[tuple[int, int]] = []      # direction and start of holes
         self._begun = [False, False]
-        self._told = ["", ""]         # what octets in no message are, as was said last of a direction
+        self._told = ["", ""]         # what bytes in no message are, as was said last of a direction
         self._layers = 0              # layers there were then
         self._laid: tuple[Cut | None, list[str]] = (None, [])
 
@@ -97,14 +97,14 @@ class FollowStream:
     # --- cutting -----------------------------------------------------------------------------------
 
     def update(self, most: int = 1 << 22) -> bool:
-        """Cut up to about `most` more octets into lines; True when lines were added or changed."""
+        """Cut up to about `most` more bytes into lines; True when lines were added or changed."""
         if self.complete:              # (asking for it lets the streams take the packets that came since)
             return False
         if self._is_outdated():
             self._restart()
         self._lines.cut_to(self._settled)
         more = self._add_units(max(most >> 12, 1)) if self._decoded else False
-        more = more or self._add_octets(most)
+        more = more or self._add_bytes(most)
         self._settled = len(self._lines)
         if not more:
             self._complete_at = self._packets
@@ -112,7 +112,7 @@ class FollowStream:
         return True
 
     def _is_outdated(self) -> bool:
-        """Whether a hole that was crossed has been filled, or octets in no message turned out to be some."""
+        """Whether a hole that was crossed has been filled, or bytes in no message turned out to be some."""
         streams = self.trace.flow(self.stream).streams
         if any(streams[direction].contiguous_from(start) > start for direction, start in self._crossed):
             return True
@@ -143,7 +143,7 @@ class FollowStream:
             self._fill(direction, unit.stop, "what follows the hole, as it came")
 
     def _fill(self, direction: int, stop: int, words: str) -> None:
-        """Show octets up to `stop` as they came, and name the holes between them."""
+        """Show bytes up to `stop` as they came, and name the holes between them."""
         position, told = self._pump.position, False
         stream = self.trace.flow(self.stream).streams[direction]
         while (start := position[direction]) < stop:
@@ -162,8 +162,8 @@ class FollowStream:
                 self._note(direction, start, end, text, "warning")
                 position[direction] = end
 
-    def _add_octets(self, most: int) -> bool:
-        """Add octets as they came, crossing holes that nobody waits for; True when there may be more."""
+    def _add_bytes(self, most: int) -> bool:
+        """Add bytes as they came, crossing holes that nobody waits for; True when there may be more."""
         sides = self._raw_sides()
         done = 0
         while sides and done < most:
@@ -187,7 +187,7 @@ class FollowStream:
         return done >= most
 
     def _raw_sides(self) -> tuple[int, ...]:
-        """The directions whose next octets are, or will be, in no message."""
+        """The directions whose next bytes are, or will be, in no message."""
         if not self._decoded:
             return (0, 1)
         application = self.trace.application(self.stream)
@@ -196,7 +196,7 @@ class FollowStream:
         return tuple(side for side in (0, 1) if application.rest(side).final)
 
     def _head(self, direction: int) -> None:
-        """Say what octets are that stand in no message."""
+        """Say what bytes are that stand in no message."""
         if not self._decoded:
             return
         application = self.trace.application(self.stream)
@@ -207,7 +207,7 @@ class FollowStream:
             self._note(direction, start, start, words)
 
     def _take(self, direction: int, end: int, most: int) -> int:
-        """Cut octets up to `end`, at most about `most`; how many."""
+        """Cut bytes up to `end`, at most about `most`; how many."""
         position, done = self._pump.position, 0
         while done < most and (start := position[direction]) < end:
             data = self._pump.read(direction, start, min(end, start + _WINDOW))
@@ -232,11 +232,11 @@ class FollowStream:
     # --- holes and notes ---------------------------------------------------------------------------
 
     def _lost(self, direction: int) -> Missing | None:
-        """The next octets of a direction that the capture lacks, if nobody waits for them any more."""
+        """The next bytes of a direction that the capture lacks, if nobody waits for them any more."""
         flow = self.trace.flow(self.stream)
         lost = missing_from(self.trace, flow, direction, self._pump.position[direction])
         if lost is None or lost.start >= flow.streams[direction].length:
-            return None                # behind the last octet it is for the tail
+            return None                # behind the last byte it is for the tail
         static = self.trace.complete and not self.trace.following
         late = flow.streams[direction].length - lost.stop > _PATIENCE
         return lost if static or late or acknowledged(self.trace, flow, direction) >= lost.stop else None
@@ -321,7 +321,7 @@ class FollowStream:
         return last.start
 
     def _layout(self, cut: Cut) -> list[str]:
-        """The lines of a message, or of octets that may be JSON. The last ones are kept."""
+        """The lines of a message, or of bytes that may be JSON. The last ones are kept."""
         key = cut._replace(part=0)
         if self._laid[0] == key:
             return self._laid[1]
@@ -330,14 +330,14 @@ class FollowStream:
             lines = unit_lines(application, cut.unit // _LAYER, cut.unit % _LAYER, self.wrap)
         else:
             data = self._read(cut.direction, cut.start, cut.stop)
-            lines = pretty_json(data) or self._octets(data)
+            lines = pretty_json(data) or self._byte_lines(data)
         self._laid = key, lines
         return lines
 
-    def _octets(self, data: bytes) -> list[str]:
-        """Octets that are in no message: as text, or in hex where they are none."""
+    def _byte_lines(self, data: bytes) -> list[str]:
+        """Bytes that are in no message: as text, or in hex where they are none."""
         in_hex = self._decoded and b"\0" in data
-        return octet_lines(data, self.wrap) if in_hex else text_lines(data, self.wrap)
+        return byte_lines(data, self.wrap) if in_hex else text_lines(data, self.wrap)
 
     def _read(self, direction: int, start: int, stop: int) -> bytes:
         return self.trace.flow(self.stream).streams[direction].read(start, stop)
@@ -411,7 +411,7 @@ class FollowStream:
         return None
 
     def index_at(self, direction: int, offset: int) -> int | None:
-        """The line that shows octet `offset` of a direction, as far as lines were cut."""
+        """The line that shows byte `offset` of a direction, as far as lines were cut."""
         return self._lines.index_at(direction, offset)
 
 

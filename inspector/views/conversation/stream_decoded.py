@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from inspector.protocols.api import Decoder, Shown
     from inspector.trace.application.application import Application
 
-JSON_LIMIT = 1 << 18      # octets of one payload that are shown
+JSON_LIMIT = 1 << 18      # bytes of one payload that are shown
 _FOLLOWERS = 512          # messages behind one that has not ended; if there are more, it stays as it is
 
 
 class Unit(NamedTuple):
-    """One message: its layer, its number there (both from 0), and its octets."""
+    """One message: its layer, its number there (both from 0), and its bytes."""
 
     layer: int
     number: int
@@ -58,7 +58,7 @@ def unit_lines(application: Application, layer: int, number: int, wrap: int) -> 
 
 def _shown_lines(shown: Shown, wrap: int) -> list[str]:
     if shown.binary:
-        return [*shown.head, *octet_lines(shown.body, wrap)]
+        return [*shown.head, *byte_lines(shown.body, wrap)]
     if not shown.body and (shown.head or shown.note):
         return list(shown.head)
     return [*shown.head, *_payload_lines(shown.body, wrap)]
@@ -69,15 +69,15 @@ def _payload_lines(data: bytes, wrap: int) -> list[str]:
 
 
 def text_lines(data: bytes, wrap: int) -> list[str]:
-    """Text as lines of at most `wrap` octets."""
+    """Text as lines of at most `wrap` bytes."""
     lines: list[str] = []
     for line in data.split(b"\n"):
         lines += [escaped(line[at : at + wrap].rstrip(b"\r")) for at in range(0, max(len(line), 1), wrap)]
     return lines[:-1] if len(lines) > 1 and not lines[-1] else lines
 
 
-def octet_lines(data: bytes, wrap: int) -> list[str]:
-    """Octets in hex, on lines of `wrap` characters."""
+def byte_lines(data: bytes, wrap: int) -> list[str]:
+    """Bytes in hex, on lines of `wrap` characters."""
     size = max(wrap // 3, 1)
     return [data[at : at + size].hex(" ") for at in range(0, max(len(data), 1), size)]
 

@@ -1,7 +1,7 @@
-"""The lines of follow stream as columns: whose octets each one shows, and where they stand.
+"""The lines of follow stream as columns: whose bytes each one shows, and where they stand.
 
-A line is a stretch of octets as they came, a part of a message, or a note (what is missing, what is not
-decided). Lines of a direction ascend by offset, so that the line of an octet is found without a search.
+A line is a stretch of bytes as they came, a part of a message, or a note (what is missing, what is not
+decided). Lines of a direction ascend by offset, so that the line of a byte is found without a search.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import NamedTuple
 
 from inspector.views.line.spans import Style
 
-RAW = -1                  # the unit of octets as they came; from 0 on it is a message's
+RAW = -1                  # the unit of bytes as they came; from 0 on it is a message's
 _NOTE = -2                # and from here down it is a note's
-_NEAR = 256               # lines before the place of an octet that are looked at for it
+_NEAR = 256               # lines before the place of a byte that are looked at for it
 
 
 class Note(NamedTuple):
-    """What a line says that shows no octets."""
+    """What a line says that shows no bytes."""
 
     text: str
     style: Style
 
 
 class Cut(NamedTuple):
-    """Octets of a line. `part` counts the lines of one message; `unit`: RAW, a message's number, a note's."""
+    """Bytes of a line. `part` counts the lines of one message; `unit`: RAW, a message's number, a note's."""
 
     direction: int
     start: int
@@ -53,7 +53,7 @@ class StreamLines:
                    self._unit[index])
 
     def add(self, direction: int, start: int, stop: int, parts: int = 1, unit: int = RAW) -> None:
-        """Append the `parts` lines of octets [start, stop)."""
+        """Append the `parts` lines of bytes [start, stop)."""
         for part in range(parts):
             self._by_side[direction].append(len(self._side))
             self._side.append(direction)
@@ -63,12 +63,12 @@ class StreamLines:
             self._unit.append(unit)
 
     def note(self, direction: int, start: int, stop: int, text: str, style: Style = "dim") -> None:
-        """Append a note about octets [start, stop)."""
+        """Append a note about bytes [start, stop)."""
         self._notes.append(Note(text, style))
         self.add(direction, start, stop, 1, _NOTE - len(self._notes) + 1)
 
     def note_of(self, unit: int) -> Note | None:
-        """The note that a line is; None where it shows octets."""
+        """The note that a line is; None where it shows bytes."""
         return self._notes[_NOTE - unit] if unit <= _NOTE else None
 
     def cut_to(self, count: int) -> None:
@@ -85,7 +85,7 @@ class StreamLines:
         return index == 0 or self._side[index - 1] != self._side[index]
 
     def index_at(self, direction: int, offset: int) -> int | None:
-        """The (first) line that has octet `offset` of a direction; None where none has."""
+        """The (first) line that has byte `offset` of a direction; None where none has."""
         numbers = self._by_side[direction]
         at = bisect_right(numbers, offset, key=lambda line: self._start[line]) - 1
         for near in range(at, max(at - _NEAR, -1), -1):      # over notes, and messages inside of others

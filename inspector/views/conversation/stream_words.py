@@ -1,4 +1,4 @@
-"""What follow stream says where it cannot show all: octets that are missing, messages without an end."""
+"""What follow stream says where it cannot show all: sent that are missing, messages without an end."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def missing_words(trace: Trace, lost: Missing, behind: bool = False) -> str:
 def unended_words(trace: Trace, stream: int, unit: Unit) -> str:
     """Why a message has no end."""
     flow, decoder = trace.flow(stream), trace.application(stream).layers[unit.layer].decoder
-    octets = flow.streams[unit.direction]
-    if unit.stop >= octets.length and (octets.end is not None or "CLOSED" in flow.state):
+    sent = flow.streams[unit.direction]
+    if unit.stop >= sent.length and (sent.end is not None or "CLOSED" in flow.state):
         return "the connection ended before the rest of this message"
     if unit.number not in (decoder.under_way(0), decoder.under_way(1)):
         return "this message has no end"

@@ -40,7 +40,7 @@ def application_fields(trace: Trace, row: Row) -> tuple[Field, ...]:
 
 
 class _Place:
-    """Where octets of the stream lie in one packet's frame."""
+    """Where bytes of the stream lie in one packet's frame."""
 
     def __init__(self, trace: Trace, flow: TcpFlow, row: Row, here: tuple[int, int]) -> None:
         self.stream = flow.streams[flow.direction(row)]
@@ -51,12 +51,12 @@ class _Place:
 
     def field(self, name: str, label: str, value: str, start: int, stop: int,
               children: tuple[Field, ...] = ()) -> Field:
-        """A field of stream octets [start, stop), with its bytes in this frame."""
+        """A field of stream bytes [start, stop), with its bytes in this frame."""
         first, last = self.bytes(start, stop)
         return Field(name, label, value + self.elsewhere(start, stop), first, last, children=children)
 
     def bytes(self, start: int, stop: int) -> tuple[int, int]:
-        """The bytes of the frame that hold stream octets [start, stop); empty where none do."""
+        """The bytes of the frame that hold stream bytes [start, stop); empty where none do."""
         first, last = max(start, self.here[0]), min(stop, self.here[1])
         if first >= last:
             return 0, 0
@@ -64,7 +64,7 @@ class _Place:
         return min(first + shift, self.captured), min(last + shift, self.captured)
 
     def elsewhere(self, start: int, stop: int) -> str:
-        """Where the octets that are not in this packet are: "  (continues in packet 12)"."""
+        """Where the bytes that are not in this packet are: "  (continues in packet 12)"."""
         words = []
         if start < self.here[0] and start < stop:
             words.append(f"begins in {self._packet(start)}")

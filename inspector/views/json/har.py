@@ -134,7 +134,7 @@ def _common(message: HttpMessage) -> Object:
 
 
 def _text(body: bytes) -> Object:
-    """The octets as text where they are UTF-8, else as base64."""
+    """The bytes as text where they are UTF-8, else as base64."""
     try:
         return {"text": body.decode()}
     except UnicodeDecodeError:

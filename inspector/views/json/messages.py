@@ -1,7 +1,7 @@
 """What a protocol says in a trace as flat JSON objects: one a record, the fields of its table.
 
 Pure functions: a `Trace` (read as far as wanted) and rows, or None for all -> dictionaries, one a line of
-output, over all conversations in order of the records' first (or last) octets. With rows only what touches
+output, over all conversations in order of the records' first (or last) bytes. With rows only what touches
 one of these packets is given. Payload is exact (JSON escapes what a terminal could trip over).
 """
 
@@ -134,7 +134,7 @@ def _named(trace: Trace, entry: _Entry, found: Object | None,
 
 
 def _pair(trace: Trace, layer: Layer, entry: _Entry, partner: int, number: int) -> Object:
-    """Which object is the other one, and for an answer how long it took, in seconds to its last octet."""
+    """Which object is the other one, and for an answer how long it took, in seconds to its last byte."""
     if partner > entry.position:
         return {"response_in": number}
     decoder = layer.decoder

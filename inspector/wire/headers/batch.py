@@ -21,7 +21,7 @@ CUT = 2                # fewer bytes captured than were on the wire
 MALFORMED = 4          # a header contradicts itself; what stands after it is not read
 SHORT = 8              # the IP or transport header is not whole in the captured bytes
 UNSIZED = 16           # TCP whose payload's length cannot be known (first fragment, bogus data offset)
-BOGUS = 32             # TCP whose header claims to be shorter than 20 octets; its length is counted still
+BOGUS = 32             # TCP whose header claims to be shorter than 20 bytes; its length is counted still
 PORTS = 64             # of a transport header that is SHORT the ports are there
 
 NO_LAYER = 255         # Headers.l3 where there is no IP or ARP header
@@ -159,7 +159,7 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Fragments:
-    """Fragments of IP with TCP: octets [start, stop) of the payload stand at `place` of their frames."""
+    """Fragments of IP with TCP: bytes [start, stop) of the payload stand at `place` of their frames."""
 
     rows: Int64s
     identification: UInt32s

@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 from inspector.model.numbers import AUTHENTICATION, DESTINATION, HOP_BY_HOP, IPV6_FRAGMENT, ROUTING, SHIM6
 
-FIRST = 8              # octets that every extension header has
+FIRST = 8              # bytes that every extension header has
 UNITS = {HOP_BY_HOP: 8, ROUTING: 8, IPV6_FRAGMENT: 0, AUTHENTICATION: 4, DESTINATION: 8, SHIM6: 8}
-"""IP protocol -> octets that its length field counts, beyond the first 8. A fragment header has no length."""
+"""IP protocol -> bytes that its length field counts, beyond the first 8. A fragment header has no length."""
 
 
 class Extension(NamedTuple):
     """One header of kind `kind` from `start` to `stop` (which may lie behind the captured bytes).
 
-    `next` is the protocol that follows; None where the header's first 8 octets were not captured.
+    `next` is the protocol that follows; None where the header's first 8 bytes were not captured.
     """
 
     kind: int

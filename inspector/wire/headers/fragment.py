@@ -15,7 +15,7 @@ MOST_BYTES = 65535 + 40
 
 
 class Fragment(NamedTuple):
-    """`start` .. `stop`: octets of the datagram's payload; `data`: where they stand in the frame."""
+    """`start` .. `stop`: bytes of the datagram's payload; `data`: where they stand in the frame."""
 
     identification: int
     protocol: int
@@ -56,7 +56,7 @@ def _version6(frame: bytes, at: int) -> Fragment | None:
 
 
 class FragmentHeader(NamedTuple):
-    """IPv6's fragment header: `offset` octets into the payload; `stop`: where in the frame its data begin."""
+    """IPv6's fragment header: `offset` bytes into the payload; `stop`: where in the frame its data begin."""
 
     identification: int
     next: int
@@ -81,7 +81,7 @@ def fragment_header(frame: bytes, at: int) -> FragmentHeader | None:
 
 
 def join(fragments: Iterable[tuple[Fragment, bytes]]) -> tuple[bytes, int | None, bool]:
-    """The octets from 0 to the first hole, the whole length (None: no end was seen), whether parts overlap.
+    """The bytes from 0 to the first hole, the whole length (None: no end was seen), whether parts overlap.
 
     `fragments` with their frames, in order of arrival; what came first stays (RFC 791 leaves it open, and
     RFC 8200 forbids overlaps).

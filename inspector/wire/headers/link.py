@@ -211,7 +211,7 @@ def _mpls(batch: Batch, layer: Layer) -> Layer:
 
 
 def _nsh(batch: Batch, layer: Layer) -> Layer:
-    """Past a network service header (RFC 8300), whose length counts words of four octets."""
+    """Past a network service header (RFC 8300), whose length counts words of four bytes."""
     layer = layer.where(batch.captured[layer.rows] >= layer.at + 8)
     head = batch.gather(">u4", layer.rows, layer.at).astype(np.int64)
     size = 4 * (head >> 16 & 0x3F)
@@ -230,7 +230,7 @@ def _pppoe(batch: Batch, layer: Layer) -> Layer:
 def _ppp(batch: Batch, layer: Layer) -> Layer:
     """Past PPP in HDLC-like framing (RFC 1662): optional address and control, protocol of 1 or 2 bytes."""
     layer = layer.where(batch.captured[layer.rows] >= layer.at + 4)
-    framed = batch.gather("u1", layer.rows, layer.at) == 0xFF      # whatever the control octet says
+    framed = batch.gather("u1", layer.rows, layer.at) == 0xFF      # whatever the control byte says
     at = layer.at + np.where(framed, 2, 0)
     first = batch.gather("u1", layer.rows, at).astype(np.int64)
     short = (first & 1).astype(np.bool_)

@@ -63,7 +63,7 @@ _FIRST = {
 
 
 class Place(NamedTuple):
-    """One layer: its name, and the octet of the frame with which its header begins."""
+    """One layer: its name, and the byte of the frame with which its header begins."""
 
     name: str
     start: int
@@ -87,7 +87,7 @@ def layers_of(frame: bytes, link_type: int) -> Layers:
     names = Layers()
     if link_type in RAW_LINKS:
         names.add("raw", 0)
-        if len(frame) < 8:                     # tshark looks for PPP in the first eight octets
+        if len(frame) < 8:                     # tshark looks for PPP in the first eight bytes
             return names
         kind = {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}.get(frame[0] >> 4, link.TYPE_NONE)
         _network(names, frame, 0, kind)

@@ -55,7 +55,7 @@ from inspector.wire.headers.transport import put, quoting, transport_layer, udp_
 _IS_EXTENSION = np.isin(np.arange(256), list(UNITS))       # by IP protocol
 _UNITS = np.array([UNITS.get(kind, 0) for kind in range(256)])
 _IS_TUNNEL = np.isin(np.arange(256), (IP_IN_IP, IPV6_IN_IP, GRE, ETHERNET_IN_IP, ETHER_IP, MPLS_IN_IP))
-_LONGEST_OPTIONS = np.dtype([("octets", "u1", 40)])
+_LONGEST_OPTIONS = np.dtype([("options", "u1", 40)])
 _MAX_EXTENSIONS = 16
 SEGMENT_ROUTING = 4          # RFC 8754; of the other types of routing headers 0 is RFC 2460, 2 RFC 6275
 _ROUTES = (0, 2, SEGMENT_ROUTING)
@@ -193,10 +193,10 @@ def _ipv4(batch: Batch, headers: Headers, layer: Layer) -> tuple[Layer, Layer]:
 def _source_routes(batch: Batch, headers: Headers, layer: Layer, size: Int64s) -> None:
     """Where a source route leads further, its last address is the destination (RFC 791 section 3.1)."""
     held = np.minimum(size, batch.captured[layer.rows] - layer.at)
-    octets = batch.gather(_LONGEST_OPTIONS, layer.rows, layer.at + 20)["octets"]
-    there = np.isin(octets, SOURCE_ROUTES) & (np.arange(40) < held[:, None] - 20)
+    options = batch.gather(_LONGEST_OPTIONS, layer.rows, layer.at + 20)["options"]
+    there = np.isin(options, SOURCE_ROUTES) & (np.arange(40) < held[:, None] - 20)
     for place in np.flatnonzero(there.any(axis=1)).tolist():
-        for option in walk_options(octets[place, : int(held[place]) - 20].tobytes())[0]:
+        for option in walk_options(options[place, : int(held[place]) - 20].tobytes())[0]:
             pointer, route = option.data[:1], option.data[1:]
             if option.kind in SOURCE_ROUTES and len(route) >= 4 and pointer[0] <= len(option.data) + 2:
                 last = len(route) // 4 * 4
@@ -287,13 +287,13 @@ def _extensions(batch: Batch, headers: Headers, layer: Layer, only: int | None =
 def _routing_header(batch: Batch, headers: Headers, row: int, at: int, size: int) -> None:
     """Note where a route that leads further ends: the last address, of segment routing the first."""
     start = int(batch.starts[row]) + at
-    octets = batch.data[start : start + min(size, int(batch.captured[row]) - at)].tobytes()
+    data = batch.data[start : start + min(size, int(batch.captured[row]) - at)].tobytes()
     headers.routed.pop(row, None)
-    kind, left = octets[2:4] if len(octets) >= 4 else (0, 0)
-    count = (len(octets) - 8) // 16
+    kind, left = data[2:4] if len(data) >= 4 else (0, 0)
+    count = (len(data) - 8) // 16
     if left and kind in _ROUTES and count > 0:
         place = 8 + 16 * (0 if kind == SEGMENT_ROUTING else count - 1)
-        headers.routed[row] = octets[place : place + 16]
+        headers.routed[row] = data[place : place + 16]
 
 
 def _arp(batch: Batch, headers: Headers, layer: Layer) -> None:

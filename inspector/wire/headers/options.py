@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-END_OF_LIST, NO_OPERATION = 0, 1     # the two kinds of one octet
+END_OF_LIST, NO_OPERATION = 0, 1     # the two kinds of one byte
 SOURCE_ROUTES = LOOSE_ROUTE, STRICT_ROUTE = 131, 137         # of IPv4
 
 
 class Option(NamedTuple):
-    """One option: its kind, its octets after kind and length, and where it starts in the options field."""
+    """One option: its kind, its bytes after kind and length, and where it starts in the options field."""
 
     kind: int
     data: bytes
@@ -28,7 +28,7 @@ class Option(NamedTuple):
 def walk_options(field: bytes) -> tuple[tuple[Option, ...], int]:
     """The options in `field`, up to the end of the list, and where reading ended.
 
-    Any bytes do. Where the last option is not END_OF_LIST and octets are left, those do not make an option:
+    Any bytes do. Where the last option is not END_OF_LIST and bytes are left, those do not make an option:
     their length is less than 2 or leads out of the field.
     """
     options: list[Option] = []

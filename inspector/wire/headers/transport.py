@@ -167,12 +167,12 @@ def udp_tunnels(batch: Batch, headers: Headers, layer: Layer) -> Layer:
 
 
 def _vxlan(batch: Batch, layer: Layer) -> Layer:
-    """RFC 7348: eight octets, then Ethernet."""
+    """RFC 7348: eight bytes, then Ethernet."""
     return layer.moved(layer.at + 8, np.full(len(layer.at), ETHERTYPE_ETHERNET))
 
 
 def _vxlan_gpe(batch: Batch, layer: Layer) -> Layer:
-    """RFC 9638's generic protocol extension: the last octet of the first four names what follows."""
+    """RFC 9638's generic protocol extension: the last byte of the first four names what follows."""
     head = batch.gather(">u4", layer.rows, layer.at).astype(np.int64)
     layer = layer.moved(layer.at + 8, NEXT_PROTOCOLS[head & 0xFF]).where(head >> 26 & 1 == 1)
     return tags(batch, layer)
@@ -184,7 +184,7 @@ def _mpls(batch: Batch, layer: Layer) -> Layer:
 
 
 def _geneve(batch: Batch, layer: Layer) -> Layer:
-    """RFC 8926: eight octets with the EtherType of what follows the options."""
+    """RFC 8926: eight bytes with the EtherType of what follows the options."""
     head = batch.gather(">u4", layer.rows, layer.at).astype(np.int64)
     return layer.moved(layer.at + 8 + (head >> 24 & 0x3F) * 4, head & 0xFFFF)
 
@@ -192,7 +192,7 @@ def _geneve(batch: Batch, layer: Layer) -> Layer:
 def _gtp(batch: Batch, layer: Layer) -> Layer:
     """GTPv1-U (3GPP TS 29.281 section 5): a G-PDU's IP datagram, after the extension headers."""
     head = batch.gather(">u4", layer.rows, layer.at).astype(np.int64)
-    # Version 1 of GTP (not GTP'), message type 255; E, S or PN say that four more octets follow.
+    # Version 1 of GTP (not GTP'), message type 255; E, S or PN say that four more bytes follow.
     layer = layer.where((head >> 28 == 3) & (head >> 16 & 0xFF == 0xFF))
     flags = batch.gather("u1", layer.rows, layer.at)
     layer = layer.moved(layer.at + 8 + 4 * (flags & 7 != 0), layer.kind)

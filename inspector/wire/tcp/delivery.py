@@ -23,7 +23,7 @@ Acknowledged = Callable[[int, Int64s], Int64s]
 """(direction, rows of its packets) -> offsets of the other stream up to which they say that all has come."""
 
 Run = tuple[int, int, int]
-"""(direction, start, stop): octets that were delivered before anything more from the other side."""
+"""(direction, start, stop): bytes that were delivered before anything more from the other side."""
 
 
 class Runs(NamedTuple):
@@ -51,7 +51,7 @@ class Pump:
         self._ahead: list[tuple[int, bytes]] = [(0, b""), (0, b"")]
 
     def available(self, direction: int) -> int:
-        """The offset up to which octets can be read without a hole."""
+        """The offset up to which bytes can be read without a hole."""
         return self.streams[direction].contiguous_from(self.position[direction])
 
     def runs(self) -> list[Run]:
@@ -73,7 +73,7 @@ class Pump:
         return Runs(who, starts, ends)
 
     def _order(self, rows: tuple[Int64s, ...], stops: tuple[Int64s, ...]) -> list[Int64s]:
-        """Keys by which octets are read: their rows (doubled), or behind the row of what they answer."""
+        """Keys by which bytes are read: their rows (doubled), or behind the row of what they answer."""
         keys = [2 * rows[0], 2 * rows[1]]
         if self._acknowledged is None or not len(rows[0]) or not len(rows[1]):
             return keys
@@ -87,7 +87,7 @@ class Pump:
         return keys
 
     def _boundaries(self, direction: int) -> tuple[Int64s, Int64s]:
-        """Row after which octets were delivered, and the offset up to which they then were."""
+        """Row after which bytes were delivered, and the offset up to which they then were."""
         stop = self.available(direction)
         found = self.streams[direction].columns(self.position[direction], stop)
         rows, stops = np.maximum.accumulate(found.row), found.offset + found.length
@@ -98,7 +98,7 @@ class Pump:
         return rows, stops
 
     def read(self, direction: int, start: int, stop: int) -> bytes:
-        """Octets of a direction; small reads are served from a window that was read ahead."""
+        """Bytes of a direction; small reads are served from a window that was read ahead."""
         if stop - start >= _AHEAD:
             return self.streams[direction].read(start, stop)
         base, data = self._ahead[direction]
@@ -108,7 +108,7 @@ class Pump:
         return data[start - base : stop - base]
 
     def windows(self, run: Run) -> Iterator[tuple[int, bytes]]:
-        """The run's octets from the direction's position on, with offset, in windows that advance it."""
+        """The run's bytes from the direction's position on, with offset, in windows that advance it."""
         direction, _, stop = run
         while (start := self.position[direction]) < stop:
             data = self.read(direction, start, min(stop, start + WINDOW))

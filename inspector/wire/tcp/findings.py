@@ -84,14 +84,14 @@ def _range(facts: TcpFacts, position: int) -> tuple[int, int]:
 
 
 def _conflicts(facts: TcpFacts, direction: int) -> list[Finding]:
-    """Bytes that came twice and differ. The octet of a keep-alive is garbage by design (section 3.8.4)."""
+    """Bytes that came twice and differ. The byte of a keep-alive is garbage by design (section 3.8.4)."""
     keep_alives = set(facts.row[facts.bits & KEEP_ALIVE != 0].tolist())
     conflicts = [one for one in facts.conflicts[direction] if one.row not in keep_alives]
     name = facts.names[direction]
     return [
         finding(
             "tcp.conflicting-retransmission",
-            f"Octets {one.start} to {one.end - 1} of what {name} sends came twice and differ.",
+            f"Bytes {one.start} to {one.end - 1} of what {name} sends came twice and differ.",
             direction, one.start, one.end,
         ).at(-1, (one.row, one.first_row))
         for one in conflicts[:MOST_CONFLICTS]
@@ -153,8 +153,8 @@ def _kept_open(facts: TcpFacts) -> list[Finding]:
     return [_place(facts, finding("tcp.close-wait", what), [fin, int(acks[0])])]
 
 
-def _octets(facts: TcpFacts, positions: Int64s) -> int:
-    """How many different octets some segments of one end carry."""
+def _size(facts: TcpFacts, positions: Int64s) -> int:
+    """How many different bytes some segments of one end carry."""
     starts = facts.seq[positions] - int(facts.seq[positions[0]])
     starts = (starts + (1 << 31)) % (1 << 32) - (1 << 31)
     size, reach = 0, -(1 << 62)
@@ -202,7 +202,7 @@ def _knows_more(facts: TcpFacts, at: int) -> bool:
 
 
 def _sent_more(facts: TcpFacts, at: int) -> bool:
-    """Whether the end that resets had sent octets that the capture lacks: before its beginning, or lost."""
+    """Whether the end that resets had sent bytes that the capture lacks: before its beginning, or lost."""
     end = int(facts.direction[at])
     base = facts.base[end]
     opened = (facts.direction[:at] == end) & (facts.flags[:at] & SYN != 0)
@@ -210,7 +210,7 @@ def _sent_more(facts: TcpFacts, at: int) -> bool:
         return True
     mine = np.flatnonzero((facts.direction[:at] == end) & (facts.length[:at] > 0))
     sent = (int(facts.seq[at]) - base - 1) & 0xFFFFFFFF
-    return sent < 1 << 31 and sent > (_octets(facts, mine) if len(mine) else 0)
+    return sent < 1 << 31 and sent > (_size(facts, mine) if len(mine) else 0)
 
 
 def _answers_foreign(facts: TcpFacts, at: int, theirs: Bools, finished: bool) -> bool:
@@ -242,7 +242,7 @@ def _unread(facts: TcpFacts, at: int, data: Int64s, own: int, finished: bool) ->
         data = data[data > own]
         if not len(data):
             return []
-        size = _octets(facts, data)
+        size = _size(facts, data)
         what = f"{facts.names[end]} reset the connection after {size} bytes that it had not answered."
     if not len(data):
         return []
@@ -260,7 +260,7 @@ def _after_news(facts: TcpFacts, closed: int, data: Int64s) -> Finding | None:
     if not len(data) or not len(told) or told[0] >= data[0] or facts.length[told[0]]:
         return None
     waited = duration(int(facts.time_ns[data[0]] - facts.time_ns[closed]))
-    what = (f"{facts.names[1 - end]} sent {_octets(facts, data)} bytes {waited} after {facts.names[end]}"
+    what = (f"{facts.names[1 - end]} sent {_size(facts, data)} bytes {waited} after {facts.names[end]}"
             " had closed the connection, and got RST.")
     (start, _), (_, stop) = _range(facts, int(data[0])), _range(facts, int(data[-1]))
     one = finding("tcp.sent-after-close", what, 1 - end, start, max(start, stop))

@@ -187,7 +187,7 @@ class ByteStream(Segments):
         return Gap(start, end, cut < len(self._cuts) and self._cuts[cut] < end)
 
     def missing_in(self, start: int, stop: int) -> int:
-        """How many octets of [start, stop) the capture lacks."""
+        """How many bytes of [start, stop) the capture lacks."""
         missing = 0
         while start < stop and (gap := self.gap_from(start)) is not None and gap.start < stop:
             missing += min(gap.end, stop) - gap.start

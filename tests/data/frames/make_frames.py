@@ -176,7 +176,7 @@ def reuse() -> list[Frame]:
 
 
 def mutations() -> list[Frame]:
-    """Good frames with some octets changed, and cut. (ICMP errors not: tshark has its ways with RFC 4884.)"""
+    """Good frames with some bytes changed, and cut. (ICMP errors not: tshark has its ways with RFC 4884.)"""
     dice = random.Random(11)
     frames: list[Frame] = []
     models = [
@@ -217,7 +217,7 @@ def cooked(version: int) -> list[Frame]:
 
 
 def points() -> list[Frame]:
-    """PPP with and without address and control, with protocols of one and two octets."""
+    """PPP with and without address and control, with protocols of one and two bytes."""
     four, six = bytes(udp()), bytes(IPv6(**SIX) / UDP(sport=40001, dport=40002) / b"six")
     label = b"\0\1\1\x40"
     return [

@@ -29,7 +29,7 @@ def pack(*words: str | bytes) -> bytes:
 
 
 class Client:
-    """A connection that sends octets and reads what comes until nothing has come for a moment."""
+    """A connection that sends bytes and reads what comes until nothing has come for a moment."""
 
     def __init__(self) -> None:
         self.socket = socket.create_connection(("127.0.0.1", PORT))

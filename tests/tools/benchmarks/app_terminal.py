@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 COLUMNS, LINES = 120, 40
-_KEPT = 4096                       # octets looked at again: a text may come in two readings
+_KEPT = 4096                       # bytes looked at again: a text may come in two readings
 _MODE_QUERY = re.compile(rb"\x1b\[\?(\d+)\$p")
 _KNOWN_MODES = {b"2026"}           # synchronized output
 _END_WITHIN = 8.0                  # seconds

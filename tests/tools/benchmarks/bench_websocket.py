@@ -32,7 +32,7 @@ SMALL = b'{"type": "greeting", "to": "you"}'
 
 
 class Load(NamedTuple):
-    """A capture: what it holds, frames in all, payload octets of each, frames a turn, compressed or not."""
+    """A capture: what it holds, frames in all, payload bytes of each, frames a turn, compressed or not."""
 
     what: str
     frames: int

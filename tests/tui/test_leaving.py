@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 from textual.app import App, ComposeResult, ScreenStackError
+from textual.command import CommandList
 from textual.containers import Vertical
 from textual.message import Message
 from textual.reactive import reactive
@@ -186,6 +187,18 @@ async def test_the_palette_may_be_left_at_any_moment(search: str, monkeypatch: p
             palette._action_escape()
             palette._action_escape()
             await until(pilot, lambda: app.screen is bench, "the workbench")
+
+
+@pytest.mark.parametrize("action", ["page_up", "page_down"])
+async def test_the_palettes_list_may_be_moved_in_before_it_is_laid_out(action: str) -> None:
+    app = QuietApp()
+    async with app.run_test() as pilot:
+        await launcher(pilot)
+        app.action_command_palette()
+        for _ in range(60):
+            if isinstance(palette := app.screen, Palette) and palette.query(CommandList):
+                palette._action_command_list(action)
+            await asyncio.sleep(0)
 
 
 async def test_a_timer_of_the_app_may_be_due_when_it_has_no_screens_any_more() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from textual.await_complete import AwaitComplete
-from textual.command import CommandPalette
+from textual.command import CommandList, CommandPalette
 
 from inspector.tui.widgets.leaving import LeavesQuietly
 
@@ -16,3 +16,8 @@ class Palette(CommandPalette, LeavesQuietly):
     def dismiss(self, result: Any = None) -> AwaitComplete:
         """Go. What comes while it goes, or is covered, ends no other screen."""
         return super().dismiss(result) if self.app.screen is self else AwaitComplete()
+
+    def _action_command_list(self, action: str) -> None:
+        """Move in the list, or choose. A list that is not laid out yet knows no lines to move by."""
+        if self.query_one(CommandList).scrollable_content_region or not action.startswith("page"):
+            super()._action_command_list(action)

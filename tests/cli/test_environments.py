@@ -60,9 +60,9 @@ def test_exec_goes_on_and_says_that_its_trace_is_not_kept(home: tuple[dict[str, 
 def test_the_app_opens_and_runs_a_session(home: tuple[dict[str, str], str]) -> None:
     own, said = home
     with Terminal([], own, size=(200, 40), python=interpreter(), user=UNKNOWN) as app:
-        app.until(said[:40].encode())              # in the launcher
+        app.until_shown(said[:40])              # in the launcher
         app.press("t")
-        app.until(b"saves")
+        app.until_shown("saves")
         app.press("q")
         assert app.end() == 0
     assert b"Traceback" not in app.seen and b"is kept as" not in app.seen
@@ -90,8 +90,7 @@ def test_folders_that_root_left_behind_are_told_with_the_command_that_mends(tmp_
     number = next(n for n, line in enumerate(lines) if "kept traces" in line)
     assert lines[number + 1].strip() == f"sudo chown -R {UNKNOWN} {state}"
     with Terminal([], own, size=(200, 40), python=interpreter(), user=UNKNOWN) as app:
-        app.until(b"cannot be kept")
-        app.until(b"Permission denied")            # of the keymap, in a toast
+        app.until_shown("cannot be kept", "Permission denied")      # of the keymap, in a toast
         app.press("q")
         assert app.end() == 0
 

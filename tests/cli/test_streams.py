@@ -11,7 +11,7 @@ from tests.support.terminal import Terminal
 from tests.support.traces import TRACES
 
 CAPTURE = TRACES / "tcp.pcapng"
-PACKETS = b"12 packets"
+PACKETS = "12 packets"
 
 
 def test_a_pipe_by_name_is_read_once_and_waited_for(tmp_path: Path) -> None:
@@ -20,9 +20,9 @@ def test_a_pipe_by_name_is_read_once_and_waited_for(tmp_path: Path) -> None:
     with Terminal(["open", str(tmp_path / "pipe")]) as app:
         with (tmp_path / "pipe").open("wb", buffering=0) as writer:
             writer.write(data[:10])
-            app.until(b"Waiting for the first bytes of")       # ten bytes are no verdict
+            app.until_shown("Waiting for the first bytes of")       # ten bytes are no verdict
             writer.write(data[10:])
-            app.until(PACKETS)
+            app.until_shown(PACKETS)
         app.press("q")
         assert app.end() == 0
 
@@ -33,7 +33,7 @@ def test_standard_input_and_process_substitution(tmp_path: Path) -> None:
     packed = f"<(gzip -c {CAPTURE})"
     for line in (f"{slow} | {inspector} open -", f"{inspector} open <({slow})", f"{inspector} open {packed}"):
         with Terminal.of(["bash", "-c", line]) as app:
-            app.until(PACKETS)
+            app.until_shown(PACKETS)
             app.press("q")
             assert app.end() == 0
 

@@ -23,7 +23,7 @@ from inspector.trace.trace import Trace
 from tests.support.application import web
 from tests.support.lab import needs_lab, read_trace, wait_for_event, wait_until
 
-pytestmark = needs_lab
+pytestmark = [needs_lab, pytest.mark.xdist_group("on-the-wire")]         # one trace for all of them
 
 SESSIONS: dict[str, dict[str, Any]] = {
     "tcp": {},

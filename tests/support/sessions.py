@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -30,11 +31,16 @@ def has_ipv6() -> bool:
 
 
 def free_port(kind: str = "tcp", ipv6: bool = False) -> int:
-    """A port nobody has right now."""
+    """A port nobody has right now, of those that the kernel gives to nobody who does not ask for it."""
     family = socket.AF_INET6 if ipv6 else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM) as probe:
-        probe.bind(("::1" if ipv6 else "127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    for port in random.SystemRandom().sample(range(10_000, 32_000), 100):
+        with socket.socket(family, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind(("::1" if ipv6 else "127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free")
 
 
 class Endpoint:

@@ -15,11 +15,13 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
+from tests.support.painted import Painted
+
 SECONDS = 60.0
 
 
 class Terminal:
-    """`inspector WORDS` on a terminal; `seen` is every byte that it wrote."""
+    """`inspector WORDS` on a terminal; `seen`: all bytes that it wrote, `painted`: what stands there now."""
 
     def __init__(
         self, words: Sequence[str], environment: Mapping[str, str] = os.environ, *,
@@ -38,7 +40,7 @@ class Terminal:
     def _start(
         self, command: Sequence[str], environment: Mapping[str, str], size: tuple[int, int], user: int | None
     ) -> None:
-        self.seen = b""
+        self.seen, self.painted = b"", Painted(size)
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
@@ -54,14 +56,13 @@ class Terminal:
         """Press keys."""
         os.write(self.terminal, keys.encode("utf-8", "surrogateescape") if isinstance(keys, str) else keys)
 
-    def until(self, text: bytes) -> bytes:
-        """Read until `text` was written, from now on; all of that."""
-        begin, deadline = len(self.seen), time.monotonic() + SECONDS
-        while text not in self.seen[begin:]:
-            assert time.monotonic() < deadline, f"waited in vain for {text!r}: {self.seen[-800:]!r}"
+    def until_shown(self, *words: str) -> None:
+        """Read until all of `words` stand on the screen at the same time."""
+        deadline = time.monotonic() + SECONDS
+        while not all(word in self.painted.text for word in words):
+            assert time.monotonic() < deadline, f"waited in vain for {words}:\n{self.painted.text}"
             if not self._read(0.5):
-                raise AssertionError(f"ended before {text!r}: {self.seen[-800:]!r}")
-        return self.seen[begin:]
+                raise AssertionError(f"ended before {words}: {self.seen[-800:]!r}")
 
     def settle(self) -> None:
         """Read until it writes nothing for a moment."""
@@ -87,6 +88,7 @@ class Terminal:
             except OSError:
                 return False
             self.seen += data
+            self.painted.feed(data)
             return bool(data)
         return True
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.support.painted import Painted
 from tests.support.processes import marked
 
 SECONDS = 60.0
@@ -26,22 +27,30 @@ class Terminal:
 
     def __init__(self, pid: int, descriptor: int, mark: str) -> None:
         self.pid, self.descriptor = pid, descriptor
+        self.painted = Painted()
         self._mark = mark.encode()
 
     def resize(self, width: int, height: int) -> None:
+        self.painted.resize(width, height)
         fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
     def write(self, data: bytes) -> None:
         os.write(self.descriptor, data)
 
-    def read_until(self, text: bytes) -> bytes:
-        """What is painted up to `text`, which has to come."""
+    def until_shown(self, *words: str) -> None:
+        """Read until all of `words` stand on the screen at the same time."""
+        deadline = time.monotonic() + SECONDS
+        while not all(word in self.painted.text for word in words):
+            assert time.monotonic() < deadline, f"{words} do not come:\n{self.painted.text}"
+            self._read(0.5)
+
+    def read_until(self, sequence: bytes) -> bytes:
+        """What is written up to `sequence` (which a program writes in one piece: no words on a screen)."""
         seen = b""
         deadline = time.monotonic() + SECONDS
-        while text not in seen:
-            assert time.monotonic() < deadline, seen[-500:]
-            if select.select([self.descriptor], [], [], 0.5)[0]:
-                seen += os.read(self.descriptor, 65536)
+        while sequence not in seen:
+            assert time.monotonic() < deadline, f"{sequence!r} does not come:\n{self.painted.text}"
+            seen += self._read(0.5)
         return seen
 
     def read_for(self, seconds: float) -> bytes:
@@ -49,12 +58,18 @@ class Terminal:
         seen = b""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            if select.select([self.descriptor], [], [], left)[0]:
-                try:
-                    seen += os.read(self.descriptor, 65536)
-                except OSError:                          # nothing is on it any more
-                    break
+            try:
+                seen += self._read(left)
+            except OSError:                              # nothing is on it any more
+                break
         return seen
+
+    def _read(self, seconds: float) -> bytes:
+        if not select.select([self.descriptor], [], [], seconds)[0]:
+            return b""
+        data = os.read(self.descriptor, 65536)
+        self.painted.feed(data)
+        return data
 
     def close(self) -> None:
         """The window is closed."""

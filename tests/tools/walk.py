@@ -104,9 +104,9 @@ def walk_on_terminal(name: str, seed: int, keys: int, directory: Path) -> int:
     """One walk on a real terminal; the number of keys. WalkError."""
     arguments, first = start_of(name)
     with terminal(directory, inspector(*arguments), size=SIZES[seed % 2]) as app:
-        seen = app.read_until(b"inspector")
+        app.until_shown("inspector")
         app.write(first.encode())
-        done, chance = 0, random.Random(seed)
+        seen, done, chance = b"", 0, random.Random(seed)
         for step in steps(seed, keys):
             if step.size is not None:
                 app.resize(*step.size)

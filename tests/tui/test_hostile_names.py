@@ -50,14 +50,14 @@ def test_prompts_suggestions_titles_and_toasts(name: str, tmp_path: Path) -> Non
     (tmp_path / name).write_bytes((TRACES / "tcp.pcapng").read_bytes())
     (tmp_path / ("bad" + name)).write_bytes(b"no capture")
     with Terminal(["open", str(tmp_path / name)], size=(120, 40)) as app:
-        app.until(b"12 packets")                       # with the name in the title
+        app.until_shown("12 packets")                     # with the name in the title
         assert_unarmed(app.seen)
     with Terminal([], size=(120, 40)) as app:
-        app.until(b"Open a file")
+        app.until_shown("Open a file")
         app.settle()
         for typed in (f"{tmp_path}/k", f"{tmp_path}/bad"):
             app.press("o")
-            app.until(b"Open which capture?")
+            app.until_shown("Open which capture?")
             app.press(typed)                           # its suggestion is not the hostile name
             app.settle()
             app.press("\r")

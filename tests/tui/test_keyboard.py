@@ -27,7 +27,7 @@ STRANGE = {
 @pytest.mark.parametrize("pieces", STRANGE.values(), ids=STRANGE)
 def test_ctrl_q_is_heard_after(pieces: Sequence[bytes], tmp_path: Path) -> None:
     with terminal(tmp_path, inspector()) as app:
-        app.read_until(b"WebSocket")
+        app.until_shown("WebSocket")
         for piece in pieces:
             app.write(piece)
             app.read_for(4 * ESCAPE_DELAY)

@@ -67,7 +67,7 @@ async def test_a_filter_in_one_burst(loaded: bool) -> None:
 async def test_prompts_get_all_that_is_typed_after_their_key(keys: str, value: str | None) -> None:
     app = QuietApp(trace_path=WEBSOCKET)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: getattr(bench(app).trace, "complete", False), "the trace")
+        await until(pilot, lambda: getattr(bench(app).feed, "loading", True) is False, "the trace")
         await type_together(pilot, keys + "\x1b[H\x1b[F")
         entry = app.focused
         assert (entry.value if isinstance(entry, Input) else None) == value

@@ -61,11 +61,14 @@ async def say(pilot: Pilot[Any], text: str) -> None:
 
 async def is_sent(pilot: Pilot[Any], text: str) -> bool:
     """Try to send; False where the answer is a toast."""
-    calls, toasts = sent(pilot), len(pilot.app._notifications)
+    calls, toasts = sent(pilot), list(pilot.app._notifications)      # of which the key may end some
     bench(pilot).query_one("#composer-client", Composer).input.value = text
     await pilot.press("enter")
-    await until(pilot, lambda: sent(pilot) > calls or len(pilot.app._notifications) > toasts,
-                f"{text!r} on its way, or a toast")
+
+    def answered() -> bool:
+        return sent(pilot) > calls or any(note not in toasts for note in pilot.app._notifications)
+
+    await until(pilot, answered, f"{text!r} on its way, or a toast")
     return sent(pilot) > calls
 
 

@@ -133,8 +133,9 @@ def test_cut_and_changed_frames_never_read_past_their_end(frame: bytes, data: st
 @pytest.mark.parametrize(("offset", "more"), [(0, True), (3, True), (3, False)])
 def test_fragments(offset: int, more: bool) -> None:
     body = bytes(UDP(sport=1, dport=2) / Raw(b"payload"))
-    four = Ether() / IP(src="192.0.2.1", dst="192.0.2.2", flags=int(more), frag=offset, proto=17)
-    six = Ether() / IPv6(src="::1", dst="::2") / IPv6ExtHdrFragment(m=int(more), offset=offset, nh=17)
+    link = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")     # else scapy asks the network
+    four = link / IP(src="192.0.2.1", dst="192.0.2.2", flags=int(more), frag=offset, proto=17)
+    six = link / IPv6(src="::1", dst="::2") / IPv6ExtHdrFragment(m=int(more), offset=offset, nh=17)
     headers = headers_of([bytes(four / Raw(body)), bytes(six / Raw(body))])
     assert (headers.status & FRAGMENT != 0).all()
     assert headers.protocol.tolist() == [17, 17]

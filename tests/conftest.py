@@ -1,0 +1,29 @@
+"""What all tests run in: code compiled once, terminals that have their own size, and a patient collector.
+
+Hundreds of tests start our programs, and each start would compile all of our modules anew where the
+environment forbids Python to keep them (PYTHONDONTWRITEBYTECODE). readline, which pytest loads, tells all
+children of xdist's workers by COLUMNS and LINES that every terminal has 80 columns and 24 lines.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+import pytest
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+for size in ("COLUMNS", "LINES"):
+    os.environ.pop(size, None)
+    os.unsetenv(size)            # in C's environment it stands without Python's having seen it
+YOUNG = 50_000           # objects until the collector looks at them; one screen's styles are 20,000
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Modules and tests stay until the end: no collection has to walk them again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, 10, 10)

@@ -10,10 +10,12 @@ import ctypes
 import errno
 import os
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from inspector.capture.packet_socket import Counts
 
 Times = NDArray[np.int64]
 Vectors = NDArray[np.uint64]
@@ -25,14 +27,6 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _writev = _libc.writev
 _writev.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
 _writev.restype = ctypes.c_ssize_t
-
-
-class Counts(NamedTuple):
-    """What the kernel counted since the capture began; `received` includes what was dropped."""
-
-    received: int = 0
-    dropped: int = 0
-    freezes: int = 0
 
 
 @dataclass(slots=True)

@@ -40,6 +40,7 @@ _LINK = 14
 _EXTENSIONS = (HOP_BY_HOP, ROUTING, DESTINATION)          # all of one form
 _MOST_EXTENSIONS = 4
 _AD_PACKET_TYPE = 0xFFFFF000 + 4   # SKF_AD_OFF + SKF_AD_PKTTYPE
+_AD_INTERFACE = 0xFFFFF000 + 8     # SKF_AD_IFINDEX
 _PACKET_OUTGOING = 4
 
 
@@ -69,6 +70,16 @@ def without_outgoing(program: Program) -> Program:
     return (
         Instruction(LD_BYTE, 0, 0, _AD_PACKET_TYPE),
         Instruction(JUMP_EQUAL, 0, 1, _PACKET_OUTGOING),
+        Instruction(RETURN, 0, 0, 0),
+        *program,
+    )
+
+
+def only_interface(program: Program, index: int) -> Program:
+    """The program behind a test that drops the frames of all interfaces but the one with this index."""
+    return (
+        Instruction(LD_WORD, 0, 0, _AD_INTERFACE),
+        Instruction(JUMP_EQUAL, 1, 0, index),
         Instruction(RETURN, 0, 0, 0),
         *program,
     )

@@ -7,13 +7,14 @@ which takes a while, in a thread of its own; `stop` writes the last frame and cl
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from inspector.capture.batch import Counts, Source
+from inspector.capture.batch import Source
 from inspector.capture.bpf import ACCEPT_ALL, Program
-from inspector.capture.packet_socket import open_packet_socket
+from inspector.capture.packet_socket import Counts, open_packet_socket
 from inspector.capture.receive import Receiver
 from inspector.capture.ring import BLOCKS, Ring
 from inspector.capture.writer import TraceWriter
@@ -23,8 +24,15 @@ if TYPE_CHECKING:
     from inspector.capture.sniffer import Sniffer
 
 
-def open_source(program: Program = ACCEPT_ALL, blocks: int = BLOCKS) -> Source:
-    """The best source of loopback frames that the kernel gives; OSError (EPERM) without CAP_NET_RAW."""
+def open_source(
+    program: Program = ACCEPT_ALL, blocks: int = BLOCKS, given: socket.socket | None = None
+) -> Source:
+    """The best source of loopback frames that the kernel gives; OSError (EPERM) without CAP_NET_RAW.
+
+    `given`: a packet socket that is open already, with its filter, and not bound.
+    """
+    if given is not None:
+        return Ring(given, blocks)
     try:
         return Ring(open_packet_socket(program), blocks)
     except PermissionError:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import ctypes
 import socket
 import struct
+from typing import NamedTuple
 
-from inspector.capture.batch import Counts
 from inspector.capture.bpf import ACCEPT_ALL, Program, without_outgoing
 
 ETH_P_ALL = 0x0003
@@ -18,6 +18,15 @@ SOL_PACKET = 263
 PACKET_STATISTICS = 6
 PACKET_IGNORE_OUTGOING = 23
 SO_ATTACH_FILTER = 26
+SO_LOCK_FILTER = 44
+
+
+class Counts(NamedTuple):
+    """What the kernel counted since the capture began; `received` includes what was dropped."""
+
+    received: int = 0
+    dropped: int = 0
+    freezes: int = 0
 
 
 def open_packet_socket(program: Program = ACCEPT_ALL) -> socket.socket:
@@ -43,6 +52,11 @@ def attach(packet_socket: socket.socket, program: Program) -> None:
         socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer))
         if struct.calcsize("P") == 8 else struct.pack("HxxP", len(program), ctypes.addressof(buffer)),
     )
+
+
+def lock_filter(packet_socket: socket.socket) -> None:
+    """Keep the filter for good, whoever holds the socket: only CAP_NET_ADMIN changes it then (socket(7))."""
+    packet_socket.setsockopt(socket.SOL_SOCKET, SO_LOCK_FILTER, 1)
 
 
 def bind(packet_socket: socket.socket, interface: str = "lo") -> None:

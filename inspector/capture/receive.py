@@ -12,8 +12,8 @@ import time
 
 import numpy as np
 
-from inspector.capture.batch import Batch, Counts
-from inspector.capture.packet_socket import SOL_PACKET, Counter, bind
+from inspector.capture.batch import Batch
+from inspector.capture.packet_socket import SOL_PACKET, Counter, Counts, bind
 from inspector.wire.pcapng import ENHANCED_PACKET
 
 _BUFFER = 8 * 1024 * 1024

@@ -11,9 +11,9 @@ import socket
 import struct
 import time
 
-from inspector.capture.batch import Batch, Counts
+from inspector.capture.batch import Batch
 from inspector.capture.frames import Frames
-from inspector.capture.packet_socket import SOL_PACKET, Counter, bind
+from inspector.capture.packet_socket import SOL_PACKET, Counter, Counts, bind
 
 BLOCK_SIZE = 256 * 1024
 BLOCKS = 512                       # for captures that have to keep up with anything

@@ -17,13 +17,13 @@ from inspector.capture.batch import (
     NO_TIMES,
     NO_VECTORS,
     Batch,
-    Counts,
     Times,
     Vectors,
     WriteError,
     write_vectors,
 )
 from inspector.capture.merge import Merge
+from inspector.capture.packet_socket import Counts
 from inspector.model.numbers import LINK_ETHERNET
 from inspector.wire.journal import EventRecord, Record, to_fields
 from inspector.wire.pcapng import interface_description, interface_statistics, journal, section_header

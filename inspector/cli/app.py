@@ -11,6 +11,7 @@ import stat
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,21 +66,17 @@ def watch_ports(ports: tuple[int, ...], limits: Limits, save: str | None, *, ove
 
     `save`: the file that the trace goes to, None for one of those that are kept.
     """
-    from inspector.lab.host import dumpcap, how_to_capture, may_capture
+    from inspector.cli.capture_options import packet_socket_for
     from inspector.lab.options import Watch
 
-    if not may_capture() and dumpcap() is None:
-        raise CommandError(
-            "Watching this machine's own loopback needs the privilege CAP_NET_RAW; the lab does not "
-            "('inspector exec -- CMD').", MISSING, how_to_capture(),
-        )
     _require_terminal(sys.stdin.isatty())
+    watch = Watch(ports, limits=limits, packet_socket=packet_socket_for(ports, limits, screen=True))
     from inspector.tui.app import InspectorApp
 
     if save is None:
-        return _run(InspectorApp(watch=Watch(ports, limits=limits)))
+        return _run(InspectorApp(watch=watch))
     with trace_file(save, overwrite=overwrite) as file:
-        status = _run(InspectorApp(watch=Watch(ports, limits=limits, save=(file.path, file.name))))
+        status = _run(InspectorApp(watch=replace(watch, save=(file.path, file.name))))
         file.restore()
         return status
 

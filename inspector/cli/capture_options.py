@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from inspector.cli.errors import USAGE, CommandError
+from inspector.cli.errors import MISSING, USAGE, CommandError
+from inspector.cli.output import say
 
 if TYPE_CHECKING:
     from inspector.lab.options import Limits
@@ -48,6 +49,35 @@ def limits_of(options: dict[str, Any], ports: tuple[int, ...] = ()) -> Limits:
     except FilterError as error:
         raise CommandError(str(error), USAGE) from error
     return limits
+
+
+def packet_socket_for(ports: tuple[int, ...], limits: Limits, *, screen: bool = False) -> int:
+    """A packet socket of the host's loopback, if this process may open none itself; -1: it may, or dumpcap.
+
+    Asks by sudo or pkexec where there is a terminal; CommandError where it cannot be had. `screen`: under
+    sudo it is opened here, and this process is the calling user from then on.
+    """
+    from inspector.lab import host, privilege
+    from inspector.lab.errors import LabError
+
+    try:
+        if screen and privilege.under_sudo():
+            opened = privilege.opened(ports, limits)
+            privilege.become_caller()
+            return opened.detach()
+        if host.may_capture() or host.dumpcap() is not None:
+            return -1
+        ask = privilege.asker()
+        if ask and not limits.filter:
+            say("Capturing the loopback needs a packet socket: a helper opens it with privilege, and ends.")
+            return privilege.borrow(ask, ports, limits.snaplen).detach()
+    except LabError as error:
+        raise CommandError(error.sentence, MISSING, error.remedy) from error
+    why = "; a helper opens it for ports, not for a filter" if limits.filter else ""
+    raise CommandError(
+        f"Capturing this machine's own loopback needs the privilege CAP_NET_RAW{why}. The lab does not "
+        "('inspector exec -- CMD').", MISSING, host.how_to_capture(),
+    )
 
 
 def size_of(text: str | None) -> int:

@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import sys
 import time
 from functools import partial
@@ -103,23 +104,24 @@ def _open_capture(
     options: AgentOptions, mode: str, trace: int, supervisor: Supervisor, guardian: Guardian
 ) -> Capturing:
     """Our own capture, or dumpcap's where only that is allowed; OSError or ValueError where none can be."""
-    from inspector.capture.capture import Capture
+    from inspector.capture.capture import Capture, open_source
     from inspector.capture.choice import choose_program
     from inspector.capture.ring import BLOCKS, SESSION_BLOCKS
     from inspector.lab.dumpcap import Dumpcap
 
     woken, limits = partial(_wake, options), options.limits
+    given = socket.socket(fileno=options.packet_socket) if options.packet_socket >= 0 else None
     program, text = choose_program(options.ports, limits.filter, limits.snaplen)
-    if mode == "host" and not may_capture() and (path := dumpcap()) is not None:
+    if mode == "host" and given is None and not may_capture() and (path := dumpcap()) is not None:
         return Dumpcap(
             path, trace, options, text, woken=woken, failed=supervisor.capture_failed,
             born=guardian.watch_over_me,
         )
+    blocks = BLOCKS if options.command or options.mode == "host" else SESSION_BLOCKS
     return Capture(
         trace, description=f"loopback of the {mode}", woken=woken, failed=supervisor.capture_failed,
-        program=program, filter=text, snaplen=limits.snaplen, max_size=limits.max_size,
-        most=limits.packets,
-        blocks=BLOCKS if options.command or options.mode == "host" else SESSION_BLOCKS,
+        filter=text, snaplen=limits.snaplen, max_size=limits.max_size,
+        most=limits.packets, source=open_source(program, blocks, given),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from inspector.capture.batch import Counts
+    from inspector.capture.packet_socket import Counts
     from inspector.capture.writer import TraceWriter
     from inspector.wire.journal import Record
 

@@ -20,6 +20,7 @@ from inspector.lab.errors import LabError
 from inspector.lab.host import dumpcap, how_to_capture, may_capture
 from inspector.lab.launch import start_agent
 from inspector.lab.network import namespace
+from inspector.lab.privilege import asker
 from inspector.wire import pcapng
 from inspector.wire.journal import EventRecord, from_fields
 
@@ -100,6 +101,9 @@ def _host() -> Check:
     path = dumpcap()
     if path is not None:
         return Check("host capture", "ok", f"The machine's own loopback can be captured through {path}.")
+    if ask := asker():
+        asked = f"'inspector watch' asks for a packet socket by {ask[0]}."
+        return Check("host capture", "ok", asked)
     what = "This user may not capture on the machine's own loopback (the lab does not need it)."
     return Check("host capture", "warn", what, how_to_capture())
 

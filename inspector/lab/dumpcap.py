@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from inspector.capture.batch import Counts
+from inspector.capture.packet_socket import Counts
 from inspector.capture.writer import TraceWriter
 from inspector.lab.options import AgentOptions
 from inspector.wire.journal import Record

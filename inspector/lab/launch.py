@@ -152,7 +152,7 @@ class Agent:
 def start_agent(
     trace_path: str | Path, mode: Mode = "auto", *, ports: Sequence[int] = (),
     limits: Limits = NO_LIMITS, command: Sequence[str] = (), syscalls: bool = False, stdout: int = 1,
-    outside: Outside = NOTHING,
+    outside: Outside = NOTHING, packet_socket: int = -1,
 ) -> Agent:
     """Start an agent that writes the file `trace_path` anew, and return when its capture runs.
 
@@ -161,14 +161,15 @@ def start_agent(
     descriptor; the agent ends when it ends. LabError where it cannot be; FilterError (a ValueError) for wrong
     ports or a wrong filter; OSError where the file cannot be written. An older file is lost only when
     the capture runs. `syscalls`: trace the program's system calls on its sockets too (strace). `outside`:
-    what of the lab and of the host's network shall reach each other, by a relay.
+    what of the lab and of the host's network shall reach each other, by a relay. `packet_socket`: one that
+    captures for those ports, opened by somebody with the privilege (`privilege`); it stays the caller's.
     """
     if syscalls:
         strace()
     choose_program(ports, limits.filter, limits.snaplen)                 # to refuse before anything starts
     terminal = bool(command)
     options = AgentOptions(mode, tuple(ports), limits, command=tuple(command), syscalls=syscalls,
-                           outside=outside)  # fmt: skip
+                           outside=outside, packet_socket=packet_socket)  # fmt: skip
     descriptors: list[int] = []
     path = Path(trace_path)
     created = create_file(path)
@@ -182,10 +183,11 @@ def start_agent(
             own = (os.dup(0), os.dup(stdout), os.dup(2))
             descriptors.extend(own)
             options = replace(options, terminal=own, group=os.getpgrp())
+        passed = [*descriptors, packet_socket] if packet_socket >= 0 else descriptors
         words = os.fdopen(os.memfd_create("agent's words"), "w+b")    # lives as long as the agent
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "inspector.lab.agent", options.to_json()], stdin=subprocess.PIPE,
-            stdout=created.descriptor, stderr=words, pass_fds=descriptors, start_new_session=not terminal,
+            stdout=created.descriptor, stderr=words, pass_fds=passed, start_new_session=not terminal,
             process_group=0 if terminal else None,
         )
     except BaseException:

@@ -60,12 +60,14 @@ NO_LIMITS = Limits()
 @dataclass(frozen=True, slots=True)
 class Watch:
     """What is captured without a session of ours: ports of this machine (none: all), or, with `outside`,
-    what is led through the lab. `save`: a file that is open for the trace, and the name that people know."""
+    what is led through the lab. `save`: a file that is open for the trace, and the name that people know.
+    `packet_socket`: what captures, opened by somebody with the privilege (lab/privilege.py); -1: none."""
 
     ports: tuple[int, ...] = ()
     outside: Outside = NOTHING
     limits: Limits = NO_LIMITS
     save: tuple[Path, str] | None = None
+    packet_socket: int = -1
 
     @property
     def words(self) -> str:
@@ -89,6 +91,7 @@ class AgentOptions:
     command: tuple[str, ...] = ()                 # run this program at once, and end when it ends
     syscalls: bool = False                        # trace what the program asks of the kernel, by strace
     outside: Outside = NOTHING
+    packet_socket: int = -1                       # what captures, opened by somebody with the privilege
     group: int = 0                                # for programs: the terminal's foreground process group
 
     def to_json(self) -> str:

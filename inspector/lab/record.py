@@ -35,6 +35,7 @@ class RecordOptions:
     name: str = ""                 # what sentences call the file, where it is not its path
     stdout: int = 1                # the program's standard output
     outside: Outside = NOTHING     # what of the lab and of the host's network shall reach each other
+    packet_socket: int = -1        # what captures on the host, opened by somebody with the privilege
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ def _record_program(options: RecordOptions) -> RecordOutcome:
 
 def _record_host(options: RecordOptions, started: Callable[[str], None]) -> RecordOutcome:
     with _told_to_end() as told:
-        agent = start_agent(options.output, "host", ports=options.ports, limits=options.limits)
+        agent = start_agent(options.output, "host", ports=options.ports, limits=options.limits,
+                            packet_socket=options.packet_socket)  # fmt: skip
         try:
             started(_running(options))
             poll = select.poll()

@@ -44,6 +44,10 @@ def test_without_privilege_the_host_check_says_how(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(doctor, "may_capture", lambda: False)
     monkeypatch.setattr(doctor, "dumpcap", lambda: None)
     monkeypatch.setattr(host, "_installed", lambda: None)
+    monkeypatch.setattr(doctor, "asker", lambda: ["/usr/bin/sudo", "--"])
+    assert doctor._host().state == "ok"
+    assert "/usr/bin/sudo" in doctor._host().what
+    monkeypatch.setattr(doctor, "asker", list)
     check = doctor._host()
     assert check.state == "warn"
     assert check.remedy == "sudo inspector record -o trace.pcapng"

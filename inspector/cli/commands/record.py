@@ -43,12 +43,14 @@ def command(
         raise CommandError("A program is recorded in the lab; say --lab before '-- CMD'.", USAGE)
     if syscalls and not lab:
         raise CommandError("--syscalls traces a program in the lab: --lab --syscalls -- CMD.", USAGE)
+    from inspector.cli.capture_options import packet_socket_for
     from inspector.lab.record import RecordOptions  # here: help is to be instant
 
     checked, limits = options_of(options), limits_of(options, ports)
+    packet_socket = -1 if lab else packet_socket_for(ports, limits)
     with trace_file(output, overwrite=overwrite) as file:
         outcome = recorded(RecordOptions(
-            file.path, program, ports, limits, syscalls, file.name,
+            file.path, program, ports, limits, syscalls, file.name, packet_socket=packet_socket,
         ))
         file.restore()
         say(outcome.sentence)

@@ -19,8 +19,9 @@ from inspector.cli.options import OUTPUT, OVERWRITE, PORT
 def command(*, ports: tuple[int, ...], output: str | None, overwrite: bool, **options: Any) -> int:
     """Open the app on this machine's own loopback, on these ports or all.
 
-    Needs root, CAP_NET_RAW, or a user who may run dumpcap. What ends the capture leaves the app open on
-    what was captured.
+    Needs CAP_NET_RAW, a user who may run dumpcap, or sudo (pkexec), which is asked to open one packet
+    socket. No screen runs as root: under sudo it becomes the calling user. What ends the capture leaves the
+    app open on what was captured.
     """
     limits = limits_of(options, ports)
     from inspector.cli.app import watch_ports  # here: it brings Textual, for which help would wait

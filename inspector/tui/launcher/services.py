@@ -106,7 +106,8 @@ class ServicesScreen(BaseModal[Watch | None]):
         if may_capture() or dumpcap() is not None:
             self.dismiss(Watch((service.port,)))
         else:
-            self.app.notify("Watching the loopback itself needs root or dumpcap; enter goes through the lab.")
+            self.app.notify(f"Watching itself: 'inspector watch {service.port}' in a shell, which asks for "
+                            "the privilege; enter goes through the lab, which needs none.")
 
 
 def free_port(first: int) -> int:

@@ -53,7 +53,8 @@ class LiveSession:
         from inspector.lab.launch import start_agent
 
         mode: Mode = "lab" if watch.outside else "host"
-        return start_agent(self.path, mode, ports=watch.ports, limits=watch.limits, outside=watch.outside)
+        return start_agent(self.path, mode, ports=watch.ports, limits=watch.limits, outside=watch.outside,
+                           packet_socket=watch.packet_socket)  # fmt: skip
 
     @property
     def path(self) -> Path:

@@ -1,0 +1,88 @@
+"""The packet socket of the host's loopback: opened by a minimal helper that sudo or pkexec runs, or by root
+itself, who becomes the calling user then: no screen runs as root.
+
+ports -> `capture/opener.py` with privilege -> the socket, by SCM_RIGHTS -> an agent without privilege.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from inspector.capture import opener
+from inspector.capture.choice import choose_program
+from inspector.lab.errors import LabError
+from inspector.lab.options import Limits
+
+
+def asker() -> list[str]:
+    """The command that asks for the privilege, where a terminal allows asking: sudo, or pkexec; else none."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return []
+    if path := shutil.which("sudo"):
+        return [path, "-p", "[sudo] password for %p, for one packet socket: ", "--"]
+    path = shutil.which("pkexec")
+    return [path] if path else []
+
+
+def borrow(ask: list[str], ports: tuple[int, ...], snaplen: int) -> socket.socket:
+    """The packet socket that the helper opens for us. LabError where it does not."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    words = [sys.executable, "-I", str(Path(opener.__file__).resolve()), *map(str, (snaplen, *ports))]
+    with ours:
+        with theirs:
+            try:
+                status = subprocess.run([*ask, *words], stdin=theirs.fileno(), check=False).returncode
+            except OSError as error:
+                raise LabError(f"{ask[0]} cannot be run: {error.strerror}.") from error
+        ours.setblocking(False)
+        try:
+            _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
+        except BlockingIOError:
+            descriptors = []
+    if not descriptors:
+        raise LabError(f"{Path(ask[0]).name} gave no packet socket (status {status}).")
+    return socket.socket(fileno=descriptors[0])
+
+
+def opened(ports: tuple[int, ...], limits: Limits) -> socket.socket:
+    """The packet socket, opened by this process. LabError where it may not."""
+    program, _ = choose_program(ports, limits.filter, limits.snaplen)
+    try:
+        return opener.opened(program)
+    except OSError as error:
+        raise LabError(f"The packet socket was refused: {error.strerror or error}.") from error
+
+
+def under_sudo() -> bool:
+    """Whether root is somebody who called sudo (or pkexec)."""
+    return os.geteuid() == 0 and _caller() not in (None, 0)
+
+
+def become_caller() -> None:
+    """Be who called sudo, for good: user, groups, home. LabError where that cannot be."""
+    number = _caller()
+    try:
+        user = pwd.getpwuid(number) if number is not None else None
+        if user is None:
+            return
+        os.initgroups(user.pw_name, user.pw_gid)
+        os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+        os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+    except (KeyError, OSError) as error:
+        raise LabError(f"The user who called cannot be had again (uid {number}).") from error
+    os.environ.update(HOME=user.pw_dir, USER=user.pw_name, LOGNAME=user.pw_name)
+    for name in ("SUDO_UID", "SUDO_GID", "SUDO_USER", "PKEXEC_UID"):
+        os.environ.pop(name, None)
+
+
+def _caller() -> int | None:
+    named = os.environ.get("SUDO_UID") or os.environ.get("PKEXEC_UID") or ""
+    return int(named) if named.isascii() and named.isdigit() else None

@@ -30,6 +30,38 @@ class What(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2
 WHAT = What()
 
 
+class Size(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on; 8.1 is enough
+    """A number of bytes: 500000, 200M, 4G."""
+
+    name = "size"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number; a usage error where it is none."""
+        if isinstance(value, int):
+            return value
+        digits, unit = (value[:-1], value[-1].upper()) if value[-1:].isalpha() else (value, "")
+        if not (digits.isascii() and digits.isdigit()) or len(digits) > 15 or unit not in _UNITS:
+            self.fail(f"{value!r} is no number of bytes like 500000, 200M or 4G.", param, ctx)
+        return int(digits) << _UNITS[unit]
+
+
+_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+
+
+def _unpack(ctx: click.Context, param: click.Parameter, size: int | None) -> None:
+    if size is not None:
+        from inspector.trace.limits import choose  # here: it brings numpy, for which help would wait
+
+        choose(size)
+
+
+UNPACK = click.option(
+    "--unpack", type=Size(), metavar="SIZE", callback=_unpack, expose_value=False,
+    help="Unpack compressed captures, and messages in them, up to SIZE (as 4G); else 32 MB, and 20 times what"
+         " was read of it.",
+)
+
+
 class WithProgram(click.Command):
     """A command line with a program after `--`: its words reach the function as `program`, untouched."""
 

@@ -18,7 +18,7 @@ from typing import Protocol as Interface
 
 from inspector.model.packets import Row
 from inspector.wire.arrays import Int64s
-from inspector.wire.findings import Finding, Rulebook
+from inspector.wire.findings import Finding, FirstFindings, Rulebook
 from inspector.wire.tcp.delivery import Pump, Run
 from inspector.wire.tcp.stream import ByteStream
 
@@ -164,7 +164,7 @@ class Decoder(ABC, Generic[R]):
 
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         self.source, self.pump, self.client = source, pump, start.client
-        self.findings: list[Finding] = []
+        self.findings = FirstFindings()
         self._taken = 0                                                      # findings that were passed on
         self._starts: tuple[list[tuple[int, int]], ...] = ([], [])           # (start, position) of records
         self._indexed = 0
@@ -205,7 +205,7 @@ class Decoder(ABC, Generic[R]):
     @property
     def uncounted(self) -> Mapping[str, int]:
         """How many findings of a rule there are beyond those that are kept."""
-        return {}
+        return self.findings.more
 
     # --- records -----------------------------------------------------------------------------------
 

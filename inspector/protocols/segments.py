@@ -5,6 +5,8 @@ For sniffers and for decoders that have to find their place again after a hole.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from inspector.wire.tcp.stream import ByteStream
 
 _MOST = 256            # segments that are looked at
@@ -12,12 +14,10 @@ _MOST = 256            # segments that are looked at
 
 def starts_between(stream: ByteStream, offset: int, stop: int) -> list[int]:
     """Offsets at which segments begin in [offset, stop), ascending."""
-    starts: list[int] = stream.columns(offset, stop).offset[:_MOST].tolist()
-    return starts
+    return [piece.offset for piece in islice(stream.pieces(offset, stop), _MOST)]
 
 
 def ends_before(stream: ByteStream, stop: int) -> list[int]:
     """Offsets at which segments end, from the stream's start to `stop` or the first hole, ascending."""
-    found = stream.columns(stream.start, min(stop, stream.contiguous_from(stream.start)))
-    ends: list[int] = (found.offset + found.length)[:_MOST].tolist()
-    return ends
+    pieces = stream.pieces(stream.start, min(stop, stream.contiguous_from(stream.start)))
+    return [piece.offset + piece.length for piece in islice(pieces, _MOST)]

@@ -6,9 +6,10 @@ conversation and the packets that carry those bytes (`Finding.at`); views and ex
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 from inspector.model.packets import Row
 
@@ -50,6 +51,43 @@ class Finding:
     def at(self, stream: int, rows: Iterable[Row]) -> Finding:
         """The same with its place in a trace."""
         return replace(self, stream=stream, rows=tuple(rows))
+
+
+REPEATS = 1000       # findings of one rule and direction that are kept; the rest is counted
+
+
+class FirstFindings(list[Finding]):
+    """The findings of one connection: of each rule and direction the first, and how many `more` there are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.more: Counter[str] = Counter()                     # by the rule's id
+        self._kept: Counter[tuple[str, int | None]] = Counter()
+
+    def full(self, rule: str, direction: int | None) -> bool:
+        """Whether one more of a rule is only counted, which is done then: nobody needs to make it."""
+        if self._kept[rule, direction] < REPEATS:
+            return False
+        self.more[rule] += 1
+        return True
+
+    def all_full(self, rules: tuple[str, ...], direction: int | None) -> bool:
+        """Whether one more of each of the rules is only counted, which is done then."""
+        if any(self._kept[rule, direction] < REPEATS for rule in rules):
+            return False
+        self.more.update(rules)
+        return True
+
+    def append(self, one: Finding) -> None:
+        """Keep or count a finding."""
+        if not self.full(one.id, one.direction):
+            self._kept[one.id, one.direction] += 1
+            super().append(one)
+
+    def __iadd__(self, found: Iterable[Finding]) -> Self:  # type: ignore[override, misc]
+        for one in found:
+            self.append(one)
+        return self
 
 
 class Rulebook:

@@ -13,7 +13,7 @@ import click
 from inspector.cli.checks import CheckOptions, check, check_options, filter_of, options_of
 from inspector.cli.errors import DONE, UNREADABLE, USAGE, CommandError
 from inspector.cli.exports import LISTED, Export
-from inspector.cli.options import WHAT
+from inspector.cli.options import UNPACK, WHAT
 from inspector.cli.output import say, write_line
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--json", "what", metavar="WHAT", type=WHAT, help=f"{LISTED}.")
 @click.option("--filter", "expression", metavar="EXPR",
               help="Only what this display filter (a part of Wireshark's language) lets through.")
+@UNPACK
 @check_options
 def command(file: str, what: Export | None, expression: str | None, **checks: Any) -> int:
     """Print what a capture holds, one JSON object a line, or check it."""

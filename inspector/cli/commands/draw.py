@@ -12,7 +12,7 @@ import click
 
 from inspector.cli.checks import filter_of
 from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError
-from inspector.cli.options import OUTPUT
+from inspector.cli.options import OUTPUT, UNPACK
 from inspector.cli.output import write_text
 from inspector.model.packets import Row, packet_number, row_at
 
@@ -34,6 +34,7 @@ FORMATS = ("txt", "svg", "mermaid", "html")
 @click.option("--width", type=click.IntRange(60, 400), default=100, show_default=True, metavar="N",
               help="How many characters wide a ladder is.")
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE", help="The file to write; else standard output.")
+@UNPACK
 def command(file: str, what: str, form: str, expression: str | None, width: int, output: str | None) -> int:
     """Draw what a capture shows: for slides, pages and reports."""
     if what == "header" and form == "mermaid":

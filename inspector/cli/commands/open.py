@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import click
 
+from inspector.cli.options import UNPACK
+
 
 @click.command("open")
 @click.argument("file", metavar="FILE|-")
+@UNPACK
 def command(file: str) -> int:
     """Open a capture in the app: pcap or pcapng, also .gz and .zst; one that grows is followed."""
     from inspector.cli.app import open_file  # here: it brings Textual, for which help would wait

@@ -14,7 +14,7 @@ from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import HttpMessage
 from inspector.protocols.http.reader import HttpReader, asks_to_switch
 from inspector.protocols.http.rules import body_framing, check_request, check_response, reflected
-from inspector.wire.findings import Finding
+from inspector.wire.findings import FirstFindings
 from inspector.wire.text import escaped
 
 KEEP = 1 << 20
@@ -37,7 +37,7 @@ class HttpConnection:
         self.restarted = False                         # messages were lost
         self.keep = keep
         self.messages: list[HttpMessage] = []
-        self.findings: list[Finding] = []
+        self.findings = FirstFindings()
         self.switched: tuple[int, int] | None = None   # stream offsets per direction
         self.switch: int | None = None                 # number of the response that ended HTTP
         self.waiting: deque[int] = deque()             # requests without a final response
@@ -109,10 +109,9 @@ class HttpConnection:
             self.findings.append(finding("http.unanswered-request", what, request.direction, request.start,
                                          request.line_stop))
 
-    def start_message(self, message: HttpMessage, findings: list[Finding]) -> HttpMessage:
+    def start_message(self, message: HttpMessage) -> HttpMessage:
         """Enter a message whose head is whole; pairs it, and gives it back with its framing."""
         number = len(self.messages)
-        self.findings += findings
         if message.is_request:
             self.waiting.append(number)
             self._asked += 1

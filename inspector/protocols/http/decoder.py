@@ -7,10 +7,11 @@ Our own, not h11's: broken messages must be shown, not refused, and every one kn
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from inspector.protocols.api import Decoder, Hole, MessageLine, Part, Rest, Shown, Source, Start
 from inspector.protocols.http.connection import HttpConnection
 from inspector.protocols.http.message import (
-    INFLATE_LIMIT,
     Decoded,
     HttpMessage,
     decode_content,
@@ -146,6 +147,10 @@ class HttpDecoder(Decoder[HttpMessage]):
         self._http_findings = len(self._http.findings)
         return found
 
+    @property
+    def uncounted(self) -> Mapping[str, int]:
+        return self.findings.more + self._http.findings.more
+
     # --- the upgrade to WebSocket ----------------------------------------------------------------------
 
     def _open(self, upgrade: Upgrade | None) -> None:
@@ -233,8 +238,9 @@ class HttpDecoder(Decoder[HttpMessage]):
             reader.feed(message.direction, stream.read(start, min(whole, start + (1 << 20))))
         return reader.messages[0].body if reader.messages else b""
 
-    def decoded_body(self, message: HttpMessage, limit: int = INFLATE_LIMIT) -> Decoded:
-        """The body of a message with its Content-Encoding undone too."""
+    def decoded_body(self, message: HttpMessage, limit: int | None = None) -> Decoded:
+        """The body of a message with its Content-Encoding undone too, up to `limit` bytes of it."""
+        limit = self.source.limit if limit is None else limit
         return decode_content(self.body(message), tokens(message, "content-encoding"), limit)
 
     # --- records -----------------------------------------------------------------------------------

@@ -14,14 +14,15 @@ from typing import Literal, NamedTuple
 
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.text import as_text
-from inspector.wire.findings import Finding
+from inspector.wire.findings import FirstFindings
 from inspector.wire.text import escaped
 
 Framing = Literal["none", "length", "chunked", "close", "switch"]
 
 HEAD_LIMIT = 256 << 10
-_PIECE = 1024            # bytes of Zstandard that are unpacked at once
+_PIECE, _LEAST_PIECE = 1024, 16      # bytes of Zstandard that are unpacked at once: each may be 32 KB
 INFLATE_LIMIT = 16 << 20
+_RATIO, _ROOM = 1100, 64 << 10       # DEFLATE makes 1032 bytes of one, at most
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") +(\S(?:.*\S)?) +(HTTP/1\.\d)[ \t]*\Z", re.DOTALL)
 STATUS_LINE = re.compile(rb"(HTTP/1\.\d) +(\S+)(?: (.*))?\Z", re.DOTALL)
@@ -121,20 +122,26 @@ def head_end(data: bytes | bytearray, start: int = 0) -> int:
 
 
 def parse_head(
-    data: bytes, start: int, direction: int, is_request: bool
-) -> tuple[HttpMessage | None, list[Finding]]:
-    """The message that a whole head announces (without framing), None when its start line is none."""
+    data: bytes, start: int, direction: int, is_request: bool, found: FirstFindings | None = None
+) -> tuple[HttpMessage | None, FirstFindings]:
+    """The message that a whole head announces (without framing), None when its start line is none.
+
+    What is wrong in it goes to `found`, where the connection's are.
+    """
     line, line_stop = _first_line(data)
     match = (REQUEST_LINE if is_request else STATUS_LINE).match(line)
-    findings: list[Finding] = []
+    findings = FirstFindings() if found is None else found
     if match is None:
         kind = "request" if is_request else "status"
         what = f"\"{escaped(line, 80)}\" is no {kind} line."
-        return None, [finding("http.invalid-start-line", what, direction, start, start + max(line_stop, 1))]
-    if not line_stop or data[line_stop - 2 : line_stop] != b"\r\n":
+        stop = start + max(line_stop, 1)
+        findings.append(finding("http.invalid-start-line", what, direction, start, stop))
+        return None, findings
+    bare = not line_stop or data[line_stop - 2 : line_stop] != b"\r\n"
+    if bare and not findings.full("http.bare-line-feed", direction):
         findings.append(finding("http.bare-line-feed", "The start line ends with LF alone.", direction,
                                 start, start + line_stop))
-    headers = tuple(_headers(data, line_stop, start, direction, findings, bool(findings)))
+    headers = tuple(_headers(data, line_stop, start, direction, findings, bare))
     first, second, third = (as_text(part) if part is not None else "" for part in match.groups())
     stop = start + len(data)
     if is_request:
@@ -151,7 +158,7 @@ def parse_head(
     return message, findings
 
 
-def parse_fields(data: bytes, start: int, direction: int, findings: list[Finding]) -> tuple[Header, ...]:
+def parse_fields(data: bytes, start: int, direction: int, findings: FirstFindings) -> tuple[Header, ...]:
     """Header lines that stand alone (the trailers of a chunked body)."""
     return tuple(_headers(data, 0, start, direction, findings, False))
 
@@ -163,10 +170,12 @@ def _first_line(data: bytes) -> tuple[bytes, int]:
 
 
 def _headers(
-    data: bytes, position: int, base: int, direction: int, findings: list[Finding], bare_told: bool
+    data: bytes, position: int, base: int, direction: int, findings: FirstFindings, bare_told: bool
 ) -> Iterator[Header]:
     """The lines from `position` on; obsolete folding is undone, what is no header is told and left out."""
     pending: Header | None = None
+    folded: list[str] = []
+    last = 0
     bare: tuple[int, int] | None = None
     while position < len(data):
         end = data.find(b"\n", position)
@@ -179,32 +188,43 @@ def _headers(
         position = stop
         if not line:
             continue
-        if _CONTROLS.search(line):
+        if _CONTROLS.search(line) and not findings.full("http.control-in-header", direction):
             what = f"The header line \"{escaped(line, 80)}\" holds a control character."
             findings.append(finding("http.control-in-header", what, *at))
         if line[:1] in b" \t" and pending is not None:
-            findings.append(finding("http.folded-header", f"{escaped(pending.name, 40)} is folded.", *at))
-            value = f"{pending.value} {as_text(line.strip())}".strip()
-            pending = pending._replace(value=value, stop=base + stop)
+            if not findings.full("http.folded-header", direction):
+                findings.append(finding("http.folded-header", f"{escaped(pending.name, 40)} is folded.", *at))
+            folded.append(as_text(line.strip()))
+            last = base + stop
             continue
         if pending is not None:
-            yield pending
+            yield _unfolded(pending, folded, last)
+            folded.clear()
         pending = _header(line, at, findings)
     if pending is not None:
-        yield pending
+        yield _unfolded(pending, folded, last)
     if bare is not None and not bare_told:
         what = "A line of the head ends with LF alone."
         findings.append(finding("http.bare-line-feed", what, direction, *bare))
 
 
-def _header(line: bytes, at: tuple[int, int, int], findings: list[Finding]) -> Header | None:
+def _unfolded(header: Header, folded: list[str], stop: int) -> Header:
+    """A header with the lines on which it goes on."""
+    if not folded:
+        return header
+    value = " ".join(part for part in (header.value, *folded) if part)
+    return header._replace(value=value, stop=stop)
+
+
+def _header(line: bytes, at: tuple[int, int, int], findings: FirstFindings) -> Header | None:
     name, colon, value = line.partition(b":")
     if name != name.rstrip() and colon:
         what = f"A space stands before the colon of \"{escaped(name.strip(), 40)}\"."
         findings.append(finding("http.space-before-colon", what, *at))
         name = name.rstrip()
     if not colon or not _NAME.match(name):
-        findings.append(finding("http.invalid-header", f"\"{escaped(line, 80)}\" is no header.", *at))
+        if not findings.full("http.invalid-header", at[0]):
+            findings.append(finding("http.invalid-header", f"\"{escaped(line, 80)}\" is no header.", *at))
         if not colon:
             return None
     text = as_text(name)
@@ -218,9 +238,20 @@ class Decoded(NamedTuple):
     problem: str
 
 
+def bound(size: int, limit: int) -> int:
+    """The bytes that all codings together may make of a body of `size`: what one of DEFLATE can, at most.
+
+    Of codings in codings a hundred bytes could make any number. A limit that was raised holds as it is.
+    """
+    return limit if limit > INFLATE_LIMIT else min(limit, _ROOM + _RATIO * size)
+
+
 def decode_content(body: bytes, codings: list[str], limit: int = INFLATE_LIMIT) -> Decoded:
-    """Undo the codings that Content-Encoding names (applied in that order), at most `limit` bytes out."""
+    """Undo the codings that Content-Encoding names (applied in that order), at most `limit` bytes out.
+
+    """
     problem = ""
+    limit = bound(len(body), limit)
     for coding in reversed([coding.lower() for coding in codings]):
         if coding in ("identity", ""):
             continue
@@ -228,6 +259,7 @@ def decode_content(body: bytes, codings: list[str], limit: int = INFLATE_LIMIT) 
             return Decoded(body, problem or "unknown")
         body, now = _unpack_zstd(body, limit) if coding == "zstd" else _inflate(body, coding, limit)
         problem = problem or now
+        limit = max(limit - len(body), 0)
     return Decoded(body, problem)
 
 
@@ -264,8 +296,9 @@ def _unpack_zstd(body: bytes, limit: int) -> tuple[bytes, str]:
             engine = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
             at = 0
             while at < len(left) and not engine.eof:         # in pieces, so that a bomb stops at the limit
-                part = engine.decompress(left[at : at + _PIECE])
-                at += _PIECE
+                piece = min(max(_LEAST_PIECE, (limit - size) >> 15), _PIECE)
+                part = engine.decompress(left[at : at + piece])
+                at += piece
                 parts.append(part)
                 size += len(part)
                 if size > limit:

@@ -18,7 +18,7 @@ from inspector.protocols.http.message import (
     parse_head,
 )
 from inspector.protocols.http.rules import content_length
-from inspector.wire.findings import Finding
+from inspector.wire.findings import Finding, FirstFindings
 from inspector.wire.text import escaped
 
 State = Literal[
@@ -36,9 +36,9 @@ class Connection(Protocol):
     client: int
     keep: int
     messages: list[HttpMessage]
-    findings: list[Finding]
+    findings: FirstFindings
 
-    def start_message(self, message: HttpMessage, findings: list[Finding]) -> HttpMessage:
+    def start_message(self, message: HttpMessage) -> HttpMessage:
         """Enter a message whose head is whole, and give it back with its number and framing."""
 
     def settle(self, side: HttpReader, message: HttpMessage) -> None:
@@ -156,11 +156,12 @@ class HttpReader:
                 self._give_up(finding("http.head-too-large", what, self.direction, self.offset, stop))
             return False
         start = self.offset
-        message, findings = parse_head(self._take(stop), start, self.direction, self.is_request)
+        message, _ = parse_head(self._take(stop), start, self.direction, self.is_request,
+                                self.connection.findings)
         if message is None:
-            self._give_up(*findings)
+            self._give_up()
             return False
-        self._begin(self.connection.start_message(message, findings))
+        self._begin(self.connection.start_message(message))
         return True
 
     def _no_message(self) -> Finding:

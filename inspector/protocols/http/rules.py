@@ -12,6 +12,7 @@ from inspector.protocols.http.message import (
     Framing,
     Header,
     HttpMessage,
+    bound,
     decode_content,
     tokens,
 )
@@ -83,7 +84,8 @@ def check_body(message: HttpMessage, body: bytes, limit: int) -> list[Finding]:
         rule = "http.invalid-content-encoding"
         what = f"The body ends before its encoding \"{escaped(header.value, 40)}\" does."
     elif problem == "limit":
-        rule, what = "http.inflation-limit", f"{message.body_length} bytes inflate to more than {limit}."
+        rule, what = "http.inflation-limit", \
+            f"{message.body_length} bytes inflate to more than {bound(len(body), limit)}."
     else:
         return []
     return [finding(rule, what, message.direction, message.body_start, message.stop)]

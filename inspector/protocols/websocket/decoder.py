@@ -291,7 +291,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
 
     @property
     def uncounted(self) -> Mapping[str, int]:
-        return self.session.more
+        return self.session.findings.more
 
     # --- frames ------------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ turns the payloads of compressed messages, fragment by fragment, into what they 
 from __future__ import annotations
 
 import zlib
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,9 +15,11 @@ from inspector.wire.text import escaped
 
 LIMIT = 16 << 20
 TAIL = b"\x00\x00\xff\xff"
+_FREE_STEPS, _MOST_STEPS = 512, 1 << 18      # of the check of a window: without input, and with any
 _FLAGS = ("server_no_context_takeover", "client_no_context_takeover")
 _BITS = ("server_max_window_bits", "client_max_window_bits")
-_STEP = 1 << 16
+_STEP = 1 << 16          # bytes that come out at once,
+_SLICE = 2048            # and that go in: what is left of them is copied with each block that ends the stream
 
 
 class Extension(NamedTuple):
@@ -174,16 +175,24 @@ class Inflater:
             self._window.feed(data, self.limit - self._size)
         parts: list[bytes] = []
         try:
-            while data and not self.problem:
-                room = self.limit - self._size
-                part, data = self._context.step(data, min(room, _STEP) or 1)
-                if len(part) > room:
-                    self.problem, part = "limit", b""
-                self._size += len(part)
-                parts.append(part)
+            for start in range(0, len(data), _SLICE):
+                self._inflate(data[start : start + _SLICE], parts)
+                if self.problem:
+                    break
         except zlib.error:
             self.problem = "data"
         return b"".join(parts)
+
+    def _inflate(self, data: bytes, parts: list[bytes]) -> None:
+        step = self._context.step
+        while data:
+            room = self.limit - self._size
+            part, data = step(data, min(room, _STEP) or 1)
+            if len(part) > room:
+                self.problem = "limit"
+                return
+            self._size += len(part)
+            parts.append(part)
 
     def lose(self) -> None:
         """Input was not captured: what relies on the context cannot be inflated from here on."""
@@ -206,43 +215,50 @@ class _RawInflate:
     def __init__(self, bits: int) -> None:
         self._bits = bits
         self._inflate = zlib.decompressobj(-bits)
-        self._recent: deque[bytes] = deque()
-        self._recent_size = 0
+        self._recent = bytearray()         # the window, and what lies before it while that is little
 
     def copy(self) -> _RawInflate:
         twin = _RawInflate.__new__(_RawInflate)
         twin._bits, twin._inflate = self._bits, self._inflate.copy()
-        twin._recent, twin._recent_size = self._recent.copy(), self._recent_size
+        twin._recent = self._recent[-(1 << self._bits) :]
         return twin
 
     def step(self, data: bytes, most: int) -> tuple[bytes, bytes]:
         """Inflate up to `most` bytes; what came out, and the input that is left. zlib.error for bad data."""
-        part = self._inflate.decompress(data, most)
+        inflate = self._inflate
+        part = inflate.decompress(data, most)
         if part:
             self._remember(part)
-        if not self._inflate.eof:
-            return part, self._inflate.unconsumed_tail
-        rest = self._inflate.unused_data
-        window = b"".join(self._recent)[-(1 << self._bits) :]
+        if not inflate.eof:
+            return part, inflate.unconsumed_tail
+        window = bytes(self._recent[-(1 << self._bits) :])
         self._inflate = zlib.decompressobj(-self._bits, zdict=window)
-        return part, rest
+        return part, inflate.unused_data
 
     def _remember(self, part: bytes) -> None:
-        self._recent.append(part)
-        self._recent_size += len(part)
-        while self._recent_size - len(self._recent[0]) >= 1 << self._bits:
-            self._recent_size -= len(self._recent.popleft())
+        recent, size = self._recent, 1 << self._bits
+        if len(part) >= size:
+            recent[:] = part[-size:]
+            return
+        recent += part
+        if len(recent) > 4 * size:
+            del recent[:-size]
 
 
 class _WindowCheck:
     """Finds references beyond a window smaller than 32 KiB.
 
     zlib refuses what lies before its window plus the output of the call at hand; so output is asked for byte
-    by byte, which makes that exact. That costs, hence the check ends after `budget` bytes.
+    by byte, which makes that exact. That costs: beyond as many bytes as went in, output is asked for in
+    parts of the window, so that references are found that lie farther back by such a part; and after as many
+    of these the check ends.
     """
 
-    def __init__(self, bits: int, budget: int = 1 << 20) -> None:
-        self._bits, self._budget = bits, budget
+    def __init__(self, bits: int) -> None:
+        self._bits = bits
+        self._part = 1 << (bits - 2)
+        self._credit = self._rest = _FREE_STEPS     # steps of an byte, and of a part, that may be done
+        self._most = _MOST_STEPS
         self.exceeded = False
         self.restart()
 
@@ -255,13 +271,24 @@ class _WindowCheck:
         """Follow the same input as the inflater, at most `room` bytes of output."""
         for position in range(0, len(data), 64):
             piece = data[position : position + 64]
-            while piece and not self.exceeded and self._budget > 0 and room >= 0:
+            more = min(len(piece), self._most)
+            self._most -= more
+            self._credit, self._rest = self._credit + more, self._rest + more
+            while piece and not self.exceeded and self._rest > 0 and room >= 0:
                 try:
-                    part, piece = self._inflate.step(piece, max(self._free, 1))
+                    part, piece = self._inflate.step(piece, self._step())
                 except zlib.error as error:
                     self.exceeded = "too far back" in str(error)
-                    self._budget = self._budget if self.exceeded else 0
+                    self._rest = self._rest if self.exceeded else 0
                     return
                 self._free -= len(part)
-                self._budget -= len(part)
                 room -= len(part)
+
+    def _step(self) -> int:
+        if self._free > 0:
+            return self._free
+        if self._credit > 0:
+            self._credit -= 1
+            return 1
+        self._rest -= 1
+        return self._part

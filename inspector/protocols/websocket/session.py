@@ -7,7 +7,6 @@ RFC 6455 or 7692 becomes a finding. No payload is kept: a message is told by its
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -15,16 +14,23 @@ from inspector.protocols.websocket import frame as ws
 from inspector.protocols.websocket.deflate import LIMIT, DeflateParameters, Inflater
 from inspector.protocols.websocket.findings import finding
 from inspector.protocols.websocket.frame import Frame, opcode_name
-from inspector.protocols.websocket.rules import Role, check_close, check_frame, is_plain, read_close
+from inspector.protocols.websocket.rules import (
+    CONTROL_LIMIT,
+    Role,
+    check_close,
+    check_frame,
+    is_plain,
+    read_close,
+    shortest_form,
+)
 from inspector.protocols.websocket.side import Side
 from inspector.protocols.websocket.utf8 import TextCheck
-from inspector.wire.findings import Finding
+from inspector.wire.findings import Finding, FirstFindings
 
 Read = Callable[[int, int, int], bytes]
 """(direction, start, stop) -> bytes of the stream, for payloads that were not kept."""
 
 WINDOW = 1 << 20
-REPEATS = 1000       # findings of one rule and direction that are kept; the rest is counted
 
 
 class Part(NamedTuple):
@@ -52,16 +58,15 @@ class WebSocketSession:
     ) -> None:
         self.client, self.deflate, self.inferred, self.limit = client, deflate, inferred, limit
         self._foreign = foreign
-        self.findings: list[Finding] = []
-        self.more: Counter[str] = Counter()        # findings beyond REPEATS, by id
+        self.findings = FirstFindings()
         self._same: dict[tuple[str, ...], tuple[str, ...]] = {}   # one tuple for all frames alike
+        self._wrong: dict[tuple[int, ...], tuple[str, ...]] = {}  # kind of header -> rules it breaks
         self.ids: dict[int, tuple[str, ...]] = {}  # frame number (from 0) -> ids of its findings
         self.answers: dict[int, int] = {}          # pong's frame number -> ping's …
         self.answered: dict[int, int] = {}         # … and back
         self.count = 0                             # frames so far
         self.messages = 0
         self._read = read
-        self._kept: Counter[tuple[str, int | None]] = Counter()
         self._sides = tuple(self._side(direction) for direction in (0, 1))
 
     def _side(self, direction: int) -> Side:
@@ -81,7 +86,7 @@ class WebSocketSession:
         side = self._sides[direction]
         packed = frame.rsv == ws.RSV1 and side.role.deflate and frame.opcode in (ws.TEXT, ws.BINARY)
         if frame.masked is not side.role.client or (frame.rsv and not packed) or not is_plain(frame):
-            self._tell(*check_frame(frame, side.role))
+            self._check(side, frame)
         problem = side.key_problem(frame.masking_key)
         if problem:
             start = frame.payload_start - 4
@@ -94,6 +99,21 @@ class WebSocketSession:
         side.frames += 1
         self.count += 1
         return part
+
+    def _check(self, side: Side, frame: Frame) -> None:
+        """Tell what is wrong in a header. Where the like of it was told often enough, it is counted alone."""
+        length = frame.payload_length
+        kind = (side.role.direction, frame.masked, frame.fin, frame.rsv, frame.opcode, frame.length_form,
+                length >> 63, shortest_form(length), length > CONTROL_LIMIT)
+        rules = self._wrong.get(kind)
+        if rules is not None and self.findings.all_full(rules, side.role.direction):
+            if rules:
+                self.ids[self.count] = rules
+            return
+        found = check_frame(frame, side.role)
+        rules = tuple(dict.fromkeys(one.id for one in found))
+        self._wrong[kind] = self._same.setdefault(rules, rules)
+        self._tell(*found)
 
     def under_way(self, direction: int) -> int | None:
         """The number of the direction's fragmented message that has begun and not ended; None: none has."""
@@ -145,12 +165,7 @@ class WebSocketSession:
             if number >= 0 and one.id not in known:
                 told = (*known, one.id)
                 self.ids[number] = self._same.setdefault(told, told)
-            kind = (one.id, one.direction)
-            self._kept[kind] += 1
-            if self._kept[kind] <= REPEATS:
-                self.findings.append(one)
-            else:
-                self.more[one.id] += 1
+            self.findings.append(one)
 
     def _say(
         self, side: Side, rule: str, what: str, start: int, stop: int,

@@ -21,13 +21,13 @@ from inspector.protocols.api import Decoder, Protocol, Rest
 from inspector.trace.application.engine import Engine, Layer
 from inspector.trace.flows.missing import acknowledged
 from inspector.trace.flows.tcp import TcpFlow
+from inspector.trace.limits import chosen
 from inspector.trace.packets import Packets
 from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.rules import ENDINGS
 from inspector.wire.tcp.stream import ByteStream
 
-INFLATE_LIMIT = 16 << 20 # bytes to which one compressed message may inflate
 _ROWS = 64               # packets that a finding names at most
 _PARTS = 3               # records of one packet that `info` spells out
 
@@ -46,9 +46,10 @@ class Application:
     `protocol`: the last layer's name ("http", "websocket", …), "" while none is known.
     """
 
-    def __init__(self, trace: Packets, flow: TcpFlow, limit: int = INFLATE_LIMIT,
+    def __init__(self, trace: Packets, flow: TcpFlow, limit: int | None = None,
                  protocols: Iterable[Protocol] = REGISTRY) -> None:
-        self._trace, self._flow, self.limit = trace, flow, limit
+        self._trace, self._flow = trace, flow
+        self.limit = chosen().message if limit is None else limit
         self.streams: tuple[ByteStream, ByteStream] = flow.streams
         self._engine = Engine(self, (flow.a[1], flow.b[1]), protocols)
         self._findings: list[Finding] = []
@@ -61,6 +62,8 @@ class Application:
         self._last_words: tuple[tuple[int | None, int], tuple[Row, ...]] = ((None, -1), ())
         # Per direction what was asked last: bytes, how many the stream had, the packet that completed them.
         self._completed = [(0, 0, 0, Row(-1)), (0, 0, 0, Row(-1))]
+        # The packet asked for last, among how many: its direction, and its ranges of the stream.
+        self._ranges: tuple[int, int, int, list[tuple[int, int]]] = (-1, -1, 0, [])
         self.update()
 
     def update(self) -> bool:
@@ -204,16 +207,22 @@ class Application:
 
     def carried(self, row: Row, name: str = "") -> Iterator[Carried]:
         """The records with bytes in packet `row`, layer by layer, in stream order; `name`: of one layer."""
-        ranges: list[tuple[int, int]] | None = None
         for layer in self.layers:
-            if name and layer.protocol.name != name:
-                continue
+            if not name or layer.protocol.name == name:
+                yield from self._of_layer(layer, row)
+
+    def _of_layer(self, layer: Layer, row: Row) -> Iterator[Carried]:
+        records = layer.decoder.records
+        return (Carried(layer, position, records[position]) for position in self._positions(layer, row))
+
+    def _positions(self, layer: Layer, row: Row) -> Iterator[int]:
+        """The places of a layer's records with bytes in packet `row`."""
+        if self._ranges[0] != row or self._ranges[1] != self._packets:
             direction = self._flow.direction(row)
-            if ranges is None:
-                ranges = list(self._flow.streams[direction].ranges_of(row))
-            for start, stop in ranges:
-                for position in layer.decoder.within(direction, start, stop):
-                    yield Carried(layer, position, layer.decoder.records[position])
+            self._ranges = row, self._packets, direction, self._flow.streams[direction].ranges_of(row)
+        _, _, direction, ranges = self._ranges
+        for start, stop in ranges:
+            yield from layer.decoder.within(direction, start, stop)
 
     def completed(self, row: Row, name: str) -> list[Carried]:
         """The records of one protocol that packet `row` completes."""
@@ -234,27 +243,27 @@ class Application:
 
     def protocols(self, row: Row) -> tuple[str, ...]:
         """Names of the layers, outermost first, down to the last one of which `row` completes a record."""
-        last = 0
-        ended = {one.layer.protocol.name for one in self.carried(row) if self._completes(one, row)}
-        for number, layer in enumerate(self.layers, 1):
-            if layer.protocol.name in ended:
-                last = number
-        return tuple(layer.protocol.name for layer in self.layers[:last])
+        layers = self.layers
+        for last in range(len(layers), 0, -1):
+            if any(self._completes(one, row) for one in self._of_layer(layers[last - 1], row)):
+                return tuple(layer.protocol.name for layer in layers[:last])
+        return ()
 
     def info(self, row: Row) -> str:
         """One line, safe to show: `GET /chat  Upgrade: websocket`, `TEXT "hello" masked`, or ""."""
-        found = list(self.carried(row))
-        if found and found[0].layer.decoder.grouped:
-            return self._told_by_messages(found, row)
+        places = [(layer, position) for layer in self.layers for position in self._positions(layer, row)]
+        if places and places[0][0].decoder.grouped:
+            return self._told_by_messages(places, row)
         texts = []
-        for layer, _, record in found[:_PARTS]:
+        for layer, position in places[:_PARTS]:
+            record = layer.decoder.records[position]
             begins = self._begins(record.direction, record.start, row)
             texts.append(layer.decoder.summary(record) if begins else layer.decoder.short(record))
-        return _joined(texts, len(found))
+        return _joined(texts, len(places))
 
-    def _told_by_messages(self, found: list[Carried], row: int) -> str:
+    def _told_by_messages(self, places: list[tuple[Layer, int]], row: int) -> str:
         """The messages of a packet, each however many records it has; one that goes on as `… ROWS`."""
-        numbers = dict.fromkeys((one.layer, one.layer.decoder.message_of(one.position)) for one in found)
+        numbers = dict.fromkeys((layer, layer.decoder.message_of(position)) for layer, position in places)
         texts = []
         for layer, number in list(numbers)[:_PARTS]:
             decoder = layer.decoder

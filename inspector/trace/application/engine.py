@@ -17,6 +17,7 @@ from inspector.wire.findings import Finding
 from inspector.wire.tcp.delivery import Pump
 
 NEVER = Row(1 << 62)
+_MOST_LAYERS = 16        # protocols that follow each other on one connection
 
 
 class Layer(NamedTuple):
@@ -95,7 +96,9 @@ class Engine:
     def _follow(self, decoder: Decoder[Any]) -> bool:
         """Open the decoder that follows, where one does."""
         start = decoder.successor
-        if start is not None and decoder is self.current and self._behind is None:
+        if start is not None and len(self.layers) >= _MOST_LAYERS:
+            decoder.over, decoder.left = True, f"behind {_MOST_LAYERS} protocols, and not read any further"
+        elif start is not None and decoder is self.current and self._behind is None:
             protocol = by_name(start.protocol)
             if protocol is not None:
                 self._open(protocol, start)

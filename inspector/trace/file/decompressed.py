@@ -43,10 +43,16 @@ class Stream:
     def __init__(self, supply: Supply) -> None:
         self.supply = supply
         self.dry = False                # all that the supply has given so far was taken
+        self.taken = 0                  # compressed bytes that were taken
         self._head = b""
         self._told = False
         self._inflater: _Inflater | None = None
         self._damage: str | None = None
+
+    @property
+    def unpacks(self) -> bool:
+        """Whether it is compressed, as far as was seen."""
+        return self._inflater is not None
 
     @property
     def problem(self) -> str | None:
@@ -98,6 +104,7 @@ class Stream:
                 raw = self.supply.take(_SLICE)
                 if not raw:
                     break
+                self.taken += len(raw)
                 inflater.feed(raw)
         return b""
 

@@ -17,6 +17,7 @@ from inspector.trace.file.decompressed import Stream, is_compressed
 from inspector.trace.file.plain import FileSource
 from inspector.trace.file.scratch import scratch
 from inspector.trace.file.supply import FileSupply, PipeSupply
+from inspector.trace.limits import chosen
 from inspector.wire.text import escaped
 
 _SLICE = 256 * 1024
@@ -64,9 +65,10 @@ class Source(Protocol):
 
 
 class SpoolSource:
-    """A stream that is written to a temporary file as far as it was asked for."""
+    """A stream that is written to a temporary file as far as it was asked for, or as its limit allows."""
 
     def __init__(self, stream: Stream) -> None:
+        self._limits = chosen()
         self.ended = False
         self.problem: str | None = None
         self._stream = stream
@@ -106,8 +108,16 @@ class SpoolSource:
                 self.problem = _no_copy(self._supply.name, error)
                 break
             self._size += len(data)
+            self._hold_to_limit()
         self.problem = self.problem or self._stream.problem
         return self._size
+
+    def _hold_to_limit(self) -> None:
+        limit = self._limits.of_capture(self._stream.taken)
+        if self._stream.unpacks and self._size > limit:
+            self.ended = True
+            self.problem = (f"{escaped(self._supply.name)} unpacks to more than {limit:,} bytes;"
+                            " all before that is shown, and --unpack SIZE reads on.")
 
     def read(self, offset: int, into: memoryview) -> int:
         """Read bytes at `offset`."""

@@ -20,7 +20,7 @@ from inspector.wire.arrays import Array, Bools, Int64s, UInt8s
 from inspector.wire.findings import Finding
 from inspector.wire.headers.read import NO_OFFSET, UNSIZED
 from inspector.wire.tcp.analysis import UNKNOWN_TIME, Columns, TcpAnalysis
-from inspector.wire.tcp.findings import TcpFacts, tcp_findings
+from inspector.wire.tcp.findings import DELAYED_ACK_NS, TcpFacts, tcp_findings
 from inspector.wire.tcp.flags import REUSED_PORTS, names_of
 from inspector.wire.tcp.options import NO_OPTIONS, TcpOptions, parse_options
 from inspector.wire.tcp.stream import ByteStream
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 Handshake = Literal["complete", "partial", "refused", "missing"]
 _BATCH = 1 << 14
+_FEW = 16                # packets of a conversation that are looked at one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,8 +269,24 @@ class TcpFlow:
         """What goes wrong in this conversation, in order of the packets where to look."""
         if len(self._rows) and self._findings_at != (len(self._rows), len(self._trace.index.quoted)):
             self._findings_at = len(self._rows), len(self._trace.index.quoted)
-            self._findings = [one.at(self.stream, one.rows) for one in tcp_findings(self._facts())]
+            self._findings = [] if self._is_quiet() else [
+                one.at(self.stream, one.rows) for one in tcp_findings(self._facts())]
         return self._findings
+
+    def _is_quiet(self) -> bool:
+        """Whether nothing can be wrong, so that no facts are needed; what is not sure is not quiet."""
+        index, rows = self._trace.index, self._rows
+        if self._analysis.flags or len(index.quoted) or len(rows) > _FEW or not len(rows):
+            return False
+        flags, time_ns, window = (column[rows].tolist() for column in (
+            index.tcp_flags, index.time_ns, index.window))
+        if max(time_ns) - min(time_ns) >= DELAYED_ACK_NS[0] or not all(window):
+            return False
+        closing = [direction for direction, flag in zip(self.directions(rows).tolist(), flags, strict=True)
+                   if flag & FIN]
+        half_open = bool(closing) and len(set(closing)) < 2
+        resets = any(flag & RST for flag in flags)
+        return not (half_open or resets or any(stream.overlaps for stream in self.streams))
 
     def _facts(self) -> TcpFacts:
         index, rows, flagged = self._trace.index, self._rows, self._analysis.flags

@@ -16,6 +16,8 @@ import numpy as np
 from inspector.model.packets import Row
 from inspector.wire.arrays import Int64s
 
+_FEW = 16                # segments up to which columns cost more than they save
+
 
 class Piece(NamedTuple):
     """Bytes `offset .. offset + length` of the stream stand in packet `row` from byte `frame_offset` on."""
@@ -58,6 +60,11 @@ class Segments:
         self._run_first = array("I")
         self._run_last = array("I")
         self._overlaps: list[Overlap] = []
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether bytes came more than once."""
+        return bool(self._overlaps)
 
     def _append(self, row: Row, start: int, size: int, place: int) -> int:
         """Add a segment to the columns, without its bytes; its index."""
@@ -149,6 +156,9 @@ class Segments:
 
     def columns(self, start: int, end: int) -> Pieces:
         """The pieces of `start .. end` as columns, for streams of many segments."""
+        if len(self._row) <= _FEW:
+            few = np.array([tuple(piece) for piece in self.pieces(start, end)], np.int64).reshape(-1, 4).T
+            return Pieces(*few)
         empty = np.zeros(0, np.int64)
         found = [Pieces(empty, empty, empty, empty)]
         at = bisect_right(self._run_end, start)

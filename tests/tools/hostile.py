@@ -1,0 +1,152 @@
+"""`python -m tests.tools.hostile [--size N] [CASE ...]`: what 1 MB of hostile bytes costs, a case a line.
+
+CPU seconds and peak of memory of `decode --json findings`, `--json packets`, and of the app's opening with
+each pane shown once, in processes of their own. What misses the bound (2 s, 200 MB) is marked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+MEGABYTE = 1_000_000
+BOUND_S, BOUND_MB = 2.0, 200
+PATIENCE = 40.0               # CPU seconds after which a run is ended
+DECODED = "findings", "packets"
+
+
+class Cost(NamedTuple):
+    """CPU seconds and peak memory in MB; `still`: seconds for which the app's event loop stood still."""
+
+    seconds: float
+    megabytes: float
+    still: float = 0.0
+    ended: bool = False           # it had to be ended
+
+    def text(self, times: float = 1.0) -> str:
+        """`0.41 s  61 MB`; marked where it misses the bound."""
+        missed = self.ended or self.seconds > BOUND_S * times or self.megabytes > BOUND_MB
+        seconds = f"{'>' if self.ended else ''}{self.seconds:.2f}"
+        still = f" {self.still:4.2f}" if self.still else ""
+        return f"{seconds:>7} {self.megabytes:5.0f}{still}{' !' if missed else '  '}"
+
+
+def _limit() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (int(PATIENCE), int(PATIENCE) + 5))
+    resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+
+
+def cost(command: list[str]) -> Cost:
+    """What a command costs; it is ended after PATIENCE."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=_limit)
+    assert process.stdout is not None
+    said, rest = b"", process.stdout.read(1 << 16)
+    while rest:
+        said, rest = rest[-1000:], process.stdout.read(1 << 16)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    ended = process.returncode in (-signal.SIGXCPU, -signal.SIGKILL) or process.returncode == 1
+    words = said.split()
+    still = float(words[-1]) if len(words) > 1 and words[-2] == b"still" else 0.0
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000, still, ended)
+
+
+def listed() -> list[str]:
+    """The names of all cases, by a process of its own: this stays small, as its peak is its children's."""
+    found = subprocess.run([sys.executable, "-c", "from tests.support.hostile import CASES; print(*CASES)"],
+                           stdout=subprocess.PIPE, check=True, text=True)
+    return found.stdout.split()
+
+
+def make(name: str, size: int, folder: Path) -> Path:
+    """Write a case; where it stands."""
+    from tests.support.hostile import CASES
+
+    file = CASES[name](size)
+    path = folder / (name + file.suffix)
+    path.write_bytes(file.data)
+    return path
+
+
+async def _open(path: Path) -> None:
+    """The app on a file until all is read and no pane has work left; prints how long its loop stood still."""
+    from tests.support.live import QuietApp, settled, workbench
+
+    longest = 0.0
+
+    async def meter() -> None:
+        nonlocal longest
+        while True:
+            began = time.thread_time()
+            await asyncio.sleep(0.005)
+            longest = max(longest, time.thread_time() - began)
+
+    app = QuietApp(trace_path=path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        watch = asyncio.create_task(meter())
+        await workbench(pilot)
+        await settled(pilot)
+        for key in KEYS:
+            await pilot.press(key)
+            await settled(pilot)
+        watch.cancel()
+    print("still", round(longest, 2))
+
+
+KEYS: tuple[str, ...] = ()
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser("python -m tests.tools.hostile", description=__doc__)
+    parser.add_argument("cases", nargs="*", help="which ones; all without a name")
+    parser.add_argument("--size", type=int, default=MEGABYTE, help="bytes of each file (1,000,000)")
+    parser.add_argument("--keep", type=Path, help="a folder in which the files are left")
+    parser.add_argument("--no-app", action="store_true", help="without the app")
+    parser.add_argument("--open", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.make:
+        for name in given.cases:
+            print(make(name, given.size, given.make))
+        return
+    if given.open:
+        asyncio.run(_open(given.open))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        table(given, given.keep or Path(scratch))
+
+
+def table(given: Any, folder: Path) -> None:
+    """A line for each case."""
+    names = [*DECODED, *(() if given.no_app else ("app",))]
+    print(f"{'case':38} {'bytes':>10}  " + "  ".join(f"{name + ' s, MB':>15}" for name in names))
+    missed = 0
+    for name in given.cases or listed():
+        make = [sys.executable, "-m", "tests.tools.hostile", "--make", str(folder), "--size", str(given.size)]
+        made = subprocess.run([*make, name], stdout=subprocess.PIPE, check=True, text=True)
+        path = Path(made.stdout.strip())
+        size = path.stat().st_size
+        times = max(1.0, size / MEGABYTE / 1.3)
+        runs = [[sys.executable, "-m", "inspector", "decode", str(path), "--json", what] for what in DECODED]
+        if not given.no_app:
+            runs.append([sys.executable, "-m", "tests.tools.hostile", "--open", str(path)])
+        cells = [cost(run).text(times) for run in runs]
+        missed += any("!" in cell for cell in cells)
+        print(f"{name:38} {size:10,}  " + "  ".join(cells), flush=True)
+        if given.keep is None:
+            path.unlink()
+    print(f"{missed} cases miss {BOUND_S:.0f} s of CPU or {BOUND_MB} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""What hostile bytes can cost is bounded: bytes unpacked, findings kept, layers, blocks that end a stream.
+
+Counted, not timed; `python -m tests.tools.hostile` measures whole files.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+from inspector.cli.exports import export_of
+from inspector.protocols.http import message
+from inspector.protocols.http.message import decode_content
+from inspector.protocols.websocket import deflate
+from inspector.protocols.websocket.deflate import Inflater
+from inspector.trace import limits
+from inspector.trace.trace import Trace
+from inspector.wire.findings import REPEATS
+from tests.support.growth import KINDS
+from tests.support.hostile import CASES
+
+SMALL = 40_000
+
+
+def opened(folder: Path, name: str, size: int = SMALL) -> Trace:
+    file = CASES[name](size)
+    path = folder / ("x" + file.suffix)
+    path.write_bytes(file.data)
+    trace = Trace.open(path)
+    trace.finish()
+    return trace
+
+
+def findings(trace: Trace) -> list[dict[str, Any]]:
+    export = export_of("findings")
+    assert export is not None
+    return list(export.objects(trace, None))
+
+
+@pytest.mark.parametrize("name", ["gz_of_packets", "gz_of_short_packets", "zst_of_packets", "zst_of_zeros"])
+def test_a_bomb_is_unpacked_up_to_a_limit_that_is_told(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "_ROOM", 100_000)
+    with opened(tmp_path, name, 200_000) as trace:
+        size = sum(map(len, trace.read_file()))
+        told = trace.truncated
+    if name != "zst_of_zeros":                   # which is damaged before
+        assert told is not None and "--unpack" in told
+    assert 0 < size < 20 * 200_000 * 1.3 + (64 << 20)
+
+
+def test_the_limit_is_raised_by_who_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_ROOM", 100_000)
+    with opened(tmp_path, "gz_of_packets") as trace:
+        few = trace.index.count
+    limits.choose(1 << 30)
+    try:
+        with opened(tmp_path, "gz_of_packets") as trace:
+            assert trace.truncated is None and trace.index.count > 2 * few
+            assert limits.chosen().message == 1 << 30
+    finally:
+        limits.choose(None)
+
+
+class Counted:
+    """`zlib` with the bytes that go in and out of its decompressors counted."""
+
+    error, MAX_WBITS = zlib.error, zlib.MAX_WBITS
+
+    def __init__(self) -> None:
+        self.taken = self.given = self.steps = 0
+
+    def decompressobj(self, *arguments: Any, **named: Any) -> Any:
+        counter, engine = self, zlib.decompressobj(*arguments, **named)
+
+        class Engine:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(engine, name)
+
+            def decompress(self, data: bytes, most: int = 0) -> bytes:
+                found = engine.decompress(data, most)
+                counter.taken += len(data)
+                counter.given += len(found)
+                counter.steps += 1
+                return found
+
+        return Engine()
+
+
+@pytest.mark.parametrize("codings", [1, 2, 10, 60])
+def test_codings_in_codings_give_no_more_than_one(codings: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted()
+    monkeypatch.setattr(message, "zlib", counted)
+    body = gzip.compress(bytes(16 << 20), 9)
+    for _ in range(codings - 1):
+        body = gzip.compress(body, 9)
+    found = decode_content(body, ["gzip"] * codings)
+    assert counted.given <= message.bound(len(body), 16 << 20) + codings
+    assert found.problem == ("limit" if codings > 1 else "")
+
+
+def test_zstandard_is_unpacked_no_further_either() -> None:
+    body = zstandard.compress(bytes(16 << 20), 19)
+    found = decode_content(body, ["zstd"])
+    assert (len(found.data), found.problem) == (message.bound(len(body), 16 << 20), "limit")
+
+
+@pytest.mark.parametrize("block", [b"\x03\x00", b"K\x04\x00"])
+def test_blocks_that_end_a_stream_cost_what_they_are(block: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    costs = []
+    for count in (2_000, 4_000):
+        counted = Counted()
+        monkeypatch.setattr(deflate, "zlib", counted)
+        Inflater().feed(block * count, final=True)
+        costs.append(counted.taken)
+    assert costs[1] < 2.5 * costs[0]
+
+
+@pytest.mark.parametrize("data", [bytes(1 << 20), bytes(range(256)) * 2000])
+def test_a_window_is_checked_in_a_bounded_number_of_steps(
+    data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = Counted()
+    monkeypatch.setattr(deflate, "zlib", counted)
+    packed = zlib.compress(data, 9)[2:-4]
+    inflater = Inflater(9)
+    for _ in range(20):
+        inflater.feed(packed, final=True)
+        inflater.end()
+    assert counted.steps < 20 * (len(data) >> 15) + 3 * (20 * len(packed) + deflate._FREE_STEPS) + 1000
+
+
+@pytest.mark.parametrize(("name", "rules"), [
+    ("malformed_headers", 2), ("broken_headers", 4), ("folded_lines", 2), ("shortest_requests", 3),
+    ("unmasked_frames", 1), ("every_error_in_a_frame", 6),
+])
+def test_findings_of_a_kind_are_counted_beyond_some(name: str, rules: int, tmp_path: Path) -> None:
+    with opened(tmp_path, name, 200_000) as trace:
+        found = findings(trace)
+    kinds = Counter(one["id"] for one in found)
+    assert len(kinds) >= rules - 1 and max(kinds.values()) == REPEATS
+    assert any("times more" in one["text"] for one in found)
+
+
+def test_tunnels_in_tunnels_are_followed_some_way(tmp_path: Path) -> None:
+    with opened(tmp_path, "tunnels_in_tunnels") as trace:
+        application = trace.application(0)
+        assert 2 <= len(application.layers) <= 16
+        assert "not read any further" in application.rest(0).text
+
+
+def test_headers_on_many_lines_are_joined_once(tmp_path: Path) -> None:
+    path = tmp_path / "x.pcapng"
+    path.write_bytes(KINDS["folded_headers"](3))
+    with Trace.open(path) as trace:
+        trace.finish()
+        asked = trace.application(0).layers[0].decoder.records[0]
+        assert [header.value for header in asked.headers] == ["x", "b c c c"]
+        assert asked.headers[1].stop == asked.body_start - 2

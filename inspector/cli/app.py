@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspector.cli.errors import DONE, MISSING, UNREADABLE, CommandError
-from inspector.cli.output import say
+from inspector.cli.output import notice
 from inspector.cli.trace_files import trace_file
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _wait_for_head(pump: threading.Thread, spool: int, name: str) -> None:
         if ended or size >= _HEAD:
             return
         if begun and time.monotonic() - begun > _PATIENCE:
-            say(f"Waiting for the first bytes of {name}; ctrl+c ends it.")
+            notice(f"Waiting for the first bytes of {name}; ctrl+c ends it.")
             begun = 0.0
 
 

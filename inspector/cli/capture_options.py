@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from inspector.cli.errors import MISSING, USAGE, CommandError
-from inspector.cli.output import say
+from inspector.cli.output import notice
 
 if TYPE_CHECKING:
     from inspector.lab.options import Limits
@@ -69,7 +69,8 @@ def packet_socket_for(ports: tuple[int, ...], limits: Limits, *, screen: bool = 
             return -1
         ask = privilege.asker()
         if ask and not limits.filter:
-            say("Capturing the loopback needs a packet socket: a helper opens it with privilege, and ends.")
+            notice("Capturing the loopback needs a packet socket: a helper opens it with privilege, and "
+                   "ends.")
             return privilege.borrow(ask, ports, limits.snaplen).detach()
     except LabError as error:
         raise CommandError(error.sentence, MISSING, error.remedy) from error

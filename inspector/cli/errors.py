@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable
 from types import FrameType
 
-from inspector.cli.output import OutputError, give_up_output, say
+from inspector.cli.output import OutputError, give_up_output, notice
 
 DONE, NO, USAGE, MISSING, UNREADABLE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 4, 130, 141
 
@@ -56,19 +56,19 @@ def ended(action: Callable[[], int]) -> int:
     try:
         return action()
     except CommandError as error:
-        say(str(error), *error.place.splitlines())
+        notice(str(error), *error.place.splitlines())
         if error.remedy:
-            say(f"This mends it: {error.remedy}")
+            notice(f"This mends it: {error.remedy}")
         return error.status
     except KeyboardInterrupt:
-        say("Interrupted.")
+        notice("Interrupted.")
         return INTERRUPTED
     except Terminated as error:
-        say(f"Ended by {signal.Signals(error.number).name}.")
+        notice(f"Ended by {signal.Signals(error.number).name}.")
         return 128 + error.number
     except OutputError as error:
         give_up_output()
         if error.reader_gone:          # `| head`: nothing more can be said to it, and it is no mistake
             return BROKEN_PIPE
-        say(f"The output cannot be written: {os.strerror(error.number)}.")
+        notice(f"The output cannot be written: {os.strerror(error.number)}.")
         return MISSING

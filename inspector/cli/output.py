@@ -108,7 +108,7 @@ def _plain(character: str) -> str:
     return character.encode("ascii", "backslashreplace").decode()
 
 
-def say(*lines: str) -> None:
+def notice(*lines: str) -> None:
     """Words about results go to stderr, a line each; where that takes nothing, they are lost."""
     _words("inspector: ", lines)
 

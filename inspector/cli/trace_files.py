@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inspector.cli.errors import USAGE, CommandError, Terminated
-from inspector.cli.output import say
+from inspector.cli.output import notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class TraceFile:
             return
         from inspector.lab.ownership import create_file  # here and below: help is to be instant
 
-        say(f"{self.name} was removed meanwhile; it is written anew.")
+        notice(f"{self.name} was removed meanwhile; it is written anew.")
         try:
             created = create_file(Path(self.name), overwrite=False)
             with self.path.open("rb") as trace, os.fdopen(created.descriptor, "wb") as copy:
@@ -64,7 +64,7 @@ def trace_file(save: str | None, *, overwrite: bool = False, keep: str = "") -> 
             yield trace
         except (KeyboardInterrupt, Terminated):
             if trace.name and trace.size:
-                say(f"What was captured is in {trace.name}.")
+                notice(f"What was captured is in {trace.name}.")
             raise
 
 
@@ -83,7 +83,7 @@ def _kept(label: str) -> Iterator[TraceFile]:
     trace = traces.begin(label)
     try:
         if trace.problem:
-            say(f"{trace.problem} This trace is gone when the command ends; --save FILE keeps it.")
+            notice(f"{trace.problem} This trace is gone when the command ends; --save FILE keeps it.")
         yield TraceFile(trace.held, "" if trace.problem else str(trace.path), trace.descriptor)
     finally:
         trace.close()

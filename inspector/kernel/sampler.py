@@ -23,7 +23,7 @@ _TELLING = frozenset({"retransmits", "total_retrans", "bytes_acked", "bytes_rece
 Key = tuple[str, str, int]
 
 
-class _Told(NamedTuple):
+class _Reported(NamedTuple):
     state: tuple[object, ...]
     at: float
     owner: Owner
@@ -36,7 +36,7 @@ class Sampler:
         """OSError where this kernel has no sock_diag."""
         self._diag = SockDiag()
         self._members, self._ports = members, tuple(f":{port}" for port in ports)
-        self._told: dict[Key, _Told] = {}
+        self._reported: dict[Key, _Reported] = {}
         self._looked = 0.0
 
     def close(self) -> None:
@@ -55,10 +55,10 @@ class Sampler:
         owners = self._owners(fresh)
         for one in fresh:
             owner = owners.get(one.inode, ("", None))
-            self._told[one.local, one.peer, one.inode] = _Told(_state(one), now, owner)
+            self._reported[one.local, one.peer, one.inode] = _Reported(_state(one), now, owner)
             yield _sample(one, time_ns, owner)
-        for key in self._told.keys() - found.keys():
-            owner = self._told.pop(key).owner
+        for key in self._reported.keys() - found.keys():
+            owner = self._reported.pop(key).owner
             yield KernelSample(time_ns, key[0], key[1], "gone", 0, 0, *owner)
 
     def _sockets(self) -> Iterator[KernelSocket]:
@@ -70,15 +70,15 @@ class Sampler:
             return
 
     def _is_news(self, key: Key, one: KernelSocket, now: float) -> bool:
-        told = self._told.get(key)
-        if told is None or told.state != _state(one):
+        reported = self._reported.get(key)
+        if reported is None or reported.state != _state(one):
             return True
         waits = bool(one.receive_queue or one.state in _WAITING or (one.send_queue and one.state != "LISTEN"))
-        return waits and now - told.at >= _AGAIN
+        return waits and now - reported.at >= _AGAIN
 
     def _owners(self, fresh: Iterable[KernelSocket]) -> dict[int, Owner]:
         """Name and process of the holders of these sockets, known ones from memory."""
-        known = {key[2]: told.owner for key, told in self._told.items() if told.owner[1] is not None}
+        known = {key[2]: one.owner for key, one in self._reported.items() if one.owner[1] is not None}
         missing = {one.inode for one in fresh if one.inode} - known.keys()
         return known | holders(missing, self._members()) if missing else known
 

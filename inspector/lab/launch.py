@@ -216,11 +216,11 @@ def _wait_until_ready(agent: Agent) -> None:
     while time.monotonic() < deadline:
         if not poll.poll(500):
             continue
-        said = os.read(agent.wake_fd, 1)
-        if said in _MODES:
-            agent.mode = _MODES[said]
+        mode = os.read(agent.wake_fd, 1)
+        if mode in _MODES:
+            agent.mode = _MODES[mode]
             return
-        if not said:
+        if not mode:
             agent.close()
             raise agent.failure() or LabError("The agent ended before it captured anything.")
     raise LabError(f"The agent did not start within {READY_WITHIN:g} seconds.")

@@ -88,15 +88,15 @@ def _record_program(options: RecordOptions) -> RecordOutcome:
 
 
 def _record_host(options: RecordOptions, started: Callable[[str], None]) -> RecordOutcome:
-    with _told_to_end() as told:
+    with _end_signal() as asked_to_end:
         agent = start_agent(options.output, "host", ports=options.ports, limits=options.limits,
                             packet_socket=options.packet_socket)  # fmt: skip
         try:
             started(_running(options))
             poll = select.poll()
-            poll.register(told, select.POLLIN)
+            poll.register(asked_to_end, select.POLLIN)
             poll.register(agent.wake_fd, select.POLLIN)
-            while agent.poll() is None and not any(ready == told for ready, _ in poll.poll(1000)):
+            while agent.poll() is None and not any(ready == asked_to_end for ready, _ in poll.poll(1000)):
                 agent.drain_wake()
         finally:
             agent.close()
@@ -135,7 +135,7 @@ def _ignoring(*numbers: signal.Signals) -> Iterator[None]:
 
 
 @contextmanager
-def _told_to_end() -> Iterator[int]:
+def _end_signal() -> Iterator[int]:
     """A descriptor that becomes readable on ctrl+c and its like, which end nothing by themselves then."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

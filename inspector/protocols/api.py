@@ -160,7 +160,7 @@ class Decoder(ABC, Generic[R]):
     left = ""                        # what follows its last message, in words, safe to show
     successor: Start | None = None   # the connection goes on with another protocol
     grouped = False                  # a packet is told by its messages, not by their records
-    said_why = False                 # it said why the connection ends: that it ends needs no word of TCP
+    explained_end = False                 # it said why the connection ends: that it ends needs no word of TCP
 
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         self.source, self.pump, self.client = source, pump, start.client
@@ -360,7 +360,7 @@ class Field(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Said(Generic[T]):
+class SentRecord(Generic[T]):
     """One record of a conversation of datagrams: its packet, which end sent it, when, and what it says."""
 
     row: Row
@@ -375,14 +375,14 @@ class PacketReader(Generic[T]):
 
     `read(data, hops)` gives a record or None for any bytes; `data` begins with the protocol's own header,
     `hops` is the byte of the IP header that counts hops (b"" where there is none).
-    `judge(said, end_ns)` looks at all records of one conversation, up to the time of the last packet.
+    `judge(sent, end_ns)` looks at all records of one conversation, up to the time of the last packet.
     """
 
     carrier: Carrier
     read: Callable[[bytes, bytes], T | None]
     info: Callable[[T], str]
     ports: tuple[int, ...] = ()
-    judge: Callable[[Sequence[Said[Any]], int], list[Finding]] | None = None
+    judge: Callable[[Sequence[SentRecord[Any]], int], list[Finding]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ class TlsDecoder(UnitDecoder[TlsRecord]):
         level, code = alert
         if level < 2 or not code:
             return
-        self.said_why = True
+        self.explained_end = True
         who = "client" if where[0] == self.client else "server"
         what = f"The {who} ends the connection by the alert {_alert(code)}."
         self.findings.append(BOOK.finding("tls.alert", what, *where, instead=_REMEDIES.get(code, "")))

@@ -80,9 +80,9 @@ def facts(trace: Trace, row: Row, *, relative: bool = True, deep: int = ALL) -> 
         elif relative:
             seq, ack = relative_numbers(trace, row)
     elif protocol == UDP and stream >= 0:
-        said = packet_text(trace, row)
-        if said is not None:
-            application, protocols = said[1], (said[0].name,)
+        text = packet_text(trace, row)
+        if text is not None:
+            application, protocols = text[1], (text[0].name,)
     return Facts(
         row=row,
         protocol=protocol,

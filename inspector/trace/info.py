@@ -71,8 +71,8 @@ def packet_info(trace: Trace, fact: Facts, *, preview: int = _PREVIEW, brief: bo
     index = trace.index
     network = int(index.network[fact.row])
     if network == 1:
-        said = packet_text(trace, fact.row)
-        return said[1] if said is not None else "ARP"
+        found = packet_text(trace, fact.row)
+        return found[1] if found is not None else "ARP"
     if network == 0:
         return _other_text(trace, fact.row)
     if _is_later_fragment(trace, fact):
@@ -86,9 +86,9 @@ def packet_info(trace: Trace, fact: Facts, *, preview: int = _PREVIEW, brief: bo
     if fact.protocol == UDP:
         text = f"{'' if brief else f'{fact.sport} → {fact.dport} '}Len={fact.length}"
         return fact.application or _with_preview(trace, fact, text, preview)
-    said = packet_text(trace, fact.row)
-    if said is not None:
-        return said[1]
+    found = packet_text(trace, fact.row)
+    if found is not None:
+        return found[1]
     name = _IP_PROTOCOLS.get(fact.protocol, "protocol")
     return f"{name} ({fact.protocol}) in IPv{network}"
 

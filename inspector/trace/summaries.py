@@ -67,9 +67,9 @@ class Summaries:
         if not self._begin <= place < self._begin + len(self._names):
             self._begin, self._names = place, self._spoken(place)
         name = self._names[place - self._begin]
-        told = self._decoded(stream) if name is None else (name, False)
+        spoken = self._decoded(stream) if name is None else (name, False)
         missing = (0, 0) if self._regular.whole[place] else self._missing(stream)
-        return Summary(*found, None if rtt == UNKNOWN_TIME else rtt, missing, *told)
+        return Summary(*found, None if rtt == UNKNOWN_TIME else rtt, missing, *spoken)
 
     def _missing(self, stream: int) -> tuple[int, int]:
         flow = self._trace.flow(stream)

@@ -20,7 +20,7 @@ from inspector.model.numbers import LINK_NAMES, READ_LINKS
 from inspector.model.packets import Row
 from inspector.model.records import Call, Event, KernelSample, Statistics
 from inspector.trace.application.application import Application
-from inspector.trace.application.datagrams import findings_of_datagrams, told_of
+from inspector.trace.application.datagrams import findings_of_datagrams, worth_judging
 from inspector.trace.contents import Contents
 from inspector.trace.file.reader import SLICE, Reader
 from inspector.trace.file.source import TraceError, open_source
@@ -59,7 +59,7 @@ class Trace:
         self._reader = Reader(self._source, self.name, self._contents)
         self._rows = RowLists(self._contents.index)
         self._last: tuple[int, bytes] = (-1, b"")
-        self._truncation_told: str | None = None       # the sentence of it when it was refreshed last
+        self._truncation_before: str | None = None       # the sentence of it when it was refreshed last
         self._applications = Kept(lambda stream: Application(self, self.flow(stream)))
         self._flows = Kept(lambda stream: TcpFlow(self, stream), _cost, self._applications.forget)
         self._datagrams = Kept(lambda stream: UdpFlow(self, stream))
@@ -119,8 +119,8 @@ class Trace:
                 break
             left -= max(reader.offset - start, 1)
         # The sentence may come later than the last packet: who may still write gets a moment to go on.
-        told, self._truncation_told = self._truncation_told, self.truncated
-        return before != self._state() or told != self._truncation_told
+        sentence, self._truncation_before = self._truncation_before, self.truncated
+        return before != self._state() or sentence != self._truncation_before
 
     def _state(self) -> tuple[object, ...]:
         contents = self._contents
@@ -317,7 +317,7 @@ class Trace:
 
     def datagram_findings(self) -> list[Finding]:
         """The findings of all UDP conversations; `stream` of each is udp.stream."""
-        return [one for stream in told_of(self.index) for one in self.findings_of_datagrams(stream)]
+        return [one for stream in worth_judging(self.index) for one in self.findings_of_datagrams(stream)]
 
     def findings_of_datagrams(self, stream: int) -> list[Finding]:
         """The findings of one UDP conversation."""

@@ -121,7 +121,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
             self.push_screen(screen)
         else:
             self.switch_screen(screen)
-        self._tell_whether_too_small(self.size)
+        self._show_whether_too_small(self.size)
 
     def _keep_farewell(self, sentence: str) -> None:
         if not self.visitor:
@@ -149,9 +149,9 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         self._open_workbench(None, None, message.watch)
 
     def on_resize(self, event: events.Resize) -> None:
-        self._tell_whether_too_small(event.size)
+        self._show_whether_too_small(event.size)
 
-    def _tell_whether_too_small(self, size: Size) -> None:
+    def _show_whether_too_small(self, size: Size) -> None:
         from inspector.tui.launcher.help import TooSmallScreen  # start-up: hardly ever needed
 
         small = size.width < SMALLEST[0] or size.height < SMALLEST[1]

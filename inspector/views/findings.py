@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from inspector.model.packets import Row, packet_number
-from inspector.trace.application.datagrams import told_of
+from inspector.trace.application.datagrams import worth_judging
 from inspector.trace.index.conversations import grown
 from inspector.trace.kernel import kernel_findings
 from inspector.views.conversation.place import StreamPlace, place_of
@@ -84,9 +84,9 @@ class FindingList:
         index = self.trace.index
         for stream in grown(index, "tcp", self._seen)[0].tolist():
             self._pending[Conversation("tcp", stream)] = None
-        told = told_of(index)
-        fresh = told if len(index.quoted) != self._quoted else \
-            set(told) & set(grown(index, "udp", self._seen)[0].tolist())
+        judged = worth_judging(index)
+        fresh = judged if len(index.quoted) != self._quoted else \
+            set(judged) & set(grown(index, "udp", self._seen)[0].tolist())
         for stream in sorted(fresh):
             self._pending[Conversation("udp", stream)] = None
         self._seen, self._quoted = index.count, len(index.quoted)

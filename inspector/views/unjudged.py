@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 def unjudged_words(trace: Trace) -> str:
     """`Not all can be judged: 60 packets dropped by the capture.`; "" where nothing is known to lack."""
-    index, told = trace.index, []
+    index, reasons = trace.index, []
     dropped, cut = trace.statistics.dropped, int((index.cap_len < index.length).sum())
     if dropped:
-        told.append(f"{amount(dropped, 'packet')} dropped by the capture")
+        reasons.append(f"{amount(dropped, 'packet')} dropped by the capture")
     if cut:
-        told.append(f"{amount(cut, 'packet')} cut by the snapshot length")
+        reasons.append(f"{amount(cut, 'packet')} cut by the snapshot length")
     if trace.truncated:
-        told.append("the file is not whole")
-    return f"Not all can be judged: {', '.join(told)}." if told else ""
+        reasons.append("the file is not whole")
+    return f"Not all can be judged: {', '.join(reasons)}." if reasons else ""

@@ -68,7 +68,7 @@ async def settled(pilot: Pilot[Any]) -> None:
 def at_work(screen: WorkbenchScreen) -> bool:
     """Whether the screen has something to draw still, or a pane to work out."""
     feed = screen.feed
-    drawing = feed is not None and (feed.loading or feed._told)
+    drawing = feed is not None and (feed.loading or feed._announced)
     return drawing or any(pane._next_turn is not None for pane in screen.panes)
 
 
@@ -152,7 +152,7 @@ async def until_drawn(pilot: Pilot[Any], *words: str) -> None:
     await until(pilot, lambda: all(word in ladder_text(pilot) for word in words), f"{words} in the ladder")
 
 
-async def until_told(pilot: Pilot[Any], word: str) -> None:
+async def until_shown(pilot: Pilot[Any], word: str) -> None:
     """Wait for a toast with this word in it."""
     await until(pilot, lambda: any(word in note.message for note in pilot.app._notifications),
                 f"a toast with {word!r}")

@@ -37,7 +37,7 @@ from tests.support.live import (
     trace,
     until,
     until_drawn,
-    until_told,
+    until_shown,
 )
 
 pytestmark = needs_lab
@@ -105,7 +105,7 @@ async def test_both_ends_speak_when_they_are_told_to() -> None:
         await pilot.press("escape", "v", "ctrl+t", *"6869", "enter")
         await until_drawn(pilot, '"hi"')
         await pilot.press(*"not hex", "enter")
-        await until_told(pilot, "hex")
+        await until_shown(pilot, "hex")
         await pilot.press("up", "up")
         assert bench(pilot).query_one("#composer-server", Composer).input.value == "6869"
 
@@ -130,7 +130,7 @@ async def test_a_step_in_which_nothing_can_move_says_why() -> None:
     async with session("tcp", messages=()) as pilot:
         await until_drawn(pilot, "recv() …", "accept() …")
         await pilot.press("s")
-        await until_told(pilot, "each end is blocked in a call")
+        await until_shown(pilot, "each end is blocked in a call")
         assert life(pilot) == "paused"
 
 

@@ -15,7 +15,7 @@ from inspector.cli.trace_files import trace_file
 from inspector.lab.host import may_capture
 from inspector.lab.options import Limits, Watch
 from inspector.trace.trace import Trace
-from tests.support.live import QuietApp, grid, trace, until, until_told, workbench
+from tests.support.live import QuietApp, grid, trace, until, until_shown, workbench
 
 
 @pytest.mark.skipif(not may_capture(), reason="needs root or CAP_NET_RAW")
@@ -33,7 +33,7 @@ async def test_what_ended_a_watch_is_told_and_stays_in_the_title(
         app = QuietApp(watch=Watch((45872,), limits=limits, save=(file.path, file.name)))
         async with app.run_test(size=(160, 40)) as pilot, sending(45872):
             await workbench(pilot)
-            await until_told(pilot, said)
+            await until_shown(pilot, said)
             await until(pilot, lambda: "■ ended" in grid(app.screen), "the title")
             assert said in grid(app.screen).splitlines()[0]
             index = trace(pilot).index

@@ -38,7 +38,7 @@ from tests.support.live import (
     settled,
     trace,
     until,
-    until_told,
+    until_shown,
 )
 from tests.support.traces import TRACES
 
@@ -342,7 +342,7 @@ async def test_a_cut_file_is_told_in_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "cut.pcapng"
     path.write_bytes((TRACES / "tcp.pcapng").read_bytes()[:-40])
     async with opened(path) as (pilot, _):
-        await until_told(pilot, "ends in the middle")
+        await until_shown(pilot, "ends in the middle")
 
 
 async def test_a_file_that_is_no_capture_leads_to_the_launcher(tmp_path: Path) -> None:

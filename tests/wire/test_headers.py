@@ -24,7 +24,7 @@ from inspector.wire.headers.read import FRAGMENT, MALFORMED, NO_OFFSET, SHORT, H
 from tests.support.frames import headers_of
 
 COLUMNS = ("l3", "l4", "payload", "payload_length", "network", "protocol", "src", "dst", "sport", "dport",
-           "tcp_flags", "seq", "ack", "window", "status", "talks", "addressed")
+           "tcp_flags", "seq", "ack", "window", "status", "in_flow", "addressed")
 U16, U32 = st.integers(0, 65535), st.integers(0, (1 << 32) - 1)
 FOUR = st.integers(0, (1 << 32) - 1).map(lambda value: socket.inet_ntoa(value.to_bytes(4, "big")))
 SIX = st.binary(min_size=16, max_size=16).map(lambda value: socket.inet_ntop(socket.AF_INET6, value))
@@ -112,7 +112,7 @@ def test_any_bytes_of_any_link_give_columns(batch: list[bytes], link_type: int, 
     for row, frame in enumerate(batch):
         assert headers.l4[row] == NO_OFFSET or headers.l4[row] <= len(frame)
         assert headers.payload[row] == NO_OFFSET or headers.payload[row] <= len(frame) + more
-        if headers.talks[row]:
+        if headers.in_flow[row]:
             assert headers.l4[row] + 8 <= len(frame)
 
 
@@ -139,4 +139,4 @@ def test_fragments(offset: int, more: bool) -> None:
     headers = headers_of([bytes(four / Raw(body)), bytes(six / Raw(body))])
     assert (headers.status & FRAGMENT != 0).all()
     assert headers.protocol.tolist() == [17, 17]
-    assert headers.talks.tolist() == [offset == 0] * 2
+    assert headers.in_flow.tolist() == [offset == 0] * 2

@@ -14,7 +14,7 @@ from inspector.cli.checks import CheckOptions, check, check_options, filter_of, 
 from inspector.cli.errors import DONE, UNREADABLE, USAGE, CommandError
 from inspector.cli.exports import LISTED, Export
 from inspector.cli.options import UNPACK, WHAT
-from inspector.cli.output import say, write_line
+from inspector.cli.output import notice, write_line
 
 if TYPE_CHECKING:
     from inspector.trace.filter.filter import Filter
@@ -54,8 +54,8 @@ def decode_file(
                 write_line(value)
         status = check(trace, checks, stdout_taken=what is not None) if checks else DONE
         if trace.unread:
-            say(trace.unread)
+            notice(trace.unread)
         if trace.truncated:
-            say(trace.truncated)
+            notice(trace.truncated)
             return UNREADABLE
     return status

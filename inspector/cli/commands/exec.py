@@ -22,7 +22,7 @@ from inspector.cli.commands.record import recorded
 from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.cli.exports import LISTED, Export
 from inspector.cli.options import OUTPUT, OVERWRITE, WHAT, WithProgram
-from inspector.cli.output import print_ladder, say
+from inspector.cli.output import notice, print_ladder
 from inspector.cli.outside import outside_of, outside_options
 from inspector.cli.trace_files import TraceFile, trace_file
 
@@ -67,14 +67,14 @@ def command(
         outcome = recorded(asked)
         if not outcome.started:
             os.truncate(file.path, 0)                      # nothing was said in it
-            say(outcome.sentence)
+            notice(outcome.sentence)
             return outcome.status
         file.restore()
         if outcome.broken:
-            say(outcome.broken)
+            notice(outcome.broken)
         _show(file, outcome, what, saved=save is not None, checked=bool(options))
         for sentence in missed(file.path):
-            say(sentence)
+            notice(sentence)
         status = check_file(file.path, options, stdout_taken=taken)
     return outcome.status or (MISSING if outcome.broken else status)
 
@@ -88,7 +88,7 @@ def _show(
     if what is not None:
         decode_file(str(file.path), what)
     elif saved:
-        say(outcome.sentence)
+        notice(outcome.sentence)
     else:
         if checked:
             pass
@@ -100,7 +100,7 @@ def _show(
                     pass
                 print_ladder(trace)
         if file.name:
-            say(f"The trace is kept as {file.name}.")
+            notice(f"The trace is kept as {file.name}.")
 
 
 def _label(program: str) -> str:

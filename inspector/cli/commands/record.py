@@ -10,7 +10,7 @@ from inspector.cli.capture_options import capture_options, limits_of
 from inspector.cli.checks import check_file, check_options, options_of
 from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.cli.options import OUTPUT, OVERWRITE, PORT, WithProgram
-from inspector.cli.output import say
+from inspector.cli.output import notice
 from inspector.cli.trace_files import trace_file
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def command(
             file.path, program, ports, limits, syscalls, file.name, packet_socket=packet_socket,
         ))
         file.restore()
-        say(outcome.sentence)
+        notice(outcome.sentence)
         status = check_file(file.path, checked, stdout_taken=False)
     return outcome.status or (MISSING if outcome.broken else status)
 
@@ -64,7 +64,7 @@ def recorded(options: RecordOptions) -> RecordOutcome:
     from inspector.lab.record import record as record_traffic
 
     try:
-        return record_traffic(options, say)
+        return record_traffic(options, notice)
     except LabError as error:
         raise CommandError(error.sentence, MISSING, error.remedy) from error
     except ValueError as error:

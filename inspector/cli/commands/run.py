@@ -15,7 +15,7 @@ import click
 from inspector.cli.checks import CheckOptions, check, check_options, options_of
 from inspector.cli.errors import DONE, MISSING, NO, CommandError
 from inspector.cli.options import OUTPUT, OVERWRITE
-from inspector.cli.output import ladder_printer, say, write_line
+from inspector.cli.output import ladder_printer, notice, write_line
 from inspector.cli.session_options import session_options, spec_of
 from inspector.cli.trace_files import trace_file
 from inspector.model.commands import Start
@@ -67,7 +67,7 @@ def run_session(
 
 def _follow(agent: Agent, trace: Trace, spec: SessionSpec, printer: Printer) -> int:
     if agent.mode == "host":
-        say("The lab's private network is forbidden here; the session runs on this machine's loopback.")
+        notice("The lab's private network is forbidden here; the session runs on this machine's loopback.")
     agent.send(Start(spec))
     ended = False
     while not ended and agent.poll() is None:
@@ -81,7 +81,7 @@ def _follow(agent: Agent, trace: Trace, spec: SessionSpec, printer: Printer) -> 
     printer(None)
     failures = [event.text for event in trace.events if event.kind == "failed"]
     for sentence in dict.fromkeys(failures):
-        say(escaped(sentence))
+        notice(escaped(sentence))
     if not ended and (failure := agent.failure()):
         raise CommandError(failure.sentence, NO, failure.remedy)
     endings = [dict(event.fields).get("ok") for event in trace.events if event.kind == "session-ended"]

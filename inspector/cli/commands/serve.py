@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from inspector.cli.errors import MISSING, CommandError
-from inspector.cli.output import say
+from inspector.cli.output import notice
 
 LOOPBACK = "127.0.0.1"
 
@@ -37,9 +37,9 @@ def command(host: str, port: int, visitors: int) -> int:
                            "pip install 'terminal-network-inspector[serve]'")
     key = secrets.token_urlsafe(16)
     shown = f"[{host}]" if ":" in host else "localhost" if host == LOOPBACK else host
-    say(f"Open http://{shown}:{port}/?key={key} in a browser; ctrl+c ends it.")
+    notice(f"Open http://{shown}:{port}/?key={key} in a browser; ctrl+c ends it.")
     if shown in ("0.0.0.0", "[::]"):
-        say(f"Others put this machine's address in the place of {shown}; what they see is not encrypted.")
+        notice(f"Others put this machine's address in the place of {shown}; what they see is not encrypted.")
     app = f"exec {shlex.quote(sys.executable)} -P -m inspector.tui.visitor"
     given = {"command": app, "host": host, "port": port, "key": key, "most": visitors}
     os.environ["INSPECTOR_SERVE"] = json.dumps(given)      # arguments are seen by every user of a machine

@@ -66,13 +66,13 @@ class Bridge:
         """Tell the relay what is known from the start."""
         self._opened = time.monotonic()
         for address, host, port in self._outside.names:
-            self._tell(names=address, host=host, port=port)
+            self._send(names=address, host=host, port=port)
         for host, port in self._outside.reach:
-            self._tell(reach=host, port=port)
+            self._send(reach=host, port=port)
         for listen, target in self._outside.via:
-            self._tell(reach="127.0.0.1", port=target)
-            self._tell(publish=target, outside=listen, via=1)
-        self._tell(ready=1)
+            self._send(reach="127.0.0.1", port=target)
+            self._send(publish=target, outside=listen, via=1)
+        self._send(ready=1)
 
     def give(self) -> None:
         """Answer the relay's request for a socket, made here: in the lab; or hear that it is ready."""
@@ -99,9 +99,9 @@ class Bridge:
         asked = self._outside.publish
         wanted = {port: port for port in found} if asked == "all" else dict(asked)
         for port in sorted(found & wanted.keys() - self._published):
-            self._tell(publish=port, outside=wanted[port])
+            self._send(publish=port, outside=wanted[port])
         for port in sorted(self._published - found):
-            self._tell(retract=port)
+            self._send(retract=port)
         self._published = found & wanted.keys()
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ class Bridge:
         self.child.end_input()
         self.channel.close()
 
-    def _tell(self, **command: str | int) -> None:
+    def _send(self, **command: str | int) -> None:
         self.child.send(json.dumps(command).encode() + b"\n")
 
 

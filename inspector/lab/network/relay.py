@@ -87,7 +87,7 @@ class Relay:
         text = f"Port {port} of the lab is {_LOOPBACK}:{found} of this machine{why}."
         if via:
             text = f"Talk to {_LOOPBACK}:{found}{why}: you are led through the lab to {_LOOPBACK}:{port}."
-        self._tell("published", text, inside=f"{_LOOPBACK}:{port}", outside=f"{_LOOPBACK}:{found}")
+        self._report("published", text, inside=f"{_LOOPBACK}:{port}", outside=f"{_LOOPBACK}:{found}")
         tasks = [self._start(self._serve(listener, lambda: self._connect_inside(port), entering=True))]
         with contextlib.suppress(OSError):         # a machine without IPv6
             second = _listen(socket.socket(socket.AF_INET6), ("::1", found))
@@ -104,11 +104,11 @@ class Relay:
             except OSError as error:               # of two that are reached by one port the second, at times
                 problem = error
         if not listeners:
-            self._tell("failed", f"Port {port} of the lab cannot stand for {target}: {problem.strerror}.")
+            self._report("failed", f"Port {port} of the lab cannot stand for {target}: {problem.strerror}.")
             return
         inside = join_endpoint(*listeners[0].getsockname()[:2])
         text = f"{target} of this machine is {inside} in the lab."
-        self._tell("reached", text, inside=inside, outside=target)
+        self._report("reached", text, inside=inside, outside=target)
         self._listeners["reach", port] = [
             self._start(self._serve(one, lambda: _connect_outside(host, port), entering=False))
             for one in listeners
@@ -123,7 +123,7 @@ class Relay:
             await loop.create_datagram_endpoint(lambda: Forwarder(server), sock=inside)
             listener = await self._listen_inside(address, PORT)
         except OSError as error:
-            self._tell("failed", f"Nobody resolves names in the lab at {address}: {error.strerror}.")
+            self._report("failed", f"Nobody resolves names in the lab at {address}: {error.strerror}.")
             return
         self._start(self._serve(listener, lambda: _connect_outside(*server), entering=False))
 
@@ -154,7 +154,7 @@ class Relay:
                 gone = await connect()
             except OSError as error:
                 _reset(came)
-                self._tell("note", f"The relay's connection onward failed: {error.strerror or error}.")
+                self._report("note", f"The relay's connection onward failed: {error.strerror or error}.")
                 return
             with gone:
                 _without_delay(gone)
@@ -209,9 +209,9 @@ class Relay:
         here, there, process = join_endpoint(*inside[:2]), join_endpoint(*outside[:2]), await owner
         name = f" ({process})" if process else ""
         text = f"{there}{name} of this machine stands behind {here} in the lab."
-        self._tell("relayed", text, inside=here, outside=there, process=process)
+        self._report("relayed", text, inside=here, outside=there, process=process)
 
-    def _tell(self, kind: EventKind, text: str, **fields: str) -> None:
+    def _report(self, kind: EventKind, text: str, **fields: str) -> None:
         record = EventRecord(kind, text, time.time_ns(), "", os.getpid(), tuple(fields.items()))
         os.write(self._journal, to_line(record))
         if kind != "relayed":

@@ -119,12 +119,12 @@ def _guard(lab: Lab, reader: int) -> None:
         _libc.prctl(_PR_SET_NAME, b"lab-guardian", 0, 0, 0)
         os.dup2(reader, 0)
         os.closerange(1, 1 << 16)
-        said = b""
+        answer = b""
         while chunk := os.read(0, 4096):
-            said += chunk
-            if said.endswith(b"q\n"):
+            answer += chunk
+            if answer.endswith(b"q\n"):
                 return
-        for pid in said.split():
+        for pid in answer.split():
             try:
                 os.kill(int(pid), signal.SIGKILL)
             except OSError:

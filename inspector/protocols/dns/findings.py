@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inspector.protocols.api import Said
+from inspector.protocols.api import SentRecord
 from inspector.protocols.dns.message import RESPONSE_CODES, DnsMessage
 from inspector.wire.findings import Finding, Rule, Rulebook
 
@@ -31,21 +31,21 @@ def refusal(answer: DnsMessage) -> tuple[str, str] | None:
     return "dns.failure", f"The server answers \"{name}\" with an error: {reason}."
 
 
-def judge(said: Sequence[Said[DnsMessage]], end_ns: int) -> list[Finding]:
+def judge(sent: Sequence[SentRecord[DnsMessage]], end_ns: int) -> list[Finding]:
     """The findings of one conversation of datagrams; `end_ns`: the time of the capture's last packet."""
     found: list[Finding] = []
-    waiting: dict[tuple[int, str], list[Said[DnsMessage]]] = {}
-    for one in said:
+    waiting: dict[tuple[int, str], list[SentRecord[DnsMessage]]] = {}
+    for one in sent:
         message = one.record
         name = message.questions[0].name if message.questions else ""
         if not message.response:
             waiting.setdefault((message.id, name), []).append(one)
             continue
         asked = waiting.pop((message.id, name), None) or waiting.pop((message.id, ""), [])
-        told = refusal(message)
-        if told is not None:
+        refused = refusal(message)
+        if refused is not None:
             rows = [one.row, *(query.row for query in asked)]
-            found.append(BOOK.finding(*told).at(-1, rows[:_MOST_ROWS]))
+            found.append(BOOK.finding(*refused).at(-1, rows[:_MOST_ROWS]))
     for (_, name), asked in waiting.items():
         seconds = (end_ns - asked[0].time_ns) / 1e9
         if len(asked) < 2 and seconds * 1e9 < WAIT_NS:

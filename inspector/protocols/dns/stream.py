@@ -59,9 +59,9 @@ class DnsDecoder(UnitDecoder[DnsRecord]):
         elif self._asked.get(message.id):
             asked = self._asked[message.id].popleft()
             self._partners |= {asked: position, position: asked}
-        told = refusal(message)
-        if told is not None:
-            self.findings.append(BOOK.finding(*told, unit.direction, unit.start, unit.stop))
+        refused = refusal(message)
+        if refused is not None:
+            self.findings.append(BOOK.finding(*refused, unit.direction, unit.start, unit.stop))
 
     def partner(self, position: int) -> int | None:
         return self._partners.get(position)

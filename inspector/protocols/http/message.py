@@ -170,7 +170,7 @@ def _first_line(data: bytes) -> tuple[bytes, int]:
 
 
 def _headers(
-    data: bytes, position: int, base: int, direction: int, findings: FirstFindings, bare_told: bool
+    data: bytes, position: int, base: int, direction: int, findings: FirstFindings, bare_reported: bool
 ) -> Iterator[Header]:
     """The lines from `position` on; obsolete folding is undone, what is no header is told and left out."""
     pending: Header | None = None
@@ -203,7 +203,7 @@ def _headers(
         pending = _header(line, at, findings)
     if pending is not None:
         yield _unfolded(pending, folded, last)
-    if bare is not None and not bare_told:
+    if bare is not None and not bare_reported:
         what = "A line of the head ends with LF alone."
         findings.append(finding("http.bare-line-feed", what, direction, *bare))
 

@@ -64,7 +64,7 @@ class HttpReader:
         self._before: HttpMessage | None = None    # the last whole one
         self._body = bytearray()
         self._body_length = 0
-        self._bare_told = False            # that a chunk of the body under way ends with LF alone
+        self._bare_reported = False            # that a chunk of the body under way ends with LF alone
         self._holes = False                # of the body under way some bytes are missing
         self._ended = False
         self.lost = False                  # bytes came that are no HTTP; what follows is not understood
@@ -144,8 +144,8 @@ class HttpReader:
             self._take(len(self._buffer) - len(self._buffer.lstrip(b"\r\n")))
         if not self._buffer:
             return False
-        told = len(self._buffer) >= _LINE or b"\n" in self._buffer or self._buffer.startswith(_TLS)
-        if told and not self._plausible():
+        decidable = len(self._buffer) >= _LINE or b"\n" in self._buffer or self._buffer.startswith(_TLS)
+        if decidable and not self._plausible():
             self._give_up(self._no_message())
             return False
         stop = head_end(self._buffer, self._scanned)
@@ -180,9 +180,9 @@ class HttpReader:
         """What stands where a message should begin, behind one whose head told its body's length."""
         line = line.split(b"HTTP/1.")[0] or line
         name = "request" if before.is_request else f"{before.status} answer"
-        said = f"the {before.body_length} bytes of Content-Length" if before.framing == "length" else \
+        length = f"the {before.body_length} bytes of Content-Length" if before.framing == "length" else \
             f"a {name} that has no body" if not before.is_request else "a request without Content-Length"
-        what = f"\"{escaped(line, _LINE)}\" stands behind {said}."
+        what = f"\"{escaped(line, _LINE)}\" stands behind {length}."
         return finding("http.excess-body", what, self.direction, self.offset,
                        self.offset + max(len(line), 1))
 
@@ -201,7 +201,7 @@ class HttpReader:
     def _begin(self, message: HttpMessage) -> None:
         self._message = message
         self._body, self._body_length, self._holes = bytearray(), 0, False
-        self._bare_told = False
+        self._bare_reported = False
         if message.framing in ("none", "switch"):
             self._finish()
         elif message.framing == "length":
@@ -277,8 +277,8 @@ class HttpReader:
 
     def _bare(self, what: str, start: int, stop: int) -> None:
         """Tell of a chunk that ends otherwise than it should; once a message."""
-        if not self._bare_told:
-            self._bare_told = True
+        if not self._bare_reported:
+            self._bare_reported = True
             self.connection.findings.append(
                 finding("http.chunk-bare-line-feed", what, self.direction, start, stop))
 

@@ -14,7 +14,7 @@ from inspector.wire.tcp.delivery import Pump
 
 if TYPE_CHECKING:
     from inspector.protocols.postgresql.decoder import PgMessage, PostgresqlDecoder
-    from inspector.protocols.postgresql.values import Said
+    from inspector.protocols.postgresql.values import Body
 
 _Get = Callable[["PostgresqlDecoder", "PgMessage"], Sequence[Any]]
 
@@ -31,21 +31,21 @@ def _decoder(source: Source, pump: Pump, start: Start) -> PostgresqlDecoder:
     return PostgresqlDecoder(source, pump, start)
 
 
-def _said(get: Callable[[Said], Any]) -> _Get:
+def _of_body(get: Callable[[Body], Any]) -> _Get:
     """A value of what a message says; none where it is empty."""
     def read(decoder: PostgresqlDecoder, record: PgMessage) -> Sequence[Any]:
-        value = get(decoder.said(record))
+        value = get(decoder.body_of(record))
         return [] if value is None or value == "" else [value]
 
     return read
 
 
-def _each(get: Callable[[Said], Sequence[Any]]) -> _Get:
-    return lambda decoder, record: get(decoder.said(record))
+def _each(get: Callable[[Body], Sequence[Any]]) -> _Get:
+    return lambda decoder, record: get(decoder.body_of(record))
 
 
 def _error(name: str) -> _Get:
-    return _said(lambda said: said.of_error(name))
+    return _of_body(lambda body: body.of_error(name))
 
 
 def _time(decoder: PostgresqlDecoder, record: PgMessage) -> Sequence[int]:
@@ -65,29 +65,29 @@ POSTGRESQL = Protocol(
         Field("pgsql.type", "text", lambda decoder, record: [decoder.type_name(record)]),
         Field("pgsql.frontend", "flag", lambda decoder, record: [record.direction == decoder.client], bits=1),
         Field("pgsql.length", "number", _length, bits=32),
-        Field("pgsql.query", "text", _said(lambda said: said.query)),
-        Field("pgsql.statement", "text", _said(lambda said: said.statement)),
-        Field("pgsql.portal", "text", _said(lambda said: said.portal)),
-        Field("pgsql.tag", "text", _said(lambda said: said.tag)),
-        Field("pgsql.status", "number", _said(lambda said: said.status), bits=8),
-        Field("pgsql.authtype", "number", _said(lambda said: said.authentication), bits=32),
-        Field("pgsql.parameter_name", "text", _each(lambda said: [name for name, _ in said.parameters]),
+        Field("pgsql.query", "text", _of_body(lambda body: body.query)),
+        Field("pgsql.statement", "text", _of_body(lambda body: body.statement)),
+        Field("pgsql.portal", "text", _of_body(lambda body: body.portal)),
+        Field("pgsql.tag", "text", _of_body(lambda body: body.tag)),
+        Field("pgsql.status", "number", _of_body(lambda body: body.status), bits=8),
+        Field("pgsql.authtype", "number", _of_body(lambda body: body.authentication), bits=32),
+        Field("pgsql.parameter_name", "text", _each(lambda body: [name for name, _ in body.parameters]),
               many=True),
-        Field("pgsql.parameter_value", "text", _each(lambda said: [value for _, value in said.parameters]),
+        Field("pgsql.parameter_value", "text", _each(lambda body: [value for _, value in body.parameters]),
               many=True),
         Field("pgsql.field.count", "number",
-              _said(lambda said: len(said.columns) or len(said.values) or None), bits=16),
-        Field("pgsql.col.name", "text", _each(lambda said: said.columns), many=True),
-        Field("pgsql.val.data", "bytes", _each(lambda said: [one for one in said.values if one is not None]),
+              _of_body(lambda body: len(body.columns) or len(body.values) or None), bits=16),
+        Field("pgsql.col.name", "text", _each(lambda body: body.columns), many=True),
+        Field("pgsql.val.data", "bytes", _each(lambda body: [one for one in body.values if one is not None]),
               json=""),
         Field("pgsql.severity", "text", _error("severity")),
         Field("pgsql.code", "text", _error("code")),
         Field("pgsql.message", "text", _error("message")),
         Field("pgsql.detail", "text", _error("detail")),
         Field("pgsql.hint", "text", _error("hint")),
-        Field("pgsql.condition", "text", _said(lambda said: said.channel)),
-        Field("pgsql.text", "text", _said(lambda said: said.text)),
-        Field("pgsql.pid", "number", _said(lambda said: said.pid), bits=32),
+        Field("pgsql.condition", "text", _of_body(lambda body: body.channel)),
+        Field("pgsql.text", "text", _of_body(lambda body: body.text)),
+        Field("pgsql.pid", "number", _of_body(lambda body: body.pid), bits=32),
         Field("pgsql.time", "seconds", _time, json=""),
     ),
 )

@@ -28,7 +28,7 @@ from inspector.protocols.postgresql.values import (
     LOGINS,
     SSL,
     STARTUP,
-    Said,
+    Body,
     read,
     value_text,
 )
@@ -91,7 +91,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         self._turn: list[Message] = []               # queries since the last ReadyForQuery, while not sure
         self._turns: list[tuple[Message, Message]] = []
         self._statements: dict[str, str] = {}
-        self._last: tuple[int, Said] | None = None
+        self._last: tuple[int, Body] | None = None
         self.status: int | None = None
         self._requested = 0                          # the authentication that was asked for last
         self._logins: dict[int, int] = {}            # of the client's answers to it, by number of record
@@ -166,9 +166,9 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
             if kind not in ("X", CANCEL):
                 self._ask(_Request(message))
 
-    def _remember(self, said: Said) -> None:
-        if len(self._statements) < _STATEMENTS or said.statement in self._statements:
-            self._statements[said.statement or ""] = said.query[: 2 * _TEXT]
+    def _remember(self, body: Body) -> None:
+        if len(self._statements) < _STATEMENTS or body.statement in self._statements:
+            self._statements[body.statement or ""] = body.query[: 2 * _TEXT]
 
     def _send_batch(self, record: PgMessage) -> None:
         message = self.put(record, self._batch, ends=True)
@@ -282,15 +282,15 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         if record.type != "E":
             return
         message.troubled = True
-        said = read(False, "E", data[5:])
-        severity = said.of_error("level") or said.of_error("severity") or "ERROR"
+        body = read(False, "E", data[5:])
+        severity = body.of_error("level") or body.of_error("severity") or "ERROR"
         self._fatal = severity in _FATAL
-        self.said_why = self.said_why or self._fatal
+        self.explained_end = self.explained_end or self._fatal
         query = "" if message.partner is None else self._query_of(self._messages[message.partner])
-        text = escaped(said.of_error("message"), _SQL)
-        what = f"The server answers {severity} {said.of_error('code')} \"{text}\""
+        text = escaped(body.of_error("message"), _SQL)
+        what = f"The server answers {severity} {body.of_error('code')} \"{text}\""
         what += f" to {escaped(query, _SQL)}." if query else "."
-        hint = said.of_error("hint")
+        hint = body.of_error("hint")
         rule = "pgsql.fatal-error" if self._fatal else "pgsql.error-response"
         self.accuse(BOOK.finding(rule, what, record.direction, record.start, record.stop,
                                  instead=f"Its hint: {escaped(hint, _SQL)}" if hint else ""))
@@ -339,7 +339,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
 
     # --- words -------------------------------------------------------------------------------------
 
-    def said(self, record: PgMessage) -> Said:
+    def body_of(self, record: PgMessage) -> Body:
         """What a message of the protocol says, read again."""
         if self._last is not None and self._last[0] == record.number:
             return self._last[1]
@@ -371,41 +371,41 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
 
     def _words(self, record: PgMessage) -> str:
         """What one message of the protocol says, without its name."""
-        said, kind = self.said(record), record.type
+        body, kind = self.body_of(record), record.type
         asks = record.direction == self.client
-        if kind in (STARTUP, "S", "v") and said.parameters:
-            return escaped("  ".join(f"{name}={value}" for name, value in said.parameters), _TEXT)
-        if kind in "EN" and said.error:
-            severity = said.of_error("level") or said.of_error("severity")
-            return escaped(f"{severity} {said.of_error('code')} {said.of_error('message')}".strip(), _TEXT)
-        if kind == "R" and said.authentication is not None:
-            return AUTHENTICATIONS.get(said.authentication, f"type {said.authentication}")
+        if kind in (STARTUP, "S", "v") and body.parameters:
+            return escaped("  ".join(f"{name}={value}" for name, value in body.parameters), _TEXT)
+        if kind in "EN" and body.error:
+            severity = body.of_error("level") or body.of_error("severity")
+            return escaped(f"{severity} {body.of_error('code')} {body.of_error('message')}".strip(), _TEXT)
+        if kind == "R" and body.authentication is not None:
+            return AUTHENTICATIONS.get(body.authentication, f"type {body.authentication}")
         if kind == "Z":
-            return STATUS.get(said.status or 0, "")
+            return STATUS.get(body.status or 0, "")
         if kind == "A":
-            return f"{said.channel}  {escaped(said.text, _TEXT)}".rstrip()
+            return f"{body.channel}  {escaped(body.text, _TEXT)}".rstrip()
         if kind == "T":
-            return escaped(", ".join(said.columns), _TEXT)
+            return escaped(", ".join(body.columns), _TEXT)
         if kind == "d" or (kind in "cp" and asks):
             size = record.stop - record.start - 5
             return "" if kind == "c" else f"{amount(size, 'byte')}{', not shown' if kind == 'p' else ''}"
-        texts = [escaped(said.query, _TEXT), said.tag, said.text, said.statement or "", said.portal or ""]
-        values = ", ".join(value_text(value) for value in said.values[:12])
-        more = f", … {len(said.values) - 12} more" if len(said.values) > 12 else ""
+        texts = [escaped(body.query, _TEXT), body.tag, body.text, body.statement or "", body.portal or ""]
+        values = ", ".join(value_text(value) for value in body.values[:12])
+        more = f", … {len(body.values) - 12} more" if len(body.values) > 12 else ""
         found = "  ".join(text for text in texts if text)
-        return f"{found}  ({values}{more})" if said.values and asks else found or values + more
+        return f"{found}  ({values}{more})" if body.values and asks else found or values + more
 
     def _query_of(self, message: Message) -> str:
         """The SQL of a message of the client, the values that were bound behind it; "" where it has none."""
         found: list[str] = []
         for position in message.records[:16]:
             record = self._records[position]
-            said = self.said(record)
+            body = self.body_of(record)
             if record.type in ("Q", "P"):
-                found.append(said.query)
+                found.append(body.query)
             elif record.type == "B":
-                values = ", ".join(value_text(value) for value in said.values[:8])
-                name = said.statement or ""
+                values = ", ".join(value_text(value) for value in body.values[:8])
+                name = body.statement or ""
                 query = "" if found else self._statements.get(name, f"statement {name}")
                 found += [text for text in (query, f"({values})" if values else "") if text]
         return escaped("  ".join(found), _TEXT)
@@ -429,22 +429,23 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
 
     def _answer_words(self, message: Message) -> tuple[str, str]:
         """`ROWS  3 rows  SELECT 3`, `ERROR  42P01 …`, with the transaction where one is open."""
-        told = [self._records[position] for position in message.telling or message.records[:1]]
-        types, first = [one.type for one in told], self._records[message.records[0]].type
-        words = [self._words(one) for one in told if one.type not in _QUIET and one.type != "T"]
-        words += [self._words(one) for one in told if one.type == "T" and types.count("T") == 1]
+        shown = [self._records[position] for position in message.telling or message.records[:1]]
+        types, first = [one.type for one in shown], self._records[message.records[0]].type
+        words = [self._words(one) for one in shown if one.type not in _QUIET and one.type != "T"]
+        words += [self._words(one) for one in shown if one.type == "T" and types.count("T") == 1]
         if "E" in types:
             kind, words = "ERROR", [word.removeprefix("ERROR ") for word in words]
         elif message.counted or ("T" in types and "C" in types):
             kind, words = "ROWS", [amount(message.counted, "row"), *words]
         elif len(message.records) == 1 or first == "R":
             kind = {"A": "NOTIFY", "N": "NOTICE", "S": "SET", "R": "LOGIN", ANSWER: "TLS"}.get(first, "OK")
-            words = words or [self._words(told[0])]
+            words = words or [self._words(shown[0])]
         else:
             kind = "OK"
         last = self._records[message.records[-1]]
-        if last.type == "Z" and self.said(last).status in (ord("T"), ord("E")) and len(message.records) > 1:
-            words.append(STATUS[self.said(last).status or 0])
+        status = self.body_of(last).status if last.type == "Z" and len(message.records) > 1 else None
+        if status in (ord("T"), ord("E")):
+            words.append(STATUS[status or 0])
         return kind, escaped("  ".join(word for word in words if word), _TEXT)
 
     def heading(self, record: PgMessage) -> tuple[str, str]:
@@ -452,7 +453,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
 
     def parts(self, record: PgMessage) -> list[Part]:
         """Type, length, and each value; all stand at the record's bytes."""
-        said, (start, stop) = self.said(record), (record.start, record.stop)
+        body, (start, stop) = self.body_of(record), (record.start, record.stop)
         found: list[Part] = []
         at = start
         if len(record.type) == 1:
@@ -462,13 +463,13 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         if record.type != ANSWER:
             found.append(Part("pgsql.length", "Length", str(stop - at), at, at + 4))
             at += 4
-        lines = [("pgsql.query", "Query", said.query), ("pgsql.statement", "Statement", said.statement),
-                 ("pgsql.portal", "Portal", said.portal), ("pgsql.tag", "Tag", said.tag),
-                 ("pgsql.condition", "Channel", said.channel), ("pgsql.text", "Text", said.text)]
-        lines += [("pgsql.parameter", name, value) for name, value in said.parameters]
-        lines += [(f"pgsql.{name}", name.capitalize(), text) for name, text in said.error]
-        lines += [("pgsql.col.name", "Column", name) for name in said.columns]
-        lines += [("pgsql.val.data", "Value", value_text(value, 200)) for value in said.values[:64]]
+        lines = [("pgsql.query", "Query", body.query), ("pgsql.statement", "Statement", body.statement),
+                 ("pgsql.portal", "Portal", body.portal), ("pgsql.tag", "Tag", body.tag),
+                 ("pgsql.condition", "Channel", body.channel), ("pgsql.text", "Text", body.text)]
+        lines += [("pgsql.parameter", name, value) for name, value in body.parameters]
+        lines += [(f"pgsql.{name}", name.capitalize(), text) for name, text in body.error]
+        lines += [("pgsql.col.name", "Column", name) for name in body.columns]
+        lines += [("pgsql.val.data", "Value", value_text(value, 200)) for value in body.values[:64]]
         found += [Part(name, label, escaped(text, 400), at, stop) for name, label, text in lines if text]
         return found
 

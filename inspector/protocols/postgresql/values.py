@@ -44,7 +44,7 @@ _MOST = 1664             # columns that a table or row has at most
 
 
 @dataclass(slots=True)
-class Said:
+class Body:
     """What a message says; what it does not have is "", None or empty. `values`: a row's, or those bound."""
 
     query: str = ""
@@ -105,75 +105,75 @@ def _columns(data: bytes) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _bind(data: bytes) -> Said:
+def _bind(data: bytes) -> Body:
     portal, at = _string(data, 0)
     statement, at = _string(data, at)
     at += 2 + 2 * _number(data, at, 2)
-    return Said(portal=portal, statement=statement, values=_values(data, at))
+    return Body(portal=portal, statement=statement, values=_values(data, at))
 
 
-def _startup(data: bytes) -> Said:
+def _startup(data: bytes) -> Body:
     words = _strings(data[4:])
     pairs = zip(words[::2], words[1::2], strict=False)
-    return Said(parameters=tuple((name, value) for name, value in pairs if name))
+    return Body(parameters=tuple((name, value) for name, value in pairs if name))
 
 
-def _error(data: bytes) -> Said:
+def _error(data: bytes) -> Body:
     fields = [(chr(part[0]), part[1:]) for part in data.split(b"\0") if part]
-    return Said(error=tuple((ERRORS[name], escaped(text)) for name, text in fields if name in ERRORS))
+    return Body(error=tuple((ERRORS[name], escaped(text)) for name, text in fields if name in ERRORS))
 
 
-def read(frontend: bool, kind: str, data: bytes) -> Said:
+def read(frontend: bool, kind: str, data: bytes) -> Body:
     """What a message says. `data`: behind type and length; of a startup packet from its code on."""
     if kind == STARTUP:
         return _startup(data)
     if kind == CANCEL:
-        return Said(pid=_number(data, 4))
+        return Body(pid=_number(data, 4))
     if kind == ANSWER:
-        return Said(text=escaped(data[:1]))
+        return Body(text=escaped(data[:1]))
     return _frontend(kind, data) if frontend else _backend(kind, data)
 
 
-def _frontend(kind: str, data: bytes) -> Said:
+def _frontend(kind: str, data: bytes) -> Body:
     if kind == "Q":
-        return Said(query=_string(data, 0)[0])
+        return Body(query=_string(data, 0)[0])
     if kind == "P":
         statement, at = _string(data, 0)
-        return Said(statement=statement, query=_string(data, at)[0])
+        return Body(statement=statement, query=_string(data, at)[0])
     if kind == "B":
         return _bind(data)
     if kind == "E":
-        return Said(portal=_string(data, 0)[0])
+        return Body(portal=_string(data, 0)[0])
     if kind in "DC":
         name = _string(data, 1)[0]
-        return Said(statement=name) if data[:1] == b"S" else Said(portal=name)
+        return Body(statement=name) if data[:1] == b"S" else Body(portal=name)
     if kind == "f":
-        return Said(text=_string(data, 0)[0])
-    return Said()
+        return Body(text=_string(data, 0)[0])
+    return Body()
 
 
-def _backend(kind: str, data: bytes) -> Said:
+def _backend(kind: str, data: bytes) -> Body:
     if kind in "EN":
         return _error(data)
     if kind == "D":
-        return Said(values=_values(data, 0))
+        return Body(values=_values(data, 0))
     if kind == "T":
-        return Said(columns=_columns(data))
+        return Body(columns=_columns(data))
     if kind == "C":
-        return Said(tag=_string(data, 0)[0])
+        return Body(tag=_string(data, 0)[0])
     if kind == "Z":
-        return Said(status=data[0] if data else None)
+        return Body(status=data[0] if data else None)
     if kind == "R":
-        return Said(authentication=_number(data, 0) if len(data) >= 4 else None)
+        return Body(authentication=_number(data, 0) if len(data) >= 4 else None)
     if kind == "S":
         name, at = _string(data, 0)
-        return Said(parameters=((name, _string(data, at)[0]),))
+        return Body(parameters=((name, _string(data, at)[0]),))
     if kind == "K":
-        return Said(pid=_number(data, 0))
+        return Body(pid=_number(data, 0))
     if kind == "A":
         channel, at = _string(data, 4)
-        return Said(pid=_number(data, 0), channel=channel, text=_string(data, at)[0])
-    return Said()
+        return Body(pid=_number(data, 0), channel=channel, text=_string(data, at)[0])
+    return Body()
 
 
 def value_text(value: bytes | None, limit: int = 40) -> str:

@@ -368,8 +368,8 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         return f"… {record.name.upper()}"
 
     def heading(self, record: WebSocketFrameRecord) -> tuple[str, str]:
-        said = f"{record.name.upper()}{'' if record.fin else ', fragment'}, {record.payload_length} bytes"
-        return f"WebSocket frame {record.number}", said
+        words = f"{record.name.upper()}{'' if record.fin else ', fragment'}, {record.payload_length} bytes"
+        return f"WebSocket frame {record.number}", words
 
     def parts(self, record: WebSocketFrameRecord) -> tuple[Part, ...]:
         return frame_parts(self, record)

@@ -90,11 +90,11 @@ class WebSocketSession:
         problem = side.key_problem(frame.masking_key)
         if problem:
             start = frame.payload_start - 4
-            self._say(side, "websocket.predictable-masking-key", problem, start, start + 4)
+            self._report(side, "websocket.predictable-masking-key", problem, start, start + 4)
         if side.close is not None:
             rule = "websocket.control-after-close" if frame.opcode >= 8 else "websocket.data-after-close"
             what = f"A {opcode_name(frame.opcode)} frame follows the sender's own Close."
-            self._say(side, rule, what, frame.start, frame.stop)
+            self._report(side, rule, what, frame.start, frame.stop)
         part = self._control(side, frame) if frame.opcode >= 8 else self._data(side, frame, inflated)
         side.frames += 1
         self.count += 1
@@ -113,7 +113,7 @@ class WebSocketSession:
         found = check_frame(frame, side.role)
         rules = tuple(dict.fromkeys(one.id for one in found))
         self._wrong[kind] = self._same.setdefault(rules, rules)
-        self._tell(*found)
+        self._add(*found)
 
     def under_way(self, direction: int) -> int | None:
         """The number of the direction's fragmented message that has begun and not ended; None: none has."""
@@ -142,7 +142,7 @@ class WebSocketSession:
     def add_damaged(self, direction: int, frame: Frame) -> Part:
         """Take a frame that lacks some of its payload: its header is judged, not what it says."""
         side = self._sides[direction]
-        self._tell(*check_frame(frame, side.role))
+        self._add(*check_frame(frame, side.role))
         opens = side.message >= 0 and frame.opcode == ws.CONTINUATION
         message, ends = side.message if opens else self._next_message(), frame.fin
         side.interrupt()
@@ -158,20 +158,20 @@ class WebSocketSession:
         """What the header of a frame that is not (yet) complete shows; nothing is kept of it."""
         return check_frame(frame, self._sides[direction].role)
 
-    def _tell(self, *findings: Finding, frame: int | None = None) -> None:
+    def _add(self, *findings: Finding, frame: int | None = None) -> None:
         number = self.count if frame is None else frame
         for one in findings:
             known = self.ids.get(number, ())
             if number >= 0 and one.id not in known:
-                told = (*known, one.id)
-                self.ids[number] = self._same.setdefault(told, told)
+                ids = (*known, one.id)
+                self.ids[number] = self._same.setdefault(ids, ids)
             self.findings.append(one)
 
-    def _say(
+    def _report(
         self, side: Side, rule: str, what: str, start: int, stop: int,
         bits: tuple[int, int] | None = None, frame: int | None = None,
     ) -> None:
-        self._tell(finding(rule, what, side.role.direction, start, stop, bits), frame=frame)
+        self._add(finding(rule, what, side.role.direction, start, stop, bits), frame=frame)
 
     def _next_message(self) -> int:
         self.messages += 1
@@ -180,7 +180,7 @@ class WebSocketSession:
     def _control(self, side: Side, frame: Frame) -> Part:
         other = self._sides[1 - side.role.direction]
         if frame.opcode == ws.CLOSE:
-            self._tell(*check_close(frame, side.role))
+            self._add(*check_close(frame, side.role))
             side.close = side.close or read_close(frame.payload)
         elif frame.opcode == ws.PING:
             side.ping(self.count, frame.payload, other.frames)
@@ -190,20 +190,20 @@ class WebSocketSession:
                 self.answers[self.count], self.answered[ping] = ping, self.count
             elif not other.torn and (other.asked or not self.inferred):
                 what = "The Pong answers no Ping" + (" that is still open." if other.asked else ".")
-                self._say(side, "websocket.unasked-pong", what, frame.start, frame.stop)
+                self._report(side, "websocket.unasked-pong", what, frame.start, frame.stop)
         return Part(self._next_message(), True, True, False, frame.payload_length)
 
     def _data(self, side: Side, frame: Frame, inflated: bytes | None) -> Part:
         begins = frame.opcode != ws.CONTINUATION
         if begins and side.message >= 0:
             what = f"A {opcode_name(frame.opcode)} frame stands inside a fragmented message."
-            self._say(side, "websocket.data-inside-message", what, frame.start, frame.start + 1, (4, 8))
+            self._report(side, "websocket.data-inside-message", what, frame.start, frame.start + 1, (4, 8))
             side.let_go()
         elif not begins and side.message < 0:
             begins = True
             if side.frames or not self.inferred:
                 what, at = "A continuation frame follows no fragmented message.", frame.start
-                self._say(side, "websocket.continuation-without-start", what, at, at + 1, (4, 8))
+                self._report(side, "websocket.continuation-without-start", what, at, at + 1, (4, 8))
         if begins:
             self._begin(side, frame)
         if begins and frame.fin and not side.compressed and frame.whole:
@@ -220,7 +220,7 @@ class WebSocketSession:
         # RSV1 without a known extension: what the bytes mean is not known, so they are not held to UTF-8.
         is_text = frame.opcode == ws.TEXT and (side.compressed or not frame.rsv)
         side.text = TextCheck() if is_text else None
-        side.told, side.message_start = False, frame.start
+        side.reported, side.message_start = False, frame.start
         side.message = self._next_message()
 
     def _single(self, side: Side, frame: Frame) -> Part:
@@ -253,19 +253,19 @@ class WebSocketSession:
         if side.text is None or (side.text.fresh and final and data.isascii()):
             return
         wrong = side.text.feed(data, final)
-        if wrong is None or (side.compressed and side.told):
+        if wrong is None or (side.compressed and side.reported):
             return
         start, stop = frame.payload_start, frame.stop
         if not side.compressed:
             start = max(start, start + position + wrong.position)
             stop = min(stop, start + wrong.size)
         what = f"A text message is not UTF-8: {wrong.reason}."
-        self._say(side, "websocket.invalid-utf8", what, start, stop)
+        self._report(side, "websocket.invalid-utf8", what, start, stop)
 
     def _check_inflation(self, side: Side, inflater: Inflater, frame: Frame) -> None:
         start, stop = frame.payload_start, frame.stop
-        if inflater.problem and not side.told:
-            side.told = True
+        if inflater.problem and not side.reported:
+            side.reported = True
             rule, what = "websocket.invalid-deflate", "The payload cannot be inflated."
             if inflater.problem == "lost":
                 rule = "websocket.context-not-captured"
@@ -273,11 +273,11 @@ class WebSocketSession:
             if inflater.problem == "limit":
                 rule = "websocket.inflation-limit"
                 what = f"The message inflates to more than {self.limit} bytes; the rest was let go."
-            self._say(side, rule, what, start, stop)
-        if inflater.window_exceeded and not side.window_told:
-            side.window_told = True
+            self._report(side, rule, what, start, stop)
+        if inflater.window_exceeded and not side.window_reported:
+            side.window_reported = True
             what = f"The payload refers back further than the window of {1 << inflater.window_bits} bytes."
-            self._say(side, "websocket.window-bits-exceeded", what, start, stop)
+            self._report(side, "websocket.window-bits-exceeded", what, start, stop)
 
     def end(self, first: int, partial: tuple[Frame | None, Frame | None], reset: bool) -> None:
         """The TCP connection is over: `first` ended it, `partial` are frames cut off. Call it once, last."""
@@ -288,11 +288,11 @@ class WebSocketSession:
             self._cut_off(side, partial[side.role.direction])
             if closing:
                 what = f"The {side.name} did not answer the Close."
-                self._say(side, "websocket.unanswered-close", what, 0, 0, frame=-1)
+                self._report(side, "websocket.unanswered-close", what, 0, 0, frame=-1)
         if not closing:
             how = "reset" if reset else "closed"
             what = f"The {self._sides[first].name} {how} the connection without a Close frame."
-            self._say(self._sides[first], "websocket.missing-close", what, 0, 0, frame=-1)
+            self._report(self._sides[first], "websocket.missing-close", what, 0, 0, frame=-1)
         for side in self._sides:
             self._unanswered(side, self._sides[1 - side.role.direction])
 
@@ -300,14 +300,14 @@ class WebSocketSession:
         if frame is not None and not frame.payload_length >> 63:
             what = f"The connection ended inside a {opcode_name(frame.opcode)} frame"
             what += f" of {frame.payload_length} bytes."
-            self._say(side, "websocket.unfinished-frame", what, frame.start, frame.payload_start, frame=-1)
+            self._report(side, "websocket.unfinished-frame", what, frame.start, frame.payload_start, frame=-1)
         elif side.message >= 0:
             what, at = "The connection ended inside a fragmented message.", side.message_start
-            self._say(side, "websocket.unfinished-message", what, at, at + 1, (0, 1), frame=-1)
+            self._report(side, "websocket.unfinished-message", what, at, at + 1, (0, 1), frame=-1)
 
     def _unanswered(self, side: Side, other: Side) -> None:
         for ping in side.pings:
             # One frame may have been on its way when the ping came; a Close may take a pong's place.
             if other.frames - (other.close is not None) - ping.peer_frames >= 2:
                 what = f"A Ping ({len(ping.payload)} bytes) got no Pong, though its receiver went on sending."
-                self._say(side, "websocket.unanswered-ping", what, 0, 0, frame=ping.number)
+                self._report(side, "websocket.unanswered-ping", what, 0, 0, frame=ping.number)

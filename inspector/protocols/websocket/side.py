@@ -35,8 +35,8 @@ class Side:
         self.message_start = 0
         self.compressed = False
         self.text: TextCheck | None = None
-        self.told = False              # that the message under way cannot be inflated
-        self.window_told = False
+        self.reported = False              # that the message under way cannot be inflated
+        self.window_reported = False
         self.asked = False             # a ping was ever sent
         self.torn = False              # bytes of this end are missing: there may have been a ping
         self.pings: deque[OpenPing] = deque(maxlen=OPEN_PINGS)

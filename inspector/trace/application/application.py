@@ -149,10 +149,10 @@ class Application:
         """All findings so far, those of TCP among them, in order of the packets where to look."""
         current = self._engine.current
         begun = current.provisional() if current is not None and not self._ended else []
-        told = self._flow.findings()
-        if any(layer.decoder.said_why for layer in self.layers):
-            told = [one for one in told if one.id not in ENDINGS]
-        found = told + self._counted() + [self._place(one) for one in begun]
+        found = self._flow.findings()
+        if any(layer.decoder.explained_end for layer in self.layers):
+            found = [one for one in found if one.id not in ENDINGS]
+        found = found + self._counted() + [self._place(one) for one in begun]
         return sorted(found, key=lambda one: (one.rows[0] if one.rows else -1, one.direction or 0, one.start))
 
     def _counted(self) -> list[Finding]:

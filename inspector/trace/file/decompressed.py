@@ -45,7 +45,7 @@ class Stream:
         self.dry = False                # all that the supply has given so far was taken
         self.taken = 0                  # compressed bytes that were taken
         self._head = b""
-        self._told = False
+        self._decided = False
         self._inflater: _Inflater | None = None
         self._damage: str | None = None
 
@@ -74,17 +74,17 @@ class Stream:
 
     def take(self, limit: int) -> bytes:
         """Up to about `limit` bytes; none when nothing has come yet."""
-        data = self._taken(limit) if self._told or self._tell() else b""
+        data = self._taken(limit) if self._decided or self._decide() else b""
         self.dry = not data
         return data
 
-    def _tell(self) -> bool:
+    def _decide(self) -> bool:
         """Whether enough has come to tell the format."""
         self._head += self.supply.take(_HEAD - len(self._head))
-        self._told = len(self._head) == _HEAD or (self.supply.ended and not is_compressed(self._head))
-        if self._told and is_compressed(self._head):
+        self._decided = len(self._head) == _HEAD or (self.supply.ended and not is_compressed(self._head))
+        if self._decided and is_compressed(self._head):
             self._inflater = _Inflater(self._head)
-        return self._told
+        return self._decided
 
     def _taken(self, limit: int) -> bytes:
         inflater = self._inflater

@@ -107,7 +107,7 @@ def _ports_of(protocol: int) -> _Present:
     return present
 
 
-def _talks(protocol: int) -> _Present:
+def _in_flow(protocol: int) -> _Present:
     def present(index: HeaderColumns, rows: Rows) -> Bools:
         found: Bools = (index.protocol[rows] == protocol) & (index.stream[rows] >= 0)
         return found
@@ -116,7 +116,7 @@ def _talks(protocol: int) -> _Present:
 
 
 def _sized(index: HeaderColumns, rows: Rows) -> Bools:
-    found: Bools = _talks(TCP)(index, rows) & (index.status[rows] & UNSIZED == 0)
+    found: Bools = _in_flow(TCP)(index, rows) & (index.status[rows] & UNSIZED == 0)
     return found
 
 
@@ -150,7 +150,7 @@ def _addresses(number: int, *names: str) -> _Read:
 
 def _flag(bit: int) -> _Read:
     def read(index: HeaderColumns, rows: Rows) -> Column:
-        return Column(((index.tcp_flags[rows] & bit != 0).view("u1"),), _talks(TCP)(index, rows))
+        return Column(((index.tcp_flags[rows] & bit != 0).view("u1"),), _in_flow(TCP)(index, rows))
 
     return read
 
@@ -181,7 +181,7 @@ def _segments(bits: int, without: int = 0) -> ColumnField:
     """TCP segments that have one of these flags and none of the others."""
     def present(index: HeaderColumns, rows: Rows) -> Bools:
         flags = index.tcp_flags[rows]
-        found: Bools = _talks(TCP)(index, rows) & (flags & bits == bits) & (flags & without == 0)
+        found: Bools = _in_flow(TCP)(index, rows) & (flags & bits == bits) & (flags & without == 0)
         return found
 
     return _protocol(present)
@@ -222,20 +222,20 @@ COLUMNS: dict[str, ColumnField] = {
     "ipv6.dst": _header("ipv6", _addresses(6, "dst")),
     "ipv6.addr": _header("ipv6", _addresses(6, "src", "dst")),
     "ip.proto": _header("number", _plain("protocol", _network(4)), 8),
-    "tcp.stream": _header("number", _plain("stream", _talks(TCP))),
+    "tcp.stream": _header("number", _plain("stream", _in_flow(TCP))),
     "tcp.srcport": _header("number", _plain("sport", _ports_of(TCP)), 16),
     "tcp.dstport": _header("number", _plain("dport", _ports_of(TCP)), 16),
     "tcp.port": _header("number", _both(TCP), 16),
-    "tcp.seq_raw": _header("number", _plain("seq", _talks(TCP))),
-    "tcp.ack_raw": _header("number", _plain("ack", _talks(TCP))),
-    "tcp.flags": _header("number", _plain("tcp_flags", _talks(TCP)), 12),
-    "tcp.window_size_value": _header("number", _plain("window", _talks(TCP)), 16),
+    "tcp.seq_raw": _header("number", _plain("seq", _in_flow(TCP))),
+    "tcp.ack_raw": _header("number", _plain("ack", _in_flow(TCP))),
+    "tcp.flags": _header("number", _plain("tcp_flags", _in_flow(TCP)), 12),
+    "tcp.window_size_value": _header("number", _plain("window", _in_flow(TCP)), 16),
     "tcp.len": ColumnField("number", _plain("payload_length", _sized)),     # not of quoted ones
     "tcp.connection.syn": _segments(SYN, ACK),
     "tcp.connection.synack": _segments(SYN | ACK),
     "tcp.connection.fin": _segments(FIN),
     "tcp.connection.rst": _segments(RST),
-    "udp.stream": _header("number", _plain("stream", _talks(UDP))),
+    "udp.stream": _header("number", _plain("stream", _in_flow(UDP))),
     "udp.srcport": _header("number", _plain("sport", _ports_of(UDP)), 16),
     "udp.dstport": _header("number", _plain("dport", _ports_of(UDP)), 16),
     "udp.port": _header("number", _both(UDP), 16),

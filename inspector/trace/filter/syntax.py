@@ -226,8 +226,8 @@ class Parser:
         operator = _COMPARISONS.get(sign.value.lower()) if sign.kind != "string" else None
         if operator is None:
             if self._is("=", "&", "|"):
-                said = {"=": "equals” is written ==", "&": "and” is written &&", "|": "or” is written ||"}
-                raise self._error(f"“{said[sign.value]}.")
+                meanings = {"=": "equals” is written ==", "&": "and” is written &&", "|": "or” is written ||"}
+                raise self._error(f"“{meanings[sign.value]}.")
             if quantifier:
                 raise self._error(f"After {quantifier} and a field a comparison should stand.")
             return Has(field)

@@ -339,8 +339,8 @@ def matcher(token: Token, text: str) -> Callable[[Value], bool]:
 
 
 def _reason(error: Exception) -> str:
-    said = error.args[0] if error.args else ""
-    return escaped(said if isinstance(said, bytes | str) else str(said), 100)
+    reason = error.args[0] if error.args else ""
+    return escaped(reason if isinstance(reason, bytes | str) else str(reason), 100)
 
 
 

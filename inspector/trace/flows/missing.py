@@ -35,8 +35,8 @@ class Missing(NamedTuple):
 def acknowledged(trace: Packets, flow: TcpFlow, direction: int) -> int:
     """The offset up to which the peer of a direction has said, last, that it has all bytes."""
     index, rows = trace.index, flow.rows[-_LOOK_BACK:]
-    tells = (flow.directions(rows) != direction) & (index.tcp_flags[rows] & ACK != 0)
-    found = np.flatnonzero(tells)
+    answers = (flow.directions(rows) != direction) & (index.tcp_flags[rows] & ACK != 0)
+    found = np.flatnonzero(answers)
     return flow.streams[direction].offset_of(int(index.ack[rows[found[-1]]])) if len(found) else 0
 
 

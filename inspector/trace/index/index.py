@@ -119,7 +119,7 @@ class Index(HeaderColumns):
         own = np.full(len(source), -1, "i4")
         outer, quoted = self._beside(headers.outer), self._beside(headers.quoted)
         for protocol, streams in self.streams.items():
-            mine = np.flatnonzero(headers.talks & (headers.protocol == protocol))
+            mine = np.flatnonzero(headers.in_flow & (headers.protocol == protocol))
             parts = [one.traffic(protocol, self.count) for one in outer]
             parts += [(self._own(headers, source, destination, mine), own, mine)] if len(mine) else []
             parts += [one.traffic(protocol, self.count) for one in quoted]
@@ -168,7 +168,7 @@ class _Other(NamedTuple):
     def traffic(self, protocol: int, base: int) -> tuple[Traffic, Array, Int64s]:
         """Those of one protocol that name a conversation, where its number goes, and in which rows."""
         headers, (source, destination) = self.part.headers, self.ends
-        take = np.flatnonzero(headers.talks & (headers.protocol == protocol))
+        take = np.flatnonzero(headers.in_flow & (headers.protocol == protocol))
         nothing = np.zeros(len(take), "u4")
         return Traffic(
             self.part.rows[take] + base, source[take], destination[take], headers.sport[take],

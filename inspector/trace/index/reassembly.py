@@ -93,7 +93,7 @@ class Reassembly:
         self.segments[row] = Segment(whole, waiting.header, length)
         for name, value in waiting.head.items():
             getattr(headers, name)[at] = value
-        headers.protocol[at], headers.payload_length[at], headers.talks[at] = TCP, length, True
+        headers.protocol[at], headers.payload_length[at], headers.in_flow[at] = TCP, length, True
         headers.l4[at] = headers.payload[at] = NO_OFFSET
         headers.status[at] &= 0xFF ^ UNSIZED
 

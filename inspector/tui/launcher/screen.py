@@ -246,7 +246,7 @@ class LauncherScreen(BaseScreen):
     @on(SessionAsked)
     @on(FileAsked)
     @on(WatchAsked)
-    def _say_so(self) -> None:
+    def _announce_choice(self) -> None:
         self.add_class("-starting")
 
 

@@ -252,7 +252,7 @@ class ListPane(Pane):
         """Take back a filter or search that narrows the list; False where there is none."""
         return False
 
-    def say(self, text: str) -> None:
+    def hint(self, text: str) -> None:
         """A paragraph in place of the list, which has nothing to show."""
         self.lines.show(plain_page(text, self.lines.line_width))
 

@@ -150,7 +150,7 @@ class BytesPane(ListPane):
         self.query_one(Head).again()
         if not self._frame:
             self.lines.show_bytes(None, None)
-            self.say(HINT)
+            self.hint(HINT)
             return
         width = self.lines.line_width
         marks = [Mark(field.start, field.stop)] if field is not None and field.stop > field.start else []

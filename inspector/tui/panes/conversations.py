@@ -84,7 +84,7 @@ class ConversationsPane(ListPane):
         """Draw the lines anew, the cursor on the conversation where it was."""
         empty = self.list is not None and self.list.complete and not self.list.count and self.list.filter_text
         if self.list is not None and empty:
-            self.say(f"No conversation has {escaped(self.list.filter_text, 200)}. Escape shows all of them.")
+            self.hint(f"No conversation has {escaped(self.list.filter_text, 200)}. Escape shows all of them.")
         elif self.lines.provider is not self.list:
             self.lines.show(self.list)
         self.lines.refill()

@@ -131,7 +131,7 @@ class DetailPane(ListPane):
         if detail.fields:
             self.lines.show(detail, detail.index_of(self._path))
         else:
-            self.say(HINT)
+            self.hint(HINT)
 
     @on(TreeList.Turned)
     def _turned(self, message: TreeList.Turned) -> None:

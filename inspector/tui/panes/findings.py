@@ -71,7 +71,7 @@ class FindingsPane(ListPane):
             self.lines.refill()
         elif findings.complete:
             lacking = "" if self.trace is None else unjudged_words(self.trace)
-            self.say(f"{lacking} In what there is: nothing to complain about." if lacking
+            self.hint(f"{lacking} In what there is: nothing to complain about." if lacking
                      else "Nothing to complain about so far.")
         self._refresh_heads()
         return not findings.complete

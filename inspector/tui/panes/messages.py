@@ -83,18 +83,18 @@ class MessagesPane(ConversationPane):
         changed = self._messages.update()
         if changed:
             self.post_message(StatusChanged())
-        self._say_whether_empty()
+        self._show_whether_empty()
         return changed
 
-    def _say_whether_empty(self) -> None:
+    def _show_whether_empty(self) -> None:
         """A sentence where a search leaves nothing, the messages where it leaves some."""
         messages = self._messages
         if messages is None:
             return
         if messages.complete and not messages.count and self._choice["search"]:
-            self.say(f"No message has {escaped(self._choice['search'], 200)}. Escape shows all of them.")
+            self.hint(f"No message has {escaped(self._choice['search'], 200)}. Escape shows all of them.")
         elif messages.complete and not messages.count:
-            self.say("No message of this kind. Escape shows all of them.")
+            self.hint("No message of this kind. Escape shows all of them.")
         elif self.lines.provider is not messages:
             self.lines.show(messages)
 
@@ -149,7 +149,7 @@ class MessagesPane(ConversationPane):
         self._choice |= choice
         if self._messages is not None:
             self._messages.choose(**self._choice)
-            self._say_whether_empty()
+            self._show_whether_empty()
             self.lines.refill()
             self.work()
         self.post_message(StatusChanged())

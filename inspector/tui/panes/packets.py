@@ -261,7 +261,7 @@ class PacketsPane(ListPane):
         searched = self._evaluation
         if searched is not None and searched.done and not self.packets.count:
             text = escaped(self.query_one(FilterInput).value, 200)
-            self.say(f"No packet passes {text}. Escape clears the filter.")
+            self.hint(f"No packet passes {text}. Escape clears the filter.")
         elif self.lines.provider is not self.packets:
             self.lines.show(self.packets)
         self.lines.refill()

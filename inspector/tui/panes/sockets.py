@@ -40,7 +40,7 @@ class SocketsPane(ListPane):
         else:
             self._sockets.update()
         if not self._sockets.count:
-            self.say("Neither system calls nor the kernel's sockets were kept with this capture.")
+            self.hint("Neither system calls nor the kernel's sockets were kept with this capture.")
         elif self.lines.provider is self._sockets:
             self.lines.refill()
         else:

@@ -55,7 +55,7 @@ class PromptScreen(BaseModal[str | None]):
 
     @on(Input.Changed)
     def _typed(self) -> None:
-        self._tell(self._hint, wrong=False)
+        self._show(self._hint, wrong=False)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -64,9 +64,9 @@ class PromptScreen(BaseModal[str | None]):
         if wrong is None:
             self.dismiss(text)
         else:
-            self._tell(wrong, wrong=True)
+            self._show(wrong, wrong=True)
 
-    def _tell(self, text: str, *, wrong: bool) -> None:
+    def _show(self, text: str, *, wrong: bool) -> None:
         hint = self.query_one(".hint", Static)
         hint.update(Content(text))
         hint.set_class(wrong, "-wrong")

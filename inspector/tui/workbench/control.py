@@ -94,10 +94,10 @@ class SessionControl(DOMNode):
     def action_step(self) -> None:
         self.send(Step())
         if self.ends_seen and not self.state.waiting:
-            self.set_timer(STILL_SECONDS, partial(self._tell_nothing_to_step, self.state))
+            self.set_timer(STILL_SECONDS, partial(self._notify_nothing_to_step, self.state))
         self.state_wanted(paused=True)
 
-    def _tell_nothing_to_step(self, before: SessionState) -> None:
+    def _notify_nothing_to_step(self, before: SessionState) -> None:
         """Nothing came of a step: every end is inside a call that blocks."""
         if self.state is before and not before.ended:
             self.app.notify("Nothing to step: each end is blocked in a call. c or v says something, "

@@ -36,7 +36,7 @@ class TraceFeed:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._next: asyncio.TimerHandle | None = None
         self.loading = True      # what stood there at first is not read to its end yet
-        self._told = False       # the screen was told and has not drawn yet
+        self._announced = False       # the screen was told and has not drawn yet
         self._last = 0.0         # when it was told
 
     def start(self) -> None:
@@ -56,7 +56,7 @@ class TraceFeed:
 
     def taken(self) -> None:
         """The screen has drawn what it was told of."""
-        self._told = False
+        self._announced = False
 
     def _woken(self) -> None:
         """The agent has written."""
@@ -93,7 +93,7 @@ class TraceFeed:
         self._next = None
         if self._loop is None:
             return
-        if self._told:                             # still drawing: no need to read faster than that
+        if self._announced:                             # still drawing: no need to read faster than that
             self._later(PAUSE)
             return
         start = self._loop.time()
@@ -108,6 +108,6 @@ class TraceFeed:
             return
         ready, self.loading = self.loading and not unread, self.loading and unread
         if ready or (changed and (not self.loading or start - self._last >= LOADING_PAUSE)):
-            self._told, self._last = True, start
+            self._announced, self._last = True, start
             self._on_grew()
         self._later(REST_SECONDS if unread else POLL)

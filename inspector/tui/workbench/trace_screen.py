@@ -58,10 +58,10 @@ class TraceScreen(BaseScreen, SessionControl):
         self.wants_again = False
         self.early: list[Command] = []
         self.ends_seen: frozenset[str] = frozenset()
-        self._events_seen = self._failures_said = self._notes_said = 0
+        self._events_seen = self._failures_shown = self._notes_shown = 0
         self._to_draw: list[Callable[[], None]] = []
         self._saved_size = -1
-        self._truncation_said = False
+        self._truncation_shown = False
         self._was_read = False         # the file was read to its end once
 
     # --- for the screen that shows the trace ---
@@ -85,7 +85,7 @@ class TraceScreen(BaseScreen, SessionControl):
 
     def begin(self) -> None:
         """Bring the trace."""
-        self._say_title()
+        self._show_title()
         self._open()
 
     @work(thread=True, group="open")
@@ -121,11 +121,11 @@ class TraceScreen(BaseScreen, SessionControl):
                             severity="warning", timeout=15)
         self.trace_opened(trace)
         wake = None if self.session is None else self.session.wake_fd
-        self.feed = TraceFeed(trace, self._tell_growth, self._failed, self._agent_ended, wake)
+        self.feed = TraceFeed(trace, self._announce_growth, self._failed, self._agent_ended, wake)
         self.feed.start()
         self.refresh_bindings()
 
-    def _tell_growth(self) -> None:
+    def _announce_growth(self) -> None:
         self.post_message(TraceGrew())
 
     @on(TraceGrew)
@@ -141,10 +141,10 @@ class TraceScreen(BaseScreen, SessionControl):
             self.post_message(FirstPictureDone())
         first, self._was_read = self.session is None and not self._was_read, not loading
         self._to_draw = self.trace_grew(trace, first_reading=first)
-        if not loading and self.session is None and trace.truncated and not self._truncation_said:
-            self._truncation_said = True
+        if not loading and self.session is None and trace.truncated and not self._truncation_shown:
+            self._truncation_shown = True
             self.app.notify(trace.truncated, severity="warning", timeout=15)
-        self._say_title()
+        self._show_title()
         self._draw_next()
 
     def _draw_next(self) -> None:
@@ -169,7 +169,7 @@ class TraceScreen(BaseScreen, SessionControl):
             failure = self.session.failure
             if failure:
                 self.app.notify(escaped(failure), severity="error", timeout=30)
-            self._say_title()
+            self._show_title()
 
     def _new_state(self, state: SessionState) -> None:
         reached = state.limit if state.limit != self.state.limit else ""
@@ -178,11 +178,11 @@ class TraceScreen(BaseScreen, SessionControl):
             return
         if reached:
             self.app.notify(escaped(reached), timeout=30)
-        for text in state.failures[self._failures_said :]:
+        for text in state.failures[self._failures_shown :]:
             self.app.notify(escaped(text), severity="error", timeout=8)
-        for text in state.notes[self._notes_said :]:
+        for text in state.notes[self._notes_shown :]:
             self.app.notify(escaped(text), timeout=8)
-        self._failures_said, self._notes_said = len(state.failures), len(state.notes)
+        self._failures_shown, self._notes_shown = len(state.failures), len(state.notes)
         spec = self.session.spec
         self.state_changed(state, live=spec is not None and not state.ended)
         if state.ended and self.wants_again and spec is not None:
@@ -191,9 +191,9 @@ class TraceScreen(BaseScreen, SessionControl):
 
     def state_wanted(self, *, paused: bool) -> None:
         self.paused = paused
-        self._say_title()
+        self._show_title()
 
-    def _say_title(self) -> None:
+    def _show_title(self) -> None:
         trace, session, state = self.trace, self.session, self.state
         packets = 0 if trace is None else trace.index.count
         dropped = 0 if trace is None else trace.statistics.dropped

@@ -199,7 +199,7 @@ class WorkbenchScreen(TraceScreen):
             pane.set_class(pane.id == front, "-front")
             pane.set_class(pane.id == self.lower, "-lower")
         self._divide()
-        self._say_tabs()
+        self._show_tabs()
 
     def _divide(self) -> None:
         """Give the panes their sizes, where there are several."""
@@ -239,7 +239,7 @@ class WorkbenchScreen(TraceScreen):
         if keep:
             save_sizes(sizes)
 
-    def _say_tabs(self) -> None:
+    def _show_tabs(self) -> None:
         hidden = ASIDE_IDS if self.is_wide else frozenset()
         bars = [("top", self.front, hidden), ("middle", self.lower, hidden)]
         bars += [(spec.id, spec.id, frozenset()) for spec in ASIDE]
@@ -290,7 +290,7 @@ class WorkbenchScreen(TraceScreen):
 
     @on(StatusChanged)
     def _status_changed(self) -> None:
-        self._say_tabs()
+        self._show_tabs()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         pane = _pane_of(event.widget)

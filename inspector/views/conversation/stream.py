@@ -77,7 +77,7 @@ class FollowStream:
         self._complete_at = -1        # packets of the conversation for which all is cut, the tail too
         self._crossed: list[tuple[int, int]] = []      # direction and start of holes
         self._begun = [False, False]
-        self._told = ["", ""]         # what bytes in no message are, as was said last of a direction
+        self._rest_words = ["", ""]         # what bytes in no message are, as was said last of a direction
         self._layers = 0              # layers there were then
         self._laid: tuple[Cut | None, list[str]] = (None, [])
 
@@ -117,7 +117,7 @@ class FollowStream:
         if any(streams[direction].contiguous_from(start) > start for direction, start in self._crossed):
             return True
         layers = len(self.trace.application(self.stream).layers) if self.mode == "json" else 0
-        return any(self._told) and layers != self._layers
+        return any(self._rest_words) and layers != self._layers
 
     def _add_units(self, most: int) -> bool:
         """Add messages that will not change; True when there may be more."""
@@ -144,7 +144,7 @@ class FollowStream:
 
     def _fill(self, direction: int, stop: int, words: str) -> None:
         """Show bytes up to `stop` as they came, and name the holes between them."""
-        position, told = self._pump.position, False
+        position, noted = self._pump.position, False
         stream = self.trace.flow(self.stream).streams[direction]
         while (start := position[direction]) < stop:
             end = min(stream.contiguous_from(start), stop)
@@ -154,9 +154,9 @@ class FollowStream:
                     return
                 self._cross(direction, lost._replace(stop=min(lost.stop, stop)))
                 continue
-            if not told:
+            if not noted:
                 self._note(direction, start, start, words)
-            told = True
+            noted = True
             if not self._take(direction, end, 1 << 62):        # the file was cut or written over meanwhile
                 text = f"the file does not hold these {amount(end - start, 'byte')} any more"
                 self._note(direction, start, end, text, "warning")
@@ -201,8 +201,8 @@ class FollowStream:
             return
         application = self.trace.application(self.stream)
         words = application.rest(direction).text
-        if self._told[direction] != words:
-            self._told[direction], self._layers = words, len(application.layers)
+        if self._rest_words[direction] != words:
+            self._rest_words[direction], self._layers = words, len(application.layers)
             start = self._pump.position[direction]
             self._note(direction, start, start, words)
 

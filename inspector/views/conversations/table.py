@@ -93,7 +93,7 @@ class ConversationTable:
             rows = heads + start
             index = self.trace.index
             own = {"first_row": rows, "last_row": rows}
-            own["stream"] = np.where(_talks(index, rows), index.stream[rows], _NONE)
+            own["stream"] = np.where(_in_flow(index, rows), index.stream[rows], _NONE)
             own |= {name: getattr(index, name)[rows]
                     for name in ("protocol", "network", "src", "dst", "sport", "dport")}
             for name in ("syn_row", "accept_row", "ack_row"):
@@ -107,10 +107,10 @@ class ConversationTable:
         index = self.trace.index
         src, dst = index.src[rows].astype("u8"), index.dst[rows].astype("u8")
         pair = np.minimum(src, dst) << np.uint64(32) | np.maximum(src, dst)
-        talks = _talks(index, rows)
-        kind = np.where(talks, 0xFF, index.network[rows]).astype("u8")
-        stream = np.where(talks, index.stream[rows], 0).astype("u8")
-        return index.protocol[rows].astype("u8") << np.uint64(8) | kind, np.where(talks, stream, pair)
+        in_flow = _in_flow(index, rows)
+        kind = np.where(in_flow, 0xFF, index.network[rows]).astype("u8")
+        stream = np.where(in_flow, index.stream[rows], 0).astype("u8")
+        return index.protocol[rows].astype("u8") << np.uint64(8) | kind, np.where(in_flow, stream, pair)
 
     def _tcp(self, number: Int64s, rows: Int64s, forward: Bools) -> None:
         """What the flags of TCP segments tell of their conversations."""
@@ -181,8 +181,8 @@ class ConversationTable:
         return int(self.numbers_of(np.array([row]))[0]) if 0 <= row < self.seen else None
 
 
-def _talks(index: Index, rows: Int64s) -> Bools:
+def _in_flow(index: Index, rows: Int64s) -> Bools:
     """Which packets belong to a TCP or UDP conversation that the index has numbered."""
     protocol = index.protocol[rows]
-    talks: Bools = (index.stream[rows] >= 0) & ((protocol == TCP) | (protocol == UDP))
-    return talks
+    in_flow: Bools = (index.stream[rows] >= 0) & ((protocol == TCP) | (protocol == UDP))
+    return in_flow

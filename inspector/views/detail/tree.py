@@ -124,8 +124,8 @@ def _with_streams(trace: Trace, row: Row, layers: list[Field]) -> list[Field]:
     headers = [place for place, layer in enumerate(layers) if layer.name == "udp"]
     if len(streams) == len(headers):
         for place, stream in zip(headers, streams, strict=True):
-            told = Field("udp.stream", "Conversation", f"UDP {stream}", 0, 0)
-            layers[place] = layers[place]._replace(children=(*layers[place].children, told))
+            conversation = Field("udp.stream", "Conversation", f"UDP {stream}", 0, 0)
+            layers[place] = layers[place]._replace(children=(*layers[place].children, conversation))
     return layers
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from inspector.model.records import Call
 from inspector.views.ladder.ends import Ends
 from inspector.views.ladder.layout import LEFT, RIGHT, Moment
-from inspector.views.session.sockets import SocketTable, same_address, talks
+from inspector.views.session.sockets import SocketTable, belongs_between, same_address
 from inspector.wire.arrays import Int64s
 
 AT_ONCE_NS = 1_000_000         # a call that took less did not block, for the eye
@@ -46,7 +46,7 @@ def _side(call: Call, index: int, sockets: SocketTable, ends: Ends | None) -> in
             return None
         child = sockets.accepted.get(index)
         accepted = None if child is None else sockets.sockets[child]
-        if not talks(socket, call, accepted, (ends.client, ends.server)):
+        if not belongs_between(socket, call, accepted, (ends.client, ends.server)):
             return None
     if call.role in ("client", "server"):
         return RIGHT if call.role == "server" else LEFT

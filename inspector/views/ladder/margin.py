@@ -134,8 +134,8 @@ class Margins:
         newest = blocked[-1]
         if self.layout.line_of_moment(newest) == line - 1 and self._long(newest):
             call = self.call(newest)
-            told = call.end_ns is not None and not self.append_only
-            took = f" {duration((call.end_ns or 0) - call.time_ns)}" if told else ""
+            returned = call.end_ns is not None and not self.append_only
+            took = f" {duration((call.end_ns or 0) - call.time_ns)}" if returned else ""
             text += f" blocked{took}" if len(text) + 8 + len(took) <= room else took
         return text, "blocked"
 

@@ -151,7 +151,7 @@ def same_address(given: str | None, wanted: str) -> bool:
     return host in _ANY and port == wanted.rpartition(":")[2]
 
 
-def talks(socket: Socket, call: Call, accepted: Socket | None, ends: tuple[str, str]) -> bool:
+def belongs_between(socket: Socket, call: Call, accepted: Socket | None, ends: tuple[str, str]) -> bool:
     """Whether `call`, made on `socket`, belongs to the conversation between `ends` (client, server)."""
     client, server = ends
     if socket.listening or (accepted is not None):

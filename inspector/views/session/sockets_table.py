@@ -2,7 +2,7 @@
 
 Journal -> `SocketTable` -> one line a socket. What the calls cannot know comes from the wire (the TCP state
 of the socket's end after the chosen packet) and from the kernel's samples (its queues then). Sockets that
-only the kernel told of stand below.
+only the kernel listed of stand below.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class SocketLines:
     """The sockets of a trace as lines: `count`, `line(i, width)`, `target(i)` (the first packet's row)."""
 
     def __init__(self, trace: Trace, row: Row | None = None, *, deep: int = DEEP) -> None:
-        """`row`: the packet after which states are told; None: the last."""
+        """`row`: the packet after which states are shown; None: the last."""
         self.trace = trace
         self.row = row
         self.deep = deep
@@ -63,8 +63,8 @@ class SocketLines:
         self._take_conversations()
         self._samples = self._samples_now()
         known = tuple(map(self._describe, self._table.sockets))
-        told = {(row.local, row.peer) for row in known}
-        others = [one for one in self._samples.values() if _ends(one) not in told and one.state != "gone"]
+        listed = {(row.local, row.peer) for row in known}
+        others = [one for one in self._samples.values() if _ends(one) not in listed and one.state != "gone"]
         self.rows = known + tuple(map(self._of_kernel, others))
 
     def _samples_now(self) -> dict[tuple[str, str], KernelSample]:

@@ -99,7 +99,7 @@ class Headers:
     window: UInt16s
     status: UInt8s
     addressed: Bools                            # source and destination are there
-    talks: Bools                                # the frame belongs to a TCP or UDP conversation
+    in_flow: Bools                                # the frame belongs to a TCP or UDP conversation
     rows6: list[Int64s] = field(default_factory=list)
     addresses6: list[UInt64s] = field(default_factory=list)
     outer: list[Beside] = field(default_factory=list)
@@ -118,7 +118,7 @@ class Headers:
             payload=np.full(count, NO_OFFSET, "u2"), payload_length=zeros("u4"), network=zeros("u1"),
             protocol=zeros("u1"), src=zeros("u4"), dst=zeros("u4"), sport=zeros("u2"), dport=zeros("u2"),
             tcp_flags=zeros("u2"), seq=zeros("u4"), ack=zeros("u4"), window=zeros("u2"), status=zeros("u1"),
-            addressed=np.zeros(count, np.bool_), talks=np.zeros(count, np.bool_),
+            addressed=np.zeros(count, np.bool_), in_flow=np.zeros(count, np.bool_),
         )
 
     def put(self, rows: Int64s, part: Headers) -> None:

@@ -142,7 +142,7 @@ def _start(batch: Batch, headers: Headers, layer: Layer, size: int, network: int
         headers.network[layer.rows[~whole & fresh]] = network
         cut = layer.rows[~whole]
         headers.status[cut] |= SHORT
-        headers.status[cut[headers.talks[cut]]] |= PORTS       # of the tunnel around it
+        headers.status[cut[headers.in_flow[cut]]] |= PORTS       # of the tunnel around it
     return layer.where(whole)
 
 
@@ -156,7 +156,7 @@ def _begin(headers: Headers, layer: Layer, network: int) -> None:
             del headers.routed[row]
         headers.l3[rows] = np.where(layer.at < NO_LAYER, layer.at, NO_LAYER)
         headers.l4[rows] = headers.payload[rows] = NO_OFFSET
-        for column in (headers.sport, headers.dport, headers.window, headers.payload_length, headers.talks):
+        for column in (headers.sport, headers.dport, headers.window, headers.payload_length, headers.in_flow):
             column[rows] = 0
     put(headers.network, rows, network)
     put(headers.addressed, rows, 1)

@@ -85,7 +85,7 @@ def _tcp(batch: Batch, headers: Headers, layer: Layer) -> None:
         layer = Layer(layer.rows[whole], layer.at[whole], layer.end[whole], layer.kind[whole])
         head = head[whole]
     rows = layer.rows
-    put(headers.talks, rows, 1)
+    put(headers.in_flow, rows, 1)
     put(headers.seq, rows, head["seq"])
     words = head["flags"].astype(np.int64)
     payload = layer.at + (words >> 12) * 4
@@ -121,7 +121,7 @@ def _udp(batch: Batch, headers: Headers, layer: Layer) -> None:
     length_there = np.where((length == 0) & (headers.network[rows] == 6), layer.end - layer.at, length)
     good = length_there >= 8
     put(headers.window, rows, head["length"])
-    put(headers.talks, rows, good)
+    put(headers.in_flow, rows, good)
     put(headers.payload, rows, np.where(good, np.minimum(layer.at + 8, NO_OFFSET), NO_OFFSET))
     put(headers.payload_length, rows, np.clip(length_there - 8, 0, 65535))
     if not good.all():
@@ -153,7 +153,7 @@ def udp_tunnels(batch: Batch, headers: Headers, layer: Layer) -> Layer:
     ports = np.isin(sport, TUNNELS) | np.isin(dport, TUNNELS)
     if not ports.any():
         return layer.where(ports)
-    layer = layer.where(ports & (layer.kind == UDP) & headers.talks[layer.rows])
+    layer = layer.where(ports & (layer.kind == UDP) & headers.in_flow[layer.rows])
     layer = layer.where(_available(batch, layer) >= 16)
     end = np.minimum(layer.end, layer.at + headers.window[layer.rows].astype(np.int64))
     layer = Layer(layer.rows, layer.at + 8, end, layer.kind)

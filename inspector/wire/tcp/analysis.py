@@ -123,7 +123,7 @@ class TcpAnalysis:
             if unsettled and flags & (SYN | ACK) == ACK:
                 self._time_handshake(time)
             if ack != sender.ack:
-                sender.first_duplicate, sender.count_duplicate, sender.told = position, 0, False
+                sender.first_duplicate, sender.count_duplicate, sender.reported = position, 0, False
                 sender.hurried = False
             if length or opening & _TAKES_NUMBER:
                 if opening & _TAKES_NUMBER:
@@ -220,9 +220,9 @@ class TcpAnalysis:
         if receiver.reach != receiver.next:
             receiver.reach = receiver.next
             return ACK_LOST_SEGMENT
-        told, receiver.told = receiver.told or receiver.count_duplicate > 0, True
+        reported, receiver.reported = receiver.reported or receiver.count_duplicate > 0, True
         receiver.hurried, receiver.count_duplicate = True, 0
-        return 0 if told else ACK_LOST_SEGMENT
+        return 0 if reported else ACK_LOST_SEGMENT
 
     def _judge_window(self, sender: Side, receiver: Side, opening: int, seq: int, length: int,
                       window: int) -> int:

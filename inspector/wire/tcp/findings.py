@@ -255,9 +255,9 @@ def _after_news(facts: TcpFacts, closed: int, data: Int64s) -> Finding | None:
     """That who sent data after the FIN had acknowledged that FIN before: a kept connection's end."""
     end = int(facts.direction[closed])
     number = (int(facts.seq[closed]) + int(facts.length[closed]) + 1) & 0xFFFFFFFF
-    told = np.flatnonzero((facts.direction != end) & (facts.flags & ACK != 0) & (facts.ack == number)
+    acks = np.flatnonzero((facts.direction != end) & (facts.flags & ACK != 0) & (facts.ack == number)
                           & (np.arange(len(facts.row)) > closed))
-    if not len(data) or not len(told) or told[0] >= data[0] or facts.length[told[0]]:
+    if not len(data) or not len(acks) or acks[0] >= data[0] or facts.length[acks[0]]:
         return None
     waited = duration(int(facts.time_ns[data[0]] - facts.time_ns[closed]))
     what = (f"{facts.names[1 - end]} sent {_size(facts, data)} bytes {waited} after {facts.names[end]}"

@@ -26,9 +26,26 @@ class Segment:
 class Side:
     """What one end has sent so far."""
 
-    __slots__ = ("ack", "ack_time", "base", "count_duplicate", "first_duplicate",
-                 "flags", "hurried", "limit", "next", "next_time", "plain_header", "reach", "sacked", "scale",
-                 "segments", "told", "tracked", "window")
+    __slots__ = (
+        "ack",
+        "ack_time",
+        "base",
+        "count_duplicate",
+        "first_duplicate",
+        "flags",
+        "hurried",
+        "limit",
+        "next",
+        "next_time",
+        "plain_header",
+        "reach",
+        "reported",
+        "sacked",
+        "scale",
+        "segments",
+        "tracked",
+        "window",
+    )
 
     def __init__(self) -> None:
         self.base: int | None = None  # the raw number that is relative 0
@@ -47,7 +64,7 @@ class Side:
         self.first_duplicate = 0     # position of the packet that later ones repeat
         self.hurried = False         # likewise, and it has not repeated an acknowledgment since
         self.tracked = True          # bytes in flight are known
-        self.told = False            # that the other end acknowledged what was not captured
+        self.reported = False            # that the other end acknowledged what was not captured
         self.segments: list[Segment] = []    # not acknowledged yet, ordered by their ends
 
 

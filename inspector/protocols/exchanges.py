@@ -10,17 +10,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from array import array
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from inspector.model.packets import Row
 from inspector.protocols.api import MessageLine, R, Rest, Shown, Source, Start
 from inspector.protocols.units import UnitDecoder
-from inspector.wire.findings import Finding
 from inspector.wire.tcp.delivery import Pump
 
-_KEPT = 1000             # findings of a rule that are kept
 _SHOWN = 200             # records of a message that are laid out
 
 
@@ -53,8 +50,6 @@ class ExchangeDecoder(UnitDecoder[R]):
         self._messages: list[Message] = []
         self._message_of = array("I")                  # of each record
         self._growing: list[dict[int, None]] = [{}, {}]  # messages of a direction that have not ended
-        self._kept: Counter[str] = Counter()
-        self._more: Counter[str] = Counter()
 
     def put(self, record: R, message: Message | None = None, *, ends: bool = False) -> Message:
         """Append a record, to a message or as the first of a new one; `ends`: as the last of it."""
@@ -79,18 +74,6 @@ class ExchangeDecoder(UnitDecoder[R]):
     def pair(asked: Message, answer: Message) -> None:
         """`answer` answers `asked`."""
         asked.partner, answer.partner = answer.number, asked.number
-
-    def accuse(self, one: Finding) -> None:
-        """Keep a finding; of very many of a rule their number alone."""
-        self._kept[one.id] += 1
-        if self._kept[one.id] > _KEPT:
-            self._more[one.id] += 1
-        else:
-            self.findings.append(one)
-
-    @property
-    def uncounted(self) -> Mapping[str, int]:
-        return self._more
 
     # --- messages ------------------------------------------------------------------------------------
 

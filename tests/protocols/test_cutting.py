@@ -21,9 +21,9 @@ SPOKEN = [
     DATA / "cases" / "24a-dns-over-tcp.pcap", DATA / "sessions" / "tls-unknown-ca.pcapng",
     DATA / "sessions" / "tls-to-http.pcapng", DATA / "sessions" / "curl-h2c.pcapng",
     DATA / "sessions" / "ws-deflate.pcapng", DATA / "sessions" / "chunked.pcapng",
-    DATA / "protocols" / "postgresql.pcapng",
+    DATA / "protocols" / "postgresql.pcapng", DATA / "protocols" / "http2.pcapng",
 ]
-STREAMS = {"postgresql": 8}             # the conversation that is looked at, where it is not the first
+STREAMS = {"postgresql": 8, "http2": 3}      # the conversation that is looked at
 Turn = tuple[int, bytes]
 
 

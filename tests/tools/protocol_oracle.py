@@ -16,6 +16,10 @@ FIELDS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
         "pgsql.type", "pgsql.query", "pgsql.statement", "pgsql.portal", "pgsql.tag", "pgsql.status",
         "pgsql.authtype", "pgsql.col.name", "pgsql.severity", "pgsql.code", "pgsql.message",
         "pgsql.hint", "pgsql.condition")),
+    "http2": ("http2", ("-d", "tcp.port==8080,http2", "-d", "tcp.port==50051,http2"), (
+        "http2.type", "http2.streamid", "http2.length", "http2.header.name", "http2.header.value",
+        "http2.headers.method", "http2.headers.path", "http2.headers.status", "http2.headers.content_type",
+        "grpc.message_length", "grpc.compressed_flag")),
 }
 """Of each capture: the protocol's name, options of tshark, and the fields that both know."""
 

@@ -116,7 +116,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
     def foreign(self, direction: int, start: int) -> None:
         who = "client" if direction == self.client else "server"
         what = f"What the {who} sends here is no message of PostgreSQL's protocol."
-        self.accuse(BOOK.finding("pgsql.no-message", what, direction, start, start + 5))
+        self.findings.append(BOOK.finding("pgsql.no-message", what, direction, start, start + 5))
 
     def _resume(self, direction: int, offset: int) -> int:
         self._unsettle()
@@ -292,8 +292,8 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         what += f" to {escaped(query, _SQL)}." if query else "."
         hint = body.of_error("hint")
         rule = "pgsql.fatal-error" if self._fatal else "pgsql.error-response"
-        self.accuse(BOOK.finding(rule, what, record.direction, record.start, record.stop,
-                                 instead=f"Its hint: {escaped(hint, _SQL)}" if hint else ""))
+        self.findings.append(BOOK.finding(rule, what, record.direction, record.start, record.stop,
+                                          instead=f"Its hint: {escaped(hint, _SQL)}" if hint else ""))
 
     # --- the end -----------------------------------------------------------------------------------
 
@@ -309,8 +309,8 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
             start = self.pump.position[direction]
             if stream.contiguous > start:
                 what = f"The connection ended after {stream.contiguous - start} bytes of a message."
-                self.accuse(BOOK.finding("pgsql.incomplete-message", what, direction, start,
-                                         stream.contiguous))
+                self.findings.append(BOOK.finding("pgsql.incomplete-message", what, direction, start,
+                                                  stream.contiguous))
                 return
         last = self._records[-1] if self._records else None
         asked = last is not None and last.type == "X"
@@ -318,14 +318,14 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         how = "resets" if reset and not asked else "ends"
         if last is not None and last.type == ANSWER:
             what = f"The server speaks no TLS (it answers \"N\"), and the {who} {how} the connection."
-            self.accuse(BOOK.finding("pgsql.no-tls", what, last.direction, last.start, last.stop))
+            self.findings.append(BOOK.finding("pgsql.no-tls", what, last.direction, last.start, last.stop))
         elif not self._fatal and self._waiting:
             self._accuse_of_silence(f"the {who} {how} the connection")
         elif self.status in (ord("T"), ord("E")) and not self._fatal:
             place = self._records[self._messages[-1].records[-1]]
             what = f"The {who} {how} the connection {STATUS[self.status]}: what it changed is rolled back."
-            self.accuse(BOOK.finding("pgsql.open-transaction", what, place.direction, place.start,
-                                     place.stop))
+            self.findings.append(BOOK.finding("pgsql.open-transaction", what, place.direction, place.start,
+                                              place.stop))
 
     def _accuse_of_silence(self, how: str) -> None:
         for request in self._waiting:
@@ -334,8 +334,8 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
                 continue                  # the client looks for a password, and comes again
             asked = self._query_of(request.message) or FRONTEND.get(record.type, "")
             what = f"\"{escaped(asked, _SQL)}\" got no whole answer before {how}."
-            self.accuse(BOOK.finding("pgsql.unanswered-query", what, record.direction, record.start,
-                                     record.stop))
+            self.findings.append(BOOK.finding("pgsql.unanswered-query", what, record.direction, record.start,
+                                              record.stop))
 
     # --- words -------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 A pane never talks to another: it posts to the screen, which hands what was chosen to all panes. A message
 that only says "look again" takes the place of an equal one that waits (`can_replace`): a hundred of them
-are one look.
+are one look. `TraceGrew` needs more, since drawing comes after it is handled: see `workbench/feed.py`.
 """
 
 from __future__ import annotations
@@ -75,10 +75,7 @@ class StatusChanged(Message):
 
 
 class TraceGrew(Message):
-    """The trace was read further; panes ask it for what is new. One message a batch."""
-
-    def can_replace(self, message: Message) -> bool:
-        return isinstance(message, TraceGrew)
+    """The trace was read further; panes ask it for what is new. The feed waits until that was drawn."""
 
 
 class FirstPictureDone(Message):

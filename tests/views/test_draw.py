@@ -12,7 +12,7 @@ import pytest
 from inspector.model.packets import Row
 from inspector.trace.trace import Trace
 from inspector.views.detail.tree import packet_tree
-from inspector.views.draw.header import WIDTH, header_diagram
+from inspector.views.draw.header import BITS, CELL, header_diagram
 from inspector.views.draw.ladder import ladder_lines, ladder_mermaid
 from inspector.views.draw.pictures import PICTURES, as_html, as_svg
 from inspector.views.line.spans import Span, cell_width, plain
@@ -69,7 +69,7 @@ def test_every_layer_of_every_packet_is_drawn_in_its_width(capture: Path) -> Non
             for layer in packet_tree(trace, Row(row)):
                 lines = header_diagram(layer)
                 widths = {cell_width(plain(line)) for line in lines[2:]}
-                assert not widths or max(widths) <= WIDTH
+                assert not widths or max(widths) <= BITS * CELL + 1
 
 
 def test_any_fields_can_be_drawn() -> None:
@@ -80,7 +80,7 @@ def test_any_fields_can_be_drawn() -> None:
     ]
     fields = tuple(Field(f"f{n}", f"Field {n}", "v" * n, *place) for n, place in enumerate(odd))
     lines = header_diagram(Field("x", "X", "", 0, 2000, children=fields))
-    assert max(cell_width(plain(line)) for line in lines) <= WIDTH
+    assert max(cell_width(plain(line)) for line in lines) <= BITS * CELL + 1
 
 
 def test_pictures_are_well_formed_and_hold_the_ladder() -> None:

@@ -1,8 +1,9 @@
 """Reads on in a trace, in turns short enough for the event loop, and tells the screen of it.
 
 wake byte or poll -> Trace.refresh for some milliseconds -> `on_grew`, at most 30 times a second, and only
-after the screen has `taken` what it was told before. A thread would serve it worse: whatever reads the
-trace would have to wait for it.
+after the screen has `taken` what it was told before: messages that replace each other alone would not pace
+the drawing (at 100,000 packets/s the loop's lag was p99 110 to 250 ms in place of 63 to 77). A thread would
+serve it worse: whatever reads the trace would have to wait for it.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from inspector.views.line.wrap import wrap
 from inspector.wire.dissection.field import Field
 
 BITS, CELL = 32, 2                 # bits a row; cells a bit
-WIDTH = BITS * CELL + 1
 _UPRIGHT = 4                       # letters of an upright name
 _SHOWN_ROWS = 2                    # of a field that takes more, such as options or data
 

@@ -28,7 +28,6 @@ class TcpOptions(NamedTuple):
     sack: tuple[tuple[int, int], ...] = ()
     timestamp: int | None = None
     timestamp_echo: int | None = None
-    fast_open_cookie: bytes | None = None
     broken: str = ""
 
 
@@ -53,7 +52,6 @@ def parse_options(field: bytes) -> TcpOptions:
 def _decode(options: tuple[Option, ...], broken: str) -> TcpOptions:
     mss = scale = timestamp = echo = None
     permitted = False
-    cookie: bytes | None = None
     blocks: list[tuple[int, int]] = []
     for kind, data, _ in options:
         size = len(data)
@@ -68,6 +66,4 @@ def _decode(options: tuple[Option, ...], broken: str) -> TcpOptions:
             blocks += zip(numbers[::2], numbers[1::2], strict=True)
         elif kind == 8 and size == 8:
             timestamp, echo = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:], "big")
-        elif kind == 34:
-            cookie = data
-    return TcpOptions(options, mss, scale, permitted, tuple(blocks), timestamp, echo, cookie, broken)
+    return TcpOptions(options, mss, scale, permitted, tuple(blocks), timestamp, echo, broken)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from inspector.model.packets import Row
 from inspector.protocols.api import MessageLine, R, Rest, Shown, Source, Start
@@ -37,7 +37,7 @@ class Message:
     troubled: bool = False
     size: int = 0
     counted: int = 0
-    telling: array[int] = field(default_factory=lambda: array("I"))
+    telling: tuple[int, ...] = ()
 
 
 class ExchangeDecoder(UnitDecoder[R]):

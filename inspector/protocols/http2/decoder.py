@@ -276,7 +276,7 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         message = self.put(frame, message, ends=ends)
         message.counted += frame.size
         if frame.headers and len(message.telling) < 8:
-            message.telling.append(frame.number)
+            message.telling += (frame.number,)
         stream.messages[side] = message
         other = stream.messages[1 - side]
         if fresh and other is not None and other.partner is None:

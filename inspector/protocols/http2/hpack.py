@@ -17,8 +17,8 @@ _MOST_HEADERS = 2000         # headers of a block that are kept
 _MOST_OCTETS = 1 << 20       # and their bytes
 _ENTRY = 32                  # bytes that an entry counts for beside its own
 _SHORT = 256                 # bytes of a Huffman code that is remembered
-_STATIC = tuple(
-    line.partition("=")[::2] for line in """
+_STATIC: tuple[tuple[bytes, bytes], ...] = tuple(
+    (line.encode().partition(b"=")[0], line.encode().partition(b"=")[2]) for line in """
 :authority;:method=GET;:method=POST;:path=/;:path=/index.html;:scheme=http;:scheme=https;:status=200;:status=204
 :status=206;:status=304;:status=400;:status=404;:status=500;accept-charset;accept-encoding=gzip, deflate
 accept-language;accept-ranges;accept;access-control-allow-origin;age;allow;authorization;cache-control
@@ -165,8 +165,7 @@ class Table:
 
     def _entry(self, index: int) -> tuple[bytes, bytes, bool]:
         if 0 < index <= len(_STATIC):
-            name, value = _STATIC[index - 1]
-            return name.encode(), value.encode(), True
+            return *_STATIC[index - 1], True
         place = index - len(_STATIC) - 1
         if 0 <= place < len(self._entries):
             return *self._entries[place], True

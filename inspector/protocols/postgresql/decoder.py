@@ -226,7 +226,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         if kind in "Dd":
             answer.counted += 1
         elif len(answer.telling) < _TELLING:
-            answer.telling.append(record.number)
+            answer.telling += (record.number,)
         if fresh and self._waiting:
             self.pair(self._waiting[0].message, answer)
         if kind in "EN":

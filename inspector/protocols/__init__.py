@@ -10,6 +10,7 @@ from inspector.protocols.dns import DNS, LLMNR, MDNS
 from inspector.protocols.http import HTTP
 from inspector.protocols.http2 import HTTP2
 from inspector.protocols.icmp import ICMP, ICMPV6
+from inspector.protocols.mqtt import MQTT
 from inspector.protocols.postgresql import POSTGRESQL
 from inspector.protocols.proxy import PROXY
 from inspector.protocols.redis import REDIS
@@ -28,6 +29,7 @@ REGISTRY: tuple[Protocol, ...] = (
     WEBSOCKET,
     REDIS,
     POSTGRESQL,
+    MQTT,
     DNS,
     MDNS,
     LLMNR,

@@ -22,6 +22,7 @@ SPOKEN = [
     DATA / "sessions" / "tls-to-http.pcapng", DATA / "sessions" / "curl-h2c.pcapng",
     DATA / "sessions" / "ws-deflate.pcapng", DATA / "sessions" / "chunked.pcapng",
     DATA / "protocols" / "postgresql.pcapng", DATA / "protocols" / "http2.pcapng",
+    DATA / "protocols" / "mqtt.pcapng",
 ]
 STREAMS = {"postgresql": 8, "http2": 3}      # the conversation that is looked at
 Turn = tuple[int, bytes]

@@ -20,6 +20,9 @@ FIELDS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
         "http2.type", "http2.streamid", "http2.length", "http2.header.name", "http2.header.value",
         "http2.headers.method", "http2.headers.path", "http2.headers.status", "http2.headers.content_type",
         "grpc.message_length", "grpc.compressed_flag")),
+    "mqtt": ("mqtt", ("-d", "tcp.port==1884,mqtt"), (
+        "mqtt.msgtype", "mqtt.len", "mqtt.topic", "mqtt.qos", "mqtt.msgid", "mqtt.clientid", "mqtt.username",
+        "mqtt.willtopic", "mqtt.kalive", "mqtt.ver", "mqtt.suback.qos", "mqtt.conack.val")),
 }
 """Of each capture: the protocol's name, options of tshark, and the fields that both know."""
 

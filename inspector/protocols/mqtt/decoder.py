@@ -1,0 +1,302 @@
+"""MQTT on one connection: control packets of both ends, and which one acknowledges which.
+
+    units ─> MqttPacket ─> partner: CONNECT and CONNACK, PUBLISH and PUBACK or PUBREC, PUBREL and PUBCOMP, …
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from inspector.model.units import amount
+from inspector.protocols.api import Hole, MessageLine, Part, Shown, Source, Start
+from inspector.protocols.mqtt.findings import BOOK
+from inspector.protocols.mqtt.packet import (
+    CONNACK,
+    CONNECT,
+    DISCONNECT,
+    FAILED,
+    NAMES,
+    PINGREQ,
+    PINGRESP,
+    PUBACK,
+    PUBCOMP,
+    PUBLISH,
+    PUBREC,
+    PUBREL,
+    SUBACK,
+    SUBSCRIBE,
+    UNSUBACK,
+    UNSUBSCRIBE,
+    Said,
+    read,
+    reason_text,
+    variable,
+)
+from inspector.protocols.mqtt.start import packet_size
+from inspector.protocols.units import Unit, UnitDecoder
+from inspector.wire.tcp.delivery import Pump
+from inspector.wire.text import escaped
+
+_READ = 1 << 16              # bytes of a packet that are read for its values
+_TEXT = 200
+_ALIASES = 1000              # topic aliases of a direction that are kept
+_ASKS = {CONNACK: CONNECT, PUBACK: PUBLISH, PUBREC: PUBLISH, PUBCOMP: PUBREL, SUBACK: SUBSCRIBE,
+         UNSUBACK: UNSUBSCRIBE, PINGRESP: PINGREQ}
+_CONTROL = (PINGREQ, PINGRESP, PUBACK, PUBREC, PUBREL, PUBCOMP)
+
+
+@dataclass(slots=True)
+class MqttPacket:
+    """One control packet. `first`: its first byte; `partner`: position of its answer, or of its question."""
+
+    number: int
+    direction: int
+    start: int
+    stop: int
+    first: int
+    complete: bool = True
+    partner: int | None = None
+    topic: str = ""                              # of a topic alias, which the packet itself does not say
+
+    @property
+    def type(self) -> int:
+        """1 to 15."""
+        return self.first >> 4
+
+    @property
+    def qos(self) -> int:
+        """Of a PUBLISH."""
+        return self.first >> 1 & 3
+
+
+class MqttDecoder(UnitDecoder[MqttPacket]):
+    """Control packets of both ends. Acknowledgements find their packets by identifier."""
+
+    head = 5
+    most = _READ
+
+    def __init__(self, source: Source, pump: Pump, start: Start) -> None:
+        super().__init__(source, pump, start)
+        self.inferred = self.doubted
+        self.version = 4
+        # (direction, type, identifier) -> positions of what waits for an answer
+        self._asked: dict[tuple[int, int, int], deque[int]] = {}
+        self._aliases: tuple[dict[int, str], ...] = ({}, {})
+        self._will: str | None = None
+        self._left = False                       # DISCONNECT came
+        self._last: tuple[int, Said] | None = None
+
+    def measure(self, direction: int, head: bytes) -> int:
+        return packet_size(head)
+
+    def plausible(self, direction: int, head: bytes) -> bool:
+        return 0 < packet_size(head) < 1 << 21
+
+    def foreign(self, direction: int, start: int) -> None:
+        who = "client" if direction == self.client else "server"
+        what = f"What the {who} sends here is no packet of MQTT."
+        self.findings.append(BOOK.finding("mqtt.no-packet", what, direction, start, start + 2))
+
+    def make(self, unit: Unit, data: bytes) -> None:
+        record = MqttPacket(len(self._records), unit.direction, unit.start, unit.stop, data[0], unit.whole)
+        self._records.append(record)
+        said = read(data[0], data[1 + variable(data[1:5])[1] :], self.version)
+        if record.type == CONNECT:
+            self.version, self._will = said.version or 4, said.will
+        elif record.type == PUBLISH and said.alias:
+            self._name_by_alias(record, said)
+        self._left = self._left or record.type == DISCONNECT
+        self._match(record, said)
+        self._judge(record, said)
+
+    def _name_by_alias(self, record: MqttPacket, said: Said) -> None:
+        known = self._aliases[record.direction]
+        if said.topics[0] and (len(known) < _ALIASES or said.alias in known):
+            known[said.alias or 0] = said.topics[0]
+        record.topic = said.topics[0] or known.get(said.alias or 0, "")
+
+    def _match(self, record: MqttPacket, said: Said) -> None:
+        """Find what a packet answers; remember what is to be answered."""
+        kind, number = record.type, said.packet_id or 0
+        asked = _ASKS.get(kind)
+        if asked is not None:
+            waiting = self._asked.get((1 - record.direction, asked, number))
+            if waiting:
+                record.partner = waiting.popleft()
+                self._records[record.partner].partner = record.number
+        elif kind in _ASKS.values() and (kind != PUBLISH or record.qos):
+            waiting = self._asked.setdefault((record.direction, kind, number), deque())
+            if kind == PUBLISH and record.first & 8 and waiting:
+                waiting.clear()                  # sent again: the later one is acknowledged
+            waiting.append(record.number)
+
+    def _judge(self, record: MqttPacket, said: Said) -> None:
+        kind = record.type
+        bad = [reason for reason in said.reasons
+               if reason >= FAILED or (kind == CONNACK and self.version < 5 and reason)]
+        if not bad:
+            return
+        who = "client" if record.direction == self.client else "server"
+        texts = ", ".join(dict.fromkeys(reason_text(kind, reason, self.version) for reason in bad[:4]))
+        why = next((f": \"{escaped(text, 100)}\"" for name, text in said.properties if name == "reason"), "")
+        place = record.direction, record.start, record.stop
+        if kind == CONNACK:
+            self.said_why = True
+            what = f"The server refuses the connection: {texts}{why}."
+            self.findings.append(BOOK.finding("mqtt.refused", what, *place))
+        elif kind == DISCONNECT:
+            self.said_why = True
+            what = f"The {who} ends the connection: {texts}{why}."
+            self.findings.append(BOOK.finding("mqtt.disconnected", what, *place))
+        else:
+            asked = None if record.partner is None else self._records[record.partner]
+            about = "" if asked is None else f" to \"{self.summary(asked)}\""
+            what = f"The {who} answers {texts}{why}{about}."
+            self.findings.append(BOOK.finding("mqtt.negative-answer", what, *place))
+
+    def lose(self, hole: Hole) -> bool:
+        self._left = True                # what was lost may have been a DISCONNECT
+        return super().lose(hole)
+
+    def end(self, first: int, reset: bool) -> None:
+        if self.doubted or any(self._lost):
+            return
+        who = "client" if first == self.client else "server"
+        how = f"before the {who} {'resets' if reset else 'ends'} the connection"
+        for (direction, kind, _), waiting in self._asked.items():
+            for position in waiting:
+                record = self._records[position]
+                place = direction, record.start, record.stop
+                if kind in (PUBLISH, PUBREL):
+                    what = f"\"{self.summary(record)}\" was not acknowledged {how}."
+                    self.findings.append(BOOK.finding("mqtt.unacknowledged", what, *place))
+                else:
+                    what = f"{self.summary(record)} got no answer {how}."
+                    self.findings.append(BOOK.finding("mqtt.unanswered", what, *place))
+        if self._will is not None and not self._left and self._records:
+            last = self._records[-1]
+            will = escaped(self._will, 80)
+            what = f"The connection ends without DISCONNECT: the will on \"{will}\" is published."
+            self.findings.append(BOOK.finding("mqtt.will", what, last.direction, last.start, last.stop))
+
+    # --- words -------------------------------------------------------------------------------------
+
+    def said(self, record: MqttPacket) -> Said:
+        """What a packet says, read again."""
+        if self._last is not None and self._last[0] == record.number:
+            return self._last[1]
+        found = read(record.first, self._body(record, _READ), self.version)
+        self._last = (record.number, found) if record.complete else None
+        return found
+
+    def _body(self, record: MqttPacket, limit: int) -> bytes:
+        stream = self.source.streams[record.direction]
+        return stream.read(self.body_start(record), min(record.stop, record.start + limit))
+
+    def body_start(self, record: MqttPacket) -> int:
+        """Where what follows the length begins."""
+        return record.start + 1 + variable(self.source.streams[record.direction].read(
+            record.start + 1, record.start + 5))[1]
+
+    def message(self, record: MqttPacket, limit: int = _READ) -> bytes:
+        """The payload of a PUBLISH."""
+        body = self.said(record).body
+        return b"" if record.type != PUBLISH or body is None else self._body(record, limit)[body:]
+
+    def message_size(self, record: MqttPacket) -> int:
+        """Its bytes."""
+        return max(record.stop - self.body_start(record) - (self.said(record).body or 0), 0)
+
+    @property
+    def client_name(self) -> str:
+        return next((self.said(one).client_id or "" for one in self._records[:2] if one.type == CONNECT), "")
+
+    def partner(self, position: int) -> int | None:
+        return self._records[position].partner
+
+    def complete(self, number: int) -> bool:
+        return self._records[number].complete
+
+    def kind_and_text(self, record: MqttPacket) -> tuple[str, str]:
+        said, kind = self.said(record), record.type
+        number = [f"id {said.packet_id}"] if said.packet_id is not None else []
+        words: list[str] = []
+        if kind == CONNECT:
+            version = {3: "3.1", 4: "3.1.1", 5: "5"}.get(said.version or 0, str(said.version))
+            words = [f"MQTT {version}", f"as {said.client_id or '(no identifier)'}"]
+            words += [f"user {said.user}"] if said.user is not None else []
+            words += [f"keep alive {said.keep_alive} s", *(["clean"] if said.clean else [])]
+            words += [f"will on {said.will}"] if said.will is not None else []
+        elif kind == PUBLISH:
+            words = [record.topic or "".join(said.topics), f"QoS {record.qos}", *number]
+            words += [word for word, bit in (("retain", 1), ("again", 8)) if record.first & bit]
+            words.append(_payload_text(self.message(record, 4 * _TEXT), self.message_size(record)))
+        elif kind in (SUBSCRIBE, UNSUBSCRIBE):
+            topics = [f"{topic} QoS {qos}" for topic, qos in zip(said.topics, said.qos, strict=False)]
+            words = [", ".join(topics[:8] or said.topics[:8]), *number]
+        else:
+            reasons = [reason_text(kind, reason, self.version) for reason in said.reasons[:8]]
+            words = [", ".join(reasons), *number, *(["session present"] if said.present else [])]
+        words += [text for name, text in said.properties if name == "reason"]
+        return NAMES[kind], escaped("  ".join(word for word in words if word), _TEXT)
+
+    def line(self, number: int) -> MessageLine:
+        line, record = super().line(number), self._records[number]
+        kind = {SUBSCRIBE: "SUB", UNSUBSCRIBE: "UNSUB", DISCONNECT: "END"}.get(record.type, line.kind)
+        troubled = record.type not in (CONNECT, PUBLISH) and any(
+            reason >= FAILED for reason in self.said(record).reasons)
+        return line._replace(kind=kind, control=record.type in _CONTROL, troubled=troubled)
+
+    def content(self, number: int, limit: int) -> bytes:
+        record = self._records[number]
+        return self.message(record, limit) if record.type == PUBLISH else super().content(number, limit)
+
+    def shown(self, number: int, limit: int) -> Shown:
+        record = self._records[number]
+        said = self.said(record)
+        properties = [f"{name}: {text}" for name, text in said.properties]
+        if record.type != PUBLISH:
+            return Shown((self.summary(record), *properties))
+        data = self.message(record, limit)
+        head = f"PUBLISH  {record.topic or ''.join(said.topics)}  QoS {record.qos}"
+        more = self.message_size(record) - len(data)
+        note = f"{amount(more, 'byte')} more" if more > 0 and record.complete else ""
+        return Shown((head, *properties), data, _is_binary(data), note)
+
+    def heading(self, record: MqttPacket) -> tuple[str, str]:
+        return "MQTT", self.summary(record)
+
+    def parts(self, record: MqttPacket) -> list[Part]:
+        said, start, body = self.said(record), record.start, self.body_start(record)
+        first = f"{NAMES[record.type]} ({record.type})"
+        found = [Part("mqtt.msgtype", "Type", first, start, start + 1),
+                 Part("mqtt.len", "Length", str(record.stop - body), start + 1, body)]
+        names = [("mqtt.clientid", "Client", said.client_id), ("mqtt.username", "User", said.user),
+                 ("mqtt.willtopic", "Will topic", said.will),
+                 ("mqtt.kalive", "Keep alive", None if said.keep_alive is None else f"{said.keep_alive} s"),
+                 ("mqtt.msgid", "Identifier", None if said.packet_id is None else str(said.packet_id))]
+        names += [("mqtt.topic", "Topic", topic) for topic in said.topics[:64]]
+        names += [("mqtt.reason", "Reason", reason_text(record.type, one, self.version))
+                  for one in said.reasons[:64]]
+        names += [("mqtt.property", name.capitalize(), text) for name, text in said.properties[:64]]
+        found += [Part(name, label, escaped(text, 400), body, record.stop)
+                  for name, label, text in names if text]
+        if said.body is not None and record.type == PUBLISH:
+            text = _payload_text(self.message(record, 1600), self.message_size(record), 400)
+            found.append(Part("mqtt.msg", "Message", text, min(body + said.body, record.stop), record.stop))
+        return found
+
+
+def _is_binary(data: bytes) -> bool:
+    try:
+        return b"\0" in data or not data.decode()
+    except UnicodeDecodeError:
+        return True
+
+
+def _payload_text(data: bytes, size: int, limit: int = 120) -> str:
+    if not size:
+        return "empty"
+    return amount(size, "byte") if _is_binary(data) else escaped(data, limit)
+

@@ -152,13 +152,14 @@ class Agent:
 def start_agent(
     trace_path: str | Path, mode: Mode = "auto", *, ports: Sequence[int] = (),
     limits: Limits = NO_LIMITS, command: Sequence[str] = (), syscalls: bool = False, stdout: int = 1,
-    outside: Outside = NOTHING, packet_socket: int = -1,
+    apart: bool = False, outside: Outside = NOTHING, packet_socket: int = -1,
 ) -> Agent:
     """Start an agent that writes the file `trace_path` anew, and return when its capture runs.
 
     "auto" is the lab, and the host's loopback for root where the lab is forbidden. `command` is a program
     to run at once: it gets this process's standard input, error and place in the terminal, and `stdout`, a
-    descriptor; the agent ends when it ends. LabError where it cannot be; FilterError (a ValueError) for wrong
+    descriptor; the agent ends when it ends. `apart`: it gets nothing of the terminal, no input,
+    and `stdout` for both outputs. LabError where it cannot be; FilterError (a ValueError) for wrong
     ports or a wrong filter; OSError where the file cannot be written. An older file is lost only when
     the capture runs. `syscalls`: trace the program's system calls on its sockets too (strace). `outside`:
     what of the lab and of the host's network shall reach each other, by a relay. `packet_socket`: one that
@@ -167,7 +168,7 @@ def start_agent(
     if syscalls:
         strace()
     choose_program(ports, limits.filter, limits.snaplen)                 # to refuse before anything starts
-    terminal = bool(command)
+    terminal = bool(command) and not apart
     options = AgentOptions(mode, tuple(ports), limits, command=tuple(command), syscalls=syscalls,
                            outside=outside, packet_socket=packet_socket)  # fmt: skip
     descriptors: list[int] = []
@@ -179,10 +180,11 @@ def start_agent(
         os.set_blocking(wake_writer, False)
         descriptors.append(wake_writer)
         options = replace(options, wake=wake_writer)
-        if terminal:
-            own = (os.dup(0), os.dup(stdout), os.dup(2))
+        if command:
+            first = os.open(os.devnull, os.O_RDONLY) if apart else os.dup(0)
+            own = (first, os.dup(stdout), os.dup(stdout if apart else 2))
             descriptors.extend(own)
-            options = replace(options, terminal=own, group=os.getpgrp())
+            options = replace(options, terminal=own, group=os.getpgrp() if terminal else 0)
         passed = [*descriptors, packet_socket] if packet_socket >= 0 else descriptors
         words = os.fdopen(os.memfd_create("agent's words"), "w+b")    # lives as long as the agent
         process = subprocess.Popen(

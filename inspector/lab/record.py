@@ -36,6 +36,7 @@ class RecordOptions:
     stdout: int = 1                # the program's standard output
     outside: Outside = NOTHING     # what of the lab and of the host's network shall reach each other
     packet_socket: int = -1        # what captures on the host, opened by somebody with the privilege
+    apart: bool = False            # the program gets no input, and `stdout` for both outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +55,33 @@ class RecordOutcome:
     started: bool = True
 
 
-def record(options: RecordOptions, started: Callable[[str], None] = lambda sentence: None) -> RecordOutcome:
+def record(
+    options: RecordOptions, started: Callable[[str], None] = lambda sentence: None,
+    meanwhile: Callable[[], object] | None = None,
+) -> RecordOutcome:
     """Record as asked; `started` hears a sentence when the capture of the host runs.
+
+    `meanwhile` is called while a program runs, which ends when it returns (else: when it ends by itself).
 
     LabError (exit 3) where something needed is missing or forbidden, or the capture broke; FilterError
     (a ValueError, exit 2) for wrong ports or filter; OSError where the file cannot be written. Call it in
     the main thread: ctrl+c ends a host capture in order, and goes to the program in the lab.
     """
     if options.command:
-        return _record_program(options)
+        return _record_program(options, meanwhile)
     return _record_host(options, started)
 
 
-def _record_program(options: RecordOptions) -> RecordOutcome:
+def _record_program(options: RecordOptions, meanwhile: Callable[[], object] | None) -> RecordOutcome:
     with _ignoring(signal.SIGINT, signal.SIGQUIT):         # they are the program's, which shares our terminal
         agent = start_agent(
             options.output, "auto", ports=options.ports, limits=options.limits, command=options.command,
-            syscalls=options.syscalls, stdout=options.stdout, outside=options.outside,
+            syscalls=options.syscalls, stdout=options.stdout, outside=options.outside, apart=options.apart,
         )
         try:
-            while agent.poll() is None:
+            if meanwhile is not None:
+                meanwhile()
+            while meanwhile is None and agent.poll() is None:
                 agent.wait_for_news(1.0)
         finally:
             agent.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.lab import needs_lab, wait_until
+from tests.support.window import terminal
 
 COMMAND = [sys.executable, "-m", "inspector"]
 TALK = """
@@ -177,3 +178,34 @@ def test_a_signal_leaves_nothing_in_the_temporary_folder(
         assert packets(trace) == 1
     elif words[0] == "record":
         assert packets(file) == 1
+
+
+LISTENS = """
+import socket
+print('it listens', flush=True)
+with socket.create_server(('127.0.0.1', 8555)) as listener:
+    client = socket.create_connection(('127.0.0.1', 8555))
+    client.sendall(b'a word')
+    listener.accept()[0].recv(9)
+    listener.accept()
+"""
+
+
+def test_the_app_looks_on_while_a_program_runs_and_ends_it(tmp_path: Path) -> None:
+    program = [*COMMAND, "exec", "--join", "--", sys.executable, "-c", LISTENS]
+    with terminal(tmp_path, program, size=(120, 40)) as app:
+        app.until_shown("127.0.0.1:8555", "SYN")
+        app.write(b"q")
+        assert b"it listens" in app.read_until(b"it listens")
+        assert app.ended() == 128 + signal.SIGTERM
+
+
+def test_a_program_that_cannot_start_is_not_looked_on(tmp_path: Path) -> None:
+    with terminal(tmp_path, [*COMMAND, "exec", "--join", "--", "no-such-program"]) as app:
+        assert b"could not be started" in app.read_until(b"started")
+        assert app.ended() == 127
+
+
+def test_json_and_the_app_are_two_things() -> None:
+    done = inspector("exec", "--join", "--json", "packets", "--", "true")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,8 @@ from inspector.cli.trace_files import TraceFile, trace_file
 if TYPE_CHECKING:
     from inspector.lab.record import RecordOutcome
 
+_BEGINS_WITHIN = 5.0               # seconds
+
 
 @click.command("exec", cls=WithProgram, options_metavar="[OPTIONS] -- CMD ...")
 @click.option("--save", type=OUTPUT, metavar="FILE.pcapng", help="Keep the trace under this name.")
@@ -39,32 +43,37 @@ if TYPE_CHECKING:
 @click.option("--output", type=OUTPUT, metavar="FILE",
               help="The program's standard output goes to this file.")
 @outside_options
+@click.option("--join", is_flag=True,
+              help="Look on in the app while it runs. Leaving the app ends it; what it printed comes then.")
 @click.option("--syscalls", is_flag=True,
               help="Trace what it and its children ask of the kernel on their sockets (by strace).")
 @check_options
 def command(
     program: tuple[str, ...], save: str | None, overwrite: bool, what: Export | None, output: str | None,
-    syscalls: bool, **rest: Any,
+    join: bool, syscalls: bool, **rest: Any,
 ) -> int:
     """Run a program in the lab and look at what it said on its loopback; its exit status is passed on.
 
     Without --save or --json the trace is kept among those of the app, which opens on it when the program
-    ends; where there is no terminal the ladder is printed. With a check the report is printed; a program that
-    failed keeps its status.
+    ends, or at once with --join; where there is no terminal the ladder is printed. With a check the report is
+    printed; a program that failed keeps its status.
     """
     if not program:
         raise CommandError("Name the program after '--', such as: inspector exec -- pytest tests/", USAGE)
+    if join and what is not None:
+        raise CommandError("--join shows the trace in the app, --json prints it: choose one.", USAGE)
     outside, options = outside_of(rest), options_of(rest)
     from inspector.cli.missed import missed  # here and below: help is to be instant
     from inspector.lab.record import RecordOptions
 
     keep = "" if what is not None else _label(program[0])
     taken = what is not None
-    with trace_file(save, overwrite=overwrite, keep=keep) as file, _stdout(output, taken) as stdout:
+    said = _said_later() if join and output is None else _stdout(output, taken)
+    with trace_file(save, overwrite=overwrite, keep=keep) as file, said as stdout:
         asked = RecordOptions(
-            file.path, program, syscalls=syscalls, outside=outside, name=file.name, stdout=stdout
+            file.path, program, syscalls=syscalls, outside=outside, name=file.name, stdout=stdout, apart=join
         )
-        outcome = recorded(asked)
+        outcome = recorded(asked, partial(_look_on, file) if join else None)
         if not outcome.started:
             os.truncate(file.path, 0)                      # nothing was said in it
             notice(outcome.sentence)
@@ -72,15 +81,55 @@ def command(
         file.restore()
         if outcome.broken:
             notice(outcome.broken)
-        _show(file, outcome, what, saved=save is not None, checked=bool(options))
+        _show(file, outcome, what, saved=save is not None, shown=bool(options) or join)
         for sentence in missed(file.path):
             notice(sentence)
         status = check_file(file.path, options, stdout_taken=taken)
     return outcome.status or (MISSING if outcome.broken else status)
 
 
+def _look_on(file: TraceFile) -> None:
+    """Show the trace in the app as it grows, once the program runs. CommandError without a terminal."""
+    from inspector.cli.app import open_file
+
+    if _runs(file.path):
+        open_file(file.name if file.is_there else str(file.path))
+
+
+def _runs(path: Path) -> bool:
+    """Wait for the word on it: whether the program began."""
+    from inspector.trace.trace import Trace
+
+    until = time.monotonic() + _BEGINS_WITHIN
+    with Trace.open(path, following=True) as trace:
+        while time.monotonic() < until:
+            trace.refresh()
+            kinds = {event.kind for event in trace.events}
+            if "program-started" in kinds:
+                return True
+            if "program-ended" in kinds:
+                return False
+            time.sleep(0.02)
+    return True
+
+
+@contextmanager
+def _said_later() -> Iterator[int]:
+    """A descriptor for what a program prints while the app has the terminal; it is printed at the end."""
+    from inspector.trace.file.scratch import scratch
+
+    with scratch() as file:
+        try:
+            yield file.fileno()
+        finally:
+            file.seek(0)
+            while chunk := file.read(1 << 16):
+                sys.stdout.buffer.write(chunk)
+            sys.stdout.flush()
+
+
 def _show(
-    file: TraceFile, outcome: RecordOutcome, what: Export | None, *, saved: bool, checked: bool
+    file: TraceFile, outcome: RecordOutcome, what: Export | None, *, saved: bool, shown: bool
 ) -> None:
     from inspector.cli.app import open_file
     from inspector.trace.trace import Trace
@@ -90,7 +139,7 @@ def _show(
     elif saved:
         notice(outcome.sentence)
     else:
-        if checked:
+        if shown:
             pass
         elif sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty():
             open_file(file.name if file.is_there else str(file.path))

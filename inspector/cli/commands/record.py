@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -58,13 +59,13 @@ def command(
     return outcome.status or (MISSING if outcome.broken else status)
 
 
-def recorded(options: RecordOptions) -> RecordOutcome:
-    """Record as the options say; what cannot be becomes a CommandError."""
+def recorded(options: RecordOptions, meanwhile: Callable[[], object] | None = None) -> RecordOutcome:
+    """Record as the options say, and do `meanwhile` that; what cannot be becomes a CommandError."""
     from inspector.lab.errors import LabError  # here: help is to be instant
     from inspector.lab.record import record as record_traffic
 
     try:
-        return record_traffic(options, notice)
+        return record_traffic(options, notice, meanwhile)
     except LabError as error:
         raise CommandError(error.sentence, MISSING, error.remedy) from error
     except ValueError as error:

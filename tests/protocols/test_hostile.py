@@ -18,19 +18,17 @@ from inspector.trace.flows.tcp import TcpFlow
 from tests.protocols.test_cutting import SPOKEN, Turn, turns_of
 from tests.support.tcp import MemoryTrace, segment
 
-PORTS = (40000, 80)
 
-
-def read(turns: list[Turn], lost: frozenset[int], begun: bool) -> Application:
+def read(turns: list[Turn], lost: frozenset[int], begun: bool, port: int = 80) -> Application:
     """The application of turns in segments of at most 900 bytes, without the packets `lost`."""
-    trace, place = MemoryTrace(), [1, 1]
-    frames = [segment(0, "S", 0, ports=PORTS), segment(1, "SA", 0, 1, ports=PORTS)] if begun else []
+    trace, place, ports = MemoryTrace(), [1, 1], (40000, port)
+    frames = [segment(0, "S", 0, ports=ports), segment(1, "SA", 0, 1, ports=ports)] if begun else []
     for end, data in turns:
         for at in range(0, len(data), 900):
             part = data[at : at + 900]
-            frames.append(segment(end, "PA", place[end], place[1 - end], part, ports=PORTS))
+            frames.append(segment(end, "PA", place[end], place[1 - end], part, ports=ports))
             place[end] += len(part)
-    frames += [segment(end, "FA", place[end], place[1 - end] + end, ports=PORTS) for end in (0, 1)]
+    frames += [segment(end, "FA", place[end], place[1 - end] + end, ports=ports) for end in (0, 1)]
     frames = [frame for number, frame in enumerate(frames) if number not in lost]
     trace.add(frames, list(range(len(frames))))
     return Application(trace, TcpFlow(trace, 0))
@@ -84,10 +82,11 @@ def test_any_bytes_give_records_or_findings(path: Path) -> None:
     turns = turns_of(path)
 
     @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    @given(CHANGES, st.frozensets(st.integers(0, 30), max_size=3), st.booleans())
-    def holds(changes: list[tuple[int, str, bytes]], lost: frozenset[int], begun: bool) -> None:
+    @given(CHANGES, st.frozensets(st.integers(0, 30), max_size=3), st.booleans(),
+           st.sampled_from([80, 53, 1080, 1883, 5432, 6379]))
+    def holds(changes: list[tuple[int, str, bytes]], lost: frozenset[int], begun: bool, port: int) -> None:
         said = changed(turns, changes)
         if said:
-            check(read(said, lost, begun))
+            check(read(said, lost, begun, port))
 
     holds()

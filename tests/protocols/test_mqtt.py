@@ -85,3 +85,4 @@ def test_a_capture_that_begins_later_is_told_by_its_port() -> None:
     assert found.protocol == "mqtt" and found.inferred and found.findings == []
     assert partners(found) == [1, 0]
     assert talk((0, PUBLISH), (1, packet(0x40, b"\0\1")), port=9000, begin=False).protocol == ""
+    assert talk((0, PUBLISH), port=1883, begin=False).protocol == "mqtt"

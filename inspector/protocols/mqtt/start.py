@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from inspector.protocols.api import CERTAIN, LIKELY, Opening, Start
 from inspector.protocols.segments import starts_between
 from inspector.wire.tcp.stream import ByteStream
@@ -50,7 +52,7 @@ def sniff(opening: Opening) -> Start | None:
 def _place(stream: ByteStream) -> int | None:
     """Where a segment begins that packets fill to its end."""
     starts = starts_between(stream, stream.start, stream.length)
-    for start, end in zip(starts, [*starts[1:], stream.length], strict=True):
+    for start, end in pairwise([*starts, stream.length]):
         at = start
         while at < end and (size := packet_size(stream.read(at, at + 5))) > 0:
             at += size

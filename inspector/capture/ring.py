@@ -40,7 +40,7 @@ class Ring:
         self._view = memoryview(self._map).cast("I")
         self._frames = Frames(self._map)
         self._next = 0
-        self._taken = 0
+        self._blocks_held = 0
         self._counter = Counter(packet_socket)
         bind(packet_socket)
 
@@ -61,7 +61,7 @@ class Ring:
                 ready.append((base * 4 + words[base + _FIRST], words[base + _COUNT]))
             taken += 1
             index = (index + 1) % self._blocks
-        self._next, self._taken = index, taken
+        self._next, self._blocks_held = index, taken
         at = index * stride
         idle = not words[at + _STATUS] & _USER and not words[at + _COUNT]
         if not ready:
@@ -73,12 +73,12 @@ class Ring:
     def release(self) -> None:
         """Hand the blocks of the last batch back to the kernel."""
         stride = self._block_size // 4
-        index = (self._next - self._taken) % self._blocks
-        for _ in range(self._taken):
+        index = (self._next - self._blocks_held) % self._blocks
+        for _ in range(self._blocks_held):
             self._view[index * stride + _COUNT] = 0
             self._view[index * stride + _STATUS] = 0
             index = (index + 1) % self._blocks
-        self._taken = 0
+        self._blocks_held = 0
 
     def clear_error(self) -> None:
         """Take note that the interface went down."""

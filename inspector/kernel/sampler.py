@@ -37,7 +37,7 @@ class Sampler:
         self._diag = SockDiag()
         self._members, self._ports = members, tuple(f":{port}" for port in ports)
         self._reported: dict[Key, _Reported] = {}
-        self._looked = 0.0
+        self._last_look = 0.0
 
     def close(self) -> None:
         """Give the netlink socket back."""
@@ -46,9 +46,9 @@ class Sampler:
     def look(self) -> Iterator[KernelSample]:
         """What changed since the last look; nothing where that was a moment ago."""
         now = time.monotonic()
-        if now - self._looked < EVERY:
+        if now - self._last_look < EVERY:
             return
-        self._looked = now
+        self._last_look = now
         time_ns = time.time_ns()
         found = {(one.local, one.peer, one.inode): one for one in self._sockets()}
         fresh = [one for key, one in found.items() if self._is_news(key, one, now)][:_MOST]

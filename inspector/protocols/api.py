@@ -165,7 +165,7 @@ class Decoder(ABC, Generic[R]):
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         self.source, self.pump, self.client = source, pump, start.client
         self.findings = FirstFindings()
-        self._taken = 0                                                      # findings that were passed on
+        self._findings_given = 0          # findings that were passed on
         self._starts: tuple[list[tuple[int, int]], ...] = ([], [])           # (start, position) of records
         self._indexed = 0
 
@@ -194,8 +194,8 @@ class Decoder(ABC, Generic[R]):
 
     def fresh_findings(self) -> list[Finding]:
         """The findings since the last call."""
-        found = self.findings[self._taken :]
-        self._taken += len(found)
+        found = self.findings[self._findings_given :]
+        self._findings_given += len(found)
         return found
 
     def provisional(self) -> list[Finding]:

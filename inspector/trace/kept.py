@@ -34,7 +34,7 @@ class Kept(Generic[T]):
         self._make, self._cost, self._drop, self._budget = make, cost, drop, budget
         # Packets of the trace when it was updated, thing, cost; who was asked for last stands last.
         self._things: dict[int, tuple[int, T, int]] = {}
-        self._taken = 0
+        self._cost_kept = 0
 
     def __contains__(self, stream: int) -> bool:
         return stream in self._things
@@ -45,17 +45,17 @@ class Kept(Generic[T]):
         seen, thing, cost = known or (-1, self._make(stream), 0)
         if seen != count:
             thing.update()
-            self._taken -= cost
+            self._cost_kept -= cost
             cost = self._cost(thing)
-            self._taken += cost
+            self._cost_kept += cost
         self._things[stream] = count, thing, cost
-        while self._taken > self._budget and len(self._things) > 1:
+        while self._cost_kept > self._budget and len(self._things) > 1:
             oldest = next(iter(self._things))
-            self._taken -= self._things.pop(oldest)[2]
+            self._cost_kept -= self._things.pop(oldest)[2]
             self._drop(oldest)
         return thing
 
     def forget(self, stream: int) -> None:
         """Give back the thing of a conversation, where there is one."""
         found = self._things.pop(stream, None)
-        self._taken -= found[2] if found else 0
+        self._cost_kept -= found[2] if found else 0

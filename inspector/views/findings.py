@@ -51,9 +51,9 @@ class FindingList:
         self.counts: Counter[Severity] = Counter()      # findings of each severity, shown or not
         self._found: dict[Conversation, list[Finding]] = {}
         self._pending: dict[Conversation, None] = {}    # conversations that grew, in order
-        self._seen = 0                                  # packets
+        self._packets_read = 0                                  # packets
         self._samples = 0                               # of the kernel
-        self._quoted = 0                                # what ICMP errors quote
+        self._quotes_read = 0                                # what ICMP errors quote
         self._keys: list[_Key] = []                     # of the lines, ascending
         self._shown: list[Finding] = []
         self.update()
@@ -82,14 +82,14 @@ class FindingList:
     def _take_news(self) -> None:
         """Note the conversations with new packets, and those that an ICMP error tells of."""
         index = self.trace.index
-        for stream in grown(index, "tcp", self._seen)[0].tolist():
+        for stream in grown(index, "tcp", self._packets_read)[0].tolist():
             self._pending[Conversation("tcp", stream)] = None
         judged = worth_judging(index)
-        fresh = judged if len(index.quoted) != self._quoted else \
-            set(judged) & set(grown(index, "udp", self._seen)[0].tolist())
+        fresh = judged if len(index.quoted) != self._quotes_read else \
+            set(judged) & set(grown(index, "udp", self._packets_read)[0].tolist())
         for stream in sorted(fresh):
             self._pending[Conversation("udp", stream)] = None
-        self._seen, self._quoted = index.count, len(index.quoted)
+        self._packets_read, self._quotes_read = index.count, len(index.quoted)
 
     def _replace(self, whose: Conversation, found: list[Finding]) -> bool:
         """Put the findings of a conversation in place of those that it had."""
@@ -119,7 +119,8 @@ class FindingList:
     def complete(self) -> bool:
         """True when every conversation has been looked into, as far as the trace was read."""
         index = self.trace.index
-        return not self._pending and (self._seen, self._quoted) == (index.count, len(index.quoted))
+        reached = self._packets_read, self._quotes_read
+        return not self._pending and reached == (index.count, len(index.quoted))
 
     @property
     def count(self) -> int:

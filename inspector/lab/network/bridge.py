@@ -53,7 +53,7 @@ class Bridge:
         self._published: set[int] = set()
         names = (("", PORT),) if outside.names else ()
         self._own = {port for _, port in (*outside.reach, *outside.via, *names)}
-        self._looked = 0.0
+        self._last_look = 0.0
         self._ready, self._opened = False, 0.0
 
     @property
@@ -92,9 +92,9 @@ class Bridge:
 
     def tick(self) -> None:
         """Look, from time to time, at what listens in the lab, and publish or retract it."""
-        if not self._outside.publish or time.monotonic() - self._looked < _EVERY:
+        if not self._outside.publish or time.monotonic() - self._last_look < _EVERY:
             return
-        self._looked = time.monotonic()
+        self._last_look = time.monotonic()
         found = listening_ports() - self._own
         asked = self._outside.publish
         wanted = {port: port for port in found} if asked == "all" else dict(asked)

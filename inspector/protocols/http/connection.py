@@ -42,7 +42,7 @@ class HttpConnection:
         self.switch: int | None = None                 # number of the response that ended HTTP
         self.waiting: deque[int] = deque()             # requests without a final response
         self.answered: list[int] = []                  # requests that got one, in order
-        self._asked = 0                                # requests so far
+        self._requests = 0                                # requests so far
         self._sides = (HttpReader(self, 0, starts[0]), HttpReader(self, 1, starts[1]))
 
     def feed(self, direction: int, data: bytes) -> None:
@@ -114,7 +114,7 @@ class HttpConnection:
         number = len(self.messages)
         if message.is_request:
             self.waiting.append(number)
-            self._asked += 1
+            self._requests += 1
             self.findings += check_request(message)
             framing = body_framing(message, None)
             message = message._replace(number=number, framing=framing)
@@ -140,7 +140,7 @@ class HttpConnection:
             self.messages[request.number] = self.messages[request.number]._replace(partner=message.number)
 
     def _unasked(self, message: HttpMessage) -> None:
-        asked, before = self._asked, len(self.messages) - self._asked
+        asked, before = self._requests, len(self.messages) - self._requests
         line = escaped(message.start_line, 60)
         client = self._sides[self.client]
         if message.status == 408 or client.lost:

@@ -42,7 +42,7 @@ class HttpDecoder(Decoder[HttpMessage]):
                                     answers_lost=self._answers_lost)
         self.upgrade: Upgrade | None = None
         self._checked = 0                       # messages whose body was looked at
-        self._looked = 0                        # messages among which an upgrade was looked for
+        self._messages_read = 0                        # messages among which an upgrade was looked for
         self._pending: set[int] = set()         # requests for one without an answer so far
         self._newest = -1                       # of these the last one that came
         self._answers = 0                       # requests that got an answer, as far as looked at
@@ -195,11 +195,11 @@ class HttpDecoder(Decoder[HttpMessage]):
     def _look_for_upgrade(self) -> None:
         """A refused upgrade is explained; one that waits for its answer is there already."""
         messages, answered = self._http.messages, self._http.answered
-        for message in messages[self._looked :]:
+        for message in messages[self._messages_read :]:
             if is_upgrade_request(message) and message.number != self._switched:
                 self._newest = message.number
                 self._pending.add(message.number)
-        self._looked = len(messages)
+        self._messages_read = len(messages)
         numbers = [number for number in answered[self._answers :] if number in self._pending]
         self._answers = len(answered)
         self._pending.difference_update(numbers)

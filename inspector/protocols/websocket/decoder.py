@@ -285,8 +285,8 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
             self.session.end(first, (self.partial(0), self.partial(1)), reset)
 
     def fresh_findings(self) -> list[Finding]:
-        found = self.session.findings[self._taken :]
-        self._taken += len(found)
+        found = self.session.findings[self._findings_given :]
+        self._findings_given += len(found)
         return found
 
     @property

@@ -34,7 +34,7 @@ class Engine:
         self._source, self._ports = source, ports
         self._sniffers = [protocol for protocol in protocols if protocol.sniff is not None]
         self._pump = Pump(source.streams, source.acknowledged)
-        self._tried = 0                         # bytes there were when a start was last looked for
+        self._bytes_tried = 0                         # bytes there were when a start was last looked for
         self._behind: Start | None = None       # what begins behind the last layer, and is to be found out
         self.layers: list[Layer] = []
         self.damaged = False                    # bytes are missing that will never come
@@ -62,9 +62,9 @@ class Engine:
         if decoder is not None and self._behind is None:
             return decoder.take() and self._follow(decoder)
         size = sum(stream.captured for stream in self._source.streams)
-        if size == self._tried:
+        if size == self._bytes_tried:
             return False
-        self._tried = size
+        self._bytes_tried = size
         found = self._sniff()
         if found is None:
             return False
@@ -105,7 +105,7 @@ class Engine:
             elif start.protocol:
                 decoder.over = True
             else:
-                self._behind, self._tried = start, 0
+                self._behind, self._bytes_tried = start, 0
         return True
 
     def _open(self, protocol: Protocol, start: Start) -> None:

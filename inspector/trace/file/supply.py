@@ -106,7 +106,7 @@ class FileSupply:
         self.dry = False
         self._file = file
         self._size = 0
-        self._taken = 0
+        self._bytes_read = 0
         self._unreadable: str | None = None
 
     @property
@@ -127,20 +127,20 @@ class FileSupply:
     def take(self, limit: int) -> bytes:
         """The next bytes, up to `limit`."""
         self._size = self._file.advance(limit)
-        buffer = bytearray(max(min(limit, self._size - self._taken), 0))
+        buffer = bytearray(max(min(limit, self._size - self._bytes_read), 0))
         count = 0
         try:
             if buffer:
-                count = self._file.read(self._taken, memoryview(buffer))
+                count = self._file.read(self._bytes_read, memoryview(buffer))
         except OSError as error:
             self._unreadable = f"{escaped(self.name)} cannot be read: {error.strerror}."
-        self._taken += count
+        self._bytes_read += count
         self.dry = not count
         return bytes(memoryview(buffer)[:count])
 
     def share(self) -> float:
         """Which part of the file was taken."""
-        return self._taken / self._size if self._size else 0.0
+        return self._bytes_read / self._size if self._size else 0.0
 
     def wait(self, seconds: float) -> None:
         """Wait a moment: a file does not tell when it grows."""

@@ -65,10 +65,10 @@ class TcpFlow:
         self._reopened_at = Row(-1)                     # row of a SYN on the ports of an earlier conversation
         self._findings: list[Finding] = []
         self._findings_at = 0, 0                     # packets, and quoted headers, when found
-        self._seen = 0                               # rows of the trace that were looked at
+        self._rows_read = 0                               # rows of the trace that were looked at
         self._judged = TcpAnalysis(self.options)     # of as many packets as it counts
         self._streams = ByteStream(self._fetch, self._gather), ByteStream(self._fetch, self._gather)
-        self._carried = 0                            # packets whose payload the streams have
+        self._packets_carried = 0                            # packets whose payload the streams have
         self._opening: dict[str, Row] = {}           # "SYN", "SYN ACK", "ACK", "RST" of the opening: row
         self._opened = False                         # all of it is known
         self.client: int | None = None
@@ -87,8 +87,8 @@ class TcpFlow:
     def update(self) -> bool:
         """Take the packets that came since; True when there were any."""
         rows = self._trace.rows_of("tcp", self.stream)
-        fresh = np.asarray(rows[self._seen :], np.int64)
-        self._seen = len(rows)
+        fresh = np.asarray(rows[self._rows_read :], np.int64)
+        self._rows_read = len(rows)
         index = self._trace.index
         fresh = fresh[(index.protocol[fresh] == TCP) & (index.status[fresh] & UNSIZED == 0)]
         if not len(fresh):
@@ -118,9 +118,9 @@ class TcpFlow:
     @property
     def streams(self) -> tuple[ByteStream, ByteStream]:
         """The bytes of both directions; payload that came since somebody asked is put into them now."""
-        while self._carried < len(self._rows):
-            rows = self._rows[self._carried : self._carried + _BATCH]
-            self._carried += len(rows)
+        while self._packets_carried < len(self._rows):
+            rows = self._rows[self._packets_carried : self._packets_carried + _BATCH]
+            self._packets_carried += len(rows)
             self._carry(rows)
         return self._streams
 

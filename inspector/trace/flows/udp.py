@@ -50,7 +50,7 @@ class UdpFlow:
         self._a: tuple[int, int] | None = None
         self.rows: Int64s = np.zeros(0, np.int64)
         self._errors: list[IcmpError] = []
-        self._quoted = 0              # quoted headers of the trace that were looked at
+        self._quotes_read = 0              # quoted headers of the trace that were looked at
         self.update()
 
     def update(self) -> bool:
@@ -67,8 +67,8 @@ class UdpFlow:
 
     def _take_errors(self) -> bool:
         index = self._trace.index
-        quoted, start = index.quoted, self._quoted
-        self._quoted = len(quoted)
+        quoted, start = index.quoted, self._quotes_read
+        self._quotes_read = len(quoted)
         mine = (quoted.stream[start:] == self.stream) & (quoted.protocol[start:] == UDP)
         for row in rows_in(quoted.row[start:][mine]):
             error = IcmpError(row, icmp_cause(self._trace, row), int(index.protocol[row]),

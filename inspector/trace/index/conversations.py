@@ -48,7 +48,7 @@ class RowLists:
         self._index = index
         self._known: dict[tuple[int, int], tuple[int, Int64s]] = {}
         self._sorted: dict[int, _Sorted] = {}
-        self._looked = 0            # packets that were looked through since the last sorting
+        self._packets_read = 0            # packets that were looked through since the last sorting
 
     def of(self, protocol: str, stream: int) -> Int64s:
         """Rows of conversation `stream` of "tcp" or "udp"; none where there is no such conversation."""
@@ -65,8 +65,8 @@ class RowLists:
             if number in self._sorted:
                 done, found = self._sorted[number].of(stream)
                 start, rows = max(start, done), found
-        self._looked += index.count - start
-        if self._looked > _PATIENCE * max(index.count, 1 << 16):
+        self._packets_read += index.count - start
+        if self._packets_read > _PATIENCE * max(index.count, 1 << 16):
             self._sort(number)
             start, rows = self._sorted[number].of(stream)
         if start < index.count:
@@ -79,7 +79,7 @@ class RowLists:
 
     def _sort(self, number: int) -> None:
         index = self._index
-        self._looked = 0
+        self._packets_read = 0
         rows = np.flatnonzero((index.protocol == number) & (index.stream >= 0))
         stream = index.stream[rows]
         ends = np.cumsum(np.bincount(stream, minlength=len(index.streams[number])))

@@ -27,19 +27,19 @@ class Elsewhere:
     def __init__(self, trace: Trace, protocol: str, stream: int) -> None:
         """`protocol` ("tcp", "udp") and `stream`: the conversation without messages."""
         self._trace, self._protocol, self._stream = trace, protocol, stream
-        self._looked = 0
+        self._next_stream = 0
         self._found: list[tuple[str, int]] = []          # protocol's title, number of the conversation
 
     @property
     def complete(self) -> bool:
         """Whether all that it looks into was looked into."""
-        return self._looked >= min(len(self._trace.conversations("tcp")), _MOST)
+        return self._next_stream >= min(len(self._trace.conversations("tcp")), _MOST)
 
     def update(self, seconds: float) -> bool:
         """Look into conversations for about that long; True when there is more to say."""
         before, until = len(self._found), time.monotonic() + seconds
         while not self.complete and time.monotonic() < until:
-            stream, self._looked = self._looked, self._looked + 1
+            stream, self._next_stream = self._next_stream, self._next_stream + 1
             here = self._protocol == "tcp" and stream == self._stream
             if here or len(self._trace.rows_of("tcp", stream)) > DEEP:
                 continue

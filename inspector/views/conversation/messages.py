@@ -45,7 +45,7 @@ class MessageList:
         self._needle = b""
         self._shown = array("I")              # numbers of the messages that are shown
         self._waits: list[int] = []           # of the answers shown, negative, where `slowest` sorts them
-        self._looked = 0                      # messages that were looked at
+        self._messages_read = 0                      # messages that were looked at
         self._expanded: list[int] = []        # numbers of the expanded ones, ascending
         self._parts: list[int] = []           # and how many lines of records each has
         self._layer: int | None = None
@@ -57,7 +57,7 @@ class MessageList:
         """Show other messages; call `update` until `complete`."""
         self.control, self.search, self.direction, self.slowest = control, search, direction, slowest
         self._needle = _needle(search)
-        self._shown, self._looked = array("I"), 0
+        self._shown, self._messages_read = array("I"), 0
         self._expanded, self._parts, self._waits = [], [], []
         self.update()
 
@@ -68,17 +68,17 @@ class MessageList:
         if self._decoder is None:
             return False
         before = len(self._shown)
-        stop = min(self._decoder.count, self._looked + most)
+        stop = min(self._decoder.count, self._messages_read + most)
         if self.slowest:
-            for index in range(self._looked, stop):
+            for index in range(self._messages_read, stop):
                 self._sort_in(index)
         elif self.control and not self._needle and self.direction is None:
-            self._shown.extend(range(self._looked + 1, stop + 1))
+            self._shown.extend(range(self._messages_read + 1, stop + 1))
         else:
-            for index in range(self._looked, stop):
+            for index in range(self._messages_read, stop):
                 if self._wanted(index):
                     self._shown.append(index + 1)
-        self._looked = stop
+        self._messages_read = stop
         changed = len(self._shown) > before
         for at, number in enumerate(self._expanded):
             count = self._parts_of(number)
@@ -91,7 +91,7 @@ class MessageList:
         self._layer = message_layer(self.trace, self.stream)
         layers = self.trace.application(self.stream).layers
         self._decoder = None if self._layer is None else layers[self._layer].decoder
-        self._shown, self._looked, self._expanded, self._parts = array("I"), 0, [], []
+        self._shown, self._messages_read, self._expanded, self._parts = array("I"), 0, [], []
         self._waits = []
 
     def _sort_in(self, index: int) -> None:
@@ -115,12 +115,12 @@ class MessageList:
     @property
     def complete(self) -> bool:
         """True when every message there is has been looked at."""
-        return self._decoder is None or self._looked >= self._decoder.count
+        return self._decoder is None or self._messages_read >= self._decoder.count
 
     @property
     def progress(self) -> float:
         """Which part of the messages was looked at, 0 to 1."""
-        return self._looked / max(self._decoder.count, 1) if self._decoder is not None else 1.0
+        return self._messages_read / max(self._decoder.count, 1) if self._decoder is not None else 1.0
 
     def _wanted(self, index: int) -> bool:
         assert self._decoder is not None

@@ -99,7 +99,7 @@ class Side:
         self.ends = Ends("", "", False)
         self.rows = np.zeros(0, np.int64)
         self.times = np.zeros(0, np.int64)
-        self._seen = 0
+        self._packets_read = 0
         self.servers: set[tuple[int, int]] = set()          # whom SYNs were for: number of address, port
         self._ends: dict[tuple[int, int], Ends] = {}        # of (protocol, stream), in a ladder of all
 
@@ -107,18 +107,18 @@ class Side:
         """Read on; True when there are more packets."""
         index = self.trace.index
         count = index.count
-        if count == self._seen and (self.conversation is None or self.ends.client):
+        if count == self._packets_read and (self.conversation is None or self.ends.client):
             return False
         before = len(self.rows)
         if self.conversation is None:
             self.rows = np.arange(count)
-            self._note_servers(self._seen, count)
+            self._note_servers(self._packets_read, count)
         else:
             self.ends = conversation_ends(self.trace, self.conversation, self.sockets)
             rows = self.trace.rows_of(self.conversation.protocol, self.conversation.stream)
             errors = quoting_rows(self.trace, self.conversation)
             self.rows = np.union1d(rows, errors) if len(errors) else rows
-        self._seen = count
+        self._packets_read = count
         self.times = np.maximum.accumulate(index.time_ns[self.rows].astype(np.int64))
         return len(self.rows) != before
 

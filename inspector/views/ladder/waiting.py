@@ -17,13 +17,13 @@ class Waiting:
     """Which call each margin waits before; `update` reads the events that are new."""
 
     def __init__(self) -> None:
-        self._seen = 0
+        self._events_read = 0
         self._calls: dict[tuple[int, int | None, str], str] = {}    # side, pid, thread -> call
 
     def update(self, events: Sequence[Event]) -> bool:
         """Read on; True when something changed."""
         before = dict(self._calls)
-        for event in events[self._seen :]:
+        for event in events[self._events_read :]:
             side = RIGHT if event.role == "server" else LEFT
             fields = dict(event.fields)
             if event.kind == "waiting":
@@ -34,7 +34,7 @@ class Waiting:
             elif event.kind in ("endpoint-ended", "session-ended"):
                 ended = event.kind == "session-ended"
                 self._calls = {key: call for key, call in self._calls.items() if not ended and key[0] != side}
-        self._seen = len(events)
+        self._events_read = len(events)
         return before != self._calls
 
     def __bool__(self) -> bool:

@@ -50,7 +50,7 @@ class SocketLines:
         self.row = row
         self.deep = deep
         self._table = SocketTable()
-        self._seen = 0                                  # packets
+        self._packets_read = 0                                  # packets
         self._streams: set[int] = set()
         self._samples: dict[tuple[str, str], KernelSample] = {}      # the last one of each socket, then
         self._by_ends: dict[frozenset[str], tuple[int, Row]] = {}    # both ends -> conversation, first row
@@ -85,8 +85,8 @@ class SocketLines:
     def _take_conversations(self) -> None:
         """Note the ends of new conversations; of several between the same ends the last one counts."""
         index = self.trace.index
-        streams, rows = grown(index, "tcp", self._seen)
-        self._seen = index.count
+        streams, rows = grown(index, "tcp", self._packets_read)
+        self._packets_read = index.count
         for stream, row in zip(streams.tolist(), rows_in(rows), strict=True):
             if stream not in self._streams:
                 self._streams.add(stream)

@@ -142,11 +142,11 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
         why = next((f": \"{escaped(text, 100)}\"" for name, text in said.properties if name == "reason"), "")
         place = record.direction, record.start, record.stop
         if kind == CONNACK:
-            self.said_why = True
+            self.explained_end = True
             what = f"The server refuses the connection: {texts}{why}."
             self.findings.append(BOOK.finding("mqtt.refused", what, *place))
         elif kind == DISCONNECT:
-            self.said_why = True
+            self.explained_end = True
             what = f"The {who} ends the connection: {texts}{why}."
             self.findings.append(BOOK.finding("mqtt.disconnected", what, *place))
         else:

@@ -177,7 +177,8 @@ def test_what_an_answer_may_say_of_deflate(offer: str, answer: str, problem: str
 def test_the_register() -> None:
     for key, rule in RULES.items():
         assert rule.id == key
-        assert rule.clause.startswith(("RFC ", "Redis ", "PROXY protocol ", "PostgreSQL ", "gRPC ", "MQTT ")), key
+        documents = "RFC ", "Redis ", "PROXY protocol ", "PostgreSQL ", "gRPC ", "MQTT "
+        assert rule.clause.startswith(documents), key
         assert rule.instead.endswith((".", "?")), key
     one = finding("http.missing-host", "What.", 1, 2, 3, (4, 5))
     assert one.text == "What. " + RULES["http.missing-host"].instead

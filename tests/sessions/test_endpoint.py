@@ -110,9 +110,10 @@ def test_the_end_of_input_ends_it(kind: str, paused: bool) -> None:
 
 def test_the_end_of_input_wakes_a_send_that_nobody_reads() -> None:
     with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        spec = SessionSpec(port=listener.getsockname()[1], messages=("x" * 20_000_000,), interactive=True)
+        spec = SessionSpec(port=listener.getsockname()[1], messages=("x" * 8_000_000,), interactive=True)
         client = Endpoint("client", resolved(spec))
         try:
             peer, _ = listener.accept()

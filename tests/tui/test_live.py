@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
+from inspector.lab.options import Watch
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import REGISTRY, resolved
 from inspector.sessions.kinds.kind import Kind
 from inspector.trace.trace import Trace
 from inspector.tui import traces
 from inspector.tui.app import InspectorApp
+from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.key_line import KeyLine
@@ -24,6 +27,7 @@ from inspector.tui.widgets.prompt import MenuScreen
 from inspector.tui.widgets.title_bar import TitleBar
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from tests.support.application import web
+from tests.support.keys import burst
 from tests.support.lab import needs_lab
 from tests.support.live import (
     QuietApp,
@@ -81,8 +85,32 @@ async def start_and_leave(pilot: Pilot[Any], kind: Kind) -> None:
 async def test_one_kind_after_the_other_each_on_its_own_port_with_its_own_messages() -> None:
     app = QuietApp()
     async with app.run_test(size=(120, 40)) as pilot:
-        for kind in each_after_each(REGISTRY):
+        for kind in (*REGISTRY, REGISTRY[0]):
             await start_and_leave(pilot, kind)
+
+
+class AskedApp(QuietApp):
+    """Notes which session is asked for, and is back in the launcher as if one had left it."""
+
+    def _open_workbench(self, spec: SessionSpec | None, path: Path | None = None,
+                        watch: Watch | None = None) -> None:
+        assert spec is not None
+        self.asked = resolved(spec)
+        self._show(LauncherScreen(spec))
+
+
+def _has_gone(screen: LauncherScreen) -> bool:
+    return not screen.is_attached
+
+
+async def test_each_kind_after_each_other_is_asked_for_as_if_it_were_the_first() -> None:
+    app = AskedApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        for kind in each_after_each(REGISTRY):
+            before = await launcher(pilot)
+            burst(app, kind.key)
+            await until(pilot, partial(_has_gone, before), "the launcher anew")
+            assert app.asked == resolved(SessionSpec(kind=kind.name, interactive=True))
 
 
 def each_after_each(kinds: Sequence[Kind]) -> list[Kind]:

@@ -26,6 +26,7 @@ from inspector.lab.network import namespace
 from inspector.lab.network.bridge import Bridge
 from inspector.lab.network.routes import all_addresses_here
 from inspector.lab.options import AgentOptions
+from inspector.lab.privilege import become_caller, caller_has_a_lab, under_sudo
 from inspector.lab.programs.processes import Guardian, Lab, adopt_orphans
 from inspector.wire.journal import EventRecord
 
@@ -55,6 +56,8 @@ def _show_wishes() -> None:
 def run(options: AgentOptions) -> int:
     """Be the agent until the end of standard input; the exit status."""
     commands, trace = _take_over_standard_streams()
+    if options.mode != "host" and under_sudo() and caller_has_a_lab():
+        become_caller()                            # nothing in the lab needs root, least of all its programs
     bridge = Bridge(options.outside, options.terminal[2] if options.terminal else None) if (
         options.outside) else None  # fmt: skip
     mode = enter_network(options)

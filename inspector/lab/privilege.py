@@ -17,7 +17,9 @@ from pathlib import Path
 from inspector.capture import opener
 from inspector.capture.choice import choose_program
 from inspector.lab.errors import LabError
+from inspector.lab.network import namespace
 from inspector.lab.options import Limits
+from inspector.lab.programs.processes import inspectable
 
 
 def asker() -> list[str]:
@@ -66,6 +68,21 @@ def under_sudo() -> bool:
     return os.geteuid() == 0 and _caller() not in (None, 0)
 
 
+def caller_has_a_lab() -> bool:
+    """Whether who called sudo may have a private network, and read and run this program: a child tries."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            become_caller()
+            if os.access(sys.executable, os.X_OK) and os.access(__file__, os.R_OK):
+                namespace.enter()
+                status = 0
+        finally:
+            os._exit(status)
+    return os.waitpid(child, 0)[1] == 0
+
+
 def become_caller() -> None:
     """Be who called sudo, for good: user, groups, home. LabError where that cannot be."""
     number = _caller()
@@ -78,6 +95,7 @@ def become_caller() -> None:
         os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
     except (KeyError, OSError) as error:
         raise LabError(f"The user who called cannot be had again (uid {number}).") from error
+    inspectable()
     os.environ.update(HOME=user.pw_dir, USER=user.pw_name, LOGNAME=user.pw_name)
     for name in ("SUDO_UID", "SUDO_GID", "SUDO_USER", "PKEXEC_UID"):
         os.environ.pop(name, None)

@@ -17,6 +17,7 @@ from inspector.capture import opener
 from inspector.lab.errors import LabError
 from inspector.lab.host import may_capture
 from inspector.lab.privilege import borrow
+from tests.support.lab import needs_lab
 from tests.support.users import UNKNOWN, environment, interpreter
 
 needs_privilege = pytest.mark.skipif(not may_capture(), reason="the helper needs root or CAP_NET_RAW")
@@ -117,3 +118,19 @@ def test_a_helper_that_gives_nothing_is_a_sentence() -> None:
         borrow(["/bin/false"], (80,), 0)
     with pytest.raises(LabError, match="cannot be run"):
         borrow(["/nowhere/sudo"], (80,), 0)
+
+
+@needs_lab
+@pytest.mark.skipif(not interpreter(), reason="a second user needs root, and a Python that it may run")
+@pytest.mark.parametrize("command", [["exec", "--reach", "9"], ["record", "-o", "x.pcapng", "--lab"]])
+def test_a_program_under_sudo_is_the_callers(command: list[str], tmp_path: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    program = ["sh", "-c", "id -u; readlink /proc/self/ns/user; nsenter --net=/proc/1/ns/net true"]
+    done = subprocess.run(
+        [interpreter(), "-m", "inspector", *command, "--", *program], capture_output=True, text=True,
+        env=environment(SUDO_UID=str(nobody.pw_uid), XDG_STATE_HOME=str(tmp_path)), cwd=tmp_path, check=False,
+    )
+    user, namespace = done.stdout.splitlines()[:2]
+    assert user == str(nobody.pw_uid), done.stderr
+    assert namespace != str(Path("/proc/self/ns/user").readlink())
+    assert done.returncode != 0                            # of nsenter, which is refused

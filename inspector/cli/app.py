@@ -21,6 +21,7 @@ from inspector.cli.trace_files import trace_file
 
 if TYPE_CHECKING:
     from inspector.lab.options import Limits
+    from inspector.lessons.format.model import Lesson
 
 _SOON, _PATIENCE = 0.05, 1.0        # seconds between two looks; after which it is said what is waited for
 _HEAD = 64                         # bytes that tell of any format whether it is a capture
@@ -59,6 +60,15 @@ def open_file(file: str) -> int:
     from inspector.tui.app import InspectorApp
 
     return _run(InspectorApp(trace_path=Path(file)))
+
+
+def open_lessons(lesson: Lesson | None, language: str) -> int:
+    """Open the app on a lesson, or on the map of all; returns the exit status."""
+    _require_terminal(sys.stdin.isatty())
+    from inspector.tui.app import InspectorApp
+    from inspector.tui.messages import LessonsAsked
+
+    return _run(InspectorApp(lessons=LessonsAsked(lesson, language)))
 
 
 def watch_ports(ports: tuple[int, ...], limits: Limits, save: str | None, *, overwrite: bool) -> int:

@@ -29,11 +29,12 @@ from textual.screen import Screen
 from textual.theme import Theme, ThemeProvider
 
 from inspector.lab.options import Watch
+from inspector.lessons.words import usual_language
 from inspector.model.spec import SessionSpec
 from inspector.tui.keymap import KeymapError, read_keymap
 from inspector.tui.launcher.palette import Palette
 from inspector.tui.launcher.screen import FileAsked, LauncherScreen, SessionAsked, WatchAsked
-from inspector.tui.messages import FirstPictureDone, LauncherAsked
+from inspector.tui.messages import FirstPictureDone, LauncherAsked, LessonsAsked
 from inspector.tui.settings import keep, kept
 from inspector.tui.terminal.driver import TerminalDriver
 from inspector.tui.terminal.guard import Guard
@@ -48,8 +49,8 @@ LEAST_SHOWN, LEAST_SHOWN_TROUBLE = 1.0, 3.0       # seconds that a sentence can 
 class InspectorApp(TurnstileApp[int], inherit_bindings=False):
     """See what a socket does. `start`: a session; `trace_path`: a capture; `watch`: what goes on here.
 
-    `visitor`: somebody in a browser (`inspector serve`), whom files, services and shell of this machine do
-    not concern.
+    `lessons`: a lesson, or the map of them. `visitor`: somebody in a browser (`inspector serve`), whom files,
+    services and shell of this machine do not concern.
     """
 
     TITLE = "inspector"
@@ -64,9 +65,12 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
     ]
 
     def __init__(self, start: SessionSpec | None = None, trace_path: Path | None = None,
-                 watch: Watch | None = None, *, visitor: bool = False) -> None:
+                 watch: Watch | None = None, *, lessons: LessonsAsked | None = None,
+                 visitor: bool = False) -> None:
         self.visitor = visitor             # before what looks for a driver
         super().__init__()
+        self._lessons = lessons
+        self.language = lessons.language if lessons and lessons.language else usual_language()
         self._start, self._trace_path, self._watch = start, trace_path, watch
         self.farewell = ""
         self._read_by = 0.0            # until then a sentence stays, whatever is done
@@ -83,7 +87,9 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
             self.set_keymap(read_keymap())
         except KeymapError as error:
             self.notify(str(error), severity="warning", timeout=10)
-        if self._trace_path is None and self._start is None and self._watch is None:
+        if self._lessons is not None:
+            self._lessons_asked(self._lessons)
+        elif self._trace_path is None and self._start is None and self._watch is None:
             self._show(LauncherScreen())
         else:
             self._open_workbench(self._start, self._trace_path, self._watch)
@@ -131,6 +137,20 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
     def _launcher_asked(self, message: LauncherAsked) -> None:
         if not any(isinstance(screen, LauncherScreen) for screen in self.screen_stack):
             self._show(LauncherScreen(message.chosen))
+
+    @on(LessonsAsked)
+    def _lessons_asked(self, message: LessonsAsked) -> None:
+        """Open a lesson, or the map; on the map, only take the language that was chosen there."""
+        from inspector.tui.lessons.map import LessonMapScreen  # start-up: the launcher needs none of it
+        from inspector.tui.lessons.screen import LessonScreen
+
+        self.language = message.language or self.language
+        before = self.screen
+        if message.lesson is not None:
+            self._show(LessonScreen(message.lesson, self.language))
+        elif not isinstance(before, LessonMapScreen):
+            chosen = before.lesson.name if isinstance(before, LessonScreen) else ""
+            self._show(LessonMapScreen(self.language, chosen))
 
     @on(FirstPictureDone)
     def _first_picture_done(self) -> None:

@@ -16,6 +16,7 @@ from inspector.model.packets import Row
 from inspector.wire.dissection.field import Field
 
 if TYPE_CHECKING:
+    from inspector.lessons.format.model import Lesson
     from inspector.model.spec import SessionSpec
 
 
@@ -80,6 +81,14 @@ class TraceGrew(Message):
 
 class FirstPictureDone(Message):
     """A screen shows what there was at first: what will be needed next may be imported now."""
+
+
+class LessonsAsked(Message):
+    """The user wants this lesson, or the map of all; in `language`, where another one was chosen."""
+
+    def __init__(self, lesson: Lesson | None, language: str = "") -> None:
+        super().__init__()
+        self.lesson, self.language = lesson, language
 
 
 class LauncherAsked(Message):

@@ -79,13 +79,18 @@ def begin(label: str) -> NewTrace:
     try:
         path, descriptor = _create(traces_folder(), label)
     except (FolderError, OSError) as error:
-        with scratch() as file:
-            descriptor = os.dup(file.fileno())
-        return NewTrace(path_of(descriptor), descriptor, str(error))
+        return nameless(str(error))
     with contextlib.suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_SH)             # `prune` leaves it alone while it is open
     prune()
     return NewTrace(path, descriptor, "")
+
+
+def nameless(why: str = "It is not to be kept.") -> NewTrace:
+    """A trace that is gone when it is closed."""
+    with scratch() as file:
+        descriptor = os.dup(file.fileno())
+    return NewTrace(path_of(descriptor), descriptor, why)
 
 
 def chosen(file: Path, name: str) -> NewTrace:

@@ -35,6 +35,7 @@ COMMANDS = (
     Entry("draw", "Draw a ladder or a packet's headers: text, SVG, HTML, Mermaid."),
     Entry("record", "Record loopback traffic to a file, without the app."),
     Entry("exec", "Run a program in the lab and look at what it said on its loopback."),
+    Entry("lesson", "Lessons on real packets: predict, let it happen, compare."),
     Entry("serve", "Launcher and lessons in a browser, a private lab for each visitor."),
     Entry("doctor", "Say what works here, what does not, and the command that mends it."),
 )

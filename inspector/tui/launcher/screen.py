@@ -24,7 +24,7 @@ from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import OPTIONS, REGISTRY
 from inspector.sessions.kinds.options import Option
 from inspector.tui import traces
-from inspector.tui.messages import FirstPictureDone
+from inspector.tui.messages import FirstPictureDone, LessonsAsked
 from inspector.tui.paths import PathError, to_read, typed
 from inspector.tui.widgets.base import BaseScreen, PlainScroll, may
 from inspector.tui.widgets.key_line import KeyLine
@@ -124,6 +124,7 @@ class LauncherScreen(BaseScreen):
                   id=f"launcher.{choice.field}") for choice in CHOICES),
         Binding("p", "port", "Port", id="launcher.port"),
         Binding("o", "open", "Open a file", id="launcher.open"),
+        Binding("L", "lessons", "Lessons", id="launcher.lessons"),
         Binding("v", "services", "Services", show=False, id="launcher.services"),
         *(Binding(str(number), f"reopen({number})", f"Kept trace {number}", show=False,
                   id=f"launcher.trace-{number}") for number in range(1, SHOWN_TRACES + 1) if number != 6),
@@ -154,6 +155,8 @@ class LauncherScreen(BaseScreen):
                 yield Row(self._port_row(), "port", id="option-port")
             with Vertical(classes="section" if self.kept or may(self.app, "open") else "gone", id="traces"):
                 yield Static("or look at what is there", classes="heading")
+                about = _muted("predict, let it happen, compare; English and 中文")
+                yield Row(_row("L", "Lessons", about), "lessons", id="lessons-row")
                 about = _muted("what listens on this machine: watch it, without root")
                 if may(self.app, "services"):
                     yield Row(_row("v", "Services", about), "services", id="services-row")
@@ -229,6 +232,9 @@ class LauncherScreen(BaseScreen):
 
         self.app.push_screen(PromptScreen("Open which capture?", "", check=_check_file, paths=True,
                                           hint="pcap or pcapng; → takes what is suggested"), chosen)
+
+    def action_lessons(self) -> None:
+        self.post_message(LessonsAsked(None))
 
     def action_services(self) -> None:
         from inspector.tui.launcher.services import ServicesScreen  # start-up: not for the launcher's paint

@@ -34,6 +34,7 @@ from inspector.views.line.spans import Line
 
 if TYPE_CHECKING:
     from inspector.model.spec import Role
+    from inspector.trace.trace import Trace
 
 
 class LadderPane(ListPane):
@@ -111,9 +112,13 @@ class LadderPane(ListPane):
 
     def _draw(self, conversation: Conversation | None) -> None:
         assert self.trace is not None
-        self.ladder = Ladder(self.trace, conversation, relative=self.relative)
+        self.ladder = self.made(self.trace, conversation)
         self.lines.show(self.ladder)
         self.update_selection()
+
+    def made(self, trace: Trace, conversation: Conversation | None) -> Ladder:
+        """A new ladder."""
+        return Ladder(trace, conversation, relative=self.relative)
 
     def update_selection(self) -> None:
         if self.ladder is None or self.trace is None:

@@ -26,11 +26,12 @@ class LiveSession:
     it cannot be.
     """
 
-    def __init__(self, chosen: SessionSpec | None, watch: Watch | None = None) -> None:
+    def __init__(self, chosen: SessionSpec | None, watch: Watch | None = None, *, kept: bool = True) -> None:
+        """`kept` False: the trace is gone when it is closed, unless somebody saved it."""
         self.chosen, self.watch = chosen, watch or Watch()
         self.spec = None if chosen is None else resolved(chosen)
         spec = self.spec
-        self.file = (traces.chosen(*self.watch.save) if self.watch.save
+        self.file = (traces.chosen(*self.watch.save) if self.watch.save else traces.nameless() if not kept
                      else traces.begin(spec.kind if spec else "watch"))
         self._agent: Agent | None = None
         self._closed = False

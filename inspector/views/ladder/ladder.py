@@ -69,10 +69,12 @@ class Ladder:
     """The ladder of one conversation, or of everything in the trace (`conversation` None)."""
 
     def __init__(self, trace: Trace, conversation: Conversation | tuple[str, int] | None = None, *,
-                 relative: bool = True, deep: int = DEEP, append_only: bool = False) -> None:
+                 relative: bool = True, deep: int = DEEP, append_only: bool = False,
+                 gap_ns: int | None = None) -> None:
         """`relative`: sequence numbers from 0; `deep`: largest stream that is decoded for its arrows.
 
         `append_only`: how long a call blocked is said at its return alone, since lines are printed before.
+        `gap_ns`: how long a silence has to be to get a line; usually it follows from where the trace is from.
         """
         self.trace = trace
         self.conversation = None if conversation is None else Conversation(*conversation)
@@ -81,7 +83,8 @@ class Ladder:
         self.waiting = Waiting()
         self.sockets = SocketTable()
         self.side = Side(trace, self.conversation, self.sockets)
-        self._layout = Layout(GAP_NS if trace.calls or trace.events else WIDE_GAP_NS)
+        usual = GAP_NS if trace.calls or trace.events else WIDE_GAP_NS
+        self._layout = Layout(usual if gap_ns is None else gap_ns)
         self.margins = Margins(self._layout, append_only=append_only)
         self._started = self._several = self._expected = False
         self.update()

@@ -1,0 +1,72 @@
+"""What a step lets happen: lines of lesson.toml -> moves, which play/performance.py makes commands of.
+
+    let client connect     step that end until its call connect() has passed the gate
+    send client hello      also `ping:…`, `fragments:3:…` for WebSocket, `GET /` for HTTP
+    close server           also half-close, abort, connect
+    go client              let it run on; `hold client` stops it before its next call
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from inspector.lessons.asking.functions import CALL_NAMES
+from inspector.lessons.asking.scene import ROLES
+from inspector.model.commands import (
+    Abort,
+    Close,
+    Command,
+    Connect,
+    HalfClose,
+    Pause,
+    Resume,
+    Send,
+    Target,
+)
+from inspector.model.messages import Message, parse_message
+
+_PLAIN: dict[str, Callable[[Target], Command]] = {
+    "close": Close, "half-close": HalfClose, "abort": Abort, "connect": Connect, "go": Resume, "hold": Pause,
+}  # fmt: skip
+VERBS = ("let", "send", *_PLAIN)
+
+
+class MoveError(ValueError):
+    """A line that is no move; one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Let:
+    """Let calls of one end pass, one by one, the last of them the first one of this name."""
+
+    role: Target
+    call: str
+
+
+Move = Let | Command
+
+
+def move_of(line: str, *, http: bool = False) -> Move:
+    """Read one line; MoveError where it is none. `http`: what is sent is a request, as it stands."""
+    verb, _, rest = line.strip().partition(" ")
+    role, _, what = rest.strip().partition(" ")
+    if verb not in VERBS:
+        raise MoveError(f"There is no move {verb!r:.40}; there are {', '.join(VERBS)}.")
+    if role not in ROLES:
+        raise MoveError(f"After {verb} client or server should stand, not {role!r:.40}.")
+    to: Target = "client" if role == "client" else "server"
+    if verb == "let":
+        if what not in CALL_NAMES:
+            raise MoveError(f"There is no call {what!r:.40} to let pass; there are {', '.join(CALL_NAMES)}.")
+        return Let(to, what)
+    if verb == "send":
+        if not what:
+            raise MoveError("After the end should stand what it sends.")
+        try:
+            return Send(Message(what.encode()) if http else parse_message(what), to)
+        except ValueError as error:
+            raise MoveError(str(error)) from None
+    if what:
+        raise MoveError(f"Nothing can follow {verb} {role}, but there is {what!r:.40}.")
+    return _PLAIN[verb](to)

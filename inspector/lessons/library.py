@@ -1,0 +1,57 @@
+"""The lessons that come with the program, and a stranger's by its folder.
+
+A name is a folder of `content/`; whatever has a `/` in it, or is a folder with lesson.toml, is a path.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inspector.lessons.format.faults import Fault, LessonError
+from inspector.lessons.format.loader import FACTS, load
+from inspector.lessons.format.model import Lesson
+from inspector.wire.text import escaped
+
+CONTENT = Path(__file__).with_name("content")
+EXAMPLE = Path(__file__).with_name("example")
+
+
+def names() -> tuple[str, ...]:
+    """The names of the lessons that come with the program."""
+    return tuple(sorted(path.parent.name for path in CONTENT.glob(f"*/{FACTS}")))
+
+
+def lessons() -> tuple[Lesson, ...]:
+    """All of them, in the order of the map. LessonError where one is broken."""
+    return tuple(sorted((load(CONTENT / name) for name in names()), key=lambda lesson: lesson.number))
+
+
+def folder_of(name: str) -> Path:
+    """The folder of a lesson; LessonError where there is no such lesson."""
+    if "/" not in name and name in names():
+        return CONTENT / name
+    path = Path(name)
+    try:
+        if (path / FACTS).exists():
+            return path
+    except (OSError, ValueError):                # a name that is too long, or has a NUL
+        pass
+    shown = escaped(name, 60)
+    raise LessonError([Fault(shown, 1, "", f"There is no such lesson; there are {', '.join(names())}, and "
+                                           f"folders with a {FACTS}.")])
+
+
+def write_example(folder: str) -> list[Path]:
+    """Write a small lesson into a new folder; its files. OSError where it is there, or cannot be made."""
+    target = Path(folder)
+    target.mkdir()
+    files = []
+    for source in sorted(EXAMPLE.iterdir()):
+        files.append(target / source.name)
+        files[-1].write_bytes(source.read_bytes())
+    return files
+
+
+def find(name: str) -> Lesson:
+    """The lesson of this name or in this folder; LessonError."""
+    return load(folder_of(name))

@@ -1,0 +1,66 @@
+"""The ladder of a lesson: what the step is about lit up, the rest dimmed, numbers that are asked for hidden.
+
+Waiting for a person makes no rows here: silences are the learner's, not the network's.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from inspector.model.packets import row_at
+from inspector.views.ladder.ladder import Conversation, Ladder
+from inspector.views.line.spans import Line, Span, Style
+
+if TYPE_CHECKING:
+    from inspector.trace.filter.filter import Filter
+    from inspector.trace.trace import Trace
+
+NEVER_NS = 1 << 62
+_WORDS = {"tcp.seq": "seq", "tcp.ack": "ack", "tcp.len": "len"}
+# What is never dimmed: the frame, and what is dim already.
+_KEPT: frozenset[Style] = frozenset({"dim", "number", "blocked"})
+
+
+class LitLadder(Ladder):
+    """A ladder with a light on some of its rows."""
+
+    def __init__(self, trace: Trace, conversation: Conversation | tuple[str, int] | None = None, *,
+                 relative: bool = True) -> None:
+        self.rows_lit: frozenset[int] = frozenset()
+        self.calls_lit: frozenset[tuple[int, int]] = frozenset()
+        self.hidden: dict[int, frozenset[str]] = {}          # row -> fields whose numbers are not shown
+        super().__init__(trace, conversation, relative=relative, gap_ns=NEVER_NS)
+
+    def light(self, chosen: Filter | None) -> None:
+        """Light up what the filter lets through, packets or calls; None: nothing is dimmed."""
+        self.rows_lit, self.calls_lit = frozenset(), frozenset()
+        if chosen is not None and chosen.asks_calls:
+            calls = self.trace.calls
+            found = chosen.calls(self.trace)
+            self.calls_lit = frozenset((calls[place].pid, calls[place].id) for place in found)
+        elif chosen is not None:
+            self.rows_lit = frozenset(chosen.rows(self.trace).tolist())
+
+    def line(self, index: int, width: int) -> Line:
+        line = super().line(index, width)
+        if index >= self.layout_count:
+            return line
+        place = self.place(index)
+        row = None if place.packet is None else row_at(self.side.rows, place.packet)
+        if row is not None and row in self.hidden:
+            line = tuple(self._masked(span, self.hidden[row]) for span in line)
+        if not (self.rows_lit or self.calls_lit) or (row is not None and row in self.rows_lit):
+            return line
+        calls = {target.call for target in self.targets(index) if target.call is not None}
+        if calls & self.calls_lit:
+            return line
+        return tuple(Span(text, style if style in _KEPT else "dim") for text, style in line)
+
+    @staticmethod
+    def _masked(span: Span, fields: frozenset[str]) -> Span:
+        text = span.text
+        for field in fields:
+            text = re.sub(rf"\b({_WORDS[field]}) \d+", lambda match: match[1] + " " + "?" * (
+                len(match[0]) - len(match[1]) - 1), text)
+        return Span(text, span.style)

@@ -1,0 +1,203 @@
+"""Questions out of any trace, the learner's own for instance: next packet, flags, numbers, states.
+
+Trace and a seed -> `Question`s: the rows of the ladder that are shown, what is hidden in them, the answers
+that can be chosen (none: a number is asked for), the truth, and what to say of it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from inspector.lessons.asking.functions import field_value
+from inspector.lessons.asking.scene import NOTHING, ROWS, STATES, Scene
+from inspector.lessons.lit_ladder import LitLadder
+from inspector.lessons.play.answers import number_of
+from inspector.lessons.words import row_words
+from inspector.model.numbers import ACK, SYN, TCP, UDP
+from inspector.model.packets import Row, first_rows, packet_number
+from inspector.trace.trace import Trace
+from inspector.views.line.spans import Line
+
+SHOWN = 6                # packets before the one that is asked about
+FIRST_ROWS = 2000        # of a large trace, of which questions are made
+Kind = Literal["next", "flags", "ack", "seq", "state"]
+_ASKS: dict[str, dict[Kind, str]] = {
+    "en": {
+        "next": "Which packet comes next in this conversation?",
+        "flags": "What is packet {number}?",
+        "ack": "Which acknowledgement number (tcp.ack, relative) stands in packet {number}?",
+        "seq": "Which sequence number (tcp.seq, relative) stands in packet {number}?",
+        "state": "In which TCP state is the {role} after packet {number}?",
+    },
+    "zh": {
+        "next": "这个会话中下一个数据包是什么？",
+        "flags": "数据包 {number} 是什么？",
+        "ack": "数据包 {number} 的确认号（tcp.ack，相对值）是多少？",
+        "seq": "数据包 {number} 的序列号（tcp.seq，相对值）是多少？",
+        "state": "数据包 {number} 之后，{role}处于哪个 TCP 状态？",
+    },
+}
+_NOTES: dict[str, dict[Kind, str]] = {
+    "en": {
+        "next": "",
+        "flags": "Flags are bits of the TCP header (RFC 9293 §3.1); a packet with payload is data.",
+        "ack": "It names the next byte that is awaited: SYN and FIN count as one byte each.",
+        "seq": "It counts the bytes that were sent before, from the SYN on, which counts as one.",
+        "state": "RFC 9293 §3.3.2: each end moves with every SYN, FIN and ACK that it sends or gets.",
+    },
+    "zh": {
+        "next": "",
+        "flags": "标志（flags）是 TCP 首部中的比特（RFC 9293 §3.1）；带有载荷的数据包就是数据。",
+        "ack": "它给出期望的下一个字节的编号；SYN 和 FIN 各算一个字节。",
+        "seq": "它数的是此前发送的字节数，从 SYN 开始，SYN 算一个字节。",
+        "state": "RFC 9293 §3.3.2：每发出或收到 SYN、FIN、ACK，一端的状态就会改变。",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question. `choices`: none where a number is asked for; `upto`: the last packet that is shown."""
+
+    kind: Kind
+    text: str
+    note: str
+    upto: Row
+    stream: tuple[str, int]
+    choices: tuple[str, ...]
+    truth: str
+    hidden: tuple[Row, str] | None = None       # a number of the ladder that is not shown
+
+    def right(self, answer: str) -> bool:
+        """Whether this is the truth: a choice by its number from 1, or the number that was asked for."""
+        number = number_of(answer)
+        if not self.choices:
+            return number is not None and number == number_of(self.truth)
+        return number is not None and 1 <= number <= len(self.choices) and (
+            self.choices[number - 1] == self.truth)
+
+
+def questions(trace: Trace, count: int, language: str, seed: int | None = None) -> list[Question]:
+    """At most `count` questions, of as many kinds as there are in the trace; the same for the same seed."""
+    chance = random.Random(seed)
+    maker = _Maker(trace, language, chance)
+    kinds: list[tuple[Kind, Callable[[], Iterator[Question]]]] = [
+        ("next", maker.nexts), ("flags", maker.flags), ("ack", lambda: maker.numbers("ack")),
+        ("seq", lambda: maker.numbers("seq")), ("state", maker.states),
+    ]
+    pools = [pool for _, make in kinds if (pool := list(make()))]
+    for pool in pools:
+        chance.shuffle(pool)
+    found: list[Question] = []
+    while pools and len(found) < count:
+        for pool in list(pools):
+            found.append(pool.pop())
+            if not pool:
+                pools.remove(pool)
+    return sorted(found[:count], key=lambda one: one.upto)
+
+
+def picture(trace: Trace, question: Question, width: int) -> list[Line]:
+    """The rows of the ladder that are shown with a question, the newest last."""
+    ladder = LitLadder(trace, question.stream)
+    if question.hidden is not None:
+        ladder.hidden = {question.hidden[0]: frozenset({question.hidden[1]})}
+    lines: list[Line] = []
+    for index in range(ladder.layout_count):
+        row = ladder.target(index).row
+        if row is not None and row > question.upto:
+            break
+        if row is not None:
+            lines.append(ladder.line(index, width))
+    return lines[-SHOWN:]
+
+
+class _Maker:
+    """Makes the questions of one trace."""
+
+    def __init__(self, trace: Trace, language: str, chance: random.Random) -> None:
+        self.trace, self.language, self.chance = trace, language, chance
+        self.scene = Scene(trace, most_packets=None)
+        index = trace.index
+        self.rows = [row for row in first_rows(min(index.count, FIRST_ROWS))
+                     if int(index.stream[row]) >= 0 and int(index.protocol[row]) in (TCP, UDP)]
+
+    def stream(self, row: Row) -> tuple[str, int]:
+        index = self.trace.index
+        return "tcp" if int(index.protocol[row]) == TCP else "udp", int(index.stream[row])
+
+    def made(self, kind: Kind, upto: Row, row: Row, truth: str, choices: tuple[str, ...] = (),
+             hidden: tuple[Row, str] | None = None, role: str = "") -> Question:
+        text = _ASKS[self.language][kind].format(number=packet_number(row), role=role)
+        note = _NOTES[self.language][kind]
+        return Question(kind, text, note, upto, self.stream(row), choices, truth, hidden)
+
+    def among(self, truth: str, others: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [one for one in others if one != truth]
+        found = [truth, *self.chance.sample(wrong, min(3, len(wrong)))]
+        self.chance.shuffle(found)
+        return tuple(found)
+
+    def pairs(self) -> Iterator[tuple[Row, Row]]:
+        """Packets of one conversation that follow each other."""
+        last: dict[tuple[str, int], Row] = {}
+        for row in self.rows:
+            stream = self.stream(row)
+            if stream in last:
+                yield last[stream], row
+            last[stream] = row
+
+    def names(self, row: Row) -> tuple[str, ...]:
+        udp = self.stream(row)[0] == "udp"
+        return tuple(one for one in ROWS if one.endswith("datagram") == udp and "ICMP" not in one
+                     and one != NOTHING)
+
+    def nexts(self) -> Iterator[Question]:
+        for before, row in self.pairs():
+            truth = self.scene.row_name(row)
+            choices = self.among(truth, self.names(row))
+            if len(choices) > 2:
+                yield self.made("next", before, row, truth, choices)
+
+    def flags(self) -> Iterator[Question]:
+        for row in self.rows:
+            if self.stream(row)[0] == "tcp" and not int(self.trace.index.payload_length[row]):
+                truth = self.scene.row_name(row)
+                same = tuple(one for one in self.names(row) if one.split(" ")[0] == truth.split(" ")[0])
+                before = Row(max(row - 1, 0))
+                if before < row and self.stream(before) == self.stream(row):
+                    yield self.made("flags", before, row, truth, self.among(truth, same))
+
+    def numbers(self, kind: Literal["ack", "seq"]) -> Iterator[Question]:
+        index, field = self.trace.index, f"tcp.{kind}"
+        for before, row in self.pairs():
+            flags = int(index.tcp_flags[row])
+            if self.stream(row)[0] != "tcp" or (kind == "ack" and not flags & ACK) or (
+                    kind == "seq" and flags & SYN):
+                continue
+            value = field_value(self.scene, row, field)
+            if value is not None and before >= 0:
+                yield self.made(kind, row, row, str(value), hidden=(row, field))
+
+    def states(self) -> Iterator[Question]:
+        client = "client" if self.language == "en" else "客户端"
+        server = "server" if self.language == "en" else "服务器"
+        for row in self.rows:
+            protocol, number = self.stream(row)
+            if protocol != "tcp":
+                continue
+            flow = self.trace.flow(number)
+            ends = flow.states(row)
+            first = 0 if flow.client in (0, None) else 1
+            for place, role in ((first, client), (1 - first, server)):
+                if ends[place] in STATES:
+                    choices = self.among(ends[place], STATES)
+                    yield self.made("state", row, row, ends[place], choices, role=role)
+
+
+def shown(question: Question, name: str, language: str) -> str:
+    """A choice as people read it."""
+    return row_words(language, name) if question.kind in ("next", "flags") else name

@@ -1,0 +1,58 @@
+"""The ladder beside a lesson: no composers, a light on what the step is about, asked numbers hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+
+from inspector.lessons.lit_ladder import LitLadder
+from inspector.tui.panes.base import PaneSpec
+from inspector.tui.panes.ladder import LadderPane
+from inspector.tui.panes.ladder_list import LadderList
+from inspector.tui.widgets.painter import Head
+from inspector.views.ladder.ladder import Conversation, Ladder
+
+if TYPE_CHECKING:
+    from inspector.trace.filter.filter import Filter
+    from inspector.trace.trace import Trace
+
+
+class LessonLadderPane(LadderPane):
+    """A ladder with a light."""
+
+    def __init__(self, spec: PaneSpec) -> None:
+        super().__init__(spec)
+        self._chosen: Filter | None = None
+        self._hidden: Mapping[int, frozenset[str]] = {}
+
+    def compose(self) -> ComposeResult:
+        yield Head(self.head, id="ladder-head")
+        yield LadderList(id="ladder-list", hint=self.HINT)
+
+    def made(self, trace: Trace, conversation: Conversation | None) -> Ladder:
+        return self._lit(LitLadder(trace, conversation, relative=self.relative))
+
+    def light(self, chosen: Filter | None, hidden: Mapping[int, frozenset[str]]) -> None:
+        """Light up the packets or calls that `chosen` lets through, and hide these numbers."""
+        self._chosen, self._hidden = chosen, hidden
+        if isinstance(self.ladder, LitLadder):
+            self._lit(self.ladder)
+            self.lines.again()
+
+    def _lit(self, ladder: LitLadder) -> LitLadder:
+        ladder.light(self._chosen)
+        ladder.hidden = dict(self._hidden)
+        return ladder
+
+    def update_trace(self) -> None:
+        if self.ladder is None and self.trace is not None and self.trace.events:
+            self._draw(None)             # who is held before which call is seen before anything happened
+        super().update_trace()
+        if isinstance(self.ladder, LitLadder) and self._chosen is not None:
+            self._lit(self.ladder)
+            self.lines.again()
+
+
+SPEC = PaneSpec("ladder", "", "Ladder", "ladder", LessonLadderPane)

@@ -1,0 +1,100 @@
+"""The side of a lesson that is read and answered: the page of a step as a list, and the line for numbers."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from inspector.lessons.step_page import StepPage
+from inspector.tui.widgets.base import TextInput
+from inspector.tui.widgets.line_list import LineList
+
+_DIGITS = frozenset("0123456789abcdefxABCDEFX_,")
+
+
+class PageList(LineList):
+    """The lines of a step. Where there are options the cursor goes from one to the next, else it scrolls."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "activate", "Go on", id="lesson.go", tooltip="Answer, let it happen, next step"),
+    ]
+
+    @property
+    def page(self) -> StepPage | None:
+        return self.provider if isinstance(self.provider, StepPage) else None
+
+    @property
+    def option(self) -> str | None:
+        """The option at the cursor."""
+        return None if self.page is None or self.cursor is None else self.page.target(self.cursor)
+
+    def action_move(self, step: int) -> None:
+        page = self.page
+        starts = [] if page is None else _starts(page)
+        if not starts:
+            self._place(self.scroll_y + step)
+            return
+        after = [line for line in starts if self.cursor is None or (line - self.cursor) * step > 0]
+        if self.cursor is None:
+            after = after[::step]
+        if after:
+            self._choose_by_hand(after[0] if step > 0 else after[-1])
+            self._mark_whole(page)
+        else:
+            self._place(self.scroll_y + step)
+
+    def _mark_whole(self, page: StepPage | None) -> None:
+        """An option of several lines is marked on all of them."""
+        option = self.option
+        options = page.options if page is not None else {}
+        lines = frozenset(line for line, name in options.items() if name == option)
+        self.also = lines - {self.cursor}
+        self.again()
+
+    def action_activate(self) -> None:
+        self.post_message(self.Answered(self, self.option))
+
+    def choose_option(self, number: int) -> None:
+        """Put the cursor on option `number`, from 1."""
+        starts = [] if self.page is None else _starts(self.page)
+        if 1 <= number <= len(starts):
+            self._choose_by_hand(starts[number - 1])
+            self._mark_whole(self.page)
+
+    async def _on_click(self, event: events.Click) -> None:
+        index = round(self.scroll_y) + event.y
+        if self.page is not None and self.page.target(index) is not None:
+            await super()._on_click(event)
+            self._mark_whole(self.page)
+
+    class Answered(Message):
+        """Enter, or a second click: what the cursor is on, None where that is no option."""
+
+        def __init__(self, page_list: PageList, option: str | None) -> None:
+            super().__init__()
+            self.page_list, self.option = page_list, option
+
+
+def _starts(page: StepPage) -> list[int]:
+    """The first lines of the options."""
+    found: list[int] = []
+    seen: set[str] = set()
+    for line, name in page.options.items():
+        if name not in seen:
+            seen.add(name)
+            found.append(line)
+    return found
+
+
+class NumberInput(TextInput):
+    """A line for a number. Other letters are no text here: they do what they do elsewhere on the screen."""
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        return character is not None and character in _DIGITS
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.is_printable and (event.character or "") not in _DIGITS:
+            event.prevent_default()          # Input's own handler, which would take the letter

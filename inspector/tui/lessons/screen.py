@@ -1,0 +1,521 @@
+"""A lesson on the screen: its words at one side, the learner's own packets and calls at the other.
+
+`Player` says what there is to read, to answer and to do; keys answer it; `Runs` bring the traces that it
+wants; whenever a trace grew the player is asked again, and what it gives goes to the agent.
+
+    | inspector  What a socket is   step 3 of 10            ● live  3 packets |
+    | Predict   3 / 10              | client pid 41     server pid 40         |
+    | How many packets will …       | socket() = 3                            |   one of the panes, [ and ]
+    |  1  three                     | connect(:9000) …   1 ── SYN ─────────▶  |
+    | ▶2  none                      |   └ = 0            2 ◀────── SYN ACK ── |
+    | 42_                           |                                         |   a line for numbers
+
+Where it is narrow, the words stand above.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.widgets import Input
+
+from inspector.lessons import progress
+from inspector.lessons.asking.scene import TooMuchError
+from inspector.lessons.compare import compared
+from inspector.lessons.format.model import Lesson
+from inspector.lessons.play.answers import Answer, blank_row, is_number, number_of
+from inspector.lessons.play.headless import field_paths
+from inspector.lessons.play.player import ASKED, TRIES, Player
+from inspector.lessons.step_page import options_of, step_page
+from inspector.lessons.words import Word, word
+from inspector.model.packets import row_at
+from inspector.tui.lessons.ladder_pane import SPEC as LADDER
+from inspector.tui.lessons.ladder_pane import LessonLadderPane
+from inspector.tui.lessons.page_list import NumberInput, PageList
+from inspector.tui.lessons.run import Runs
+from inspector.tui.messages import (
+    NOTHING,
+    BackAsked,
+    ByteChosen,
+    LessonsAsked,
+    PaneAsked,
+    Selection,
+    SelectionMade,
+    TraceGrew,
+)
+from inspector.tui.panes.base import Pane
+from inspector.tui.panes.registry import PANES
+from inspector.tui.terminal.turnstile import turnstile_of
+from inspector.tui.widgets.base import WIDE, BaseScreen
+from inspector.tui.widgets.key_line import KeyLine
+from inspector.tui.widgets.painter import Head
+from inspector.tui.widgets.tab_bar import TabBar, TabName
+from inspector.tui.widgets.title_bar import TitleBar, TitleFacts
+from inspector.tui.workbench.feed import TraceFeed
+from inspector.tui.workbench.save import ask_for_name
+from inspector.views.ladder.current import current_conversation
+from inspector.views.line.spans import Line
+from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+SPECS = (LADDER, *(spec for spec in PANES if spec.id not in ("ladder", "conversations")))
+TABS = tuple(TabName(spec.id, "", spec.title, spec.short or spec.title) for spec in SPECS)
+
+
+class LessonScreen(BaseScreen):
+    """One lesson. What is typed answers it; nothing happens before it was said what will."""
+
+    LEGEND_TITLE = "Lesson"
+    LEGEND = (
+        "Read, say what will happen, then see it happen: both programs are real, and wait before each system "
+        "call until you let it pass. **↑** **↓** or a digit choose an answer, **Enter** gives it, lets "
+        "something happen, or goes on.",
+        "**i** gives a hint, each a degree more. **←** **→** go back and forth; what happened stays. **[** "
+        "and **]** turn the panes beside the words, **tab** goes into them, **o** compares two runs.",
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(str(number), f"option({number})", f"Answer {number}", show=False,
+                  id=f"lesson.option-{number}") for number in range(1, 10)),
+        Binding("i", "hint", "Hint", id="lesson.hint", tooltip="One hint, and with the next press one more"),
+        Binding("g", "give_up", "Give up", show=False, id="lesson.give-up", tooltip="See what the answer is"),
+        Binding("left", "back", "Back", id="lesson.back", tooltip="The step before; what happened stays"),
+        Binding("right", "forth", "Forth", show=False, id="lesson.forth"),
+        Binding("backspace", "undo", "Take back", show=False, id="lesson.undo"),
+        Binding("left_square_bracket", "turn(-1)", "Pane before", show=False, id="lesson.pane-before"),
+        Binding("right_square_bracket", "turn(1)", "Panes", id="lesson.pane-after",
+                tooltip="The next pane beside the words"),
+        Binding("o", "compare", "Compare", show=False, id="lesson.compare",
+                tooltip="The run before the change and the one after it"),
+        Binding("m", "map", "Map", id="lesson.map", tooltip="All lessons"),
+        Binding("R", "again", "Again", show=False, id="lesson.again",
+                tooltip="Play this lesson from its start"),
+        Binding("ctrl+s", "save", "Save", show=False, id="lesson.save", tooltip="Keep the trace of this run"),
+        Binding("escape", "to_words", "To the words", show=False, id="lesson.words"),
+    ]
+
+    def __init__(self, lesson: Lesson, language: str) -> None:
+        super().__init__()
+        self.lesson, self.language = lesson, language
+        self.player = Player(lesson)
+        self.runs = Runs()
+        self.feed: TraceFeed | None = None
+        self.said: Answer = ()             # the part of an answer that was given so far
+        self.selection = NOTHING
+        self.front = LADDER.id
+        self.comparing = False
+        self._drawn: object = None         # what the page was drawn from
+        self._starting = False
+
+    # --- what is seen ---
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar()
+        with Container(id="lesson"):
+            with Vertical(id="words"):
+                yield PageList(id="page")
+                yield NumberInput(id="number", compact=True)
+            with Vertical(id="beside"):
+                yield TabBar(TABS, id="tabs-lesson")
+                yield from (spec.pane(spec) for spec in SPECS)
+                yield Head(self._comparison, id="comparison")
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self.panes = list(self.query(Pane))
+        kept = progress.of(self.lesson.name)
+        if 0 < kept.step < len(self.lesson.steps) and not kept.done:
+            self.player.resume_at(kept.step)
+            self.app.notify(self.word("resumed"), timeout=4)
+        self._arrange()
+        self._draw()
+        self.query_one(PageList).focus()
+        self._bring_run()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        self._arrange()
+        self.call_after_refresh(self._redraw)
+
+    def _redraw(self) -> None:
+        self._drawn = None
+        self._draw()
+
+    def word(self, name: Word) -> str:
+        """A word of the frame, in the lesson's language."""
+        return word(self.language, name)
+
+    def _arrange(self) -> None:
+        wide = self.app.size.width >= WIDE
+        self.set_class(wide, "-beside")
+        self.set_class(not wide, "-above")
+        for pane in self.panes:
+            pane.set_class(pane.id == self.front and not self.comparing, "-front")
+        self.query_one("#comparison").display = self.comparing
+        self.query_one("#tabs-lesson", TabBar).show("" if self.comparing else self.front, "", "", frozenset())
+
+    @property
+    def pane(self) -> Pane:
+        """The pane in front."""
+        return next(pane for pane in self.panes if pane.id == self.front)
+
+    def _draw(self) -> None:
+        """The page of the step, where something of it changed."""
+        player, pages = self.player, self.query_one(PageList)
+        width = pages.line_width
+        record = player.record
+        state = (player.place, record.phase, record.hints, record.revealed, record.tries, self.said, width,
+                 tuple(record.values.items()), player.scene is None, player.catching_up)
+        if state == self._drawn or width < 12:
+            return
+        moved = not isinstance(self._drawn, tuple) or self._drawn[0] != player.place
+        self._drawn = state
+        page = step_page(player, self.language, width, self.said)
+        pages.also = frozenset()
+        pages.show(page)
+        if moved:
+            pages.scroll_to(y=0, animate=False)
+        elif page.news:
+            pages.scroll_to(y=max(page.count - pages.size.height, 0) if page.count - page.news <
+                            pages.size.height else page.news, animate=False)
+        elif record.hints or self.said:
+            pages.scroll_to(y=max(page.count - pages.size.height, 0), animate=False)
+        self._show_number_line()
+        self._light()
+        self._say_title()
+        self.refresh_bindings()
+
+    def _show_number_line(self) -> None:
+        number = self.query_one(NumberInput)
+        wanted = is_number(self.player.step) and self.player.record.phase == "ask" and (
+            self.player.scene is not None)
+        if wanted != number.display:
+            number.display = wanted
+            number.placeholder = self.word("number")
+        if wanted and not number.has_focus and self.pane not in (
+            self.focused.ancestors if self.focused else ()):
+            number.focus()
+        elif not wanted and (number.has_focus or self.focused is None):
+            self.query_one(PageList).focus()
+
+    def _light(self) -> None:
+        step, scene = self.player.step, self.player.scene
+        hidden: dict[int, frozenset[str]] = {}
+        if scene is not None and self.player.record.phase == "ask":
+            for place, blank in enumerate(step.blanks):
+                row = blank_row(step, place, scene)
+                if row is not None and place >= len(self.said):
+                    hidden[row] = hidden.get(row, frozenset()) | {blank.field}
+        self.query_one("#beside").visible = not (          # it would tell the order that is asked for
+            step.kind == "order" and self.player.record.phase == "ask")
+        over = self.player.record.phase in ("over", "read")
+        self.query_one(LessonLadderPane).light(step.light if over else None, hidden)
+
+    def _say_title(self) -> None:
+        trace, scene = self.runs.trace, self.player.scene
+        life = "starting" if scene is None or self.player.wants is not None else "paused"
+        if scene is not None and any(event.kind == "session-ended" for event in scene.trace.events):
+            life = "ended"
+        name = f"{self.lesson.number}  " if self.lesson.number else ""
+        self.query_one(TitleBar).show(TitleFacts(
+            name + self.lesson.text(self.language).title, "", "", life,
+            0 if trace is None else trace.index.count, 0 if trace is None else trace.statistics.dropped))
+
+    def _comparison(self, width: int) -> list[Line]:
+        player = self.player
+        if player.scene is None or player.former is None:
+            return []
+        return compared(player.former, player.scene, self.language, width)
+
+    # --- the run ---
+
+    def _bring_run(self) -> None:
+        """Start the session that the player wants, if it wants one."""
+        if self.player.wants is not None and not self._starting:
+            self._starting = True
+            if self.feed is not None:
+                self.feed.stop()
+            self._start()
+
+    @work(thread=True, group="lesson")
+    def _start(self) -> None:
+        from inspector.lab.errors import LabError
+        from inspector.trace.trace import TraceError
+
+        wanted = self.player.wants
+        assert wanted is not None
+        try:
+            trace = self.runs.start(wanted)
+        except (LabError, TraceError, OSError) as error:
+            self.app.call_from_thread(self._failed, str(error))
+            return
+        if trace is not None:
+            self.app.call_from_thread(self._begun, trace)
+
+    def _failed(self, sentence: str) -> None:
+        if not self.is_leaving:
+            self.app.notify(escaped(sentence), severity="error", timeout=30)
+            self.action_map()
+
+    def _begun(self, trace: Trace) -> None:
+        self._starting = False
+        if self.is_leaving:
+            return
+        self.selection = NOTHING
+        for pane in self.panes:
+            pane.show_trace(trace, follow=True)
+        self.player.begin(trace)
+        wake = None if self.runs.session is None else self.runs.session.wake_fd
+        self.feed = TraceFeed(trace, self._tell_growth, self._failed, self._ended, wake)
+        self.feed.start()
+        self._draw()
+
+    def _tell_growth(self) -> None:
+        self.post_message(TraceGrew())
+
+    def _ended(self) -> None:
+        """The agent has gone, as it does when a run is over."""
+
+    @on(TraceGrew)
+    def _trace_grew(self) -> None:
+        trace = self.runs.trace
+        if trace is None or self.feed is None or self._starting:
+            return
+        self._lead()
+        conversation = current_conversation(trace, self.selection.row, None, stay=False, live=True)
+        for pane in self.panes:
+            pane.conversation = conversation
+            pane.trace_grew()
+        self._draw()
+        self._say_title()
+        self.feed.taken()
+
+    def _lead(self) -> None:
+        """Ask the player, and do what it says."""
+        before = self.player.record.phase
+        try:
+            for command in self.player.advance():
+                self.runs.send(command)
+        except TooMuchError as error:
+            self.app.notify(str(error), severity="error", timeout=10)
+        self._bring_run()
+        if before == "running" and self.player.record.phase == "over":
+            self._happened()
+
+    def _happened(self) -> None:
+        self.said = ()
+        if self.player.former is not None and self.player.step.change is not None:
+            self.comparing = True
+            self._arrange()
+            self.query_one("#comparison", Head).again()
+        self._keep()
+
+    # --- answering ---
+
+    @on(PageList.Answered)
+    def _answered(self, message: PageList.Answered) -> None:
+        message.stop()
+        player, record = self.player, self.player.record
+        if player.scene is None or player.catching_up or record.phase == "running":
+            return
+        if record.phase == "ask" and player.step.kind in ASKED:
+            if message.option is None:
+                self.app.notify(self.word("answer-first"), timeout=3)
+            elif player.step.kind == "order":
+                self._add(message.option)
+            else:
+                self._give((message.option,))
+        elif record.phase == "ready" and player.step.kind == "fix":
+            if message.option is not None:
+                player.act(message.option)
+        elif record.phase == "ready":
+            player.go()
+        elif player.step.kind == "explain" and not record.revealed:
+            player.reveal()
+        else:
+            self._next()
+        self._lead()
+        self._draw()
+
+    def _give(self, answer: Answer) -> None:
+        self.player.answer(answer)
+        self.said = ()
+        self._drawn = (self.player.place,)
+        if self.player.record.phase == "over":
+            self._happened()
+
+    def _add(self, option: str) -> None:
+        if option not in self.said:
+            self.said = (*self.said, option)
+        if len(self.said) == len(self.player.step.items):
+            self._give(self.said)
+
+    @on(Input.Submitted)
+    def _number_given(self, event: Input.Submitted) -> None:
+        if not isinstance(event.input, NumberInput):
+            return
+        event.stop()
+        text = event.value.strip()
+        if number_of(text) is None:
+            self.app.notify(self.word("number-wrong"), severity="warning", timeout=4)
+            return
+        event.input.clear()
+        step = self.player.step
+        self.said = (*self.said, text)
+        if step.kind != "blank" or len(self.said) == len(step.blanks):
+            self._give(self.said)
+        self._lead()
+        self._draw()
+
+    def action_option(self, number: int) -> None:
+        page = self.query_one(PageList)
+        if number <= len(options_of(self.player.step)):
+            page.focus()
+            page.choose_option(number)
+
+    def action_undo(self) -> None:
+        self.said = self.said[:-1]
+        self._draw()
+
+    def action_hint(self) -> None:
+        hints = self.lesson.text(self.language).steps[self.player.step.id].hints
+        if self.player.record.hints < len(hints):
+            self.player.hint()
+            self._draw()
+        else:
+            self.app.notify(self.word("no-hint"), timeout=3)
+
+    def action_give_up(self) -> None:
+        if self.player.step.kind in TRIES and self.player.record.phase == "ask":
+            self.player.reveal()
+            self._happened()
+            self._draw()
+
+    # --- back and forth ---
+
+    def _next(self) -> None:
+        if self.player.is_last and self.player.place == self.player.reached:
+            self._keep(done=True)
+            self.action_map()
+            return
+        self._moved(self.player.forth(), "locked")
+
+    def action_forth(self) -> None:
+        if self.player.is_last:
+            self.app.notify(self.word("last-step"), timeout=3)
+        else:
+            self._moved(self.player.forth(), "locked")
+            self._draw()
+
+    def action_back(self) -> None:
+        self._moved(self.player.back(), "first-step")
+        self._draw()
+
+    def _moved(self, moved: bool, why_not: Word) -> None:
+        if not moved:
+            self.app.notify(self.word(why_not), timeout=3)
+            return
+        self.said, self.comparing, self.front = (), False, LADDER.id
+        self._arrange()
+        self._keep()
+        self._look()
+
+    def _keep(self, *, done: bool = False) -> None:
+        asked = [one for one in self.player.records if one.judged is not None]
+        right = sum(one.judged is not None and one.judged.all_right and one.tries == 1 for one in asked)
+        place = 0 if done else self.player.reached
+        if self.lesson.number:                  # a stranger's lesson has no place on the map
+            progress.keep(self.lesson.name, progress.Progress(
+                place, len(self.lesson.steps), done, right, len(asked)))
+
+    def _look(self) -> None:
+        """Show what a step of kind look is about."""
+        look, scene = self.player.step.look, self.player.scene
+        if look is None or scene is None:
+            return
+        self.front = look.pane
+        self._arrange()
+        rows = look.packet.rows(scene.trace)
+        if len(rows):
+            row = row_at(rows, 0)
+            path = field_paths(scene.trace, row).get(look.field, "") if look.field else ""
+            turnstile_of(self).after_refresh(self, self.choose, Selection(row=row, path=path))
+
+    def action_again(self) -> None:
+        if self._starting:
+            return
+        progress.reset(self.lesson.name)
+        self.player = Player(self.lesson)
+        self.said, self.comparing, self.front = (), False, LADDER.id
+        self._drawn = None
+        self._arrange()
+        self._bring_run()
+        self._draw()
+
+    def action_map(self) -> None:
+        self.post_message(LessonsAsked(None))
+
+    def action_compare(self) -> None:
+        if self.player.former is None:
+            return
+        self.comparing = not self.comparing
+        self._arrange()
+        self.query_one("#comparison", Head).again()
+
+    def action_save(self) -> None:
+        if self.runs.trace is not None:
+            ask_for_name(self.app, self.runs.trace, saved=lambda path: self.app.notify(
+                f"The trace is saved as {escaped(str(path))}."))
+
+    # --- the panes ---
+
+    def action_turn(self, step: int) -> None:
+        names = [spec.id for spec in SPECS]
+        self._bring(names[(names.index(self.front) + step) % len(names)])
+
+    def _bring(self, name: str) -> None:
+        self.front, self.comparing = name, False
+        self._arrange()
+
+    def action_to_words(self) -> None:
+        self.query_one(PageList).focus()
+        self._show_number_line()
+
+    @on(PaneAsked)
+    def _pane_asked(self, message: PaneAsked) -> None:
+        message.stop()
+        self._bring(message.pane)
+        turnstile_of(self).after_refresh(self, self.pane.focus_inside)
+
+    @on(BackAsked)
+    def _back_asked(self, message: BackAsked) -> None:
+        message.stop()
+        if self.front != LADDER.id:
+            self._bring(LADDER.id)
+        self.action_to_words()
+
+    @on(SelectionMade)
+    def _selection_made(self, message: SelectionMade) -> None:
+        message.stop()
+        self.choose(message.selection)
+
+    @on(ByteChosen)
+    def _byte_chosen(self, message: ByteChosen) -> None:
+        message.stop()
+        self.choose(Selection(row=self.selection.row, byte=message.byte))
+
+    def choose(self, selection: Selection) -> None:
+        """Show this selection in every pane."""
+        self.selection = selection
+        for pane in self.panes:
+            pane.show_selection(selection)
+
+    async def on_unmount(self) -> None:
+        if self.feed is not None:
+            self.feed.stop()
+        await asyncio.to_thread(self.runs.close)

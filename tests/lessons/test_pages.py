@@ -1,0 +1,57 @@
+"""A lesson's words as lines: wrapped by cells in both languages; and questions out of traces."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inspector.lessons.page import page, wrapped
+from inspector.lessons.quiz import picture, questions
+from inspector.lessons.words import WORDS
+from inspector.trace.trace import Trace
+from inspector.views.line.spans import cell_width, plain
+from tests.support.traces import TRACES
+
+
+def test_paragraphs_lists_code_and_values() -> None:
+    text = "Two **bold**\nlines, `code` {x} {y}.\n\n- one\n- two\n\n```\n  kept  as is\n```"
+    lines = page(text, 40, {"x": "7"})
+    assert [plain(line) for line in lines] == [
+        "Two bold lines, code 7 ….", "", "- one", "- two", "", "    kept  as is"]
+    assert ("bold", "bold") in lines[0] and ("code", "name") in lines[0]
+
+
+def test_chinese_is_wrapped_by_cells_and_no_line_begins_with_a_closing_sign() -> None:
+    text = "套接字是系统交给程序的一个句柄。它不是程序，也不是协议，而是“柜台”。"
+    lines = [plain(line) for line in wrapped(text, 16)]
+    assert all(cell_width(line) <= 16 for line in lines) and len(lines) > 3
+    assert not any(line[0] in "，。”" for line in lines) and not any(line[-1] == "“" for line in lines)
+    assert plain(page("第一行\n第二行", 40)[0]) == "第一行第二行"
+
+
+@given(st.text(alphabet="ab 套，。“”**`{x}-\n#", max_size=80), st.integers(8, 60))
+@settings(max_examples=300, deadline=None)
+def test_no_line_is_wider_than_asked(text: str, width: int) -> None:
+    assert all(sum(cell_width(span.text) for span in line) <= width for line in page(text, width))
+
+
+def test_both_languages_have_every_word() -> None:
+    assert WORDS["en"].keys() == WORDS["zh"].keys()
+
+
+@pytest.mark.parametrize("name", ["tcp.pcapng", "udp.pcapng", "websocket.pcapng", "tcp-refused.pcapng"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_quiz_of_any_trace(name: str, language: str) -> None:
+    with Trace.open(TRACES / name) as trace:
+        trace.finish()
+        found = questions(trace, 10, language, seed=3)
+        assert found == questions(trace, 10, language, seed=3)
+        for one in found:
+            answers = [str(place) for place in range(1, len(one.choices) + 1)] or [one.truth]
+            assert sum(one.right(answer) for answer in answers) == 1
+            assert not one.right("") and not one.right("x")
+            lines = [plain(line) for line in picture(trace, one, 100)]
+            if one.hidden:
+                assert any("?" in line for line in lines)
+    assert found if name != "udp.pcapng" else True

@@ -1,0 +1,106 @@
+"""Every lesson is played with real packets, as `inspector lesson check` does, which finds what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from inspector.lessons import progress
+from inspector.lessons.library import EXAMPLE, find, names, write_example
+from inspector.lessons.play.answers import judge, number_of
+from inspector.lessons.play.headless import Stage, proved
+from inspector.lessons.play.player import Player
+from tests.support.lab import needs_lab
+
+pytestmark = needs_lab
+
+
+def is_over(player: Player) -> bool:
+    return player.record.phase == "over"
+
+
+def complaints(folder: str) -> list[str]:
+    return [f"{fault.key}: {fault.sentence}" for _, several in proved(find(folder)) for fault in several]
+
+
+@pytest.mark.parametrize("name", (*names(), str(EXAMPLE)))
+def test_each_step_fails_untouched_and_passes_when_solved(name: str) -> None:
+    lesson = find(name)
+    played = list(proved(lesson))
+    assert [fault for _, several in played for fault in several] == []
+    assert len(played) == len(lesson.steps)
+
+
+@pytest.mark.parametrize(("old", "new", "said"), [
+    ("until = 'returned(client, \"connect\")'\ntruth = 'count(new_packets)'",
+     "until = 'count(packets) == 0'\ntruth = 'count(new_packets)'", "true already before"),
+    ("value = '2'", "value = '3'", "is none, or the truth"),
+    ('"server RST ACK", "nothing"]', '"client RST", "nothing"]', "none of the choices"),
+    ("light = 'tcp.flags.syn == 1'", "light = 'udp'", "Nothing is lit up"),
+])
+def test_the_check_finds_what_is_wrong(tmp_path: Path, old: str, new: str, said: str) -> None:
+    folder = tmp_path / "mine"
+    write_example(str(folder))
+    text = (folder / "lesson.toml").read_text()
+    assert old in text
+    (folder / "lesson.toml").write_text(text.replace(old, new))
+    for words in ("en.md", "zh.md"):
+        path = folder / words
+        if "client RST" in new:
+            path.write_text(path.read_text() + "\n### if client RST\nNo.\n")
+    found = complaints(str(folder))
+    assert any(said in one for one in found), found
+
+
+def test_a_learner_goes_back_and_forth_and_resumes() -> None:
+    player = Player(find(str(EXAMPLE)))
+    with Stage(player) as stage:
+        assert stage.until(lambda: player.scene is not None)
+        assert player.forth() and not player.forth()           # a prediction is not passed by
+        player.answer(("2",))
+        assert stage.until(lambda: player.record.phase == "over")
+        judged = player.record.judged
+        assert judged is not None and not judged.all_right
+        assert judged.foreseen == "two" and judged.truth == ("3",)
+        assert player.record.values["port"] == "9000"
+        assert player.back() and player.forth() and player.record.judged is judged
+    again = Player(player.lesson)
+    again.resume_at(3)
+    with Stage(again) as stage:
+        assert stage.until(lambda: again.place == 3 and not again.catching_up)
+        assert again.scene is not None and again.scene.trace.index.count == 3
+
+
+def test_an_answer_that_needs_several_numbers() -> None:
+    player = Player(find(str(EXAMPLE)))
+    player.resume_at(2)
+    with Stage(player) as stage:
+        assert stage.until(lambda: player.place == 2 and not player.catching_up)
+        player.answer(("7",))
+        assert not is_over(player) and player.record.tries == 1
+        player.reveal()
+        assert is_over(player)
+        assert player.scene is not None
+        assert judge(player.step, ("0x1",), ("1",), player.scene).all_right
+
+
+@pytest.mark.parametrize(("text", "wanted"), [
+    ("42", 42), (" 0x2A ", 42), ("1,000", 1000), ("", None), ("x", None), ("-1", None), ("1e3", None),
+    ("9" * 40, None), ("٣", None),
+])
+def test_numbers_as_people_type_them(text: str, wanted: int | None) -> None:
+    assert number_of(text) == wanted
+
+
+def test_progress_is_kept_and_reset(tmp_path: Path) -> None:
+    assert progress.of("socket") == progress.Progress()
+    progress.keep("socket", progress.Progress(3, 10, False, 2, 3))
+    progress.keep("life", progress.Progress(0, 9, True))
+    assert progress.of("socket").step == 3
+    progress.keep("life", progress.Progress(1, 9, False))
+    assert progress.of("life").done                            # once done stays done
+    progress.reset("life")
+    assert not progress.of("life").done and progress.of("socket").step == 3
+    (tmp_path / "state/inspector/lessons.json").write_text('{"socket": {"step": -1}, "life": 3}')
+    assert progress.of("socket") == progress.of("life") == progress.Progress()

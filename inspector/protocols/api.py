@@ -38,11 +38,19 @@ CERTAIN, LIKELY, GUESSED, LATE = 90, 60, 30, 10
 class Source(Interface):
     """What a decoder may ask of the conversation that it reads."""
 
-    streams: tuple[ByteStream, ByteStream]
-    limit: int                       # bytes to which one compressed message may inflate
+    @property
+    def streams(self) -> tuple[ByteStream, ByteStream]:
+        """What a sent, and what b did."""
+
+    @property
+    def limit(self) -> int:
+        """Bytes to which one compressed message may inflate."""
 
     def rows_of(self, direction: int, start: int, stop: int) -> tuple[Row, ...]:
         """Rows of the packets that brought bytes [start, stop) of a direction, in order of offset."""
+
+    def missing_in(self, direction: int, start: int, stop: int) -> int:
+        """How many bytes of [start, stop) of a direction the capture lacks."""
 
     def time_of(self, row: Row) -> int:
         """Time of a packet, nanoseconds since the epoch."""
@@ -392,6 +400,8 @@ class Protocol:
     A `decoder` reads it on TCP, a `packets` reader where it stands in one packet; DNS has both.
     `plain(asked, answered)`: whether all that a and b said, from a SYN on and without holes, is certainly of
     this protocol from the first byte to the last, and a list needs no decoder; False: perhaps not.
+    `scan(source, turns)`: the same of what both ends said in turn, a first; a decoder that has all records,
+    the same as one that reads, and in which nothing is wrong; None: perhaps it is another protocol's.
     `ordered`: whether its records are listed by their first or last byte. `pairs`: they answer each other.
     """
 
@@ -402,6 +412,7 @@ class Protocol:
     sniff: Callable[[Opening], Start | None] | None = None
     decoder: Callable[[Source, Pump, Start], Decoder[Any]] | None = None
     plain: Callable[[bytes, bytes], bool] | None = None
+    scan: Callable[[Source, Sequence[bytes]], Decoder[Any] | None] | None = None
     packets: PacketReader[Any] | None = None
     book: Rulebook = field(default_factory=Rulebook)
     ordered: Literal["first", "last"] = "first"

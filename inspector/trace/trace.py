@@ -21,6 +21,8 @@ from inspector.model.packets import Row
 from inspector.model.records import Call, Event, KernelSample, Statistics
 from inspector.trace.application.application import Application
 from inspector.trace.application.datagrams import findings_of_datagrams, worth_judging
+from inspector.trace.application.engine import Layer
+from inspector.trace.application.plain import PlainConversations
 from inspector.trace.contents import Contents
 from inspector.trace.file.reader import SLICE, Reader
 from inspector.trace.file.source import TraceError, open_source
@@ -62,6 +64,7 @@ class Trace:
         self._truncation_before: str | None = None       # the sentence of it when it was refreshed last
         self._applications = Kept(lambda stream: Application(self, self.flow(stream)))
         self._flows = Kept(lambda stream: TcpFlow(self, stream), _cost, self._applications.forget)
+        self._plain: PlainConversations | None = None
         self._datagrams = Kept(lambda stream: UdpFlow(self, stream))
 
     @classmethod
@@ -310,6 +313,26 @@ class Trace:
         """What the TCP conversation `stream` carries, up to the packets read so far."""
         self.flow(stream)                  # its bytes come first
         return self._applications.of(stream, self.index.count)
+
+    def plain(self, stream: int) -> Layer | None:
+        """The protocol and all records of a TCP conversation, where it is plain; else `application` knows."""
+        plain = self._plain_ones()
+        return None if plain is None else plain.layer(stream)
+
+    def findings_of(self, stream: int) -> list[Finding]:
+        """The findings of one TCP conversation."""
+        plain = self._plain_ones()
+        if plain is not None and not self.decoded(stream) and plain.quiet(stream):
+            return []
+        return self.application(stream).findings
+
+    def _plain_ones(self) -> PlainConversations | None:
+        """Those known by columns; None while the trace grows, as all of it would be looked at anew."""
+        if self._plain is None or self._plain.count != self.index.count:
+            if self.following or not self.complete:
+                return None
+            self._plain = PlainConversations(self)
+        return self._plain
 
     def datagrams(self, stream: int) -> UdpFlow:
         """The UDP conversation `stream` in depth, up to the packets read so far."""

@@ -71,7 +71,7 @@ class FindingList:
         changed = False
         for whose in list(islice(self._pending, most)):
             del self._pending[whose]
-            found = self.trace.application(whose.stream).findings if whose.protocol == "tcp" \
+            found = self.trace.findings_of(whose.stream) if whose.protocol == "tcp" \
                 else self.trace.findings_of_datagrams(whose.stream)
             changed = self._replace(whose, found) or changed
         if len(self.trace.kernel) != self._samples:

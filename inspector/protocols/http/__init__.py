@@ -39,6 +39,13 @@ def _plain(asked: bytes, answered: bytes) -> bool:
             and b"CONNECT " not in asked and _MAY_SWITCH.search(answered) is None)
 
 
+def _scan(source: Source, turns: Sequence[bytes]) -> HttpDecoder | None:
+    from inspector.protocols.http.plain import PlainHttpDecoder, exchanges
+
+    messages = exchanges(turns)
+    return None if messages is None else PlainHttpDecoder(source, messages)
+
+
 def _decoder(source: Source, pump: Pump, start: Start) -> HttpDecoder:
     from inspector.protocols.http.decoder import HttpDecoder
 
@@ -121,6 +128,7 @@ HEADERS = (
 
 HTTP = Protocol(
     name="http", title="HTTP", colour="exchange", sniff=_sniff, decoder=_decoder, plain=_plain,
+    scan=_scan,
     book=BOOK, pairs=True,
     fields=(
         Field("http.request", "protocol", _request(lambda message: message.method), json=""),

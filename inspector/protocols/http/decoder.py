@@ -29,7 +29,7 @@ from inspector.wire.text import escaped
 BODY_LIMIT = 4 << 20     # bytes of a body that are looked at for its Content-Encoding
 SHOWN_LIMIT = 64 << 20   # bytes of a body that are read for whoever asks for all of it
 _DISORDER = 3            # turns of the client that may come late
-_PREVIEW = 4096          # bytes of a body that its message holds, and that the detail shows
+PREVIEW = 4096          # bytes of a body that its message holds, and that the detail shows
 
 
 class HttpDecoder(Decoder[HttpMessage]):
@@ -38,7 +38,7 @@ class HttpDecoder(Decoder[HttpMessage]):
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         super().__init__(source, pump, start)
         whole = start.from_the_start(source.streams)
-        self._http = HttpConnection(start.client, start.offsets, keep=_PREVIEW, whole=whole,
+        self._http = HttpConnection(start.client, start.offsets, keep=PREVIEW, whole=whole,
                                     answers_lost=self._answers_lost)
         self.upgrade: Upgrade | None = None
         self._checked = 0                       # messages whose body was looked at
@@ -307,7 +307,7 @@ class HttpDecoder(Decoder[HttpMessage]):
     def _body_text(self, message: HttpMessage) -> str:
         from inspector.wire.dissection.values import bytes_text  # scapy, which takes a while to start
 
-        body = self.body(message, _PREVIEW)
+        body = self.body(message, PREVIEW)
         size = f"{message.body_length} byte{'' if message.body_length == 1 else 's'}"
         framing = "  chunked" if message.framing == "chunked" else ""
         return f"{size}{framing}  {bytes_text(body)}" if body else size + framing

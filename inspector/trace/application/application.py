@@ -199,6 +199,10 @@ class Application:
                 break
         return tuple(rows)
 
+    def missing_in(self, direction: int, start: int, stop: int) -> int:
+        """How many bytes of [start, stop) of a direction the capture lacks."""
+        return self._flow.streams[direction].missing_in(start, stop)
+
     def time_of(self, row: Row) -> int:
         """Time of a packet, nanoseconds since the epoch."""
         return int(self._trace.index.time_ns[row])

@@ -17,6 +17,7 @@ from inspector.trace.index.index import Index
 from inspector.wire.arrays import Bools, Int64s, UInt8s, UInt16s
 from inspector.wire.headers.read import NO_OFFSET, UNSIZED
 from inspector.wire.tcp.analysis import UNKNOWN_TIME
+from inspector.wire.tcp.findings import DELAYED_ACK_NS, NAGLE_NS
 
 _MOST = 16               # packets of a pattern
 _FAR = 1 << 30           # bytes within which numbers are compared (RFC 7323 section 2.3)
@@ -28,7 +29,8 @@ class Regular:
     """The regular conversations: numbers, patterns, nanoseconds of the opening's round trip (UNKNOWN_TIME).
 
     `rows` are their packets, conversation by conversation: those of number i are `rows[first[i] : last[i]]`.
-    `reverse` tells of each row whether b sent it; `whole`: all payload of the conversation was captured.
+    `reverse` tells of each row whether b sent it; `whole`: all payload of the conversation was captured;
+    `quiet`: nothing that goes wrong in TCP can be seen in it.
     """
 
     stream: Int64s
@@ -39,6 +41,7 @@ class Regular:
     rows: Int64s
     reverse: Bools
     whole: Bools
+    quiet: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,27 @@ def regular(index: Index) -> Regular:
         index.stream[columns.rows[starts[good]]].astype("i8"),
         [keys[at : at + _MOST] for at in range(0, len(keys), _MOST)],
         _round_trips(index, columns, stops)[good], starts[good], stops[good], columns.rows, columns.reverse,
-        np.bincount(group, cut, len(starts))[good] == 0,
+        np.bincount(group, cut, len(starts))[good] == 0, _quiet(index, columns)[good],
     )
+
+
+def _quiet(index: Index, columns: _Columns) -> Bools:
+    """Which conversations have nothing of what `wire.tcp.findings` tells; where it may be, they have not.
+
+    No reset, no window that is closed, no close of one end alone, no wait as long as that of a delayed ACK
+    before a short one, and no ICMP error in the whole trace.
+    """
+    group, size, flags = columns.group, len(columns.starts), columns.flags
+    quiet: Bools = np.full(size, not len(index.quoted), np.bool_)
+    fins = [np.bincount(group, columns.flags & FIN * (columns.reverse == side) != 0, size) for side in (0, 1)]
+    quiet &= (fins[0] > 0) == (fins[1] > 0)
+    time = index.time_ns[columns.rows]
+    waits = np.zeros(len(time), np.bool_)
+    waits[1:] = (np.diff(time) >= DELAYED_ACK_NS[0]) & (columns.length[1:] == 0) & (columns.length[:-1] > 0)
+    waits &= np.append(np.diff(time) <= NAGLE_NS, False) if len(time) else waits
+    odd = (flags & RST != 0) | (index.window[columns.rows] == 0) | waits
+    quiet[group[odd]] = False
+    return quiet
 
 
 def _columns(index: Index) -> _Columns:

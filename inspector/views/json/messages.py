@@ -88,8 +88,8 @@ def _advance(waiting: list[tuple[_Number, _Entry, Iterator[_Entry]]], rest: Iter
 
 def _of_stream(trace: Trace, protocol: Protocol, stream: int) -> Iterator[_Entry]:
     """The records of one conversation; keys never go down, so that conversations can be merged."""
-    application, key = trace.application(stream), -1
-    for place, layer in enumerate(application.layers):
+    plain, key = trace.plain(stream), -1
+    for place, layer in enumerate(trace.application(stream).layers if plain is None else [plain]):
         name, decoder = layer
         if name is not protocol:
             continue
@@ -155,7 +155,7 @@ def _object(trace: Trace, entry: _Entry, chosen: frozenset[int] | None) -> Objec
         return None
     found: Object = {"tcp.stream": entry.stream, "frames": numbers_of(rows)}
     found |= _when(trace, rows)
-    missing = trace.flow(entry.stream).streams[record.direction].missing_in(record.start, record.stop)
+    missing = decoder.source.missing_in(record.direction, record.start, record.stop)
     if missing or not getattr(record, "complete", True):
         found["incomplete"] = True
     if missing:

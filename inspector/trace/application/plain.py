@@ -1,0 +1,120 @@
+"""Conversations in which nothing is out of line, told without being decoded one by one.
+
+Of the regular ones (flows/patterns.py) columns say whether TCP has anything to tell; what both ends said in
+turn is read many at a time (flows/spoken.py) and scanned by the protocol that knows it again. What is not
+certain is decoded as ever: both ways give the same.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inspector.model.numbers import TCP
+from inspector.model.packets import Row
+from inspector.protocols import REGISTRY
+from inspector.trace.application.engine import Layer
+from inspector.trace.flows.patterns import regular
+from inspector.trace.flows.spoken import Said, Spoken
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+    from inspector.wire.arrays import Int64s
+    from inspector.wire.tcp.stream import ByteStream
+
+_SCANNED = [(protocol, protocol.scan) for protocol in REGISTRY if protocol.scan is not None]
+
+
+class PlainConversation:
+    """The source of one conversation's decoder: the packets that carry something, and their offsets."""
+
+    def __init__(self, trace: Trace, stream: int, said: Said) -> None:
+        self._trace, self.stream = trace, stream
+        self._rows: tuple[list[Row], list[Row]] = ([], [])
+        self._starts: tuple[list[int], list[int]] = ([], [])
+        self.turns: list[bytes] = []
+        ends, before = [0, 0], False
+        turn: list[bytes] = []
+        for row, back, piece in zip(*said, strict=True):
+            self._rows[back].append(Row(row))
+            self._starts[back].append(ends[back])
+            ends[back] += len(piece)
+            if back != before:
+                self.turns.append(b"".join(turn) if len(turn) != 1 else turn[0])
+                before, turn = back, []
+            turn.append(piece)
+        self.turns.append(b"".join(turn) if len(turn) != 1 else turn[0])
+
+    @property
+    def limit(self) -> int:
+        """Bytes to which one compressed message may inflate."""
+        return self._trace.application(self.stream).limit
+
+    @property
+    def streams(self) -> tuple[ByteStream, ByteStream]:
+        """The streams, made when somebody reads a body."""
+        return self._trace.flow(self.stream).streams
+
+    def rows_of(self, direction: int, start: int, stop: int) -> tuple[Row, ...]:
+        """Rows of the packets that brought bytes [start, stop) of a direction, in order of offset."""
+        starts = self._starts[direction]
+        first = max(bisect_right(starts, start) - 1, 0)
+        return tuple(self._rows[direction][first : bisect_left(starts, stop)]) if start < stop else ()
+
+    def missing_in(self, direction: int, start: int, stop: int) -> int:
+        """How many bytes of a range the capture lacks: none."""
+        return 0
+
+    def time_of(self, row: Row) -> int:
+        """Time of a packet, nanoseconds since the epoch."""
+        return int(self._trace.index.time_ns[row])
+
+    def acknowledged(self, direction: int, rows: Int64s) -> Int64s:
+        """See `Source`."""
+        return self._trace.application(self.stream).acknowledged(direction, rows)
+
+    def acknowledged_by(self, row: Row) -> int:
+        """See `Source`."""
+        return self._trace.application(self.stream).acknowledged_by(row)
+
+
+class PlainConversations:
+    """The plain ones of all conversations that a trace has now; those asked for in order cost least."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        index = trace.index
+        self.count = index.count                 # packets that are known here
+        self._regular = regular(index)
+        self._place = np.full(len(index.streams[TCP]), -1, np.int64)
+        self._place[self._regular.stream] = np.arange(len(self._regular.stream))
+        self._spoken = Spoken(trace, self._regular)
+        self._last: tuple[int, Layer | None] = (-1, None)
+
+    def layer(self, stream: int) -> Layer | None:
+        """The protocol of a conversation, and a decoder that has all its records; None: not known here."""
+        if self._last[0] != stream:
+            self._last = stream, self._scanned(stream)
+        return self._last[1]
+
+    def _scanned(self, stream: int) -> Layer | None:
+        place = int(self._place[stream])
+        said = None if place < 0 else self._spoken.of(place)
+        if not said or not said.rows:
+            return None
+        source = PlainConversation(self._trace, stream, said)
+        for protocol, scan in _SCANNED:
+            decoder = scan(source, source.turns)
+            if decoder is not None:
+                return Layer(protocol, decoder)
+        return None
+
+    def quiet(self, stream: int) -> bool:
+        """Whether there is certainly no finding about a conversation."""
+        place = int(self._place[stream])
+        if place < 0 or not self._regular.quiet[place]:
+            return False
+        said = self._spoken.of(place)
+        return said is not None and (not said.rows or self.layer(stream) is not None)

@@ -331,7 +331,7 @@ class Trace:
         if self._plain is None or self._plain.count != self.index.count:
             if self.following or not self.complete:
                 return None
-            self._plain = PlainConversations(self)
+            self._plain = PlainConversations(self.index, self.pieces, self.application)
         return self._plain
 
     def datagrams(self, stream: int) -> UdpFlow:

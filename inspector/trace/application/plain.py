@@ -8,6 +8,8 @@ certain is decoded as ever: both ways give the same.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,10 +19,11 @@ from inspector.model.packets import Row
 from inspector.protocols import REGISTRY
 from inspector.trace.application.engine import Layer
 from inspector.trace.flows.patterns import regular
-from inspector.trace.flows.spoken import Said, Spoken
+from inspector.trace.flows.spoken import Pieces, Said, Spoken
 
 if TYPE_CHECKING:
-    from inspector.trace.trace import Trace
+    from inspector.trace.application.application import Application
+    from inspector.trace.index.index import Index
     from inspector.wire.arrays import Int64s
     from inspector.wire.tcp.stream import ByteStream
 
@@ -30,8 +33,8 @@ _SCANNED = [(protocol, protocol.scan) for protocol in REGISTRY if protocol.scan 
 class PlainConversation:
     """The source of one conversation's decoder: the packets that carry something, and their offsets."""
 
-    def __init__(self, trace: Trace, stream: int, said: Said) -> None:
-        self._trace, self.stream = trace, stream
+    def __init__(self, index: Index, decode: Callable[[], Application], said: Said) -> None:
+        self._index, self._decode = index, decode
         self._rows: tuple[list[Row], list[Row]] = ([], [])
         self._starts: tuple[list[int], list[int]] = ([], [])
         self.turns: list[bytes] = []
@@ -50,12 +53,12 @@ class PlainConversation:
     @property
     def limit(self) -> int:
         """Bytes to which one compressed message may inflate."""
-        return self._trace.application(self.stream).limit
+        return self._decode().limit
 
     @property
     def streams(self) -> tuple[ByteStream, ByteStream]:
         """The streams, made when somebody reads a body."""
-        return self._trace.flow(self.stream).streams
+        return self._decode().streams
 
     def rows_of(self, direction: int, start: int, stop: int) -> tuple[Row, ...]:
         """Rows of the packets that brought bytes [start, stop) of a direction, in order of offset."""
@@ -69,28 +72,30 @@ class PlainConversation:
 
     def time_of(self, row: Row) -> int:
         """Time of a packet, nanoseconds since the epoch."""
-        return int(self._trace.index.time_ns[row])
+        return int(self._index.time_ns[row])
 
     def acknowledged(self, direction: int, rows: Int64s) -> Int64s:
         """See `Source`."""
-        return self._trace.application(self.stream).acknowledged(direction, rows)
+        return self._decode().acknowledged(direction, rows)
 
     def acknowledged_by(self, row: Row) -> int:
         """See `Source`."""
-        return self._trace.application(self.stream).acknowledged_by(row)
+        return self._decode().acknowledged_by(row)
 
 
 class PlainConversations:
-    """The plain ones of all conversations that a trace has now; those asked for in order cost least."""
+    """The plain ones of all conversations that an index has now; those asked for in order cost least.
 
-    def __init__(self, trace: Trace) -> None:
-        self._trace = trace
-        index = trace.index
+    `pieces` reads bytes of packets, `decode` a whole conversation, which is rarely wanted of a plain one.
+    """
+
+    def __init__(self, index: Index, pieces: Pieces, decode: Callable[[int], Application]) -> None:
+        self._index, self._decode = index, decode
         self.count = index.count                 # packets that are known here
         self._regular = regular(index)
         self._place = np.full(len(index.streams[TCP]), -1, np.int64)
         self._place[self._regular.stream] = np.arange(len(self._regular.stream))
-        self._spoken = Spoken(trace, self._regular)
+        self._spoken = Spoken(index, self._regular, pieces)
         self._last: tuple[int, Layer | None] = (-1, None)
 
     def layer(self, stream: int) -> Layer | None:
@@ -104,7 +109,7 @@ class PlainConversations:
         said = None if place < 0 else self._spoken.of(place)
         if not said or not said.rows:
             return None
-        source = PlainConversation(self._trace, stream, said)
+        source = PlainConversation(self._index, partial(self._decode, stream), said)
         for protocol, scan in _SCANNED:
             decoder = scan(source, source.turns)
             if decoder is not None:

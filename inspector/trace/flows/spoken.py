@@ -6,6 +6,7 @@ streams, and no stream has to be made.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,11 +15,15 @@ import numpy as np
 from inspector.trace.flows.patterns import Regular
 
 if TYPE_CHECKING:
-    from inspector.trace.trace import Trace
+    from inspector.trace.index.index import Index
     from inspector.wire.arrays import Int64s
 
 _CONVERSATIONS, _BYTES = 256, 1 << 20        # that are read together: so many, or so much,
 _LARGEST = 1 << 26                           # but none that is larger
+
+
+Pieces = Callable[["Int64s", "Int64s", "Int64s"], Iterator[bytes]]
+"""(rows, positions, lengths) -> of each packet so many bytes from that place of its frame."""
 
 
 class Said(NamedTuple):
@@ -32,9 +37,8 @@ class Said(NamedTuple):
 class Spoken:
     """What each of the regular conversations says, by its place among them; in order it costs least."""
 
-    def __init__(self, trace: Trace, regular: Regular) -> None:
-        self._trace, self._regular = trace, regular
-        index = trace.index
+    def __init__(self, index: Index, regular: Regular, pieces: Pieces) -> None:
+        self._index, self._regular, self._pieces = index, regular, pieces
         lengths = np.concatenate(([0], np.cumsum(index.payload_length[regular.rows], dtype=np.int64)))
         self._ends = lengths[regular.last]
         self._size = self._ends - lengths[regular.first]
@@ -48,7 +52,7 @@ class Spoken:
         return self._said[place - self._begin]
 
     def _read(self, begin: int) -> list[Said | None]:
-        found, index = self._regular, self._trace.index
+        found, index = self._regular, self._index
         ahead = slice(begin, begin + _CONVERSATIONS)
         sizes, whole = self._size[ahead], found.whole[ahead] & (self._size[ahead] <= _LARGEST)
         if not whole[0]:
@@ -62,7 +66,7 @@ class Spoken:
         carries = np.flatnonzero(lengths > 0)
         bounds = np.searchsorted(carries, np.concatenate(([0], np.cumsum(last - first)))).tolist()
         rows, lengths = rows[carries], lengths[carries]
-        pieces = list(self._trace.pieces(rows, index.payload[rows].astype(np.int64), lengths))
+        pieces = list(self._pieces(rows, index.payload[rows].astype(np.int64), lengths))
         cut = [number for number, (piece, length) in enumerate(zip(pieces, lengths.tolist(), strict=True))
                if len(piece) < length]            # the file became shorter
         numbers, back = rows.tolist(), found.reverse[places[carries]].tolist()

@@ -99,6 +99,10 @@ class Contents:
         else:
             self._foreign(fields)
 
+    def other_frame(self, before: int) -> None:
+        """A block that counts as a frame elsewhere."""
+        self.index.other_frames.extend(np.array([self.index.count + before]))
+
     def _foreign(self, fields: dict[str, str]) -> None:
         """An entry of somebody else, or one of ours that is damaged: the rest of the file is shown."""
         text = escaped(fields.get("MESSAGE", ""), _LONGEST_TEXT)

@@ -22,6 +22,7 @@ NAME_RESOLUTION = 4
 INTERFACE_STATISTICS = 5
 ENHANCED_PACKET = 6
 JOURNAL_EXPORT = 9
+CUSTOM = 0x00000BAD, 0x40000BAD
 BYTE_ORDER_MAGIC = 0x1A2B3C4D
 MAX_BLOCK = 16 * 1024 * 1024        # a longer block is taken for damage, as other readers do
 NANOSECONDS = 9                     # if_tsresol

@@ -19,6 +19,8 @@ from inspector.model.records import Event, EventKind
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.sessions.kinds.kind import BINARY, HEX, IN_FRAGMENTS, PING, TEXT, Form
+from inspector.trace.index.index import Index
+from inspector.trace.trace import Trace
 from inspector.tui import traces
 from inspector.tui.keymap import KeymapError, read_keymap
 from inspector.tui.paths import PathError
@@ -170,7 +172,9 @@ def test_what_is_not_hex_gets_a_sentence(text: str) -> None:
 
 def _trace(*seconds: float) -> Any:
     stamps = np.array([1_700_000_000_000_000_000 + round(second * 1e9) for second in seconds])
-    return SimpleNamespace(index=SimpleNamespace(count=len(stamps), time_ns=stamps))
+    index = Index()
+    index.count, index.time_ns = len(stamps), stamps
+    return SimpleNamespace(index=index)
 
 
 @pytest.mark.parametrize(("text", "row"), [
@@ -178,6 +182,23 @@ def _trace(*seconds: float) -> Any:
 ])
 def test_going_to_a_number_or_a_time(text: str, row: Row) -> None:
     assert find_row(_trace(0, 0.5, 1.5, 2.5), text) == row
+
+
+def test_going_to_a_number_of_wireshark() -> None:
+    """It counts the file's system calls as frames: here they are 1 to 5 and 8 to 11, packets 6 and 7."""
+    with Trace.open(Path(__file__).parents[1] / "data" / "traces" / "tcp-refused.pcapng") as trace:
+        trace.finish()
+        texts = "w6", "W7", "wireshark 7", "w#6", "1", "2"
+        assert [find_row(trace, text) for text in texts] == [0, 1, 1, 0, 0, 1]
+        for text, said in (
+            ("w3", "Number 3 in Wireshark is no packet but a system call; packet 1, there 6, follows it."),
+            ("w9", "Wireshark has no packet 9 of this file; the last one is its 7."),
+            ("w0", "Wireshark has no packet 0 of this file; the last one is its 7."),
+            ("7", "There is no packet 7; the last one is 2, in Wireshark 7."),
+        ):
+            with pytest.raises(GoToError) as caught:
+                find_row(trace, text)
+            assert str(caught.value) == said
 
 
 def test_going_to_a_time_of_day() -> None:

@@ -130,7 +130,10 @@ class Pcapng:
             self._interfaces.add(sink.interface(interface), interface, len(self._starts))
             sink.comment(interface.comments, None)
         elif kind == pcapng.JOURNAL_EXPORT:
+            sink.other_frame(self._waiting + len(self._starts))
             sink.journal(pcapng.parse_journal(body), self._waiting + len(self._starts))
+        elif kind in pcapng.CUSTOM:
+            sink.other_frame(self._waiting + len(self._starts))
         elif kind == pcapng.INTERFACE_STATISTICS:
             statistics = pcapng.parse_statistics(body, order)
             if statistics.interface < len(self._interfaces):

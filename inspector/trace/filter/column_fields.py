@@ -61,7 +61,7 @@ class ColumnField:
             found[at[column.present]] = True
         return found
 
-    def values(self, index: Index, row: Row) -> list[Any]:
+    def values(self, index: Index, row: Row, *, quoted: bool = True) -> list[Any]:
         """All values of one packet, from the outermost header to the innermost, then quoted ones."""
         def of(read: Callable[[Any, Rows], Column], table: Any, rows: Rows) -> list[Any]:
             column = read(table, rows)
@@ -71,7 +71,8 @@ class ColumnField:
         def beside(table: HeaderTable) -> list[Any]:
             return of(self.beside, table, table.places(row)) if self.beside is not None else []
 
-        return [*beside(index.outer), *of(self.read, index, slice(row, row + 1)), *beside(index.quoted)]
+        return [*beside(index.outer), *of(self.read, index, slice(row, row + 1)),
+                *(beside(index.quoted) if quoted else [])]
 
 
 _Present = Callable[[HeaderColumns, Rows], Bools]
@@ -148,6 +149,12 @@ def _addresses(number: int, *names: str) -> _Read:
     return read
 
 
+def _addressed(index: HeaderColumns, rows: Rows) -> Bools:
+    """IPv4 headers that could be read."""
+    found: Bools = (index.network[rows] == 4) & index.addresses.known(index.src[rows])
+    return found
+
+
 def _flag(bit: int) -> _Read:
     def read(index: HeaderColumns, rows: Rows) -> Column:
         return Column(((index.tcp_flags[rows] & bit != 0).view("u1"),), _in_flow(TCP)(index, rows))
@@ -163,6 +170,10 @@ def _both(protocol: int) -> _Read:
 def _number(index: Index, rows: Rows) -> Column:
     numbers = np.arange(index.count, dtype="u4")[rows] + np.uint32(1)
     return Column((numbers,), np.ones(len(numbers), np.bool_))
+
+
+def _wireshark_number(index: Index, rows: Rows) -> Column:
+    return Column((index.wireshark_numbers(rows),), _every(index, rows))
 
 
 def _relative(index: Index, rows: Rows) -> Column:
@@ -207,6 +218,7 @@ COLUMNS: dict[str, ColumnField] = {
     "udp": _protocol(_is(UDP)),
     "syscall": ColumnField("protocol", lambda index, rows: Column((), ~_every(index, rows))),
     "frame.number": ColumnField("number", _number),
+    "wireshark.frame.number": ColumnField("number", _wireshark_number),
     "frame.time_epoch_ns": ColumnField("number", _plain("time_ns", _every), 63),
     "frame.time_epoch": ColumnField("seconds", _plain("time_ns", _every)),
     "frame.time_relative": ColumnField("seconds", _relative),
@@ -221,7 +233,7 @@ COLUMNS: dict[str, ColumnField] = {
     "ipv6.src": _header("ipv6", _addresses(6, "src")),
     "ipv6.dst": _header("ipv6", _addresses(6, "dst")),
     "ipv6.addr": _header("ipv6", _addresses(6, "src", "dst")),
-    "ip.proto": _header("number", _plain("protocol", _network(4)), 8),
+    "ip.proto": _header("number", _plain("protocol", _addressed), 8),
     "tcp.stream": _header("number", _plain("stream", _in_flow(TCP))),
     "tcp.srcport": _header("number", _plain("sport", _ports_of(TCP)), 16),
     "tcp.dstport": _header("number", _plain("dport", _ports_of(TCP)), 16),

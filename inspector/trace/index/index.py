@@ -13,7 +13,7 @@ import numpy as np
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import Row
 from inspector.trace.index.beside import Ends, HeaderColumns, HeaderTable
-from inspector.trace.index.columns import Columns
+from inspector.trace.index.columns import Columns, Growing
 from inspector.trace.index.reassembly import Reassembly
 from inspector.trace.index.streams import Streams, Traffic
 from inspector.wire.arrays import Array, Int32s, Int64s, UInt8s, UInt32s, UInt64s
@@ -60,6 +60,7 @@ class Index(HeaderColumns):
         self._interfaces: dict[int, int] = {}
         self.outer, self.quoted = HeaderTable(self.addresses), HeaderTable(self.addresses)
         self.reassembly = Reassembly()
+        self.other_frames = Growing("i8")      # of each, how many packets stand before it in the file
         self._show()
 
     def _show(self) -> None:
@@ -74,6 +75,16 @@ class Index(HeaderColumns):
     def address(self, number: int) -> str:
         """The address of an id in `src` or `dst` ("" where a packet has none)."""
         return self.addresses.text(number)
+
+    def wireshark_numbers(self, rows: slice | Int64s) -> Int64s:
+        """The packets' numbers in Wireshark, which counts journal entries and custom blocks as frames too."""
+        mine = np.arange(self.count)[rows]
+        numbers: Int64s = np.searchsorted(self.other_frames.values, mine, "right") + mine + 1
+        return numbers
+
+    def wireshark_number(self, row: Row) -> int:
+        """The number of one packet in Wireshark."""
+        return int(np.searchsorted(self.other_frames.values, row, "right")) + row + 1
 
     def interface_of(self, row: Row) -> int:
         """The interface of a packet, also where there are more than the column holds."""

@@ -182,7 +182,7 @@ class PacketsPane(ListPane):
         numbers = f"a number from 1 to {count:,}" if count else "a number"
         self.app.push_screen(PromptScreen(
             "Go to which packet?", check=check,
-            hint=f"{numbers}, seconds such as 1.5s, or a time 14:03:05",
+            hint=f"{numbers}, w12 for 12 in Wireshark, seconds such as 1.5s, or a time 14:03:05",
         ), chosen)
 
     # --- the display filter ---

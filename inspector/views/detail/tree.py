@@ -196,7 +196,10 @@ def _frame_field(trace: Trace, row: Row, frame: bytes) -> Field:
     if len(frame) != length:
         size += f", {len(frame)} captured"
     before = int(index.time_ns[row]) - int(index.time_ns[max(row - 1, 0)])
+    wireshark = f"{index.wireshark_number(row)}, where system calls are counted too"
     about = (
+        *([Field("wireshark.frame.number", "Number in Wireshark", wireshark, 0, 0)]
+          if index.other_frames.count else []),
         Field("frame.time", "Time of day", packet_time(trace, row, "absolute"), 0, 0),
         Field("frame.time_relative", "Since the first packet", f"{packet_time(trace, row)} s", 0, 0),
         Field("frame.time_delta", "Since the one before", f"{seconds_text(before)} s", 0, 0),

@@ -46,6 +46,7 @@ def packet(trace: Trace, row: Row) -> dict[str, Any]:
     network, protocol = int(index.network[row]), int(index.protocol[row])
     found: dict[str, Any] = {
         "frame.number": packet_number(row),
+        **_wireshark_number(trace, row),
         "frame.time_epoch_ns": int(index.time_ns[row]),
         "frame.len": int(index.length[row]),
         "frame.cap_len": int(index.cap_len[row]),
@@ -73,6 +74,13 @@ def packet(trace: Trace, row: Row) -> dict[str, Any]:
         found["outer"] = outer
     found["info"] = packet_info(trace, fact)
     return found
+
+
+def _wireshark_number(trace: Trace, row: Row) -> dict[str, int]:
+    """The packet's number in Wireshark, in files where it counts more than packets."""
+    if not trace.index.other_frames.count:
+        return {}
+    return {"wireshark.frame.number": trace.index.wireshark_number(row)}
 
 
 def _tcp(trace: Trace, row: Row, frame: _Frame) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where "go to" leads: a packet's number, seconds since the first packet, or a time of day -> a row."""
+"""Where "go to" leads: a number (w12: in Wireshark), seconds since the first packet, a time -> a row."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 _SECONDS = re.compile(r"([+-]?\d*\.?\d+)\s*s|(\d*\.\d+)")
+_WIRESHARK = re.compile(r"w(?:ireshark)?\s*#?(\d{1,18})", re.IGNORECASE)
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d*)?))?")
 
 
@@ -25,8 +26,10 @@ def find_row(trace: Trace, text: str) -> Row:
     text, count = text.strip().replace(",", "").removeprefix("#"), trace.index.count
     if text.isascii() and text.isdigit():
         if not 1 <= int(text) <= count:
-            raise GoToError(f"There is no packet {text[:20]}; the last one is {count}.")
+            raise GoToError(f"There is no packet {text[:20]}; the last one is {count}{_last_there(trace)}.")
         return row_of(PacketNumber(int(text)))
+    if match := _WIRESHARK.fullmatch(text):
+        return _row_in_wireshark(trace, int(match[1]))
     stamps = trace.index.time_ns[:count]
     if match := _SECONDS.fullmatch(text):
         wanted = int(stamps[0]) + round(float(match[1] or match[2]) * 1e9)
@@ -37,5 +40,24 @@ def find_row(trace: Trace, text: str) -> Row:
         wanted = round((midnight + seconds) * 1e9)
     else:
         raise GoToError(f"{escaped(text, 20) or 'Nothing'} is neither a number nor a time; "
-                        "try 12, 1.5s or 14:03:05.")
+                        "try 12, w12 (as Wireshark counts), 1.5s or 14:03:05.")
     return Row(min(int(stamps.searchsorted(wanted)), int(count) - 1))
+
+
+def _row_in_wireshark(trace: Trace, number: int) -> Row:
+    """The packet with this number in Wireshark, which counts the file's system calls as frames, too."""
+    numbers = trace.index.wireshark_numbers(slice(None))
+    place = int(numbers.searchsorted(number))
+    if place < len(numbers) and int(numbers[place]) == number:
+        return Row(place)
+    if not 1 <= number < int(numbers[-1]):
+        raise GoToError(f"Wireshark has no packet {number} of this file; the last one is its {numbers[-1]}.")
+    raise GoToError(f"Number {number} in Wireshark is no packet but a system call; "
+                    f"packet {place + 1}, there {numbers[place]}, follows it.")
+
+
+def _last_there(trace: Trace) -> str:
+    """The last packet's number in Wireshark, where it is another one."""
+    last = Row(trace.index.count - 1)
+    number = trace.index.wireshark_number(last)
+    return f", in Wireshark {number}" if number != last + 1 else ""

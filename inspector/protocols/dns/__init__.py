@@ -27,6 +27,17 @@ def _answers(kind: int) -> _Get:
     return _each(lambda message: [one.text for one in message.answers if one.type == kind])
 
 
+def _everywhere(kind: int) -> _Get:
+    """The same in any section, as the filter asks it."""
+    return _each(lambda message: [one.text for one in _records(message) if one.type == kind])
+
+
+def _texts(message: DnsMessage) -> Sequence[str]:
+    """The strings of TXT records, one by one."""
+    return [text for one in _records(message) if one.type == TXT and one.text
+            for text in one.text[1:-1].split('" "')]
+
+
 def _bit(bit: int) -> _Get:
     return _each(lambda message: [
         int(message.flags & bit != 0)] if message.response or not bit & _ANSWERED else [])
@@ -36,6 +47,8 @@ def _records(message: DnsMessage) -> Sequence[Record]:
     return (*message.answers, *message.authorities, *message.additionals)
 
 
+TXT, OPT = 16, 41             # types of records
+_ADDRESSES = {"dns.a": 1, "dns.aaaa": 28, "dns.cname": 5}
 _ANSWERED = 0x04A0           # bits that mean something in responses alone
 _BITS = {"authoritative": 0x0400, "recdesired": 0x0100, "recavail": 0x0080, "authenticated": 0x0020,
          "checkdisable": 0x0010}
@@ -58,18 +71,24 @@ _FIELDS: tuple[Field[Any], ...] = (
     Field("dns.count.add_rr", "number", _of(lambda message: message.counts[3]), json="", bits=16),
     Field("dns.qry.class", "number", _each(lambda message: [one.class_ for one in message.questions]),
           json="", bits=16),
-    Field("dns.resp.ttl", "number", _each(lambda message: [one.ttl for one in _records(message)]),
+    Field("dns.resp.ttl", "number", _each(lambda message: [
+        one.ttl for one in _records(message) if one.type != OPT]),
           json="", bits=32),
-    Field("dns.resp.name", "text", _each(lambda message: [one.name for one in message.answers]), many=True),
+    # JSON has what answers; the filter, as Wireshark, looks at all sections.
+    Field("dns.resp.name", "text", _each(lambda message: [one.name for one in _records(message)]), json=""),
+    Field("dns.resp.type", "number", _each(lambda message: [one.type for one in _records(message)]),
+          json="", bits=16),
+    Field("dns.resp.name", "text", _each(lambda message: [one.name for one in message.answers]),
+          many=True, filtered=False),
     Field("dns.resp.type", "number", _each(lambda message: [one.type for one in message.answers]),
-          many=True, bits=16),
-    Field("dns.a", "text", _answers(1), many=True),
-    Field("dns.aaaa", "text", _answers(28), many=True),
-    Field("dns.cname", "text", _answers(5), many=True),
-    Field("dns.txt", "text", _answers(16), many=True),
+          many=True, filtered=False),
+    *(Field(name, "text", _everywhere(kind), json="") for name, kind in _ADDRESSES.items()),
+    *(Field(name, "text", _answers(kind), many=True, filtered=False) for name, kind in _ADDRESSES.items()),
+    Field("dns.txt", "text", _each(_texts), json=""),
+    Field("dns.txt", "text", _answers(TXT), many=True, filtered=False),
     Field("dns.ns", "text", _each(lambda message: [one.text for one in _records(message) if one.type == 2]),
           json=""),
-    Field("dns.ptr.domain_name", "text", _answers(12), json=""),
+    Field("dns.ptr.domain_name", "text", _everywhere(12), json=""),
 )
 
 

@@ -18,10 +18,20 @@ from inspector.protocols.api import Carrier, Decoder, Field, Protocol
 from inspector.trace.application.packets import packet_payloads, packet_records
 from inspector.trace.facts import facts
 from inspector.trace.filter.column_fields import COLUMNS, Rows
-from inspector.trace.filter.field import DeepField, Possible, Read, Value, anywhere, of, stream_of, where_tcp
+from inspector.trace.filter.field import (
+    DeepField,
+    Possible,
+    Read,
+    Value,
+    anywhere,
+    of,
+    of_any,
+    stream_of,
+    where_tcp,
+)
 from inspector.trace.filter.header_fields import HEADERS
 from inspector.trace.filter.name_fields import NAMED
-from inspector.trace.filter.time_fields import TIMES
+from inspector.trace.filter.time_fields import TIMES, judged
 from inspector.trace.info import packet_info
 from inspector.trace.protocol_names import frame_protocols, header_places
 from inspector.wire.arrays import Array, Bools
@@ -79,6 +89,10 @@ def _detail(name: str) -> Read:
     return read
 
 
+def _judged(trace: Trace, row: Row) -> Sequence[Value]:
+    return [1] if judged(trace.flow(stream_of(trace, row)), row) else []
+
+
 def _relative(place: int) -> Read:
     return lambda trace, row: [trace.flow(stream_of(trace, row)).relative(row)[place]]
 
@@ -99,7 +113,17 @@ def _stop(trace: Trace, row: Row) -> int | None:
 
 def _payload(trace: Trace, row: Row) -> Sequence[bytes]:
     start = int(trace.index.payload[row])
-    return [trace.frame(row)[start : _stop(trace, row)]] if start != NO_OFFSET else []
+    data = trace.frame(row)[start : _stop(trace, row)] if start != NO_OFFSET else b""
+    return [data] if data else []
+
+
+def _datagrams(trace: Trace, row: Row) -> Sequence[bytes]:
+    """What each UDP header of the packet carries, in tunnels the whole of what is inside too."""
+    frame, found = trace.frame(row), []
+    for start in header_places(trace, row, "udp"):
+        length = int.from_bytes(frame[start + 4 : start + 6], "big")
+        found.append(frame[start + 8 : start + length] if length else frame[start + 8 :])
+    return [data for data in found if data]
 
 
 DEEP: dict[str, DeepField] = {
@@ -107,7 +131,7 @@ DEEP: dict[str, DeepField] = {
                                  anywhere),
     "info": DeepField("text", lambda trace, row: [packet_info(trace, facts(trace, row))], anywhere),
     "analysis": DeepField("text", _analysis, where_tcp),
-    "tcp.analysis": DeepField("protocol", lambda trace, row: _analysis(trace, row)[:1], where_tcp),
+    "tcp.analysis": DeepField("protocol", _judged, where_tcp),
     "tcp.analysis.flags": DeepField("protocol", lambda trace, row: _analysis(trace, row)[:1], where_tcp),
     "tcp.seq": DeepField("number", _relative(0), where_tcp, 32),
     "tcp.ack": DeepField("number", _relative(1), where_tcp, 32),
@@ -118,7 +142,7 @@ DEEP: dict[str, DeepField] = {
     "rtt_ns": DeepField("number", _flow("rtt_ns"), where_tcp),
     "application": DeepField("text", _application, where_tcp),
     "tcp.payload": DeepField("bytes", _payload, _tcp_data),
-    "udp.payload": DeepField("bytes", _payload, _udp_data),
+    "udp.payload": DeepField("bytes", _datagrams, of_any("udp")),
 }
 for _name in ("pid", "role", "call", "arguments", "result", "errno"):
     # System calls have them, packets do not; calls.py asks the calls.

@@ -18,7 +18,19 @@ from inspector.protocols import REGISTRY
 from inspector.protocols.api import Protocol
 from inspector.protocols.dns import DNS
 from inspector.trace.application.packets import packet_records
-from inspector.trace.filter.field import DeepField, Possible, Read, Value, stream_of, where_tcp, where_udp
+from inspector.trace.filter.column_fields import COLUMNS
+from inspector.trace.filter.field import (
+    DeepField,
+    Possible,
+    Read,
+    Value,
+    of_any,
+    stream_of,
+    where_tcp,
+    where_udp,
+)
+from inspector.trace.index.conversations import PROTOCOLS
+from inspector.wire.arrays import Int64s
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -27,13 +39,34 @@ _NEAR = 256          # packets of a conversation in which the other one of a DNS
 
 
 def _since(protocol: str, before: Callable[[int], int]) -> Read:
-    """Time since another packet of the conversation: `before` says which, by places in the conversation."""
+    """Time since another packet of the conversation: `before` says which, by places in the conversation.
+
+    A packet is one of each conversation that it names, in a tunnel's outer headers and in what it quotes too.
+    """
+    field = COLUMNS[f"{protocol}.stream"]
+
     def read(trace: Trace, row: Row) -> Sequence[Value]:
-        rows, times = trace.rows_of(protocol, stream_of(trace, row)), trace.index.time_ns
-        place = int(np.searchsorted(rows, row))
-        return [int(times[row]) - int(times[rows[before(place)]])]
+        found, times = [], trace.index.time_ns
+        quoted = protocol == "tcp"             # of a quoted datagram Wireshark shows no time
+        for stream in field.values(trace.index, row, quoted=quoted):
+            rows = _rows_naming(trace, protocol, int(stream))
+            place = int(np.searchsorted(rows, row))
+            found.append(int(times[row]) - int(times[rows[before(place)]]))
+        return found
 
     return read
+
+
+def _rows_naming(trace: Trace, protocol: str, stream: int) -> Int64s:
+    """The packets of a conversation, and those that name it in other headers than their own."""
+    rows, number = trace.rows_of(protocol, stream), PROTOCOLS[protocol]
+    for table in (trace.index.outer, trace.index.quoted):
+        if len(table) and (mine := (table.stream == stream) & (table.protocol == number)).any():
+            others = table.row[mine]
+            if protocol == "udp" and table is trace.index.quoted:
+                others = others[others < rows.min(initial=others[0] + 1)][:1]      # it begins one, no more
+            rows = np.union1d(rows, others)
+    return rows
 
 
 def _of_flow(get: Callable[[Any, Row], int | None]) -> Read:
@@ -49,9 +82,17 @@ def _of_detail(name: str) -> Read:
 
 
 def _initial(flow: Any, row: Row) -> int | None:
-    """The round trip of the handshake, in all packets after its first one."""
+    """The round trip of the handshake, in packets after its first one of which the analysis says anything."""
     value: int | None = flow.rtt_ns
-    return value if value is not None and row > min(flow.handshake_rows, default=0) else None
+    if value is None or row <= min(flow.handshake_rows, default=0):
+        return None
+    return value if judged(flow, row) else None
+
+
+def judged(flow: Any, row: Row) -> bool:
+    """Whether the analysis says anything of a packet: a flag, a round trip, bytes in flight."""
+    detail = flow.detail(row)
+    return bool(flow.analysis(row) or (detail and (detail.rtt_ns is not None or detail.in_flight)))
 
 
 def _next_sequence(trace: Trace, row: Row) -> Sequence[Value]:
@@ -73,7 +114,8 @@ def answer_time_ns(trace: Trace, asked: Sequence[int], answered: Sequence[int]) 
     if not asked or not answered:
         return None
     times = trace.index.time_ns
-    return int(times[min(answered)]) - int(times[max(asked)])
+    waited = int(times[min(answered)]) - int(times[max(asked)])
+    return waited if waited >= 0 else None           # it came before the request had ended
 
 
 def _other(protocol: Protocol, wanted: str) -> Read:
@@ -118,10 +160,10 @@ def _message(trace: Trace, row: Row, protocol: Protocol) -> Any:
 
 
 TIMES: dict[str, DeepField] = {
-    "tcp.time_relative": DeepField("seconds", _since("tcp", lambda place: 0), where_tcp),
-    "tcp.time_delta": DeepField("seconds", _since("tcp", lambda place: max(place - 1, 0)), where_tcp),
-    "udp.time_relative": DeepField("seconds", _since("udp", lambda place: 0), where_udp),
-    "udp.time_delta": DeepField("seconds", _since("udp", lambda place: max(place - 1, 0)), where_udp),
+    **{f"{name}.time_relative": DeepField("seconds", _since(name, lambda place: 0), of_any(f"{name}.stream"))
+       for name in ("tcp", "udp")},
+    **{f"{name}.time_delta": DeepField("seconds", _since(name, lambda place: max(place - 1, 0)),
+                                       of_any(f"{name}.stream")) for name in ("tcp", "udp")},
     "tcp.nxtseq": DeepField("number", _next_sequence, where_tcp, 32),
     "tcp.analysis.ack_rtt": DeepField("seconds", _of_detail("rtt_ns"), where_tcp),
     "tcp.analysis.initial_rtt": DeepField("seconds", _of_flow(_initial), where_tcp),

@@ -20,20 +20,19 @@ import ipaddress
 import json
 import os
 import socket
-import struct
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from inspector.kernel.holders import owner_of
+from inspector.lab.network.hands import hand_on, reset_on_close
 from inspector.lab.network.names import PORT, Forwarder
 from inspector.model.endpoint import join_endpoint
 from inspector.model.records import EventKind
 from inspector.wire.journal import EventRecord, to_line
 
-_CHUNK, _BACKLOG = 1 << 16, 128
-_RESET = struct.pack("ii", 1, 0)           # SO_LINGER: the close drops what is unsent and sends RST
+_BACKLOG = 128
 _LOOPBACK = "127.0.0.1"
 _FREEBIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}
 _ASKED = {(socket.AF_INET, socket.SOCK_STREAM): b"4", (socket.AF_INET6, socket.SOCK_STREAM): b"6",
@@ -153,7 +152,7 @@ class Relay:
             try:
                 gone = await connect()
             except OSError as error:
-                _reset(came)
+                reset_on_close(came)
                 self._report("note", f"The relay's connection onward failed: {error.strerror or error}.")
                 return
             with gone:
@@ -161,13 +160,7 @@ class Relay:
                 there = came.getpeername() if entering else gone.getpeername()
                 inside = gone.getsockname() if entering else came.getsockname()
                 self._start(self._name(inside, there, owner or asyncio.create_task(self._owner(there, True))))
-                try:
-                    async with asyncio.TaskGroup() as both:
-                        both.create_task(_pump(came, gone))
-                        both.create_task(_pump(gone, came))
-                except* OSError:
-                    _reset(came)
-                    _reset(gone)
+                await hand_on(came, gone)
 
     async def _connect_inside(self, port: int) -> socket.socket:
         for family, host in ((socket.AF_INET, _LOOPBACK), (socket.AF_INET6, "::1")):
@@ -216,15 +209,6 @@ class Relay:
         os.write(self._journal, to_line(record))
         if kind != "relayed":
             print(f"inspector: {text}", file=sys.stderr, flush=True)
-
-
-async def _pump(source: socket.socket, target: socket.socket) -> None:
-    """Hand on what `source` says until its end, which is handed on too (FIN)."""
-    loop = asyncio.get_running_loop()
-    while data := await loop.sock_recv(source, _CHUNK):
-        await loop.sock_sendall(target, data)
-    with contextlib.suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
 
 
 async def _addresses(host: str, port: int) -> list[str]:
@@ -278,11 +262,6 @@ def _family(address: str) -> socket.AddressFamily:
 def _without_delay(made: socket.socket) -> None:
     made.setblocking(False)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)     # what comes is handed on at once
-
-
-def _reset(made: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
 
 async def _run(relay: Relay) -> None:

@@ -56,6 +56,7 @@ _IS_EXTENSION = np.isin(np.arange(256), list(UNITS))       # by IP protocol
 _UNITS = np.array([UNITS.get(kind, 0) for kind in range(256)])
 _IS_TUNNEL = np.isin(np.arange(256), (IP_IN_IP, IPV6_IN_IP, GRE, ETHERNET_IN_IP, ETHER_IP, MPLS_IN_IP))
 _LONGEST_OPTIONS = np.dtype([("options", "u1", 40)])
+_LONGEST = 65535             # what IPv6's length can say
 _MAX_EXTENSIONS = 16
 SEGMENT_ROUTING = 4          # RFC 8754; of the other types of routing headers 0 is RFC 2460, 2 RFC 6275
 _ROUTES = (0, 2, SEGMENT_ROUTING)
@@ -242,8 +243,9 @@ def _ipv6(batch: Batch, headers: Headers, layer: Layer) -> Layer:
     headers.addresses6.append(_words6(head))
     length = head["length"].astype(np.int64)
     kind = head["next"].astype(np.int64)
-    # A jumbogram (RFC 2675) has length 0 and a hop-by-hop header: it ends with the frame.
-    jumbo = (length == 0) & (kind == HOP_BY_HOP)
+    # A jumbogram (RFC 2675) has length 0 and a hop-by-hop header: it ends with the frame. Newer Linux leaves
+    # the header out where a segment that is still to be cut is longer than the length can say.
+    jumbo = (length == 0) & ((kind == HOP_BY_HOP) | (layer.end - layer.at > _LONGEST + 40))
     end = np.where(jumbo, layer.end, np.minimum(layer.end, layer.at + 40 + length))
     put(headers.protocol, rows, kind)
     return _extensions(batch, headers, Layer(rows, layer.at + 40, end, kind))

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError
+from inspector.cli.options import OUTPUT
 from inspector.cli.output import report, write_text
+from inspector.cli.trace_files import write_file
 
 if TYPE_CHECKING:
     from inspector.trace.filter.filter import Filter
@@ -45,7 +47,7 @@ class CheckOptions:
 def check_options(function: Function) -> Function:
     """Decorate a click command with the options of a check; `options_of` takes them from its arguments."""
     for decorate in (
-        click.option("--report-file", metavar="FILE", type=click.Path(dir_okay=False, readable=False),
+        click.option("--report-file", metavar="FILE", type=OUTPUT,
                      help="Write the report to this file."),
         click.option("--report", "report_format", type=click.Choice(FORMATS), default="text",
                      show_default=True, help="How to say which checks passed and which failed."),
@@ -96,10 +98,7 @@ def check(trace: Trace, options: CheckOptions, *, stdout_taken: bool) -> int:
     found = verdicts(trace, options.checks)
     lines = REPORTS[options.format](found, trace.statistics.dropped)
     if options.file is not None:
-        try:
-            Path(options.file).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise CommandError(f"{options.file} cannot be written: {error.strerror}.", USAGE) from error
+        write_file(options.file, "\n".join(lines) + "\n", trace.path)
     elif stdout_taken:
         report(*lines)
     else:

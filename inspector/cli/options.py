@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from inspector.cli.exports import Export, export_of, exports
 
 PORT = click.IntRange(1, 65535)
-OUTPUT = click.Path(dir_okay=False, readable=False)
+
+
+class FileName(click.Path):
+    """A path that is at least a name; what else is wrong with it is said where it is opened."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """The path as it was given; a usage error for an empty one."""
+        if not os.fspath(value):
+            self.fail("An empty text names no file.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+INPUT = FileName(allow_dash=True)
+OUTPUT = FileName(dir_okay=False, readable=False)
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Write the file anew where it has contents.")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -53,19 +54,53 @@ class TraceFile:
 
 
 @contextmanager
-def trace_file(save: str | None, *, overwrite: bool = False, keep: str = "") -> Iterator[TraceFile]:
+def trace_file(
+    save: str | None, *, overwrite: bool = False, keep: str = "", read: bool = True
+) -> Iterator[TraceFile]:
     """Where the trace of a command goes: the file it is saved to, or one that goes with the command.
 
-    `keep`: without `save` it is one of the kept traces, with this label; where none can be kept, that is
-    said. CommandError where the file cannot be written, or has contents that are not to be overwritten.
+    `read`: it is read here too, which a device or a pipe is not good for. `keep`: without `save` it is one
+    of the kept traces, with this label; where none can be kept, that is said. CommandError where the file
+    cannot be written, or has contents that are not to be overwritten.
     """
-    with _saved(Path(save), overwrite) if save is not None else _kept(keep) if keep else _nameless() as trace:
+    kept = _kept(keep) if keep else _nameless()
+    with kept if save is None else _saved(Path(save), overwrite, read) as trace:
         try:
             yield trace
         except (KeyboardInterrupt, Terminated):
             if trace.name and trace.size:
                 notice(f"What was captured is in {trace.name}.")
             raise
+
+
+def empty_file(name: str, capture: str | Path) -> int:
+    """A descriptor of the file `name`, emptied for what is to be written; CommandError where it cannot be.
+
+    A pipe that nobody reads is not waited for, and `capture`, which is still read, is never emptied.
+    """
+    from inspector.lab.ownership import create_file  # here: help is to be instant
+
+    try:
+        file = create_file(Path(name)).descriptor
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file), Path(capture).stat()):
+                    os.close(file)
+                    raise CommandError(f"{name} is the capture itself; name another file.", USAGE)
+            os.ftruncate(file, 0)
+    except OSError as error:
+        raise CommandError(f"{name} cannot be written: {error.strerror}.", USAGE) from error
+    return file
+
+
+def write_file(name: str, text: str, capture: str | Path) -> None:
+    """Write the file `name` anew, in UTF-8; CommandError as of `empty_file`."""
+    file = empty_file(name, capture)
+    try:
+        with os.fdopen(file, "w", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise CommandError(f"{name} cannot be written: {error.strerror}.", USAGE) from error
 
 
 @contextmanager
@@ -90,7 +125,7 @@ def _kept(label: str) -> Iterator[TraceFile]:
 
 
 @contextmanager
-def _saved(path: Path, overwrite: bool) -> Iterator[TraceFile]:
+def _saved(path: Path, overwrite: bool, read: bool) -> Iterator[TraceFile]:
     from inspector.lab.ownership import TakenError, create_file
     from inspector.trace.file.scratch import path_of
 
@@ -101,6 +136,8 @@ def _saved(path: Path, overwrite: bool) -> Iterator[TraceFile]:
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror or error}.", USAGE) from error
     try:
+        if read and not stat.S_ISREG(os.fstat(created.descriptor).st_mode):
+            raise CommandError(f"{path} is no ordinary file; the trace is read from it again.", USAGE)
         yield TraceFile(path_of(created.descriptor), str(path), created.descriptor)
     finally:
         with suppress(OSError):

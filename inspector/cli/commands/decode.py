@@ -13,7 +13,7 @@ import click
 from inspector.cli.checks import CheckOptions, check, check_options, filter_of, options_of
 from inspector.cli.errors import DONE, UNREADABLE, USAGE, CommandError
 from inspector.cli.exports import LISTED, Export
-from inspector.cli.options import UNPACK, WHAT
+from inspector.cli.options import INPUT, UNPACK, WHAT
 from inspector.cli.output import notice, write_line
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("decode")
-@click.argument("file", metavar="FILE|-")
+@click.argument("file", metavar="FILE|-", type=INPUT)
 @click.option("--json", "what", metavar="WHAT", type=WHAT, help=f"{LISTED}.")
 @click.option("--filter", "expression", metavar="EXPR",
               help="Only what this display filter (a part of Wireshark's language) lets through.")

@@ -5,15 +5,15 @@ Trace -> conversation or packet that the filter finds -> lines of a pure view ->
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from inspector.cli.checks import filter_of
 from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError
-from inspector.cli.options import OUTPUT, UNPACK
+from inspector.cli.options import INPUT, OUTPUT, UNPACK
 from inspector.cli.output import write_text
+from inspector.cli.trace_files import write_file
 from inspector.model.packets import Row, packet_number, row_at
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ FORMATS = ("txt", "svg", "mermaid", "html")
 
 
 @click.command("draw")
-@click.argument("file", metavar="FILE|-")
+@click.argument("file", metavar="FILE|-", type=INPUT)
 @click.option("--as", "what", type=click.Choice(["ladder", "header"]), default="ladder", show_default=True,
               help="The ladder of a conversation, or the headers of a packet as the RFCs draw them.")
 @click.option("--to", "form", type=click.Choice(FORMATS), default="txt", show_default=True,
@@ -52,7 +52,7 @@ def command(file: str, what: str, form: str, expression: str | None, width: int,
             raise CommandError("No packet passes this filter." if expression else "It holds no packet.", NO)
         chosen = row if expression else None
         text = _ladder(trace, chosen, form, width) if what == "ladder" else _header(trace, row, form)
-    _write(text, output)
+    _write(text, output, file)
     return DONE
 
 
@@ -95,11 +95,8 @@ def _header(trace: Trace, row: Row, form: str) -> str:
     return PICTURES[form](drawn, f"Packet {packet_number(row)}")
 
 
-def _write(text: str, output: str | None) -> None:
+def _write(text: str, output: str | None, capture: str) -> None:
     if output is None:
         write_text(text.rstrip("\n"))
-        return
-    try:
-        Path(output).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CommandError(f"{output} cannot be written: {error.strerror}.", USAGE) from error
+    else:
+        write_file(output, text, capture)

@@ -26,7 +26,7 @@ from inspector.cli.exports import LISTED, Export
 from inspector.cli.options import OUTPUT, OVERWRITE, WHAT, WithProgram
 from inspector.cli.output import notice, print_ladder
 from inspector.cli.outside import outside_of, outside_options
-from inspector.cli.trace_files import TraceFile, trace_file
+from inspector.cli.trace_files import TraceFile, empty_file, trace_file
 
 if TYPE_CHECKING:
     from inspector.lab.record import RecordOutcome
@@ -68,8 +68,11 @@ def command(
 
     keep = "" if what is not None else _label(program[0])
     taken = what is not None
-    said = _said_later() if join and output is None else _stdout(output, taken)
-    with trace_file(save, overwrite=overwrite, keep=keep) as file, said as stdout:
+    later = join and output is None
+    with (
+        trace_file(save, overwrite=overwrite, keep=keep) as file,
+        _said_later() if later else _stdout(output, taken, file.path) as stdout,
+    ):
         asked = RecordOptions(
             file.path, program, syscalls=syscalls, outside=outside, name=file.name, stdout=stdout, apart=join
         )
@@ -158,18 +161,12 @@ def _label(program: str) -> str:
 
 
 @contextmanager
-def _stdout(output: str | None, taken: bool) -> Iterator[int]:
+def _stdout(output: str | None, taken: bool, trace: Path) -> Iterator[int]:
     """A descriptor for the program's standard output; `taken`: ours is for results alone."""
     if output is None:
         yield 2 if taken else 1
         return
-    from inspector.lab.ownership import create_file
-
-    try:
-        file = create_file(Path(output)).descriptor
-        os.truncate(file, 0)
-    except OSError as error:
-        raise CommandError(f"{output} cannot be written: {error.strerror}.", USAGE) from error
+    file = empty_file(output, trace)
     try:
         yield file
     finally:

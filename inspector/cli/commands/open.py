@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from inspector.cli.options import UNPACK
+from inspector.cli.options import INPUT, UNPACK
 
 
 @click.command("open")
-@click.argument("file", metavar="FILE|-")
+@click.argument("file", metavar="FILE|-", type=INPUT)
 @UNPACK
 def command(file: str) -> int:
     """Open a capture in the app: pcap or pcapng, also .gz and .zst; one that grows is followed."""

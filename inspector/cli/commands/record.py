@@ -49,7 +49,7 @@ def command(
 
     checked, limits = options_of(options), limits_of(options, ports)
     packet_socket = -1 if lab else packet_socket_for(ports, limits)
-    with trace_file(output, overwrite=overwrite) as file:
+    with trace_file(output, overwrite=overwrite, read=bool(checked)) as file:
         outcome = recorded(RecordOptions(
             file.path, program, ports, limits, syscalls, file.name, packet_socket=packet_socket,
         ))

@@ -1,0 +1,108 @@
+"""Every prompt of every screen answers whatever is typed: with a sentence, or by doing it.
+
+The prompts are found by their keys, so that a new one is tried too; paths are not the only thing to be wrong.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Input, Static
+
+import inspector.tui
+from inspector.tui.widgets.prompt import PromptScreen
+from tests.support.live import USUAL, QuietApp, launcher, running, until, workbench
+from tests.support.terminal import Terminal
+from tests.support.traces import TRACES
+from tests.support.users import UNKNOWN, environment, interpreter
+
+TYPED = (
+    "~nobody-such/x", "~", "a" * 300, "x\0y", "\udcff\udc9b.pcap", "folder/", "pipe", "", "/dev/null",
+    "notes.txt/x", "/no/such/x", "loop", "k\x1b]52;c;aGk=\x07.pcap", "9" * 400, "-1", "1e999", "25:99:99",
+    "\u0663", "[@click=app.quit]x", "(a", "\u202e",
+)
+PROMPTS = {
+    "launcher": ["o", "p"], "ladder": ["ctrl+s"], "packets": [":"], "messages": ["f"], "conversations": ["f"],
+}
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "notes.txt").write_text("these words are not to be lost")
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+async def back(pilot: Pilot[Any], screen: Screen[Any]) -> None:
+    """Leave what lies over the screen; a file that is none leads back to a screen of its kind."""
+    for _ in range(3):
+        if isinstance(pilot.app.screen, ModalScreen):
+            await pilot.press("escape")
+            await pilot.pause()
+    await until(pilot, lambda: type(pilot.app.screen) is type(screen), "the screen itself")
+
+
+async def try_all(pilot: Pilot[Any], key: str) -> None:
+    """Type everything into the prompt of this key."""
+    screen = pilot.app.screen
+    for text in TYPED:
+        await back(pilot, screen)
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(pilot.app.screen, PromptScreen), f"the prompt of {key}")
+        prompt = pilot.app.screen
+        prompt.query_one(Input).value = text
+        await pilot.press("enter")
+        await pilot.app.workers.wait_for_complete(
+            [worker for worker in pilot.app.workers if worker.group == "save"])
+        await pilot.pause()
+        if pilot.app.screen is prompt:
+            hint = prompt.query_one(".hint", Static)
+            said = str(hint.content)
+            assert hint.has_class("-wrong") and said and said.isprintable(), (key, text)
+    await back(pilot, screen)
+
+
+def test_every_prompt_is_tried() -> None:
+    """Where code asks for a line of text, the line above tells which key leads there."""
+    calls = sum(path.read_text().count("PromptScreen(\n") + path.read_text().count('PromptScreen("')
+                for path in Path(inspector.tui.__file__).parent.rglob("*.py"))
+    assert calls == sum(map(len, PROMPTS.values()))
+
+
+@pytest.mark.parametrize("place_of", PROMPTS)
+async def test_a_prompt_answers_whatever_is_typed(place: Path, place_of: str) -> None:
+    app = QuietApp(trace_path=None if place_of == "launcher" else TRACES / "http.pcapng")
+    async with app.run_test(size=USUAL) as pilot:
+        if place_of == "launcher":
+            await launcher(pilot)
+        else:
+            (await workbench(pilot)).action_show_pane(place_of)
+            await running(pilot)
+        for key in PROMPTS[place_of]:
+            await try_all(pilot, key)
+    assert (place / "notes.txt").read_text() == "these words are not to be lost"
+    assert not list(place.rglob("*.part"))
+
+
+@pytest.mark.skipif(not interpreter(), reason="needs root, and a Python that another user may run")
+def test_what_another_user_may_not_read_is_told() -> None:
+    with Terminal([], environment(HOME="/"), size=(100, 30), python=interpreter(), user=UNKNOWN) as app:
+        app.until(b"Open a file")
+        app.press("o")
+        app.until(b"Open which capture?")
+        app.press("/root/x.pcap\r")
+        app.until(b"cannot be read")
+        app.press("\x1b")
+        app.settle()
+        app.press("q")
+        assert app.end() == 0
+    assert b"Traceback" not in app.seen

@@ -26,7 +26,7 @@ CAPTURE = "capture.pcapng"
 WORDS: dict[str, list[str]] = {
     "decode": ["--json", "packets", "--expect", "tcp"], "draw": [], "open": [], "run": ["tcp"],
     "record": ["--overwrite", "--lab", "--expect", "tcp", "--", "true"],
-    "exec": ["--expect", "tcp", "--", "true"], "watch": [], "via": ["8001:8000"], "doctor": [],
+    "exec": ["--expect", "tcp", "--", "true"], "watch": [], "lesson new": [], "lesson quiz": [],
 }
 PATHS = (
     "k\x1b]52;c;aGk=\x07\n\x9b2J\u202e",
@@ -68,14 +68,24 @@ def takes_path(parameter: click.Parameter) -> bool:
     return isinstance(parameter.type, click.Path | click.File)
 
 
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """All commands and those below them, each with the words that call it."""
+    for entry in COMMANDS:
+        command = entry.load()
+        yield entry.name, command
+        if isinstance(command, click.Group):
+            yield from ((f"{entry.name} {name}", below) for name, below in command.commands.items())
+
+
 def cases() -> Iterator[tuple[list[str], bool]]:
     """Words of a command line, and whether it reads the pipe.
 
     What several commands have is tried whole with the first one, which starts nothing.
     """
     whole: set[str] = set()
-    for entry in sorted(COMMANDS, key=lambda entry: [*WORDS].index(entry.name)):
-        command = entry.load()
+    taking = {name: command for name, command in commands() if any(map(takes_path, command.params))}
+    for called in sorted(taking, key=[*WORDS].index):
+        command = taking[called]
         for parameter in filter(takes_path, command.params):
             option, name = isinstance(parameter, click.Option), str(parameter.name)
             others: list[str] = []
@@ -84,7 +94,7 @@ def cases() -> Iterator[tuple[list[str], bool]]:
                     others += [other.opts[0], "out.pcapng"] if isinstance(other, click.Option) else [CAPTURE]
             for path in FEW if name in whole else PATHS:
                 mine = [parameter.opts[0], path] if option else [path]
-                yield [entry.name, *others, *mine, *WORDS[entry.name]], not option
+                yield [*called.split(), *others, *mine, *WORDS[called]], not option
             whole.add(name)
 
 
@@ -105,10 +115,11 @@ def place() -> Iterator[Path]:
 
 
 def test_what_is_called_a_file_is_known_to_take_a_path() -> None:
-    for entry in COMMANDS:
-        for parameter in entry.load().params:
-            named = "FILE" in (parameter.metavar or "") or "DIR" in (parameter.metavar or "")
-            assert named == takes_path(parameter), (entry.name, parameter.name)
+    for called, command in commands():
+        for parameter in command.params:
+            words = (parameter.metavar or "").replace("|", " ").replace(".", " ").split()
+            if {"FILE", "DIR", "TRACE"} & set(words) and "NAME" not in words:
+                assert takes_path(parameter), (called, parameter.name)
 
 
 def test_every_path_of_every_command_gets_one_sentence(place: Path) -> None:

@@ -96,11 +96,11 @@ async def test_a_prompt_answers_whatever_is_typed(place: Path, place_of: str) ->
 @pytest.mark.skipif(not interpreter(), reason="needs root, and a Python that another user may run")
 def test_what_another_user_may_not_read_is_told() -> None:
     with Terminal([], environment(HOME="/"), size=(100, 30), python=interpreter(), user=UNKNOWN) as app:
-        app.until(b"Open a file")
+        app.until_shown("Open a file")
         app.press("o")
-        app.until(b"Open which capture?")
+        app.until_shown("Open which capture?")
         app.press("/root/x.pcap\r")
-        app.until(b"cannot be read")
+        app.until_shown("cannot be read")
         app.press("\x1b")
         app.settle()
         app.press("q")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inspector.cli.errors import DONE, MISSING, NO, UNREADABLE, USAGE, CommandError
+from inspector.cli.options import INPUT, FileName
 from inspector.cli.output import notice, write_line, write_text
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def reset(name: str | None) -> int:
 
 
 @command.command("new")
-@click.argument("folder", metavar="DIR", type=click.Path())
+@click.argument("folder", metavar="DIR", type=FileName())
 def new(folder: str) -> int:
     """Write a small lesson into the new folder DIR, to begin from."""
     from inspector.lessons.library import write_example
@@ -180,7 +181,7 @@ def new(folder: str) -> int:
 
 
 @command.command("quiz")
-@click.argument("trace", metavar="TRACE", type=click.Path())
+@click.argument("trace", metavar="TRACE", type=INPUT)
 @LANG
 @click.option("--questions", type=click.IntRange(1, 50), default=8, show_default=True, help="How many.")
 @click.option("--seed", type=int, default=None, help="The same questions again.")

@@ -164,6 +164,13 @@ class Trace:
         return share * self._source.share() if self._source.share() < 1.0 else share
 
     @property
+    def behind(self) -> int:
+        """About how many packets stand in the file by now and were not read yet, as long as those read."""
+        count = self.index.count
+        unread = self._source.advance(0) - self._reader.offset
+        return unread * count // self._reader.offset if count and unread > 0 else 0
+
+    @property
     def truncated(self) -> str | None:
         """One sentence where the file is cut, damaged or was replaced, else None.
 

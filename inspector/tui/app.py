@@ -207,6 +207,14 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
             self.clear_notifications()
         await super().on_event(event)
 
+    async def action_quit(self) -> None:
+        """End; where something would be lost it is asked first."""
+        below = [screen for screen in self.screen_stack if isinstance(screen, BaseScreen)]
+        if below:
+            below[-1].leave(self.exit)
+        else:
+            self.exit()
+
     def action_help(self) -> None:
         from inspector.tui.launcher.help import HelpScreen
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 from textual.app import App, ComposeResult, ScreenStackError
@@ -12,18 +13,21 @@ from textual.command import CommandList
 from textual.containers import Vertical
 from textual.message import Message
 from textual.reactive import reactive
-from textual.widgets import Static
+from textual.widgets import Input, Static
 from textual.worker import WorkerFailed
 
+from inspector.model.spec import SessionSpec
 from inspector.tui.launcher.palette import Palette
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.messages import TraceGrew
 from inspector.tui.widgets.base import BaseModal
 from inspector.tui.widgets.leaving import LeavesQuietly
+from inspector.tui.widgets.prompt import PromptScreen
+from inspector.tui.workbench.trace_screen import LeavingMenu
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from tests.support.keys import burst
 from tests.support.lab import needs_lab
-from tests.support.live import QuietApp, launcher, until, until_workbench, workbench
+from tests.support.live import QuietApp, launcher, running, until, until_shown, until_workbench, workbench
 from tests.support.traces import TRACES
 
 MOMENTS: dict[str, Callable[[WorkbenchScreen], bool]] = {      # of a session's start, at which one leaves
@@ -278,3 +282,49 @@ async def test_a_box_that_closes_takes_no_callback_of_the_screen_below_with_it()
 async def turns_of_the_loop(count: int) -> None:
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+@needs_lab
+@pytest.mark.parametrize("key", ["q", "n", "ctrl+q", "ctrl+c"])
+async def test_a_trace_that_is_kept_nowhere_is_asked_for_once(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is kept, as usual, every way out is open at once: see the tests above."""
+    monkeypatch.setenv("XDG_STATE_HOME", "/etc/passwd")
+    app = QuietApp(start=SessionSpec(kind="udp"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await running(pilot)
+        screen = app.screen
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, LeavingMenu), "the question")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen, "the session, as it was")
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, LeavingMenu), "the question again")
+        if key == "ctrl+q":
+            await pilot.press(key)                              # who asks again means it
+        else:
+            await pilot.press("y")
+        if key == "n":
+            await launcher(pilot)
+        else:
+            await until(pilot, lambda: app.return_code == 0, "the end")
+
+
+@needs_lab
+async def test_what_was_saved_is_not_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/etc/passwd")
+    app = QuietApp(start=SessionSpec(kind="udp"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await workbench(pilot)
+        await until(pilot, lambda: screen.state.ended, "the end of the session")
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, LeavingMenu), "the question")
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, PromptScreen), "the prompt")
+        app.screen.query_one(Input).value = str(tmp_path / "x.pcapng")
+        await pilot.press("enter")
+        await until_shown(pilot, "The trace is saved")
+        await pilot.press("n")
+        await launcher(pilot)
+    assert (tmp_path / "x.pcapng").stat().st_size > 500

@@ -28,6 +28,7 @@ from inspector.tui.widgets.tab_bar import TabBar
 from inspector.tui.widgets.title_bar import TitleBar, title_right
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from inspector.views.line.spans import plain
+from tests.support.frames import pcapng_bytes
 from tests.support.live import (
     LARGE,
     SMALL,
@@ -336,6 +337,26 @@ async def test_a_file_that_grows_is_followed(tmp_path: Path, pack: Callable[[byt
             file.write(whole)
         await until(pilot, lambda: index.count > before, "more packets in the trace")
         await until(pilot, lambda: list_of(screen, "packets").count == index.count, "as many in the list")
+
+
+async def test_the_title_says_how_far_the_picture_is_behind(tmp_path: Path) -> None:
+    """By what stands in the file: once the picture has caught up, no more."""
+    frames = [bytes(100)] * 20_000
+    path = tmp_path / "growing.pcapng"
+    path.write_bytes(pcapng_bytes(frames[:1000]))
+    async with opened(path) as (pilot, screen):
+        assert trace(pilot).behind == 0 and screen.feed is not None
+        await until(pilot, lambda: screen.feed is not None and not screen.feed.loading, "all of the file")
+        screen.feed.stop()
+        with path.open("ab") as file:
+            file.write(pcapng_bytes(frames))
+        assert abs(trace(pilot).behind - 20_000) < 200
+        screen._show_title()
+        assert " packets behind" in plain(title_right(screen.query_one(TitleBar).facts))
+        screen.feed.start()
+        await until(pilot, lambda: trace(pilot).index.count == 21_000, "all packets")
+        await until(pilot, lambda: "behind" not in plain(title_right(screen.query_one(TitleBar).facts)),
+                    "a title that has caught up")
 
 
 async def test_a_cut_file_is_told_in_one_sentence(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
@@ -46,6 +46,10 @@ class BaseScreen(LeavesQuietly, Screen[None], inherit_bindings=False):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether it can be done now; None: it is shown, and cannot."""
         return may(self.app, action)
+
+    def leave(self, go: Callable[[], None]) -> None:
+        """Call `go`, which leaves this screen; a screen on which something would be lost asks first."""
+        go()
 
 
 class BaseModal(LeavesQuietly, ModalScreen[Result], inherit_bindings=False):

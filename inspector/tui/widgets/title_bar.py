@@ -23,6 +23,7 @@ class TitleFacts(NamedTuple):
     packets: int = 0
     dropped: int = 0
     progress: float = 1.0
+    behind: int = 0                # packets that were captured and do not stand in the picture yet
 
 
 _SIGNS: dict[str, tuple[str, Style]] = {
@@ -30,6 +31,7 @@ _SIGNS: dict[str, tuple[str, Style]] = {
     "starting": ("○", "warning"),
 }
 _BAR = 12
+LEAST_BEHIND = 1000                # what comes between two pictures of a busy wire is no delay
 
 
 class TitleBar(Painter):
@@ -73,5 +75,7 @@ def title_right(facts: TitleFacts) -> list[Span]:
     if facts.progress < 1:
         done = round(facts.progress * _BAR)
         life = Span(f"reading {'━' * done}{'╌' * (_BAR - done)} {facts.progress:4.0%}", "warning")
+    if facts.behind >= LEAST_BEHIND:
+        life = Span(f"{sign} {facts.life}, {facts.behind:,} packets behind", "warning")
     counts = f"   {facts.packets:,} packet{'' if facts.packets == 1 else 's'}"
     return [life, Span(counts), Span(f"   {facts.dropped:,} dropped", "error" if facts.dropped else "dim")]

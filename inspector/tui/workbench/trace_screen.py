@@ -21,7 +21,8 @@ from inspector.trace.file.scratch import is_nameless
 from inspector.tui.messages import FirstPictureDone, LauncherAsked, TraceGrew
 from inspector.tui.pace import REST_SECONDS
 from inspector.tui.terminal.turnstile import turnstile_of
-from inspector.tui.widgets.base import BaseScreen
+from inspector.tui.widgets.base import BaseScreen, may
+from inspector.tui.widgets.prompt import MenuItem, MenuScreen
 from inspector.tui.widgets.title_bar import TitleBar, TitleFacts
 from inspector.tui.workbench.control import SessionControl
 from inspector.tui.workbench.feed import TraceFeed
@@ -33,6 +34,10 @@ from inspector.wire.text import escaped
 if TYPE_CHECKING:
     from inspector.lab.options import Watch
     from inspector.trace.trace import Trace
+
+
+class LeavingMenu(MenuScreen):
+    """Asks before a trace is lost."""
 
 
 class TraceScreen(BaseScreen, SessionControl):
@@ -60,7 +65,7 @@ class TraceScreen(BaseScreen, SessionControl):
         self.ends_seen: frozenset[str] = frozenset()
         self._events_seen = self._failures_shown = self._notes_shown = 0
         self._to_draw: list[Callable[[], None]] = []
-        self._saved_size = -1
+        self._saved_size = self._saved_count = -1
         self._truncation_shown = False
         self._was_read = False         # the file was read to its end once
 
@@ -109,7 +114,7 @@ class TraceScreen(BaseScreen, SessionControl):
         if not self.is_leaving:
             self.app.notify(escaped(sentence), severity="error", timeout=30)
             turnstile_of(self).drop()      # what is typed already was for this screen
-            self.action_new()
+            self._ask_for_launcher()
 
     def _opened(self, trace: Trace) -> None:
         if self.is_leaving:
@@ -197,13 +202,14 @@ class TraceScreen(BaseScreen, SessionControl):
         trace, session, state = self.trace, self.session, self.state
         packets = 0 if trace is None else trace.index.count
         dropped = 0 if trace is None else trace.statistics.dropped
+        loading = trace is not None and self.feed is not None and self.feed.loading
+        behind = 0 if trace is None or loading else trace.behind
         if session is None:
             life = "starting" if trace is None else "file"
-            loading = trace is not None and self.feed is not None and self.feed.loading
             progress = trace.progress if loading and trace is not None else 1.0
             path = self._path
             name = "" if path is None else "a stream" if is_nameless(path) else escaped(path.name, 40)
-            facts = TitleFacts(name, "", "", life, packets, dropped, progress)
+            facts = TitleFacts(name, "", "", life, packets, dropped, progress, behind)
         else:
             spec = session.spec
             life = "starting" if trace is None else "paused" if self.is_held else "live"
@@ -213,7 +219,8 @@ class TraceScreen(BaseScreen, SessionControl):
             address = state.address or (f"{spec.address}:{spec.port}" if spec else session.watch.words)
             if life == "ended" and state.limit:
                 address = f"{address}  {state.limit}"
-            facts = TitleFacts(name, session.mode, escaped(address, 120), life, packets, dropped)
+            facts = TitleFacts(name, session.mode, escaped(address, 120), life, packets, dropped,
+                               behind=behind)
         self.query_one(TitleBar).show(facts)
 
     # --- keeping and ending ---
@@ -223,7 +230,36 @@ class TraceScreen(BaseScreen, SessionControl):
             return self.controllable()
         return super().check_action(action, parameters)
 
+    @property
+    def would_lose(self) -> str:
+        """Why what was captured is gone when one leaves, a sentence; "" where it is kept, or was saved."""
+        session, trace = self.session, self.trace
+        if session is None or trace is None or not trace.index.count or not session.file.problem:
+            return ""
+        return "" if self._saved_count == trace.index.count else session.file.problem
+
+    def leave(self, go: Callable[[], None]) -> None:
+        """Go, at once where nothing is lost; else it is asked once whether the trace is to be saved."""
+        lost = self.would_lose if may(self.app, "save") else ""
+        if not lost or isinstance(self.app.screen, LeavingMenu):       # who asks again means it
+            go()
+            return
+
+        def decided(answer: str | None) -> None:
+            if answer == "leave":
+                go()
+            elif answer == "save":
+                self.action_save()
+
+        self.app.push_screen(LeavingMenu(f"{escaped(lost)} This trace is gone when you leave.", [
+            MenuItem("s", "Save it", "under a name, first", "save"),
+            MenuItem("y", "Leave", "the trace is lost", "leave"),
+        ]), decided)
+
     def action_new(self) -> None:
+        self.leave(self._ask_for_launcher)
+
+    def _ask_for_launcher(self) -> None:
         self.post_message(LauncherAsked(self.session.chosen if self.session is not None else None))
 
     def action_save(self) -> None:
@@ -236,6 +272,7 @@ class TraceScreen(BaseScreen, SessionControl):
     def _saved(self, path: Path) -> None:
         with contextlib.suppress(OSError):
             self._saved_size = path.stat().st_size
+        self._saved_count = 0 if self.trace is None else self.trace.index.count
         self.app.notify(f"The trace is saved as {escaped(str(path))}.")
 
     async def on_unmount(self) -> None:

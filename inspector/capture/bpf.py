@@ -63,14 +63,24 @@ def accept_all(snaplen: int = 0) -> Program:
 
 
 ACCEPT_ALL: Program = accept_all()
+_DROP_OUTGOING: Program = (
+    Instruction(LD_BYTE, 0, 0, _AD_PACKET_TYPE),
+    Instruction(JUMP_EQUAL, 0, 1, _PACKET_OUTGOING),
+    Instruction(RETURN, 0, 0, 0),
+)
 
 
 def without_outgoing(program: Program) -> Program:
     """The program behind a test that drops loopback's outgoing copies (for kernels before 4.20)."""
+    return (*_DROP_OUTGOING, *program)
+
+
+def without_outgoing_of(program: Program, index: int) -> Program:
+    """Like `without_outgoing` for one interface, whose frames come in again; others' go out for good."""
     return (
-        Instruction(LD_BYTE, 0, 0, _AD_PACKET_TYPE),
-        Instruction(JUMP_EQUAL, 0, 1, _PACKET_OUTGOING),
-        Instruction(RETURN, 0, 0, 0),
+        Instruction(LD_WORD, 0, 0, _AD_INTERFACE),
+        Instruction(JUMP_EQUAL, 0, len(_DROP_OUTGOING), index),
+        *_DROP_OUTGOING,
         *program,
     )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from inspector.capture.batch import Source
 from inspector.capture.bpf import ACCEPT_ALL, Program
-from inspector.capture.packet_socket import Counts, open_packet_socket
+from inspector.capture.packet_socket import ANY, Counts, open_everywhere, open_packet_socket
 from inspector.capture.receive import Receiver
 from inspector.capture.ring import BLOCKS, Ring
 from inspector.capture.writer import TraceWriter
@@ -25,20 +25,23 @@ if TYPE_CHECKING:
 
 
 def open_source(
-    program: Program = ACCEPT_ALL, blocks: int = BLOCKS, given: socket.socket | None = None
+    program: Program = ACCEPT_ALL, blocks: int = BLOCKS, given: socket.socket | None = None,
+    interface: str = "lo",
 ) -> Source:
     """The best source of loopback frames that the kernel gives; OSError (EPERM) without CAP_NET_RAW.
 
-    `given`: a packet socket that is open already, with its filter, and not bound.
+    `given`: a packet socket that is open already, with its filter, and not bound. `interface`: "any" for all
+    of this network.
     """
+    opened = open_packet_socket if interface != ANY else open_everywhere
     if given is not None:
         return Ring(given, blocks)
     try:
-        return Ring(open_packet_socket(program), blocks)
+        return Ring(opened(program), blocks, interface=interface)
     except PermissionError:
         raise
     except OSError:
-        return Receiver(open_packet_socket(program))
+        return Receiver(opened(program), interface)
 
 
 class Capture:
@@ -47,7 +50,7 @@ class Capture:
     def __init__(
         self, descriptor: int, *, description: str, woken: Callable[[], None], failed: Callable[[str], None],
         program: Program = ACCEPT_ALL, filter: str = "", snaplen: int = 0, max_size: int = 0, most: int = 0,
-        source: Source | None = None, blocks: int = BLOCKS,
+        source: Source | None = None, blocks: int = BLOCKS, interface: str = "lo",
     ) -> None:
         self._source = source or open_source(program, blocks)
         self._failed = failed
@@ -57,7 +60,8 @@ class Capture:
         self._starter = threading.Thread(target=self._start, name="start-sniffer", daemon=True)
         self.writer = TraceWriter(descriptor, woken, max_size, most)
         self.writer.begin(
-            application="inspector", interface="lo", description=description, filter=filter, snaplen=snaplen
+            application="inspector", interface=interface, description=description, filter=filter,
+            snaplen=snaplen,
         )
 
     @property

@@ -7,11 +7,12 @@ packet arrives unfiltered. See packet(7).
 from __future__ import annotations
 
 import ctypes
+import os
 import socket
 import struct
 from typing import NamedTuple
 
-from inspector.capture.bpf import ACCEPT_ALL, Program, without_outgoing
+from inspector.capture.bpf import ACCEPT_ALL, Program, without_outgoing, without_outgoing_of
 
 ETH_P_ALL = 0x0003
 SOL_PACKET = 263
@@ -19,6 +20,8 @@ PACKET_STATISTICS = 6
 PACKET_IGNORE_OUTGOING = 23
 SO_ATTACH_FILTER = 26
 SO_LOCK_FILTER = 44
+ANY = "any"
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Counts(NamedTuple):
@@ -27,6 +30,17 @@ class Counts(NamedTuple):
     received: int = 0
     dropped: int = 0
     freezes: int = 0
+
+
+def open_everywhere(program: Program = ACCEPT_ALL) -> socket.socket:
+    """A packet socket for all interfaces of this network, not bound yet; a loopback's frames come once."""
+    packet_socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+    try:
+        attach(packet_socket, without_outgoing_of(program, socket.if_nametoindex("lo")))
+    except OSError:
+        packet_socket.close()
+        raise
+    return packet_socket
 
 
 def open_packet_socket(program: Program = ACCEPT_ALL) -> socket.socket:
@@ -60,8 +74,14 @@ def lock_filter(packet_socket: socket.socket) -> None:
 
 
 def bind(packet_socket: socket.socket, interface: str = "lo") -> None:
-    """Start receiving from the interface."""
-    packet_socket.bind((interface, ETH_P_ALL))
+    """Start receiving from the interface, "any": from all of them."""
+    if interface != ANY:
+        packet_socket.bind((interface, ETH_P_ALL))
+        return
+    address = struct.pack("=HHiHBB8s", socket.AF_PACKET, socket.htons(ETH_P_ALL), 0, 0, 0, 0, b"")
+    if _libc.bind(packet_socket.fileno(), address, len(address)) != 0:     # Python's own wants a name
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 class Counter:

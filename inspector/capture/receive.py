@@ -29,7 +29,7 @@ _TAIL = struct.Struct("=I")
 class Receiver:
     """A source of batches (see `batch.Source`) by one system call a frame."""
 
-    def __init__(self, packet_socket: socket.socket) -> None:
+    def __init__(self, packet_socket: socket.socket, interface: str = "lo") -> None:
         self._socket = packet_socket
         packet_socket.setblocking(False)
         packet_socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
@@ -42,7 +42,7 @@ class Receiver:
         self._view = memoryview(self._buffer)
         self._address = np.frombuffer(self._buffer, np.uint8).ctypes.data
         self._counter = Counter(packet_socket)
-        bind(packet_socket)
+        bind(packet_socket, interface)
 
     def fileno(self) -> int:
         """Readable when a frame is there."""

@@ -29,7 +29,8 @@ class Ring:
     """A source of batches (see `batch.Source`) over a ring; OSError where the kernel refuses it."""
 
     def __init__(
-        self, packet_socket: socket.socket, blocks: int = BLOCKS, block_size: int = BLOCK_SIZE
+        self, packet_socket: socket.socket, blocks: int = BLOCKS, block_size: int = BLOCK_SIZE,
+        interface: str = "lo",
     ) -> None:
         self._socket = packet_socket
         self._blocks, self._block_size = _set_up(packet_socket, blocks, block_size)
@@ -42,7 +43,7 @@ class Ring:
         self._next = 0
         self._blocks_held = 0
         self._counter = Counter(packet_socket)
-        bind(packet_socket)
+        bind(packet_socket, interface)
 
     def fileno(self) -> int:
         """Readable when a block is ready."""

@@ -25,13 +25,13 @@ _DOMAIN = 53
 _ADDRESSES = (1, 28)           # A (RFC 1035 section 3.2.2), AAAA (RFC 3596 section 2.1)
 
 
-def missed(path: Path) -> Iterator[str]:
-    """Sentences about what was refused in the lab, and is or may be there outside."""
+def missed(path: Path, *, outside: bool = False) -> Iterator[str]:
+    """Sentences about what was refused in the lab, and is or may be there; `outside`: it was led there."""
     with Trace.open(path) as trace:
         trace.finish()
         refused = refused_ports(trace)
-        away = refused_elsewhere(trace)
-        names = unresolved(trace)
+        away = [] if outside else refused_elsewhere(trace)
+        names = [] if outside else unresolved(trace)
     if names:
         listed = ", ".join(escaped(name, 80) for name in names[:_MOST])
         yield f"Nobody resolves names in the lab ({listed}): with --reach NAME:PORT they are, and led there."

@@ -18,6 +18,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def outside_options(function: Function) -> Function:
     """Decorate a click command with both; `outside_of` takes them from its arguments."""
     for decorate in (
+        click.option("--net", is_flag=True,
+                     help="The whole outside world for the program, by pasta or slirp4netns; all interfaces "
+                          "of the lab are captured then."),
         click.option("--reach", metavar="[HOST:]PORT", multiple=True,
                      help="Let the program reach this port of the machine's own network, at 127.0.0.1:PORT "
                           "and at the addresses of HOST; names are resolved then; repeatable."),
@@ -34,10 +37,11 @@ def outside_of(options: dict[str, Any]) -> Outside:
     from inspector.lab.network.names import PORT, resolvers  # here and below: help is to be instant
     from inspector.lab.options import Outside
 
-    publish, reach = options.pop("publish"), options.pop("reach")
+    publish, reach, net = options.pop("publish"), options.pop("reach"), options.pop("net")
     pairs = tuple(_published(text) for text in publish if text != "all")
-    names = tuple((one, one, PORT) for one in resolvers()) if publish or reach else ()
-    return Outside("all" if "all" in publish else pairs, tuple(map(_reached, reach)), names=names)
+    asked = [one for one in resolvers() if not net or one.startswith("127.")]    # the others are out there
+    names = tuple((one, one, PORT) for one in asked) if publish or reach or net else ()
+    return Outside("all" if "all" in publish else pairs, tuple(map(_reached, reach)), names=names, net=net)
 
 
 def pair_of(text: str) -> tuple[int, int]:

@@ -25,6 +25,7 @@ from inspector.lab.host import dumpcap, how_to_capture, may_capture
 from inspector.lab.network import namespace
 from inspector.lab.network.bridge import Bridge
 from inspector.lab.network.routes import all_addresses_here
+from inspector.lab.network.world import World, carrier
 from inspector.lab.options import AgentOptions
 from inspector.lab.privilege import become_caller, caller_has_a_lab, under_sudo
 from inspector.lab.programs.processes import Guardian, Lab, adopt_orphans
@@ -42,7 +43,7 @@ def enter_network(options: AgentOptions) -> str:
     if options.mode == "auto" and os.geteuid() == 0 and namespace.probe() is not None:
         return "host"
     namespace.enter()
-    if options.command:
+    if options.command and not options.outside.net:
         _show_wishes()
     return "lab"
 
@@ -59,9 +60,12 @@ def run(options: AgentOptions) -> int:
     if options.mode != "host" and under_sudo() and caller_has_a_lab():
         become_caller()                            # nothing in the lab needs root, least of all its programs
     bridge = Bridge(options.outside, options.terminal[2] if options.terminal else None) if (
-        options.outside) else None  # fmt: skip
+        options.outside.relayed) else None  # fmt: skip
+    world = World(carrier()) if options.outside.net else None
     mode = enter_network(options)
-    if bridge is not None and mode != "lab":
+    if world is not None:
+        world.open()
+    if options.outside and mode != "lab":
         raise LabError("The lab is forbidden here, so that nothing can be led into it.")
     adopt_orphans()
     lab = Lab(namespace.identity() if mode == "lab" else 0, secrets.token_hex(8))
@@ -78,7 +82,7 @@ def run(options: AgentOptions) -> int:
         raise _refused(error, mode) from error
     supervisor.capture = capture
     ipv6 = "yes" if namespace.has_ipv6() else "no"
-    fields = (("mode", mode), ("interface", "lo"), ("capture", capture.kind), ("ipv6", ipv6))
+    fields = (("mode", mode), ("interface", _interface(options)), ("capture", capture.kind), ("ipv6", ipv6))
     text = f"The capture of the {mode}'s loopback runs."
     capture.record(EventRecord("agent-ready", text, time.time_ns(), "", os.getpid(), fields))
     capture.start()
@@ -87,6 +91,8 @@ def run(options: AgentOptions) -> int:
     lab.kill(frozenset({guardian.pid}))
     capture.stop()
     guardian.dismiss()
+    if world is not None:
+        world.close()
     print(json.dumps(_summary(capture, supervisor)), file=sys.stderr)
     return 1 if supervisor.broken else 0
 
@@ -124,8 +130,13 @@ def _open_capture(
     return Capture(
         trace, description=f"loopback of the {mode}", woken=woken, failed=supervisor.capture_failed,
         filter=text, snaplen=limits.snaplen, max_size=limits.max_size,
-        most=limits.packets, source=open_source(program, blocks, given),
+        most=limits.packets, source=open_source(program, blocks, given, _interface(options)),
+        interface=_interface(options),
     )
+
+
+def _interface(options: AgentOptions) -> str:
+    return "any" if options.outside.net else "lo"
 
 
 def _wake(options: AgentOptions, byte: bytes = b".") -> None:

@@ -17,15 +17,22 @@ class Outside:
     `publish`: pairs (port in the lab, port of the host), or "all" ports that open. `reach`: pairs (host,
     port), which stand at 127.0.0.1:port in the lab. `via`: pairs (port of the host, port of the host):
     whoever talks to the first one is led through the lab to the second. `names`: triples (address, host,
-    port): port 53 of that address in the lab stands for this resolver.
+    port): port 53 of that address in the lab stands for this resolver. `net`: the whole outside
+    world, by pasta or slirp4netns.
     """
 
     publish: tuple[tuple[int, int], ...] | Literal["all"] = ()
     reach: tuple[tuple[str, int], ...] = ()
     via: tuple[tuple[int, int], ...] = ()
     names: tuple[tuple[str, str, int], ...] = ()
+    net: bool = False
 
     def __bool__(self) -> bool:
+        return self.relayed or self.net
+
+    @property
+    def relayed(self) -> bool:
+        """Whether a relay is needed."""
         return bool(self.publish or self.reach or self.via or self.names)
 
     @classmethod
@@ -37,6 +44,7 @@ class Outside:
             tuple((str(host), int(port)) for host, port in data["reach"]),
             tuple((int(a), int(b)) for a, b in data["via"]),
             tuple((str(address), str(host), int(port)) for address, host, port in data["names"]),
+            bool(data["net"]),
         )
 
 

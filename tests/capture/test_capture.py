@@ -285,7 +285,7 @@ def test_a_disk_that_is_full_is_said_and_the_file_ends_with_a_whole_block(tmp_pa
 def test_open_source_falls_back_to_recvmsg(tmp_path: Path) -> None:
     path = tmp_path / "t.pcapng"
     answer = in_lab(path, """
-        def refuse(*_):
+        def refuse(*_, **more):
             raise OSError(22, "Invalid argument")
         capture_module.Ring.__init__ = refuse
         running = start()

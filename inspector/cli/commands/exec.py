@@ -85,7 +85,7 @@ def command(
         if outcome.broken:
             notice(outcome.broken)
         _show(file, outcome, what, saved=save is not None, shown=bool(options) or join)
-        for sentence in missed(file.path):
+        for sentence in missed(file.path, outside=outside.net):
             notice(sentence)
         status = check_file(file.path, options, stdout_taken=taken)
     return outcome.status or (MISSING if outcome.broken else status)

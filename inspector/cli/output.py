@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from inspector.wire.text import escaped
@@ -134,6 +134,14 @@ def write_text(text: str) -> None:
 def write_line(value: dict[str, Any]) -> None:
     """One JSON object on one line of stdout, flushed."""
     write_text(json.dumps(value, ensure_ascii=True))
+
+
+def write_lines(values: Iterable[dict[str, Any]]) -> None:
+    """Many of them, which stand there at the end of all."""
+    write, encode = sys.stdout.write, json.JSONEncoder(ensure_ascii=True).encode
+    for value in values:
+        write(encode(value) + "\n")
+    sys.stdout.flush()
 
 
 def ladder_printer(trace: Trace, *, relative: bool = True) -> Callable[[int | None], None]:

@@ -14,7 +14,7 @@ from inspector.cli.checks import CheckOptions, check, check_options, filter_of, 
 from inspector.cli.errors import DONE, UNREADABLE, USAGE, CommandError
 from inspector.cli.exports import LISTED, Export
 from inspector.cli.options import INPUT, UNPACK, WHAT
-from inspector.cli.output import notice, write_line
+from inspector.cli.output import notice, write_lines
 
 if TYPE_CHECKING:
     from inspector.trace.filter.filter import Filter
@@ -50,8 +50,7 @@ def decode_file(
             pass
         trace.finish()
         if what is not None:
-            for value in what.objects(trace, chosen):
-                write_line(value)
+            write_lines(what.objects(trace, chosen))
         status = check(trace, checks, stdout_taken=what is not None) if checks else DONE
         if trace.unread:
             notice(trace.unread)

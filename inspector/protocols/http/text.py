@@ -15,4 +15,6 @@ def as_bytes(text: str) -> bytes:
 
 def head_text(value: str) -> str:
     """Text of a head, safe to show; bytes that are no UTF-8 as `\\xNN`."""
+    if value.isascii() and value.isprintable():
+        return value
     return escaped(as_bytes(value))

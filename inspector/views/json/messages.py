@@ -8,13 +8,13 @@ one of these packets is given. Payload is exact (JSON escapes what a terminal co
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heappop, heappush, merge
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import PacketNumber, Row, first_rows, packet_number, rows_in
-from inspector.protocols.api import Field, Protocol
+from inspector.protocols.api import Field, Protocol, Record
 from inspector.trace.application.engine import Layer
 from inspector.trace.application.packets import packet_records
 from inspector.trace.index.conversations import grown
@@ -38,6 +38,8 @@ class _Entry(NamedTuple):
     place: int                  # of its layer in the connection
     position: int
     layer: Layer
+    record: Record
+    rows: tuple[Row, ...]       # of the packets that carry it
 
     @property
     def number(self) -> _Number:
@@ -93,11 +95,12 @@ def _of_stream(trace: Trace, protocol: Protocol, stream: int) -> Iterator[_Entry
         name, decoder = layer
         if name is not protocol:
             continue
+        last = protocol.ordered == "last"
         for position in range(len(decoder.records)):
             record = decoder.records[position]
-            carried = decoder.rows_of(record)
-            key = max(key, *carried) if protocol.ordered == "last" else max(key, min(carried, default=key))
-            yield _Entry(key, stream, place, position, layer)
+            rows = decoder.rows_of(record)
+            key = max(key, *rows) if last else max(key, min(rows, default=key))
+            yield _Entry(key, stream, place, position, layer, record, rows)
 
 
 def _paired(trace: Trace, protocol: Protocol, chosen: frozenset[int] | None) -> Iterator[Object]:
@@ -106,14 +109,14 @@ def _paired(trace: Trace, protocol: Protocol, chosen: frozenset[int] | None) -> 
     An object waits for the number of its answer, and those behind it wait with it.
     """
     numbers: dict[_Number, int] = {}
-    held: deque[tuple[_Entry, Object | None]] = deque()
+    held: deque[tuple[_Entry, _Number, Object | None]] = deque()
     for number, entry in enumerate(_entries(trace, protocol, streams_of(trace, None)), 1):
         numbers[entry.number] = number
-        held.append((entry, _object(trace, entry, chosen)))
-        while held and _partner(held[0][0]) in numbers:
+        held.append((entry, _partner(entry), _object(trace, entry, chosen)))
+        while held and held[0][1] in numbers:
             yield from _named(trace, *held.popleft(), numbers)
-    for entry, found in held:
-        yield from _named(trace, entry, found, numbers)
+    for entry, partner, found in held:
+        yield from _named(trace, entry, partner, found, numbers)
 
 
 def _partner(entry: _Entry) -> _Number:
@@ -122,35 +125,34 @@ def _partner(entry: _Entry) -> _Number:
     return (entry.stream, entry.place, entry.position if partner is None else partner)
 
 
-def _named(trace: Trace, entry: _Entry, found: Object | None,
+def _named(trace: Trace, entry: _Entry, partner: _Number, found: Object | None,
            numbers: dict[_Number, int]) -> Iterator[Object]:
     """The object with the name of its partner, where it is one of those that were chosen."""
     if found is None:
         return
-    number, partner = numbers.get(_partner(entry)), _partner(entry)[2]
-    if partner != entry.position and number is not None:
-        found |= _pair(trace, entry.layer, entry, partner, number)
+    number = numbers.get(partner)
+    if partner[2] != entry.position and number is not None:
+        found |= _pair(trace, entry, partner[2], number)
     yield found
 
 
-def _pair(trace: Trace, layer: Layer, entry: _Entry, partner: int, number: int) -> Object:
+def _pair(trace: Trace, entry: _Entry, partner: int, number: int) -> Object:
     """Which object is the other one, and for an answer how long it took, in seconds to its last byte."""
     if partner > entry.position:
         return {"response_in": number}
-    decoder = layer.decoder
-    asked, answered = (_times(trace, decoder.rows_of(decoder.records[one]))
-                       for one in (partner, entry.position))
+    protocol, decoder = entry.layer
+    asked = _times(trace, decoder.rows_of(decoder.records[partner]))
+    answered = _times(trace, entry.rows)
     found: Object = {"request_in": number}
     if asked and answered:
-        found[f"{layer.protocol.name}.time"] = round((answered[0] - asked[1]) / 1e9, 9)
+        found[f"{protocol.name}.time"] = round((answered[0] - asked[1]) / 1e9, 9)
     return found
 
 
 def _object(trace: Trace, entry: _Entry, chosen: frozenset[int] | None) -> Object | None:
     """The object of a record; None where none of its packets is among those that were chosen."""
     protocol, decoder = entry.layer
-    record = decoder.records[entry.position]
-    rows = decoder.rows_of(record)
+    record, rows = entry.record, entry.rows
     if not touches(rows, chosen):
         return None
     found: Object = {"tcp.stream": entry.stream, "frames": numbers_of(rows)}
@@ -173,22 +175,34 @@ def _packets(trace: Trace, protocol: Protocol, rows: Int64s | None) -> Iterator[
                 yield found | fields_of(protocol.fields, None, record)
 
 
-def fields_of(fields: Iterable[Field[Any]], decoder: Any, record: Any) -> Object:
+def fields_of(fields: tuple[Field[Any], ...], decoder: Any, record: Any) -> Object:
     """The keys and values of one record; a key is absent where the record has no such field."""
     found: Object = {}
-    for field in fields:
-        if not field.key:
-            continue
-        values = field.get(decoder, record)
-        if field.many and (values or field.empty):
-            found[field.key] = list(values)
+    for key, get, many, empty in _printed(fields):
+        values = get(decoder, record)
+        if many and (values or empty):
+            found[key] = list(values)
         elif values:
-            found[field.key] = values[0]
+            found[key] = values[0]
     return found
 
 
+_Printed = tuple[str, Callable[[Any, Any], Sequence[Any]], bool, bool]
+_printed_of: dict[int, tuple[tuple[Field[Any], ...], tuple[_Printed, ...]]] = {}
+
+
+def _printed(fields: tuple[Field[Any], ...]) -> tuple[_Printed, ...]:
+    """Key, getter, and whether it is a list, of the fields that have a key; tables are few, and stay."""
+    known = _printed_of.get(id(fields))
+    if known is None or known[0] is not fields:
+        chosen = tuple((field.key, field.get, field.many, field.empty) for field in fields if field.key)
+        known = _printed_of[id(fields)] = fields, chosen
+    return known[1]
+
+
 def _times(trace: Trace, rows: Iterable[Row]) -> tuple[int, int] | None:
-    times = [int(trace.index.time_ns[row]) for row in rows]
+    time_ns = trace.index.time_ns
+    times = [time_ns.item(row) for row in rows]
     return (min(times), max(times)) if times else None
 
 

@@ -75,8 +75,7 @@ def facts(trace: Trace, row: Row, *, relative: bool = True, deep: int = ALL) -> 
                     duplicate = f"{packet_number(detail.duplicate_of)}#{detail.duplicate_number}"
             if relative:
                 seq, ack = flow.relative(row)
-            decoded = trace.application(stream)
-            application, protocols = decoded.info(row), tuple(decoded.protocols(row))
+            application, protocols = trace.told(row)
         elif relative:
             seq, ack = relative_numbers(trace, row)
     elif protocol == UDP and stream >= 0:

@@ -13,7 +13,7 @@ BUDGET = 256 << 20       # bytes, about, that is kept of decoded conversations
 
 
 class Growing(Protocol):
-    """Something that goes on where its trace has grown."""
+    """Something that goes on where its trace has grown; it is made up to date."""
 
     def update(self) -> object:
         """Take the packets that came since the last time, or since it was made."""
@@ -44,7 +44,8 @@ class Kept(Generic[T]):
         known = self._things.pop(stream) if stream in self._things else None
         seen, thing, cost = known or (-1, self._make(stream), 0)
         if seen != count:
-            thing.update()
+            if known is not None:             # what was just made is up to date
+                thing.update()
             self._cost_kept -= cost
             cost = self._cost(thing)
             self._cost_kept += cost

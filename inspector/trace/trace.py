@@ -22,7 +22,7 @@ from inspector.model.records import Call, Event, KernelSample, Statistics
 from inspector.trace.application.application import Application
 from inspector.trace.application.datagrams import findings_of_datagrams, worth_judging
 from inspector.trace.application.engine import Layer
-from inspector.trace.application.plain import PlainConversations
+from inspector.trace.application.plain import PlainConversations, Told
 from inspector.trace.contents import Contents
 from inspector.trace.file.reader import SLICE, Reader
 from inspector.trace.file.source import TraceError, open_source
@@ -325,6 +325,20 @@ class Trace:
         """The protocol and all records of a TCP conversation, where it is plain; else `application` knows."""
         plain = self._plain_ones()
         return None if plain is None else plain.layer(stream)
+
+    def told(self, row: Row) -> Told:
+        """What a TCP packet carries, in a line, and the protocols of which it completes a record."""
+        stream, plain = int(self.index.stream[row]), self._plain
+        if plain is not None and plain.count == self.index.count and not self.decoded(stream):
+            found = plain.told(stream)
+            if found is not None:
+                return found.get(row, ("", ()))
+        application = self.application(stream)
+        return application.info(row), application.protocols(row)
+
+    def look_for_plain(self) -> None:
+        """Find the plain conversations, where all there is was read: many packets will be asked for."""
+        self._plain_ones()
 
     def findings_of(self, stream: int) -> list[Finding]:
         """The findings of one TCP conversation."""

@@ -17,7 +17,7 @@ from tests.support.growth import CLIENT, GET, OK, SERVER, Wire
 from tests.support.hostile import CASES
 from tests.support.tcp import CAPTURES
 
-EXPORTS = "http", "findings"
+EXPORTS = "http", "findings", "packets"
 FILES = sorted(path for path in CAPTURES.rglob("*.pcap*") if path.suffix in (".pcap", ".pcapng"))
 NO_CAPTURE = {"gz_of_zeros"}
 

@@ -6,6 +6,7 @@ asked of the capture (`--expect` and its like) is answered by a report and the e
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +19,9 @@ from inspector.cli.output import notice, write_lines
 
 if TYPE_CHECKING:
     from inspector.trace.filter.filter import Filter
+
+
+_SELDOM = 20_000         # objects after which Python looks for garbage: most of what is decoded is kept
 
 
 @click.command("decode")
@@ -45,6 +49,7 @@ def decode_file(
         trace = Trace.open(file)
     except TraceError as error:
         raise CommandError(str(error), UNREADABLE) from error
+    gc.set_threshold(_SELDOM, 20, 50)
     with trace:
         while trace.refresh():
             pass

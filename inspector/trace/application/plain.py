@@ -30,6 +30,26 @@ if TYPE_CHECKING:
 _SCANNED = [(protocol, protocol.scan) for protocol in REGISTRY if protocol.scan is not None]
 
 
+_KEPT = 1024             # conversations of which it is known what their packets say
+
+Told = tuple[str, tuple[str, ...]]
+"""The info of a packet, and the names of the protocols of which it completes a record."""
+
+
+def _told_of(layer: Layer) -> dict[Row, Told]:
+    """Of a conversation in which each packet carries one record at most."""
+    decoder, names = layer.decoder, (layer.protocol.name,)
+    found: dict[Row, Told] = {}
+    for record in decoder.records:
+        rows = decoder.rows_of(record)
+        for row in rows[1:-1]:
+            found[row] = decoder.short(record), ()
+        if len(rows) > 1:
+            found[rows[-1]] = decoder.short(record), names
+        found[rows[0]] = decoder.summary(record), names if len(rows) == 1 else ()
+    return found
+
+
 class PlainConversation:
     """The source of one conversation's decoder: the packets that carry something, and their offsets."""
 
@@ -97,6 +117,7 @@ class PlainConversations:
         self._place[self._regular.stream] = np.arange(len(self._regular.stream))
         self._spoken = Spoken(index, self._regular, pieces)
         self._last: tuple[int, Layer | None] = (-1, None)
+        self._told: dict[int, dict[Row, Told]] = {}
 
     def layer(self, stream: int) -> Layer | None:
         """The protocol of a conversation, and a decoder that has all its records; None: not known here."""
@@ -115,6 +136,20 @@ class PlainConversations:
             if decoder is not None:
                 return Layer(protocol, decoder)
         return None
+
+    def told(self, stream: int) -> dict[Row, Told] | None:
+        """What is said of each packet of a conversation that carries something; None: not known here."""
+        known = self._told.get(stream)
+        if known is None:
+            place, layer = int(self._place[stream]), self.layer(stream)
+            said = self._spoken.of(place) if place >= 0 else None
+            if layer is None and (said is None or said.rows):
+                return None
+            known = {} if layer is None else _told_of(layer)
+            if len(self._told) >= _KEPT:
+                self._told.clear()
+            self._told[stream] = known
+        return known
 
     def quiet(self, stream: int) -> bool:
         """Whether there is certainly no finding about a conversation."""

@@ -115,7 +115,11 @@ class HeaderTable(HeaderColumns):
 
     def of(self, row: Row) -> list[OtherHeader]:
         """The headers of packet `row`, outermost first."""
+        if not len(self.row):
+            return []                        # as in most captures, for each packet
         places = self.places(row)
+        if places.start == places.stop:
+            return []
         columns = (getattr(self, name)[places].tolist() for name in OtherHeader._fields)
         return [OtherHeader(*values) for values in zip(*columns, strict=True)]
 

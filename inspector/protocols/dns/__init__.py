@@ -47,7 +47,7 @@ def _records(message: DnsMessage) -> Sequence[Record]:
     return (*message.answers, *message.authorities, *message.additionals)
 
 
-TXT, OPT = 16, 41             # types of records
+TXT, SRV, OPT = 16, 33, 41             # types of records; an SRV's name is dns.srv's in Wireshark
 _ADDRESSES = {"dns.a": 1, "dns.aaaa": 28, "dns.cname": 5}
 _ANSWERED = 0x04A0           # bits that mean something in responses alone
 _BITS = {"authoritative": 0x0400, "recdesired": 0x0100, "recavail": 0x0080, "authenticated": 0x0020,
@@ -75,7 +75,8 @@ _FIELDS: tuple[Field[Any], ...] = (
         one.ttl for one in _records(message) if one.type != OPT]),
           json="", bits=32),
     # JSON has what answers; the filter, as Wireshark, looks at all sections.
-    Field("dns.resp.name", "text", _each(lambda message: [one.name for one in _records(message)]), json=""),
+    Field("dns.resp.name", "text", _each(lambda message: [
+        one.name for one in _records(message) if one.type != SRV]), json=""),
     Field("dns.resp.type", "number", _each(lambda message: [one.type for one in _records(message)]),
           json="", bits=16),
     Field("dns.resp.name", "text", _each(lambda message: [one.name for one in message.answers]),
@@ -92,6 +93,13 @@ _FIELDS: tuple[Field[Any], ...] = (
 )
 
 
+def _multicast(field: Field[Any]) -> Field[Any]:
+    """The same for mDNS, which has a flag of its own in the first bit of a class (RFC 6762 section 18.12)."""
+    if field.name != "dns.qry.class":
+        return field
+    return replace(field, get=_each(lambda message: [one.class_ & 0x7FFF for one in message.questions]))
+
+
 def _protocol(name: str, title: str, port: int) -> Protocol:
     reader: PacketReader[DnsMessage] = PacketReader(
         "udp", lambda data, hops: parse_dns(data), lambda message: message.info, (port,))
@@ -102,5 +110,7 @@ _UNICAST = _protocol("dns", "DNS", 53)
 assert _UNICAST.packets is not None
 DNS = replace(_UNICAST, packets=replace(_UNICAST.packets, judge=judge), sniff=sniff, decoder=DnsDecoder,
               book=BOOK)
-MDNS = _protocol("mdns", "mDNS", 5353)
-LLMNR = _protocol("llmnr", "LLMNR", 5355)
+MDNS = replace(_protocol("mdns", "mDNS", 5353), fields=tuple(_multicast(field) for field in _FIELDS))
+_UNLIKE = {f"dns.flags.{name}" for name in _BITS}             # bits that mean something else in RFC 4795
+LLMNR = replace(_protocol("llmnr", "LLMNR", 5355),
+                fields=tuple(field for field in _FIELDS if field.name not in _UNLIKE))

@@ -167,13 +167,15 @@ def _records(trace: Trace, row: Row, protocol: Protocol) -> list[tuple[Decoder[A
     return [(one.layer.decoder, one.record) for one in application.completed(row, protocol.name)]
 
 
-def _field_of(protocol: Protocol, field: Field[Any]) -> DeepField:
-    """A field of a protocol, of the records that a packet completes."""
+def _field_of(owners: dict[Protocol, Field[Any]]) -> DeepField:
+    """A field of protocols (DNS's of mDNS too), of the records that a packet completes."""
     def read(trace: Trace, row: Row) -> Sequence[Value]:
-        return [value for decoder, record in _records(trace, row, protocol)
+        return [value for protocol, field in owners.items()
+                for decoder, record in _records(trace, row, protocol)
                 for value in field.get(decoder, record)]
 
-    return DeepField(field.type, read, _possible(protocol), field.bits)
+    field = next(iter(owners.values()))
+    return DeepField(field.type, read, _possible(*owners), field.bits)
 
 
 def _payloads_of(protocol: Protocol) -> Read:
@@ -186,9 +188,10 @@ def _payloads_of(protocol: Protocol) -> Read:
     return read
 
 
-def _possible(protocol: Protocol) -> Possible:
-    """Packets that a protocol may stand in, by what it rides on."""
-    tests = [_POSSIBLE[carrier] for carrier in protocol.carriers]
+def _possible(*protocols: Protocol) -> Possible:
+    """Packets that protocols may stand in, by what they ride on."""
+    carriers = dict.fromkeys(carrier for protocol in protocols for carrier in protocol.carriers)
+    tests = [_POSSIBLE[carrier] for carrier in carriers]
 
     def read(index: Index, rows: Rows) -> Array:
         found = tests[0](index, rows)
@@ -202,6 +205,7 @@ def _possible(protocol: Protocol) -> Possible:
 _POSSIBLE: dict[Carrier, Possible] = {
     "tcp": _tcp_data, "udp": _udp_data, "arp": of("arp"), "icmp": of("icmp"), "icmpv6": of("icmpv6"),
 }
+_OWNERS: dict[str, dict[Protocol, Field[Any]]] = {}
 for _protocol in REGISTRY:
     _read = _payloads_of(_protocol)
     if _protocol.name not in COLUMNS:
@@ -209,4 +213,6 @@ for _protocol in REGISTRY:
         BYTES_OF[_protocol.name] = _read
     for _one in _protocol.fields:
         if _one.filtered:
-            DEEP.setdefault(_one.name, _field_of(_protocol, _one))
+            _OWNERS.setdefault(_one.name, {}).setdefault(_protocol, _one)
+for _name, _fields in _OWNERS.items():
+    DEEP.setdefault(_name, _field_of(_fields))

@@ -16,7 +16,7 @@ from inspector.model.numbers import FIN, SYN
 from inspector.model.packets import Row, packet_number, rows_in
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Protocol
-from inspector.protocols.dns import DNS
+from inspector.protocols.dns import DNS, LLMNR, MDNS
 from inspector.trace.application.packets import packet_records
 from inspector.trace.filter.column_fields import COLUMNS
 from inspector.trace.filter.field import (
@@ -136,17 +136,17 @@ def _other(protocol: Protocol, wanted: str) -> Read:
     return read
 
 
-def _dns(protocol: Protocol, wanted: str) -> Read:
+def _dns(wanted: str) -> Read:
     """Of DNS messages in datagrams, paired by conversation and identifier (RFC 1035 section 4.1.1)."""
     def read(trace: Trace, row: Row) -> Sequence[Value]:
-        message = _message(trace, row, protocol)
+        message = _message(trace, row)
         if message is None or message.response != (wanted != "response_in"):
             return []
         rows = trace.rows_of("udp", stream_of(trace, row))
         place = int(np.searchsorted(rows, row))
         near = rows[max(place - _NEAR, 0) : place][::-1] if message.response else rows[place + 1 :][:_NEAR]
         for other in rows_in(near):
-            found = _message(trace, other, protocol)
+            found = _message(trace, other)
             if found is not None and found.id == message.id and found.response != message.response:
                 times = trace.index.time_ns
                 return [int(times[row]) - int(times[other]) if wanted == "time" else packet_number(other)]
@@ -155,8 +155,8 @@ def _dns(protocol: Protocol, wanted: str) -> Read:
     return read
 
 
-def _message(trace: Trace, row: Row, protocol: Protocol) -> Any:
-    return next((record for name, record in packet_records(trace, row) if name is protocol), None)
+def _message(trace: Trace, row: Row) -> Any:
+    return next((record for name, record in packet_records(trace, row) if name in (DNS, MDNS, LLMNR)), None)
 
 
 TIMES: dict[str, DeepField] = {
@@ -181,4 +181,4 @@ for _protocol in REGISTRY:
         _paired([(f"{_protocol.name}.{one}", one) for one in ("time", "request_in", "response_in")],
                 partial(_other, _protocol), where_tcp)
 _paired((("dns.time", "time"), ("dns.response_to", "request_in"), ("dns.response_in", "response_in")),
-        partial(_dns, DNS), where_udp)
+        _dns, where_udp)

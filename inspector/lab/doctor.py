@@ -129,6 +129,12 @@ def _tools() -> list[Check]:
     path = shutil.which("tshark")
     what = f"tshark is at {path}." if path else "tshark is not here, and not needed."
     checks.append(Check("tshark", "ok", what))
+    path = shutil.which("strace")
+    if path:
+        checks.append(Check("strace", "ok", f"strace is at {path}, for --syscalls."))
+    else:
+        what = "strace is not here: --syscalls, which shows any program's system calls, needs it."
+        checks.append(Check("strace", "warn", what, "sudo apt install strace"))
     if find_library("pcap"):
         checks.append(Check("libpcap", "ok", "libpcap compiles any capture filter."))
     else:

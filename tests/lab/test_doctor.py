@@ -63,3 +63,14 @@ def test_how_to_capture_follows_what_dumpcap_lacks(monkeypatch: pytest.MonkeyPat
     assert host.how_to_capture() == f"sudo setcap cap_net_raw,cap_net_admin=eip {fake}"
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert host.how_to_capture().startswith("sudo usermod -aG ")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_syscalls_needs_is_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: bool) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if there:
+        (tmp_path / "strace").write_text("#!/bin/sh")
+        (tmp_path / "strace").chmod(0o700)
+    check = next(check for check in doctor._tools() if check.name == "strace")
+    assert (check.state, bool(check.remedy)) == (("ok", False) if there else ("warn", True))
+    assert "--syscalls" in check.what

@@ -28,10 +28,9 @@ SESSIONS = sorted([
 ])
 FEW = 7                      # changes of each kind that are tried of a session, without SWEEP=all
 MOST_PACKETS = 120
-# What is so whatever was lost; that something cannot be read, since the capture lacks what was before it; and
-# a Pong whose Ping was lost, which RFC 6455 allows alone.
+# What is so whatever was lost, and that something cannot be read, since the capture lacks what was before it.
 TOLD = {"tcp.small-write-stall", "redis.error-reply", "tls.alert", "http.tls-and-plain", "tls.no-record",
-        "websocket.context-not-captured", "websocket.unasked-pong"}
+        "websocket.context-not-captured"}
 
 Packet = tuple[int, bytes]
 

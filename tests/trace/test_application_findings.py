@@ -94,7 +94,7 @@ FRAMES: dict[str, Turns] = {
     "websocket.close-reason-not-utf8": [server(b"\x03\xe8\xff", CLOSE)],
     "websocket.data-after-close": [server(b"\x03\xe8", CLOSE), server()],
     "websocket.control-after-close": [server(b"\x03\xe8", CLOSE), server(b"", PING)],
-    "websocket.unasked-pong": [server(b"!", PONG)],
+    "websocket.unasked-pong": [server(b"!", PONG), client()],      # whose octets have no hole for a Ping
 }
 
 DEFLATES: dict[str, Turns] = {

@@ -61,6 +61,10 @@ def test_owners_have_the_room_that_is_left() -> None:
         sockets.rows = tuple(row._replace(owner="server 123456") for row in sockets.rows)
         assert "server 123456" in plain(sockets.line(0, 80))
         assert cell_width(plain(sockets.line(0, 75))) == 75
+        sockets.rows = tuple(row._replace(owner="gunicorn: worker 123456") for row in sockets.rows)
+        for width in (92, 118, 130, 200):                         # at 120x40 the pane has 118 or 92
+            assert "gunicorn: worker 123456" in plain(sockets.line(0, width))
+            assert cell_width(plain(sockets.line(0, width))) == width
 
 
 def test_a_wait_counts_from_the_last_time_that_something_was_read() -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from inspector.cli.trace_files import trace_file
 from inspector.lab.host import may_capture
-from inspector.lab.options import Limits, Watch
+from inspector.lab.options import Limits, Outside, Watch
 from inspector.trace.trace import Trace
+from tests.support.lab import needs_lab
 from tests.support.live import QuietApp, grid, trace, until, until_shown, workbench
 
 
@@ -44,6 +45,14 @@ async def test_what_ended_a_watch_is_told_and_stays_in_the_title(
     with Trace.open(saved) as kept:
         kept.finish()
         assert kept.index.count == index.count and kept.truncated is None
+
+
+@needs_lab
+async def test_an_empty_relay_says_where_to_talk() -> None:
+    app = QuietApp(watch=Watch(outside=Outside(via=((45873, 45874),))))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await workbench(pilot)
+        await until(pilot, lambda: "Talk to 127.0.0.1:45873" in grid(app.screen), "where to talk")
 
 
 @asynccontextmanager

@@ -84,6 +84,7 @@ class WebSocketSession:
         `inflated`: what the direction's inflater made of it, where it has been fed already.
         """
         side = self._sides[direction]
+        self._accuse(side)
         packed = frame.rsv == ws.RSV1 and side.role.deflate and frame.opcode in (ws.TEXT, ws.BINARY)
         if frame.masked is not side.role.client or (frame.rsv and not packed) or not is_plain(frame):
             self._check(side, frame)
@@ -131,6 +132,7 @@ class WebSocketSession:
 
     def add_plain(self, direction: int, count: int, key: bytes) -> None:
         """Take `count` frames that `scan` found plain, or packed and right: each a message."""
+        self._accuse(self._sides[direction])
         self._sides[direction].plain(count, key)
         self.count += count
         self.messages += count
@@ -153,6 +155,13 @@ class WebSocketSession:
         side.frames += 1
         self.count += 1
         return Part(message, not opens, ends, False, len(frame.payload))
+
+    def _accuse(self, side: Side) -> None:
+        """What this end sent goes on without a hole: no Ping of it was lost that a Pong has answered."""
+        for number, what, start, stop in side.doubts:
+            peer = self._sides[1 - side.role.direction]
+            self._report(peer, "websocket.unasked-pong", what, start, stop, frame=number)
+        side.doubts.clear()
 
     def header_findings(self, direction: int, frame: Frame) -> list[Finding]:
         """What the header of a frame that is not (yet) complete shows; nothing is kept of it."""
@@ -190,7 +199,7 @@ class WebSocketSession:
                 self.answers[self.count], self.answered[ping] = ping, self.count
             elif not other.torn and (other.asked or not self.inferred):
                 what = "The Pong answers no Ping" + (" that is still open." if other.asked else ".")
-                self._report(side, "websocket.unasked-pong", what, frame.start, frame.stop)
+                other.doubts.append((self.count, what, frame.start, frame.stop))
         return Part(self._next_message(), True, True, False, frame.payload_length)
 
     def _data(self, side: Side, frame: Frame, inflated: bytes | None) -> Part:
@@ -283,6 +292,7 @@ class WebSocketSession:
         """The TCP connection is over: `first` ended it, `partial` are frames cut off. Call it once, last."""
         closing = any(side.close is not None for side in self._sides)
         for side in self._sides:
+            self._accuse(side)
             if side.close is not None:
                 continue
             self._cut_off(side, partial[side.role.direction])

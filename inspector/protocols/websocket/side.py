@@ -39,6 +39,8 @@ class Side:
         self.window_reported = False
         self.asked = False             # a ping was ever sent
         self.torn = False              # bytes of this end are missing: there may have been a ping
+        # The peer's Pongs (frame number, sentence, start, stop) to no Ping, until it shows that none was lost
+        self.doubts: deque[tuple[int, str, int, int]] = deque(maxlen=OPEN_PINGS)
         self.pings: deque[OpenPing] = deque(maxlen=OPEN_PINGS)
         self._key = b""
         self._same_key = 0
@@ -83,6 +85,7 @@ class Side:
     def interrupt(self) -> None:
         """Bytes of this end are missing in the capture: nothing that relies on them can be said."""
         self.torn = True
+        self.doubts.clear()
         if self.inflater is not None:
             self.inflater.lose()
         self.message, self.text, self.compressed = -1, None, False

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 _GONE = ("closed", "CLOSED")
+_OWNER = 30            # cells of the owner, where there is room
 
 
 class SocketRow(NamedTuple):
@@ -188,6 +189,8 @@ def _cells(texts: tuple[str, ...], styles: tuple[Style, ...], width: int, *, ker
         widths = [max(11, min(width - 64, 16)), 0, 0, 15, 15, 11, 6, 6, 0]    # a pid of six digits, with room
     if width >= 140:
         widths[3] = widths[4] = 30
+    spare = width + 1 - sum(size + 2 for size in widths if size)       # a program's name is the longest text
+    widths[0] += max(min(spare, _OWNER - widths[0]), 0)
     spans: list[Span] = [Span(" ")]
     used = 1
     for place, (text, style, size) in enumerate(zip(texts, styles, widths, strict=True)):

@@ -153,6 +153,7 @@ class _Prover:
     def _untouched(self) -> None:
         """What the step leads to is not there before; of a new run, before anything is let pass in it."""
         step = self.step
+        self.scene.begin_step()
         if step.change is None and step.until is not None and step.until.holds(self.scene):
             self.fault("What it leads to (`until`) is true already before anything was done.")
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 
-_MARKS = re.compile(r"\*\*(.+?)\*\*|`([^`]+)`")
+_MARKS = re.compile(r"\*\*(.+?)\*\*|\*([^*\s](?:[^*]*[^*\s])?)\*|`([^`]+)`")
 _PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _NOT_FIRST = frozenset("，。、；：？！）」』”’》〉】…—·,.;:?!)]}%")
 _NOT_LAST = frozenset("（「『“‘《〈【([{")
@@ -82,8 +82,8 @@ def styled(text: str) -> list[Span]:
     for match in _MARKS.finditer(text):
         if match.start() > at:
             spans.append(Span(text[at : match.start()]))
-        style: Style = "bold" if match[1] else "name"
-        spans.append(Span(match[1] or match[2], style))
+        style: Style = "name" if match[3] else "bold"
+        spans.append(Span(match[1] or match[2] or match[3], style))
         at = match.end()
     if at < len(text):
         spans.append(Span(text[at:]))

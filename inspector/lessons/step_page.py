@@ -157,6 +157,9 @@ class _Writer:
             self.verdict()
             if judged.foreseen and not judged.all_right:
                 self.prose(self.text.feedback.get(judged.foreseen, ""))
+        if record.phase == "over" and self.step.kind == "fix":
+            self.put()
+            self.put(Span("✓ ", "ok"), Span(self.word("right"), "ok"))
         if record.phase == "over" and self.text.after:
             self.put()
             self.prose(self.text.after)

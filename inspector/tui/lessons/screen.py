@@ -84,7 +84,7 @@ class LessonScreen(BaseScreen):
         *(Binding(str(number), f"option({number})", f"Answer {number}", show=False,
                   id=f"lesson.option-{number}") for number in range(1, 10)),
         Binding("i", "hint", "Hint", id="lesson.hint", tooltip="One hint, and with the next press one more"),
-        Binding("g", "give_up", "Give up", show=False, id="lesson.give-up", tooltip="See what the answer is"),
+        Binding("s", "give_up", "Show the answer", show=False, id="lesson.give-up"),
         Binding("left", "back", "Back", id="lesson.back", tooltip="The step before; what happened stays"),
         Binding("right", "forth", "Forth", show=False, id="lesson.forth"),
         Binding("backspace", "undo", "Take back", show=False, id="lesson.undo"),
@@ -183,7 +183,7 @@ class LessonScreen(BaseScreen):
         elif page.news:
             pages.scroll_to(y=max(page.count - pages.size.height, 0) if page.count - page.news <
                             pages.size.height else page.news, animate=False)
-        elif record.hints or self.said:
+        elif record.hints or self.said or record.judged is not None:
             pages.scroll_to(y=max(page.count - pages.size.height, 0), animate=False)
         self._show_number_line()
         self._light()

@@ -18,7 +18,7 @@ from inspector.tui.widgets.painter import Painter
 FIRST = ("list.open", "pane.back", "pane.copy", "pane.whole")
 FIRST_IN_LADDER = ("session.pause", "session.step", "session.say-client", "session.say-server", "session.end",
                    "list.open", "pane.copy")
-SHARED = ("list", "pane", "session", "trace", "app")       # bindings of these are not of one pane alone
+SHARED = ("list", "pane", "session", "trace", "hand", "app")    # bindings of these are not of one pane alone
 ALWAYS = ("app.help", "app.quit", "help.back", "prompt.cancel", "menu.cancel")
 
 

@@ -53,6 +53,7 @@ from inspector.tui.widgets.divider import Divider
 from inspector.tui.widgets.key_line import KeyLine
 from inspector.tui.widgets.tab_bar import TabBar, TabName
 from inspector.tui.widgets.title_bar import TitleBar
+from inspector.tui.workbench.handing import HandingOn
 from inspector.tui.workbench.sizes import Sizes, bounded, load_sizes, save_sizes
 from inspector.tui.workbench.state import SessionState
 from inspector.tui.workbench.trace_screen import TraceScreen
@@ -84,7 +85,7 @@ class Aside(Divider, Vertical):
         return event.screen_x == self.region.x
 
 
-class WorkbenchScreen(TraceScreen):
+class WorkbenchScreen(TraceScreen, HandingOn):
     """Panes around one trace; which of them are seen follows from the screen's size."""
 
     LEGEND_TITLE = "Workbench"
@@ -98,6 +99,7 @@ class WorkbenchScreen(TraceScreen):
     VERTICAL_BREAKPOINTS = []  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *TraceScreen.TRACE_BINDINGS,
+        *HandingOn.HANDING_BINDINGS,
         Binding("z", "zoom", "Zoom", show=False, id="workbench.zoom", tooltip="This pane alone, or all"),
         *(Binding(spec.key, f"show_pane('{spec.id}')", spec.title, show=False, id=f"workbench.{spec.id}")
           for spec in PANES),

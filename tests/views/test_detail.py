@@ -82,6 +82,16 @@ def test_a_tunnels_layers_say_which_it_is_and_their_conversations() -> None:
         assert labels == {"TEID 0x00001234", "key 78", "path 11", "label 100"}
 
 
+def test_no_checksum_of_a_healthy_tunnel_is_called_wrong() -> None:
+    """Linux computes the outer one for the inner one's final value, which the device was to fill in."""
+    with Trace.open(DATA / "cases" / "vxlan-linux.pcap") as trace:
+        trace.finish()
+        texts = [child.value for row in first_rows(trace.index.count) for field in packet_tree(trace, row)
+                 for child in field.children if child.name in ("udp.checksum", "tcp.checksum")]
+        assert not [text for text in texts if "wrong" in text]
+        assert sum("once the one inside is complete" in text for text in texts) == 16
+
+
 def test_what_lies_in_other_packets_says_where() -> None:
     with open_trace("websocket-deflate") as trace:
         application = web(trace, 0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 logging.getLogger("scapy").setLevel(logging.CRITICAL)      # before the import: it warns on import
 
@@ -37,6 +37,8 @@ from inspector.wire.dissection.tunnels import layer_at, tunnel_summary  # noqa: 
 from inspector.wire.dissection.values import (  # noqa: E402
     bytes_text,
     header_checksum_text,
+    is_offloaded,
+    transport_checksum,
     transport_checksum_text,
     value_text,
 )
@@ -97,6 +99,7 @@ def _first_layer(frame: bytes, link_type: int, layers: list[Field]) -> tuple[int
 def _walk(packet: Packet, frame: bytes, start: int, layers: list[Field], places: Sequence[Place]) -> None:
     addresses = b""
     layer = packet
+    transports: list[tuple[int, _Transport]] = []
     while not isinstance(layer, NoPayload) and len(layers) < _DEEPEST and start < len(frame):
         if isinstance(layer, Raw) and (found := _tunnelled(frame, start, places)) is not None:
             at, layer = found
@@ -108,10 +111,36 @@ def _walk(packet: Packet, frame: bytes, start: int, layers: list[Field], places:
             addresses = frame[start + 12 : start + 20]
         elif isinstance(layer, IPv6):
             addresses = frame[start + 8 : start + 40]
-        field = _judged(layer, field, frame, addresses)
-        layers.append(field)
+        transport = _transport(layer, field, frame, addresses)
+        if transport is not None:
+            transports.append((len(layers), transport))
+        layers.append(_judged(layer, field, frame, transport))
         start += used
         layer = layer.payload
+    _judge_around(layers, frame, transports)
+
+
+def _judge_around(layers: list[Field], frame: bytes, transports: Sequence[tuple[int, _Transport]]) -> None:
+    """Judge the UDP checksums around a segment whose own one the device was to complete.
+
+    Linux writes those as they will be right once that is done (Documentation/networking/checksum-offloads).
+    """
+    if len(transports) < 2:
+        return
+    inner = transports[-1][1]
+    segment = inner.segment(frame)
+    if not is_offloaded(inner.addresses, inner.protocol, segment, inner.at):
+        return
+    complete = transport_checksum(inner.addresses, inner.protocol, segment, inner.at)
+    place = inner.start + inner.at
+    filled = frame[:place] + complete.to_bytes(2, "big") + frame[place + 2 :]
+    for index, outer in transports[:-1]:
+        segment = outer.segment(filled)
+        value = int.from_bytes(segment[outer.at : outer.at + 2], "big")
+        around = outer.start < inner.start < outer.start + outer.size
+        if around and value == transport_checksum(outer.addresses, outer.protocol, segment, outer.at):
+            text = f"0x{value:04x}  correct once the one inside is complete (offloaded)"
+            layers[index] = _with_value(layers[index], "udp.checksum", text)
 
 
 def _tunnelled(frame: bytes, start: int, places: Sequence[Place]) -> tuple[int, Packet] | None:
@@ -215,25 +244,46 @@ def _with_records(layer: DNS, children: list[Field], frame: bytes, start: int) -
     return header
 
 
-def _judged(layer: Packet, field: Field, frame: bytes, addresses: bytes) -> Field:
+class _Transport(NamedTuple):
+    """A TCP or UDP header and what its checksum covers: `size` bytes from `start`, the sum `at` in them."""
+
+    protocol: int
+    addresses: bytes
+    start: int
+    size: int
+    at: int
+
+    def segment(self, frame: bytes) -> bytes:
+        """The bytes that are covered."""
+        return frame[self.start : self.start + self.size]
+
+
+def _judged(layer: Packet, field: Field, frame: bytes, transport: _Transport | None) -> Field:
     """The layer with its checksum judged, where all that it covers was captured."""
     if isinstance(layer, IP) and type(layer) is IP and field.stop - field.start >= 20:
         text = header_checksum_text(frame[field.start : field.stop], int(layer.chksum))
         return _with_value(field, "ip.checksum", text)
+    if transport is None:
+        return field
+    protocol, addresses, at = transport.protocol, transport.addresses, transport.at
+    text = transport_checksum_text(addresses, protocol, transport.segment(frame), at)
+    return _with_value(field, "tcp.checksum" if protocol == numbers.TCP else "udp.checksum", text)
+
+
+def _transport(layer: Packet, field: Field, frame: bytes, addresses: bytes) -> _Transport | None:
+    """Where a checksum of TCP or UDP can be judged: what it covers."""
     protocol, at = {TCP: (numbers.TCP, 16), UDP: (numbers.UDP, 6)}.get(type(layer), (0, 0))
     below = layer.underlayer
     if not protocol or not addresses or below is None:
-        return field
+        return None
     if isinstance(below, IP):
         size = int(below.len or 0) - int(below.ihl or 5) * 4
         fragment = bool(int(below.flags) & 1 or below.frag)
     else:
         size, fragment = int(getattr(below, "plen", 0) or 0), not isinstance(below, IPv6)
-    segment = frame[field.start : field.start + size]
-    if fragment or size < at + 2 or len(segment) < size:
-        return field
-    text = transport_checksum_text(addresses, protocol, segment, at)
-    return _with_value(field, "tcp.checksum" if protocol == numbers.TCP else "udp.checksum", text)
+    if fragment or size < at + 2 or len(frame) < field.start + size:
+        return None
+    return _Transport(protocol, addresses, field.start, size, at)
 
 
 def _with_value(layer: Field, name: str, text: str) -> Field:

@@ -90,16 +90,29 @@ def transport_checksum_text(addresses: bytes, protocol: int, segment: bytes, at:
     value = int.from_bytes(segment[at : at + 2], "big")
     if protocol == 17 and value == 0:
         return "0x0000  not used"
-    size = len(segment).to_bytes(4, "big")
-    pseudo = addresses + size + protocol.to_bytes(4, "big")
-    expected = _complement(pseudo + segment[:at] + b"\0\0" + segment[at + 2 :])
-    if protocol == 17 and expected == 0:
-        expected = 0xFFFF
+    expected = transport_checksum(addresses, protocol, segment, at)
     if value == expected:
         return f"0x{value:04x}  correct"
-    if value == 0xFFFF - _complement(pseudo):
+    if is_offloaded(addresses, protocol, segment, at):
         return f"0x{value:04x}  offloaded, as on loopback (complete: 0x{expected:04x})"
     return f"0x{value:04x}  wrong, should be 0x{expected:04x}"
+
+
+def transport_checksum(addresses: bytes, protocol: int, segment: bytes, at: int) -> int:
+    """What should stand at `segment[at:at + 2]`."""
+    pseudo = _pseudo_header(addresses, protocol, segment)
+    expected = _complement(pseudo + segment[:at] + b"\0\0" + segment[at + 2 :])
+    return 0xFFFF if protocol == 17 and expected == 0 else expected
+
+
+def is_offloaded(addresses: bytes, protocol: int, segment: bytes, at: int) -> bool:
+    """Whether only the sum of the pseudo header stands there, which the device was to complete."""
+    value = int.from_bytes(segment[at : at + 2], "big")
+    return value == 0xFFFF - _complement(_pseudo_header(addresses, protocol, segment))
+
+
+def _pseudo_header(addresses: bytes, protocol: int, segment: bytes) -> bytes:
+    return addresses + len(segment).to_bytes(4, "big") + protocol.to_bytes(4, "big")
 
 
 def _complement(data: bytes) -> int:

@@ -365,7 +365,7 @@ class Trace:
 
     def findings_of_datagrams(self, stream: int) -> list[Finding]:
         """The findings of one UDP conversation."""
-        return findings_of_datagrams(self, self.datagrams(stream))
+        return findings_of_datagrams(self, self.datagrams(stream), lossless=not self.statistics.dropped)
 
     def decoded(self, stream: int) -> bool:
         """Whether the TCP conversation was decoded before, so that asking for it again costs little."""

@@ -19,6 +19,7 @@ from inspector.trace.flows.udp import UdpFlow, icmp_cause
 from inspector.trace.trace import Trace
 from inspector.views.findings import FindingList
 from inspector.views.json.findings import findings
+from inspector.wire import pcapng
 from tests.support.tcp import CAPTURES, MemoryTrace, first, ip, read_table, segment
 
 MS = 1_000_000
@@ -185,7 +186,7 @@ def test_what_a_name_server_says_no_to(tmp_path: Path) -> None:
 
 def test_a_query_without_an_answer(tmp_path: Path) -> None:
     asked = udp(0, QUERY)
-    assert judged(tmp_path, (0, asked)) == []                     # nobody knows yet
+    assert judged(tmp_path, (0, asked)) == []      # nobody knows yet
     assert judged(tmp_path, (0, asked), (6, udp(0, b"x", (7, 8)))) == [("dns.no-answer", [1], 0)]
     assert judged(tmp_path, (0, asked), (1, asked)) == [("dns.no-answer", [1, 2], 0)]
     assert judged(tmp_path, (0, asked), (0.1, unreachable(1, asked)), (6, udp(0, b"x", (7, 8)))) == [
@@ -204,3 +205,34 @@ def test_a_tcp_segment_in_fragments_is_whole_in_any_order(data: bytes, step: int
     for lost in range(len(parts)):
         some = memory(segment(0, "S", 100), *parts[:lost], *parts[lost + 1 :])
         assert TcpFlow(some, 0).streams[0].read(0, 1000) == b""
+
+
+SECOND = 1_000_000_000
+
+
+def one_way(tmp_path: Path, *frames: tuple[float, bytes], dropped: int = 0) -> list[str]:
+    """What is said of UDP packets at these seconds."""
+    blocks = [pcapng.section_header(), pcapng.interface_description(101)]
+    blocks += [pcapng.enhanced_packet(frame, SECOND + int(at * SECOND)) for at, frame in frames]
+    if dropped:
+        blocks.append(pcapng.interface_statistics(9 * SECOND, 10, dropped))
+    path = tmp_path / "udp.pcapng"
+    path.write_bytes(b"".join(blocks))
+    with Trace.open(path) as trace:
+        trace.finish()
+        return [one.id for one in trace.datagram_findings()]
+
+
+def test_datagrams_without_an_answer_are_a_note_where_the_capture_proves_it(tmp_path: Path) -> None:
+    asked, answer = udp(0, b"hi", (5000, 7777)), udp(1, b"yes", (5000, 7777))
+    later = udp(0, b"x", (9, 9999)), udp(1, b"x", (9, 9999))
+    on = [(7.0, later[0]), (7.1, later[1])]
+    assert one_way(tmp_path, (0, asked), (1, asked), *on) == ["udp.no-answer"]
+    assert one_way(tmp_path, (0, asked), *on) == ["udp.no-answer"]
+    assert one_way(tmp_path, (0, asked), (0.5, answer), (1, asked), *on) == []      # it answered once
+    assert one_way(tmp_path, (3, asked), *on) == []      # the capture ended too soon
+    assert one_way(tmp_path, (0, asked), *on, dropped=1) == []      # it may have been dropped
+    assert one_way(tmp_path, (0, asked), (0.1, unreachable(1, asked)), *on) == ["udp.port-unreachable"]
+    group = asked[:16] + bytes([224, 0, 0, 251]) + asked[20:]
+    assert one_way(tmp_path, (0, group), *on) == []      # asks nobody in particular
+    assert one_way(tmp_path, (0, udp(0, QUERY)), *on) == ["dns.no-answer"]    # its protocol says more

@@ -6,11 +6,13 @@ Columns tell which conversations may have something to say (`worth_judging`); on
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
 
 import numpy as np
 
-from inspector.model.numbers import UDP
-from inspector.model.packets import rows_in
+from inspector.model.endpoint import join_endpoint
+from inspector.model.numbers import LINK_ETHERNET, UDP
+from inspector.model.packets import row_at, rows_in
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import SentRecord
 from inspector.trace.application.packets import packet_records
@@ -18,6 +20,10 @@ from inspector.trace.flows.udp import UdpFlow, troubled_streams
 from inspector.trace.index.index import Index
 from inspector.trace.packets import Packets
 from inspector.wire.findings import Finding
+from inspector.wire.tcp.rules import finding
+
+_LONG_ENOUGH = 5.0             # seconds after the last datagram in which an answer should have come
+_MOST_ROWS = 30
 
 _JUDGED = [port for protocol in REGISTRY if protocol.packets is not None and protocol.packets.judge
            for port in protocol.packets.ports]
@@ -28,12 +34,16 @@ def worth_judging(index: Index) -> list[int]:
     streams = set(troubled_streams(index))
     first = np.asarray(index.streams[UDP].first_row, np.int64)
     known = np.isin(index.sport[first], _JUDGED) | np.isin(index.dport[first], _JUDGED)
+    known |= ~index.streams[UDP].answered
     return sorted(streams | set(np.flatnonzero(known).tolist()))
 
 
-def findings_of_datagrams(trace: Packets, flow: UdpFlow) -> list[Finding]:
-    """The findings of one UDP conversation."""
+def findings_of_datagrams(trace: Packets, flow: UdpFlow, *, lossless: bool = False) -> list[Finding]:
+    """The findings of one UDP conversation; `lossless`: the capture is known to have dropped nothing."""
     found = flow.findings()
+    silence = no_answer(trace, flow) if lossless else None
+    if silence is not None:
+        found.append(silence)
     refused = any(one.id == "udp.port-unreachable" for one in found)      # that says why nothing answers
     sent: dict[str, list[SentRecord[object]]] = {}
     index = trace.index
@@ -47,5 +57,26 @@ def findings_of_datagrams(trace: Packets, flow: UdpFlow) -> list[Finding]:
         judge = protocol.packets.judge if protocol.packets is not None else None
         if judge is not None and protocol.name in sent:
             found += judge(sent[protocol.name], int(index.time_ns[-1]))
+    told = any(one.id.endswith(".no-answer") and one.id != "udp.no-answer" for one in found)
     return [replace(one, stream=flow.stream, carrier="udp") for one in found
-            if not (refused and one.id.endswith(".no-answer"))]
+            if not (told and one.id == "udp.no-answer") and not (refused and one.id.endswith(".no-answer"))]
+
+
+def no_answer(trace: Packets, flow: UdpFlow) -> Finding | None:
+    """That nothing came back, where the capture would have seen it: it went on for long enough.
+
+    Not of what goes to a group, which asks nobody in particular, nor where an ICMP error says why.
+    """
+    index, rows = trace.index, flow.rows
+    if index.streams[UDP].answered[flow.stream] or flow.errors or flow.a == flow.b:
+        return None
+    seconds = (int(index.time_ns[-1]) - int(index.time_ns[rows[-1]])) / 1e9
+    address = ip_address(flow.b[0].partition("%")[0])
+    row = row_at(rows, 0)
+    group = trace.link_type(row) == LINK_ETHERNET and trace.frame(row)[:1] > b"" and trace.frame(row)[0] & 1
+    if seconds < _LONG_ENOUGH or group or address.is_multicast or str(address) == "255.255.255.255":
+        return None
+    count = f"{len(rows):,} datagrams" if len(rows) > 1 else "1 datagram"
+    what = (f"{count} went to {join_endpoint(*flow.b)}, and nothing came back in the {seconds:.1f} s that"
+            " the capture went on.")
+    return finding("udp.no-answer", what).at(flow.stream, rows_in(rows[:_MOST_ROWS]))

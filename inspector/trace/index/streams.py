@@ -46,6 +46,7 @@ class Streams:
         self._first_row = Growing("i8")
         self._reopened = Growing("?")          # by a SYN, on ports of an earlier conversation
         self._low_first = Growing("?")         # its first packet came from the lower end of the pair
+        self._answered = Growing("?")          # a packet went back
         self._base = Growing("u4", 2)          # sequence number with which each direction begins
         self._known = Growing("?", 2)          # and whether that is known
 
@@ -56,6 +57,11 @@ class Streams:
     def first_row(self) -> Int64s:
         """Row of each conversation's first packet."""
         return self._first_row.values
+
+    @property
+    def answered(self) -> Bools:
+        """Of each conversation, whether a packet went back from b to a."""
+        return self._answered.values
 
     def reopened(self, stream: int) -> bool:
         """Whether a conversation began on the ports of an earlier one (port reuse)."""
@@ -83,6 +89,7 @@ class Streams:
         births = np.flatnonzero(first)
         self._reopened.extend(~fresh_pair[births])
         stream = self._give(traffic, low, pair, births, contested)
+        self._answered.values[stream[low != self._low_first.values[stream]]] = True
         if self._reuse:
             self._learn(traffic, low, stream)
         return stream
@@ -100,6 +107,7 @@ class Streams:
         before = self._stream.values[pair[contested]]
         self._first_row.extend(traffic.row[births])
         self._low_first.extend(low[births])
+        self._answered.extend(np.zeros(len(births), np.bool_))
         if self._reuse:
             self._base.extend(np.zeros((len(births), 2), "u4"))
             self._known.extend(np.zeros((len(births), 2), np.bool_))

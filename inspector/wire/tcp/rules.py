@@ -30,6 +30,9 @@ BOOK = Rulebook(
          "What is sent again should be the same; which of the two a receiver keeps, depends on its system."),
     Rule("udp.port-unreachable", "warning", "RFC 1122 §4.1.3.3",
          "A process should be bound to this port and address."),
+    Rule("udp.no-answer", "note", "RFC 768",
+         "Where an answer is due, somebody should read there, and no firewall drop it; UDP itself promises"
+         " none, and a log or a counter gets none."),
 )
 finding = BOOK.finding
 ENDINGS = frozenset({"tcp.reset-with-unread-data", "tcp.reset-after-data", "tcp.sent-after-close"})

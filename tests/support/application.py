@@ -34,7 +34,7 @@ class WebApplication(Application):
 
     @property
     def http(self) -> list[HttpMessage]:
-        return self._http.records if self._http else []
+        return list(self._http.records if self._http else [])
 
     @property
     def upgrade(self) -> Upgrade | None:

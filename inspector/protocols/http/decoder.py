@@ -7,7 +7,7 @@ Our own, not h11's: broken messages must be shown, not refused, and every one kn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from inspector.protocols.api import Decoder, Hole, MessageLine, Part, Rest, Shown, Source, Start
 from inspector.protocols.http.connection import HttpConnection
@@ -246,7 +246,7 @@ class HttpDecoder(Decoder[HttpMessage]):
     # --- records -----------------------------------------------------------------------------------
 
     @property
-    def records(self) -> list[HttpMessage]:
+    def records(self) -> Sequence[HttpMessage]:
         """The messages of both directions, in the order in which their heads came."""
         return self._http.messages
 

@@ -1,19 +1,20 @@
 """Plain HTTP found by scanning: whole requests and answers in turn, with heads in which nothing is wrong.
 
-Turns of both ends -> messages, the same as `HttpConnection` gives; None as soon as anything is out of line,
+Turns of both ends -> messages, those that `HttpConnection` gives; None as soon as anything is out of line,
 for which the decoder is there. Heads that were seen before are not parsed again.
 """
 
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from inspector.model.packets import Row
 from inspector.protocols.api import Source, Start
-from inspector.protocols.http.decoder import PREVIEW, HttpDecoder
+from inspector.protocols.http.decoder import HttpDecoder
 from inspector.protocols.http.message import Header, HttpMessage, parse_head
 from inspector.protocols.http.rules import body_framing, check_request, check_response, content_length
 from inspector.wire.tcp.delivery import Pump
@@ -32,10 +33,50 @@ class _Head(NamedTuple):
     body: int
 
 
-def exchanges(turns: Sequence[bytes]) -> list[HttpMessage] | None:
+class Exchanges(Sequence[HttpMessage]):
+    """Requests and answers in turn; a message is made when it is asked for, without its body's beginning."""
+
+    def __init__(self) -> None:
+        self._heads: list[_Head] = []
+        self._start, self._stop = array("q"), array("q")
+
+    def add(self, head: _Head, start: int, stop: int) -> None:
+        """The next message, with its place in the stream of its end."""
+        self._heads.append(head)
+        self._start.append(start)
+        self._stop.append(stop)
+
+    def __len__(self) -> int:
+        return len(self._heads)
+
+    @overload
+    def __getitem__(self, index: int) -> HttpMessage: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[HttpMessage]: ...
+
+    def __getitem__(self, index: int | slice) -> HttpMessage | list[HttpMessage]:
+        if isinstance(index, slice):
+            return [self._message(number) for number in range(*index.indices(len(self)))]
+        return self._message(range(len(self))[index])
+
+    def _message(self, number: int) -> HttpMessage:
+        head, start, stop = self._heads[number].message, self._start[number], self._stop[number]
+        headers = head.headers if not start else tuple([
+            Header(name, value, begin + start, end + start, key)
+            for name, value, begin, end, key in head.headers])
+        side, body = number & 1, head.body_start + start
+        bodiless = side and self._heads[number - 1].message.method == "HEAD"
+        return HttpMessage(
+            side, not side, start, head.line_stop + start, body, stop, head.version, head.method, head.target,
+            head.status, head.reason, headers, framing="none" if bodiless else head.framing,
+            body_length=stop - body, complete=True, number=number, partner=number + 1 - 2 * side,
+        )
+
+
+def exchanges(turns: Sequence[bytes]) -> Exchanges | None:
     """The messages of turns, of which the first is the client's; None where they are not plain."""
-    messages: list[HttpMessage] = []
-    offsets = [0, 0]
+    found, offsets, bodiless = Exchanges(), [0, 0], False
     if len(turns) % 2:
         return None
     for number, data in enumerate(turns):
@@ -44,28 +85,12 @@ def exchanges(turns: Sequence[bytes]) -> list[HttpMessage] | None:
         if not 4 <= size <= _LONGEST:
             return None
         head = _answer(data[:size]) if side else _asked(data[:size])
-        if head is None:
+        if head is None or len(data) - size != (0 if side and bodiless else head.body):
             return None
-        bodiless = side and messages[-1].method == "HEAD"
-        if len(data) - size != (0 if bodiless else head.body):
-            return None
-        messages.append(_placed(head.message, offsets[side], number, data, bool(bodiless)))
+        bodiless = head.message.method == "HEAD"
+        found.add(head, offsets[side], offsets[side] + len(data))
         offsets[side] += len(data)
-    return messages
-
-
-def _placed(head: HttpMessage, offset: int, number: int, data: bytes, bodiless: bool) -> HttpMessage:
-    """The message of a head at another place of its stream, with its body."""
-    size = head.body_start
-    headers = head.headers if not offset else tuple([
-        Header(name, value, start + offset, stop + offset, key)
-        for name, value, start, stop, key in head.headers])
-    side = number & 1
-    return HttpMessage(
-        side, not side, offset, head.line_stop + offset, size + offset, len(data) + offset, head.version,
-        head.method, head.target, head.status, head.reason, headers, (), "none" if bodiless else head.framing,
-        len(data) - size, data[size : size + PREVIEW], True, number, number + 1 - 2 * side,
-    )
+    return found
 
 
 @lru_cache(_HEADS)
@@ -106,7 +131,7 @@ _NOTHING = Pump((ByteStream(_no_bytes), ByteStream(_no_bytes)))
 class PlainHttpDecoder(HttpDecoder):
     """The decoder of a conversation that is known to be plain: it has its messages, and reads no more."""
 
-    def __init__(self, source: Source, messages: list[HttpMessage]) -> None:
+    def __init__(self, source: Source, messages: Exchanges) -> None:
         super(HttpDecoder, self).__init__(source, _NOTHING, Start(0, (0, 0)))
         self.upgrade = None
         self._plain = messages
@@ -115,12 +140,12 @@ class PlainHttpDecoder(HttpDecoder):
         return False
 
     @property
-    def records(self) -> list[HttpMessage]:
+    def records(self) -> Exchanges:
         """The messages of both directions, in order."""
         return self._plain
 
-    def partner(self, position: int) -> int | None:
-        return self._plain[position].partner
+    def partner(self, position: int) -> int:
+        return position + 1 - 2 * (position & 1)
 
     def handshake(self, message: HttpMessage) -> None:
         """There is none."""

@@ -131,8 +131,9 @@ class PlainConversations:
         if not said or not said.rows:
             return None
         source = PlainConversation(self._index, partial(self._decode, stream), said)
+        turns, source.turns = source.turns, []          # they may be large
         for protocol, scan in _SCANNED:
-            decoder = scan(source, source.turns)
+            decoder = scan(source, turns)
             if decoder is not None:
                 return Layer(protocol, decoder)
         return None

@@ -7,6 +7,7 @@ one of these packets is given. Payload is exact (JSON escapes what a terminal co
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heappop, heappush, merge
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 
 
-_Number = tuple[int, int, int]      # conversation, place of the layer, position of the record
-
-
 class _Entry(NamedTuple):
     """A record to be printed. `key`: the row by which records of different conversations are ordered."""
 
@@ -40,11 +38,6 @@ class _Entry(NamedTuple):
     layer: Layer
     record: Record
     rows: tuple[Row, ...]       # of the packets that carry it
-
-    @property
-    def number(self) -> _Number:
-        """What tells it from all others."""
-        return self.stream, self.place, self.position
 
 
 def messages(trace: Trace, protocol: Protocol, rows: Int64s | None = None) -> Iterator[Object]:
@@ -72,7 +65,7 @@ def _entries(trace: Trace, protocol: Protocol, streams: Iterable[int]) -> Iterat
     """The records of all conversations in order; none is decoded before its first packet's turn comes."""
     first = trace.index.streams[TCP].first_row
     later = sorted(((int(first[stream]), stream) for stream in streams), reverse=True)
-    waiting: list[tuple[_Number, _Entry, Iterator[_Entry]]] = []
+    waiting: _Waiting = []
     while waiting or later:
         while later and (not waiting or later[-1][0] <= waiting[0][1].key):
             _advance(waiting, _of_stream(trace, protocol, later.pop()[1]))
@@ -82,7 +75,10 @@ def _entries(trace: Trace, protocol: Protocol, streams: Iterable[int]) -> Iterat
             _advance(waiting, rest)
 
 
-def _advance(waiting: list[tuple[_Number, _Entry, Iterator[_Entry]]], rest: Iterator[_Entry]) -> None:
+_Waiting = list[tuple[tuple[int, int, int], _Entry, Iterator[_Entry]]]
+
+
+def _advance(waiting: _Waiting, rest: Iterator[_Entry]) -> None:
     entry = next(rest, None)
     if entry is not None:
         heappush(waiting, ((entry.key, entry.stream, entry.place), entry, rest))
@@ -108,31 +104,36 @@ def _paired(trace: Trace, protocol: Protocol, chosen: frozenset[int] | None) -> 
 
     An object waits for the number of its answer, and those behind it wait with it.
     """
-    numbers: dict[_Number, int] = {}
-    held: deque[tuple[_Entry, _Number, Object | None]] = deque()
+    numbers: dict[tuple[int, int], array[int]] = {}      # of each layer's records, by their positions
+    held: deque[_Held] = deque()
     for number, entry in enumerate(_entries(trace, protocol, streams_of(trace, None)), 1):
-        numbers[entry.number] = number
-        held.append((entry, _partner(entry), _object(trace, entry, chosen)))
-        while held and held[0][1] in numbers:
-            yield from _named(trace, *held.popleft(), numbers)
-    for entry, partner, found in held:
-        yield from _named(trace, entry, partner, found, numbers)
+        mine = numbers.setdefault((entry.stream, entry.place), array("I"))
+        mine.append(number)
+        partner = entry.layer.decoder.partner(entry.position)
+        partner = entry.position if partner is None else partner
+        held.append(_Held(entry, partner, mine, _object(trace, entry, chosen)))
+        while held and held[0].partner < len(held[0].numbers):
+            yield from _named(trace, held.popleft())
+    for one in held:
+        yield from _named(trace, one)
 
 
-def _partner(entry: _Entry) -> _Number:
-    """What an entry's object names; itself where it names none."""
-    partner = entry.layer.decoder.partner(entry.position)
-    return (entry.stream, entry.place, entry.position if partner is None else partner)
+class _Held(NamedTuple):
+    """An object that waits for the number of what it names (`partner`, by its position; itself: nothing)."""
+
+    entry: _Entry
+    partner: int
+    numbers: array[int]         # of the records of its layer, as far as they came
+    found: Object | None
 
 
-def _named(trace: Trace, entry: _Entry, partner: _Number, found: Object | None,
-           numbers: dict[_Number, int]) -> Iterator[Object]:
+def _named(trace: Trace, held: _Held) -> Iterator[Object]:
     """The object with the name of its partner, where it is one of those that were chosen."""
+    entry, partner, numbers, found = held
     if found is None:
         return
-    number = numbers.get(partner)
-    if partner[2] != entry.position and number is not None:
-        found |= _pair(trace, entry, partner[2], number)
+    if partner != entry.position and partner < len(numbers):
+        found |= _pair(trace, entry, partner, numbers[partner])
     yield found
 
 

@@ -57,6 +57,42 @@ def make(path: Path, count: int = COUNT) -> None:
                 time_ns += 20_000
 
 
+NGINX = (b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Fri, 27 Nov 2026 09:00:%02d GMT\r\n"
+         b"Content-Type: text/html\r\nContent-Length: 615\r\nLast-Modified: Fri, 27 Nov 2026 08:00:00 GMT\r\n"
+         b"Connection: keep-alive\r\nETag: \"6566b8a0-267\"\r\nAccept-Ranges: bytes\r\n\r\n"
+         + b"<p>x</p>\n" * 68 + b"abc")
+WRK = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n"
+
+
+def make_kept(path: Path, exchanges: int = 33_000, connections: int = 8) -> None:
+    """Write connections that are kept, as of wrk and nginx: each exchange is two packets, all interleaved."""
+    time_ns = 1_700_000_000 * 10**9
+    with path.open("wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 101))
+        numbers = [[1000, 5000] for _ in range(connections)]
+
+        def send(which: int, side: int, flags: int, payload: bytes = b"") -> None:
+            nonlocal time_ns
+            own, other = numbers[which][side], numbers[which][1 - side]
+            ends = (0x7F000001, 0x7F000001)
+            ports = (40_000 + which, 8000) if not side else (8000, 40_000 + which)
+            size = 40 + len(payload)
+            frame = struct.pack(">BBHHHBBHII", 0x45, 0, size, 0, 0x4000, 64, 6, 0, *ends)
+            ack = other if flags & A else 0
+            frame += struct.pack(">HHIIHHHH", *ports, own, ack, 0x5000 | flags, 502, 0, 0) + payload
+            file.write(struct.pack("<IIII", *divmod(time_ns, 10**9), size, size) + frame)
+            numbers[which][side] = own + len(payload) + bool(flags & (S | F))
+            time_ns += 5_000
+
+        for which in range(connections):
+            for side, flags in ((0, S), (1, S | A), (0, A)):
+                send(which, side, flags)
+        for number in range(exchanges):
+            for which in range(connections):
+                send(which, 0, P | A, WRK)
+                send(which, 1, P | A, NGINX % (number // 1000 % 60))
+
+
 def measured(command: Sequence[str]) -> tuple[float, float]:
     """Seconds, and the peak of its memory in MB."""
     start = time.perf_counter()

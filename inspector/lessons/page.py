@@ -36,6 +36,11 @@ def page(text: str, width: int, values: Mapping[str, str] | None = None) -> list
     return lines
 
 
+def places_in(text: str) -> set[str]:
+    """The names of the values that the text speaks of."""
+    return set(_PLACE.findall(text))
+
+
 def filled(text: str, values: Mapping[str, str]) -> str:
     """The text with the step's values in their places."""
     return _PLACE.sub(lambda match: values.get(match[1], UNKNOWN), text)

@@ -18,11 +18,14 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from inspector.lessons import progress
+from inspector.lessons.library import find
 from inspector.model.packets import Row
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.tui.app import InspectorApp
-from inspector.tui.messages import Selection
+from inspector.tui.lessons.screen import LessonScreen
+from inspector.tui.messages import LessonsAsked, Selection
 from inspector.tui.panes.registry import PANES
 from tests.support.live import (
     LARGE,
@@ -47,11 +50,12 @@ class Scene:
     """What is to be seen: the app's start, what is done in it, at which sizes and in which themes."""
 
     name: str
-    start: SessionSpec | Path | None
+    start: SessionSpec | Path | LessonsAsked | None
     steps: Steps
     sizes: tuple[tuple[int, int], ...] = ((120, 40),)
     themes: tuple[str, ...] = ("textual-dark",)
     pictures: tuple[tuple[int, int], ...] = ()     # sizes of which there is a PNG too
+    resumed: int = 0                                # the step at which one goes on with a lesson
 
 
 async def still(pilot: Pilot[Any]) -> None:
@@ -120,6 +124,24 @@ def spec(kind: str, **options: Any) -> SessionSpec:
     return resolved(SessionSpec(kind=kind, interactive=True, **options))
 
 
+def lesson(name: str, language: str, step: int, *keys: str, sizes: tuple[tuple[int, int], ...] = (USUAL,),
+           pictures: tuple[tuple[int, int], ...] = ()) -> Scene:
+    """A lesson at one of its steps; a key each that is pressed, and what comes of it waited for."""
+
+    async def steps(pilot: Pilot[Any]) -> None:
+        await until(pilot, lambda: isinstance(pilot.app.screen, LessonScreen), "the lesson")
+        screen = pilot.app.screen
+        assert isinstance(screen, LessonScreen)
+        await until(pilot, lambda: screen.player.scene and screen.player.place == step, "its step")
+        for key in keys:
+            await pilot.press(key)
+            await until(pilot, lambda: screen.player.record.phase != "running", "what happens")
+        pilot.app.clear_notifications()
+
+    asked = LessonsAsked(find(name), language)
+    return Scene(f"lesson-{name}-{language}", asked, steps, sizes, pictures=pictures, resumed=step)
+
+
 BOTH = ("textual-dark", "textual-light")
 PROTOCOL_ERRORS = DATA / "captures" / "websocket" / "zeek__websocket__wrong-accept-header.pcap"
 SEVERAL = DATA / "protocols" / "redis.pcapng"          # conversations
@@ -150,6 +172,19 @@ SCENES = [
     Scene("findings-file", PROTOCOL_ERRORS, press(1, "7"), (SMALL, USUAL)),
     Scene("bytes-websocket", spec("websocket"), choose(11, Row(7), "9", "end"), (SMALL,)),
     Scene("conversations-file", SEVERAL, press(1), (SMALL, USUAL)),
+]
+SCENES += [
+    Scene("lessons", LessonsAsked(None, "en"), nothing, (SMALL,)),
+    Scene("lessons-zh", LessonsAsked(None, "zh"), nothing, (SMALL,)),
+    lesson("socket", "zh", 2, "3", "enter"),
+    lesson("life", "en", 1, "2", "enter", sizes=(SMALL, USUAL)),
+    lesson("handshake", "en", 3),
+    lesson("handshake", "zh", 8, "1", "enter", sizes=(SMALL, USUAL)),
+    lesson("closing", "zh", 11, "2", "enter", "1", "enter", sizes=(SMALL,)),
+    lesson("udp", "en", 5, "3", "enter", pictures=(USUAL,)),
+    lesson("upgrade", "en", 5),
+    lesson("frames", "en", 4, *"55", "enter", pictures=(USUAL,)),
+    lesson("names", "zh", 5, *"11", "enter"),
 ]
 SCENES += [                      # a pane that has no picture above gets one
     Scene(f"{pane.id}-websocket", spec("websocket"), choose(11, Row(7), pane.key), (SMALL, USUAL))
@@ -186,8 +221,11 @@ def _tight(match: re.Match[str]) -> str:
 async def take(scene: Scene, size: tuple[int, int], theme: str, directory: Path) -> Path:
     """One screenshot."""
     start = scene.start
+    if isinstance(start, LessonsAsked) and start.lesson is not None:
+        progress.keep(start.lesson.name, progress.Progress(scene.resumed, len(start.lesson.steps)))
     app = InspectorApp(start=start if isinstance(start, SessionSpec) else None,
-                       trace_path=start if isinstance(start, Path) else None)
+                       trace_path=start if isinstance(start, Path) else None,
+                       lessons=start if isinstance(start, LessonsAsked) else None)
     async with app.run_test(size=size) as pilot:
         app.theme = theme
         await pilot.pause()

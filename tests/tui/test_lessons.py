@@ -116,6 +116,16 @@ async def test_who_goes_away_goes_on_there() -> None:
 
 
 @needs_lab
+async def test_what_a_step_looks_at_is_shown_to_who_goes_on_there_too() -> None:
+    progress.keep("upgrade", progress.Progress(5, 11))
+    async with taking("upgrade") as pilot:
+        screen = lesson(pilot)
+        await until(pilot, lambda: screen.player.place == 5 and screen.front == "handshake", "the pane")
+        await pilot.press("right_square_bracket")
+        assert screen.front == "sockets"
+
+
+@needs_lab
 async def test_things_are_put_in_order_unseen_and_done_by_choice() -> None:
     progress.keep("handshake", progress.Progress(2, 11))
     async with taking("handshake") as pilot:

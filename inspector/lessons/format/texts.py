@@ -19,12 +19,12 @@ from typing import Protocol
 
 from inspector.lessons.format.faults import Fault
 from inspector.lessons.format.model import LessonText, Step, StepText
+from inspector.lessons.page import places_in
 from inspector.wire.text import escaped
 
 LONGEST = 4000           # characters of one section
 _NAMED = ("choice", "if", "item", "action")
 _SINGLE = ("after", "answer")
-_PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 
 @dataclass(slots=True)
@@ -96,7 +96,7 @@ def _step_text(step: Step, head: _Section, parts: list[_Section], file: str, fau
     for section in (head, *parts):
         if len(section.text) > LONGEST:
             fault(section, f"A section has at most {LONGEST} characters, this one {len(section.text)}.")
-        for name in _PLACE.findall(section.text):
+        for name in sorted(places_in(section.text)):
             if name not in step.values:
                 fault(section, f"{{{name}}} is not among the values of this step.")
     for section in parts:

@@ -16,6 +16,7 @@ from inspector.lessons.asking.scene import Scene, TooMuchError
 from inspector.lessons.format.faults import Fault
 from inspector.lessons.format.loader import FACTS
 from inspector.lessons.format.model import Lesson, Step
+from inspector.lessons.page import places_in
 from inspector.lessons.play.answers import Answer, judge, number_of, truth_of
 from inspector.lessons.play.player import TRIES, Player
 from inspector.model.commands import Start
@@ -136,6 +137,7 @@ class _Prover:
             return
         self.stage.settle()
         player.note_values()
+        self._prove_known()
         if step.kind in TRIES:
             self._prove_tries()
         elif step.kind == "predict":
@@ -224,6 +226,16 @@ class _Prover:
             name == look.field for name in field_paths(self.scene.trace, row_at(rows, 0))
         ):
             self.fault(f"The packet has no field {look.field} in its detail.")
+
+    def _prove_known(self) -> None:
+        """What the words say before it happens is known then: nobody reads a hole."""
+        for language, words in self.lesson.texts.items():
+            text = words.steps[self.step.id]
+            options = (text.choices, text.items, text.actions)
+            early = [text.body, *text.hints, *(one for each in options for one in each.values())]
+            unknown = places_in(" ".join(early)) - self.player.record.values.keys()
+            if unknown:
+                self.fault(f"In {language}.md {', '.join(sorted(unknown))} is not known yet when it is read.")
 
     def _prove_words(self) -> None:
         """What the words speak of is there, and what is to be lit up."""

@@ -297,13 +297,15 @@ class LessonScreen(BaseScreen):
 
     def _lead(self) -> None:
         """Ask the player, and do what it says."""
-        before = self.player.record.phase
+        before, resuming = self.player.record.phase, self.player.catching_up
         try:
             for command in self.player.advance():
                 self.runs.send(command)
         except TooMuchError as error:
             self.app.notify(str(error), severity="error", timeout=10)
         self._bring_run()
+        if resuming and not self.player.catching_up:
+            self._look()
         if before == "running" and self.player.record.phase == "over":
             self._happened()
 

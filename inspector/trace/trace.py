@@ -65,6 +65,7 @@ class Trace:
         self._applications = Kept(lambda stream: Application(self, self.flow(stream)))
         self._flows = Kept(lambda stream: TcpFlow(self, stream), _cost, self._applications.forget)
         self._plain: PlainConversations | None = None
+        self.searched_in_part: set[tuple[str, Row]] = set()    # (protocol, packet) of very large messages
         self._datagrams = Kept(lambda stream: UdpFlow(self, stream))
 
     @classmethod
@@ -169,6 +170,15 @@ class Trace:
         count = self.index.count
         unread = self._source.advance(0) - self._reader.offset
         return unread * count // self._reader.offset if count and unread > 0 else 0
+
+    @property
+    def searched(self) -> str | None:
+        """One sentence where a filter looked at the beginning alone of some messages, else None."""
+        count = len(self.searched_in_part)
+        if not count:
+            return None
+        what = f"{count:,} messages are large and were" if count > 1 else "1 message is large and was"
+        return f"{what} searched from the beginning only, up to a limit; more of them may match."
 
     @property
     def truncated(self) -> str | None:

@@ -57,6 +57,8 @@ def decode_file(
         if what is not None:
             write_lines(what.objects(trace, chosen))
         status = check(trace, checks, stdout_taken=what is not None) if checks else DONE
+        if chosen is not None and trace.searched:
+            notice(trace.searched)
         if trace.unread:
             notice(trace.unread)
         if trace.truncated:

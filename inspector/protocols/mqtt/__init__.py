@@ -60,6 +60,13 @@ def _topics(decoder: MqttDecoder, record: MqttPacket) -> Sequence[str]:
     return [record.topic] if record.topic else [one for one in decoder.said(record).topics if one]
 
 
+def _truncated(decoder: MqttDecoder, record: MqttPacket) -> Sequence[bool]:
+    """Whether its values are those of the beginning alone: it is very large."""
+    from inspector.protocols.mqtt.decoder import READ
+
+    return [True] if record.stop - record.start > READ else []
+
+
 def _message(decoder: MqttDecoder, record: MqttPacket) -> Sequence[bytes]:
     return [data] if (data := decoder.message(record)) else []
 
@@ -77,6 +84,7 @@ MQTT = Protocol(
         Field("mqtt.dupflag", "flag", _published(lambda record: bool(record.first & 8)), bits=1),
         Field("mqtt.msgid", "number", _said(lambda said: said.packet_id), bits=16),
         Field("mqtt.msg", "bytes", _message, json=""),
+        Field("truncated", "flag", _truncated, filtered=False),
         Field("mqtt.sub.qos", "number", lambda decoder, record: decoder.said(record).qos, many=True, bits=8),
         Field("mqtt.suback.qos", "number", _granted, many=True, bits=8),
         Field("mqtt.reason", "number", _reasons, many=True, bits=8),

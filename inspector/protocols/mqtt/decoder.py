@@ -38,7 +38,7 @@ from inspector.protocols.units import Unit, UnitDecoder
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.text import escaped
 
-_READ = 1 << 16              # bytes of a packet that are read for its values
+READ = 1 << 16              # bytes of a packet that are read for its values
 _TEXT = 200
 _ALIASES = 1000              # topic aliases of a direction that are kept
 _ASKS = {CONNACK: CONNECT, PUBACK: PUBLISH, PUBREC: PUBLISH, PUBCOMP: PUBREL, SUBACK: SUBSCRIBE,
@@ -74,7 +74,7 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
     """Control packets of both ends. Acknowledgements find their packets by identifier."""
 
     head = 5
-    most = _READ
+    most = READ
 
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         super().__init__(source, pump, start)
@@ -186,7 +186,7 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
         """What a packet says, read again."""
         if self._last is not None and self._last[0] == record.number:
             return self._last[1]
-        found = read(record.first, self._body(record, _READ), self.version)
+        found = read(record.first, self._body(record, READ), self.version)
         self._last = (record.number, found) if record.complete else None
         return found
 
@@ -199,7 +199,7 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
         return record.start + 1 + variable(self.source.streams[record.direction].read(
             record.start + 1, record.start + 5))[1]
 
-    def message(self, record: MqttPacket, limit: int = _READ) -> bytes:
+    def message(self, record: MqttPacket, limit: int = READ) -> bytes:
         """The payload of a PUBLISH."""
         body = self.said(record).body
         return b"" if record.type != PUBLISH or body is None else self._body(record, limit)[body:]

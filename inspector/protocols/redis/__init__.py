@@ -68,6 +68,11 @@ def _error(decoder: RedisDecoder, message: RedisMessage) -> Sequence[str]:
     return [escaped(decoder.value(message).text)] if message.type in ("-", "!") else []
 
 
+def _truncated(decoder: RedisDecoder, message: RedisMessage) -> Sequence[bool]:
+    """Whether a value is given in part alone: a very long string, very many elements."""
+    return [] if all(node.whole for node in _nodes(decoder.value(message))) else [True]
+
+
 def _push(decoder: RedisDecoder, message: RedisMessage) -> Sequence[str]:
     """The kind of a push: message, pmessage, invalidate; "monitor" for a line of MONITOR."""
     if message.kind != "push":
@@ -100,6 +105,7 @@ REDIS = Protocol(
         Field("redis.reply", "text", _reply),
         Field("redis.error", "text", _error),
         Field("redis.push", "text", _push),
+        Field("truncated", "flag", _truncated, filtered=False),
         Field("redis.time", "seconds", _time, json=""),
         # Wireshark's own names, for those who know them.
         Field("resp", "protocol", lambda decoder, m: [True], json=""),

@@ -170,20 +170,41 @@ def _records(trace: Trace, row: Row, protocol: Protocol) -> list[tuple[Decoder[A
 def _field_of(owners: dict[Protocol, Field[Any]]) -> DeepField:
     """A field of protocols (DNS's of mDNS too), of the records that a packet completes."""
     def read(trace: Trace, row: Row) -> Sequence[Value]:
-        return [value for protocol, field in owners.items()
-                for decoder, record in _records(trace, row, protocol)
-                for value in field.get(decoder, record)]
+        found: list[Value] = []
+        for protocol, field in owners.items():
+            for decoder, record in _records(trace, row, protocol):
+                values = field.get(decoder, record)
+                found.extend(values)
+                if field.type in ("text", "bytes"):
+                    _note_cut(trace, row, protocol, decoder, record, values)
+        return found
 
     field = next(iter(owners.values()))
     return DeepField(field.type, read, _possible(*owners), field.bits)
+
+
+def _note_cut(
+    trace: Trace, row: Row, protocol: Protocol, decoder: Decoder[Any] | None, record: Any,
+    values: Sequence[Any],
+) -> None:
+    """Note for whoever shows the result that a message's values were searched in part alone."""
+    cut = any(isinstance(value, bytes) and len(value) >= _LARGEST for value in values)
+    if not cut and decoder is not None and any(values):
+        cut = any(field.key == "truncated" and any(field.get(decoder, record)) for field in protocol.fields)
+    if cut:
+        trace.searched_in_part.add((protocol.name, row))
 
 
 def _payloads_of(protocol: Protocol) -> Read:
     def read(trace: Trace, row: Row) -> Sequence[bytes]:
         if int(trace.index.protocol[row]) != TCP:
             return [data for name, data in packet_payloads(trace, row) if name is protocol]
-        return [decoder.payload(record, _LARGEST) for decoder, record in _records(trace, row, protocol)
-                if decoder is not None]
+        found = []
+        for decoder, record in _records(trace, row, protocol):
+            if decoder is not None:
+                found.append(decoder.payload(record, _LARGEST))
+                _note_cut(trace, row, protocol, decoder, record, found[-1:])
+        return found
 
     return read
 

@@ -76,6 +76,7 @@ class Evaluation:
     def __init__(self, filter: Filter, trace: Trace) -> None:
         self._test = filter.test
         self._trace = trace
+        trace.searched_in_part.clear()       # by this filter none so far
         self._found = Growing("i8")
         self.position = 0                    # packets looked at
 

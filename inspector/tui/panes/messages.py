@@ -52,6 +52,8 @@ class MessagesPane(ConversationPane):
     @property
     def status(self) -> str:
         parts = [f"find {self._choice['search']!r}"] if self._choice["search"] else []
+        if self._messages is not None and (cut := self._messages.searched_in_part):
+            parts.append(f"{cut:,} searched up to 1 MiB")
         parts += ["no control frames"] if not self._choice["control"] else []
         parts += ["slowest first"] if self._choice["slowest"] else []
         parts += ["one side"] if self._choice["direction"] is not None else []

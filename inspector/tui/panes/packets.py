@@ -94,7 +94,9 @@ class PacketsPane(ListPane):
         if self._evaluation is None or self.packets is None or self.trace is None:
             return ""
         done = "" if self._evaluation.done else f"  {self._evaluation.progress:.0%} searched"
-        return f"{self.packets.count:,} of {self.trace.index.count:,}{done}"
+        cut = len(self.trace.searched_in_part)
+        part = f"  {cut:,} large, searched in part" if cut else ""
+        return f"{self.packets.count:,} of {self.trace.index.count:,}{done}{part}"
 
     def head(self, width: int) -> list[Line]:
         return [self.packets.title(width)] if self.packets is not None else [()]

@@ -43,6 +43,7 @@ class MessageList:
         self.direction: int | None = None
         self.slowest = False
         self._needle = b""
+        self.searched_in_part = 0                    # messages too large to be searched to their end
         self._shown = array("I")              # numbers of the messages that are shown
         self._waits: list[int] = []           # of the answers shown, negative, where `slowest` sorts them
         self._messages_read = 0                      # messages that were looked at
@@ -57,7 +58,7 @@ class MessageList:
         """Show other messages; call `update` until `complete`."""
         self.control, self.search, self.direction, self.slowest = control, search, direction, slowest
         self._needle = _needle(search)
-        self._shown, self._messages_read = array("I"), 0
+        self._shown, self._messages_read, self.searched_in_part = array("I"), 0, 0
         self._expanded, self._parts, self._waits = [], [], []
         self.update()
 
@@ -130,6 +131,7 @@ class MessageList:
         if not self._needle:
             return True
         data = self._decoder.content(index, SEARCHED)
+        self.searched_in_part += len(data) >= SEARCHED
         if self.search.startswith("hex:"):
             return self._needle in data
         return self._needle.decode() in data.decode("utf-8", "replace").casefold()

@@ -71,11 +71,12 @@ class FirstFindings(list[Finding]):
         self.more[rule] += 1
         return True
 
-    def all_full(self, rules: tuple[str, ...], direction: int | None) -> bool:
-        """Whether one more of each of the rules is only counted, which is done then."""
+    def all_full(self, rules: tuple[str, ...], direction: int | None, count: int = 1) -> bool:
+        """Whether `count` more of each of the rules are only counted, which is done then."""
         if any(self._kept[rule, direction] < REPEATS for rule in rules):
             return False
-        self.more.update(rules)
+        for rule in rules:
+            self.more[rule] += count
         return True
 
     def append(self, one: Finding) -> None:

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.protocols.websocket import alike
 from inspector.protocols.websocket import decoder as websocket_decoder
 from inspector.protocols.websocket.deflate import DeflateParameters
 from inspector.protocols.websocket.frame import FrameDecoder, encode
 from inspector.protocols.websocket.scan import scan
 from inspector.protocols.websocket.session import WebSocketSession
+from inspector.wire import findings
 from tests.support.websocket import CLIENT, DEFLATE, SERVER, UPGRADE, Keys, request, response, talk
 
 Spec = tuple[tuple[bytes, int, bool, int, int | None], str]
@@ -46,11 +48,30 @@ def said(turns: list[tuple[int, list[Spec]]]) -> list[tuple[int, bytes]]:
 def test_both_ways_give_the_same(
     bounds: tuple[int, int], turns: list[tuple[int, list[Spec]]], deflate: bool, size: int
 ) -> None:
+    with patch.multiple(websocket_decoder, KEEP=bounds[0], _BATCH=bounds[1]):
+        compare(turns, deflate, size)
+
+
+REPEATED = st.lists(st.tuples(st.integers(0, 1), FRAMES, st.integers(1, 12)), max_size=5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(turns=REPEATED, deflate=st.booleans(), size=st.sampled_from([90, 1400]))
+def test_frames_wrong_in_the_same_way_are_counted_together(
+    turns: list[tuple[int, list[Spec], int]], deflate: bool, size: int
+) -> None:
+    again = [(direction, [one for one in frames for _ in range(times)]) for direction, frames, times in turns]
+    with (patch.object(findings, "REPEATS", 2), patch.object(alike, "LEAST", 4),
+          patch.multiple(websocket_decoder, LEAST=4, _AGAIN=2)):
+        compare(again, deflate, size)
+
+
+def compare(turns: list[tuple[int, list[Spec]]], deflate: bool, size: int) -> None:
+    """What the decoder makes of the turns beside frame decoder and session alone."""
     start = [(CLIENT, request(DEFLATE)), (SERVER, response(DEFLATE))] if deflate else UPGRADE
     turns = [(d, frames) for d, frames in turns if size > 90 or all(len(f[0][0]) < 999 for f in frames)]
     spoken = said(turns)
-    with patch.multiple(websocket_decoder, KEEP=bounds[0], _BATCH=bounds[1]):
-        found = talk(*start, *spoken, size=size).application()
+    found = talk(*start, *spoken, size=size).application()
     session = WebSocketSession(0, DeflateParameters() if deflate else None, limit=1 << 20)
     decoders = [FrameDecoder(len(data)) for _, data in start]
     frames, parts = [], []
@@ -69,6 +90,8 @@ def test_both_ways_give_the_same(
     assert sum(message.size for message in found.messages) == sum(part.size for part in parts)
     assert {(one.id, one.direction, one.start, one.stop) for one in found.findings} == {
         (one.id, one.direction, one.start, one.stop) for one in session.findings}
+    told = found.decoder("websocket")
+    assert told is None or told.uncounted == session.findings.more
 
 
 @settings(max_examples=100, deadline=None)

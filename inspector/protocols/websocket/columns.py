@@ -16,7 +16,7 @@ import numpy as np
 
 from inspector.model.packets import Row
 from inspector.protocols.websocket.frame import Frame, opcode_name
-from inspector.protocols.websocket.session import Part
+from inspector.protocols.websocket.session import FrameRules, Part
 from inspector.wire.arrays import Bools, Int64s, UInt8s, UInt32s
 
 T = TypeVar("T")
@@ -159,7 +159,7 @@ class _Records(Sequence[T]):
 class FrameTable(_Records[WebSocketFrameRecord]):
     """The frames, in order of delivery; `ids` are the session's findings by frame."""
 
-    def __init__(self, client: int, rows: Rows, ids: dict[int, tuple[str, ...]]) -> None:
+    def __init__(self, client: int, rows: Rows, ids: FrameRules) -> None:
         self._client, self._rows, self._ids = client, rows, ids
         self._direction, self._first, self._header = array("B"), array("B"), array("B")
         self._start, self._length = array("q"), array("Q")

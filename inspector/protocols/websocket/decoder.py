@@ -16,6 +16,7 @@ import numpy as np
 from inspector.model.packets import Row, packet_number
 from inspector.model.units import duration
 from inspector.protocols.api import Decoder, Hole, MessageLine, Part, Rest, Shown, Source, Start
+from inspector.protocols.websocket.alike import LEAST, all_ascii, runs
 from inspector.protocols.websocket.columns import (
     Columns,
     FrameTable,
@@ -52,6 +53,7 @@ PAYLOAD_LIMIT = 64 << 20 # bytes of a frame or message that are read for whoever
 KEEP = 1 << 16           # bytes of a frame's payload that its decoder holds
 _BATCH = 1 << 20         # bytes that are taken at once
 _HEADER = 14
+_AGAIN = 1024            # frames of a run alike after which it is tried again to enter the rest at once
 _TEXT = 60               # characters of a payload in a summary
 _PREVIEW = 2048          # bytes of a message that its line is made of
 
@@ -102,8 +104,8 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
 
     def take(self) -> bool:
         before = list(self._pump.position)
-        for runs in _batches(self._pump.merged()):
-            self._take(runs)
+        for some in _batches(self._pump.merged()):
+            self._take(some)
         return self._pump.position != before
 
     def _take(self, runs: Runs) -> None:
@@ -151,7 +153,14 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         """Enter frames into the tables, runs of plain and packed ones at once."""
         session, position, count = self.session, 0, len(found.plain)
         odd = np.flatnonzero(~found.plain).tolist()
+        alike = {at: last for first, last in runs(found.columns, found.plain)
+                 for at in range(first + LEAST // 2, last, _AGAIN)}
         for next_odd in (*odd, count):
+            if next_odd < position:
+                continue                     # it was entered with others like it
+            if next_odd in alike and self._enter_alike(found, next_odd, alike[next_odd]):
+                position = alike[next_odd]
+                continue
             while position < next_odd:
                 if session.settled:
                     position = self._enter_many(found, position, next_odd)
@@ -161,6 +170,23 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
             if next_odd < count:
                 self._enter_one(found, next_odd)
             position = next_odd + 1
+
+    def _enter_alike(self, found: _Found, first: int, last: int) -> bool:
+        """Enter frames that are wrong like those before them; False where each has to be looked at."""
+        part = found.columns.part(first, last)
+        direction, frame = int(part.direction[0]), self._frame(found, first)
+        rules = self.session.rules_of_alike(direction, frame)
+        if rules is None or self._damaged[direction] or self._ended[direction] is not None:
+            return False
+        base, data = self._window[direction]
+        text = frame.opcode == TEXT and not frame.rsv and frame.payload_length
+        if text and not all_ascii(data, frame.start - base, frame.header_size, frame.payload_length,
+                                  last - first):
+            return False
+        self.session.add_alike(direction, rules, last - first)
+        self.messages.extend(len(self.frames), part)
+        self.frames.extend(part, len(self.messages) - (last - first))
+        return True
 
     def _enter_many(self, found: _Found, position: int, stop: int) -> int:
         """Enter plain and packed frames up to `stop`, or to one that is not right; where it got to."""

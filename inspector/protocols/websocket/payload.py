@@ -14,6 +14,7 @@ from inspector.protocols.websocket.deflate import Inflater
 from inspector.protocols.websocket.frame import unmask
 from inspector.wire.tcp.stream import ByteStream
 
+_SMALL = 1 << 16         # bytes of a payload that are kept for who asks again
 SPACING = 1 << 19       # inflated bytes between two contexts that are set aside
 
 
@@ -28,6 +29,7 @@ class Payloads:
         self._saved: tuple[list[tuple[int, Inflater]], ...] = ([], [])   # context before compressed message i
         self._since = [SPACING, SPACING]
         self._cursor: list[tuple[int, Inflater] | None] = [None, None]
+        self._latest = 0, 0, b""
         self._last: list[tuple[int, int, tuple[bytes, ...]]] = [(0, 0, ()), (0, 0, ())]
 
     def note(self, direction: int, message: int, inflater: Inflater) -> None:
@@ -55,9 +57,14 @@ class Payloads:
 
     def frame(self, number: int, limit: int) -> bytes:
         """What frame `number` says: unmasked, and inflated where its message was; at most `limit` bytes."""
+        if self._latest[:2] == (number, limit):        # several fields of a frame tell of it
+            return self._latest[2]
         place = self._frames.payload_of(number)
         if not place.compressed:
-            return self._read(place, limit)
+            data = self._read(place, limit)
+            if len(data) <= _SMALL:
+                self._latest = number, limit, data
+            return data
         message = self._frames.message_of(number)
         numbers = self._messages.frames_of(message - 1)
         return self._inflated(message, place.direction)[bisect_left(numbers, number)][:limit]

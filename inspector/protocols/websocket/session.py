@@ -7,6 +7,7 @@ RFC 6455 or 7692 becomes a finding. No payload is kept: a message is told by its
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -27,6 +28,14 @@ from inspector.protocols.websocket.side import Side
 from inspector.protocols.websocket.utf8 import TextCheck
 from inspector.wire.findings import Finding, FirstFindings
 
+
+def _kind(side: Side, frame: Frame) -> tuple[int, ...]:
+    """All that `check_frame` looks at."""
+    length = frame.payload_length
+    return (side.role.direction, frame.masked, frame.fin, frame.rsv, frame.opcode, frame.length_form,
+            length >> 63, shortest_form(length), length > CONTROL_LIMIT)
+
+
 Read = Callable[[int, int, int], bytes]
 """(direction, start, stop) -> bytes of the stream, for payloads that were not kept."""
 
@@ -46,6 +55,30 @@ class Part(NamedTuple):
     size: int
 
 
+class FrameRules:
+    """The ids of the findings of each frame, by its number from 0; a run of frames alike stands as one."""
+
+    def __init__(self) -> None:
+        self._single: dict[int, tuple[str, ...]] = {}
+        self._first: list[int] = []                                 # of runs, ascending …
+        self._runs: list[tuple[int, tuple[str, ...]]] = []          # … the number after their last, ids
+
+    def get(self, number: int, other: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """The ids of a frame; `other` where it has none."""
+        at = bisect_right(self._first, number) - 1
+        if at >= 0 and number < self._runs[at][0]:
+            return self._runs[at][1]
+        return self._single.get(number, other)
+
+    def __setitem__(self, number: int, ids: tuple[str, ...]) -> None:
+        self._single[number] = ids
+
+    def add_run(self, first: int, stop: int, ids: tuple[str, ...]) -> None:
+        """All frames from `first` to before `stop`, which are the newest."""
+        self._first.append(first)
+        self._runs.append((stop, ids))
+
+
 class WebSocketSession:
     """`client` is the direction of the client. Without a captured handshake (`inferred`) nothing is said of
     extensions; with a `foreign` one (that is not told here) the reserved bits are its own. `read` serves
@@ -61,7 +94,7 @@ class WebSocketSession:
         self.findings = FirstFindings()
         self._same: dict[tuple[str, ...], tuple[str, ...]] = {}   # one tuple for all frames alike
         self._wrong: dict[tuple[int, ...], tuple[str, ...]] = {}  # kind of header -> rules it breaks
-        self.ids: dict[int, tuple[str, ...]] = {}  # frame number (from 0) -> ids of its findings
+        self.ids = FrameRules()
         self.answers: dict[int, int] = {}          # pong's frame number -> ping's …
         self.answered: dict[int, int] = {}         # … and back
         self.count = 0                             # frames so far
@@ -103,9 +136,7 @@ class WebSocketSession:
 
     def _check(self, side: Side, frame: Frame) -> None:
         """Tell what is wrong in a header. Where the like of it was told often enough, it is counted alone."""
-        length = frame.payload_length
-        kind = (side.role.direction, frame.masked, frame.fin, frame.rsv, frame.opcode, frame.length_form,
-                length >> 63, shortest_form(length), length > CONTROL_LIMIT)
+        kind = _kind(side, frame)
         rules = self._wrong.get(kind)
         if rules is not None and self.findings.all_full(rules, side.role.direction):
             if rules:
@@ -115,6 +146,30 @@ class WebSocketSession:
         rules = tuple(dict.fromkeys(one.id for one in found))
         self._wrong[kind] = self._same.setdefault(rules, rules)
         self._add(*found)
+
+    def rules_of_alike(self, direction: int, frame: Frame) -> tuple[str, ...] | None:
+        """The rules that a whole message like those before it breaks, its text apart.
+
+        None where something new may have to be said of it.
+        """
+        side = self._sides[direction]
+        right = frame.masked is side.role.client and not frame.rsv and is_plain(frame)
+        rules = () if right else self._wrong.get(_kind(side, frame))
+        packed = frame.rsv & ws.RSV1 and side.inflater is not None
+        if not self.settled or packed or rules is None or not side.same_key(frame.masking_key):
+            return None
+        return rules if self.findings.all_full(rules, direction, 0) else None
+
+    def add_alike(self, direction: int, rules: tuple[str, ...], count: int) -> None:
+        """Take `count` such messages, with nothing wrong in their text."""
+        side = self._sides[direction]
+        self._accuse(side)
+        self.findings.all_full(rules, direction, count)
+        if rules:
+            self.ids.add_run(self.count, self.count + count, rules)
+        side.frames += count
+        self.count += count
+        self.messages += count
 
     def under_way(self, direction: int) -> int | None:
         """The number of the direction's fragmented message that has begun and not ended; None: none has."""

@@ -72,6 +72,10 @@ class Side:
         self._same_key += bool(key)
         return f"Three frames in a row have the masking key {key.hex()}." if self._same_key == 3 else ""
 
+    def same_key(self, key: bytes) -> bool:
+        """Whether the last frames had this masking key, and all that can be said of that was said."""
+        return key == self._key and (not key or self._same_key >= 3)
+
     @property
     def key(self) -> bytes:
         """The masking key of the last frame."""

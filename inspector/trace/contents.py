@@ -11,6 +11,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from inspector.model.records import Call, Event, KernelSample, Statistics
+from inspector.trace.comments import Comments
 from inspector.trace.file.format import PacketBatch
 from inspector.trace.index.columns import Growing
 from inspector.trace.index.index import Index
@@ -35,7 +36,7 @@ class Contents:
         self.events: list[Event] = []
         self.kernel: list[KernelSample] = []
         self.interfaces: list[pcapng.Interface] = []
-        self.comments: list[tuple[int | None, str]] = []
+        self.comments = Comments()
         self.host_names: dict[str, str] = {}
         self.statistics = Statistics()
         self.blocks = 0                      # journal and statistics blocks met
@@ -164,5 +165,4 @@ class Contents:
 
     def comment(self, texts: tuple[str, ...], before: int | None) -> None:
         """Comments on a packet (its row) or on the file (None)."""
-        row = None if before is None else self.index.count + before
-        self.comments += [(row, escaped(text, _LONGEST_TEXT)) for text in texts]
+        self.comments.read(None if before is None else self.index.count + before, texts)

@@ -23,6 +23,7 @@ from inspector.trace.application.application import Application
 from inspector.trace.application.datagrams import findings_of_datagrams, worth_judging
 from inspector.trace.application.engine import Layer
 from inspector.trace.application.plain import PlainConversations, Told
+from inspector.trace.comments import Comments
 from inspector.trace.contents import Contents
 from inspector.trace.file.reader import SLICE, Reader
 from inspector.trace.file.source import TraceError, open_source
@@ -213,6 +214,11 @@ class Trace:
             offset += count
 
     @property
+    def read_to(self) -> int:
+        """How many bytes of `read_file` were read into it."""
+        return self._reader.offset
+
+    @property
     def unread(self) -> str | None:
         """One sentence where packets have a link type that is not read, else None."""
         kinds = sorted({one.link_type for one in self.interfaces} - READ_LINKS)
@@ -258,8 +264,8 @@ class Trace:
         return self._contents.interfaces
 
     @property
-    def comments(self) -> list[tuple[int | None, str]]:
-        """Comments: row (None: the file) and harmless text."""
+    def comments(self) -> Comments:
+        """The comments of its packets, and of the file."""
         return self._contents.comments
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -167,6 +167,32 @@ def journal(fields: Mapping[str, str]) -> bytes:
             parts.append(name + b"=" + data + b"\n")
     return _block(JOURNAL_EXPORT, b"".join(parts))
 
+
+
+def recommented(block: bytes, order: str, texts: Sequence[str], captured: int) -> bytes:
+    """A packet's block with these comments in place of those it has; all its other options stay.
+
+    `captured`: bytes of its frame. A simple packet block, which has no options, becomes an enhanced one.
+    """
+    kind = struct.unpack_from(order + "I", block)[0]
+    if kind == SIMPLE_PACKET:
+        length = struct.unpack_from(order + "I", block, 8)[0]
+        head = struct.pack(order + "IIIII", 0, 0, 0, captured, length)
+        frame, options = block[12 : 12 + captured], []
+        kind = ENHANCED_PACKET
+    else:
+        head, frame = block[8:28], block[28 : 28 + captured]
+        try:
+            options = parse_options(block[28 + captured + (-captured % 4) : -4], 0, order)
+        except BlockError:
+            options = []
+    options = [(code, value) for code, value in options if code != OPT_COMMENT]
+    options = [(OPT_COMMENT, text.encode("utf-8", "backslashreplace")[:65535]) for text in texts] + options
+    parts = [struct.pack(order + "HH", code, len(value)) + value + b"\0" * (-len(value) % 4)
+             for code, value in options]
+    body = head + frame + b"\0" * (-captured % 4) + b"".join(parts) + (b"\0\0\0\0" if parts else b"")
+    total = len(body) + 12
+    return struct.pack(order + "II", kind, total) + body + struct.pack(order + "I", total)
 
 
 def section_order(head: bytes) -> str | None:

@@ -69,7 +69,7 @@ def test_a_file_that_grows_gives_the_same_index(tmp_path: Path, capture: Path, d
         while trace.refresh():
             pass
         assert columns(trace.index) == columns(whole.index)
-        assert trace.interfaces == whole.interfaces and trace.comments == whole.comments
+        assert trace.interfaces == whole.interfaces and vars(trace.comments) == vars(whole.comments)
 
 
 def test_columns_keep_their_place_until_the_reservation_is_used_up() -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from inspector.model.packets import Row
+from inspector.trace.trace import Trace
 from inspector.tui.messages import Selection
+from inspector.tui.panes.packets import FilterInput
+from inspector.tui.widgets.prompt import MenuScreen, PromptScreen
 from tests.protocols.test_redis import frames_of
 from tests.support.frames import pcapng_bytes
 from tests.support.live import SMALL, opened, settled, until
@@ -48,3 +52,25 @@ async def test_a_long_body_is_kept_in_a_file(tmp_path: Path, monkeypatch: pytest
     (kept,) = tmp_path.glob("inspector-body-*.bin")
     assert kept.read_bytes() == body and f"@{kept}" in pilot.app.clipboard
     assert kept.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(("key", "count", "calls"), [("a", 20, None), ("c", 10, 19), ("f", 2, None)])
+async def test_saving_asks_what(key: str, count: int, calls: int | None, tmp_path: Path) -> None:
+    target = tmp_path / "part.pcapng"
+    async with opened("http-connections.pcapng", SMALL) as (pilot, screen):
+        screen.choose(Selection(row=Row(15)))
+        await pilot.press("slash")
+        screen.query_one(FilterInput).value = "http.request"
+        await pilot.press("enter")
+        await settled(pilot)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MenuScreen), "the menu")
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(pilot.app.screen, PromptScreen), "the prompt")
+        pilot.app.screen.query_one(Input).value = str(target)
+        await pilot.press("enter")
+        await until(pilot, target.exists, "the file")
+    with Trace.open(target) as trace:
+        trace.finish()
+        assert trace.index.count == count
+        assert calls is None or len(trace.calls) == calls

@@ -1,12 +1,18 @@
 """`inspector decode`: a capture's packets, conversations, messages, system calls or findings as JSON lines.
 
-File -> `Trace`, indexed whole -> rows of the display filter -> an export's dictionaries -> stdout. What is
-asked of the capture (`--expect` and its like) is answered by a report and the exit status.
+File -> `Trace`, indexed whole -> rows of the display filter -> an export's dictionaries -> stdout; or the
+packets themselves, with what belongs to them -> a pcapng file. What is asked of the capture (`--expect` and
+its like) is answered by a report and the exit status.
 """
 
 from __future__ import annotations
 
 import gc
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,11 +20,12 @@ import click
 from inspector.cli.checks import CheckOptions, check, check_options, filter_of, options_of
 from inspector.cli.errors import DONE, UNREADABLE, USAGE, CommandError
 from inspector.cli.exports import LISTED, Export
-from inspector.cli.options import INPUT, UNPACK, WHAT
+from inspector.cli.options import INPUT, OUTPUT, OVERWRITE, UNPACK, WHAT
 from inspector.cli.output import notice, write_lines
 
 if TYPE_CHECKING:
     from inspector.trace.filter.filter import Filter
+    from inspector.trace.trace import Trace
 
 
 _SELDOM = 20_000         # objects after which Python looks for garbage: most of what is decoded is kept
@@ -29,20 +36,33 @@ _SELDOM = 20_000         # objects after which Python looks for garbage: most of
 @click.option("--json", "what", metavar="WHAT", type=WHAT, help=f"{LISTED}.")
 @click.option("--filter", "expression", metavar="EXPR",
               help="Only what this display filter (a part of Wireshark's language) lets through.")
+@click.option("-o", "--output", metavar="FILE|-", type=OUTPUT,
+              help="Write the packets to this pcapng file, with the system calls, names and secrets that "
+                   "belong to them.")
+@OVERWRITE
 @UNPACK
 @check_options
-def command(file: str, what: Export | None, expression: str | None, **checks: Any) -> int:
-    """Print what a capture holds, one JSON object a line, or check it."""
+def command(file: str, what: Export | None, expression: str | None, output: str | None, overwrite: bool,
+            **checks: Any) -> int:
+    """Print what a capture holds, one JSON object a line, write a part of it to a file, or check it."""
     chosen, options = filter_of(expression) if expression else None, options_of(checks)
-    if what is None and not options:
-        raise CommandError("Say what to print (--json), or what to check (--expect and its like).", USAGE)
-    return decode_file(file, what, chosen, options.within(chosen))
+    if what is None and output is None and not options:
+        raise CommandError("Say what to print (--json), where to write the packets (-o), or what to check "
+                           "(--expect and its like).", USAGE)
+    if output == "-" and (what is not None or sys.stdout.isatty()):
+        taken = "JSON" if what is not None else "a terminal"
+        raise CommandError(f"Standard output is {taken}; name a file for the packets: -o FILE.", USAGE)
+    return decode_file(file, what, chosen, options.within(chosen), output, overwrite=overwrite)
 
 
 def decode_file(
-    file: str, what: Export | None, chosen: Filter | None = None, checks: CheckOptions | None = None
+    file: str, what: Export | None, chosen: Filter | None = None, checks: CheckOptions | None = None,
+    output: str | None = None, *, overwrite: bool = False,
 ) -> int:
-    """Print `what` of the capture in `file` ("-": standard input) and check it; returns the exit status."""
+    """Print `what` of the capture in `file` ("-": standard input) and check it; returns the exit status.
+
+    `output`: where the chosen packets are written ("-": standard output).
+    """
     from inspector.trace.trace import Trace, TraceError  # here: numpy, for which help would wait
 
     try:
@@ -56,7 +76,10 @@ def decode_file(
         trace.finish()
         if what is not None:
             write_lines(what.objects(trace, chosen))
-        status = check(trace, checks, stdout_taken=what is not None) if checks else DONE
+        if output is not None:
+            _write_part(trace, chosen, output, overwrite)
+        taken = what is not None or output == "-"
+        status = check(trace, checks, stdout_taken=taken) if checks else DONE
         if chosen is not None and trace.searched:
             notice(trace.searched)
         if trace.unread:
@@ -65,3 +88,38 @@ def decode_file(
             notice(trace.truncated)
             return UNREADABLE
     return status
+
+
+def _write_part(trace: Trace, chosen: Filter | None, output: str, overwrite: bool) -> None:
+    """Write the packets that a filter lets through, and say how many they are."""
+    from inspector.cli.trace_files import trace_file
+    from inspector.trace.part import written
+    from inspector.views.handing.part import rows_part
+
+    count = total = trace.index.count
+    pieces: Iterator[bytes]
+    if chosen is None:
+        pieces = written(trace)
+    else:
+        rows = chosen.rows(trace)
+        count, calls = len(rows), chosen.calls(trace) if chosen.asks_calls else ()
+        pieces = rows_part(trace, rows, calls)
+    if output == "-":
+        sys.stdout.buffer.writelines(pieces)
+        sys.stdout.flush()
+    else:
+        if str(trace.path) != "-" and Path(output).exists() and Path(output).samefile(trace.path):
+            raise CommandError(f"{output} is the capture itself; name another file.", USAGE)
+        with trace_file(output, overwrite=overwrite, read=False) as file:
+            _write(file.descriptor, pieces, output)
+    notice(f"{count:,} of {total:,} packets are in {'standard output' if output == '-' else output}.")
+
+
+def _write(descriptor: int, pieces: Iterator[bytes], name: str) -> None:
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.ftruncate(descriptor, 0)
+        with os.fdopen(os.dup(descriptor), "wb") as file:
+            file.writelines(pieces)
+    except OSError as error:
+        raise CommandError(f"{name} cannot be written: {error.strerror or error}.", USAGE) from error

@@ -144,6 +144,13 @@ class PacketsPane(ListPane):
         return packet_text(self.trace, packets.target(index))
 
     @property
+    def filtered(self) -> Int64s | None:
+        """Rows of the packets that the filter lets through; None without one, or while it searches."""
+        if self._evaluation is None or not self._evaluation.done:
+            return None
+        return self._evaluation.rows
+
+    @property
     def _listed(self) -> PacketList | None:
         """The packets, None while a sentence stands in their place."""
         return self.packets if self.lines.provider is self.packets else None

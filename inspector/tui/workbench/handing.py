@@ -1,6 +1,6 @@
-"""What is chosen, handed on: as the command that sends a request again.
+"""What is chosen, handed on: as the command that sends a request again, as a part of the trace to be saved.
 
-Selection -> a pure view in `views/handing/` -> the clipboard, or one sentence that says why not.
+Selection -> a pure view in `views/handing/` -> the clipboard or a file, or one sentence that says why not.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 
 from inspector.tui.messages import Selection
+from inspector.tui.panes.packets import PacketsPane
 from inspector.tui.widgets.clipboard import copy
+from inspector.tui.workbench.save import Part
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
+    from inspector.views.ladder.ends import Conversation
 
 
 class HandingOn(DOMNode):
@@ -25,6 +28,7 @@ class HandingOn(DOMNode):
 
     selection: Selection
     trace: Trace | None
+    conversation: Conversation | None
 
     HANDING_BINDINGS: ClassVar[list[BindingType]] = [
         Binding("Y", "copy_command", "As curl", id="hand.command",
@@ -55,6 +59,26 @@ class HandingOn(DOMNode):
         copy(self.app, again.command)
         for note in again.notes:
             self.app.notify(note, timeout=10)
+
+    def parts(self) -> list[Part]:
+        """What can be saved beside the whole: the conversation, what the filter shows, where that is less."""
+        from inspector.views.handing.part import conversation_part, rows_part
+
+        trace, conversation = self.trace, self.conversation
+        if trace is None:
+            return []
+        found, count = [], trace.index.count
+        if conversation is not None:
+            name, stream = conversation
+            mine = len(trace.rows_of(name, stream))
+            if mine < count:
+                found.append(Part("c", "This conversation", f"{name.upper()} {stream}, {mine:,} packets",
+                                  f"-{name}-{stream}", lambda: conversation_part(trace, conversation)))
+        rows = self.query_one(PacketsPane).filtered
+        if rows is not None and len(rows) < count:
+            found.append(Part("f", "What the filter shows", f"{len(rows):,} packets", "-part",
+                              lambda: rows_part(trace, rows)))
+        return found
 
     def _keep_body(self, body: bytes) -> str:
         """Write a body to a file that only its owner reads; its path."""

@@ -1,10 +1,14 @@
-"""Saving: ask for a name, copy the trace on a thread, ask again before anything is overwritten."""
+"""Saving: ask what (where there are parts) and for a name, write it on a thread, ask before overwriting.
+
+`Part` -> its pieces, the bytes of a pcapng file -> `traces.save`. All of a trace is a copy of its file, but
+for the comments that were made here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textual.app import App
 
@@ -18,18 +22,60 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 
-def ask_for_name(app: App[Any], trace: Trace, saved: Callable[[Path], None]) -> None:
-    """Ask where `trace` is to be kept; `saved` gets the file that was written."""
+class Part(NamedTuple):
+    """What can be saved: the key that chooses it, its name, how much it is, a word for the file's name.
+
+    `pieces` gives the file; it is called when it was chosen, its iterator runs on a thread.
+    """
+
+    key: str
+    name: str
+    about: str
+    suffix: str
+    pieces: Callable[[], Iterator[bytes]]
+
+
+def whole(trace: Trace) -> Part:
+    """All of a trace."""
+    return Part("a", "All of it", f"{trace.index.count:,} packets", "", lambda: whole_file(trace))
+
+
+def whole_file(trace: Trace) -> Iterator[bytes]:
+    """The file of all of a trace, with the comments it has by now."""
+    from inspector.trace.part import written  # here: most traces are saved as they are, or not at all
+
+    return written(trace) if trace.comments.changed else trace.read_file()
+
+
+def ask_what(app: App[Any], trace: Trace, parts: list[Part], saved: Callable[[Path, Part], None]) -> None:
+    """Ask which of `parts` (the whole, and others) is to be saved, and where; `saved` gets what was."""
+    if len(parts) == 1:
+        ask_for_name(app, trace, lambda path: saved(path, parts[0]), parts[0])
+        return
+
+    def chosen(key: str | None) -> None:
+        part = next((part for part in parts if part.key == key), None)
+        if part is not None:
+            ask_for_name(app, trace, lambda path: saved(path, part), part)
+
+    items = [MenuItem(part.key, part.name, part.about, part.key) for part in parts]
+    app.push_screen(MenuScreen("Save what?", items), chosen)
+
+
+def ask_for_name(app: App[Any], trace: Trace, saved: Callable[[Path], None],
+                 part: Part | None = None) -> None:
+    """Ask where `part` of `trace` (all of it) is to be kept; `saved` gets the file that was written."""
+    part = whole(trace) if part is None else part
     name = "" if is_nameless(Path(trace.path)) else escaped(trace.name.rpartition("_")[2])
-    suggested = f"{name.partition('.')[0] or 'trace'}{traces.SUFFIX}"
+    suggested = f"{name.partition('.')[0] or 'trace'}{part.suffix}{traces.SUFFIX}"
 
     def chosen(name: str | None) -> None:
         if name:
-            _write(app, trace, name, saved, overwrite=False)
+            _write(app, trace, part, name, saved, overwrite=False)
 
     app.push_screen(PromptScreen(
-        "Save the trace as", suggested, paths=True, check=_check,
-        hint="a pcapng file: Wireshark and tshark open it too, system calls included"), chosen)
+        f"Save {part.name.lower()} as" if part.suffix else "Save the trace as", suggested, paths=True,
+        check=_check, hint="a pcapng file: Wireshark and tshark open it too, system calls included"), chosen)
 
 
 def _check(text: str) -> str | None:
@@ -42,10 +88,13 @@ def _check(text: str) -> str | None:
     return None
 
 
-def _write(app: App[Any], trace: Trace, name: str, saved: Callable[[Path], None], *, overwrite: bool) -> None:
+def _write(app: App[Any], trace: Trace, part: Part, name: str, saved: Callable[[Path], None], *,
+           overwrite: bool) -> None:
+    pieces = part.pieces()
+
     def work() -> None:
         try:
-            path = traces.save(trace.read_file(), name, overwrite=overwrite)
+            path = traces.save(pieces, name, overwrite=overwrite)
         except FileExistsError:
             app.call_from_thread(_ask_again)
         except (OSError, PathError) as error:
@@ -62,9 +111,9 @@ def _write(app: App[Any], trace: Trace, name: str, saved: Callable[[Path], None]
 
         def decided(answer: str | None) -> None:
             if answer == "yes":
-                _write(app, trace, name, saved, overwrite=True)
+                _write(app, trace, part, name, saved, overwrite=True)
             elif answer == "no":
-                ask_for_name(app, trace, saved)
+                ask_for_name(app, trace, saved, part)
 
         app.push_screen(MenuScreen(f"{escaped(name, 40)} exists already.", items), decided)
 

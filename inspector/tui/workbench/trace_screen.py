@@ -26,7 +26,7 @@ from inspector.tui.widgets.prompt import MenuItem, MenuScreen
 from inspector.tui.widgets.title_bar import TitleBar, TitleFacts
 from inspector.tui.workbench.control import SessionControl
 from inspector.tui.workbench.feed import TraceFeed
-from inspector.tui.workbench.save import ask_for_name
+from inspector.tui.workbench.save import Part, ask_what, whole
 from inspector.tui.workbench.session import LiveSession
 from inspector.tui.workbench.state import SessionState, session_state
 from inspector.wire.text import escaped
@@ -267,9 +267,16 @@ class TraceScreen(BaseScreen, SessionControl):
             turnstile_of(self).drop()      # a name that was typed at once
             self.app.notify("The trace is still being read; it can be saved when all of it is here.")
         else:
-            ask_for_name(self.app, self.trace, saved=self._saved)
+            ask_what(self.app, self.trace, [whole(self.trace), *self.parts()], saved=self._saved)
 
-    def _saved(self, path: Path) -> None:
+    def parts(self) -> list[Part]:
+        """What can be saved beside the whole."""
+        return []
+
+    def _saved(self, path: Path, part: Part) -> None:
+        if part.suffix:
+            self.app.notify(f"{part.name} is saved as {escaped(str(path))}: {part.about}.")
+            return
         with contextlib.suppress(OSError):
             self._saved_size = path.stat().st_size
         self._saved_count = 0 if self.trace is None else self.trace.index.count

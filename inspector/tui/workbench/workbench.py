@@ -85,7 +85,7 @@ class Aside(Divider, Vertical):
         return event.screen_x == self.region.x
 
 
-class WorkbenchScreen(TraceScreen, HandingOn):
+class WorkbenchScreen(HandingOn, TraceScreen):
     """Panes around one trace; which of them are seen follows from the screen's size."""
 
     LEGEND_TITLE = "Workbench"

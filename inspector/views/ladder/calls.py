@@ -38,16 +38,21 @@ def margin_moments(calls: Sequence[Call], sockets: SocketTable, ends: Ends | Non
     return moments
 
 
+def belongs(call: Call, index: int, sockets: SocketTable, ends: Ends) -> bool:
+    """Whether call `index` is part of the conversation between `ends`."""
+    socket = sockets.socket_of(index)
+    if socket is None:
+        return False
+    child = sockets.accepted.get(index)
+    accepted = None if child is None else sockets.sockets[child]
+    return belongs_between(socket, call, accepted, (ends.client, ends.server))
+
+
 def _side(call: Call, index: int, sockets: SocketTable, ends: Ends | None) -> int | None:
     """LEFT or RIGHT, or None when the call is not part of the conversation."""
     socket = sockets.socket_of(index)
-    if ends is not None:
-        if socket is None:
-            return None
-        child = sockets.accepted.get(index)
-        accepted = None if child is None else sockets.sockets[child]
-        if not belongs_between(socket, call, accepted, (ends.client, ends.server)):
-            return None
+    if ends is not None and not belongs(call, index, sockets, ends):
+        return None
     if call.role in ("client", "server"):
         return RIGHT if call.role == "server" else LEFT
     if socket is None:

@@ -19,6 +19,7 @@ from typing import Protocol as Interface
 from inspector.model.packets import Row
 from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding, FirstFindings, Rulebook
+from inspector.wire.keylog import KeyLog
 from inspector.wire.tcp.delivery import Pump, Run
 from inspector.wire.tcp.stream import ByteStream
 
@@ -45,6 +46,10 @@ class Source(Interface):
     @property
     def limit(self) -> int:
         """Bytes to which one compressed message may inflate."""
+
+    @property
+    def secrets(self) -> KeyLog:
+        """Secrets of TLS sessions, as far as they are known."""
 
     def rows_of(self, direction: int, start: int, stop: int) -> tuple[Row, ...]:
         """Rows of the packets that brought bytes [start, stop) of a direction, in order of offset."""
@@ -167,6 +172,7 @@ class Decoder(ABC, Generic[R]):
     over = False                     # what follows is of no protocol that is told here
     left = ""                        # what follows its last message, in words, safe to show
     successor: Start | None = None   # the connection goes on with another protocol
+    inside: Source | None = None     # what it carries, opened: streams of their own
     grouped = False                  # a packet is told by its messages, not by their records
     explained_end = False                 # it said why the connection ends: that it ends needs no word of TCP
 

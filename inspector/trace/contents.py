@@ -19,6 +19,7 @@ from inspector.wire import pcapng
 from inspector.wire.arrays import Int64s, UInt8s
 from inspector.wire.headers.read import Headers, read_headers
 from inspector.wire.journal import PREFIX, CallRecord, from_fields
+from inspector.wire.keylog import KeyLog
 from inspector.wire.text import escaped
 
 _BATCH = 16384                  # packets whose columns are read together: as much as the caches hold
@@ -38,6 +39,7 @@ class Contents:
         self.interfaces: list[pcapng.Interface] = []
         self.comments = Comments()
         self.host_names: dict[str, str] = {}
+        self.secrets = KeyLog()
         self.statistics = Statistics()
         self.blocks = 0                      # journal and statistics blocks met
         self.data: UInt8s = np.zeros(0, "u1")
@@ -155,6 +157,11 @@ class Contents:
             all_of_them.dropped + now.dropped - before.dropped,
             all_of_them.freezes + now.freezes - before.freezes,
         )
+
+    def keylog(self, lines: bytes) -> None:
+        """Secrets of TLS sessions that the capture holds."""
+        self.blocks += 1
+        self.secrets.add(lines)
 
     def names(self, names: dict[bytes, tuple[str, ...]]) -> None:
         """Names that the capture gives to addresses."""

@@ -56,6 +56,11 @@ class Kept(Generic[T]):
             self._drop(oldest)
         return thing
 
+    def clear(self) -> None:
+        """Give back all of them."""
+        self._things.clear()
+        self._taken = 0
+
     def forget(self, stream: int) -> None:
         """Give back the thing of a conversation, where there is one."""
         found = self._things.pop(stream, None)

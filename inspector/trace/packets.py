@@ -11,6 +11,7 @@ from typing import Protocol
 from inspector.model.packets import Row
 from inspector.trace.index.index import Index
 from inspector.wire.arrays import Int64s
+from inspector.wire.keylog import KeyLog
 
 
 class Packets(Protocol):
@@ -19,6 +20,10 @@ class Packets(Protocol):
     @property
     def index(self) -> Index:
         """The columns of the packets; they grow while the capture runs."""
+
+    @property
+    def secrets(self) -> KeyLog:
+        """Secrets of TLS sessions."""
 
     def frame(self, row: Row) -> bytes:
         """The captured bytes of a packet, from its link header on. IndexError: no such row."""

@@ -35,6 +35,7 @@ from inspector.trace.index.index import Index
 from inspector.trace.kept import Kept
 from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding
+from inspector.wire.keylog import KeyLog
 from inspector.wire.pcapng import Interface
 
 __all__ = ["Trace", "TraceError"]
@@ -68,6 +69,7 @@ class Trace:
         self._plain: PlainConversations | None = None
         self.searched_in_part: set[tuple[str, Row]] = set()    # (protocol, packet) of very large messages
         self._datagrams = Kept(lambda stream: UdpFlow(self, stream))
+        self._secrets_known = 0        # secrets there were when conversations were decoded
 
     @classmethod
     def open(cls, path: str | Path, following: bool = False) -> Self:
@@ -269,6 +271,11 @@ class Trace:
         return self._contents.comments
 
     @property
+    def secrets(self) -> KeyLog:
+        """Secrets of TLS sessions: those of the capture, and what was added (`secrets.add`)."""
+        return self._contents.secrets
+
+    @property
     def host_names(self) -> dict[str, str]:
         """Names that the capture itself gives to addresses."""
         return self._contents.host_names
@@ -335,6 +342,9 @@ class Trace:
     def application(self, stream: int) -> Application:
         """What the TCP conversation `stream` carries, up to the packets read so far."""
         self.flow(stream)                  # its bytes come first
+        if self.secrets.count != self._secrets_known:
+            self._secrets_known = self.secrets.count
+            self._applications.clear()     # more of them can be opened now
         return self._applications.of(stream, self.index.count)
 
     def plain(self, stream: int) -> Layer | None:

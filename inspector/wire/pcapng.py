@@ -22,6 +22,7 @@ NAME_RESOLUTION = 4
 INTERFACE_STATISTICS = 5
 ENHANCED_PACKET = 6
 JOURNAL_EXPORT = 9
+DECRYPTION_SECRETS = 10
 CUSTOM = 0x00000BAD, 0x40000BAD
 BYTE_ORDER_MAGIC = 0x1A2B3C4D
 MAX_BLOCK = 16 * 1024 * 1024        # a longer block is taken for damage, as other readers do
@@ -30,6 +31,7 @@ NANOSECONDS = 9                     # if_tsresol
 OPT_COMMENT = 1
 IF_NAME, IF_DESCRIPTION, IF_TSRESOL, IF_FILTER, IF_OS, IF_TSOFFSET = 2, 3, 9, 11, 12, 14
 ISB_STARTTIME, ISB_ENDTIME, ISB_IFRECV, ISB_IFDROP, ISB_FILTERACCEPT, ISB_OSDROP, ISB_USRDELIV = range(2, 9)
+TLS_KEYLOG = 0x544C534B             # type of secrets: lines of SSLKEYLOGFILE
 NRB_RECORD_IPV4, NRB_RECORD_IPV6 = 1, 2
 
 _KEY = re.compile(r"[^A-Z0-9_]")
@@ -153,6 +155,12 @@ def interface_statistics(
             options.append((code, struct.pack("=Q", count)))
     head = struct.pack("=III", interface, time_ns >> 32 & 0xFFFFFFFF, time_ns & 0xFFFFFFFF)
     return _block(INTERFACE_STATISTICS, head + _options(options))
+
+
+def decryption_secrets(keylog: bytes) -> bytes:
+    """A Decryption Secrets Block of lines of SSLKEYLOGFILE."""
+    data = keylog + b"\0" * (-len(keylog) % 4)
+    return _block(DECRYPTION_SECRETS, struct.pack("=II", TLS_KEYLOG, len(keylog)) + data)
 
 
 def journal(fields: Mapping[str, str]) -> bytes:
@@ -302,6 +310,16 @@ def parse_names(body: bytes | memoryview, order: str) -> dict[bytes, tuple[str, 
             names[value[:size]] = tuple(_string(name) for name in value[size:].split(b"\0") if name)
         start += length + (-length % 4)
     return names
+
+
+def parse_secrets(body: bytes | memoryview, order: str) -> bytes:
+    """The lines of SSLKEYLOGFILE of a Decryption Secrets Block; b"" where its secrets are others."""
+    if len(body) < 8:
+        raise BlockError("a block of secrets is too short")
+    kind, length = struct.unpack_from(order + "II", body)
+    if 8 + length > len(body):
+        raise BlockError("secrets are longer than their block")
+    return bytes(body[8 : 8 + length]) if kind == TLS_KEYLOG else b""
 
 
 def parse_journal(body: bytes | memoryview) -> dict[str, str]:

@@ -13,6 +13,7 @@ from inspector.model.packets import rows_in
 from inspector.trace.application.application import Application
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
+from inspector.wire.keylog import KeyLog
 from tests.support.tcp import MemoryTrace, segment
 
 DATA = Path(__file__).parents[1] / "data"
@@ -22,9 +23,9 @@ SPOKEN = [
     DATA / "sessions" / "tls-to-http.pcapng", DATA / "sessions" / "curl-h2c.pcapng",
     DATA / "sessions" / "ws-deflate.pcapng", DATA / "sessions" / "chunked.pcapng",
     DATA / "protocols" / "postgresql.pcapng", DATA / "protocols" / "http2.pcapng",
-    DATA / "protocols" / "mqtt.pcapng",
+    DATA / "protocols" / "mqtt.pcapng", DATA / "protocols" / "tls.pcapng",
 ]
-STREAMS = {"postgresql": 8, "http2": 3}      # the conversation that is looked at
+STREAMS = {"postgresql": 8, "http2": 3, "tls": 7}      # the conversation that is looked at
 Turn = tuple[int, bytes]
 
 
@@ -44,9 +45,16 @@ def turns_of(path: Path) -> list[Turn]:
         return said
 
 
-def told(turns: list[Turn], sizes: list[int], ports: tuple[int, int]) -> list[Any]:
+def secrets_of(path: Path) -> KeyLog:
+    """The secrets of TLS sessions in a capture."""
+    with Trace.open(path) as trace:
+        trace.finish()
+        return trace.secrets
+
+
+def told(turns: list[Turn], sizes: list[int], ports: tuple[int, int], secrets: KeyLog) -> list[Any]:
     """Records and findings of the turns in segments of these sizes, one after the other, again and again."""
-    trace, place, number = MemoryTrace(), [1, 1], 0
+    trace, place, number = MemoryTrace(secrets=secrets), [1, 1], 0
     frames = [segment(0, "S", 0, ports=ports), segment(1, "SA", 0, 1, ports=ports)]
     for end, data in turns:
         while data:
@@ -66,15 +74,15 @@ def told(turns: list[Turn], sizes: list[int], ports: tuple[int, int]) -> list[An
 
 @pytest.mark.parametrize("path", SPOKEN, ids=lambda path: path.stem)
 def test_cuts_change_nothing(path: Path) -> None:
-    turns = turns_of(path)
+    turns, secrets = turns_of(path), secrets_of(path)
     ports = (40000, 53 if "dns" in path.stem else 80)
-    whole = told(turns, [30_000], ports)
+    whole = told(turns, [30_000], ports, secrets)
     assert len(whole) > 2
 
     @settings(max_examples=12, deadline=None)
     @given(st.lists(st.integers(1, 700), min_size=1, max_size=8))
     def same(sizes: list[int]) -> None:
-        assert told(turns, sizes, ports) == whole
+        assert told(turns, sizes, ports, secrets) == whole
 
     same()
-    assert told(turns, [7], ports) == whole
+    assert told(turns, [7], ports, secrets) == whole

@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from inspector.model.packets import first_rows
 from inspector.trace.application.application import Application
 from inspector.trace.flows.tcp import TcpFlow
-from tests.protocols.test_cutting import SPOKEN, Turn, turns_of
+from inspector.wire.keylog import KeyLog
+from tests.protocols.test_cutting import SPOKEN, Turn, secrets_of, turns_of
 from tests.support.tcp import MemoryTrace, segment
 
 
-def read(turns: list[Turn], lost: frozenset[int], begun: bool, port: int = 80) -> Application:
+def read(turns: list[Turn], lost: frozenset[int], begun: bool, port: int,
+         secrets: KeyLog) -> Application:
     """The application of turns in segments of at most 900 bytes, without the packets `lost`."""
-    trace, place, ports = MemoryTrace(), [1, 1], (40000, port)
+    trace, place, ports = MemoryTrace(secrets=secrets), [1, 1], (40000, port)
     frames = [segment(0, "S", 0, ports=ports), segment(1, "SA", 0, 1, ports=ports)] if begun else []
     for end, data in turns:
         for at in range(0, len(data), 900):
@@ -79,7 +81,7 @@ def changed(turns: list[Turn], changes: list[tuple[int, str, bytes]]) -> list[Tu
 
 @pytest.mark.parametrize("path", SPOKEN, ids=lambda path: path.stem)
 def test_any_bytes_give_records_or_findings(path: Path) -> None:
-    turns = turns_of(path)
+    turns, secrets = turns_of(path), secrets_of(path)
 
     @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(CHANGES, st.frozensets(st.integers(0, 30), max_size=3), st.booleans(),
@@ -87,6 +89,6 @@ def test_any_bytes_give_records_or_findings(path: Path) -> None:
     def holds(changes: list[tuple[int, str, bytes]], lost: frozenset[int], begun: bool, port: int) -> None:
         said = changed(turns, changes)
         if said:
-            check(read(said, lost, begun, port))
+            check(read(said, lost, begun, port, secrets))
 
     holds()

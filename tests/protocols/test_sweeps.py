@@ -17,6 +17,7 @@ from inspector.trace.application.application import Application
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 from inspector.wire.findings import Finding
+from inspector.wire.keylog import KeyLog
 from tests.support.tcp import MemoryTrace
 
 DATA = Path(__file__).parents[1] / "data"
@@ -35,17 +36,18 @@ TOLD = {"tcp.small-write-stall", "redis.error-reply", "tls.alert", "http.tls-and
 Packet = tuple[int, bytes]
 
 
-def packets_of(path: Path) -> tuple[list[Packet], int]:
-    """The packets of a session (time, frame) and their link type."""
+def packets_of(path: Path) -> tuple[list[Packet], int, KeyLog]:
+    """The packets of a session (time, frame), their link type, and the secrets in the capture."""
     with Trace.open(path) as trace:
         trace.finish()
         rows = first_rows(min(trace.index.count, MOST_PACKETS))
-        return [(int(trace.index.time_ns[row]), trace.frame(row)) for row in rows], trace.link_type(Row(0))
+        packets = [(int(trace.index.time_ns[row]), trace.frame(row)) for row in rows]
+        return packets, trace.link_type(Row(0)), trace.secrets
 
 
-def findings(packets: list[Packet], link: int) -> list[Finding]:
+def findings(packets: list[Packet], link: int, secrets: KeyLog) -> list[Finding]:
     """What is said of them."""
-    trace = MemoryTrace(link)
+    trace = MemoryTrace(link, secrets)
     trace.add([frame for _, frame in packets], [time for time, _ in packets])
     streams = sorted(set(trace.index.stream[trace.index.protocol == 6].tolist()) - {-1})
     return [one for stream in streams for one in Application(trace, TcpFlow(trace, stream)).findings]
@@ -74,8 +76,8 @@ def changed(packets: list[Packet]) -> Iterator[tuple[str, list[Packet]]]:
 
 @pytest.mark.parametrize("path", SESSIONS, ids=lambda path: path.stem)
 def test_nobody_is_accused_of_what_the_capture_lacks(path: Path) -> None:
-    packets, link = packets_of(path)
-    clean = {one.id for one in findings(packets, link)}
-    accused = [(how, one.id, one.text) for how, some in changed(packets) for one in findings(some, link)
-               if one.id not in clean | TOLD]
+    packets, link, secrets = packets_of(path)
+    clean = {one.id for one in findings(packets, link, secrets)}
+    accused = [(how, one.id, one.text) for how, some in changed(packets)
+               for one in findings(some, link, secrets) if one.id not in clean | TOLD]
     assert not accused

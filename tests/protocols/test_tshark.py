@@ -12,7 +12,7 @@ from inspector.model.packets import first_rows
 from inspector.protocols import by_name
 from inspector.trace.trace import Trace
 from tests.support.tcp import read_table
-from tests.tools.protocol_oracle import FIELDS
+from tests.tools.protocol_oracle import FIELDS, capture
 
 DATA = Path(__file__).parents[1] / "data" / "protocols"
 Values = dict[str, list[str]]
@@ -31,6 +31,8 @@ def told_by_tshark(name: str) -> dict[int, Values]:
 
 def as_tshark(value: object) -> str:
     """A value as tshark 4.0 prints it: what is not ASCII byte by byte as U+FFFD."""
+    if isinstance(value, bool):
+        return str(int(value))
     return "".join(one if one.isascii() else "\ufffd" * len(one.encode()) for one in str(value))
 
 
@@ -40,7 +42,7 @@ def told_by_us(name: str) -> dict[int, Values]:
     assert protocol is not None
     wanted = [field for field in protocol.fields if field.name in FIELDS[name][2]]
     found: dict[int, Values] = {}
-    with Trace.open(DATA / f"{name}.pcapng") as trace:
+    with Trace.open(capture(name)) as trace:
         trace.finish()
         for row in first_rows(trace.index.count):
             stream = int(trace.index.stream[row])
@@ -58,5 +60,7 @@ def told_by_us(name: str) -> dict[int, Values]:
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_fields_are_those_of_tshark(name: str) -> None:
+    if name.startswith("tls."):
+        pytest.importorskip("cryptography")
     ours, theirs = told_by_us(name), told_by_tshark(name)
     assert ours == theirs

@@ -18,6 +18,7 @@ from inspector.trace.index.index import Index
 from inspector.trace.packets import Packets
 from inspector.wire import pcapng
 from inspector.wire.headers.read import read_headers
+from inspector.wire.keylog import KeyLog
 
 PADDING = bytes(64)
 CAPTURES = Path(__file__).parents[1] / "data"
@@ -26,14 +27,19 @@ CAPTURES = Path(__file__).parents[1] / "data"
 class MemoryTrace(Packets):
     """Frames of one link type (default: raw IP) with times in nanoseconds."""
 
-    def __init__(self, link_type: int = LINK_RAW) -> None:
+    def __init__(self, link_type: int = LINK_RAW, secrets: KeyLog | None = None) -> None:
         self._index = Index()
         self.frames: list[bytes] = []
+        self._secrets = secrets or KeyLog()
         self._link_type = link_type
 
     @property
     def index(self) -> Index:
         return self._index
+
+    @property
+    def secrets(self) -> KeyLog:
+        return self._secrets
 
     def add(self, frames: Sequence[bytes], times: Sequence[int],
             lengths: Sequence[int] | None = None) -> None:

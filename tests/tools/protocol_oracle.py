@@ -23,14 +23,24 @@ FIELDS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "mqtt": ("mqtt", ("-d", "tcp.port==1884,mqtt"), (
         "mqtt.msgtype", "mqtt.len", "mqtt.topic", "mqtt.qos", "mqtt.msgid", "mqtt.clientid", "mqtt.username",
         "mqtt.willtopic", "mqtt.kalive", "mqtt.ver", "mqtt.suback.qos", "mqtt.conack.val")),
+    "tls.http": ("http", (), ("http.request.method", "http.request.uri", "http.response.code", "http.host")),
+    "tls.http2": ("http2", (), (
+        "http2.type", "http2.streamid", "http2.length", "http2.headers.method", "http2.headers.path",
+        "http2.headers.status", "http2.header.value")),
+    "tls.websocket": ("websocket", (), ("websocket.opcode", "websocket.mask", "websocket.payload_length")),
 }
-"""Of each capture: the protocol's name, options of tshark, and the fields that both know."""
+"""Of each capture (and what stands behind a dot): the protocol's name, options of tshark, fields of both."""
+
+
+def capture(name: str) -> Path:
+    """The capture that a table is of."""
+    return DATA / f"{name.partition('.')[0]}.pcapng"
 
 
 def table(name: str) -> str:
     """tshark's table of a capture."""
     protocol, options, fields = FIELDS[name]
-    command = ["tshark", "-n", *options, "-r", str(DATA / f"{name}.pcapng"), "-Y", protocol, "-T", "fields",
+    command = ["tshark", "-n", *options, "-r", str(capture(name)), "-Y", protocol, "-T", "fields",
                "-E", "header=y", "-E", "aggregator=\x1f", "-e", "frame.time_epoch"]
     command += [argument for field in fields for argument in ("-e", field)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)

@@ -19,12 +19,13 @@ from inspector.model.packets import Row, row_at, rows_in
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Decoder, Protocol, Rest
 from inspector.trace.application.engine import Engine, Layer
-from inspector.trace.flows.missing import acknowledged
+from inspector.trace.flows.missing import acknowledged, sent
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.limits import chosen
 from inspector.trace.packets import Packets
 from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding
+from inspector.wire.keylog import KeyLog
 from inspector.wire.tcp.rules import ENDINGS
 from inspector.wire.tcp.stream import ByteStream
 
@@ -60,10 +61,10 @@ class Application:
         self._closing: Row | None = None       # the packet that began the end
         # For findings without bytes: whose end was looked for among how many packets, and where it is.
         self._last_words: tuple[tuple[int | None, int], tuple[Row, ...]] = ((None, -1), ())
-        # Per direction what was asked last: bytes, how many the stream had, the packet that completed them.
-        self._completed = [(0, 0, 0, Row(-1)), (0, 0, 0, Row(-1))]
+        # Per direction what was asked last: which stream, bytes, how many it had, what packet completed them.
+        self._completed = [(0, 0, 0, 0, Row(-1)), (0, 0, 0, 0, Row(-1))]
         # The packet asked for last, among how many: its direction, and its ranges of the stream.
-        self._ranges: tuple[int, int, int, list[tuple[int, int]]] = (-1, -1, 0, [])
+        self._ranges: tuple[int, int, int, list[tuple[int, int]]] = (-1, -1, -1, [])
         self.update()
 
     def update(self) -> bool:
@@ -78,6 +79,11 @@ class Application:
             self._end_if_over()
         self._findings += map(self._place, self._engine.fresh_findings())
         return changed
+
+    @property
+    def secrets(self) -> KeyLog:
+        """Secrets of TLS sessions."""
+        return self._trace.secrets
 
     def acknowledged_by(self, row: Row) -> int:
         """The offset of the other direction's stream up to which packet `row` says that it has all bytes."""
@@ -104,6 +110,8 @@ class Application:
         finished = all(s.end is not None and s.contiguous >= s.end for s in self._flow.streams)
         if self._closing is None or self._engine.lacking or not (self._reset or finished):
             return
+        if any(sent(self._trace, self._flow, one) > self.streams[one].length for one in (0, 1)):
+            return                             # the last bytes of all were not captured
         self._ended = True
         self._engine.end(self._flow.direction(self._closing), bool(int(index.tcp_flags[self._closing]) & RST))
 
@@ -221,12 +229,16 @@ class Application:
 
     def _positions(self, layer: Layer, row: Row) -> Iterator[int]:
         """The places of a layer's records with bytes in packet `row`."""
-        if self._ranges[0] != row or self._ranges[1] != self._packets:
-            direction = self._flow.direction(row)
-            self._ranges = row, self._packets, direction, self._flow.streams[direction].ranges_of(row)
-        _, _, direction, ranges = self._ranges
-        for start, stop in ranges:
-            yield from layer.decoder.within(direction, start, stop)
+        direction = self._flow.direction(row)
+        stream = layer.streams[direction]
+        if self._ranges[:3] != (row, self._packets, id(stream)):
+            self._ranges = row, self._packets, id(stream), stream.ranges_of(row)
+        given = -1
+        for start, stop in self._ranges[3]:
+            for position in layer.decoder.within(direction, start, stop):
+                if position != given:        # one that lies in two ranges is given once
+                    yield position
+                given = position
 
     def completed(self, row: Row, name: str) -> list[Carried]:
         """The records of one protocol that packet `row` completes."""
@@ -235,15 +247,15 @@ class Application:
     def _completes(self, one: Carried, row: Row) -> bool:
         """As Wireshark has it: the packets before the last one of a record are plain TCP."""
         record = one.record
-        return self._last_row(record.direction, record.start, one.layer.decoder.counts_from(record)) == row
+        direction, stop = record.direction, one.layer.decoder.counts_from(record)
+        return self._last_row(one.layer.streams[direction], direction, record.start, stop) == row
 
-    def _last_row(self, direction: int, start: int, stop: int) -> Row:
+    def _last_row(self, stream: ByteStream, direction: int, start: int, stop: int) -> Row:
         """The packet that came last of those with these bytes; kept, as all of them ask for it."""
-        stream = self.streams[direction]
-        key = start, stop, stream.captured
-        if self._completed[direction][:3] != key:
+        key = id(stream), start, stop, stream.captured
+        if self._completed[direction][:4] != key:
             self._completed[direction] = *key, stream.last_row(start, stop)
-        return self._completed[direction][3]
+        return self._completed[direction][4]
 
     def protocols(self, row: Row) -> tuple[str, ...]:
         """Names of the layers, outermost first, down to the last one of which `row` completes a record."""
@@ -256,12 +268,14 @@ class Application:
     def info(self, row: Row) -> str:
         """One line, safe to show: `GET /chat  Upgrade: websocket`, `TEXT "hello" masked`, or ""."""
         places = [(layer, position) for layer in self.layers for position in self._positions(layer, row)]
+        opened = [one for one in places if one[0].streams is not self.streams]
+        places = opened or places           # what is said inside of TLS, not that it is sealed
         if places and places[0][0].decoder.grouped:
             return self._told_by_messages(places, row)
         texts = []
         for layer, position in places[:_PARTS]:
             record = layer.decoder.records[position]
-            begins = self._begins(record.direction, record.start, row)
+            begins = self._begins(layer, record.direction, record.start, row)
             texts.append(layer.decoder.summary(record) if begins else layer.decoder.short(record))
         return _joined(texts, len(places))
 
@@ -272,12 +286,13 @@ class Application:
         for layer, number in list(numbers)[:_PARTS]:
             decoder = layer.decoder
             direction, start, _ = decoder.span(number)
-            begins = self._begins(direction, start, row)
+            begins = self._begins(layer, direction, start, row)
             texts.append(decoder.message_summary(number) if begins else f"… {decoder.line(number).kind}")
         return _joined(texts, len(numbers))
 
-    def _begins(self, direction: int, start: int, row: int) -> bool:
-        first = next(self.streams[direction].pieces(start, start + 1), None)
+    @staticmethod
+    def _begins(layer: Layer, direction: int, start: int, row: int) -> bool:
+        first = next(layer.streams[direction].pieces(start, start + 1), None)
         return first is not None and first.row == row
 
 

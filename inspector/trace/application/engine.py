@@ -8,6 +8,7 @@ Sniffers find out what is spoken; its decoder reads, crosses what the capture la
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from inspector.model.packets import Row
@@ -15,6 +16,7 @@ from inspector.protocols import by_name
 from inspector.protocols.api import CERTAIN, Decoder, Hole, Opening, Protocol, Rest, Source, Start
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.delivery import Pump
+from inspector.wire.tcp.stream import ByteStream
 
 NEVER = Row(1 << 62)
 _MOST_LAYERS = 16        # protocols that follow each other on one connection
@@ -26,6 +28,11 @@ class Layer(NamedTuple):
     protocol: Protocol
     decoder: Decoder[Any]
 
+    @property
+    def streams(self) -> tuple[ByteStream, ByteStream]:
+        """The streams that it reads: those of the connection, or what another layer has opened."""
+        return self.decoder.source.streams
+
 
 class Engine:
     """Reads one connection. `ports` are those of a and b, `protocols` the candidates, best known first."""
@@ -36,13 +43,19 @@ class Engine:
         self._pump = Pump(source.streams, source.acknowledged)
         self._bytes_tried = 0                         # bytes there were when a start was last looked for
         self._behind: Start | None = None       # what begins behind the last layer, and is to be found out
-        self.layers: list[Layer] = []
+        self._own: list[Layer] = []
+        self._inside: Engine | None = None      # reads what the last layer carries opened
         self.damaged = False                    # bytes are missing that will never come
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The protocols in the order in which they followed each other; what the last one holds behind it."""
+        return self._own if self._inside is None else [*self._own, *self._inside.layers]
 
     @property
     def current(self) -> Decoder[Any] | None:
         """The decoder that reads now."""
-        return self.layers[-1].decoder if self.layers else None
+        return self._own[-1].decoder if self._own else None
 
     def update(self, acknowledged: Callable[[int], int]) -> bool:
         """Go on as far as the streams reach; True when something was taken.
@@ -54,8 +67,17 @@ class Engine:
         while True:
             holes = self._find_holes(acknowledged)
             if not self._step() and not any(self._cross(hole) for hole in holes):
-                return changed
+                return self._look_inside() or changed
             changed = True
+
+    def _look_inside(self) -> bool:
+        """Read what the last layer has opened since."""
+        source = None if self.current is None else self.current.inside
+        if source is None:
+            return False
+        if self._inside is None:
+            self._inside = Engine(source, self._ports, self._sniffers)
+        return self._inside.update(lambda direction: source.streams[direction].length)
 
     def _step(self) -> bool:
         decoder = self.current
@@ -96,7 +118,7 @@ class Engine:
     def _follow(self, decoder: Decoder[Any]) -> bool:
         """Open the decoder that follows, where one does."""
         start = decoder.successor
-        if start is not None and len(self.layers) >= _MOST_LAYERS:
+        if start is not None and len(self._own) >= _MOST_LAYERS:
             decoder.over, decoder.left = True, f"behind {_MOST_LAYERS} protocols, and not read any further"
         elif start is not None and decoder is self.current and self._behind is None:
             protocol = by_name(start.protocol)
@@ -110,7 +132,7 @@ class Engine:
 
     def _open(self, protocol: Protocol, start: Start) -> None:
         assert protocol.decoder is not None
-        self.layers.append(Layer(protocol, protocol.decoder(self._source, self._pump, start)))
+        self._own.append(Layer(protocol, protocol.decoder(self._source, self._pump, start)))
 
     def _find_holes(self, acknowledged: Callable[[int], int]) -> list[Hole]:
         """What the capture lacks where reading stands, by the packets after it; bounds the other side."""
@@ -142,6 +164,8 @@ class Engine:
     def rest(self, direction: int) -> Rest:
         """What bytes of a direction are that stand in no message, behind the last one."""
         decoder = self.current
+        if self._inside is not None and self._inside.layers:
+            return Rest("what TLS adds", True) if self.lacking else self._inside.rest(direction)
         if decoder is None or self._behind is not None:
             left = "" if decoder is None else decoder.left
             return Rest(left or "of no protocol that is known here", True)
@@ -158,10 +182,18 @@ class Engine:
             decoder.wants(d) and pump.available(d) < streams[d].length for d in (0, 1))
 
     def fresh_findings(self) -> list[Finding]:
-        """The findings since the last call, as the decoders made them."""
-        return [one for layer in self.layers for one in layer.decoder.fresh_findings()]
+        """The findings since the last call, at bytes of the connection's streams."""
+        return [on_the_wire(one, layer) for layer in self.layers for one in layer.decoder.fresh_findings()]
 
     def end(self, first: int, reset: bool) -> None:
         """The connection is over and all was read: what is missing is told."""
         if self.current is not None:
             self.current.end(first, reset)
+        if self._inside is not None and not self._inside.lacking:
+            self._inside.end(first, reset)
+
+
+def on_the_wire(one: Finding, layer: Layer) -> Finding:
+    """A finding with its place in the streams of the connection."""
+    start, stop = layer.streams[one.direction or 0].wire(one.start, one.stop)
+    return one if (start, stop) == (one.start, one.stop) else replace(one, start=start, stop=stop)

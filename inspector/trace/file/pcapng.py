@@ -139,6 +139,8 @@ class Pcapng:
             if statistics.interface < len(self._interfaces):
                 sink.statistics_block(int(self._interfaces.number.values[statistics.interface]), statistics)
                 sink.comment(statistics.comments, None)
+        elif kind == pcapng.DECRYPTION_SECRETS:
+            sink.keylog(pcapng.parse_secrets(body, order))
         elif kind == pcapng.NAME_RESOLUTION:
             sink.names(pcapng.parse_names(body, order))
 

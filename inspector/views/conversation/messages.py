@@ -198,9 +198,11 @@ class MessageList:
         number, at = self._place(index)
         records = self._decoder.records_of(number - 1)
         record = self._decoder.records[records[at or 0]]
-        place = place_of(self.trace, self.stream, record.direction, record.start, record.stop)
+        sent = self._decoder.source.streams[record.direction]
+        start, stop = sent.wire(record.start, record.stop)
+        place = place_of(self.trace, self.stream, record.direction, start, stop)
         if at is None:
-            stop = self._decoder.span(number - 1)[2]
+            stop = sent.wire(record.start, self._decoder.span(number - 1)[2])[1]
             return place._replace(message=number, rows=self._decoder.line(number - 1).rows, last=stop)
         return place._replace(message=number, frame=records[at] + 1)
 
@@ -267,7 +269,7 @@ class MessageList:
         """What the capture lacks of a message."""
         assert self._decoder is not None
         direction, start, stop = self._decoder.span(number - 1)
-        missing = self.trace.flow(self.stream).streams[direction].missing_in(start, stop)
+        missing = self._decoder.source.streams[direction].missing_in(start, stop)
         return [f"{amount(missing, 'byte')} missing"] if missing else []
 
     def _wait_text(self, number: int) -> str:

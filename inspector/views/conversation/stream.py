@@ -20,6 +20,7 @@ from inspector.views.conversation.stream_decoded import (
     JSON_LIMIT,
     Unit,
     byte_lines,
+    is_opened,
     pretty_json,
     text_lines,
     unit_lines,
@@ -119,6 +120,13 @@ class FollowStream:
         layers = len(self.trace.application(self.stream).layers) if self.mode == "json" else 0
         return any(self._rest_words) and layers != self._layers
 
+    @property
+    def _opened(self) -> bool:
+        """Whether messages are shown that were said inside of TLS."""
+        application = self.trace.application(self.stream)
+        places = range(len(application.layers))
+        return self._decoded and any(is_opened(application, place) for place in places)
+
     def _add_units(self, most: int) -> bool:
         """Add messages that will not change; True when there may be more."""
         application = self.trace.application(self.stream)
@@ -153,6 +161,10 @@ class FollowStream:
                 if lost is None:
                     return
                 self._cross(direction, lost._replace(stop=min(lost.stop, stop)))
+                continue
+            if self._opened:
+                self._note(direction, start, end, f"{amount(end - start, 'byte')} of TLS")
+                position[direction] = end
                 continue
             if not noted:
                 self._note(direction, start, start, words)

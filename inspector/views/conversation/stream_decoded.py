@@ -36,13 +36,23 @@ def units(application: Application, done: list[int], most: int, settled: bool = 
     """
     found: list[Unit] = []
     for place, layer in enumerate(application.layers):
+        if is_opened(application, place):
+            continue
         first, decoder = done[place] if place < len(done) else 0, layer.decoder
         growing = under_way(decoder)
         for number in range(first, min(decoder.count, first + most - len(found))):
             if settled and number in growing and decoder.count - number <= _FOLLOWERS:
                 return found
-            found.append(Unit(place, number, *decoder.span(number)))
+            direction, start, stop = decoder.span(number)
+            found.append(Unit(place, number, direction, *layer.streams[direction].wire(start, stop)))
     return found
+
+
+def is_opened(application: Application, place: int) -> bool:
+    """Whether a layer's records are known by what is said inside of them, in the layers behind it."""
+    inside = application.layers[place].decoder.inside
+    return inside is not None and any(
+        layer.streams is inside.streams for layer in application.layers[place + 1 :])
 
 
 def under_way(decoder: Decoder[Any]) -> frozenset[int | None]:

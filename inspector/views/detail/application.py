@@ -19,6 +19,7 @@ from inspector.wire.text import escaped
 if TYPE_CHECKING:
     from inspector.trace.flows.tcp import TcpFlow
     from inspector.trace.trace import Trace
+    from inspector.wire.tcp.stream import ByteStream
 
 _MOST = 64              # records shown of one packet
 _LONGEST = 400          # characters of a value
@@ -92,8 +93,9 @@ def _record(one: Carried, place: _Place, waited: list[Part]) -> Field:
     record = one.record
     parts = [*waited, *_labelled(one), *decoder.parts(record)]
     title, said = decoder.heading(record)
-    children = tuple(_field(part, place) for part in parts)
-    return place.field(protocol.name, title, said, record.start, record.stop, children)
+    sent = one.layer.streams[record.direction]
+    children = tuple(_field(part, place, sent) for part in parts)
+    return place.field(protocol.name, title, said, *sent.wire(record.start, record.stop), children)
 
 
 def _labelled(one: Carried) -> Iterator[Part]:
@@ -111,7 +113,8 @@ def _text(value: Any) -> str:
     return escaped(value if isinstance(value, str | bytes) else str(value), _LONGEST)
 
 
-def _field(part: Part, place: _Place) -> Field:
-    children = tuple(_field(child, place) for child in part.children)
-    field = place.field(part.name, part.label, part.value, part.start, part.stop, children)
+def _field(part: Part, place: _Place, sent: ByteStream) -> Field:
+    children = tuple(_field(child, place, sent) for child in part.children)
+    start, stop = sent.wire(part.start, part.stop) if part.stop > part.start else (part.start, part.start)
+    field = place.field(part.name, part.label, part.value, start, stop, children)
     return field._replace(bit_start=part.bit_start, bit_stop=part.bit_stop)

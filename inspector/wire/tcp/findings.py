@@ -25,6 +25,7 @@ DELAYED_ACK_NS = (30 * MS, 600 * MS)   # RFC 9293 section 3.8.6.3 allows 500 ms;
 NAGLE_NS = 5 * MS                # what waited for an ACK leaves at once when it comes
 SMALL = 1220                     # less than any usual MSS (RFC 8200: 1280 bytes less the headers)
 UNANSWERED = 3                   # so many repetitions without any answer: the peer is gone
+SENT_AGAIN_S = 0.1               # between two SYNs that are not one, captured twice
 MOST_ROWS = 30
 MOST_STALLS = 100
 MOST_CONFLICTS = 100
@@ -109,8 +110,8 @@ def _opening(facts: TcpFacts) -> list[Finding]:
         reset = int(np.flatnonzero(facts.flags & RST)[0])
         return [_place(facts, finding("tcp.connection-refused", f"{peer} answered SYN with RST: it refuses."),
                        [int(syns[0]), reset])]
-    if len(syns) > 1 and not (facts.direction != end).any():
-        seconds = (facts.time_ns[syns[-1]] - facts.time_ns[syns[0]]) / 1e9
+    seconds = (facts.time_ns[syns[-1]] - facts.time_ns[syns[0]]) / 1e9
+    if len(syns) > 1 and seconds >= SENT_AGAIN_S and not (facts.direction != end).any():
         return [_unanswered(facts, syns, f"{peer} answered none of {len(syns)} SYNs in {seconds:.1f} s")]
     if facts.errors and not (facts.direction != end).any():
         return [_unanswered(facts, syns, f"{peer} did not answer SYN")]

@@ -225,6 +225,10 @@ class ByteStream(Segments):
             first_row = piece.row if first_row < 0 else first_row
         return [Conflict(overlap.row, first_row, different[0], different[-1] + 1)] if different else []
 
+    def wire(self, start: int, stop: int) -> tuple[int, int]:
+        """Where bytes stand in what was sent: here itself; for a stream inside of another one, there."""
+        return start, stop
+
     def read(self, start: int, end: int) -> bytes:
         """The bytes from `start` to `end`, or to the first hole before it."""
         if self._gather is not None and end - start >= _MANY:

@@ -1,21 +1,22 @@
-"""TLS (RFC 8446, RFC 5246): its records, what the handshake says in the clear, and alerts.
+"""Records of TLS on one connection: what the handshake says, alerts, and what is opened by known secrets.
 
-Names of the server (SNI), protocols offered and chosen (ALPN), versions, alerts. What is encrypted stays so.
+Names of the server (SNI), protocols offered and chosen (ALPN), versions, alerts. Application data goes into
+the plain streams of `session`, where other decoders read on; without secrets it stays sealed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inspector.protocols.api import CERTAIN, Field, Opening, Part, Protocol, Start
+from inspector.protocols.api import Part, Shown, Start
+from inspector.protocols.tls.findings import BOOK
+from inspector.protocols.tls.session import Session
 from inspector.protocols.units import FOREIGN, MORE, Unit, UnitDecoder
-from inspector.wire.findings import Rule, Rulebook
 from inspector.wire.text import escaped
 
 _HEADER = 5
-_SMALLEST = 38                               # bytes of a hello without extensions
 _LONGEST = (1 << 14) + 2048                  # RFC 5246 section 6.2.3; TLS 1.3 allows 256 more than 2^14
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, DATA = 20, 21, 22, 23
 TYPES = {CHANGE_CIPHER_SPEC: "Change Cipher Spec", ALERT: "Alert", HANDSHAKE: "Handshake",
@@ -49,13 +50,6 @@ _REMEDIES = {
 _SCHEME = "Both should speak TLS (https, wss), or both plain (http, ws): see the URL's scheme, and the port."
 _SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS = 0, 16, 43
 
-BOOK = Rulebook(
-    Rule("tls.alert", "warning", "RFC 8446 §6.2", "Look at what the alert names."),
-    Rule("tls.closed-in-handshake", "warning", "RFC 8446 §6.2",
-         "The server should answer a Client Hello, or say by an alert why not; is it a port for TLS?"),
-    Rule("tls.no-record", "error", "RFC 8446 §5.1", "Every record has five bytes of header."),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class TlsRecord:
@@ -75,6 +69,7 @@ class TlsRecord:
     protocols: tuple[str, ...] = ()
     alert: tuple[int, int] | None = None     # level, description
     encrypted: bool = False
+    opened: int = 0                          # the true type, where it was sealed and is known
 
 
 class TlsDecoder(UnitDecoder[TlsRecord]):
@@ -85,6 +80,8 @@ class TlsDecoder(UnitDecoder[TlsRecord]):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._sealed = [self.doubted, self.doubted]          # what a direction sends now is encrypted
+        self._session = Session(self.source, self.client, self.pump)
+        self._told_why = False
 
     def measure(self, direction: int, head: bytes) -> int:
         if len(head) < _HEADER:
@@ -98,19 +95,58 @@ class TlsDecoder(UnitDecoder[TlsRecord]):
 
     def make(self, unit: Unit, data: bytes) -> None:
         direction, (kind, version) = unit.direction, (data[0], int.from_bytes(data[1:3], "big"))
-        if kind in (CHANGE_CIPHER_SPEC, DATA):
-            self._sealed[direction] = True
-        clear = not self._sealed[direction]
         where, body = (direction, unit.start, unit.stop), data[_HEADER:]
+        clear = not self._sealed[direction] and kind not in (CHANGE_CIPHER_SPEC, DATA)
+        clear = clear or (kind == HANDSHAKE and _is_hello(body))     # the second one, after HelloRetryRequest
+        self._sealed[direction] = not clear
         if kind == HANDSHAKE and clear:
             self._records.append(_handshake(where, version, body))
+            self._learn(body)
         elif kind == ALERT and len(body) == 2 and unit.whole:
-            alert = body[0], body[1]
-            self._records.append(TlsRecord(*where, kind, version, alert=alert))
-            self._judge(alert, where)
+            self._warn(where, version, (body[0], body[1]))
+        elif kind == CHANGE_CIPHER_SPEC:
+            self._records.append(TlsRecord(*where, kind, version))
+            self._session.change(direction)
+        elif unit.whole:
+            self._open(where, version, data)
         else:
-            sealed = kind != CHANGE_CIPHER_SPEC
-            self._records.append(TlsRecord(*where, kind, version, encrypted=sealed))
+            self._session.skip(*where)
+            self._records.append(TlsRecord(*where, kind, version, encrypted=True))
+
+    def _learn(self, body: bytes) -> None:
+        """Tell the session of the hellos in a record."""
+        at = 0
+        while at + 4 <= len(body) and body[at] in (CLIENT_HELLO, SERVER_HELLO):
+            stop = at + 4 + int.from_bytes(body[at + 1 : at + 4], "big")
+            self._session.learn(body[at], body[at + 4 : stop])
+            at = stop
+
+    def _open(self, where: tuple[int, int, int], version: int, data: bytes) -> None:
+        """A sealed record, which may open."""
+        found = self._session.open(where[0], data, where[1])
+        if self.inside is None and self._session.opens:
+            self.inside = self._session.inside
+        if self._session.why and not self._told_why:
+            self._told_why = True
+            what = f"What is said inside is not shown, though its secrets are known: {self._session.why}."
+            self.findings.append(BOOK.finding("tls.not-opened", what, *where))
+        if found is not None and found.type == ALERT and len(found.content) == 2:
+            self._warn(where, version, (found.content[0], found.content[1]), data[0], ALERT)
+            return
+        messages = tuple(one for one in found.messages if one in MESSAGES) if found is not None else ()
+        self._records.append(TlsRecord(*where, data[0], version, messages, encrypted=True,
+                                       opened=0 if found is None else found.type))
+
+    def _warn(self, where: tuple[int, int, int], version: int, alert: tuple[int, int], kind: int = ALERT,
+              opened: int = 0) -> None:
+        self._records.append(TlsRecord(*where, kind, version, alert=alert, encrypted=bool(opened),
+                                       opened=opened))
+        self._judge(alert, where)
+
+    def _resume(self, direction: int, offset: int) -> int:
+        start, found = self.pump.position[direction], super()._resume(direction, offset)
+        self._session.lose(direction, start, found)
+        return found
 
     def _judge(self, alert: tuple[int, int], where: tuple[int, int, int]) -> None:
         level, code = alert
@@ -152,8 +188,8 @@ class TlsDecoder(UnitDecoder[TlsRecord]):
             return "Alert", f"{'fatal' if record.alert[0] == 2 else 'warning'}  {_alert(record.alert[1])}"
         size = f"{record.stop - record.start - _HEADER} bytes"
         if not record.messages:
-            name = TYPES.get(record.type, "")
-            sealed = record.encrypted and record.type != DATA
+            name = TYPES.get(record.opened or record.type, "")
+            sealed = record.encrypted and record.type != DATA and not record.opened
             return name, f"encrypted, {size}" if sealed else "" if record.type == CHANGE_CIPHER_SPEC else size
         names = [MESSAGES.get(one, f"message {one}") for one in record.messages]
         words = names[1:]
@@ -165,17 +201,37 @@ class TlsDecoder(UnitDecoder[TlsRecord]):
             words.append(f"ALPN {', '.join(record.protocols)}")
         return names[0], "  ".join(words)
 
+    def plain(self, record: TlsRecord) -> bytes:
+        """What an opened record of application data holds."""
+        if record.opened != DATA:
+            return b""
+        return self._session.streams[record.direction].of_record(record.start)
+
+    def content(self, number: int, limit: int) -> bytes:
+        record = self._records[number]
+        return self.plain(record)[:limit] if record.opened == DATA else super().content(number, limit)
+
+    def shown(self, number: int, limit: int) -> Shown:
+        record = self._records[number]
+        data = self.plain(record)[:limit]
+        return Shown((self.summary(record),), data, binary=b"\0" in data)
+
     def heading(self, record: TlsRecord) -> tuple[str, str]:
         return "Transport Layer Security", self.summary(record)
 
     def parts(self, record: TlsRecord) -> Sequence[Part]:
         start, length = record.start, record.stop - record.start - _HEADER
-        return [
+        plain = self.plain(record)
+        found = [
             Part("tls.record.content_type", "Content type", f"{TYPES.get(record.type, '')} ({record.type})",
                  start, start + 1),
             Part("tls.record.length", "Length", str(length), start + 3, start + _HEADER),
             Part("tls.record.payload", "Payload", self.summary(record), start + _HEADER, record.stop),
         ]
+        if plain:
+            text = escaped(plain, 400)
+            found.append(Part("tls.app_data", "Opened", text, start + _HEADER, record.stop))
+        return found
 
 
 def _alert(code: int) -> str:
@@ -196,6 +252,12 @@ def _handshake(where: tuple[int, int, int], version: int, body: bytes) -> TlsRec
             spoken, name, protocols = _hello(body[at + 4 : at + 4 + size], kind)
         at += 4 + size
     return TlsRecord(*where, HANDSHAKE, version, tuple(kinds), spoken, name, protocols)
+
+
+def _is_hello(body: bytes) -> bool:
+    """Whether a hello fills a record, which nothing that is sealed looks like."""
+    return (len(body) > 4 + 34 and body[0] in (CLIENT_HELLO, SERVER_HELLO) and body[4:6] == b"\x03\x03"
+            and 4 + int.from_bytes(body[1:4], "big") == len(body))
 
 
 def _hello(body: bytes, kind: int) -> tuple[int, str, tuple[str, ...]]:
@@ -235,35 +297,3 @@ def _strings(data: bytes) -> Iterator[str]:
     while data:
         yield escaped(data[1 : 1 + data[0]], 40)
         data = data[1 + data[0] :]
-
-
-def sniff(opening: Opening) -> Start | None:
-    """By a Client Hello, or a Server Hello."""
-    for direction, stream in enumerate(opening.streams):
-        head = stream.read(stream.start, stream.start + 9)
-        if len(head) < 9 or head[:2] != b"\x16\x03" or head[2] > 4 or head[5] not in (1, 2) \
-                or head[6] or int.from_bytes(head[7:9], "big") < _SMALLEST:
-            continue
-        client = direction if head[5] == CLIENT_HELLO else 1 - direction
-        return Start(client, (opening.streams[0].start, opening.streams[1].start), CERTAIN)
-    return None
-
-
-def _some(get: Callable[[TlsRecord], Sequence[Any]]) -> Callable[[Any, TlsRecord], Sequence[Any]]:
-    return lambda decoder, record: get(record)
-
-
-TLS = Protocol(
-    name="tls", title="TLS", colour="data", sniff=sniff, decoder=TlsDecoder, book=BOOK, record="record",
-    fields=(
-        Field("tls.record.content_type", "number", _some(lambda one: [one.type]), bits=8),
-        Field("tls.record.version", "number", _some(lambda one: [one.version]), bits=16),
-        Field("tls.record.length", "number", _some(lambda one: [one.stop - one.start - _HEADER]), bits=16),
-        Field("tls.handshake.type", "number", _some(lambda one: one.messages), many=True, bits=8),
-        Field("tls.handshake.extensions_server_name", "text",
-              _some(lambda one: [one.server_name] if one.server_name else [])),
-        Field("tls.handshake.extensions_alpn_str", "text", _some(lambda one: one.protocols), many=True),
-        Field("tls.alert_message.level", "number", _some(lambda one: list((one.alert or ())[:1])), bits=8),
-        Field("tls.alert_message.desc", "number", _some(lambda one: list((one.alert or ())[1:])), bits=8),
-    ),
-)

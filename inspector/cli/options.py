@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -77,6 +80,37 @@ UNPACK = click.option(
     help="Unpack compressed captures, and messages in them, up to SIZE (as 4G); else 32 MB, and 20 times what"
          " was read of it.",
 )
+
+
+def _decode_as(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> None:
+    for text in texts:
+        from inspector.trace.application import decode_as  # here: it brings numpy, for which help would wait
+
+        try:
+            decode_as.choose(decode_as.parse(text))
+        except ValueError as error:
+            raise click.BadParameter(str(error), ctx, param) from error
+
+
+def _keylog(ctx: click.Context, param: click.Parameter, paths: tuple[str, ...]) -> None:
+    for path in paths:
+        from inspector.trace.file import keylog
+
+        keylog.choose(Path(path))
+
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How what was captured is to be understood: secrets of TLS, protocols said by hand."""
+    command = click.option(
+        "--decode-as", multiple=True, metavar="RULE", callback=_decode_as, expose_value=False,
+        help="Say what is spoken where the guess is wrong: tcp.port==8001,http or tcp.stream==3,none"
+             " (repeatable; the last one that fits counts).",
+    )(command)
+    return click.option(
+        "--keylog", multiple=True, metavar="FILE", callback=_keylog, expose_value=False,
+        type=click.Path(exists=True, dir_okay=False, readable=True),
+        help="Secrets of TLS as SSLKEYLOGFILE has them: what they open is shown (repeatable).",
+    )(command)
 
 
 class WithProgram(click.Command):

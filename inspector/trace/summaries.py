@@ -12,6 +12,7 @@ import numpy as np
 
 from inspector.model.numbers import TCP
 from inspector.protocols import REGISTRY
+from inspector.trace.application import decode_as
 from inspector.trace.flows.missing import missing_bytes
 from inspector.trace.flows.patterns import regular
 from inspector.wire.tcp.analysis import UNKNOWN_TIME
@@ -67,7 +68,7 @@ class Summaries:
         if not self._begin <= place < self._begin + len(self._names):
             self._begin, self._names = place, self._spoken(place)
         name = self._names[place - self._begin]
-        spoken = self._decoded(stream) if name is None else (name, False)
+        spoken = self._decoded(stream) if name is None or decode_as.stamp() else (name, False)
         missing = (0, 0) if self._regular.whole[place] else self._missing(stream)
         return Summary(*found, None if rtt == UNKNOWN_TIME else rtt, missing, *spoken)
 

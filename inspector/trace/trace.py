@@ -19,12 +19,14 @@ import numpy as np
 from inspector.model.numbers import LINK_NAMES, READ_LINKS
 from inspector.model.packets import Row
 from inspector.model.records import Call, Event, KernelSample, Statistics
+from inspector.trace.application import decode_as
 from inspector.trace.application.application import Application
 from inspector.trace.application.datagrams import findings_of_datagrams, worth_judging
 from inspector.trace.application.engine import Layer
 from inspector.trace.application.plain import PlainConversations, Told
 from inspector.trace.comments import Comments
 from inspector.trace.contents import Contents
+from inspector.trace.file.keylog import KeyLogFiles
 from inspector.trace.file.reader import SLICE, Reader
 from inspector.trace.file.source import TraceError, open_source
 from inspector.trace.file.window import Window
@@ -69,7 +71,8 @@ class Trace:
         self._plain: PlainConversations | None = None
         self.searched_in_part: set[tuple[str, Row]] = set()    # (protocol, packet) of very large messages
         self._datagrams = Kept(lambda stream: UdpFlow(self, stream))
-        self._secrets_known = 0        # secrets there were when conversations were decoded
+        self._keylogs = KeyLogFiles()
+        self._told: object = None      # secrets and rules by which conversations were decoded
 
     @classmethod
     def open(cls, path: str | Path, following: bool = False) -> Self:
@@ -125,13 +128,15 @@ class Trace:
             if not reader.step(min(left, SLICE)):
                 break
             left -= max(reader.offset - start, 1)
+        self.secrets.add(self._keylogs.fresh())
         # The sentence may come later than the last packet: who may still write gets a moment to go on.
         sentence, self._truncation_before = self._truncation_before, self.truncated
         return before != self._state() or sentence != self._truncation_before
 
     def _state(self) -> tuple[object, ...]:
         contents = self._contents
-        return contents.index.count, contents.blocks, len(contents.interfaces), self._reader.damage
+        return (contents.index.count, contents.blocks, len(contents.interfaces), self._reader.damage,
+                contents.secrets.count)
 
     def finish(self) -> None:
         """Read all there is, as of a file that nobody writes any more; waits for the end of a stream.
@@ -342,9 +347,10 @@ class Trace:
     def application(self, stream: int) -> Application:
         """What the TCP conversation `stream` carries, up to the packets read so far."""
         self.flow(stream)                  # its bytes come first
-        if self.secrets.count != self._secrets_known:
-            self._secrets_known = self.secrets.count
-            self._applications.clear()     # more of them can be opened now
+        told = self.secrets.count, decode_as.stamp()
+        if told != self._told:
+            self._told = told
+            self._applications.clear()     # they are something else now
         return self._applications.of(stream, self.index.count)
 
     def plain(self, stream: int) -> Layer | None:
@@ -354,7 +360,7 @@ class Trace:
 
     def told(self, row: Row) -> Told:
         """What a TCP packet carries, in a line, and the protocols of which it completes a record."""
-        stream, plain = int(self.index.stream[row]), self._plain
+        stream, plain = int(self.index.stream[row]), None if decode_as.stamp() else self._plain
         if plain is not None and plain.count == self.index.count and not self.decoded(stream):
             found = plain.told(stream)
             if found is not None:
@@ -374,7 +380,12 @@ class Trace:
         return self.application(stream).findings
 
     def _plain_ones(self) -> PlainConversations | None:
-        """Those known by columns; None while the trace grows, as all of it would be looked at anew."""
+        """Those known by columns; None while the trace grows, as all of it would be looked at anew.
+
+        None too where a person says what is spoken.
+        """
+        if decode_as.stamp():
+            return None
         if self._plain is None or self._plain.count != self.index.count:
             if self.following or not self.complete:
                 return None

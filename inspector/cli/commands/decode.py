@@ -20,7 +20,7 @@ import click
 from inspector.cli.checks import CheckOptions, check, check_options, filter_of, options_of
 from inspector.cli.errors import DONE, UNREADABLE, USAGE, CommandError
 from inspector.cli.exports import LISTED, Export
-from inspector.cli.options import INPUT, OUTPUT, OVERWRITE, UNPACK, WHAT
+from inspector.cli.options import INPUT, OUTPUT, OVERWRITE, UNPACK, WHAT, reading_options
 from inspector.cli.output import notice, write_lines
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ _SELDOM = 20_000         # objects after which Python looks for garbage: most of
                    "belong to them.")
 @OVERWRITE
 @UNPACK
+@reading_options
 @check_options
 def command(file: str, what: Export | None, expression: str | None, output: str | None, overwrite: bool,
             **checks: Any) -> int:

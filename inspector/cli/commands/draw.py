@@ -11,7 +11,7 @@ import click
 
 from inspector.cli.checks import filter_of
 from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError
-from inspector.cli.options import INPUT, OUTPUT, UNPACK
+from inspector.cli.options import INPUT, OUTPUT, UNPACK, reading_options
 from inspector.cli.output import write_text
 from inspector.cli.trace_files import write_file
 from inspector.model.packets import Row, packet_number, row_at
@@ -35,6 +35,7 @@ FORMATS = ("txt", "svg", "mermaid", "html")
               help="How many characters wide a ladder is.")
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE", help="The file to write; else standard output.")
 @UNPACK
+@reading_options
 def command(file: str, what: str, form: str, expression: str | None, width: int, output: str | None) -> int:
     """Draw what a capture shows: for slides, pages and reports."""
     if what == "header" and form == "mermaid":

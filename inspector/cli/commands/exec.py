@@ -23,7 +23,7 @@ from inspector.cli.commands.decode import decode_file
 from inspector.cli.commands.record import recorded
 from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.cli.exports import LISTED, Export
-from inspector.cli.options import OUTPUT, OVERWRITE, WHAT, WithProgram
+from inspector.cli.options import OUTPUT, OVERWRITE, WHAT, WithProgram, reading_options
 from inspector.cli.output import notice, print_ladder
 from inspector.cli.outside import outside_of, outside_options
 from inspector.cli.trace_files import TraceFile, empty_file, trace_file
@@ -47,6 +47,7 @@ _BEGINS_WITHIN = 5.0               # seconds
               help="Look on in the app while it runs. Leaving the app ends it; what it printed comes then.")
 @click.option("--syscalls", is_flag=True,
               help="Trace what it and its children ask of the kernel on their sockets (by strace).")
+@reading_options
 @check_options
 def command(
     program: tuple[str, ...], save: str | None, overwrite: bool, what: Export | None, output: str | None,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from inspector.cli.options import INPUT, UNPACK
+from inspector.cli.options import INPUT, UNPACK, reading_options
 
 
 @click.command("open")
 @click.argument("file", metavar="FILE|-", type=INPUT)
 @UNPACK
+@reading_options
 def command(file: str) -> int:
     """Open a capture in the app: pcap or pcapng, also .gz and .zst; one that grows is followed."""
     from inspector.cli.app import open_file  # here: it brings Textual, for which help would wait

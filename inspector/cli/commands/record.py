@@ -10,7 +10,7 @@ import click
 from inspector.cli.capture_options import capture_options, limits_of
 from inspector.cli.checks import check_file, check_options, options_of
 from inspector.cli.errors import MISSING, USAGE, CommandError
-from inspector.cli.options import OUTPUT, OVERWRITE, PORT, WithProgram
+from inspector.cli.options import OUTPUT, OVERWRITE, PORT, WithProgram, reading_options
 from inspector.cli.output import notice
 from inspector.cli.trace_files import trace_file
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @capture_options
 @click.option("--syscalls", is_flag=True,
               help="With --lab: trace what CMD and its children ask of the kernel on their sockets.")
+@reading_options
 @check_options
 def command(
     *, ports: tuple[int, ...], program: tuple[str, ...], output: str, overwrite: bool, lab: bool,

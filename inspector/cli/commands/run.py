@@ -14,7 +14,7 @@ import click
 
 from inspector.cli.checks import CheckOptions, check, check_options, options_of
 from inspector.cli.errors import DONE, MISSING, NO, CommandError
-from inspector.cli.options import OUTPUT, OVERWRITE
+from inspector.cli.options import OUTPUT, OVERWRITE, reading_options
 from inspector.cli.output import ladder_printer, notice, write_line
 from inspector.cli.session_options import session_options, spec_of
 from inspector.cli.trace_files import trace_file
@@ -35,6 +35,7 @@ Printer = Callable[[int | None], None]
 @click.option("--save", type=OUTPUT, metavar="FILE.pcapng", help="Keep the trace.")
 @OVERWRITE
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines instead of the ladder.")
+@reading_options
 @check_options
 def command(*, raw: bool, save: str | None, overwrite: bool, as_json: bool, **options: Any) -> int:
     """Run a session in the lab and print its ladder: system calls and packets together, as it happens.

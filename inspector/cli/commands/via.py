@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 
 from inspector.cli.errors import USAGE, CommandError
+from inspector.cli.options import reading_options
 from inspector.cli.outside import pair_of
 
 
 @click.command("via")
 @click.argument("pairs", metavar="LISTEN:TARGET ...", nargs=-1, required=True)
+@reading_options
 def command(pairs: tuple[str, ...]) -> int:
     """Watch a service of this machine on TARGET: talk to LISTEN instead, and see every packet.
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from inspector.cli.capture_options import capture_options, limits_of
-from inspector.cli.options import OUTPUT, OVERWRITE, PORT
+from inspector.cli.options import OUTPUT, OVERWRITE, PORT, reading_options
 
 
 @click.command("watch")
@@ -16,6 +16,7 @@ from inspector.cli.options import OUTPUT, OVERWRITE, PORT
               help="Write the trace to this file, not among those that are kept.")
 @OVERWRITE
 @capture_options
+@reading_options
 def command(*, ports: tuple[int, ...], output: str | None, overwrite: bool, **options: Any) -> int:
     """Open the app on this machine's own loopback, on these ports or all.
 

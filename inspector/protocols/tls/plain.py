@@ -132,6 +132,9 @@ class PlainSource:
     def rows_of(self, direction: int, start: int, stop: int) -> tuple[Row, ...]:
         return tuple(dict.fromkeys(piece.row for piece in self.streams[direction].pieces(start, stop)))
 
+    def missing_in(self, direction: int, start: int, stop: int) -> int:
+        return int(self.streams[direction].missing_in(start, stop))
+
     def time_of(self, row: Row) -> int:
         return self._outer.time_of(row)
 

@@ -18,6 +18,7 @@ from inspector.model.numbers import ACK, FIN, RST
 from inspector.model.packets import Row, row_at, rows_in
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Decoder, Protocol, Rest
+from inspector.trace.application import decode_as
 from inspector.trace.application.engine import Engine, Layer
 from inspector.trace.flows.missing import acknowledged, sent
 from inspector.trace.flows.tcp import TcpFlow
@@ -52,7 +53,8 @@ class Application:
         self._trace, self._flow = trace, flow
         self.limit = chosen().message if limit is None else limit
         self.streams: tuple[ByteStream, ByteStream] = flow.streams
-        self._engine = Engine(self, (flow.a[1], flow.b[1]), protocols)
+        ports = flow.a[1], flow.b[1]
+        self._engine = Engine(self, ports, protocols, decode_as.wanted(ports, flow.stream))
         self._findings: list[Finding] = []
         self._ended = False
         self._packets = -1

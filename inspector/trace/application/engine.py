@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from inspector.model.packets import Row
 from inspector.protocols import by_name
 from inspector.protocols.api import CERTAIN, Decoder, Hole, Opening, Protocol, Rest, Source, Start
+from inspector.trace.application.decode_as import DecodeAs
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.tcp.stream import ByteStream
@@ -35,12 +36,17 @@ class Layer(NamedTuple):
 
 
 class Engine:
-    """Reads one connection. `ports` are those of a and b, `protocols` the candidates, best known first."""
+    """Reads one connection. `ports` are those of a and b, `protocols` the candidates, best known first.
 
-    def __init__(self, source: Source, ports: tuple[int, int], protocols: Iterable[Protocol]) -> None:
+    `rule`: what a person says is spoken, which nobody guesses then.
+    """
+
+    def __init__(self, source: Source, ports: tuple[int, int], protocols: Iterable[Protocol],
+                 rule: DecodeAs | None = None) -> None:
         self._source, self._ports = source, ports
         self._sniffers = [protocol for protocol in protocols if protocol.sniff is not None]
         self._pump = Pump(source.streams, source.acknowledged)
+        self._rule = rule
         self._bytes_tried = 0                         # bytes there were when a start was last looked for
         self._behind: Start | None = None       # what begins behind the last layer, and is to be found out
         self._own: list[Layer] = []
@@ -105,6 +111,8 @@ class Engine:
             places, known = self._behind.offsets, not self.damaged
             first, second = first.tail(places[0], known), second.tail(places[1], known)
         opening = Opening((first, second), self._ports)
+        if self._rule is not None and not self._own:
+            return self._as_said(opening, self._rule)
         best: tuple[Protocol, Start] | None = None
         for protocol in self._sniffers:
             assert protocol.sniff is not None
@@ -114,6 +122,17 @@ class Engine:
                 if start.sure >= CERTAIN:      # the others may take long to find out that it is not theirs
                     break
         return best
+
+    def _as_said(self, opening: Opening, rule: DecodeAs) -> tuple[Protocol, Start] | None:
+        """The protocol of a rule, where it begins by its own judgement, or else with the first byte."""
+        protocol = by_name(rule.protocol)
+        if protocol is None or protocol.sniff is None:
+            return None
+        start = protocol.sniff(opening)
+        if start is None or start.protocol not in ("", protocol.name):
+            client = int(rule.field == "tcp.port" and self._ports[1] != rule.value)
+            start = Start(client, (opening.streams[0].start, opening.streams[1].start))
+        return protocol, start
 
     def _follow(self, decoder: Decoder[Any]) -> bool:
         """Open the decoder that follows, where one does."""

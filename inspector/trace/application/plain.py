@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from inspector.trace.application.application import Application
     from inspector.trace.index.index import Index
     from inspector.wire.arrays import Int64s
+    from inspector.wire.keylog import KeyLog
     from inspector.wire.tcp.stream import ByteStream
 
 _SCANNED = [(protocol, protocol.scan) for protocol in REGISTRY if protocol.scan is not None]
@@ -74,6 +75,11 @@ class PlainConversation:
     def limit(self) -> int:
         """Bytes to which one compressed message may inflate."""
         return self._decode().limit
+
+    @property
+    def secrets(self) -> KeyLog:
+        """Secrets of TLS sessions: none, which could be needed here."""
+        return self._decode().secrets
 
     @property
     def streams(self) -> tuple[ByteStream, ByteStream]:

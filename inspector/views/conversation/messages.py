@@ -269,7 +269,7 @@ class MessageList:
         """What the capture lacks of a message."""
         assert self._decoder is not None
         direction, start, stop = self._decoder.span(number - 1)
-        missing = self._decoder.source.streams[direction].missing_in(start, stop)
+        missing = self._decoder.source.missing_in(direction, start, stop)
         return [f"{amount(missing, 'byte')} missing"] if missing else []
 
     def _wait_text(self, number: int) -> str:

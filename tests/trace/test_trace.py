@@ -285,7 +285,7 @@ def test_the_temporary_folder_is_named_where_it_is_the_culprit(tmp_path: Path) -
     path.write_bytes(gzip.compress(pcapng_bytes(FRAMES * 100)))
     command = f"ulimit -f 1; exec {sys.executable} -m inspector decode {path} --json conversations"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True,
-                          env={**os.environ, "TMPDIR": str(tmp_path)})
+                          env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"})
     assert done.returncode == 4 and f"{tmp_path} does not take it: File too large." in done.stderr, done
 
 

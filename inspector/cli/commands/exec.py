@@ -26,6 +26,7 @@ from inspector.cli.exports import LISTED, Export
 from inspector.cli.options import OUTPUT, OVERWRITE, WHAT, WithProgram, reading_options
 from inspector.cli.output import notice, print_ladder
 from inspector.cli.outside import outside_of, outside_options
+from inspector.cli.program_secrets import program_secrets
 from inspector.cli.trace_files import TraceFile, empty_file, trace_file
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ def command(
 ) -> int:
     """Run a program in the lab and look at what it said on its loopback; its exit status is passed on.
 
+    What it says by TLS is shown too where it tells its secrets: SSLKEYLOGFILE is set for it, and the trace
+    keeps them (set it to nothing for a program that is not to tell them).
+
     Without --save or --json the trace is kept among those of the app, which opens on it when the program
     ends, or at once with --join; where there is no terminal the ladder is printed. With a check the report is
     printed; a program that failed keeps its status.
@@ -73,6 +77,7 @@ def command(
     with (
         trace_file(save, overwrite=overwrite, keep=keep) as file,
         _said_later() if later else _stdout(output, taken, file.path) as stdout,
+        program_secrets() as secrets,
     ):
         asked = RecordOptions(
             file.path, program, syscalls=syscalls, outside=outside, name=file.name, stdout=stdout, apart=join
@@ -82,6 +87,7 @@ def command(
             os.truncate(file.path, 0)                      # nothing was said in it
             notice(outcome.sentence)
             return outcome.status
+        secrets.keep(file.path)
         file.restore()
         if outcome.broken:
             notice(outcome.broken)

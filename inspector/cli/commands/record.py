@@ -12,6 +12,7 @@ from inspector.cli.checks import check_file, check_options, options_of
 from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.cli.options import OUTPUT, OVERWRITE, PORT, WithProgram, reading_options
 from inspector.cli.output import notice
+from inspector.cli.program_secrets import program_secrets
 from inspector.cli.trace_files import trace_file
 
 if TYPE_CHECKING:
@@ -50,10 +51,11 @@ def command(
 
     checked, limits = options_of(options), limits_of(options, ports)
     packet_socket = -1 if lab else packet_socket_for(ports, limits)
-    with trace_file(output, overwrite=overwrite, read=bool(checked)) as file:
+    with trace_file(output, overwrite=overwrite, read=bool(checked)) as file, program_secrets() as secrets:
         outcome = recorded(RecordOptions(
             file.path, program, ports, limits, syscalls, file.name, packet_socket=packet_socket,
         ))
+        secrets.keep(file.path)
         file.restore()
         notice(outcome.sentence)
         status = check_file(file.path, checked, stdout_taken=False)

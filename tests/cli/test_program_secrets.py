@@ -1,0 +1,100 @@
+"""What a program in the lab tells of its TLS stands in its trace, and options say how a trace is read."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inspector.cli.program_secrets import ProgramSecrets, program_secrets
+from inspector.trace.trace import Trace
+from inspector.wire import pcapng
+from tests.support.lab import needs_lab
+
+RANDOM = bytes(range(32))
+LINE = f"CLIENT_RANDOM {RANDOM.hex()} {'cd' * 48}"
+PROTOCOLS = Path(__file__).parents[1] / "data" / "protocols"
+
+
+def inspector(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "inspector", *words], capture_output=True, text=True,
+                          env={**os.environ, **environment})
+
+
+@needs_lab
+def test_secrets_of_a_program_stand_in_its_trace(tmp_path: Path) -> None:
+    trace = tmp_path / "x.pcapng"
+    done = inspector("exec", "--save", str(trace), "--", "sh", "-c", f"echo {LINE} >> $SSLKEYLOGFILE")
+    assert done.returncode == 0, done.stderr
+    with Trace.open(trace) as opened:
+        opened.finish()
+        assert opened.truncated is None and opened.secrets.knows(RANDOM)
+        assert any(event.kind == "program-started" for event in opened.events)
+    assert b"CLIENT_RANDOM" in trace.read_bytes()[:400]
+
+
+@needs_lab
+def test_who_has_a_key_log_keeps_it(tmp_path: Path) -> None:
+    own, trace = tmp_path / "own", tmp_path / "x.pcapng"
+    own.write_text(f"CLIENT_RANDOM {'00' * 32} {'00' * 48}\n")
+    script = f"echo {LINE} >> $SSLKEYLOGFILE"
+    inspector("exec", "--save", str(trace), "--", "sh", "-c", script, SSLKEYLOGFILE=str(own))
+    assert len(own.read_text().splitlines()) == 2
+    with Trace.open(trace) as opened:
+        opened.finish()
+        assert opened.secrets.knows(RANDOM) and not opened.secrets.knows(bytes(32))
+
+
+@needs_lab
+def test_nothing_is_told_where_the_variable_is_empty(tmp_path: Path) -> None:
+    trace = tmp_path / "x.pcapng"
+    script = "echo [$SSLKEYLOGFILE]"
+    done = inspector("exec", "--save", str(trace), "--", "sh", "-c", script, SSLKEYLOGFILE="")
+    assert "[]" in done.stdout
+    with Trace.open(trace) as opened:
+        opened.finish()
+        assert not opened.secrets.count
+
+
+@pytest.mark.parametrize("size", [0, 5, (1 << 20) + 7, 3 << 20])
+def test_a_trace_of_any_size_keeps_every_byte(tmp_path: Path, size: int) -> None:
+    head, rest = pcapng.section_header(), os.urandom(size)
+    trace, keylog = tmp_path / "x.pcapng", tmp_path / "keylog"
+    trace.write_bytes(head + rest)
+    keylog.write_text("")
+    secrets = ProgramSecrets(keylog)
+    keylog.write_text(LINE + "\n")
+    secrets.keep(trace)
+    assert trace.read_bytes() == head + pcapng.decryption_secrets((LINE + "\n").encode()) + rest
+
+
+def test_the_folder_is_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSLKEYLOGFILE", raising=False)
+    with program_secrets() as secrets:
+        assert os.environ["SSLKEYLOGFILE"] == str(secrets.file)
+        folder = secrets.file.parent
+        assert folder.stat().st_mode & 0o077 == 0
+    assert not folder.exists() and "SSLKEYLOGFILE" not in os.environ
+
+
+def test_decode_takes_a_key_log_and_rules(tmp_path: Path) -> None:
+    pytest.importorskip("cryptography")
+    data = (PROTOCOLS / "tls.pcapng").read_bytes()
+    head = pcapng.block_at(data, 0, "<")
+    assert head is not None
+    secrets = pcapng.block_at(data, head.end, "<")
+    assert secrets is not None
+    sealed, keylog = tmp_path / "sealed.pcapng", tmp_path / "keylog"
+    sealed.write_bytes(data[: head.end] + data[secrets.end :])
+    keylog.write_bytes(pcapng.parse_secrets(data[secrets.body : secrets.body_end], "<"))
+    assert inspector("decode", str(sealed), "--json", "http").stdout == ""
+    opened = inspector("decode", str(sealed), "--json", "http", "--keylog", str(keylog))
+    assert opened.stdout.count('"http.request.uri": "/large"') == 3
+    said = inspector("decode", str(PROTOCOLS / "mqtt.pcapng"), "--json", "mqtt", "--decode-as",
+                     "tcp.port==1883,none")
+    assert said.returncode == 0 and said.stdout.count("mqtt.msgtype") == 4
+    wrong = inspector("decode", str(sealed), "--json", "http", "--decode-as", "tcp.port==80,nonsense")
+    assert wrong.returncode == 2 and "'nonsense' is not one of" in wrong.stderr

@@ -200,3 +200,20 @@ def test_what_is_asked_for_reaches_the_agent_and_wrong_words_are_named() -> None
             outside_of({"publish": publish, "reach": reach, "net": False})
     with pytest.raises(CommandError):
         pair_of("8000")
+
+
+def test_ends_that_both_speak_at_once_lose_nothing(tmp_path: Path, service: socket.socket) -> None:
+    agent, port = started(tmp_path / "x.pcapng", service)
+    with agent:
+        connected(port).close()
+        service.accept()[0].close()
+        for round_ in range(40):
+            said = f"round {round_}".encode()
+            with socket.create_connection(("127.0.0.1", port), WITHIN) as client:
+                client.sendall(said)
+                server, _ = service.accept()
+                with server:
+                    server.sendall(said[::-1])
+                    server.shutdown(socket.SHUT_WR)
+                    assert client.recv(100) == said[::-1]
+                    assert server.recv(100) == said

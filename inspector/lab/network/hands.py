@@ -11,7 +11,7 @@ import contextlib
 import socket
 import struct
 from functools import partial
-from typing import Any, Self, cast
+from typing import Any, cast
 
 _RESET = struct.pack("ii", 1, 0)               # SO_LINGER: the close drops what is unsent and sends RST
 
@@ -20,10 +20,10 @@ async def hand_on(one: socket.socket, other: socket.socket) -> None:
     """Until both have ended, or one was reset, which the other is too."""
     loop = asyncio.get_running_loop()
     sides = _Side(), _Side()
+    sides[0].other, sides[1].other = sides[1], sides[0]
     for side, taken in zip(sides, (one, other), strict=True):
         await loop.connect_accepted_socket(partial(_same, side), sock=taken.dup())
         taken.close()                          # the transport has it now
-    sides[0].meet(sides[1])
     await asyncio.gather(*(side.gone for side in sides))
 
 
@@ -38,50 +38,70 @@ def _same(side: _Side) -> _Side:
 
 
 class _Side(asyncio.Protocol):
-    """One of the two sockets; what it says goes to the other one."""
+    """One of the two sockets; what it sends goes to the other one, which may be there a little later."""
 
-    other: Self
-    transport: asyncio.Transport
+    other: _Side
 
     def __init__(self) -> None:
-        self.ended = False
+        self.transport: asyncio.Transport | None = None
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def meet(self, other: Self) -> None:
-        """Begin: both are there."""
-        self.other, other.other = other, self
-        for side in (self, other):
-            side.transport.resume_reading()
+        self._ended = self._broken = False
+        self._early = b""                      # to be written here
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.transport.pause_reading()         # until the other one is there
+        if self._early:
+            self.transport.write(self._early)
+        if self.other._broken:
+            self.reset()
+        elif self.other._ended:
+            self.end()
+
+    def write(self, data: bytes) -> None:
+        """What the other side sent goes out here."""
+        if self.transport is None:
+            self._early += data
+        else:
+            self.transport.write(data)
+
+    def end(self) -> None:
+        """The other side sends no more; once neither does, both are closed when all is written."""
+        if self.transport is None:
+            return
+        with contextlib.suppress(OSError, RuntimeError):       # gone meanwhile
+            self.transport.write_eof()
+        if self._ended:
+            self.transport.close()
+            if self.other.transport is not None:
+                self.other.transport.close()
+
+    def reset(self) -> None:
+        """Have the peer here hear a reset."""
+        if self.transport is not None:
+            made: Any = self.transport.get_extra_info("socket")
+            if made is not None:
+                reset_on_close(made)
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        self.other.transport.write(data)
+        self.other.write(data)
 
     def eof_received(self) -> bool:
-        self.ended = True
-        with contextlib.suppress(OSError, RuntimeError):       # the other has gone meanwhile
-            self.other.transport.write_eof()
-        if self.other.ended:
-            for side in (self, self.other):
-                side.transport.close()         # after what is still to be written
-        return True
+        self._ended = True
+        self.other.end()
+        return True                            # the other direction stays open
 
     def pause_writing(self) -> None:
-        with contextlib.suppress(RuntimeError):
+        if self.other.transport is not None:
             self.other.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        with contextlib.suppress(RuntimeError):
+        if self.other.transport is not None:
             self.other.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None and not self.other.gone.done():
-            made: Any = self.other.transport.get_extra_info("socket")
-            if made is not None:
-                reset_on_close(made)
-            self.other.transport.abort()
+        self._broken = exc is not None
+        if self._broken and not self.other.gone.done():
+            self.other.reset()
         if not self.gone.done():
             self.gone.set_result(None)

@@ -22,6 +22,7 @@ from inspector.cli.trace_files import trace_file
 if TYPE_CHECKING:
     from inspector.lab.options import Limits
     from inspector.lessons.format.model import Lesson
+    from inspector.model.spec import SessionSpec
 
 _SOON, _PATIENCE = 0.05, 1.0        # seconds between two looks; after which it is said what is waited for
 _HEAD = 64                         # bytes that tell of any format whether it is a capture
@@ -69,6 +70,18 @@ def open_lessons(lesson: Lesson | None, language: str) -> int:
     from inspector.tui.messages import LessonsAsked
 
     return _run(InspectorApp(lessons=LessonsAsked(lesson, language)))
+
+
+def open_session(spec: SessionSpec) -> int:
+    """Open the app on a session that begins at once; returns the exit status."""
+    from inspector.lab.network.namespace import probe
+
+    _require_terminal(sys.stdin.isatty())
+    if (forbidden := probe()) is not None:
+        raise CommandError(forbidden.sentence, MISSING, forbidden.remedy)
+    from inspector.tui.app import InspectorApp
+
+    return _run(InspectorApp(start=spec))
 
 
 def watch_ports(ports: tuple[int, ...], limits: Limits, save: str | None, *, overwrite: bool) -> int:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from inspector.model.spec import SessionSpec
+
 Mode = Literal["auto", "lab", "host"]
 
 
@@ -49,6 +51,11 @@ class Outside:
 
 
 NOTHING = Outside()
+
+
+def reaching(spec: SessionSpec) -> Outside:
+    """What a session needs of the host: the service that its client talks to."""
+    return Outside(reach=(spec.service,)) if spec.service is not None else NOTHING
 
 
 @dataclass(frozen=True, slots=True)

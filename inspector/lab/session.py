@@ -45,7 +45,7 @@ class Session:
         self._ok = True
         self.over = False
         report("session-started", f"A {spec.kind} session starts.", session=json.dumps(spec.to_json()))
-        roles: tuple[Role, ...] = ("server", "client") if spec.with_server else ("client",)
+        roles: tuple[Role, ...] = ("server", "client") if spec.own_server else ("client",)
         for role in roles:
             try:
                 child = start_endpoint(role, mark)

@@ -47,6 +47,7 @@ class Supervisor:
         self._rest = b""
         self._children: dict[int, Child] = {}
         self._session: Session | None = None
+        self._asked: SessionSpec | None = None     # a session that is to begin
         self._deadline: float | None = None        # of the capture, from its start on
         self._ending = False
         self._tracer: Tracer | None = None
@@ -77,10 +78,13 @@ class Supervisor:
             self._deadline = time.monotonic() + self._options.limits.seconds
         waiting = bool(self._options.command)
         while not self._ending:
-            if waiting and (self._bridge is None or self._bridge.ready):
-                waiting = False
-                self._execute(list(self._options.command))
-                continue
+            if self._bridge is None or self._bridge.ready:
+                if waiting:
+                    waiting = False
+                    self._execute(list(self._options.command))
+                    continue
+                if self._asked is not None:
+                    self._start(self._asked)
             self._turn(0.25 if self._sampler is None else EVERY)
             if self._deadline is not None and time.monotonic() >= self._deadline:
                 self._deadline = None
@@ -233,7 +237,9 @@ class Supervisor:
             case Quit():
                 self._ending = True
             case Start(spec):
-                self._start(resolved(spec))
+                self._asked = resolved(spec)
+                if self._bridge is None or self._bridge.ready:
+                    self._start(self._asked)       # else when what it talks to can be reached
             case Execute(words):
                 self._execute(list(words))
             case Stop():
@@ -253,6 +259,7 @@ class Supervisor:
         self._report("failed", text)
 
     def _start(self, spec: SessionSpec) -> None:
+        self._asked = None
         if self._session is not None and not self._session.over:
             self._report("failed", "A session runs already; stop it first.")
             return

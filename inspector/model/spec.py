@@ -8,9 +8,11 @@ accepts) is the registry's in `inspector.sessions.kinds`, whose `resolved` fills
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
+from inspector.model.endpoint import split_endpoint
 from inspector.model.messages import check_close
 
 Behaviour = Literal["echo", "push", "silent"]
@@ -22,6 +24,8 @@ ENDINGS: tuple[Ending, ...] = get_args(Ending)
 BEHAVIOURS: tuple[Behaviour, ...] = get_args(Behaviour)
 MAX_PUSH = 10_000
 MAX_SECONDS = 3600
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*")      # RFC 9110 section 5
+_PATH = re.compile(r"/[\x21-\x7e]*")
 
 
 class SpecError(ValueError):
@@ -46,6 +50,9 @@ class SessionSpec:
     interactive: bool = False
     paused: bool = False               # start in single-step: the endpoints wait before each call
     with_server: bool = True           # False: nobody listens (refused, ICMP unreachable)
+    to: str = ""                       # "127.0.0.1:8000": the server is this service, led to through the lab
+    path: str = "/chat"                # websocket: what the client asks for
+    headers: tuple[str, ...] | None = None    # http, websocket: "Name: value", beside the client's own
     ending: Ending = "close"
     end_by: Role = "client"
     connected: bool = True             # udp: the client calls connect()
@@ -58,6 +65,22 @@ class SessionSpec:
     push_count: int = 3                # push: how many messages the server sends unasked
     push_interval: float = 0.2         # push: seconds between them
     timeout: float = 10.0              # scripts: seconds in which nothing happens before one gives up
+
+    @property
+    def own_server(self) -> bool:
+        """Whether one of the two endpoints is a server of ours."""
+        return self.with_server and not self.to
+
+    @property
+    def service(self) -> tuple[str, int] | None:
+        """Host and port of the service that the client talks to; None where the server is ours, or nobody."""
+        return split_endpoint(self.to) if self.to else None
+
+    @property
+    def header_pairs(self) -> tuple[tuple[str, str], ...]:
+        """`headers` as names and values."""
+        pairs = (line.partition(":") for line in self.headers or ())
+        return tuple((name.strip(), value.strip()) for name, _, value in pairs)
 
     @property
     def address(self) -> str:
@@ -75,6 +98,17 @@ class SessionSpec:
             raise SpecError(f"A server pushes 0 to {MAX_PUSH} messages, not {self.push_count}.")
         if not (0 <= self.push_interval <= MAX_SECONDS and 0 < self.timeout <= MAX_SECONDS):
             raise SpecError(f"Intervals and time limits are seconds from 0 to {MAX_SECONDS}.")
+        try:
+            service = self.service
+        except ValueError as error:
+            raise SpecError(f"{error}.") from None
+        if service is not None and self.port not in (0, service[1]):
+            raise SpecError(f"The service {self.to} is led to by its own port, not by {self.port}.")
+        for line in self.headers or ():
+            if not _HEADER.fullmatch(line):
+                raise SpecError(f"{line!r:.60} is no header, as in 'Name: value'.")
+        if not _PATH.fullmatch(self.path):
+            raise SpecError(f"{self.path!r:.60} is no path: it begins with '/' and has no blanks.")
         try:
             check_close(self.close_code, self.close_reason)
         except ValueError as error:

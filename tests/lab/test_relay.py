@@ -120,7 +120,7 @@ def test_nobody_behind_the_relay_is_a_reset_and_a_sentence(tmp_path: Path) -> No
             client.sendall(b"x")
             client.recv(1)
             client.recv(1)
-        wait_for_event(path, "note", 1)
+        wait_for_event(path, "failed", 1)
         assert agent.poll() is None
 
 

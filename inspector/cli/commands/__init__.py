@@ -28,6 +28,7 @@ class Entry(NamedTuple):
 
 COMMANDS = (
     Entry("run", "Run a session in the lab and print its ladder, as it happens."),
+    Entry("talk", "Open the app as a client of a service that runs already."),
     Entry("open", "Open a capture in the app; one that grows is followed."),
     Entry("watch", "Open the app on this machine's own loopback."),
     Entry("via", "Watch a service of this machine without privilege, through the lab."),

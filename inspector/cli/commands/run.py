@@ -53,11 +53,12 @@ def run_session(
     """Run one session to its end; returns the exit status."""
     from inspector.lab.errors import LabError  # here: numpy and the lab, for which help would wait
     from inspector.lab.launch import start_agent
+    from inspector.lab.options import reaching
     from inspector.trace.trace import Trace
 
     with trace_file(save, overwrite=overwrite) as file:
         try:
-            agent = start_agent(file.path, ports=(spec.port,))
+            agent = start_agent(file.path, ports=(spec.port,), outside=reaching(spec))
         except LabError as error:
             raise CommandError(error.sentence, MISSING, error.remedy) from error
         with agent, Trace.open(file.path) as trace:

@@ -26,8 +26,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from inspector.kernel.holders import owner_of
+from inspector.lab.network.datagrams import Forwarder
 from inspector.lab.network.hands import hand_on, reset_on_close
-from inspector.lab.network.names import PORT, Forwarder
+from inspector.lab.network.names import PORT
 from inspector.model.endpoint import join_endpoint
 from inspector.model.records import EventKind
 from inspector.wire.journal import EventRecord, to_line
@@ -100,6 +101,7 @@ class Relay:
         for address in (_LOOPBACK, *await _addresses(host, port)):
             try:
                 listeners.append(await self._listen_inside(address, port))
+                await self._forward_datagrams(address, port, (host, port))
             except OSError as error:               # of two that are reached by one port the second, at times
                 problem = error
         if not listeners:
@@ -116,15 +118,21 @@ class Relay:
     async def _resolve(self, address: str, server: tuple[str, int]) -> None:
         """Stand in the lab for a resolver, by datagrams and by TCP."""
         try:
-            inside = await self._socket_inside(_family(address), socket.SOCK_DGRAM)
-            _bind(inside, (address, PORT))
-            loop = asyncio.get_running_loop()
-            await loop.create_datagram_endpoint(lambda: Forwarder(server), sock=inside)
+            await self._forward_datagrams(address, PORT, server)
             listener = await self._listen_inside(address, PORT)
         except OSError as error:
             self._report("failed", f"Nobody resolves names in the lab at {address}: {error.strerror}.")
             return
         self._start(self._serve(listener, lambda: _connect_outside(*server), entering=False))
+
+    async def _forward_datagrams(self, address: str, port: int, server: tuple[str, int]) -> None:
+        """Stand for a server of the host at `address` in the lab. OSError where that cannot be."""
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(*server, type=socket.SOCK_DGRAM)
+        inside = await self._socket_inside(_family(address), socket.SOCK_DGRAM)
+        _bind(inside, (address, port))
+        family, _, _, _, outside = found[0]
+        await loop.create_datagram_endpoint(lambda: Forwarder(family, outside), sock=inside)
 
     async def _listen_inside(self, address: str, port: int) -> socket.socket:
         return _listen(await self._socket_inside(_family(address)), (address, port))
@@ -153,7 +161,7 @@ class Relay:
                 gone = await connect()
             except OSError as error:
                 reset_on_close(came)
-                self._report("note", f"The relay's connection onward failed: {error.strerror or error}.")
+                self._report("failed", f"The relay's connection onward failed: {_reason(error)}.")
                 return
             with gone:
                 _without_delay(gone)
@@ -248,6 +256,12 @@ def _listen(made: socket.socket, address: tuple[str, int]) -> socket.socket:
         made.close()
         raise
     return made
+
+
+def _reason(error: OSError) -> str:
+    """Asyncio's own words name an address, and not why."""
+    named = error.errno is not None and not isinstance(error, socket.gaierror)
+    return os.strerror(error.errno) if named and error.errno else str(error.strerror or error)
 
 
 def _bind(made: socket.socket, address: tuple[str, int]) -> None:

@@ -57,7 +57,8 @@ def resolved(spec: SessionSpec) -> SessionSpec:
     if spec.behaviour == "push" and kind.messages_for_push is not None:
         usual = kind.messages_for_push
     messages = usual if spec.messages is None else spec.messages
-    spec = replace(spec, port=spec.port or kind.port, messages=messages)
+    port = spec.service[1] if spec.service is not None else kind.port
+    spec = replace(spec, port=spec.port or port, messages=messages)
     try:
         for text in messages:
             kind.check_message(text)

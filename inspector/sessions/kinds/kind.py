@@ -15,10 +15,10 @@ from inspector.model.commands import EndpointCommand, SocketCommand
 from inspector.model.messages import Message, checked, parse_message
 from inspector.model.spec import Role, SessionSpec
 from inspector.sessions.context import Context
-from inspector.sessions.kinds.options import BEHAVIOUR, ENDING_OPTIONS, IPV6, LISTENING, PACE, Option
+from inspector.sessions.kinds.options import BEHAVIOUR, ENDING_OPTIONS, IPV6, LISTENING, PACE, TO, Option
 from inspector.wire.text import escaped
 
-STREAM_OPTIONS = (BEHAVIOUR, IPV6, LISTENING, PACE, *ENDING_OPTIONS)
+STREAM_OPTIONS = (BEHAVIOUR, IPV6, LISTENING, TO, PACE, *ENDING_OPTIONS)
 FRAGMENTS = 3
 
 

@@ -56,6 +56,9 @@ LISTENING = Option("with_server", "Listening", (
     Value(True, "yes", "a server is there"),
     Value(False, "nobody", "see how the kernel refuses"),
 ), "l", "--no-server", "nobody listens: see a refusal.")  # fmt: skip
+TO = Option("to", "Service", (), "", "--to",
+            "talk to this service of yours (HOST:PORT), led through the lab, not to a server of ours.")
+PATH = Option("path", "Path", (), "", "--path", "what the client asks for.")
 PACE = Option("paused", "Pace", (
     Value(False, "run", "as fast as they like"),
     Value(True, "step", "one system call for each s"),

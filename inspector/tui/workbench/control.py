@@ -65,7 +65,7 @@ class SessionControl(DOMNode):
         """Whether the end that is to do it has not been there yet, and will be."""
         if self.session is None or self.session.spec is None or self.session.is_over or self.state.ended:
             return False
-        if isinstance(command, Send) and (command.to == "client" or self.session.spec.with_server):
+        if isinstance(command, Send) and (command.to == "client" or self.session.spec.own_server):
             return command.to not in self.ends_seen
         return not self.ends_seen
 

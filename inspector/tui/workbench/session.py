@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inspector.lab.options import Mode, Watch
+from inspector.lab.options import Mode, Watch, reaching
 from inspector.model.commands import Command, Start
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
@@ -45,7 +45,8 @@ class LiveSession:
             if self._closed:
                 return
             if self.spec is not None:
-                self._agent = start_agent(self.path, ports=(self.spec.port,))  # it may be the host's loopback
+                self._agent = start_agent(          # it may be the host's loopback: on its port alone
+                    self.path, ports=(self.spec.port,), outside=reaching(self.spec))
                 self.send(Start(self.spec))
             else:
                 self._agent = self._start_watching(self.watch)

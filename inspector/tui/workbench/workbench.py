@@ -330,7 +330,7 @@ class WorkbenchScreen(HandingOn, TraceScreen):
     def _show_composers(self, spec: SessionSpec) -> None:
         """They are there from the first moment on: what is typed while the session starts is sent then."""
         for composer in self.query(Composer):
-            composer.show_kind(kind_of(spec), there=spec.with_server or composer.role == "client")
+            composer.show_kind(kind_of(spec), there=spec.own_server or composer.role == "client")
         self.query_one(LadderPane).show_session({}, live=True)
 
     def trace_grew(self, trace: Trace, *, first_reading: bool) -> list[Callable[[], None]]:

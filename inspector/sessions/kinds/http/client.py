@@ -69,8 +69,11 @@ class ClientExchange(Exchange):
             self.connection.send(request.body)
             return
         body, chunked = request.body, self.spec.chunked and bool(request.body)
-        headers = [("Host", address_text(self.context.address)), ("User-Agent", "inspector")]
-        if body:
+        own = self.spec.header_pairs
+        named = {name.lower() for name, _ in own}
+        usual = (("Host", self.spec.to or address_text(self.context.address)), ("User-Agent", "inspector"))
+        headers = [(name, value) for name, value in usual if name.lower() not in named] + list(own)
+        if body and "content-type" not in named:
             headers.append(("Content-Type", TEXT))
         if chunked:
             headers.append(("Transfer-Encoding", "chunked"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inspector.sessions.context import Context
 from inspector.sessions.kinds.kind import BINARY, IN_FRAGMENTS, PING, STREAM_OPTIONS, TEXT, Kind
-from inspector.sessions.kinds.options import CLOSE_CODE, CLOSE_REASON, DEFLATE
+from inspector.sessions.kinds.options import CLOSE_CODE, CLOSE_REASON, DEFLATE, PATH
 from inspector.sessions.kinds.tcp import endings
 from inspector.sessions.stream.connection import Exchange
 from inspector.sessions.stream.ends import StreamClient, StreamServer
@@ -36,5 +36,5 @@ KIND = Kind(
     messages=("hello", "how are you?"), message_help="also 'ping:…', 'binary:…', 'fragments:3:…'",
     server=_server, client=_client,
     forms=(TEXT, BINARY, PING, IN_FRAGMENTS), endings=endings("close frame, then FIN"),
-    options=(*STREAM_OPTIONS, DEFLATE, CLOSE_CODE, CLOSE_REASON),
+    options=(*STREAM_OPTIONS, PATH, DEFLATE, CLOSE_CODE, CLOSE_REASON),
 )  # fmt: skip

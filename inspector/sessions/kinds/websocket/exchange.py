@@ -7,6 +7,7 @@ its direction first and the client follows (RFC 6455 §7.1.1).
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from websockets.client import ClientProtocol
@@ -19,6 +20,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from inspector.model.messages import Message, parse_message
@@ -27,8 +29,8 @@ from inspector.sessions.context import Context, FailedError, LostError
 from inspector.sessions.sockets.strace import address_text
 from inspector.sessions.stream.connection import Connection, Exchange
 
-PATH = "/chat"
 MAX_MESSAGE = 16 * 1024 * 1024
+_SUBPROTOCOL = "sec-websocket-protocol"
 
 
 class WebSocketExchange(Exchange):
@@ -182,12 +184,22 @@ class ClientExchange(WebSocketExchange):
 
     def __init__(self, context: Context, connection: Connection) -> None:
         super().__init__(context, connection)
-        uri = parse_uri(f"ws://{address_text(context.address)}{PATH}")
+        uri = parse_uri(f"ws://{self.spec.to or address_text(context.address)}{self.spec.path}")
         extensions = [ClientPerMessageDeflateFactory()] if self.spec.deflate else None
-        self.protocol: ClientProtocol = ClientProtocol(uri, extensions=extensions, max_size=MAX_MESSAGE)
+        offered = [value for name, value in self.spec.header_pairs if name.lower() == _SUBPROTOCOL]
+        subprotocols = [Subprotocol(one.strip()) for value in offered for one in value.split(",")] or None
+        self.protocol: ClientProtocol = ClientProtocol(
+            uri, extensions=extensions, subprotocols=subprotocols, max_size=MAX_MESSAGE
+        )
 
     def started(self) -> None:
-        self.protocol.send_request(self.protocol.connect())
+        request = self.protocol.connect()
+        for name, value in self.spec.header_pairs:
+            if name.lower() != _SUBPROTOCOL:
+                with contextlib.suppress(KeyError):
+                    del request.headers[name]      # the client's own
+                request.headers[name] = value
+        self.protocol.send_request(request)
         self._flush()
 
     def ended(self) -> None:

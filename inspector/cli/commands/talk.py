@@ -1,0 +1,83 @@
+"""`inspector talk`: the app with a client of ours, and a service of yours at the other end.
+
+URL -> `SessionSpec` with a service -> the app; the client's connection is led through the lab.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult, urlsplit
+
+import click
+
+from inspector.cli.errors import USAGE, CommandError
+from inspector.model.endpoint import join_endpoint
+from inspector.model.spec import SessionSpec, SpecError
+from inspector.sessions.kinds import resolved
+
+_KINDS = {"tcp": "tcp", "udp": "udp", "http": "http", "ws": "websocket"}
+_PORTS = {"http": 80, "ws": 80}
+_SECURE = {"https": "http", "wss": "ws"}
+
+
+@click.command("talk")
+@click.argument("url", metavar="URL")
+@click.option("--header", "headers", metavar="'NAME: VALUE'", multiple=True,
+              help="HTTP, WebSocket: a header beside the client's own, or in its place; repeatable.")
+@click.option("--subprotocol", "subprotocols", metavar="NAME", multiple=True,
+              help="WebSocket: offer this subprotocol; repeatable.")
+@click.option("--deflate", is_flag=True, help="WebSocket: offer permessage-deflate.")
+@click.option("--step", is_flag=True, help="One system call of the client for each press of s.")
+def command(
+    url: str, headers: tuple[str, ...], subprotocols: tuple[str, ...], deflate: bool, step: bool
+) -> int:
+    """Talk to a service that runs already: type what the client says, and see calls, packets and answers.
+
+    URL: tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT]/PATH (asked for
+    at once), ws://HOST[:PORT]/PATH. The client runs in the lab and is led from there to the
+    service, without any privilege. For scripts: 'inspector run KIND --to HOST:PORT'.
+    """
+    offered = tuple(f"Sec-WebSocket-Protocol: {name}" for name in subprotocols)
+    try:
+        spec = spec_of(url, headers + offered, deflate=deflate, step=step)
+    except SpecError as error:
+        raise CommandError(str(error), USAGE) from error
+    from inspector.cli.app import open_session  # here: it brings Textual, for which help would wait
+
+    return open_session(spec)
+
+
+def spec_of(
+    url: str, headers: tuple[str, ...] = (), *, deflate: bool = False, step: bool = False
+) -> SessionSpec:
+    """The session of a client with the service at `url`. SpecError where it names none."""
+    parts, host, port = _parsed(url)
+    kind = _KINDS[parts.scheme]
+    path = parts.path or "/"
+    if parts.query:
+        path += f"?{parts.query}"
+    if kind in ("tcp", "udp") and (path != "/" or headers):
+        raise SpecError(f"{parts.scheme}:// has a host and a port, and nothing else.")
+    messages = (f"GET {path}",) if kind == "http" else ()
+    spec = SessionSpec(
+        kind=kind, to=join_endpoint(host, port), port=port, messages=messages, interactive=True,
+        path=path, headers=headers or None,
+        deflate=deflate, paused=step, ending="close",
+    )
+    resolved(spec)
+    return spec
+
+
+def _parsed(url: str) -> tuple[SplitResult, str, int]:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError as error:
+        raise SpecError(f"{url!r:.80} is no URL: {error}.") from None
+    if parts.scheme in _SECURE:
+        plain = _SECURE[parts.scheme]
+        raise SpecError(f"The client speaks no TLS: {plain}:// reaches a service that is not encrypted.")
+    if parts.scheme not in _KINDS or not host:
+        raise SpecError(f"{url!r:.80} is no URL of {', '.join(f'{name}://' for name in _KINDS)}HOST:PORT.")
+    if not port:
+        raise SpecError(f"{url!r:.80} has no port.")
+    return parts, host, port

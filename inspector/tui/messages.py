@@ -68,6 +68,10 @@ class BackAsked(Message):
     """The user wants to go back to the pane from which another one was opened."""
 
 
+class DecodedAnew(Message):
+    """What is spoken was said by hand: every pane shows the trace anew."""
+
+
 class StatusChanged(Message):
     """What a pane's tab says beside its name changed."""
 

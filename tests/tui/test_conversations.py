@@ -5,12 +5,19 @@ from __future__ import annotations
 import socket
 
 import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
 
 from inspector.lab.host import may_capture
 from inspector.lab.options import Watch
 from inspector.tui.panes.conversations import ConversationsPane
 from tests.support.live import QuietApp, grid, opened, running, trace, until, workbench
 from tests.support.traces import DATA
+
+
+def app_screen(pilot: Pilot[object]) -> Screen[object]:
+    return pilot.app.screen
+
 
 pytestmark = pytest.mark.quick
 
@@ -27,6 +34,20 @@ async def test_it_opens_first_and_enter_leads_to_the_ladder() -> None:
         assert screen.selection.row is not None
         stream = int(trace(pilot).index.stream[screen.selection.row])
         assert screen.conversation is not None and screen.conversation.stream == stream
+
+
+async def test_what_is_spoken_can_be_said_and_guessed_again() -> None:
+    async with opened(DATA / "protocols" / "mqtt.pcapng") as (pilot, screen):
+        pane = screen.query_one(ConversationsPane)
+        await until(pilot, lambda: pane.lines.has_focus and pane.lines.cursor == 0, "the first line")
+        await pilot.press("down", "d", *"http2", "enter")
+        await until(pilot, lambda: trace(pilot).application(1).protocol == "http2", "what was said")
+        await until(pilot, lambda: "HTTP/2" in grid(app_screen(pilot)), "the list says so")
+        assert pane.lines.cursor == 1
+        await pilot.press("d", *"nonsense", "enter")
+        await until(pilot, lambda: "'nonsense' is not one of" in grid(app_screen(pilot)), "a sentence")
+        await pilot.press("escape", "d", "enter")
+        await until(pilot, lambda: trace(pilot).application(1).protocol == "mqtt", "a guess again")
 
 
 async def test_a_file_of_one_conversation_opens_on_its_ladder() -> None:

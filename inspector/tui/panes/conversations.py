@@ -11,7 +11,8 @@ from textual import on
 from textual.binding import Binding, BindingType
 
 from inspector.model.packets import row_at
-from inspector.tui.messages import PaneAsked, Selection, SelectionMade, StatusChanged
+from inspector.trace.application import decode_as
+from inspector.tui.messages import DecodedAnew, PaneAsked, Selection, SelectionMade, StatusChanged
 from inspector.tui.pace import WORK_SECONDS
 from inspector.tui.panes.base import ListPane, PaneSpec
 from inspector.tui.widgets.painter import Head
@@ -33,6 +34,7 @@ class ConversationsPane(ListPane):
         "turns the order round.",
         "**f** keeps those with a packet that a display filter lets through (**tcp.port == 8000**), "
         "or with all of the words in their ends, state, protocol or process; empty for all.",
+        "**d** says what is spoken on a port where the guess is wrong, or **none**; empty guesses again.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "narrow", "Find", id="conversations.narrow"),
@@ -40,6 +42,7 @@ class ConversationsPane(ListPane):
         Binding("less_than_sign", "sort(-1)", "Sort back", key_display="<", show=False,
                 id="conversations.sort-previous"),
         Binding("i", "invert", "Invert", id="conversations.invert"),
+        Binding("d", "decode_as", "Decode as", id="conversations.decode-as"),
     ]
 
     def __init__(self, spec: PaneSpec) -> None:
@@ -57,8 +60,9 @@ class ConversationsPane(ListPane):
         return [self.list.title(width)] if self.list is not None else [()]
 
     def reset(self) -> None:
+        again = self.list is not None and self.list.trace is self.trace
         self.list = None if self.trace is None else ConversationList(self.trace)
-        self._chosen = None
+        self._chosen = self._chosen if again else None
         self.lines.show(self.list)
         self.query_one(Head).refresh()
 
@@ -163,6 +167,46 @@ class ConversationsPane(ListPane):
         before = self.list.filter_text if self.list is not None else ""
         hint = "a display filter, or words such as 8000 reset; empty for all"
         self.app.push_screen(PromptScreen("Which conversations?", before, hint=hint), chosen)
+
+    def action_decode_as(self) -> None:
+        port = self._port()
+        if port is None:
+            self.app.notify("Choose a TCP conversation first: what is spoken on its port can be said.")
+            return
+
+        def rule_of(text: str) -> decode_as.DecodeAs:
+            return decode_as.parse(text if "==" in text else f"tcp.port=={port},{text}")
+
+        def check(text: str) -> str | None:
+            try:
+                if text:
+                    rule_of(text)
+            except ValueError as error:
+                return str(error)
+            return None
+
+        def chosen(text: str | None) -> None:
+            if text is None:
+                return
+            if text:
+                decode_as.choose(rule_of(text))
+            else:
+                decode_as.forget()
+            self.post_message(DecodedAnew())
+
+        hint = f"{', '.join(decode_as.known())}; or tcp.stream==3,http; empty guesses again"
+        self.app.push_screen(PromptScreen(f"What is spoken on port {port}?", hint=hint, check=check), chosen)
+
+    def _port(self) -> int | None:
+        """The server's port of the chosen conversation; None where it is none of TCP."""
+        listed = self._listed
+        if listed is None or self.trace is None or self._chosen is None:
+            return None
+        conversation = listed.table.conversation(self._chosen)
+        if conversation is None or conversation.protocol != "tcp" or conversation.stream < 0:
+            return None
+        flow = self.trace.flow(conversation.stream)
+        return (flow.a, flow.b)[flow.client == 0 or flow.client is None][1]
 
 
 SPEC = PaneSpec("conversations", "0", "Conversations", "middle", ConversationsPane, short="Convs")

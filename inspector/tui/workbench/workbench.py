@@ -35,6 +35,7 @@ from inspector.tui.messages import (
     NOTHING,
     BackAsked,
     ByteChosen,
+    DecodedAnew,
     PaneAsked,
     Selection,
     SelectionMade,
@@ -289,6 +290,14 @@ class WorkbenchScreen(HandingOn, TraceScreen):
             self._opened_from = ""
         elif self.zoomed:
             self.action_zoom()
+
+    @on(DecodedAnew)
+    def _decoded_anew(self, message: DecodedAnew) -> None:
+        message.stop()
+        if self.trace is not None:
+            chosen = self.selection
+            self.trace_opened(self.trace)
+            self.choose(chosen)
 
     @on(StatusChanged)
     def _status_changed(self) -> None:

@@ -5,6 +5,7 @@ For sniffers and for decoders that have to find their place again after a hole.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import islice
 
 from inspector.wire.tcp.stream import ByteStream
@@ -19,5 +20,9 @@ def starts_between(stream: ByteStream, offset: int, stop: int) -> list[int]:
 
 def ends_before(stream: ByteStream, stop: int) -> list[int]:
     """Offsets at which segments end, from the stream's start to `stop` or the first hole, ascending."""
-    pieces = stream.pieces(stream.start, min(stop, stream.contiguous_from(stream.start)))
-    return [piece.offset + piece.length for piece in islice(pieces, _MOST)]
+    ends = stream.segment_ends()
+    if not ends or stop >= ends[-1]:
+        return ends
+    if stop <= stream.start:
+        return []
+    return [*ends[: bisect_left(ends, stop)], stop]

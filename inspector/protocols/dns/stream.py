@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from inspector.protocols.api import CERTAIN, LIKELY, Opening, Part, Source, Start
 from inspector.protocols.dns.findings import BOOK, refusal
 from inspector.protocols.dns.message import DnsMessage, parse_dns
+from inspector.protocols.segments import starts_between
 from inspector.protocols.units import FOREIGN, MORE, Unit, UnitDecoder
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.tcp.stream import ByteStream
@@ -119,5 +120,5 @@ def _place(stream: ByteStream) -> int | None:
     """Where a message begins; None where none is seen."""
     starts = [stream.start]
     if not stream.start_known:
-        starts += stream.columns(stream.start, stream.length).offset[:64].tolist()
+        starts += starts_between(stream, stream.start, stream.length)[:64]
     return next((at for at in starts if is_message(stream.read(at, at + _LENGTH + _HEADER))), None)

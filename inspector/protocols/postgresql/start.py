@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from inspector.protocols.api import CERTAIN, GUESSED, LIKELY, Opening, Start
 from inspector.protocols.postgresql.values import BACKEND, CODES, FRONTEND
 from inspector.wire.tcp.stream import ByteStream
@@ -72,13 +74,12 @@ def sniff(opening: Opening) -> Start | None:
 
 def _place(stream: ByteStream, frontend: bool) -> int | None:
     """Where a segment begins whose bytes (and perhaps those of the next ones) are whole messages."""
-    columns = stream.columns(stream.start, stream.length)
-    starts = columns.offset[:_TRIED].tolist()
-    ends = (columns.offset + columns.length)[:_TRIED].tolist()
-    for number, start in enumerate(starts):
+    pieces = list(islice(stream.pieces(stream.start, stream.length), _TRIED))
+    ends = [piece.offset + piece.length for piece in pieces]
+    for number, start in enumerate(piece.offset for piece in pieces):
         for end in ends[number : number + 3]:
             if _fills(stream, frontend, start, end):
-                return int(start)
+                return start
     return None
 
 

@@ -15,7 +15,7 @@ from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP
 from inspector.model.packets import Row, row_at, rows_in
 from inspector.protocols.icmp import icmp_text, icmpv6_text
-from inspector.trace.flows.tcp_streams import extend
+from inspector.trace.flows.tcp_streams import Segment, extend, extend_few
 from inspector.wire.arrays import Array, Bools, Int64s, UInt8s
 from inspector.wire.findings import Finding
 from inspector.wire.headers.read import NO_OFFSET, UNSIZED
@@ -126,6 +126,9 @@ class TcpFlow:
 
     def _carry(self, rows: Int64s) -> None:
         index = self._trace.index
+        if len(rows) <= _FEW and not index.reassembly.segments:
+            self._carry_few(rows)
+            return
         flags, length = index.tcp_flags[rows], index.payload_length[rows]
         chosen = np.flatnonzero((length > 0) | (flags & (SYN | FIN) != 0))
         if not len(chosen):
@@ -138,6 +141,19 @@ class TcpFlow:
                 captured[at], payload = length[at], payload.copy()
                 payload[at] = index.reassembly.segments[row_at(rows, at)].header
         extend(self._streams, self.directions(rows), rows, flags, seq, length, captured, payload)
+
+    def _carry_few(self, rows: Int64s) -> None:
+        """The same for packets so few that arrays would take longer."""
+        index = self._trace.index
+        segments: tuple[list[Segment], list[Segment]] = ([], [])
+        for row in rows_in(rows):
+            flags, length = index.tcp_flags.item(row), index.payload_length.item(row)
+            if length or flags & (SYN | FIN):
+                payload = index.payload.item(row)
+                captured = min(max(index.cap_len.item(row) - payload, 0), length)
+                segments[self.direction(row)].append(
+                    (row, flags, index.seq.item(row), length, captured, payload))
+        extend_few(self._streams, segments)
 
     @property
     def _analysis(self) -> TcpAnalysis:
@@ -276,7 +292,11 @@ class TcpFlow:
     def _is_quiet(self) -> bool:
         """Whether nothing can be wrong, so that no facts are needed; what is not sure is not quiet."""
         index, rows = self._trace.index, self._rows
-        if self._analysis.flags or len(index.quoted) or len(rows) > _FEW or not len(rows):
+        if len(index.quoted) or len(rows) > _FEW or not len(rows):
+            return False
+        if len(rows) == 1:
+            return not index.tcp_flags.item(rows.item()) & RST
+        if self._analysis.flags:
             return False
         flags, time_ns, window = (column[rows].tolist() for column in (
             index.tcp_flags, index.time_ns, index.window))

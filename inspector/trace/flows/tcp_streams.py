@@ -34,6 +34,20 @@ def extend(streams: tuple[ByteStream, ByteStream], directions: UInt8s, rows: Int
                 _add(stream, *segment)
 
 
+Segment = tuple[Row, int, int, int, int, int]
+"""Row, flags, sequence number, bytes of payload, how many of them were captured, their place in the frame."""
+
+
+def extend_few(streams: tuple[ByteStream, ByteStream], segments: tuple[list[Segment], list[Segment]]) -> None:
+    """The same for a few segments, of each direction in the order of the capture."""
+    for stream, mine in zip(streams, segments, strict=True):
+        opens = next((seq for _, flags, seq, _, _, _ in mine if flags & SYN), None)
+        if opens is not None:
+            stream.open_at((opens + 1) & 0xFFFFFFFF)
+        for segment in mine:
+            _add(stream, *segment)
+
+
 def _extend_by_runs(stream: ByteStream, rows: Int64s, flags: UInt16s, seq: UInt32s, length: UInt32s,
                     captured: Int64s, payload: UInt16s) -> None:
     """Those that follow each other in one go."""

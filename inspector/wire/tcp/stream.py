@@ -11,6 +11,7 @@ from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Sequence
 from copy import copy
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,8 @@ Gather = Callable[[Int64s, Int64s, Int64s], bytes]
 """Columns of rows, positions and lengths -> all these bytes joined; fewer where the file has fewer."""
 
 _MANY = 8192           # bytes from which a read goes by columns
+_ENDS = 256            # segments at the start whose ends are told
+_HEAD = 2048           # bytes at the start that are kept: many look at them to tell what it is
 MOST_COMPARED = 1 << 16
 
 
@@ -74,6 +77,8 @@ class ByteStream(Segments):
         self._conflicts: list[Conflict] = []
         self._next_overlap = 0        # overlaps before this one were compared
         self._compared = 0            # pieces that were
+        self._head = -1, 0, b""       # what there is at the start: of how many bytes, from where on
+        self._ends: tuple[tuple[int, int], list[int]] = (-1, 0), []
 
     def open_at(self, seq: int) -> None:
         """Let offset 0 be `seq`, the number after a SYN's. Without effect once data came without a SYN."""
@@ -231,6 +236,27 @@ class ByteStream(Segments):
 
     def read(self, start: int, end: int) -> bytes:
         """The bytes from `start` to `end`, or to the first hole before it."""
+        if not self._run_start or start >= end:
+            return b""
+        captured, base, head = self._head
+        if captured != self.captured and end - self.start <= _HEAD:
+            captured, base = self.captured, self.start
+            head = self._read(base, base + _HEAD)
+            self._head = captured, base, head
+        if captured == self.captured and base <= start < base + len(head) and (
+                end <= base + len(head) or len(head) < _HEAD):
+            return head[start - base : end - base]
+        return self._read(start, end)
+
+    def segment_ends(self) -> list[int]:
+        """Offsets at which the first segments end, from the start to the first hole, ascending."""
+        key = self.captured, self.start
+        if self._ends[0] != key:
+            pieces = self.pieces(key[1], self.contiguous_from(key[1]))
+            self._ends = key, [piece.offset + piece.length for piece in islice(pieces, _ENDS)]
+        return self._ends[1]
+
+    def _read(self, start: int, end: int) -> bytes:
         if self._gather is not None and end - start >= _MANY:
             end = min(end, self.contiguous_from(start))
             found = self.columns(start, end)

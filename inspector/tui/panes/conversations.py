@@ -42,7 +42,7 @@ class ConversationsPane(ListPane):
         Binding("less_than_sign", "sort(-1)", "Sort back", key_display="<", show=False,
                 id="conversations.sort-previous"),
         Binding("i", "invert", "Invert", id="conversations.invert"),
-        Binding("d", "decode_as", "Decode as", id="conversations.decode-as"),
+        Binding("d", "decode_as", "Decode as", show=False, id="conversations.decode-as"),
     ]
 
     def __init__(self, spec: PaneSpec) -> None:

@@ -57,7 +57,7 @@ def packet_socket_for(ports: tuple[int, ...], limits: Limits, *, screen: bool = 
     Asks by sudo or pkexec where there is a terminal; CommandError where it cannot be had. `screen`: under
     sudo it is opened here, and this process is the calling user from then on.
     """
-    from inspector.lab import host, privilege
+    from inspector.lab.capture import access, privilege
     from inspector.lab.errors import LabError
 
     try:
@@ -65,7 +65,7 @@ def packet_socket_for(ports: tuple[int, ...], limits: Limits, *, screen: bool = 
             opened = privilege.opened(ports, limits)
             privilege.become_caller()
             return opened.detach()
-        if host.may_capture() or host.dumpcap() is not None:
+        if access.may_capture() or access.dumpcap() is not None:
             return -1
         ask = privilege.asker()
         if ask and not limits.filter:
@@ -77,7 +77,7 @@ def packet_socket_for(ports: tuple[int, ...], limits: Limits, *, screen: bool = 
     why = "; a helper opens it for ports, not for a filter" if limits.filter else ""
     raise CommandError(
         f"Capturing this machine's own loopback needs the privilege CAP_NET_RAW{why}. The lab does not "
-        "('inspector exec -- CMD').", MISSING, host.how_to_capture(),
+        "('inspector exec -- CMD').", MISSING, access.how_to_capture(),
     )
 
 

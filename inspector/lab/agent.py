@@ -20,19 +20,19 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
+from inspector.lab.capture.access import dumpcap, how_to_capture, may_capture
+from inspector.lab.capture.privilege import become_caller, caller_has_a_lab, under_sudo
 from inspector.lab.errors import LabError
-from inspector.lab.host import dumpcap, how_to_capture, may_capture
 from inspector.lab.network import namespace
 from inspector.lab.network.bridge import Bridge
 from inspector.lab.network.routes import all_addresses_here
 from inspector.lab.network.world import World, carrier
 from inspector.lab.options import AgentOptions
-from inspector.lab.privilege import become_caller, caller_has_a_lab, under_sudo
 from inspector.lab.programs.processes import Guardian, Lab, adopt_orphans
 from inspector.wire.journal import EventRecord
 
 if TYPE_CHECKING:
-    from inspector.lab.capturing import Capturing
+    from inspector.lab.capture.capturing import Capturing
     from inspector.lab.supervisor import Supervisor
 
 
@@ -116,7 +116,7 @@ def _open_capture(
     from inspector.capture.capture import Capture, open_source
     from inspector.capture.choice import choose_program
     from inspector.capture.ring import BLOCKS, SESSION_BLOCKS
-    from inspector.lab.dumpcap import Dumpcap
+    from inspector.lab.capture.dumpcap import Dumpcap
 
     woken, limits = partial(_wake, options), options.limits
     given = socket.socket(fileno=options.packet_socket) if options.packet_socket >= 0 else None

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from inspector.lab import folders
+from inspector.lab.capture.access import dumpcap, how_to_capture, may_capture
+from inspector.lab.capture.privilege import asker
 from inspector.lab.errors import LabError
-from inspector.lab.host import dumpcap, how_to_capture, may_capture
 from inspector.lab.launch import start_agent
 from inspector.lab.network import namespace
-from inspector.lab.privilege import asker
 from inspector.wire import pcapng
 from inspector.wire.journal import EventRecord, from_fields
 

@@ -76,7 +76,7 @@ NO_LIMITS = Limits()
 class Watch:
     """What is captured without a session of ours: ports of this machine (none: all), or, with `outside`,
     what is led through the lab. `save`: a file that is open for the trace, and the name that people know.
-    `packet_socket`: what captures, opened by somebody with the privilege (lab/privilege.py); -1: none."""
+    `packet_socket`: what captures, opened by somebody with the privilege (lab/capture/); -1: none."""
 
     ports: tuple[int, ...] = ()
     outside: Outside = NOTHING

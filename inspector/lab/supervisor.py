@@ -30,7 +30,7 @@ from inspector.wire.journal import CallRecord, EventRecord, Record, Reported, fr
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
-    from inspector.lab.capturing import Capturing
+    from inspector.lab.capture.capturing import Capturing
 
 END_GRACE = 1.0                    # seconds that endpoints get to close, when the agent is to end
 _CHUNK = 65536

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from inspector.lab import doctor, host
+from inspector.lab import doctor
+from inspector.lab.capture import access
 from inspector.lab.errors import LabError
 from inspector.lab.network import namespace
 from tests.support.lab import needs_lab
@@ -43,7 +44,7 @@ def test_forbidden_namespaces_come_with_the_command(
 def test_without_privilege_the_host_check_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "may_capture", lambda: False)
     monkeypatch.setattr(doctor, "dumpcap", lambda: None)
-    monkeypatch.setattr(host, "_installed", lambda: None)
+    monkeypatch.setattr(access, "_installed", lambda: None)
     monkeypatch.setattr(doctor, "asker", lambda: ["/usr/bin/sudo", "--"])
     assert doctor._host().state == "ok"
     assert "/usr/bin/sudo" in doctor._host().what
@@ -57,12 +58,12 @@ def test_how_to_capture_follows_what_dumpcap_lacks(monkeypatch: pytest.MonkeyPat
     fake = tmp_path / "dumpcap"
     fake.write_text("#!/bin/sh\n")
     fake.chmod(0o755)
-    monkeypatch.setattr(host, "_installed", lambda: str(fake))
-    monkeypatch.setattr(host, "may_capture", lambda: False)
-    assert host.dumpcap() is None
-    assert host.how_to_capture() == f"sudo setcap cap_net_raw,cap_net_admin=eip {fake}"
+    monkeypatch.setattr(access, "_installed", lambda: str(fake))
+    monkeypatch.setattr(access, "may_capture", lambda: False)
+    assert access.dumpcap() is None
+    assert access.how_to_capture() == f"sudo setcap cap_net_raw,cap_net_admin=eip {fake}"
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert host.how_to_capture().startswith("sudo usermod -aG ")
+    assert access.how_to_capture().startswith("sudo usermod -aG ")
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.lab.dumpcap import dumpcap_command
+from inspector.lab.capture.dumpcap import dumpcap_command
 from inspector.lab.options import AgentOptions, Limits
 from inspector.wire import pcapng
 from tests.support.lab import read_trace, wait_for_frames, wait_until

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.capture import opener
+from inspector.lab.capture.access import may_capture
+from inspector.lab.capture.privilege import borrow
 from inspector.lab.errors import LabError
-from inspector.lab.host import may_capture
-from inspector.lab.privilege import borrow
 from tests.support.lab import needs_lab
 from tests.support.users import UNKNOWN, environment, interpreter
 
@@ -96,7 +96,7 @@ attach(socket.socket(fileno=int(sys.argv[1])), ACCEPT_ALL)
 def test_root_under_sudo_becomes_who_called_for_good() -> None:
     program = """
 import os
-from inspector.lab.privilege import become_caller, under_sudo
+from inspector.lab.capture.privilege import become_caller, under_sudo
 assert under_sudo()
 become_caller()
 assert not under_sudo()

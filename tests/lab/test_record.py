@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from inspector.capture.choice import FilterError
-from inspector.lab.host import may_capture
+from inspector.lab.capture.access import may_capture
 from inspector.lab.network import namespace
 from inspector.lab.options import Limits
 from inspector.lab.record import RecordOptions, record

@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from inspector.lab.host import may_capture
+from inspector.lab.capture.access import may_capture
 from inspector.lab.options import Watch
 from inspector.tui.panes.conversations import ConversationsPane
 from tests.support.live import QuietApp, grid, opened, running, trace, until, workbench

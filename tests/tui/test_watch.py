@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from inspector.cli.trace_files import trace_file
-from inspector.lab.host import may_capture
+from inspector.lab.capture.access import may_capture
 from inspector.lab.options import Limits, Outside, Watch
 from inspector.trace.trace import Trace
 from tests.support.lab import needs_lab

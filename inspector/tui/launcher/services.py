@@ -98,7 +98,7 @@ class ServicesScreen(BaseModal[Watch | None]):
             self.dismiss(Watch(outside=Outside(via=((free_port(service.port + 1), service.port),))))
 
     def action_watch(self) -> None:
-        from inspector.lab.host import dumpcap, may_capture  # start-up: hardly ever needed
+        from inspector.lab.capture.access import dumpcap, may_capture  # start-up: hardly ever needed
 
         service = self._chosen()
         if service is None:

@@ -14,10 +14,13 @@ from unittest.mock import patch
 import pytest
 
 from inspector.cli.exports import export_of
+from inspector.trace import summaries
 from inspector.trace.file import window
 from inspector.trace.file.plain import FileSource
+from inspector.trace.flows import spoken
 from inspector.trace.trace import Trace
 from inspector.views.findings import FindingList
+from inspector.wire.tcp import stream as tcp_stream
 from tests.support.growth import KINDS
 
 STEP = 40
@@ -47,6 +50,9 @@ class Work:
         self._patches = ExitStack()
         self._patches.enter_context(patch.object(FileSource, "read", counted))
         self._patches.enter_context(patch.multiple(window, _AHEAD=0, _APART=0))
+        self._patches.enter_context(patch.object(spoken, "_CONVERSATIONS", 8))
+        self._patches.enter_context(patch.object(summaries, "_BLOCK", 8))
+        self._patches.enter_context(patch.object(tcp_stream, "_HEAD", 0))
         self._profile.enable()
         return self
 

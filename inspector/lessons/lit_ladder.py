@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from inspector.lessons.asking.scene import STATES
 from inspector.model.packets import row_at
 from inspector.views.ladder.ladder import Conversation, Ladder
-from inspector.views.line.spans import Line, Span, Style
+from inspector.views.line.spans import Line, Span, Style, fit
 
 if TYPE_CHECKING:
     from inspector.trace.filter.filter import Filter
@@ -30,6 +31,8 @@ class LitLadder(Ladder):
         self.rows_lit: frozenset[int] = frozenset()
         self.calls_lit: frozenset[tuple[int, int]] = frozenset()
         self.hidden: dict[int, frozenset[str]] = {}          # row -> fields whose numbers are not shown
+        self.states_hidden = False
+        self.veiled = False                # what is lit is asked for: its numbers and results are not shown
         super().__init__(trace, conversation, relative=relative, gap_ns=NEVER_NS)
 
     def light(self, chosen: Filter | None) -> None:
@@ -50,12 +53,20 @@ class LitLadder(Ladder):
         row = None if place.packet is None else row_at(self.side.rows, place.packet)
         if row is not None and row in self.hidden:
             line = tuple(self._masked(span, self.hidden[row]) for span in line)
-        if not (self.rows_lit or self.calls_lit) or (row is not None and row in self.rows_lit):
-            return line
         calls = {target.call for target in self.targets(index) if target.call is not None}
-        if calls & self.calls_lit:
+        lit = (row is not None and row in self.rows_lit) or bool(calls & self.calls_lit)
+        if self.veiled:
+            return tuple(map(_veiled, line)) if lit else line
+        if lit or not (self.rows_lit or self.calls_lit):
             return line
         return tuple(Span(text, style if style in _KEPT else "dim") for text, style in line)
+
+    def header(self, width: int, line: int | None = None) -> tuple[Line, ...]:
+        names, states = super().header(width, line)
+        if self.states_hidden:
+            states = tuple(Span(fit("?", len(span.text)), span.style) if span.text.strip() in STATES else span
+                           for span in states)
+        return names, states
 
     @staticmethod
     def _masked(span: Span, fields: frozenset[str]) -> Span:
@@ -64,3 +75,11 @@ class LitLadder(Ladder):
             text = re.sub(rf"\b({_WORDS[field]}) \d+", lambda match: match[1] + " " + "?" * (
                 len(match[0]) - len(match[1]) - 1), text)
         return Span(text, span.style)
+
+
+def _veiled(span: Span) -> Span:
+    """Numbers and results as question marks, cell by cell; the packet's own number stays."""
+    if span.style == "number":
+        return span
+    text = re.sub(r"(?<== )\S.*", lambda match: fit("?", len(match[0])), span.text)
+    return Span(re.sub(r"(?<=[a-z] )\d+", lambda match: "?" * len(match[0]), text), span.style)

@@ -126,6 +126,28 @@ async def test_what_a_step_looks_at_is_shown_to_who_goes_on_there_too() -> None:
 
 
 @needs_lab
+async def test_what_is_asked_of_the_past_is_not_told_by_the_ladder() -> None:
+    progress.keep("closing", progress.Progress(3, 13))
+    async with taking("closing") as pilot:
+        screen = lesson(pilot)
+        await until(pilot, lambda: screen.player.place == 3, "the step")
+        await pilot.pause()
+        ladder = screen.query_one(LessonLadderPane).ladder
+        assert ladder is not None
+        assert "?" in plain(ladder.header(76)[1]) and "FIN-WAIT-2" not in plain(ladder.header(76)[1])
+        await pilot.press("3", "enter")
+        await until_over(pilot)
+        assert "FIN-WAIT-2" in plain(ladder.header(76)[1])
+        await pilot.press("enter", "2", "enter", "enter")
+        assert screen.player.step.id == "zero"
+        shown = [plain(ladder.line(index, 76)) for index in range(ladder.count)]
+        assert any("= ?" in line for line in shown) and not any("= 0  end" in line for line in shown)
+        await pilot.press("0", "enter")
+        await until_over(pilot)
+        assert any("= 0" in plain(ladder.line(index, 76)) for index in range(ladder.count))
+
+
+@needs_lab
 async def test_things_are_put_in_order_unseen_and_done_by_choice() -> None:
     progress.keep("handshake", progress.Progress(2, 11))
     async with taking("handshake") as pilot:

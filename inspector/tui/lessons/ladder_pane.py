@@ -26,6 +26,7 @@ class LessonLadderPane(LadderPane):
         super().__init__(spec)
         self._chosen: Filter | None = None
         self._hidden: Mapping[int, frozenset[str]] = {}
+        self._veiled = self._states_hidden = False
 
     def compose(self) -> ComposeResult:
         yield Head(self.head, id="ladder-head")
@@ -34,9 +35,15 @@ class LessonLadderPane(LadderPane):
     def made(self, trace: Trace, conversation: Conversation | None) -> Ladder:
         return self._lit(LitLadder(trace, conversation, relative=self.relative))
 
-    def light(self, chosen: Filter | None, hidden: Mapping[int, frozenset[str]]) -> None:
-        """Light up the packets or calls that `chosen` lets through, and hide these numbers."""
+    def light(self, chosen: Filter | None, hidden: Mapping[int, frozenset[str]], *, veiled: bool = False,
+              states_hidden: bool = False) -> None:
+        """Light up the packets or calls that `chosen` lets through, and hide these numbers.
+
+        `veiled`: what would be lit is asked for, so its numbers are hidden; `states_hidden`: TCP states too.
+        """
         self._chosen, self._hidden = chosen, hidden
+        self._veiled, self._states_hidden = veiled, states_hidden
+        self.query_one(Head).refresh()
         if isinstance(self.ladder, LitLadder):
             self._lit(self.ladder)
             self.lines.again()
@@ -44,6 +51,7 @@ class LessonLadderPane(LadderPane):
     def _lit(self, ladder: LitLadder) -> LitLadder:
         ladder.light(self._chosen)
         ladder.hidden = dict(self._hidden)
+        ladder.veiled, ladder.states_hidden = self._veiled, self._states_hidden
         return ladder
 
     def update_trace(self) -> None:

@@ -214,7 +214,11 @@ class LessonScreen(BaseScreen):
         self.query_one("#beside").visible = not (          # it would tell the order that is asked for
             step.kind == "order" and self.player.record.phase == "ask")
         over = self.player.record.phase in ("over", "read")
-        self.query_one(LessonLadderPane).light(step.light if over else None, hidden)
+        asked = self.player.record.phase == "ask" and step.kind == "predict" and not step.moves
+        veiled = asked and step.change is None
+        self.query_one(LessonLadderPane).light(
+            step.light if over or veiled else None, hidden, veiled=veiled,
+            states_hidden=veiled and step.ask == "state")
 
     def _say_title(self) -> None:
         trace, scene = self.runs.trace, self.player.scene
@@ -362,6 +366,9 @@ class LessonScreen(BaseScreen):
         if not isinstance(event.input, NumberInput):
             return
         event.stop()
+        if self.player.catching_up:
+            event.input.clear()
+            return
         text = event.value.strip()
         if number_of(text) is None:
             self.app.notify(self.word("number-wrong"), severity="warning", timeout=4)

@@ -58,6 +58,7 @@ from inspector.tui.widgets.tab_bar import TabBar, TabName
 from inspector.tui.widgets.title_bar import TitleBar, TitleFacts
 from inspector.tui.workbench.feed import TraceFeed
 from inspector.tui.workbench.save import ask_for_name
+from inspector.views.detail.tree import Detail, packet_tree
 from inspector.views.ladder.current import current_conversation
 from inspector.views.line.spans import Line
 from inspector.wire.text import escaped
@@ -453,7 +454,9 @@ class LessonScreen(BaseScreen):
         if len(rows):
             row = row_at(rows, 0)
             path = field_paths(scene.trace, row).get(look.field, "") if look.field else ""
-            turnstile_of(self).after_refresh(self, self.choose, Selection(row=row, path=path))
+            field = Detail(packet_tree(scene.trace, row)).field(path) if path else None
+            chosen = Selection(row=row, path=path, field=field)
+            turnstile_of(self).after_refresh(self, self.choose, chosen)
 
     def action_again(self) -> None:
         if self._starting:

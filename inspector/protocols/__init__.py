@@ -11,6 +11,7 @@ from inspector.protocols.http import HTTP
 from inspector.protocols.http2 import HTTP2
 from inspector.protocols.icmp import ICMP, ICMPV6
 from inspector.protocols.mqtt import MQTT
+from inspector.protocols.mysql import MYSQL
 from inspector.protocols.postgresql import POSTGRESQL
 from inspector.protocols.proxy import PROXY
 from inspector.protocols.redis import REDIS
@@ -29,6 +30,7 @@ REGISTRY: tuple[Protocol, ...] = (
     WEBSOCKET,
     REDIS,
     POSTGRESQL,
+    MYSQL,
     MQTT,
     DNS,
     MDNS,

@@ -23,6 +23,9 @@ FIELDS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "mqtt": ("mqtt", ("-d", "tcp.port==1884,mqtt"), (
         "mqtt.msgtype", "mqtt.len", "mqtt.topic", "mqtt.qos", "mqtt.msgid", "mqtt.clientid", "mqtt.username",
         "mqtt.willtopic", "mqtt.kalive", "mqtt.ver", "mqtt.suback.qos", "mqtt.conack.val")),
+    "mysql": ("mysql", (), (
+        "mysql.packet_length", "mysql.packet_number", "mysql.command", "mysql.query", "mysql.error_code",
+        "mysql.sqlstate", "mysql.error.message", "mysql.user", "mysql.schema", "mysql.version")),
     "tls.http": ("http", (), ("http.request.method", "http.request.uri", "http.response.code", "http.host")),
     "tls.http2": ("http2", (), (
         "http2.type", "http2.streamid", "http2.length", "http2.headers.method", "http2.headers.path",

@@ -34,7 +34,7 @@ _STAND_INS = {
     **dict.fromkeys("▶►→❯", ">"), **dict.fromkeys("◀◄←❮", "<"), **dict.fromkeys("▲↑", "^"),
     **dict.fromkeys("▼↓▾▿", "v"), **dict.fromkeys("●○•∙·▪", "*"), **dict.fromkeys("█▓▒░▇▆▅▄▃▂▁▀", "#"),
     **dict.fromkeys("“”„", '"'), **dict.fromkeys("‘’", "'"),
-    "…": "~", "✓": "+", "✗": "x", "×": "x", "µ": "u", "§": "S",
+    "…": "~", "✓": "+", "✗": "x", "×": "x", "µ": "u", "✎": '"', "§": "S",
 }
 
 

@@ -12,7 +12,7 @@ from inspector.model.packets import Row
 from inspector.wire.text import escaped
 
 MARK = "marked"
-LONGEST = 16 << 10               # characters of a comment: with four bytes each it fits into an option
+LONGEST = (16 << 10) - 1         # characters of a comment: with four bytes each it fits into an option
 _SHOWN = 64 << 10
 
 

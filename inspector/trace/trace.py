@@ -213,6 +213,10 @@ class Trace:
         return bool((reader.rest or source.cut) and not self.following and source.all_there
                     and not reader.damage and not source.problem)
 
+    def let_go(self) -> None:
+        """Its file is about to be written anew by us: what is open stays all that there is of it."""
+        self._source.ended = True
+
     def read_file(self) -> Iterator[bytes]:
         """The capture itself, as far as it was read: a compressed one's bytes as they were before."""
         offset, buffer = 0, memoryview(bytearray(1 << 20))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterable
@@ -174,6 +175,37 @@ def save(parts: Iterable[bytes], name: str, *, overwrite: bool = False) -> Path:
     finally:
         Path(partial).unlink(missing_ok=True)
     return target
+
+
+def is_kept(path: Path) -> bool:
+    """Whether a file is one of the kept traces, which are ours to write."""
+    with contextlib.suppress(FolderError, OSError):
+        return path.resolve().parent == traces_folder().resolve()
+    return False
+
+
+def rewrite(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a trace that is ours anew; it appears whole or not at all.
+
+    OSError where it cannot be, BlockingIOError where a session still writes it, here or elsewhere.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        return
+    with path.open("rb") as there:
+        fcntl.flock(there, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _replace(path, parts, stat.S_IMODE(status.st_mode))
+
+
+def _replace(path: Path, parts: Iterable[bytes], mode: int) -> None:
+    descriptor, partial = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as copy:
+            copy.writelines(parts)
+            os.fchmod(copy.fileno(), mode)
+        Path(partial).replace(path)
+    finally:
+        Path(partial).unlink(missing_ok=True)
 
 
 def human_size(count: float) -> str:

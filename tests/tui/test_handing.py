@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Input
 
 from inspector.model.packets import Row
 from inspector.trace.trace import Trace
+from inspector.tui import traces
 from inspector.tui.messages import Selection
+from inspector.tui.panes.detail import DetailPane
 from inspector.tui.panes.packets import FilterInput
 from inspector.tui.widgets.prompt import MenuScreen, PromptScreen
+from inspector.views.packets.list import COMMENTED, MARKED
 from tests.protocols.test_redis import frames_of
 from tests.support.frames import pcapng_bytes
-from tests.support.live import SMALL, opened, settled, until
+from tests.support.lab import needs_lab
+from tests.support.live import SMALL, bench, grid, opened, running, session, settled, trace, until
+from tests.support.traces import TRACES
 
 
 async def test_the_chosen_request_is_copied_as_a_command() -> None:
@@ -74,3 +82,114 @@ async def test_saving_asks_what(key: str, count: int, calls: int | None, tmp_pat
         trace.finish()
         assert trace.index.count == count
         assert calls is None or len(trace.calls) == calls
+
+
+async def type_comment(pilot: Pilot[Any], text: str) -> None:
+    await pilot.press("number_sign")
+    await until(pilot, lambda: isinstance(pilot.app.screen, PromptScreen), "the prompt")
+    pilot.app.screen.query_one(Input).value = text
+    await pilot.press("enter")
+    await settled(pilot)
+
+
+async def test_marks_and_comments_are_shown_and_saved(tmp_path: Path) -> None:
+    file = tmp_path / "mine.pcapng"
+    file.write_bytes((TRACES / "tcp.pcapng").read_bytes())
+    before = file.read_bytes()
+    async with opened(file, SMALL) as (pilot, screen):
+        await pilot.press("2")
+        screen.choose(Selection(row=Row(3)))
+        await pilot.press("M")
+        await settled(pilot)
+        assert f"  4{MARKED}" in grid(screen)
+        screen.choose(Selection(row=Row(4)))
+        await type_comment(pilot, "why so late?")
+        assert f"  5{COMMENTED}" in grid(screen)
+        await pilot.press("8")
+        await settled(pilot)
+        names = [field.name for field in screen.query_one(DetailPane).detail.fields[0].children]
+        assert "frame.comment" in names
+        assert file.read_bytes() == before                     # saving writes it, nothing else does
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MenuScreen), "the question")
+        await until(pilot, lambda: "is not in mine.pcapng" in grid(pilot.app.screen), "why it asks")
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PromptScreen), "the prompt")
+        pilot.app.screen.query_one(Input).value = str(file)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MenuScreen), "whether to overwrite")
+        await pilot.press("y")
+        await until(pilot, lambda: file.read_bytes() != before, "the file")
+        await settled(pilot)
+        assert not any("replaced" in note.message for note in pilot.app._notifications)
+        assert not screen.would_lose
+    assert comments_of(file) == {3: ("marked",), 4: ("why so late?",)}
+
+
+def comments_of(path: Path) -> dict[int, tuple[str, ...]]:
+    with Trace.open(path) as trace:
+        trace.finish()
+        return {row: trace.comments.of(Row(row)) for row in sorted(trace.comments.rows)}
+
+
+@needs_lab
+async def test_a_sessions_own_copy_keeps_its_marks() -> None:
+    async with session("tcp", SMALL) as pilot:
+        await running(pilot, 3)
+        screen = bench(pilot)
+        screen.choose(Selection(row=Row(0)))
+        await pilot.press("M")
+        await settled(pilot)
+        assert screen.session is not None
+        path = screen.session.file.path
+        calls = len(trace(pilot).calls)
+    assert comments_of(path) == {0: ("marked",)}
+    with Trace.open(path) as kept:
+        kept.finish()
+        assert len(kept.calls) >= calls > 0 and kept.truncated is None
+
+
+async def test_a_kept_trace_takes_its_comments_without_being_asked() -> None:
+    new = traces.begin("tcp")
+    os.write(new.descriptor, (TRACES / "tcp.pcapng").read_bytes())
+    new.close()
+    async with opened(new.path, SMALL) as (pilot, screen):
+        screen.choose(Selection(row=Row(2)))
+        await type_comment(pilot, "kept")
+    assert comments_of(new.path) == {2: ("kept",)}
+
+
+def test_a_trace_that_is_still_written_is_left_alone() -> None:
+    new = traces.begin("tcp")
+    os.write(new.descriptor, b"begun")
+    with pytest.raises(BlockingIOError):
+        traces.rewrite(new.path, [b"other"])
+    assert new.path.read_bytes() == b"begun"
+    new.close()
+    traces.rewrite(new.path, [b"other"])
+    assert new.path.read_bytes() == b"other" and new.path.stat().st_mode & 0o077 == 0
+
+
+async def test_wireshark_is_started_at_the_packet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("DISPLAY", ":99")
+    async with opened("tcp.pcapng", SMALL) as (pilot, screen):
+        screen.choose(Selection(row=Row(3)))
+        await pilot.press("W")
+        await until(pilot, lambda: pilot.app._notifications, "the sentence")
+        assert "is not installed" in next(iter(pilot.app._notifications)).message
+        told, program = tmp_path / "told", tmp_path / "wireshark"
+        said = f'printf "%s\\n" "$@" > {told}.part\n/bin/mv {told}.part {told}'
+        program.write_text(f"#!/bin/sh\n{said}\nexit 1\n")
+        program.chmod(0o755)
+        await pilot.press("W")
+        await until(pilot, told.exists, "wireshark")
+        number = str(trace(pilot).index.wireshark_number(Row(3)))
+        assert told.read_text().split("\n")[:-1] == ["-r", str(TRACES / "tcp.pcapng"), "-g", number]
+        await until(pilot, lambda: any("ended at once, with status 1" in note.message
+                                       for note in pilot.app._notifications), "the sentence")
+        monkeypatch.delenv("DISPLAY")
+        monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+        await pilot.press("W")
+        await until(pilot, lambda: any("needs a desktop" in note.message
+                                       for note in pilot.app._notifications), "the sentence")

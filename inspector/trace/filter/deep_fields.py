@@ -129,6 +129,7 @@ def _datagrams(trace: Trace, row: Row) -> Sequence[bytes]:
 DEEP: dict[str, DeepField] = {
     "frame.protocols": DeepField("text", lambda trace, row: [":".join(frame_protocols(trace, row))],
                                  anywhere),
+    "frame.comment": DeepField("text", lambda trace, row: trace.comments.of(row), anywhere),
     "info": DeepField("text", lambda trace, row: [packet_info(trace, facts(trace, row))], anywhere),
     "analysis": DeepField("text", _analysis, where_tcp),
     "tcp.analysis": DeepField("protocol", _judged, where_tcp),

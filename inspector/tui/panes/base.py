@@ -116,6 +116,9 @@ class Pane(LeavesQuietly, Vertical):
         else:
             self._stale_selection = True
 
+    def comments_changed(self) -> None:
+        """The comments of a packet, or its mark, are others now."""
+
     def on_show(self) -> None:
         """Catch up with what happened while the pane was not seen."""
         if self._stale_trace:

@@ -92,6 +92,10 @@ class DetailPane(ListPane):
             self._shown = (None, None)
             self.update_selection()
 
+    def comments_changed(self) -> None:
+        self._shown = (None, None)
+        self.show_selection(self.selection)
+
     def update_selection(self) -> None:
         self._load(self.selection)
         path, field = self.selection.path, self.selection.field

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     pass
 
 
+_ASKS_COMMENTS = "frame.comment"
 MARKED = 40        # columns up to which the place of an error is pointed at
 RETURNING = 64     # calls that are looked at again: they may have returned, with an address
 
@@ -68,7 +69,8 @@ class PacketsPane(ListPane):
         "reset.",
         "**/** keeps only packets that a display filter lets through, in Wireshark's language: "
         "**tcp.flags.syn == 1**, **tcp.port == 8765**, **websocket**, **http and tcp.len > 100**, "
-        "**tcp.analysis.retransmission**. **:** jumps to a packet's number, or to a time such as **1.5s**.",
+        "**tcp.analysis.retransmission**. **M** marks a packet (●), **#** comments it (✎): "
+        "**frame.comment** finds these. **:** jumps to a packet's number, or to a time such as **1.5s**.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", key_display="/", id="packets.filter"),
@@ -154,6 +156,14 @@ class PacketsPane(ListPane):
     def _listed(self) -> PacketList | None:
         """The packets, None while a sentence stands in their place."""
         return self.packets if self.lines.provider is self.packets else None
+
+    def comments_changed(self) -> None:
+        line = self.query_one(FilterInput)
+        parsed = self._parse(line.in_force) if _ASKS_COMMENTS in line.in_force else None
+        if parsed is not None and self.trace is not None:
+            self._evaluation = parsed.evaluate(self.trace)
+            self.work()
+        self.lines.refill(news=False)
 
     # --- time, jumps ---
 

@@ -1,26 +1,36 @@
-"""What is chosen, handed on: as the command that sends a request again, as a part of the trace to be saved.
+"""What is chosen, handed on: as a command that sends it again, a part of the trace, a packet in Wireshark.
 
-Selection -> a pure view in `views/handing/` -> the clipboard or a file, or one sentence that says why not.
+And what a person says of it: marks and comments, which are saved with the trace. Selection -> a pure view in
+`views/handing/` -> the clipboard or a file, or one sentence that says why not.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import work
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 
+from inspector.model.packets import packet_number
 from inspector.tui.messages import Selection
+from inspector.tui.panes.base import Pane
 from inspector.tui.panes.packets import PacketsPane
 from inspector.tui.widgets.clipboard import copy
+from inspector.tui.widgets.prompt import PromptScreen
 from inspector.tui.workbench.save import Part
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
     from inspector.views.ladder.ends import Conversation
+
+_STARTS_WITHIN = 3.0         # seconds after which a program that was started is taken for running
 
 
 class HandingOn(DOMNode):
@@ -29,10 +39,16 @@ class HandingOn(DOMNode):
     selection: Selection
     trace: Trace | None
     conversation: Conversation | None
+    trace_path: Path | None        # the trace's file, where it has one with a name
 
     HANDING_BINDINGS: ClassVar[list[BindingType]] = [
         Binding("Y", "copy_command", "As curl", id="hand.command",
                 tooltip="Copy the command that sends the chosen request again: curl, or websocat"),
+        Binding("M", "mark", "Mark", id="hand.mark", tooltip="Mark the chosen packet, or take its mark away"),
+        Binding("number_sign", "comment", "Comment", key_display="#", id="hand.comment",
+                tooltip="Say something of the chosen packet; it is saved with the trace, for Wireshark too"),
+        Binding("W", "wireshark", "Wireshark", id="hand.wireshark",
+                tooltip="Open the trace in Wireshark, at the chosen packet"),
     ]
 
     def action_copy_command(self) -> None:
@@ -79,6 +95,82 @@ class HandingOn(DOMNode):
             found.append(Part("f", "What the filter shows", f"{len(rows):,} packets", "-part",
                               lambda: rows_part(trace, rows)))
         return found
+
+    # --- marks and comments ---
+
+    def action_mark(self) -> None:
+        """Mark the chosen packet, or take its mark away."""
+        trace, row = self.trace, self.selection.row
+        if trace is None or row is None:
+            self.app.notify("Choose a packet first: it is marked then.", timeout=3)
+            return
+        marked = trace.comments.turn(row)
+        self._commented()
+        self.app.notify(f"Packet {packet_number(row)} is {'marked' if marked else 'not marked any more'}.",
+                        timeout=2)
+
+    def action_comment(self) -> None:
+        """Ask for a comment on the chosen packet."""
+        # The prompt comes whatever there is: what is typed after its key must not land elsewhere.
+        trace, row = self.trace, self.selection.row
+
+        def chosen(text: str | None) -> None:
+            if text is not None and trace is not None and row is not None:
+                trace.comments.write(row, text)
+                self._commented()
+
+        def check(_text: str) -> str | None:
+            return "Choose a packet first: escape leads back." if trace is None or row is None else None
+
+        known = trace.comments.own(row) if trace is not None and row is not None else ""
+        number = "" if row is None else f" {packet_number(row)}"
+        self.app.push_screen(PromptScreen(
+            f"Comment on packet{number}", known, check=check,
+            hint="saved with the trace (ctrl+s), Wireshark shows it too; empty: no comment"), chosen)
+
+    def _commented(self) -> None:
+        for pane in self.query(Pane):
+            pane.comments_changed()
+
+    # --- Wireshark ---
+
+    def action_wireshark(self) -> None:
+        """Start Wireshark on the trace's file, where there is one and it can be shown."""
+        trace, row, path = self.trace, self.selection.row, self.trace_path
+        program = shutil.which("wireshark")
+        if trace is None:
+            return
+        if program is None:
+            self.app.notify("Wireshark is not installed here (there is no program wireshark in PATH).",
+                            severity="warning")
+        elif not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            self.app.notify("Wireshark needs a desktop, and none is reached from here (DISPLAY is not set).",
+                            severity="warning")
+        elif path is None:
+            self.app.notify("This trace has no file that Wireshark could open; ctrl+s makes one.",
+                            severity="warning")
+        else:
+            if trace.comments.changed:
+                self.app.notify("Marks and comments that are not saved are not in the file that it opens.")
+            words = [] if row is None else ["-g", str(trace.index.wireshark_number(row))]
+            self._run_wireshark([program, "-r", str(path), *words])
+
+    @work(thread=True, group="wireshark")
+    def _run_wireshark(self, words: list[str]) -> None:
+        """Start it as a program of its own; tell where it ends at once."""
+        try:
+            process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL, start_new_session=True)
+            status = process.wait(_STARTS_WITHIN)
+        except subprocess.TimeoutExpired:
+            return                                  # it runs, and goes on without us
+        except OSError as error:
+            sentence = f"Wireshark could not be started: {error.strerror}."
+        else:
+            if not status:
+                return
+            sentence = f"Wireshark ended at once, with status {status}."
+        self.app.call_from_thread(self.app.notify, sentence, severity="error")
 
     def _keep_body(self, body: bytes) -> str:
         """Write a body to a file that only its owner reads; its path."""

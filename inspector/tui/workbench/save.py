@@ -6,6 +6,7 @@ for the comments that were made here.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -91,6 +92,10 @@ def _check(text: str) -> str | None:
 def _write(app: App[Any], trace: Trace, part: Part, name: str, saved: Callable[[Path], None], *,
            overwrite: bool) -> None:
     pieces = part.pieces()
+    if overwrite and not trace.following:
+        with contextlib.suppress(OSError, PathError):
+            if to_write(name, traces.CAPTURE_SUFFIXES)[0].samefile(trace.path):
+                trace.let_go()
 
     def work() -> None:
         try:

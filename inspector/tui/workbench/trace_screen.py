@@ -18,6 +18,7 @@ from inspector.model.commands import Command, Start
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import kind_of
 from inspector.trace.file.scratch import is_nameless
+from inspector.tui import traces
 from inspector.tui.messages import FirstPictureDone, LauncherAsked, TraceGrew
 from inspector.tui.pace import REST_SECONDS
 from inspector.tui.terminal.turnstile import turnstile_of
@@ -26,7 +27,7 @@ from inspector.tui.widgets.prompt import MenuItem, MenuScreen
 from inspector.tui.widgets.title_bar import TitleBar, TitleFacts
 from inspector.tui.workbench.control import SessionControl
 from inspector.tui.workbench.feed import TraceFeed
-from inspector.tui.workbench.save import Part, ask_what, whole
+from inspector.tui.workbench.save import Part, ask_what, whole, whole_file
 from inspector.tui.workbench.session import LiveSession
 from inspector.tui.workbench.state import SessionState, session_state
 from inspector.wire.text import escaped
@@ -66,6 +67,7 @@ class TraceScreen(BaseScreen, SessionControl):
         self._events_seen = self._failures_shown = self._notes_shown = 0
         self._to_draw: list[Callable[[], None]] = []
         self._saved_size = self._saved_count = -1
+        self._saved_comments = 0       # the version of the comments that were saved last
         self._truncation_shown = False
         self._was_read = False         # the file was read to its end once
 
@@ -225,6 +227,13 @@ class TraceScreen(BaseScreen, SessionControl):
 
     # --- keeping and ending ---
 
+    @property
+    def trace_path(self) -> Path | None:
+        """The file of the trace; None where it has none that others could open."""
+        session = self.session
+        path = self._path if session is None else None if session.file.problem else session.file.path
+        return None if path is None or is_nameless(path) or not path.is_file() else path
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in self.CONTROL_ACTIONS:
             return self.controllable()
@@ -234,9 +243,23 @@ class TraceScreen(BaseScreen, SessionControl):
     def would_lose(self) -> str:
         """Why what was captured is gone when one leaves, a sentence; "" where it is kept, or was saved."""
         session, trace = self.session, self.trace
-        if session is None or trace is None or not trace.index.count or not session.file.problem:
+        if trace is None or not trace.index.count:
             return ""
-        return "" if self._saved_count == trace.index.count else session.file.problem
+        if session is not None and session.file.problem and self._saved_count != trace.index.count:
+            return f"{session.file.problem} This trace is gone when you leave."
+        if self._has_news(trace) and not self._is_ours():
+            return f"What you marked and commented is not in {trace.name}: it is gone when you leave."
+        return ""
+
+    def _has_news(self, trace: Trace) -> bool:
+        """Whether there are comments that were not saved."""
+        return trace.comments.version != self._saved_comments and bool(trace.comments.changed)
+
+    def _is_ours(self) -> bool:
+        """Whether the trace's file was made here, and comments go into it without being asked."""
+        if self.session is not None:
+            return not self.session.file.problem
+        return self._path is not None and traces.is_kept(self._path)
 
     def leave(self, go: Callable[[], None]) -> None:
         """Go, at once where nothing is lost; else it is asked once whether the trace is to be saved."""
@@ -251,9 +274,9 @@ class TraceScreen(BaseScreen, SessionControl):
             elif answer == "save":
                 self.action_save()
 
-        self.app.push_screen(LeavingMenu(f"{escaped(lost)} This trace is gone when you leave.", [
+        self.app.push_screen(LeavingMenu(escaped(lost), [
             MenuItem("s", "Save it", "under a name, first", "save"),
-            MenuItem("y", "Leave", "the trace is lost", "leave"),
+            MenuItem("y", "Leave", "it is lost", "leave"),
         ]), decided)
 
     def action_new(self) -> None:
@@ -279,8 +302,24 @@ class TraceScreen(BaseScreen, SessionControl):
             return
         with contextlib.suppress(OSError):
             self._saved_size = path.stat().st_size
-        self._saved_count = 0 if self.trace is None else self.trace.index.count
+        if self.trace is not None:
+            self._saved_count, self._saved_comments = self.trace.index.count, self.trace.comments.version
         self.app.notify(f"The trace is saved as {escaped(str(path))}.")
+
+    def _keep_comments(self, trace: Trace, kept: Path) -> None:
+        """Write what was marked and commented into a trace that is ours."""
+        why = ""
+        try:
+            if self.session is not None:
+                trace.finish()
+            if trace.truncated:
+                why = trace.truncated                  # what stands behind it would be lost
+            else:
+                traces.rewrite(kept, whole_file(trace))
+        except OSError as error:
+            why = f"{error.strerror or error}."
+        if why:
+            self._farewell(f"inspector: the comments are not in {escaped(str(kept))}: {escaped(why)}")
 
     async def on_unmount(self) -> None:
         if self.feed is not None:
@@ -290,8 +329,13 @@ class TraceScreen(BaseScreen, SessionControl):
     def close(self) -> None:
         """End what was started; the trace stays on disk."""
         session, self.feed = self.session, None
+        kept = self._path
+        ours = self._is_ours()
         if session is not None:
             kept = session.close()
+        if kept is not None and self.trace is not None and ours and self.trace.comments.changed:
+            self._keep_comments(self.trace, kept)
+        if session is not None:
             with contextlib.suppress(OSError):
                 if kept is not None and self._saved_size != kept.stat().st_size:
                     self._farewell(f"inspector: the trace of this session is kept as {escaped(str(kept))}")

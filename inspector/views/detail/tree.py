@@ -198,6 +198,7 @@ def _frame_field(trace: Trace, row: Row, frame: bytes) -> Field:
     before = int(index.time_ns[row]) - int(index.time_ns[max(row - 1, 0)])
     wireshark = f"{index.wireshark_number(row)}, where system calls are counted too"
     about = (
+        *(Field("frame.comment", "Comment", text, 0, 0) for text in trace.comments.shown(row)),
         *([Field("wireshark.frame.number", "Number in Wireshark", wireshark, 0, 0)]
           if index.other_frames.count else []),
         Field("frame.time", "Time of day", packet_time(trace, row, "absolute"), 0, 0),

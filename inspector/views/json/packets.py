@@ -54,6 +54,8 @@ def packet(trace: Trace, row: Row) -> dict[str, Any]:
         "frame.cap_len": int(index.cap_len[row]),
         "frame.protocols": ":".join(frame_protocols(trace, row, fact.protocols)),
     }
+    if comments := trace.comments.shown(row):
+        found["frame.comment"] = comments
     source, destination = index.address(index.src[row]), index.address(index.dst[row])
     if network in (4, 6) and source:
         prefix = "ip" if network == 4 else "ipv6"

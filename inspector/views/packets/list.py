@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 TimeFormat = Literal["relative", "delta", "absolute"]
+MARKED, COMMENTED = "●", "✎"       # behind a packet's number
 BRIEF = 76              # an info column narrower than this gets the brief text
 
 
@@ -40,6 +41,7 @@ class PacketRow(NamedTuple):
     info: str
     brief: str = ""         # the info for narrow columns: without ports, window and such
     style: Style = ""
+    note: str = ""          # MARKED, COMMENTED, or nothing
 
 
 class Column(NamedTuple):
@@ -70,6 +72,7 @@ def packet_row(trace: Trace, row: Row, *, time_format: TimeFormat = "relative",
         info=packet_info(trace, fact),
         brief=packet_info(trace, fact, brief=True),
         style=packet_style(fact),
+        note=MARKED if trace.comments.is_marked(row) else COMMENTED if trace.comments.of(row) else "",
     )
 
 
@@ -145,7 +148,8 @@ def packet_line(packet: PacketRow, columns: Sequence[Column]) -> Line:
             text = _shortened(text, column.width)
         spans.append(Span(fit(text, column.width, align="right" if column.right else "left"),
                           _cell_style(column.name, text, packet.style)))
-        spans.append(Span(_gap(column)))
+        noted = column.name == "number" and packet.note
+        spans.append(Span(packet.note, "warning") if noted else Span(_gap(column)))
     return _exactly(spans, _width(columns))
 
 

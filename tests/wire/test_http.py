@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from dataclasses import replace
 from itertools import pairwise
@@ -174,11 +175,14 @@ def test_what_an_answer_may_say_of_deflate(offer: str, answer: str, problem: str
     assert (problem in told) if problem else not told
 
 
+# An RFC with its section, where it has any; else a document by its name, and what part of it.
+CLAUSE = re.compile(r"RFC (768|\d+ §[A-Z0-9][\d.]*)|(?!RFC)\w+ .+")
+
+
 def test_the_register() -> None:
     for key, rule in RULES.items():
         assert rule.id == key
-        documents = "RFC ", "Redis ", "PROXY protocol ", "PostgreSQL ", "gRPC ", "MQTT "
-        assert rule.clause.startswith(documents), key
+        assert CLAUSE.fullmatch(rule.clause), key
         assert rule.instead.endswith((".", "?")), key
     one = finding("http.missing-host", "What.", 1, 2, 3, (4, 5))
     assert one.text == "What. " + RULES["http.missing-host"].instead

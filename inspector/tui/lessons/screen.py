@@ -78,8 +78,9 @@ class LessonScreen(BaseScreen):
         "Read, say what will happen, then see it happen: both programs are real, and wait before each system "
         "call until you let it pass. **↑** **↓** or a digit choose an answer, **Enter** gives it, lets "
         "something happen, or goes on.",
-        "**i** gives a hint, each a degree more. **←** **→** go back and forth; what happened stays. **[** "
-        "and **]** turn the panes beside the words, **tab** goes into them, **o** compares two runs.",
+        "**i** gives a hint, each a degree more; **s** shows what was to be ordered or filled in. **←** and "
+        "**→** go back and forth; what happened stays. **]** shows the next pane beside the words, **tab** "
+        "goes into it, **o** compares two runs.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(number), f"option({number})", f"Answer {number}", show=False,

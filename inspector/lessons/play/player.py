@@ -99,9 +99,12 @@ class Player:
                 commands += self._performance.advance(scene)
                 if not self._performance.done:
                     return commands
+                if not self._truth_is_there(scene):
+                    return commands
                 self._performance = None
                 self._happened(scene)
             self._look_whether_fixed(scene)
+            self._note_what_came_late(scene)
             if not self.catching_up:
                 return commands
             self._skip(scene)
@@ -175,6 +178,19 @@ class Player:
             self.scene.begin_step()
         record.phase = "running"
         self._performance = Performance(moves, step.until)
+
+    def _truth_is_there(self, scene: Scene) -> bool:
+        """Whether an answer can be judged: the trace may tell it a moment after what was waited for."""
+        step, record = self.lesson.steps[self.reached], self.records[self.reached]
+        asked = step.kind in ASKED and record.given is not None
+        return not asked or truth_of(step, scene) is not None
+
+    def _note_what_came_late(self, scene: Scene) -> None:
+        step, record = self.lesson.steps[self.reached], self.records[self.reached]
+        if record.phase == "over":
+            for name in step.values.keys() - record.values.keys():
+                if (value := step.values[name].of(scene)) is not None:
+                    record.values[name] = str(value)
 
     def _happened(self, scene: Scene) -> None:
         step, record = self.lesson.steps[self.reached], self.records[self.reached]

@@ -21,6 +21,8 @@ from inspector.views.line.spans import plain
 from inspector.wire import pcapng
 from inspector.wire.keylog import KeyLog
 from tests.data.protocols.make_tls import CLASSIC, MODERN
+from tests.protocols.test_cutting import secrets_of, turns_of
+from tests.protocols.test_hostile import read
 
 pytest.importorskip("cryptography")
 CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "tls.pcapng"
@@ -120,3 +122,16 @@ def test_any_key_log_is_read(lines: list[bytes]) -> None:
     found = KeyLog()
     found.add(b"\n".join(lines))
     assert found.count <= 1 and found.knows(b"\xab" * 32) == (found.count == 1)
+
+
+def test_it_is_opened_behind_a_proxy_and_a_preface_too() -> None:
+    turns, secrets = turns_of(CAPTURE), secrets_of(CAPTURE)
+    asked = (0, b"CONNECT localhost:8443 HTTP/1.1\r\nHost: localhost:8443\r\n\r\n")
+    granted = (1, b"HTTP/1.1 200 Connection established\r\n\r\n")
+    found = read([asked, granted, *turns], frozenset(), True, 80, secrets)
+    assert [layer.protocol.name for layer in found.layers] == ["http", "tls", "http", "websocket"]
+    preface = (0, b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
+    found = read([preface, *turns], frozenset(), True, 80, secrets)
+    assert [layer.protocol.name for layer in found.layers] == ["proxy", "tls", "http", "websocket"]
+    decoder = found.layers[-1].decoder
+    assert decoder.summary(decoder.records[0]) == 'TEXT "hello inside" masked'

@@ -45,9 +45,10 @@ def _limit() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
 
 
-def cost(command: list[str]) -> Cost:
-    """What a command costs; it is ended after PATIENCE."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=_limit)
+def cost(command: list[str], settings: dict[str, str]) -> Cost:
+    """What a command costs, with these variables; it is ended after PATIENCE."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=_limit,
+                               env=os.environ | settings)
     assert process.stdout is not None
     said, rest = b"", process.stdout.read(1 << 16)
     while rest:
@@ -79,6 +80,7 @@ def make(name: str, size: int, folder: Path) -> Path:
 
 async def _open(path: Path) -> None:
     """The app on a file until all is read and no pane has work left; prints how long its loop stood still."""
+    from inspector.tui.panes.registry import PANES
     from tests.support.live import QuietApp, settled, workbench
 
     longest = 0.0
@@ -95,14 +97,11 @@ async def _open(path: Path) -> None:
         watch = asyncio.create_task(meter())
         await workbench(pilot)
         await settled(pilot)
-        for key in KEYS:
-            await pilot.press(key)
+        for pane in PANES:
+            await pilot.press(pane.key)
             await settled(pilot)
         watch.cancel()
     print("still", round(longest, 2))
-
-
-KEYS: tuple[str, ...] = ()
 
 
 def main() -> None:
@@ -140,7 +139,8 @@ def table(given: Any, folder: Path) -> None:
         runs = [[sys.executable, "-m", "inspector", "decode", str(path), "--json", what] for what in DECODED]
         if not given.no_app:
             runs.append([sys.executable, "-m", "tests.tools.hostile", "--open", str(path)])
-        cells = [cost(run).text(times) for run in runs]
+        with tempfile.TemporaryDirectory() as home:             # the app keeps its panes between runs
+            cells = [cost(run, {"XDG_CONFIG_HOME": home}).text(times) for run in runs]
         missed += any("!" in cell for cell in cells)
         print(f"{name:38} {size:10,}  " + "  ".join(cells), flush=True)
         if given.keep is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -193,3 +194,22 @@ async def test_wireshark_is_started_at_the_packet(tmp_path: Path, monkeypatch: p
         await pilot.press("W")
         await until(pilot, lambda: any("needs a desktop" in note.message
                                        for note in pilot.app._notifications), "the sentence")
+
+
+async def test_a_burst_of_keys_marks_where_it_led() -> None:
+    async with opened("tcp.pcapng", SMALL) as (pilot, screen):
+        await pilot.press("2")
+        await settled(pilot)
+        # as a terminal gives what was typed at once: all of it before anything is handled
+        for key in ("home", "down", "down", "M", "down", "down", "down", "M"):
+            pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: len(trace(pilot).comments.rows) > 1, "the marks")
+        assert trace(pilot).comments.rows == {2, 5} and screen.selection.row == 5
+
+
+async def test_a_conversation_is_copied_as_json_lines() -> None:
+    async with opened("websocket.pcapng", SMALL) as (pilot, _):
+        await pilot.press("J")
+        await until(pilot, lambda: pilot.app.clipboard, "the lines")
+        assert all(line.startswith("{") for line in pilot.app.clipboard.splitlines())
+        assert '"websocket.opcode": 8' in pilot.app.clipboard

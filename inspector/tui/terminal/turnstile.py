@@ -66,6 +66,7 @@ class Turnstile:
         self._owed: list[tuple[Owner, asyncio.Event]] = []
         self._passing: deque[Typed] = deque()        # sent on their way by us
         self._task: asyncio.Task[None] | None = None
+        self._moved = False                          # keys passed without being waited for
         self._deaf_before = 0.0                      # what was typed earlier is forgotten
         self._aims: deque[tuple[Typed, Screen[Any]]] = deque(maxlen=RECENT)
 
@@ -82,9 +83,15 @@ class Turnstile:
             return False
         if event.time < self._deaf_before and not self._acts_anywhere(event):
             return True
+        if self._task is None and self._moved and not self._in_place(event):
+            self._waiting.append(event)              # it may speak of what those before it chose
+            self._task = asyncio.create_task(self._let_through(self._aim()))
+            return True
         if self._task is None:
             self._aims.append((event, self._app.screen))
-            if not self._in_place(event):
+            if self._in_place(event):
+                self._moved |= isinstance(event, events.Key)
+            else:
                 self._task = asyncio.create_task(self._let_through(self._target(event)))
             return False
         before = self._waiting[-1] if self._waiting else None
@@ -122,11 +129,17 @@ class Turnstile:
         """Wait until the event at `target` has done its work, then the same for each that waits."""
         try:
             await self._digested(target)
+            self._moved = False
             while self._waiting and self._app.is_running:
+                if self._moved and not self._in_place(self._waiting[0]):
+                    self._moved = False
+                    await self._digested(self._aim())
+                    continue                         # it may have been dropped meanwhile
                 event = self._waiting.popleft()
                 target, in_place = self._target(event), self._in_place(event)
                 self._passing.append(event)
                 self._app.post_message(event)
+                self._moved |= in_place and isinstance(event, events.Key)
                 if not in_place:
                     await self._heard(self._app)
                     await self._digested(target)

@@ -44,6 +44,8 @@ class HandingOn(DOMNode):
     HANDING_BINDINGS: ClassVar[list[BindingType]] = [
         Binding("Y", "copy_command", "As curl", id="hand.command",
                 tooltip="Copy the command that sends the chosen request again: curl, or websocat"),
+        Binding("J", "copy_lines", "As JSON", show=False, id="hand.lines",
+                tooltip="Copy this conversation's messages as JSON lines"),
         Binding("M", "mark", "Mark", id="hand.mark", tooltip="Mark the chosen packet, or take its mark away"),
         Binding("number_sign", "comment", "Comment", key_display="#", id="hand.comment",
                 tooltip="Say something of the chosen packet; it is saved with the trace, for Wireshark too"),
@@ -171,6 +173,18 @@ class HandingOn(DOMNode):
                 return
             sentence = f"Wireshark ended at once, with status {status}."
         self.app.call_from_thread(self.app.notify, sentence, severity="error")
+
+    def action_copy_lines(self) -> None:
+        """Copy the conversation as JSON lines."""
+        from inspector.views.handing.lines import TooLongError, json_lines
+
+        if self.trace is None or self.conversation is None:
+            self.app.notify("There is no conversation yet: it is copied as JSON lines then.", timeout=3)
+            return
+        try:
+            copy(self.app, json_lines(self.trace, self.conversation))
+        except TooLongError as error:
+            self.app.notify(str(error), severity="warning")
 
     def _keep_body(self, body: bytes) -> str:
         """Write a body to a file that only its owner reads; its path."""

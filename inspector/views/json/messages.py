@@ -49,11 +49,26 @@ def messages(trace: Trace, protocol: Protocol, rows: Int64s | None = None) -> It
         yield from merge(_packets(trace, protocol, rows), carried, key=lambda one: one["frames"][-1])
 
 
+def conversation_messages(trace: Trace, stream: int) -> Iterator[Object]:
+    """The objects of one TCP conversation, protocol by protocol; those of one name each other by its numbers.
+
+    They are the objects of a file that holds this conversation alone, but for the numbers of packets.
+    """
+    for protocol in dict.fromkeys(layer.protocol for layer in trace.application(stream).layers):
+        if protocol.pairs:
+            yield from _paired(trace, protocol, None, (stream,))
+            continue
+        for entry in _entries(trace, protocol, (stream,)):
+            found = _object(trace, entry, None)
+            if found is not None:
+                yield found
+
+
 def _carried(trace: Trace, protocol: Protocol, rows: Int64s | None) -> Iterator[Object]:
     """The records of its layers on TCP."""
     chosen = None if rows is None else frozenset(rows_in(rows))
     if protocol.pairs:
-        yield from _paired(trace, protocol, chosen)
+        yield from _paired(trace, protocol, chosen, streams_of(trace, None))
         return
     for entry in _entries(trace, protocol, streams_of(trace, rows)):
         found = _object(trace, entry, chosen)
@@ -99,14 +114,15 @@ def _of_stream(trace: Trace, protocol: Protocol, stream: int) -> Iterator[_Entry
             yield _Entry(key, stream, place, position, layer, record, rows)
 
 
-def _paired(trace: Trace, protocol: Protocol, chosen: frozenset[int] | None) -> Iterator[Object]:
-    """Objects that name each other by their numbers (from 1) in the list of all of them.
+def _paired(trace: Trace, protocol: Protocol, chosen: frozenset[int] | None,
+            streams: Iterable[int]) -> Iterator[Object]:
+    """Objects that name each other by their numbers (from 1) in the list of all in these conversations.
 
     An object waits for the number of its answer, and those behind it wait with it.
     """
     numbers: dict[tuple[int, int], array[int]] = {}      # of each layer's records, by their positions
     held: deque[_Held] = deque()
-    for number, entry in enumerate(_entries(trace, protocol, streams_of(trace, None)), 1):
+    for number, entry in enumerate(_entries(trace, protocol, streams), 1):
         mine = numbers.setdefault((entry.stream, entry.place), array("I"))
         mine.append(number)
         partner = entry.layer.decoder.partner(entry.position)

@@ -61,6 +61,18 @@ def _insert(path: Path, offset: int, data: bytes) -> None:
 
 
 @contextmanager
+def _folder() -> Iterator[Path | None]:
+    """A folder of our own for a moment; None where none can be had: the secrets stay the program's then."""
+    try:
+        made = tempfile.TemporaryDirectory(prefix="inspector-secrets-", ignore_cleanup_errors=True)
+    except OSError:
+        yield None
+        return
+    with made as name:
+        yield Path(name)
+
+
+@contextmanager
 def program_secrets() -> Iterator[ProgramSecrets]:
     """Let programs that are started now tell their secrets; traces of this process read them at once."""
     from inspector.trace.file import keylog  # here: help is to be instant
@@ -73,8 +85,11 @@ def program_secrets() -> Iterator[ProgramSecrets]:
         keylog.choose(Path(named))
         yield ProgramSecrets(Path(named))
         return
-    with tempfile.TemporaryDirectory(prefix="inspector-secrets-") as folder:
-        file = Path(folder) / "keylog"
+    with _folder() as folder:
+        if folder is None:
+            yield ProgramSecrets(Path(os.devnull))
+            return
+        file = folder / "keylog"
         os.environ[_VARIABLE] = str(file)
         keylog.choose(file)
         try:

@@ -67,7 +67,7 @@ def test_a_session_and_a_program_are_checked() -> None:
         (["--expect", "no.such"], "There is no field or protocol no.such."),
         (["--expect", "tcp", "--ignore", "x"], "--ignore goes with --fail-on"),
         (["--json", "http", "--report-file", "x"], "--report-file needs a check"),
-        ([], "Say what to print (--json), or what to check"),
+        ([], "Say what to print (--json), where to write the packets (-o), or what to check"),
     ],
 )
 def test_wrong_options_are_one_sentence(words: list[str], sentence: str) -> None:

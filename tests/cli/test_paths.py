@@ -26,7 +26,8 @@ CAPTURE = "capture.pcapng"
 WORDS: dict[str, list[str]] = {
     "decode": ["--json", "packets", "--expect", "tcp"], "draw": [], "open": [], "run": ["tcp"],
     "record": ["--overwrite", "--lab", "--expect", "tcp", "--", "true"],
-    "exec": ["--expect", "tcp", "--", "true"], "watch": [], "lesson new": [], "lesson quiz": [],
+    "exec": ["--expect", "tcp", "--", "true"], "watch": [], "via": ["9:10"], "lesson new": [],
+    "lesson quiz": [],
 }
 PATHS = (
     "k\x1b]52;c;aGk=\x07\n\x9b2J\u202e",

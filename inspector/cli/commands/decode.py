@@ -109,11 +109,19 @@ def _write_part(trace: Trace, chosen: Filter | None, output: str, overwrite: boo
         sys.stdout.buffer.writelines(pieces)
         sys.stdout.flush()
     else:
-        if str(trace.path) != "-" and Path(output).exists() and Path(output).samefile(trace.path):
+        if _is_same(Path(output), Path(trace.path)):
             raise CommandError(f"{output} is the capture itself; name another file.", USAGE)
         with trace_file(output, overwrite=overwrite, read=False) as file:
             _write(file.descriptor, pieces, output)
     notice(f"{count:,} of {total:,} packets are in {'standard output' if output == '-' else output}.")
+
+
+def _is_same(output: Path, capture: Path) -> bool:
+    """Whether both are one file; not where one is not there, or cannot be looked at."""
+    try:
+        return output.samefile(capture)
+    except (OSError, ValueError):
+        return False
 
 
 def _write(descriptor: int, pieces: Iterator[bytes], name: str) -> None:

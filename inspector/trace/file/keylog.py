@@ -5,6 +5,9 @@ The files of this process, as an option gives them; each trace reads them for it
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from pathlib import Path
 
 _MOST = 64 << 20             # bytes of a file that are read
@@ -15,6 +18,15 @@ _chosen: list[Path] = []
 def choose(path: Path) -> None:
     """Let traces that are opened from now on read this file too."""
     _chosen.append(path)
+
+
+def _no_waiting(path: str, flags: int) -> int:
+    """Open a file, but no pipe: nobody may ever write to it (and it can be read once, not by each trace)."""
+    found = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    if stat.S_ISREG(os.fstat(found).st_mode):
+        return found
+    os.close(found)
+    raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE))
 
 
 class KeyLogFiles:
@@ -28,7 +40,7 @@ class KeyLogFiles:
         found = b""
         for path, offset in self._offsets.items():
             try:
-                with path.open("rb") as file:
+                with open(path, "rb", opener=_no_waiting) as file:
                     file.seek(offset)
                     data = file.read(max(_MOST - offset, 0))
             except OSError:

@@ -39,7 +39,11 @@ class HandingOn(DOMNode):
     selection: Selection
     trace: Trace | None
     conversation: Conversation | None
-    trace_path: Path | None        # the trace's file, where it has one with a name
+
+    @property
+    def trace_path(self) -> Path | None:
+        """The trace's file, where it has one with a name."""
+        raise NotImplementedError
 
     HANDING_BINDINGS: ClassVar[list[BindingType]] = [
         Binding("Y", "copy_command", "As curl", id="hand.command",
@@ -78,7 +82,7 @@ class HandingOn(DOMNode):
         for note in again.notes:
             self.app.notify(note, timeout=10)
 
-    def parts(self) -> list[Part]:
+    def chosen_parts(self) -> list[Part]:
         """What can be saved beside the whole: the conversation, what the filter shows, where that is less."""
         from inspector.views.handing.part import conversation_part, rows_part
 

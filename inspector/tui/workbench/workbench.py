@@ -55,6 +55,7 @@ from inspector.tui.widgets.key_line import KeyLine
 from inspector.tui.widgets.tab_bar import TabBar, TabName
 from inspector.tui.widgets.title_bar import TitleBar
 from inspector.tui.workbench.handing import HandingOn
+from inspector.tui.workbench.save import Part
 from inspector.tui.workbench.sizes import Sizes, bounded, load_sizes, save_sizes
 from inspector.tui.workbench.state import SessionState
 from inspector.tui.workbench.trace_screen import TraceScreen
@@ -86,8 +87,11 @@ class Aside(Divider, Vertical):
         return event.screen_x == self.region.x
 
 
-class WorkbenchScreen(HandingOn, TraceScreen):
-    """Panes around one trace; which of them are seen follows from the screen's size."""
+class WorkbenchScreen(TraceScreen, HandingOn):
+    """Panes around one trace; which of them are seen follows from the screen's size.
+
+    TraceScreen comes first: Textual takes styles and colours from the first base alone.
+    """
 
     LEGEND_TITLE = "Workbench"
     LEGEND = (
@@ -125,6 +129,9 @@ class WorkbenchScreen(HandingOn, TraceScreen):
         self._size = Size(0, 0)
         self.sizes = load_sizes()
         self.front, self.lower = LADDER[0].id, FIRST_LOWER
+
+    def parts(self) -> list[Part]:
+        return self.chosen_parts()
 
     # --- what is seen ---
 

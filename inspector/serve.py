@@ -33,6 +33,10 @@ _LEAST, _WIDEST, _TALLEST = 10, 500, 200         # columns and lines
 _NO_MESSAGE = (ValueError, LookupError, TypeError, AttributeError, AssertionError)   # of a strange browser
 _FOLDERS = {"XDG_STATE_HOME": "state", "XDG_CONFIG_HOME": "config", "XDG_DATA_HOME": "data", "TMPDIR": "tmp"}
 _asked_at: ContextVar[str] = ContextVar("asked_at", default="http://localhost")
+_OURS_ALONE = (                                   # textual-serve's page asks another host for a font
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval' data: blob:; "
+    "connect-src 'self' ws: wss: data:"
+)
 Handler = Any              # aiohttp's own type for it stands in no public module
 
 
@@ -115,6 +119,8 @@ class VisitorServer(Server):
             raise web.HTTPServiceUnavailable(
                 text=f"All {self._most} places are taken: load this page again when somebody has left.\n")
         answered: web.StreamResponse = await handler(request)
+        if not answered.prepared:
+            answered.headers["Content-Security-Policy"] = _OURS_ALONE
         return answered
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:

@@ -8,7 +8,7 @@ every change is told at the next look.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, assert_never
 
 import numpy as np
@@ -27,12 +27,12 @@ BOOK = Rulebook(
     Rule("kernel.backlog-waiting", "warning", "listen(2)",
          "The server should call accept(): these connections are whole, and nobody takes them."),
     Rule("kernel.close-wait", "warning", "RFC 9293 §3.6",
-         "The program should close() once recv() returned 0: the peer has said that it is done."),
+         "The program should close() once recv() returned 0 and it has no more to say."),
 )  # fmt: skip
 LEAST_NS = 1_000_000_000             # a shorter wait is no stall: a program may have other things to do
 LEAST_CLOSE_WAIT_NS = 2_000_000_000
 _LOOK_NS = 100_000_000               # between two looks of the sampler: it was so until then at least
-_FIN_COUNTS = ("CLOSE-WAIT", "LAST-ACK", "CLOSING", "TIME-WAIT")      # Linux counts FIN as a byte there
+_FIN_COUNTS = ("CLOSE-WAIT", "half-closed", "LAST-ACK", "CLOSING", "TIME-WAIT")   # Linux counts FIN there
 Kind = Literal["unread", "backlog", "close-wait"]
 
 
@@ -65,7 +65,7 @@ def spans(samples: Iterable[KernelSample]) -> Iterator[Span]:
     running: dict[tuple[str, str, Kind], Span] = {}
     found: list[Span] = []
     now = 0
-    for sample in samples:
+    for sample in _with_their_peers(samples):
         now = max(now, sample.time_ns)
         for kind, waiting in _waits(sample):
             key = (sample.local, sample.peer, kind)
@@ -85,6 +85,26 @@ def spans(samples: Iterable[KernelSample]) -> Iterator[Span]:
         span.until_ns = now
     return (span for span in found if span.ns >= (
         LEAST_CLOSE_WAIT_NS if span.kind == "close-wait" else LEAST_NS))  # fmt: skip
+
+
+def _with_their_peers(samples: Iterable[KernelSample]) -> Iterator[KernelSample]:
+    """The samples, CLOSE-WAIT as "half-closed" while a program still reads at the other end.
+
+    A program that called shutdown() may wait for what the other one has yet to say: that one keeps nothing
+    open in vain. Its socket stands in FIN-WAIT-2 and is held; after close() nobody holds it.
+    """
+    latest: dict[tuple[str, str], KernelSample] = {}
+    for sample in samples:
+        latest[sample.local, sample.peer] = sample
+        peer = latest.get((sample.peer, sample.local))
+        yield _half_closed(sample, peer)
+        if peer is not None and peer.state == "CLOSE-WAIT":        # what is known of it changes with this one
+            yield _half_closed(replace(peer, time_ns=sample.time_ns), sample)
+
+
+def _half_closed(sample: KernelSample, peer: KernelSample | None) -> KernelSample:
+    reads = peer is not None and peer.state == "FIN-WAIT-2" and peer.pid is not None
+    return replace(sample, state="half-closed") if reads and sample.state == "CLOSE-WAIT" else sample
 
 
 def _waits(sample: KernelSample) -> tuple[tuple[Kind, int], ...]:
@@ -122,7 +142,7 @@ def _finding(trace: Trace, span: Span, stream: int) -> Finding:
                 words += f" It is full ({sample.send_queue} may)."
             found = BOOK.finding("kernel.backlog-waiting", words)
         case "close-wait":
-            words = f"{whose} is in CLOSE-WAIT for {lasted}: the peer {sample.peer} has closed."
+            words = f"{whose} is in CLOSE-WAIT for {lasted}: the peer {sample.peer} sends no more."
             found = BOOK.finding("kernel.close-wait", words)
         case _:
             assert_never(span.kind)

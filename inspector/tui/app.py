@@ -74,6 +74,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         self._start, self._trace_path, self._watch = start, trace_path, watch
         self.farewell = ""
         self._read_by = 0.0            # until then a sentence stays, whatever is done
+        self._shown: dict[str, float] = {}     # sentences that stand there, and until when
         self._preloaded = False
         self._event_loop: asyncio.AbstractEventLoop | None = None
 
@@ -192,9 +193,18 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
 
     def notify(self, message: str, *, markup: bool = False, **options: Any) -> None:
         """Show a sentence for a moment. It may speak of names and addresses: escaped, no markup."""
+        text, now = escaped(message), time.monotonic()
+        if now < self._shown.get(text, 0.0):       # it stands there already
+            return
+        self._shown[text] = now + (options.get("timeout") or self.NOTIFICATION_TIMEOUT)
         trouble = options.get("severity", "information") != "information"
         self._read_by = time.monotonic() + (LEAST_SHOWN_TROUBLE if trouble else LEAST_SHOWN)
-        super().notify(escaped(message), markup=False, **options)
+        super().notify(text, markup=False, **options)
+
+    def clear_notifications(self) -> None:
+        """Take all sentences away."""
+        self._shown.clear()
+        super().clear_notifications()
 
     @on(events.DeliveryComplete)
     def _screenshot_saved(self, event: events.DeliveryComplete) -> None:

@@ -154,3 +154,16 @@ def test_what_is_no_url_of_a_service_is_one_sentence(url: str, words: str) -> No
 def test_what_is_no_header_is_refused(header: str) -> None:
     with pytest.raises(SpecError):
         spec_of("http://a/", (header,))
+
+
+@pytest.mark.parametrize(("url", "words"), [
+    ("tcp://127.0.0.1:{port}", "Connection refused"),
+    ("ws://no-such-host.invalid:{port}/", "cannot be reached"),
+])  # fmt: skip
+def test_nobody_there_is_said_before_the_app_opens(url: str, words: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words_given = [*COMMAND, "talk", url.format(port=port)]
+    done = subprocess.run(words_given, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert words in done.stderr

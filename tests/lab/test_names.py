@@ -116,3 +116,14 @@ def test_a_host_is_reached_by_its_own_address(tmp_path: Path) -> None:
         trace.finish()
         (found,) = conversations(trace)
         assert (found["b"], found["bytes_ba"]) == (f"{address}:{port}", 8)
+
+
+@needs_lab
+def test_a_name_that_is_none_is_said_and_nobody_stands_for_it(tmp_path: Path) -> None:
+    outside = Outside(reach=(("no-such-host.invalid", 80),))
+    program = "import socket; print(socket.socket().connect_ex(('127.0.0.1', 80)))"
+    assert run_in_lab(tmp_path / "x.pcapng", program, outside) == "111\n"
+    with Trace.open(tmp_path / "x.pcapng") as trace:
+        trace.finish()
+        (said,) = (event.text for event in trace.events if event.kind == "failed")
+    assert said.startswith("Nobody is led to no-such-host.invalid:80: ")

@@ -103,3 +103,24 @@ def test_a_wait_lasts_until_a_sample_ends_it_or_to_the_last_of_all() -> None:
     assert closed.ns == 3.9 * SECOND
     (open_still,) = spans([first, again, other])
     assert open_still.ns == 5 * SECOND
+
+
+def half_closed(*others: KernelSample) -> list[KernelSample]:
+    """An end in CLOSE-WAIT for nine seconds, and what the kernel had of the other one."""
+    own = [after(second, 1, "CLOSE-WAIT") for second in range(10)]
+    return sorted([*own, *others], key=lambda one: one.time_ns)
+
+
+def other_end(second: float, state: str, pid: int | None) -> KernelSample:
+    return replace(after(second, 0, state), local=SAMPLE.peer, peer=SAMPLE.local, pid=pid)
+
+
+def test_an_end_whose_peer_still_reads_keeps_nothing_open_in_vain() -> None:
+    for first in (0.0, 0.1):
+        assert list(spans(half_closed(other_end(first, "FIN-WAIT-2", 7)))) == []
+
+
+def test_once_the_peer_has_closed_or_is_gone_it_does() -> None:
+    for state, pid in (("FIN-WAIT-2", None), ("gone", 7)):
+        (span,) = spans(half_closed(other_end(0, "FIN-WAIT-2", 7), other_end(4, state, pid)))
+        assert (span.kind, span.ns) == ("close-wait", 5 * SECOND)

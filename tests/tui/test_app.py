@@ -153,9 +153,23 @@ async def test_sentences_are_never_read_as_markup() -> None:
     async with app.run_test() as pilot:
         sentence = "[::1]:8765 [@click=app.quit] [bold is in use."
         app.notify(sentence)
-        app.screen.notify(sentence)
+        app.screen.notify(f"Too: {sentence}")
         await pilot.pause()
-        assert [(note.message, note.markup) for note in app._notifications] == [(sentence, False)] * 2
+        said = [(note.message, note.markup) for note in app._notifications]
+        assert said == [(sentence, False), (f"Too: {sentence}", False)]
+
+
+async def test_a_sentence_stands_there_once() -> None:
+    app = QuietApp()
+    async with app.run_test() as pilot:
+        for _ in range(5):
+            app.notify("Nothing to step.")
+        await pilot.pause()
+        assert len(app._notifications) == 1
+        app.clear_notifications()
+        app.notify("Nothing to step.")
+        await pilot.pause()
+        assert len(app._notifications) == 1
 
 
 async def test_a_theme_that_is_chosen_stays_for_the_next_time() -> None:

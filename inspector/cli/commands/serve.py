@@ -10,6 +10,19 @@ from inspector.cli.output import notice
 LOOPBACK = "127.0.0.1"
 
 
+def _require_port(host: str, port: int) -> None:
+    """CommandError where nobody may listen there: before an address is printed."""
+    import os  # here and below: help is to be instant
+    import socket
+
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error    # Python's own names the address again
+        raise CommandError(f"Port {port} of {host} cannot be had: {reason}.", MISSING) from error
+
+
 @click.command("serve")
 @click.option("--host", default=LOOPBACK, show_default=True, metavar="ADDRESS",
               help="Where to listen; 0.0.0.0 lets a whole network in (who has the key).")
@@ -35,6 +48,7 @@ def command(host: str, port: int, visitors: int) -> int:
     if find_spec("textual_serve") is None:
         raise CommandError("The browser's side is not installed.", MISSING,
                            "pip install 'terminal-network-inspector[serve]'")
+    _require_port(host, port)
     key = secrets.token_urlsafe(16)
     shown = f"[{host}]" if ":" in host else "localhost" if host == LOOPBACK else host
     notice(f"Open http://{shown}:{port}/?key={key} in a browser; ctrl+c ends it.")

@@ -9,13 +9,14 @@ from urllib.parse import SplitResult, urlsplit
 
 import click
 
-from inspector.cli.errors import USAGE, CommandError
+from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.model.endpoint import join_endpoint
 from inspector.model.spec import SessionSpec, SpecError
 from inspector.sessions.kinds import resolved
 
 _KINDS = {"tcp": "tcp", "udp": "udp", "http": "http", "ws": "websocket"}
 _PORTS = {"http": 80, "ws": 80}
+_WITHIN = 5.0                      # seconds
 _SECURE = {"https": "http", "wss": "ws"}
 
 
@@ -41,9 +42,25 @@ def command(
         spec = spec_of(url, headers + offered, deflate=deflate, step=step)
     except SpecError as error:
         raise CommandError(str(error), USAGE) from error
+    _require_service(spec)
     from inspector.cli.app import open_session  # here: it brings Textual, for which help would wait
 
     return open_session(spec)
+
+
+def _require_service(spec: SessionSpec) -> None:
+    """CommandError where nobody is there: the lab's own end would take the connection first."""
+    import socket
+
+    assert spec.service is not None
+    kind = socket.SOCK_DGRAM if spec.kind == "udp" else socket.SOCK_STREAM
+    try:
+        socket.getaddrinfo(*spec.service, type=kind)
+        if spec.kind != "udp":
+            socket.create_connection(spec.service, _WITHIN).close()
+    except OSError as error:
+        reason = error.strerror or error
+        raise CommandError(f"{spec.to} cannot be reached: {reason}.", MISSING) from error
 
 
 def spec_of(

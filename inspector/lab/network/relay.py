@@ -97,6 +97,11 @@ class Relay:
     async def _reach(self, host: str, port: int) -> None:
         """Listen in the lab for a port of the host's network: at the loopback, and at its true addresses."""
         target = join_endpoint(host, port)
+        try:
+            await asyncio.get_running_loop().getaddrinfo(host, port)
+        except OSError as error:
+            self._report("failed", f"Nobody is led to {target}: {_reason(error)}.")
+            return
         listeners, problem = [], OSError(0, "no address")
         for address in (_LOOPBACK, *await _addresses(host, port)):
             try:
@@ -108,7 +113,8 @@ class Relay:
             self._report("failed", f"Port {port} of the lab cannot stand for {target}: {problem.strerror}.")
             return
         inside = join_endpoint(*listeners[0].getsockname()[:2])
-        text = f"{target} of this machine is {inside} in the lab."
+        of_ours = " of this machine" if host == "localhost" or _is_loopback(host) else ""
+        text = f"{target}{of_ours} is {inside} in the lab."
         self._report("reached", text, inside=inside, outside=target)
         self._listeners["reach", port] = [
             self._start(self._serve(one, lambda: _connect_outside(host, port), entering=False))
@@ -227,7 +233,7 @@ async def _addresses(host: str, port: int) -> list[str]:
     except OSError:
         return []                              # told when somebody connects
     named = dict.fromkeys(str(address[0]) for *_, address in found)
-    return [one for one in named if "%" not in one and not ipaddress.ip_address(one).is_loopback]
+    return [one for one in named if "%" not in one and not _is_loopback(one)]
 
 
 async def _connect_outside(host: str, port: int) -> socket.socket:
@@ -256,6 +262,13 @@ def _listen(made: socket.socket, address: tuple[str, int]) -> socket.socket:
         made.close()
         raise
     return made
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _reason(error: OSError) -> str:

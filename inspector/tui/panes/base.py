@@ -37,6 +37,8 @@ WIDEST = 4000        # cells in which a line says all that it has to say
 FOOT_LINES = 3       # of the chosen line below its list
 Place = Literal["ladder", "middle", "aside"]
 
+READING = "The file is being read: what it holds stands here in a moment."
+
 
 class Anywhere(NamedTuple):
     """A key that works wherever one is in the workbench: it shows the pane and runs its `action`."""
@@ -101,8 +103,9 @@ class Pane(LeavesQuietly, Vertical):
         if self.is_seen:
             self._stale_trace = False
             if self.trace is not None and self.trace.index.count:
+                reading = self.trace.progress < 1.0
                 for lines in self.query(LineList):
-                    lines.waits_for = ""
+                    lines.waits_for = READING if reading else ""
             self.update_trace()
         else:
             self._stale_trace = True

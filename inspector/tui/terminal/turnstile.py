@@ -149,6 +149,8 @@ class Turnstile:
     async def _digested(self, target: DOMNode) -> None:
         await self._climbed(target)                  # the key itself; its binding acts at the top
         for count in range(ROUNDS):                  # and then what that has brought about
+            if not self._app.screen_stack:           # the key has ended the app
+                return
             before = self._picture()
             chain = await self._climbed(self._aim())
             still = self._picture() == before and not any(node.message_queue_size for node in chain)
@@ -207,7 +209,8 @@ class Turnstile:
         return own and active.binding.action.startswith(widget.IN_PLACE)
 
     def _picture(self) -> tuple[object, ...]:
-        return (*self._app.screen_stack, self._app.focused)
+        there = self._app.screen_stack
+        return (*there, self._app.focused if there else None)
 
     def _owes(self) -> bool:
         self._owed = [(node, done) for node, done in self._owed if not (done.is_set() or node.is_leaving)]

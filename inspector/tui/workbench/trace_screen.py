@@ -236,7 +236,9 @@ class TraceScreen(BaseScreen, SessionControl):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in self.CONTROL_ACTIONS:
-            return self.controllable()
+            spec = None if self.session is None else self.session.spec
+            nobody = action == "compose" and parameters == ("server",) and spec is not None and spec.to
+            return self.controllable() and not nobody
         return super().check_action(action, parameters)
 
     @property

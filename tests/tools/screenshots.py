@@ -10,6 +10,8 @@ import argparse
 import asyncio
 import os
 import re
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -236,11 +238,18 @@ async def take(scene: Scene, size: tuple[int, int], theme: str, directory: Path)
     path = directory / f"{scene.name}-{size[0]}x{size[1]}{light}.svg"
     path.write_text(svg, encoding="utf-8")
     if size in scene.pictures and not light:
-        import cairosvg
-
-        alone = svg.replace(FONT, '"DejaVu Sans Mono"')      # cairo asks for the first font only
-        cairosvg.svg2png(bytestring=alone.encode(), write_to=str(path.with_suffix(".png")), scale=0.8)
+        _draw(svg.replace(FONT, '"DejaVu Sans Mono"'), path.with_suffix(".png"))
     return path
+
+
+def _draw(svg: str, path: Path) -> None:
+    """Draw a PNG: by rsvg-convert where it is, which finds Chinese in another font; cairo takes the first."""
+    if found := shutil.which("rsvg-convert"):
+        subprocess.run([found, "-z", "0.8", "-o", str(path)], input=svg.encode(), check=True)
+        return
+    import cairosvg
+
+    cairosvg.svg2png(bytestring=svg.encode(), write_to=str(path), scale=0.8)
 
 
 def main() -> None:

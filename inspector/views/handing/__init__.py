@@ -1,0 +1,1 @@
+"""What is handed on to other programs: commands for a shell, JSON lines."""

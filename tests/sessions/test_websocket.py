@@ -182,7 +182,21 @@ def test_the_library_understands_the_client(other: tuple[Server, list[object]], 
     assert seen == [*expected, (4002, "read")]
 
 
-def test_a_server_that_does_not_upgrade_fails_the_client() -> None:
+@pytest.mark.parametrize(("answer", "told"), [
+    (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "answered HTTP/1.1 404 Not Found"),
+    (b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", "answered HTTP/1.0 200 OK"),
+    (b"HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello", "answered HTTP/1.1 200, not"),
+    (b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", "answered HTTP/1.1 200 OK"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + bytes(2_000_000), "answered HTTP/1.1 200 OK"),
+    (b"HTTP/1.1 200 O\x1bK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "answered HTTP/1.1 200 O␛K"),
+    (b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 200 + b"\r\n", "answered HTTP/1.1 200 OK"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello", "answered HTTP/1.1 200 OK"),
+    (b"HTTP/1.0 101 Switching Protocols\r\n\r\n", "answered HTTP/1.0 101 Switching Protocols, but unsupported"),
+    (b"220 ready\r\n", "sent an answer that is no HTTP"), (b"HTTP/1.1 20", "sent half a status line"),
+    (b"", "sent nothing"),
+])  # fmt: skip
+def test_a_server_that_does_not_upgrade_fails_the_client(answer: bytes, told: str) -> None:
+    """What the server answered is said, whatever the library takes for HTTP."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -191,9 +205,47 @@ def test_a_server_that_does_not_upgrade_fails_the_client() -> None:
             peer, _ = listener.accept()
             with peer:
                 peer.recv(65536)
-                peer.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                peer.sendall(answer)
                 peer.shutdown(socket.SHUT_WR)
                 assert client.finish() == 1
-                assert client.failures()[0].startswith("The upgrade to WebSocket failed: ")
+                assert f"The upgrade to WebSocket failed: the server {told}" in client.failures()[0]
+        finally:
+            client.kill()
+
+
+def test_a_refusal_is_known_before_the_server_closes() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        client = Endpoint("client", resolved(SessionSpec(kind="websocket", port=listener.getsockname()[1])))
+        try:
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(65536)
+                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                assert client.finish() == 1               # while the connection stands
+                assert "answered HTTP/1.1 200 OK" in client.failures()[0]
+        finally:
+            client.kill()
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_who_leads_by_hand_hears_once_of_a_refusal(closes: bool) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        spec = SessionSpec(kind="websocket", port=listener.getsockname()[1], interactive=True, messages=())
+        client = Endpoint("client", resolved(spec))
+        try:
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(65536)
+                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                if closes:
+                    peer.shutdown(socket.SHUT_WR)
+                client.wait(lambda end: len(end.events("note")) == 1)
+                assert "answered HTTP/1.1 200 OK" in str(client.events("note")[0])
+                client.wait(lambda end: len(end.calls("close" if closes else "shutdown")) == 1)
+                assert len(client.events("note")) == 1
         finally:
             client.kill()

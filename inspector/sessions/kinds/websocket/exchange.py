@@ -8,10 +8,11 @@ its direction first and the client follows (RFC 6455 §7.1.1).
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import ProtocolError
+from websockets.exceptions import InvalidMessage, ProtocolError
 from websockets.extensions.permessage_deflate import (
     ClientPerMessageDeflateFactory,
     ServerPerMessageDeflateFactory,
@@ -28,9 +29,13 @@ from inspector.model.spec import push_messages
 from inspector.sessions.context import Context, FailedError, LostError
 from inspector.sessions.sockets.strace import address_text
 from inspector.sessions.stream.connection import Connection, Exchange
+from inspector.wire.text import escaped
 
 MAX_MESSAGE = 16 * 1024 * 1024
 _SUBPROTOCOL = "sec-websocket-protocol"
+_HEAD = 4096                                      # bytes of an answer that are kept to say what it was
+# RFC 9112 section 4: a status line; readers take one without a reason, or that ends with LF alone, as well.
+_STATUS_LINE = re.compile(rb"(HTTP/\d\.\d) +(\d{3})(?: ([^\r\n]*))?\r?\n")
 
 
 class WebSocketExchange(Exchange):
@@ -191,6 +196,7 @@ class ClientExchange(WebSocketExchange):
         self.protocol: ClientProtocol = ClientProtocol(
             uri, extensions=extensions, subprotocols=subprotocols, max_size=MAX_MESSAGE
         )
+        self._head = b""               # how the server's answer begins, until the upgrade is made
 
     def started(self) -> None:
         request = self.protocol.connect()
@@ -202,13 +208,49 @@ class ClientExchange(WebSocketExchange):
         self.protocol.send_request(request)
         self._flush()
 
+    def received(self, data: bytes) -> None:
+        was_refused = self._refused
+        if not self.open:
+            self._head += data[: _HEAD - len(self._head)]
+        super().received(data)
+        if self._refused and not was_refused and self.spec.interactive:
+            raise LostError(self._refusal())       # a person hears of it at once, the script asks by itself
+
     def ended(self) -> None:
+        was_refused = self._refused
         super().ended()
-        if self.protocol.handshake_exc is not None:
-            raise LostError(f"The upgrade to WebSocket failed: {self.protocol.handshake_exc}.")
+        if self._refused and not (was_refused and self.spec.interactive):
+            raise LostError(self._refusal())
+
+    @property
+    def _refused(self) -> bool:
+        return self.protocol.handshake_exc is not None
+
+    def _refusal(self) -> str:
+        """Why there is no WebSocket. The library judges the answer's head and body by its own limits
+        (RFC 6455 section 4.1 wants HTTP/1.1 or later), and calls no HTTP what it does not read."""
+        fault = self.protocol.handshake_exc
+        status = _STATUS_LINE.match(self._head)
+        if status is None:
+            cut = b"HTTP/".startswith(self._head[:5])
+            said = "an answer that is no HTTP" if not cut else "half a status line" if self._head else "nothing"
+            return f"The upgrade to WebSocket failed: the server sent {said}."
+        version, code, reason = (escaped((part or b"").decode("latin-1")) for part in status.groups())
+        said = f"{version} {code} {reason}".rstrip()
+        if code != "101":
+            return f"The upgrade to WebSocket failed: the server answered {said}, not 101 Switching Protocols."
+        why = fault.__cause__ if isinstance(fault, InvalidMessage) and fault.__cause__ else fault
+        return f"The upgrade to WebSocket failed: the server answered {said}, but {escaped(str(why))}."
 
     def script(self) -> None:
-        self._expect(lambda: self.open, "upgrade to WebSocket")
+        try:
+            self._expect(lambda: self.open or self._refused, "upgrade to WebSocket")
+        except FailedError as error:               # of an answer whose body does not end its head is known
+            if _STATUS_LINE.match(self._head):
+                raise type(error)(self._refusal()) from error
+            raise
+        if self._refused:
+            raise FailedError(self._refusal())
         echoes = pings = 0
         for text in self.spec.messages or ():
             message = parse_message(text)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 Object = dict[str, Any]
-Writer = Callable[["Trace", Any], Iterable[Object]]      # a trace; rows, or places of calls, or None for all
+Selected = Any                           # rows, or places of calls, that a filter lets through; None: all
+Writer = Callable[["Trace", Selected], Iterable[Object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +27,17 @@ class Export:
     name: str
     chosen: Literal["packets", "calls"]
     writer: Callable[[], Writer]
+    one: str                    # what one of its objects is called
 
     def objects(self, trace: Trace, display_filter: Filter | None) -> Iterable[Object]:
         """One object a line, of all that is read of the trace, or of what the filter lets through."""
+        return self.writer()(trace, self.selected(trace, display_filter))
+
+    def selected(self, trace: Trace, display_filter: Filter | None) -> Selected:
+        """What the filter lets through, of what it chooses here: rows, or places of calls; None: no filter."""
         if display_filter is None:
-            chosen: object = None
-        else:
-            chosen = display_filter.calls(trace) if self.chosen == "calls" else display_filter.rows(trace)
-        return self.writer()(trace, chosen)
+            return None
+        return display_filter.calls(trace) if self.chosen == "calls" else display_filter.rows(trace)
 
 
 def _packets() -> Writer:
@@ -73,12 +77,12 @@ def _har() -> Writer:
 
 
 EXPORTS: tuple[Export, ...] = (
-    Export("packets", "packets", _packets),
-    Export("conversations", "packets", _conversations),
-    Export("syscalls", "calls", _syscalls),
-    Export("kernel", "packets", _kernel),
-    Export("har", "packets", _har),
-    Export("findings", "packets", _findings),
+    Export("packets", "packets", _packets, "packet"),
+    Export("conversations", "packets", _conversations, "conversation"),
+    Export("syscalls", "calls", _syscalls, "system call"),
+    Export("kernel", "packets", _kernel, "sample of the kernel"),
+    Export("har", "packets", _har, "HTTP exchange"),
+    Export("findings", "packets", _findings, "finding"),
 )
 LISTED = f"{', '.join(export.name for export in EXPORTS)}, or any protocol's name (http, websocket, …)"
 
@@ -96,7 +100,7 @@ def _of_protocol(protocol: Protocol) -> Export:
 
         return lambda trace, rows: messages(trace, protocol, rows)
 
-    return Export(protocol.name, "packets", writer)
+    return Export(protocol.name, "packets", writer, f"{protocol.title} message")
 
 
 def export_of(name: str) -> Export | None:

@@ -136,12 +136,14 @@ def write_line(value: dict[str, Any]) -> None:
     write_text(json.dumps(value, ensure_ascii=True))
 
 
-def write_lines(values: Iterable[dict[str, Any]]) -> None:
-    """Many of them, which stand there at the end of all."""
-    write, encode = sys.stdout.write, json.JSONEncoder(ensure_ascii=True).encode
+def write_lines(values: Iterable[dict[str, Any]]) -> int:
+    """Many of them, which stand there at the end of all; how many there were."""
+    write, encode, count = sys.stdout.write, json.JSONEncoder(ensure_ascii=True).encode, 0
     for value in values:
         write(encode(value) + "\n")
+        count += 1
     sys.stdout.flush()
+    return count
 
 
 def ladder_printer(trace: Trace, *, relative: bool = True) -> Callable[[int | None], None]:

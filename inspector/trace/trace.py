@@ -48,6 +48,14 @@ _PATIENCE = 1.5          # seconds of waiting for who writes at this moment
 _CONVERSATION, _PACKET = 20_000, 200       # bytes that flow and application take, about, and for each packet
 
 
+def searched_words(count: int) -> str:
+    """That `count` large messages were searched in part alone; "" for none."""
+    if not count:
+        return ""
+    what = f"{count:,} messages are large and were" if count > 1 else "1 message is large and was"
+    return f"{what} searched from the beginning only, up to a limit; more of them may match."
+
+
 def _cost(flow: TcpFlow) -> int:
     return _CONVERSATION + _PACKET * len(flow.rows)
 
@@ -69,7 +77,8 @@ class Trace:
         self._applications = Kept(lambda stream: Application(self, self.flow(stream)))
         self._flows = Kept(lambda stream: TcpFlow(self, stream), _cost, self._applications.forget)
         self._plain: PlainConversations | None = None
-        self.searched_in_part: set[tuple[str, Row]] = set()    # (protocol, packet) of very large messages
+        # (protocol, packet) of messages that are too large to be searched whole, by the filter that looked last
+        self.searched_in_part: set[tuple[str, Row]] = set()
         self._datagrams = Kept(lambda stream: UdpFlow(self, stream))
         self._keylogs = KeyLogFiles()
         self._told: object = None      # secrets and rules by which conversations were decoded
@@ -182,11 +191,7 @@ class Trace:
     @property
     def searched(self) -> str | None:
         """One sentence where a filter looked at the beginning alone of some messages, else None."""
-        count = len(self.searched_in_part)
-        if not count:
-            return None
-        what = f"{count:,} messages are large and were" if count > 1 else "1 message is large and was"
-        return f"{what} searched from the beginning only, up to a limit; more of them may match."
+        return searched_words(len(self.searched_in_part)) or None
 
     @property
     def truncated(self) -> str | None:

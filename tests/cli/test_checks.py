@@ -37,6 +37,25 @@ def test_the_report_stands_beside_what_is_printed() -> None:
     assert json.loads(done.stderr)["passed"] is False
 
 
+def test_nothing_else_stands_beside_a_report_for_programs() -> None:
+    done = inspector("decode", TCP, "--json", "http", "--fail-on", "note", "--report", "json")
+    assert (done.returncode, done.stdout) == (0, "") and json.loads(done.stderr)["passed"] is True
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    (("http",), "No HTTP message in 12 packets."), (("dns",), "No DNS message in 12 packets."),
+    (("redis",), "No Redis message in 12 packets."), (("findings",), "No finding in 12 packets."),
+    (("kernel",), "No sample of the kernel in 12 packets."),
+    (("packets", "--filter", "udp"), "The filter lets none of 12 packets through."),
+    (("syscalls", "--filter", "udp"), "The filter lets none of 23 system calls through."),
+    (("http", "--filter", "tcp.flags.syn == 1"),
+     "No HTTP message in 2 of 12 packets, which the filter lets through."),
+])  # fmt: skip
+def test_that_there_is_nothing_is_said(words: tuple[str, ...], sentence: str) -> None:
+    done = inspector("decode", TCP, "--json", *words)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", f"inspector: {sentence}\n")
+
+
 def test_the_report_goes_to_a_file(tmp_path: Path) -> None:
     file = tmp_path / "report.xml"
     done = inspector("decode", TCP, "--expect", "udp", "--report", "junit", "--report-file", str(file))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +13,10 @@ from inspector.cli.exports import export_of
 from inspector.protocols.websocket.frame import TEXT, encode
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
+from inspector.views.checks.report import FORMATS, as_text
+from inspector.views.checks.verdicts import Checks, verdicts
 from inspector.views.conversation.messages import MessageList
+from inspector.views.conversations.list import ConversationList
 from inspector.wire import pcapng
 from tests.support.tcp import segment
 from tests.support.websocket import UPGRADE
@@ -74,6 +79,35 @@ def test_a_filter_finds_it_or_says_that_it_did_not_look(asked: str, size: int, t
         assert (trace.searched is None) == (size == 1000)
         Filter("tcp").rows(trace)
         assert trace.searched is None                              # of another filter it says nothing
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_checks_and_conversations_say_so_too(size: int, tmp_path: Path) -> None:
+    make, text = ASKED["http"]
+    said = "1 message is large and was searched from the beginning only"
+    with trace_of(tmp_path / "x.pcapng", make(size), 80) as trace:
+        found = verdicts(trace, Checks(expect=(Filter(text), Filter("tcp"))))
+        assert [one.searched_in_part for one in found] == [int(size > 1000), 0]
+        for report in FORMATS.values():
+            assert ("searched" in "".join(report(found, 0))) is (size > 1000)
+        assert (said in "".join(as_text(found))) is (size > 1000)
+        listed = ConversationList(trace)
+        listed.narrow(text)
+        while not listed.complete:
+            listed.update()
+        Filter("tcp").rows(trace)                                  # what another one looked at is its own
+        assert (listed.count, listed.searched_in_part) == ((1, 0) if size == 1000 else (0, 1))
+        listed.narrow("")
+        assert listed.searched_in_part == 0
+
+
+@pytest.mark.parametrize("words", [("draw", "--filter"), ("decode", "--json", "packets", "--filter")])
+def test_commands_say_so_too(words: tuple[str, ...], tmp_path: Path) -> None:
+    make, text = ASKED["http"]
+    trace_of(tmp_path / "x.pcapng", make(SIZES["large"]), 80).close()
+    done = subprocess.run([sys.executable, "-m", "inspector", words[0], str(tmp_path / "x.pcapng"), *words[1:],
+                           text], capture_output=True, text=True, timeout=60, check=False)
+    assert "1 message is large and was searched from the beginning only" in done.stderr
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)

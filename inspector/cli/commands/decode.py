@@ -19,9 +19,10 @@ import click
 
 from inspector.cli.checks import CheckOptions, check, check_options, filter_of, options_of
 from inspector.cli.errors import DONE, UNREADABLE, USAGE, CommandError
-from inspector.cli.exports import LISTED, Export
+from inspector.cli.exports import LISTED, Export, Selected
 from inspector.cli.options import INPUT, OUTPUT, OVERWRITE, UNPACK, WHAT, reading_options
 from inspector.cli.output import notice, write_lines
+from inspector.model.units import amount
 
 if TYPE_CHECKING:
     from inspector.trace.filter.filter import Filter
@@ -75,20 +76,37 @@ def decode_file(
         while trace.refresh():
             pass
         trace.finish()
+        searched = None
         if what is not None:
-            write_lines(what.objects(trace, chosen))
+            selected = what.selected(trace, chosen)
+            searched = trace.searched if chosen is not None else None
+            count = write_lines(what.writer()(trace, selected))
+            if not count and not checks:           # a report stands on stderr then, and may be read by a program
+                notice(_nothing(trace, what, selected))
         if output is not None:
             _write_part(trace, chosen, output, overwrite)
+            searched = trace.searched if chosen is not None else None
         taken = what is not None or output == "-"
         status = check(trace, checks, stdout_taken=taken) if checks else DONE
-        if chosen is not None and trace.searched:
-            notice(trace.searched)
+        if searched is not None:
+            notice(searched)
         if trace.unread:
             notice(trace.unread)
         if trace.truncated:
             notice(trace.truncated)
             return UNREADABLE
     return status
+
+
+def _nothing(trace: Trace, what: Export, selected: Selected) -> str:
+    """That there is nothing to print, and among how many packets (calls) it was looked for."""
+    calls = what.chosen == "calls"
+    total = amount(len(trace.calls), "system call") if calls else amount(trace.index.count, "packet")
+    if selected is None or not (trace.calls if calls else trace.index.count):
+        return f"No {what.one} in {amount(trace.index.count, 'packet')}."
+    if not len(selected):
+        return f"The filter lets none of {total} through."
+    return f"No {what.one} in {len(selected):,} of {total}, which the filter lets through."
 
 
 def _write_part(trace: Trace, chosen: Filter | None, output: str, overwrite: bool) -> None:

@@ -12,7 +12,7 @@ import click
 from inspector.cli.checks import filter_of
 from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError
 from inspector.cli.options import INPUT, OUTPUT, UNPACK, reading_options
-from inspector.cli.output import write_text
+from inspector.cli.output import notice, write_text
 from inspector.cli.trace_files import write_file
 from inspector.model.packets import Row, packet_number, row_at
 
@@ -62,6 +62,8 @@ def _first(trace: Trace, expression: str | None) -> Row | None:
     if expression is None:
         return Row(0) if trace.index.count else None
     rows = filter_of(expression).rows(trace)
+    if trace.searched:
+        notice(trace.searched)
     return row_at(rows, 0) if len(rows) else None
 
 

@@ -71,12 +71,16 @@ class Filter:
 
 
 class Evaluation:
-    """One way over the packets of a trace. `rows` are those found so far, in order."""
+    """One way over the packets of a trace. `rows` are those found so far, in order.
+
+    `in_part`: (protocol, packet) of messages so large that their beginning alone was looked at.
+    """
 
     def __init__(self, filter: Filter, trace: Trace) -> None:
         self._test = filter.test
         self._trace = trace
-        trace.searched_in_part.clear()       # by this filter none so far
+        self.in_part: set[tuple[str, Row]] = set()
+        trace.searched_in_part = self.in_part
         self._found = Growing("i8")
         self.position = 0                    # packets looked at
 
@@ -100,6 +104,7 @@ class Evaluation:
         """Look at the next block of packets; whether that was the last one for now."""
         stop = min(self.position + (_DEEP_BLOCK if self._test.deep else _BLOCK), self._trace.index.count)
         if stop > self.position:
+            self._trace.searched_in_part = self.in_part
             mask = self._test.mask(self._trace, slice(self.position, stop))
             self._found.extend(np.flatnonzero(mask) + self.position)
             self.position = stop

@@ -54,7 +54,9 @@ class ConversationsPane(ListPane):
     def status(self) -> str:
         if self.list is None or not self.list.filter_text:
             return ""
-        return f"{self.list.count:,} of {len(self.list.table):,}"
+        cut = self.list.searched_in_part
+        part = f"  {cut:,} large, searched in part" if cut else ""
+        return f"{self.list.count:,} of {len(self.list.table):,}{part}"
 
     def head(self, width: int) -> list[Line]:
         return [self.list.title(width)] if self.list is not None else [()]

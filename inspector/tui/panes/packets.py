@@ -96,7 +96,7 @@ class PacketsPane(ListPane):
         if self._evaluation is None or self.packets is None or self.trace is None:
             return ""
         done = "" if self._evaluation.done else f"  {self._evaluation.progress:.0%} searched"
-        cut = len(self.trace.searched_in_part)
+        cut = len(self._evaluation.in_part)
         part = f"  {cut:,} large, searched in part" if cut else ""
         return f"{self.packets.count:,} of {self.trace.index.count:,}{done}{part}"
 

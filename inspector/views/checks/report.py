@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from inspector.trace.trace import searched_words
 from inspector.views.json.findings import finding_object
 from inspector.views.json.messages import numbers_of
 from inspector.wire.text import escaped
@@ -29,6 +30,8 @@ def as_text(verdicts: Sequence[Verdict], lost: int = 0) -> list[str]:
             lines += [f"    {witness.text}" for witness in one.witnesses]
             if one.count > len(one.witnesses):
                 lines.append(f"    … and {one.count - len(one.witnesses):,} more")
+        if one.searched_in_part:
+            lines.append(f"    {searched_words(one.searched_in_part)}")
     failed = sum(not one.passed for one in verdicts)
     all_ = f"{len(verdicts)} {'check' if len(verdicts) == 1 else 'checks'}"
     lines.append(f"{failed} of {all_} failed." if failed else f"{all_} passed.")
@@ -36,7 +39,8 @@ def as_text(verdicts: Sequence[Verdict], lost: int = 0) -> list[str]:
 
 
 def as_json(verdicts: Sequence[Verdict], lost: int = 0) -> list[str]:
-    """One JSON object a check: `check`, `asked`, `passed`, `count`, `frames`, `findings`, `frames_lost`."""
+    """One JSON object a check: `check`, `asked`, `passed`, `count`, `frames`, `findings`, `frames_lost`,
+    `searched_in_part` (of how many large messages the expression saw the beginning alone)."""
     return [json.dumps(_object(one, lost), ensure_ascii=True) for one in verdicts]
 
 
@@ -53,6 +57,8 @@ def as_junit(verdicts: Sequence[Verdict], lost: int = 0) -> list[str]:
         if not one.passed:
             failure = ElementTree.SubElement(case, "failure", {"message": _outcome(one)})
             failure.text = "\n".join(witness.text for witness in one.witnesses)
+        if one.searched_in_part:
+            ElementTree.SubElement(case, "system-out").text = searched_words(one.searched_in_part)
     if lost:
         ElementTree.SubElement(suite, "system-out").text = _loss(lost)
     ElementTree.indent(suites)
@@ -78,6 +84,8 @@ def _object(one: Verdict, lost: int) -> dict[str, Any]:
         found["findings"] = findings
     if lost:
         found["frames_lost"] = lost
+    if one.searched_in_part:
+        found["searched_in_part"] = one.searched_in_part
     return found
 
 

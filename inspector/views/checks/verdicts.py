@@ -58,6 +58,7 @@ class Verdict:
     passed: bool
     count: int
     witnesses: tuple[Witness, ...] = ()
+    searched_in_part: int = 0    # large messages of which the expression saw the beginning alone
 
     @property
     def name(self) -> str:
@@ -74,7 +75,7 @@ def verdicts(trace: Trace, checks: Checks) -> list[Verdict]:
             count, witnesses = _matching(trace, one, within)
             passed = (count > 0) is (kind == "expect")
             found.append(Verdict("expect" if kind == "expect" else "expect-none", one.text, passed, count,
-                                 witnesses))  # fmt: skip
+                                 witnesses, len(trace.searched_in_part)))  # fmt: skip
     if checks.fail_on is not None:
         found.append(_grave(trace, checks, checks.fail_on, within))
     return found

@@ -157,6 +157,12 @@ class ConversationList:
         """The filter in force, "" for none."""
         return self._narrowing.text if self._narrowing is not None else ""
 
+    @property
+    def searched_in_part(self) -> int:
+        """How many messages are so large that the filter looked at their beginning alone."""
+        evaluation = self._narrowing.evaluation if self._narrowing is not None else None
+        return len(evaluation.in_part) if evaluation is not None else 0
+
     def narrow(self, text: str) -> None:
         """Keep conversations with a packet that the display filter `text` lets through.
 

@@ -34,7 +34,7 @@ class Export:
         return self.writer()(trace, self.selected(trace, display_filter))
 
     def selected(self, trace: Trace, display_filter: Filter | None) -> Selected:
-        """What the filter lets through, of what it chooses here: rows, or places of calls; None: no filter."""
+        """What the filter lets through: rows, or places of calls; None where there is no filter."""
         if display_filter is None:
             return None
         return display_filter.calls(trace) if self.chosen == "calls" else display_filter.rows(trace)

@@ -77,7 +77,7 @@ class Trace:
         self._applications = Kept(lambda stream: Application(self, self.flow(stream)))
         self._flows = Kept(lambda stream: TcpFlow(self, stream), _cost, self._applications.forget)
         self._plain: PlainConversations | None = None
-        # (protocol, packet) of messages that are too large to be searched whole, by the filter that looked last
+        # (protocol, packet) of messages too large to be searched whole, by the filter that looked last
         self.searched_in_part: set[tuple[str, Row]] = set()
         self._datagrams = Kept(lambda stream: UdpFlow(self, stream))
         self._keylogs = KeyLogFiles()

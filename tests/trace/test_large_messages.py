@@ -105,8 +105,9 @@ def test_checks_and_conversations_say_so_too(size: int, tmp_path: Path) -> None:
 def test_commands_say_so_too(words: tuple[str, ...], tmp_path: Path) -> None:
     make, text = ASKED["http"]
     trace_of(tmp_path / "x.pcapng", make(SIZES["large"]), 80).close()
-    done = subprocess.run([sys.executable, "-m", "inspector", words[0], str(tmp_path / "x.pcapng"), *words[1:],
-                           text], capture_output=True, text=True, timeout=60, check=False)
+    command, *rest = words
+    done = subprocess.run([sys.executable, "-m", "inspector", command, str(tmp_path / "x.pcapng"), *rest, text],
+                          capture_output=True, text=True, timeout=60, check=False)
     assert "1 message is large and was searched from the beginning only" in done.stderr
 
 

@@ -81,7 +81,7 @@ def decode_file(
             selected = what.selected(trace, chosen)
             searched = trace.searched if chosen is not None else None
             count = write_lines(what.writer()(trace, selected))
-            if not count and not checks:           # a report stands on stderr then, and may be read by a program
+            if not count and not checks:           # a report on stderr may be read by a program
                 notice(_nothing(trace, what, selected))
         if output is not None:
             _write_part(trace, chosen, output, overwrite)

@@ -106,8 +106,9 @@ def test_commands_say_so_too(words: tuple[str, ...], tmp_path: Path) -> None:
     make, text = ASKED["http"]
     trace_of(tmp_path / "x.pcapng", make(SIZES["large"]), 80).close()
     command, *rest = words
-    done = subprocess.run([sys.executable, "-m", "inspector", command, str(tmp_path / "x.pcapng"), *rest, text],
-                          capture_output=True, text=True, timeout=60, check=False)
+    asked = [command, str(tmp_path / "x.pcapng"), *rest, text]
+    done = subprocess.run([sys.executable, "-m", "inspector", *asked], capture_output=True, text=True,
+                          timeout=60, check=False)
     assert "1 message is large and was searched from the beginning only" in done.stderr
 
 

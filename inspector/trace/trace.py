@@ -24,17 +24,17 @@ from inspector.trace.application.application import Application
 from inspector.trace.application.datagrams import findings_of_datagrams, worth_judging
 from inspector.trace.application.engine import Layer
 from inspector.trace.application.plain import PlainConversations, Told
-from inspector.trace.comments import Comments
-from inspector.trace.contents import Contents
+from inspector.trace.contents.comments import Comments
+from inspector.trace.contents.contents import Contents
 from inspector.trace.file.keylog import KeyLogFiles
 from inspector.trace.file.reader import SLICE, Reader
 from inspector.trace.file.source import TraceError, open_source
 from inspector.trace.file.window import Window
+from inspector.trace.flows.kept import Kept
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.flows.udp import UdpFlow
 from inspector.trace.index.conversations import PROTOCOLS, ConversationRow, RowLists, conversations, grown
 from inspector.trace.index.index import Index
-from inspector.trace.kept import Kept
 from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding
 from inspector.wire.keylog import KeyLog

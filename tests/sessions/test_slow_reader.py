@@ -12,8 +12,8 @@ from inspector.model.packets import rows_in
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.sessions.kinds.slow_reader import LOAD, load
-from inspector.trace.facts import facts
-from inspector.trace.info import analysis_marks
+from inspector.trace.packet.facts import facts
+from inspector.trace.packet.info import analysis_marks
 from inspector.trace.trace import Trace
 from tests.support.lab import needs_lab, wait_for_event
 from tests.support.sessions import session

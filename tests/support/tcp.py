@@ -15,7 +15,7 @@ from inspector.model.numbers import ICMP, ICMPV6, LINK_RAW, TCP_FLAGS
 from inspector.model.packets import Row
 from inspector.trace.index.conversations import PROTOCOLS
 from inspector.trace.index.index import Index
-from inspector.trace.packets import Packets
+from inspector.trace.index.packets import Packets
 from inspector.wire import pcapng
 from inspector.wire.headers.read import read_headers
 from inspector.wire.keylog import KeyLog

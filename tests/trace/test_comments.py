@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inspector.model.packets import Row
-from inspector.trace.comments import LONGEST, MARK, Comments
+from inspector.trace.contents.comments import LONGEST, MARK, Comments
 from inspector.trace.filter.filter import Filter
 from inspector.views.detail.tree import packet_tree
 from inspector.views.json.packets import packet

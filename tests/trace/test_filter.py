@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from inspector.model.packets import Row
 from inspector.model.records import Call
-from inspector.trace.facts import facts
 from inspector.trace.filter.calls import call_matches
 from inspector.trace.filter.column_fields import COLUMNS
 from inspector.trace.filter.deep_fields import DEEP
 from inspector.trace.filter.filter import Filter, FilterError
 from inspector.trace.filter.syntax import Parser
-from inspector.trace.info import protocol_name
+from inspector.trace.packet.facts import facts
+from inspector.trace.packet.info import protocol_name
 from inspector.trace.trace import Trace
 from inspector.wire import pcapng
 from inspector.wire.journal import CallRecord, to_fields
@@ -240,7 +240,7 @@ def test_system_calls_are_asked_for_their_own_fields(tmp_path: Path) -> None:
 
 
 def test_what_the_list_says_of_a_packet_can_be_asked_for() -> None:
-    import inspector.trace.info  # noqa: F401 - it gives the field its meaning
+    import inspector.trace.packet.info  # noqa: F401 - it gives the field its meaning
 
     with Trace.open(DATA / CAPTURES[0]) as trace:
         trace.finish()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inspector.trace import contents
+from inspector.trace.contents import contents
 from inspector.trace.index.columns import Columns, Growing
 from inspector.trace.index.index import DTYPES, Index
 from inspector.trace.trace import Trace, TraceError

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inspector.cli.exports import export_of
-from inspector.trace import kept
+from inspector.trace.flows import kept
 from inspector.trace.trace import Trace
 from tests.support.growth import KINDS
 

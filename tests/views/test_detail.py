@@ -3,7 +3,7 @@
 import pytest
 
 from inspector.model.packets import Row, first_rows
-from inspector.trace.protocol_names import frame_protocols
+from inspector.trace.packet.protocol_names import frame_protocols
 from inspector.trace.trace import Trace
 from inspector.views.detail.bytes import HexDump, Mark, bits_lines, bytes_per_line
 from inspector.views.detail.tree import Detail, packet_tree

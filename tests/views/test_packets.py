@@ -11,9 +11,9 @@ from scapy.packet import Packet, Raw
 
 from inspector.model.packets import Row, first_rows
 from inspector.protocols import by_name
-from inspector.trace.facts import facts
 from inspector.trace.filter.filter import Filter
-from inspector.trace.info import packet_info
+from inspector.trace.packet.facts import facts
+from inspector.trace.packet.info import packet_info
 from inspector.trace.trace import Trace
 from inspector.views.line.spans import cell_width, plain
 from inspector.views.packets.list import PacketList, packet_columns, packet_row

@@ -22,8 +22,8 @@ from inspector.trace.application import decode_as
 from inspector.trace.application.engine import Engine, Layer
 from inspector.trace.flows.missing import acknowledged, sent
 from inspector.trace.flows.tcp import TcpFlow
+from inspector.trace.index.packets import Packets
 from inspector.trace.limits import chosen
-from inspector.trace.packets import Packets
 from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding
 from inspector.wire.keylog import KeyLog

@@ -18,7 +18,7 @@ from inspector.protocols.api import SentRecord
 from inspector.trace.application.packets import packet_records
 from inspector.trace.flows.udp import UdpFlow, troubled_streams
 from inspector.trace.index.index import Index
-from inspector.trace.packets import Packets
+from inspector.trace.index.packets import Packets
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.rules import finding
 

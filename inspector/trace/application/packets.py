@@ -12,7 +12,7 @@ from inspector.model.packets import Row
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Carrier, PacketReader, Protocol
 from inspector.trace.flows.udp import datagram_payload
-from inspector.trace.packets import Packets
+from inspector.trace.index.packets import Packets
 from inspector.wire.headers.read import NO_LAYER, NO_OFFSET
 
 _BY_CARRIER: dict[Carrier, list[tuple[Protocol, PacketReader[Any]]]] = {}

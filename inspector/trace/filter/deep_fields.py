@@ -16,7 +16,6 @@ from inspector.model.packets import Row
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Carrier, Decoder, Field, Protocol
 from inspector.trace.application.packets import packet_payloads, packet_records
-from inspector.trace.facts import facts
 from inspector.trace.filter.column_fields import COLUMNS, Rows
 from inspector.trace.filter.field import (
     DeepField,
@@ -32,8 +31,9 @@ from inspector.trace.filter.field import (
 from inspector.trace.filter.header_fields import HEADERS
 from inspector.trace.filter.name_fields import NAMED
 from inspector.trace.filter.time_fields import TIMES, judged
-from inspector.trace.info import packet_info
-from inspector.trace.protocol_names import frame_protocols, header_places
+from inspector.trace.packet.facts import facts
+from inspector.trace.packet.info import packet_info
+from inspector.trace.packet.protocol_names import frame_protocols, header_places
 from inspector.wire.arrays import Array, Bools
 from inspector.wire.headers.read import NO_OFFSET
 from inspector.wire.tcp.flags import NAMES

@@ -20,7 +20,7 @@ from inspector.trace.filter.field import (
     stream_of,
     where_tcp,
 )
-from inspector.trace.protocol_names import header_places
+from inspector.trace.packet.protocol_names import header_places
 from inspector.wire.headers.names import GPE
 from inspector.wire.tcp.options import TcpOptions
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from inspector.model.packets import Row
-from inspector.trace.facts import facts
 from inspector.trace.filter.column_fields import COLUMNS
 from inspector.trace.filter.field import DeepField, Read, Value, anywhere
-from inspector.trace.info import SHOWN_NAMES, protocol_name
-from inspector.trace.protocol_names import frame_protocols, header_places
+from inspector.trace.packet.facts import facts
+from inspector.trace.packet.info import SHOWN_NAMES, protocol_name
+from inspector.trace.packet.protocol_names import frame_protocols, header_places
 from inspector.wire.headers.names import GPE
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from inspector.wire.headers.fragment import Fragment, join, read_fragment
 from inspector.wire.headers.read import FRAGMENT, NO_LAYER
 
 if TYPE_CHECKING:
-    from inspector.trace.packets import Packets
+    from inspector.trace.index.packets import Packets
 
 _AROUND = 4096               # packets before and after that are searched
 _LIFETIME_NS = 60 * 10**9    # RFC 8200 section 4.5: a receiver waits 60 s for the rest

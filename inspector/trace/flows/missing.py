@@ -14,7 +14,7 @@ from inspector.model.numbers import ACK
 
 if TYPE_CHECKING:
     from inspector.trace.flows.tcp import TcpFlow
-    from inspector.trace.packets import Packets
+    from inspector.trace.index.packets import Packets
 
 _LOOK_BACK = 1000        # packets at the end among which the last acknowledgment is looked for
 

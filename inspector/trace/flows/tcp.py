@@ -27,7 +27,7 @@ from inspector.wire.tcp.stream import ByteStream
 
 if TYPE_CHECKING:
 
-    from inspector.trace.packets import Packets
+    from inspector.trace.index.packets import Packets
     from inspector.wire.arrays import Array, Bools, Int64s, UInt8s
 
 Handshake = Literal["complete", "partial", "refused", "missing"]

@@ -21,7 +21,7 @@ from inspector.wire.tcp.rules import finding
 if TYPE_CHECKING:
 
     from inspector.trace.index.index import Index
-    from inspector.trace.packets import Packets
+    from inspector.trace.index.packets import Packets
 
 _HEADER = 8
 _AROUND = 1 << 16             # packets before an ICMP error in which its cause is looked for

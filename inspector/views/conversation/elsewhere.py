@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.packets import packet_number, row_at
-from inspector.trace.facts import DEEP
+from inspector.trace.packet.facts import DEEP
 from inspector.views.conversation.messages import message_layer
 from inspector.views.line.document import Document, Page
 

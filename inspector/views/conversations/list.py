@@ -16,10 +16,10 @@ import numpy as np
 from inspector.model.endpoint import join_endpoint
 from inspector.model.packets import row_at
 from inspector.model.units import duration
-from inspector.trace.facts import facts
 from inspector.trace.filter.filter import Filter, FilterError
 from inspector.trace.index.columns import Growing
-from inspector.trace.info import protocol_name
+from inspector.trace.packet.facts import facts
+from inspector.trace.packet.info import protocol_name
 from inspector.views.conversations.columns import COLUMNS, Column, column_at, columns_for, title_line
 from inspector.views.conversations.table import STATES, ConversationTable
 from inspector.views.findings import MARKS, STYLES

@@ -14,9 +14,9 @@ from inspector.model.numbers import TCP
 from inspector.model.packets import Row, packet_number
 from inspector.model.units import duration
 from inspector.protocols import REGISTRY
-from inspector.trace.facts import DEEP
 from inspector.trace.filter.column_fields import COLUMNS
-from inspector.trace.info import mark_words
+from inspector.trace.packet.facts import DEEP
+from inspector.trace.packet.info import mark_words
 from inspector.views.line.spans import Line, Span, cell_width, fit
 from inspector.views.packets.list import packet_time, seconds_text
 from inspector.wire.dissection.field import Field

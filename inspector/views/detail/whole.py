@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.model.packets import Row
-from inspector.trace.facts import facts
-from inspector.trace.info import packet_info, protocol_name
+from inspector.trace.packet.facts import facts
+from inspector.trace.packet.info import packet_info, protocol_name
 from inspector.views.detail.call import call_fields
 from inspector.views.packets.list import packet_row
 

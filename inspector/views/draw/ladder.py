@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from inspector.model.packets import packet_number, row_at
-from inspector.trace.facts import facts
-from inspector.trace.info import packet_info
+from inspector.trace.packet.facts import facts
+from inspector.trace.packet.info import packet_info
 from inspector.views.ladder.header import ladder_ends
 from inspector.views.ladder.ladder import Ladder
 from inspector.views.ladder.layout import LEFT

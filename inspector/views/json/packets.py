@@ -14,9 +14,9 @@ import numpy as np
 from inspector.model.numbers import ICMP, ICMPV6, TCP, UDP
 from inspector.model.packets import Row, first_rows, packet_number, rows_in
 from inspector.trace.application.packets import by_ports
-from inspector.trace.facts import facts
-from inspector.trace.info import packet_info
-from inspector.trace.protocol_names import frame_protocols
+from inspector.trace.packet.facts import facts
+from inspector.trace.packet.info import packet_info
+from inspector.trace.packet.protocol_names import frame_protocols
 from inspector.trace.summaries import Summaries, Summary
 from inspector.views.session.outside import outside_peers
 from inspector.views.session.sockets import SocketTable

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP, flag_names
-from inspector.trace.facts import Facts, payload_preview
-from inspector.trace.info import analysis_marks, packet_info, protocol_name, syn_options
+from inspector.trace.packet.facts import Facts, payload_preview
+from inspector.trace.packet.info import analysis_marks, packet_info, protocol_name, syn_options
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.packets.list import packet_style
 

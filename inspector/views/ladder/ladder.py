@@ -22,7 +22,7 @@ from inspector.model.endpoint import split_endpoint
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import Row, packet_number, row_at
 from inspector.model.units import duration
-from inspector.trace.facts import DEEP, facts
+from inspector.trace.packet.facts import DEEP, facts
 from inspector.views.ladder.arrow import arrow
 from inspector.views.ladder.calls import margin_moments
 from inspector.views.ladder.ends import Conversation, Side, quoted

@@ -15,8 +15,8 @@ from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import FIN, ICMP, ICMPV6, LINK_ETHERNET, RST, SYN, TCP, UDP
 from inspector.model.packets import PacketNumber, Row, packet_number, row_at
 from inspector.protocols import by_name
-from inspector.trace.facts import ALL, DEEP, Facts, facts
-from inspector.trace.info import packet_info, protocol_name
+from inspector.trace.packet.facts import ALL, DEEP, Facts, facts
+from inspector.trace.packet.info import packet_info, protocol_name
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.wire.arrays import Int64s
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.packets import Row, row_at, rows_in
-from inspector.trace.facts import DEEP
 from inspector.trace.index.conversations import grown
 from inspector.trace.kernel import unread
+from inspector.trace.packet.facts import DEEP
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.session.sockets import Socket, SocketTable
 from inspector.wire.text import escaped

@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from inspector.model.records import Call, Event, KernelSample, Statistics
-from inspector.trace.comments import Comments
+from inspector.trace.contents.comments import Comments
 from inspector.trace.file.format import PacketBatch
 from inspector.trace.index.columns import Growing
 from inspector.trace.index.index import Index

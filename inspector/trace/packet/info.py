@@ -22,7 +22,7 @@ from inspector.model.numbers import (
 from inspector.model.packets import Row
 from inspector.protocols import by_name
 from inspector.trace.application.packets import packet_text
-from inspector.trace.facts import Facts, payload_preview
+from inspector.trace.packet.facts import Facts, payload_preview
 from inspector.wire.headers.fragment import fragment_header
 from inspector.wire.headers.read import FRAGMENT
 from inspector.wire.tcp.options import parse_options

@@ -1,0 +1,1 @@
+"""What a trace holds: the index of its packets, records of the agent, counts, names, comments."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inspector.protocols.api import CERTAIN, Field, Opening, Part, Protocol, Start
-from inspector.protocols.units import FOREIGN, MORE, Unit, UnitDecoder
+from inspector.protocols.framing.units import FOREIGN, MORE, Unit, UnitDecoder
 from inspector.wire.findings import Rule, Rulebook
 from inspector.wire.text import escaped
 

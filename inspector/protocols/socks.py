@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from inspector.protocols.api import CERTAIN, Field, Hole, Opening, Part, Protocol, Start
-from inspector.protocols.units import FOREIGN, MORE, Unit, UnitDecoder
+from inspector.protocols.framing.units import FOREIGN, MORE, Unit, UnitDecoder
 from inspector.wire.findings import Rule, Rulebook
 from inspector.wire.text import escaped
 

@@ -8,7 +8,7 @@ from inspector.model.packets import Row
 from inspector.protocols.http.decoder import HttpDecoder
 from inspector.protocols.http.message import Decoded, HttpMessage
 from inspector.protocols.http.upgrade import Upgrade
-from inspector.protocols.websocket.columns import WebSocketFrameRecord, WebSocketMessage
+from inspector.protocols.websocket.columns.columns import WebSocketFrameRecord, WebSocketMessage
 from inspector.protocols.websocket.decoder import WebSocketDecoder
 from inspector.protocols.websocket.rules import Close
 from inspector.trace.application.application import Application

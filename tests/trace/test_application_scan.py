@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.protocols.websocket import alike
 from inspector.protocols.websocket import decoder as websocket_decoder
-from inspector.protocols.websocket.deflate import DeflateParameters
+from inspector.protocols.websocket.columns import alike
+from inspector.protocols.websocket.columns.scan import scan
 from inspector.protocols.websocket.frame import FrameDecoder, encode
-from inspector.protocols.websocket.scan import scan
-from inspector.protocols.websocket.session import WebSocketSession
+from inspector.protocols.websocket.session.deflate import DeflateParameters
+from inspector.protocols.websocket.session.session import WebSocketSession
 from inspector.wire import findings
 from tests.support.websocket import CLIENT, DEFLATE, SERVER, UPGRADE, Keys, request, response, talk
 

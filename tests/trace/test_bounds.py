@@ -17,8 +17,8 @@ import zstandard
 from inspector.cli.exports import export_of
 from inspector.protocols.http import message
 from inspector.protocols.http.message import decode_content
-from inspector.protocols.websocket import deflate
-from inspector.protocols.websocket.deflate import Inflater
+from inspector.protocols.websocket.session import deflate
+from inspector.protocols.websocket.session.deflate import Inflater
 from inspector.trace import limits
 from inspector.trace.trace import Trace
 from inspector.wire.findings import REPEATS

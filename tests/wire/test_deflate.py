@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from inspector.protocols.websocket.deflate import DeflateParameters, Inflater, parse_extensions
+from inspector.protocols.websocket.session.deflate import DeflateParameters, Inflater, parse_extensions
 
 
 def packed(text: bytes, packer: zlib._Compress | None = None, flush: int = zlib.Z_SYNC_FLUSH) -> bytes:

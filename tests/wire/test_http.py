@@ -19,7 +19,7 @@ from inspector.protocols.http.connection import HttpConnection
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import HttpMessage, decode_content, looks_like_http, parse_head
 from inspector.protocols.http.upgrade import examine
-from inspector.protocols.websocket.deflate import DeflateParameters, negotiate, parse_extensions
+from inspector.protocols.websocket.session.deflate import DeflateParameters, negotiate, parse_extensions
 from inspector.trace.application.application import Application
 from inspector.trace.flows.tcp import TcpFlow
 from tests.support.tcp import MemoryTrace, segment

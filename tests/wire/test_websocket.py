@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.protocols.http.upgrade import prove
-from inspector.protocols.websocket.deflate import Inflater
 from inspector.protocols.websocket.frame import Frame, FrameDecoder, encode, unmask
 from inspector.protocols.websocket.layer import WebSocketFrame
+from inspector.protocols.websocket.session.deflate import Inflater
 
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "data" / "rfc_vectors.json").read_text(encoding="utf8"))

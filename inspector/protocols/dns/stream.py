@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from inspector.protocols.api import CERTAIN, LIKELY, Opening, Part, Source, Start
 from inspector.protocols.dns.findings import BOOK, refusal
 from inspector.protocols.dns.message import DnsMessage, parse_dns
-from inspector.protocols.segments import starts_between
-from inspector.protocols.units import FOREIGN, MORE, Unit, UnitDecoder
+from inspector.protocols.framing.segments import starts_between
+from inspector.protocols.framing.units import FOREIGN, MORE, Unit, UnitDecoder
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.tcp.stream import ByteStream
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inspector.protocols.api import CERTAIN, LATE, Opening, Start
+from inspector.protocols.framing.segments import ends_before, starts_between
 from inspector.protocols.http.message import HEAD_LIMIT, head_end, looks_like_http, parse_head
 from inspector.protocols.http.upgrade import is_switch
-from inspector.protocols.segments import ends_before, starts_between
 from inspector.protocols.websocket.start import next_frame
 from inspector.wire.tcp.stream import ByteStream
 

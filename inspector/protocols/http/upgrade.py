@@ -13,8 +13,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from inspector.protocols.http.message import Header, HttpMessage, tokens
-from inspector.protocols.websocket.deflate import DeflateParameters, Extension, negotiate, parse_extensions
 from inspector.protocols.websocket.findings import finding
+from inspector.protocols.websocket.session.deflate import (
+    DeflateParameters,
+    Extension,
+    negotiate,
+    parse_extensions,
+)
 from inspector.wire.findings import Finding
 from inspector.wire.text import escaped
 

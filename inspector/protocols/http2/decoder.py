@@ -15,7 +15,8 @@ from urllib.parse import unquote
 
 from inspector.model.units import amount
 from inspector.protocols.api import MessageLine, Part, Shown
-from inspector.protocols.exchanges import ExchangeDecoder, Message
+from inspector.protocols.framing.exchanges import ExchangeDecoder, Message
+from inspector.protocols.framing.units import FOREIGN, MORE, Unit
 from inspector.protocols.http.message import decode_content
 from inspector.protocols.http2.frames import (
     ACK,
@@ -44,7 +45,6 @@ from inspector.protocols.http2.frames import (
 )
 from inspector.protocols.http2.grpc import GrpcMessage, Messages, status_name
 from inspector.protocols.http2.hpack import Header, HpackError, Table
-from inspector.protocols.units import FOREIGN, MORE, Unit
 from inspector.wire.text import escaped
 
 _UNKNOWN = 1 << 14           # bytes of a frame of a type that is not known

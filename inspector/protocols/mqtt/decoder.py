@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from inspector.model.units import amount
 from inspector.protocols.api import Hole, MessageLine, Part, Shown, Source, Start
+from inspector.protocols.framing.units import Unit, UnitDecoder
 from inspector.protocols.mqtt.findings import BOOK
 from inspector.protocols.mqtt.packet import (
     CONNACK,
@@ -34,7 +35,6 @@ from inspector.protocols.mqtt.packet import (
     variable,
 )
 from inspector.protocols.mqtt.start import packet_size
-from inspector.protocols.units import Unit, UnitDecoder
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.text import escaped
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from inspector.protocols.api import CERTAIN, LIKELY, Opening, Start
-from inspector.protocols.segments import starts_between
+from inspector.protocols.framing.segments import starts_between
 from inspector.wire.tcp.stream import ByteStream
 
 PORT = 1883

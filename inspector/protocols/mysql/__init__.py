@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inspector.protocols.api import CERTAIN, LIKELY, Field, Opening, Protocol, Source, Start
+from inspector.protocols.framing.segments import starts_between
 from inspector.protocols.mysql.packets import BOOK, COMMANDS, ERR, OK, is_greeting, is_login, number
-from inspector.protocols.segments import starts_between
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.tcp.stream import ByteStream
 

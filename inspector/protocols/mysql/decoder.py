@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from inspector.model.units import amount
 from inspector.protocols.api import Hole, Part, Source, Start
-from inspector.protocols.exchanges import ExchangeDecoder, Message
+from inspector.protocols.framing.exchanges import ExchangeDecoder, Message
+from inspector.protocols.framing.units import MORE, Unit
 from inspector.protocols.mysql.packets import (
     BOOK,
     COMMANDS,
@@ -41,7 +42,6 @@ from inspector.protocols.mysql.packets import (
     ok,
     prepared,
 )
-from inspector.protocols.units import MORE, Unit
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.text import escaped
 

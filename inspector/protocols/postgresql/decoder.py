@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from inspector.model.units import amount
 from inspector.protocols.api import Hole, Part, Source, Start
-from inspector.protocols.exchanges import ExchangeDecoder, Message
+from inspector.protocols.framing.exchanges import ExchangeDecoder, Message
+from inspector.protocols.framing.units import Unit
 from inspector.protocols.postgresql.findings import BOOK
 from inspector.protocols.postgresql.start import message_size, resumes, startup_size
 from inspector.protocols.postgresql.values import (
@@ -32,7 +33,6 @@ from inspector.protocols.postgresql.values import (
     read,
     value_text,
 )
-from inspector.protocols.units import Unit
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.text import escaped
 

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 
 from inspector.protocols.api import CERTAIN, LATE, LIKELY, Opening, Start
+from inspector.protocols.framing.segments import ends_before, starts_between
 from inspector.protocols.redis.commands import is_known
 from inspector.protocols.redis.scanner import LINE, Scanner
-from inspector.protocols.segments import ends_before, starts_between
 from inspector.wire.tcp.stream import ByteStream
 
 PORT = 6379

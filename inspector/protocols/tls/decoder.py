@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from inspector.protocols.api import Part, Shown, Start
+from inspector.protocols.framing.units import FOREIGN, MORE, Unit, UnitDecoder
 from inspector.protocols.tls.findings import BOOK
 from inspector.protocols.tls.session import Session
-from inspector.protocols.units import FOREIGN, MORE, Unit, UnitDecoder
 from inspector.wire.text import escaped
 
 _HEADER = 5

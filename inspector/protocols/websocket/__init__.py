@@ -15,7 +15,7 @@ from inspector.wire.tcp.delivery import Pump
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
-    from inspector.protocols.websocket.columns import WebSocketFrameRecord
+    from inspector.protocols.websocket.columns.columns import WebSocketFrameRecord
     from inspector.protocols.websocket.decoder import WebSocketDecoder
 
 _SEARCHED = 1 << 20

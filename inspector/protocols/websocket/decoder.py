@@ -16,15 +16,16 @@ import numpy as np
 from inspector.model.packets import Row, packet_number
 from inspector.model.units import duration
 from inspector.protocols.api import Decoder, Hole, MessageLine, Part, Rest, Shown, Source, Start
-from inspector.protocols.websocket.alike import LEAST, all_ascii, runs
-from inspector.protocols.websocket.columns import (
+from inspector.protocols.websocket.columns.alike import LEAST, all_ascii, runs
+from inspector.protocols.websocket.columns.columns import (
     Columns,
     FrameTable,
     MessageTable,
     WebSocketFrameRecord,
     WebSocketMessage,
 )
-from inspector.protocols.websocket.deflate import DeflateParameters
+from inspector.protocols.websocket.columns.payload import Payloads
+from inspector.protocols.websocket.columns.scan import Scan, is_utf8, scan, with_frame
 from inspector.protocols.websocket.frame import (
     CLOSE,
     CONTINUATION,
@@ -38,10 +39,9 @@ from inspector.protocols.websocket.frame import (
     opcode_name,
     unmask,
 )
-from inspector.protocols.websocket.payload import Payloads
 from inspector.protocols.websocket.rules import Close, read_close
-from inspector.protocols.websocket.scan import Scan, is_utf8, scan, with_frame
-from inspector.protocols.websocket.session import WebSocketSession
+from inspector.protocols.websocket.session.deflate import DeflateParameters
+from inspector.protocols.websocket.session.session import WebSocketSession
 from inspector.protocols.websocket.start import next_frame
 from inspector.protocols.websocket.tree import frame_parts
 from inspector.wire.arrays import Bools, Int64s

@@ -6,7 +6,7 @@ Looks at the first bytes of both streams; after a hole, at the starts of segment
 from __future__ import annotations
 
 from inspector.protocols.api import GUESSED, Opening, Start
-from inspector.protocols.segments import ends_before, starts_between
+from inspector.protocols.framing.segments import ends_before, starts_between
 from inspector.protocols.websocket.guess import SAMPLE, Sample, frames_follow, guess_websocket
 from inspector.wire.tcp.stream import ByteStream
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from inspector.protocols.api import Part, Source
-from inspector.protocols.websocket.columns import WebSocketFrameRecord
+from inspector.protocols.websocket.columns.columns import WebSocketFrameRecord
 from inspector.protocols.websocket.rules import Close
 from inspector.wire.text import escaped
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from inspector.model.packets import Row
 from inspector.protocols.websocket.frame import Frame, opcode_name
-from inspector.protocols.websocket.session import FrameRules, Part
+from inspector.protocols.websocket.session.session import FrameRules, Part
 from inspector.wire.arrays import Bools, Int64s, UInt8s, UInt32s
 
 T = TypeVar("T")

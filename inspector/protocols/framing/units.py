@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inspector.protocols.api import Decoder, Hole, MessageLine, R, Source, Start
-from inspector.protocols.segments import starts_between
+from inspector.protocols.framing.segments import starts_between
 from inspector.wire.tcp.delivery import Pump
 
 MORE, FOREIGN = 0, -1

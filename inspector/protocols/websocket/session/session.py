@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from inspector.protocols.websocket import frame as ws
-from inspector.protocols.websocket.deflate import LIMIT, DeflateParameters, Inflater
 from inspector.protocols.websocket.findings import finding
 from inspector.protocols.websocket.frame import Frame, opcode_name
 from inspector.protocols.websocket.rules import (
@@ -24,8 +23,9 @@ from inspector.protocols.websocket.rules import (
     read_close,
     shortest_form,
 )
-from inspector.protocols.websocket.side import Side
-from inspector.protocols.websocket.utf8 import TextCheck
+from inspector.protocols.websocket.session.deflate import LIMIT, DeflateParameters, Inflater
+from inspector.protocols.websocket.session.side import Side
+from inspector.protocols.websocket.session.utf8 import TextCheck
 from inspector.wire.findings import Finding, FirstFindings
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from inspector.model.packets import Row
 from inspector.protocols.api import MessageLine, R, Rest, Shown, Source, Start
-from inspector.protocols.units import UnitDecoder
+from inspector.protocols.framing.units import UnitDecoder
 from inspector.wire.tcp.delivery import Pump
 
 _SHOWN = 200             # records of a message that are laid out

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from inspector.protocols.websocket.deflate import Inflater
 from inspector.protocols.websocket.rules import Close, Role
-from inspector.protocols.websocket.utf8 import TextCheck
+from inspector.protocols.websocket.session.deflate import Inflater
+from inspector.protocols.websocket.session.utf8 import TextCheck
 
 OPEN_PINGS = 256
 

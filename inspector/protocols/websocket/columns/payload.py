@@ -9,9 +9,9 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 
-from inspector.protocols.websocket.columns import FrameTable, MessageTable, PayloadPlace
-from inspector.protocols.websocket.deflate import Inflater
+from inspector.protocols.websocket.columns.columns import FrameTable, MessageTable, PayloadPlace
 from inspector.protocols.websocket.frame import unmask
+from inspector.protocols.websocket.session.deflate import Inflater
 from inspector.wire.tcp.stream import ByteStream
 
 _SMALL = 1 << 16         # bytes of a payload that are kept for who asks again

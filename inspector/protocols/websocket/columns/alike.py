@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from inspector.protocols.websocket.columns import Columns
+from inspector.protocols.websocket.columns.columns import Columns
 from inspector.protocols.websocket.frame import BINARY, TEXT
 from inspector.wire.arrays import Bools
 

@@ -1,0 +1,1 @@
+"""How a stream falls into messages, which several protocols share: units, exchanges, starts."""

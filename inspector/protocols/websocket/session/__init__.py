@@ -1,0 +1,1 @@
+"""What a WebSocket connection knows between its frames: both sides, their messages, inflation."""

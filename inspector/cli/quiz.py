@@ -8,8 +8,8 @@ import sys
 
 from inspector.cli.errors import DONE, NO, UNREADABLE, CommandError
 from inspector.cli.output import DEFAULT_WIDTH, write_text
+from inspector.lessons.pages.words import word
 from inspector.lessons.quiz import Question, picture, questions, shown
-from inspector.lessons.words import word
 from inspector.trace.trace import Trace, TraceError
 from inspector.views.line.ansi import to_text, wants_colour
 

@@ -113,7 +113,7 @@ def _nameless() -> Iterator[TraceFile]:
 
 @contextmanager
 def _kept(label: str) -> Iterator[TraceFile]:
-    from inspector.tui import traces
+    from inspector.tui.files import traces
 
     trace = traces.begin(label)
     try:

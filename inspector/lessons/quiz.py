@@ -13,9 +13,9 @@ from typing import Literal
 
 from inspector.lessons.asking.functions import field_value
 from inspector.lessons.asking.scene import NOTHING, ROWS, STATES, Scene
-from inspector.lessons.lit_ladder import LitLadder
+from inspector.lessons.pages.lit_ladder import LitLadder
+from inspector.lessons.pages.words import row_words
 from inspector.lessons.play.answers import number_of
-from inspector.lessons.words import row_words
 from inspector.model.numbers import ACK, SYN, TCP, UDP
 from inspector.model.packets import Row, first_rows, packet_number
 from inspector.trace.trace import Trace

@@ -29,13 +29,13 @@ from textual.screen import Screen
 from textual.theme import Theme, ThemeProvider
 
 from inspector.lab.options import Watch
-from inspector.lessons.words import usual_language
+from inspector.lessons.pages.words import usual_language
 from inspector.model.spec import SessionSpec
-from inspector.tui.keymap import KeymapError, read_keymap
+from inspector.tui.files.keymap import KeymapError, read_keymap
+from inspector.tui.files.settings import keep, kept
 from inspector.tui.launcher.palette import Palette
 from inspector.tui.launcher.screen import FileAsked, LauncherScreen, SessionAsked, WatchAsked
 from inspector.tui.messages import FirstPictureDone, LauncherAsked, LessonsAsked
-from inspector.tui.settings import keep, kept
 from inspector.tui.terminal.driver import TerminalDriver
 from inspector.tui.terminal.guard import Guard
 from inspector.tui.terminal.turnstile import TurnstileApp
@@ -106,7 +106,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
 
     def preload(self) -> None:
         """Import on a thread what will be needed next; called when there is nothing better to do."""
-        from inspector.tui.preload import everything
+        from inspector.tui.launcher.preload import everything
 
         if not self._preloaded:
             self._preloaded = True

@@ -12,7 +12,7 @@ import pytest
 from inspector.lab import launch
 from inspector.lab.errors import LabError
 from inspector.lab.ownership import create_file, make_folder
-from inspector.tui import traces
+from inspector.tui.files import traces
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

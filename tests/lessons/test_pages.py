@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.lessons.page import page, wrapped
+from inspector.lessons.format.page import page, wrapped
+from inspector.lessons.pages.words import WORDS
 from inspector.lessons.quiz import picture, questions
-from inspector.lessons.words import WORDS
 from inspector.trace.trace import Trace
 from inspector.views.line.spans import cell_width, plain
 from tests.support.traces import TRACES

@@ -11,10 +11,10 @@ from textual.color import Color
 from textual.dom import DOMNode
 from textual.widgets import Input, Static
 
+from inspector.tui.files.settings import keep
 from inspector.tui.launcher.help import HelpScreen, TooSmallScreen
 from inspector.tui.launcher.palette import Palette
 from inspector.tui.launcher.screen import LauncherScreen
-from inspector.tui.settings import keep
 from inspector.tui.widgets.painter import PAINTS, Painter, contrast
 from tests.support.live import QuietApp, launcher
 

@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 from inspector.model.packets import Row
 from inspector.trace.trace import Trace
-from inspector.tui import traces
+from inspector.tui.files import traces
 from inspector.tui.messages import Selection
 from inspector.tui.panes.detail import DetailPane
 from inspector.tui.panes.packets import FilterInput

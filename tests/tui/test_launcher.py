@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 from inspector.lab.options import Watch
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
-from inspector.tui import traces
+from inspector.tui.files import traces
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.prompt import PromptScreen
 from tests.support.live import QuietApp, grid

@@ -16,8 +16,8 @@ from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import REGISTRY, resolved
 from inspector.sessions.kinds.kind import Kind
 from inspector.trace.trace import Trace
-from inspector.tui import traces
 from inspector.tui.app import InspectorApp
+from inspector.tui.files import traces
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.widgets.composer import Composer

@@ -10,9 +10,9 @@ from textual.pilot import Pilot
 
 from inspector.lab.folders import settings_folder
 from inspector.model.spec import SessionSpec
+from inspector.tui.files.settings import kept
 from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.panes.registry import PANES
-from inspector.tui.settings import kept
 from inspector.tui.workbench.sizes import Sizes, load_sizes, save_sizes
 from tests.support.live import (
     SMALL,

@@ -21,9 +21,9 @@ from inspector.sessions.kinds import resolved
 from inspector.sessions.kinds.kind import BINARY, HEX, IN_FRAGMENTS, PING, TEXT, Form
 from inspector.trace.index.index import Index
 from inspector.trace.trace import Trace
-from inspector.tui import traces
-from inspector.tui.keymap import KeymapError, read_keymap
-from inspector.tui.paths import PathError
+from inspector.tui.files import traces
+from inspector.tui.files.keymap import KeymapError, read_keymap
+from inspector.tui.files.paths import PathError
 from inspector.tui.workbench.state import session_state
 from inspector.views.packets.go_to import GoToError, find_row
 

@@ -63,7 +63,7 @@ def _open(context: click.Context, name: str, lang: str | None) -> int:
 
 def language(chosen: str | None) -> str:
     """The language that was asked for, else the locale's, else English."""
-    from inspector.lessons.words import usual_language
+    from inspector.lessons.pages.words import usual_language
 
     return chosen or usual_language()
 

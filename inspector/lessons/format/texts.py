@@ -19,7 +19,7 @@ from typing import Protocol
 
 from inspector.lessons.format.faults import Fault
 from inspector.lessons.format.model import LessonText, Step, StepText
-from inspector.lessons.page import places_in
+from inspector.lessons.format.page import places_in
 from inspector.wire.text import escaped
 
 LONGEST = 4000           # characters of one section

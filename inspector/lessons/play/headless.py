@@ -16,7 +16,7 @@ from inspector.lessons.asking.scene import Scene, TooMuchError
 from inspector.lessons.format.faults import Fault
 from inspector.lessons.format.loader import FACTS
 from inspector.lessons.format.model import Lesson, Step
-from inspector.lessons.page import places_in
+from inspector.lessons.format.page import places_in
 from inspector.lessons.play.answers import Answer, judge, number_of, truth_of
 from inspector.lessons.play.player import TRIES, Player
 from inspector.model.commands import Start

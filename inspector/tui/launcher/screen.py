@@ -23,9 +23,9 @@ from inspector.lab.options import Watch
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import OPTIONS, REGISTRY
 from inspector.sessions.kinds.options import Option
-from inspector.tui import traces
+from inspector.tui.files import traces
+from inspector.tui.files.paths import PathError, to_read, typed
 from inspector.tui.messages import FirstPictureDone, LessonsAsked
-from inspector.tui.paths import PathError, to_read, typed
 from inspector.tui.widgets.base import BaseScreen, PlainScroll, may
 from inspector.tui.widgets.key_line import KeyLine
 from inspector.tui.widgets.painter import Head

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 
-from inspector.lessons.lit_ladder import LitLadder
+from inspector.lessons.pages.lit_ladder import LitLadder
 from inspector.tui.panes.base import PaneSpec
 from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.panes.ladder_list import LadderList

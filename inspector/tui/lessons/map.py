@@ -10,8 +10,8 @@ from textual.binding import Binding, BindingType
 
 from inspector.lessons import progress
 from inspector.lessons.library import lessons
-from inspector.lessons.map_lines import MapLines
-from inspector.lessons.words import word
+from inspector.lessons.pages.map_lines import MapLines
+from inspector.lessons.pages.words import word
 from inspector.tui.messages import FirstPictureDone, LauncherAsked, LessonsAsked
 from inspector.tui.widgets.base import BaseScreen
 from inspector.tui.widgets.key_line import KeyLine

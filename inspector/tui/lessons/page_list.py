@@ -8,7 +8,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from inspector.lessons.step_page import StepPage
+from inspector.lessons.pages.step_page import StepPage
 from inspector.tui.widgets.base import TextInput
 from inspector.tui.widgets.line_list import LineList
 

@@ -26,13 +26,13 @@ from textual.widgets import Input
 
 from inspector.lessons import progress
 from inspector.lessons.asking.scene import TooMuchError
-from inspector.lessons.compare import compared
 from inspector.lessons.format.model import Lesson
+from inspector.lessons.pages.compare import compared
+from inspector.lessons.pages.step_page import options_of, step_page
+from inspector.lessons.pages.words import Word, word
 from inspector.lessons.play.answers import Answer, blank_row, is_number, number_of
 from inspector.lessons.play.headless import field_paths
 from inspector.lessons.play.player import ASKED, TRIES, Player
-from inspector.lessons.step_page import options_of, step_page
-from inspector.lessons.words import Word, word
 from inspector.model.packets import row_at
 from inspector.tui.lessons.ladder_pane import SPEC as LADDER
 from inspector.tui.lessons.ladder_pane import LessonLadderPane

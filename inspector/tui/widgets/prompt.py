@@ -16,7 +16,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from inspector.lab.folders import is_folder
-from inspector.tui.paths import PathError, typed
+from inspector.tui.files.paths import PathError, typed
 from inspector.tui.widgets.base import BaseModal, Options, TextInput
 from inspector.wire.text import escaped
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from textual.app import App
 
 from inspector.trace.file.scratch import is_nameless
-from inspector.tui import traces
-from inspector.tui.paths import PathError, to_write
+from inspector.tui.files import traces
+from inspector.tui.files.paths import PathError, to_write
 from inspector.tui.widgets.prompt import MenuItem, MenuScreen, PromptScreen
 from inspector.wire.text import escaped
 

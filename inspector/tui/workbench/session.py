@@ -13,7 +13,7 @@ from inspector.lab.options import Mode, Watch, reaching
 from inspector.model.commands import Command, Start
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
-from inspector.tui import traces
+from inspector.tui.files import traces
 
 if TYPE_CHECKING:
     from inspector.lab.launch import Agent

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from inspector.tui.settings import keep, kept
+from inspector.tui.files.settings import keep, kept
 
 BELOW = 14                 # rows for the panes below the ladder, tabs included, unless somebody moved it
 LEAST, MOST = 15, 85       # percent

@@ -18,7 +18,7 @@ from inspector.model.commands import Command, Start
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import kind_of
 from inspector.trace.file.scratch import is_nameless
-from inspector.tui import traces
+from inspector.tui.files import traces
 from inspector.tui.messages import FirstPictureDone, LauncherAsked, TraceGrew
 from inspector.tui.pace import REST_SECONDS
 from inspector.tui.terminal.turnstile import turnstile_of

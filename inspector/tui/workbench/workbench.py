@@ -31,6 +31,7 @@ from textual.widget import Widget
 
 from inspector.model.spec import Role, SessionSpec
 from inspector.sessions.kinds import kind_of
+from inspector.tui.files.settings import keep, kept
 from inspector.tui.messages import (
     NOTHING,
     BackAsked,
@@ -46,7 +47,6 @@ from inspector.tui.panes.detail import DetailPane
 from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.panes.ladder_list import LadderList
 from inspector.tui.panes.registry import PANES
-from inspector.tui.settings import keep, kept
 from inspector.tui.terminal.turnstile import turnstile_of
 from inspector.tui.widgets.base import TALL, WIDE
 from inspector.tui.widgets.composer import Composer

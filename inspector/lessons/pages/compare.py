@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from inspector.lessons.asking.scene import Scene
-from inspector.lessons.words import row_words, word
+from inspector.lessons.pages.words import row_words, word
 from inspector.model.packets import first_rows
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.wire.text import escaped

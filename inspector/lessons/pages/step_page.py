@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from inspector.lessons.format.model import Step, StepText
-from inspector.lessons.page import page
+from inspector.lessons.format.page import page
+from inspector.lessons.pages.words import Word, row_words, word
 from inspector.lessons.play.answers import Answer, blank_row, is_number
 from inspector.lessons.play.player import TRIES, Player
-from inspector.lessons.words import Word, row_words, word
 from inspector.model.packets import packet_number
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 

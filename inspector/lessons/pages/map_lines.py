@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from inspector.lessons.format.model import Lesson
+from inspector.lessons.pages.words import word
 from inspector.lessons.progress import Progress
-from inspector.lessons.words import word
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 
 _BAR = 8

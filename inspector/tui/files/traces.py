@@ -20,7 +20,7 @@ from pathlib import Path
 from inspector.lab.folders import FolderError, traces_folder
 from inspector.lab.ownership import give_like
 from inspector.trace.file.scratch import path_of, scratch
-from inspector.tui.paths import to_write
+from inspector.tui.files.paths import to_write
 
 KEPT = 20                          # traces,
 KEPT_BYTES = 2_000_000_000         # bytes of all of them,

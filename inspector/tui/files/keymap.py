@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from inspector.lab.folders import FolderError, settings_folder
-from inspector.tui.settings import settings_text
+from inspector.tui.files.settings import settings_text
 
 
 class KeymapError(Exception):

@@ -89,7 +89,7 @@ def watch_ports(ports: tuple[int, ...], limits: Limits, save: str | None, *, ove
 
     `save`: the file that the trace goes to, None for one of those that are kept.
     """
-    from inspector.cli.capture_options import packet_socket_for
+    from inspector.cli.options.capture import packet_socket_for
     from inspector.lab.options import Watch
 
     _require_terminal(sys.stdin.isatty())

@@ -20,7 +20,7 @@ from tests.support.lab import read_trace, wait_for_frames, wait_until
 pytestmark = pytest.mark.quick
 AGENT = """
 import sys
-from inspector.lab import agent
+from inspector.lab.agent import __main__ as agent
 
 agent.may_capture = lambda: False
 agent.dumpcap = lambda: sys.argv[2] or None

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from inspector.cli.errors import CommandError
-from inspector.cli.outside import outside_of, pair_of
+from inspector.cli.options.outside import outside_of, pair_of
 from inspector.lab.launch import Agent, start_agent
 from inspector.lab.network.names import resolvers
 from inspector.lab.options import AgentOptions, Outside

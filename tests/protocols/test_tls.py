@@ -15,7 +15,7 @@ from inspector.protocols.tls.plain import PlainStream
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
 from inspector.views.conversation.messages import MessageList
-from inspector.views.conversation.stream import FollowStream
+from inspector.views.conversation.stream.follow import FollowStream
 from inspector.views.detail.tree import packet_tree
 from inspector.views.line.spans import plain
 from inspector.wire import pcapng

@@ -17,7 +17,7 @@ from inspector.trace.flows.fragments import fragments_of
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.flows.udp import UdpFlow, icmp_cause
 from inspector.trace.trace import Trace
-from inspector.views.findings import FindingList
+from inspector.views.findings.list import FindingList
 from inspector.views.json.findings import findings
 from inspector.wire import pcapng
 from tests.support.tcp import CAPTURES, MemoryTrace, first, ip, read_table, segment

@@ -19,7 +19,7 @@ from inspector.trace.file import window
 from inspector.trace.file.plain import FileSource
 from inspector.trace.flows import spoken
 from inspector.trace.trace import Trace
-from inspector.views.findings import FindingList
+from inspector.views.findings.list import FindingList
 from inspector.wire.tcp import stream as tcp_stream
 from tests.support.growth import KINDS
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from inspector.model.records import KernelSample
 from inspector.trace.kernel import kernel_findings, spans
 from inspector.trace.trace import Trace
-from inspector.views.findings import FindingList
+from inspector.views.findings.list import FindingList
 from inspector.views.line.spans import cell_width, plain
 from inspector.views.session.sockets_table import SocketLines
 from inspector.wire.journal import from_fields, to_fields

@@ -17,8 +17,8 @@ from inspector.trace.trace import Trace
 from inspector.views.conversation.messages import MessageList
 from inspector.views.conversation.place import StreamPlace, place_of
 from inspector.views.conversation.sparkline import sparkline, sparklines
-from inspector.views.conversation.stream import MODES, FollowStream, Mode
-from inspector.views.findings import FindingList
+from inspector.views.conversation.stream.follow import MODES, FollowStream, Mode
+from inspector.views.findings.list import FindingList
 from inspector.views.line.spans import Line, cell_width, plain
 from inspector.views.line.wrap import wrap
 from tests.support.websocket import CLIENT, CLOSING, SERVER, UPGRADE, client, server, talk, traced

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from inspector.trace.application.application import Application
 from inspector.trace.trace import Trace
-from inspector.views.findings import FindingList
+from inspector.views.findings.list import FindingList
 from inspector.views.json.findings import findings
 from tests.support.frames import pcapng_bytes
 from tests.support.tcp import ip, segment

@@ -13,11 +13,11 @@ from inspector.model.packets import first_rows
 from inspector.trace.trace import Trace
 from inspector.views.conversation.messages import MessageList
 from inspector.views.conversation.opening import handshake
-from inspector.views.conversation.stream import MODES, FollowStream
+from inspector.views.conversation.stream.follow import MODES, FollowStream
 from inspector.views.conversations.list import ConversationList
 from inspector.views.detail.bytes import HexDump
 from inspector.views.detail.tree import Detail, packet_tree
-from inspector.views.findings import FindingList
+from inspector.views.findings.list import FindingList
 from inspector.views.ladder.ladder import Ladder
 from inspector.views.packets.list import PacketList
 from inspector.views.session.sockets_table import SocketLines

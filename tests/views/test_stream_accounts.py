@@ -15,7 +15,7 @@ from inspector.protocols import REGISTRY
 from inspector.trace.flows.missing import sent
 from inspector.trace.trace import Trace
 from inspector.views.conversation.messages import MessageList
-from inspector.views.conversation.stream import MODES, FollowStream, Mode
+from inspector.views.conversation.stream.follow import MODES, FollowStream, Mode
 from inspector.views.line.spans import plain
 from inspector.wire import pcapng
 from tests.support.websocket import CLIENT, SERVER, talk, traced

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from inspector.model.numbers import LINK_RAW
 from inspector.trace.trace import Trace
-from inspector.views.unjudged import unjudged_words
+from inspector.views.findings.unjudged import unjudged_words
 from inspector.wire import pcapng
 from tests.support.tcp import segment
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inspector.cli.checks import CheckOptions, check, check_options, filter_of, options_of
 from inspector.cli.errors import DONE, UNREADABLE, USAGE, CommandError
 from inspector.cli.exports import LISTED, Export, Selected
-from inspector.cli.options import INPUT, OUTPUT, OVERWRITE, UNPACK, WHAT, reading_options
+from inspector.cli.options.checks import CheckOptions, check, check_options, filter_of, options_of
+from inspector.cli.options.shared import INPUT, OUTPUT, OVERWRITE, UNPACK, WHAT, reading_options
 from inspector.cli.output import notice, write_lines
 from inspector.model.units import amount
 

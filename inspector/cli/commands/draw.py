@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inspector.cli.checks import filter_of
 from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError
-from inspector.cli.options import INPUT, OUTPUT, UNPACK, reading_options
+from inspector.cli.options.checks import filter_of
+from inspector.cli.options.shared import INPUT, OUTPUT, UNPACK, reading_options
 from inspector.cli.output import notice, write_text
 from inspector.cli.trace_files import write_file
 from inspector.model.packets import Row, packet_number, row_at

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inspector.cli.checks import check_file, check_options, options_of
 from inspector.cli.commands.decode import decode_file
 from inspector.cli.commands.record import recorded
 from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.cli.exports import LISTED, Export
-from inspector.cli.options import OUTPUT, OVERWRITE, WHAT, WithProgram, reading_options
+from inspector.cli.options.checks import check_file, check_options, options_of
+from inspector.cli.options.outside import outside_of, outside_options
+from inspector.cli.options.shared import OUTPUT, OVERWRITE, WHAT, WithProgram, reading_options
 from inspector.cli.output import notice, print_ladder
-from inspector.cli.outside import outside_of, outside_options
 from inspector.cli.program_secrets import program_secrets
 from inspector.cli.trace_files import TraceFile, empty_file, trace_file
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inspector.cli.errors import DONE, MISSING, NO, UNREADABLE, USAGE, CommandError
-from inspector.cli.options import INPUT, FileName
+from inspector.cli.options.shared import INPUT, FileName
 from inspector.cli.output import notice, write_line, write_text
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from inspector.cli.options import INPUT, UNPACK, reading_options
+from inspector.cli.options.shared import INPUT, UNPACK, reading_options
 
 
 @click.command("open")

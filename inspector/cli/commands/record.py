@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inspector.cli.capture_options import capture_options, limits_of
-from inspector.cli.checks import check_file, check_options, options_of
 from inspector.cli.errors import MISSING, USAGE, CommandError
-from inspector.cli.options import OUTPUT, OVERWRITE, PORT, WithProgram, reading_options
+from inspector.cli.options.capture import capture_options, limits_of
+from inspector.cli.options.checks import check_file, check_options, options_of
+from inspector.cli.options.shared import OUTPUT, OVERWRITE, PORT, WithProgram, reading_options
 from inspector.cli.output import notice
 from inspector.cli.program_secrets import program_secrets
 from inspector.cli.trace_files import trace_file
@@ -46,7 +46,7 @@ def command(
         raise CommandError("A program is recorded in the lab; say --lab before '-- CMD'.", USAGE)
     if syscalls and not lab:
         raise CommandError("--syscalls traces a program in the lab: --lab --syscalls -- CMD.", USAGE)
-    from inspector.cli.capture_options import packet_socket_for
+    from inspector.cli.options.capture import packet_socket_for
     from inspector.lab.record import RecordOptions  # here: help is to be instant
 
     checked, limits = options_of(options), limits_of(options, ports)

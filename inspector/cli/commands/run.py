@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inspector.cli.checks import CheckOptions, check, check_options, options_of
 from inspector.cli.errors import DONE, MISSING, NO, CommandError
-from inspector.cli.options import OUTPUT, OVERWRITE, reading_options
+from inspector.cli.options.checks import CheckOptions, check, check_options, options_of
+from inspector.cli.options.session import session_options, spec_of
+from inspector.cli.options.shared import OUTPUT, OVERWRITE, reading_options
 from inspector.cli.output import ladder_printer, notice, write_line
-from inspector.cli.session_options import session_options, spec_of
 from inspector.cli.trace_files import trace_file
 from inspector.model.commands import Start
 from inspector.wire.text import escaped

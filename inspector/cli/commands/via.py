@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from inspector.cli.errors import USAGE, CommandError
-from inspector.cli.options import reading_options
-from inspector.cli.outside import pair_of
+from inspector.cli.options.outside import pair_of
+from inspector.cli.options.shared import reading_options
 
 
 @click.command("via")

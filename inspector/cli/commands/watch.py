@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from inspector.cli.capture_options import capture_options, limits_of
-from inspector.cli.options import OUTPUT, OVERWRITE, PORT, reading_options
+from inspector.cli.options.capture import capture_options, limits_of
+from inspector.cli.options.shared import OUTPUT, OVERWRITE, PORT, reading_options
 
 
 @click.command("watch")

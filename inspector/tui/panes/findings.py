@@ -8,9 +8,9 @@ from inspector.tui.messages import SelectionMade, StatusChanged
 from inspector.tui.panes.base import ListPane, PaneSpec
 from inspector.tui.panes.conversation import selection_of
 from inspector.tui.widgets.painter import Head
-from inspector.views.findings import MARKS, FindingList
+from inspector.views.findings.list import MARKS, FindingList
+from inspector.views.findings.unjudged import unjudged_words
 from inspector.views.line.spans import Line, Span, fit
-from inspector.views.unjudged import unjudged_words
 
 CONVERSATIONS_A_TURN = 8       # that are looked into before keys are heard
 

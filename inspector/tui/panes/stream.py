@@ -11,7 +11,7 @@ from inspector.tui.panes.base import PaneSpec, plain_page
 from inspector.tui.panes.conversation import ConversationPane, selection_of
 from inspector.tui.widgets.line_list import LineProvider
 from inspector.views.conversation.sparkline import sparklines
-from inspector.views.conversation.stream import FollowStream, Mode
+from inspector.views.conversation.stream.follow import FollowStream, Mode
 from inspector.views.line.spans import Line
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from inspector.trace.packet.facts import facts
 from inspector.trace.packet.info import protocol_name
 from inspector.views.conversations.columns import COLUMNS, Column, column_at, columns_for, title_line
 from inspector.views.conversations.table import STATES, ConversationTable
-from inspector.views.findings import MARKS, STYLES
+from inspector.views.findings.list import MARKS, STYLES
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.views.packets.list import seconds_text
 from inspector.views.session.outside import outside_peers

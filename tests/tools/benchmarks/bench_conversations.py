@@ -17,7 +17,7 @@ from typing import Any
 from inspector.trace.trace import Trace
 from inspector.views.conversations.columns import SORTED_BY
 from inspector.views.conversations.list import ConversationList
-from inspector.views.findings import FindingList
+from inspector.views.findings.list import FindingList
 
 COUNTS = 10_000, 100_000
 REQUEST, ANSWER = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

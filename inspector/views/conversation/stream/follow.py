@@ -16,7 +16,7 @@ from inspector.model.packets import Row
 from inspector.model.units import amount
 from inspector.trace.flows.missing import Missing, acknowledged, missing_from
 from inspector.views.conversation.place import StreamPlace, place_of
-from inspector.views.conversation.stream_decoded import (
+from inspector.views.conversation.stream.decoded import (
     JSON_LIMIT,
     Unit,
     byte_lines,
@@ -26,8 +26,8 @@ from inspector.views.conversation.stream_decoded import (
     unit_lines,
     units,
 )
-from inspector.views.conversation.stream_lines import RAW, Cut, StreamLines
-from inspector.views.conversation.stream_words import missing_words, unended_words
+from inspector.views.conversation.stream.lines import RAW, Cut, StreamLines
+from inspector.views.conversation.stream.words import missing_words, unended_words
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.text import escaped

@@ -32,8 +32,8 @@ from inspector.lab.programs.processes import Guardian, Lab, adopt_orphans
 from inspector.wire.journal import EventRecord
 
 if TYPE_CHECKING:
+    from inspector.lab.agent.supervisor import Supervisor
     from inspector.lab.capture.capturing import Capturing
-    from inspector.lab.supervisor import Supervisor
 
 
 def enter_network(options: AgentOptions) -> str:
@@ -72,7 +72,7 @@ def run(options: AgentOptions) -> int:
     guardian = Guardian(lab)
     sys.setswitchinterval(0.0005)                  # scapy's import must not hold up a session's start
     _import_numpy()
-    from inspector.lab.supervisor import Supervisor
+    from inspector.lab.agent.supervisor import Supervisor
 
     supervisor = Supervisor(options, lab, commands, bridge)
     try:

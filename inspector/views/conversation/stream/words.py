@@ -9,7 +9,7 @@ from inspector.model.units import amount
 if TYPE_CHECKING:
     from inspector.trace.flows.missing import Missing
     from inspector.trace.trace import Trace
-    from inspector.views.conversation.stream_decoded import Unit
+    from inspector.views.conversation.stream.decoded import Unit
 
 
 def missing_words(trace: Trace, lost: Missing, behind: bool = False) -> str:

@@ -15,12 +15,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from inspector.kernel.sampler import EVERY, Sampler
+from inspector.lab.agent.session import Session
 from inspector.lab.network.bridge import Bridge
 from inspector.lab.options import AgentOptions
 from inspector.lab.programs.children import Child, start_program
 from inspector.lab.programs.processes import Lab
 from inspector.lab.programs.tracer import Tracer
-from inspector.lab.session import Session
 from inspector.model import commands
 from inspector.model.commands import Command, EndpointCommand, Execute, Quit, Start, Stop
 from inspector.model.records import EventKind

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError
-from inspector.cli.options import OUTPUT
+from inspector.cli.options.shared import OUTPUT
 from inspector.cli.output import report, write_text
 from inspector.cli.trace_files import write_file
 

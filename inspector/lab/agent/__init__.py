@@ -1,0 +1,1 @@
+"""The agent, `python -m inspector.lab.agent OPTIONS`: a process that captures and runs sessions."""

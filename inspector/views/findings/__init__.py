@@ -1,0 +1,1 @@
+"""Findings as a list that grows with its trace, and what could not be judged."""

@@ -20,7 +20,7 @@ from scapy.packet import Packet
 from inspector.capture import choice
 from inspector.capture.bpf import ACCEPT_ALL, KEEP, MOST, accept_all, select, without_outgoing
 from inspector.capture.choice import FilterError, choose_program
-from tests.support.bpf import run_program
+from tests.support.oracles.bpf import run_program
 
 pytestmark = pytest.mark.quick
 

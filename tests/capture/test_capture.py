@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.capture import in_lab
-from tests.support.lab import needs_lab, read_trace
+from tests.support.running.capture import in_lab
+from tests.support.running.lab import needs_lab, read_trace
 
 pytestmark = needs_lab
 SOURCES = ["Ring(open_packet_socket(program))", "Receiver(open_packet_socket(program))"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.traces import TRACES
+from tests.support.captures.traces import TRACES
 
 REFUSED, TCP = str(TRACES / "tcp-refused.pcapng"), str(TRACES / "tcp.pcapng")
 

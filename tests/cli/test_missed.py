@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from inspector.cli.missed import refused_ports
-from tests.support.lab import needs_lab
-from tests.support.traces import open_trace
+from tests.support.captures.traces import open_trace
+from tests.support.running.lab import needs_lab
 
 
 def test_ports_that_were_refused() -> None:

@@ -12,7 +12,7 @@ import pytest
 from inspector.cli.program_secrets import ProgramSecrets, program_secrets
 from inspector.trace.trace import Trace
 from inspector.wire import pcapng
-from tests.support.lab import needs_lab
+from tests.support.running.lab import needs_lab
 
 RANDOM = bytes(range(32))
 LINE = f"CLIENT_RANDOM {RANDOM.hex()} {'cd' * 48}"

@@ -18,7 +18,7 @@ from inspector.model.commands import Abort, Close, Command, Execute, HalfClose, 
 from inspector.model.messages import Message
 from inspector.model.spec import SessionSpec
 from inspector.wire.journal import CallRecord
-from tests.support.lab import (
+from tests.support.running.lab import (
     needs_lab,
     network_of,
     processes_in,
@@ -27,7 +27,7 @@ from tests.support.lab import (
     wait_until,
     wait_until_gone,
 )
-from tests.support.processes import first_line
+from tests.support.running.processes import first_line
 
 pytestmark = needs_lab
 TCP = Start(SessionSpec())

@@ -11,7 +11,7 @@ from inspector.lab import doctor
 from inspector.lab.capture import access
 from inspector.lab.errors import LabError
 from inspector.lab.network import namespace
-from tests.support.lab import needs_lab
+from tests.support.running.lab import needs_lab
 
 pytestmark = pytest.mark.quick
 

@@ -15,7 +15,7 @@ import pytest
 from inspector.lab.capture.dumpcap import dumpcap_command
 from inspector.lab.options import AgentOptions, Limits
 from inspector.wire import pcapng
-from tests.support.lab import read_trace, wait_for_frames, wait_until
+from tests.support.running.lab import read_trace, wait_for_frames, wait_until
 
 pytestmark = pytest.mark.quick
 AGENT = """

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from inspector.lab.network import namespace
-from tests.support.lab import needs_lab
+from tests.support.running.lab import needs_lab
 
 _RESTRICT = """
 import json, os, sys

@@ -17,8 +17,8 @@ from inspector.capture import opener
 from inspector.lab.capture.access import may_capture
 from inspector.lab.capture.privilege import borrow
 from inspector.lab.errors import LabError
-from tests.support.lab import needs_lab
-from tests.support.users import UNKNOWN, environment, interpreter
+from tests.support.running.lab import needs_lab
+from tests.support.running.users import UNKNOWN, environment, interpreter
 
 needs_privilege = pytest.mark.skipif(not may_capture(), reason="the helper needs root or CAP_NET_RAW")
 HELPER = [sys.executable, "-I", str(Path(opener.__file__))]

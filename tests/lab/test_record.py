@@ -20,8 +20,8 @@ from inspector.lab.capture.access import may_capture
 from inspector.lab.network import namespace
 from inspector.lab.options import Limits
 from inspector.lab.record import RecordOptions, record
-from tests.support.lab import needs_lab, read_trace, wait_for_frames, wait_until, wait_until_gone
-from tests.support.processes import first_line
+from tests.support.running.lab import needs_lab, read_trace, wait_for_frames, wait_until, wait_until_gone
+from tests.support.running.processes import first_line
 
 RECORDER = """
 import json, sys

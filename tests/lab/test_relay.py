@@ -21,7 +21,7 @@ from inspector.lab.options import AgentOptions, Outside
 from inspector.trace.trace import Trace
 from inspector.views.json.packets import conversations
 from inspector.views.session.outside import outside_peers
-from tests.support.lab import needs_lab
+from tests.support.running.lab import needs_lab
 
 pytestmark = needs_lab
 WITHIN = 20.0

@@ -20,8 +20,8 @@ from inspector.model.packets import first_rows
 from inspector.trace.trace import Trace
 from inspector.views.json.packets import conversations
 from tests.lab.test_names import own_address, run_in_lab
-from tests.support.lab import needs_lab, wait_until
-from tests.support.processes import marked
+from tests.support.running.lab import needs_lab, wait_until
+from tests.support.running.processes import marked
 
 needs_carrier = pytest.mark.skipif(
     not (shutil.which("slirp4netns") or (os.geteuid() and shutil.which("pasta"))) or not own_address(),

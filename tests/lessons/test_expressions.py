@@ -12,7 +12,7 @@ from inspector.lessons.asking.functions import compiled
 from inspector.lessons.asking.scene import Scene, TooMuchError
 from inspector.lessons.asking.syntax import DEEPEST, LONGEST, ExpressionError, parse
 from inspector.trace.trace import Trace
-from tests.support.traces import TRACES
+from tests.support.captures.traces import TRACES
 
 
 def scene(name: str) -> Scene:

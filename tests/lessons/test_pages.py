@@ -11,7 +11,7 @@ from inspector.lessons.pages.words import WORDS
 from inspector.lessons.quiz import picture, questions
 from inspector.trace.trace import Trace
 from inspector.views.line.spans import cell_width, plain
-from tests.support.traces import TRACES
+from tests.support.captures.traces import TRACES
 
 
 def test_paragraphs_lists_code_and_values() -> None:

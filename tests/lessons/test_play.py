@@ -11,7 +11,7 @@ from inspector.lessons.library import EXAMPLE, find, names, write_example
 from inspector.lessons.play.answers import judge, number_of
 from inspector.lessons.play.headless import Stage, proved
 from inspector.lessons.play.player import Player
-from tests.support.lab import needs_lab
+from tests.support.running.lab import needs_lab
 
 pytestmark = needs_lab
 

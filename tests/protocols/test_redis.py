@@ -24,7 +24,7 @@ from inspector.trace.filter.filter import Filter
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 from inspector.views.json.messages import messages
-from tests.support.tcp import MemoryTrace, segment
+from tests.support.captures.tcp import MemoryTrace, segment
 
 DATA = Path(__file__).parents[1] / "data"
 CAPTURE = DATA / "protocols" / "redis.pcapng"

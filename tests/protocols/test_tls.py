@@ -21,8 +21,8 @@ from inspector.views.line.spans import plain
 from inspector.wire import pcapng
 from inspector.wire.keylog import KeyLog
 from tests.data.protocols.make_tls import CLASSIC, MODERN
-from tests.protocols.test_cutting import secrets_of, turns_of
-from tests.protocols.test_hostile import read
+from tests.protocols.every_protocol.test_cutting import secrets_of, turns_of
+from tests.protocols.every_protocol.test_hostile import read
 
 pytest.importorskip("cryptography")
 CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "tls.pcapng"

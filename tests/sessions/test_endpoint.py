@@ -13,7 +13,7 @@ import pytest
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.wire.journal import CallRecord, EventRecord, from_line, to_line
-from tests.support.sessions import Endpoint, free_port, session
+from tests.support.running.sessions import Endpoint, free_port, session
 
 
 def waiting(endpoint: Endpoint) -> list[str]:

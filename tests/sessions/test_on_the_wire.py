@@ -20,8 +20,8 @@ from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
-from tests.support.application import web
-from tests.support.lab import needs_lab, read_trace, wait_for_event, wait_until
+from tests.support.captures.application import web
+from tests.support.running.lab import needs_lab, read_trace, wait_for_event, wait_until
 
 pytestmark = [needs_lab, pytest.mark.xdist_group("on-the-wire")]         # one trace for all of them
 

@@ -15,8 +15,8 @@ from inspector.sessions.kinds.slow_reader import LOAD, load
 from inspector.trace.packet.facts import facts
 from inspector.trace.packet.info import analysis_marks
 from inspector.trace.trace import Trace
-from tests.support.lab import needs_lab, wait_for_event
-from tests.support.sessions import session
+from tests.support.running.lab import needs_lab, wait_for_event
+from tests.support.running.sessions import session
 
 pytestmark = needs_lab
 

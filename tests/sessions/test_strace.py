@@ -18,7 +18,7 @@ from inspector.sessions.sockets.strace import (
     queued_error,
 )
 from inspector.wire.text import escaped
-from tests.support.sessions import session
+from tests.support.running.sessions import session
 
 
 def test_addresses_and_options() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
-from tests.support.sessions import Endpoint, free_port, has_ipv6, session
+from tests.support.running.sessions import Endpoint, free_port, has_ipv6, session
 
 IPV6 = pytest.param(True, marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback here"))
 

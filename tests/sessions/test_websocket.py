@@ -13,7 +13,7 @@ from websockets.sync.server import Server, ServerConnection, serve
 
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
-from tests.support.sessions import LIMIT, Endpoint, free_port, has_ipv6, session
+from tests.support.running.sessions import LIMIT, Endpoint, free_port, has_ipv6, session
 
 IPV6 = pytest.param(True, marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback here"))
 EVERYTHING = ("text 你好", "hex:00ff", "binary:abc", "ping:are you there", "pong:unasked",

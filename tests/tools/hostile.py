@@ -63,14 +63,15 @@ def cost(command: list[str], settings: dict[str, str]) -> Cost:
 
 def listed() -> list[str]:
     """The names of all cases, by a process of its own: this stays small, as its peak is its children's."""
-    found = subprocess.run([sys.executable, "-c", "from tests.support.hostile import CASES; print(*CASES)"],
+    script = "from tests.support.captures.hostile import CASES; print(*CASES)"
+    found = subprocess.run([sys.executable, "-c", script],
                            stdout=subprocess.PIPE, check=True, text=True)
     return found.stdout.split()
 
 
 def make(name: str, size: int, folder: Path) -> Path:
     """Write a case; where it stands."""
-    from tests.support.hostile import CASES
+    from tests.support.captures.hostile import CASES
 
     file = CASES[name](size)
     path = folder / (name + file.suffix)
@@ -81,7 +82,7 @@ def make(name: str, size: int, folder: Path) -> Path:
 async def _open(path: Path) -> None:
     """The app on a file until all is read and no pane has work left; prints how long its loop stood still."""
     from inspector.tui.panes.registry import PANES
-    from tests.support.live import QuietApp, settled, workbench
+    from tests.support.screen.live import QuietApp, settled, workbench
 
     longest = 0.0
 

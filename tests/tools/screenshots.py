@@ -29,7 +29,8 @@ from inspector.tui.app import InspectorApp
 from inspector.tui.lessons.screen import LessonScreen
 from inspector.tui.messages import LessonsAsked, Selection
 from inspector.tui.panes.registry import PANES
-from tests.support.live import (
+from tests.support.captures.traces import DATA
+from tests.support.screen.live import (
     LARGE,
     SMALL,
     USUAL,
@@ -40,7 +41,6 @@ from tests.support.live import (
     until,
     workbench,
 )
-from tests.support.traces import DATA
 
 Steps = Callable[[Pilot[Any]], Awaitable[None]]
 CELL = 12.2                      # width of a cell in Textual's SVG

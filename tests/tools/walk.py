@@ -22,8 +22,8 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from inspector.tui.app import InspectorApp
-from tests.support.keys import burst, type_together
-from tests.support.window import LEFT, Terminal, inspector, terminal, wait_until
+from tests.support.screen.keys import burst, type_together
+from tests.support.screen.window import LEFT, Terminal, inspector, terminal, wait_until
 
 DATA = Path(__file__).parents[1] / "data"
 KINDS = {"tcp": "t", "udp": "u", "http": "h", "websocket": "w"}

@@ -22,8 +22,8 @@ from inspector.protocols.websocket.session.deflate import Inflater
 from inspector.trace import limits
 from inspector.trace.trace import Trace
 from inspector.wire.findings import REPEATS
-from tests.support.growth import KINDS
-from tests.support.hostile import CASES
+from tests.support.captures.growth import KINDS
+from tests.support.captures.hostile import CASES
 
 SMALL = 40_000
 

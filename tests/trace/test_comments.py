@@ -13,7 +13,7 @@ from inspector.views.detail.tree import packet_tree
 from inspector.views.json.packets import packet
 from inspector.views.packets.list import COMMENTED, MARKED, packet_row
 from inspector.wire import pcapng
-from tests.support.frames import ETHERNET, FRAMES, trace_of
+from tests.support.captures.frames import ETHERNET, FRAMES, trace_of
 
 ROW = Row(1)
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from inspector.model.packets import Row, first_rows
 from inspector.trace.trace import Trace, TraceError
 from inspector.wire import pcapng
-from tests.support.frames import ETHERNET, FRAME, FRAMES, START, pcap_bytes, pcapng_bytes, trace_of
+from tests.support.captures.frames import ETHERNET, FRAME, FRAMES, START, pcap_bytes, pcapng_bytes, trace_of
 
 
 def turned(data: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """Work grows linearly with whatever grows in a capture: calls that were made, bytes that were read.
 
-For each kind of `tests.support.growth` the cost of one more piece is compared, near the beginning and further
-on. Nothing is timed.
+For each kind of `tests.support.captures.growth` the cost of one more piece is compared, near the start and
+further on. Nothing is timed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from inspector.trace.flows import spoken
 from inspector.trace.trace import Trace
 from inspector.views.findings.list import FindingList
 from inspector.wire.tcp import stream as tcp_stream
-from tests.support.growth import KINDS
+from tests.support.captures.growth import KINDS
 
 STEP = 40
 # Above 256 conversations they are read many at a time, which has another price: both pairs are beyond that.

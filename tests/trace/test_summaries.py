@@ -13,8 +13,8 @@ from inspector.trace.flows.missing import missing_bytes
 from inspector.trace.flows.patterns import regular
 from inspector.trace.summaries import Summaries
 from inspector.trace.trace import Trace
-from tests.support.frames import pcapng_bytes, trace_of
-from tests.support.tcp import segment
+from tests.support.captures.frames import pcapng_bytes, trace_of
+from tests.support.captures.tcp import segment
 
 Packet = tuple[int, str, int, int, bytes]            # direction, flags, seq, ack, payload
 

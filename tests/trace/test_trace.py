@@ -21,7 +21,7 @@ from inspector.trace.index.index import DTYPES
 from inspector.trace.trace import Trace, TraceError
 from inspector.wire import pcapng
 from inspector.wire.journal import CallRecord, EventRecord, to_fields
-from tests.support.frames import FRAME, FRAMES, pcap_bytes, pcapng_bytes, trace_of
+from tests.support.captures.frames import FRAME, FRAMES, pcap_bytes, pcapng_bytes, trace_of
 
 
 def test_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

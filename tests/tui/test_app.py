@@ -16,7 +16,7 @@ from inspector.tui.launcher.help import HelpScreen, TooSmallScreen
 from inspector.tui.launcher.palette import Palette
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.painter import PAINTS, Painter, contrast
-from tests.support.live import QuietApp, launcher
+from tests.support.screen.live import QuietApp, launcher
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])

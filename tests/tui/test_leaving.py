@@ -25,10 +25,18 @@ from inspector.tui.widgets.leaving import LeavesQuietly
 from inspector.tui.widgets.prompt import PromptScreen
 from inspector.tui.workbench.trace_screen import LeavingMenu
 from inspector.tui.workbench.workbench import WorkbenchScreen
-from tests.support.keys import burst
-from tests.support.lab import needs_lab
-from tests.support.live import QuietApp, launcher, running, until, until_shown, until_workbench, workbench
-from tests.support.traces import TRACES
+from tests.support.captures.traces import TRACES
+from tests.support.running.lab import needs_lab
+from tests.support.screen.keys import burst
+from tests.support.screen.live import (
+    QuietApp,
+    launcher,
+    running,
+    until,
+    until_shown,
+    until_workbench,
+    workbench,
+)
 
 MOMENTS: dict[str, Callable[[WorkbenchScreen], bool]] = {      # of a session's start, at which one leaves
     "the screen": lambda screen: True,

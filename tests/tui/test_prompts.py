@@ -17,10 +17,10 @@ from textual.widgets import Input, Static
 
 import inspector.tui
 from inspector.tui.widgets.prompt import PromptScreen
-from tests.support.live import USUAL, QuietApp, launcher, running, until, workbench
-from tests.support.terminal import Terminal
-from tests.support.traces import TRACES
-from tests.support.users import UNKNOWN, environment, interpreter
+from tests.support.captures.traces import TRACES
+from tests.support.running.users import UNKNOWN, environment, interpreter
+from tests.support.screen.live import USUAL, QuietApp, launcher, running, until, workbench
+from tests.support.screen.terminal import Terminal
 
 TYPED = (
     "~nobody-such/x", "~", "a" * 300, "x\0y", "\udcff\udc9b.pcap", "folder/", "pipe", "", "/dev/null",

@@ -1,7 +1,7 @@
 """How the screens look, as grids of text, at the three sizes, on one trace: only a change of looks shows.
 
 A grid for each pane, of the pane alone, and few of whole screens, so that a word of one place breaks one
-test. `tests/support/grids.py` says how they are renewed.
+test. `tests/support/screen/grids.py` says how they are renewed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from inspector.model.packets import Row
 from inspector.tui.messages import Selection
 from inspector.tui.panes.registry import PANES
 from inspector.tui.workbench.workbench import WorkbenchScreen
-from tests.support.grids import assert_kept, difference
-from tests.support.live import LARGE, SMALL, USUAL, QuietApp, grid, launcher, opened, settled
+from tests.support.screen.grids import assert_kept, difference
+from tests.support.screen.live import LARGE, SMALL, USUAL, QuietApp, grid, launcher, opened, settled
 
 KEPT = Path(__file__).parent / "snapshots"
 CHOSEN = Selection(row=Row(7))

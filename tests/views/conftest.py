@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.websocket import close_traced
+from tests.support.captures.websocket import close_traced
 
 
 @pytest.fixture(autouse=True)

@@ -10,10 +10,10 @@ from inspector.views.detail.tree import Detail, packet_tree
 from inspector.views.line.spans import plain
 from inspector.wire.dissection.field import Field
 from inspector.wire.headers.transport import VXLAN_GPE
-from tests.support.application import web
-from tests.support.oracle import DATA
-from tests.support.traces import open_trace
-from tests.support.views import all_lines, text_of
+from tests.support.captures.application import web
+from tests.support.captures.traces import open_trace
+from tests.support.oracles.tshark import DATA
+from tests.support.screen.views import all_lines, text_of
 
 
 def _detail(name: str, row: Row) -> tuple[Detail, bytes]:

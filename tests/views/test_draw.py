@@ -17,7 +17,7 @@ from inspector.views.draw.ladder import ladder_lines, ladder_mermaid
 from inspector.views.draw.pictures import PICTURES, as_html, as_svg
 from inspector.views.line.spans import Span, cell_width, plain
 from inspector.wire.dissection.field import Field
-from tests.support.traces import TRACES, open_trace
+from tests.support.captures.traces import TRACES, open_trace
 
 DATA = TRACES.parent
 CAPTURES = [*sorted(TRACES.glob("*.pcapng")), *sorted((DATA / "frames").glob("*.pcapng"))]

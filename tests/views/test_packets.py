@@ -17,8 +17,8 @@ from inspector.trace.packet.info import packet_info
 from inspector.trace.trace import Trace
 from inspector.views.line.spans import cell_width, plain
 from inspector.views.packets.list import PacketList, packet_columns, packet_row
-from tests.support.network import CLIENT, SERVER, Network
-from tests.support.traces import open_trace
+from tests.support.captures.network import CLIENT, SERVER, Network
+from tests.support.captures.traces import open_trace
 
 DATA = Path(__file__).parents[1] / "data"
 QUOTED = Raw(bytes(IP(src="1.1.1.1", dst="2.2.2.2") / UDP(sport=5, dport=6) / Raw(b"hi")))

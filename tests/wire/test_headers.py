@@ -21,7 +21,7 @@ from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import NoPayload, Packet, Raw
 
 from inspector.wire.headers.read import FRAGMENT, MALFORMED, NO_OFFSET, SHORT, Headers
-from tests.support.frames import headers_of
+from tests.support.captures.frames import headers_of
 
 COLUMNS = ("l3", "l4", "payload", "payload_length", "network", "protocol", "src", "dst", "sport", "dport",
            "tcp_flags", "seq", "ack", "window", "status", "in_flow", "addressed")

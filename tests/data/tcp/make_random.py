@@ -9,7 +9,7 @@ import random
 import struct
 from pathlib import Path
 
-from tests.support.tcp import segment
+from tests.support.captures.tcp import segment
 
 HERE = Path(__file__).parent
 

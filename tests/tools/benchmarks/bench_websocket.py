@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from inspector.protocols.http.upgrade import prove
 from inspector.protocols.websocket.frame import encode
 from inspector.trace.trace import Trace
-from tests.support.application import web
+from tests.support.captures.application import web
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 EXTENSION = "Sec-WebSocket-Extensions: permessage-deflate"

@@ -1,0 +1,50 @@
+"""`inspector draw`: what it writes, where, and the words when it cannot."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.captures.traces import TRACES
+
+TRACE = str(TRACES / "websocket.pcapng")
+
+
+def draw(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "inspector", "draw", *words], capture_output=True, text=True, timeout=60,
+        check=False, stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize("form", ["txt", "svg", "html", "mermaid"])
+def test_a_ladder_in_every_form(form: str, tmp_path: Path) -> None:
+    file = tmp_path / "picture"
+    done = draw(TRACE, "--to", form, "-o", str(file))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert "how are you?" in file.read_text(encoding="utf-8")
+
+
+def test_headers_of_the_packet_that_a_filter_finds() -> None:
+    done = draw(TRACE, "--as", "header", "--filter", "websocket.opcode == 8")
+    assert done.returncode == 0
+    assert "close" in done.stdout
+    assert done.stdout.index("Transmission Control Protocol") < done.stdout.index("WebSocket frame")
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "sentence"),
+    [
+        (["--as", "header", "--to", "mermaid"], 2, "Mermaid draws ladders"),
+        (["--filter", "udp"], 1, "No packet passes this filter."),
+        (["--filter", "no.such"], 2, "There is no field or protocol no.such."),
+        (["-o", "/nonexistent/x"], 2, "/nonexistent/x cannot be written"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_sentence(words: list[str], status: int, sentence: str) -> None:
+    done = draw(TRACE, *words)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert done.stderr.startswith(f"inspector: {sentence}")

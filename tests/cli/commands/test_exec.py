@@ -1,0 +1,211 @@
+"""`inspector exec` and its like when something goes wrong: programs that cannot start, or sweep the disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.running.lab import needs_lab, wait_until
+from tests.support.screen.window import terminal
+
+COMMAND = [sys.executable, "-m", "inspector"]
+TALK = """
+import socket
+a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); a.bind(('127.0.0.1', 5353))
+b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); b.sendto(b'hi' * {size}, ('127.0.0.1', 5353)); a.recv(9)
+print('talked', flush=True)
+"""
+pytestmark = needs_lab
+
+
+def inspector(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *words], capture_output=True, text=True, timeout=60, check=False,
+        stdin=subprocess.DEVNULL, env=os.environ | environment,
+    )
+
+
+def kept(own_folders: Path) -> list[Path]:
+    return sorted((own_folders / "state" / "inspector" / "traces").glob("*"))
+
+
+def packets(trace: Path) -> int:
+    return len(inspector("decode", str(trace), "--json", "packets").stdout.splitlines())
+
+
+@pytest.mark.parametrize("words", [("--json", "packets"), ("--save", "x.pcapng"), ()])
+def test_a_program_that_cannot_start_is_one_sentence(
+    words: tuple[str, ...], own_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = inspector("exec", *words, "--", "no-such-program")
+    said = "inspector: no-such-program could not be started: No such file or directory.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (127, "", said)
+    assert kept(own_folders) == [] and list(tmp_path.iterdir()) == []
+    assert inspector("exec", *words, "--", str(tmp_path)).returncode == 126
+
+
+def test_no_app_opens_for_a_program_that_cannot_start() -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [*COMMAND, "exec", "--", "no-such-program"])
+    seen = b""
+    try:
+        while chunk := os.read(terminal, 65536):
+            seen += chunk
+    except OSError:                # its end
+        pass
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 127
+    assert b"could not be started" in seen and b"\x1b[?1049h" not in seen
+    os.close(terminal)
+
+
+def test_the_trace_is_kept_where_it_is_said(own_folders: Path) -> None:
+    done = inspector("exec", "--", sys.executable, "-c", TALK.format(size=1))
+    (trace,) = kept(own_folders)
+    assert done.stderr == f"inspector: The trace is kept as {trace}.\n"
+    assert packets(trace) == 1
+    assert "_exec-python" in trace.name
+
+
+def test_a_program_may_sweep_the_folders_we_use(own_folders: Path, tmp_path: Path) -> None:
+    swept = tmp_path / "tmp"
+    swept.mkdir()
+    saved = swept / "saved.pcapng"
+    sweep = f"import shutil, sys; shutil.rmtree({str(swept)!r})"
+    for words in (("--save", str(saved)), ("--json", "packets"), ()):
+        swept.mkdir(exist_ok=True)
+        program = f"{TALK.format(size=1)}\n{sweep}; shutil.rmtree({str(own_folders)!r}, True); sys.exit(7)"
+        done = inspector("exec", *words, "--", sys.executable, "-c", program, TMPDIR=str(swept))
+        assert "Traceback" not in done.stderr
+        if words == ("--save", str(saved)):
+            said = f"inspector: {saved} cannot be written: No such file or directory.\n"
+            assert done.returncode == 2 and done.stderr.endswith(said)
+        elif words:
+            assert done.returncode == 7 and json.loads(done.stdout)["udp.dstport"] == 5353
+
+
+def test_a_trace_that_the_program_removed_is_written_anew(tmp_path: Path) -> None:
+    saved = tmp_path / "saved.pcapng"
+    program = f"{TALK.format(size=1)}\nimport os, sys; os.unlink({str(saved)!r}); sys.exit(7)"
+    done = inspector("exec", "--save", str(saved), "--", sys.executable, "-c", program)
+    assert done.returncode == 7
+    assert f"{saved} was removed meanwhile; it is written anew." in done.stderr
+    assert packets(saved) == 1
+
+
+@pytest.mark.parametrize("command", [("exec", "--save"), ("record", "--lab", "-o")])
+def test_a_capture_that_broke_is_told_and_no_success(command: tuple[str, ...], tmp_path: Path) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    for status, expected in ((0, 3), (7, 7)):
+        program = f"{TALK.format(size=2000) * 3}\nimport sys, time; time.sleep(0.3); sys.exit({status})"
+        file = tmp_path / f"{command[0]}-{status}.pcapng"
+        done = subprocess.run(
+            [*COMMAND, *command, str(file), "--", sys.executable, "-c", program.replace("5353", "0x1000")],
+            preexec_fn=limit, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60,
+            check=False,
+        )
+        assert done.returncode == expected, done.stderr
+        assert "File too large" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_json_and_the_programs_output_never_mix(tmp_path: Path) -> None:
+    program = (sys.executable, "-c", TALK.format(size=1))
+    done = inspector("exec", "--json", "packets", "--", *program)
+    assert [json.loads(line)["udp.dstport"] for line in done.stdout.splitlines()] == [5353]
+    assert done.stderr == "talked\n"
+    output = tmp_path / "output"
+    output.write_text("older and longer than what comes now")
+    done = inspector("exec", "--json", "packets", "--output", str(output), "--", *program)
+    assert len(done.stdout.splitlines()) == 1 and done.stderr == ""
+    assert output.read_text() == "talked\n"
+
+
+@pytest.mark.parametrize("command", [("run", "tcp", "--save"), ("exec", "--save"), ("record", "--lab", "-o")])
+def test_a_file_with_contents_is_not_overwritten_unasked(command: tuple[str, ...], tmp_path: Path) -> None:
+    file = tmp_path / "there.pcapng"
+    file.write_bytes(b"of great value")
+    rest = () if command[0] == "run" else ("--", "true")
+    done = inspector(*command, str(file), *rest)
+    said = f"inspector: {file} exists already. --overwrite writes it anew.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+    assert file.read_bytes() == b"of great value"
+    assert inspector(*command, str(file), "--overwrite", *rest).returncode == 0
+    assert file.read_bytes().startswith(b"\n\r\r\n")
+    file.write_bytes(b"")                                       # as mktemp leaves it
+    assert inspector(*command, str(file), *rest).returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("command", ["exec", "exec --json packets", "run tcp", "record --lab -o FILE"])
+def test_a_signal_leaves_nothing_in_the_temporary_folder(
+    command: str, number: signal.Signals, own_folders: Path, tmp_path: Path
+) -> None:
+    (folder := tmp_path / "tmp").mkdir()
+    sign, file = tmp_path / "started", tmp_path / "recorded.pcapng"
+    words = command.replace("FILE", str(file)).split()
+    program = f"{TALK.format(size=1)}\nopen({str(sign)!r}, 'w'); import time; time.sleep(60)"
+    if words[0] == "run":
+        words += [word for number in range(400) for word in ("--message", f"push {number}")]
+        words += ["--behaviour", "push"]
+    else:
+        words += ["--", sys.executable, "-c", program]
+    with subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          stdin=subprocess.DEVNULL, env=os.environ | {"TMPDIR": str(folder)}) as process:
+        assert process.stdout is not None
+        if words[0] == "run":
+            process.stdout.readline()
+        else:
+            wait_until(sign.exists, "the program's start")
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert said.endswith(f"inspector: Ended by {number.name}.\n") and "Traceback" not in said
+    assert list(folder.iterdir()) == []
+    if command == "exec":
+        (trace,) = kept(own_folders)
+        assert f"inspector: What was captured is in {trace}.\n" in said
+        assert packets(trace) == 1
+    elif words[0] == "record":
+        assert packets(file) == 1
+
+
+LISTENS = """
+import socket
+print('it listens', flush=True)
+with socket.create_server(('127.0.0.1', 8555)) as listener:
+    client = socket.create_connection(('127.0.0.1', 8555))
+    client.sendall(b'a word')
+    listener.accept()[0].recv(9)
+    listener.accept()
+"""
+
+
+def test_the_app_looks_on_while_a_program_runs_and_ends_it(tmp_path: Path) -> None:
+    program = [*COMMAND, "exec", "--join", "--", sys.executable, "-c", LISTENS]
+    with terminal(tmp_path, program, size=(120, 40)) as app:
+        app.until_shown("127.0.0.1:8555", "SYN")
+        app.write(b"q")
+        assert b"it listens" in app.read_until(b"it listens")
+        assert app.ended() == 128 + signal.SIGTERM
+
+
+def test_a_program_that_cannot_start_is_not_looked_on(tmp_path: Path) -> None:
+    with terminal(tmp_path, [*COMMAND, "exec", "--join", "--", "no-such-program"]) as app:
+        assert b"could not be started" in app.read_until(b"started")
+        assert app.ended() == 127
+
+
+def test_json_and_the_app_are_two_things() -> None:
+    done = inspector("exec", "--join", "--json", "packets", "--", "true")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)

@@ -1,0 +1,86 @@
+"""`inspector lesson`: what it lists, checks, begins and asks, and its exit statuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inspector.lessons import progress
+from inspector.lessons.library import names
+from tests.support.captures.traces import TRACES
+from tests.support.running.lab import needs_lab
+
+
+def lesson(*words: str, said: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "inspector", "lesson", *words], capture_output=True, text=True, timeout=120,
+        check=False, input=said,
+    )
+
+
+def test_the_list_says_what_there_is_and_how_far_it_is_done() -> None:
+    progress.keep("socket", progress.Progress(0, 10, True, 4, 5))
+    listed = [json.loads(line) for line in lesson("list", "--json").stdout.splitlines()]
+    assert {one["name"] for one in listed} == set(names())
+    assert [one["number"] for one in listed] == sorted(one["number"] for one in listed)
+    first = listed[0]
+    assert (first["name"], first["done"], first["right"], first["asked"]) == ("socket", True, 4, 5)
+    chinese = lesson("list", "--lang", "zh").stdout
+    assert "✓  1  socket" in chinese and "什么是套接字" in chinese
+    assert lesson("reset").returncode == 0
+    assert not progress.of("socket").done
+
+
+@needs_lab
+def test_a_lesson_is_begun_checked_and_spoilt(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    made = lesson("new", str(mine))
+    assert made.returncode == 0 and len(made.stdout.splitlines()) == 3
+    assert lesson("new", str(mine)).returncode == 2                        # nothing is overwritten
+    checked = lesson("check", str(mine))
+    assert (checked.returncode, checked.stdout) == (0, "✓ mine  4 steps, en, zh\n")
+    facts = mine / "lesson.toml"
+    text = facts.read_text()
+    facts.write_text(text.replace("value = '2'", "value = '3'"))
+    failed = lesson("check", str(mine))
+    assert failed.returncode == 1 and "is none, or the truth" in failed.stdout and "✗ mine" in failed.stdout
+    facts.write_text(text.replace("minutes = 5", "minutes = \"5\""))
+    wrong = lesson("check", str(mine))
+    assert wrong.returncode == 4 and f"{facts}:2: minutes: Here a whole number should stand." in wrong.stderr
+    refused = lesson(str(mine))
+    assert refused.returncode == 4 and "cannot be opened" in refused.stderr
+
+
+@pytest.mark.parametrize(("words", "status", "sentence"), [
+    (("check",), 2, "Name lessons or folders to check"),
+    (("check", "socket", "--all"), 2, "Name lessons or folders to check"),
+    (("nowhere",), 4, "There is no such lesson"),
+    (("check", "nowhere"), 4, "There is no such lesson"),
+    (("socket",), 3, "The app needs a terminal"),
+    ((), 3, "The app needs a terminal"),
+    (("new", "/nonexistent/x"), 2, "/nonexistent/x cannot be made"),
+    (("quiz", "/nonexistent"), 4, ""),
+    (("list", "--lang", "fr"), 2, "'fr' is not one of"),
+])
+def test_what_cannot_be_done_is_one_sentence(words: tuple[str, ...], status: int, sentence: str) -> None:
+    done = lesson(*words)
+    assert done.returncode == status and sentence in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_words_alone_can_be_checked() -> None:
+    done = lesson("check", "--all", "--words-only")
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == len(names())
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_quiz_is_graded_answer_by_answer(language: str) -> None:
+    trace = str(TRACES / "tcp.pcapng")
+    words = ("quiz", trace, "--seed", "5", "--questions", "6", "--lang", language)
+    nothing = lesson(*words)
+    assert nothing.returncode == 1 and nothing.stdout.count("✗") == 6 and "0 / 6" in nothing.stdout
+    some = lesson(*words, said="1\n" * 6)
+    assert some.stdout.count("✓") + some.stdout.count("✗") == 6

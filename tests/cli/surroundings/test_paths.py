@@ -1,0 +1,157 @@
+"""Paths of every kind for every command's every option and argument that takes one: one sentence each.
+
+A program tries them as a user whom nothing belongs to, a process of its own for each, and tells what it saw.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from inspector.cli.commands import COMMANDS
+from tests.support.captures.traces import TRACES
+from tests.support.running.users import UNKNOWN, environment, interpreter
+
+CAPTURE = "capture.pcapng"
+# What else must be said, so that the path is the only thing to be wrong; a new command needs a line here.
+WORDS: dict[str, list[str]] = {
+    "decode": ["--json", "packets", "--expect", "tcp"], "draw": [], "open": [], "run": ["tcp"],
+    "record": ["--overwrite", "--lab", "--expect", "tcp", "--", "true"],
+    "exec": ["--expect", "tcp", "--", "true"], "watch": [], "via": ["9:10"], "lesson new": [],
+    "lesson quiz": [],
+}
+PATHS = (
+    "k\x1b]52;c;aGk=\x07\n\x9b2J\u202e",
+    "/root/x.pcap", "~nobody-such/x", "a" * 300, "\udcff\udc9b", "folder", "folder/", "pipe", "", "/dev/null",
+    "/dev/full", "notes.txt/x", "/no/such/x", "notes.txt", "loop", "/dev/tty",
+)
+FEW = ("", "pipe", "/dev/null", "notes.txt/x")
+TRIER = """
+import json, os, signal, sys, tempfile
+from inspector.cli import main
+for words, feeds in json.load(sys.stdin):
+    out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+    pid = os.fork()
+    if not pid:
+        signal.alarm(25)
+        if feeds:
+            pipe = os.open("pipe", os.O_RDWR)
+            os.write(pipe, b"This is no capture at all, only words.")
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(out.fileno(), 1)
+        os.dup2(err.fileno(), 2)
+        sys.argv = ["inspector", *words]
+        try:
+            main()
+        except SystemExit as end:
+            os._exit(end.code)
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            sys.stderr.flush()
+        os._exit(99)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    err.seek(0)
+    print(json.dumps([words, status, err.read().decode("utf-8", "surrogateescape")]), flush=True)
+"""
+
+
+def takes_path(parameter: click.Parameter) -> bool:
+    return isinstance(parameter.type, click.Path | click.File)
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """All commands and those below them, each with the words that call it."""
+    for entry in COMMANDS:
+        command = entry.load()
+        yield entry.name, command
+        if isinstance(command, click.Group):
+            yield from ((f"{entry.name} {name}", below) for name, below in command.commands.items())
+
+
+def cases() -> Iterator[tuple[list[str], bool]]:
+    """Words of a command line, and whether it reads the pipe.
+
+    What several commands have is tried whole with the first one, which starts nothing.
+    """
+    whole: set[str] = set()
+    taking = {name: command for name, command in commands() if any(map(takes_path, command.params))}
+    for called in sorted(taking, key=[*WORDS].index):
+        command = taking[called]
+        for parameter in filter(takes_path, command.params):
+            option, name = isinstance(parameter, click.Option), str(parameter.name)
+            others: list[str] = []
+            for other in command.params:
+                if other is not parameter and other.required and takes_path(other):
+                    others += [other.opts[0], "out.pcapng"] if isinstance(other, click.Option) else [CAPTURE]
+            for path in FEW if name in whole else PATHS:
+                mine = [parameter.opts[0], path] if option else [path]
+                yield [*called.split(), *others, *mine, *WORDS[called]], not option
+            whole.add(name)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder of the other user with all that the paths lead to."""
+    folder = Path(tempfile.mkdtemp())
+    (folder / "folder").mkdir()
+    (folder / "notes.txt").write_text("these words are not to be lost")
+    (folder / "loop").symlink_to("loop")
+    os.mkfifo(folder / "pipe")
+    shutil.copy(TRACES / "tcp.pcapng", folder / CAPTURE)
+    if os.geteuid() == 0:
+        for each in (folder, *folder.iterdir()):
+            os.chown(each, UNKNOWN, UNKNOWN, follow_symlinks=False)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_what_is_called_a_file_is_known_to_take_a_path() -> None:
+    for called, command in commands():
+        for parameter in command.params:
+            words = (parameter.metavar or "").replace("|", " ").replace(".", " ").split()
+            if {"FILE", "DIR", "TRACE"} & set(words) and "NAME" not in words:
+                assert takes_path(parameter), (called, parameter.name)
+
+
+def test_every_path_of_every_command_gets_one_sentence(place: Path) -> None:
+    if os.geteuid() == 0 and not interpreter():
+        pytest.skip("needs a Python with our packages that another user may run")
+    who = {"user": UNKNOWN, "group": UNKNOWN, "extra_groups": []} if os.geteuid() == 0 else {}
+    asked = list(cases())
+    done = subprocess.run(
+        [interpreter() or "python", "-c", TRIER], input=json.dumps(asked), capture_output=True, text=True,
+        cwd=place, env=environment(HOME=str(place)), timeout=280, check=False, **who,  # type: ignore[call-overload]
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(answers) == len(asked), done.stderr
+    for words, status, said in answers:
+        assert status in (0, 1, 2, 3, 4), (words, status, said)
+        assert "Traceback" not in said and not set(said) & {"\x1b", "\x9b", "\u202e", "\udcff"}, (words, said)
+        if status > 1:
+            lines = said.splitlines()
+            assert len(lines) <= 2 and all(line.startswith("inspector: ") for line in lines), (words, said)
+    assert (place / CAPTURE).read_bytes() == (TRACES / "tcp.pcapng").read_bytes()
+
+
+@pytest.mark.parametrize("words", [
+    ["draw", CAPTURE, "-o", CAPTURE], ["draw", CAPTURE, "-o", "link"],
+    ["decode", CAPTURE, "--expect", "tcp", "--report-file", CAPTURE],
+    ["exec", "--save", CAPTURE, "--", "true"], ["run", "tcp", "--save", "link"],
+    ["exec", "--save", "new", "--output", "new", "--", "true"],
+])
+def test_no_capture_is_lost_to_what_is_written(words: list[str], place: Path) -> None:
+    (place / "link").symlink_to(CAPTURE)
+    done = subprocess.run([sys.executable, "-m", "inspector", *words], cwd=place, capture_output=True,
+                          text=True, timeout=60, check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert (place / CAPTURE).read_bytes() == (TRACES / "tcp.pcapng").read_bytes()

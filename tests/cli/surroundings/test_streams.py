@@ -1,0 +1,50 @@
+"""`inspector open` on what can be read once: pipes by name, process substitution, a stalled input."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from tests.support.captures.traces import TRACES
+from tests.support.screen.terminal import Terminal
+
+CAPTURE = TRACES / "tcp.pcapng"
+PACKETS = "12 packets"
+
+
+def test_a_pipe_by_name_is_read_once_and_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    data = CAPTURE.read_bytes()
+    with Terminal(["open", str(tmp_path / "pipe")]) as app:
+        with (tmp_path / "pipe").open("wb", buffering=0) as writer:
+            writer.write(data[:10])
+            app.until_shown("Waiting for the first bytes of")       # ten bytes are no verdict
+            writer.write(data[10:])
+            app.until_shown(PACKETS)
+        app.press("q")
+        assert app.end() == 0
+
+
+def test_standard_input_and_process_substitution(tmp_path: Path) -> None:
+    inspector = f"{shlex.quote(sys.executable)} -m inspector"
+    slow = f"(head -c 10 {CAPTURE}; sleep 1.5; tail -c +11 {CAPTURE})"
+    packed = f"<(gzip -c {CAPTURE})"
+    for line in (f"{slow} | {inspector} open -", f"{inspector} open <({slow})", f"{inspector} open {packed}"):
+        with Terminal.of(["bash", "-c", line]) as app:
+            app.until_shown(PACKETS)
+            app.press("q")
+            assert app.end() == 0
+
+
+def test_what_is_no_capture_is_one_sentence(tmp_path: Path) -> None:
+    inspector = f"{shlex.quote(sys.executable)} -m inspector"
+    for line, said in (
+        (f"echo something else entirely | {inspector} open -", b"standard input is neither a pcap nor"),
+        (f"head -c 10 {CAPTURE} | {inspector} open -", b"standard input is too short to be a capture."),
+        (f"{inspector} open <(true)", b"is empty."),
+    ):
+        with Terminal.of(["bash", "-c", line]) as app:
+            assert app.end() == 4
+            assert said in app.seen and app.seen.count(b"\n") == 1 and b"\x1b" not in app.seen

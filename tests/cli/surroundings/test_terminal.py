@@ -1,0 +1,127 @@
+"""The app as a process on a terminal: it opens, stops and goes on, quits, and never outlives its terminal."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.running.lab import needs_lab
+from tests.support.screen.window import LEFT, inspector, terminal, wait_until
+
+PAINTED = "WebSocket"
+LEADERS = {"itself": (), "a shell": ("sh", "-c"), "nohup": ()}
+TRACES = Path(__file__).parents[2] / "data" / "traces"
+
+
+def led_by(leader: str, words: Sequence[str]) -> list[str]:
+    """The program as the terminal's session runs it."""
+    return [*LEADERS[leader], f"{shlex.join(words)}; true"] if LEADERS[leader] else list(words)
+
+
+def test_q_quits_and_the_terminal_is_as_before(tmp_path: Path) -> None:
+    with terminal(tmp_path, inspector()) as app:
+        app.until_shown(PAINTED)
+        app.write(b"q")
+        app.read_until(LEFT)
+        assert app.ended() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_the_app_and_the_terminal_is_as_before(tmp_path: Path, number: signal.Signals) -> None:
+    with terminal(tmp_path, inspector()) as app:
+        app.until_shown(PAINTED)
+        os.kill(app.pid, number)
+        app.read_until(LEFT)
+        assert app.ended() == 128 + number
+
+
+@pytest.mark.parametrize("leader", LEADERS)
+def test_the_app_is_gone_with_its_terminal(tmp_path: Path, leader: str) -> None:
+    ignored = [signal.SIGHUP] if leader == "nohup" else []
+    with terminal(tmp_path, led_by(leader, inspector()), ignored=ignored) as app:
+        app.until_shown(PAINTED)
+        app.close()
+        app.ended()
+        wait_until(lambda: not app.family(), "the end of all")
+
+
+@needs_lab
+@pytest.mark.parametrize("leader", ["itself", "a shell"])
+def test_a_session_ends_with_the_terminal_and_its_trace_is_kept(tmp_path: Path, leader: str) -> None:
+    with terminal(tmp_path, led_by(leader, inspector())) as app:
+        app.until_shown(PAINTED)
+        app.write(b"t")
+        app.until_shown("ESTABLISHED")
+        app.close()
+        app.ended()
+        wait_until(lambda: not app.family(), "the end of all")
+    kept, = (tmp_path / "inspector" / "traces").iterdir()
+    assert kept.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("end", ["SIGTERM", "closed"])
+def test_a_terminal_that_nobody_reads_holds_nothing_up(tmp_path: Path, end: str) -> None:
+    with terminal(tmp_path, inspector("open", str(TRACES / "websocket.pcapng")), size=(200, 60)) as app:
+        app.until_shown("Packets")
+        for _ in range(40):
+            app.write(b"z27")            # pictures that nobody takes
+        if end == "closed":
+            app.close()
+        else:
+            os.kill(app.pid, signal.SIGTERM)
+        assert app.ended() != 0
+        assert app.family() == []
+
+
+def test_a_picture_is_whole_after_a_pause_of_the_terminal(tmp_path: Path) -> None:
+    with terminal(tmp_path, inspector("open", str(TRACES / "websocket.pcapng")), size=(200, 60)) as app:
+        app.until_shown("Packets")
+        for _ in range(8):
+            app.write(b"z27")
+        app.write(b"?")
+        app.until_shown("Workbench")     # the help
+        app.write(b"qq")
+        app.read_until(LEFT)
+        assert app.ended() == 0
+
+
+def test_ctrl_z_stops_and_fg_goes_on(tmp_path: Path) -> None:
+    with terminal(tmp_path, ["bash", "--norc", "-i"]) as app:
+        app.write(f"{shlex.join(inspector())}\n".encode())
+        app.until_shown(PAINTED)
+        app.write(b"\x1a")
+        app.read_until(LEFT)
+        app.until_shown("Stopped")
+        app.write(b"echo here' 'again\n")
+        app.until_shown("here again")
+        app.write(b"fg\n")
+        app.until_shown(PAINTED)
+        app.write(b"o")
+        app.until_shown("Open which")
+        app.write(b"\x1b")
+        app.write(b"\x1a")
+        app.until_shown("Stopped")
+        app.write(b"kill %1; wait; echo ended' 'now\n")
+        app.until_shown("ended now")
+        wait_until(lambda: len(app.family()) == 1, "the shell alone")
+
+
+def test_ctrl_z_where_no_shell_waits_only_says_so(tmp_path: Path) -> None:
+    with terminal(tmp_path, inspector()) as app:
+        app.until_shown(PAINTED)
+        app.write(b"\x1a")
+        app.until_shown("No shell")
+        app.write(b"q")
+        assert app.ended() == 0
+
+
+def test_keys_in_one_write_are_for_the_prompt_that_the_first_opens(tmp_path: Path) -> None:
+    with terminal(tmp_path, inspector("open", str(TRACES / "websocket.pcapng")), size=(140, 24)) as app:
+        app.until_shown("Packets")
+        app.write(b"/tcp.len > 0\r")
+        app.until_shown("8 of 16")

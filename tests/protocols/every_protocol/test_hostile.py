@@ -1,0 +1,94 @@
+"""Any bytes: what real programs said, with bytes changed, taken out, put in, or said by the other end.
+
+No protocol may raise, every record has its place in the stream, and all that views ask for is harmless text.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inspector.model.packets import first_rows
+from inspector.trace.application.application import Application
+from inspector.trace.flows.tcp import TcpFlow
+from inspector.wire.keylog import KeyLog
+from tests.protocols.every_protocol.test_cutting import SPOKEN, Turn, secrets_of, turns_of
+from tests.support.captures.tcp import MemoryTrace, segment
+
+
+def read(turns: list[Turn], lost: frozenset[int], begun: bool, port: int,
+         secrets: KeyLog) -> Application:
+    """The application of turns in segments of at most 900 bytes, without the packets `lost`."""
+    trace, place, ports = MemoryTrace(secrets=secrets), [1, 1], (40000, port)
+    frames = [segment(0, "S", 0, ports=ports), segment(1, "SA", 0, 1, ports=ports)] if begun else []
+    for end, data in turns:
+        for at in range(0, len(data), 900):
+            part = data[at : at + 900]
+            frames.append(segment(end, "PA", place[end], place[1 - end], part, ports=ports))
+            place[end] += len(part)
+    frames += [segment(end, "FA", place[end], place[1 - end] + end, ports=ports) for end in (0, 1)]
+    frames = [frame for number, frame in enumerate(frames) if number not in lost]
+    trace.add(frames, list(range(len(frames))))
+    return Application(trace, TcpFlow(trace, 0))
+
+
+def check(application: Application) -> None:
+    for layer in application.layers:
+        decoder: Any = layer.decoder
+        for position, record in enumerate(decoder.records):
+            assert record.start <= record.stop
+            assert decoder.summary(record).isprintable() and decoder.short(record).isprintable()
+            assert all(text.isprintable() for text in decoder.heading(record))
+            assert all(part.value.isprintable() for part in decoder.parts(record))
+            assert decoder.partner(position) is None or 0 <= decoder.partner(position) < len(decoder.records)
+            for field in layer.protocol.fields:
+                list(field.get(decoder, record))
+        for number in range(decoder.count):
+            line = decoder.line(number)
+            assert line.kind.isprintable() and line.text.isprintable()
+            assert position_of(decoder, number) == number
+            decoder.shown(number, 2000), decoder.content(number, 2000), decoder.complete(number)
+    for row in first_rows(20):
+        if row < len(application._trace.index.time_ns):
+            assert application.info(row).isprintable()
+    assert all(one.text.isprintable() for one in application.findings)
+
+
+def position_of(decoder: Any, number: int) -> int:
+    return int(decoder.message_of(decoder.records_of(number)[0]))
+
+
+CHANGES = st.lists(st.tuples(st.integers(0, 1 << 16), st.sampled_from(["set", "cut", "put", "say"]),
+                             st.binary(min_size=1, max_size=6)), max_size=5)
+
+
+def changed(turns: list[Turn], changes: list[tuple[int, str, bytes]]) -> list[Turn]:
+    found = list(turns)
+    for place, how, data in changes:
+        number = place % len(found)
+        end, said = found[number]
+        at = (place // 7) % (len(said) + 1)
+        found[number] = {
+            "set": (end, said[:at] + data + said[at + len(data) :]), "cut": (end, said[:at] + said[at + 3 :]),
+            "put": (end, said[:at] + data + said[at:]), "say": (1 - end, said),
+        }[how]
+    return [(end, said) for end, said in found if said]
+
+
+@pytest.mark.parametrize("path", SPOKEN, ids=lambda path: path.stem)
+def test_any_bytes_give_records_or_findings(path: Path) -> None:
+    turns, secrets = turns_of(path), secrets_of(path)
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(CHANGES, st.frozensets(st.integers(0, 30), max_size=3), st.booleans(),
+           st.sampled_from([80, 53, 1080, 1883, 5432, 6379]))
+    def holds(changes: list[tuple[int, str, bytes]], lost: frozenset[int], begun: bool, port: int) -> None:
+        said = changed(turns, changes)
+        if said:
+            check(read(said, lost, begun, port, secrets))
+
+    holds()

@@ -1,0 +1,83 @@
+"""Clean sessions whose capture lacks something: no finding may accuse an end of what the capture lost.
+
+Of every clean session one packet is left out, doubled, or changes place with its neighbour; the capture
+begins or ends anywhere. `SWEEP=all` goes through every packet, else a few of each are tried.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from inspector.model.packets import Row, first_rows
+from inspector.trace.application.application import Application
+from inspector.trace.flows.tcp import TcpFlow
+from inspector.trace.trace import Trace
+from inspector.wire.findings import Finding
+from inspector.wire.keylog import KeyLog
+from tests.support.captures.tcp import MemoryTrace
+
+DATA = Path(__file__).parents[2] / "data"
+SESSIONS = sorted([
+    *(DATA / "traces").glob("*.pcapng"), *(DATA / "sessions").glob("*.pcapng"),
+    *(DATA / "protocols").glob("*.pcap*"), DATA / "cases" / "08a-proxy-v1-http.pcap",
+    DATA / "cases" / "08b-proxy-v2-ws.pcap", DATA / "cases" / "09f-socks5-websocket.pcap",
+    DATA / "cases" / "24a-dns-over-tcp.pcap", DATA / "cases" / "14a-frag-tcp-v4.pcap",
+])
+FEW = 7                      # changes of each kind that are tried of a session, without SWEEP=all
+MOST_PACKETS = 120
+# What is so whatever was lost, and that something cannot be read, since the capture lacks what was before it.
+TOLD = {"tcp.small-write-stall", "redis.error-reply", "tls.alert", "http.tls-and-plain", "tls.no-record",
+        "websocket.context-not-captured"}
+
+Packet = tuple[int, bytes]
+
+
+def packets_of(path: Path) -> tuple[list[Packet], int, KeyLog]:
+    """The packets of a session (time, frame), their link type, and the secrets in the capture."""
+    with Trace.open(path) as trace:
+        trace.finish()
+        rows = first_rows(min(trace.index.count, MOST_PACKETS))
+        packets = [(int(trace.index.time_ns[row]), trace.frame(row)) for row in rows]
+        return packets, trace.link_type(Row(0)), trace.secrets
+
+
+def findings(packets: list[Packet], link: int, secrets: KeyLog) -> list[Finding]:
+    """What is said of them."""
+    trace = MemoryTrace(link, secrets)
+    trace.add([frame for _, frame in packets], [time for time, _ in packets])
+    streams = sorted(set(trace.index.stream[trace.index.protocol == 6].tolist()) - {-1})
+    return [one for stream in streams for one in Application(trace, TcpFlow(trace, stream)).findings]
+
+
+def chosen(count: int) -> list[int]:
+    """Packets to be changed: all, or a few that lie evenly."""
+    if os.environ.get("SWEEP") == "all" or count <= FEW:
+        return list(range(count))
+    return sorted({round(i * (count - 1) / (FEW - 1)) for i in range(FEW)})
+
+
+def changed(packets: list[Packet]) -> Iterator[tuple[str, list[Packet]]]:
+    """The session with one thing changed, and what that was."""
+    for at in chosen(len(packets)):
+        yield f"without packet {at + 1}", packets[:at] + packets[at + 1 :]
+        yield f"from packet {at + 1} on", packets[at:]
+        yield f"up to packet {at + 1}", packets[: at + 1]
+        again = (packets[at][0] + 1, packets[at][1])
+        yield f"packet {at + 1} twice", [*packets[: at + 1], again, *packets[at + 1 :]]
+        if at + 1 < len(packets):
+            (first, frame), (second, other) = packets[at : at + 2]
+            swapped = [(first, other), (second, frame)]
+            yield f"packets {at + 1} and {at + 2} swapped", [*packets[:at], *swapped, *packets[at + 2 :]]
+
+
+@pytest.mark.parametrize("path", SESSIONS, ids=lambda path: path.stem)
+def test_nobody_is_accused_of_what_the_capture_lacks(path: Path) -> None:
+    packets, link, secrets = packets_of(path)
+    clean = {one.id for one in findings(packets, link, secrets)}
+    accused = [(how, one.id, one.text) for how, some in changed(packets)
+               for one in findings(some, link, secrets) if one.id not in clean | TOLD]
+    assert not accused

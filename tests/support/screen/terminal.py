@@ -1,0 +1,104 @@
+"""A command on a terminal of its own (a pty): what it writes, byte by byte, and how it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from tests.support.screen.painted import Painted
+
+SECONDS = 60.0
+
+
+class Terminal:
+    """`inspector WORDS` on a terminal; `seen`: all bytes that it wrote, `painted`: what stands there now."""
+
+    def __init__(
+        self, words: Sequence[str], environment: Mapping[str, str] = os.environ, *,
+        size: tuple[int, int] = (80, 24), python: str = sys.executable, user: int | None = None,
+    ) -> None:
+        """`user`: run as this uid (root may), with a Python that it can run."""
+        self._start([python, "-m", "inspector", *words], environment, size, user)
+
+    @classmethod
+    def of(cls, command: Sequence[str], environment: Mapping[str, str] = os.environ) -> Self:
+        """Any command instead."""
+        terminal = cls.__new__(cls)
+        terminal._start(command, environment, (80, 24), None)
+        return terminal
+
+    def _start(
+        self, command: Sequence[str], environment: Mapping[str, str], size: tuple[int, int], user: int | None
+    ) -> None:
+        self.seen, self.painted = b"", Painted(size)
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+            own = dict(environment) | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+            if user is not None:
+                os.setgroups([])
+                os.setgid(user)
+                os.setuid(user)
+                os.chdir("/")
+            os.execvpe(command[0], list(command), own)
+
+    def press(self, keys: str | bytes) -> None:
+        """Press keys."""
+        os.write(self.terminal, keys.encode("utf-8", "surrogateescape") if isinstance(keys, str) else keys)
+
+    def until_shown(self, *words: str) -> None:
+        """Read until all of `words` stand on the screen at the same time."""
+        deadline = time.monotonic() + SECONDS
+        while not all(word in self.painted.text for word in words):
+            assert time.monotonic() < deadline, f"waited in vain for {words}:\n{self.painted.text}"
+            if not self._read(0.5):
+                raise AssertionError(f"ended before {words}: {self.seen[-800:]!r}")
+
+    def settle(self) -> None:
+        """Read until it writes nothing for a moment."""
+        size = -1
+        while size != len(self.seen):
+            size = len(self.seen)
+            self._read(0.5)
+
+    def end(self) -> int:
+        """Read until it has ended by itself; its exit status."""
+        deadline = time.monotonic() + SECONDS
+        while self._read(0.5):
+            assert time.monotonic() < deadline, f"it still runs: {self.seen[-800:]!r}"
+        _, status = os.waitpid(self.pid, 0)
+        self.pid = 0
+        return os.waitstatus_to_exitcode(status)
+
+    def _read(self, seconds: float) -> bool:
+        """Read what comes within a time; False at the end."""
+        if select.select([self.terminal], [], [], seconds)[0]:
+            try:
+                data = os.read(self.terminal, 65536)
+            except OSError:
+                return False
+            self.seen += data
+            self.painted.feed(data)
+            return bool(data)
+        return True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.terminal)

@@ -1,0 +1,119 @@
+"""What the capture lacks: bytes the peer has acknowledged are passed over, others are waited for."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+from inspector.protocols.websocket.frame import BINARY, RSV1, encode
+from inspector.trace.flows.tcp import TcpFlow
+from tests.support.captures.application import WebApplication
+from tests.support.captures.tcp import MemoryTrace
+from tests.support.captures.websocket import (
+    CLIENT,
+    DEFLATE,
+    SERVER,
+    UPGRADE,
+    client,
+    ids,
+    request,
+    response,
+    server,
+    talk,
+)
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def without(turns: Sequence[tuple[int, bytes]], *lost: int, size: int = 1400,
+            snap: int = 0) -> WebApplication:
+    """The application layer of a capture that lacks these rows (or the end of every frame from `snap` on)."""
+    frames = talk(*turns, end="F", size=size).trace.frames
+    kept = [frame for row, frame in enumerate(frames) if row not in lost]
+    trace = MemoryTrace()
+    captured = [frame[:snap] if snap else frame for frame in kept]
+    trace.add(captured, range(len(kept)), [len(frame) for frame in kept])
+    return WebApplication(trace, TcpFlow(trace, 0))
+
+
+def texts(found: WebApplication) -> list[bytes]:
+    return [found.payload(record.number) for record in found.frames]
+
+
+def test_a_hole_in_a_payload() -> None:
+    turns = [*UPGRADE, server(b"x" * 500), client(b"next"), server(b"after")]
+    found = without(turns, 6, size=200)
+    assert [(r.payload_length, r.from_client) for r in found.frames] == [(500, False), (4, True), (5, False)]
+    assert texts(found)[1:] == [b"next", b"after"] and texts(found)[0] == b"x" * 196
+    assert ids(found) == []
+
+
+def test_a_hole_over_frames() -> None:
+    turns = [*UPGRADE, server(b"one"), server(b"two"), server(b"three"), client(b"four"), server(b"five")]
+    found = without(turns, 6)
+    assert texts(found) == [b"one", b"three", b"four", b"five"] and ids(found) == []
+
+
+def test_a_hole_over_the_start_of_a_frame() -> None:
+    turns = [*UPGRADE, server(b"one"), server(b"y" * 300, BINARY), client(b"two"), server(b"three")]
+    found = without(turns, 7, size=150)
+    assert texts(found) == [b"one", b"two", b"three"] and ids(found) == []
+
+
+def test_the_answer_to_the_upgrade_is_lost() -> None:
+    turns = [*UPGRADE, client(b"how are you?"), server(b"fine, thanks"), client(b"good")]
+    found = without(turns, 4)
+    assert (found.protocol, found.inferred, ids(found)) == ("websocket", True, [])
+    assert texts(found) == [b"how are you?", b"fine, thanks", b"good"]
+
+
+def test_a_hole_that_nobody_has_acknowledged_is_waited_for() -> None:
+    turns = [*UPGRADE, server(b"one"), server(b"two"), server(b"three")]
+    frames = talk(*turns).trace.frames
+    trace = MemoryTrace()
+    trace.add([*frames[:6], frames[7]], range(7))
+    flow = TcpFlow(trace, 0)
+    found = WebApplication(trace, flow)
+    assert texts(found) == [b"one"]
+    trace.add([frames[6]], [99])
+    flow.update()
+    found.update()
+    assert texts(found) == [b"one", b"two", b"three"]
+
+
+def test_what_was_deflated_after_a_hole_is_not_claimed() -> None:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = [(packer.compress(text) + packer.flush(zlib.Z_SYNC_FLUSH))[:-4] for text in (b"hello",) * 4]
+    turns = [(CLIENT, request(DEFLATE)), (SERVER, response(DEFLATE)),
+             *(server(data, rsv=RSV1) for data in packed), client(b"end")]
+    found = without(turns, 6)
+    assert texts(found)[0] == b"hello" and texts(found)[-1] == b"end" and len(found.frames) == 4
+
+
+def test_a_hole_in_a_body() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + bytes(1000)
+    found = without([(CLIENT, GET), (SERVER, answer), (CLIENT, GET), (SERVER, answer)], 6, size=200)
+    assert [(m.is_request, m.complete, m.body_length) for m in found.http] == [
+        (True, True, 0), (False, True, 1000), (True, True, 0), (False, True, 1000)]
+    assert ids(found) == []
+
+
+def test_a_hole_over_a_head() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    found = without([(CLIENT, GET), (SERVER, answer), (CLIENT, GET), (SERVER, answer), (CLIENT, GET),
+                     (SERVER, answer)], 6)
+    assert [m.is_request for m in found.http] == [True, False, True, True, False] and ids(found) == []
+
+
+def test_a_snapshot_length() -> None:
+    pairs = ((client(b"%d" % n * 400), server(b"%d" % n * 400)) for n in range(20))
+    turns = [*UPGRADE, *(turn for pair in pairs for turn in pair)]
+    found = without(turns, snap=200)
+    assert len(found.frames) == 40 and all(record.payload_length >= 400 for record in found.frames)
+    assert texts(found)[0].startswith(b"0000") and ids(found) == []
+
+
+def test_many_frames_in_each_segment_cut_short() -> None:
+    turns = [*UPGRADE, *((SERVER, encode(b"a" * 50) * 8) for _ in range(5)), client(b"end")]
+    found = without(turns, snap=300)
+    assert len(found.frames) > 20 and ids(found) == [] and texts(found)[-1] == b"end"

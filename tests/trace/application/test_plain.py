@@ -1,0 +1,130 @@
+"""Plain conversations told by scanning are told the same as by the decoder: records, findings, JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inspector.cli.exports import export_of
+from inspector.trace.trace import Trace
+from tests.support.captures.growth import CLIENT, GET, OK, SERVER, Wire
+from tests.support.captures.hostile import CASES
+from tests.support.captures.tcp import CAPTURES
+
+EXPORTS = "http", "findings", "packets"
+FILES = sorted(path for path in CAPTURES.rglob("*.pcap*") if path.suffix in (".pcap", ".pcapng"))
+NO_CAPTURE = {"gz_of_zeros"}
+
+
+def printed(path: Path) -> list[str]:
+    """All lines of the exports."""
+    lines = []
+    with Trace.open(path) as trace:
+        trace.finish()
+        for name in EXPORTS:
+            export = export_of(name)
+            assert export is not None
+            lines += [json.dumps(one) for one in export.objects(trace, None)]
+    return lines
+
+
+def decoded(path: Path) -> list[str]:
+    """The same with every conversation decoded."""
+    with patch.object(Trace, "_plain_ones", lambda trace: None):
+        return printed(path)
+
+
+def scanned(path: Path) -> int:
+    """How many conversations are plain."""
+    with Trace.open(path) as trace:
+        trace.finish()
+        streams = range(len(trace.conversations("tcp")))
+        return sum(trace.plain(stream) is not None for stream in streams)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_captures_are_told_the_same(path: Path) -> None:
+    assert printed(path) == decoded(path)
+
+
+@pytest.mark.parametrize("name", sorted(CASES.keys() - NO_CAPTURE))
+def test_hostile_ones_are_told_the_same(name: str, tmp_path: Path) -> None:
+    file = CASES[name](6_000)
+    path = tmp_path / ("x" + file.suffix)
+    path.write_bytes(file.data)
+    assert printed(path) == decoded(path)
+
+
+def test_most_short_connections_are_plain(tmp_path: Path) -> None:
+    path = tmp_path / "x.pcapng"
+    path.write_bytes(CASES["conversations"](20_000).data)
+    assert scanned(path) > 10
+
+
+REQUESTS = [
+    GET, b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", b"HEAD / HTTP/1.0\r\n\r\n",
+    b"GET / HTTP/1.1\r\n\r\n", b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"PROXY a HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /%0d%0aa:b HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\nHost: x\n\n", GET + GET, GET[:10],
+    b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n", b"\r\n" + GET, b"\x16\x03\x01\0\0",
+    b"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab", b"GET  /  HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /" + b"a" * 2000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+]
+ANSWERS = [
+    OK, b"HTTP/1.1 204 No\r\n\r\n", b"HTTP/1.1 304\r\nContent-Length: 9\r\n\r\n",
+    b"HTTP/1.1 100 Go\r\n\r\n" + OK, OK + OK,
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\n\r\nrest", b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n", OK[:12], b"\0\1",
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n", b"HTTP/1.1 2x0 OK\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\na:b\r\n c\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 408 T\r\nContent-Length: 0\r\n\r\n",
+]
+TURN = st.tuples(st.sampled_from(REQUESTS), st.sampled_from(ANSWERS), st.integers(1, 200))
+TURNS = st.lists(TURN, max_size=4)
+ENDS = st.sampled_from(["", "close", "reset", "client closes", "repeat", "hole", "zero window", "late"])
+
+
+def conversation(wire: Wire, turns: list[tuple[bytes, bytes, int]], end: str) -> None:
+    for asked, told, size in turns:
+        wire.say(CLIENT, asked, size)
+        wire.send(SERVER, "A")
+        if end == "late":
+            wire._time += 40_000_000
+        wire.say(SERVER, told, size)
+    if end == "close":
+        wire.close()
+    elif end == "reset":
+        wire.send(SERVER, "R")
+    elif end == "client closes":
+        wire.send(CLIENT, "FA")
+        wire.send(SERVER, "A")
+    elif end == "repeat":
+        wire.send(CLIENT, "PA", b"G", wire.next[CLIENT] - 1)
+    elif end == "hole":
+        wire.next[SERVER] += 3
+        wire.say(SERVER, OK)
+        wire.send(CLIENT, "A")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(TURNS, ENDS), min_size=1, max_size=4))
+def test_any_conversations_are_told_the_same(
+    tmp_path_factory: pytest.TempPathFactory, several: list[tuple[Any, str]]
+) -> None:
+    wire = Wire()
+    wire.blocks = wire.blocks[:2]
+    for number, (turns, end) in enumerate(several):
+        wire.begin(40000 + number)
+        conversation(wire, turns, end)
+    path = tmp_path_factory.mktemp("plain") / "x.pcapng"
+    path.write_bytes(wire.file())
+    assert printed(path) == decoded(path)

@@ -1,0 +1,100 @@
+"""Every kind in the registry: its key starts it, something can be said in it, the command runs it.
+
+A kind that is registered and cannot be used somewhere fails here, not in the running app.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from textual.binding import Binding
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import NAMES, OPTIONS, REGISTRY, resolved
+from inspector.sessions.kinds.kind import Kind
+from inspector.tui.launcher.screen import LauncherScreen
+from inspector.tui.widgets.composer import Composer
+from inspector.tui.widgets.prompt import MenuScreen
+from inspector.tui.widgets.title_bar import TitleBar
+from tests.support.running.lab import needs_lab
+from tests.support.screen.live import QuietApp, bench, running, trace, until
+
+every_kind = pytest.mark.parametrize("kind", REGISTRY, ids=NAMES)
+
+
+def test_names_keys_and_ports_are_each_ones_own() -> None:
+    keys = [kind.key for kind in REGISTRY] + [option.key for option in OPTIONS if option.key]
+    bound = [binding.key for binding in LauncherScreen.BINDINGS if isinstance(binding, Binding)]
+    for own in (NAMES, keys, bound, [kind.port for kind in REGISTRY], [option.field for option in OPTIONS]):
+        assert len(set(own)) == len(own)
+
+
+@every_kind
+def test_what_a_kind_offers_is_what_it_takes(kind: Kind) -> None:
+    for behaviour in ("echo", "push", "silent"):
+        spec = resolved(SessionSpec(kind=kind.name, behaviour=behaviour))
+        assert spec.messages and spec.port == kind.port
+    for form in kind.forms:
+        assert form.read(form.example).data
+    assert len({form.name for form in kind.forms}) == len(kind.forms)
+    assert len({ending.key for ending in kind.endings}) == len(kind.endings)
+
+
+def sent(pilot: Pilot[Any]) -> int:
+    """How many times the client's program has sent something."""
+    names = ("send", "sendto")
+    return sum(call.role == "client" and call.name in names for call in trace(pilot).calls)
+
+
+async def say(pilot: Pilot[Any], text: str) -> None:
+    """Send by the client's composer; again where the script was not yet so far, which is said in a toast."""
+    for _ in range(20):
+        if await is_sent(pilot, text):
+            return
+    raise AssertionError(f"{text!r} was never sent")
+
+
+async def is_sent(pilot: Pilot[Any], text: str) -> bool:
+    """Try to send; False where the answer is a toast."""
+    calls, toasts = sent(pilot), list(pilot.app._notifications)      # of which the key may end some
+    bench(pilot).query_one("#composer-client", Composer).input.value = text
+    await pilot.press("enter")
+
+    def answered() -> bool:
+        return sent(pilot) > calls or any(note not in toasts for note in pilot.app._notifications)
+
+    await until(pilot, answered, f"{text!r} on its way, or a toast")
+    return sent(pilot) > calls
+
+
+@needs_lab
+@every_kind
+async def test_its_key_starts_it_and_each_form_can_be_sent(kind: Kind) -> None:
+    app = QuietApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert kind.title in str(app.screen.query_one(f"#kind-{kind.name}", Static).render())
+        await pilot.press(kind.key)
+        await running(pilot, 2)
+        assert bench(pilot).query_one(TitleBar).facts.name == kind.title
+        await pilot.press("x")
+        assert isinstance(app.screen, MenuScreen)
+        await pilot.press("escape", "c")
+        await until(pilot, lambda: sent(pilot) >= len(kind.messages), "all messages of the script")
+        for form in kind.forms:
+            await say(pilot, form.example)
+            await pilot.press("ctrl+t")
+        assert not [note.message for note in app._notifications if note.severity == "error"]
+
+
+@needs_lab
+@every_kind
+def test_the_command_runs_it(kind: Kind) -> None:
+    done = subprocess.run([sys.executable, "-m", "inspector", "run", kind.name], capture_output=True,
+                          text=True, timeout=120)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "0 dropped" in done.stdout

@@ -1,0 +1,132 @@
+"""The launcher: what a key or a click starts, what the options do, and the words when something is wrong."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input, Static
+
+from inspector.lab.options import Watch
+from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import resolved
+from inspector.tui.files import traces
+from inspector.tui.launcher.screen import LauncherScreen
+from inspector.tui.widgets.prompt import PromptScreen
+from tests.support.screen.live import QuietApp, grid
+
+
+class LauncherApp(QuietApp):
+    """The app, but what would be opened is only noted down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.specs: list[SessionSpec] = []
+        self.paths: list[Path] = []
+
+    def _open_workbench(self, spec: SessionSpec | None, path: Path | None = None,
+                        watch: Watch | None = None) -> None:
+        if spec is not None:
+            self.specs.append(spec)
+        if path is not None:
+            self.paths.append(path)
+
+
+@pytest.mark.parametrize(("key", "kind"), [("t", "tcp"), ("u", "udp"), ("h", "http"), ("w", "websocket")])
+async def test_one_key_starts_a_session(key: str, kind: str) -> None:
+    app = LauncherApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(key)
+        spec = app.specs[0]
+        assert (spec.kind, spec.interactive, spec.port, spec.messages) == (kind, True, 0, None)
+        assert resolved(spec).port > 0
+
+
+async def test_a_click_and_enter_start_sessions_too() -> None:
+    app = LauncherApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.click("#kind-http")
+        await pilot.press("enter")
+        await pilot.press("down", "enter")
+        assert [spec.kind for spec in app.specs] == ["http", "http", "websocket"]
+
+
+@pytest.mark.parametrize(("keys", "field", "value"), [
+    ("b", "behaviour", "push"), ("bb", "behaviour", "silent"), ("bbb", "behaviour", "echo"),
+    ("6", "ipv6", True), ("l", "with_server", False), ("s", "paused", True), ("c", "connected", False),
+    ("k", "chunked", True), ("d", "deflate", True),
+])
+async def test_options_turn_by_one_key(keys: str, field: str, value: object) -> None:
+    app = LauncherApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(*keys, "w")
+        assert getattr(app.specs[0], field) == value
+
+
+async def test_options_turn_by_a_click_and_show_what_they_mean() -> None:
+    app = LauncherApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.click("#option-behaviour")
+        shown = str(app.screen.query_one("#option-behaviour", Static).render())
+        assert "● push" in shown
+        assert "speaks first" in shown
+
+
+async def test_a_port_is_asked_for_and_checked() -> None:
+    app = LauncherApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("p", *"70000", "enter")
+        assert isinstance(app.screen, PromptScreen)
+        said = str(app.screen.query_one(".hint", Static).render())
+        assert "70000 is out of range" in said
+        app.screen.query_one(Input).value = "4242"
+        await pilot.press("enter", "t")
+        assert app.specs[0].port == 4242
+
+
+async def test_a_file_is_asked_for_and_checked(tmp_path: Path) -> None:
+    capture = tmp_path / "lesson.pcap"
+    capture.write_bytes(b"x")
+    app = LauncherApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("o")
+        entry = app.screen.query_one(Input)
+        wrongs = {"": "Type the file", str(tmp_path): "directory", str(capture) + "x": "no file"}
+        for wrong, word in wrongs.items():
+            entry.value = wrong
+            await pilot.press("enter")
+            assert word in str(app.screen.query_one(".hint", Static).render())
+        entry.value = str(tmp_path / "les")
+        await pilot.press("right")
+        await pilot.pause()
+        entry.value = str(capture)
+        await pilot.press("enter")
+        assert app.paths == [capture]
+
+
+async def test_kept_traces_are_offered_newest_first() -> None:
+    for number, label in enumerate(("tcp", "udp")):
+        trace = traces.begin(label)
+        trace.path.write_bytes(b"x" * 2000)
+        trace.close()
+        moment = time.time() - 100 + number
+        os.utime(trace.path, (moment, moment))
+    app = LauncherApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("1", "2", "3")
+        assert [path.name.rpartition("_")[2] for path in app.paths] == ["udp.pcapng", "tcp.pcapng"]
+
+
+async def test_every_option_is_explained_whole_at_80_columns() -> None:
+    async with LauncherApp().run_test(size=(80, 24)) as pilot:
+        for key in "b6lsckdb6lsckd":
+            await pilot.press(key)
+            await pilot.pause()
+            assert "…" not in grid(pilot.app.screen)
+
+
+async def test_options_stay_when_one_comes_back() -> None:
+    screen = LauncherScreen(SessionSpec(kind="tcp", ipv6=True, behaviour="silent", port=99))
+    assert (screen.spec.ipv6, screen.spec.behaviour, screen.spec.port) == (True, "silent", 99)

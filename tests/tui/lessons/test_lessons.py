@@ -1,0 +1,203 @@
+"""Lessons on the screen: asked before it happens, the truth beside the answer, back and forth, the map."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from inspector.lessons import progress
+from inspector.lessons.library import EXAMPLE, find, names
+from inspector.trace.trace import Trace
+from inspector.tui.lessons.ladder_pane import LessonLadderPane
+from inspector.tui.lessons.map import LessonMapScreen
+from inspector.tui.lessons.page_list import NumberInput, PageList
+from inspector.tui.lessons.screen import LessonScreen
+from inspector.tui.messages import LessonsAsked
+from inspector.views.line.spans import plain
+from tests.support.running.lab import needs_lab
+from tests.support.screen.grids import assert_kept
+from tests.support.screen.live import SMALL, USUAL, QuietApp, grid, launcher, until
+
+KEPT = Path(__file__).with_name("snapshots")
+
+
+def lesson(pilot: Pilot[Any]) -> LessonScreen:
+    screen = pilot.app.screen
+    assert isinstance(screen, LessonScreen)
+    return screen
+
+
+@asynccontextmanager
+async def taking(
+    name: str, size: tuple[int, int] = USUAL, language: str = "en"
+) -> AsyncIterator[Pilot[Any]]:
+    """The app on a lesson whose first run is there."""
+    app = QuietApp(lessons=LessonsAsked(find(name), language))
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, LessonScreen), "the lesson")
+        await until(pilot, lambda: lesson(pilot).player.scene, "its run")
+        await until(pilot, lambda: not lesson(pilot).player.catching_up, "what came before")
+        yield pilot
+
+
+def trace_of(pilot: Pilot[Any]) -> Trace:
+    scene = lesson(pilot).player.scene
+    assert scene is not None
+    return scene.trace
+
+
+def words(pilot: Pilot[Any]) -> str:
+    page = lesson(pilot).query_one(PageList).page
+    assert page is not None
+    return "\n".join(plain(line) for line in page.lines)
+
+
+async def until_over(pilot: Pilot[Any]) -> None:
+    await until(pilot, lambda: lesson(pilot).player.record.phase == "over", "the end of the step")
+    await pilot.pause()
+
+
+@needs_lab
+async def test_a_lesson_from_its_beginning_to_its_end() -> None:
+    async with taking(str(EXAMPLE)) as pilot:
+        screen = lesson(pilot)
+        await pilot.press("enter")
+        assert "How many packets" in words(pilot) and screen.query_one(NumberInput).has_focus
+        await pilot.press("right")                         # nothing is passed by before it was answered
+        assert screen.player.place == 1 and screen.player.scene is not None
+        assert screen.player.scene.trace.index.count == 0
+        await pilot.press("i")
+        assert "Each end has to say something" in words(pilot)
+        await pilot.press("2", "enter")
+        await until_over(pilot)
+        assert "You said: 2" in words(pilot) and "It was: 3" in words(pilot)
+        assert "must also say that it heard" in words(pilot) and "to port 9000" in words(pilot)
+        await pilot.press("enter")
+        assert "packet 2  tcp.ack = ____" in words(pilot)
+        ladder = screen.query_one(LessonLadderPane).ladder
+        assert ladder is not None
+        assert any("SYN ACK  seq 0 ack ?" in plain(ladder.line(index, 76)) for index in range(ladder.count))
+        await pilot.press("5", "enter")
+        assert "✗" in words(pilot) and screen.player.record.phase == "ask"
+        await pilot.press("1", "enter")
+        await until_over(pilot)
+        assert not any("ack ?" in plain(ladder.line(index, 76)) for index in range(ladder.count))
+        await pilot.press("left")
+        assert "You said: 2" in words(pilot)
+        await pilot.press("right", "enter")
+        assert "client ◀── RST ACK ── server" in words(pilot)
+        await pilot.press("2", "enter")
+        await until_over(pilot)
+        assert "Right." in words(pilot) and screen.comparing
+        before_and_now = [plain(line) for line in screen._comparison(90)]
+        assert any("SYN ACK" in line and "≠" in line and "RST ACK" in line for line in before_and_now)
+        await pilot.press("o")
+        assert not screen.comparing
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LessonMapScreen), "the map")
+
+
+@needs_lab
+async def test_who_goes_away_goes_on_there() -> None:
+    progress.keep("socket", progress.Progress(5, 10))
+    async with taking("socket") as pilot:
+        screen = lesson(pilot)
+        await until(pilot, lambda: screen.player.place == 5, "the step where one was")
+        assert screen.player.scene is not None and screen.player.scene.trace.index.count == 3
+        await pilot.press("R")
+        await until(pilot, lambda: screen.player.place == 0 and screen.player.scene and not screen._starting,
+                    "the beginning")
+    assert progress.of("socket").step == 0
+
+
+@needs_lab
+async def test_what_a_step_looks_at_is_shown_to_who_goes_on_there_too() -> None:
+    progress.keep("upgrade", progress.Progress(5, 11))
+    async with taking("upgrade") as pilot:
+        screen = lesson(pilot)
+        await until(pilot, lambda: screen.player.place == 5 and screen.front == "handshake", "the pane")
+        await pilot.press("right_square_bracket")
+        assert screen.front == "sockets"
+
+
+@needs_lab
+async def test_what_is_asked_of_the_past_is_not_told_by_the_ladder() -> None:
+    progress.keep("closing", progress.Progress(3, 13))
+    async with taking("closing") as pilot:
+        screen = lesson(pilot)
+        await until(pilot, lambda: screen.player.place == 3, "the step")
+        await pilot.pause()
+        ladder = screen.query_one(LessonLadderPane).ladder
+        assert ladder is not None
+        assert "?" in plain(ladder.header(76)[1]) and "FIN-WAIT-2" not in plain(ladder.header(76)[1])
+        await pilot.press("3", "enter")
+        await until_over(pilot)
+        assert "FIN-WAIT-2" in plain(ladder.header(76)[1])
+        await pilot.press("enter", "2", "enter", "enter")
+        assert screen.player.step.id == "zero"
+        shown = [plain(ladder.line(index, 76)) for index in range(ladder.count)]
+        assert any("= ?" in line for line in shown) and not any("= 0  end" in line for line in shown)
+        await pilot.press("0", "enter")
+        await until_over(pilot)
+        assert any("= 0" in plain(ladder.line(index, 76)) for index in range(ladder.count))
+
+
+@needs_lab
+async def test_things_are_put_in_order_unseen_and_done_by_choice() -> None:
+    progress.keep("handshake", progress.Progress(2, 11))
+    async with taking("handshake") as pilot:
+        screen = lesson(pilot)
+        await until(pilot, lambda: screen.player.place == 2, "the step")
+        await pilot.pause()
+        assert not screen.query_one("#beside").visible      # the ladder would tell
+        await pilot.press("1", "enter", "2", "enter", "backspace", "3", "enter", "2", "enter")
+        assert screen.player.record.phase == "ask" and "Not" in words(pilot)
+        await pilot.press("s")
+        await until_over(pilot)
+        assert screen.query_one("#beside").visible
+    progress.keep("closing", progress.Progress(11, 13))
+    async with taking("closing") as pilot:
+        screen = lesson(pilot)
+        await until(pilot, lambda: screen.player.place == 11, "the step")
+        await pilot.press("2", "enter")
+        await until(pilot, lambda: trace_of(pilot).index.count == 5, "the FIN")
+        assert screen.player.record.phase == "ready"
+        await pilot.press("1", "enter")
+        await until_over(pilot)
+
+
+@needs_lab
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("size", [SMALL, USUAL])
+async def test_looks(size: tuple[int, int], language: str) -> None:
+    async with taking(str(EXAMPLE), size, language) as pilot:
+        await pilot.press("enter", "i", "2", "enter")
+        await until_over(pilot)
+        screen = lesson(pilot)
+        region = screen.query_one("#words").region
+        lines = screen._compositor.render_strips()[region.y : region.bottom]
+        text = "\n".join(line.crop(region.x, region.right).text.rstrip() for line in lines) + "\n"
+        assert_kept(KEPT / f"words-{size[0]}x{size[1]}-{language}.txt", text)
+
+
+async def test_the_map_and_the_way_there() -> None:
+    progress.keep("socket", progress.Progress(0, 10, True))
+    progress.keep("life", progress.Progress(5, 10))
+    async with QuietApp().run_test(size=SMALL) as pilot:
+        await launcher(pilot)
+        await pilot.press("L")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LessonMapScreen), "the map")
+        await pilot.pause()
+        assert all(str(find(name).text("en").title) in grid(pilot.app.screen) for name in names())
+        assert_kept(KEPT / "map-80x24-en.txt", grid(pilot.app.screen))
+        await pilot.press("l")
+        assert "三次握手" in grid(pilot.app.screen)
+        await pilot.press("R")
+        assert not progress.of("life").step                # the first one that is not done was chosen
+        await pilot.press("n")
+        await launcher(pilot)

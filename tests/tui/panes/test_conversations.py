@@ -1,0 +1,78 @@
+"""The pane of conversations: it opens first on a file of several, sorts, narrows, and leads to the ladder."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from inspector.lab.capture.access import may_capture
+from inspector.lab.options import Watch
+from inspector.tui.panes.conversations import ConversationsPane
+from tests.support.captures.traces import DATA
+from tests.support.screen.live import QuietApp, grid, opened, running, trace, until, workbench
+
+
+def app_screen(pilot: Pilot[object]) -> Screen[object]:
+    return pilot.app.screen
+
+
+pytestmark = pytest.mark.quick
+
+
+async def test_it_opens_first_and_enter_leads_to_the_ladder() -> None:
+    async with opened(DATA / "protocols" / "redis.pcapng") as (pilot, screen):
+        assert screen.front == "conversations"
+        pane = screen.query_one(ConversationsPane)
+        await until(pilot, lambda: pane.list is not None and pane.list.complete, "all conversations")
+        await until(pilot, lambda: pane.lines.has_focus, "the keys in the list")
+        assert pane.list is not None and pane.list.count > 5
+        await pilot.press("greater_than_sign", "i", "down", "down", "enter")
+        await until(pilot, lambda: screen.front == "ladder", "the ladder in front")
+        assert screen.selection.row is not None
+        stream = int(trace(pilot).index.stream[screen.selection.row])
+        assert screen.conversation is not None and screen.conversation.stream == stream
+
+
+async def test_what_is_spoken_can_be_said_and_guessed_again() -> None:
+    async with opened(DATA / "protocols" / "mqtt.pcapng") as (pilot, screen):
+        pane = screen.query_one(ConversationsPane)
+        await until(pilot, lambda: pane.lines.has_focus and pane.lines.cursor == 0, "the first line")
+        await pilot.press("down", "d", *"http2", "enter")
+        await until(pilot, lambda: trace(pilot).application(1).protocol == "http2", "what was said")
+        await until(pilot, lambda: "HTTP/2" in grid(app_screen(pilot)), "the list says so")
+        assert pane.lines.cursor == 1
+        await pilot.press("d", *"nonsense", "enter")
+        await until(pilot, lambda: "'nonsense' is not one of" in grid(app_screen(pilot)), "a sentence")
+        await pilot.press("escape", "d", "enter")
+        await until(pilot, lambda: trace(pilot).application(1).protocol == "mqtt", "a guess again")
+
+
+async def test_a_file_of_one_conversation_opens_on_its_ladder() -> None:
+    async with opened("websocket.pcapng") as (_, screen):
+        assert screen.front == "ladder"
+
+
+async def test_enter_opens_the_first_one_before_any_was_chosen() -> None:
+    async with opened(DATA / "protocols" / "redis.pcapng") as (pilot, screen):
+        pane = screen.query_one(ConversationsPane)
+        await until(pilot, lambda: pane.lines.has_focus and pane.lines.cursor == 0, "the first line")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.front == "ladder", "the ladder in front")
+        assert screen.conversation is not None and screen.conversation.stream == 0
+        assert screen.selection.row == 0
+
+
+@pytest.mark.skipif(not may_capture(), reason="needs root or CAP_NET_RAW")
+async def test_a_watch_says_what_it_waits_for_until_it_comes() -> None:
+    app = QuietApp(watch=Watch(ports=(45871,)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await workbench(pilot)
+        await until(pilot, lambda: grid(app.screen).count("Waiting for the first packet (port 45871)") == 2,
+                    "the words in ladder and packets")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"hello", ("127.0.0.1", 45871))
+        await running(pilot)
+        await until(pilot, lambda: "Waiting for the first" not in grid(app.screen), "packets instead")

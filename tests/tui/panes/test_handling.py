@@ -1,0 +1,221 @@
+"""What a person does in every pane: read all of what is chosen, copy it, take back what narrows, go back."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.color import Color
+from textual.geometry import Offset
+from textual.pilot import Pilot
+from textual.theme import BUILTIN_THEMES
+
+from inspector.tui.app import InspectorApp
+from inspector.tui.launcher.screen import Row
+from inspector.tui.panes.base import ListPane
+from inspector.tui.panes.conversations import ConversationsPane
+from inspector.tui.panes.detail import DetailPane
+from inspector.tui.panes.messages import MessagesPane
+from inspector.tui.panes.packets import PacketsPane
+from inspector.tui.panes.registry import PANES
+from inspector.tui.widgets.painter import CHOSEN, Head, contrast
+from inspector.tui.widgets.whole import WholeScreen
+from inspector.tui.workbench.workbench import WorkbenchScreen
+from inspector.views.conversations.list import ConversationList
+from tests.support.screen.live import SMALL, USUAL, opened, settled, until
+from tests.tui.workbench.test_workbench import lines
+
+DNS_AND_NO_TCP = Path(__file__).parents[2] / "data" / "frames" / "dns.pcapng"
+
+
+def list_pane(screen: WorkbenchScreen, name: str) -> ListPane:
+    pane = screen.pane(name)
+    assert isinstance(pane, ListPane)
+    return pane
+
+
+async def shown(pilot: Pilot[Any], pane: ListPane, text: str) -> None:
+    """Wait until the pane's list says it."""
+    await until(pilot, lambda: text in " ".join(" ".join(lines(pane.lines)).split()), "the sentence")
+
+
+async def test_an_empty_result_says_so_and_escape_takes_the_filter_back() -> None:
+    async with opened("websocket.pcapng", SMALL) as (pilot, screen):
+        pane, total = screen.query_one(PacketsPane), 16
+        await pilot.press("slash", *"udp", "enter")
+        await shown(pilot, pane, "No packet passes udp. Escape clears the filter.")
+        assert pane.status == f"0 of {total}"
+        await pilot.press("escape")
+        await until(pilot, lambda: pane.lines.count == total, "the packets again")
+        assert pane.status == "" and pane.lines.has_focus
+        for name, empty in (("3", "No message has qqq."), ("0", "No conversation has qqq.")):
+            await pilot.press(name, "f", *"qqq", "enter")
+            front = list_pane(screen, screen.front)
+            await shown(pilot, front, f"{empty} Escape shows all of them.")
+            await pilot.press("escape")
+            await until(pilot, partial(_lacks, front, "qqq"), "the list again")
+
+
+async def test_enter_opens_the_detail_and_escape_leads_back() -> None:
+    for size in (SMALL, USUAL):
+        async with opened("websocket.pcapng", size) as (pilot, screen):
+            await pilot.press("2", "g", "enter")
+            detail, packets = screen.query_one(DetailPane).lines, screen.query_one(PacketsPane).lines
+            await until(pilot, partial(getattr, detail, "has_focus"), "the focus of Detail")
+            await pilot.press("escape")
+            await until(pilot, partial(getattr, packets, "has_focus"), "the focus back in the list")
+
+
+@pytest.mark.parametrize("size", [SMALL, USUAL])
+async def test_what_is_chosen_can_be_read_whole_and_copied_in_every_pane(size: tuple[int, int]) -> None:
+    async with opened("websocket.pcapng", size) as (pilot, screen):
+        await pilot.press("colon", "4", "enter")
+        await settled(pilot)
+        for spec in PANES:
+            if spec.id in ("findings",):           # there are none in this trace
+                continue
+            await pilot.press(spec.key)
+            list_ = list_pane(screen, spec.id).lines
+            await until(pilot, partial(getattr, list_, "has_focus"), "the pane's focus")
+            if list_pane(screen, spec.id).lines.cursor is None:
+                await pilot.press("down")
+            await pilot.press("y")
+            await until(pilot, lambda: pilot.app.clipboard, "a copy")
+            assert "…" not in pilot.app.clipboard, spec.id
+            await pilot.press("e")
+            await until(pilot, lambda: isinstance(pilot.app.screen, WholeScreen), "the whole text")
+            await pilot.press("escape")
+            pilot.app._clipboard = ""
+
+
+async def test_copies_are_the_value_and_the_message_itself() -> None:
+    async with opened("websocket.pcapng") as (pilot, screen):
+        messages = screen.query_one(MessagesPane)
+        await pilot.press("3", "g", "y")
+        await until(pilot, lambda: pilot.app.clipboard == "hello", "the message")
+        assert messages.lines.cursor == 0
+        detail = screen.query_one(DetailPane)
+        await pilot.press("2", "g", "8")
+        detail.lines.go_to(next(place for place, row in enumerate(detail.detail.rows)
+                                if row.field.name == "tcp.dstport"))
+        await pilot.press("y")
+        await until(pilot, lambda: pilot.app.clipboard == "8765", "the value")
+        await pilot.press("9", "y")
+        await until(pilot, lambda: pilot.app.clipboard == "22 3d", "the bytes")
+
+
+async def test_flags_say_their_values_however_narrow_and_the_foot_says_all() -> None:
+    async with opened("websocket.pcapng", USUAL) as (pilot, screen):
+        detail = screen.query_one(DetailPane)
+        await pilot.press("2", "g", "8")
+        detail.lines.go_to(next(place for place, row in enumerate(detail.detail.rows)
+                                if row.field.name == "tcp.flags"))
+        await pilot.press("right")
+        await settled(pilot)
+        width = detail.lines.line_width
+        for place, row in enumerate(detail.detail.rows):
+            if row.path.startswith("tcp/tcp.flags/"):
+                text = "".join(span.text for span in detail.detail.line(place, width))
+                assert row.field.value[:8] in text, text
+        for place in range(detail.lines.count):
+            detail.lines.go_to(place)
+            whole = detail.whole(place)
+            foot = " ".join("".join(span.text for span in line) for line in detail.foot(width)).split()
+            shown_line = lines(detail.lines)[round(place - detail.lines.scroll_y)]
+            assert "…" not in shown_line or " ".join(foot).replace(" ", "") in whole.replace(" ", "")
+            assert "…" not in shown_line or len(foot) > 1
+
+
+async def test_messages_say_where_there_are_some() -> None:
+    async with opened("http-connections.pcapng") as (pilot, screen):
+        pane = screen.query_one(MessagesPane)
+        await pilot.press("3")
+        await until(pilot, lambda: pane.lines.count, "a line")
+        assert "WebSocket" not in " ".join(lines(pane.lines))
+    async with opened(DNS_AND_NO_TCP) as (pilot, screen):
+        await pilot.press("3")
+        await shown(pilot, screen.query_one(MessagesPane), "every datagram stands for itself")
+
+
+async def test_a_click_on_a_title_sorts_and_a_second_one_turns_it_round() -> None:
+    async with opened("http-connections.pcapng") as (pilot, screen):
+        pane = screen.query_one(ConversationsPane)
+        await pilot.press("0")
+        await until(pilot, lambda: pane.list is not None and pane.list.count > 1, "the conversations")
+        assert pane.list is not None
+        head = pane.query_one("#conversations-head", Head)
+        await settled(pilot)
+        for expected in (False, True):
+            state = head.render_line(0).text.index("State") + 3
+            await pilot.click(head, offset=Offset(state, 0))
+            await until(pilot, partial(_sorted, pane.list, "state", expected), "the order")
+
+
+async def test_the_mouse_chooses_opens_and_scrolls() -> None:
+    async with opened("websocket.pcapng", SMALL) as (pilot, screen):
+        pane = screen.query_one(PacketsPane)
+        await pilot.press("2")
+        await pilot.click(pane.lines, offset=Offset(20, 3))
+        await until(pilot, lambda: screen.selection.row == 3, "the packet chosen")
+        await pilot.click(pane.lines, offset=Offset(20, 3), times=2)
+        await until(pilot, lambda: screen.front == "detail", "Detail in front")
+
+
+def _lacks(pane: ListPane, text: str) -> bool:
+    return text not in " ".join(lines(pane.lines))
+
+
+def _sorted(conversations: ConversationList, name: str, descending: bool) -> bool:
+    return (conversations.sorted_by, conversations.descending) == (name, descending)
+
+
+def _contrast(first: Any, second: Any) -> float:
+    return contrast(Color(*first.triplet), Color(*second.triplet))
+
+
+async def test_what_is_chosen_stands_out_in_every_theme() -> None:
+    async with opened("websocket.pcapng") as (pilot, screen):
+        await pilot.press("2", "g")
+        packets = screen.query_one(PacketsPane).lines
+        for theme in sorted(BUILTIN_THEMES):
+            pilot.app.theme = theme
+            await pilot.pause()
+            plain = packets.colours()
+            for name in sorted(CHOSEN):
+                style = packets.colours(name)
+                if style.reverse:                   # the terminal's own colours, turned round
+                    assert theme.startswith("ansi")
+                    continue
+                assert _contrast(style.bgcolor, plain.bgcolor) >= 3.0, (theme, name)
+                for kind in ("dim", "client", "server", "http", "error", "number"):
+                    ink = packets.colours(name, f"line--{kind}")
+                    assert _contrast(ink.color, ink.bgcolor) >= 4.5, (theme, name, kind)
+            assert [text.startswith("▶") for text in lines(packets)].count(True) == 1
+
+
+async def test_the_launchers_choice_has_a_sign() -> None:
+    app = InspectorApp()
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: app.screen.query(Row) and app.screen.focused is not None, "the launcher")
+        for _ in range(3):
+            focused = app.screen.focused
+            assert isinstance(focused, Row) and str(focused.render()).startswith("▶")
+            others = [row for row in app.screen.query(Row) if row is not focused]
+            assert not any(str(row.render()).startswith("▶") for row in others)
+            await pilot.press("down")
+
+
+async def test_a_sentence_goes_when_one_goes_on() -> None:
+    async with opened("websocket.pcapng", SMALL) as (pilot, _):
+        app = pilot.app
+        assert isinstance(app, InspectorApp)
+        app.notify("Something happened.")
+        await settled(pilot)
+        assert len(app._notifications) == 1
+        await pilot.press("j")
+        assert len(app._notifications) == 1             # it cannot have been read yet
+        app._read_by = 0.0
+        await pilot.press("j")
+        assert not len(app._notifications)

@@ -1,0 +1,94 @@
+"""Every pane in the list: its name, its key, its help; shown by its key on a session and on any file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.binding import Binding
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from inspector.model.packets import Row
+from inspector.tui.launcher.help import HelpScreen
+from inspector.tui.messages import Selection
+from inspector.tui.panes.base import PaneSpec
+from inspector.tui.panes.registry import PANES
+from inspector.tui.widgets.line_list import LineList
+from inspector.tui.workbench.workbench import WorkbenchScreen
+from inspector.wire import pcapng
+from tests.support.running.lab import needs_lab
+from tests.support.screen.live import LARGE, SMALL, USUAL, bench, opened, running, session, settled, until
+
+every_pane = pytest.mark.parametrize("spec", PANES, ids=[spec.id for spec in PANES])
+
+
+def test_names_and_keys_are_each_ones_own() -> None:
+    bound = [binding.key for binding in WorkbenchScreen.BINDINGS if isinstance(binding, Binding)]
+    for own in ([spec.id for spec in PANES], [spec.title for spec in PANES], bound):
+        assert len(set(own)) == len(own)
+
+
+@every_pane
+def test_it_has_a_title_a_key_and_an_explanation(spec: PaneSpec) -> None:
+    assert spec.title and spec.key and spec.pane.LEGEND
+    assert f"show_pane('{spec.id}')" in [
+        binding.action for binding in WorkbenchScreen.BINDINGS
+        if isinstance(binding, Binding) and binding.key == spec.key
+    ]  # fmt: skip
+
+
+def lines(screen: WorkbenchScreen, name: str) -> list[str]:
+    """What the list of a pane shows, line by line."""
+    shown = screen.pane(name).query_one(LineList)
+    return [shown.render_line(y).text.rstrip() for y in range(shown.size.height)]
+
+
+async def show_each(pilot: Pilot[Any], screen: WorkbenchScreen) -> None:
+    """By its key each pane gets a place and the keys, and says something."""
+    for spec in PANES:
+        await pilot.press(spec.key)
+        await settled(pilot)
+        pane = screen.pane(spec.id)
+        assert pane.is_seen and pane.region.area, spec.id
+        assert screen.focused is not None and pane in screen.focused.ancestors, spec.id
+        assert any(lines(screen, spec.id)), spec.id
+
+
+@pytest.mark.parametrize("size", [SMALL, USUAL, LARGE, (60, 16)], ids="{0[0]}x{0[1]}".format)
+async def test_all_hold_something_on_a_file(size: tuple[int, int]) -> None:
+    async with opened("websocket.pcapng", size) as (pilot, screen):
+        screen.choose(Selection(row=Row(7)))
+        await show_each(pilot, screen)
+
+
+async def test_all_say_that_there_is_nothing_on_an_empty_file(tmp_path: Path) -> None:
+    path = tmp_path / "empty.pcapng"
+    path.write_bytes(pcapng.section_header() + pcapng.interface_description(1))
+    async with opened(path, SMALL) as (pilot, screen):
+        await show_each(pilot, screen)
+        await pilot.resize_terminal(*USUAL)
+        await show_each(pilot, screen)
+
+
+@needs_lab
+async def test_all_hold_something_while_a_session_runs() -> None:
+    async with session("websocket", SMALL) as pilot:
+        await running(pilot, 8)
+        await show_each(pilot, bench(pilot))
+        await pilot.resize_terminal(*USUAL)
+        await show_each(pilot, bench(pilot))
+
+
+async def test_help_explains_the_pane_that_has_the_keys() -> None:
+    async with opened("tcp.pcapng", SMALL) as (pilot, screen):
+        for spec in PANES:
+            await pilot.press(spec.key)
+            await settled(pilot)
+            await pilot.press("question_mark")
+            await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen), "help")
+            headings = [str(widget.render()) for widget in pilot.app.screen.query(Static)]
+            assert headings[0] == spec.title
+            await pilot.press("escape")
+            await until(pilot, lambda: pilot.app.screen is screen, "the workbench")

@@ -1,0 +1,118 @@
+"""A capture that is hostile wherever it holds text, in every pane on a real terminal: none of it acts.
+
+What reaches the terminal is held against what the same keys make of a harmless capture: no escape sequence of
+another kind, no control character, nothing that turns the direction of text.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from pathlib import Path
+
+import pytest
+
+from inspector.protocols.websocket.frame import TEXT, encode
+from inspector.tui.panes.registry import PANES
+from inspector.wire import pcapng
+from inspector.wire.journal import CallRecord, EventRecord, to_fields
+from tests.support.captures.tcp import ip, segment
+from tests.support.captures.websocket import UPGRADE
+from tests.support.screen.terminal import Terminal
+
+CLIENT, SERVER = 0, 1
+# Clipboard, title, a link, a query that is answered, colours and places that nobody uses; C1, bidi; markup.
+ESCAPES = (
+    "\x1b]52;c;aGk=\x07\x1b]0;owned\x1b\\\x1b]8;;http://x\x1b\\\x1bP+q\x1b\\\x1b_x\x1b\\\x1bc\x1b[7771m\x1b[7772;1H"
+    "\x1b[7773J\x9b7774m\x9d0;t\x9c\x90q\x9c\u202efdp\u2066\u200f\x00\x08\x0e\x7f"
+)
+EVIL = f"{ESCAPES}[@click=app.quit]press[/][bold red]x[/bold red]"
+ACTS = (b"7771", b"7772", b"7773", b"7774")
+TURNED = re.compile("[\x80-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def connection(port: int, *turns: tuple[int, bytes]) -> list[bytes]:
+    at, ports = [1000, 5000], (40000 + port % 1000, port)
+    frames = [segment(0, "S", 999, ports=ports), segment(1, "SA", 4999, 1000, ports=ports),
+              segment(0, "A", 1000, 5000, ports=ports)]
+    for direction, data in turns:
+        frames.append(segment(direction, "PA", at[direction], at[1 - direction], data, ports=ports))
+        at[direction] += len(data)
+    return frames
+
+
+def hostile(evil: str) -> bytes:
+    """A capture with this text as payload, header, name, process, call, comment, and interface."""
+    said = evil.encode()
+    get = b"GET /" + said + b" HTTP/1.1\r\nHost: " + said + b"\r\nX-" + said + b": " + said + b"\r\n\r\n"
+    ok = b"HTTP/1.1 200 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (said, said, len(said))
+    name = bytes([len(said[:60])]) + said[:60] + b"\0\0\x01\0\x01"
+    query = b"\x10\x32\1\0\0\1\0\0\0\0\0\0" + name
+    datagram = struct.pack(">HHHH", 5000, 53, 8 + len(query), 0) + query
+    command = b"*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n" % (len(said), said)
+    frames = [
+        *connection(80, (CLIENT, get), (SERVER, ok + said)),
+        *connection(8765, *UPGRADE, (SERVER, encode(said, TEXT))),
+        *connection(6379, (CLIENT, command), (SERVER, b"-ERR " + said + b"\r\n")),
+        *connection(7, (CLIENT, said), (SERVER, said)), ip(CLIENT, 17, datagram),
+    ]
+    call = CallRecord(1, 20, 20, "client", "sendto", evil, 100, 900, 4, detail=evil, fd=3)
+    event = EventRecord("note", evil, 1000, "client", 20, (("address", evil),))
+    process = {"_COMM": evil, "_EXE": evil, "_CMDLINE": evil}
+    blocks = [
+        pcapng.section_header(comment=evil, hardware=evil, os=evil, application=evil),
+        pcapng.interface_description(101, name=evil, filter=evil, description=evil, comment=evil),
+        pcapng.journal(to_fields(call) | process), pcapng.journal(to_fields(event) | process),
+        pcapng.journal({"MESSAGE": evil, "_PID": "20"} | process),
+        *(pcapng.enhanced_packet(frame, 1000 * n, comment=evil) for n, frame in enumerate(frames)),
+    ]
+    return b"".join(blocks)
+
+
+def walk(path: Path, conversations: int = 4) -> tuple[bytes, str]:
+    """All that was written, and what stood on the screen, in every pane, with what is chosen there whole."""
+    shown = ""
+    with Terminal(["open", str(path)], size=(160, 50)) as app:
+        app.until_shown("Conversations", "packets")
+        for number in range(conversations):
+            app.press("0")
+            app.settle()
+            app.press("\x1b[H" + "\x1b[B" * number + "\r")
+            for spec in [spec for spec in PANES if not number or spec.id in ("messages", "stream")]:
+                app.press(spec.key)
+                app.settle()
+                app.press("\x1b[B" * 3 + "e")
+                app.settle()
+                shown += app.painted.text
+                app.press("\x1b")
+        app.press("\x11")
+        assert app.end() == 0
+        return app.seen, shown
+
+
+@pytest.fixture(scope="module")
+def harmless(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("harmless") / "plain.pcapng"
+    path.write_bytes(hostile("hello"))
+    return walk(path, 1)[0]
+
+
+def kinds(seen: bytes) -> set[bytes]:
+    """What begins a sequence other than CSI, the kinds of CSI, and control characters by themselves."""
+    csi = re.compile(rb"\x1b\[([<-?]?)[0-?]*([ -/]*[@-~])")
+    rest = csi.sub(b"", seen)
+    found = {b"CSI " + mark + end for mark, end in csi.findall(seen)}
+    return found | set(re.findall(rb"\x1b.?", rest, re.DOTALL)) | set(re.findall(rb"[\x00-\x1f\x7f]", rest))
+
+
+def test_nothing_in_a_capture_acts_on_the_terminal(tmp_path: Path, harmless: bytes) -> None:
+    assert len(kinds(harmless + ESCAPES.encode()) - kinds(harmless)) > 8        # it would be seen
+    folder = tmp_path / ESCAPES.replace("/", "").replace("\0", "")
+    folder.mkdir()
+    path = folder / f"x{EVIL.replace('/', '').replace(chr(0), '')}.pcapng"
+    path.write_bytes(hostile(EVIL))
+    seen, shown = walk(path)
+    assert kinds(seen) <= kinds(harmless)
+    assert not TURNED.search(seen.decode("utf-8"))
+    assert not [sign for sign in ACTS if re.search(rb"\x1b\[" + sign, seen)]
+    assert "[@click=app.quit]" in shown and "[bold red]" in shown        # as the text that it is

@@ -1,0 +1,81 @@
+"""Whatever a terminal sends, in whatever pieces, the next key is heard."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from textual import events
+from textual.constants import ESCAPE_DELAY
+
+from inspector.tui.terminal.keyboard import KeyParser, typed
+from tests.support.screen.window import LEFT, inspector, terminal
+
+STRANGE = {
+    "no UTF-8": [b"\xff\xfe"],
+    "a paste whose end comes in two pieces": [b"\x1b[200~abc\x1b[20", b"1~"],
+    "a paste whose beginning does": [b"\x1b[20", b"0~abc\x1b[201~"],
+    "a number that is none": [b"\x1b[:A"],
+    "a character that there is not": [b"\x1b[99999999;5u"],
+    "a mouse that breaks off": [b"\x1b[<0;5;5"],
+}
+
+
+@pytest.mark.parametrize("pieces", STRANGE.values(), ids=STRANGE)
+def test_ctrl_q_is_heard_after(pieces: Sequence[bytes], tmp_path: Path) -> None:
+    with terminal(tmp_path, inspector()) as app:
+        app.until_shown("WebSocket")
+        for piece in pieces:
+            app.write(piece)
+            app.read_for(4 * ESCAPE_DELAY)
+        app.write(b" \x11")
+        app.read_until(LEFT)
+        assert app.ended() == 0
+
+
+def heard(pieces: Sequence[bytes]) -> list[str]:
+    """Keys and pastes of what comes in pieces, with time in between for an escape to stand alone."""
+    reading, writing = os.pipe()
+    taken: list[str] = []
+
+    def listen() -> None:
+        for message in typed(reading, threading.Event()):
+            if isinstance(message, events.Key):
+                taken.append(message.key)
+            elif isinstance(message, events.Paste):
+                taken.append(f"paste {message.text!r}")
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    pause = threading.Event()
+    for piece in pieces:
+        os.write(writing, piece)
+        pause.wait(4 * ESCAPE_DELAY)
+    os.close(writing)
+    listener.join()
+    os.close(reading)
+    return taken
+
+
+@pytest.mark.parametrize(("pieces", "keys"), [
+    ([b"\x1b[200~ab\x1b", b"[201~c"], ["paste 'ab'", "c"]),
+    ([b"\x1b[200~a\x1b[201~\x1b[200~b\x1b[2", b"01~"], ["paste 'a'", "paste 'b'"]),
+    ([b"\x1b", b"a"], ["escape", "a"]),
+    ([b"\xe6\xbc", b"\xa2"], ["漢"]),
+    ([b"\xffa"], ["replacement_character", "a"]),
+])
+def test_keys_and_pastes_in_pieces(pieces: list[bytes], keys: list[str]) -> None:
+    assert heard(pieces) == keys
+
+
+def test_a_paste_is_known_by_its_marks_wherever_they_are_cut() -> None:
+    text = "x\x1b[200~one\x1b[201~y"
+    for cut in range(len(text) + 1):
+        parser = KeyParser()
+        pasted = [message for piece in (text[:cut], text[cut:]) if piece for message in parser.feed(piece)
+                  if isinstance(message, events.Paste)]
+        assert [paste.text for paste in pasted] == ["one"]
+        assert not parser._pasting

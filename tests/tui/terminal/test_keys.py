@@ -1,0 +1,139 @@
+"""Keys that arrive together do what they do when they are typed slowly, each once, where it was aimed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import resolved
+from inspector.tui.app import InspectorApp
+from inspector.tui.launcher.screen import LauncherScreen
+from inspector.tui.panes.packets import FilterInput, PacketsPane
+from inspector.tui.widgets.composer import Composer
+from inspector.tui.widgets.prompt import PromptScreen
+from inspector.tui.workbench.workbench import WorkbenchScreen
+from tests.support.running.lab import needs_lab
+from tests.support.screen.keys import burst, type_together
+
+TRACES = Path(__file__).parents[2] / "data" / "traces"
+WEBSOCKET = TRACES / "websocket.pcapng"
+
+
+class QuietApp(InspectorApp):
+    """The app without its preloading."""
+
+    def preload(self) -> None:
+        return None
+
+
+async def until(pilot: Pilot[Any], true: Callable[[], object], what: str) -> None:
+    """Wait for it, 30 s at most; a failure says what it waited for and where one was."""
+    for _ in range(3000):
+        if true():
+            return
+        await pilot.pause(0.01)
+    raise AssertionError(f"waited in vain for {what}; {pilot.app.screen_stack}, focus {pilot.app.focused}")
+
+
+def bench(app: InspectorApp) -> WorkbenchScreen:
+    screen = next(screen for screen in app.screen_stack if isinstance(screen, WorkbenchScreen))
+    assert isinstance(screen, WorkbenchScreen)
+    return screen
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+async def test_a_filter_in_one_burst(loaded: bool) -> None:
+    app = QuietApp(trace_path=WEBSOCKET)
+    async with app.run_test(size=(80, 24)) as pilot:
+        if loaded:
+            await until(pilot, lambda: getattr(bench(app).trace, "complete", False), "the trace")
+        burst(app, "/tcp.len > 0\r")
+        line = bench(app).query_one(FilterInput)
+        await until(pilot, lambda: line.in_force, "the filter")
+        assert line.in_force == line.value == "tcp.len > 0"
+        pane = bench(app).query_one(PacketsPane)
+        await until(pilot, lambda: pane.packets is not None and pane.packets.count == 8, "8 packets")
+        assert app.screen_stack[1:] == [bench(app)]
+
+
+@pytest.mark.parametrize(("keys", "value"), [(":12", "12"), ("c", None), ("\x13lesson", "lesson")])
+async def test_prompts_get_all_that_is_typed_after_their_key(keys: str, value: str | None) -> None:
+    app = QuietApp(trace_path=WEBSOCKET)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: getattr(bench(app).feed, "loading", True) is False, "the trace")
+        await type_together(pilot, keys + "\x1b[H\x1b[F")
+        entry = app.focused
+        assert (entry.value if isinstance(entry, Input) else None) == value
+
+
+async def test_a_path_in_one_burst_then_keys_for_the_file_that_it_opens() -> None:
+    app = QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await type_together(pilot, f"o{WEBSOCKET}\r/udp\r:7")
+        assert isinstance(app.screen, PromptScreen)
+        assert isinstance(app.focused, Input)
+        assert app.focused.value == "7"
+        assert bench(app)._path == WEBSOCKET
+        assert bench(app).query_one(FilterInput).in_force == "udp"
+
+
+async def test_a_box_that_is_asked_to_go_twice_goes_once() -> None:
+    app = QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("p")
+        box = app.screen
+        assert isinstance(box, PromptScreen)
+        box.dismiss("42")
+        box.dismiss("43")
+        await pilot.pause()
+        assert isinstance(app.screen, LauncherScreen)
+        assert app.screen.spec.port == 42
+
+
+async def test_a_paste_keeps_all_its_lines() -> None:
+    app = QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        burst(app, "o\x1b[200~/tmp/a\r\nb.pcap\n\x1b[201~")
+        await until(pilot, lambda: isinstance(app.focused, Input) and app.focused.value, "the text")
+        assert isinstance(app.focused, Input)
+        assert app.focused.value == "/tmp/a b.pcap"
+
+
+@pytest.mark.parametrize("turns", range(0, 12, 3))
+async def test_what_was_typed_for_a_file_that_breaks_is_not_for_the_launcher(turns: int) -> None:
+    app = QuietApp(trace_path=WEBSOCKET)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: getattr(bench(app).trace, "complete", False), "the trace")
+        burst(app, "s" * 41)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        bench(app)._failed("The file is gone.")
+        await until(pilot, lambda: isinstance(app.screen, LauncherScreen), "the launcher")
+        await type_together(pilot, "6")
+        launcher = app.screen
+        assert isinstance(launcher, LauncherScreen)
+        assert launcher.spec == SessionSpec(interactive=True, ipv6=True)
+
+
+@needs_lab
+async def test_two_lines_for_the_composer_in_one_burst_are_two_messages() -> None:
+    app = QuietApp(start=resolved(SessionSpec(kind="tcp", interactive=True, messages=())))
+    async with app.run_test(size=(80, 24)) as pilot:
+        burst(app, "csix\rseven\r")
+        sent: list[str] = []
+
+        def both() -> bool:
+            trace = bench(app).trace
+            sent[:] = [] if trace is None else [
+                call.arguments for call in trace.calls if call.role == "client" and call.name == "send"]
+            return len(sent) == 2
+        await until(pilot, both, "two calls of send")
+        assert bench(app).query_one("#composer-client", Composer).input.value == ""
+        assert (["six" in sent[0], "seven" in sent[1]]) == [True, True]

@@ -1,0 +1,72 @@
+"""Watching this machine's own loopback in the app, with limits and into a file of the user's choosing."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from inspector.cli.trace_files import trace_file
+from inspector.lab.capture.access import may_capture
+from inspector.lab.options import Limits, Outside, Watch
+from inspector.trace.trace import Trace
+from tests.support.running.lab import needs_lab
+from tests.support.screen.live import QuietApp, grid, trace, until, until_shown, workbench
+
+
+@pytest.mark.skipif(not may_capture(), reason="needs root or CAP_NET_RAW")
+@pytest.mark.parametrize(("limits", "said"), [
+    (Limits(packets=3), "The capture ended: 3 packets were captured."),
+    (Limits(seconds=1.5), "The capture ended after 1.5 seconds."),
+    (Limits(max_size=4000), "The capture ended: the file has reached its limit of 4,000 bytes."),
+])
+async def test_what_ended_a_watch_is_told_and_stays_in_the_title(
+    tmp_path: Path, limits: Limits, said: str
+) -> None:
+    saved = tmp_path / "saved.pcapng"
+    limits = replace(limits, filter="udp", snaplen=45)
+    with trace_file(str(saved)) as file:
+        app = QuietApp(watch=Watch((45872,), limits=limits, save=(file.path, file.name)))
+        async with app.run_test(size=(160, 40)) as pilot, sending(45872):
+            await workbench(pilot)
+            await until_shown(pilot, said)
+            await until(pilot, lambda: "■ ended" in grid(app.screen), "the title")
+            assert said in grid(app.screen).splitlines()[0]
+            index = trace(pilot).index
+            assert index.count and set(index.cap_len.tolist()) == {45}
+            if limits.packets:
+                assert index.count == limits.packets
+        assert str(saved) in app.farewell
+    with Trace.open(saved) as kept:
+        kept.finish()
+        assert kept.index.count == index.count and kept.truncated is None
+
+
+@needs_lab
+async def test_an_empty_relay_says_where_to_talk() -> None:
+    app = QuietApp(watch=Watch(outside=Outside(via=((45873, 45874),))))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await workbench(pilot)
+        await until(pilot, lambda: "Talk to 127.0.0.1:45873" in grid(app.screen), "where to talk")
+
+
+@asynccontextmanager
+async def sending(port: int) -> AsyncIterator[None]:
+    """Datagrams to a port, time and again."""
+    async def send() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            while True:
+                with suppress(OSError):
+                    sender.sendto(bytes(100), ("127.0.0.1", port))
+                await asyncio.sleep(0.02)
+
+    task = asyncio.create_task(send())
+    try:
+        yield
+    finally:
+        task.cancel()

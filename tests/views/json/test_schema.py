@@ -1,0 +1,67 @@
+"""The JSON contract, `tests/data/schema.json`, held against what real captures give: keys, types, absences.
+
+A key's `type` is that of its value, `unit` what it counts, `absent` when it is not there ("": never).
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inspector.cli.exports import EXPORTS, export_of
+from inspector.trace.trace import Trace
+from tests.support.captures.traces import TRACES
+
+DATA = TRACES.parent
+SCHEMA: dict[str, dict[str, dict[str, str]]] = json.loads((DATA / "schema.json").read_text(encoding="utf-8"))
+CAPTURES = [
+    *sorted(TRACES.glob("*.pcapng")), *sorted((DATA / "kernel").glob("*.pcapng")),
+    *sorted((DATA / "frames").glob("*.pcapng")),
+    *sorted(DATA.glob("captures/http/*.pcap"))[::4], *sorted(DATA.glob("captures/websocket/*.pcap"))[::4],
+]
+ENOUGH = 100      # objects of each capture
+
+
+def objects(capture: Path, what: str) -> list[dict[str, Any]]:
+    """The first objects of a capture, as the command prints them."""
+    export = export_of(what)
+    assert export is not None
+    with Trace.open(capture) as trace:
+        while trace.refresh():
+            pass
+        trace.finish()
+        found = [value for value, _ in zip(export.objects(trace, None), range(ENOUGH), strict=False)]
+    return [json.loads(json.dumps(value)) for value in found]
+
+
+@cache
+def all_objects(what: str) -> tuple[dict[str, Any], ...]:
+    return tuple(value for capture in CAPTURES for value in objects(capture, what))
+
+
+def fits(value: object, kind: str) -> bool:
+    """Whether a value has a type of the table's; true is no number."""
+    if kind.startswith("list["):
+        return isinstance(value, list) and all(fits(each, kind[5:-1]) for each in value)
+    types = {"int": int, "str": str, "bool": bool, "float": float, "list": list, "dict": dict}
+    return type(value) is types[kind]
+
+
+@pytest.mark.parametrize("what", SCHEMA)
+def test_output_keeps_the_contract(what: str) -> None:
+    table = SCHEMA[what]
+    values = all_objects(what)
+    assert values
+    for value in values:
+        assert value.keys() <= table.keys()
+        for key, field in table.items():
+            assert key in value or field["absent"], f"{what} lacks {key}"
+            assert key not in value or fits(value[key], field["type"]), (key, value[key])
+
+
+def test_all_that_is_no_protocol_has_a_contract() -> None:
+    assert {export.name for export in EXPORTS} <= SCHEMA.keys()

@@ -16,6 +16,7 @@ from inspector.protocols.postgresql import POSTGRESQL
 from inspector.protocols.proxy import PROXY
 from inspector.protocols.redis import REDIS
 from inspector.protocols.socks import SOCKS
+from inspector.protocols.sse import SSE
 from inspector.protocols.tls import TLS
 from inspector.protocols.websocket import WEBSOCKET
 from inspector.wire.findings import Rule
@@ -27,6 +28,7 @@ REGISTRY: tuple[Protocol, ...] = (
     TLS,
     HTTP2,
     HTTP,
+    SSE,
     WEBSOCKET,
     REDIS,
     POSTGRESQL,

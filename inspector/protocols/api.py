@@ -173,6 +173,7 @@ class Decoder(ABC, Generic[R]):
     left = ""                        # what follows its last message, in words, safe to show
     successor: Start | None = None   # the connection goes on with another protocol
     inside: Source | None = None     # what it carries, opened: streams of their own
+    beside: Beside | None = None     # records of another protocol that it reads with its own
     grouped = False                  # a packet is told by its messages, not by their records
     explained_end = False                 # it said why the connection ends: that it ends needs no word of TCP
 
@@ -281,6 +282,11 @@ class Decoder(ABC, Generic[R]):
         """How many messages there are."""
         return len(self.records)
 
+    @property
+    def turns(self) -> Sequence[int]:
+        """With `beside`, how messages of both follow each other: n is message n here, ~n of the other."""
+        return range(self.count)
+
     def complete(self, number: int) -> bool:
         """Whether message `number` (from 0) has ended."""
         return True
@@ -330,6 +336,13 @@ class Decoder(ABC, Generic[R]):
     def shown(self, number: int, limit: int) -> Shown:
         """Message `number` laid out for reading."""
         return Shown((self.line(number).text,))
+
+
+class Beside(NamedTuple):
+    """Another protocol's decoder, which reads in the same streams what a decoder gives to it."""
+
+    protocol: str
+    decoder: Decoder[Any]
 
 
 class Part(NamedTuple):
@@ -408,6 +421,7 @@ class Protocol:
     this protocol from the first byte to the last, and a list needs no decoder; False: perhaps not.
     `scan(source, turns)`: the same of what both ends said in turn, a first; a decoder that has all records,
     the same as one that reads, and in which nothing is wrong; None: perhaps it is another protocol's.
+    `within`: the protocol that carries it, and whose decoder gives it what to read (see `Beside`).
     `ordered`: whether its records are listed by their first or last byte. `pairs`: they answer each other.
     """
 
@@ -423,10 +437,11 @@ class Protocol:
     book: Rulebook = field(default_factory=Rulebook)
     ordered: Literal["first", "last"] = "first"
     pairs: bool = False
+    within: str = ""
     record: str = "message"          # what one JSON object stands for, in words
 
     @property
     def carriers(self) -> tuple[Carrier, ...]:
         """What it rides on."""
         packets = (self.packets.carrier,) if self.packets else ()
-        return (*packets, "tcp") if self.decoder else packets
+        return (*packets, "tcp") if self.decoder or self.within else packets

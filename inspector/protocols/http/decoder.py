@@ -7,9 +7,22 @@ Our own, not h11's: broken messages must be shown, not refused, and every one kn
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from inspector.protocols.api import Decoder, Hole, MessageLine, Part, Rest, Shown, Source, Start
+from inspector.model.units import amount
+from inspector.protocols.api import (
+    Beside,
+    Decoder,
+    Hole,
+    MessageLine,
+    Part,
+    Rest,
+    Shown,
+    Source,
+    Start,
+)
 from inspector.protocols.http.connection import HttpConnection
 from inspector.protocols.http.message import (
     Decoded,
@@ -17,7 +30,7 @@ from inspector.protocols.http.message import (
     decode_content,
     tokens,
 )
-from inspector.protocols.http.rules import check_body, check_scheme
+from inspector.protocols.http.rules import check_body, check_scheme, is_event_stream
 from inspector.protocols.http.start import next_message
 from inspector.protocols.http.upgrade import Upgrade, examine, is_switch, is_upgrade_request
 from inspector.protocols.websocket.findings import finding as websocket_finding
@@ -25,6 +38,9 @@ from inspector.protocols.websocket.start import next_frame
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.delivery import Pump, Run
 from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.protocols.sse.decoder import EventsDecoder
 
 BODY_LIMIT = 4 << 20     # bytes of a body that are looked at for its Content-Encoding
 SHOWN_LIMIT = 64 << 20   # bytes of a body that are read for whoever asks for all of it
@@ -39,7 +55,11 @@ class HttpDecoder(Decoder[HttpMessage]):
         super().__init__(source, pump, start)
         whole = start.from_the_start(source.streams)
         self._http = HttpConnection(start.client, start.offsets, keep=PREVIEW, whole=whole,
-                                    answers_lost=self._answers_lost)
+                                    answers_lost=self._answers_lost, teller=self._teller)
+        self._events: EventsDecoder | None = None
+        self._turns = array("q")                # see `turns`; kept once there are events
+        self._own_turns = 0                     # messages that have theirs
+        self._first_event: dict[int, int] = {}  # of an answer that brings events
         self.upgrade: Upgrade | None = None
         self._checked = 0                       # messages whose body was looked at
         self._messages_read = 0                        # messages among which an upgrade was looked for
@@ -60,6 +80,7 @@ class HttpDecoder(Decoder[HttpMessage]):
     def _look_again(self) -> None:
         self._check_bodies()
         self._look_for_upgrade()
+        self._take_turns()
 
     def _read(self) -> bool:
         http, progress = self._http, False
@@ -138,9 +159,10 @@ class HttpDecoder(Decoder[HttpMessage]):
         if self.over or self.successor is not None:
             return
         for direction in (0, 1):
-            self._http.end(direction)
+            self._http.end(direction, left=first != direction)
         self._http.finish()
         self._check_bodies()
+        self._take_turns()
 
     def fresh_findings(self) -> list[Finding]:
         found = super().fresh_findings() + self._http.findings[self._http_findings :]
@@ -243,6 +265,44 @@ class HttpDecoder(Decoder[HttpMessage]):
         limit = self.source.limit if limit is None else limit
         return decode_content(self.body(message), tokens(message, "content-encoding"), limit)
 
+    # --- events ------------------------------------------------------------------------------------
+
+    def _teller(self, message: HttpMessage) -> EventsDecoder | None:
+        """Who reads the body of a message that begins: a stream of events is told event by event."""
+        if not is_event_stream(message) or message.framing not in ("length", "chunked", "close"):
+            return None
+        if self._events is None:
+            from inspector.protocols.sse.decoder import EventsDecoder  # for the time of start-up
+
+            start = Start(1 - message.direction, (0, 0))
+            self._events = EventsDecoder(self.source, self.pump, start, self._came)
+            self.beside = Beside("sse", self._events)
+        self._first_event[message.number] = len(self._events.records)
+        self._events.open(message.direction, message.number, message.body_start)
+        return self._events
+
+    def _came(self, number: int) -> None:
+        """An event is there: it stands behind all messages so far."""
+        self._take_turns()
+        self._turns.append(~number)
+
+    def _take_turns(self) -> None:
+        if self._events is not None:
+            count = len(self._http.messages)
+            self._turns.extend(range(self._own_turns, count))
+            self._own_turns = count
+
+    @property
+    def turns(self) -> Sequence[int]:
+        return self._turns if self._events is not None else super().turns
+
+    def _told_stop(self, message: HttpMessage) -> int:
+        """Where a message ends for who reads it: before its events."""
+        first = self._first_event.get(message.number)
+        if first is None or self._events is None:
+            return message.stop
+        return max(self._events.head_stop(message.number, first), message.body_start)
+
     # --- records -----------------------------------------------------------------------------------
 
     @property
@@ -315,14 +375,25 @@ class HttpDecoder(Decoder[HttpMessage]):
     # --- messages ------------------------------------------------------------------------------------
 
     def complete(self, number: int) -> bool:
-        return self._http.messages[number].complete
+        return self._http.messages[number].complete or number in self._first_event
 
     def under_way(self, direction: int) -> int | None:
-        return self._http.under_way(direction)
+        number = self._http.under_way(direction)
+        if number in self._first_event and self._events is not None and self._events.has_begun(number):
+            return None
+        return number
+
+    def span(self, number: int) -> tuple[int, int, int]:
+        if self.beside is None:
+            return super().span(number)
+        message = self._http.messages[number]
+        return message.direction, message.start, self._told_stop(message)
 
     def rest(self, direction: int) -> Rest:
         if self._http.lost(direction):
             return Rest("no HTTP", True)
+        if self._http.under_way(direction) in self._first_event and self._events is not None:
+            return self._events.rest(direction)
         if self._http.waits(direction):
             return Rest("sent before the answer to the upgrade")
         if self.over or self.successor is not None:
@@ -334,14 +405,16 @@ class HttpDecoder(Decoder[HttpMessage]):
         kind = escaped(message.method, 12) if message.is_request else str(message.status)
         text = self.summary(message).partition(" ")[2]
         marks = () if message.complete else ("unfinished",)
-        rows = tuple(sorted(self.rows_of(message)))
-        return MessageLine(message.direction, kind, text, message.body_length, rows, marks)
+        rows = self.source.rows_of(*self.span(number))
+        if number in self._first_event and self._events is not None:
+            marks = (amount(self._events.count_of(number), "event"),)
+        return MessageLine(message.direction, kind, text, message.body_length, tuple(sorted(rows)), marks)
 
     def shown(self, number: int, limit: int) -> Shown:
         message = self._http.messages[number]
         head = [escaped(message.start_line)]
         head += [escaped(f"{header.name}: {header.value}") for header in message.headers]
-        if not message.body_length:
+        if not message.body_length or number in self._first_event:
             return Shown(tuple(head))
         codings = tokens(message, "content-encoding")
         if not codings:

@@ -16,7 +16,13 @@ from inspector.model.packets import Row
 from inspector.protocols.api import Source, Start
 from inspector.protocols.http.decoder import HttpDecoder
 from inspector.protocols.http.message import Header, HttpMessage, parse_head
-from inspector.protocols.http.rules import body_framing, check_request, check_response, content_length
+from inspector.protocols.http.rules import (
+    body_framing,
+    check_request,
+    check_response,
+    content_length,
+    is_event_stream,
+)
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.tcp.stream import ByteStream
 
@@ -107,6 +113,8 @@ def _answer(head: bytes) -> _Head | None:
         return None
     message, findings = parse_head(head, 0, 1, False)
     if message is None or findings or check_response(message, None) or message.status in (400, 408):
+        return None
+    if is_event_stream(message):
         return None
     return None if message.status < 200 else _framed(message)
 

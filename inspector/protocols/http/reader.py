@@ -17,7 +17,7 @@ from inspector.protocols.http.message import (
     parse_fields,
     parse_head,
 )
-from inspector.protocols.http.rules import content_length
+from inspector.protocols.http.rules import content_length, is_event_stream
 from inspector.wire.findings import Finding, FirstFindings
 from inspector.wire.text import escaped
 
@@ -30,6 +30,22 @@ _HEAD_START = 2048
 _TLS = (b"\x15\x03", b"\x16\x03")    # an alert, a handshake
 
 
+class Teller(Protocol):
+    """Who reads a body while it comes: a protocol of its own."""
+
+    def feed(self, answer: int, start: int, data: bytes) -> None:
+        """Bytes of the body of message `answer`, which stand at `start` of the stream."""
+
+    def miss(self) -> None:
+        """Bytes of it are missing."""
+
+    def reach(self, answer: int, stop: int) -> None:
+        """The message came up to `stop`."""
+
+    def close(self, answer: int, stop: int, *, cut: bool = False) -> None:
+        """Nothing more of the body comes; `cut`: by no fault of the server."""
+
+
 class Connection(Protocol):
     """What a reader needs of the connection that it belongs to."""
 
@@ -40,6 +56,9 @@ class Connection(Protocol):
 
     def start_message(self, message: HttpMessage) -> HttpMessage:
         """Enter a message whose head is whole, and give it back with its number and framing."""
+
+    def teller(self, message: HttpMessage) -> Teller | None:
+        """Who reads the body of a message that begins; None for nobody."""
 
     def settle(self, side: HttpReader, message: HttpMessage) -> None:
         """Take note that a message ended."""
@@ -67,6 +86,7 @@ class HttpReader:
         self._bare_reported = False            # that a chunk of the body under way ends with LF alone
         self._holes = False                # of the body under way some bytes are missing
         self._ended = False
+        self._teller: Teller | None = None     # who reads the body under way
         self.lost = False                  # bytes came that are no HTTP; what follows is not understood
 
     @property
@@ -93,7 +113,7 @@ class HttpReader:
 
     @property
     def skippable(self) -> int:
-        full = len(self._body) >= self.connection.keep
+        full = len(self._body) >= self.connection.keep and self._teller is None
         if not full or self._buffer or self.state not in ("length", "chunk-data", "close"):
             return 0
         return (1 << 62) if self.state == "close" else self._left
@@ -109,6 +129,8 @@ class HttpReader:
         if not known and self.state != "close":
             return False
         self._holes = True
+        if self._teller is not None:
+            self._teller.miss()
         self.offset += size
         self._count(size)
         self._run()
@@ -118,6 +140,7 @@ class HttpReader:
         """Go on with a start line at another offset; what is under way stays as it is."""
         if self._message is not None:
             self._store(complete=False)
+            self._close(cut=True)
         self._message, self.state, self.offset, self._scanned = None, "start", offset, 0
         self._buffer.clear()
 
@@ -194,6 +217,7 @@ class HttpReader:
 
     def _give_up(self, *findings: Finding) -> None:
         self.connection.findings += findings
+        self._close(cut=True)
         self.state, self.lost = "over", True
         self._message = None
         self._buffer.clear()
@@ -202,6 +226,7 @@ class HttpReader:
         self._message = message
         self._body, self._body_length, self._holes = bytearray(), 0, False
         self._bare_reported = False
+        self._teller = self.connection.teller(message)
         if message.framing in ("none", "switch"):
             self._finish()
         elif message.framing == "length":
@@ -227,6 +252,8 @@ class HttpReader:
         if not size:
             return False
         data = self._take(size)
+        if self._teller is not None:
+            self._teller.feed(self._number, self.offset - size, data)
         if not self._holes:
             self._body += data[: self.connection.keep - len(self._body)]
         self._count(size)
@@ -313,25 +340,49 @@ class HttpReader:
             stop=self.offset, body_length=self._body_length, body=bytes(self._body), complete=complete,
             partner=partner)
         self._message = self.connection.messages[number] = message
+        if self._teller is not None:
+            self._teller.reach(number, self.offset)
         return self._message
+
+    @property
+    def _number(self) -> int:
+        """The number of the message under way."""
+        assert self._message is not None
+        return self._message.number
+
+    def _close(self, *, cut: bool = False) -> None:
+        """Nothing more of the body under way comes."""
+        if self._teller is not None and self._message is not None:
+            self._teller.close(self._number, self.offset, cut=cut)
+        self._teller = None
 
     def _finish(self) -> None:
         message = self._before = self._store(complete=True)
+        self._close()
         self._message = None
         self.state = "start"
         if message.is_request and asks_to_switch(message):
             self.state = "wait"
         self.connection.settle(self, message)
 
-    def end(self) -> None:
-        """No more bytes: a body that ends with the connection is whole, everything else is cut off."""
+    def end(self, *, left: bool = False) -> None:
+        """No more bytes: a body that ends with the connection is whole, everything else is cut off.
+
+        `left`: the other end went first, which is how a stream of events ends.
+        """
         self._ended = True
         message = self._message
+        if left:
+            self._close(cut=True)
         if message is not None and self.state == "close":
             self._finish()
             self.state = "over"
+        elif message is not None and left and is_event_stream(message):
+            self._store(complete=False)
+            self._message, self.state = None, "over"
         elif message is not None:
             self._store(complete=False)
+            self._close()
             what = f"The connection ended after {self._body_length} bytes of the body"
             what += f"; {self._left} of {self._body_length + self._left} are missing." if self._left else "."
             rule = "http.incomplete-message"

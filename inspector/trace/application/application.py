@@ -126,8 +126,9 @@ class Application:
 
     @property
     def layer(self) -> Layer | None:
-        """The last layer: what is spoken, by all that was seen so far."""
-        return self.layers[-1] if self.layers else None
+        """The last layer, but for what is told beside one: what is spoken, by all that was seen so far."""
+        layers = self.layers
+        return next((layer for layer in reversed(layers) if not layer.beside), None)
 
     def decoder(self, name: str) -> Decoder[Any] | None:
         """The decoder of the layer of this name; None where the connection has none."""
@@ -136,7 +137,8 @@ class Application:
     @property
     def protocol(self) -> str:
         """What is spoken, by all that was seen so far; "" while nothing is known."""
-        return self.layers[-1].protocol.name if self.layers else ""
+        layer = self.layer
+        return "" if layer is None else layer.protocol.name
 
     def rest(self, direction: int) -> Rest:
         """What bytes of a direction are that stand in no message, behind the last one."""
@@ -145,12 +147,14 @@ class Application:
     @property
     def inferred(self) -> bool:
         """True when the protocol's beginning was not captured, and it was recognised by its form."""
-        return bool(self.layers) and self.layers[-1].decoder.inferred
+        layer = self.layer
+        return layer is not None and layer.decoder.inferred
 
     @property
     def client(self) -> int | None:
         """The direction of the client (0: a to b); None when nothing is known."""
-        return self.layers[-1].decoder.client if self.layers else None
+        layer = self.layer
+        return None if layer is None else layer.decoder.client
 
     # --- findings ----------------------------------------------------------------------------------
 
@@ -264,7 +268,8 @@ class Application:
         layers = self.layers
         for last in range(len(layers), 0, -1):
             if any(self._completes(one, row) for one in self._of_layer(layers[last - 1], row)):
-                return tuple(layer.protocol.name for layer in layers[:last])
+                return tuple(layer.protocol.name for place, layer in enumerate(layers[:last], 1)
+                             if not layer.beside or place == last)
         return ()
 
     def info(self, row: Row) -> str:
@@ -272,12 +277,14 @@ class Application:
         places = [(layer, position) for layer in self.layers for position in self._positions(layer, row)]
         opened = [one for one in places if one[0].streams is not self.streams]
         places = opened or places           # what is said inside of TLS, not that it is sealed
+        if any(layer.beside for layer, _ in places):
+            places = [one for one in places if one[0].beside or self._starts(*one, row)]
         if places and places[0][0].decoder.grouped:
             return self._told_by_messages(places, row)
         texts = []
         for layer, position in places[:_PARTS]:
             record = layer.decoder.records[position]
-            begins = self._begins(layer, record.direction, record.start, row)
+            begins = self._starts(layer, position, row)
             texts.append(layer.decoder.summary(record) if begins else layer.decoder.short(record))
         return _joined(texts, len(places))
 
@@ -291,6 +298,10 @@ class Application:
             begins = self._begins(layer, direction, start, row)
             texts.append(decoder.message_summary(number) if begins else f"… {decoder.line(number).kind}")
         return _joined(texts, len(numbers))
+
+    def _starts(self, layer: Layer, position: int, row: int) -> bool:
+        record = layer.decoder.records[position]
+        return self._begins(layer, record.direction, record.start, row)
 
     @staticmethod
     def _begins(layer: Layer, direction: int, start: int, row: int) -> bool:

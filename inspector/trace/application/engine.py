@@ -24,10 +24,11 @@ _MOST_LAYERS = 16        # protocols that follow each other on one connection
 
 
 class Layer(NamedTuple):
-    """One protocol of a connection, and its decoder."""
+    """One protocol of a connection, and its decoder; `beside`: the layer before it gives it what to read."""
 
     protocol: Protocol
     decoder: Decoder[Any]
+    beside: bool = False
 
     @property
     def streams(self) -> tuple[ByteStream, ByteStream]:
@@ -50,13 +51,18 @@ class Engine:
         self._bytes_tried = 0                         # bytes there were when a start was last looked for
         self._behind: Start | None = None       # what begins behind the last layer, and is to be found out
         self._own: list[Layer] = []
+        self._beside: dict[int, Layer] = {}     # what is read with layers of `_own`, by their places
         self._inside: Engine | None = None      # reads what the last layer carries opened
         self.damaged = False                    # bytes are missing that will never come
 
     @property
     def layers(self) -> list[Layer]:
         """The protocols in the order in which they followed each other; what the last one holds behind it."""
-        return self._own if self._inside is None else [*self._own, *self._inside.layers]
+        own = self._own
+        if self._beside:
+            own = [one for place, layer in enumerate(own)
+                   for one in (layer, self._beside.get(place)) if one is not None]
+        return own if self._inside is None else [*own, *self._inside.layers]
 
     @property
     def current(self) -> Decoder[Any] | None:
@@ -73,8 +79,17 @@ class Engine:
         while True:
             holes = self._find_holes(acknowledged)
             if not self._step() and not any(self._cross(hole) for hole in holes):
+                self._look_beside()
                 return self._look_inside() or changed
             changed = True
+
+    def _look_beside(self) -> None:
+        """Take note of what a layer reads with its own."""
+        for place in range(max(len(self._own) - 2, 0), len(self._own)):
+            beside = self._own[place].decoder.beside
+            protocol = None if beside is None else by_name(beside.protocol)
+            if beside is not None and protocol is not None and place not in self._beside:
+                self._beside[place] = Layer(protocol, beside.decoder, True)
 
     def _look_inside(self) -> bool:
         """Read what the last layer has opened since."""

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from inspector.model.packets import Row
 from inspector.model.units import amount, duration
-from inspector.protocols.api import Decoder, Protocol
+from inspector.protocols.api import Colour, Decoder, Protocol
 from inspector.views.conversation.place import StreamPlace, place_of
+from inspector.views.conversation.turns import place_of_turn, turn, turn_count
 from inspector.views.conversation.waits import Wait, wait_of
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.packets.list import seconds_text
@@ -50,7 +51,7 @@ class MessageList:
         self._expanded: list[int] = []        # numbers of the expanded ones, ascending
         self._parts: list[int] = []           # and how many lines of records each has
         self._layer: int | None = None
-        self._decoder: Decoder[Any] | None = None
+        self._decoder: Decoder[Any] | None = None    # of the layer; others' messages may stand among its own
         self.update()
 
     def choose(self, *, control: bool = True, search: str = "", direction: int | None = None,
@@ -69,7 +70,7 @@ class MessageList:
         if self._decoder is None:
             return False
         before = len(self._shown)
-        stop = min(self._decoder.count, self._messages_read + most)
+        stop = min(self._there, self._messages_read + most)
         if self.slowest:
             for index in range(self._messages_read, stop):
                 self._sort_in(index)
@@ -103,9 +104,19 @@ class MessageList:
             self._waits.insert(at, -wait.first_ns)
             self._shown.insert(at, index + 1)
 
-    def _wait(self, number: int) -> Wait | None:
+    @property
+    def _there(self) -> int:
+        """How many messages there are."""
+        return 0 if self._decoder is None else turn_count(self._decoder)
+
+    def _of(self, number: int) -> tuple[Decoder[Any], int]:
+        """Whose message `number` (from 1) is, and its number there (from 0)."""
         assert self._decoder is not None
-        return wait_of(self.trace, self._decoder, self._decoder.records_of(number - 1)[0])
+        return turn(self._decoder, number - 1)
+
+    def _wait(self, number: int) -> Wait | None:
+        decoder, own = self._of(number)
+        return wait_of(self.trace, decoder, decoder.records_of(own)[0])
 
     @property
     def protocol(self) -> Protocol | None:
@@ -113,24 +124,29 @@ class MessageList:
         layers = self.trace.application(self.stream).layers
         return None if self._layer is None else layers[self._layer].protocol
 
+    def _colour(self, decoder: Decoder[Any]) -> Colour:
+        """How the kind of a decoder's messages is painted."""
+        layers = self.trace.application(self.stream).layers
+        return next((layer.protocol.colour for layer in layers if layer.decoder is decoder), "")
+
     @property
     def complete(self) -> bool:
         """True when every message there is has been looked at."""
-        return self._decoder is None or self._messages_read >= self._decoder.count
+        return self._decoder is None or self._messages_read >= self._there
 
     @property
     def progress(self) -> float:
         """Which part of the messages was looked at, 0 to 1."""
-        return self._messages_read / max(self._decoder.count, 1) if self._decoder is not None else 1.0
+        return self._messages_read / max(self._there, 1) if self._decoder is not None else 1.0
 
     def _wanted(self, index: int) -> bool:
-        assert self._decoder is not None
-        line = self._decoder.line(index)
+        decoder, own = self._of(index + 1)
+        line = decoder.line(own)
         if (not self.control and line.control) or (self.direction not in (None, line.direction)):
             return False
         if not self._needle:
             return True
-        data = self._decoder.content(index, SEARCHED)
+        data = decoder.content(own, SEARCHED)
         self.searched_in_part += len(data) >= SEARCHED
         if self.search.startswith("hex:"):
             return self._needle in data
@@ -138,8 +154,8 @@ class MessageList:
 
     def _parts_of(self, number: int) -> int:
         """How many records message `number` (from 1) opens to."""
-        assert self._decoder is not None
-        return self._decoder.line(number - 1).parts
+        decoder, own = self._of(number)
+        return decoder.line(own).parts
 
     @property
     def count(self) -> int:
@@ -171,12 +187,17 @@ class MessageList:
         """The line of the first shown message of which packet `row` carries a part."""
         if self._decoder is None:
             return None
+        found: list[int] = []
         for one in self.trace.application(self.stream).carried(row):
-            if one.layer.decoder is self._decoder:
-                line = self.index_of(self._decoder.message_of(one.position) + 1)
-                if line is not None:
-                    return line
-        return None
+            whose, own = one.layer.decoder, one.layer.decoder.message_of(one.position)
+            place = place_of_turn(self._decoder, whose, own)
+            line = None if place is None else self.index_of(place + 1)
+            if line is None:
+                continue
+            if self._decoder.beside is None or row in whose.line(own).rows:
+                return line                   # (of an answer the events hold the other packets)
+            found.append(line)
+        return found[0] if found else None
 
     def toggle(self, index: int) -> None:
         """Expand the message on line `index` to its frames, or fold it again."""
@@ -194,16 +215,16 @@ class MessageList:
 
     def target(self, index: int) -> StreamPlace:
         """Where the message or record of line `index` stands: its packets, and its bytes in the first one."""
-        assert self._decoder is not None
         number, at = self._place(index)
-        records = self._decoder.records_of(number - 1)
-        record = self._decoder.records[records[at or 0]]
-        sent = self._decoder.source.streams[record.direction]
+        decoder, own = self._of(number)
+        records = decoder.records_of(own)
+        record = decoder.records[records[at or 0]]
+        sent = decoder.source.streams[record.direction]
         start, stop = sent.wire(record.start, record.stop)
         place = place_of(self.trace, self.stream, record.direction, start, stop)
         if at is None:
-            stop = sent.wire(record.start, self._decoder.span(number - 1)[2])[1]
-            return place._replace(message=number, rows=self._decoder.line(number - 1).rows, last=stop)
+            stop = sent.wire(record.start, decoder.span(own)[2])[1]
+            return place._replace(message=number, rows=decoder.line(own).rows, last=stop)
         return place._replace(message=number, frame=records[at] + 1)
 
     def whole(self, index: int) -> str:
@@ -212,11 +233,11 @@ class MessageList:
 
     def content(self, index: int) -> str:
         """The same as it came: head and payload of a message, unmasked and inflated, or of one record."""
-        assert self._decoder is not None
         number, at = self._place(index)
+        decoder, own = self._of(number)
         if at is not None:
-            return self._decoder.part_line(self._decoder.records[self._decoder.records_of(number - 1)[at]])
-        shown = self._decoder.shown(number - 1, COPIED)
+            return decoder.part_line(decoder.records[decoder.records_of(own)[at]])
+        shown = decoder.shown(own, COPIED)
         try:
             body = shown.body.hex(" ") if shown.binary else shown.body.decode("utf-8")
         except UnicodeDecodeError:
@@ -238,16 +259,15 @@ class MessageList:
 
     @property
     def _digits(self) -> int:
-        return max(len(str(self._decoder.count if self._decoder is not None else 0)), 3)
+        return max(len(str(self._there)), 3)
 
     def line(self, index: int, width: int) -> Line:
         """Line `index` in exactly `width` cells."""
-        decoder = self._decoder
-        assert decoder is not None and self.protocol is not None
         number, at = self._place(index)
         if at is not None:
             return self._part_line(number, at, width)
-        one = decoder.line(number - 1)
+        decoder, own = self._of(number)
+        one = decoder.line(own)
         side: Style = "client" if one.direction == decoder.client else "server"
         base = int(self.trace.index.time_ns[0])
         time = int(self.trace.index.time_ns[one.rows[-1]]) if one.rows else base
@@ -257,7 +277,7 @@ class MessageList:
             Span(fit(seconds_text(time - base), _TIME, align="right"), "dim"),
             Span(fit(f"{one.size:,}", _SIZE + 2, align="right"), "number"),
             Span(self._wait_text(number)),
-            Span("  " + fit(one.kind, _KIND), self.protocol.colour),
+            Span("  " + fit(one.kind, _KIND), self._colour(decoder)),
         ]
         marks = [*(["!"] if one.troubled else []), *one.marks, *self._missing(number)]
         if marks:
@@ -267,9 +287,9 @@ class MessageList:
 
     def _missing(self, number: int) -> list[str]:
         """What the capture lacks of a message."""
-        assert self._decoder is not None
-        direction, start, stop = self._decoder.span(number - 1)
-        missing = self._decoder.source.missing_in(direction, start, stop)
+        decoder, own = self._of(number)
+        direction, start, stop = decoder.span(own)
+        missing = decoder.source.missing_in(direction, start, stop)
         return [f"{amount(missing, 'byte')} missing"] if missing else []
 
     def _wait_text(self, number: int) -> str:
@@ -280,9 +300,8 @@ class MessageList:
         return fit(duration(wait.first_ns) if wait is not None else "", _WAIT, align="right")
 
     def _part_line(self, number: int, at: int, width: int) -> Line:
-        assert self._decoder is not None
-        position = self._decoder.records_of(number - 1)[at]
-        text = self._decoder.part_line(self._decoder.records[position])
+        decoder, own = self._of(number)
+        text = decoder.part_line(decoder.records[decoder.records_of(own)[at]])
         style: Style = "warning" if "  ! " in text else "dim"
         return (Span(fit(" " * (self._digits + 3) + text, width), style),)
 
@@ -290,7 +309,8 @@ class MessageList:
 def message_layer(trace: Trace, stream: int) -> int | None:
     """Which layer of TCP conversation `stream` has messages for a list: the last one with any; or None."""
     layers = trace.application(stream).layers
-    return next((place for place in range(len(layers) - 1, -1, -1) if layers[place].decoder.count), None)
+    return next((place for place in range(len(layers) - 1, -1, -1)
+                 if layers[place].decoder.count and not layers[place].beside), None)
 
 
 def _needle(search: str) -> bytes:

@@ -89,7 +89,7 @@ def _waited(trace: Trace, one: Carried, stream: int) -> list[Part]:
 
 def _record(one: Carried, place: _Place, waited: list[Part]) -> Field:
     """The subtree of one record: the fields of the table that have a label, and the parts beyond it."""
-    protocol, decoder = one.layer
+    protocol, decoder, _ = one.layer
     record = one.record
     parts = [*waited, *_labelled(one), *decoder.parts(record)]
     title, said = decoder.heading(record)
@@ -99,7 +99,7 @@ def _record(one: Carried, place: _Place, waited: list[Part]) -> Field:
 
 
 def _labelled(one: Carried) -> Iterator[Part]:
-    protocol, decoder = one.layer
+    protocol, decoder, _ = one.layer
     record = one.record
     for field in protocol.fields:
         if not field.label:

@@ -42,7 +42,7 @@ class _Entry(NamedTuple):
 
 def messages(trace: Trace, protocol: Protocol, rows: Int64s | None = None) -> Iterator[Object]:
     """One object a record of `protocol`."""
-    carried = _carried(trace, protocol, rows) if protocol.decoder is not None else iter(())
+    carried = _carried(trace, protocol, rows) if "tcp" in protocol.carriers else iter(())
     if protocol.packets is None:
         yield from carried
     else:
@@ -103,7 +103,7 @@ def _of_stream(trace: Trace, protocol: Protocol, stream: int) -> Iterator[_Entry
     """The records of one conversation; keys never go down, so that conversations can be merged."""
     plain, key = trace.plain(stream), -1
     for place, layer in enumerate(trace.application(stream).layers if plain is None else [plain]):
-        name, decoder = layer
+        name, decoder, _ = layer
         if name is not protocol:
             continue
         last = protocol.ordered == "last"
@@ -157,7 +157,7 @@ def _pair(trace: Trace, entry: _Entry, partner: int, number: int) -> Object:
     """Which object is the other one, and for an answer how long it took, in seconds to its last byte."""
     if partner > entry.position:
         return {"response_in": number}
-    protocol, decoder = entry.layer
+    protocol, decoder, _ = entry.layer
     asked = _times(trace, decoder.rows_of(decoder.records[partner]))
     answered = _times(trace, entry.rows)
     found: Object = {"request_in": number}
@@ -168,7 +168,7 @@ def _pair(trace: Trace, entry: _Entry, partner: int, number: int) -> Object:
 
 def _object(trace: Trace, entry: _Entry, chosen: frozenset[int] | None) -> Object | None:
     """The object of a record; None where none of its packets is among those that were chosen."""
-    protocol, decoder = entry.layer
+    protocol, decoder, _ = entry.layer
     record, rows = entry.record, entry.rows
     if not touches(rows, chosen):
         return None

@@ -22,6 +22,7 @@ SPOKEN = [
     DATA / "cases" / "24a-dns-over-tcp.pcap", DATA / "sessions" / "tls-unknown-ca.pcapng",
     DATA / "sessions" / "tls-to-http.pcapng", DATA / "sessions" / "curl-h2c.pcapng",
     DATA / "sessions" / "ws-deflate.pcapng", DATA / "sessions" / "chunked.pcapng",
+    DATA / "sessions" / "sse-chunked.pcapng",
     DATA / "protocols" / "postgresql.pcapng", DATA / "protocols" / "http2.pcapng",
     DATA / "protocols" / "mqtt.pcapng", DATA / "protocols" / "tls.pcapng",
     DATA / "protocols" / "mysql.pcapng",

@@ -43,6 +43,7 @@ def test_it_says_all_that_is_asked_of_it(protocol: Protocol) -> None:
     assert protocol.title and (protocol.colour in get_args(Style))
     assert protocol.carriers and (protocol.packets is None or protocol.packets.carrier in protocol.carriers)
     assert (protocol.decoder is None) == (protocol.sniff is None)
+    assert not protocol.within or (by_name(protocol.within) is not None and protocol.decoder is None)
     keys = [field.key for field in protocol.fields if field.key]
     assert protocol.fields and len(set(keys)) == len(keys)
     for field in protocol.fields:

@@ -16,7 +16,8 @@ SESSIONS = Path(__file__).parents[2] / "data" / "sessions"
 
 
 @pytest.mark.parametrize(("name", "layers", "ids"), [
-    ("nginx-keepalive", ["http"], []), ("python-http", ["http"], []), ("sse", ["http"], []),
+    ("nginx-keepalive", ["http"], []), ("python-http", ["http"], []), ("sse", ["http", "sse"], []),
+    ("sse-chunked", ["http", "sse"], ["tcp.small-write-stall", "sse.event-without-data"]),
     ("chunked", ["http"], ["tcp.small-write-stall"]), ("half-close", [], []),
     ("ws", ["http", "websocket"], []), ("ws-deflate", ["http", "websocket"], []),
     ("curl-http2-ignored", ["http"], []), ("curl-http2-prior", ["http2"], []),

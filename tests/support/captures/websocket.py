@@ -106,6 +106,10 @@ class Traffic:
             self._add(segment(direction, "PA", self._next[direction], self._next[1 - direction], part))
             self._next[direction] += len(part)
 
+    def lose(self, direction: int, size: int) -> None:
+        """One end sends bytes that the capture lacks."""
+        self._next[direction] += size
+
     def end(self, how: str = "F", first: int = CLIENT) -> None:
         """Both ends close, or (`how` "R") the first one resets."""
         self._add(segment(first, how + "A", self._next[first], self._next[1 - first]))

@@ -20,7 +20,8 @@ DATA = TRACES.parent
 SCHEMA: dict[str, dict[str, dict[str, str]]] = json.loads((DATA / "schema.json").read_text(encoding="utf-8"))
 CAPTURES = [
     *sorted(TRACES.glob("*.pcapng")), *sorted((DATA / "kernel").glob("*.pcapng")),
-    *sorted((DATA / "frames").glob("*.pcapng")),
+    *sorted((DATA / "frames").glob("*.pcapng")), *sorted((DATA / "protocols").glob("*.pcapng")),
+    *sorted((DATA / "sessions").glob("*.pcapng")),
     *sorted(DATA.glob("captures/http/*.pcap"))[::4], *sorted(DATA.glob("captures/websocket/*.pcap"))[::4],
 ]
 ENOUGH = 100      # objects of each capture

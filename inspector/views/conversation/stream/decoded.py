@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from inspector.views.conversation.turns import turn, turn_count
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -30,21 +31,24 @@ class Unit(NamedTuple):
 
 
 def units(application: Application, done: list[int], most: int, settled: bool = True) -> list[Unit]:
-    """The next messages, at most `most`: layer by layer; `done` counts those had of each layer.
+    """The next messages, at most `most`: layer by layer, those beside a layer with its own.
 
+    `done` counts those had of each layer.
     `settled`: only up to one that may still grow, unless very many follow it.
     """
     found: list[Unit] = []
     for place, layer in enumerate(application.layers):
-        if is_opened(application, place):
+        if layer.beside or is_opened(application, place):
             continue
-        first, decoder = done[place] if place < len(done) else 0, layer.decoder
-        growing = under_way(decoder)
-        for number in range(first, min(decoder.count, first + most - len(found))):
-            if settled and number in growing and decoder.count - number <= _FOLLOWERS:
+        first = sum(done[place : place + 1 + (layer.decoder.beside is not None)])
+        count = turn_count(layer.decoder)
+        for at in range(first, min(count, first + most - len(found))):
+            decoder, number = turn(layer.decoder, at)
+            if settled and number in under_way(decoder) and count - at <= _FOLLOWERS:
                 return found
             direction, start, stop = decoder.span(number)
-            found.append(Unit(place, number, direction, *layer.streams[direction].wire(start, stop)))
+            whose = place + (decoder is not layer.decoder)
+            found.append(Unit(whose, number, direction, *layer.streams[direction].wire(start, stop)))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,8 @@ def as_the_standard_reads(body: bytes) -> list[tuple[str, str, str]]:
     return found
 
 
-ALPHABET = ["data", "event", "id", "retry", ":", ": ", "\r", "\n", "\r\n", "\n\n", "7", "x", "ä", "\0", " ", "\ufeff"]
+ALPHABET = ["data", "event", "id", "retry", ":", ": ", "\r", "\n", "\r\n", "\n\n", "7", "x", "ä", "\0", " ",
+            "\ufeff"]
 bodies = st.lists(st.sampled_from(ALPHABET), max_size=40).map(lambda parts: "".join(parts).encode())
 
 
@@ -70,7 +72,7 @@ bodies = st.lists(st.sampled_from(ALPHABET), max_size=40).map(lambda parts: "".j
 def test_events_are_those_of_the_standard_however_they_are_cut(body: bytes, cuts: list[int]) -> None:
     places = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
     whole = read([body])
-    assert read([body[a:b] for a, b in zip(places, places[1:], strict=False)]) == whole
+    assert read([body[a:b] for a, b in pairwise(places)]) == whole
     assert read([body[at : at + 1] for at in range(len(body))]) == whole
     told, last = [], ""
     for event in whole[0]:
@@ -108,8 +110,8 @@ def test_messages_of_http_stand_among_the_events() -> None:
         trace.finish()
         listed = MessageList(trace, 0)
         kinds = [plain(listed.line(index, 100))[39:48].strip() for index in range(listed.count)]
-        assert kinds == ["GET", "200", "GET", "200", "no data", "comment", "price", "message", "message", "tick",
-                         "message", "no data", "GET", "200"]
+        assert kinds == ["GET", "200", "GET", "200", "no data", "comment", "price", "message", "message",
+                         "tick", "message", "no data", "GET", "200"]
         assert listed.index_of_row(trace.application(0).layers[1].decoder.line(5).rows[0]) == 9
         listed.choose(search="symbol")
         assert listed.count == 1

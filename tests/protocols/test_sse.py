@@ -19,7 +19,7 @@ from inspector.views.conversation.stream import FollowStream
 from inspector.views.json.findings import findings
 from inspector.views.json.messages import messages
 from inspector.views.line.spans import plain
-from tests.support.websocket import CLIENT, SERVER, application, talk, traced
+from tests.support.captures.websocket import CLIENT, SERVER, application, talk, traced
 
 SESSION = Path(__file__).parents[1] / "data" / "sessions" / "sse-chunked.pcapng"
 GET = (CLIENT, b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -92,7 +92,8 @@ def test_every_protocol_on_tcp_is_among_them() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", ["sessions/sse.pcapng", "sessions/sse-chunked.pcapng",
-                                  "traces/websocket-deflate.pcapng", "protocols/redis.pcapng", "sessions/https.pcapng"])
+                                  "traces/websocket-deflate.pcapng", "protocols/redis.pcapng",
+                                  "sessions/https.pcapng"])
 def test_a_live_stream_shows_what_its_file_does(name: str, mode: Mode, tmp_path: Path) -> None:
     with Trace.open(DATA / name) as whole:
         whole.finish()

@@ -15,7 +15,7 @@ from inspector.protocols.sse.event import Event, EventReader, Problem, data_of
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
 from inspector.views.conversation.messages import MessageList
-from inspector.views.conversation.stream import FollowStream
+from inspector.views.conversation.stream.follow import FollowStream
 from inspector.views.json.findings import findings
 from inspector.views.json.messages import messages
 from inspector.views.line.spans import plain

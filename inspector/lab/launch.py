@@ -6,7 +6,6 @@ this way, as a LabError.
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import subprocess
@@ -16,13 +15,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Self
 
 from inspector.capture.choice import choose_program
 from inspector.lab.errors import LabError
 from inspector.lab.options import NO_LIMITS, NOTHING, AgentOptions, Limits, Mode, Outside
 from inspector.lab.ownership import create_file
 from inspector.lab.programs.tracer import strace
+from inspector.lab.summary import Refusal, Summary, from_line
 from inspector.model.commands import Command, to_line
 from inspector.wire.text import escaped
 
@@ -40,7 +40,7 @@ class Agent:
         self.wake_fd = wake_fd
         self.mode = ""
         self._failure: LabError | None = None
-        self._summary: dict[str, Any] = {}
+        self._summary: Summary | None = None
 
     @property
     def pid(self) -> int:
@@ -102,14 +102,15 @@ class Agent:
             status = self._process.wait()
         if not self._words.closed:
             self._failure = self._read_failure(status)
-            self._summary = self._last_words()
+            last = self._last_line()
+            self._summary = last if isinstance(last, Summary) else None
             self._words.close()
             os.close(self.wake_fd)
         return status
 
     @property
-    def summary(self) -> dict[str, Any]:
-        """What an agent that has been closed said at its end: packets, dropped, bytes, limit, program, …"""
+    def summary(self) -> Summary | None:
+        """What an agent that has been closed said at its end; None where it did not come to that."""
         return self._summary
 
     def failure(self) -> LabError | None:
@@ -122,19 +123,21 @@ class Agent:
     def _read_failure(self, status: int) -> LabError | None:
         if status == 0:
             return None
-        answer = self._last_words()
-        if "sentence" in answer:
-            return LabError(str(answer["sentence"]), str(answer.get("remedy", "")))
+        last = self._last_line()
+        if isinstance(last, Refusal):
+            return LabError(last.sentence, last.remedy)
+        if last is not None and last.broken:
+            return LabError(last.broken)
         how = f"was killed (signal {-status})" if status < 0 else f"ended with status {status}"
-        lines = self._lines()
+        lines = self._lines() if last is None else []
         return LabError(f"The agent {how}" + (f": {escaped(lines[-1].strip(), 300)}" if lines else "."))
 
-    def _last_words(self) -> dict[str, Any]:
+    def _last_line(self) -> Summary | Refusal | None:
+        """What it said at its end; None where it ended in another way."""
         try:
-            answer = json.loads(self._lines()[-1])
+            return from_line(self._lines()[-1])
         except (IndexError, ValueError):
-            return {}
-        return answer if isinstance(answer, dict) else {}
+            return None
 
     def _lines(self) -> list[str]:
         self._words.seek(0)

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from inspector.lab.errors import LabError
 from inspector.lab.launch import start_agent
 from inspector.lab.options import NO_LIMITS, NOTHING, Limits, Outside
+from inspector.lab.summary import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +86,13 @@ def _record_program(options: RecordOptions, meanwhile: Callable[[], object] | No
         finally:
             agent.close()
     failure, summary = agent.failure(), agent.summary
-    if summary.get("program") is None:
+    if summary is None or summary.program is None:
         raise failure or LabError("The agent ended before the program did.")
-    unable, broken = summary["program_failure"], failure.sentence if failure else ""
+    unable, broken = summary.program_failure, failure.sentence if failure else ""
     sentence = unable or " ".join(filter(None, (broken, _sentence(options, summary))))
     if agent.mode == "host":
         sentence += " The lab is forbidden here: the program ran on this machine's own loopback."
-    return replace(_outcome(int(summary["program"]), summary, sentence), broken=broken, started=not unable)
+    return replace(_outcome(summary.program, summary, sentence), broken=broken, started=not unable)
 
 
 def _record_host(options: RecordOptions, started: Callable[[str], None]) -> RecordOutcome:
@@ -108,10 +108,10 @@ def _record_host(options: RecordOptions, started: Callable[[str], None]) -> Reco
                 agent.drain_wake()
         finally:
             agent.close()
-    failure = agent.failure()
-    if failure is not None:
-        raise failure
-    return _outcome(0, agent.summary, _sentence(options, agent.summary))
+    failure, summary = agent.failure(), agent.summary
+    if failure is not None or summary is None:
+        raise failure or LabError("The agent ended without saying what it captured.")
+    return _outcome(0, summary, _sentence(options, summary))
 
 
 def _running(options: RecordOptions) -> str:
@@ -120,15 +120,15 @@ def _running(options: RecordOptions) -> str:
     return f"Capturing this machine's loopback ({what}) into {file}; ctrl+c ends it."
 
 
-def _outcome(status: int, summary: dict[str, Any], sentence: str) -> RecordOutcome:
-    return RecordOutcome(status, summary["packets"], summary["dropped"], summary["bytes"], sentence)
+def _outcome(status: int, summary: Summary, sentence: str) -> RecordOutcome:
+    return RecordOutcome(status, summary.packets, summary.dropped, summary.bytes, sentence)
 
 
-def _sentence(options: RecordOptions, summary: dict[str, Any]) -> str:
-    limit = f"{summary['limit']} " if summary["limit"] else ""
+def _sentence(options: RecordOptions, summary: Summary) -> str:
+    limit = f"{summary.limit} " if summary.limit else ""
     return (
-        f"{limit}{summary['packets']:,} packets, {summary['dropped']:,} dropped, "
-        f"{summary['bytes']:,} bytes in {options.name or options.output}."
+        f"{limit}{summary.packets:,} packets, {summary.dropped:,} dropped, "
+        f"{summary.bytes:,} bytes in {options.name or options.output}."
     )
 
 

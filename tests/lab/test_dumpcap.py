@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 
 from inspector.lab.capture.dumpcap import dumpcap_command
 from inspector.lab.options import AgentOptions, Limits
+from inspector.lab.summary import Refusal, Summary, from_line
 from inspector.wire import pcapng
 from tests.support.running.lab import read_trace, wait_for_frames, wait_until
 
@@ -59,9 +59,9 @@ class Agent:
         os.close(writer)
         os.close(reader)
 
-    def end(self, line: bytes = b"") -> tuple[int, dict[str, object]]:
+    def end(self, line: bytes = b"") -> tuple[int, Summary | Refusal]:
         _, words = self.process.communicate(line, timeout=60)
-        return self.process.returncode, json.loads(words.splitlines()[-1])
+        return self.process.returncode, from_line(words.decode().splitlines()[-1])
 
 
 def test_dumpcaps_packets_and_our_events_are_in_one_file(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_dumpcaps_packets_and_our_events_are_in_one_file(tmp_path: Path) -> None
     status, summary = agent.end(b'{"do": "nonsense"}\n')
     reading = read_trace(path)
     assert status == 0
-    assert (summary["packets"], summary["dropped"], summary["bytes"]) == (3, 2, path.stat().st_size)
+    assert summary == Summary(3, 2, path.stat().st_size)
     assert [getattr(item, "kind", item) for item in reading.items] == ["agent-ready", 0, 1, 2, "failed"]
     assert reading.fact("agent-ready", "capture") == "dumpcap"
     assert reading.rest == 0
@@ -93,7 +93,7 @@ def test_a_dumpcap_that_fails_is_heard(tmp_path: Path) -> None:
     agent.process.wait(60)
     status, summary = agent.end()
     assert status == 1
-    assert summary["sentence"] == "dumpcap could not capture: No permission."
+    assert isinstance(summary, Summary) and summary.broken == "dumpcap could not capture: No permission."
 
 
 def test_its_size_limit_is_a_clear_end(tmp_path: Path) -> None:
@@ -102,8 +102,8 @@ def test_its_size_limit_is_a_clear_end(tmp_path: Path) -> None:
                   AgentOptions("host", limits=Limits(max_size=5000)))
     agent.process.wait(60)
     status, summary = agent.end()
-    assert (status, summary["packets"]) == (0, 3)
-    assert summary["limit"] == "The capture ended: the file has reached its limit of 5,000 bytes."
+    assert isinstance(summary, Summary) and (status, summary.packets) == (0, 3)
+    assert summary.limit == "The capture ended: the file has reached its limit of 5,000 bytes."
     assert read_trace(tmp_path / "t.pcapng").events[-1].kind == "limit-reached"
 
 
@@ -113,8 +113,8 @@ def test_without_it_one_sentence_and_the_mending_command(tmp_path: Path) -> None
     if status == 0:
         pytest.skip("this user may capture")
     assert status == 3
-    assert "CAP_NET_RAW" in str(summary["sentence"])
-    assert str(summary["remedy"]).startswith("sudo ")
+    assert isinstance(summary, Refusal)
+    assert "CAP_NET_RAW" in summary.sentence and summary.remedy.startswith("sudo ")
 
 
 def test_it_is_called_with_all_that_was_asked() -> None:

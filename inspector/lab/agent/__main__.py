@@ -3,14 +3,13 @@
 Standard output is the trace file, standard input takes commands as JSON lines, a wake pipe gets a byte
 after each write. It enters its private network first, starts the capture, then does as it is told; the
 end of its input ends it and all it started. Exit: 0; 1 the capture broke; 3 something needed is missing
-or forbidden. The last line of standard error is a JSON object: sentence and remedy of a failure, and a
-summary of the capture.
+or forbidden. The last line of standard error is a `Summary` of the capture, or the `Refusal` of one
+(`lab/summary.py`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import signal
@@ -29,6 +28,7 @@ from inspector.lab.network.routes import all_addresses_here
 from inspector.lab.network.world import World, carrier
 from inspector.lab.options import AgentOptions
 from inspector.lab.programs.processes import Guardian, Lab, adopt_orphans
+from inspector.lab.summary import Refusal, Summary, to_line
 from inspector.wire.journal import EventRecord
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def run(options: AgentOptions) -> int:
     guardian.dismiss()
     if world is not None:
         world.close()
-    print(json.dumps(_summary(capture, supervisor)), file=sys.stderr)
+    print(to_line(_summary(capture, supervisor)), file=sys.stderr)
     return 1 if supervisor.broken else 0
 
 
@@ -146,13 +146,12 @@ def _wake(options: AgentOptions, byte: bytes = b".") -> None:
         pass
 
 
-def _summary(capture: Capturing, supervisor: Supervisor) -> dict[str, object]:
+def _summary(capture: Capturing, supervisor: Supervisor) -> Summary:
     writer = capture.writer
-    return {
-        "packets": writer.packets, "dropped": capture.last_counts.dropped, "bytes": writer.size,
-        "limit": writer.limit_reached, "program": supervisor.program_status,
-        "program_failure": supervisor.program_failure, "sentence": supervisor.broken, "remedy": "",
-    }
+    return Summary(
+        writer.packets, capture.last_counts.dropped, writer.size, writer.limit_reached,
+        supervisor.program_status, supervisor.program_failure, supervisor.broken,
+    )
 
 
 def _import_numpy() -> None:
@@ -184,7 +183,7 @@ def main() -> NoReturn:
     try:
         status = run(AgentOptions.from_json(sys.argv[1]))
     except LabError as error:
-        print(json.dumps({"sentence": error.sentence, "remedy": error.remedy}), file=sys.stderr)
+        print(to_line(Refusal(error.sentence, error.remedy)), file=sys.stderr)
         status = 3
     sys.stderr.flush()
     os._exit(status)                               # scapy's thread may sit in a wait that nobody ends

@@ -6,7 +6,6 @@ opens in the lab (/proc/net/tcp) is published when it does and retracted when it
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -14,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from inspector.lab.network.commands import Publish, Reach, Ready, RelayCommand, Resolve, Retract, to_line
 from inspector.lab.network.names import PORT
 from inspector.lab.options import Outside
 from inspector.lab.programs.children import Child
@@ -66,13 +66,13 @@ class Bridge:
         """Tell the relay what is known from the start."""
         self._opened = time.monotonic()
         for address, host, port in self._outside.names:
-            self._send(names=address, host=host, port=port)
+            self._send(Resolve(address, host, port))
         for host, port in self._outside.reach:
-            self._send(reach=host, port=port)
+            self._send(Reach(host, port))
         for listen, target in self._outside.via:
-            self._send(reach="127.0.0.1", port=target)
-            self._send(publish=target, outside=listen, via=1)
-        self._send(ready=1)
+            self._send(Reach("127.0.0.1", target))
+            self._send(Publish(target, listen, via=True))
+        self._send(Ready())
 
     def give(self) -> None:
         """Answer the relay's request for a socket, made here: in the lab; or hear that it is ready."""
@@ -99,9 +99,9 @@ class Bridge:
         asked = self._outside.publish
         wanted = {port: port for port in found} if asked == "all" else dict(asked)
         for port in sorted(found & wanted.keys() - self._published):
-            self._send(publish=port, outside=wanted[port])
+            self._send(Publish(port, wanted[port]))
         for port in sorted(self._published - found):
-            self._send(retract=port)
+            self._send(Retract(port))
         self._published = found & wanted.keys()
 
     def close(self) -> None:
@@ -109,8 +109,8 @@ class Bridge:
         self.child.end_input()
         self.channel.close()
 
-    def _send(self, **command: str | int) -> None:
-        self.child.send(json.dumps(command).encode() + b"\n")
+    def _send(self, command: RelayCommand) -> None:
+        self.child.send(to_line(command))
 
 
 def listening_ports() -> set[int]:

@@ -8,8 +8,8 @@ host's browser becomes a connection inside the lab, and every packet there is a 
     reached:    lab 127.0.0.1:5432  ──> relay ──> host 127.0.0.1:5432    (a program in the lab connects)
                 lab 192.0.2.7:5432  ──> relay ──> 192.0.2.7:5432         (likewise, by the true address)
 
-Bytes, ends of streams and resets are handed on as they come. Commands come in on standard input as JSON
-lines, whose end ends all; what was done goes to the journal as events.
+Bytes, ends of streams and resets are handed on as they come. Commands (`commands.py`) come in on standard
+input, whose end ends all; what was done goes to the journal as events.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import json
 import os
 import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, assert_never
 
 from inspector.kernel.holders import owner_of
+from inspector.lab.network import commands
+from inspector.lab.network.commands import Publish, Reach, Ready, RelayCommand, Resolve, Retract
 from inspector.lab.network.datagrams import Forwarder
 from inspector.lab.network.hands import hand_on, reset_on_close
 from inspector.lab.network.names import PORT
@@ -51,25 +52,23 @@ class Relay:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._asking, self._naming = asyncio.Lock(), asyncio.Lock()
 
-    async def obey(self, command: dict[str, Any]) -> None:
-        """Do one of these.
-
-        `{"publish": PORT, "outside": PORT}`, `{"retract": PORT}`, `{"reach": HOST, "port": PORT}`,
-        `{"names": ADDRESS, "host": HOST, "port": PORT}`, or `{"ready": 1}`: say when all before it is done.
-        """
+    async def obey(self, command: RelayCommand) -> None:
+        """Do it; what came of it goes to the journal."""
         match command:
-            case {"publish": int(port), "outside": int(outside)}:
-                await self._publish(port, outside, via="via" in command)
-            case {"retract": int(port)}:
+            case Publish(port, outside, via):
+                await self._publish(port, outside, via=via)
+            case Retract(port):
                 for task in self._listeners.pop(("publish", port), []):
                     task.cancel()
-            case {"reach": str(host), "port": int(port)}:
+            case Reach(host, port):
                 await self._reach(host, port)
-            case {"names": str(address), "host": str(host), "port": int(port)}:
+            case Resolve(address, host, port):
                 await self._resolve(address, (host, port))
-            case {"ready": _}:
+            case Ready():
                 async with self._asking:
                     self._channel.send(b"r")
+            case _:
+                assert_never(command)
 
     # --- what is reachable ---
 
@@ -296,10 +295,8 @@ async def _run(relay: Relay) -> None:
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
-        with contextlib.suppress(ValueError):
-            command = json.loads(line)
-            if isinstance(command, dict):
-                await relay.obey(command)
+        with contextlib.suppress(ValueError):      # the agent alone writes here
+            await relay.obey(commands.from_line(line))
 
 
 def main() -> None:

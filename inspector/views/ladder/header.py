@@ -6,13 +6,13 @@ the first one, those that the calls tell (CLOSED, and LISTEN after a listen()).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import Row, row_at
+from inspector.model.spec import SessionSpec, SpecError
 from inspector.views.ladder.ends import Conversation, Ends, Side, conversation_ends, row_ends
 from inspector.views.ladder.layout import LEFT, RIGHT, Moment
 from inspector.views.ladder.margin import Margins
@@ -158,8 +158,8 @@ def _without_server(ladder: Drawn) -> bool:
     for event in ladder.trace.events:
         if event.kind == "session-started":
             try:
-                return json.loads(dict(event.fields).get("session", "{}")).get("with_server") is False
-            except (ValueError, AttributeError):
+                return not SessionSpec.from_json(dict(event.fields).get("session", "{}")).with_server
+            except SpecError:                      # of another version, or a stranger's file
                 return False
     return False
 

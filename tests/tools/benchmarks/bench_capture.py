@@ -61,7 +61,8 @@ def capture_ours(path: Path, snaplen: int, arguments: Sequence[object]) -> Run:
         seconds = load(*arguments)
         wait_until_still(path)
         used = cpu_seconds(agent.pid) - before
-    return finished(path, seconds, used, agent.summary["dropped"], arguments)
+    assert agent.summary is not None
+    return finished(path, seconds, used, agent.summary.dropped, arguments)
 
 
 def peer_command(name: str, path: Path, snaplen: int) -> list[str]:

@@ -1,0 +1,66 @@
+"""What the agent asks of the relay: one JSON object a line, each a dataclass here.
+
+`Bridge` writes them into the relay's standard input (`to_line`), the relay reads (`from_line`) and obeys.
+Ports are TCP's and UDP's, hosts are names or addresses as people write them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inspector.model.lines import line_of, read_line
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Let the host reach `port` of the lab at its own port `outside`, or at any that is free.
+
+    `via`: behind the port of the lab is the host's own again.
+    """
+
+    port: int
+    outside: int
+    via: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retract:
+    """Let the host no longer reach `port` of the lab."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Let the lab reach `port` of a host outside."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Let port 53 of `address` in the lab stand for the resolver at `port` of `host`."""
+
+    address: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Say when all that was asked before is done."""
+
+
+RelayCommand = Publish | Retract | Reach | Resolve | Ready
+_KINDS: tuple[type[RelayCommand], ...] = (Publish, Retract, Reach, Resolve, Ready)
+
+
+def to_line(command: RelayCommand) -> bytes:
+    """The command as one JSON line."""
+    return line_of(command)
+
+
+def from_line(line: bytes) -> RelayCommand:
+    """Read what `to_line` wrote; ValueError with one sentence for anything else."""
+    return read_line(line, _KINDS)

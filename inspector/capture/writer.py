@@ -26,7 +26,13 @@ from inspector.capture.merge import Merge
 from inspector.capture.packet_socket import Counts
 from inspector.model.numbers import LINK_ETHERNET
 from inspector.wire.journal import EventRecord, Record, to_fields
-from inspector.wire.pcapng import interface_description, interface_statistics, journal, section_header
+from inspector.wire.pcapng import (
+    decryption_secrets,
+    interface_description,
+    interface_statistics,
+    journal,
+    section_header,
+)
 
 STATISTICS_EVERY = 1_000_000_000   # nanoseconds between Interface Statistics Blocks
 _SETTLE = 6_000_000                # a packet or record of before this has arrived by now
@@ -145,9 +151,7 @@ class TraceWriter:
         for place, moment, record in taken:
             self._write_packets(vectors[done:place])
             done = max(done, place)
-            fields = to_fields(record)
-            fields["__REALTIME_TIMESTAMP"] = str(moment // 1000)   # of a return: when it returned
-            self._write(journal(fields))
+            self._write(_block(record, moment))
         self._write_packets(vectors[done:])
         return bool(taken) or bool(len(vectors))
 
@@ -204,3 +208,10 @@ class TraceWriter:
             os.ftruncate(self._descriptor, size)
         except OSError:                                    # a pipe, say
             pass
+
+
+def _block(record: Record, moment: int) -> bytes:
+    """A record as it stands in the file at a moment, which of a return is when it returned."""
+    if isinstance(record, EventRecord) and record.kind == "secret":
+        return decryption_secrets("".join(f"{line}\n" for _, line in record.fields).encode())
+    return journal(to_fields(record) | {"__REALTIME_TIMESTAMP": str(moment // 1000)})

@@ -7,7 +7,6 @@ Who sets it already keeps it, and what is written there from then on is taken to
 from __future__ import annotations
 
 import os
-import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,8 +14,6 @@ from pathlib import Path
 
 _VARIABLE = "SSLKEYLOGFILE"
 _MOST = 8 << 20              # bytes of secrets that a trace takes
-_STEP = 1 << 20
-_ENDS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 class ProgramSecrets:
@@ -28,36 +25,11 @@ class ProgramSecrets:
 
     def keep(self, trace: Path) -> None:
         """Put the secrets into a finished trace, in front of its packets, where others look for them."""
-        from inspector.wire import pcapng
-        from inspector.wire.keylog import KeyLog  # here: help is to be instant
+        from inspector.trace.file.secrets import put_first  # here: help is to be instant
 
         with suppress(OSError), self.file.open("rb") as file:
             file.seek(self.start)
-            lines = file.read(_MOST)
-            if KeyLog().add(lines) and trace.is_file():
-                with trace.open("rb") as captured:
-                    head = pcapng.block_at(captured.read(1 << 16), 0, "=")
-                if head is not None and head.type == pcapng.SECTION_HEADER:
-                    _insert(trace, head.end, pcapng.decryption_secrets(lines))
-
-
-def _insert(path: Path, offset: int, data: bytes) -> None:
-    """Put bytes into a file at an offset. What ends us in order waits meanwhile."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
-    try:
-        with path.open("r+b") as file:
-            place = file.seek(0, os.SEEK_END)
-            while place > offset:
-                size = min(_STEP, place - offset)
-                place -= size
-                file.seek(place)
-                chunk = file.read(size)
-                file.seek(place + len(data))
-                file.write(chunk)
-            file.seek(offset)
-            file.write(data)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            put_first(trace, file.read(_MOST))
 
 
 @contextmanager

@@ -24,6 +24,7 @@ EventKind = Literal[
     "published",           # a port of the lab is reachable on the host; fields inside and outside
     "reached",             # likewise the other way
     "relayed",             # a connection between lab and host; fields inside, outside, process
+    "secret",              # TLS: field line is one of a key log; in the trace it is a block of its own
     "limit-reached",       # the capture ended because of a limit; the text says which
     "journal",             # an entry of another program's journal that the file holds
 ]

@@ -51,6 +51,8 @@ class SessionSpec:
     paused: bool = False               # start in single-step: the endpoints wait before each call
     with_server: bool = True           # False: nobody listens (refused, ICMP unreachable)
     to: str = ""                       # "127.0.0.1:8000": the server is this service, led to through the lab
+    tls: bool = False                  # with `to`: by TLS
+    insecure: bool = False             # tls: whatever the service's certificate says
     path: str = "/chat"                # websocket: what the client asks for
     headers: tuple[str, ...] | None = None    # http, websocket: "Name: value", beside the client's own
     ending: Ending = "close"
@@ -104,6 +106,10 @@ class SessionSpec:
             raise SpecError(f"{error}.") from None
         if service is not None and self.port not in (0, service[1]):
             raise SpecError(f"The service {self.to} is led to by its own port, not by {self.port}.")
+        if self.tls and not self.to:
+            raise SpecError("TLS is spoken to a service of yours alone: our own server has none.")
+        if self.insecure and not self.tls:
+            raise SpecError("A certificate is only there with TLS.")
         for line in self.headers or ():
             if not _HEADER.fullmatch(line):
                 raise SpecError(f"{line!r:.60} is no header, as in 'Name: value'.")

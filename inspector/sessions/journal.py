@@ -82,6 +82,12 @@ class Journal:
                 EventRecord(kind, escaped(text, TEXT_LIMIT), time.time_ns(), self.role, self._pid, extra)
             )
 
+    def secret(self, line: str, moment: int) -> None:
+        """Write a line of TLS's key log for the packets from `moment` on (ns since the epoch)."""
+        with self._lock:
+            self._write(EventRecord("secret", "A secret of TLS.", moment, self.role, self._pid,
+                                    (("line", line),)))
+
     def note(self, text: str) -> None:
         """Say one sentence to the person that is no failure."""
         self.event("note", text)

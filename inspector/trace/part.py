@@ -82,7 +82,12 @@ def _frames(trace: Trace, rows: Iterable[int]) -> Iterator[tuple[Row, bytes]]:
 def _copied(trace: Trace, wanted: frozenset[int] | None, keeps: Keeps | None) -> Iterator[bytes]:
     """The blocks of a pcapng that are wanted."""
     changed, row, count = trace.comments.changed, 0, trace.index.count
+    late, begun = trace.late_secrets, False
     for order, kind, block in _blocks(trace):
+        if begun and late:
+            yield pcapng.decryption_secrets(late)     # other readers look for secrets before packets alone
+            late = b""
+        begun = begun or kind == pcapng.SECTION_HEADER
         if kind in _PACKETS:
             if row >= count:
                 return                                   # it was read no further

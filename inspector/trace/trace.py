@@ -290,6 +290,11 @@ class Trace:
         return self._contents.secrets
 
     @property
+    def late_secrets(self) -> bytes:
+        """The secrets of the capture that stand behind packets: other readers want them before."""
+        return self._contents.late_secrets
+
+    @property
     def host_names(self) -> dict[str, str]:
         """Names that the capture itself gives to addresses."""
         return self._contents.host_names

@@ -54,6 +54,7 @@ def run_session(
     from inspector.lab.errors import LabError  # here: numpy and the lab, for which help would wait
     from inspector.lab.launch import start_agent
     from inspector.lab.options import reaching
+    from inspector.trace.file.secrets import late_secrets, put_first
     from inspector.trace.trace import Trace
 
     with trace_file(save, overwrite=overwrite) as file:
@@ -64,7 +65,10 @@ def run_session(
         with agent, Trace.open(file.path) as trace:
             printer = _json_printer(trace) if as_json else ladder_printer(trace, relative=relative)
             status = _follow(agent, trace, spec, printer)
-            return check(trace, checks, stdout_taken=True) or status
+            status = check(trace, checks, stdout_taken=True) or status
+        if spec.tls:
+            put_first(file.path, late_secrets(file.path))
+        return status
 
 
 def _follow(agent: Agent, trace: Trace, spec: SessionSpec, printer: Printer) -> int:
@@ -76,7 +80,8 @@ def _follow(agent: Agent, trace: Trace, spec: SessionSpec, printer: Printer) -> 
         agent.wait_for_news(0.1)
         trace.refresh()
         ended = any(event.kind == "session-ended" for event in trace.events)
-        printer(time.time_ns())
+        if not spec.tls:               # there what a packet says is known when the secrets have come
+            printer(time.time_ns())
     agent.close()
     while trace.refresh():
         pass

@@ -14,10 +14,11 @@ from inspector.model.endpoint import join_endpoint
 from inspector.model.spec import SessionSpec, SpecError
 from inspector.sessions.kinds import resolved
 
-_KINDS = {"tcp": "tcp", "udp": "udp", "http": "http", "ws": "websocket"}
-_PORTS = {"http": 80, "ws": 80}
+_KINDS = {"tcp": "tcp", "udp": "udp", "http": "http", "ws": "websocket",
+          "tls": "tcp", "https": "http", "wss": "websocket"}
+_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+_SECURE = frozenset({"tls", "https", "wss"})
 _WITHIN = 5.0                      # seconds
-_SECURE = {"https": "http", "wss": "ws"}
 
 
 @click.command("talk")
@@ -27,19 +28,22 @@ _SECURE = {"https": "http", "wss": "ws"}
 @click.option("--subprotocol", "subprotocols", metavar="NAME", multiple=True,
               help="WebSocket: offer this subprotocol; repeatable.")
 @click.option("--deflate", is_flag=True, help="WebSocket: offer permessage-deflate.")
+@click.option("--insecure", is_flag=True, help="tls, https, wss: take any certificate.")
 @click.option("--step", is_flag=True, help="One system call of the client for each press of s.")
 def command(
-    url: str, headers: tuple[str, ...], subprotocols: tuple[str, ...], deflate: bool, step: bool
+    url: str, headers: tuple[str, ...], subprotocols: tuple[str, ...], deflate: bool, insecure: bool,
+    step: bool,
 ) -> int:
     """Talk to a service that runs already: type what the client says, and see calls, packets and answers.
 
     URL: tcp://HOST:PORT, udp://HOST:PORT, http://HOST[:PORT]/PATH (asked for
-    at once), ws://HOST[:PORT]/PATH. The client runs in the lab and is led from there to the
-    service, without any privilege. For scripts: 'inspector run KIND --to HOST:PORT'.
+    at once), ws://HOST[:PORT]/PATH; by TLS tls://HOST:PORT, https:// and wss://, where
+    the trace has the secrets, so that what is said is shown. The client runs in the lab and is
+    led from there to the service, without any privilege. For scripts: 'inspector run KIND --to HOST:PORT'.
     """
     offered = tuple(f"Sec-WebSocket-Protocol: {name}" for name in subprotocols)
     try:
-        spec = spec_of(url, headers + offered, deflate=deflate, step=step)
+        spec = spec_of(url, headers + offered, deflate=deflate, insecure=insecure, step=step)
     except SpecError as error:
         raise CommandError(str(error), USAGE) from error
     _require_service(spec)
@@ -64,7 +68,8 @@ def _require_service(spec: SessionSpec) -> None:
 
 
 def spec_of(
-    url: str, headers: tuple[str, ...] = (), *, deflate: bool = False, step: bool = False
+    url: str, headers: tuple[str, ...] = (), *, deflate: bool = False, insecure: bool = False,
+    step: bool = False,
 ) -> SessionSpec:
     """The session of a client with the service at `url`. SpecError where it names none."""
     parts, host, port = _parsed(url)
@@ -78,7 +83,7 @@ def spec_of(
     spec = SessionSpec(
         kind=kind, to=join_endpoint(host, port), port=port, messages=messages, interactive=True,
         path=path, headers=headers or None,
-        deflate=deflate, paused=step, ending="close",
+        deflate=deflate, paused=step, ending="close", tls=parts.scheme in _SECURE, insecure=insecure,
     )
     resolved(spec)
     return spec
@@ -90,9 +95,6 @@ def _parsed(url: str) -> tuple[SplitResult, str, int]:
         host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
     except ValueError as error:
         raise SpecError(f"{url!r:.80} is no URL: {error}.") from None
-    if parts.scheme in _SECURE:
-        plain = _SECURE[parts.scheme]
-        raise SpecError(f"The client speaks no TLS: {plain}:// reaches a service that is not encrypted.")
     if parts.scheme not in _KINDS or not host:
         raise SpecError(f"{url!r:.80} is no URL of {', '.join(f'{name}://' for name in _KINDS)}HOST:PORT.")
     if not port:

@@ -15,10 +15,20 @@ from inspector.model.commands import EndpointCommand, SocketCommand
 from inspector.model.messages import Message, checked, parse_message
 from inspector.model.spec import Role, SessionSpec
 from inspector.sessions.context import Context
-from inspector.sessions.kinds.options import BEHAVIOUR, ENDING_OPTIONS, IPV6, LISTENING, PACE, TO, Option
+from inspector.sessions.kinds.options import (
+    BEHAVIOUR,
+    ENDING_OPTIONS,
+    INSECURE,
+    IPV6,
+    LISTENING,
+    PACE,
+    TLS,
+    TO,
+    Option,
+)
 from inspector.wire.text import escaped
 
-STREAM_OPTIONS = (BEHAVIOUR, IPV6, LISTENING, TO, PACE, *ENDING_OPTIONS)
+STREAM_OPTIONS = (BEHAVIOUR, IPV6, LISTENING, TO, TLS, INSECURE, PACE, *ENDING_OPTIONS)
 FRAGMENTS = 3
 
 

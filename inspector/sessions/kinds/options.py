@@ -58,6 +58,14 @@ LISTENING = Option("with_server", "Listening", (
 ), "l", "--no-server", "nobody listens: see a refusal.")  # fmt: skip
 TO = Option("to", "Service", (), "", "--to",
             "talk to this service of yours (HOST:PORT), led through the lab, not to a server of ours.")
+TLS = Option("tls", "TLS", (
+    Value(False, "plain", "as it is"),
+    Value(True, "tls", "encrypted, and opened in the trace"),
+), "", "--tls", "speak TLS to the service of --to; the trace has the secrets.")  # fmt: skip
+INSECURE = Option("insecure", "Certificate", (
+    Value(False, "checked", "as a browser does"),
+    Value(True, "any", "whatever it says"),
+), "", "--insecure", "with --tls: take any certificate.")  # fmt: skip
 PATH = Option("path", "Path", (), "", "--path", "what the client asks for.")
 PACE = Option("paused", "Pace", (
     Value(False, "run", "as fast as they like"),

@@ -6,11 +6,13 @@ closing and aborting are the main thread's. An exchange is one end's part of a p
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
-from typing import assert_never
+from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from inspector.model.commands import Abort, Close, Connect, HalfClose, KeepOpen, Send, SocketCommand
 from inspector.model.messages import Message
@@ -18,6 +20,9 @@ from inspector.model.spec import SessionSpec
 from inspector.sessions.context import Context, LostError
 from inspector.sessions.gate import EndedError, RetiredError
 from inspector.sessions.sockets.journaled import Address, JournaledSocket
+
+if TYPE_CHECKING:
+    from inspector.sessions.stream.secure import Secure
 
 
 class Connection:
@@ -35,6 +40,8 @@ class Connection:
         self.half_closed = False              # FIN was sent by shutdown
         self.error: OSError | None = None     # refused, reset, …
         self._connect_to = connect_to
+        self._secure: Secure | None = None    # where TLS is spoken
+        self._goodbye_said = False
         self._reading = threading.Event()     # not set: bytes are left to the kernel, its window closes
         self._reading.set()
         self._thread = threading.Thread(target=self._receive, daemon=True)
@@ -47,6 +54,11 @@ class Connection:
     def start(self, exchange: Exchange) -> None:
         """Begin to connect or to receive."""
         self.exchange = exchange
+        if self._connect_to is not None and self.context.spec.tls:
+            from inspector.sessions.stream.secure import Secure  # ssl, which most sessions do not need
+
+            told = partial(self.context.journal.secret, moment=time.time_ns())
+            self._secure = Secure(self.context.spec, exchange.alpn, told)
         self._thread.start()
         if self.opened:
             exchange.started()
@@ -78,16 +90,53 @@ class Connection:
             self.context.loop.post(self._on_end)
 
     def _on_opened(self) -> None:
+        if self._secure is not None and not self._secure.ready:
+            self._shake_hands(self._secure)
+            return
         self.opened = True
         if self.exchange is not None and not self.sock.closed:
             self.exchange.started()
 
+    def _shake_hands(self, secure: Secure, came: bytes = b"") -> None:
+        """Go on with the handshake of TLS; what it does not like, the other end is told before we end."""
+        try:
+            plain = secure.receive(came)
+        except OSError as error:                # every fault of TLS is one
+            self._send(secure.outgoing())
+            self._on_error(error)
+            return
+        self._send(secure.outgoing())
+        if secure.ready:
+            self._on_opened()
+            self._on_plain(plain)
+
     def _on_data(self, data: bytes) -> None:
-        if self.exchange is not None and not self.sock.closed:
+        secure = self._secure
+        if secure is None:
+            self._on_plain(data)
+        elif self.error is not None:
+            return
+        elif not secure.ready:
+            self._shake_hands(secure, data)
+        else:
+            try:
+                plain = secure.receive(data)
+            except OSError as error:
+                self._on_error(error)
+                return
+            self._send(secure.outgoing())       # answers of TLS itself: of a change of keys
+            self._on_plain(plain)
+
+    def _on_plain(self, data: bytes) -> None:
+        if data and self.exchange is not None and not self.sock.closed:
             self.exchange.received(data)
 
     def _on_end(self) -> None:
         self.peer_ended = True
+        if self._secure is not None and not self._secure.ready and self.error is None:
+            why = "it was ended before TLS was agreed on"
+            self._on_error(ConnectionAbortedError(errno.ECONNABORTED, why))
+            return
         if self.exchange is not None and not self.sock.closed:
             self.exchange.ended()
 
@@ -108,6 +157,9 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         """Send all of `data`; the exchange hears of a reset as if it had been received."""
+        self._send(data if self._secure is None else self._secure.seal(data))
+
+    def _send(self, data: bytes) -> None:
         try:
             while data:
                 data = data[self.sock.send(data) :]
@@ -127,6 +179,7 @@ class Connection:
     def half_close(self) -> None:
         """Send FIN and go on receiving."""
         self.half_closed = True
+        self._say_goodbye()
         try:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError as error:
@@ -136,16 +189,28 @@ class Connection:
         """Close in order: FIN (RST only if bytes came that nobody received, RFC 9293 §3.6)."""
         if self.sock.closed:
             return
+        self._say_goodbye()
+        self._close()
+
+    def _say_goodbye(self) -> None:
+        """TLS: what follows is not sent by an end that was cut off (close_notify)."""
+        if self._secure is not None and not self._goodbye_said and self.error is None:
+            self._goodbye_said = True
+            self._send(self._secure.goodbye())
+
+    def _close(self) -> None:
         self.sock.stop_blocking()
         self.resume_reading()
         self.sock.retire(self._thread)
         self.sock.close()
+        if self._secure is not None:
+            self._secure.close()
 
     def abort(self) -> None:
         """Close by RST."""
         if not self.sock.closed:
             self.sock.linger_zero()
-            self.close()
+            self._close()
 
 
 class Exchange:
@@ -159,6 +224,7 @@ class Exchange:
     no_delay = False
     # Whether a client that is not connected connects to send what a person typed.
     connects_to_send = False
+    alpn: ClassVar[tuple[str, ...]] = ()      # what a client offers where it speaks TLS
 
     @classmethod
     def connections(cls, spec: SessionSpec) -> int:

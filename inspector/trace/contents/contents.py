@@ -40,6 +40,7 @@ class Contents:
         self.comments = Comments()
         self.host_names: dict[str, str] = {}
         self.secrets = KeyLog()
+        self.late_secrets = b""              # those that stand behind packets
         self.statistics = Statistics()
         self.blocks = 0                      # journal and statistics blocks met
         self.data: UInt8s = np.zeros(0, "u1")
@@ -158,10 +159,12 @@ class Contents:
             all_of_them.freezes + now.freezes - before.freezes,
         )
 
-    def keylog(self, lines: bytes) -> None:
-        """Secrets of TLS sessions that the capture holds."""
+    def keylog(self, lines: bytes, waiting: int) -> None:
+        """Secrets of TLS sessions that the capture holds; `waiting`: packets before them not given yet."""
         self.blocks += 1
         self.secrets.add(lines)
+        if self.index.count + waiting:
+            self.late_secrets += lines
 
     def names(self, names: dict[bytes, tuple[str, ...]]) -> None:
         """Names that the capture gives to addresses."""

@@ -68,8 +68,8 @@ class Sink(Protocol):
     def statistics_block(self, interface: int, statistics: pcapng.Statistics) -> None:
         """Counts of an interface (its number in the trace)."""
 
-    def keylog(self, lines: bytes) -> None:
-        """Secrets of TLS sessions, as lines of SSLKEYLOGFILE."""
+    def keylog(self, lines: bytes, waiting: int) -> None:
+        """Secrets of TLS sessions, as lines of SSLKEYLOGFILE; `waiting`: packets before, not given yet."""
 
     def names(self, names: dict[bytes, tuple[str, ...]]) -> None:
         """Names of addresses."""

@@ -140,7 +140,7 @@ class Pcapng:
                 sink.statistics_block(int(self._interfaces.number.values[statistics.interface]), statistics)
                 sink.comment(statistics.comments, None)
         elif kind == pcapng.DECRYPTION_SECRETS:
-            sink.keylog(pcapng.parse_secrets(body, order))
+            sink.keylog(pcapng.parse_secrets(body, order), self._waiting + len(self._starts))
         elif kind == pcapng.NAME_RESOLUTION:
             sink.names(pcapng.parse_names(body, order))
 

@@ -6,6 +6,7 @@ Everything here may block for a moment and is called from worker threads, but fo
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,4 +100,9 @@ class LiveSession:
             if self._agent is not None:
                 self._agent.close()
                 self._agent = None
+        if self.spec is not None and self.spec.tls and not self.file.problem:
+            from inspector.trace.file.secrets import late_secrets, put_first
+
+            with suppress(OSError):
+                put_first(self.file.held, late_secrets(self.file.held))
         return self.file.close()

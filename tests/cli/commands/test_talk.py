@@ -138,7 +138,7 @@ def test_a_url_becomes_a_session() -> None:
 
 
 @pytest.mark.parametrize(("url", "words"), [
-    ("https://x", "http://"), ("wss://x", "ws://"), ("tcp://127.0.0.1", "no port"), ("x", "no URL"),
+    ("tls://127.0.0.1", "no port"), ("tcp://127.0.0.1", "no port"), ("x", "no URL"),
     ("http://", "no URL"), ("tcp://a:99999", "no URL"), ("tcp://a:9/path", "nothing else"),
     ("http://a:0x", "no URL"), ("ws://a/\x01", "path"), ("http://[x", "no URL"), ("", "no URL"),
     ("ftp://a:1", "no URL"),

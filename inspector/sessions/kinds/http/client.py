@@ -21,6 +21,7 @@ class ClientExchange(Exchange):
 
     no_delay = True
     connects_to_send = True
+    alpn = ("http/1.1",)
 
     @classmethod
     def connections(cls, spec: SessionSpec) -> int:

@@ -187,9 +187,12 @@ class ServerExchange(WebSocketExchange):
 class ClientExchange(WebSocketExchange):
     """The client's end."""
 
+    alpn = ("http/1.1",)
+
     def __init__(self, context: Context, connection: Connection) -> None:
         super().__init__(context, connection)
-        uri = parse_uri(f"ws://{self.spec.to or address_text(context.address)}{self.spec.path}")
+        scheme = "wss" if self.spec.tls else "ws"
+        uri = parse_uri(f"{scheme}://{self.spec.to or address_text(context.address)}{self.spec.path}")
         extensions = [ClientPerMessageDeflateFactory()] if self.spec.deflate else None
         offered = [value for name, value in self.spec.header_pairs if name.lower() == _SUBPROTOCOL]
         subprotocols = [Subprotocol(one.strip()) for value in offered for one in value.split(",")] or None

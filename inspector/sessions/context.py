@@ -101,10 +101,6 @@ def bind_failure(context: Context, error: OSError) -> FailedError:
 def connect_failure(context: Context, error: OSError) -> FailedError:
     """The sentence for a connection that did not come about."""
     where = f"port {context.spec.port} of {context.spec.address}"
-    if context.spec.tls and not isinstance(error, ConnectionRefusedError):
-        from inspector.sessions.stream.secure import failure_words  # ssl, which most sessions do not need
-
-        return FailedError(failure_words(context.spec, error))
     if isinstance(error, ConnectionRefusedError):
         return FailedError(f"The connection was refused: nothing listens on {where}.")
     return FailedError(f"No connection to {where}: {error.strerror}.")

@@ -157,6 +157,10 @@ class StreamClient:
             raise LostError("The connection was given up.")
         if isinstance(error, ConnectionRefusedError) and not context.spec.with_server:
             return None
+        if context.spec.tls and not isinstance(error, ConnectionRefusedError):
+            from inspector.sessions.stream.secure import failure_words  # ssl, which most do not need
+
+            raise FailedError(failure_words(context.spec, error)) from error
         raise connect_failure(context, error)
 
     def command(self, command: SocketCommand) -> None:

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, NewType, TypeVar, cast
 from typing import Protocol as Interface
 
 from inspector.model.packets import Row
@@ -22,6 +22,30 @@ from inspector.wire.findings import Finding, FirstFindings, Rulebook
 from inspector.wire.keylog import KeyLog
 from inspector.wire.tcp.delivery import Pump, Run
 from inspector.wire.tcp.stream import ByteStream
+
+MessageIndex = NewType("MessageIndex", int)      # of one decoder's messages, from 0: all code
+MessageNumber = NewType("MessageNumber", int)    # of the messages of a connection, from 1: people, JSON
+
+
+def message_number(index: int) -> MessageNumber:
+    """The number of the message at `index` (from 0) of a list."""
+    return MessageNumber(index + 1)
+
+
+def message_index(number: MessageNumber) -> MessageIndex:
+    """The message with this number, where a connection's messages are all one decoder's."""
+    return MessageIndex(number - 1)
+
+
+def first_messages(count: int) -> Sequence[MessageIndex]:
+    """A decoder's first `count` messages."""
+    return cast("Sequence[MessageIndex]", range(count))
+
+
+def message_numbers(start: int, stop: int) -> Sequence[MessageNumber]:
+    """The numbers of the messages at `start` to before `stop` (from 0)."""
+    return cast("Sequence[MessageNumber]", range(start + 1, stop + 1))
+
 
 Value = int | str | bytes
 Type = Literal["number", "flag", "text", "bytes", "seconds", "protocol"]
@@ -287,11 +311,11 @@ class Decoder(ABC, Generic[R]):
         """With `beside`, how messages of both follow each other: n is message n here, ~n of the other."""
         return range(self.count)
 
-    def complete(self, number: int) -> bool:
-        """Whether message `number` (from 0) has ended."""
+    def complete(self, index: MessageIndex) -> bool:
+        """Whether message `index` has ended."""
         return True
 
-    def under_way(self, direction: int) -> int | None:
+    def under_way(self, direction: int) -> MessageIndex | None:
         """The message of a direction that may still grow; None where there is none."""
         return None
 
@@ -301,41 +325,41 @@ class Decoder(ABC, Generic[R]):
             return Rest(self.left or "not read any further", True)
         return Rest("the beginning of a message that has not ended")
 
-    def span(self, number: int) -> tuple[int, int, int]:
-        """(direction, start, stop) of message `number`: all its bytes."""
-        record = self.records[number]
+    def span(self, index: MessageIndex) -> tuple[int, int, int]:
+        """(direction, start, stop) of message `index`: all its bytes."""
+        record = self.records[index]
         return record.direction, record.start, record.stop
 
-    def message_of(self, position: int) -> int:
+    def message_of(self, position: int) -> MessageIndex:
         """The message that record `position` belongs to."""
-        return position
+        return MessageIndex(position)
 
-    def records_of(self, number: int) -> Sequence[int]:
-        """Positions of the records that make message `number`, ascending."""
-        return (number,)
+    def records_of(self, index: MessageIndex) -> Sequence[int]:
+        """Positions of the records that make message `index`, ascending."""
+        return (index,)
 
-    def line(self, number: int) -> MessageLine:
-        """Message `number` for a list."""
-        record = self.records[number]
+    def line(self, index: MessageIndex) -> MessageLine:
+        """Message `index` for a list."""
+        record = self.records[index]
         rows = tuple(sorted(self.rows_of(record)))
         return MessageLine(record.direction, "", self.summary(record), record.stop - record.start, rows)
 
-    def message_summary(self, number: int) -> str:
-        """Message `number` in one line, safe to show, for the packet in which it begins."""
-        return self.line(number).text
+    def message_summary(self, index: MessageIndex) -> str:
+        """Message `index` in one line, safe to show, for the packet in which it begins."""
+        return self.line(index).text
 
     def part_line(self, record: R) -> str:
         """One record of a message that opens to several."""
         return self.summary(record)
 
-    def content(self, number: int, limit: int) -> bytes:
-        """What message `number` says, as a search in the list of messages looks at it."""
-        direction, start, stop = self.span(number)
+    def content(self, index: MessageIndex, limit: int) -> bytes:
+        """What message `index` says, as a search in the list of messages looks at it."""
+        direction, start, stop = self.span(index)
         return self.source.streams[direction].read(start, min(stop, start + limit))
 
-    def shown(self, number: int, limit: int) -> Shown:
-        """Message `number` laid out for reading."""
-        return Shown((self.line(number).text,))
+    def shown(self, index: MessageIndex, limit: int) -> Shown:
+        """Message `index` laid out for reading."""
+        return Shown((self.line(index).text,))
 
 
 class Beside(NamedTuple):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from inspector.model.packets import Row
 from inspector.protocols import RULES
+from inspector.protocols.api import MessageIndex
 from inspector.protocols.http.connection import HttpConnection
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import HttpMessage, decode_content, looks_like_http, parse_head
@@ -212,5 +213,5 @@ def test_a_coding_that_is_not_undone_is_said() -> None:
     answer = segment(1, "PA", 1, 28, head + b"\x8b\x02")
     trace.add([segment(0, "S", 0), segment(1, "SA", 0, 1), asked, answer], [1, 2, 3, 4])
     decoder = Application(trace, TcpFlow(trace, 0)).layers[0].decoder
-    shown = decoder.shown(1, 1000)
+    shown = decoder.shown(MessageIndex(1), 1000)
     assert shown.binary and shown.head[-1] == "[2 bytes in br, not unpacked]" and shown.body == b"\x8b\x02"

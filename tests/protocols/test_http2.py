@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inspector.protocols.api import first_messages
 from inspector.protocols.http2.decoder import Http2Decoder
 from inspector.protocols.http2.hpack import HpackError, Table, huffman
 from inspector.trace.application.application import Application
@@ -30,7 +31,7 @@ def trace() -> Iterator[Trace]:
 
 def lines(application: Application) -> list[str]:
     decoder = application.layers[-1].decoder
-    found = [decoder.line(number) for number in range(decoder.count)]
+    found = [decoder.line(number) for number in first_messages(decoder.count)]
     return [f"{line.kind} {line.text}".strip() for line in found if not line.control]
 
 
@@ -90,7 +91,7 @@ def test_requests_and_responses_are_told(trace: Trace) -> None:
         "200 text/html  46 bytes  stream 13", "404 text/html; charset=UTF-8  147 bytes  stream 15",
         "200 text/css  17 bytes  stream 2"]
     decoder = trace.application(PUSHED).layers[0].decoder
-    for number in range(decoder.count):
+    for number in first_messages(decoder.count):
         position = decoder.records_of(number)[0]
         if not decoder.line(number).control:
             assert decoder.partner(position) is not None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.protocols.api import first_messages
 from inspector.trace.application.application import Application
 from inspector.trace.trace import Trace
 from tests.protocols.test_redis import Turn, talk
@@ -24,7 +25,7 @@ def trace() -> Iterator[Trace]:
 
 def lines(application: Application) -> list[str]:
     decoder = application.layers[-1].decoder
-    return [decoder.message_summary(number) for number in range(decoder.count)]
+    return [decoder.message_summary(number) for number in first_messages(decoder.count)]
 
 
 def test_commands_and_their_answers(trace: Trace) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.protocols.api import first_messages
 from inspector.trace.application.application import Application
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
@@ -26,7 +27,7 @@ def trace() -> Iterator[Trace]:
 
 def lines(application: Application) -> list[str]:
     decoder = application.layers[0].decoder
-    return [f"{line.kind} {line.text}".strip() for line in map(decoder.line, range(decoder.count))]
+    return [f"{line.kind} {line.text}".strip() for line in map(decoder.line, first_messages(decoder.count))]
 
 
 def test_queries_and_their_answers(trace: Trace) -> None:

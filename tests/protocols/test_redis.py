@@ -428,10 +428,10 @@ def test_every_field_of_every_record_can_be_read(trace: Trace) -> None:
         for position, record in enumerate(decoder.records):
             for one in protocol.fields:
                 one.get(decoder, record)
-            assert decoder.line(position).text.isprintable()
+            assert decoder.line(decoder.message_of(position)).text.isprintable()
             assert decoder.heading(record) and decoder.short(record)
             decoder.parts(record)
-            decoder.shown(position, 1 << 16)
+            decoder.shown(decoder.message_of(position), 1 << 16)
             assert decoder.within(record.direction, record.start, record.stop) == [position]
 
 
@@ -551,11 +551,11 @@ def check(found: Application, decoder: RedisDecoder) -> None:
         assert isinstance(record, RedisMessage) and record.number == position
         assert last[record.direction] <= record.start < record.stop
         last[record.direction] = record.stop
-        assert decoder.summary(record).isprintable() and decoder.line(position)
+        assert decoder.summary(record).isprintable() and decoder.line(decoder.message_of(position))
         for one in protocol.fields:
             one.get(decoder, record)
         decoder.parts(record)
-        decoder.shown(position, 100)
+        decoder.shown(decoder.message_of(position), 100)
 
 
 COMMANDS = st.lists(st.lists(st.binary(max_size=50), min_size=1, max_size=6), min_size=1, max_size=8)

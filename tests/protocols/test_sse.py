@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inspector.protocols.api import MessageIndex
 from inspector.protocols.sse import SSE
 from inspector.protocols.sse.event import Event, EventReader, Problem, data_of
 from inspector.trace.filter.filter import Filter
@@ -112,7 +113,7 @@ def test_messages_of_http_stand_among_the_events() -> None:
         kinds = [plain(listed.line(index, 100))[39:48].strip() for index in range(listed.count)]
         assert kinds == ["GET", "200", "GET", "200", "no data", "comment", "price", "message", "message",
                          "tick", "message", "no data", "GET", "200"]
-        assert listed.index_of_row(trace.application(0).layers[1].decoder.line(5).rows[0]) == 9
+        assert listed.index_of_row(trace.application(0).layers[1].decoder.line(MessageIndex(5)).rows[0]) == 9
         listed.choose(search="symbol")
         assert listed.count == 1
         listed.choose(control=False)

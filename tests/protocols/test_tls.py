@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.model.packets import Row
+from inspector.protocols.api import MessageIndex, first_messages
 from inspector.protocols.http2.decoder import Http2Decoder
 from inspector.protocols.tls.plain import PlainStream
 from inspector.trace.filter.filter import Filter
@@ -42,9 +43,9 @@ def test_http_is_told_whatever_the_cipher(trace: Trace, stream: int, cipher: str
     assert [layer.protocol.name for layer in application.layers] == ["tls", "http"]
     decoder = application.layers[-1].decoder
     assert decoder.summary(decoder.records[0]) == f"GET /{cipher}"
-    assert decoder.shown(1, 1000).body == f"you asked for /{cipher}\n".encode()
+    assert decoder.shown(MessageIndex(1), 1000).body == f"you asked for /{cipher}\n".encode()
     if stream < len(MODERN):
-        assert decoder.shown(3, 1 << 20).body == b"you asked for /large\n" * 2000
+        assert decoder.shown(MessageIndex(3), 1 << 20).body == b"you asked for /large\n" * 2000
 
 
 def test_http2_and_websocket_are_told(trace: Trace) -> None:
@@ -57,7 +58,7 @@ def test_http2_and_websocket_are_told(trace: Trace) -> None:
 
 def test_keys_that_are_changed_are_followed(trace: Trace) -> None:
     decoder = trace.application(KEYS_CHANGED).layers[0].decoder
-    said = [decoder.shown(number, 100).body for number in range(decoder.count)]
+    said = [decoder.shown(number, 100).body for number in first_messages(decoder.count)]
     assert [data for data in said if data] == [
         b"before\n", b"erofeb\n", b"between\n", b"after\n", b"neewteb\n"]
 

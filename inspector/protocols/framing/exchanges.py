@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inspector.model.packets import Row
-from inspector.protocols.api import MessageLine, R, Rest, Shown, Source, Start
+from inspector.protocols.api import MessageIndex, MessageLine, R, Rest, Shown, Source, Start
 from inspector.protocols.framing.units import UnitDecoder
 from inspector.wire.tcp.delivery import Pump
 
@@ -23,16 +23,16 @@ _SHOWN = 200             # records of a message that are laid out
 
 @dataclass(slots=True)
 class Message:
-    """What one end said at once. `records`: their positions; `partner`: number of what it answers, or of
+    """What one end said at once. `records`: their positions; `partner`: index of what it answers, or of
     what answers it; `ended`: nothing more belongs to it; `size`: bytes of its records.
 
     Where very many records are alike (rows), a subclass counts them, and keeps the others in `telling`.
     """
 
-    number: int
+    index: MessageIndex
     direction: int
     records: array[int]
-    partner: int | None = None
+    partner: MessageIndex | None = None
     ended: bool = False
     troubled: bool = False
     size: int = 0
@@ -49,17 +49,18 @@ class ExchangeDecoder(UnitDecoder[R]):
         super().__init__(source, pump, start)
         self._messages: list[Message] = []
         self._message_of = array("I")                  # of each record
-        self._growing: list[dict[int, None]] = [{}, {}]  # messages of a direction that have not ended
+        # Messages of each direction that have not ended.
+        self._growing: list[dict[MessageIndex, None]] = [{}, {}]
 
     def put(self, record: R, message: Message | None = None, *, ends: bool = False) -> Message:
         """Append a record, to a message or as the first of a new one; `ends`: as the last of it."""
         if message is None:
-            message = Message(len(self._messages), record.direction, array("I"))
+            message = Message(MessageIndex(len(self._messages)), record.direction, array("I"))
             self._messages.append(message)
-            self._growing[record.direction][message.number] = None
+            self._growing[record.direction][message.index] = None
         message.records.append(len(self._records))
         message.size += record.stop - record.start
-        self._message_of.append(message.number)
+        self._message_of.append(message.index)
         self._records.append(record)
         if ends:
             self.close(message)
@@ -68,12 +69,12 @@ class ExchangeDecoder(UnitDecoder[R]):
     def close(self, message: Message) -> None:
         """Nothing more belongs to a message."""
         message.ended = True
-        self._growing[message.direction].pop(message.number, None)
+        self._growing[message.direction].pop(message.index, None)
 
     @staticmethod
     def pair(asked: Message, answer: Message) -> None:
         """`answer` answers `asked`."""
-        asked.partner, answer.partner = answer.number, asked.number
+        asked.partner, answer.partner = answer.index, asked.index
 
     # --- messages ------------------------------------------------------------------------------------
 
@@ -93,25 +94,25 @@ class ExchangeDecoder(UnitDecoder[R]):
     def count(self) -> int:
         return len(self._messages)
 
-    def complete(self, number: int) -> bool:
-        return self._messages[number].ended
+    def complete(self, index: MessageIndex) -> bool:
+        return self._messages[index].ended
 
-    def under_way(self, direction: int) -> int | None:
+    def under_way(self, direction: int) -> MessageIndex | None:
         return next(iter(self._growing[direction]), None)
 
-    def span(self, number: int) -> tuple[int, int, int]:
-        message = self._messages[number]
+    def span(self, index: MessageIndex) -> tuple[int, int, int]:
+        message = self._messages[index]
         first, last = (self._records[message.records[at]] for at in (0, -1))
         return message.direction, first.start, last.stop
 
-    def message_of(self, position: int) -> int:
-        return self._message_of[position]
+    def message_of(self, position: int) -> MessageIndex:
+        return MessageIndex(self._message_of[position])
 
-    def records_of(self, number: int) -> Sequence[int]:
-        return self._messages[number].records
+    def records_of(self, index: MessageIndex) -> Sequence[int]:
+        return self._messages[index].records
 
-    def line(self, number: int) -> MessageLine:
-        message = self._messages[number]
+    def line(self, index: MessageIndex) -> MessageLine:
+        message = self._messages[index]
         rows: set[Row] = set()
         for position in message.records[:_SHOWN]:
             rows.update(self.rows_of(self._records[position]))
@@ -122,17 +123,17 @@ class ExchangeDecoder(UnitDecoder[R]):
         return MessageLine(message.direction, kind, text, message.size, tuple(sorted(rows)), marks,
                            message.troubled, parts=count if count > 1 else 0)
 
-    def message_summary(self, number: int) -> str:
-        return "  ".join(word for word in self.message_words(self._messages[number]) if word)
+    def message_summary(self, index: MessageIndex) -> str:
+        return "  ".join(word for word in self.message_words(self._messages[index]) if word)
 
     def rest(self, direction: int) -> Rest:
         if self._lost[direction]:
             return Rest("of no message that is understood", True)
         return super().rest(direction)
 
-    def shown(self, number: int, limit: int) -> Shown:
-        message = self._messages[number]
-        head = [self.message_summary(number)]
+    def shown(self, index: MessageIndex, limit: int) -> Shown:
+        message = self._messages[index]
+        head = [self.message_summary(index)]
         if len(message.records) > 1:
             head += [f"  {self.summary(self._records[one])}" for one in message.records[:_SHOWN]]
         more = len(message.records) - _SHOWN

@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inspector.protocols.api import Decoder, Hole, MessageLine, R, Source, Start
+from inspector.protocols.api import Decoder, Hole, MessageIndex, MessageLine, R, Source, Start
 from inspector.protocols.framing.segments import starts_between
 from inspector.wire.tcp.delivery import Pump
 
@@ -131,8 +131,8 @@ class UnitDecoder(Decoder[R]):
         """The units of both directions, in the order in which they came."""
         return self._records
 
-    def line(self, number: int) -> MessageLine:
-        record = self._records[number]
+    def line(self, index: MessageIndex) -> MessageLine:
+        record = self._records[index]
         rows = tuple(sorted(self.rows_of(record)))
         kind, text = self.kind_and_text(record)
         return MessageLine(record.direction, kind, text, record.stop - record.start, rows)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from inspector.protocols.api import MessageIndex
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import HttpMessage
 from inspector.protocols.http.reader import HttpReader, Teller, asks_to_switch
@@ -82,8 +83,8 @@ class HttpConnection:
         """True after bytes that are no HTTP: what follows them in this direction is not understood."""
         return self._sides[direction].lost
 
-    def under_way(self, direction: int) -> int | None:
-        """The number of the direction's message that has begun and not ended; None: none has."""
+    def under_way(self, direction: int) -> MessageIndex | None:
+        """The direction's message that has begun and not ended; None: none has."""
         return self._sides[direction].under_way
 
     def waits(self, direction: int) -> bool:

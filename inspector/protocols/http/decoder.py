@@ -16,6 +16,7 @@ from inspector.protocols.api import (
     Beside,
     Decoder,
     Hole,
+    MessageIndex,
     MessageLine,
     Part,
     Rest,
@@ -374,19 +375,19 @@ class HttpDecoder(Decoder[HttpMessage]):
 
     # --- messages ------------------------------------------------------------------------------------
 
-    def complete(self, number: int) -> bool:
-        return self._http.messages[number].complete or number in self._first_event
+    def complete(self, index: MessageIndex) -> bool:
+        return self._http.messages[index].complete or index in self._first_event
 
-    def under_way(self, direction: int) -> int | None:
+    def under_way(self, direction: int) -> MessageIndex | None:
         number = self._http.under_way(direction)
         if number in self._first_event and self._events is not None and self._events.has_begun(number):
             return None
         return number
 
-    def span(self, number: int) -> tuple[int, int, int]:
+    def span(self, index: MessageIndex) -> tuple[int, int, int]:
         if self.beside is None:
-            return super().span(number)
-        message = self._http.messages[number]
+            return super().span(index)
+        message = self._http.messages[index]
         return message.direction, message.start, self._told_stop(message)
 
     def rest(self, direction: int) -> Rest:
@@ -400,21 +401,21 @@ class HttpDecoder(Decoder[HttpMessage]):
             return Rest(self.left or "not read any further", True)
         return Rest("the head of a message, not ended yet")
 
-    def line(self, number: int) -> MessageLine:
-        message = self._http.messages[number]
+    def line(self, index: MessageIndex) -> MessageLine:
+        message = self._http.messages[index]
         kind = escaped(message.method, 12) if message.is_request else str(message.status)
         text = self.summary(message).partition(" ")[2]
         marks = () if message.complete else ("unfinished",)
-        rows = self.source.rows_of(*self.span(number))
-        if number in self._first_event and self._events is not None:
-            marks = (amount(self._events.count_of(number), "event"),)
+        rows = self.source.rows_of(*self.span(index))
+        if index in self._first_event and self._events is not None:
+            marks = (amount(self._events.count_of(index), "event"),)
         return MessageLine(message.direction, kind, text, message.body_length, tuple(sorted(rows)), marks)
 
-    def shown(self, number: int, limit: int) -> Shown:
-        message = self._http.messages[number]
+    def shown(self, index: MessageIndex, limit: int) -> Shown:
+        message = self._http.messages[index]
         head = [escaped(message.start_line)]
         head += [escaped(f"{header.name}: {header.value}") for header in message.headers]
-        if not message.body_length or number in self._first_event:
+        if not message.body_length or index in self._first_event:
             return Shown(tuple(head))
         codings = tokens(message, "content-encoding")
         if not codings:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
+from inspector.protocols.api import MessageIndex
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import (
     HEAD_LIMIT,
@@ -107,9 +108,9 @@ class HttpReader:
             self.end()
 
     @property
-    def under_way(self) -> int | None:
-        """The number of the message that has begun and not ended; None: none has."""
-        return None if self._message is None else self._message.number
+    def under_way(self) -> MessageIndex | None:
+        """The message that has begun and not ended; None: none has."""
+        return None if self._message is None else MessageIndex(self._message.number)
 
     @property
     def skippable(self) -> int:

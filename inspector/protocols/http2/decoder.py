@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from inspector.model.units import amount
-from inspector.protocols.api import MessageLine, Part, Shown
+from inspector.protocols.api import MessageIndex, MessageLine, Part, Shown
 from inspector.protocols.framing.exchanges import ExchangeDecoder, Message
 from inspector.protocols.framing.units import FOREIGN, MORE, Unit
 from inspector.protocols.http.message import decode_content
@@ -318,7 +318,7 @@ class Http2Decoder(ExchangeDecoder[Frame]):
             if frame.type == HEADERS:
                 who = "client" if first == self.client else "server"
                 how = "resets" if reset else "ends"
-                what = f"\"{self.message_summary(asked.number)}\" got no response before the {who} {how} "
+                what = f"\"{self.message_summary(asked.index)}\" got no response before the {who} {how} "
                 what += "the connection."
                 self.findings.append(BOOK.finding("http2.unanswered-request", what, frame.direction,
                                                   frame.start, frame.stop))
@@ -387,15 +387,15 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         words.append(f"stream {first.stream}")
         return escaped(kind, 12), escaped("  ".join(word for word in words if word), _TEXT)
 
-    def line(self, number: int) -> MessageLine:
-        line = super().line(number)
-        first = self._records[self._messages[number].records[0]]
+    def line(self, index: MessageIndex) -> MessageLine:
+        line = super().line(index)
+        first = self._records[self._messages[index].records[0]]
         return line._replace(control=first.type in _CONTROL)
 
-    def content(self, number: int, limit: int) -> bytes:
-        head = [b"%s: %s" % (one.name, one.value) for position in self._messages[number].telling
+    def content(self, index: MessageIndex, limit: int) -> bytes:
+        head = [b"%s: %s" % (one.name, one.value) for position in self._messages[index].telling
                 for one in self._records[position].headers]
-        return b"\n".join([*head, self.body(number, limit)])[:limit]
+        return b"\n".join([*head, self.body(index, limit)])[:limit]
 
     def body(self, number: int, limit: int) -> bytes:
         """The DATA of a message, as it came."""
@@ -409,17 +409,17 @@ class Http2Decoder(ExchangeDecoder[Frame]):
             size += len(parts[-1])
         return b"".join(parts)[:limit]
 
-    def shown(self, number: int, limit: int) -> Shown:
-        message = self._messages[number]
+    def shown(self, index: MessageIndex, limit: int) -> Shown:
+        message = self._messages[index]
         told = [self._records[position] for position in message.telling]
         if not told and not message.counted:
-            return super().shown(number, limit)
-        head = [self.message_summary(number)]
+            return super().shown(index, limit)
+        head = [self.message_summary(index)]
         for frame in told:
             head += [f"{escaped(one.name)}: {escaped(one.value)}" if one.known else "(a header not captured)"
                      for one in frame.headers]
             head += [f"[{frame.note}]"] if frame.note else []
-        body, note = self.body(number, limit), ""
+        body, note = self.body(index, limit), ""
         codings = next((value for one in told if (value := one.header(b"content-encoding")) is not None), "")
         if codings and body:
             decoded = decode_content(body, [one.strip().lower() for one in codings.split(",")], limit)

@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from inspector.model.units import amount
-from inspector.protocols.api import Hole, MessageLine, Part, Shown, Source, Start
+from inspector.protocols.api import Hole, MessageIndex, MessageLine, Part, Shown, Source, Start
 from inspector.protocols.framing.units import Unit, UnitDecoder
 from inspector.protocols.mqtt.findings import BOOK
 from inspector.protocols.mqtt.packet import (
@@ -215,8 +215,8 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
     def partner(self, position: int) -> int | None:
         return self._records[position].partner
 
-    def complete(self, number: int) -> bool:
-        return self._records[number].complete
+    def complete(self, index: MessageIndex) -> bool:
+        return self._records[index].complete
 
     def kind_and_text(self, record: MqttPacket) -> tuple[str, str]:
         said, kind = self.said(record), record.type
@@ -241,19 +241,19 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
         words += [text for name, text in said.properties if name == "reason"]
         return NAMES[kind], escaped("  ".join(word for word in words if word), _TEXT)
 
-    def line(self, number: int) -> MessageLine:
-        line, record = super().line(number), self._records[number]
+    def line(self, index: MessageIndex) -> MessageLine:
+        line, record = super().line(index), self._records[index]
         kind = {SUBSCRIBE: "SUB", UNSUBSCRIBE: "UNSUB", DISCONNECT: "END"}.get(record.type, line.kind)
         troubled = record.type not in (CONNECT, PUBLISH) and any(
             reason >= FAILED for reason in self.said(record).reasons)
         return line._replace(kind=kind, control=record.type in _CONTROL, troubled=troubled)
 
-    def content(self, number: int, limit: int) -> bytes:
-        record = self._records[number]
-        return self.message(record, limit) if record.type == PUBLISH else super().content(number, limit)
+    def content(self, index: MessageIndex, limit: int) -> bytes:
+        record = self._records[index]
+        return self.message(record, limit) if record.type == PUBLISH else super().content(index, limit)
 
-    def shown(self, number: int, limit: int) -> Shown:
-        record = self._records[number]
+    def shown(self, index: MessageIndex, limit: int) -> Shown:
+        record = self._records[index]
         said = self.said(record)
         properties = [f"{name}: {text}" for name, text in said.properties]
         if record.type != PUBLISH:

@@ -298,7 +298,7 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         how = "resets" if reset and not quits else "ends"
         if self._asked is not None:
             record = self._records[self._asked.records[0]]
-            what = f"\"{self.message_summary(self._asked.number)}\" got no answer before the {who} {how} "
+            what = f"\"{self.message_summary(self._asked.index)}\" got no answer before the {who} {how} "
             self.findings.append(BOOK.finding("mysql.unanswered", f"{what}the connection.", record.direction,
                                               record.start, record.stop))
         elif self.status & IN_TRANSACTION and last is not None:

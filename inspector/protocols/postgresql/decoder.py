@@ -268,7 +268,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
     def _settle(self, answer: Message) -> None:
         """After turns of one query and one answer each, pairing is sure again; these are paired too."""
         asked, self._turn = self._turn, []
-        if len(asked) != 1 or asked[0].number > answer.number:
+        if len(asked) != 1 or asked[0].index > answer.index:
             self._turns = []
             return
         self._turns.append((asked[0], answer))

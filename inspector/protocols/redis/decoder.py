@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from inspector.model.packets import Row
-from inspector.protocols.api import Decoder, Hole, MessageLine, Part, Shown, Source, Start
+from inspector.protocols.api import Decoder, Hole, MessageIndex, MessageLine, Part, Shown, Source, Start
 from inspector.protocols.redis.commands import COMMANDS, EVERY_KEY, KEYLESS, PUBLISHED, SUBSCRIPTIONS
 from inspector.protocols.redis.findings import finding
 from inspector.protocols.redis.scanner import INLINE, NUMBER, TYPES, Scanner, Unit
@@ -427,11 +427,11 @@ class RedisDecoder(Decoder[RedisMessage]):
 
     # --- messages ------------------------------------------------------------------------------------
 
-    def complete(self, number: int) -> bool:
-        return self._messages[number].complete
+    def complete(self, index: MessageIndex) -> bool:
+        return self._messages[index].complete
 
-    def line(self, number: int) -> MessageLine:
-        message = self._messages[number]
+    def line(self, index: MessageIndex) -> MessageLine:
+        message = self._messages[index]
         text = self.summary(message)
         if message.kind == "request":
             kind, text = escaped(message.command or "-", 12), text.partition(" ")[2]
@@ -443,8 +443,8 @@ class RedisDecoder(Decoder[RedisMessage]):
         return MessageLine(message.direction, kind, text, message.stop - message.start, rows, marks,
                            message.type in ("-", "!"))
 
-    def shown(self, number: int, limit: int) -> Shown:
-        message = self._messages[number]
+    def shown(self, index: MessageIndex, limit: int) -> Shown:
+        message = self._messages[index]
         node = self.value(message, min(limit, _VALUE))
         if message.kind != "request" and node.type in ("$", "=") and not node.is_null:
             return Shown((f"{TYPES[node.type]}, {node.length} bytes", ""), node.text, is_binary(node.text))

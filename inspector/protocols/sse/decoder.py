@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from inspector.protocols.api import Decoder, Hole, MessageLine, Part, Rest, Shown, Source, Start
+from inspector.protocols.api import Decoder, Hole, MessageIndex, MessageLine, Part, Rest, Shown, Source, Start
 from inspector.protocols.sse.event import Event, EventReader, Problem, data_of
 from inspector.protocols.sse.findings import BOOK
 from inspector.wire.tcp.delivery import Pump
@@ -164,22 +164,22 @@ class EventsDecoder(Decoder[Event]):
 
     # --- messages ------------------------------------------------------------------------------------
 
-    def complete(self, number: int) -> bool:
-        return self._events[number].complete
+    def complete(self, index: MessageIndex) -> bool:
+        return self._events[index].complete
 
-    def under_way(self, direction: int) -> int | None:
+    def under_way(self, direction: int) -> MessageIndex | None:
         """The last event of an answer that goes on: what frames the body may be added to it."""
         if direction == self.client or self._reader is None or not self._events:
             return None
-        return len(self._events) - 1
+        return MessageIndex(len(self._events) - 1)
 
     def rest(self, direction: int) -> Rest:
         return Rest("the beginning of an event that has not ended")
 
-    def span(self, number: int) -> tuple[int, int, int]:
+    def span(self, index: MessageIndex) -> tuple[int, int, int]:
         """All up to where the next event begins, or the answer ends."""
-        event = self._events[number]
-        later = self._events[number + 1] if number + 1 < len(self._events) else None
+        event = self._events[index]
+        later = self._events[index + 1] if index + 1 < len(self._events) else None
         if later is not None and later.answer == event.answer:
             return event.direction, event.start, later.start
         return event.direction, event.start, max(event.stop, self._end(event.answer))
@@ -197,21 +197,21 @@ class EventsDecoder(Decoder[Event]):
             return reader.pending
         return self._stops[answer]
 
-    def line(self, number: int) -> MessageLine:
-        event = self._events[number]
+    def line(self, index: MessageIndex) -> MessageLine:
+        event = self._events[index]
         rows = tuple(sorted(self.rows_of(event)))
         marks = () if event.complete else ("unfinished",)
         return MessageLine(event.direction, self._kind(event), self._text(event), event.size, rows, marks,
                            control=event.is_comment)
 
-    def message_summary(self, number: int) -> str:
-        return self.summary(self._events[number])
+    def message_summary(self, index: MessageIndex) -> str:
+        return self.summary(self._events[index])
 
-    def content(self, number: int, limit: int) -> bytes:
-        return self._body(self._events[number], limit)
+    def content(self, index: MessageIndex, limit: int) -> bytes:
+        return self._body(self._events[index], limit)
 
-    def shown(self, number: int, limit: int) -> Shown:
-        event = self._events[number]
+    def shown(self, index: MessageIndex, limit: int) -> Shown:
+        event = self._events[index]
         words = [self._kind(event)] if not event.is_comment else []
         words += [] if event.id is None else [f"id {escaped(event.id, 200)}"]
         words += [] if event.retry is None else [f"retry {event.retry} ms"]

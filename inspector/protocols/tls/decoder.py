@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inspector.protocols.api import Part, Shown, Start
+from inspector.protocols.api import MessageIndex, Part, Shown, Start
 from inspector.protocols.framing.units import FOREIGN, MORE, Unit, UnitDecoder
 from inspector.protocols.tls.findings import BOOK
 from inspector.protocols.tls.session import Session
@@ -207,12 +207,12 @@ class TlsDecoder(UnitDecoder[TlsRecord]):
             return b""
         return self._session.streams[record.direction].of_record(record.start)
 
-    def content(self, number: int, limit: int) -> bytes:
-        record = self._records[number]
-        return self.plain(record)[:limit] if record.opened == DATA else super().content(number, limit)
+    def content(self, index: MessageIndex, limit: int) -> bytes:
+        record = self._records[index]
+        return self.plain(record)[:limit] if record.opened == DATA else super().content(index, limit)
 
-    def shown(self, number: int, limit: int) -> Shown:
-        record = self._records[number]
+    def shown(self, index: MessageIndex, limit: int) -> Shown:
+        record = self._records[index]
         data = self.plain(record)[:limit]
         return Shown((self.summary(record),), data, binary=b"\0" in data)
 

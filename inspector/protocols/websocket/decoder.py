@@ -15,7 +15,20 @@ import numpy as np
 
 from inspector.model.packets import Row, packet_number
 from inspector.model.units import duration
-from inspector.protocols.api import Decoder, Hole, MessageLine, Part, Rest, Shown, Source, Start
+from inspector.protocols.api import (
+    Decoder,
+    Hole,
+    MessageIndex,
+    MessageLine,
+    MessageNumber,
+    Part,
+    Rest,
+    Shown,
+    Source,
+    Start,
+    message_index,
+    message_number,
+)
 from inspector.protocols.websocket.columns.alike import LEAST, all_ascii, runs
 from inspector.protocols.websocket.columns.columns import (
     Columns,
@@ -185,7 +198,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
             return False
         self.session.add_alike(direction, rules, last - first)
         self.messages.extend(len(self.frames), part)
-        self.frames.extend(part, len(self.messages) - (last - first))
+        self.frames.extend(part, MessageIndex(len(self.messages) - (last - first)))
         return True
 
     def _enter_many(self, found: _Found, position: int, stop: int) -> int:
@@ -208,7 +221,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
                     key = int(part.key[own[-1]]).to_bytes(4, "big")
                     self.session.add_plain(direction, len(own), key)
             self.messages.extend(len(self.frames), part)
-            self.frames.extend(part, len(self.messages) - (end - position))
+            self.frames.extend(part, MessageIndex(len(self.messages) - (end - position)))
         if wrong is None:
             return end
         self._judge(int(columns.direction[wrong]), self._frame(found, wrong), meant)
@@ -220,7 +233,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         direction = int(columns.direction[index])
         inflater = self.session.inflater(direction)
         assert inflater is not None
-        self.payloads.note(direction, self.session.messages + 1 + ahead, inflater)
+        self.payloads.note(direction, message_number(self.session.messages + ahead), inflater)
         base, data = self._window[direction]
         start = int(columns.start[index] + columns.header[index]) - base
         key = data[start - 4 : start] if direction == self.session.client else b""
@@ -261,7 +274,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
             self.payloads.interrupt(direction)
         else:
             if inflater is not None and inflated is None and frame.rsv & RSV1 and 0 < frame.opcode < 8:
-                self.payloads.note(direction, session.messages + 1, inflater)
+                self.payloads.note(direction, message_number(session.messages), inflater)
             part = session.add(direction, frame, inflated)
         self.frames.append(direction, frame, part)
         self.messages.append(direction, frame, part)
@@ -340,8 +353,8 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         """The payload of a frame as it was sent, but unmasked."""
         return self.payloads.wire(record.number, limit)
 
-    def message_payload(self, number: int, limit: int = PAYLOAD_LIMIT) -> bytes:
-        """What message `number` (from 1) says, its fragments joined."""
+    def message_payload(self, number: MessageNumber, limit: int = PAYLOAD_LIMIT) -> bytes:
+        """What message `number` says, its fragments joined."""
         return self.payloads.message(number, limit)
 
     def close_of(self, record: WebSocketFrameRecord) -> Close:
@@ -354,7 +367,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
             return False
         opcode = record.opcode
         if opcode == CONTINUATION:
-            opcode = self.messages.opcode_of(record.message - 1)
+            opcode = self.messages.opcode_of(message_index(record.message))
         return opcode == TEXT
 
     def round_trip_ns(self, number: int) -> int | None:
@@ -406,10 +419,10 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
     def count(self) -> int:
         return len(self.messages)
 
-    def complete(self, number: int) -> bool:
-        return self.messages.complete(number)
+    def complete(self, index: MessageIndex) -> bool:
+        return self.messages.complete(index)
 
-    def under_way(self, direction: int) -> int | None:
+    def under_way(self, direction: int) -> MessageIndex | None:
         return self.session.under_way(direction)
 
     def rest(self, direction: int) -> Rest:
@@ -419,22 +432,22 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         name = opcode_name(frame.opcode).upper()
         return Rest(f"a {name} frame of {frame.payload_length:,} bytes that has not ended")
 
-    def span(self, number: int) -> tuple[int, int, int]:
-        frames = self.messages.frames_of(number)
+    def span(self, index: MessageIndex) -> tuple[int, int, int]:
+        frames = self.messages.frames_of(index)
         first = self.frames[frames[0] - 1]
         return first.direction, first.start, self.frames[frames[-1] - 1].stop
 
-    def message_of(self, position: int) -> int:
-        return self.frames.message_of(position + 1) - 1
+    def message_of(self, position: int) -> MessageIndex:
+        return message_index(self.frames.message_of(position + 1))
 
-    def records_of(self, number: int) -> Sequence[int]:
-        frames = self.messages.frames_of(number)
+    def records_of(self, index: MessageIndex) -> Sequence[int]:
+        frames = self.messages.frames_of(index)
         if isinstance(frames, range):
             return range(frames.start - 1, frames.stop - 1)
         return [frame - 1 for frame in frames]
 
-    def line(self, number: int) -> MessageLine:
-        message = self.messages[number]
+    def line(self, index: MessageIndex) -> MessageLine:
+        message = self.messages[index]
         marks = [f"{len(message.frames)} frames"] if len(message.frames) > 1 else []
         if message.compressed:
             marks.append(f"deflate {message.wire_size:,}")
@@ -470,11 +483,11 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         text += "  packet " + ", ".join(str(packet_number(row)) for row in record.rows[:8])
         return text + ("  ! " + ", ".join(record.findings) if record.findings else "")
 
-    def content(self, number: int, limit: int) -> bytes:
-        return self.message_payload(number + 1, limit)
+    def content(self, index: MessageIndex, limit: int) -> bytes:
+        return self.message_payload(message_number(index), limit)
 
-    def shown(self, number: int, limit: int) -> Shown:
-        message = self.messages[number]
+    def shown(self, index: MessageIndex, limit: int) -> Shown:
+        message = self.messages[index]
         if message.opcode == CLOSE:
             close = self.close_of(self.frames[message.frames[0] - 1])
             reason = f' "{close.reason}"' if close.reason else ""

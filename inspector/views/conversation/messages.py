@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from inspector.model.packets import Row
 from inspector.model.units import amount, duration
-from inspector.protocols.api import Colour, Decoder, Protocol
+from inspector.protocols.api import Colour, Decoder, MessageIndex, MessageNumber, Protocol, message_numbers
 from inspector.views.conversation.place import StreamPlace, place_of
-from inspector.views.conversation.turns import place_of_turn, turn, turn_count
+from inspector.views.conversation.turns import number_of_turn, turn, turn_count
 from inspector.views.conversation.waits import Wait, wait_of
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.packets.list import seconds_text
@@ -48,7 +48,7 @@ class MessageList:
         self._shown = array("I")              # numbers of the messages that are shown
         self._waits: list[int] = []           # of the answers shown, negative, where `slowest` sorts them
         self._messages_read = 0                      # messages that were looked at
-        self._expanded: list[int] = []        # numbers of the expanded ones, ascending
+        self._expanded: list[MessageNumber] = []     # the expanded ones, ascending
         self._parts: list[int] = []           # and how many lines of records each has
         self._layer: int | None = None
         self._decoder: Decoder[Any] | None = None    # of the layer; others' messages may stand among its own
@@ -72,18 +72,18 @@ class MessageList:
         before = len(self._shown)
         stop = min(self._there, self._messages_read + most)
         if self.slowest:
-            for index in range(self._messages_read, stop):
-                self._sort_in(index)
+            for number in message_numbers(self._messages_read, stop):
+                self._sort_in(number)
         elif self.control and not self._needle and self.direction is None:
-            self._shown.extend(range(self._messages_read + 1, stop + 1))
+            self._shown.extend(message_numbers(self._messages_read, stop))
         else:
-            for index in range(self._messages_read, stop):
-                if self._wanted(index):
-                    self._shown.append(index + 1)
+            for number in message_numbers(self._messages_read, stop):
+                if self._wanted(number):
+                    self._shown.append(number)
         self._messages_read = stop
         changed = len(self._shown) > before
-        for at, number in enumerate(self._expanded):
-            count = self._parts_of(number)
+        for at, expanded in enumerate(self._expanded):
+            count = self._parts_of(expanded)
             changed = changed or count != self._parts[at]
             self._parts[at] = count
         return changed
@@ -96,25 +96,25 @@ class MessageList:
         self._shown, self._messages_read, self._expanded, self._parts = array("I"), 0, [], []
         self._waits = []
 
-    def _sort_in(self, index: int) -> None:
-        """Give message `index` its line among the slowest, where it is an answer that is wanted."""
-        wait = self._wait(index + 1)
-        if wait is not None and self._wanted(index):
+    def _sort_in(self, number: MessageNumber) -> None:
+        """Give a message its line among the slowest, where it is an answer that is wanted."""
+        wait = self._wait(number)
+        if wait is not None and self._wanted(number):
             at = bisect_right(self._waits, -wait.first_ns)
             self._waits.insert(at, -wait.first_ns)
-            self._shown.insert(at, index + 1)
+            self._shown.insert(at, number)
 
     @property
     def _there(self) -> int:
         """How many messages there are."""
         return 0 if self._decoder is None else turn_count(self._decoder)
 
-    def _of(self, number: int) -> tuple[Decoder[Any], int]:
-        """Whose message `number` (from 1) is, and its number there (from 0)."""
+    def _of(self, number: MessageNumber) -> tuple[Decoder[Any], MessageIndex]:
+        """Whose message it is that has this number, and which of its messages."""
         assert self._decoder is not None
-        return turn(self._decoder, number - 1)
+        return turn(self._decoder, number)
 
-    def _wait(self, number: int) -> Wait | None:
+    def _wait(self, number: MessageNumber) -> Wait | None:
         decoder, own = self._of(number)
         return wait_of(self.trace, decoder, decoder.records_of(own)[0])
 
@@ -139,8 +139,8 @@ class MessageList:
         """Which part of the messages was looked at, 0 to 1."""
         return self._messages_read / max(self._there, 1) if self._decoder is not None else 1.0
 
-    def _wanted(self, index: int) -> bool:
-        decoder, own = self._of(index + 1)
+    def _wanted(self, number: MessageNumber) -> bool:
+        decoder, own = self._of(number)
         line = decoder.line(own)
         if (not self.control and line.control) or (self.direction not in (None, line.direction)):
             return False
@@ -152,8 +152,8 @@ class MessageList:
             return self._needle in data
         return self._needle.decode() in data.decode("utf-8", "replace").casefold()
 
-    def _parts_of(self, number: int) -> int:
-        """How many records message `number` (from 1) opens to."""
+    def _parts_of(self, number: MessageNumber) -> int:
+        """How many records message `number` opens to."""
         decoder, own = self._of(number)
         return decoder.line(own).parts
 
@@ -162,7 +162,7 @@ class MessageList:
         """How many lines there are."""
         return len(self._shown) + sum(self._parts)
 
-    def _place(self, index: int) -> tuple[int, int | None]:
+    def _place(self, index: int) -> tuple[MessageNumber, int | None]:
         """(number of the message, place of the frame in it or None) of line `index`."""
         skipped = 0
         for number, frames in zip(self._expanded, self._parts, strict=True):
@@ -172,9 +172,9 @@ class MessageList:
             if index <= line + frames:
                 return number, index - line - 1
             skipped += frames
-        return self._shown[index - skipped], None
+        return MessageNumber(self._shown[index - skipped]), None
 
-    def index_of(self, number: int) -> int | None:
+    def index_of(self, number: MessageNumber) -> int | None:
         """The line of message `number`; None when it is not shown."""
         if self.slowest:
             return self._shown.index(number) if number in self._shown else None
@@ -190,8 +190,8 @@ class MessageList:
         found: list[int] = []
         for one in self.trace.application(self.stream).carried(row):
             whose, own = one.layer.decoder, one.layer.decoder.message_of(one.position)
-            place = place_of_turn(self._decoder, whose, own)
-            line = None if place is None else self.index_of(place + 1)
+            number = number_of_turn(self._decoder, whose, own)
+            line = None if number is None else self.index_of(number)
             if line is None:
                 continue
             if self._decoder.beside is None or row in whose.line(own).rows:
@@ -285,21 +285,21 @@ class MessageList:
         spans.append(Span("  " + one.text, side))
         return _cut(spans, width)
 
-    def _missing(self, number: int) -> list[str]:
+    def _missing(self, number: MessageNumber) -> list[str]:
         """What the capture lacks of a message."""
         decoder, own = self._of(number)
         direction, start, stop = decoder.span(own)
         missing = decoder.source.missing_in(direction, start, stop)
         return [f"{amount(missing, 'byte')} missing"] if missing else []
 
-    def _wait_text(self, number: int) -> str:
+    def _wait_text(self, number: MessageNumber) -> str:
         """The cells of the column Wait, "" where there is none."""
         if not self._waited_for:
             return ""
         wait = self._wait(number)
         return fit(duration(wait.first_ns) if wait is not None else "", _WAIT, align="right")
 
-    def _part_line(self, number: int, at: int, width: int) -> Line:
+    def _part_line(self, number: MessageNumber, at: int, width: int) -> Line:
         decoder, own = self._of(number)
         text = decoder.part_line(decoder.records[decoder.records_of(own)[at]])
         style: Style = "warning" if "  ! " in text else "dim"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.packets import Row
+from inspector.protocols.api import MessageNumber
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -20,8 +21,8 @@ class StreamPlace(NamedTuple):
     """A place in a conversation. `row` is where to look (None: nowhere), `rows` all packets that carry it.
 
     [start, stop) are bytes of the frame of packet `row`, [bit_start, bit_stop) bits counted from the first
-    of them. `direction` and [first, last) are the same place as bytes of that direction's stream. `frame`
-    and `message` are WebSocket's numbers (from 1), where the place is one.
+    of them. `direction` and [first, last) are the same place as bytes of that direction's stream. `message`
+    is the number of a message, `frame` of a record (from 1), where the place is one.
     """
 
     row: Row | None = None
@@ -35,7 +36,7 @@ class StreamPlace(NamedTuple):
     first: int = 0
     last: int = 0
     frame: int | None = None
-    message: int | None = None
+    message: MessageNumber | None = None
 
 
 def place_of(

@@ -1,13 +1,14 @@
 """The messages of a layer, with those of another protocol that it reads with its own, in their order.
 
-HTTP's answers and the events that they bring are told in one list. Decoder -> (whose, its number there).
+HTTP's answers and the events that they bring are told in one list, and numbered (from 1) as they stand there.
+Decoder and number in the list -> whose message it is, and which of that one's.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from inspector.protocols.api import Decoder
+from inspector.protocols.api import Decoder, MessageIndex, MessageNumber, message_index, message_number
 
 
 def turn_count(decoder: Decoder[Any]) -> int:
@@ -15,23 +16,23 @@ def turn_count(decoder: Decoder[Any]) -> int:
     return decoder.count if decoder.beside is None else len(decoder.turns)
 
 
-def turn(decoder: Decoder[Any], place: int) -> tuple[Decoder[Any], int]:
-    """Whose the message at a place is, and its number there; all from 0."""
+def turn(decoder: Decoder[Any], number: MessageNumber) -> tuple[Decoder[Any], MessageIndex]:
+    """Whose message it is that has a number in the list, and which of its messages."""
     if decoder.beside is None:
-        return decoder, place
-    number = decoder.turns[place]
-    return (decoder, number) if number >= 0 else (decoder.beside.decoder, ~number)
+        return decoder, message_index(number)
+    index = decoder.turns[number - 1]
+    return (decoder, MessageIndex(index)) if index >= 0 else (decoder.beside.decoder, MessageIndex(~index))
 
 
-def place_of_turn(decoder: Decoder[Any], other: Decoder[Any], number: int) -> int | None:
-    """The place of message `number` of the decoder, or of the one beside it; None for any other decoder's."""
+def number_of_turn(decoder: Decoder[Any], other: Decoder[Any], index: MessageIndex) -> MessageNumber | None:
+    """The number of a message of the decoder, or of the one beside it; None for any other decoder's."""
     if decoder.beside is None:
-        return number if other is decoder else None
+        return message_number(index) if other is decoder else None
     if other is not decoder and other is not decoder.beside.decoder:
         return None
     turns, own = decoder.turns, other is decoder
-    # Among one decoder's messages numbers ascend, so that no place is lower than a message's own number.
-    for place in range(number, len(turns)):
-        if turns[place] == (number if own else ~number):
-            return place
+    # Among one decoder's messages indices ascend, so that none stands before its own index.
+    for place in range(index, len(turns)):
+        if turns[place] == (index if own else ~index):
+            return message_number(place)
     return None

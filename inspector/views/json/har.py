@@ -143,11 +143,10 @@ def _text(body: bytes) -> Object:
 
 def _messages(decoder: WebSocketDecoder) -> Iterator[Object]:
     """Text and binary messages; control frames are not among them, as in browsers."""
-    for number in range(1, len(decoder.messages) + 1):
-        message = decoder.messages[number - 1]
+    for message in decoder.messages:
         if message.is_control:
             continue
-        data = decoder.message_payload(number)
+        data = decoder.message_payload(message.number)
         text = data.decode("utf-8", "replace") if message.opcode == 1 else base64.b64encode(data).decode()
         yield {"type": "send" if message.from_client else "receive", "time": message.time_ns / 1e9,
                "opcode": message.opcode, "data": text}  # fmt: skip

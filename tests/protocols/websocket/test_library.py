@@ -114,8 +114,8 @@ def test_clean_traffic_is_decoded_and_gives_no_finding(
     assert [(m.direction, found.message_payload(m.number)) for m in heard] == [
         (direction, b"".join(fragments)) for direction, _, fragments in messages]
     assert all(message.complete for message in found.messages)
-    for number in range(len(found.messages), 0, -1):      # also in an order in which contexts must be found
-        assert len(found.message_payload(number)) == found.messages[number - 1].size
+    for message in reversed(found.messages):      # also in an order in which contexts must be found
+        assert len(found.message_payload(message.number)) == message.size
 
 
 def _send(pair: Pair, direction: int, text: bool, fragments: Sequence[bytes]) -> None:

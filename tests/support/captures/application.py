@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inspector.model.packets import Row
+from inspector.protocols.api import MessageNumber
 from inspector.protocols.http.decoder import HttpDecoder
 from inspector.protocols.http.message import Decoded, HttpMessage
 from inspector.protocols.http.upgrade import Upgrade
@@ -59,7 +60,7 @@ class WebApplication(Application):
         assert self.websocket is not None
         return self.websocket.payloads.wire(number, limit)
 
-    def message_payload(self, number: int, limit: int = LIMIT) -> bytes:
+    def message_payload(self, number: MessageNumber, limit: int = LIMIT) -> bytes:
         assert self.websocket is not None
         return self.websocket.payloads.message(number, limit)
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.model.packets import Row
+from inspector.protocols.api import MessageNumber, message_numbers
 from inspector.protocols.websocket.frame import BINARY, CONTINUATION, PING, PONG, encode
 from inspector.trace.trace import Trace
 from inspector.views.conversation.messages import MessageList
@@ -152,13 +153,13 @@ def test_messages_and_their_frames() -> None:
     check_lines(view)
     view.toggle(7)
     assert view.count == 8
-    assert [view.index_of(number) for number in range(1, 9)] == list(range(8))
+    assert [view.index_of(number) for number in message_numbers(0, 8)] == list(range(8))
 
 
 def test_messages_are_hidden_and_found() -> None:
     view = MessageList(held(*SAID), 0)
     view.choose(control=False)
-    assert view.count == 4 and view.index_of(4) is None
+    assert view.count == 4 and view.index_of(MessageNumber(4)) is None
     for search, count in (("LINE TWO", 1), ("ab", 1), ("nothing", 0), ("hex:00 01", 1), ("?", 2)):
         view.choose(search=search)
         assert view.count == count, search

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from inspector.protocols.api import MessageNumber
 from inspector.trace.trace import Trace
 from inspector.views.conversation.messages import MessageList
 from inspector.views.conversation.waits import wait_of, wait_text
@@ -55,11 +56,11 @@ def test_the_slowest_answers_stand_first_and_are_found_again(tmp_path: Path) -> 
         messages = MessageList(trace, 0)
         messages.choose(slowest=True)
         assert [messages.target(line).message for line in range(messages.count)] == [4, 6, 2]
-        assert [messages.index_of(number) for number in (2, 4, 6, 1)] == [2, 0, 1, None]
+        assert [messages.index_of(MessageNumber(number)) for number in (2, 4, 6, 1)] == [2, 0, 1, None]
         messages.toggle(0)
         assert messages.count == 3
         messages.choose()
-        assert messages.count == 6 and messages.index_of(4) == 3
+        assert messages.count == 6 and messages.index_of(MessageNumber(4)) == 3
 
 
 def test_without_calls_the_round_trip_is_the_wires_part(tmp_path: Path) -> None:

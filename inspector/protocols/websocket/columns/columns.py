@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar, overload
 import numpy as np
 
 from inspector.model.packets import Row
+from inspector.protocols.api import MessageIndex, MessageNumber, message_number
 from inspector.protocols.websocket.frame import Frame, opcode_name
 from inspector.protocols.websocket.session.session import FrameRules, Part
 from inspector.wire.arrays import Bools, Int64s, UInt8s, UInt32s
@@ -40,7 +41,7 @@ class WebSocketFrameRecord(NamedTuple):
     payload_length: int       # as on the wire
     length_form: int          # 7, 16, 64
     header_size: int
-    message: int              # number of its message
+    message: MessageNumber    # its message
     compressed: bool          # its payload was inflated
     findings: tuple[str, ...]
     find_rows: Rows
@@ -74,7 +75,7 @@ class WebSocketFrameRecord(NamedTuple):
 class WebSocketMessage(NamedTuple):
     """One message: a text or binary one with its fragments, or a control frame. Numbers count from 1."""
 
-    number: int
+    number: MessageNumber
     direction: int
     from_client: bool
     opcode: int               # of its first frame
@@ -180,8 +181,8 @@ class FrameTable(_Records[WebSocketFrameRecord]):
         self._message.append(part.message)
         self._compressed.append(part.compressed)
 
-    def extend(self, columns: Columns, message: int) -> None:
-        """Take such frames in; the first one's message has the number `message`, from 0."""
+    def extend(self, columns: Columns, message: MessageIndex) -> None:
+        """Take such frames in; the first one's message is `message`."""
         number, count = len(self._direction), len(columns.start)
         self._direction.frombytes(columns.direction.tobytes())
         self._start.frombytes(columns.start.tobytes())
@@ -208,12 +209,13 @@ class FrameTable(_Records[WebSocketFrameRecord]):
         return WebSocketFrameRecord(
             index + 1, direction, direction == self._client, start, stop, first >= 128, first >> 4 & 7,
             first & 15, masked, self._key[index].to_bytes(4, "big") if masked else b"", length, form, header,
-            self._message[index] + 1, bool(self._compressed[index]), self._ids.get(index, ()), self._rows,
+            message_number(self._message[index]), bool(self._compressed[index]), self._ids.get(index, ()),
+            self._rows,
         )
 
-    def message_of(self, number: int) -> int:
+    def message_of(self, number: int) -> MessageNumber:
         """The message that frame `number` belongs to, without making its record."""
-        return self._message[number - 1] + 1
+        return message_number(self._message[number - 1])
 
     def payload_of(self, number: int) -> PayloadPlace:
         """Where the payload of frame `number` stands, without making its record."""
@@ -281,8 +283,8 @@ class MessageTable(_Records[WebSocketMessage]):
     def __len__(self) -> int:
         return len(self._first)
 
-    def frames_of(self, index: int) -> Sequence[int]:
-        """The numbers of the frames of message `index` (from 0), ascending."""
+    def frames_of(self, index: MessageIndex) -> Sequence[int]:
+        """The numbers of the frames of message `index`, ascending."""
         first, last, count = self._first[index], self._last[index], self._count[index]
         if last - first + 1 == count:
             return range(first + 1, last + 2)
@@ -292,13 +294,13 @@ class MessageTable(_Records[WebSocketMessage]):
             numbers = []
         if len(numbers) != count:              # it has grown since, or was not asked for before
             begin = numbers[-1] + 1 if numbers else first + 1
-            fresh = [n for n in range(begin, last + 2) if self._frames.message_of(n) == index + 1]
+            fresh = [n for n in range(begin, last + 2) if self._frames.message_of(n) == message_number(index)]
             numbers = numbers + fresh          # another list: who asked before keeps what it was given
             self._scattered[direction] = index, numbers
         return numbers
 
     def _record(self, index: int) -> WebSocketMessage:
-        numbers = self.frames_of(index)
+        numbers = self.frames_of(MessageIndex(index))
         flags, first = self._flags[index], self._frames[numbers[0] - 1]
         if numbers[-1] - numbers[0] + 1 == len(numbers):
             _, stop = self._frames.end_of(numbers[-1])
@@ -307,15 +309,15 @@ class MessageTable(_Records[WebSocketMessage]):
             records = (self._frames[number - 1] for number in numbers)
             rows = tuple(sorted({row for record in records for row in record.rows}))
         return WebSocketMessage(
-            index + 1, first.direction, first.from_client, self._opcode[index], numbers, self._size[index],
-            self._wire[index], bool(flags & _COMPRESSED), bool(flags & _COMPLETE), rows,
+            message_number(index), first.direction, first.from_client, self._opcode[index], numbers,
+            self._size[index], self._wire[index], bool(flags & _COMPRESSED), bool(flags & _COMPLETE), rows,
             self._time(rows[-1]) if rows else 0,
         )
 
-    def opcode_of(self, index: int) -> int:
-        """The opcode of the first frame of message `index` (from 0), without making its record."""
+    def opcode_of(self, index: MessageIndex) -> int:
+        """The opcode of the first frame of message `index`, without making its record."""
         return self._opcode[index]
 
-    def complete(self, index: int) -> bool:
-        """True when the last frame of message `index` (from 0) has come."""
+    def complete(self, index: MessageIndex) -> bool:
+        """True when the last frame of message `index` has come."""
         return bool(self._flags[index] & _COMPLETE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 
+from inspector.protocols.api import MessageNumber, message_index
 from inspector.protocols.websocket.columns.columns import FrameTable, MessageTable, PayloadPlace
 from inspector.protocols.websocket.frame import unmask
 from inspector.protocols.websocket.session.deflate import Inflater
@@ -32,8 +33,8 @@ class Payloads:
         self._latest = 0, 0, b""
         self._last: list[tuple[int, int, tuple[bytes, ...]]] = [(0, 0, ()), (0, 0, ())]
 
-    def note(self, direction: int, message: int, inflater: Inflater) -> None:
-        """A compressed message (number from 1) begins; `inflater` is the context before it."""
+    def note(self, direction: int, message: MessageNumber, inflater: Inflater) -> None:
+        """A compressed message begins; `inflater` is the context before it."""
         if self._since[direction] >= SPACING:
             self._saved[direction].append((len(self._compressed[direction]), inflater.copy()))
             self._since[direction] = 0
@@ -66,12 +67,12 @@ class Payloads:
                 self._latest = number, limit, data
             return data
         message = self._frames.message_of(number)
-        numbers = self._messages.frames_of(message - 1)
+        numbers = self._messages.frames_of(message_index(message))
         return self._inflated(message, place.direction)[bisect_left(numbers, number)][:limit]
 
-    def message(self, number: int, limit: int) -> bytes:
+    def message(self, number: MessageNumber, limit: int) -> bytes:
         """What message `number` says; at most `limit` bytes."""
-        numbers = self._messages.frames_of(number - 1)
+        numbers = self._messages.frames_of(message_index(number))
         first = self._frames.payload_of(numbers[0])
         if first.compressed:
             return b"".join(self._inflated(number, first.direction))[:limit]
@@ -83,9 +84,9 @@ class Payloads:
                 break
         return b"".join(parts)
 
-    def _inflated(self, message: int, direction: int) -> tuple[bytes, ...]:
+    def _inflated(self, message: MessageNumber, direction: int) -> tuple[bytes, ...]:
         """The frames of a compressed message, inflated. The one read last of each direction is kept."""
-        count = len(self._messages.frames_of(message - 1))
+        count = len(self._messages.frames_of(message_index(message)))
         if self._last[direction][:2] == (message, count):
             return self._last[direction][2]
         numbers = self._compressed[direction]
@@ -93,10 +94,11 @@ class Payloads:
         position, inflater = self._context(direction, target)
         parts: tuple[bytes, ...] = ()
         for at in range(position, target + 1):
-            parts = self._inflate(numbers[at], inflater)
+            parts = self._inflate(MessageNumber(numbers[at]), inflater)
         self._last[direction] = message, count, parts
         # An unfinished message leaves the context in its middle: what follows starts from one set aside.
-        self._cursor[direction] = (target + 1, inflater) if self._messages.complete(message - 1) else None
+        whole = self._messages.complete(message_index(message))
+        self._cursor[direction] = (target + 1, inflater) if whole else None
         return parts
 
     def _context(self, direction: int, target: int) -> tuple[int, Inflater]:
@@ -111,9 +113,9 @@ class Payloads:
         inflater = inflater.copy()
         return (target if inflater.no_context_takeover else position), inflater
 
-    def _inflate(self, message: int, inflater: Inflater) -> tuple[bytes, ...]:
+    def _inflate(self, message: MessageNumber, inflater: Inflater) -> tuple[bytes, ...]:
         parts = []
-        for number in self._messages.frames_of(message - 1):
+        for number in self._messages.frames_of(message_index(message)):
             place = self._frames.payload_of(number)
             parts.append(inflater.feed(self._read(place, place.stop - place.start), place.fin))
         inflater.end()

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from inspector.protocols.api import MessageIndex
 from inspector.protocols.websocket import frame as ws
 from inspector.protocols.websocket.findings import finding
 from inspector.protocols.websocket.frame import Frame, opcode_name
@@ -171,10 +172,10 @@ class WebSocketSession:
         self.count += count
         self.messages += count
 
-    def under_way(self, direction: int) -> int | None:
-        """The number of the direction's fragmented message that has begun and not ended; None: none has."""
-        number = self._sides[direction].message
-        return number if number >= 0 else None
+    def under_way(self, direction: int) -> MessageIndex | None:
+        """The direction's fragmented message that has begun and not ended; None: none has."""
+        index = self._sides[direction].message
+        return MessageIndex(index) if index >= 0 else None
 
     @property
     def settled(self) -> bool:

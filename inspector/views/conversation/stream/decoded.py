@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from inspector.protocols.api import MessageIndex, message_number
 from inspector.views.conversation.turns import turn, turn_count
 from inspector.wire.text import escaped
 
@@ -21,10 +22,10 @@ _FOLLOWERS = 512          # messages behind one that has not ended; if there are
 
 
 class Unit(NamedTuple):
-    """One message: its layer, its number there (both from 0), and its bytes."""
+    """One message: its layer, which of its messages, and its bytes."""
 
     layer: int
-    number: int
+    message: MessageIndex
     direction: int
     start: int
     stop: int
@@ -43,12 +44,12 @@ def units(application: Application, done: list[int], most: int, settled: bool = 
         first = sum(done[place : place + 1 + (layer.decoder.beside is not None)])
         count = turn_count(layer.decoder)
         for at in range(first, min(count, first + most - len(found))):
-            decoder, number = turn(layer.decoder, at)
-            if settled and number in under_way(decoder) and count - at <= _FOLLOWERS:
+            decoder, index = turn(layer.decoder, message_number(at))
+            if settled and index in under_way(decoder) and count - at <= _FOLLOWERS:
                 return found
-            direction, start, stop = decoder.span(number)
+            direction, start, stop = decoder.span(index)
             whose = place + (decoder is not layer.decoder)
-            found.append(Unit(whose, number, direction, *layer.streams[direction].wire(start, stop)))
+            found.append(Unit(whose, index, direction, *layer.streams[direction].wire(start, stop)))
     return found
 
 
@@ -59,14 +60,14 @@ def is_opened(application: Application, place: int) -> bool:
         layer.streams is inside.streams for layer in application.layers[place + 1 :])
 
 
-def under_way(decoder: Decoder[Any]) -> frozenset[int | None]:
+def under_way(decoder: Decoder[Any]) -> frozenset[MessageIndex | None]:
     """The messages that may still grow."""
     return frozenset((decoder.under_way(0), decoder.under_way(1)))
 
 
-def unit_lines(application: Application, layer: int, number: int, wrap: int) -> list[str]:
+def unit_lines(application: Application, layer: int, index: MessageIndex, wrap: int) -> list[str]:
     """The lines of a message, safe to show."""
-    shown = application.layers[layer].decoder.shown(number, JSON_LIMIT)
+    shown = application.layers[layer].decoder.shown(index, JSON_LIMIT)
     return [*_shown_lines(shown, wrap), *([f"[{shown.note}]"] if shown.note else [])]
 
 

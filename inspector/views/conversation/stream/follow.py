@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from inspector.model.packets import Row
 from inspector.model.units import amount
+from inspector.protocols.api import MessageIndex
 from inspector.trace.flows.missing import Missing, acknowledged, missing_from
 from inspector.views.conversation.place import StreamPlace, place_of
 from inspector.views.conversation.stream.decoded import (
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 Mode = Literal["text", "hex", "json"]
 MODES: tuple[Mode, ...] = ("text", "hex", "json")
-_LAYER = 1 << 40          # a decoded unit is told by its layer times this, and its number there
+_LAYER = 1 << 40          # a decoded unit is told by its layer times this, and its index there
 _WINDOW = 1 << 18
 _HEX = 16
 _INDENT = 2
@@ -142,10 +143,10 @@ class FollowStream:
         self._fill(direction, unit.start, "in no message")
         whole = min(application.streams[direction].contiguous_from(unit.start), unit.stop)
         if self._wanted(direction):
-            lines = unit_lines(application, unit.layer, unit.number, self.wrap)
-            self._lines.add(direction, unit.start, whole, len(lines), unit.number + unit.layer * _LAYER)
+            lines = unit_lines(application, unit.layer, unit.message, self.wrap)
+            self._lines.add(direction, unit.start, whole, len(lines), unit.message + unit.layer * _LAYER)
         self._pump.position[direction] = max(self._pump.position[direction], whole)
-        if not application.layers[unit.layer].decoder.complete(unit.number):
+        if not application.layers[unit.layer].decoder.complete(unit.message):
             self._note(direction, whole, whole, unended_words(self.trace, self.stream, unit))
         if whole < unit.stop:
             self._fill(direction, unit.stop, "what follows the hole, as it came")
@@ -339,7 +340,7 @@ class FollowStream:
             return self._laid[1]
         if cut.unit >= 0:
             application = self.trace.application(self.stream)
-            lines = unit_lines(application, cut.unit // _LAYER, cut.unit % _LAYER, self.wrap)
+            lines = unit_lines(application, cut.unit // _LAYER, MessageIndex(cut.unit % _LAYER), self.wrap)
         else:
             data = self._read(cut.direction, cut.start, cut.stop)
             lines = pretty_json(data) or self._byte_lines(data)

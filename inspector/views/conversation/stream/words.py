@@ -31,6 +31,6 @@ def unended_words(trace: Trace, stream: int, unit: Unit) -> str:
     sent = flow.streams[unit.direction]
     if unit.stop >= sent.length and (sent.end is not None or "CLOSED" in flow.state):
         return "the connection ended before the rest of this message"
-    if unit.number not in (decoder.under_way(0), decoder.under_way(1)):
+    if unit.message not in (decoder.under_way(0), decoder.under_way(1)):
         return "this message has no end"
     return "not ended yet" if trace.following or not trace.complete else "not ended when the capture did"

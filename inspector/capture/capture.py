@@ -94,7 +94,7 @@ class Capture:
 
     def _start(self) -> None:
         try:
-            from inspector.capture.sniffer import Sniffer
+            from inspector.capture.sniffer import Sniffer  # scapy, while this socket captures already
 
             self._sniffer = Sniffer(self._source, self.writer, self._nudge, self._broke)
             self._sniffer.start()

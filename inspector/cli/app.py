@@ -35,7 +35,7 @@ NO_TERMINAL = (
 def open_launcher() -> int:
     """Open the app on its launcher; returns the exit status."""
     _require_terminal(sys.stdin.isatty())
-    from inspector.tui.app import InspectorApp
+    from inspector.tui.app import InspectorApp  # here and below: help is to be instant
 
     return _run(InspectorApp())
 
@@ -133,7 +133,7 @@ def _open_standard_input() -> int:
 
 def _open_stream(source: int, name: str) -> int:
     """Open the app on what a descriptor gives: a thread reads it, once, into a file that the app follows."""
-    from inspector.trace.file.scratch import path_of, scratch  # here and below: help is to be instant
+    from inspector.trace.file.scratch import path_of, scratch
     from inspector.tui.app import InspectorApp
 
     with scratch() as spool:

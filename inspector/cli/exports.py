@@ -41,7 +41,7 @@ class Export:
 
 
 def _packets() -> Writer:
-    from inspector.views.json.packets import packets
+    from inspector.views.json.packets import packets  # here and below: help would wait for numpy
 
     return packets
 
@@ -89,7 +89,7 @@ LISTED = f"{', '.join(export.name for export in EXPORTS)}, or any protocol's nam
 
 def exports() -> tuple[Export, ...]:
     """All there are: those of every trace, and one for each protocol in the registry."""
-    from inspector.protocols import REGISTRY  # here: it brings numpy, for which help would wait
+    from inspector.protocols import REGISTRY
 
     return (*EXPORTS, *map(_of_protocol, REGISTRY))
 

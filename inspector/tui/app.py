@@ -34,6 +34,7 @@ from inspector.model.spec import SessionSpec
 from inspector.tui.files.keymap import KeymapError, read_keymap
 from inspector.tui.files.settings import keep, kept
 from inspector.tui.launcher.palette import Palette
+from inspector.tui.launcher.preload import everything
 from inspector.tui.launcher.screen import FileAsked, LauncherScreen, SessionAsked, WatchAsked
 from inspector.tui.messages import FirstPictureDone, LauncherAsked, LessonsAsked
 from inspector.tui.terminal.driver import TerminalDriver
@@ -106,17 +107,14 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
 
     def preload(self) -> None:
         """Import on a thread what will be needed next; called when there is nothing better to do."""
-        from inspector.tui.launcher.preload import everything
-
         if not self._preloaded:
             self._preloaded = True
             self.run_worker(everything, thread=True, group="preload")
 
     def _open_workbench(self, spec: SessionSpec | None, path: Path | None = None,
                         watch: Watch | None = None) -> None:
-        from inspector.tui.workbench.workbench import (
-            WorkbenchScreen,  # start-up: the launcher needs none of it
-        )
+        # here and below: for the time of start-up, since the launcher needs none of it
+        from inspector.tui.workbench.workbench import WorkbenchScreen
 
         self._show(WorkbenchScreen(spec=spec, path=path, watch=watch, farewell=self._keep_farewell))
 
@@ -142,7 +140,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
     @on(LessonsAsked)
     def _lessons_asked(self, message: LessonsAsked) -> None:
         """Open a lesson, or the map; on the map, only take the language that was chosen there."""
-        from inspector.tui.lessons.map import LessonMapScreen  # start-up: the launcher needs none of it
+        from inspector.tui.lessons.map import LessonMapScreen
         from inspector.tui.lessons.screen import LessonScreen
 
         self.language = message.language or self.language
@@ -173,7 +171,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         self._show_whether_too_small(event.size)
 
     def _show_whether_too_small(self, size: Size) -> None:
-        from inspector.tui.launcher.help import TooSmallScreen  # start-up: hardly ever needed
+        from inspector.tui.launcher.help import TooSmallScreen
 
         small = size.width < SMALLEST[0] or size.height < SMALLEST[1]
         shown = isinstance(self.screen, TooSmallScreen)

@@ -65,7 +65,7 @@ def decode_file(
 
     `output`: where the chosen packets are written ("-": standard output).
     """
-    from inspector.trace.trace import Trace, TraceError  # here: numpy, for which help would wait
+    from inspector.trace.trace import Trace, TraceError  # here and below: help would wait for numpy
 
     try:
         trace = Trace.open(file)

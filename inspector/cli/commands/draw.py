@@ -40,7 +40,7 @@ def command(file: str, what: str, form: str, expression: str | None, width: int,
     """Draw what a capture shows: for slides, pages and reports."""
     if what == "header" and form == "mermaid":
         raise CommandError("Mermaid draws ladders; draw a header to txt, svg or html.", USAGE)
-    from inspector.trace.trace import Trace, TraceError  # here: numpy, for which help would wait
+    from inspector.trace.trace import Trace, TraceError  # here and below: help would wait for numpy
 
     try:
         trace = Trace.open(file)

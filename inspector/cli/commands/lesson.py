@@ -45,7 +45,7 @@ def command(context: click.Context, lang: str | None) -> int:
     context.obj = lang
     if context.invoked_subcommand is not None:
         return DONE
-    from inspector.cli.app import open_lessons  # here: it brings Textual, for which help would wait
+    from inspector.cli.app import open_lessons  # here and below: help would wait for Textual
 
     return open_lessons(None, language(lang))
 

@@ -46,8 +46,8 @@ def command(
         raise CommandError("A program is recorded in the lab; say --lab before '-- CMD'.", USAGE)
     if syscalls and not lab:
         raise CommandError("--syscalls traces a program in the lab: --lab --syscalls -- CMD.", USAGE)
-    from inspector.cli.options.capture import packet_socket_for
-    from inspector.lab.record import RecordOptions  # here: help is to be instant
+    from inspector.cli.options.capture import packet_socket_for  # here and below: help is to be instant
+    from inspector.lab.record import RecordOptions
 
     checked, limits = options_of(options), limits_of(options, ports)
     packet_socket = -1 if lab else packet_socket_for(ports, limits)
@@ -64,7 +64,7 @@ def command(
 
 def recorded(options: RecordOptions, meanwhile: Callable[[], object] | None = None) -> RecordOutcome:
     """Record as the options say, and do `meanwhile` that; what cannot be becomes a CommandError."""
-    from inspector.lab.errors import LabError  # here: help is to be instant
+    from inspector.lab.errors import LabError
     from inspector.lab.record import record as record_traffic
 
     try:

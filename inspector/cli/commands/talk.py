@@ -47,7 +47,7 @@ def command(
     except SpecError as error:
         raise CommandError(str(error), USAGE) from error
     _require_service(spec)
-    from inspector.cli.app import open_session  # here: it brings Textual, for which help would wait
+    from inspector.cli.app import open_session  # here and below: help is to be instant
 
     return open_session(spec)
 

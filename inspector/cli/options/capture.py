@@ -37,7 +37,7 @@ def capture_options(function: Function) -> Function:
 
 def limits_of(options: dict[str, Any], ports: tuple[int, ...] = ()) -> Limits:
     """Take the options of `capture_options` out of `options`; CommandError for a wrong size or filter."""
-    from inspector.capture.choice import FilterError, choose_program  # here: help is to be instant
+    from inspector.capture.choice import FilterError, choose_program  # here and below: help is to be instant
     from inspector.lab.options import Limits
 
     limits = Limits(

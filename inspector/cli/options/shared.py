@@ -70,7 +70,7 @@ _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 def _unpack(ctx: click.Context, param: click.Parameter, size: int | None) -> None:
     if size is not None:
-        from inspector.trace.limits import choose  # here: it brings numpy, for which help would wait
+        from inspector.trace.limits import choose  # here and below: help would wait for numpy
 
         choose(size)
 
@@ -84,7 +84,7 @@ UNPACK = click.option(
 
 def _decode_as(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> None:
     for text in texts:
-        from inspector.trace.application import decode_as  # here: it brings numpy, for which help would wait
+        from inspector.trace.application import decode_as
 
         try:
             decode_as.choose(decode_as.parse(text))

@@ -72,7 +72,9 @@ def run(options: AgentOptions) -> int:
     guardian = Guardian(lab)
     sys.setswitchinterval(0.0005)                  # scapy's import must not hold up a session's start
     _import_numpy()
-    from inspector.lab.agent.supervisor import Supervisor
+    from inspector.lab.agent.supervisor import (
+        Supervisor,  # here and below: after numpy, without its threads
+    )
 
     supervisor = Supervisor(options, lab, commands, bridge)
     try:

@@ -43,6 +43,7 @@ class Aead(Protocol):
 def has_ciphers() -> bool:
     """Whether the package is there."""
     try:
+        # here and below: the package is not installed everywhere
         import cryptography.hazmat.primitives.ciphers.aead  # noqa: F401
     except ImportError:
         return False

@@ -28,7 +28,7 @@ class Runs:
 
     def start(self, spec: SessionSpec) -> Trace | None:
         """End the run that is there, begin the next; its trace, None where all is over. LabError."""
-        from inspector.trace.trace import Trace
+        from inspector.trace.trace import Trace  # for the time of start-up: the page is read first
 
         if self.session is not None:
             self.session.close()

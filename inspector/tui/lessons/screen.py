@@ -24,6 +24,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.widgets import Input
 
+from inspector.lab.errors import LabError
 from inspector.lessons import progress
 from inspector.lessons.asking.scene import TooMuchError
 from inspector.lessons.format.model import Lesson
@@ -250,8 +251,7 @@ class LessonScreen(BaseScreen):
 
     @work(thread=True, group="lesson")
     def _start(self) -> None:
-        from inspector.lab.errors import LabError
-        from inspector.trace.trace import TraceError
+        from inspector.trace.trace import TraceError  # for the time of start-up: the page is read first
 
         wanted = self.player.wants
         assert wanted is not None

@@ -59,6 +59,7 @@ class HandingOn(DOMNode):
 
     def action_copy_command(self) -> None:
         """Copy what sends the chosen request again; a long body goes to a file beside it."""
+        # here and below: for the time of start-up, since few hand anything on
         from inspector.views.handing.again import NothingToSendError, sent_again
 
         chosen = self.selection

@@ -40,7 +40,7 @@ class LiveSession:
 
     def start(self) -> None:
         """Start the agent and the session; LabError where it cannot be had. Returns when the capture runs."""
-        from inspector.lab.launch import start_agent
+        from inspector.lab.launch import start_agent  # here and below: after the first picture
 
         with self._lock:
             if self._closed:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual import on, work
 from textual.binding import Binding, BindingType
 
+from inspector.lab.errors import LabError
 from inspector.model.commands import Command, Start
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import kind_of
@@ -98,8 +99,7 @@ class TraceScreen(BaseScreen, SessionControl):
     @work(thread=True, group="open")
     def _open(self) -> None:
         """Start the agent where there is to be one, and open the trace."""
-        from inspector.lab.errors import LabError
-        from inspector.trace.trace import Trace, TraceError
+        from inspector.trace.trace import Trace, TraceError  # after the first picture
 
         session = self.session
         try:

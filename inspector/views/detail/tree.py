@@ -98,7 +98,7 @@ class Detail:
 
 def packet_tree(trace: Trace, row: Row, *, deep: int = DEEP) -> tuple[Field, ...]:
     """All fields of packet `row`: about the frame, layer by layer, and what its stream says at it."""
-    from inspector.wire.dissection.tree import dissect
+    from inspector.wire.dissection.tree import dissect  # here and below: scapy, which takes a while to start
 
     frame, index = trace.frame(row), trace.index
     notes: dict[str, str] = {}

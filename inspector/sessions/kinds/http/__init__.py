@@ -14,7 +14,7 @@ REQUEST = Form("text", "GET /path   or   POST /path body", "GET /", TEXT.read, "
 
 
 def _server_exchange() -> type[Exchange]:
-    from inspector.sessions.kinds.http.server import ServerExchange  # h11 takes its time
+    from inspector.sessions.kinds.http.server import ServerExchange  # here and below: h11 takes its time
 
     return ServerExchange
 

@@ -11,7 +11,8 @@ from inspector.sessions.stream.ends import StreamClient, StreamServer
 
 
 def _server_exchange() -> type[Exchange]:
-    from inspector.sessions.kinds.websocket.exchange import ServerExchange  # websockets takes its time
+    # here and below: websockets takes its time
+    from inspector.sessions.kinds.websocket.exchange import ServerExchange
 
     return ServerExchange
 

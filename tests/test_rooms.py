@@ -1,0 +1,102 @@
+"""How the tree is kept: folders hold about a dozen entries, an import inside a function says why it is there.
+
+Circles between siblings are import-linter's; it sees imports inside functions too, so that none hides one.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.quick
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "inspector").rglob("*.py"))
+MOST = 13
+LISTS = {                  # folders in which every entry is one of a list, beside what all of them share
+    "inspector": "the rooms",
+    "inspector/protocols": "protocols (REGISTRY)",
+    "inspector/sessions/kinds": "kinds of session (REGISTRY)",
+    "inspector/tui/panes": "panes (PANES)",
+    "inspector/cli/commands": "commands (COMMANDS)",
+    "inspector/lessons/content": "lessons",
+    "tests": "the rooms",
+}
+KEPT = ("tests/data", "tests/tui/snapshots", "tests/tui/lessons/snapshots")       # captures and pictures
+
+
+def test_folders_hold_about_a_dozen_entries() -> None:
+    crowded = {}
+    for folder in (one for top in ("inspector", "tests") for one in [ROOT / top, *(ROOT / top).rglob("*/")]):
+        name = folder.relative_to(ROOT).as_posix()
+        entries = [one for one in folder.iterdir() if one.name != "__pycache__" and one.name[0] != "."]
+        if len(entries) > MOST and name not in LISTS and not name.startswith(KEPT) and "__py" not in name:
+            crowded[name] = len(entries)
+    assert not crowded
+
+
+def reasons(path: Path) -> Iterator[tuple[int, str, bool]]:
+    """Line, text, and whether it has its reason, of every import inside a function of a file.
+
+    A reason is a comment on its line or the line before; it holds for the imports that follow at once, and
+    one that begins "here and below" for all that come later in the file.
+    """
+    text = path.read_text(encoding="utf-8")
+    lines = text.split("\n")
+    below = False
+    for block in blocks(ast.parse(text)):
+        last = -1
+        for node in block:
+            first = node.lineno - 1
+            comment = said(lines[first : node.end_lineno]) or said(lines[first - 1 : first], whole=True)
+            below = below or comment.startswith("here and below")
+            has = bool(comment) or below or first == last + 1
+            last = (node.end_lineno or node.lineno) - 1 if has else -1
+            yield node.lineno, lines[first].strip(), has
+
+
+def blocks(tree: ast.Module) -> list[list[ast.Import | ast.ImportFrom]]:
+    """The imports inside of functions, those of one list of statements together, in order of the file."""
+    found = []
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            for node in ast.walk(function):
+                for _, value in ast.iter_fields(node):
+                    if isinstance(value, list):
+                        found.append([one for one in value if isinstance(one, ast.Import | ast.ImportFrom)])
+    unique = {block[0].lineno: block for block in found if block}
+    return [unique[line] for line in sorted(unique)]
+
+
+def said(lines: list[str], whole: bool = False) -> str:
+    """The comment on these lines, without what is said to tools; `whole`: where it is all of a line."""
+    for line in lines:
+        match = re.search(r"^\s*#\s*(.*)" if whole else r"#\s*(.*)", line)
+        comment = re.sub(r"(noqa|type):\s*\S+\s*[-–]?\s*", "", match[1]) if match else ""
+        if comment:
+            return comment
+    return ""
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_an_import_inside_a_function_says_why(path: Path) -> None:
+    assert [f"{line}: {text}" for line, text, has in reasons(path) if not has] == []
+
+
+def test_what_counts_as_a_reason(tmp_path: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text(
+        "import os\n\ndef one():\n    import a  # for the time of start-up\n    import b\n"
+        "    c()\n    import d\n"
+        "\ndef two():\n    if x:\n        # here and below: few need it\n        import e\n    import f\n"
+        "\ndef three():\n    import g  # noqa: F401\n"
+    )
+    assert [(text, has) for _, text, has in reasons(file)] == [
+        ("import a  # for the time of start-up", True), ("import b", True), ("import d", False),
+        ("import e", True), ("import f", True), ("import g  # noqa: F401", True)]
+    file.write_text("def one():\n    import g  # noqa: F401\n")
+    assert [has for *_, has in reasons(file)] == [False]

@@ -85,6 +85,16 @@ def without_outgoing_of(program: Program, index: int) -> Program:
     )
 
 
+def without_groups(program: Program) -> Program:
+    """The program behind a test that drops what is sent to a group: the devices' own chatter."""
+    return (
+        Instruction(LD_BYTE, 0, 0, 0),
+        Instruction(JUMP_SET, 0, 1, 1),                    # IEEE 802.3 section 3.2.3: the address's first bit
+        Instruction(RETURN, 0, 0, 0),
+        *program,
+    )
+
+
 def only_interface(program: Program, index: int) -> Program:
     """The program behind a test that drops the frames of all interfaces but the one with this index."""
     return (

@@ -31,7 +31,7 @@ def open_source(
     """The best source of loopback frames that the kernel gives; OSError (EPERM) without CAP_NET_RAW.
 
     `given`: a packet socket that is open already, with its filter, and not bound. `interface`: "any" for all
-    of this network.
+    of this network, "wire" for all that comes in from one.
     """
     opened = open_packet_socket if interface != ANY else open_everywhere
     if given is not None:

@@ -21,6 +21,7 @@ PACKET_IGNORE_OUTGOING = 23
 SO_ATTACH_FILTER = 26
 SO_LOCK_FILTER = 44
 ANY = "any"
+WIRE = "wire"                      # both cables that come together in this network: what each end sends
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -74,8 +75,8 @@ def lock_filter(packet_socket: socket.socket) -> None:
 
 
 def bind(packet_socket: socket.socket, interface: str = "lo") -> None:
-    """Start receiving from the interface, "any": from all of them."""
-    if interface != ANY:
+    """Start receiving from the interface; "any" and "wire": from all of them."""
+    if interface not in (ANY, WIRE):
         packet_socket.bind((interface, ETH_P_ALL))
         return
     address = struct.pack("=HHiHBB8s", socket.AF_PACKET, socket.htons(ETH_P_ALL), 0, 0, 0, 0, b"")

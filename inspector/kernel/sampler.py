@@ -32,16 +32,20 @@ class _Reported(NamedTuple):
 class Sampler:
     """`members` lists the processes that may own sockets; `ports`: only sockets with one of these, if any."""
 
-    def __init__(self, members: Callable[[], Iterable[int]], ports: tuple[int, ...] = ()) -> None:
-        """OSError where this kernel has no sock_diag."""
-        self._diag = SockDiag()
+    def __init__(
+        self, members: Callable[[], Iterable[int]], ports: tuple[int, ...] = (),
+        networks: Iterable[SockDiag] | None = None,
+    ) -> None:
+        """`networks`: of which to tell; the caller's, unless given. OSError where there is no sock_diag."""
+        self._diags = [SockDiag()] if networks is None else list(networks)
         self._members, self._ports = members, tuple(f":{port}" for port in ports)
         self._reported: dict[Key, _Reported] = {}
         self._last_look = 0.0
 
     def close(self) -> None:
-        """Give the netlink socket back."""
-        self._diag.close()
+        """Give the netlink sockets back."""
+        for diag in self._diags:
+            diag.close()
 
     def look(self) -> Iterator[KernelSample]:
         """What changed since the last look; nothing where that was a moment ago."""
@@ -63,7 +67,7 @@ class Sampler:
 
     def _sockets(self) -> Iterator[KernelSocket]:
         try:
-            for one in self._diag.sockets():
+            for one in (each for diag in self._diags for each in diag.sockets()):
                 if not self._ports or one.local.endswith(self._ports) or one.peer.endswith(self._ports):
                     yield one
         except OSError:                            # a dump that was torn; the next look sees all again

@@ -24,6 +24,7 @@ from inspector.lab.ownership import create_file
 from inspector.lab.programs.tracer import strace
 from inspector.lab.summary import Refusal, Summary, from_line
 from inspector.model.commands import Command, to_line
+from inspector.model.wiring import Wiring
 from inspector.wire.text import escaped
 
 READY_WITHIN = 20.0                # seconds
@@ -155,7 +156,7 @@ class Agent:
 def start_agent(
     trace_path: str | Path, mode: Mode = "auto", *, ports: Sequence[int] = (),
     limits: Limits = NO_LIMITS, command: Sequence[str] = (), syscalls: bool = False, stdout: int = 1,
-    apart: bool = False, outside: Outside = NOTHING, packet_socket: int = -1,
+    apart: bool = False, outside: Outside = NOTHING, packet_socket: int = -1, wiring: Wiring | None = None,
 ) -> Agent:
     """Start an agent that writes the file `trace_path` anew, and return when its capture runs.
 
@@ -167,13 +168,14 @@ def start_agent(
     the capture runs. `syscalls`: trace the program's system calls on its sockets too (strace). `outside`:
     what of the lab and of the host's network shall reach each other, by a relay. `packet_socket`: one that
     captures for those ports, opened by somebody with the privilege (`privilege`); it stays the caller's.
+    `wiring`: the ends talk over a wire that does this, in place of the loopback.
     """
     if syscalls:
         strace()
     choose_program(ports, limits.filter, limits.snaplen)                 # to refuse before anything starts
     terminal = bool(command) and not apart
     options = AgentOptions(mode, tuple(ports), limits, command=tuple(command), syscalls=syscalls,
-                           outside=outside, packet_socket=packet_socket)  # fmt: skip
+                           outside=outside, packet_socket=packet_socket, wiring=wiring)  # fmt: skip
     descriptors: list[int] = []
     path = Path(trace_path)
     created = create_file(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from inspector.model.spec import SessionSpec
+from inspector.model.wiring import Wiring
 
 Mode = Literal["auto", "lab", "host"]
 
@@ -107,6 +108,7 @@ class AgentOptions:
     syscalls: bool = False                        # trace what the program asks of the kernel, by strace
     outside: Outside = NOTHING
     packet_socket: int = -1                       # what captures, opened by somebody with the privilege
+    wiring: Wiring | None = None                  # a wire between the ends, not the loopback
     group: int = 0                                # for programs: the terminal's foreground process group
 
     def to_json(self) -> str:
@@ -120,6 +122,8 @@ class AgentOptions:
         data["ports"] = tuple(data["ports"])
         data["limits"] = Limits(**data["limits"])
         data["outside"] = Outside.of(data["outside"])
+        if data["wiring"] is not None:
+            data["wiring"] = Wiring(**data["wiring"] | {"rules": tuple(data["wiring"]["rules"])})
         data["command"] = tuple(data["command"])
         data["terminal"] = tuple(data["terminal"]) if data["terminal"] else None
         return cls(**data)

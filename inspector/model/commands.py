@@ -14,10 +14,13 @@ from inspector.model.messages import Message, Opcode, check_close, checked, pars
 from inspector.model.spec import SessionSpec, SpecError
 
 Target = Literal["client", "server", "both"]
+WireAct = Literal["pass", "drop", "double", "delay", "swap", "hold", "open"]
 
 TARGETS: tuple[Target, ...] = get_args(Target)
+WIRE_ACTS: tuple[WireAct, ...] = get_args(WireAct)
 OPCODES: tuple[Opcode, ...] = get_args(Opcode)
-MAX_NUMBER = 10_000                # no number of a command is greater
+MAX_NUMBER = 10_000                # no number of a command is greater,
+MAX_PACKET = 1 << 31               # but that of a packet on the wire
 
 
 class CommandError(ValueError):
@@ -52,6 +55,18 @@ class Quit:
     """End the agent and all that it started."""
 
     do: ClassVar = "quit"
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What the wire does: with one packet that it holds, or from now on (hold each packet; open: none).
+
+    `packet`: its number on the wire, as the trace tells it; 0 for the one that waits longest.
+    """
+
+    act: WireAct
+    packet: int = 0
+    do: ClassVar = "wire"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +147,7 @@ class Step:
 SocketCommand = Send | Close | Abort | HalfClose | KeepOpen | Connect
 GateCommand = Pause | Resume | Step
 EndpointCommand = SocketCommand | GateCommand
-AgentCommand = Start | Execute | Stop | Quit
+AgentCommand = Start | Execute | Stop | Quit | Wire
 Command = AgentCommand | EndpointCommand
 
 _TO_ONE_END = {each.do: each for each in (Abort, HalfClose, KeepOpen, Connect, Pause, Resume, Step)}
@@ -146,6 +161,8 @@ def to_line(command: Command) -> bytes:
         data["session"] = command.spec.to_json()
     elif isinstance(command, Execute):
         data["command"] = command.command
+    elif isinstance(command, Wire):
+        data |= {"act": command.act, "packet": command.packet}
     elif not isinstance(command, Stop | Quit):
         data["to"] = command.to
     if isinstance(command, Send):
@@ -170,6 +187,9 @@ def from_line(line: bytes) -> Command:
         return Start(SessionSpec.from_json(data["session"]))
     if do == Execute.do:
         return Execute(_words(data.get("command")))
+    if do == Wire.do:
+        act = _choice("act of the wire", data.get("act"), WIRE_ACTS)
+        return Wire(act, _number(data, "packet", 0, MAX_PACKET))
     if isinstance(do, str) and do in _WHOLE:
         return _WHOLE[do]()
     to = _choice("end", data.get("to", "both"), TARGETS)
@@ -215,9 +235,9 @@ def _choice(what: str, value: object, choices: tuple[T, ...]) -> T:
     raise CommandError(f"There is no {what} {value!r:.40}; choose from {', '.join(choices)}.")
 
 
-def _number(data: dict[str, Any], name: str, default: int) -> int:
+def _number(data: dict[str, Any], name: str, default: int, most: int = MAX_NUMBER) -> int:
     value = data.get(name, default)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_NUMBER:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most:
         return value
     raise CommandError(f"The {name} cannot be {value!r:.40}.")
 

@@ -25,6 +25,7 @@ EventKind = Literal[
     "reached",             # likewise the other way
     "relayed",             # a connection between lab and host; fields inside, outside, process
     "secret",              # TLS: field line is one of a key log; in the trace it is a block of its own
+    "wire",                # what became of a packet on the wire; fields packet (its number), sum, fate, by
     "limit-reached",       # the capture ended because of a limit; the text says which
     "journal",             # an entry of another program's journal that the file holds
 ]

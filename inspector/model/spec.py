@@ -14,16 +14,21 @@ from typing import Any, Literal, get_args
 
 from inspector.model.endpoint import split_endpoint
 from inspector.model.messages import check_close
+from inspector.model.wiring import LEAST_IPV6_MTU, LEAST_MTU, MOST_MTU, WIRE_ADDRESSES, Wiring, rule_of
 
 Behaviour = Literal["echo", "push", "silent"]
 Role = Literal["server", "client"]
 Ending = Literal["close", "half-close", "abort", "none"]
+Wire = Literal["loopback", "open", "held"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 ENDINGS: tuple[Ending, ...] = get_args(Ending)
 BEHAVIOURS: tuple[Behaviour, ...] = get_args(Behaviour)
+WIRES: tuple[Wire, ...] = get_args(Wire)
 MAX_PUSH = 10_000
 MAX_SECONDS = 3600
+MOST_RATE = 1_000_000                          # kilobits a second
+LEAST_WINDOW, MOST_WINDOW = 1152, 1 << 30      # bytes; Linux takes no receive buffer that is smaller
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e]*")      # RFC 9110 section 5
 _PATH = re.compile(r"/[\x21-\x7e]*")
 
@@ -66,6 +71,13 @@ class SessionSpec:
     close_reason: str = ""             # websocket
     push_count: int = 3                # push: how many messages the server sends unasked
     push_interval: float = 0.2         # push: seconds between them
+    wire: Wire = "loopback"            # open, held: a wire between two networks, on which packets can be lost
+    wire_rules: tuple[str, ...] | None = None  # what it does to which packets, as `wiring.rule_of` reads it
+    mtu: int = 0                       # of the wire, bytes; 0: as it comes, here and below
+    loss: float = 0.0                  # of the wire, percent
+    rate: int = 0                      # of the wire, kilobits a second
+    latency: float = 0.0               # of the wire, milliseconds one way
+    window: int = 0                    # the most that an end lets the other send, bytes (TCP_WINDOW_CLAMP)
     timeout: float = 10.0              # scripts: seconds in which nothing happens before one gives up
 
     @property
@@ -86,8 +98,19 @@ class SessionSpec:
 
     @property
     def address(self) -> str:
-        """The loopback address the server binds."""
+        """The address the server binds: a loopback's, or its end's of the wire."""
+        if self.wiring is not None:
+            return WIRE_ADDRESSES["server"][self.ipv6]
         return "::1" if self.ipv6 else "127.0.0.1"
+
+    @property
+    def wiring(self) -> Wiring | None:
+        """What is asked of the wire between the ends; None where they talk over the loopback."""
+        asked = (self.wire_rules, self.mtu, self.loss, self.rate, self.latency)
+        if self.wire == "loopback" and not any(asked):
+            return None
+        rules = self.wire_rules or ()
+        return Wiring(self.wire == "held", rules, self.mtu, self.loss, self.rate, self.latency)
 
     def check(self) -> None:
         """SpecError where a value cannot be, whatever the kind."""
@@ -110,6 +133,7 @@ class SessionSpec:
             raise SpecError("TLS is spoken to a service of yours alone: our own server has none.")
         if self.insecure and not self.tls:
             raise SpecError("A certificate is only there with TLS.")
+        self._check_wire()
         for line in self.headers or ():
             if not _HEADER.fullmatch(line):
                 raise SpecError(f"{line!r:.60} is no header, as in 'Name: value'.")
@@ -119,6 +143,25 @@ class SessionSpec:
             check_close(self.close_code, self.close_reason)
         except ValueError as error:
             raise SpecError(str(error)) from None
+
+    def _check_wire(self) -> None:
+        _choice("wire", self.wire, WIRES)
+        try:
+            for text in self.wire_rules or ():
+                rule_of(text)
+        except ValueError as error:
+            raise SpecError(str(error)) from None
+        if self.wiring is not None and self.to:
+            raise SpecError("A wire that can lose packets has a server of ours at its other end, no service.")
+        least_mtu = LEAST_IPV6_MTU if self.ipv6 else LEAST_MTU
+        for name, value, least, most in (
+            ("MTU", self.mtu, least_mtu, MOST_MTU), ("rate", self.rate, 1, MOST_RATE),
+            ("window", self.window, LEAST_WINDOW, MOST_WINDOW),
+        ):  # fmt: skip
+            if value and not least <= value <= most:
+                raise SpecError(f"The {name} is a number from {least} to {most}, not {value}.")
+        if not (0 <= self.loss <= 100 and 0 <= self.latency <= 60_000):
+            raise SpecError("Loss is a percentage from 0 to 100, latency milliseconds from 0 to 60000.")
 
     def to_json(self) -> dict[str, Any]:
         """A flat JSON object, as it travels to the agent and the endpoints."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -55,7 +56,10 @@ class Context:
     def socket(self, protocol: str) -> JournaledSocket:
         """A new socket, or FailedError where the machine lacks the address family."""
         try:
-            return JournaledSocket(self.journal, self.gate, ipv6=self.spec.ipv6, protocol=protocol)
+            made = JournaledSocket(self.journal, self.gate, ipv6=self.spec.ipv6, protocol=protocol)
+            if self.spec.window and protocol == "tcp":     # what accept() gives has it from the listener
+                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, self.spec.window)
+            return made
         except OSError as error:
             raise FailedError(f"No socket could be made: {error.strerror}.") from error
 

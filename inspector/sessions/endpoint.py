@@ -27,6 +27,7 @@ from inspector.model.commands import (
     Start,
     Step,
     Stop,
+    Wire,
     from_line,
 )
 from inspector.model.spec import ROLES, Role, SessionSpec
@@ -78,7 +79,7 @@ class Control(threading.Thread):
                 gate.resume()
             case Step():
                 gate.step()
-            case Start() | Execute() | Stop() | Quit():
+            case Start() | Execute() | Stop() | Quit() | Wire():
                 raise CommandError(f"An endpoint cannot {command.do}.")
             case _:
                 self._context.loop.post(partial(self._do, command))

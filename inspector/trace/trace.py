@@ -16,7 +16,7 @@ from typing import Self
 
 import numpy as np
 
-from inspector.model.numbers import LINK_NAMES, READ_LINKS
+from inspector.model.numbers import LINK_NAMES, READ_LINKS, TCP
 from inspector.model.packets import Row
 from inspector.model.records import Call, Event, KernelSample, Statistics
 from inspector.trace.application import decode_as
@@ -26,6 +26,7 @@ from inspector.trace.application.engine import Layer
 from inspector.trace.application.plain import PlainConversations, Told
 from inspector.trace.contents.comments import Comments
 from inspector.trace.contents.contents import Contents
+from inspector.trace.contents.fates import Fates
 from inspector.trace.file.keylog import KeyLogFiles
 from inspector.trace.file.reader import SLICE, Reader
 from inspector.trace.file.source import TraceError, open_source
@@ -80,6 +81,7 @@ class Trace:
         # (protocol, packet) of messages too large to be searched whole, by the filter that looked last
         self.searched_in_part: set[tuple[str, Row]] = set()
         self._datagrams = Kept(lambda stream: UdpFlow(self, stream))
+        self._fates = Fates()
         self._keylogs = KeyLogFiles()
         self._told: object = None      # secrets and rules by which conversations were decoded
 
@@ -138,6 +140,7 @@ class Trace:
                 break
             left -= max(reader.offset - start, 1)
         self.secrets.add(self._keylogs.fresh())
+        self._read_fates()
         # The sentence may come later than the last packet: who may still write gets a moment to go on.
         sentence, self._truncation_before = self._truncation_before, self.truncated
         return before != self._state() or sentence != self._truncation_before
@@ -283,6 +286,20 @@ class Trace:
     def comments(self) -> Comments:
         """The comments of its packets, and of the file."""
         return self._contents.comments
+
+    @property
+    def fates(self) -> Fates:
+        """What became of packets on a wire that somebody stood in."""
+        return self._fates
+
+    def _read_fates(self) -> None:
+        """Read on in the fates; what was said of a packet that turns out to have been lost is said anew."""
+        for row in self._fates.update(self, self.events):
+            stream = int(self.index.stream[row])
+            flow = self._flows.known(stream) if self.index.protocol[row] == TCP else None
+            if flow is not None and flow.has_judged(row):
+                self._flows.forget(stream)
+                self._applications.forget(stream)
 
     @property
     def secrets(self) -> KeyLog:

@@ -59,7 +59,7 @@ def run_session(
 
     with trace_file(save, overwrite=overwrite) as file:
         try:
-            agent = start_agent(file.path, ports=(spec.port,), outside=reaching(spec))
+            agent = start_agent(file.path, ports=(spec.port,), outside=reaching(spec), wiring=spec.wiring)
         except LabError as error:
             raise CommandError(error.sentence, MISSING, error.remedy) from error
         with agent, Trace.open(file.path) as trace:

@@ -16,6 +16,13 @@ from inspector.sessions.kinds import NAMES, OPTIONS, REGISTRY, kind_named, kinds
 from inspector.sessions.kinds.options import DEFAULTS, Option
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+WIRE_ACTS = (
+    ("drop", "Over a wire that drops these packets: 3 (the third), data:2 (the second with data), "
+             "client:syn, server:data:1-3; repeatable."),
+    ("double", "Likewise: deliver them twice."),
+    ("delay", "Likewise: deliver them a second later."),
+    ("swap", "Likewise: deliver them after the next one of the same end."),
+)  # fmt: skip
 FLAGGED = tuple(option for option in OPTIONS if option.flag)
 
 
@@ -24,6 +31,9 @@ def session_options(function: Function) -> Function:
     forms = "".join(f" {kind.title}: {kind.message_help}." for kind in REGISTRY if kind.message_help)
     for option in reversed(FLAGGED):
         function = _click_option(option)(function)
+    for act, about in reversed(WIRE_ACTS):
+        decorate = click.option(f"--{act}", f"wire_{act}", metavar="PACKETS", multiple=True, help=about)
+        function = decorate(function)
     for decorate in (
         click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="The server's port."),
         click.option("--message", "messages", metavar="TEXT", multiple=True,
@@ -47,8 +57,10 @@ def spec_of(options: dict[str, Any]) -> SessionSpec:
                 others = _titles(option)
                 raise CommandError(f"{option.flag} means nothing to {kind.title}; it is for {others}.", USAGE)
             chosen[option.field] = value
+        rules = tuple(f"{act}:{packets}" for act, _ in WIRE_ACTS for packets in options.pop(f"wire_{act}"))
         messages, port = tuple(options.pop("messages")) or None, options.pop("port") or 0
-        return resolved(SessionSpec(kind=kind.name, messages=messages, port=port, **chosen))
+        return resolved(SessionSpec(kind=kind.name, messages=messages, port=port, wire_rules=rules or None,
+                                    **chosen))  # fmt: skip
     except SpecError as error:
         raise CommandError(str(error), USAGE) from error
 
@@ -64,7 +76,7 @@ def _click_option(option: Option) -> Callable[[Function], Function]:
         return click.option(option.flag, option.field, type=choices, default=default, show_default=True,
                             help=about)  # fmt: skip
     return click.option(option.flag, option.field, type=type(default), default=default,
-                        show_default=bool(default), metavar="N" if isinstance(default, int) else "TEXT",
+                        show_default=bool(default), metavar="TEXT" if isinstance(default, str) else "N",
                         help=about)  # fmt: skip
 
 

@@ -19,6 +19,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
+from inspector.capture.packet_socket import WIRE
 from inspector.lab.capture.access import dumpcap, how_to_capture, may_capture
 from inspector.lab.capture.privilege import become_caller, caller_has_a_lab, under_sudo
 from inspector.lab.errors import LabError
@@ -29,6 +30,7 @@ from inspector.lab.network.world import World, carrier
 from inspector.lab.options import AgentOptions
 from inspector.lab.programs.processes import Guardian, Lab, adopt_orphans
 from inspector.lab.summary import Refusal, Summary, to_line
+from inspector.lab.wire.ends import make as make_ends
 from inspector.wire.journal import EventRecord
 
 if TYPE_CHECKING:
@@ -65,10 +67,14 @@ def run(options: AgentOptions) -> int:
     mode = enter_network(options)
     if world is not None:
         world.open()
+    if options.wiring is not None and mode != "lab":
+        raise LabError("The lab is forbidden here, so that there is no wire to stand in.")
+    ends = None if options.wiring is None else make_ends(options.wiring)
     if options.outside and mode != "lab":
         raise LabError("The lab is forbidden here, so that nothing can be led into it.")
     adopt_orphans()
-    lab = Lab(namespace.identity() if mode == "lab" else 0, secrets.token_hex(8))
+    networks = (namespace.identity(), *(ends.inodes if ends else ())) if mode == "lab" else ()
+    lab = Lab(networks, secrets.token_hex(8))
     guardian = Guardian(lab)
     sys.setswitchinterval(0.0005)                  # scapy's import must not hold up a session's start
     _import_numpy()
@@ -76,7 +82,7 @@ def run(options: AgentOptions) -> int:
         Supervisor,  # here and below: after numpy, without its threads
     )
 
-    supervisor = Supervisor(options, lab, commands, bridge)
+    supervisor = Supervisor(options, lab, commands, bridge, ends)
     try:
         capture = _open_capture(options, mode, trace, supervisor, guardian)
     except (OSError, ValueError) as error:
@@ -85,7 +91,8 @@ def run(options: AgentOptions) -> int:
     supervisor.capture = capture
     ipv6 = "yes" if namespace.has_ipv6() else "no"
     fields = (("mode", mode), ("interface", _interface(options)), ("capture", capture.kind), ("ipv6", ipv6))
-    text = f"The capture of the {mode}'s loopback runs."
+    where = f"{mode}'s loopback" if options.wiring is None else "wire between the ends"
+    text = f"The capture of the {where} runs."
     capture.record(EventRecord("agent-ready", text, time.time_ns(), "", os.getpid(), fields))
     capture.start()
     _wake(options, mode[0].encode())
@@ -115,6 +122,7 @@ def _open_capture(
     options: AgentOptions, mode: str, trace: int, supervisor: Supervisor, guardian: Guardian
 ) -> Capturing:
     """Our own capture, or dumpcap's where only that is allowed; OSError or ValueError where none can be."""
+    from inspector.capture.bpf import ACCEPT_ALL, without_groups
     from inspector.capture.capture import Capture, open_source
     from inspector.capture.choice import choose_program
     from inspector.capture.ring import BLOCKS, SESSION_BLOCKS
@@ -128,9 +136,12 @@ def _open_capture(
             path, trace, options, text, woken=woken, failed=supervisor.capture_failed,
             born=guardian.watch_over_me,
         )
+    if options.wiring is not None:                 # nobody else is there; fragments have no ports
+        program, text = without_groups(ACCEPT_ALL), ""
     blocks = BLOCKS if options.command or options.mode == "host" else SESSION_BLOCKS
+    what = "loopback" if options.wiring is None else "wire"
     return Capture(
-        trace, description=f"loopback of the {mode}", woken=woken, failed=supervisor.capture_failed,
+        trace, description=f"{what} of the {mode}", woken=woken, failed=supervisor.capture_failed,
         filter=text, snaplen=limits.snaplen, max_size=limits.max_size,
         most=limits.packets, source=open_source(program, blocks, given, _interface(options)),
         interface=_interface(options),
@@ -138,6 +149,8 @@ def _open_capture(
 
 
 def _interface(options: AgentOptions) -> str:
+    if options.wiring is not None:
+        return WIRE
     return "any" if options.outside.net else "lo"
 
 

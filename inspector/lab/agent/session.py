@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -33,8 +33,10 @@ class Session:
     """Runs `spec`; `over` when both endpoints have ended."""
 
     def __init__(
-        self, spec: SessionSpec, mark: str, watch: Callable[[Child], None], report: Report
+        self, spec: SessionSpec, mark: str, watch: Callable[[Child], None], report: Report,
+        networks: Mapping[Role, int] | None = None,
     ) -> None:
+        """`networks`: a descriptor of the network that each end lives in, by its role; None: all in ours."""
         self._spec, self._report = spec, report
         self._line = json.dumps(spec.to_json()).encode() + b"\n"
         self._endpoints: dict[str, Child] = {}
@@ -48,7 +50,7 @@ class Session:
         roles: tuple[Role, ...] = ("server", "client") if spec.own_server else ("client",)
         for role in roles:
             try:
-                child = start_endpoint(role, mark)
+                child = start_endpoint(role, mark, networks[role] if networks else None)
             except OSError as error:
                 self._ok = False
                 report("failed", f"The {role} could not be started: {error.strerror or error}.")

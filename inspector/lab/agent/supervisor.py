@@ -12,19 +12,24 @@ import selectors
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from inspector.kernel.sampler import EVERY, Sampler
+from inspector.kernel.sock_diag import SockDiag
 from inspector.lab.agent.session import Session
 from inspector.lab.network.bridge import Bridge
 from inspector.lab.options import AgentOptions
 from inspector.lab.programs.children import Child, start_program
 from inspector.lab.programs.processes import Lab
 from inspector.lab.programs.tracer import Tracer
+from inspector.lab.wire.ends import Ends
+from inspector.lab.wire.wire import Wire
 from inspector.model import commands
-from inspector.model.commands import Command, EndpointCommand, Execute, Quit, Start, Stop
+from inspector.model.commands import Command, EndpointCommand, Execute, Quit, Start, Stop, WireAct
 from inspector.model.records import EventKind
 from inspector.model.spec import SessionSpec, SpecError
+from inspector.model.wiring import SENDERS, Sender
 from inspector.sessions.kinds import resolved
 from inspector.wire.journal import CallRecord, EventRecord, Record, Reported, from_line
 from inspector.wire.text import escaped
@@ -41,7 +46,10 @@ class Supervisor:
 
     capture: Capturing
 
-    def __init__(self, options: AgentOptions, lab: Lab, commands: int, bridge: Bridge | None = None) -> None:
+    def __init__(
+        self, options: AgentOptions, lab: Lab, commands: int, bridge: Bridge | None = None,
+        ends: Ends | None = None,
+    ) -> None:
         self._options, self._lab, self._commands = options, lab, commands
         self._selector = selectors.DefaultSelector()
         self._rest = b""
@@ -52,7 +60,9 @@ class Supervisor:
         self._ending = False
         self._tracer: Tracer | None = None
         self._bridge = bridge
-        self._sampler = _sampler(lab, options)
+        self._ends = ends
+        self._wire: Wire | None = None
+        self._sampler = _sampler(lab, options, ends)
         self.broken = ""                           # why the capture broke
         self.program_status: int | None = None     # exit status of the last program, 128+N for signal N
         self.program_failure = ""                  # why it could not be started
@@ -74,6 +84,10 @@ class Supervisor:
             self.watch_child(self._bridge.child)
             self._watch(self._bridge.channel.fileno(), self._bridge.give)
             self._bridge.open()
+        if self._ends is not None and self._options.wiring is not None:
+            self._wire = Wire(self._options.wiring, self._tell_of_wire)
+            for end, cable in self._wire.cables.items():
+                self._watch(cable.fileno(), partial(self._wire.receive, end))
         if self._options.limits.seconds:
             self._deadline = time.monotonic() + self._options.limits.seconds
         waiting = bool(self._options.command)
@@ -118,8 +132,12 @@ class Supervisor:
         timers = [longest]
         if self._deadline is not None:
             timers.append(self._deadline - time.monotonic())
+        if self._wire is not None and self._wire.due is not None:
+            timers.append(self._wire.due)
         for key, _ in self._selector.select(max(0.0, min(timers))):
             key.data()
+        if self._wire is not None:
+            self._wire.tick()
         if self._session is not None:
             self._session.tick()
         if self._bridge is not None and not self._ending:
@@ -245,8 +263,19 @@ class Supervisor:
             case Stop():
                 if self._session is not None:
                     self._session.stop()
+            case commands.Wire(act, packet):
+                self._obey_wire(act, packet)
             case _:
                 self._hand_on(command)
+
+    def _obey_wire(self, act: WireAct, packet: int) -> None:
+        if self._wire is None:
+            self._report("failed", "The ends talk over the loopback; there is no wire to hold.")
+        else:
+            self._wire.obey(act, packet)
+
+    def _tell_of_wire(self, text: str, **fields: str) -> None:
+        self.record(EventRecord("wire", text, time.time_ns(), fields=tuple(fields.items())))
 
     def _hand_on(self, command: EndpointCommand) -> None:
         session = self._session
@@ -263,7 +292,13 @@ class Supervisor:
         if self._session is not None and not self._session.over:
             self._report("failed", "A session runs already; stop it first.")
             return
-        self._session = Session(spec, self._lab.mark, self.watch_child, self._report)
+        if (spec.wiring is None) != (self._wire is None):
+            self._report("failed", "This lab was made for another kind of wire; start the session anew.")
+            return
+        if self._wire is not None:
+            self._wire.begin()
+        networks = None if self._ends is None else self._ends.networks
+        self._session = Session(spec, self._lab.mark, self.watch_child, self._report, networks)
 
     # --- programs --------------------------------------------------------------------------------------
 
@@ -326,14 +361,21 @@ class Supervisor:
             self._turn(0.05)
 
 
-def _sampler(lab: Lab, options: AgentOptions) -> Sampler | None:
+def _sampler(lab: Lab, options: AgentOptions, ends: Ends | None) -> Sampler | None:
     """What looks at the kernel's sockets: all of the lab's, or those of the host's ports that are watched."""
-    if not lab.network and not options.ports:
+    if not lab.networks and not options.ports:
         return None                                # a whole machine's sockets are no picture of anything
     try:
-        return Sampler(lab.members, options.ports if not lab.network else ())
+        if ends is not None:
+            return Sampler(lab.members, networks=[_sockets_at(ends, end) for end in SENDERS])
+        return Sampler(lab.members, options.ports if not lab.networks else ())
     except OSError:                                # a kernel without sock_diag
         return None
+
+
+def _sockets_at(ends: Ends, end: Sender) -> SockDiag:
+    with ends.inside(end):
+        return SockDiag()
 
 
 def _read(descriptor: int) -> bytes | None:

@@ -41,10 +41,15 @@ def enter() -> None:
             _write("/proc/self/setgroups", "deny")
             _write("/proc/self/uid_map", f"{uid} {uid} 1")
             _write("/proc/self/gid_map", f"{gid} {gid} 1")
-        _loosen(gid)
-        loopback_up()
+        settle(gid)
     except OSError as error:
         raise reason_forbidden(error) from error
+
+
+def settle(gid: int | None = None) -> None:
+    """Make a network that is new fit to live in: its loopback up, any port free to all."""
+    _loosen(os.getegid() if gid is None else gid)
+    loopback_up()
 
 
 def probe() -> LabError | None:
@@ -150,6 +155,14 @@ def unshare(flags: int) -> None:
     """Leave the namespaces of these kinds for new ones (unshare(2)); OSError where that is refused."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(flags) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def join(network: int) -> None:
+    """Go to the network of this descriptor (setns(2)), the calling thread alone; OSError where refused."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(network, CLONE_NEWNET) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 

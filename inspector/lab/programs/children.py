@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from inspector.lab.network.namespace import join
 from inspector.lab.programs.processes import MARK, die_with_parent
 from inspector.model.spec import Role
 from inspector.wire.text import escaped
@@ -94,8 +95,11 @@ def signal_name(number: int) -> str:
         return str(number)
 
 
-def start_endpoint(role: Role, mark: str) -> Child:
-    """Start one end of a session; it waits for its description on standard input."""
+def start_endpoint(role: Role, mark: str, network: int | None = None) -> Child:
+    """Start one end of a session; it waits for its description on standard input.
+
+    `network`: a descriptor of the network that it lives in, None for ours.
+    """
     journal, journal_end = os.pipe()
     output, output_end = os.pipe()
     try:
@@ -105,7 +109,7 @@ def start_endpoint(role: Role, mark: str) -> Child:
                 "--journal-fd", str(journal_end),
             ],
             stdin=subprocess.PIPE, stdout=output_end, stderr=output_end, pass_fds=(journal_end,),
-            env=os.environ | {MARK: mark}, preexec_fn=die_with_parent,
+            env=os.environ | {MARK: mark}, preexec_fn=_in_network(network),
         )
     except OSError:
         os.close(journal)
@@ -143,6 +147,15 @@ def start_program(
     if output is not None:
         os.set_blocking(output, False)
     return Child("program", process, None, output)
+
+
+def _in_network(network: int | None) -> Callable[[], None]:
+    def setup() -> None:
+        die_with_parent()
+        if network is not None:
+            join(network)
+
+    return setup
 
 
 def _joining(group: int) -> Callable[[], None]:

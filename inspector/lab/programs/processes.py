@@ -23,9 +23,9 @@ _ROUNDS, _PAUSE = 200, 0.01
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """What a lab's processes have in common: the inode of its network namespace (0: the host's), its mark."""
+    """What a lab's processes have in common: the inodes of its networks (none: the host's), and its mark."""
 
-    network: int
+    networks: tuple[int, ...]
     mark: str
 
     def members(self, spare: frozenset[int] = frozenset()) -> Iterator[int]:
@@ -55,8 +55,8 @@ class Lab:
 
     def _holds(self, name: str, sign: bytes) -> bool:
         try:
-            if self.network:
-                return Path(f"/proc/{name}/ns/net").stat().st_ino == self.network
+            if self.networks:
+                return Path(f"/proc/{name}/ns/net").stat().st_ino in self.networks
             return sign in Path(f"/proc/{name}/environ").read_bytes().split(b"\0")
         except OSError:                                    # gone, or not ours
             return False

@@ -82,7 +82,7 @@ class Stage:
             self._agent.close()
         file = self._things.enter_context(scratch())
         path = path_of(file.fileno())
-        self._agent = self._things.enter_context(start_agent(path, ports=(spec.port,)))
+        self._agent = self._things.enter_context(start_agent(path, ports=(spec.port,), wiring=spec.wiring))
         self._trace = self._things.enter_context(Trace.open(path, following=True))
         self._agent.send(Start(spec))
         self.player.begin(self._trace)

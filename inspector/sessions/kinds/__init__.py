@@ -12,7 +12,7 @@ from dataclasses import replace
 from inspector.model.spec import SessionSpec, SpecError
 from inspector.sessions.kinds import http, slow_reader, tcp, udp, websocket
 from inspector.sessions.kinds.kind import Kind
-from inspector.sessions.kinds.options import DEFAULTS, Option
+from inspector.sessions.kinds.options import DEFAULTS, WIRE, Option
 
 REGISTRY: tuple[Kind, ...] = (
     tcp.KIND,
@@ -53,6 +53,8 @@ def resolved(spec: SessionSpec) -> SessionSpec:
     spec.check()
     strange = {option.field: DEFAULTS[option.field] for option in OPTIONS if option not in kind.options}
     spec = replace(spec, **strange)    # type: ignore[arg-type]  # each the default of its field
+    if WIRE not in kind.options:
+        spec = replace(spec, wire_rules=None)
     usual = kind.messages
     if spec.behaviour == "push" and kind.messages_for_push is not None:
         usual = kind.messages_for_push

@@ -24,11 +24,15 @@ from inspector.sessions.kinds.options import (
     PACE,
     TLS,
     TO,
+    WINDOW,
+    WIRE_OPTIONS,
     Option,
 )
 from inspector.wire.text import escaped
 
-STREAM_OPTIONS = (BEHAVIOUR, IPV6, LISTENING, TO, TLS, INSECURE, PACE, *ENDING_OPTIONS)
+STREAM_OPTIONS = (
+    BEHAVIOUR, IPV6, LISTENING, TO, TLS, INSECURE, PACE, *WIRE_OPTIONS, WINDOW, *ENDING_OPTIONS,
+)  # fmt: skip
 FRAGMENTS = 3
 
 

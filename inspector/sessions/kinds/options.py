@@ -82,6 +82,20 @@ ENDING = Option("ending", "Ending", (
 ), "", "--ending", "how it closes: in order, one direction first, or with a reset.")  # fmt: skip
 ENDING_OPTIONS = (END_BY, ENDING)
 
+WIRE = Option("wire", "Wire", (
+    Value("loopback", "loopback", "nothing is lost on it"),
+    Value("held", "held", "you let each packet pass, or drop it"),
+    Value("open", "open", "packets pass until you hold them"),
+), "i")  # fmt: skip
+MTU = Option("mtu", "MTU", (), "", "--mtu", "over a wire whose packets have at most so many bytes.")
+LOSS = Option("loss", "Loss", (), "", "--loss", "over a wire that loses so many percent of the packets.")
+RATE = Option("rate", "Rate", (), "", "--rate", "over a wire of so many kilobits a second each way.")
+LATENCY = Option("latency", "Latency", (), "", "--latency",
+                 "over a wire on which a packet takes so many milliseconds.")  # fmt: skip
+WIRE_OPTIONS = (WIRE, MTU, LOSS, RATE, LATENCY)
+WINDOW = Option("window", "Window", (), "", "--window",
+                "each end lets the other send so many bytes at most (TCP_WINDOW_CLAMP).")  # fmt: skip
+
 CONNECTED = Option("connected", "UDP client", (
     Value(True, "connect", "connect(), then send()"),
     Value(False, "sendto", "an address on each datagram"),

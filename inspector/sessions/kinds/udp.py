@@ -17,7 +17,16 @@ from inspector.model.spec import SessionSpec, push_messages
 from inspector.sessions.context import Context, FailedError, bind_failure
 from inspector.sessions.gate import EndedError, RetiredError
 from inspector.sessions.kinds.kind import HEX, TEXT, Ending, Kind
-from inspector.sessions.kinds.options import BEHAVIOUR, CONNECTED, ENDING_OPTIONS, IPV6, LISTENING, PACE, TO
+from inspector.sessions.kinds.options import (
+    BEHAVIOUR,
+    CONNECTED,
+    ENDING_OPTIONS,
+    IPV6,
+    LISTENING,
+    PACE,
+    TO,
+    WIRE_OPTIONS,
+)
 from inspector.sessions.sockets.journaled import Address, Datagram, JournaledSocket
 from inspector.sessions.sockets.strace import QueuedError, address_text
 
@@ -285,5 +294,5 @@ KIND = Kind(
         Ending("n", "Client, open anew", "when it is closed: another socket", Connect("client")),
         Ending("N", "Server, open anew", "when it is closed: bound to its port again", Connect("server")),
     ),
-    options=(BEHAVIOUR, IPV6, LISTENING, TO, PACE, *ENDING_OPTIONS, CONNECTED),
+    options=(BEHAVIOUR, IPV6, LISTENING, TO, PACE, *WIRE_OPTIONS, *ENDING_OPTIONS, CONNECTED),
 )  # fmt: skip

@@ -23,6 +23,7 @@ _LEVELS = {
 _OPTIONS = {
     (socket.SOL_SOCKET, socket.SO_REUSEADDR): "SO_REUSEADDR",
     (socket.IPPROTO_TCP, socket.TCP_NODELAY): "TCP_NODELAY",
+    (socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP): "TCP_WINDOW_CLAMP",
     (socket.SOL_SOCKET, socket.SO_LINGER): "SO_LINGER",
     (socket.IPPROTO_IP, IP_RECVERR): "IP_RECVERR",
     (socket.IPPROTO_IPV6, IPV6_RECVERR): "IPV6_RECVERR",

@@ -17,6 +17,7 @@ from inspector.protocols import REGISTRY
 from inspector.protocols.api import Carrier, Decoder, Field, Protocol
 from inspector.trace.application.packets import packet_payloads, packet_records
 from inspector.trace.filter.column_fields import COLUMNS, Rows
+from inspector.trace.filter.fate_fields import FATES
 from inspector.trace.filter.field import (
     DeepField,
     Possible,
@@ -151,7 +152,7 @@ for _name in ("pid", "role", "call", "arguments", "result", "errno"):
 for _name in NAMES:
     DEEP[_name] = DeepField("protocol", _mark(_name), where_tcp)
 
-DEEP |= NAMED | HEADERS | TIMES
+DEEP |= NAMED | HEADERS | TIMES | FATES
 
 BYTES_OF: dict[str, Read] = {
     "frame": lambda trace, row: [trace.frame(row)],

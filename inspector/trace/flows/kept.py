@@ -56,10 +56,14 @@ class Kept(Generic[T]):
             self._drop(oldest)
         return thing
 
+    def known(self, stream: int) -> T | None:
+        """The thing of conversation `stream` as it was last seen, None where there is none."""
+        return self._things[stream][1] if stream in self._things else None
+
     def clear(self) -> None:
         """Give back all of them."""
         self._things.clear()
-        self._taken = 0
+        self._cost_kept = 0
 
     def forget(self, stream: int) -> None:
         """Give back the thing of a conversation, where there is one."""

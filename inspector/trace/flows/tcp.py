@@ -66,7 +66,7 @@ class TcpFlow:
         self._findings: list[Finding] = []
         self._findings_at = 0, 0                     # packets, and quoted headers, when found
         self._rows_read = 0                               # rows of the trace that were looked at
-        self._judged = TcpAnalysis(self.options)     # of as many packets as it counts
+        self._judged = TcpAnalysis(self.options, self._is_lost)     # of as many packets as it counts
         self._streams = ByteStream(self._fetch, self._gather), ByteStream(self._fetch, self._gather)
         self._packets_carried = 0                            # packets whose payload the streams have
         self._opening: dict[str, Row] = {}           # "SYN", "SYN ACK", "ACK", "RST" of the opening: row
@@ -168,6 +168,16 @@ class TcpFlow:
                 (index.payload[rows] - index.l4[rows]).tolist(),
             ))
         return judged
+
+    def _is_lost(self, row: Row) -> bool:
+        """Whether somebody on the wire kept it from arriving, so far at least."""
+        fate = self._trace.fates.of(row)
+        return fate is not None and not fate.has_arrived
+
+    def has_judged(self, row: Row) -> bool:
+        """Whether something was said already of packet `row`."""
+        count = self._judged.count
+        return count > 0 and row <= self._rows[count - 1]
 
     def _note_opening(self, rows: Int64s) -> None:
         """Find the segments of the handshake, and who opened."""

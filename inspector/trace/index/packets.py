@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from inspector.model.packets import Row
+from inspector.trace.contents.fates import Fates
 from inspector.trace.index.index import Index
 from inspector.wire.arrays import Int64s
 from inspector.wire.keylog import KeyLog
@@ -24,6 +25,10 @@ class Packets(Protocol):
     @property
     def secrets(self) -> KeyLog:
         """Secrets of TLS sessions."""
+
+    @property
+    def fates(self) -> Fates:
+        """What became of packets on a wire that somebody stood in."""
 
     def frame(self, row: Row) -> bytes:
         """The captured bytes of a packet, from its link header on. IndexError: no such row."""

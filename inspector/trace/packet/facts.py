@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from inspector.model.numbers import ACK, SYN, TCP, UDP
 from inspector.model.packets import Row, packet_number, row_at
 from inspector.trace.application.packets import packet_text
+from inspector.trace.contents.fates import Fate
 from inspector.wire.arrays import Int64s
 from inspector.wire.text import escaped
 
@@ -43,6 +44,7 @@ class Facts(NamedTuple):
     application: str = ""          # "GET /chat  Upgrade: websocket"
     protocols: tuple[str, ...] = ()  # ("http", "websocket")
     phase: Literal["", "opening", "closing"] = ""      # of a pure ACK: the handshake's, or of a close
+    fate: Fate | None = None       # what became of it on a wire that somebody stood in
     duplicate: str = ""            # of a duplicate ACK: "28#1", the first one after packet 28
 
 
@@ -99,6 +101,7 @@ def facts(trace: Trace, row: Row, *, relative: bool = True, deep: int = ALL) -> 
         application=application,
         protocols=protocols,
         phase=phase,
+        fate=trace.fates.of(row),
         duplicate=duplicate,
     )
 

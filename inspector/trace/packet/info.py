@@ -20,8 +20,10 @@ from inspector.model.numbers import (
     flag_names,
 )
 from inspector.model.packets import Row
+from inspector.model.units import duration
 from inspector.protocols import by_name
 from inspector.trace.application.packets import packet_text
+from inspector.trace.contents.fates import Fate
 from inspector.trace.packet.facts import Facts, payload_preview
 from inspector.wire.headers.fragment import fragment_header
 from inspector.wire.headers.read import FRAGMENT
@@ -38,6 +40,13 @@ _ETHER_TYPES = {0x0842: "WoL", 0x8035: "RARP", 0x809B: "AppleTalk", 0x8863: "PPP
                 0x8847: "MPLS", 0x888E: "EAPOL", 0x88CC: "LLDP", 0x88E5: "MACsec", 0x88F7: "PTP"}
 _UDP_PORTS = {67: "DHCP", 68: "DHCP", 123: "NTP", 137: "NBNS", 138: "NBDS", 161: "SNMP", 443: "QUIC",
               514: "Syslog", 546: "DHCPv6", 547: "DHCPv6", 1900: "SSDP"}
+
+_FATES = {               # by fate and who decided it; "": whoever
+    ("held", ""): "waits for you", ("swapped", ""): "waits for the next", ("overtaken", ""): "after the next",
+    ("dropped", "you"): "dropped by you", ("dropped", ""): "dropped", ("doubled", ""): "twice",
+    ("delayed", ""): "late", ("lost", ""): "lost by chance", ("overflowed", ""): "lost, queue full",
+    ("unsent", ""): "never left the wire",
+}  # fmt: skip
 
 SHOWN_NAMES = frozenset({*_IP_PROTOCOLS.values(), *_ETHER_TYPES.values(), *_UDP_PORTS.values()})
 """Names of protocols of which nothing more is known here."""
@@ -68,6 +77,18 @@ def packet_info(trace: Trace, fact: Facts, *, preview: int = _PREVIEW, brief: bo
     `preview`: characters of a text payload to show, 0 for none. `brief`: without the ports, and without
     the window and options where they are not the point.
     """
+    text = _packet_text(trace, fact, preview, brief=brief)
+    return text if fact.fate is None else f"[{fate_text(fact.fate)}] {text}"
+
+
+def fate_text(fate: Fate) -> str:
+    """What became of a packet on the wire, in a few words: `dropped by you`, `waits for you`."""
+    if fate.fate == "passed":
+        return f"waited {duration(fate.time_ns - fate.held_ns)}"
+    return _FATES.get((fate.fate, fate.by)) or _FATES.get((fate.fate, "")) or escaped(fate.fate, 20)
+
+
+def _packet_text(trace: Trace, fact: Facts, preview: int, *, brief: bool) -> str:
     index = trace.index
     network = int(index.network[fact.row])
     if network == 1:

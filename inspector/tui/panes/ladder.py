@@ -53,6 +53,10 @@ class LadderPane(ListPane):
         "packet names the ports of both ends: **:50412→:8000**. **r** switches sequence numbers between "
         "relative ones, from 0, and those on the wire. **a** shows one conversation, or all of them.",
         "**↑** **↓** choose a line, **←** **→** a call or the packet on it; **Enter** shows all of it.",
+        "On a wire that you hold (launcher, **i**) each packet waits in the middle, **┃**: **p** lets it "
+        "pass, **d** drops it, **b** has it arrive twice, **t** a second later, **u** after the next one; "
+        "**P** lets all pass, or holds them again. They mean the chosen packet, else the one that waits "
+        "longest. **✗** ends the line of a packet that was lost.",
         "While a session lives: **c** and **v** type what the client or the server says, **space** pauses "
         "both before their next system call, **s** lets each make one, **x** ends the session in one of "
         "several ways.",

@@ -16,9 +16,10 @@ from inspector.tui.widgets.painter import Painter
 # What stands first where not all have room: what the pane alone can do, then these, then all others. In the
 # ladder, where sessions are steered, it is the keys of the session.
 FIRST = ("list.open", "pane.back", "pane.copy", "pane.whole")
-FIRST_IN_LADDER = ("session.pause", "session.step", "session.say-client", "session.say-server", "session.end",
+FIRST_IN_LADDER = ("wire.pass", "wire.drop", "wire.double", "wire.delay", "wire.swap", "wire.hold",
+                   "session.pause", "session.step", "session.say-client", "session.say-server", "session.end",
                    "list.open", "pane.copy")
-SHARED = ("list", "pane", "session", "trace", "hand", "app")    # bindings of these are not of one pane alone
+SHARED = ("list", "pane", "session", "wire", "trace", "hand", "app")    # their bindings are not of one pane
 ALWAYS = ("app.help", "app.quit", "help.back", "prompt.cancel", "menu.cancel")
 
 

@@ -13,7 +13,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 
-from inspector.model.commands import Command, Pause, Resume, Send, Start, Step, Stop
+from inspector.model.commands import Command, Pause, Resume, Send, Start, Step, Stop, Wire
 from inspector.model.spec import Role
 from inspector.sessions.kinds import kind_of
 from inspector.sessions.kinds.kind import Kind
@@ -65,6 +65,8 @@ class SessionControl(DOMNode):
         """Whether the end that is to do it has not been there yet, and will be."""
         if self.session is None or self.session.spec is None or self.session.is_over or self.state.ended:
             return False
+        if isinstance(command, Wire):
+            return False                       # it is for no end
         if isinstance(command, Send) and (command.to == "client" or self.session.spec.own_server):
             return command.to not in self.ends_seen
         return not self.ends_seen

@@ -47,7 +47,7 @@ class LiveSession:
                 return
             if self.spec is not None:
                 self._agent = start_agent(          # it may be the host's loopback: on its port alone
-                    self.path, ports=(self.spec.port,), outside=reaching(self.spec))
+                    self.path, ports=(self.spec.port,), outside=reaching(self.spec), wiring=self.spec.wiring)
                 self.send(Start(self.spec))
             else:
                 self._agent = self._start_watching(self.watch)

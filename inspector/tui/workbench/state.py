@@ -76,7 +76,9 @@ def session_state(events: Sequence[Event]) -> SessionState:
                 program_status, ended = fields.get("status", ""), True
             case "limit-reached":
                 limit = event.text
-            case "journal" | "relayed" | "reached" | "secret":
+            case "wire" if fields.get("fate") == "none":
+                notes.append(event.text)
+            case "journal" | "relayed" | "reached" | "secret" | "wire":
                 pass                   # another program's; the views name whom the relay stands for
             case _:
                 assert_never(event.kind)

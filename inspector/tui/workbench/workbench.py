@@ -59,6 +59,7 @@ from inspector.tui.workbench.save import Part
 from inspector.tui.workbench.sizes import Sizes, bounded, load_sizes, save_sizes
 from inspector.tui.workbench.state import SessionState
 from inspector.tui.workbench.trace_screen import TraceScreen
+from inspector.tui.workbench.wire_control import WireControl
 from inspector.views.ladder.current import current_conversation
 from inspector.wire.text import escaped
 
@@ -87,7 +88,7 @@ class Aside(Divider, Vertical):
         return event.screen_x == self.region.x
 
 
-class WorkbenchScreen(TraceScreen, HandingOn):
+class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
     """Panes around one trace; which of them are seen follows from the screen's size.
 
     TraceScreen comes first: Textual takes styles and colours from the first base alone.
@@ -104,6 +105,7 @@ class WorkbenchScreen(TraceScreen, HandingOn):
     VERTICAL_BREAKPOINTS = []  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *TraceScreen.TRACE_BINDINGS,
+        *WireControl.WIRE_BINDINGS,
         *HandingOn.HANDING_BINDINGS,
         Binding("z", "zoom", "Zoom", show=False, id="workbench.zoom", tooltip="This pane alone, or all"),
         *(Binding(spec.key, f"show_pane('{spec.id}')", spec.title, show=False, id=f"workbench.{spec.id}")
@@ -132,6 +134,11 @@ class WorkbenchScreen(TraceScreen, HandingOn):
 
     def parts(self) -> list[Part]:
         return self.chosen_parts()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in self.WIRE_ACTIONS:
+            return self.on_a_wire
+        return super().check_action(action, parameters)
 
     # --- what is seen ---
 

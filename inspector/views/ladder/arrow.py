@@ -2,7 +2,8 @@
 
 Facts of a packet -> label (flags or the application's words, details as far as they fit) -> a line of
 strokes with its head at the receiver: `──` handshake and acknowledgments, `══` data, `──×` a close,
-`×─×` a reset, `╌╌` ICMP. The label stands at its sender, so that the two sides' words keep apart.
+`×─×` a reset, `╌╌` ICMP. The label stands at its sender, so that the two sides' words keep apart. On a wire
+that somebody stands in the line ends midway where the packet was lost (`──✗ dropped by you`) or is held.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP, flag_names
+from inspector.trace.contents.fates import WAITS, Fate
 from inspector.trace.packet.facts import Facts, payload_preview
-from inspector.trace.packet.info import analysis_marks, packet_info, protocol_name, syn_options
+from inspector.trace.packet.info import analysis_marks, fate_text, packet_info, protocol_name, syn_options
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.packets.list import packet_style
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 _PREVIEW = 40
+_MIDWAY = 24             # cells from which a line can end midway and say why
 _HEADS = {"left": "◀", "right": "▶"}
 
 
@@ -37,20 +40,51 @@ class Label(NamedTuple):
 
 def arrow(trace: Trace, fact: Facts, width: int, *, to_right: bool, tag: str = "") -> Line:
     """The packet in exactly `width` cells, from margin to margin. `tag`: names its conversation."""
-    style = packet_style(fact)
+    style, fate = packet_style(fact), fact.fate
+    if fate is not None and (fate.is_lost or fate.fate in WAITS) and width >= _MIDWAY:
+        return _midway(trace, fact, fate, width, tag, to_right=to_right)
     stroke = _stroke(fact)
     room = width - 7                        # head, two strokes at each end, the label's spaces
     if room < 1:
         return (Span(fit(_HEADS["right" if to_right else "left"], width, align="centre"), style),)
-    words = _words(_label(trace, fact), tag, style, room)
+    words = _words(_with_fate(_label(trace, fact), fate), tag, style, room)
     used = sum(cell_width(span.text) for span in words)
-    lead = _repeat(stroke, 2)
-    if fact.protocol == TCP and fact.flags & FIN and not fact.flags & RST:
-        lead = stroke + "×"
+    lead = _lead(fact)
     tail = _repeat(stroke, width - used - 2 - len(lead) - 1, from_end=not to_right)
     if to_right:
         return (Span(lead + " ", style), *words, Span(" " + tail + "▶", style))
     return (Span("◀" + tail + " ", style), *words, Span(" " + lead[::-1], style))
+
+
+def _midway(trace: Trace, fact: Facts, fate: Fate, width: int, tag: str, *, to_right: bool) -> Line:
+    """A packet that does not arrive, or not yet: its line ends near the middle, and why stands behind it."""
+    style, stroke = packet_style(fact), _stroke(fact)
+    end, why = ("✗", fate_text(fate)) if fate.is_lost else ("┃", fate_text(fate))
+    rest = max(min(cell_width(why) + 2, width // 2), width - 2 * width // 3)
+    words = _words(_label(trace, fact), tag, style, width - rest - 6)
+    used = sum(cell_width(span.text) for span in words)
+    lead = _lead(fact)
+    tail = _repeat(stroke, max(width - rest - used - 5, 0), from_end=not to_right)
+    mark: Style = "error" if fate.is_lost else "warning"
+    if to_right:
+        return (Span(lead + " ", style), *words, Span(" " + tail, style), Span(end, mark),
+                Span(fit(" " + why, rest), mark))
+    return (Span(fit(why + " ", rest, align="right"), mark), Span(end, mark), Span(tail + " ", style), *words,
+            Span(" " + lead[::-1], style))
+
+
+def _with_fate(label: Label, fate: Fate | None) -> Label:
+    """The label of a packet that arrived, but not just so."""
+    if fate is None:
+        return label
+    return label._replace(marks=" ".join(filter(None, (label.marks, f"[{fate_text(fate)}]"))))
+
+
+def _lead(fact: Facts) -> str:
+    """The two strokes at the sender."""
+    stroke = _stroke(fact)
+    closes = fact.protocol == TCP and fact.flags & FIN and not fact.flags & RST
+    return stroke + "×" if closes else _repeat(stroke, 2)
 
 
 def _repeat(stroke: str, count: int, *, from_end: bool = False) -> str:
@@ -102,7 +136,7 @@ def _label(trace: Trace, fact: Facts) -> Label:
         name = protocol_name(trace, fact)
         return Label("", f"{name} {text}" if text else name, (f"len {fact.length}",))
     name = protocol_name(trace, fact)
-    text = packet_info(trace, fact)
+    text = packet_info(trace, fact._replace(fate=None))
     if fact.protocol in (ICMP, ICMPV6):
         inner = text.partition("(")[2].partition(")")[0] if text.endswith(")") else ""
         return Label("", text, (), short=inner)

@@ -19,6 +19,7 @@ from inspector.views.ladder.margin import Margins
 from inspector.views.line.spans import Line, Span, cell_width, fit
 from inspector.views.session.outside import Outside, outside_peers
 from inspector.views.session.sockets import SocketTable, same_address
+from inspector.wire.tcp.state import UNKNOWN
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -88,6 +89,9 @@ def ladder_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:
     else:
         ends = conversation_ends(ladder.trace, conversation, ladder.sockets)
         states = _states(ladder, conversation, at.row, ends.client)
+        if UNKNOWN in states:                  # nothing that it sent was captured: its calls may tell
+            told = _states_of_calls(ladder, at.time_ns)
+            states = _told(states[0], told[0]), _told(states[1], told[1])
         if ladder.side.several_servers:
             names, pids = _programs_of(ladder, ends)
     client = End(names[LEFT], pids[LEFT], ends.client, states[0])
@@ -187,6 +191,10 @@ def _states(ladder: Drawn, conversation: Conversation, row: Row, client: str) ->
     if join_endpoint(*flow.a) == client or row_ends(trace, row_at(rows, 0))[0] == client:
         return a, b
     return b, a
+
+
+def _told(state: str, by_calls: str) -> str:
+    return by_calls or state if state == UNKNOWN else state
 
 
 def _listening(ladder: Drawn) -> str:

@@ -87,6 +87,7 @@ class Ladder:
         self._layout = Layout(usual if gap_ns is None else gap_ns)
         self.margins = Margins(self._layout, append_only=append_only)
         self._started = self._several = self._expected = False
+        self._fates_seen = 0
         self.update()
 
     def update(self) -> bool:
@@ -95,6 +96,8 @@ class Ladder:
         news = self.sockets.update(calls)
         more = self.side.update()
         held = self.waiting.update(self.trace.events)
+        fates, self._fates_seen = self._fates_seen, self.trace.fates.version
+        held = held or fates != self._fates_seen
         if not self._expected:               # margins of their full width before the first call is made
             self._expected = any(event.kind == "session-started" for event in self.trace.events)
         if not (news or more) and self._started:

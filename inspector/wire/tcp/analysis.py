@@ -65,10 +65,14 @@ _Packet = tuple[Row, int, int, int, int, int, int, int, int]       # a line of `
 
 
 class TcpAnalysis:
-    """The analysis of one conversation. `options` gives the parsed options of a packet by its row."""
+    """The analysis of one conversation. `options` gives the parsed options of a packet by its row.
 
-    def __init__(self, options: Callable[[Row], TcpOptions]) -> None:
-        self._options = options
+    `lost` tells of a packet whether it is known that it did not arrive.
+    """
+
+    def __init__(self, options: Callable[[Row], TcpOptions],
+                 lost: Callable[[Row], bool] = lambda row: False) -> None:
+        self._options, self._lost = options, lost
         self._sides = (Side(), Side())
         self.states = TcpStates()
         self._settled = False
@@ -174,7 +178,7 @@ class TcpAnalysis:
         if self._settled:
             for end in (0, 1):
                 self.states.note(end, self._sides[end].next, self._sides[end].ack)
-        self.states.see(row, direction, flags, seq, ack, length)
+        self.states.see(row, direction, flags, seq, ack, length, lost=self._lost(row))
         self._settled = self.states.settled
         if flags & SYN:
             options = self._options(row) if header > 20 else None

@@ -112,18 +112,23 @@ class TcpStates:
         end.next = end.next if following is None else following
         end.ack = end.ack if ack is None else ack
 
-    def see(self, row: Row, direction: int, flags: int, seq: int, ack: int, length: int) -> None:
-        """Take packet `row`, sent by end `direction`, with raw numbers and `length` bytes of payload."""
+    def see(self, row: Row, direction: int, flags: int, seq: int, ack: int, length: int, *,
+            lost: bool = False) -> None:
+        """Take packet `row`, sent by end `direction`, with raw numbers and `length` bytes of payload.
+
+        `lost`: it is known that it did not arrive.
+        """
         sender, receiver = self._ends[direction], self._ends[1 - direction]
         if flags & (SYN | ACK) == SYN and self._is_over(sender, receiver):
             self._restart(row)
             sender, receiver = self._ends[direction], self._ends[1 - direction]
         before = (self._started, *sender.rows(), *receiver.rows())
         if flags & RST:
-            self._reset(row, flags, seq, ack, sender, receiver)
+            self._reset(row, flags, seq, ack, sender, receiver, lost=lost)
         else:
             self._send(row, flags, seq, ack, length, sender, receiver)
-            self._deliver(row, flags, ack, sender, receiver)
+            if not lost:
+                self._deliver(row, flags, ack, sender, receiver)
         if before != (self._started, *sender.rows(), *receiver.rows()):
             self._changed = True
 
@@ -201,11 +206,14 @@ class TcpStates:
         if receiver.fin is not None and ack == receiver.fin:
             receiver.fin_acked = min(receiver.fin_acked, row)
 
-    def _reset(self, row: Row, flags: int, seq: int, ack: int, sender: _End, receiver: _End) -> None:
+    def _reset(self, row: Row, flags: int, seq: int, ack: int, sender: _End, receiver: _End, *,
+               lost: bool) -> None:
         if sender.challenged and sender.syn_acked == NEVER:
             sender.challenged = False             # RFC 9293 figure 9: it stays in SYN-SENT
         else:
             sender.reset = min(sender.reset, row)
+        if lost:
+            return
         opening = receiver.syn is not None and receiver.got_syn == NEVER
         if opening:
             accepted = bool(flags & ACK) and _acceptable(ack, receiver)

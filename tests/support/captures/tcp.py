@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from inspector.model.numbers import ICMP, ICMPV6, LINK_RAW, TCP_FLAGS
 from inspector.model.packets import Row
+from inspector.trace.contents.fates import Fates
 from inspector.trace.index.conversations import PROTOCOLS
 from inspector.trace.index.index import Index
 from inspector.trace.index.packets import Packets
@@ -36,6 +37,10 @@ class MemoryTrace(Packets):
     @property
     def index(self) -> Index:
         return self._index
+
+    @property
+    def fates(self) -> Fates:
+        return Fates()
 
     @property
     def secrets(self) -> KeyLog:

@@ -1,0 +1,224 @@
+"""The wire itself: takes each packet from one cable, keeps it or not, and gives it to the other one.
+
+A cable's packet socket -> a `Packet`, in the order of arrival -> what becomes of it: by a rule, by chance,
+by the person who holds the wire (`obey`), else it passes -> the other cable. Each fate is told as an event
+that names the packet by its number on this wire, and by a sum of its bytes: the capture has it too, with a
+time of its own (TCP's packets have their time of sending with them, so that no two sockets agree on theirs).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import random
+import socket
+import time
+import zlib
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from inspector.capture.bpf import ACCEPT_ALL
+from inspector.capture.packet_socket import bind, open_packet_socket
+from inspector.lab.wire.frame import kinds_of
+from inspector.model.commands import WireAct
+from inspector.model.wiring import LATER, SENDERS, Sender, What, Wiring, rule_of
+
+Fate = Literal[
+    "held", "passed", "dropped", "doubled", "delayed", "swapped", "overtaken", "lost", "overflowed", "unsent",
+]
+_SO_RCVBUFFORCE = 33
+_LARGEST, _BUFFER = 1 << 17, 1 << 24
+_MOST_AT_ONCE = 64                 # packets of one cable in a turn
+_MOST_HELD = 1000
+_QUEUE = 1 << 16                   # bytes that wait for a slow wire; what comes then is lost
+_DONE: dict[WireAct, tuple[Fate, str]] = {
+    "pass": ("passed", "let pass"), "drop": ("dropped", "dropped"), "double": ("doubled", "doubled"),
+    "delay": ("delayed", "delayed"), "swap": ("swapped", "put behind the next one"),
+}  # fmt: skip
+
+
+class Tell(Protocol):
+    """Puts an event of the wire into the trace; `fields` are its fields."""
+
+    def __call__(self, text: str, **fields: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A frame that came from one end; `number`: from 1, in the order in which they came."""
+
+    number: int
+    sender: Sender
+    frame: bytes
+
+
+class Wire:
+    """`cables`: by the sender's name what `receive` is to be called for when it is readable."""
+
+    def __init__(self, wiring: Wiring, tell: Tell) -> None:
+        """OSError where the cables cannot be listened to."""
+        self._wiring, self._tell = wiring, tell
+        self.cables = {end: _cable(end) for end in SENDERS}
+        self._chance = random.Random()
+        self._seen = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """A session begins: nothing is held any more, and the rules count anew."""
+        self.holds = self._wiring.held
+        self._rules = [rule_of(text) for text in self._wiring.rules]
+        self._counts = [0] * len(self._rules)
+        self._held: list[Packet] = []
+        self._behind: list[Packet] = []        # swapped: they go after the next one of their sender
+        self._due: list[tuple[float, int, Packet]] = []
+        self._later_count = 0
+        self._busy: dict[Sender, float] = dict.fromkeys(SENDERS, 0.0)
+
+    @property
+    def due(self) -> float | None:
+        """In how many seconds `tick` has something to do; None where nothing waits for its time."""
+        return max(self._due[0][0] - time.monotonic(), 0.0) if self._due else None
+
+    def receive(self, sender: Sender) -> None:
+        """Take what this end has sent."""
+        for _ in range(_MOST_AT_ONCE):
+            try:
+                frame = self.cables[sender].recv(_LARGEST)
+            except (BlockingIOError, InterruptedError):
+                return
+            kinds = kinds_of(frame)
+            if kinds is not None:
+                self._seen += 1
+                self._decide(Packet(self._seen, sender, frame), self._act_of_rules(sender, kinds))
+
+    def obey(self, act: WireAct, packet: int) -> None:
+        """Do what a person asks; a sentence in the trace where it cannot be done."""
+        if act == "hold":
+            self.holds = True
+            self._tell("The wire is held: each packet waits until it is let pass.", fate="hold")
+        elif act == "open":
+            self.holds = False
+            self._tell("The wire lets every packet pass.", fate="open")
+            held, self._held = self._held, []
+            for each in held:
+                self._do("pass", each, "you")
+            self._release_swapped()
+        else:
+            chosen = next((each for each in self._held if packet in (0, each.number)), None)
+            if chosen is None:
+                self._tell(f"The wire holds no {'such ' if packet else ''}packet.", fate="none")
+                return
+            self._held.remove(chosen)
+            self._do(act, chosen, "you")
+
+    def tick(self) -> None:
+        """Hand on what has become due."""
+        now = time.monotonic()
+        while self._due and self._due[0][0] <= now:
+            self._put(heapq.heappop(self._due)[2])
+
+    def close(self) -> None:
+        """Let the cables go."""
+        for cable in self.cables.values():
+            cable.close()
+
+    # --- what becomes of a packet ---
+
+    def _act_of_rules(self, sender: Sender, kinds: frozenset[What]) -> WireAct | None:
+        """What the first rule that covers it says; every rule counts those that it means."""
+        found: WireAct | None = None
+        for place, rule in enumerate(self._rules):
+            if rule.means(sender, kinds):
+                self._counts[place] += 1
+                if found is None and rule.covers(self._counts[place]):
+                    found = rule.act
+        return found
+
+    def _decide(self, packet: Packet, act: WireAct | None) -> None:
+        if act is not None:
+            self._do(act, packet, "rule")
+        elif self._wiring.loss and self._chance.random() * 100 < self._wiring.loss:
+            self._say("lost", "lost by chance", packet, "chance")
+        elif self.holds and len(self._held) < _MOST_HELD:
+            self._held.append(packet)
+            self._say("held", "waits", packet, "you")
+        else:
+            self._pass(packet)
+
+    def _do(self, act: WireAct, packet: Packet, by: str) -> None:
+        if act == "swap" and any(each.sender == packet.sender for each in self._behind):
+            self._pass(packet)                 # it is the next one, which an earlier one waits for
+            return
+        fate, word = _DONE[act]
+        self._say(fate, word, packet, by)
+        if act == "delay":
+            self._later(time.monotonic() + LATER, packet)
+        elif act == "swap":
+            self._behind.append(packet)
+        elif act != "drop":
+            self._pass(packet)
+            if act == "double":
+                self._pass(packet)
+
+    def _pass(self, packet: Packet) -> None:
+        """Put it on the wire's further half, which may be slow or long."""
+        rate, latency = self._wiring.rate * 1000 / 8, self._wiring.latency / 1000
+        now = time.monotonic()
+        start = now
+        if rate:
+            start = max(now, self._busy[packet.sender])
+            if (start - now) * rate + len(packet.frame) > _QUEUE:
+                self._say("overflowed", "lost: the queue before the slow wire is full", packet, "rate")
+                return
+            self._busy[packet.sender] = start = start + len(packet.frame) / rate
+        if start + latency > now:
+            self._later(start + latency, packet)
+        else:
+            self._put(packet)
+        behind = [each for each in self._behind if each.sender == packet.sender]
+        self._behind = [each for each in self._behind if each.sender != packet.sender]
+        for each in behind:
+            self._go_after(each)
+
+    def _release_swapped(self) -> None:
+        behind, self._behind = self._behind, []
+        for each in behind:
+            self._go_after(each)
+
+    def _go_after(self, packet: Packet) -> None:
+        """A swapped packet goes now."""
+        self._say("overtaken", "overtaken", packet, "")
+        self._pass(packet)
+
+    def _later(self, moment: float, packet: Packet) -> None:
+        self._later_count += 1
+        heapq.heappush(self._due, (moment, self._later_count, packet))
+
+    def _put(self, packet: Packet) -> None:
+        other: Sender = "server" if packet.sender == "client" else "client"
+        try:
+            self.cables[other].send(packet.frame)
+        except OSError as error:
+            self._say("unsent", f"lost: {error.strerror}", packet, "kernel")
+
+    def _say(self, fate: Fate, word: str, packet: Packet, by: str) -> None:
+        whose = f"A packet of the {packet.sender}"
+        text = f"{whose} waits on the wire." if fate == "held" else f"{whose} was {word}{_BY.get(by, '')}."
+        sum_of_bytes = f"{zlib.crc32(packet.frame):08x}"
+        self._tell(text, packet=str(packet.number), sum=sum_of_bytes, fate=fate, by=by, sender=packet.sender)
+
+
+_BY = {"you": " by you", "rule": " by a rule"}
+
+
+def _cable(end: Sender) -> socket.socket:
+    """A packet socket that gets all that this end sends."""
+    cable = open_packet_socket(ACCEPT_ALL)
+    cable.setblocking(False)
+    with contextlib.suppress(OSError):
+        cable.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+    with contextlib.suppress(OSError):
+        cable.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
+    bind(cable, end)
+    return cable
+

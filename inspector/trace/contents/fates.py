@@ -1,0 +1,137 @@
+"""What became of packets on a wire that somebody stood in: held, dropped, doubled, delayed, swapped.
+
+Events of kind "wire" -> for each packet that they name, by the sum of its bytes, its row and its fates. A
+packet of which no event tells went through at once.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from inspector.model.packets import Row, first_rows
+
+if TYPE_CHECKING:
+    from inspector.model.records import Event
+    from inspector.trace.index.index import Index
+
+LOST = frozenset({"dropped", "lost", "overflowed", "unsent"})
+WAITS = frozenset({"held", "swapped"})
+_AT_ONCE_NS = 20_000_000           # what becomes of a packet first is told within this time
+_LOOKED_BACK = 8192                # packets among which one that an event names is looked for
+
+
+class Frames(Protocol):
+    """What is needed of a trace: how many packets it has by now, and their bytes."""
+
+    @property
+    def index(self) -> Index:
+        """The columns of the packets."""
+
+    def frame(self, row: Row) -> bytes:
+        """The captured bytes of a packet."""
+
+
+class Fate(NamedTuple):
+    """What became of a packet last. `number`: its own on the wire; `by`: you, rule, chance, rate, kernel.
+
+    `held_ns`: when it was held, else `time_ns`, when this became of it; ns since the epoch.
+    """
+
+    row: Row
+    number: int
+    fate: str
+    by: str
+    held_ns: int
+    time_ns: int
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it never arrived."""
+        return self.fate in LOST
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether it came to its receiver, or is on its way there."""
+        return self.fate not in LOST | WAITS
+
+
+class Fates:
+    """The fates that a trace tells; `update` reads on."""
+
+    def __init__(self) -> None:
+        self.holds = False                 # each packet waits from now on
+        self.version = 0                   # counts what was read
+        self._read = 0
+        self._summed = 0
+        self._rows: dict[str, deque[Row]] = {}
+        self._numbers: dict[str, Row] = {}
+        self._fates: dict[Row, Fate] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._fates)
+
+    def of(self, row: Row) -> Fate | None:
+        """What became of packet `row`; None where it went through at once."""
+        return self._fates.get(row)
+
+    @property
+    def waiting(self) -> list[Fate]:
+        """The packets that are held now, the one that waits longest first."""
+        return [fate for fate in self._fates.values() if fate.fate == "held"]
+
+    @property
+    def lost(self) -> list[Row]:
+        """The packets that never arrived."""
+        return [row for row, fate in self._fates.items() if fate.is_lost]
+
+    def update(self, trace: Frames, events: list[Event]) -> list[Row]:
+        """Read the events that are new; the packets of which it is known anew whether they arrived."""
+        changed: list[Row] = []
+        for event in events[self._read :]:
+            if event.kind == "wire":
+                changed += self._take(trace, event)
+            elif event.kind == "session-started":
+                self._begin('"wire": "held"' in dict(event.fields).get("session", ""))
+        self._read = len(events)
+        return changed
+
+    def _begin(self, holds: bool) -> None:
+        """A new session begins on the wire; what was held before is not there any more."""
+        self.holds = holds
+        self._numbers.clear()
+        for row, fate in self._fates.items():
+            if fate.fate in WAITS:
+                self._fates[row] = fate._replace(fate="unsent", by="kernel")
+
+    def _take(self, trace: Frames, event: Event) -> list[Row]:
+        fields = dict(event.fields)
+        fate, number = fields.get("fate", ""), fields.get("packet", "")
+        self.version += 1
+        if fate in ("hold", "open"):
+            self.holds = fate == "hold"
+        if not (number.isascii() and number.isdigit() and len(number) < 12):
+            return []
+        row = self._numbers.get(number)
+        if row is None:
+            row = self._found(trace, fields.get("sum", ""), event.time_ns)
+            if row is None:
+                return []
+            self._numbers[number] = row
+        before = self._fates.get(row)
+        held_ns = event.time_ns if before is None else before.held_ns
+        now = Fate(row, int(number), fate, fields.get("by", ""), held_ns, event.time_ns)
+        self._fates[row] = now
+        return [] if now.has_arrived == (before is None or before.has_arrived) else [row]
+
+    def _found(self, trace: Frames, wanted: str, time_ns: int) -> Row | None:
+        """The packet with this sum that no event has named yet; of several alike the first shortly before."""
+        count = trace.index.count
+        for row in first_rows(count)[max(self._summed, count - _LOOKED_BACK) :]:
+            self._rows.setdefault(f"{zlib.crc32(trace.frame(row)):08x}", deque()).append(row)
+        self._summed = count
+        found, times = self._rows.get(wanted, deque()), trace.index.time_ns
+        while len(found) > 1 and times[found[0]] < time_ns - _AT_ONCE_NS:
+            found.popleft()                    # it went through, and was sent again
+        return found.popleft() if found else None

@@ -1,0 +1,227 @@
+"""The wire between two networks of the lab: real packets held, dropped, doubled, and what follows."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from inspector.lab.launch import Agent, start_agent
+from inspector.model.commands import Start, Wire, WireAct
+from inspector.model.numbers import TCP
+from inspector.model.packets import Row, first_rows
+from inspector.model.spec import SessionSpec
+from inspector.model.wiring import WIRE_ADDRESSES
+from inspector.sessions.kinds import resolved
+from inspector.trace.filter.filter import Filter
+from inspector.trace.packet.facts import facts
+from inspector.trace.trace import Trace
+from inspector.views.ladder.ladder import Ladder
+from inspector.views.line.spans import plain
+from tests.support.running.lab import needs_lab, processes_in, wait_for_event, wait_until
+
+pytestmark = needs_lab
+MESSAGES = ("hello",)
+
+
+def played(path: Path, spec: SessionSpec) -> Trace:
+    """The trace of a session that ran to its end by itself."""
+    spec = resolved(spec)
+    with start_agent(path, wiring=spec.wiring) as agent:
+        agent.send(Start(spec))
+        wait_for_event(agent, path, "session-ended")
+    trace = Trace.open(path)
+    while trace.refresh():
+        pass
+    return trace
+
+
+def ended_well(trace: Trace) -> bool:
+    return [dict(event.fields)["ok"] for event in trace.events if event.kind == "session-ended"] == ["true"]
+
+
+def rows(trace: Trace, text: str) -> list[int]:
+    """The packets that a display filter lets through."""
+    return [int(row) for row in Filter(text).rows(trace)]
+
+
+def drawn(trace: Trace, width: int = 100) -> str:
+    ladder = Ladder(trace)
+    return "\n".join(plain(ladder.line(index, width)) for index in range(ladder.count))
+
+
+def test_a_packet_that_is_dropped_is_sent_again(tmp_path: Path) -> None:
+    with played(tmp_path / "t.pcapng", SessionSpec(messages=MESSAGES, wire_rules=("drop:data:1",))) as trace:
+        assert ended_well(trace)
+        lost = rows(trace, "wire.lost")
+        again = rows(trace, "tcp.analysis.retransmission")
+        assert len(lost) == 1
+        assert len(again) == 1
+        assert trace.frame(Row(lost[0]))[-5:] == trace.frame(Row(again[0]))[-5:] == b"hello"
+        assert rows(trace, 'wire.fate == "dropped" and wire.by == "rule"') == lost
+        line = next(line for line in drawn(trace).splitlines() if "✗" in line)
+        assert "dropped" in line.partition("✗")[2]
+        assert "▶" not in line
+        assert "[dropped]" in facts_info(trace, lost[0])
+
+
+def facts_info(trace: Trace, row: int) -> str:
+    from inspector.trace.packet.info import packet_info
+
+    return packet_info(trace, facts(trace, Row(row)))
+
+
+def test_each_packet_is_one_of_the_wire(tmp_path: Path) -> None:
+    spec = SessionSpec(messages=("x" * 20_000,), wire="open", mtu=600)
+    with played(tmp_path / "t.pcapng", spec) as trace:
+        assert ended_well(trace)
+        index = trace.index
+        assert int(index.cap_len[: index.count].max()) == 600 + 14     # with the link header
+        assert len(set(frames(trace))) == index.count                  # each once
+        assert {index.address(int(index.src[row])) for row in first_rows(index.count)} == {
+            addresses[0] for addresses in WIRE_ADDRESSES.values()}
+
+
+def frames(trace: Trace) -> list[bytes]:
+    return [trace.frame(row) for row in first_rows(trace.index.count)]
+
+
+def test_every_kind_of_session_runs_over_a_wire(tmp_path: Path) -> None:
+    for spec in (SessionSpec(kind="udp", ipv6=True), SessionSpec(kind="http"), SessionSpec(kind="websocket"),
+                 SessionSpec(kind="slow-reader"), SessionSpec(kind="tcp", with_server=False, ipv6=True),
+                 SessionSpec(kind="udp", with_server=False)):
+        with played(tmp_path / "t.pcapng", replace(spec, wire="open")) as trace:
+            assert ended_well(trace), spec
+            assert trace.statistics.dropped == 0
+            if not spec.with_server:
+                assert rows(trace, "icmp" if spec.kind == "udp" else "tcp.flags.reset == 1")
+
+
+class Held:
+    """A session whose wire is held, and its trace."""
+
+    def __init__(self, path: Path, spec: SessionSpec) -> None:
+        self.spec = resolved(spec)
+        self.path = path
+        self.agent: Agent = start_agent(path, wiring=self.spec.wiring)
+        self.trace = Trace.open(path, following=True)
+        self.agent.send(Start(self.spec))
+
+    def __enter__(self) -> Held:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.trace.close()
+        self.agent.close()
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        def holds() -> object:
+            self.trace.refresh()
+            return condition()
+
+        wait_until(holds, what)
+
+    def until_held(self, count: int = 1) -> None:
+        self.until(lambda: len(self.trace.fates.waiting) >= count, f"{count} held packets")
+
+    def do(self, act: WireAct, packet: int = 0) -> None:
+        self.agent.send(Wire(act, packet))
+
+    def until_ended(self) -> None:
+        self.until(lambda: any(one.kind == "session-ended" for one in self.trace.events), "the end")
+
+
+def test_a_held_packet_waits_until_it_is_let_pass(tmp_path: Path) -> None:
+    with Held(tmp_path / "t.pcapng", SessionSpec(messages=MESSAGES, wire="held")) as held:
+        trace = held.trace
+        held.until_held()
+        syn = trace.fates.waiting[0]
+        assert int(trace.index.tcp_flags[syn.row]) == 0x02
+        assert "┃ waits for you" in drawn(trace)
+        assert trace.flow(0).states(syn.row) == ("SYN-SENT", "unknown")
+        assert "LISTEN" in plain(Ladder(trace).header(100)[1])    # as its calls tell
+        held.do("drop")
+        held.until(lambda: rows(trace, "wire.lost"), "its loss")
+        held.until_held()                                        # its kernel sends it again, a second later
+        assert "✗ dropped by you" in drawn(trace)
+        assert trace.fates.waiting[0].row != syn.row
+        held.do("pass", trace.fates.waiting[0].number)
+        held.until(lambda: trace.fates.waiting and trace.fates.waiting[0].row > 1, "the SYN ACK")
+        assert int(trace.index.tcp_flags[trace.fates.waiting[0].row]) == 0x12
+        assert trace.flow(0).states(Row(trace.index.count - 1)) == ("SYN-SENT", "SYN-RECEIVED")
+        held.do("open")
+        held.until_ended()
+        assert ended_well(trace)
+        assert not trace.fates.holds
+        assert not trace.fates.waiting
+
+
+def test_a_packet_that_is_not_held_cannot_be_dropped(tmp_path: Path) -> None:
+    with Held(tmp_path / "t.pcapng", SessionSpec(messages=MESSAGES, wire="open")) as held:
+        held.until_ended()
+        held.do("drop")
+        held.do("pass", 77)
+        held.until(lambda: sum(one.kind == "wire" for one in held.trace.events) == 2, "two answers")
+        assert [one.text for one in held.trace.events if one.kind == "wire"] == [
+            "The wire holds no packet.", "The wire holds no such packet."]
+
+
+def test_the_rules_of_a_wire_do_what_they_say(tmp_path: Path) -> None:
+    rules = ("double:client:data:1", "swap:server:syn:1", "delay:client:fin:1")
+    with played(tmp_path / "t.pcapng", SessionSpec(messages=("one", "two"), wire_rules=rules)) as trace:
+        assert ended_well(trace)
+        # A SYN ACK behind the next one of the server: its kernel sends it again, then both come.
+        assert rows(trace, 'wire.fate == "overtaken"') == rows(trace, "tcp.flags == 0x12")[:1]
+        assert len(rows(trace, "tcp.flags == 0x12")) > 1
+        assert rows(trace, 'wire.fate == "doubled"')
+        assert rows(trace, "tcp.analysis.duplicate_ack")         # a duplicate is acknowledged at once
+        assert rows(trace, 'wire.fate == "delayed" and tcp.flags.fin == 1')
+
+
+def test_a_hole_is_told_by_duplicate_acks_and_mended_at_once(tmp_path: Path) -> None:
+    spec = SessionSpec(messages=("x" * 14_480,), wire="open", wire_rules=("drop:client:data:1",))
+    with played(tmp_path / "t.pcapng", spec) as trace:
+        assert ended_well(trace)
+        assert len(rows(trace, "tcp.analysis.duplicate_ack")) >= 3
+        assert rows(trace, "tcp.options.sack")
+        assert len(rows(trace, "tcp.analysis.retransmission or tcp.analysis.fast_retransmission")) == 1
+
+
+def test_a_slow_and_long_wire_takes_its_time(tmp_path: Path) -> None:
+    spec = SessionSpec(messages=MESSAGES, latency=20.0, rate=1000)
+    with played(tmp_path / "t.pcapng", spec) as trace:
+        assert ended_well(trace)
+        times = trace.index.time_ns
+        assert int(times[1] - times[0]) >= 20_000_000             # the SYN's way
+
+
+def test_what_is_lost_by_chance_is_told(tmp_path: Path) -> None:
+    with played(tmp_path / "t.pcapng", SessionSpec(kind="udp", loss=100.0, timeout=1.0)) as trace:
+        assert not ended_well(trace)
+        assert rows(trace, 'wire.by == "chance"') == list(range(trace.index.count))
+
+
+def test_a_window_is_no_larger_than_asked(tmp_path: Path) -> None:
+    with played(tmp_path / "t.pcapng", SessionSpec(messages=MESSAGES, window=3000)) as trace:
+        assert ended_well(trace)
+        assert rows(trace, "tcp.window_size > 3000") == []
+        assert int(trace.index.protocol[0]) == TCP
+
+
+@pytest.mark.parametrize("killed", ["agent", "input"])
+def test_nothing_is_left_in_the_networks_of_the_ends(tmp_path: Path, killed: str) -> None:
+    with Held(tmp_path / "t.pcapng", SessionSpec(interactive=True, wire="open")) as held:
+        held.until(lambda: any(one.kind == "endpoint-started" and one.role == "client"
+                               for one in held.trace.events), "both ends")
+        ends = [one.pid for one in held.trace.events if one.kind == "endpoint-started"]
+        networks = {Path(f"/proc/{pid}/ns/net").stat().st_ino for pid in ends}
+        assert len(networks) == 2
+        if killed == "agent":
+            os.kill(held.agent.pid, signal.SIGKILL)
+        else:
+            held.agent.end_input()
+        wait_until(lambda: not any(processes_in(network) for network in networks), "the end of all processes")

@@ -84,8 +84,8 @@ ENDING_OPTIONS = (END_BY, ENDING)
 
 WIRE = Option("wire", "Wire", (
     Value("loopback", "loopback", "nothing is lost on it"),
-    Value("held", "held", "you let each packet pass, or drop it"),
-    Value("open", "open", "packets pass until you hold them"),
+    Value("held", "held", "each packet waits for you"),
+    Value("open", "open", "pass until you hold them"),
 ), "i")  # fmt: skip
 MTU = Option("mtu", "MTU", (), "", "--mtu", "over a wire whose packets have at most so many bytes.")
 LOSS = Option("loss", "Loss", (), "", "--loss", "over a wire that loses so many percent of the packets.")

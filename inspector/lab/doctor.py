@@ -21,6 +21,8 @@ from inspector.lab.capture.privilege import asker
 from inspector.lab.errors import LabError
 from inspector.lab.launch import start_agent
 from inspector.lab.network import namespace
+from inspector.lab.wire.ends import make as make_ends
+from inspector.model.wiring import Wiring
 from inspector.wire import pcapng
 from inspector.wire.journal import EventRecord, from_fields
 
@@ -77,6 +79,10 @@ def _lab() -> list[Check]:
         checks.append(Check("lab ipv6", "warn", "IPv6 is off in this kernel; sessions over IPv6 cannot run."))
     else:
         checks.append(Check("lab ipv6", "ok", "IPv6 works in the lab."))
+    if (lacking := namespace.probe(lambda: make_ends(Wiring()))) is not None:
+        checks.append(Check("lab wire", "warn", lacking.sentence, lacking.remedy))
+    else:
+        checks.append(Check("lab wire", "ok", "A wire can be held: packets of a session can be lost."))
     if facts.get("capture") == "ring":
         checks.append(Check("capture", "ok", "The kernel gives a memory-mapped ring (TPACKET_V3)."))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from inspector.lab import doctor
 from inspector.lab.capture import access
 from inspector.lab.errors import LabError
 from inspector.lab.network import namespace
+from inspector.lab.wire import links
 from tests.support.running.lab import needs_lab
 
 pytestmark = pytest.mark.quick
@@ -24,8 +26,21 @@ def by_name() -> dict[str, doctor.Check]:
 def test_all_is_well_where_the_lab_works() -> None:
     checks = by_name()
     assert checks["namespaces"].state == checks["lab"].state == "ok"
+    assert checks["lab wire"].state in ("ok", "warn")
     assert checks["capture"].name == "capture"
     assert {checks[name].state for name in ("python", "scapy", "textual")} == {"ok"}
+
+
+@needs_lab
+def test_where_there_are_no_cables_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")      # as a kernel without veth answers
+
+    monkeypatch.setattr(links, "make_pair", refuse)
+    check = by_name()["lab wire"]
+    assert check.state == "warn"
+    assert check.what.startswith("This kernel gives the lab no wire between two networks")
+    assert check.remedy == "sudo modprobe veth"
 
 
 @pytest.mark.parametrize("privileged", [False, True])

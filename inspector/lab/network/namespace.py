@@ -13,6 +13,7 @@ import fcntl
 import os
 import socket
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 from inspector.lab.errors import LabError
@@ -52,8 +53,8 @@ def settle(gid: int | None = None) -> None:
     loopback_up()
 
 
-def probe() -> LabError | None:
-    """Try `enter()` in a child; None when it works, else why not."""
+def probe(then: Callable[[], object] = lambda: None) -> LabError | None:
+    """Try `enter()`, and what is to work in there, in a child; None when it does, else why not."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -61,6 +62,7 @@ def probe() -> LabError | None:
         try:
             os.close(reader)
             enter()
+            then()
         except LabError as error:
             answer = f"{error.sentence}\0{error.remedy}".encode()
         except BaseException as error:

@@ -26,7 +26,6 @@ from inspector.trace.application.engine import Layer
 from inspector.trace.application.plain import PlainConversations, Told
 from inspector.trace.contents.comments import Comments
 from inspector.trace.contents.contents import Contents
-from inspector.trace.contents.fates import Fates
 from inspector.trace.file.keylog import KeyLogFiles
 from inspector.trace.file.reader import SLICE, Reader
 from inspector.trace.file.source import TraceError, open_source
@@ -35,6 +34,7 @@ from inspector.trace.flows.kept import Kept
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.flows.udp import UdpFlow
 from inspector.trace.index.conversations import PROTOCOLS, ConversationRow, RowLists, conversations, grown
+from inspector.trace.index.fates import Fates
 from inspector.trace.index.index import Index
 from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding

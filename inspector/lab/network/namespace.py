@@ -161,14 +161,6 @@ def unshare(flags: int) -> None:
         raise OSError(number, os.strerror(number))
 
 
-def join(network: int) -> None:
-    """Go to the network of this descriptor (setns(2)), the calling thread alone; OSError where refused."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.setns(network, CLONE_NEWNET) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
 def _loosen(gid: int) -> None:
     """Let any port be bound and `ping` work in there, and IPv6 be on; each is a comfort, none a need."""
     for name, value in (

@@ -13,8 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from inspector.lab.network.namespace import join
-from inspector.lab.programs.processes import MARK, die_with_parent
+from inspector.lab.programs.processes import MARK, die_with_parent, join
 from inspector.model.spec import Role
 from inspector.wire.text import escaped
 

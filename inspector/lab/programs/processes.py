@@ -86,6 +86,13 @@ def inspectable() -> None:
     _libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
 
 
+def join(network: int) -> None:
+    """Go to the network of this descriptor (setns(2)), the calling thread alone; OSError where refused."""
+    if _libc.setns(network, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
 class Guardian:
     """A process that outlives the agent only long enough to kill what the agent left in the lab.
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from inspector.lab.errors import LabError
 from inspector.lab.network import namespace
+from inspector.lab.programs.processes import join
 from inspector.lab.wire import links
 from inspector.model.wiring import LEAST_IPV6_MTU, SENDERS, WIRE_ADDRESSES, Sender, Wiring
 
@@ -41,11 +42,11 @@ class Ends:
         """Be in the network of this end; for the calling thread alone."""
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            namespace.join(self.networks[end])
+            join(self.networks[end])
             try:
                 yield
             finally:
-                namespace.join(home)
+                join(home)
         finally:
             os.close(home)
 
@@ -61,7 +62,7 @@ def make(wiring: Wiring) -> Ends:
             namespace.settle()
             inodes.append(namespace.identity())
             ends[end] = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-            namespace.join(home)
+            join(home)
         os.close(home)
         made = Ends(ends, tuple(inodes))
         for end in SENDERS:

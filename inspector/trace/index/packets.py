@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from inspector.model.packets import Row
-from inspector.trace.contents.fates import Fates
+from inspector.trace.index.fates import Fates
 from inspector.trace.index.index import Index
 from inspector.wire.arrays import Int64s
 from inspector.wire.keylog import KeyLog

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from inspector.model.numbers import ACK, SYN, TCP, UDP
 from inspector.model.packets import Row, packet_number, row_at
 from inspector.trace.application.packets import packet_text
-from inspector.trace.contents.fates import Fate
+from inspector.trace.index.fates import Fate
 from inspector.wire.arrays import Int64s
 from inspector.wire.text import escaped
 

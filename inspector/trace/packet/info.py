@@ -23,7 +23,7 @@ from inspector.model.packets import Row
 from inspector.model.units import duration
 from inspector.protocols import by_name
 from inspector.trace.application.packets import packet_text
-from inspector.trace.contents.fates import Fate
+from inspector.trace.index.fates import Fate
 from inspector.trace.packet.facts import Facts, payload_preview
 from inspector.wire.headers.fragment import fragment_header
 from inspector.wire.headers.read import FRAGMENT

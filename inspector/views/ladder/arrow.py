@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP, flag_names
-from inspector.trace.contents.fates import WAITS, Fate
+from inspector.trace.index.fates import WAITS, Fate
 from inspector.trace.packet.facts import Facts, payload_preview
 from inspector.trace.packet.info import analysis_marks, fate_text, packet_info, protocol_name, syn_options
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit

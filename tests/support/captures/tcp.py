@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from inspector.model.numbers import ICMP, ICMPV6, LINK_RAW, TCP_FLAGS
 from inspector.model.packets import Row
-from inspector.trace.contents.fates import Fates
 from inspector.trace.index.conversations import PROTOCOLS
+from inspector.trace.index.fates import Fates
 from inspector.trace.index.index import Index
 from inspector.trace.index.packets import Packets
 from inspector.wire import pcapng

@@ -436,6 +436,32 @@ class PacketReader(Generic[T]):
     judge: Callable[[Sequence[SentRecord[Any]], int], list[Finding]] | None = None
 
 
+class Told(Interface):
+    """A record that one turn of an end is: `record` has the offsets that it would have as the first one."""
+
+    @property
+    def record(self) -> Any:
+        """The record."""
+
+
+L = TypeVar("L", bound=Told)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan(Generic[L]):
+    """Reads conversations in which each turn of an end is one record, in turn, and nothing is wrong.
+
+    `turns(said)`: what each turn is, a's first; None: perhaps it is another protocol's, or something is
+    wrong. Turns that are alike in all that is printed of them give one and the same object, mostly.
+    `decoder(source, told, said)`: a decoder that has all these records, the same as one that reads. `reader()`:
+    what the protocol's fields, `summary` and `short` take for the decoder of a record that is `Told`.
+    """
+
+    turns: Callable[[Sequence[bytes]], Sequence[L] | None]
+    decoder: Callable[[Source, Sequence[L], Sequence[bytes]], Decoder[Any]]
+    reader: Callable[[], Decoder[Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """One protocol. `name` is Wireshark's (in the filter, in JSON); `colour` its role in colour schemes.
@@ -443,8 +469,7 @@ class Protocol:
     A `decoder` reads it on TCP, a `packets` reader where it stands in one packet; DNS has both.
     `plain(asked, answered)`: whether all that a and b said, from a SYN on and without holes, is certainly of
     this protocol from the first byte to the last, and a list needs no decoder; False: perhaps not.
-    `scan(source, turns)`: the same of what both ends said in turn, a first; a decoder that has all records,
-    the same as one that reads, and in which nothing is wrong; None: perhaps it is another protocol's.
+    `scan`: the same of what both ends said in turn, with all records, in which nothing is wrong.
     `within`: the protocol that carries it, and whose decoder gives it what to read (see `Beside`).
     `ordered`: whether its records are listed by their first or last byte. `pairs`: they answer each other.
     """
@@ -456,7 +481,7 @@ class Protocol:
     sniff: Callable[[Opening], Start | None] | None = None
     decoder: Callable[[Source, Pump, Start], Decoder[Any]] | None = None
     plain: Callable[[bytes, bytes], bool] | None = None
-    scan: Callable[[Source, Sequence[bytes]], Decoder[Any] | None] | None = None
+    scan: Scan[Any] | None = None
     packets: PacketReader[Any] | None = None
     book: Rulebook = field(default_factory=Rulebook)
     ordered: Literal["first", "last"] = "first"

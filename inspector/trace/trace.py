@@ -386,7 +386,7 @@ class Trace:
 
     def plain(self, stream: int) -> Layer | None:
         """The protocol and all records of a TCP conversation, where it is plain; else `application` knows."""
-        plain = self._plain_ones()
+        plain = self.plain_conversations()
         return None if plain is None else plain.layer(stream)
 
     def told(self, row: Row) -> Told:
@@ -401,16 +401,16 @@ class Trace:
 
     def look_for_plain(self) -> None:
         """Find the plain conversations, where all there is was read: many packets will be asked for."""
-        self._plain_ones()
+        self.plain_conversations()
 
     def findings_of(self, stream: int) -> list[Finding]:
         """The findings of one TCP conversation."""
-        plain = self._plain_ones()
+        plain = self.plain_conversations()
         if plain is not None and not self.decoded(stream) and plain.quiet(stream):
             return []
         return self.application(stream).findings
 
-    def _plain_ones(self) -> PlainConversations | None:
+    def plain_conversations(self) -> PlainConversations | None:
         """Those known by columns; None while the trace grows, as all of it would be looked at anew.
 
         None too where a person says what is spoken.

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from inspector.protocols.api import Field, Opening, Protocol, Source, Start
+from inspector.protocols.api import Field, Opening, Protocol, Scan, Source, Start
 from inspector.protocols.http.findings import BOOK
 from inspector.protocols.http.text import head_text
 from inspector.wire.tcp.delivery import Pump
@@ -18,6 +18,7 @@ from inspector.wire.text import escaped
 if TYPE_CHECKING:
     from inspector.protocols.http.decoder import HttpDecoder
     from inspector.protocols.http.message import HttpMessage
+    from inspector.protocols.http.plain import Head
     from inspector.protocols.http.upgrade import Upgrade
 
 _Get: TypeAlias = "Callable[[HttpDecoder, HttpMessage], Sequence[Any]]"
@@ -39,11 +40,22 @@ def _plain(asked: bytes, answered: bytes) -> bool:
             and b"CONNECT " not in asked and _MAY_SWITCH.search(answered) is None)
 
 
-def _scan(source: Source, turns: Sequence[bytes]) -> HttpDecoder | None:
-    from inspector.protocols.http.plain import PlainHttpDecoder, exchanges
+def _turns(said: Sequence[bytes]) -> Sequence[Head] | None:
+    from inspector.protocols.http.plain import exchanges
 
-    messages = exchanges(turns)
-    return None if messages is None else PlainHttpDecoder(source, messages)
+    return exchanges(said)
+
+
+def _scanned(source: Source, told: Sequence[Head], said: Sequence[bytes]) -> HttpDecoder:
+    from inspector.protocols.http.plain import Exchanges, PlainHttpDecoder
+
+    return PlainHttpDecoder(source, Exchanges(told, said))
+
+
+def _reader() -> HttpDecoder:
+    from inspector.protocols.http.plain import READER
+
+    return READER
 
 
 def _decoder(source: Source, pump: Pump, start: Start) -> HttpDecoder:
@@ -128,7 +140,7 @@ HEADERS = (
 
 HTTP = Protocol(
     name="http", title="HTTP", colour="exchange", sniff=_sniff, decoder=_decoder, plain=_plain,
-    scan=_scan,
+    scan=Scan(_turns, _scanned, _reader),
     book=BOOK, pairs=True,
     fields=(
         Field("http.request", "protocol", _request(lambda message: message.method), json=""),

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, overload
+from typing import Any, overload
 
 from inspector.model.packets import Row
 from inspector.protocols.api import Source, Start
 from inspector.protocols.http.decoder import HttpDecoder
-from inspector.protocols.http.message import Header, HttpMessage, parse_head
+from inspector.protocols.http.message import Framing, Header, HttpMessage, parse_head
 from inspector.protocols.http.rules import (
     body_framing,
     check_request,
@@ -32,25 +33,28 @@ _LONGEST, _MOST_HEADERS, _HEADS = 2048, 64, 512     # bytes and headers of a hea
 _SPECIAL = {"upgrade", "sec-websocket-key", "content-encoding"}     # what says more than a message
 
 
-class _Head(NamedTuple):
-    """A head as it is at the beginning of a stream; `body`: the bytes that follow it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """A head as it is at the beginning of a stream; `body`: the bytes that follow it.
 
-    message: HttpMessage
+    Heads of the same bytes are mostly one and the same, by which one who prints them knows them again.
+    """
+
+    record: HttpMessage
     body: int
 
 
 class Exchanges(Sequence[HttpMessage]):
     """Requests and answers in turn; a message is made when it is asked for, without its body's beginning."""
 
-    def __init__(self) -> None:
-        self._heads: list[_Head] = []
+    def __init__(self, heads: Sequence[Head], turns: Sequence[bytes]) -> None:
+        self._heads = heads
         self._start, self._stop = array("q"), array("q")
-
-    def add(self, head: _Head, start: int, stop: int) -> None:
-        """The next message, with its place in the stream of its end."""
-        self._heads.append(head)
-        self._start.append(start)
-        self._stop.append(stop)
+        offsets = [0, 0]
+        for number, data in enumerate(turns):
+            self._start.append(offsets[number & 1])
+            offsets[number & 1] += len(data)
+            self._stop.append(offsets[number & 1])
 
     def __len__(self) -> int:
         return len(self._heads)
@@ -67,48 +71,45 @@ class Exchanges(Sequence[HttpMessage]):
         return self._message(range(len(self))[index])
 
     def _message(self, number: int) -> HttpMessage:
-        head, start, stop = self._heads[number].message, self._start[number], self._stop[number]
+        head, start, stop = self._heads[number].record, self._start[number], self._stop[number]
         headers = head.headers if not start else tuple([
             Header(name, value, begin + start, end + start, key)
             for name, value, begin, end, key in head.headers])
         side, body = number & 1, head.body_start + start
-        bodiless = side and self._heads[number - 1].message.method == "HEAD"
         return HttpMessage(
             side, not side, start, head.line_stop + start, body, stop, head.version, head.method, head.target,
-            head.status, head.reason, headers, framing="none" if bodiless else head.framing,
+            head.status, head.reason, headers, framing=head.framing,
             body_length=stop - body, complete=True, number=number, partner=number + 1 - 2 * side,
         )
 
 
-def exchanges(turns: Sequence[bytes]) -> Exchanges | None:
-    """The messages of turns, of which the first is the client's; None where they are not plain."""
-    found, offsets, bodiless = Exchanges(), [0, 0], False
+def exchanges(turns: Sequence[bytes]) -> list[Head] | None:
+    """The heads of turns, of which the first is the client's; None where they are not plain."""
     if len(turns) % 2:
         return None
+    found: list[Head] = []
     for number, data in enumerate(turns):
-        side = number & 1
         size = data.find(b"\r\n\r\n") + 4
-        if not 4 <= size <= _LONGEST:
+        if size > _LONGEST:
             return None
-        head = _answer(data[:size]) if side else _asked(data[:size])
-        if head is None or len(data) - size != (0 if side and bodiless else head.body):
+        head = _answer(data[:size], found[-1].record.method == "HEAD") if number & 1 else _asked(data[:size])
+        if head is None or len(data) - size != head.body:
             return None
-        bodiless = head.message.method == "HEAD"
-        found.add(head, offsets[side], offsets[side] + len(data))
-        offsets[side] += len(data)
+        found.append(head)
     return found
 
 
 @lru_cache(_HEADS)
-def _asked(head: bytes) -> _Head | None:
+def _asked(head: bytes) -> Head | None:
     if not _REQUEST.match(head) or b"%0" in head:
         return None
     message, findings = parse_head(head, 0, 0, True)
-    return None if message is None or findings or check_request(message) else _framed(message)
+    return None if message is None or findings or check_request(message) else _framed(message, None)
 
 
 @lru_cache(_HEADS)
-def _answer(head: bytes) -> _Head | None:
+def _answer(head: bytes, bodiless: bool) -> Head | None:
+    """The head of an answer; `bodiless`: HEAD was asked."""
     if not head.startswith(b"HTTP/1."):
         return None
     message, findings = parse_head(head, 0, 1, False)
@@ -116,17 +117,18 @@ def _answer(head: bytes) -> _Head | None:
         return None
     if is_event_stream(message):
         return None
-    return None if message.status < 200 else _framed(message)
+    return None if message.status < 200 else _framed(message, "none" if bodiless else None)
 
 
-def _framed(message: HttpMessage) -> _Head | None:
+def _framed(message: HttpMessage, framing: Framing | None) -> Head | None:
     if len(message.headers) > _MOST_HEADERS or any(header.key in _SPECIAL for header in message.headers):
         return None
-    framing = body_framing(message, None)
-    if framing not in ("none", "length"):
+    own = body_framing(message, None)
+    if own not in ("none", "length"):
         return None
-    size = content_length(message) if framing == "length" else 0
-    return _Head(message._replace(framing=framing), size or 0)
+    framing = framing or own
+    size = content_length(message) or 0 if framing == "length" else 0
+    return Head(message._replace(framing=framing, body_length=size), size)
 
 
 def _no_bytes(row: Row, start: int, size: int) -> bytes:
@@ -139,7 +141,7 @@ _NOTHING = Pump((ByteStream(_no_bytes), ByteStream(_no_bytes)))
 class PlainHttpDecoder(HttpDecoder):
     """The decoder of a conversation that is known to be plain: it has its messages, and reads no more."""
 
-    def __init__(self, source: Source, messages: Exchanges) -> None:
+    def __init__(self, source: Source, messages: Sequence[HttpMessage]) -> None:
         super(HttpDecoder, self).__init__(source, _NOTHING, Start(0, (0, 0)))
         self.upgrade = None
         self._plain = messages
@@ -148,7 +150,7 @@ class PlainHttpDecoder(HttpDecoder):
         return False
 
     @property
-    def records(self) -> Exchanges:
+    def records(self) -> Sequence[HttpMessage]:
         """The messages of both directions, in order."""
         return self._plain
 
@@ -158,3 +160,7 @@ class PlainHttpDecoder(HttpDecoder):
     def handshake(self, message: HttpMessage) -> None:
         """There is none."""
         return
+
+
+_NOWHERE: Any = None
+READER = PlainHttpDecoder(_NOWHERE, ())      # gives the fields and the summary of a head's record

@@ -8,18 +8,20 @@ certain is decoded as ever: both ways give the same.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from inspector.model.numbers import TCP
 from inspector.model.packets import Row
 from inspector.protocols import REGISTRY
+from inspector.protocols.api import Protocol
 from inspector.trace.application.engine import Layer
 from inspector.trace.flows.patterns import regular
-from inspector.trace.flows.spoken import Pieces, Said, Spoken
+from inspector.trace.flows.spoken import Block, Pieces, Spoken
 
 if TYPE_CHECKING:
     from inspector.trace.application.application import Application
@@ -54,22 +56,17 @@ def _told_of(layer: Layer) -> dict[Row, Told]:
 class PlainConversation:
     """The source of one conversation's decoder: the packets that carry something, and their offsets."""
 
-    def __init__(self, index: Index, decode: Callable[[], Application], said: Said) -> None:
+    def __init__(self, index: Index, decode: Callable[[], Application], rows: Sequence[Row],
+                 reverse: Sequence[bool]) -> None:
         self._index, self._decode = index, decode
         self._rows: tuple[list[Row], list[Row]] = ([], [])
         self._starts: tuple[list[int], list[int]] = ([], [])
-        self.turns: list[bytes] = []
-        ends, before = [0, 0], False
-        turn: list[bytes] = []
-        for row, back, piece in zip(*said, strict=True):
-            self._rows[back].append(Row(row))
+        ends = [0, 0]
+        sizes = index.payload_length[np.asarray(rows, np.int64)].tolist()
+        for row, back, size in zip(rows, reverse, sizes, strict=True):
+            self._rows[back].append(row)
             self._starts[back].append(ends[back])
-            ends[back] += len(piece)
-            if back != before:
-                self.turns.append(b"".join(turn) if len(turn) != 1 else turn[0])
-                before, turn = back, []
-            turn.append(piece)
-        self.turns.append(b"".join(turn) if len(turn) != 1 else turn[0])
+            ends[back] += size
 
     @property
     def limit(self) -> int:
@@ -109,6 +106,26 @@ class PlainConversation:
         return self._decode().acknowledged_by(row)
 
 
+class PlainBlock(NamedTuple):
+    """What some of the regular conversations say, by the block's numbers of them.
+
+    `told`: what each turn of a conversation is, by `protocol`; None: it is not plain. `silent`: nothing is
+    said in it.
+    """
+
+    block: Block
+    protocol: list[Protocol | None]
+    told: list[Sequence[Any] | None]
+    silent: list[bool]
+
+    def __contains__(self, place: object) -> bool:
+        return isinstance(place, int) and 0 <= place - self.block.begin < len(self.told)
+
+
+_NONE = PlainBlock(Block(0, [], [0], np.zeros(1, np.int64), [], np.zeros(0, np.int64), np.zeros(0, np.bool_)),
+                   [], [], [])
+
+
 class PlainConversations:
     """The plain ones of all conversations that an index has now; those asked for in order cost least.
 
@@ -122,35 +139,66 @@ class PlainConversations:
         self._place = np.full(len(index.streams[TCP]), -1, np.int64)
         self._place[self._regular.stream] = np.arange(len(self._regular.stream))
         self._spoken = Spoken(index, self._regular, pieces)
+        self._block = _NONE                      # the conversations that were read last
         self._last: tuple[int, Layer | None] = (-1, None)
         self._told: dict[int, dict[Row, Told]] = {}
+
+    @property
+    def streams(self) -> Int64s:
+        """The conversations by their places: those that `block` is asked for."""
+        return self._regular.stream
+
+    def block(self, place: int) -> PlainBlock:
+        """What the regular conversation at `place` says, and those behind it that are read with it."""
+        if place not in self._block:
+            self._block = _NONE                  # what it says may be large
+            self._block = self._read(place)
+        return self._block
+
+    def _read(self, place: int) -> PlainBlock:
+        block = self._spoken.read(place)
+        told: list[Sequence[Any] | None] = []
+        protocols: list[Protocol | None] = []
+        begins_back = block.back[block.turns[:-1]].tolist()
+        for (start, stop), known in zip(pairwise(block.bounds), block.known, strict=True):
+            protocol = found = None
+            if known and start < stop and not begins_back[start]:
+                said = block.said[start:stop]
+                for protocol, scan in _SCANNED:
+                    found = scan.turns(said)
+                    if found is not None:
+                        break
+            told.append(found)
+            protocols.append(None if found is None else protocol)
+        silent = [known and start == stop for (start, stop), known in
+                  zip(pairwise(block.bounds), block.known, strict=True)]
+        return PlainBlock(block, protocols, told, silent)
 
     def layer(self, stream: int) -> Layer | None:
         """The protocol of a conversation, and a decoder that has all its records; None: not known here."""
         if self._last[0] != stream:
-            self._last = stream, self._scanned(stream)
+            self._last = stream, self._layer(stream)
         return self._last[1]
 
-    def _scanned(self, stream: int) -> Layer | None:
+    def _layer(self, stream: int) -> Layer | None:
         place = int(self._place[stream])
-        said = None if place < 0 else self._spoken.of(place)
-        if not said or not said.rows:
+        if place < 0:
             return None
-        source = PlainConversation(self._index, partial(self._decode, stream), said)
-        turns, source.turns = source.turns, []          # they may be large
-        for protocol, scan in _SCANNED:
-            decoder = scan(source, turns)
-            if decoder is not None:
-                return Layer(protocol, decoder)
-        return None
+        block, protocols, told, _ = self.block(place)
+        number = place - block.begin
+        protocol, found = protocols[number], told[number]
+        if protocol is None or protocol.scan is None or found is None:
+            return None
+        source = PlainConversation(self._index, partial(self._decode, stream), *block.packets(number))
+        said = block.said[block.bounds[number] : block.bounds[number + 1]]
+        return Layer(protocol, protocol.scan.decoder(source, found, said))
 
     def told(self, stream: int) -> dict[Row, Told] | None:
         """What is said of each packet of a conversation that carries something; None: not known here."""
         known = self._told.get(stream)
         if known is None:
-            place, layer = int(self._place[stream]), self.layer(stream)
-            said = self._spoken.of(place) if place >= 0 else None
-            if layer is None and (said is None or said.rows):
+            layer = self.layer(stream)
+            if layer is None and not self._silent(stream):
                 return None
             known = {} if layer is None else _told_of(layer)
             if len(self._told) >= _KEPT:
@@ -158,10 +206,28 @@ class PlainConversations:
             self._told[stream] = known
         return known
 
+    def _silent(self, stream: int) -> bool:
+        place = int(self._place[stream])
+        if place < 0:
+            return False
+        block = self.block(place)
+        return block.silent[place - block.block.begin]
+
+    def protocol(self, stream: int) -> str | None:
+        """The name of what is spoken, "" where nothing is; None: not known here."""
+        place = int(self._place[stream])
+        if place < 0:
+            return None
+        block = self.block(place)
+        number = place - block.block.begin
+        found = block.protocol[number]
+        return found.name if found is not None else "" if block.silent[number] else None
+
     def quiet(self, stream: int) -> bool:
         """Whether there is certainly no finding about a conversation."""
         place = int(self._place[stream])
         if place < 0 or not self._regular.quiet[place]:
             return False
-        said = self._spoken.of(place)
-        return said is not None and (not said.rows or self.layer(stream) is not None)
+        block = self.block(place)
+        number = place - block.block.begin
+        return block.silent[number] or block.told[number] is not None

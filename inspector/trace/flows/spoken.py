@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from inspector.model.packets import Row, rows_in
 from inspector.trace.flows.patterns import Regular
 
 if TYPE_CHECKING:
     from inspector.trace.index.index import Index
-    from inspector.wire.arrays import Int64s
+    from inspector.wire.arrays import Bools, Int64s
 
 _CONVERSATIONS, _BYTES = 256, 1 << 20        # that are read together: so many, or so much,
 _LARGEST = 1 << 26                           # but none that is larger
@@ -26,37 +27,45 @@ Pieces = Callable[["Int64s", "Int64s", "Int64s"], Iterator[bytes]]
 """(rows, positions, lengths) -> of each packet so many bytes from that place of its frame."""
 
 
-class Said(NamedTuple):
-    """The packets of a conversation that carry something: their rows, who sent each (True: b), what."""
+class Block(NamedTuple):
+    """What some regular conversations say, one after the other: their packets that carry something.
 
-    rows: list[int]
-    back: list[bool]
-    pieces: list[bytes]
+    The conversations have places from `begin` on among the regular ones. A turn is what one end says until
+    the other one speaks: `said` has its bytes, `turns` where its packets begin among `rows` (and at last the
+    number of rows), `bounds` where each conversation's turns begin. `back`: of each packet, whether b sent it.
+    `known`: of each conversation, whether the capture has all of it, and it is not very large.
+    """
+
+    begin: int
+    known: list[bool]
+    bounds: list[int]
+    turns: Int64s
+    said: list[bytes]
+    rows: Int64s
+    back: Bools
+
+    def packets(self, number: int) -> tuple[list[Row], list[bool]]:
+        """The packets of conversation `number` of the block, and which of them b sent."""
+        packets = slice(int(self.turns[self.bounds[number]]), int(self.turns[self.bounds[number + 1]]))
+        return rows_in(self.rows[packets]), self.back[packets].tolist()
 
 
 class Spoken:
-    """What each of the regular conversations says, by its place among them; in order it costs least."""
+    """What the regular conversations say, many of them read at a time."""
 
     def __init__(self, index: Index, regular: Regular, pieces: Pieces) -> None:
         self._index, self._regular, self._pieces = index, regular, pieces
         lengths = np.concatenate(([0], np.cumsum(index.payload_length[regular.rows], dtype=np.int64)))
-        self._ends = lengths[regular.last]
-        self._size = self._ends - lengths[regular.first]
-        self._begin = 0                          # the conversations that were read last
-        self._said: list[Said | None] = []
+        self._size = lengths[regular.last] - lengths[regular.first]
 
-    def of(self, place: int) -> Said | None:
-        """What the conversation says; None where the capture lacks some of it, or it is very large."""
-        if not self._begin <= place < self._begin + len(self._said):
-            self._begin, self._said = place, self._read(place)
-        return self._said[place - self._begin]
-
-    def _read(self, begin: int) -> list[Said | None]:
+    def read(self, begin: int) -> Block:
+        """What the conversation at place `begin` says, and those behind it that are read with it."""
         found, index = self._regular, self._index
         ahead = slice(begin, begin + _CONVERSATIONS)
         sizes, whole = self._size[ahead], found.whole[ahead] & (self._size[ahead] <= _LARGEST)
         if not whole[0]:
-            return [None]
+            none = np.zeros(0, np.int64)
+            return Block(begin, [False], [0, 0], np.zeros(1, np.int64), [], none, none > 0)
         bad = np.append(np.flatnonzero(~whole), len(whole))[0]
         count = max(1, min(int(np.searchsorted(np.cumsum(sizes), _BYTES)), int(bad)))
         first, last = found.first[begin : begin + count], found.last[begin : begin + count]
@@ -64,15 +73,22 @@ class Spoken:
         rows = found.rows[places]
         lengths = index.payload_length[rows].astype(np.int64)
         carries = np.flatnonzero(lengths > 0)
-        bounds = np.searchsorted(carries, np.concatenate(([0], np.cumsum(last - first)))).tolist()
-        rows, lengths = rows[carries], lengths[carries]
+        owner = np.repeat(np.arange(count), last - first)[carries]
+        rows, lengths, back = rows[carries], lengths[carries], found.reverse[places[carries]]
         pieces = list(self._pieces(rows, index.payload[rows].astype(np.int64), lengths))
-        cut = [number for number, (piece, length) in enumerate(zip(pieces, lengths.tolist(), strict=True))
-               if len(piece) < length]            # the file became shorter
-        numbers, back = rows.tolist(), found.reverse[places[carries]].tolist()
-        return [None if any(start <= one < stop for one in cut)
-                else Said(numbers[start:stop], back[start:stop], pieces[start:stop])
-                for start, stop in pairwise(bounds)]
+        begins = np.ones(len(rows), np.bool_)
+        begins[1:] = (owner[1:] != owner[:-1]) | (back[1:] != back[:-1])
+        turns = np.append(np.flatnonzero(begins), len(rows))
+        bounds = np.searchsorted(owner[turns[:-1]], np.arange(count + 1))
+        known = [True] * count
+        if sum(map(len, pieces)) < int(lengths.sum()):           # the file became shorter
+            for number, (piece, length) in enumerate(zip(pieces, lengths.tolist(), strict=True)):
+                if len(piece) < length:
+                    known[int(owner[number])] = False
+        said = pieces if len(turns) == len(rows) + 1 else [
+            pieces[start] if stop == start + 1 else b"".join(pieces[start:stop])
+            for start, stop in pairwise(turns.tolist())]
+        return Block(begin, known, bounds.tolist(), turns, said, rows, back)
 
 
 def _ranges(first: Int64s, last: Int64s) -> Int64s:

@@ -36,7 +36,7 @@ def printed(path: Path) -> list[str]:
 
 def decoded(path: Path) -> list[str]:
     """The same with every conversation decoded."""
-    with patch.object(Trace, "_plain_ones", lambda trace: None):
+    with patch.object(Trace, "plain_conversations", lambda trace: None):
         return printed(path)
 
 

@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inspector.wire.text import escaped
@@ -136,12 +136,12 @@ def write_line(value: dict[str, Any]) -> None:
     write_text(json.dumps(value, ensure_ascii=True))
 
 
-def write_lines(values: Iterable[dict[str, Any]]) -> int:
-    """Many of them, which stand there at the end of all; how many there were."""
-    write, encode, count = sys.stdout.write, json.JSONEncoder(ensure_ascii=True).encode, 0
-    for value in values:
-        write(encode(value) + "\n")
-        count += 1
+def write_lines(some: Iterable[Sequence[str]]) -> int:
+    """Lines on stdout, some at a time, which all stand there at the end; how many there were."""
+    write, count = sys.stdout.write, 0
+    for lines in some:
+        write("\n".join(lines) + "\n")
+        count += len(lines)
     sys.stdout.flush()
     return count
 

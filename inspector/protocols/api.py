@@ -453,8 +453,8 @@ class Scan(Generic[L]):
 
     `turns(said)`: what each turn is, a's first; None: perhaps it is another protocol's, or something is
     wrong. Turns that are alike in all that is printed of them give one and the same object, mostly.
-    `decoder(source, told, said)`: a decoder that has all these records, the same as one that reads. `reader()`:
-    what the protocol's fields, `summary` and `short` take for the decoder of a record that is `Told`.
+    `decoder(source, told, said)`: a decoder that has all these records, the same as one that reads.
+    `reader()`: what fields take for the decoder of a record that is `Told`, and who sums it up.
     """
 
     turns: Callable[[Sequence[bytes]], Sequence[L] | None]

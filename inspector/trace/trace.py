@@ -45,6 +45,7 @@ __all__ = ["Trace", "TraceError"]
 
 
 _SPARSE = 1 << 20       # bytes between wanted ones that are read with them rather than in two reads
+_MOST = 1 << 22          # bytes that are read at once for many packets
 _PATIENCE = 1.5          # seconds of waiting for who writes at this moment
 _CONVERSATION, _PACKET = 20_000, 200       # bytes that flow and application take, about, and for each packet
 
@@ -59,6 +60,20 @@ def searched_words(count: int) -> str:
 
 def _cost(flow: TcpFlow) -> int:
     return _CONVERSATION + _PACKET * len(flow.rows)
+
+
+def _close_ones(starts: Int64s, stops: Int64s) -> Iterator[tuple[int, int]]:
+    """Ranges of places: what they name stands so close together in the file that it is read at once."""
+    waiting = [(0, len(starts))] if len(starts) else []
+    while waiting:
+        first, last = waiting.pop()
+        span = int(stops[first:last].max()) - int(starts[first:last].min())
+        wanted = int((stops[first:last] - starts[first:last]).sum())
+        if last - first == 1 or span <= min(_SPARSE + 4 * wanted, _MOST):
+            yield first, last
+        else:
+            middle = (first + last) // 2
+            waiting += [(middle, last), (first, middle)]
 
 
 class Trace:
@@ -336,23 +351,16 @@ class Trace:
         """
         return b"".join(self.pieces(rows, positions, lengths))
 
-    def pieces(self, rows: Int64s, positions: Int64s, lengths: Int64s) -> Iterator[bytes]:
+    def pieces(self, rows: Int64s, positions: Int64s, lengths: Int64s) -> list[bytes]:
         """The same, each packet's by itself."""
         starts = self.index.offset[rows].astype("i8") + positions
-        return self._gather(starts, starts + lengths)
-
-    def _gather(self, starts: Int64s, stops: Int64s) -> Iterator[bytes]:
-        if not len(starts):
-            return
-        low, high = int(starts.min()), int(stops.max())
-        if len(starts) > 1 and high - low > _SPARSE + 4 * int((stops - starts).sum()):
-            middle = len(starts) // 2
-            yield from self._gather(starts[:middle], stops[:middle])
-            yield from self._gather(starts[middle:], stops[middle:])
-            return
-        whole = memoryview(self._window.read(low, high, self._reader.offset))
-        for start, stop in zip((starts - low).tolist(), (stops - low).tolist(), strict=True):
-            yield bytes(whole[start:stop])
+        stops, found = starts + lengths, []
+        for first, last in _close_ones(starts, stops):
+            low = int(starts[first:last].min())
+            data = self._window.peek(low, int(stops[first:last].max()))
+            found += [bytes(data[start:stop]) for start, stop in zip(
+                (starts[first:last] - low).tolist(), (stops[first:last] - low).tolist(), strict=True)]
+        return found
 
     def link_type(self, row: Row) -> int:
         """The link type (tcpdump.org/linktypes) of a packet."""

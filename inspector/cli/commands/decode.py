@@ -80,7 +80,7 @@ def decode_file(
         if what is not None:
             selected = what.selected(trace, chosen)
             searched = trace.searched if chosen is not None else None
-            count = write_lines(what.writer()(trace, selected))
+            count = write_lines(what.lines(trace, selected))
             if not count and not checks:           # a report on stderr may be read by a program
                 notice(_nothing(trace, what, selected))
         if output is not None:

@@ -118,12 +118,22 @@ class PlainBlock(NamedTuple):
     told: list[Sequence[Any] | None]
     silent: list[bool]
 
-    def __contains__(self, place: object) -> bool:
-        return isinstance(place, int) and 0 <= place - self.block.begin < len(self.told)
+    def has(self, place: int) -> bool:
+        """Whether the conversation at this place is among them."""
+        return 0 <= place - self.block.begin < len(self.told)
 
 
 _NONE = PlainBlock(Block(0, [], [0], np.zeros(1, np.int64), [], np.zeros(0, np.int64), np.zeros(0, np.bool_)),
                    [], [], [])
+
+
+def _scanned(said: Sequence[bytes]) -> tuple[Protocol | None, Sequence[Any] | None]:
+    """The protocol that knows turns for its own, and what they are; None, None: none does."""
+    for protocol, scan in _SCANNED:
+        told = scan.turns(said)
+        if told is not None:
+            return protocol, told
+    return None, None
 
 
 class PlainConversations:
@@ -148,9 +158,13 @@ class PlainConversations:
         """The conversations by their places: those that `block` is asked for."""
         return self._regular.stream
 
+    def place(self, stream: int) -> int:
+        """The place of a conversation; -1: it is not regular."""
+        return int(self._place[stream])
+
     def block(self, place: int) -> PlainBlock:
         """What the regular conversation at `place` says, and those behind it that are read with it."""
-        if place not in self._block:
+        if not self._block.has(place):
             self._block = _NONE                  # what it says may be large
             self._block = self._read(place)
         return self._block
@@ -159,19 +173,14 @@ class PlainConversations:
         block = self._spoken.read(place)
         told: list[Sequence[Any] | None] = []
         protocols: list[Protocol | None] = []
+        silent = []
         begins_back = block.back[block.turns[:-1]].tolist()
         for (start, stop), known in zip(pairwise(block.bounds), block.known, strict=True):
-            protocol = found = None
-            if known and start < stop and not begins_back[start]:
-                said = block.said[start:stop]
-                for protocol, scan in _SCANNED:
-                    found = scan.turns(said)
-                    if found is not None:
-                        break
+            asks = known and start < stop and not begins_back[start]
+            protocol, found = _scanned(block.said[start:stop]) if asks else (None, None)
+            protocols.append(protocol)
             told.append(found)
-            protocols.append(None if found is None else protocol)
-        silent = [known and start == stop for (start, stop), known in
-                  zip(pairwise(block.bounds), block.known, strict=True)]
+            silent.append(known and start == stop)
         return PlainBlock(block, protocols, told, silent)
 
     def layer(self, stream: int) -> Layer | None:

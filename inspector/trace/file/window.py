@@ -11,6 +11,7 @@ from inspector.trace.file.source import Source
 _AHEAD = 1 << 17         # bytes that are read at once, at most, after reads that followed each other,
 _APART = 1 << 11         # and at first
 _MOST = 1 << 20          # longer ones are not kept
+_MOST_PEEKED = 1 << 22   # bytes that `peek` keeps room for
 
 
 class Window:
@@ -21,6 +22,7 @@ class Window:
         self._start = 0
         self._data = b""
         self._ahead = _APART
+        self._buffer = bytearray()
 
     def read(self, start: int, stop: int, limit: int) -> bytes:
         """The bytes from `start` to `stop`, fewer where there are fewer; nothing from `limit` on is kept.
@@ -39,3 +41,11 @@ class Window:
         if stop - start <= _MOST:
             self._start, self._data = start, data
         return data[: stop - start]
+
+    def peek(self, start: int, stop: int) -> memoryview:
+        """The bytes from `start` to `stop`, fewer where there are fewer; good until the next `peek`."""
+        size = stop - start
+        if len(self._buffer) < size <= _MOST_PEEKED or not self._buffer:
+            self._buffer = bytearray(min(size, _MOST_PEEKED))
+        buffer = memoryview(self._buffer if size <= len(self._buffer) else bytearray(size))[:size]
+        return buffer[: self._source.read(start, buffer)].toreadonly()

@@ -6,7 +6,7 @@ streams, and no stream has to be made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,7 +23,7 @@ _CONVERSATIONS, _BYTES = 256, 1 << 20        # that are read together: so many, 
 _LARGEST = 1 << 26                           # but none that is larger
 
 
-Pieces = Callable[["Int64s", "Int64s", "Int64s"], Iterator[bytes]]
+Pieces = Callable[["Int64s", "Int64s", "Int64s"], list[bytes]]
 """(rows, positions, lengths) -> of each packet so many bytes from that place of its frame."""
 
 
@@ -32,8 +32,8 @@ class Block(NamedTuple):
 
     The conversations have places from `begin` on among the regular ones. A turn is what one end says until
     the other one speaks: `said` has its bytes, `turns` where its packets begin among `rows` (and at last the
-    number of rows), `bounds` where each conversation's turns begin. `back`: of each packet, whether b sent it.
-    `known`: of each conversation, whether the capture has all of it, and it is not very large.
+    number of rows), `bounds` where each conversation's turns begin. `back` tells of each packet whether b
+    sent it, `known` of each conversation whether the capture has all of it, and it is not very large.
     """
 
     begin: int
@@ -75,7 +75,7 @@ class Spoken:
         carries = np.flatnonzero(lengths > 0)
         owner = np.repeat(np.arange(count), last - first)[carries]
         rows, lengths, back = rows[carries], lengths[carries], found.reverse[places[carries]]
-        pieces = list(self._pieces(rows, index.payload[rows].astype(np.int64), lengths))
+        pieces = self._pieces(rows, index.payload[rows].astype(np.int64), lengths)
         begins = np.ones(len(rows), np.bool_)
         begins[1:] = (owner[1:] != owner[:-1]) | (back[1:] != back[:-1])
         turns = np.append(np.flatnonzero(begins), len(rows))

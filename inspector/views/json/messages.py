@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
     """A record to be printed. `key`: the row by which records of different conversations are ordered."""
 
     key: int
@@ -76,7 +76,7 @@ def _carried(trace: Trace, protocol: Protocol, rows: Int64s | None) -> Iterator[
             yield found
 
 
-def _entries(trace: Trace, protocol: Protocol, streams: Iterable[int]) -> Iterator[_Entry]:
+def _entries(trace: Trace, protocol: Protocol, streams: Iterable[int]) -> Iterator[Entry]:
     """The records of all conversations in order; none is decoded before its first packet's turn comes."""
     first = trace.index.streams[TCP].first_row
     later = sorted(((int(first[stream]), stream) for stream in streams), reverse=True)
@@ -90,19 +90,31 @@ def _entries(trace: Trace, protocol: Protocol, streams: Iterable[int]) -> Iterat
             _advance(waiting, rest)
 
 
-_Waiting = list[tuple[tuple[int, int, int], _Entry, Iterator[_Entry]]]
+_Waiting = list[tuple[tuple[int, int, int], Entry, Iterator[Entry]]]
 
 
-def _advance(waiting: _Waiting, rest: Iterator[_Entry]) -> None:
+def _advance(waiting: _Waiting, rest: Iterator[Entry]) -> None:
     entry = next(rest, None)
     if entry is not None:
         heappush(waiting, ((entry.key, entry.stream, entry.place), entry, rest))
 
 
-def _of_stream(trace: Trace, protocol: Protocol, stream: int) -> Iterator[_Entry]:
+def _of_stream(trace: Trace, protocol: Protocol, stream: int) -> Iterator[Entry]:
     """The records of one conversation; keys never go down, so that conversations can be merged."""
-    plain, key = trace.plain(stream), -1
-    for place, layer in enumerate(trace.application(stream).layers if plain is None else [plain]):
+    plain = trace.plain(stream)
+    if plain is None:
+        return decoded_records(trace, protocol, stream)
+    return _of_layers(trace, protocol, stream, [plain])
+
+
+def decoded_records(trace: Trace, protocol: Protocol, stream: int) -> Iterator[Entry]:
+    """The same of a conversation that is decoded for it."""
+    return _of_layers(trace, protocol, stream, trace.application(stream).layers)
+
+
+def _of_layers(trace: Trace, protocol: Protocol, stream: int, layers: Sequence[Layer]) -> Iterator[Entry]:
+    key = int(trace.index.streams[TCP].first_row[stream])
+    for place, layer in enumerate(layers):
         name, decoder, _ = layer
         if name is not protocol:
             continue
@@ -111,7 +123,7 @@ def _of_stream(trace: Trace, protocol: Protocol, stream: int) -> Iterator[_Entry
             record = decoder.records[position]
             rows = decoder.rows_of(record)
             key = max(key, *rows) if last else max(key, min(rows, default=key))
-            yield _Entry(key, stream, place, position, layer, record, rows)
+            yield Entry(key, stream, place, position, layer, record, rows)
 
 
 def _paired(trace: Trace, protocol: Protocol, chosen: frozenset[int] | None,
@@ -137,7 +149,7 @@ def _paired(trace: Trace, protocol: Protocol, chosen: frozenset[int] | None,
 class _Held(NamedTuple):
     """An object that waits for the number of what it names (`partner`, by its position; itself: nothing)."""
 
-    entry: _Entry
+    entry: Entry
     partner: int
     numbers: array[int]         # of the records of its layer, as far as they came
     found: Object | None
@@ -149,11 +161,11 @@ def _named(trace: Trace, held: _Held) -> Iterator[Object]:
     if found is None:
         return
     if partner != entry.position and partner < len(numbers):
-        found |= _pair(trace, entry, partner, numbers[partner])
+        found |= pair_of(trace, entry, partner, numbers[partner])
     yield found
 
 
-def _pair(trace: Trace, entry: _Entry, partner: int, number: int) -> Object:
+def pair_of(trace: Trace, entry: Entry, partner: int, number: int) -> Object:
     """Which object is the other one, and for an answer how long it took, in seconds to its last byte."""
     if partner > entry.position:
         return {"response_in": number}
@@ -166,12 +178,15 @@ def _pair(trace: Trace, entry: _Entry, partner: int, number: int) -> Object:
     return found
 
 
-def _object(trace: Trace, entry: _Entry, chosen: frozenset[int] | None) -> Object | None:
+def _object(trace: Trace, entry: Entry, chosen: frozenset[int] | None) -> Object | None:
     """The object of a record; None where none of its packets is among those that were chosen."""
+    return object_of(trace, entry) if touches(entry.rows, chosen) else None
+
+
+def object_of(trace: Trace, entry: Entry) -> Object:
+    """The object of a record, without its partner."""
     protocol, decoder, _ = entry.layer
     record, rows = entry.record, entry.rows
-    if not touches(rows, chosen):
-        return None
     found: Object = {"tcp.stream": entry.stream, "frames": numbers_of(rows)}
     found |= _when(trace, rows)
     missing = decoder.source.missing_in(record.direction, record.start, record.stop)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,6 +35,20 @@ def printed(path: Path) -> list[str]:
     return lines
 
 
+def same_lines(path: Path) -> None:
+    """What is printed many at a time is what objects say, of all packets and of some."""
+    for some in (1, 3):
+        for name in EXPORTS:
+            export = export_of(name)
+            assert export is not None
+            with Trace.open(path) as first, Trace.open(path) as second:
+                first.finish()
+                second.finish()
+                rows = None if some == 1 else np.arange(0, first.index.count, some)
+                lines = [line for several in export.lines(first, rows) for line in several]
+                assert lines == [json.dumps(one) for one in export.writer()(second, rows)], (name, some)
+
+
 def decoded(path: Path) -> list[str]:
     """The same with every conversation decoded."""
     with patch.object(Trace, "plain_conversations", lambda trace: None):
@@ -51,6 +66,7 @@ def scanned(path: Path) -> int:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_captures_are_told_the_same(path: Path) -> None:
     assert printed(path) == decoded(path)
+    same_lines(path)
 
 
 @pytest.mark.parametrize("name", sorted(CASES.keys() - NO_CAPTURE))
@@ -59,6 +75,7 @@ def test_hostile_ones_are_told_the_same(name: str, tmp_path: Path) -> None:
     path = tmp_path / ("x" + file.suffix)
     path.write_bytes(file.data)
     assert printed(path) == decoded(path)
+    same_lines(path)
 
 
 def test_most_short_connections_are_plain(tmp_path: Path) -> None:
@@ -128,3 +145,4 @@ def test_any_conversations_are_told_the_same(
     path = tmp_path_factory.mktemp("plain") / "x.pcapng"
     path.write_bytes(wire.file())
     assert printed(path) == decoded(path)
+    same_lines(path)

@@ -1,0 +1,261 @@
+"""Messages that answer each other as JSON lines, many at a time: the same as `messages` gives as objects.
+
+Blocks of conversations, in order of their first packets -> columns of records -> what comes before all the
+conversations still to be read is sorted, numbered and printed. Records of plain conversations that are alike
+share the text of their fields; all others are told one by one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from inspector.model.numbers import TCP
+from inspector.protocols.api import Protocol
+from inspector.trace.application.plain import PlainBlock
+from inspector.trace.index.columns import Growing
+from inspector.views.json.messages import Entry, decoded_records, fields_of, object_of, pair_of, streams_of
+from inspector.wire.arrays import Array, Bools, Int64s
+
+if TYPE_CHECKING:
+    from inspector.trace.flows.spoken import Block
+    from inspector.trace.trace import Trace
+
+_TEXTS = 4096            # records whose text is kept, as others may be alike
+_TOGETHER = 1 << 13      # records that are printed together
+_FEW = 256               # records for which those that wait are not sorted anew
+_NOTHING = -1            # the partner of a record that has none
+_encode: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=True).encode
+
+
+def paired_lines(trace: Trace, protocol: Protocol, rows: Int64s | None = None) -> Iterator[list[str]]:
+    """One JSON object a record of `protocol`; with `rows` only those that touch one of these packets."""
+    plain, waiting = trace.plain_conversations(), _Waiting(trace, protocol, rows)
+    streams = np.array(streams_of(trace, None), np.int64)
+    first = trace.index.streams[TCP].first_row[streams]
+    order = np.argsort(first, kind="stable")
+    taken = np.zeros(len(trace.index.streams[TCP]), np.bool_)
+    for stream, begins in zip(streams[order].tolist(), first[order].tolist(), strict=True):
+        if taken[stream]:
+            continue
+        if waiting.fresh >= max(_FEW, waiting.old):
+            yield from waiting.ready(begins)
+        place = -1 if plain is None else plain.place(stream)
+        if plain is None or place < 0:
+            waiting.add_decoded(stream)
+            continue
+        block = plain.block(place)
+        members = plain.streams[place : place + len(block.told)]
+        taken[members] = True
+        waiting.add_block(block, members)
+    yield from waiting.ready(trace.index.count)
+
+
+@dataclass(slots=True)
+class _Records:
+    """Records as columns. `key`: the row by which they are listed, in order of which they stand once sorted.
+
+    `number`: which one it is of all that came; `partner`: which one answers it, or is answered by it. `text`:
+    its fields as JSON, or the record itself where it is told by itself. `frames`: the numbers of its packets
+    as text, "" where it is that of `key` alone. `chosen`: whether it is printed.
+    """
+
+    key: Int64s
+    stream: Int64s
+    number: Int64s
+    partner: Int64s
+    start_ns: Int64s
+    end_ns: Int64s
+    chosen: Bools
+    text: Array
+    frames: Array
+
+    def at(self, places: slice | Int64s) -> _Records:
+        """The records at these places."""
+        return _Records(*[getattr(self, name)[places] for name in self.__slots__])
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+
+def _joined(parts: list[_Records]) -> _Records:
+    columns = ([getattr(part, name) for part in parts] for name in _Records.__slots__)
+    return parts[0] if len(parts) == 1 else _Records(*map(np.concatenate, columns))
+
+
+def _objects(values: Sequence[Any]) -> Array:
+    return np.fromiter(values, object, len(values))
+
+
+def _frames(block: Block, turns: Int64s) -> Array:
+    """The numbers of each turn's packets as text, "" where it has one packet."""
+    found = _objects([""] * len(turns))
+    for place in np.flatnonzero(np.diff(block.turns)[turns] > 1).tolist():
+        turn = turns[place]
+        numbers = block.rows[block.turns[turn] : block.turns[turn + 1]] + 1
+        found[place] = ", ".join(map(str, numbers.tolist()))
+    return found
+
+
+class _Decoded(NamedTuple):
+    """A record of a conversation that was decoded; its partner by its position, itself where it has none."""
+
+    entry: Entry
+    partner: int
+
+
+class _Waiting:
+    """The records that came and are not printed, since some still to come may belong before them.
+
+    `fresh` came since they were looked through last, `old` before.
+    """
+
+    def __init__(self, trace: Trace, protocol: Protocol, rows: Int64s | None) -> None:
+        self._trace, self._protocol = trace, protocol
+        self._all = rows is None
+        self._chosen = np.full(trace.index.count, self._all, np.bool_)
+        if rows is not None:
+            self._chosen[rows] = True
+        self._texts: dict[Any, str] = {}
+        self._parts: list[_Records] = []
+        self._decoded: list[tuple[int, int, _Decoded]] = []      # number, that of its partner, record
+        self._printed = 0
+        self._came = 0                                   # records so far
+        self._numbers = Growing("u4")                    # of each that came the one it is printed with, or 0
+        self._ends = Growing("i8")                       # of each that came the time of its last packet
+        self.fresh = self.old = 0
+
+    # --- what comes ----------------------------------------------------------------------------------
+
+    def add_decoded(self, stream: int) -> None:
+        """Take the records of a conversation that has to be decoded."""
+        layer, base, count = -1, 0, 0
+        for entry in decoded_records(self._trace, self._protocol, stream):
+            decoder, position = entry.layer.decoder, entry.position
+            if entry.place != layer:
+                layer, base, count = entry.place, self._came, len(decoder.records)
+            partner = decoder.partner(position)
+            partner = position if partner is None or partner >= count else partner
+            number = _NOTHING if partner == position else base + partner
+            self._decoded.append((self._came, number, _Decoded(entry, partner)))
+            self._came += 1
+            self.fresh += 1
+
+    def _take_decoded(self) -> None:
+        """Make columns of those that were decoded."""
+        if not self._decoded:
+            return
+        numbers, partners, records = zip(*self._decoded, strict=True)
+        self._decoded = []
+        entries = [record.entry for record in records]
+        nothing = np.zeros(len(entries), np.int64)
+        chosen = [self._all or bool(self._chosen[list(entry.rows)].any()) for entry in entries]
+        self._parts.append(_Records(
+            np.array([entry.key for entry in entries]), np.array([entry.stream for entry in entries]),
+            np.array(numbers), np.array(partners), nothing, nothing, np.array(chosen, np.bool_),
+            _objects(records), _objects([""] * len(entries)),
+        ))
+
+    def add_block(self, block: PlainBlock, streams: Int64s) -> None:
+        """Take the conversations of a block; `streams` are their numbers."""
+        mine: list[int] = []
+        told: list[Any] = []
+        for number, (stream, found, silent) in enumerate(
+                zip(streams.tolist(), block.told, block.silent, strict=True)):
+            if found is None:
+                if not silent:
+                    self.add_decoded(stream)
+            elif block.protocol[number] is self._protocol:
+                mine.append(number)
+                told += found
+        if mine:
+            self._add_plain(block.block, np.array(mine), streams[mine], told)
+
+    def _add_plain(self, block: Block, mine: Int64s, streams: Int64s, told: list[Any]) -> None:
+        """Take the turns of the conversations `mine` of a block, which are one record each."""
+        bounds, begins = np.array(block.bounds), block.turns[:-1]
+        sizes = bounds[mine + 1] - bounds[mine]
+        position = np.arange(len(told)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        turns = np.repeat(bounds[mine], sizes) + position
+        number = np.arange(self._came, self._came + len(told))
+        times, chosen = self._trace.index.time_ns[block.rows], self._chosen[block.rows]
+        self._parts.append(_Records(
+            block.rows[begins][turns], np.repeat(streams, sizes), number, number + 1 - 2 * (position & 1),
+            np.minimum.reduceat(times, begins)[turns], np.maximum.reduceat(times, begins)[turns],
+            np.logical_or.reduceat(chosen, begins)[turns],
+            _objects(self._texts_of(told)), _frames(block, turns),
+        ))
+        self._came += len(told)
+        self.fresh += len(told)
+
+    def _texts_of(self, told: list[Any]) -> list[str]:
+        """The fields of each record as JSON, ready to stand in an object."""
+        known, scan, found = self._texts, self._protocol.scan, []
+        for one in told:
+            text = known.get(one)
+            if text is None:
+                assert scan is not None
+                text = _encode(fields_of(self._protocol.fields, scan.reader(), one.record))[1:-1]
+                text = f", {text}" if text else ""
+                if len(known) >= _TEXTS:
+                    known.clear()
+                known[one] = text
+            found.append(text)
+        return found
+
+    # --- what goes -----------------------------------------------------------------------------------
+
+    def ready(self, before: int) -> Iterator[list[str]]:
+        """The lines of those that stand before row `before`, up to the first whose partner does not."""
+        self._take_decoded()
+        if not self._parts:
+            return
+        fresh = sum(len(part) for part in self._parts) - self.old
+        self._numbers.extend(np.zeros(self._came - self._numbers.count, np.uint32))
+        self._ends.extend(np.zeros(self._came - self._ends.count, np.int64))
+        records = _joined(self._parts)
+        if fresh:
+            records = records.at(np.argsort(records.key, kind="stable"))
+        count = int(np.searchsorted(records.key, before))
+        go = records.at(slice(count))
+        self._numbers.values[go.number] = np.arange(self._printed + 1, self._printed + count + 1)
+        self._ends.values[go.number] = go.end_ns
+        waits = np.flatnonzero((go.partner >= 0) & (self._numbers.values[go.partner] == 0))
+        count = int(waits[0]) if len(waits) else count
+        for start in range(0, count, _TOGETHER):
+            if lines := self._lines(records.at(slice(start, min(start + _TOGETHER, count)))):
+                yield lines
+        self._parts = [records.at(slice(count, None))]
+        self.old, self.fresh = len(records) - count, 0
+
+    def _lines(self, records: _Records) -> list[str]:
+        """The lines of the next records."""
+        others = self._numbers.values[records.partner]
+        waited = records.start_ns - self._ends.values[records.partner]
+        number, time, lines = self._printed, f"{self._protocol.name}.time", []
+        self._printed += len(records)
+        columns = (records.key, records.stream, records.start_ns, records.end_ns, records.text,
+                   records.frames, others, waited, records.partner >= 0, records.chosen)
+        for key, stream, start, end, text, frames, other, wait, has_one, chosen in zip(
+                *[column.tolist() for column in columns], strict=True):
+            number += 1
+            if not chosen:
+                continue
+            if text.__class__ is not str:
+                lines.append(self._told(text, other if has_one else 0))
+                continue
+            pair = f'"response_in": {other}' if other > number else (
+                f'"request_in": {other}, "{time}": {round(wait / 1e9, 9)!r}')
+            lines.append(f'{{"tcp.stream": {stream}, "frames": [{frames or key + 1}], "time_ns": {start}, '
+                         f'"end_ns": {end}{text}, {pair}}}')
+        return lines
+
+    def _told(self, record: _Decoded, partner: int) -> str:
+        found = object_of(self._trace, record.entry)
+        if partner:
+            found |= pair_of(self._trace, record.entry, record.partner, partner)
+        return _encode(found)

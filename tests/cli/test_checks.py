@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.captures.traces import TRACES
+from tests.support.running.commands import inspector
 
 REFUSED, TCP = str(TRACES / "tcp-refused.pcapng"), str(TRACES / "tcp.pcapng")
-
-
-def inspector(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "inspector", *words], capture_output=True, text=True, timeout=60, check=False,
-        stdin=subprocess.DEVNULL,
-    )
 
 
 def test_a_check_that_passes_and_one_that_fails() -> None:

@@ -15,18 +15,11 @@ import pytest
 
 from inspector.lab.network.namespace import probe
 from inspector.wire import pcapng
+from tests.support.running.commands import COMMAND, inspector
 
-COMMAND = [sys.executable, "-m", "inspector"]
 LAB = probe()
 needs_lab = pytest.mark.skipif(LAB is not None, reason=f"no lab here: {LAB}")
 KINDS = ("tcp", "udp", "http", "websocket")
-
-
-def inspector(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *words], capture_output=True, text=True, timeout=60, check=False,
-        stdin=options.pop("stdin", subprocess.DEVNULL), **options,
-    )
 
 
 def objects(output: str) -> list[dict[str, Any]]:
@@ -83,7 +76,7 @@ def test_run_saves_a_trace_that_decodes_to_the_same_packets(kind: str, tmp_path:
 
 @needs_lab
 def test_run_prints_the_ladder() -> None:
-    process = inspector("run", "tcp", env=os.environ | {"COLUMNS": "100"})
+    process = inspector("run", "tcp", COLUMNS="100")
     assert process.returncode == 0, process.stderr
     text = process.stdout
     assert "\x1b" not in text

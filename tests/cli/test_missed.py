@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 import sys
 
 import pytest
 
 from inspector.cli.missed import refused_ports
 from tests.support.captures.traces import open_trace
+from tests.support.running.commands import inspector
 from tests.support.running.lab import needs_lab
 
 
@@ -29,11 +29,7 @@ def test_the_option_is_named_where_this_machine_has_the_port(listening: bool) ->
         if not listening:
             listener.close()
         connect = f"import socket; socket.socket().connect_ex(('127.0.0.1', {port}))"
-        command = ["exec", "--json", "findings", "--", sys.executable, "-c", connect]
-        done = subprocess.run(
-            [sys.executable, "-m", "inspector", *command],
-            capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
-        )
+        done = inspector("exec", "--json", "findings", "--", sys.executable, "-c", connect)
     assert done.returncode == 0, done.stderr
     assert (f"--reach {port} leads to it." in done.stderr) is listening
 
@@ -51,10 +47,7 @@ CONNECT = "import socket; socket.socket().connect_ex(('192.0.2.7', 80))"
     (CONNECT, "192.0.2.7:80 is outside of the lab: --reach 192.0.2.7:80 leads there."),
 ], ids=["a name", "an address"])
 def test_what_is_wanted_of_the_outside_is_seen_and_the_option_named(program: str, sentence: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "inspector", "exec", "--json", "packets", "--", sys.executable, "-c", program],
-        capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
-    )
+    done = inspector("exec", "--json", "packets", "--", sys.executable, "-c", program)
     assert done.returncode == 0, done.stderr
     assert sentence in done.stderr
     assert "192.0.2." in done.stdout

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,16 +10,12 @@ import pytest
 from inspector.cli.program_secrets import ProgramSecrets, program_secrets
 from inspector.trace.trace import Trace
 from inspector.wire import pcapng
+from tests.support.running.commands import inspector
 from tests.support.running.lab import needs_lab
 
 RANDOM = bytes(range(32))
 LINE = f"CLIENT_RANDOM {RANDOM.hex()} {'cd' * 48}"
 PROTOCOLS = Path(__file__).parents[1] / "data" / "protocols"
-
-
-def inspector(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "inspector", *words], capture_output=True, text=True,
-                          env={**os.environ, **environment})
 
 
 @needs_lab

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from inspector.lab.programs import tracer
 from inspector.trace.trace import Trace
 from inspector.views.ladder.ladder import Conversation, Ladder
 from inspector.views.ladder.layout import LEFT, RIGHT
+from tests.support.running.commands import inspector
 
 PROGRAM = """
 import os, socket, threading
@@ -51,13 +51,6 @@ os.wait()
 """
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed here")
-
-
-def inspector(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "inspector", *words], capture_output=True, text=True, timeout=60, check=False,
-        stdin=subprocess.DEVNULL,
-    )
 
 
 @needs_strace

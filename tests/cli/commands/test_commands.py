@@ -12,15 +12,9 @@ from inspector.cli.commands import COMMANDS, Entry
 from inspector.cli.exports import EXPORTS, LISTED, export_of, exports
 from inspector.protocols import REGISTRY
 from tests.support.captures.traces import TRACES
+from tests.support.running.commands import inspector
 
 NAMES = [entry.name for entry in COMMANDS]
-
-
-def inspector(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "inspector", *words], capture_output=True, text=True, timeout=60, check=False,
-        stdin=subprocess.DEVNULL,
-    )
 
 
 @pytest.mark.parametrize("entry", COMMANDS, ids=NAMES)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.captures.traces import TRACES
+from tests.support.running.commands import inspector
 
 TRACE = str(TRACES / "websocket.pcapng")
 
 
 def draw(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "inspector", "draw", *words], capture_output=True, text=True, timeout=60,
-        check=False, stdin=subprocess.DEVNULL,
-    )
+    return inspector("draw", *words)
 
 
 @pytest.mark.parametrize("form", ["txt", "svg", "html", "mermaid"])

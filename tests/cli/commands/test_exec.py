@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.running.commands import COMMAND, inspector
 from tests.support.running.lab import needs_lab, wait_until
 from tests.support.screen.window import terminal
 
-COMMAND = [sys.executable, "-m", "inspector"]
 TALK = """
 import socket
 a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); a.bind(('127.0.0.1', 5353))
@@ -24,13 +24,6 @@ b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); b.sendto(b'hi' * {size}, (
 print('talked', flush=True)
 """
 pytestmark = needs_lab
-
-
-def inspector(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *words], capture_output=True, text=True, timeout=60, check=False,
-        stdin=subprocess.DEVNULL, env=os.environ | environment,
-    )
 
 
 def kept(own_folders: Path) -> list[Path]:

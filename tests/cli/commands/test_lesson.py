@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,14 +11,12 @@ import pytest
 from inspector.lessons import progress
 from inspector.lessons.library import names
 from tests.support.captures.traces import TRACES
+from tests.support.running.commands import inspector
 from tests.support.running.lab import needs_lab
 
 
 def lesson(*words: str, said: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "inspector", "lesson", *words], capture_output=True, text=True, timeout=120,
-        check=False, input=said,
-    )
+    return inspector("lesson", *words, input=said)
 
 
 def test_the_list_says_what_there_is_and_how_far_it_is_done() -> None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import gzip
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from inspector.trace.trace import Trace
 from tests.support.captures.traces import TRACES
+from tests.support.running.commands import run
 
 CAPTURE = TRACES / "http-connections.pcapng"
 
 
 def decode(*words: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([sys.executable, "-m", "inspector", "decode", *words], capture_output=True,
-                          timeout=60, check=False, stdin=subprocess.DEVNULL)
+    return run("decode", *words)
 
 
 def count_of(path: Path) -> int:

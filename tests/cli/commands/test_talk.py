@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import socketserver
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,10 +15,9 @@ from websockets.sync.server import ServerConnection, serve
 
 from inspector.cli.commands.talk import spec_of
 from inspector.model.spec import SpecError
+from tests.support.running.commands import COMMAND, inspector
 from tests.support.running.lab import needs_lab
 from tests.support.screen.window import LEFT, terminal
-
-COMMAND = [sys.executable, "-m", "inspector"]
 
 
 class Greets(BaseHTTPRequestHandler):
@@ -86,13 +83,9 @@ def test_a_script_talks_to_a_real_service(service: tuple[str, int], tmp_path: Pa
     kind, port = service
     trace = tmp_path / "x.pcapng"
     message = "GET /there" if kind == "http" else "hello"
-    done = subprocess.run(
-        [*COMMAND, "run", kind, "--to", f"127.0.0.1:{port}", "--message", message, "--save", str(trace)],
-        capture_output=True, text=True, timeout=60, check=False,
-    )
+    done = inspector("run", kind, "--to", f"127.0.0.1:{port}", "--message", message, "--save", str(trace))
     assert done.returncode == 0, done.stdout + done.stderr
-    decoded = subprocess.run([*COMMAND, "decode", str(trace), "--json", "conversations"], capture_output=True,
-                             text=True, timeout=60, check=True)  # fmt: skip
+    decoded = inspector("decode", str(trace), "--json", "conversations")
     (found,) = map(json.loads, decoded.stdout.splitlines())
     assert found["b"] == f"127.0.0.1:{port}"
     assert found["bytes_ba"] > 0
@@ -120,8 +113,7 @@ def test_a_person_talks_to_a_web_server(tmp_path: Path) -> None:
 def test_a_service_that_is_not_there_is_a_reset_and_a_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    words = [*COMMAND, "run", "tcp", "--to", f"127.0.0.1:{port}"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    done = inspector("run", "tcp", "--to", f"127.0.0.1:{port}")
     assert done.returncode == 1
     assert "The relay's connection onward failed: Connection refused." in done.stderr
     assert "RST" in done.stdout
@@ -163,7 +155,6 @@ def test_what_is_no_header_is_refused(header: str) -> None:
 def test_nobody_there_is_said_before_the_app_opens(url: str, words: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    words_given = [*COMMAND, "talk", url.format(port=port)]
-    done = subprocess.run(words_given, capture_output=True, text=True, timeout=60, check=False)
+    done = inspector("talk", url.format(port=port))
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     assert words in done.stderr

@@ -38,6 +38,8 @@ FEW = ("", "pipe", "/dev/null", "notes.txt/x")
 TRIER = """
 import json, os, signal, sys, tempfile
 from inspector.cli import main
+from tests.support.running.forker import import_all
+import_all()
 for words, feeds in json.load(sys.stdin):
     out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
     pid = os.fork()

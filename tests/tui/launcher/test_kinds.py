@@ -5,8 +5,6 @@ A kind that is registered and cannot be used somewhere fails here, not in the ru
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -21,6 +19,7 @@ from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.prompt import MenuScreen
 from inspector.tui.widgets.title_bar import TitleBar
+from tests.support.running.commands import inspector
 from tests.support.running.lab import needs_lab
 from tests.support.screen.live import QuietApp, bench, running, trace, until
 
@@ -94,7 +93,6 @@ async def test_its_key_starts_it_and_each_form_can_be_sent(kind: Kind) -> None:
 @needs_lab
 @every_kind
 def test_the_command_runs_it(kind: Kind) -> None:
-    done = subprocess.run([sys.executable, "-m", "inspector", "run", kind.name], capture_output=True,
-                          text=True, timeout=120)  # fmt: skip
+    done = inspector("run", kind.name)
     assert done.returncode == 0, done.stderr
     assert "0 dropped" in done.stdout

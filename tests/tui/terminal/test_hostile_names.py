@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.captures.traces import TRACES
+from tests.support.running.commands import run
 from tests.support.running.lab import needs_lab
 from tests.support.screen.terminal import Terminal
 
@@ -38,8 +37,7 @@ def test_sentences_of_the_commands(name: str, tmp_path: Path) -> None:
         ["run", "tcp", "--save", f"/no/such/{name}"], ["record", "-o", file, "--lab", "--", "true"],
         ["record", "-o", "x", "--max-size", name], ["exec", "--", name], [f"--{name}"],
     ):
-        done = subprocess.run([sys.executable, "-m", "inspector", *words], capture_output=True, timeout=60,
-                              stdin=subprocess.DEVNULL, check=False)
+        done = run(*words)
         assert done.returncode not in (0, 1) and done.stdout == b"", words
         assert done.stderr.startswith(b"inspector: ") and b"Traceback" not in done.stderr
         assert_unarmed(done.stderr)
@@ -74,8 +72,6 @@ def test_a_hostile_program(name: str, tmp_path: Path) -> None:
     program = tmp_path / name
     program.write_text("#!/bin/sh\nexit 3\n")
     program.chmod(0o700)
-    own = os.environ | {"XDG_STATE_HOME": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-m", "inspector", "exec", "--", str(program)], env=own,
-                          capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+    done = run("exec", "--", str(program), environment=os.environ | {"XDG_STATE_HOME": str(tmp_path)})
     assert done.returncode == 3, done.stderr
     assert_unarmed(done.stdout + done.stderr)

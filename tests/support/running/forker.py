@@ -1,0 +1,128 @@
+"""Forks `python -m inspector WORDS` off a process that has imported everything: no command waits for imports.
+
+Run as `python -m tests.support.running.forker DESCRIPTOR` by `tests.support.running.commands`: a socket on which orders come
+(JSON, with the descriptors of standard input, output, error and of an answer) until its other end is closed.
+To each answer go the pid and then the exit status, as two numbers; `-N` is the end by signal N.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import runpy
+import selectors
+import signal
+import socket
+import sys
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+import inspector
+
+LONGEST = 1 << 18                            # bytes of an order: words and an environment
+
+
+@dataclass
+class Forker:
+    """Waits for orders and for the ends of what it started."""
+
+    orders: socket.socket
+    selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+    running: dict[int, tuple[int, socket.socket]] = field(default_factory=dict)   # pidfd: pid, its answer
+
+    def next(self) -> dict[str, Any] | None:
+        """In a new process its order; None at the end of all orders."""
+        self.selector.register(self.orders, selectors.EVENT_READ)
+        while True:
+            for key, _ in self.selector.select():
+                if key.fd != self.orders.fileno():
+                    self._ended(key.fd)
+                    continue
+                data, descriptors, _, _ = socket.recv_fds(self.orders, LONGEST, 4)
+                if not data:
+                    return None
+                if not self._forked(*descriptors):
+                    return dict(json.loads(data))
+
+    def _forked(self, stdin: int, stdout: int, stderr: int, answer: int) -> bool:
+        """False in the new process, which has these descriptors and none of ours."""
+        pid = os.fork()
+        if pid == 0:
+            for number, descriptor in enumerate((stdin, stdout, stderr)):
+                os.dup2(descriptor, number)
+        for descriptor in (stdin, stdout, stderr):
+            os.close(descriptor)
+        if pid == 0:
+            os.close(answer)
+            self.close()
+            return False
+        reply = socket.socket(fileno=answer)
+        reply.send(b"%d\n" % pid)
+        pidfd = os.pidfd_open(pid)
+        self.running[pidfd] = pid, reply
+        self.selector.register(pidfd, selectors.EVENT_READ)
+        return True
+
+    def _ended(self, pidfd: int) -> None:
+        pid, reply = self.running.pop(pidfd)
+        self.selector.unregister(pidfd)
+        os.close(pidfd)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        try:
+            reply.send(b"%d\n" % status)
+        except BrokenPipeError:              # nobody waits any more
+            pass
+        reply.close()
+
+    def close(self) -> None:
+        """Close all that is held."""
+        self.selector.close()
+        self.orders.close()
+        for pidfd, (_, reply) in self.running.items():
+            os.close(pidfd)
+            reply.close()
+
+
+def import_all() -> None:
+    """Import all modules that a command may need, but for the app's."""
+    for found in pkgutil.walk_packages(inspector.__path__, "inspector."):
+        if not found.name.startswith("inspector.tui") and not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+
+
+def open_streams() -> None:
+    """Python's three streams on what the descriptors are now: a stream knows whether its file can seek."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        old: TextIO = getattr(sys, name)
+        buffering = 1 if number == 2 or os.isatty(number) else -1
+        stream = open(number, "w" if number else "r", buffering, old.encoding,   # noqa: SIM115
+                      old.errors, "\n", closefd=False)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def main() -> None:
+    """Serve; in each new process: become the command."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)         # ctrl+c is for the tests and for what they start
+    import_all()
+    gc.collect()
+    gc.freeze()
+    forker = Forker(socket.socket(fileno=int(sys.argv[1])))
+    order = forker.next()
+    if order is None:
+        forker.close()
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    os.chdir(order["folder"])
+    open_streams()
+    sys.argv = ["inspector", *order["words"]]
+    runpy.run_module("inspector", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,8 @@
 """Forks `python -m inspector WORDS` off a process that has imported everything: no command waits for imports.
 
-Run as `python -m tests.support.running.forker DESCRIPTOR` by `tests.support.running.commands`: a socket on which orders come
-(JSON, with the descriptors of standard input, output, error and of an answer) until its other end is closed.
-To each answer go the pid and then the exit status, as two numbers; `-N` is the end by signal N.
+Run by `commands.py` beside this as `python -m tests.support.running.forker DESCRIPTOR`: a socket on which
+orders come (JSON, with the descriptors of standard input, output, error and of an answer) until its other end
+is closed. To each answer go the pid and then the exit status, as two numbers; `-N`: ended by signal N.
 """
 
 from __future__ import annotations

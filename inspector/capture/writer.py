@@ -35,6 +35,7 @@ from inspector.wire.pcapng import (
 )
 
 STATISTICS_EVERY = 1_000_000_000   # nanoseconds between Interface Statistics Blocks
+_QUIET = 12 * STATISTICS_EVERY     # so long after the last packet they go on: who waits for an answer is told
 _SETTLE = 6_000_000                # a packet or record of before this has arrived by now
 _LATE = 0.005                      # seconds that packets wait for the calls around them, while calls come
 _CALLS_COME = 1_000_000_000        # nanoseconds since the last record, up to which they do
@@ -59,7 +60,7 @@ class TraceWriter:
         self._heard = -_CALLS_COME
         self._started = time.time_ns()
         self._counted = Counts()
-        self._counted_at = self._started
+        self._counted_at = self._moved_at = self._started
         self.size = 0
         self.packets = 0
         self.limited = False
@@ -117,11 +118,15 @@ class TraceWriter:
         return time.time_ns() - self._counted_at >= STATISTICS_EVERY
 
     def statistics(self, counts: Counts, *, final: bool = False) -> None:
-        """Write the kernel's counts where they changed since the last time, and at the end."""
+        """Write the kernel's counts where they changed lately, and at the end.
+
+        Their time says that the capture went on, which is known of no silence otherwise.
+        """
         now = self._counted_at = time.time_ns()
-        if counts == self._counted and not final:
+        if counts != self._counted:
+            self._counted, self._moved_at = counts, now
+        elif not final and now - self._moved_at > _QUIET:
             return
-        self._counted = counts
         self._write(interface_statistics(
             now, counts.received, counts.dropped, start_ns=self._started, end_ns=now,
             os_dropped=counts.dropped, delivered=self.packets,

@@ -426,7 +426,7 @@ class PacketReader(Generic[T]):
 
     `read(data, hops)` gives a record or None for any bytes; `data` begins with the protocol's own header,
     `hops` is the byte of the IP header that counts hops (b"" where there is none).
-    `judge(sent, end_ns)` looks at all records of one conversation, up to the time of the last packet.
+    `judge(sent, end_ns)` looks at all records of one conversation, up to when the capture went on.
     """
 
     carrier: Carrier

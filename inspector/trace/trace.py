@@ -293,6 +293,19 @@ class Trace:
         return self._contents.statistics
 
     @property
+    def end_ns(self) -> int:
+        """Up to when the capture is known to have gone on, nanoseconds since the epoch; 0 without packets.
+
+        That is the time of the last packet, or a later one that the capture's statistics give: not where
+        they began after the first packet, as in files whose times were moved or that were put together.
+        """
+        times = self.index.time_ns
+        if not len(times):
+            return 0
+        begun, ended = self._contents.watched_ns or (0, 0)
+        return max(int(times[-1]), ended if begun <= int(times[0]) else 0)
+
+    @property
     def interfaces(self) -> list[Interface]:
         """The interfaces of all sections, by the numbers in `index.interface`."""
         return self._contents.interfaces

@@ -81,6 +81,8 @@ class Statistics:
     os_dropped: int | None = None
     delivered: int | None = None
     comments: tuple[str, ...] = ()
+    start_ticks: int | None = None       # when its capture began,
+    end_ticks: int | None = None         # and up to when it had gone on
 
 
 
@@ -289,8 +291,15 @@ def parse_statistics(body: bytes | memoryview, order: str) -> Statistics:
     ]
     received, dropped, accepted, os_dropped, delivered = counts
     ticks = high << 32 | low
-    comments = _comments(options)
-    return Statistics(interface, ticks, received, dropped, accepted, os_dropped, delivered, comments)
+    times = [_ticks(found[code], order) if code in found else None for code in (ISB_STARTTIME, ISB_ENDTIME)]
+    return Statistics(interface, ticks, received, dropped, accepted, os_dropped, delivered,
+                      _comments(options), *times)
+
+
+def _ticks(value: bytes, order: str) -> int:
+    """A time as blocks have it: its upper half first, whatever the byte order."""
+    high, low = struct.unpack(order + "II", value)
+    return int(high) << 32 | int(low)
 
 
 def parse_names(body: bytes | memoryview, order: str) -> dict[bytes, tuple[str, ...]]:

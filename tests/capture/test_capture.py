@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.trace.trace import Trace
 from tests.support.running.capture import in_lab
 from tests.support.running.lab import needs_lab, read_trace
 
@@ -61,6 +62,24 @@ def test_each_datagram_once_in_order_with_the_kernels_time(tmp_path: Path, sourc
     assert answer["before"] <= reading.times[0] <= reading.times[-1] <= answer["after"]
     assert (reading.received, reading.dropped) == (5000, 0)
     assert reading.statistics.delivered == answer["counts"] == 5000
+
+
+def test_statistics_go_on_for_a_while_in_silence(tmp_path: Path) -> None:
+    """Their time says that nothing came, which no packet does."""
+    path = tmp_path / "t.pcapng"
+    in_lab(path, """
+        running = start()
+        sender, receiver = pair()
+        sender.sendto(b"alone", ("127.0.0.1", 7000))
+        sizes = set()
+        while len(sizes) < 5:                      # the packet, and what is written each second after it
+            sizes.add(os.path.getsize(path))
+            time.sleep(0.05)
+        os._exit(0)                                # no last ones
+    """)
+    with Trace.open(path) as trace:
+        trace.finish()
+        assert trace.index.count == 1 and trace.end_ns - int(trace.index.time_ns[0]) >= 1_000_000_000
 
 
 @both_sources

@@ -32,7 +32,7 @@ def refusal(answer: DnsMessage) -> tuple[str, str] | None:
 
 
 def judge(sent: Sequence[SentRecord[DnsMessage]], end_ns: int) -> list[Finding]:
-    """The findings of one conversation of datagrams; `end_ns`: the time of the capture's last packet."""
+    """The findings of one conversation of datagrams; `end_ns`: up to when the capture went on."""
     found: list[Finding] = []
     waiting: dict[tuple[int, str], list[SentRecord[DnsMessage]]] = {}
     for one in sent:

@@ -22,7 +22,7 @@ from inspector.trace.index.packets import Packets
 from inspector.wire.findings import Finding
 from inspector.wire.tcp.rules import finding
 
-_LONG_ENOUGH = 5.0             # seconds after the last datagram in which an answer should have come
+WAIT_NS = 5_000_000_000        # after the last datagram in which an answer should have come
 _MOST_ROWS = 30
 
 _JUDGED = [port for protocol in REGISTRY if protocol.packets is not None and protocol.packets.judge
@@ -56,7 +56,7 @@ def findings_of_datagrams(trace: Packets, flow: UdpFlow, *, lossless: bool = Fal
     for protocol in REGISTRY:
         judge = protocol.packets.judge if protocol.packets is not None else None
         if judge is not None and protocol.name in sent:
-            found += judge(sent[protocol.name], int(index.time_ns[-1]))
+            found += judge(sent[protocol.name], trace.end_ns)
     told = any(one.id.endswith(".no-answer") and one.id != "udp.no-answer" for one in found)
     return [replace(one, stream=flow.stream, carrier="udp") for one in found
             if not (told and one.id == "udp.no-answer") and not (refused and one.id.endswith(".no-answer"))]
@@ -70,11 +70,11 @@ def no_answer(trace: Packets, flow: UdpFlow) -> Finding | None:
     index, rows = trace.index, flow.rows
     if index.streams[UDP].answered[flow.stream] or flow.errors or flow.a == flow.b:
         return None
-    seconds = (int(index.time_ns[-1]) - int(index.time_ns[rows[-1]])) / 1e9
+    seconds = (trace.end_ns - int(index.time_ns[rows[-1]])) / 1e9
     address = ip_address(flow.b[0].partition("%")[0])
     row = row_at(rows, 0)
     group = trace.link_type(row) == LINK_ETHERNET and trace.frame(row)[:1] > b"" and trace.frame(row)[0] & 1
-    if seconds < _LONG_ENOUGH or group or address.is_multicast or str(address) == "255.255.255.255":
+    if seconds * 1e9 < WAIT_NS or group or address.is_multicast or str(address) == "255.255.255.255":
         return None
     count = f"{len(rows):,} datagrams" if len(rows) > 1 else "1 datagram"
     what = (f"{count} went to {join_endpoint(*flow.b)}, and nothing came back in the {seconds:.1f} s that"

@@ -12,7 +12,7 @@ import numpy as np
 
 from inspector.model.records import Call, Event, KernelSample, Statistics
 from inspector.trace.contents.comments import Comments
-from inspector.trace.file.format import PacketBatch
+from inspector.trace.file.format import PacketBatch, nanoseconds
 from inspector.trace.index.columns import Growing
 from inspector.trace.index.index import Index
 from inspector.wire import pcapng
@@ -42,6 +42,7 @@ class Contents:
         self.secrets = KeyLog()
         self.late_secrets = b""              # those that stand behind packets
         self.statistics = Statistics()
+        self.watched_ns: tuple[int, int] | None = None    # since when and up to when
         self.blocks = 0                      # journal and statistics blocks met
         self.data: UInt8s = np.zeros(0, "u1")
         self.base = 0                        # offset in the file of the first byte of `data`
@@ -152,6 +153,11 @@ class Contents:
             before.dropped if dropped is None else dropped,
             freezes[0] if freezes else before.freezes,
         )
+        if statistics.start_ticks is not None and statistics.end_ticks is not None:
+            one = self.interfaces[interface]
+            ticks = np.array([statistics.start_ticks, statistics.end_ticks], "u8")
+            begun, ended = nanoseconds(ticks, one.resolution, np.full(2, one.offset, "i8")).tolist()
+            self.watched_ns = begun, ended
         all_of_them = self.statistics
         self.statistics = Statistics(
             all_of_them.received + now.received - before.received,

@@ -20,7 +20,7 @@ from inspector.wire.arrays import Array, Bools, Int64s, UInt8s
 from inspector.wire.findings import Finding
 from inspector.wire.headers.read import NO_OFFSET, UNSIZED
 from inspector.wire.tcp.analysis import UNKNOWN_TIME, Columns, TcpAnalysis
-from inspector.wire.tcp.findings import DELAYED_ACK_NS, TcpFacts, tcp_findings
+from inspector.wire.tcp.findings import CLOSE_WAIT_NS, DELAYED_ACK_NS, TcpFacts, tcp_findings
 from inspector.wire.tcp.flags import REUSED_PORTS, names_of
 from inspector.wire.tcp.options import NO_OPTIONS, TcpOptions, parse_options
 from inspector.wire.tcp.stream import ByteStream
@@ -64,7 +64,8 @@ class TcpFlow:
         self._rows: Int64s = np.zeros(0, np.int64)
         self._reopened_at = Row(-1)                     # row of a SYN on the ports of an earlier conversation
         self._findings: list[Finding] = []
-        self._findings_at = 0, 0                     # packets, and quoted headers, when found
+        # Packets, quoted headers, and whether it had been silent for long, when found.
+        self._findings_at = 0, 0, False
         self._rows_read = 0                               # rows of the trace that were looked at
         self._judged = TcpAnalysis(self.options, self._is_lost)     # of as many packets as it counts
         self._streams = ByteStream(self._fetch, self._gather), ByteStream(self._fetch, self._gather)
@@ -293,8 +294,12 @@ class TcpFlow:
 
     def findings(self) -> list[Finding]:
         """What goes wrong in this conversation, in order of the packets where to look."""
-        if len(self._rows) and self._findings_at != (len(self._rows), len(self._trace.index.quoted)):
-            self._findings_at = len(self._rows), len(self._trace.index.quoted)
+        if not len(self._rows):
+            return []
+        silent_ns = self._trace.end_ns - int(self._trace.index.time_ns[self._rows[-1]])
+        known = len(self._rows), len(self._trace.index.quoted), silent_ns >= CLOSE_WAIT_NS
+        if self._findings_at != known:
+            self._findings_at = known
             self._findings = [] if self._is_quiet() else [
                 one.at(self.stream, one.rows) for one in tcp_findings(self._facts())]
         return self._findings
@@ -333,7 +338,7 @@ class TcpFlow:
             base=(self.base(0), self.base(1)), names=(join_endpoint(*self.a), join_endpoint(*self.b)),
             rtt_ns=self.rtt_ns, refused=self.handshake == "refused", client=self.client,
             conflicts=(self.streams[0].conflicts(), self.streams[1].conflicts()),
-            errors=self._errors(), accepts=self._accepts(), end_ns=int(index.time_ns[-1]),
+            errors=self._errors(), accepts=self._accepts(), end_ns=self._trace.end_ns,
         )
 
     def _errors(self) -> tuple[tuple[int, str], ...]:

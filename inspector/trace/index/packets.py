@@ -30,6 +30,10 @@ class Packets(Protocol):
     def fates(self) -> Fates:
         """What became of packets on a wire that somebody stood in."""
 
+    @property
+    def end_ns(self) -> int:
+        """Up to when the capture is known to have gone on, nanoseconds since the epoch."""
+
     def frame(self, row: Row) -> bytes:
         """The captured bytes of a packet, from its link header on. IndexError: no such row."""
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from heapq import heappop, heappush
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from inspector.model.packets import Row, packet_number
-from inspector.trace.application.datagrams import worth_judging
+from inspector.trace.application.datagrams import WAIT_NS, worth_judging
 from inspector.trace.index.conversations import grown
 from inspector.trace.kernel import kernel_findings
 from inspector.views.conversation.place import StreamPlace, place_of
@@ -20,6 +21,7 @@ from inspector.views.ladder.ends import Conversation
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.views.line.wrap import wrap
 from inspector.wire.findings import Severity
+from inspector.wire.tcp.findings import CLOSE_WAIT_NS
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -50,7 +52,10 @@ class FindingList:
         self.severities: frozenset[Severity] = frozenset(STYLES)
         self.counts: Counter[Severity] = Counter()      # findings of each severity, shown or not
         self._found: dict[Conversation, list[Finding]] = {}
+        self._told: set[int] = set()                    # UDP conversations among them: it may be so no more
         self._pending: dict[Conversation, None] = {}    # conversations that grew, in order
+        self._due: list[tuple[int, Conversation]] = []  # those that say more when it is so late (a heap),
+        self._awaited: set[Conversation] = set()        # each once
         self._packets_read = 0                                  # packets
         self._samples = 0                               # of the kernel
         self._quotes_read = 0                                # what ICMP errors quote
@@ -74,6 +79,7 @@ class FindingList:
             found = self.trace.findings_of(whose.stream) if whose.protocol == "tcp" \
                 else self.trace.findings_of_datagrams(whose.stream)
             changed = self._replace(whose, found) or changed
+            self._look_again(whose)
         if len(self.trace.kernel) != self._samples:
             self._samples = len(self.trace.kernel)
             changed = self._replace(_KERNEL, kernel_findings(self.trace)) or changed
@@ -84,12 +90,33 @@ class FindingList:
         index = self.trace.index
         for stream in grown(index, "tcp", self._packets_read)[0].tolist():
             self._pending[Conversation("tcp", stream)] = None
-        judged = worth_judging(index)
+        judged = self._told.union(worth_judging(index))
         fresh = judged if len(index.quoted) != self._quotes_read else \
-            set(judged) & set(grown(index, "udp", self._packets_read)[0].tolist())
+            judged & set(grown(index, "udp", self._packets_read)[0].tolist())
         for stream in sorted(fresh):
             self._pending[Conversation("udp", stream)] = None
+        while self._due and self._due[0][0] <= self.trace.end_ns:
+            whose = heappop(self._due)[1]
+            self._awaited.remove(whose)
+            self._pending[whose] = None
         self._packets_read, self._quotes_read = index.count, len(index.quoted)
+
+    def _look_again(self, whose: Conversation) -> None:
+        """Have a conversation looked into once more when it has been silent for long."""
+        if whose in self._awaited:
+            return
+        if whose.protocol == "tcp" and not (
+            self.trace.decoded(whose.stream) and "CLOSE-WAIT" in self.trace.flow(whose.stream).state
+        ):
+            return
+        rows = self.trace.rows_of(whose.protocol, whose.stream)
+        if not len(rows):
+            return
+        wait = CLOSE_WAIT_NS if whose.protocol == "tcp" else WAIT_NS
+        due = int(self.trace.index.time_ns[rows[-1]]) + wait
+        if due > self.trace.end_ns:
+            heappush(self._due, (due, whose))
+            self._awaited.add(whose)
 
     def _replace(self, whose: Conversation, found: list[Finding]) -> bool:
         """Put the findings of a conversation in place of those that it had."""
@@ -113,6 +140,8 @@ class FindingList:
             self._found[whose] = found
         else:
             self._found.pop(whose, None)
+        if whose.protocol == "udp":
+            (self._told.add if found else self._told.discard)(whose.stream)
         return len(before) > same or len(found) > same
 
     @property

@@ -19,7 +19,7 @@ from inspector.wire.tcp.rules import finding
 from inspector.wire.tcp.stream import Conflict
 
 MS = 1_000_000
-CLOSE_WAIT_S = 10                # half-closed for so long without a byte: nobody there means to close
+CLOSE_WAIT_NS = 10_000 * MS      # half-closed for so long without a byte: nobody there means to close
 ZERO_WINDOW_NS = 200 * MS        # closed for so long is a stall; shorter is ordinary flow control
 DELAYED_ACK_NS = (30 * MS, 600 * MS)   # RFC 9293 section 3.8.6.3 allows 500 ms; systems use 40 to 200
 NAGLE_NS = 5 * MS                # what waited for an ACK leaves at once when it comes
@@ -56,7 +56,7 @@ class TcpFacts(NamedTuple):
     conflicts: tuple[tuple[Conflict, ...], tuple[Conflict, ...]]     # of the bytes that each end sent
     errors: tuple[tuple[int, str], ...] = ()      # ICMP errors that quote it: row, in words
     accepts: bool = False                         # the peer, silent here, answered another SYN
-    end_ns: int = 0                               # time of the capture's last packet
+    end_ns: int = 0                               # up to when the capture went on
 
 
 def tcp_findings(facts: TcpFacts) -> list[Finding]:
@@ -147,7 +147,7 @@ def _kept_open(facts: TcpFacts) -> list[Finding]:
     data = theirs[facts.length[theirs] > 0]
     since = max(int(acks[0]), int(data[-1]) if len(data) else 0)
     seconds = (max(facts.end_ns, int(facts.time_ns[-1])) - int(facts.time_ns[since])) / 1e9
-    if seconds < CLOSE_WAIT_S:
+    if seconds * 1e9 < CLOSE_WAIT_NS:
         return []
     what = (f"{facts.names[1 - end]} acknowledged the FIN of {facts.names[end]}, and has not closed"
             f" in the {seconds:.0f} s since.")

@@ -43,6 +43,10 @@ class MemoryTrace(Packets):
         return Fates()
 
     @property
+    def end_ns(self) -> int:
+        return int(self.index.time_ns[-1])
+
+    @property
     def secrets(self) -> KeyLog:
         return self._secrets
 

@@ -210,6 +210,53 @@ def test_a_tcp_segment_in_fragments_is_whole_in_any_order(data: bytes, step: int
 SECOND = 1_000_000_000
 
 
+def test_silence_is_told_while_the_capture_goes_on(tmp_path: Path) -> None:
+    """Statistics of a capture say that it went on, though no packet came any more."""
+    def statistics(end: float, start: float = 0) -> bytes:
+        return pcapng.interface_statistics(
+            SECOND + int(end * SECOND), 3, 0, start_ns=SECOND + int(start * SECOND),
+            end_ns=SECOND + int(end * SECOND))
+
+    def grow(block: bytes) -> list[str]:
+        with path.open("ab") as file:
+            file.write(block)
+        trace.refresh()
+        lines.update()
+        return sorted(lines.finding(number).id for number in range(lines.count))
+
+    asked, query = udp(0, b"hi", (5000, 7777)), udp(0, QUERY)
+    data = [segment(0, "S", 99), segment(1, "SA", 299, 100), segment(0, "PA", 100, 300, b"x"),
+            segment(1, "FA", 300, 101), segment(0, "A", 101, 301)]
+    path = tmp_path / "live.pcapng"
+    blocks = [pcapng.section_header(), pcapng.interface_description(101), statistics(0)]
+    frames = enumerate([asked, query, *data])
+    blocks += [pcapng.enhanced_packet(frame, SECOND + 1000 + n) for n, frame in frames]
+    path.write_bytes(b"".join(blocks))
+    with Trace.open(path, following=True) as trace:
+        lines = FindingList(trace)
+        assert grow(statistics(1)) == [] and grow(statistics(4.9)) == []
+        assert grow(statistics(5.1)) == ["dns.no-answer", "udp.no-answer"]
+        assert grow(statistics(9.9)) == ["dns.no-answer", "udp.no-answer"]
+        assert grow(statistics(10.1)) == ["dns.no-answer", "tcp.close-wait", "udp.no-answer"]
+        answer = udp(1, b"yes", (5000, 7777))
+        assert grow(pcapng.enhanced_packet(answer, 12 * SECOND)) == ["dns.no-answer", "tcp.close-wait"]
+    with Trace.open(path) as trace:
+        trace.finish()
+        assert sorted(one["id"] for one in findings(trace)) == ["dns.no-answer", "tcp.close-wait"]
+
+
+def test_statistics_of_another_clock_prove_nothing(tmp_path: Path) -> None:
+    """Times of packets that were moved (editcap -t), or statistics of a section behind."""
+    blocks = [pcapng.section_header(), pcapng.interface_description(101),
+              pcapng.enhanced_packet(udp(0, b"hi", (5000, 7777)), SECOND),
+              pcapng.interface_statistics(99 * SECOND, 1, 0, start_ns=90 * SECOND, end_ns=99 * SECOND)]
+    path = tmp_path / "moved.pcapng"
+    path.write_bytes(b"".join(blocks))
+    with Trace.open(path) as trace:
+        trace.finish()
+        assert trace.end_ns == SECOND and list(findings(trace)) == []
+
+
 def one_way(tmp_path: Path, *frames: tuple[float, bytes], dropped: int = 0) -> list[str]:
     """What is said of UDP packets at these seconds."""
     blocks = [pcapng.section_header(), pcapng.interface_description(101)]

@@ -35,12 +35,13 @@ class Batch:
 
     `times`: nanoseconds since the epoch; `vectors`: one row (address, length) a frame, its whole Enhanced
     Packet Block; `seen_until`: every packet that the kernel stamped before this time is in this or an
-    earlier batch. `sniffed_on` is set by scapy.
+    earlier batch; `cut`: frames that are longer on the wire. `sniffed_on` is set by scapy.
     """
 
     times: Times = field(default_factory=lambda: NO_TIMES)
     vectors: Vectors = field(default_factory=lambda: NO_VECTORS)
     seen_until: int = 0
+    cut: int = 0
     sniffed_on: Any = None
 
 

@@ -56,6 +56,7 @@ class Frames:
         self._address = self._bytes.ctypes.data
         self._heads = _sliding(self._bytes, f"V{_BEFORE}")
         self._tails = _sliding(self._bytes, "V8")
+        self._cut = 0                              # frames of a batch that are longer on the wire
 
     def batch(self, blocks: Iterable[tuple[int, int]]) -> Batch:
         """A batch of the ring's blocks, each given by its first kernel header and how many there are."""
@@ -64,13 +65,13 @@ class Frames:
         times: Times = np.empty(count, np.int64)
         vectors: Vectors = np.empty((count, 2), np.uint64)
         # Backwards: a frame's tail may stand in the next one's kernel header, which must have been read.
-        stop = count
+        stop, self._cut = count, 0
         for piece in reversed(pieces):
             start = stop - (piece.length if isinstance(piece, _Run) else len(piece))
             if not (isinstance(piece, _Run) and self._strided(piece, times[start:stop], vectors[start:stop])):
                 self._gathered(piece, times[start:stop], vectors[start:stop])
             stop = start
-        return Batch(times, vectors)
+        return Batch(times, vectors, cut=self._cut)
 
     def _walk(self, blocks: Iterable[tuple[int, int]]) -> list[_Piece]:
         """Where the kernel headers stand, following the chain in each block."""
@@ -114,6 +115,7 @@ class Frames:
             return False
         total = cap + (-cap & 3) + _AROUND
         start = at + mac - _BEFORE
+        self._cut += int(np.count_nonzero(head["len"] > cap))
         _times(head, times)
         block = np.ndarray((count,), _BLOCK, self._memory, start, (step,))
         block["type"], block["total"], block["interface"], block["cap"] = ENHANCED_PACKET, total, 0, cap
@@ -130,6 +132,7 @@ class Frames:
         head = self._heads[at].view(_HEAD)
         cap = head["snaplen"]
         padding = -cap & 3
+        self._cut += int(np.count_nonzero(head["len"] > cap))
         _times(head, times)
         block = np.empty(len(at), _BLOCK)
         block["type"], block["interface"], block["cap"], block["len"] = ENHANCED_PACKET, 0, cap, head["len"]

@@ -51,7 +51,7 @@ class Receiver:
     def read(self) -> Batch:
         """What is there, up to a buffer full."""
         now = time.time_ns()
-        at, idle = 0, False
+        at, idle, cut = 0, False, 0
         times: list[int] = []
         places: list[tuple[int, int]] = []
         while len(times) < _MOST_FRAMES and at + _LARGEST + 64 < _BUFFER:
@@ -64,6 +64,7 @@ class Receiver:
                 idle = True
                 break
             stamp, length = _ancillary(ancillary, size)
+            cut += length > size
             padding = -size & 3
             total = size + padding + 32
             _HEAD.pack_into(
@@ -77,7 +78,8 @@ class Receiver:
         if not times:
             return Batch(seen_until=now if idle else 0)
         return Batch(
-            np.array(times, np.int64), np.array(places, np.uint64), seen_until=now if idle else times[-1]
+            np.array(times, np.int64), np.array(places, np.uint64), seen_until=now if idle else times[-1],
+            cut=cut,
         )
 
     def release(self) -> None:

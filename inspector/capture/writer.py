@@ -63,6 +63,7 @@ class TraceWriter:
         self._counted_at = self._moved_at = self._started
         self.size = 0
         self.packets = 0
+        self.cut = 0                       # packets of which the file has the beginning alone
         self.limited = False
         self.limit_reached = ""
         self.broken = False
@@ -102,6 +103,8 @@ class TraceWriter:
             until = max(until, int(batch.times[-1]))
         if waits is not None and waits > now + _ASTRAY:
             until = waits + 1
+        if not (self.limited or self.broken):
+            self.cut += batch.cut
         if not self._put(batch, until):
             return
         self._woken()

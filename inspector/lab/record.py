@@ -126,8 +126,9 @@ def _outcome(status: int, summary: Summary, sentence: str) -> RecordOutcome:
 
 def _sentence(options: RecordOptions, summary: Summary) -> str:
     limit = f"{summary.limit} " if summary.limit else ""
+    cut = f"{summary.cut:,} cut short, " if summary.cut else ""
     return (
-        f"{limit}{summary.packets:,} packets, {summary.dropped:,} dropped, "
+        f"{limit}{summary.packets:,} packets, {summary.dropped:,} dropped, {cut}"
         f"{summary.bytes:,} bytes in {options.name or options.output}."
     )
 

@@ -293,6 +293,11 @@ class Trace:
         return self._contents.statistics
 
     @property
+    def cut(self) -> int:
+        """How many packets were longer on the wire than what was captured of them."""
+        return self._contents.cut
+
+    @property
     def end_ns(self) -> int:
         """Up to when the capture is known to have gone on, nanoseconds since the epoch; 0 without packets.
 

@@ -66,6 +66,7 @@ def decode_file(
     `output`: where the chosen packets are written ("-": standard output).
     """
     from inspector.trace.trace import Trace, TraceError  # here and below: help would wait for numpy
+    from inspector.views.findings.unjudged import lacking_words
 
     try:
         trace = Trace.open(file)
@@ -90,6 +91,8 @@ def decode_file(
         status = check(trace, checks, stdout_taken=taken) if checks else DONE
         if searched is not None:
             notice(searched)
+        if what is not None and not checks and (lacking := lacking_words(trace)):
+            notice(lacking)
         if trace.unread:
             notice(trace.unread)
         if trace.truncated:

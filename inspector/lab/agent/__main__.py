@@ -165,7 +165,7 @@ def _summary(capture: Capturing, supervisor: Supervisor) -> Summary:
     writer = capture.writer
     return Summary(
         writer.packets, capture.last_counts.dropped, writer.size, writer.limit_reached,
-        supervisor.program_status, supervisor.program_failure, supervisor.broken,
+        supervisor.program_status, supervisor.program_failure, supervisor.broken, writer.cut,
     )
 
 

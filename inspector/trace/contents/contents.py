@@ -43,6 +43,7 @@ class Contents:
         self.late_secrets = b""              # those that stand behind packets
         self.statistics = Statistics()
         self.watched_ns: tuple[int, int] | None = None    # since when and up to when
+        self.cut = 0                         # packets of which the beginning alone was captured
         self.blocks = 0                      # journal and statistics blocks met
         self.data: UInt8s = np.zeros(0, "u1")
         self.base = 0                        # offset in the file of the first byte of `data`
@@ -80,6 +81,7 @@ class Contents:
             for kind in kinds:
                 rows = np.flatnonzero(links == kind)
                 headers.put(rows, read_headers(self.data, starts[rows], captured[rows], whole[rows], kind))
+        self.cut += int(np.count_nonzero(captured < lengths))
         self.index.append(headers, time_ns, lengths, captured, starts + self.base, interface)
 
     def journal(self, fields: dict[str, str], before: int) -> None:

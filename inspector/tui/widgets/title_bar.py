@@ -23,6 +23,7 @@ class TitleFacts(NamedTuple):
     packets: int = 0
     dropped: int = 0
     progress: float = 1.0
+    cut: int = 0                   # packets of which the beginning alone was captured
     behind: int = 0                # packets that were captured and do not stand in the picture yet
 
 
@@ -78,4 +79,5 @@ def title_right(facts: TitleFacts) -> list[Span]:
     if facts.behind >= LEAST_BEHIND:
         life = Span(f"{sign} {facts.life}, {facts.behind:,} packets behind", "warning")
     counts = f"   {facts.packets:,} packet{'' if facts.packets == 1 else 's'}"
-    return [life, Span(counts), Span(f"   {facts.dropped:,} dropped", "error" if facts.dropped else "dim")]
+    lost = Span(f"   {facts.dropped:,} dropped", "error" if facts.dropped else "dim")
+    return [life, Span(counts), lost, *([Span(f"   {facts.cut:,} cut", "warning")] if facts.cut else [])]

@@ -204,6 +204,7 @@ class TraceScreen(BaseScreen, SessionControl):
         trace, session, state = self.trace, self.session, self.state
         packets = 0 if trace is None else trace.index.count
         dropped = 0 if trace is None else trace.statistics.dropped
+        cut = 0 if trace is None else trace.cut
         loading = trace is not None and self.feed is not None and self.feed.loading
         behind = 0 if trace is None or loading else trace.behind
         if session is None:
@@ -211,7 +212,8 @@ class TraceScreen(BaseScreen, SessionControl):
             progress = trace.progress if loading and trace is not None else 1.0
             path = self._path
             name = "" if path is None else "a stream" if is_nameless(path) else escaped(path.name, 40)
-            facts = TitleFacts(name, "", "", life, packets, dropped, progress, behind)
+            facts = TitleFacts(name, "", "", life, packets, dropped, progress,
+                               cut=cut, behind=behind)
         else:
             spec = session.spec
             life = "starting" if trace is None else "paused" if self.is_held else "live"
@@ -222,7 +224,7 @@ class TraceScreen(BaseScreen, SessionControl):
             if life == "ended" and state.limit:
                 address = f"{address}  {state.limit}"
             facts = TitleFacts(name, session.mode, escaped(address, 120), life, packets, dropped,
-                               behind=behind)
+                               cut=cut, behind=behind)
         self.query_one(TitleBar).show(facts)
 
     # --- keeping and ending ---

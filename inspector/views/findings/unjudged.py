@@ -1,4 +1,4 @@
-"""What cannot be judged, since the capture lacks it: the words that stand above the findings."""
+"""What the capture lacks, in the words that stand above the findings and beside what is printed of it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,26 @@ if TYPE_CHECKING:
 
 
 def unjudged_words(trace: Trace) -> str:
-    """`Not all can be judged: 60 packets dropped by the capture.`; "" where nothing is known to lack."""
-    index, reasons = trace.index, []
-    dropped, cut = trace.statistics.dropped, int((index.cap_len < index.length).sum())
-    if dropped:
-        reasons.append(f"{amount(dropped, 'packet')} dropped by the capture")
-    if cut:
-        reasons.append(f"{amount(cut, 'packet')} cut by the snapshot length")
+    """`Not all can be judged: 60 packets dropped.`; "" where nothing is known to lack."""
+    reasons = _lacking(trace)
     if trace.truncated:
         reasons.append("the file is not whole")
     return f"Not all can be judged: {', '.join(reasons)}." if reasons else ""
+
+
+def lacking_words(trace: Trace) -> str:
+    """`The capture lacks something: 60 packets dropped.`; "" where nothing is known to lack.
+
+    That the file is not whole has a sentence of its own (`Trace.truncated`).
+    """
+    reasons = _lacking(trace)
+    return f"The capture lacks something: {', '.join(reasons)}." if reasons else ""
+
+
+def _lacking(trace: Trace) -> list[str]:
+    reasons = []
+    if trace.statistics.dropped:
+        reasons.append(f"{amount(trace.statistics.dropped, 'packet')} dropped")
+    if trace.cut:
+        reasons.append(f"{amount(trace.cut, 'packet')} cut short")
+    return reasons

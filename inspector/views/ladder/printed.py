@@ -68,7 +68,8 @@ class LadderText:
         calls = len({(moment.call) for moment in self.ladder.moments})
         _, _, what = ladder_ends(self.ladder, None)
         took = f"  {duration(int(stamps[-1]) - int(stamps[0]))}" if len(stamps) else ""
-        return f"{what}  {calls} system calls{took}  {trace.statistics.dropped} dropped"
+        cut = f"  {trace.cut:,} cut short" if trace.cut else ""
+        return f"{what}  {calls} system calls{took}  {trace.statistics.dropped} dropped{cut}"
 
     def _both_known(self) -> bool:
         """Whether the head can name both programs: each made a call, or packets flow already."""

@@ -26,4 +26,4 @@ def words(tmp_path: Path, cut: int, dropped: int) -> str:
 def test_drops_and_cuts_are_told(tmp_path: Path) -> None:
     assert words(tmp_path, 0, 0) == ""
     assert words(tmp_path, 50, 60) == (
-        "Not all can be judged: 60 packets dropped by the capture, 1 packet cut by the snapshot length.")
+        "Not all can be judged: 60 packets dropped, 1 packet cut short.")

@@ -19,7 +19,7 @@ _AGAIN = 1.0                 # seconds after which what waits is told again
 _MOST = 256                  # sockets that one look tells of; the rest comes with the next ones
 _WAITING = ("CLOSE-WAIT", "LAST-ACK", "FIN-WAIT-1", "CLOSING")
 # What makes a socket worth telling again; its estimates of time change with every packet.
-_TELLING = frozenset({"retransmits", "total_retrans", "bytes_acked", "bytes_received", "notsent", "lost"})
+_WATCHED = frozenset({"retransmits", "total_retrans", "bytes_acked", "bytes_received", "notsent", "lost"})
 Key = tuple[str, str, int]
 
 
@@ -88,8 +88,8 @@ class Sampler:
 
 
 def _state(one: KernelSocket) -> tuple[object, ...]:
-    telling = tuple(pair for pair in one.info if pair[0] in _TELLING)
-    return one.state, one.receive_queue, one.send_queue, telling
+    watched = tuple(pair for pair in one.info if pair[0] in _WATCHED)
+    return one.state, one.receive_queue, one.send_queue, watched
 
 
 def _sample(one: KernelSocket, time_ns: int, owner: Owner) -> KernelSample:

@@ -41,7 +41,7 @@ class Call:
     tid: int
     role: str                  # "server", "client", or the program's name
     name: str                  # "connect"
-    arguments: str             # "3, 127.0.0.1:8000", harmless text without parentheses
+    arguments: str             # "3, 127.0.0.1:8000", escaped, without parentheses
     time_ns: int               # entry
     end_ns: int | None         # return; None while it blocks
     result: int | None         # what it returned; None while it blocks or when it failed

@@ -71,8 +71,8 @@ def rule_of(text: str) -> Rule:
         elif word in WHATS and "what" not in rule and "numbers" not in rule:
             rule["what"] = word
         else:
-            said = ":".join(words)
-            raise RuleError(f"{said!r:.60} names no packets, as 3, data:2, client:syn, server:data:1-3 do.")
+            given = ":".join(words)
+            raise RuleError(f"{given!r:.60} names no packets, as 3, data:2, client:syn, server:data:1-3 do.")
     if act not in ACTS or not words:
         raise RuleError(f"{text!r:.60} is no rule of the wire, as in drop:data:2.")
     if last and last < first:

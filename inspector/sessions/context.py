@@ -81,8 +81,8 @@ class Context:
 
     def report(self, error: FailedError) -> None:
         """Report what went wrong: a failure, or a note where a person's own doing may be the cause."""
-        harmless_loss = self.spec.interactive and isinstance(error, LostError)
-        self.journal.event("note" if harmless_loss else "failed", str(error))
+        own_doing = self.spec.interactive and isinstance(error, LostError)
+        self.journal.event("note" if own_doing else "failed", str(error))
 
     def _timeout(self) -> float | None:
         if self.spec.interactive or self.gate.was_paused:

@@ -239,13 +239,13 @@ def _as_bytes(text: str) -> bytes:
     for found in _ESCAPE.finditer(text):
         parts.append(text[position : found.start()].encode("utf-8", "surrogateescape"))
         position = found.end()
-        said = found[1]
-        if said[0] in "01234567":
-            parts.append(bytes([int(said, 8) & 0xFF]))
-        elif said[0] == "x" and len(said) == 3:
-            parts.append(bytes.fromhex(said[1:]))
+        escape = found[1]
+        if escape[0] in "01234567":
+            parts.append(bytes([int(escape, 8) & 0xFF]))
+        elif escape[0] == "x" and len(escape) == 3:
+            parts.append(bytes.fromhex(escape[1:]))
         else:
-            parts.append(_ESCAPED.get(said, said.encode("utf-8", "surrogateescape")))
+            parts.append(_ESCAPED.get(escape, escape.encode("utf-8", "surrogateescape")))
     return b"".join([*parts, text[position:].encode("utf-8", "surrogateescape")])
 
 

@@ -81,7 +81,7 @@ def test_events_are_those_of_the_standard_however_they_are_cut(body: bytes, cuts
         if event.dispatched:
             data = data_of(body[event.start : event.stop], 1 << 20)
             assert len(data) == event.size
-            told.append((event.told_type, data.decode("utf-8", "replace"), last))
+            told.append((event.event_type, data.decode("utf-8", "replace"), last))
     assert told == as_the_standard_reads(body)
 
 

@@ -76,7 +76,7 @@ def command(
     later = join and output is None
     with (
         trace_file(save, overwrite=overwrite, keep=keep) as file,
-        _said_later() if later else _stdout(output, taken, file.path) as stdout,
+        _printed_later() if later else _stdout(output, taken, file.path) as stdout,
         program_secrets() as secrets,
     ):
         asked = RecordOptions(
@@ -124,7 +124,7 @@ def _runs(path: Path) -> bool:
 
 
 @contextmanager
-def _said_later() -> Iterator[int]:
+def _printed_later() -> Iterator[int]:
     """A descriptor for what a program prints while the app has the terminal; it is printed at the end."""
     from inspector.trace.file.scratch import scratch
 

@@ -112,7 +112,7 @@ def check(names: tuple[str, ...], every: bool, words_only: bool) -> int:
         try:
             lesson = library.find(name)
         except LessonError as error:
-            _say_faults(error)
+            _print_faults(error)
             status = UNREADABLE
             continue
         passed = words_only or _played(lesson)
@@ -145,12 +145,12 @@ def _found(name: str) -> Lesson:
     try:
         return find(name)
     except LessonError as error:
-        _say_faults(error)
+        _print_faults(error)
         raise CommandError(f"{len(error.faults)} fault{'s' * (len(error.faults) > 1)}: this lesson cannot be "
                            "opened.", UNREADABLE) from error
 
 
-def _say_faults(error: LessonError) -> None:
+def _print_faults(error: LessonError) -> None:
     for fault in error.faults[:50]:
         notice(str(fault))
 

@@ -107,10 +107,10 @@ def _flag(node: Node) -> Ask:
     return _typed(node, "flag", "true or false")
 
 
-def _typed(node: Node, wanted: Kind, said: str) -> Ask:
+def _typed(node: Node, wanted: Kind, wanted_words: str) -> Ask:
     kind, ask = _compile(node)
     if kind != wanted:
-        raise ExpressionError(f"Here {said} should stand.", node.position)
+        raise ExpressionError(f"Here {wanted_words} should stand.", node.position)
     return ask
 
 

@@ -201,8 +201,8 @@ class _Parser:
             if self._take("("):
                 return Call(token.value, self._arguments(token), token.position)
             return Word(token.value, token.position)
-        said = f", not {token.value!r}" if token.value else ""
-        raise ExpressionError(f"A value should stand here{said}.", token.position)
+        found = f", not {token.value!r}" if token.value else ""
+        raise ExpressionError(f"A value should stand here{found}.", token.position)
 
     def _arguments(self, opening: _Token) -> tuple[Node, ...]:
         if self._take(")"):

@@ -1,7 +1,7 @@
 """A lesson's folder -> `Lesson`, or every fault of its files with file, line and key.
 
 Nothing of a stranger's file is trusted: sizes, depths and numbers are bounded, no key is unknown, every
-expression and display filter is compiled, every word is made harmless. Reading a lesson runs nothing.
+expression and display filter is compiled, every word is escaped. Reading a lesson runs nothing.
 """
 
 from __future__ import annotations

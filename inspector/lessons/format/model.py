@@ -94,7 +94,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class StepText:
-    """The words of one step in one language: paragraphs in the markup of page.py, harmless.
+    """The words of one step in one language: paragraphs in the markup of page.py, escaped.
 
     `feedback`: by the id of a wrong answer. `after`: once it happened. `answer`: of explain, when asked for.
     """

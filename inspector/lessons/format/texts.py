@@ -64,7 +64,7 @@ def read_texts(source: str, file: str, steps: Sequence[Step], faults: list[Fault
 
 
 def _sections(source: str, file: str, faults: list[Fault]) -> Iterator[_Section]:
-    """The sections in order; every text harmless from here on."""
+    """The sections in order; every text is escaped from here on."""
     current: _Section | None = None
     fenced = False
     for number, line in enumerate(source.splitlines(), 1):

@@ -40,9 +40,9 @@ class StepPage:
         return self.options.get(index)
 
 
-def step_page(player: Player, language: str, width: int, said: Answer = ()) -> StepPage:
-    """The step that is seen. `said`: the part of an answer (order, blanks) that was given so far."""
-    return _Writer(player, language, width, said).write()
+def step_page(player: Player, language: str, width: int, given: Answer = ()) -> StepPage:
+    """The step that is seen. `given`: the part of an answer (order, blanks) that was given so far."""
+    return _Writer(player, language, width, given).write()
 
 
 def options_of(step: Step) -> tuple[str, ...]:
@@ -55,8 +55,8 @@ def options_of(step: Step) -> tuple[str, ...]:
 class _Writer:
     """Writes one page."""
 
-    def __init__(self, player: Player, language: str, width: int, said: Answer) -> None:
-        self.player, self.language, self.said = player, language, said
+    def __init__(self, player: Player, language: str, width: int, given: Answer) -> None:
+        self.player, self.language, self.given = player, language, given
         self.step, self.record = player.step, player.record
         self.text: StepText = player.lesson.text(language).steps[self.step.id]
         self.width = max(width - 2 * _MARGIN, 12)
@@ -97,7 +97,7 @@ class _Writer:
         for number, name in enumerate(options_of(step), 1):
             if number == 1:
                 self.put()
-            place = self.said.index(name) + 1 if step.kind == "order" and name in self.said else 0
+            place = self.given.index(name) + 1 if step.kind == "order" and name in self.given else 0
             mark = f"{number}  " + (f"[{place}] " if place else "")
             chosen = record.given == (name,) and step.kind == "predict"
             style: Style = "dim" if place or (record.phase == "over" and not chosen) else ""
@@ -125,7 +125,7 @@ class _Writer:
             row = blank_row(self.step, place, scene)
             what = f"{self.word('packet')} {'?' if row is None else packet_number(row)}  {blank.field} = "
             judged = self.record.judged
-            given = self.said[place] if place < len(self.said) else ""
+            given = self.given[place] if place < len(self.given) else ""
             if judged is not None and not given and place < len(judged.given):
                 given = judged.given[place]
             sign = ""
@@ -134,7 +134,7 @@ class _Writer:
                 sign, style = ("  ✓", "ok") if judged.right[place] else ("  ✗", "error")
             if judged is not None and self.record.phase == "over" and not judged.right[place]:
                 sign += f" {judged.truth[place]}"
-            is_next = self.record.phase == "ask" and place == len(self.said)
+            is_next = self.record.phase == "ask" and place == len(self.given)
             self.put(Span("▸ " if is_next else "  ", "key"), Span(what, "name"),
                      Span(given or "____", "bold"), Span(sign, style))
 
@@ -205,7 +205,7 @@ class _Writer:
                 says.append("number" if step.ask == "number" else "answer")
             elif step.kind == "blank":
                 says.append("number")
-            elif self.said:
+            elif self.given:
                 says.append("undo")
             if record.judged is not None:
                 says.append("try-again")

@@ -31,7 +31,7 @@ class NameReader:
         return int.from_bytes(self.data[at : at + size], "big")
 
     def name(self, start: int) -> tuple[str, int]:
-        """The name at `start` as harmless text, and where it ends."""
+        """The name at `start` as text that is safe to show, and where it ends."""
         known = self._known.get(start)
         if known is None:
             known = self._known[start] = self._read(start)

@@ -30,7 +30,7 @@ RESPONSE_CODES = {
 
 
 class Question(NamedTuple):
-    """What is asked. `name` is harmless text without the final dot; "<Root>" is the root."""
+    """What is asked. `name` is escaped, without the final dot; "<Root>" is the root."""
 
     name: str
     type: int

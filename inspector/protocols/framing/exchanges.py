@@ -26,7 +26,7 @@ class Message:
     """What one end said at once. `records`: their positions; `partner`: index of what it answers, or of
     what answers it; `ended`: nothing more belongs to it; `size`: bytes of its records.
 
-    Where very many records are alike (rows), a subclass counts them, and keeps the others in `telling`.
+    Where very many records are alike (rows), a subclass counts them, and keeps the others in `kept`.
     """
 
     index: MessageIndex
@@ -37,7 +37,7 @@ class Message:
     troubled: bool = False
     size: int = 0
     counted: int = 0
-    telling: tuple[int, ...] = ()
+    kept: tuple[int, ...] = ()
 
 
 class ExchangeDecoder(UnitDecoder[R]):

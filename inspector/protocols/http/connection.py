@@ -13,7 +13,7 @@ from collections.abc import Callable
 from inspector.protocols.api import MessageIndex
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import HttpMessage
-from inspector.protocols.http.reader import HttpReader, Teller, asks_to_switch
+from inspector.protocols.http.reader import BodyReader, HttpReader, asks_to_switch
 from inspector.protocols.http.rules import body_framing, check_request, check_response, reflected
 from inspector.wire.findings import FirstFindings
 from inspector.wire.text import escaped
@@ -25,17 +25,17 @@ class HttpConnection:
     """`client` is the direction that sends requests (0 or 1); `keep` bounds the bytes held of a body.
 
     `starts` are the stream offsets at which to begin, `whole`: nothing was sent before them. `answers_lost`
-    tells whether a response without a request answers one that the capture lacks. `teller` names who reads
-    the body of a message, where that is another protocol.
+    tells whether a response without a request answers one that the capture lacks. `body_reader` names who
+    reads the body of a message, where that is another protocol.
     """
 
     def __init__(
         self, client: int = 0, starts: tuple[int, int] = (0, 0), keep: int = KEEP, whole: bool = True,
         answers_lost: Callable[[HttpMessage], bool] = lambda response: False,
-        teller: Callable[[HttpMessage], Teller | None] = lambda message: None,
+        body_reader: Callable[[HttpMessage], BodyReader | None] = lambda message: None,
     ) -> None:
         self._answers_lost = answers_lost
-        self.teller = teller
+        self.body_reader = body_reader
         self.client = client
         self.whole = whole
         self.restarted = False                         # messages were lost

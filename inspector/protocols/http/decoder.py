@@ -56,7 +56,7 @@ class HttpDecoder(Decoder[HttpMessage]):
         super().__init__(source, pump, start)
         whole = start.from_the_start(source.streams)
         self._http = HttpConnection(start.client, start.offsets, keep=PREVIEW, whole=whole,
-                                    answers_lost=self._answers_lost, teller=self._teller)
+                                    answers_lost=self._answers_lost, body_reader=self._events_reader)
         self._events: EventsDecoder | None = None
         self._turns = array("q")                # see `turns`; kept once there are events
         self._own_turns = 0                     # messages that have theirs
@@ -268,7 +268,7 @@ class HttpDecoder(Decoder[HttpMessage]):
 
     # --- events ------------------------------------------------------------------------------------
 
-    def _teller(self, message: HttpMessage) -> EventsDecoder | None:
+    def _events_reader(self, message: HttpMessage) -> EventsDecoder | None:
         """Who reads the body of a message that begins: a stream of events is told event by event."""
         if not is_event_stream(message) or message.framing not in ("length", "chunked", "close"):
             return None
@@ -297,7 +297,7 @@ class HttpDecoder(Decoder[HttpMessage]):
     def turns(self) -> Sequence[int]:
         return self._turns if self._events is not None else super().turns
 
-    def _told_stop(self, message: HttpMessage) -> int:
+    def _stop_before_events(self, message: HttpMessage) -> int:
         """Where a message ends for who reads it: before its events."""
         first = self._first_event.get(message.number)
         if first is None or self._events is None:
@@ -388,7 +388,7 @@ class HttpDecoder(Decoder[HttpMessage]):
         if self.beside is None:
             return super().span(index)
         message = self._http.messages[index]
-        return message.direction, message.start, self._told_stop(message)
+        return message.direction, message.start, self._stop_before_events(message)
 
     def rest(self, direction: int) -> Rest:
         if self._http.lost(direction):

@@ -31,7 +31,7 @@ _HEAD_START = 2048
 _TLS = (b"\x15\x03", b"\x16\x03")    # an alert, a handshake
 
 
-class Teller(Protocol):
+class BodyReader(Protocol):
     """Who reads a body while it comes: a protocol of its own."""
 
     def feed(self, answer: int, start: int, data: bytes) -> None:
@@ -58,7 +58,7 @@ class Connection(Protocol):
     def start_message(self, message: HttpMessage) -> HttpMessage:
         """Enter a message whose head is whole, and give it back with its number and framing."""
 
-    def teller(self, message: HttpMessage) -> Teller | None:
+    def body_reader(self, message: HttpMessage) -> BodyReader | None:
         """Who reads the body of a message that begins; None for nobody."""
 
     def settle(self, side: HttpReader, message: HttpMessage) -> None:
@@ -87,7 +87,7 @@ class HttpReader:
         self._bare_reported = False            # that a chunk of the body under way ends with LF alone
         self._holes = False                # of the body under way some bytes are missing
         self._ended = False
-        self._teller: Teller | None = None     # who reads the body under way
+        self._body_reader: BodyReader | None = None     # who reads the body under way
         self.lost = False                  # bytes came that are no HTTP; what follows is not understood
 
     @property
@@ -114,7 +114,7 @@ class HttpReader:
 
     @property
     def skippable(self) -> int:
-        full = len(self._body) >= self.connection.keep and self._teller is None
+        full = len(self._body) >= self.connection.keep and self._body_reader is None
         if not full or self._buffer or self.state not in ("length", "chunk-data", "close"):
             return 0
         return (1 << 62) if self.state == "close" else self._left
@@ -130,8 +130,8 @@ class HttpReader:
         if not known and self.state != "close":
             return False
         self._holes = True
-        if self._teller is not None:
-            self._teller.miss()
+        if self._body_reader is not None:
+            self._body_reader.miss()
         self.offset += size
         self._count(size)
         self._run()
@@ -227,7 +227,7 @@ class HttpReader:
         self._message = message
         self._body, self._body_length, self._holes = bytearray(), 0, False
         self._bare_reported = False
-        self._teller = self.connection.teller(message)
+        self._body_reader = self.connection.body_reader(message)
         if message.framing in ("none", "switch"):
             self._finish()
         elif message.framing == "length":
@@ -253,8 +253,8 @@ class HttpReader:
         if not size:
             return False
         data = self._take(size)
-        if self._teller is not None:
-            self._teller.feed(self._number, self.offset - size, data)
+        if self._body_reader is not None:
+            self._body_reader.feed(self._number, self.offset - size, data)
         if not self._holes:
             self._body += data[: self.connection.keep - len(self._body)]
         self._count(size)
@@ -341,8 +341,8 @@ class HttpReader:
             stop=self.offset, body_length=self._body_length, body=bytes(self._body), complete=complete,
             partner=partner)
         self._message = self.connection.messages[number] = message
-        if self._teller is not None:
-            self._teller.reach(number, self.offset)
+        if self._body_reader is not None:
+            self._body_reader.reach(number, self.offset)
         return self._message
 
     @property
@@ -353,9 +353,9 @@ class HttpReader:
 
     def _close(self, *, cut: bool = False) -> None:
         """Nothing more of the body under way comes."""
-        if self._teller is not None and self._message is not None:
-            self._teller.close(self._number, self.offset, cut=cut)
-        self._teller = None
+        if self._body_reader is not None and self._message is not None:
+            self._body_reader.close(self._number, self.offset, cut=cut)
+        self._body_reader = None
 
     def _finish(self) -> None:
         message = self._before = self._store(complete=True)

@@ -275,8 +275,8 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         fresh = message is None
         message = self.put(frame, message, ends=ends)
         message.counted += frame.size
-        if frame.headers and len(message.telling) < 8:
-            message.telling += (frame.number,)
+        if frame.headers and len(message.kept) < 8:
+            message.kept += (frame.number,)
         stream.messages[side] = message
         other = stream.messages[1 - side]
         if fresh and other is not None and other.partner is None:
@@ -339,9 +339,9 @@ class Http2Decoder(ExchangeDecoder[Frame]):
             words.append(f"+{record.value:,}")
         elif record.type == PUSH_PROMISE:
             words.append(f"promises stream {record.value}")
-        said = self._first_line(record)
-        if said:
-            words.append(said)
+        line = self._first_line(record)
+        if line:
+            words.append(line)
         elif record.settings:
             words += [f"{SETTINGS_NAMES.get(name, name)}={value}" for name, value in record.settings[:6]]
         elif record.length and record.type not in (PING, WINDOW_UPDATE, RST_STREAM):
@@ -372,9 +372,9 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         if first.type not in (HEADERS, DATA, PUSH_PROMISE, CONTINUATION):
             kind, text = self.kind_and_text(first)
             return {"WINDOW_UPDATE": "WINDOW", "RST_STREAM": "RESET"}.get(kind, kind), text
-        told = [self._records[position] for position in message.telling]
+        frames = [self._records[position] for position in message.kept]
         names = (b":method", b":status", b":path", b":authority", b"content-type", b"grpc-status")
-        method, status, path, where, what, grpc = (_last(told, name) for name in names)
+        method, status, path, where, what, grpc = (_last(frames, name) for name in names)
         kind = "PUSH" if first.type == PUSH_PROMISE else method or status or type_name(first.type)
         words = [path or where] if method else []
         if what.startswith("application/grpc"):
@@ -393,7 +393,7 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         return line._replace(control=first.type in _CONTROL)
 
     def content(self, index: MessageIndex, limit: int) -> bytes:
-        head = [b"%s: %s" % (one.name, one.value) for position in self._messages[index].telling
+        head = [b"%s: %s" % (one.name, one.value) for position in self._messages[index].kept
                 for one in self._records[position].headers]
         return b"\n".join([*head, self.body(index, limit)])[:limit]
 
@@ -411,16 +411,17 @@ class Http2Decoder(ExchangeDecoder[Frame]):
 
     def shown(self, index: MessageIndex, limit: int) -> Shown:
         message = self._messages[index]
-        told = [self._records[position] for position in message.telling]
-        if not told and not message.counted:
+        frames = [self._records[position] for position in message.kept]
+        if not frames and not message.counted:
             return super().shown(index, limit)
         head = [self.message_summary(index)]
-        for frame in told:
+        for frame in frames:
             head += [f"{escaped(one.name)}: {escaped(one.value)}" if one.known else "(a header not captured)"
                      for one in frame.headers]
             head += [f"[{frame.note}]"] if frame.note else []
         body, note = self.body(index, limit), ""
-        codings = next((value for one in told if (value := one.header(b"content-encoding")) is not None), "")
+        found = (one.header(b"content-encoding") for one in frames)
+        codings = next((value for value in found if value is not None), "")
         if codings and body:
             decoded = decode_content(body, [one.strip().lower() for one in codings.split(",")], limit)
             body = decoded.data

@@ -14,7 +14,7 @@ from typing import NamedTuple
 TABLE_SIZE = 4096            # bytes of the table, before the other end says else
 _MOST_TABLE = 1 << 20        # bytes of a table that is kept, whatever was said
 _MOST_HEADERS = 2000         # headers of a block that are kept
-_MOST_OCTETS = 1 << 20       # and their bytes
+_MOST_BYTES = 1 << 20       # and their bytes
 _ENTRY = 32                  # bytes that an entry counts for beside its own
 _SHORT = 256                 # bytes of a Huffman code that is remembered
 _STATIC: tuple[tuple[bytes, bytes], ...] = tuple(
@@ -141,11 +141,11 @@ class Table:
                 continue
             name, value, place, known = self._field(block, place, first)
             kept += len(name) + len(value)
-            if len(found) < _MOST_HEADERS and kept <= _MOST_OCTETS:
+            if len(found) < _MOST_HEADERS and kept <= _MOST_BYTES:
                 found.append(Header(name, value, start, place, known))
             else:
-                kept = _MOST_OCTETS + 1
-        return tuple(found), kept > _MOST_OCTETS or len(found) == _MOST_HEADERS
+                kept = _MOST_BYTES + 1
+        return tuple(found), kept > _MOST_BYTES or len(found) == _MOST_HEADERS
 
     def _field(self, block: bytes, place: int, first: int) -> tuple[bytes, bytes, int, bool]:
         """One header (section 6): name, value, the place behind it, whether it is known."""

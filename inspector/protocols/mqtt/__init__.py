@@ -15,7 +15,7 @@ from inspector.wire.tcp.delivery import Pump
 
 if TYPE_CHECKING:
     from inspector.protocols.mqtt.decoder import MqttDecoder, MqttPacket
-    from inspector.protocols.mqtt.packet import Said
+    from inspector.protocols.mqtt.packet import Parsed
 
 _Get = Callable[["MqttDecoder", "MqttPacket"], Sequence[Any]]
 
@@ -32,9 +32,9 @@ def _decoder(source: Source, pump: Pump, start: Start) -> MqttDecoder:
     return MqttDecoder(source, pump, start)
 
 
-def _said(get: Callable[[Said], Any]) -> _Get:
+def _parsed(get: Callable[[Parsed], Any]) -> _Get:
     def read(decoder: MqttDecoder, record: MqttPacket) -> Sequence[Any]:
-        value = get(decoder.said(record))
+        value = get(decoder.parsed(record))
         return [] if value is None else [value]
 
     return read
@@ -45,19 +45,19 @@ def _published(get: Callable[[MqttPacket], Any]) -> _Get:
 
 
 def _reasons(decoder: MqttDecoder, record: MqttPacket) -> Sequence[int]:
-    return decoder.said(record).reasons
+    return decoder.parsed(record).reasons
 
 
 def _return_code(decoder: MqttDecoder, record: MqttPacket) -> Sequence[int]:
-    return decoder.said(record).reasons if record.type == CONNACK and decoder.version < 5 else ()
+    return decoder.parsed(record).reasons if record.type == CONNACK and decoder.version < 5 else ()
 
 
 def _granted(decoder: MqttDecoder, record: MqttPacket) -> Sequence[int]:
-    return decoder.said(record).reasons if record.type == SUBACK and decoder.version < 5 else ()
+    return decoder.parsed(record).reasons if record.type == SUBACK and decoder.version < 5 else ()
 
 
 def _topics(decoder: MqttDecoder, record: MqttPacket) -> Sequence[str]:
-    return [record.topic] if record.topic else [one for one in decoder.said(record).topics if one]
+    return [record.topic] if record.topic else [one for one in decoder.parsed(record).topics if one]
 
 
 def _truncated(decoder: MqttDecoder, record: MqttPacket) -> Sequence[bool]:
@@ -82,17 +82,18 @@ MQTT = Protocol(
         Field("mqtt.qos", "number", _published(lambda record: record.qos), bits=8),
         Field("mqtt.retain", "flag", _published(lambda record: bool(record.first & 1)), bits=1),
         Field("mqtt.dupflag", "flag", _published(lambda record: bool(record.first & 8)), bits=1),
-        Field("mqtt.msgid", "number", _said(lambda said: said.packet_id), bits=16),
+        Field("mqtt.msgid", "number", _parsed(lambda parsed: parsed.packet_id), bits=16),
         Field("mqtt.msg", "bytes", _message, json=""),
         Field("truncated", "flag", _truncated, filtered=False),
-        Field("mqtt.sub.qos", "number", lambda decoder, record: decoder.said(record).qos, many=True, bits=8),
+        Field("mqtt.sub.qos", "number", lambda decoder, record: decoder.parsed(record).qos, many=True,
+              bits=8),
         Field("mqtt.suback.qos", "number", _granted, many=True, bits=8),
         Field("mqtt.reason", "number", _reasons, many=True, bits=8),
         Field("mqtt.conack.val", "number", _return_code, bits=8),
-        Field("mqtt.ver", "number", _said(lambda said: said.version), bits=8),
-        Field("mqtt.clientid", "text", _said(lambda said: said.client_id)),
-        Field("mqtt.username", "text", _said(lambda said: said.user)),
-        Field("mqtt.willtopic", "text", _said(lambda said: said.will)),
-        Field("mqtt.kalive", "number", _said(lambda said: said.keep_alive), bits=16),
+        Field("mqtt.ver", "number", _parsed(lambda parsed: parsed.version), bits=8),
+        Field("mqtt.clientid", "text", _parsed(lambda parsed: parsed.client_id)),
+        Field("mqtt.username", "text", _parsed(lambda parsed: parsed.user)),
+        Field("mqtt.willtopic", "text", _parsed(lambda parsed: parsed.will)),
+        Field("mqtt.kalive", "number", _parsed(lambda parsed: parsed.keep_alive), bits=16),
     ),
 )

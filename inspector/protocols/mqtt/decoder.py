@@ -29,7 +29,7 @@ from inspector.protocols.mqtt.packet import (
     SUBSCRIBE,
     UNSUBACK,
     UNSUBSCRIBE,
-    Said,
+    Parsed,
     read,
     reason_text,
     variable,
@@ -85,7 +85,7 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
         self._aliases: tuple[dict[int, str], ...] = ({}, {})
         self._will: str | None = None
         self._left = False                       # DISCONNECT came
-        self._last: tuple[int, Said] | None = None
+        self._last: tuple[int, Parsed] | None = None
 
     def measure(self, direction: int, head: bytes) -> int:
         return packet_size(head)
@@ -101,24 +101,24 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
     def make(self, unit: Unit, data: bytes) -> None:
         record = MqttPacket(len(self._records), unit.direction, unit.start, unit.stop, data[0], unit.whole)
         self._records.append(record)
-        said = read(data[0], data[1 + variable(data[1:5])[1] :], self.version)
+        parsed = read(data[0], data[1 + variable(data[1:5])[1] :], self.version)
         if record.type == CONNECT:
-            self.version, self._will = said.version or 4, said.will
-        elif record.type == PUBLISH and said.alias:
-            self._name_by_alias(record, said)
+            self.version, self._will = parsed.version or 4, parsed.will
+        elif record.type == PUBLISH and parsed.alias:
+            self._name_by_alias(record, parsed)
         self._left = self._left or record.type == DISCONNECT
-        self._match(record, said)
-        self._judge(record, said)
+        self._match(record, parsed)
+        self._judge(record, parsed)
 
-    def _name_by_alias(self, record: MqttPacket, said: Said) -> None:
+    def _name_by_alias(self, record: MqttPacket, parsed: Parsed) -> None:
         known = self._aliases[record.direction]
-        if said.topics[0] and (len(known) < _ALIASES or said.alias in known):
-            known[said.alias or 0] = said.topics[0]
-        record.topic = said.topics[0] or known.get(said.alias or 0, "")
+        if parsed.topics[0] and (len(known) < _ALIASES or parsed.alias in known):
+            known[parsed.alias or 0] = parsed.topics[0]
+        record.topic = parsed.topics[0] or known.get(parsed.alias or 0, "")
 
-    def _match(self, record: MqttPacket, said: Said) -> None:
+    def _match(self, record: MqttPacket, parsed: Parsed) -> None:
         """Find what a packet answers; remember what is to be answered."""
-        kind, number = record.type, said.packet_id or 0
+        kind, number = record.type, parsed.packet_id or 0
         asked = _ASKS.get(kind)
         if asked is not None:
             waiting = self._asked.get((1 - record.direction, asked, number))
@@ -131,15 +131,16 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
                 waiting.clear()                  # sent again: the later one is acknowledged
             waiting.append(record.number)
 
-    def _judge(self, record: MqttPacket, said: Said) -> None:
+    def _judge(self, record: MqttPacket, parsed: Parsed) -> None:
         kind = record.type
-        bad = [reason for reason in said.reasons
+        bad = [reason for reason in parsed.reasons
                if reason >= FAILED or (kind == CONNACK and self.version < 5 and reason)]
         if not bad:
             return
         who = "client" if record.direction == self.client else "server"
         texts = ", ".join(dict.fromkeys(reason_text(kind, reason, self.version) for reason in bad[:4]))
-        why = next((f": \"{escaped(text, 100)}\"" for name, text in said.properties if name == "reason"), "")
+        why = next((f": \"{escaped(text, 100)}\"" for name, text in parsed.properties
+                    if name == "reason"), "")
         place = record.direction, record.start, record.stop
         if kind == CONNACK:
             self.explained_end = True
@@ -182,7 +183,7 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
 
     # --- words -------------------------------------------------------------------------------------
 
-    def said(self, record: MqttPacket) -> Said:
+    def parsed(self, record: MqttPacket) -> Parsed:
         """What a packet says, read again."""
         if self._last is not None and self._last[0] == record.number:
             return self._last[1]
@@ -201,16 +202,17 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
 
     def message(self, record: MqttPacket, limit: int = READ) -> bytes:
         """The payload of a PUBLISH."""
-        body = self.said(record).body
+        body = self.parsed(record).body
         return b"" if record.type != PUBLISH or body is None else self._body(record, limit)[body:]
 
     def message_size(self, record: MqttPacket) -> int:
         """Its bytes."""
-        return max(record.stop - self.body_start(record) - (self.said(record).body or 0), 0)
+        return max(record.stop - self.body_start(record) - (self.parsed(record).body or 0), 0)
 
     @property
     def client_name(self) -> str:
-        return next((self.said(one).client_id or "" for one in self._records[:2] if one.type == CONNECT), "")
+        return next((self.parsed(one).client_id or "" for one in self._records[:2]
+                     if one.type == CONNECT), "")
 
     def partner(self, position: int) -> int | None:
         return self._records[position].partner
@@ -219,33 +221,33 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
         return self._records[index].complete
 
     def kind_and_text(self, record: MqttPacket) -> tuple[str, str]:
-        said, kind = self.said(record), record.type
-        number = [f"id {said.packet_id}"] if said.packet_id is not None else []
+        parsed, kind = self.parsed(record), record.type
+        number = [f"id {parsed.packet_id}"] if parsed.packet_id is not None else []
         words: list[str] = []
         if kind == CONNECT:
-            version = {3: "3.1", 4: "3.1.1", 5: "5"}.get(said.version or 0, str(said.version))
-            words = [f"MQTT {version}", f"as {said.client_id or '(no identifier)'}"]
-            words += [f"user {said.user}"] if said.user is not None else []
-            words += [f"keep alive {said.keep_alive} s", *(["clean"] if said.clean else [])]
-            words += [f"will on {said.will}"] if said.will is not None else []
+            version = {3: "3.1", 4: "3.1.1", 5: "5"}.get(parsed.version or 0, str(parsed.version))
+            words = [f"MQTT {version}", f"as {parsed.client_id or '(no identifier)'}"]
+            words += [f"user {parsed.user}"] if parsed.user is not None else []
+            words += [f"keep alive {parsed.keep_alive} s", *(["clean"] if parsed.clean else [])]
+            words += [f"will on {parsed.will}"] if parsed.will is not None else []
         elif kind == PUBLISH:
-            words = [record.topic or "".join(said.topics), f"QoS {record.qos}", *number]
+            words = [record.topic or "".join(parsed.topics), f"QoS {record.qos}", *number]
             words += [word for word, bit in (("retain", 1), ("again", 8)) if record.first & bit]
             words.append(_payload_text(self.message(record, 4 * _TEXT), self.message_size(record)))
         elif kind in (SUBSCRIBE, UNSUBSCRIBE):
-            topics = [f"{topic} QoS {qos}" for topic, qos in zip(said.topics, said.qos, strict=False)]
-            words = [", ".join(topics[:8] or said.topics[:8]), *number]
+            topics = [f"{topic} QoS {qos}" for topic, qos in zip(parsed.topics, parsed.qos, strict=False)]
+            words = [", ".join(topics[:8] or parsed.topics[:8]), *number]
         else:
-            reasons = [reason_text(kind, reason, self.version) for reason in said.reasons[:8]]
-            words = [", ".join(reasons), *number, *(["session present"] if said.present else [])]
-        words += [text for name, text in said.properties if name == "reason"]
+            reasons = [reason_text(kind, reason, self.version) for reason in parsed.reasons[:8]]
+            words = [", ".join(reasons), *number, *(["session present"] if parsed.present else [])]
+        words += [text for name, text in parsed.properties if name == "reason"]
         return NAMES[kind], escaped("  ".join(word for word in words if word), _TEXT)
 
     def line(self, index: MessageIndex) -> MessageLine:
         line, record = super().line(index), self._records[index]
         kind = {SUBSCRIBE: "SUB", UNSUBSCRIBE: "UNSUB", DISCONNECT: "END"}.get(record.type, line.kind)
         troubled = record.type not in (CONNECT, PUBLISH) and any(
-            reason >= FAILED for reason in self.said(record).reasons)
+            reason >= FAILED for reason in self.parsed(record).reasons)
         return line._replace(kind=kind, control=record.type in _CONTROL, troubled=troubled)
 
     def content(self, index: MessageIndex, limit: int) -> bytes:
@@ -254,12 +256,12 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
 
     def shown(self, index: MessageIndex, limit: int) -> Shown:
         record = self._records[index]
-        said = self.said(record)
-        properties = [f"{name}: {text}" for name, text in said.properties]
+        parsed = self.parsed(record)
+        properties = [f"{name}: {text}" for name, text in parsed.properties]
         if record.type != PUBLISH:
             return Shown((self.summary(record), *properties))
         data = self.message(record, limit)
-        head = f"PUBLISH  {record.topic or ''.join(said.topics)}  QoS {record.qos}"
+        head = f"PUBLISH  {record.topic or ''.join(parsed.topics)}  QoS {record.qos}"
         more = self.message_size(record) - len(data)
         note = f"{amount(more, 'byte')} more" if more > 0 and record.complete else ""
         return Shown((head, *properties), data, _is_binary(data), note)
@@ -268,23 +270,24 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
         return "MQTT", self.summary(record)
 
     def parts(self, record: MqttPacket) -> list[Part]:
-        said, start, body = self.said(record), record.start, self.body_start(record)
+        parsed, start, body = self.parsed(record), record.start, self.body_start(record)
         first = f"{NAMES[record.type]} ({record.type})"
         found = [Part("mqtt.msgtype", "Type", first, start, start + 1),
                  Part("mqtt.len", "Length", str(record.stop - body), start + 1, body)]
-        names = [("mqtt.clientid", "Client", said.client_id), ("mqtt.username", "User", said.user),
-                 ("mqtt.willtopic", "Will topic", said.will),
-                 ("mqtt.kalive", "Keep alive", None if said.keep_alive is None else f"{said.keep_alive} s"),
-                 ("mqtt.msgid", "Identifier", None if said.packet_id is None else str(said.packet_id))]
-        names += [("mqtt.topic", "Topic", topic) for topic in said.topics[:64]]
+        names = [("mqtt.clientid", "Client", parsed.client_id), ("mqtt.username", "User", parsed.user),
+                 ("mqtt.willtopic", "Will topic", parsed.will),
+                 ("mqtt.kalive", "Keep alive",
+                  None if parsed.keep_alive is None else f"{parsed.keep_alive} s"),
+                 ("mqtt.msgid", "Identifier", None if parsed.packet_id is None else str(parsed.packet_id))]
+        names += [("mqtt.topic", "Topic", topic) for topic in parsed.topics[:64]]
         names += [("mqtt.reason", "Reason", reason_text(record.type, one, self.version))
-                  for one in said.reasons[:64]]
-        names += [("mqtt.property", name.capitalize(), text) for name, text in said.properties[:64]]
+                  for one in parsed.reasons[:64]]
+        names += [("mqtt.property", name.capitalize(), text) for name, text in parsed.properties[:64]]
         found += [Part(name, label, escaped(text, 400), body, record.stop)
                   for name, label, text in names if text]
-        if said.body is not None and record.type == PUBLISH:
+        if parsed.body is not None and record.type == PUBLISH:
             text = _payload_text(self.message(record, 1600), self.message_size(record), 400)
-            found.append(Part("mqtt.msg", "Message", text, min(body + said.body, record.stop), record.stop))
+            found.append(Part("mqtt.msg", "Message", text, min(body + parsed.body, record.stop), record.stop))
         return found
 
 

@@ -53,7 +53,7 @@ _MOST = 1000                 # topics and properties of a packet that are read
 
 
 @dataclass(slots=True)
-class Said:
+class Parsed:
     """What a packet says. `body`: where in it its payload begins; `reasons`: one a topic in SUBACK."""
 
     packet_id: int | None = None
@@ -138,45 +138,46 @@ def variable(data: bytes) -> tuple[int, int]:
     return 0, 0
 
 
-def read(first: int, data: bytes, version: int) -> Said:
+def read(first: int, data: bytes, version: int) -> Parsed:
     """What the packet says whose first byte is `first`; `data`: what stands behind its length."""
     kind, reader = first >> 4, _Reader(data, 0)
     if kind == CONNECT:
         return _connect(reader)
     if kind == CONNACK:
         present, reason = reader.number(1), reader.number(1)
-        return Said(reasons=(reason,), present=bool(present & 1), properties=reader.properties(version)[0])
+        return Parsed(reasons=(reason,), present=bool(present & 1), properties=reader.properties(version)[0])
     if kind == PUBLISH:
         topic = reader.text()
         number = reader.number(2) if first & 6 else None
         properties, alias = reader.properties(version)
-        return Said(number, (topic,), properties=properties, alias=alias, body=reader.place)
+        return Parsed(number, (topic,), properties=properties, alias=alias, body=reader.place)
     if kind in (SUBSCRIBE, UNSUBSCRIBE, SUBACK, UNSUBACK):
         return _topics(kind, reader, version)
     if kind in (PUBACK, PUBREC, PUBREL, PUBCOMP):
         number = reader.number(2)
         reasons = (reader.number(1),) if reader.more and version >= 5 else ()
-        return Said(number, reasons=reasons, properties=reader.properties(version)[0] if reader.more else ())
+        properties = reader.properties(version)[0] if reader.more else ()
+        return Parsed(number, reasons=reasons, properties=properties)
     if kind in (DISCONNECT, AUTH) and reader.more:
-        return Said(reasons=(reader.number(1),), properties=reader.properties(5)[0] if reader.more else ())
-    return Said()
+        return Parsed(reasons=(reader.number(1),), properties=reader.properties(5)[0] if reader.more else ())
+    return Parsed()
 
 
-def _topics(kind: int, reader: _Reader, version: int) -> Said:
+def _topics(kind: int, reader: _Reader, version: int) -> Parsed:
     number = reader.number(2)
     properties, _ = reader.properties(version)
     if kind in (SUBACK, UNSUBACK):
-        return Said(number, reasons=tuple(reader.data[reader.place :][:_MOST]), properties=properties)
+        return Parsed(number, reasons=tuple(reader.data[reader.place :][:_MOST]), properties=properties)
     topics: list[str] = []
     qos: list[int] = []
     while reader.more and len(topics) < _MOST:
         topics.append(reader.text())
         if kind == SUBSCRIBE:
             qos.append(reader.number(1) & 3)
-    return Said(number, tuple(topics), tuple(qos), properties=properties)
+    return Parsed(number, tuple(topics), tuple(qos), properties=properties)
 
 
-def _connect(reader: _Reader) -> Said:
+def _connect(reader: _Reader) -> Parsed:
     reader.binary()
     version, flags, keep = reader.number(1), reader.number(1), reader.number(2)
     properties, _ = reader.properties(version)
@@ -186,7 +187,7 @@ def _connect(reader: _Reader) -> Said:
         will = reader.text()
         reader.binary()
     user = reader.text() if flags & 0x80 else None
-    return Said(version=version, client_id=client, user=user, will=will, will_qos=flags >> 3 & 3,
+    return Parsed(version=version, client_id=client, user=user, will=will, will_qos=flags >> 3 & 3,
                 keep_alive=keep, clean=bool(flags & 2), properties=properties)
 
 

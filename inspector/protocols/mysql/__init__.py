@@ -16,7 +16,7 @@ from inspector.wire.tcp.stream import ByteStream
 
 if TYPE_CHECKING:
     from inspector.protocols.mysql.decoder import MyPacket, MysqlDecoder
-    from inspector.protocols.mysql.packets import Said
+    from inspector.protocols.mysql.packets import Parsed
 
 PORT = 3306
 _Get = Callable[["MysqlDecoder", "MyPacket"], Sequence[Any]]
@@ -65,20 +65,20 @@ def _decoder(source: Source, pump: Pump, start: Start) -> MysqlDecoder:
     return MysqlDecoder(source, pump, start)
 
 
-def _said(get: Callable[[Said], Any]) -> _Get:
+def _parsed(get: Callable[[Parsed], Any]) -> _Get:
     def read(decoder: MysqlDecoder, record: MyPacket) -> Sequence[Any]:
-        value = get(decoder.said(record))
+        value = get(decoder.parsed(record))
         return [] if value is None or value == "" else [value]
 
     return read
 
 
 def _query(decoder: MysqlDecoder, record: MyPacket) -> Sequence[str]:
-    return [decoder.said(record).text] if record.command in (3, 22) else []
+    return [decoder.parsed(record).text] if record.command in (3, 22) else []
 
 
 def _message(decoder: MysqlDecoder, record: MyPacket) -> Sequence[str]:
-    return [decoder.said(record).text] if record.kind == "ERR" else []
+    return [decoder.parsed(record).text] if record.kind == "ERR" else []
 
 
 def _response(decoder: MysqlDecoder, record: MyPacket) -> Sequence[int]:
@@ -101,16 +101,16 @@ MYSQL = Protocol(
               bits=8),
         Field("mysql.query", "text", _query),
         Field("mysql.response_code", "number", _response, bits=8),
-        Field("mysql.error_code", "number", _said(lambda said: said.error), bits=16),
-        Field("mysql.sqlstate", "text", _said(lambda said: said.state)),
+        Field("mysql.error_code", "number", _parsed(lambda parsed: parsed.error), bits=16),
+        Field("mysql.sqlstate", "text", _parsed(lambda parsed: parsed.state)),
         Field("mysql.error.message", "text", _message),
-        Field("mysql.version", "text", _said(lambda said: said.version)),
-        Field("mysql.user", "text", _said(lambda said: said.user)),
-        Field("mysql.schema", "text", _said(lambda said: said.schema)),
-        Field("mysql.stmt_id", "number", _said(lambda said: said.statement), bits=32),
-        Field("mysql.num_fields", "number", _said(lambda said: said.columns), bits=64),
-        Field("mysql.affected_rows", "number", _said(lambda said: said.affected), bits=64),
-        Field("mysql.insert_id", "number", _said(lambda said: said.inserted), bits=64),
+        Field("mysql.version", "text", _parsed(lambda parsed: parsed.version)),
+        Field("mysql.user", "text", _parsed(lambda parsed: parsed.user)),
+        Field("mysql.schema", "text", _parsed(lambda parsed: parsed.schema)),
+        Field("mysql.stmt_id", "number", _parsed(lambda parsed: parsed.statement), bits=32),
+        Field("mysql.num_fields", "number", _parsed(lambda parsed: parsed.columns), bits=64),
+        Field("mysql.affected_rows", "number", _parsed(lambda parsed: parsed.affected), bits=64),
+        Field("mysql.insert_id", "number", _parsed(lambda parsed: parsed.inserted), bits=64),
         Field("mysql.time", "seconds", _time, json=""),
     ),
 )

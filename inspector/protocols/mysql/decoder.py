@@ -31,7 +31,7 @@ from inspector.protocols.mysql.packets import (
     SILENT,
     SSL,
     STATISTICS,
-    Said,
+    Parsed,
     command,
     eof,
     err,
@@ -51,7 +51,7 @@ DONE, ERROR, SWITCH, COUNT, COLUMN, ROW, END, PREPARED, OTHER = (
 _READ = 1 << 16              # bytes of a packet that are read for its values
 _TEXT, _SQL = 200, 120
 _STATEMENTS = 1000
-_TELLING = 32
+_KEPT = 32
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         self._query: str = ""
         self.status = 0
         self._long: list[Message | None] = [None, None]     # goes on in the next packet
-        self._last: tuple[int, Said] | None = None
+        self._last: tuple[int, Parsed] | None = None
 
     # --- units -------------------------------------------------------------------------------------
 
@@ -147,16 +147,16 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
             self.close(self._answer)
         self._answer, self._stage, self._command = None, "", record.command
         message = self.put(record, ends=True)
-        said = command(payload, self.capabilities)
-        self._query = said.text[: 2 * _TEXT]
+        parsed = command(payload, self.capabilities)
+        self._query = parsed.text[: 2 * _TEXT]
         self._asked = None if record.command in SILENT else message
         return message
 
     def _log_in(self, record: MyPacket, payload: bytes) -> Message:
         message = self.put(record, ends=True)
         if not any(one.kind == LOGIN for one in self._records):
-            said = login(payload)
-            self.capabilities = said.capabilities or 0
+            parsed = login(payload)
+            self.capabilities = parsed.capabilities or 0
             record.kind = TLS if len(payload) == 32 and self.capabilities & SSL else LOGIN
             if record.kind == TLS:
                 first, second = self.pump.position
@@ -182,8 +182,8 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
             self._asked = None
         if record.kind == ROW:
             answer.counted += 1
-        elif record.kind != COLUMN and len(answer.telling) < _TELLING:
-            answer.telling += (record.number,)
+        elif record.kind != COLUMN and len(answer.kept) < _KEPT:
+            answer.kept += (record.number,)
         self._go_on(record, payload, answer)
         return answer
 
@@ -213,11 +213,11 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         if kind == COUNT:
             self._left, self._stage = lenenc(payload, 0)[0], COLUMN
         elif kind == PREPARED:
-            said = prepared(payload)
+            parsed = prepared(payload)
             if self._query and len(self._statements) < _STATEMENTS:
-                self._statements[said.statement or 0] = self._query
-            self._left, self._stage = said.parameters + (said.columns or 0), PREPARED
-            ends = 0 if new else bool(said.parameters) + bool(said.columns)
+                self._statements[parsed.statement or 0] = self._query
+            self._left, self._stage = parsed.parameters + (parsed.columns or 0), PREPARED
+            ends = 0 if new else bool(parsed.parameters) + bool(parsed.columns)
             self._left += ends
             if not self._left:
                 self._end(answer)
@@ -232,16 +232,16 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         elif kind == END and self._stage == COLUMN:
             self._stage = ROW
         elif kind in (DONE, END):
-            said = self._ending(payload)
-            self.status = said.status or 0
+            parsed = self._ending(payload)
+            self.status = parsed.status or 0
             self._stage = ""
             if not self.status & MORE_RESULTS:
                 self._end(answer)
         elif kind == ERROR:
-            self._tell_error(record, payload, answer)
+            self._report_error(record, payload, answer)
             self._end(answer)
 
-    def _ending(self, payload: bytes) -> Said:
+    def _ending(self, payload: bytes) -> Parsed:
         return ok(payload) if payload[:1] != b"\xfe" or self.capabilities & DEPRECATE_EOF else eof(payload)
 
     def _end(self, answer: Message) -> None:
@@ -255,7 +255,7 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         else:
             record.kind = {OK: DONE, ERR: ERROR, EOF: SWITCH}.get(first, AUTH)
         message = self.put(record, ends=True)
-        message.telling += (record.number,)
+        message.kept += (record.number,)
         if self._asked is not None:
             self.pair(self._asked, message)
             self._asked = None
@@ -264,14 +264,14 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
             self.over = bool(self.capabilities & COMPRESS)
             self.left = "compressed, as both agreed" if self.over else ""
         elif record.kind == ERROR:
-            self._tell_error(record, payload, message)
+            self._report_error(record, payload, message)
         return message
 
-    def _tell_error(self, record: MyPacket, payload: bytes, message: Message) -> None:
+    def _report_error(self, record: MyPacket, payload: bytes, message: Message) -> None:
         message.troubled = True
-        said = err(payload)
-        state = f" ({said.state})" if said.state else ""
-        what = f"The server answers {said.error}{state} \"{escaped(said.text, _SQL)}\""
+        parsed = err(payload)
+        state = f" ({parsed.state})" if parsed.state else ""
+        what = f"The server answers {parsed.error}{state} \"{escaped(parsed.text, _SQL)}\""
         place = record.direction, record.start, record.stop
         if self._login:
             self.explained_end = True
@@ -308,7 +308,7 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
 
     # --- words -------------------------------------------------------------------------------------
 
-    def said(self, record: MyPacket) -> Said:
+    def parsed(self, record: MyPacket) -> Parsed:
         """What a packet says, read again."""
         if self._last is not None and self._last[0] == record.number:
             return self._last[1]
@@ -319,9 +319,9 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         if record.kind == COMMAND:
             found = command(data, self.capabilities)
         elif record.kind == COUNT:
-            found = Said(columns=lenenc(data, 0)[0])
+            found = Parsed(columns=lenenc(data, 0)[0])
         else:
-            found = readers[record.kind](data) if record.kind in readers else Said()
+            found = readers[record.kind](data) if record.kind in readers else Parsed()
         self._last = (record.number, found) if record.complete else None
         return found
 
@@ -340,26 +340,27 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         return record.kind, self._words(record)
 
     def _words(self, record: MyPacket) -> str:
-        said = self.said(record)
+        parsed = self.parsed(record)
         words: list[str] = []
         if record.kind == ERROR:
-            words = [f"{said.error}", said.state, said.text]
+            words = [f"{parsed.error}", parsed.state, parsed.text]
         elif record.kind in (DONE, END):
-            words = [f"{amount(said.affected, 'row')} affected" if said.affected else "",
-                     f"id {said.inserted}" if said.inserted else "", said.text if record.kind == DONE else "",
-                     amount(said.warnings, "warning") if said.warnings else "",
-                     "in a transaction" if (said.status or 0) & IN_TRANSACTION else ""]
+            words = [f"{amount(parsed.affected, 'row')} affected" if parsed.affected else "",
+                     f"id {parsed.inserted}" if parsed.inserted else "",
+                     parsed.text if record.kind == DONE else "",
+                     amount(parsed.warnings, "warning") if parsed.warnings else "",
+                     "in a transaction" if (parsed.status or 0) & IN_TRANSACTION else ""]
         elif record.kind == GREETING:
-            words = [said.version]
+            words = [parsed.version]
         elif record.kind == LOGIN:
-            words = [f"user={said.user}", f"database={said.schema}" if said.schema else ""]
+            words = [f"user={parsed.user}", f"database={parsed.schema}" if parsed.schema else ""]
         elif record.command in NAMES_A_STATEMENT:
-            words = [self._statements.get(said.statement or 0, f"statement {said.statement}")]
+            words = [self._statements.get(parsed.statement or 0, f"statement {parsed.statement}")]
         elif record.kind in (COUNT, PREPARED):
-            words = [amount(said.columns or 0, "column"),
-                     amount(said.parameters, "parameter") if record.kind == PREPARED else ""]
+            words = [amount(parsed.columns or 0, "column"),
+                     amount(parsed.parameters, "parameter") if record.kind == PREPARED else ""]
         else:
-            words = [said.text or (amount(record.stop - record.start - HEADER, "byte"))]
+            words = [parsed.text or (amount(record.stop - record.start - HEADER, "byte"))]
         return escaped("  ".join(word for word in words if word), _TEXT)
 
     def message_words(self, message: Message) -> tuple[str, str]:
@@ -369,10 +370,10 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
             if first.kind != COMMAND:
                 kind = {LOGIN: "LOGIN", TLS: "TLS", AUTH: "AUTH"}.get(first.kind, "DATA")
             return kind, "" if first.kind == TLS else text if first.kind != AUTH else "not shown"
-        told = [self._records[position] for position in message.telling] or [first]
-        telling = (DONE, END, ERROR, PREPARED, GREETING, OTHER)
-        words = [self._words(one) for one in told if one.kind in telling]
-        kinds = {one.kind for one in told}
+        records = [self._records[position] for position in message.kept] or [first]
+        shown = (DONE, END, ERROR, PREPARED, GREETING, OTHER)
+        words = [self._words(one) for one in records if one.kind in shown]
+        kinds = {one.kind for one in records}
         if ERROR in kinds:
             kind = "ERROR"
         elif COUNT in kinds:
@@ -385,14 +386,14 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         return "MySQL", self.summary(record)
 
     def parts(self, record: MyPacket) -> list[Part]:
-        said, start, stop = self.said(record), record.start, record.stop
+        parsed, start, stop = self.parsed(record), record.start, record.stop
         found = [Part("mysql.packet_length", "Length", str(stop - start - HEADER), start, start + 3),
                  Part("mysql.packet_number", "Number", str(record.sequence), start + 3, start + HEADER)]
         values = [("command", "Command", COMMANDS.get(record.command, "")),
-                  ("version", "Version", said.version),
-                  ("user", "User", said.user), ("schema", "Database", said.schema),
-                  ("error_code", "Error", "" if said.error is None else str(said.error)),
-                  ("sqlstate", "State", said.state), ("text", "Text", said.text)]
+                  ("version", "Version", parsed.version),
+                  ("user", "User", parsed.user), ("schema", "Database", parsed.schema),
+                  ("error_code", "Error", "" if parsed.error is None else str(parsed.error)),
+                  ("sqlstate", "State", parsed.state), ("text", "Text", parsed.text)]
         found += [Part(f"mysql.{name}", label, escaped(text, 400), start + HEADER, stop)
                   for name, label, text in values if text]
         if len(found) == 2 and stop > start + HEADER:

@@ -42,7 +42,7 @@ BOOK = Rulebook(
 
 
 @dataclass(slots=True)
-class Said:
+class Parsed:
     """What a packet says; what it does not have is None or "". `status`: flags of the server."""
 
     version: str = ""
@@ -80,18 +80,18 @@ def _text(data: bytes, at: int) -> tuple[str, int]:
     return escaped(data[at:end]), end + 1
 
 
-def greeting(data: bytes) -> Said:
+def greeting(data: bytes) -> Parsed:
     """The server's first packet."""
     version, at = _text(data, 1)
     low, high = number(data, at + 13, 2), number(data, at + 18, 2)
-    return Said(version=version, capabilities=low | high << 16)
+    return Parsed(version=version, capabilities=low | high << 16)
 
 
-def login(data: bytes) -> Said:
+def login(data: bytes) -> Parsed:
     """The client's answer to it; with 32 bytes it only asks for TLS."""
     flags = number(data, 0, 4)
     if len(data) <= 32:
-        return Said(capabilities=flags)
+        return Parsed(capabilities=flags)
     user, at = _text(data, 32)
     if flags & _LENENC_AUTH:
         size, at = lenenc(data, at)
@@ -101,49 +101,49 @@ def login(data: bytes) -> Said:
     else:
         at = _text(data, at)[1]
     schema, _ = _text(data, at) if flags & _WITH_DB else ("", at)
-    return Said(capabilities=flags, user=user, schema=schema)
+    return Parsed(capabilities=flags, user=user, schema=schema)
 
 
-def command(data: bytes, capabilities: int) -> Said:
+def command(data: bytes, capabilities: int) -> Parsed:
     """A packet of the client in the command phase."""
     kind = data[0] if data else 0
     if kind in NAMES_A_STATEMENT:
-        return Said(statement=number(data, 1, 4))
+        return Parsed(statement=number(data, 1, 4))
     if kind not in TEXT_COMMANDS:
-        return Said()
+        return Parsed()
     at = 1
     if kind == QUERY and capabilities & ATTRIBUTES:
         count, at = lenenc(data, at)
         _, at = lenenc(data, at)
         at = len(data) if count else at          # values come before the text, and are not read here
-    return Said(text=escaped(data[at:]))
+    return Parsed(text=escaped(data[at:]))
 
 
-def ok(data: bytes) -> Said:
+def ok(data: bytes) -> Parsed:
     """An OK packet, also where it ends rows."""
     affected, at = lenenc(data, 1)
     inserted, at = lenenc(data, at)
     size, place = lenenc(data, at + 4)           # without session tracking the text goes to the end
     text = data[place : place + size] if place + size <= len(data) else data[at + 4 :]
-    return Said(affected=affected, inserted=inserted, status=number(data, at, 2),
+    return Parsed(affected=affected, inserted=inserted, status=number(data, at, 2),
                 warnings=number(data, at + 2, 2), text=escaped(text, 200))
 
 
-def eof(data: bytes) -> Said:
+def eof(data: bytes) -> Parsed:
     """An EOF packet of servers before OK took its place."""
-    return Said(warnings=number(data, 1, 2), status=number(data, 3, 2))
+    return Parsed(warnings=number(data, 1, 2), status=number(data, 3, 2))
 
 
-def err(data: bytes) -> Said:
+def err(data: bytes) -> Parsed:
     """An ERR packet."""
     with_state = data[3:4] == b"#"
-    return Said(error=number(data, 1, 2), state=escaped(data[4:9]) if with_state else "",
+    return Parsed(error=number(data, 1, 2), state=escaped(data[4:9]) if with_state else "",
                 text=escaped(data[9:] if with_state else data[3:]))
 
 
-def prepared(data: bytes) -> Said:
+def prepared(data: bytes) -> Parsed:
     """The first packet that answers PREPARE."""
-    return Said(statement=number(data, 1, 4), columns=number(data, 5, 2), parameters=number(data, 7, 2))
+    return Parsed(statement=number(data, 1, 4), columns=number(data, 5, 2), parameters=number(data, 7, 2))
 
 
 def is_greeting(head: bytes) -> bool:

@@ -40,7 +40,7 @@ STATUS = {ord("I"): "idle", ord("T"): "in a transaction", ord("E"): "in a failed
 _READ = 1 << 16                # bytes of a message that are read for its values
 _TEXT = 200                    # characters of a line
 _SQL = 120                     # and of a query in a finding
-_TELLING = 32                  # records of an answer, without its rows, of which a line is made
+_KEPT = 32                  # records of an answer, without its rows, of which a line is made
 _STATEMENTS = 1000             # prepared statements whose text is kept
 _TURNS = 2                     # turns of one query and one answer, after which pairing is sure again
 _ASKS_BACK = (0, 12)           # authentication requests after which the server goes on itself
@@ -225,8 +225,8 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         self._answer = answer = self.put(record, self._answer)
         if kind in "Dd":
             answer.counted += 1
-        elif len(answer.telling) < _TELLING:
-            answer.telling += (record.number,)
+        elif len(answer.kept) < _KEPT:
+            answer.kept += (record.number,)
         if fresh and self._waiting:
             self.pair(self._waiting[0].message, answer)
         if kind in "EN":
@@ -429,7 +429,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
 
     def _answer_words(self, message: Message) -> tuple[str, str]:
         """`ROWS  3 rows  SELECT 3`, `ERROR  42P01 …`, with the transaction where one is open."""
-        shown = [self._records[position] for position in message.telling or message.records[:1]]
+        shown = [self._records[position] for position in message.kept or message.records[:1]]
         types, first = [one.type for one in shown], self._records[message.records[0]].type
         words = [self._words(one) for one in shown if one.type not in _QUIET and one.type != "T"]
         words += [self._words(one) for one in shown if one.type == "T" and types.count("T") == 1]

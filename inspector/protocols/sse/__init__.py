@@ -38,7 +38,7 @@ def _truncated(decoder: EventsDecoder, event: Event) -> Sequence[bool]:
 SSE = Protocol(
     name="sse", title="Server-Sent Events", colour="messages", book=BOOK, within="http", record="event",
     fields=(
-        Field("sse.event", "text", _value(lambda event: event.told_type)),
+        Field("sse.event", "text", _value(lambda event: event.event_type)),
         Field("sse.data", "text", _data),
         Field("sse.id", "text", _value(lambda event: event.id)),
         Field("sse.retry", "number", _value(lambda event: event.retry)),

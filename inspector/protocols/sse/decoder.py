@@ -31,7 +31,7 @@ class EventsDecoder(Decoder[Event]):
         self._events: list[Event] = []
         self._problems: list[Problem] = []
         self._reader: EventReader | None = None
-        self._told = 0                           # events of which `came` knows
+        self._reported = 0                           # events of which `came` knows
         self._per_answer: Counter[int] = Counter()
         self._stops: dict[int, int] = {}         # where an answer ends, as far as it came
         self._begins, self._ends = array("q"), array("q")      # pieces of the bodies, ascending
@@ -79,10 +79,10 @@ class EventsDecoder(Decoder[Event]):
 
     def _note(self, answer: int) -> None:
         direction = 1 - self.client
-        while self._told < len(self._events):
+        while self._reported < len(self._events):
             self._per_answer[answer] += 1
-            self._told += 1
-            self._came(self._told - 1)
+            self._reported += 1
+            self._came(self._reported - 1)
         for one in self._problems:
             self.findings.append(BOOK.finding(one.rule, one.text, direction, one.start, one.stop))
         self._problems.clear()
@@ -137,7 +137,7 @@ class EventsDecoder(Decoder[Event]):
     def _kind(self, record: Event) -> str:
         if record.is_comment:
             return "comment"
-        return escaped(record.told_type or "no data", 40)
+        return escaped(record.event_type or "no data", 40)
 
     def _text(self, record: Event) -> str:
         if record.is_comment:
@@ -153,14 +153,14 @@ class EventsDecoder(Decoder[Event]):
         return "Server-Sent Event", self.summary(record)
 
     def parts(self, record: Event) -> Sequence[Part]:
-        told = [("sse.event", "Event", record.told_type),
+        shown = [("sse.event", "Event", record.event_type),
                 ("sse.id", "Id", record.id),
                 ("sse.retry", "Retry", None if record.retry is None else f"{record.retry} ms"),
                 *(("sse.comment", "Comment", one) for one in record.comments)]
         if record.has_data:
-            told.append(("sse.data", "Data", self.data(record, _PREVIEW).decode("utf-8", "replace")))
+            shown.append(("sse.data", "Data", self.data(record, _PREVIEW).decode("utf-8", "replace")))
         return [Part(name, label, escaped(value, _PREVIEW), record.start, record.stop)
-                for name, label, value in told if value is not None]
+                for name, label, value in shown if value is not None]
 
     # --- messages ------------------------------------------------------------------------------------
 

@@ -43,7 +43,7 @@ class Event:
     ended: bool = False
 
     @property
-    def told_type(self) -> str | None:
+    def event_type(self) -> str | None:
         """The type that listeners are told; None where they would not be, and no type is given."""
         return self.name or ("message" if self.has_data else None)
 
@@ -209,7 +209,7 @@ class EventReader:
             block.name = _text(value)
         elif name == b"id":
             if b"\0" in value:
-                self._tell("sse.null-in-id", "The id has a NULL character, and is ignored.", start, stop)
+                self._report("sse.null-in-id", "The id has a NULL character, and is ignored.", start, stop)
             else:
                 block.id = _text(value)
         elif name == b"retry":
@@ -217,24 +217,24 @@ class EventReader:
                 block.retry = int(value)
             elif whole:
                 what = f"\"{escaped(value, 40)}\" is no time to retry after, and is ignored."
-                self._tell("sse.invalid-retry", what, start, stop)
+                self._report("sse.invalid-retry", what, start, stop)
         elif whole:
             what = f"\"{escaped(line, 60)}\" begins with no field that there is, and is ignored."
-            self._tell("sse.unknown-field", what, start, stop)
+            self._report("sse.unknown-field", what, start, stop)
         if length <= _KEPT and not _is_utf8(line):
             what = "Bytes that are no UTF-8 stand in an event; they are replaced by U+FFFD."
-            self._tell("sse.not-utf-8", what, start, stop)
+            self._report("sse.not-utf-8", what, start, stop)
 
     def _put(self, block: Block, stop: int, *, ended: bool) -> None:
         event = Event(self._direction, block.start, stop, self.answer, block.name, block.id, block.retry,
                       tuple(block.comments), max(block.size, 0), block.size >= 0, ended)
         if ended and block.name and not event.has_data:
             what = f"The event \"{escaped(block.name, 40)}\" has no data: no listener is told of it."
-            self._tell("sse.event-without-data", what, block.start, block.stop)
+            self._report("sse.event-without-data", what, block.start, block.stop)
         self._grows = event if ended else None
         self.events.append(event)
 
-    def _tell(self, rule: str, text: str, start: int, stop: int) -> None:
+    def _report(self, rule: str, text: str, start: int, stop: int) -> None:
         if not self.doubted:
             self._problems.append(Problem(rule, text, start, stop))
 

@@ -81,7 +81,7 @@ class TlsDecoder(UnitDecoder[TlsRecord]):
         super().__init__(*arguments)
         self._sealed = [self.doubted, self.doubted]          # what a direction sends now is encrypted
         self._session = Session(self.source, self.client, self.pump)
-        self._told_why = False
+        self._explained = False
 
     def measure(self, direction: int, head: bytes) -> int:
         if len(head) < _HEADER:
@@ -126,8 +126,8 @@ class TlsDecoder(UnitDecoder[TlsRecord]):
         found = self._session.open(where[0], data, where[1])
         if self.inside is None and self._session.opens:
             self.inside = self._session.inside
-        if self._session.why and not self._told_why:
-            self._told_why = True
+        if self._session.why and not self._explained:
+            self._explained = True
             what = f"What is said inside is not shown, though its secrets are known: {self._session.why}."
             self.findings.append(BOOK.finding("tls.not-opened", what, *where))
         if found is not None and found.type == ALERT and len(found.content) == 2:

@@ -41,7 +41,7 @@ class Connection:
         self.error: OSError | None = None     # refused, reset, …
         self._connect_to = connect_to
         self._secure: Secure | None = None    # where TLS is spoken
-        self._goodbye_said = False
+        self._close_notify_sent = False
         self._reading = threading.Event()     # not set: bytes are left to the kernel, its window closes
         self._reading.set()
         self._thread = threading.Thread(target=self._receive, daemon=True)
@@ -57,8 +57,8 @@ class Connection:
         if self._connect_to is not None and self.context.spec.tls:
             from inspector.sessions.stream.secure import Secure  # ssl, which most sessions do not need
 
-            told = partial(self.context.journal.secret, moment=time.time_ns())
-            self._secure = Secure(self.context.spec, exchange.alpn, told)
+            report = partial(self.context.journal.secret, moment=time.time_ns())
+            self._secure = Secure(self.context.spec, exchange.alpn, report)
         self._thread.start()
         if self.opened:
             exchange.started()
@@ -179,7 +179,7 @@ class Connection:
     def half_close(self) -> None:
         """Send FIN and go on receiving."""
         self.half_closed = True
-        self._say_goodbye()
+        self._send_close_notify()
         try:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError as error:
@@ -189,14 +189,14 @@ class Connection:
         """Close in order: FIN (RST only if bytes came that nobody received, RFC 9293 §3.6)."""
         if self.sock.closed:
             return
-        self._say_goodbye()
+        self._send_close_notify()
         self._close()
 
-    def _say_goodbye(self) -> None:
+    def _send_close_notify(self) -> None:
         """TLS: what follows is not sent by an end that was cut off (close_notify)."""
-        if self._secure is not None and not self._goodbye_said and self.error is None:
-            self._goodbye_said = True
-            self._send(self._secure.goodbye())
+        if self._secure is not None and not self._close_notify_sent and self.error is None:
+            self._close_notify_sent = True
+            self._send(self._secure.close_notify())
 
     def _close(self) -> None:
         self.sock.stop_blocking()

@@ -24,11 +24,11 @@ class Secure:
     `ready`: the handshake is done. `ended`: the other end said that it sends no more (close_notify).
     """
 
-    def __init__(self, spec: SessionSpec, alpn: Sequence[str], told: Callable[[str], None]) -> None:
-        """`alpn`: protocols that are offered; `told` gets each line of the key log."""
+    def __init__(self, spec: SessionSpec, alpn: Sequence[str], report: Callable[[str], None]) -> None:
+        """`alpn`: protocols that are offered; `report` gets each line of the key log."""
         assert spec.service is not None
         self.ready = self.ended = False
-        self._told = told
+        self._report = report
         self._keys = os.memfd_create("keylog", os.MFD_CLOEXEC)
         self._read_to = 0
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -49,7 +49,7 @@ class Secure:
         except ssl.SSLWantReadError:
             pass
         finally:
-            self._tell_secrets()
+            self._report_secrets()
 
     def receive(self, data: bytes) -> bytes:
         """Take what came, or begin; the plain bytes that it holds."""
@@ -73,7 +73,7 @@ class Secure:
         self._tls.write(data)
         return self.outgoing()
 
-    def goodbye(self) -> bytes:
+    def close_notify(self) -> bytes:
         """What says that no more will be sent; nothing where there was no handshake."""
         if self.ready:
             try:
@@ -88,13 +88,13 @@ class Secure:
             os.close(self._keys)
             self._keys = -1
 
-    def _tell_secrets(self) -> None:
+    def _report_secrets(self) -> None:
         data = os.pread(self._keys, _MOST, self._read_to)
         whole = data[: data.rfind(b"\n") + 1]
         self._read_to += len(whole)
         for line in whole.decode("ascii", "replace").splitlines():
             if not line.startswith("#"):
-                self._told(line)
+                self._report(line)
 
 
 def _context(*, insecure: bool) -> ssl.SSLContext:

@@ -280,7 +280,7 @@ class Application:
         if any(layer.beside for layer, _ in places):
             places = [one for one in places if one[0].beside or self._starts(*one, row)]
         if places and places[0][0].decoder.grouped:
-            return self._told_by_messages(places, row)
+            return self._info_by_messages(places, row)
         texts = []
         for layer, position in places[:_PARTS]:
             record = layer.decoder.records[position]
@@ -288,7 +288,7 @@ class Application:
             texts.append(layer.decoder.summary(record) if begins else layer.decoder.short(record))
         return _joined(texts, len(places))
 
-    def _told_by_messages(self, places: list[tuple[Layer, int]], row: int) -> str:
+    def _info_by_messages(self, places: list[tuple[Layer, int]], row: int) -> str:
         """The messages of a packet, each however many records it has; one that goes on as `… ROWS`."""
         numbers = dict.fromkeys((layer, layer.decoder.message_of(position)) for layer, position in places)
         texts = []

@@ -57,9 +57,10 @@ def findings_of_datagrams(trace: Packets, flow: UdpFlow, *, lossless: bool = Fal
         judge = protocol.packets.judge if protocol.packets is not None else None
         if judge is not None and protocol.name in sent:
             found += judge(sent[protocol.name], trace.end_ns)
-    told = any(one.id.endswith(".no-answer") and one.id != "udp.no-answer" for one in found)
+    explained = any(one.id.endswith(".no-answer") and one.id != "udp.no-answer" for one in found)
     return [replace(one, stream=flow.stream, carrier="udp") for one in found
-            if not (told and one.id == "udp.no-answer") and not (refused and one.id.endswith(".no-answer"))]
+            if not (explained and one.id == "udp.no-answer")
+            and not (refused and one.id.endswith(".no-answer"))]
 
 
 def no_answer(trace: Packets, flow: UdpFlow) -> Finding | None:

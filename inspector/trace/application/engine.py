@@ -127,7 +127,7 @@ class Engine:
             first, second = first.tail(places[0], known), second.tail(places[1], known)
         opening = Opening((first, second), self._ports)
         if self._rule is not None and not self._own:
-            return self._as_said(opening, self._rule)
+            return self._by_rule(opening, self._rule)
         best: tuple[Protocol, Start] | None = None
         for protocol in self._sniffers:
             assert protocol.sniff is not None
@@ -138,7 +138,7 @@ class Engine:
                     break
         return best
 
-    def _as_said(self, opening: Opening, rule: DecodeAs) -> tuple[Protocol, Start] | None:
+    def _by_rule(self, opening: Opening, rule: DecodeAs) -> tuple[Protocol, Start] | None:
         """The protocol of a rule, where it begins by its own judgement, or else with the first byte."""
         protocol = by_name(rule.protocol)
         if protocol is None or protocol.sniff is None:

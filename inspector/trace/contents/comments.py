@@ -64,8 +64,8 @@ class Comments:
 
     def own(self, row: Row) -> str:
         """The comment that `write` would take the place of: the last one, where it is one line."""
-        said = [text for text in self.of(row) if text != MARK]
-        return said[-1] if said and "\n" not in said[-1] else ""
+        texts = [text for text in self.of(row) if text != MARK]
+        return texts[-1] if texts and "\n" not in texts[-1] else ""
 
     def write(self, row: Row, text: str) -> None:
         """Say something of a packet in place of what was said last; "" takes that away."""

@@ -1,7 +1,7 @@
 """What a trace holds, as its reader finds it: the index, system calls, events, counts, names, comments.
 
 `Contents` takes what a format gives (see file/format.py): packets go through the header columns into the
-index, journal entries become calls and events. Texts are made harmless here.
+index, journal entries become calls and events. Texts are escaped here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The sentence about one packet, and the name of its protocol: the info column of lists and JSON.
 
 Facts (columns, flow, application) and, where the columns do not do, a few bytes of the frame -> text.
-The wording follows Wireshark's, which people can search for; every text is harmless.
+The wording follows Wireshark's, which people can search for; every text is safe to show.
 """
 
 from __future__ import annotations

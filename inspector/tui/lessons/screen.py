@@ -109,7 +109,7 @@ class LessonScreen(BaseScreen):
         self.player = Player(lesson)
         self.runs = Runs()
         self.feed: TraceFeed | None = None
-        self.said: Answer = ()             # the part of an answer that was given so far
+        self.given: Answer = ()             # the part of an answer that was given so far
         self.selection = NOTHING
         self.front = LADDER.id
         self.comparing = False
@@ -172,13 +172,13 @@ class LessonScreen(BaseScreen):
         player, pages = self.player, self.query_one(PageList)
         width = pages.line_width
         record = player.record
-        state = (player.place, record.phase, record.hints, record.revealed, record.tries, self.said, width,
+        state = (player.place, record.phase, record.hints, record.revealed, record.tries, self.given, width,
                  tuple(record.values.items()), player.scene is None, player.catching_up)
         if state == self._drawn or width < 12:
             return
         moved = not isinstance(self._drawn, tuple) or self._drawn[0] != player.place
         self._drawn = state
-        page = step_page(player, self.language, width, self.said)
+        page = step_page(player, self.language, width, self.given)
         pages.also = frozenset()
         pages.show(page)
         if moved:
@@ -186,11 +186,11 @@ class LessonScreen(BaseScreen):
         elif page.news:
             pages.scroll_to(y=max(page.count - pages.size.height, 0) if page.count - page.news <
                             pages.size.height else page.news, animate=False)
-        elif record.hints or self.said or record.judged is not None:
+        elif record.hints or self.given or record.judged is not None:
             pages.scroll_to(y=max(page.count - pages.size.height, 0), animate=False)
         self._show_number_line()
         self._light()
-        self._say_title()
+        self._update_title()
         self.refresh_bindings()
 
     def _show_number_line(self) -> None:
@@ -212,7 +212,7 @@ class LessonScreen(BaseScreen):
         if scene is not None and self.player.record.phase == "ask":
             for place, blank in enumerate(step.blanks):
                 row = blank_row(step, place, scene)
-                if row is not None and place >= len(self.said):
+                if row is not None and place >= len(self.given):
                     hidden[row] = hidden.get(row, frozenset()) | {blank.field}
         self.query_one("#beside").visible = not (          # it would tell the order that is asked for
             step.kind == "order" and self.player.record.phase == "ask")
@@ -223,7 +223,7 @@ class LessonScreen(BaseScreen):
             step.light if over or veiled else None, hidden, veiled=veiled,
             states_hidden=veiled and step.ask == "state")
 
-    def _say_title(self) -> None:
+    def _update_title(self) -> None:
         trace, scene = self.runs.trace, self.player.scene
         life = "starting" if scene is None or self.player.wants is not None else "paused"
         if scene is not None and any(event.kind == "session-ended" for event in scene.trace.events):
@@ -277,11 +277,11 @@ class LessonScreen(BaseScreen):
             pane.show_trace(trace, follow=True)
         self.player.begin(trace)
         wake = None if self.runs.session is None else self.runs.session.wake_fd
-        self.feed = TraceFeed(trace, self._tell_growth, self._failed, self._ended, wake)
+        self.feed = TraceFeed(trace, self._report_growth, self._failed, self._ended, wake)
         self.feed.start()
         self._draw()
 
-    def _tell_growth(self) -> None:
+    def _report_growth(self) -> None:
         self.post_message(TraceGrew())
 
     def _ended(self) -> None:
@@ -298,7 +298,7 @@ class LessonScreen(BaseScreen):
             pane.conversation = conversation
             pane.trace_grew()
         self._draw()
-        self._say_title()
+        self._update_title()
         self.feed.taken()
 
     def _lead(self) -> None:
@@ -316,7 +316,7 @@ class LessonScreen(BaseScreen):
             self._happened()
 
     def _happened(self) -> None:
-        self.said = ()
+        self.given = ()
         if self.player.former is not None and self.player.step.change is not None:
             self.comparing = True
             self._arrange()
@@ -352,16 +352,16 @@ class LessonScreen(BaseScreen):
 
     def _give(self, answer: Answer) -> None:
         self.player.answer(answer)
-        self.said = ()
+        self.given = ()
         self._drawn = (self.player.place,)
         if self.player.record.phase == "over":
             self._happened()
 
     def _add(self, option: str) -> None:
-        if option not in self.said:
-            self.said = (*self.said, option)
-        if len(self.said) == len(self.player.step.items):
-            self._give(self.said)
+        if option not in self.given:
+            self.given = (*self.given, option)
+        if len(self.given) == len(self.player.step.items):
+            self._give(self.given)
 
     @on(Input.Submitted)
     def _number_given(self, event: Input.Submitted) -> None:
@@ -377,9 +377,9 @@ class LessonScreen(BaseScreen):
             return
         event.input.clear()
         step = self.player.step
-        self.said = (*self.said, text)
-        if step.kind != "blank" or len(self.said) == len(step.blanks):
-            self._give(self.said)
+        self.given = (*self.given, text)
+        if step.kind != "blank" or len(self.given) == len(step.blanks):
+            self._give(self.given)
         self._lead()
         self._draw()
 
@@ -390,7 +390,7 @@ class LessonScreen(BaseScreen):
             page.choose_option(number)
 
     def action_undo(self) -> None:
-        self.said = self.said[:-1]
+        self.given = self.given[:-1]
         self._draw()
 
     def action_hint(self) -> None:
@@ -431,7 +431,7 @@ class LessonScreen(BaseScreen):
         if not moved:
             self.app.notify(self.word(why_not), timeout=3)
             return
-        self.said, self.comparing, self.front = (), False, LADDER.id
+        self.given, self.comparing, self.front = (), False, LADDER.id
         self._arrange()
         self._keep()
         self._look()
@@ -464,7 +464,7 @@ class LessonScreen(BaseScreen):
             return
         progress.reset(self.lesson.name)
         self.player = Player(self.lesson)
-        self.said, self.comparing, self.front = (), False, LADDER.id
+        self.given, self.comparing, self.front = (), False, LADDER.id
         self._drawn = None
         self._arrange()
         self._bring_run()

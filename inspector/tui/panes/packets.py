@@ -247,18 +247,18 @@ class PacketsPane(ListPane):
 
     def _parse(self, text: str) -> Filter | None:
         """The filter, or None with the error told under the line."""
-        said = self.query_one("#filter-error", Static)
+        error_line = self.query_one("#filter-error", Static)
         parsed = None
         if text.strip():
             try:
                 parsed = Filter(text)
             except FilterError as error:
                 mark = " " * (error.position + 1) + "▲ " if error.position < MARKED else ""
-                said.update(Content(f"{mark}{escaped(str(error))}"))
+                error_line.update(Content(f"{mark}{escaped(str(error))}"))
                 self.add_class("-wrong")
                 return None
         self.remove_class("-wrong")
-        said.update("")
+        error_line.update("")
         return parsed
 
     def turn(self) -> bool:

@@ -17,11 +17,12 @@ def copy(app: App[Any], text: str) -> None:
     """Copy `text`, whole."""
     app.copy_to_clipboard(text)
     size = len(text.encode("utf-8", "replace"))
-    said = f"Copied: {size:,} byte{'' if size == 1 else 's'}."
+    sentence = f"Copied: {size:,} byte{'' if size == 1 else 's'}."
     if size > LONGEST:
-        app.notify(f"{said} Many terminals take {LONGEST:,} at most.", severity="warning")
+        app.notify(f"{sentence} Many terminals take {LONGEST:,} at most.", severity="warning")
     elif not getattr(app, "copied_before", False):
         app.copied_before = True  # type: ignore[attr-defined]
-        app.notify(f"{said} Where nothing arrives, the terminal forbids it (OSC 52; tmux: set-clipboard on).")
+        app.notify(f"{sentence} Where nothing arrives, the terminal forbids it "
+                   "(OSC 52; tmux: set-clipboard on).")
     else:
-        app.notify(said, timeout=2)
+        app.notify(sentence, timeout=2)

@@ -73,8 +73,8 @@ class TabBar(Divider, Painter):
             at = stop
         room = self.size.width - at - 2
         if status and room >= len(status):
-            said = self.colours("line--key")
-            segments.append(Segment(" " + fit(status, room, align="right") + " ", said))
+            style = self.colours("line--key")
+            segments.append(Segment(" " + fit(status, room, align="right") + " ", style))
         return Strip(segments).adjust_cell_length(self.size.width, plain)
 
     def on_click(self, event: events.Click) -> None:

@@ -345,8 +345,8 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
             what = escaped(self.session.watch.words, 60)
             waits_for = f"Waiting for the first packet ({what}): it is shown here as soon as it comes."
             if doors := self.session.watch.outside.via:
-                talk = " or ".join(f"127.0.0.1:{port}" for port, _ in doors)
-                waits_for = f"Talk to {talk}: what is said there is led through the lab and shown here."
+                addresses = " or ".join(f"127.0.0.1:{port}" for port, _ in doors)
+                waits_for = f"Talk to {addresses}: what is said there is led through the lab and shown here."
         for pane in self.panes:
             pane.show_trace(trace, follow=self.session is not None, waits_for=waits_for)
 

@@ -191,9 +191,9 @@ def _agreed(document: Document, trace: Trace, flow: TcpFlow) -> None:
     names = [("window scaling", first.scale is not None and second.scale is not None),
              ("SACK", first.sack_permitted and second.sack_permitted),
              ("timestamps", first.timestamp is not None and second.timestamp is not None)]
-    said = ", ".join(name for name, both in names if both) or "none"
+    in_use = ", ".join(name for name, both in names if both) or "none"
     document.heading("Agreed")
-    document.fact("options in use", said, "each counts only where both sides sent it")
+    document.fact("options in use", in_use, "each counts only where both sides sent it")
     if first.mss is not None and second.mss is not None:
         smaller = f"{min(first.mss, second.mss)} bytes"
         document.fact("segments carry at most", smaller, "the smaller MSS, less options")

@@ -34,8 +34,8 @@ def describe_upgrade(document: Document, upgrade: Upgrade, application: Applicat
     if upgrade.response is None:
         document.prose("The server has not answered yet.", "warning", asked)
         return
-    said = escaped(upgrade.response.start_line, 200)
-    document.prose(f"2  {said}   {_packet(answered)}", "exchange", answered)
+    words = escaped(upgrade.response.start_line, 200)
+    document.prose(f"2  {words}   {_packet(answered)}", "exchange", answered)
     _checks(document, [check for check in upgrade.checks if check.side == "response"], answered)
     _proof(document, upgrade, asked, answered)
     _negotiated(document, upgrade, answered)
@@ -65,8 +65,8 @@ def _proof(document: Document, upgrade: Upgrade, asked: Row | None, answered: Ro
     document.fact("base64", proof.expected, "what the server must send", "key")
     same = upgrade.accept is not None and upgrade.accept.strip() == proof.expected
     sent = "nothing" if upgrade.accept is None else escaped(upgrade.accept, 200)
-    said: tuple[str, str, Style] = ("✓", "the same", "ok") if same else ("✗", "not the same", "error")
-    document.fact("the server sent", f"{sent}  {said[0]}", said[1], said[2], answered)
+    words: tuple[str, str, Style] = ("✓", "the same", "ok") if same else ("✗", "not the same", "error")
+    document.fact("the server sent", f"{sent}  {words[0]}", words[1], words[2], answered)
 
 
 def _negotiated(document: Document, upgrade: Upgrade, row: Row | None) -> None:

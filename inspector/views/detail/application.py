@@ -92,10 +92,10 @@ def _record(one: Carried, place: _Place, waited: list[Part]) -> Field:
     protocol, decoder, _ = one.layer
     record = one.record
     parts = [*waited, *_labelled(one), *decoder.parts(record)]
-    title, said = decoder.heading(record)
+    title, text = decoder.heading(record)
     sent = one.layer.streams[record.direction]
     children = tuple(_field(part, place, sent) for part in parts)
-    return place.field(protocol.name, title, said, *sent.wire(record.start, record.stop), children)
+    return place.field(protocol.name, title, text, *sent.wire(record.start, record.stop), children)
 
 
 def _labelled(one: Carried) -> Iterator[Part]:

@@ -94,7 +94,7 @@ def sent_again(trace: Trace, row: Row, byte: int | None = None, *, body_file: st
                                  "request to send again.")
     stream = conversation.stream
     application = trace.application(stream)
-    found = [one for one in application.carried(row) if _is_said(one)]
+    found = [one for one in application.carried(row) if _is_message(one)]
     chosen = next((one for one in found if byte is not None and _holds(trace, stream, one, row, byte)),
                   found[0] if found else _only(application))
     if chosen is None and application.protocol == "tls":
@@ -105,7 +105,7 @@ def sent_again(trace: Trace, row: Row, byte: int | None = None, *, body_file: st
     return _command(trace, stream, chosen, body_file)
 
 
-def _is_said(one: Carried) -> bool:
+def _is_message(one: Carried) -> bool:
     """Whether a record is of a request, an answer or a WebSocket, not of what serves the connection."""
     if one.layer.protocol.name != "http2":
         return one.layer.protocol.name in _SPOKEN
@@ -123,13 +123,13 @@ def _holds(trace: Trace, stream: int, one: Carried, row: Row, byte: int) -> bool
 
 def _only(application: Application) -> Carried | None:
     """What a connection says where it is one WebSocket or one request, for packets that carry nothing."""
-    said = [Carried(layer, place, layer.decoder.records[place]) for layer in application.layers
+    carried = [Carried(layer, place, layer.decoder.records[place]) for layer in application.layers
             if layer.protocol.name in _SPOKEN for place in range(min(len(layer.decoder.records), _FEW))]
-    for one in said:
+    for one in carried:
         if one.layer.protocol.name == "websocket":
             return one
-    asked = {one.layer.decoder.message_of(one.position): one for one in said
-             if _is_said(one) and one.record.direction == one.layer.decoder.client}
+    asked = {one.layer.decoder.message_of(one.position): one for one in carried
+             if _is_message(one) and one.record.direction == one.layer.decoder.client}
     return next(iter(asked.values())) if len(asked) == 1 else None
 
 
@@ -153,7 +153,7 @@ def _command(trace: Trace, stream: int, chosen: Carried, body_file: str) -> Agai
     if is_upgrade_request(message) and (answer is None or answer.status == 101):
         frames = next((layer.decoder for layer in application.layers if layer.protocol.name == "websocket"),
                       frames)
-        return _websocat(_reachable(trace, request), binary=_says_binary(frames))
+        return _websocat(_reachable(trace, request), binary=_sends_binary(frames))
     return _curl(_reachable(trace, request), body_file)
 
 
@@ -168,10 +168,10 @@ def _opening(application: Application) -> HttpMessage:
                              "its URL is not known.")
 
 
-def _says_binary(frames: Any) -> bool:
+def _sends_binary(frames: Any) -> bool:
     """Whether the client's first message of data is binary."""
-    said = () if frames is None else (frames.messages[at] for at in range(min(len(frames.messages), 1000)))
-    kinds = (one.opcode for one in said if one.from_client and not one.is_control)
+    carried = () if frames is None else (frames.messages[at] for at in range(min(len(frames.messages), 1000)))
+    kinds = (one.opcode for one in carried if one.from_client and not one.is_control)
     return next(kinds, 1) == 2
 
 
@@ -202,9 +202,9 @@ def _of_http2(decoder: Any, number: int, server: tuple[str, int], secure: bool) 
         if partner is None:
             raise NothingToSendError("This message of HTTP/2 answers no request that is in the capture.")
         number = decoder.message_of(partner)
-    told = [decoder.records[at] for at in decoder.records_of(number) if decoder.records[at].headers]
-    headers = [one for frame in told for one in frame.headers if one.known]
-    lost = sum(not one.known for frame in told for one in frame.headers)
+    frames = [decoder.records[at] for at in decoder.records_of(number) if decoder.records[at].headers]
+    headers = [one for frame in frames for one in frame.headers if one.known]
+    lost = sum(not one.known for frame in frames for one in frame.headers)
     pseudo = {one.name: one.value for one in headers if one.name.startswith(b":")}
     if b":method" not in pseudo:
         raise NothingToSendError("This message of HTTP/2 is no request whose headers are known here.")

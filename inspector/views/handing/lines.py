@@ -28,9 +28,9 @@ def json_lines(trace: Trace, conversation: Conversation) -> str:
     protocol, stream = conversation
     objects = packets(trace, trace.rows_of(protocol, stream))
     if protocol == "tcp":
-        said = conversation_messages(trace, stream)
-        first = next(said, None)
-        objects = objects if first is None else chain([first], said)
+        spoken = conversation_messages(trace, stream)
+        first = next(spoken, None)
+        objects = objects if first is None else chain([first], spoken)
     lines, size = [], 0
     for one in objects:
         lines.append(json.dumps(one))

@@ -1,7 +1,7 @@
 """Packets, conversations and system calls as flat JSON objects, keyed by Wireshark's field names.
 
 Pure functions: a `Trace` (read as far as wanted) and rows, or None for all -> dictionaries, one a line
-of output. A key is absent where the packet has no such field. All texts are harmless.
+of output. A key is absent where the packet has no such field. All texts are escaped.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 _NARROW = 12             # cells of a margin in which a TCP state has room
-_TOLD = 20               # cells of a margin in which "┆ blocked 23 ms" has room
+_BLOCKED_WIDTH = 20               # cells of a margin in which "┆ blocked 23 ms" has room
 _LEGEND = " ┆ blocked "   # elsewhere
 
 
@@ -71,7 +71,7 @@ def header_lines(ladder: Drawn, time: int, margin: int, middle: int, at: Instant
     left, right, what = ladder_ends(ladder, at)
     width = time + 2 * margin + middle + 2
     names = _names(left, right, what, time, margin, width)
-    legend = _LEGEND if ladder.margins.blocks and margin < _TOLD else ""
+    legend = _LEGEND if ladder.margins.blocks and margin < _BLOCKED_WIDTH else ""
     return names, _rule(left.state, right.state, time, margin, middle, legend)
 
 
@@ -90,8 +90,8 @@ def ladder_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:
         ends = conversation_ends(ladder.trace, conversation, ladder.sockets)
         states = _states(ladder, conversation, at.row, ends.client)
         if UNKNOWN in states:                  # nothing that it sent was captured: its calls may tell
-            told = _states_of_calls(ladder, at.time_ns)
-            states = _told(states[0], told[0]), _told(states[1], told[1])
+            by_calls = _states_of_calls(ladder, at.time_ns)
+            states = _known_state(states[0], by_calls[0]), _known_state(states[1], by_calls[1])
         if ladder.side.several_servers:
             names, pids = _programs_of(ladder, ends)
     client = End(names[LEFT], pids[LEFT], ends.client, states[0])
@@ -193,7 +193,7 @@ def _states(ladder: Drawn, conversation: Conversation, row: Row, client: str) ->
     return b, a
 
 
-def _told(state: str, by_calls: str) -> str:
+def _known_state(state: str, by_calls: str) -> str:
     return by_calls or state if state == UNKNOWN else state
 
 

@@ -1,6 +1,6 @@
 """Text with structure (headings, prose, facts) as lines of a width, each leading to a packet.
 
-A view writes a `Document` once; `page(width)` wraps it. All text given to it must be harmless already.
+A view writes a `Document` once; `page(width)` wraps it. All text given to it must be escaped already.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a view is made of: lines of spans with a style's name, no terminal and no markup.
 
 Views return `Line`s; the terminal, plain text and SVG each map the style names to their colours.
-`text` of a span is already harmless.
+`text` of a span is escaped already.
 """
 
 from __future__ import annotations

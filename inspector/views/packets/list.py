@@ -30,7 +30,7 @@ BRIEF = 76              # an info column narrower than this gets the brief text
 
 
 class PacketRow(NamedTuple):
-    """One packet as the list shows it. All texts are harmless; `length` is frame.len in bytes."""
+    """One packet as the list shows it. All texts are safe to show; `length` is frame.len in bytes."""
 
     number: PacketNumber
     time: str

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 class Field(NamedTuple):
     """`[start, stop)`: bytes of the frame; `bit_start`..`bit_stop`: bits counted from the first of those
-    bytes, most significant first, None where it is whole bytes. Texts are harmless. `name` is Wireshark's
+    bytes, most significant first, None where it is whole bytes. Texts are safe to show. `name` is Wireshark's
     where it has one. A layer is a field with the fields of its header as children.
     """
 

@@ -212,7 +212,7 @@ def _flags(name: str, label: str, scapy_field: Any, value: int, start: int, stop
            size: int) -> Field:
     """A field of flags with one child a bit, most significant first."""
     names = list(getattr(scapy_field, "names", ()))
-    children, said = [], []
+    children, words = [], []
     for place in range(size):
         number = size - 1 - place
         key = str(names[number]) if number < len(names) else ""
@@ -223,8 +223,8 @@ def _flags(name: str, label: str, scapy_field: Any, value: int, start: int, stop
         word = "set" if is_set else "not set"
         children.append(Field(child, text, word, byte, byte + 1, at % 8, at % 8 + 1))
         if is_set:
-            said.append(text.split(" ", 1)[0])
-    shown = f"0x{value:03x}  ({', '.join(reversed(said)) or 'none'})"
+            words.append(text.split(" ", 1)[0])
+    shown = f"0x{value:03x}  ({', '.join(reversed(words)) or 'none'})"
     return Field(name, label, shown, start, stop, bit, bit + size, tuple(children))
 
 
@@ -324,8 +324,8 @@ def _summary(layer: Packet, name: str) -> str:
         if name == "dns":
             return "response" if layer.qr else "query"
         if name in ("arp", "icmp", "icmpv6"):
-            said = layer.mysummary()
-            return escaped(said if isinstance(said, str) else said[0], 80)
+            words = layer.mysummary()
+            return escaped(words if isinstance(words, str) else words[0], 80)
         return tunnel_summary(name, layer)
     except Exception:      # summaries read fields that damaged packets lack
         return ""

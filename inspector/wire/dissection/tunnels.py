@@ -36,7 +36,7 @@ class NSH(Packet):          # type: ignore[misc]      # scapy's own loads all of
     ]
 
 
-_SAID = {
+_FORMS = {
     "vlan": ("VLAN {}", "vlan"), "ieee8021ad": ("VLAN {}", "vlan"), "mpls": ("label {}", "label"),
     "vxlan": ("VNI {}", "vni"), "geneve": ("VNI {}", "vni"), "gtp": ("TEID 0x{:08x}", "teid"),
     "gre": ("key {}", "key"), "pppoes": ("session {}", "sessionid"), "nsh": ("path {}", "spi"),
@@ -45,7 +45,7 @@ _SAID = {
 
 def tunnel_summary(name: str, layer: Packet) -> str:
     """What tells this tunnel from others, such as "VNI 42"; "" for other layers."""
-    form, field = _SAID.get(name, ("", ""))
+    form, field = _FORMS.get(name, ("", ""))
     value = getattr(layer, field) if field else None
     return form.format(value) if isinstance(value, int) else ""
 

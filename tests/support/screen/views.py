@@ -22,12 +22,12 @@ def text_of(lines: Iterable[Line], width: int) -> str:
     for line in lines:
         text = plain(line)
         assert cell_width(text) == width, (cell_width(text), width, text)
-        assert_harmless(text)
+        assert_safe(text)
         texts.append(text.rstrip())
     return "\n".join(texts) + "\n"
 
 
-def assert_harmless(text: str) -> None:
+def assert_safe(text: str) -> None:
     """No character in it that a terminal, a table or a reader could trip over."""
     assert not [character for character in text if unicodedata.category(character) in UNSAFE], repr(text)
 

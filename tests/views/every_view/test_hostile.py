@@ -21,7 +21,7 @@ from inspector.views.packets.list import PacketList
 from inspector.views.session.sockets_table import SocketLines
 from inspector.wire.journal import EventRecord
 from tests.support.captures.network import CLIENT, SERVER, Network
-from tests.support.screen.views import all_lines, assert_harmless, text_of
+from tests.support.screen.views import all_lines, assert_safe, text_of
 
 EVIL = "\x1b[31m\x1b]0;t\x07[@click=quit]\u202eexe\u200b\u2066\x9b2J\r\n漢字\U000e0041\ufe0f\udc80\x00"
 BYTES = EVIL.encode("utf-8", "surrogateescape")
@@ -64,7 +64,7 @@ def test_no_view_hands_on_anything_harmful(tmp_path: Path) -> None:
                 text_of([*ladder.header(width), *all_lines(ladder.count, ladder.line, width)], width)
         printed = LadderText(trace, 100)
         for line in [*printed.update(), *printed.footer()]:
-            assert_harmless(to_text(line))
+            assert_safe(to_text(line))
         packets, sockets = PacketList(trace), SocketLines(trace)
         for width in (78, 120, 200):
             text_of(all_lines(packets.count, packets.line, width), width)
@@ -82,7 +82,7 @@ def _check_detail(trace: Trace, row: Row) -> None:
     while stack:
         one = stack.pop()
         for text in (one.name, one.label, one.value):
-            assert_harmless(text)
+            assert_safe(text)
         stack += one.children
     detail = Detail(fields)
     for _ in range(6):
@@ -113,5 +113,5 @@ def test_colour_codes_come_from_styles_alone(tmp_path: Path) -> None:
         ladder = Ladder(trace)
         for index in range(ladder.count):
             text = to_text(ladder.line(index, 100), colour=True)
-            assert_harmless(text.replace("\x1b[", "").replace("\x1b", "!"))
+            assert_safe(text.replace("\x1b[", "").replace("\x1b", "!"))
             assert "\x1b]" not in text and "\x9b" not in text

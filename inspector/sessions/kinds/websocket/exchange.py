@@ -235,18 +235,18 @@ class ClientExchange(WebSocketExchange):
         fault = self.protocol.handshake_exc
         status = _STATUS_LINE.match(self._head)
         if status is None:
-            said = "half a status line" if self._head else "nothing"
+            answer = "half a status line" if self._head else "nothing"
             if not b"HTTP/".startswith(self._head[:5]):
-                said = "an answer that is no HTTP"
-            return f"The upgrade to WebSocket failed: the server sent {said}."
+                answer = "an answer that is no HTTP"
+            return f"The upgrade to WebSocket failed: the server sent {answer}."
         version, code, reason = (escaped((part or b"").decode("latin-1")) for part in status.groups())
-        said = f"{version} {code} {reason}".rstrip()
+        answer = f"{version} {code} {reason}".rstrip()
         if code != "101":
             why = "not 101 Switching Protocols"
         else:
             cause = fault.__cause__ if isinstance(fault, InvalidMessage) else None
             why = f"but {escaped(str(cause or fault))}"
-        return f"The upgrade to WebSocket failed: the server answered {said}, {why}."
+        return f"The upgrade to WebSocket failed: the server answered {answer}, {why}."
 
     def script(self) -> None:
         try:

@@ -98,7 +98,7 @@ def byte_lines(data: bytes, wrap: int) -> list[str]:
 
 
 def pretty_json(data: bytes) -> list[str] | None:
-    """The lines of a JSON object or array laid out, harmless; None when `data` is none."""
+    """The lines of a JSON object or array laid out, safe to show; None when `data` is none."""
     if data.lstrip()[:1] not in (b"{", b"[") or len(data) > JSON_LIMIT:
         return None
     try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -37,7 +36,7 @@ from inspector.tui.launcher.palette import Palette
 from inspector.tui.launcher.preload import everything
 from inspector.tui.launcher.screen import FileAsked, LauncherScreen, SessionAsked, WatchAsked
 from inspector.tui.messages import FirstPictureDone, LauncherAsked, LessonsAsked
-from inspector.tui.terminal.driver import TerminalDriver
+from inspector.tui.terminal.driver import BEHIND_SECONDS, TerminalDriver
 from inspector.tui.terminal.guard import Guard
 from inspector.tui.terminal.turnstile import TurnstileApp
 from inspector.tui.widgets.base import BaseScreen, may
@@ -267,20 +266,32 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
 
     def action_suspend_process(self) -> None:
         """Stop, with all that was started in one line with us, as the terminal's own ctrl+z does."""
+        driver = self._driver
+        if not isinstance(driver, TerminalDriver):
+            return
         if os.getpgrp() == os.getsid(0):
-            self.notify("No shell waits for this program: ctrl+z would stop it for good.", severity="warning")
-        elif not self.is_headless:
-            self.app_suspend_signal.publish(self)
-            os.kill(0, signal.SIGTSTP)
+            self._notify_no_shell()
+            return
+        self.app_suspend_signal.publish(self)
+        driver.stop_group()
+        self.set_timer(BEHIND_SECONDS, lambda: None if driver.was_stopped else self._notify_no_shell())
+
+    def _notify_no_shell(self) -> None:
+        self.notify("No shell waits for this program: ctrl+z would stop it for good.", severity="warning")
 
     def _end_soon(self, status: int) -> None:
         """End from another thread."""
         if self._event_loop is not None:
             self._event_loop.call_soon_threadsafe(self.exit, status)
 
+    def _wake(self) -> None:
+        """Have the event loop look around: a signal that another thread took is handled on its own."""
+        if self._event_loop is not None:
+            self._event_loop.call_soon_threadsafe(lambda: None)
+
     def run(self, **options: Any) -> int | None:
         """Run until the user or a signal ends it; then end what it started, and say where the trace is."""
-        Guard(self._end_soon).start()
+        Guard(self._end_soon, self._wake).start()
         result = super().run(**options)
         if self.farewell:
             with contextlib.suppress(OSError):                    # the terminal may have gone

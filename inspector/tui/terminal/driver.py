@@ -13,9 +13,11 @@ import os
 import select
 import signal
 import sys
+import termios
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TextIO
 
 from textual.app import App
@@ -25,7 +27,7 @@ from inspector.tui.terminal.keyboard import typed
 
 OUTSTANDING = 1 << 18        # bytes that may wait for the terminal; one picture is some ten thousand
 PIECE = 1 << 12              # bytes a write: a terminal that is slow takes small ones
-PATIENCE = 0.3               # seconds without any progress after which the last words are given up
+PATIENCE = 1.0               # seconds without any progress after which the last words are given up
 
 BEHIND_SECONDS = 0.2
 
@@ -121,7 +123,9 @@ class TerminalDriver(LinuxDriver):
 
     def __init__(self, app: App[Any], **options: Any) -> None:
         self._output: Output | None = None
-        self._suspended = False
+        self._suspended = self._stopping = self._continued = False
+        self._modes: list[Any] | None = None       # of the terminal, as they were before we had it
+        self._own_modes: list[Any] | None = None   # and those that we gave it
         super().__init__(app, **options)
 
     def start_application_mode(self) -> None:
@@ -130,6 +134,9 @@ class TerminalDriver(LinuxDriver):
         self._output = Output(sys.__stderr__, lambda: _soon(loop, self._app.refresh))
         self._output.start()
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        self._modes = self._modes or self.attrs_before
+        if os.isatty(self.fileno):
+            self._own_modes = termios.tcgetattr(self.fileno)
 
     def write(self, data: str) -> None:
         if self._output is not None:
@@ -140,21 +147,78 @@ class TerminalDriver(LinuxDriver):
             self._output.leave_out_pictures()
             super().stop_application_mode()
 
+    # --- stopped, and going on ---
+
+    def stop_group(self) -> None:
+        """Stop, with all that was started in one line with us, as the terminal's own ctrl+z does.
+
+        Returns when we go on, or at once where the kernel stops nobody, as nobody would have us go on.
+        """
+        self._stop(0)
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether somebody had us go on since `stop_group`; known a moment after it has returned."""
+        return self._continued
+
     def suspend_application_mode(self) -> None:
+        """Leave the terminal as it was; where it is another program's by now, its modes stay."""
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)      # it would stop us half-way
+        self.attrs_before = self._modes if self._is_ours() else None
         super().suspend_application_mode()
         self._suspended = True
 
     def resume_application_mode(self) -> None:
         """Take the terminal again, where it is ours; a program that is behind stops again in a moment."""
-        if os.tcgetpgrp(self.fileno) == os.getpgrp():
-            self._suspended = False
+        if self._is_ours():
+            self._suspended, self._must_signal_resume = False, True
             super().resume_application_mode()
         else:      # not at once: a signal that ends us may have come together with the one to go on
-            asyncio.get_running_loop().call_later(BEHIND_SECONDS, self._stop_again)
+            asyncio.get_running_loop().call_later(BEHIND_SECONDS, self._look_again)
 
-    def _stop_again(self) -> None:
-        if not self._app._exit:
-            os.kill(os.getpid(), signal.SIGSTOP)
+    def _look_again(self) -> None:
+        if self._suspended and not self._app._exit:
+            if self._is_ours():
+                self.resume_application_mode()
+            else:
+                self._stop(0)
+
+    def _is_ours(self) -> bool:
+        """Whether we are in the terminal's foreground."""
+        try:
+            return os.tcgetpgrp(self.fileno) == os.getpgrp()
+        except OSError:
+            return True            # no terminal, or it has gone: nobody else has it
+
+    def _stop(self, whom: int) -> None:
+        """Stop a process (0: our group) of which we are one.
+
+        The terminal first: a shell above us takes it as soon as those that it knows of have stopped, and
+        who stops only then would wait twice, the second time for nobody. The signal's own effect stops us:
+        the kernel leaves it out where no shell would let us go on.
+        """
+        self._stopping, self._continued = True, False
+        if not self._suspended:
+            self.suspend_application_mode()
+        if not self._continued:                        # by a person who was faster
+            ours = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            os.kill(whom, signal.SIGTSTP)
+            signal.signal(signal.SIGTSTP, ours)
+        self._stopping = False
+        self.resume_application_mode()
+
+    def _sigtstp_application(self, *_: object) -> None:
+        self._stop(os.getpid())
+
+    def _sigcont_application(self, *_: object) -> None:
+        """We go on. It may be told late, when `_stop` has returned and the terminal is ours already."""
+        self._continued = True
+        if self._suspended and not self._stopping:
+            self.resume_application_mode()
+        elif not self._suspended and self._is_ours() and self._own_modes is not None:
+            termios.tcsetattr(self.fileno, termios.TCSANOW, self._own_modes)      # stopped unasked (SIGSTOP)
+            self._enable_bracketed_paste()
+            _soon(asyncio.get_running_loop(), partial(self._app.refresh, layout=True))
 
     def close(self) -> None:
         super().close()

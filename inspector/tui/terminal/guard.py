@@ -23,11 +23,14 @@ LAST_WORDS = b"\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1004l\x1b[<u\x1
 
 
 class Guard(threading.Thread):
-    """Of one process, started in its main thread. `end` asks the app to end with an exit status."""
+    """Of one process, started in its main thread. `end` asks the app to end with an exit status.
 
-    def __init__(self, end: Callable[[int], None]) -> None:
+    `wake` has the main thread look around: any thread may take a signal, its handler waits for the main one.
+    """
+
+    def __init__(self, end: Callable[[int], None], wake: Callable[[], None]) -> None:
         super().__init__(name="terminal-guard", daemon=True)
-        self._end = end
+        self._end, self._wake_main = end, wake
         self._keyboard = sys.__stdin__.fileno() if sys.__stdin__ is not None else 0
         self._modes = termios.tcgetattr(self._keyboard) if os.isatty(self._keyboard) else None
         self._signals, self._wake = os.pipe()
@@ -63,6 +66,8 @@ class Guard(threading.Thread):
                 for byte in os.read(self._signals, 64):
                     if byte in ENDING_SIGNALS:
                         return 128 + byte
+                with contextlib.suppress(RuntimeError):         # the loop has ended
+                    self._wake_main()
 
     def _restore(self) -> None:
         """Leave the terminal as it was, where it still is there and takes it at once."""

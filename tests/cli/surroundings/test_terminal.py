@@ -111,6 +111,48 @@ def test_ctrl_z_stops_and_fg_goes_on(tmp_path: Path) -> None:
         wait_until(lambda: len(app.family()) == 1, "the shell alone")
 
 
+@pytest.mark.parametrize(("line", "stop"), [
+    ("( {} )", "a key"), ("( {}; true )", "a key"), ("sh -c '{}; true'", "a key"), ("true | {}", "a key"),
+    ("( {}; true )", "TSTP"), ("( {}; true )", "STOP"), ("( {}; true )", "a key, then bg"),
+])
+def test_what_is_started_in_a_subshell_or_script_goes_on_as_well(
+    tmp_path: Path, line: str, stop: str
+) -> None:
+    words = inspector("open", str(TRACES / "websocket.pcapng"))
+    if "|" in line:
+        words = inspector("open", "-")
+        line = line.replace("true |", f"cat {TRACES / 'websocket.pcapng'} |", 1)
+    with terminal(tmp_path, ["bash", "--norc", "-i"]) as app:
+        started = line.format(shlex.join(words))
+        app.write(f"cd {tmp_path}; stty -a > before; PS1='your turn '; {started}\n".encode())
+        app.until_shown("Ladder", "Quit")
+        for pane, shown in ((b"2", "Proto "), (b"5", "three-way")):
+            if "key" in stop:
+                app.write(b"\x1a")
+            else:
+                others = {os.getpgid(pid) for pid in app.family()} - {os.getpgid(app.pid)}
+                os.killpg(others.pop(), signal.Signals[f"SIG{stop}"])
+            if stop != "STOP":
+                app.read_until(LEFT)
+            if stop != "TSTP":                     # then the shell may have been faster, on the other screen
+                app.until_shown("your turn")
+            if "bg" in stop:
+                app.write(b"bg; wait; echo waited' 'long\n")
+                app.until_shown("waited long")
+            app.write(b"clear; echo its' 'prompt\n")
+            app.until_shown("its prompt")
+            app.write(b"fg\n")
+            app.until_shown("Ladder", "q Quit")
+            app.write(pane)
+            app.until_shown(shown)
+        app.write(b"q")
+        app.read_until(LEFT)
+        app.until_shown("your turn")
+        app.write(b"stty -a | diff - before && echo as' 'before; rm before\n")
+        app.until_shown("as before")
+        wait_until(lambda: len(app.family()) == 1, "the shell alone")
+
+
 def test_ctrl_z_where_no_shell_waits_only_says_so(tmp_path: Path) -> None:
     with terminal(tmp_path, inspector()) as app:
         app.until_shown(PAINTED)

@@ -64,6 +64,35 @@ def test_each_datagram_once_in_order_with_the_kernels_time(tmp_path: Path, sourc
     assert reading.statistics.delivered == answer["counts"] == 5000
 
 
+@both_sources
+def test_what_no_reader_takes_is_cut_and_counted(tmp_path: Path, source: str) -> None:
+    """BIG TCP: frames beyond 262,144 bytes, which is the most that a pcapng's readers take of one."""
+    path = tmp_path / "t.pcapng"
+    answer = in_lab(path, f"""
+        import threading
+        from tests.tools.big_tcp import allow, transfer
+        try:
+            allow(socket.if_nametoindex("lo"))
+        except AssertionError:
+            print(json.dumps([["cut", -1]]))
+            sys.exit()
+        program = ACCEPT_ALL
+        running = start({source})
+        for _ in range(20):
+            transfer(socket.AF_INET6, "::1")
+        running.stop()
+        print(json.dumps([["cut", running.writer.cut]]))
+    """)
+    if answer["cut"] < 0:
+        pytest.skip("this kernel has no BIG TCP")
+    with Trace.open(path) as trace:
+        trace.finish()
+        short = trace.index.cap_len < trace.index.length
+        assert trace.cut == answer["cut"] == short.sum()
+        assert (trace.index.cap_len[short] >= 262_000).all() and trace.index.cap_len.max() <= 262_144
+        assert trace.truncated is None
+
+
 def test_statistics_go_on_for_a_while_in_silence(tmp_path: Path) -> None:
     """Their time says that nothing came, which no packet does."""
     path = tmp_path / "t.pcapng"

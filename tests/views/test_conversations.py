@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
 from inspector.views.conversations.columns import COLUMNS, SORTED_BY
 from inspector.views.conversations.list import ConversationList
+from inspector.views.json.packets import conversations
+from inspector.views.ladder.ends import Conversation
 from inspector.views.line.spans import cell_width, plain
 
 DATA = Path(__file__).parents[1] / "data"
@@ -29,19 +32,60 @@ def test_they_are_those_of_the_index(path: Path) -> None:
     with Trace.open(path) as trace:
         trace.finish()
         found = listed(trace)
+        table = found.table
+        numbers = {table.conversation(number): number for number in range(len(table))}
         for protocol in ("tcp", "udp"):
             for row in trace.conversations(protocol):
-                line = found.index_of(found.table.number_of(row.first_row) or 0)
-                assert line is not None
-                number = found.target(line)
-                table = found.table
+                number = numbers[Conversation(protocol, row.stream)]
+                assert found.index_of(number) is not None
+                assert found.ends(number) == (row.a, row.b)
+                assert int(table.column("carries")[number]) == row.carries
                 assert int(table.column("packets_ab")[number]) == row.packets_ab, (path, row)
                 assert int(table.column("packets_ba")[number]) == row.packets_ba, (path, row)
-        assert int(found.table.column("packets_ab").sum() + found.table.column("packets_ba").sum()) == \
-            trace.index.count
+        packets = int(table.column("packets_ab").sum() + table.column("packets_ba").sum())
+        assert packets - int(table.column("carries").sum()) == trace.index.count
         for width in (20, 60, 80, 133):
             assert cell_width(plain(found.title(width))) == width
             assert all(cell_width(plain(found.line(line, width))) == width for line in range(found.count))
+
+
+# tshark -q -z conv,udp: ends, frames and bytes of frames from a to b.
+AROUND = {
+    "18A-gtpu.pcap": [("192.0.2.1:2152", "192.0.2.2:2152", 10, 992)],
+    "vxlan-linux.pcap": [
+        ("10.1.0.1:41035", "10.1.0.2:4789", 7, 904), ("10.1.0.2:49759", "10.1.0.1:4789", 5, 1108),
+        ("10.1.0.1:36716", "10.1.0.2:4789", 2, 320), ("10.1.0.2:58107", "10.1.0.1:4789", 2, 330),
+        ("10.1.0.2:33948", "10.1.0.1:4789", 1, 160),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", AROUND)
+def test_tunnels_have_lines_of_their_own(name: str) -> None:
+    tunnel = {"18A-gtpu.pcap": "gtp", "vxlan-linux.pcap": "vxlan"}[name]
+    with Trace.open(DATA / "cases" / name) as trace:
+        trace.finish()
+        found = listed(trace)
+        carrying = {found.ends(number): number for number in range(len(found.table))
+                    if found.table.column("carries")[number]}
+        if name == "vxlan-linux.pcap":
+            assert len(carrying) == 17
+        for a, b, packets, size in AROUND[name]:
+            number = carrying[a, b]
+            column = found.table.column
+            assert (column("packets_ab")[number], column("bytes_ab")[number]) == (packets, size)
+            assert [found.cell(number, name)[0] for name in ("protocol", "state")] == [
+                tunnel.upper(), "carries"]
+        told = {(one["a"], one["b"]): one for one in conversations(trace) if "carries" in one}
+        assert told.keys() == carrying.keys()
+        assert all(one["application"] == tunnel for one in told.values())
+        found.narrow("http")
+        while not found.complete:
+            found.update()
+        shown = {found.target(line) for line in range(found.count)}
+        assert carrying[AROUND[name][0][:2]] in shown
+        rows = Filter("http").rows(trace)
+        assert AROUND[name][0][:2] in {(one["a"], one["b"]) for one in conversations(trace, rows)}
 
 
 def test_sorted_both_ways_by_every_column() -> None:

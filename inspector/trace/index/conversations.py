@@ -12,9 +12,9 @@ import numpy as np
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import TCP, UDP
-from inspector.model.packets import Row
+from inspector.model.packets import Row, row_at
 from inspector.trace.index.index import Index
-from inspector.wire.arrays import Int64s
+from inspector.wire.arrays import Bools, Int32s, Int64s, UInt16s, UInt32s
 
 PROTOCOLS = {"tcp": TCP, "udp": UDP}
 _KEPT = 4096            # conversations whose rows are remembered
@@ -22,7 +22,10 @@ _PATIENCE = 8           # times the whole trace is looked through before it is s
 
 
 class ConversationRow(NamedTuple):
-    """One conversation. `a` sent its first packet; ends as "127.0.0.1:8000", "[::1]:8000"; payload bytes."""
+    """One conversation. `a` sent its first packet; ends as "127.0.0.1:8000", "[::1]:8000"; payload bytes.
+
+    `carries`: how many of its packets carry what has conversations of its own, as a tunnel's do.
+    """
 
     protocol: str
     stream: int
@@ -35,6 +38,7 @@ class ConversationRow(NamedTuple):
     start_ns: int
     end_ns: int
     first_row: Row
+    carries: int = 0
 
 
 class RowLists:
@@ -110,33 +114,71 @@ def grown(index: Index, protocol: str, since: int) -> tuple[Int64s, Int64s]:
 
 
 def conversations(index: Index, protocol: str) -> list[ConversationRow]:
-    """All conversations of "tcp" or "udp", in order of their numbers."""
+    """All conversations of "tcp" or "udp", in order of their numbers; those around tunnels among them."""
     number = PROTOCOLS[protocol]
-    rows = np.flatnonzero((index.protocol == number) & (index.stream >= 0))
-    stream = index.stream[rows]
     size = len(index.streams[number])
+    segments = _segments(index, number)
+    rows, stream = segments.row, segments.stream
     if not len(rows):
         return []
     first = np.full(size, -1, "i8")
-    first[stream[::-1]] = rows[::-1]
+    first[stream[::-1]] = np.arange(len(rows))[::-1]
     last = np.full(size, -1, "i8")
     last[stream] = rows
     heads = first[stream]
-    forward = (index.src[rows] == index.src[heads]) & (index.sport[rows] == index.sport[heads])
-    packets, payload = np.ones(len(rows)), index.payload_length[rows].astype("f8")
+    forward = (segments.src == segments.src[heads]) & (segments.sport == segments.sport[heads])
+    packets, payload = np.ones(len(rows)), segments.payload_length.astype("f8")
     counted = [
         np.bincount(stream[mask], weights[mask], size).astype("i8").tolist()
         for weights in (packets, payload) for mask in (forward, ~forward)
     ]
+    carries = np.bincount(stream, segments.carries, size).astype("i8").tolist()
     found = []
-    for i, row in enumerate(first.tolist()):
-        if row < 0:                       # known from the quotation in an ICMP error alone
+    for i, place in enumerate(first.tolist()):
+        if place < 0:                     # known from the quotation in an ICMP error alone
             continue
-        a = join_endpoint(index.address(index.src[row]), int(index.sport[row]))
-        b = join_endpoint(index.address(index.dst[row]), int(index.dport[row]))
+        a = join_endpoint(index.address(segments.src[place]), int(segments.sport[place]))
+        b = join_endpoint(index.address(segments.dst[place]), int(segments.dport[place]))
         packets_ab, packets_ba, bytes_ab, bytes_ba = (column[i] for column in counted)
+        row = row_at(rows, place)
         start_ns, end_ns = int(index.time_ns[row]), int(index.time_ns[last[i]])
         found.append(ConversationRow(
-            protocol, i, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, start_ns, end_ns, row
+            protocol, i, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, start_ns, end_ns, row, carries[i]
         ))
     return found
+
+
+class _Segments(NamedTuple):
+    """What belongs to conversations, in order of packets; `carries`: a header around a tunnel."""
+
+    row: Int64s
+    stream: Int32s
+    src: UInt32s
+    dst: UInt32s
+    sport: UInt16s
+    dport: UInt16s
+    payload_length: UInt32s
+    carries: Bools
+
+
+def _segments(index: Index, number: int) -> _Segments:
+    """The packets of a protocol that have conversations, and the headers of it around tunnels."""
+    names = _Segments._fields[1:-1]
+    rows = np.flatnonzero((index.protocol == number) & (index.stream >= 0))
+    outer = index.outer
+    around = np.flatnonzero((outer.protocol == number) & (outer.stream >= 0))
+    own = [rows, *(getattr(index, name)[rows] for name in names), np.zeros(len(rows), np.bool_)]
+    if not len(around):
+        return _Segments(*own)
+    theirs = [outer.row[around], *(getattr(outer, name)[around] for name in names),
+              np.ones(len(around), np.bool_)]
+    order = np.argsort(np.concatenate((outer.row[around], rows)), kind="stable")
+    return _Segments(*(np.concatenate((one, other))[order] for one, other in zip(theirs, own, strict=True)))
+
+
+def streams_around(index: Index, rows: Int64s, protocol: str) -> Int64s:
+    """The conversations of the headers around tunnels in these packets, ascending."""
+    outer = index.outer
+    places = outer.within(rows, index.count)[0]
+    mine = (outer.protocol[places] == PROTOCOLS[protocol]) & (outer.stream[places] >= 0)
+    return np.unique(outer.stream[places[mine]]).astype("i8")

@@ -6,6 +6,7 @@ Most packets are plain enough for columns to tell; the others' bytes are walked 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from inspector.model.numbers import LINK_ETHERNET, TCP, UDP
@@ -48,6 +49,14 @@ def header_places(trace: Trace, row: Row, layer: str) -> list[int]:
         return [start for name, start in layers_of(trace.frame(row), trace.link_type(row)) if name == layer]
     starts = {plain[0]: 0, plain[2]: int(trace.index.l3[row]), plain[3]: int(trace.index.l4[row])}
     return [starts[layer]] if layer in starts else []
+
+
+def tunnel_name(trace: Trace, row: Row, stream: int) -> str:
+    """What a UDP conversation around others carries in its packet `row`: "vxlan", "gtp"; "" where unknown."""
+    around = trace.index.outer.of(row)
+    starts = {one.l4 for one in around if one.protocol == UDP and one.stream == stream}
+    layers = layers_of(trace.frame(row), trace.link_type(row))
+    return next((name for (_, start), (name, _) in pairwise(layers) if start in starts), "")
 
 
 def _plain_names(trace: Trace, row: Row) -> tuple[str, ...] | None:

@@ -31,7 +31,7 @@ class ConversationsPane(ListPane):
         "Every conversation of the trace: its two ends (who sent first stands left), state, start, length, "
         "packets and bytes each way, round trip of the handshake, findings. **Enter** makes it the one that "
         "ladder, stream, messages and handshake show. **<** and **>** choose the column to sort by, **i** "
-        "turns the order round.",
+        "turns the order round. What **carries** is a tunnel around others (VXLAN, GENEVE, GTP).",
         "**f** keeps those with a packet that a display filter lets through (**tcp.port == 8000**), "
         "or with all of the words in their ends, state, protocol or process; empty for all.",
         "**d** says what is spoken on a port where the guess is wrong, or **none**; empty guesses again.",

@@ -20,6 +20,7 @@ from inspector.trace.filter.filter import Filter, FilterError
 from inspector.trace.index.columns import Growing
 from inspector.trace.packet.facts import facts
 from inspector.trace.packet.info import protocol_name
+from inspector.trace.packet.protocol_names import tunnel_name
 from inspector.views.conversations.columns import COLUMNS, Column, column_at, columns_for, title_line
 from inspector.views.conversations.table import STATES, ConversationTable
 from inspector.views.findings.list import MARKS, STYLES
@@ -261,6 +262,8 @@ class ConversationList:
 
     def _plain_name(self, number: int) -> str:
         row = row_at(self.table.column("first_row"), number)
+        if self.table.column("carries")[number]:
+            return tunnel_name(self.trace, row, int(self.table.column("stream")[number])).upper() or "UDP"
         return protocol_name(self.trace, facts(self.trace, row, relative=False, deep=0))
 
     # --- what a line says ---

@@ -7,7 +7,7 @@ numbers; all other packets belong together when they have the same protocol betw
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,18 +19,34 @@ from inspector.views.ladder.ends import Conversation
 from inspector.wire.arrays import Array, Bools, Int64s, UInt64s
 
 if TYPE_CHECKING:
-    from inspector.trace.index.index import Index
     from inspector.trace.trace import Trace
 
 SLICE = 1 << 15              # packets that are taken in at once: some 5 ms
-STATES = ("", "SYN sent", "open", "half-closed", "closed", "reset", "refused", "one way")
+STATES = ("", "SYN sent", "open", "half-closed", "closed", "reset", "refused", "one way", "carries")
 _NONE = -1
 _COLUMNS = {
     "first_row": "i8", "last_row": "i8", "protocol": "u1", "network": "u1", "stream": "i4", "src": "u4",
     "dst": "u4", "sport": "u2", "dport": "u2", "packets_ab": "i8", "packets_ba": "i8", "bytes_ab": "i8",
     "bytes_ba": "i8", "flags_ab": "u2", "flags_ba": "u2", "syn_row": "i8", "accept_row": "i8",
-    "ack_row": "i8",
+    "ack_row": "i8", "carries": "i8",
 }
+
+
+class _Lines(NamedTuple):
+    """What packets add to conversations, in order: what is theirs, and before that the headers around it.
+
+    `stream` -1 where it has no number; `carries`: it is a header around a tunnel.
+    """
+
+    row: Int64s
+    protocol: Array
+    network: Array
+    stream: Array
+    src: Array
+    dst: Array
+    sport: Array
+    dport: Array
+    carries: Bools
 
 
 class ConversationTable:
@@ -39,7 +55,8 @@ class ConversationTable:
     `first_row`, `last_row`: packets. `packets_ab`, `bytes_ab` (a to b), `packets_ba`, `bytes_ba`: packets,
     and bytes of whole frames as on the wire. `flags_ab`, `flags_ba`: all TCP flags that were seen.
     `syn_row`, `accept_row`, `ack_row`: the last SYN, the SYN ACK, and the ACK that completes the handshake
-    (RFC 9293, section 3.5), -1 where they were not seen.
+    (RFC 9293, section 3.5), -1 where they were not seen. `carries`: packets that are a tunnel's: the
+    conversations in it have lines of their own.
     """
 
     def __init__(self, trace: Trace) -> None:
@@ -61,18 +78,19 @@ class ConversationTable:
         if start == stop:
             return False
         self.seen = stop
-        number = self._numbered(start, stop)
-        index, part = self.trace.index, slice(start, stop)
-        rows = np.arange(start, stop)
+        lines = self._lines(np.arange(start, stop))
+        number = self._numbered(lines)
+        index, rows = self.trace.index, lines.row
         self._columns["last_row"].values[number] = rows            # in order: the last one stays
-        forward = (index.src[part] == self.column("src")[number]) & (
-            (index.sport[part] == self.column("sport")[number]) | (self.column("stream")[number] == _NONE))
+        forward = (lines.src == self.column("src")[number]) & (
+            (lines.sport == self.column("sport")[number]) | (self.column("stream")[number] == _NONE))
         for way, mask in (("ab", forward), ("ba", ~forward)):
             mine = number[mask]
             count = len(self)
             self.column(f"packets_{way}")[:] += np.bincount(mine, minlength=count)
-            sizes = np.bincount(mine, index.length[part][mask], count)
+            sizes = np.bincount(mine, index.length[rows[mask]], count)
             self.column(f"bytes_{way}")[:] += sizes.astype("i8")
+        self.column("carries")[:] += np.bincount(number, lines.carries, len(self)).astype("i8")
         self._tcp(number, rows, forward)
         return True
 
@@ -81,36 +99,40 @@ class ConversationTable:
         """Whether all that the trace has was taken in."""
         return self.seen == self.trace.index.count
 
-    def _numbered(self, start: int, stop: int) -> Int64s:
-        """The conversation of each packet; new ones get their row."""
-        number = self._keys.number(*self._key(np.arange(start, stop)))
+    def _lines(self, rows: Int64s) -> _Lines:
+        """What these packets (ascending) add to conversations."""
+        index, outer = self.trace.index, self.trace.index.outer
+        names = ("protocol", "network", "stream", "src", "dst", "sport", "dport")
+        own = {name: getattr(index, name)[rows] for name in names}
+        own["stream"] = np.where(_in_flow(own["stream"], own["protocol"]), own["stream"], _NONE)
+        places = outer.within(rows, index.count)[0] if len(outer) else np.zeros(0, "i8")
+        places = places[_in_flow(outer.stream[places], outer.protocol[places])]
+        nothing = np.zeros(len(rows), np.bool_)
+        if not len(places):
+            return _Lines(rows, **own, carries=nothing)
+        row = np.concatenate((outer.row[places], rows))
+        order = np.argsort(row, kind="stable")
+        joined = {name: np.concatenate((getattr(outer, name)[places], own[name]))[order] for name in names}
+        carries = np.concatenate((np.ones(len(places), np.bool_), nothing))
+        return _Lines(row[order], **joined, carries=carries[order])
+
+    def _numbered(self, lines: _Lines) -> Int64s:
+        """The conversation of each line; new ones get their row."""
+        number = self._keys.number(*_key(lines))
         known = self._columns["first_row"].count
         fresh = len(self._keys) - known
         if fresh:
             heads = np.empty(fresh, "i8")
             new = np.flatnonzero(number >= known)
             heads[number[new][::-1] - known] = new[::-1]              # of several the first one stays
-            rows = heads + start
-            index = self.trace.index
-            own = {"first_row": rows, "last_row": rows}
-            own["stream"] = np.where(_in_flow(index, rows), index.stream[rows], _NONE)
-            own |= {name: getattr(index, name)[rows]
-                    for name in ("protocol", "network", "src", "dst", "sport", "dport")}
+            own: dict[str, Array] = {"first_row": lines.row[heads], "last_row": lines.row[heads]}
+            own |= {name: getattr(lines, name)[heads]
+                    for name in ("protocol", "network", "stream", "src", "dst", "sport", "dport")}
             for name in ("syn_row", "accept_row", "ack_row"):
                 own[name] = np.full(fresh, _NONE)
             for name, column in self._columns.items():
                 column.extend(own.get(name, np.zeros(fresh, "i8")))
         return number
-
-    def _key(self, rows: Int64s) -> tuple[UInt64s, UInt64s]:
-        """What tells the packets' conversations apart: two words each."""
-        index = self.trace.index
-        src, dst = index.src[rows].astype("u8"), index.dst[rows].astype("u8")
-        pair = np.minimum(src, dst) << np.uint64(32) | np.maximum(src, dst)
-        in_flow = _in_flow(index, rows)
-        kind = np.where(in_flow, 0xFF, index.network[rows]).astype("u8")
-        stream = np.where(in_flow, index.stream[rows], 0).astype("u8")
-        return index.protocol[rows].astype("u8") << np.uint64(8) | kind, np.where(in_flow, stream, pair)
 
     def _tcp(self, number: Int64s, rows: Int64s, forward: Bools) -> None:
         """What the flags of TCP segments tell of their conversations."""
@@ -161,9 +183,10 @@ class ConversationTable:
         is_udp = (self.column("protocol") == UDP) & (self.column("stream") != _NONE)
         fins = (ab & FIN != 0).astype("i8") + (ba & FIN != 0)
         refused = syn & ~accepted & (ba & RST != 0) & (self.column("packets_ba") == 1)
-        cases = [is_udp & (self.column("packets_ba") == 0), ~is_tcp, refused, fins == 2, (ab | ba) & RST != 0,
-                 fins == 1, syn & ~accepted & (self.column("packets_ba") == 0)]
-        return np.select(cases, [7, 0, 6, 4, 5, 3, 1], 2)
+        one_way = self.column("packets_ba") == 0
+        cases = [self.column("carries") > 0, is_udp & one_way, ~is_tcp, refused, fins == 2,
+                 (ab | ba) & RST != 0, fins == 1, syn & ~accepted & one_way]
+        return np.select(cases, [8, 7, 0, 6, 4, 5, 3, 1], 2)
 
     def conversation(self, number: int) -> Conversation | None:
         """The TCP or UDP conversation of a row, None for packets that belong to none."""
@@ -173,16 +196,25 @@ class ConversationTable:
         return Conversation("tcp" if int(self.column("protocol")[number]) == TCP else "udp", stream)
 
     def numbers_of(self, rows: Int64s) -> Int64s:
-        """The conversations of packets that were taken in."""
-        return self._keys.number(*self._key(rows))
+        """The conversations of packets that were taken in, those around tunnels among them."""
+        return self._keys.number(*_key(self._lines(rows)))
 
     def number_of(self, row: Row) -> int | None:
-        """The conversation of packet `row`, None where it was not taken in yet."""
-        return int(self.numbers_of(np.array([row]))[0]) if 0 <= row < self.seen else None
+        """The conversation of packet `row` (of a tunnel's the inner one), None where it was not read yet."""
+        return int(self.numbers_of(np.array([row]))[-1]) if 0 <= row < self.seen else None
 
 
-def _in_flow(index: Index, rows: Int64s) -> Bools:
-    """Which packets belong to a TCP or UDP conversation that the index has numbered."""
-    protocol = index.protocol[rows]
-    in_flow: Bools = (index.stream[rows] >= 0) & ((protocol == TCP) | (protocol == UDP))
+def _key(lines: _Lines) -> tuple[UInt64s, UInt64s]:
+    """What tells conversations apart: two words each."""
+    src, dst = lines.src.astype("u8"), lines.dst.astype("u8")
+    pair = np.minimum(src, dst) << np.uint64(32) | np.maximum(src, dst)
+    in_flow = lines.stream != _NONE
+    kind = np.where(in_flow, 0xFF, lines.network).astype("u8")
+    stream = np.where(in_flow, lines.stream, 0).astype("u8")
+    return lines.protocol.astype("u8") << np.uint64(8) | kind, np.where(in_flow, stream, pair)
+
+
+def _in_flow(stream: Array, protocol: Array) -> Bools:
+    """Which headers belong to a TCP or UDP conversation that the index has numbered."""
+    in_flow: Bools = (stream >= 0) & ((protocol == TCP) | (protocol == UDP))
     return in_flow

@@ -14,9 +14,10 @@ import numpy as np
 from inspector.model.numbers import ICMP, ICMPV6, TCP, UDP
 from inspector.model.packets import Row, first_rows, packet_number, rows_in
 from inspector.trace.application.packets import by_ports
+from inspector.trace.index.conversations import streams_around
 from inspector.trace.packet.facts import facts
 from inspector.trace.packet.info import packet_info
-from inspector.trace.packet.protocol_names import frame_protocols
+from inspector.trace.packet.protocol_names import frame_protocols, tunnel_name
 from inspector.trace.summaries import Summaries, Summary
 from inspector.views.session.outside import outside_peers
 from inspector.views.session.sockets import SocketTable
@@ -198,17 +199,22 @@ def conversations(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str
         if rows is not None:
             mine = rows[index.protocol[rows] == number]
             wanted = set(np.unique(index.stream[mine]).tolist())
+            wanted |= set(streams_around(index, rows, protocol).tolist())
         found = trace.conversations(protocol)
         summaries = Summaries(trace) if protocol == "tcp" and found else None
         for conversation in found:
             if wanted is None or conversation.stream in wanted:
                 summary = None if summaries is None else summaries.of(conversation.stream)
-                yield _conversation(conversation, summary, processes)
+                yield _conversation(trace, conversation, summary, processes)
 
 
-def _conversation(row: ConversationRow, summary: Summary | None, processes: _Processes) -> dict[str, Any]:
+def _conversation(
+    trace: Trace, row: ConversationRow, summary: Summary | None, processes: _Processes
+) -> dict[str, Any]:
     found: dict[str, Any] = row._asdict()
     del found["first_row"]
+    if not row.carries:
+        del found["carries"]
     if summary is not None:
         found["handshake"] = summary.handshake
         if summary.rtt_ns is not None:
@@ -220,6 +226,8 @@ def _conversation(row: ConversationRow, summary: Summary | None, processes: _Pro
             found["application"] = summary.application
             if summary.inferred:
                 found["inferred"] = True
+    elif row.carries:
+        found["application"] = tunnel_name(trace, row.first_row, row.stream)
     elif (protocol := by_ports(*_ports(row))) is not None:
         found["application"] = protocol.name
     for key, here, there in (("process_a", row.a, row.b), ("process_b", row.b, row.a)):

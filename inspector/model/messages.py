@@ -1,6 +1,6 @@
 """The messages of a script, as people write them, and the bytes they stand for.
 
-`hello`, `hex:00ff`, and for WebSocket also `binary:…`, `ping:…`, `pong:…` and `fragments:3:…`.
+`hello`, `hex:00ff`, `repeat:1000:ab`, and for WebSocket also `binary:…`, `ping:…`, `pong:…` and `fragments:3:…`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ Opcode = Literal["text", "binary", "ping", "pong"]
 _METHOD = re.compile("[A-Za-z]+")
 _TARGET = re.compile(r"(/|\*|http://)[!-~]*")
 _CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
+MAX_REPEATED = 1 << 20             # bytes of a text that is repeated
 MAX_FRAGMENTS = 1000
 MAX_CONTROL = 125      # RFC 6455 §5.5
 
@@ -37,12 +38,24 @@ def parse_message(text: str) -> Message:
         return Message(rest.encode(), "binary")
     if kind in ("ping", "pong"):
         return checked(Message(rest.encode(), "ping" if kind == "ping" else "pong"))
+    if kind == "repeat":
+        return _repeated(text, rest)
     if kind == "fragments":
         count, _, inner = rest.partition(":")
         if not (count.isascii() and count.isdigit() and 1 <= int(count[:9]) <= MAX_FRAGMENTS):
             raise ValueError(f"{text[:40]!r} must say a number of fragments from 1 to {MAX_FRAGMENTS}.")
         return checked(replace(parse_message(inner), fragments=int(count)))
     return Message(text.encode())
+
+
+def _repeated(text: str, rest: str) -> Message:
+    """`1000:abc`: that text so many times."""
+    count, _, inner = rest.partition(":")
+    message = parse_message(inner)
+    times = int(count) if count.isascii() and count.isdigit() and len(count) < 8 else 0
+    if not 0 < times * len(message.data) <= MAX_REPEATED:
+        raise ValueError(f"{text[:40]!r} must say how often, and what: at most {MAX_REPEATED} bytes in all.")
+    return replace(message, data=message.data * times)
 
 
 @dataclass(frozen=True, slots=True)

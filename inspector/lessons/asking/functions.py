@@ -11,6 +11,8 @@
 | outcome(client, "connect") | what the last one returned, as text: "0", "ECONNREFUSED" |
 | state(server) | the TCP state now: "LISTEN" |
 | queue(server) | bytes in its receive queue, as the kernel last said |
+| gap(packets, "FILTER", 1) | milliseconds from the first such packet to the second |
+| waiting(client) | packets of this end that wait on a held wire |
 | row(1) | the first packet of this step, by who sent it and what it is: "client SYN", or "nothing" |
 | xor(A, B), hex(N), letter(N) | arithmetic on bytes; letter gives the ASCII character |
 
@@ -341,6 +343,25 @@ def _queue(node: Call) -> tuple[Kind, Ask]:
     return "number", lambda scene: scene.queue(role)
 
 
+def _gap(node: Call) -> tuple[Kind, Ask]:
+    where = _word(node.arguments[0], PACKETS)
+    made, place = _filter(node.arguments[1], of_calls=False), _number(node.arguments[2])
+
+    def gap(scene: Scene) -> Value:
+        found, number = _rows(scene, where, made), place(scene)
+        if number is None or not 1 <= int(number) < len(found):
+            return None
+        times = scene.trace.index.time_ns
+        return int(times[found[int(number)]] - times[found[int(number) - 1]]) // 1_000_000
+
+    return "number", gap
+
+
+def _waiting(node: Call) -> tuple[Kind, Ask]:
+    role = _word(node.arguments[0], ROLES)
+    return "number", lambda scene: sum(fate.sender == role for fate in scene.trace.fates.waiting)
+
+
 def _row(node: Call) -> tuple[Kind, Ask]:
     number = _number(node.arguments[0])
 
@@ -388,6 +409,8 @@ _FUNCTIONS: dict[str, tuple[int, int, Maker]] = {
     "outcome": (2, 2, _of_calls(_outcome, "text")),
     "state": (1, 1, _state),
     "queue": (1, 1, _queue),
+    "gap": (3, 3, _gap),
+    "waiting": (1, 1, _waiting),
     "row": (1, 1, _row),
     "xor": (2, 2, _xor),
     "hex": (1, 1, _shown(lambda number: f"{number:#04x}")),

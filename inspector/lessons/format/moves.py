@@ -4,6 +4,8 @@
     send client hello      also `ping:…`, `fragments:3:…` for WebSocket, `GET /` for HTTP
     close server           also half-close, abort, connect
     go client              let it run on; `hold client` stops it before its next call
+    hold wire              each packet waits on the wire from now on; `open wire` lets all pass
+    drop client            drop what waits longest there of this end; also pass, double, delay, swap
 """
 
 from __future__ import annotations
@@ -23,13 +25,20 @@ from inspector.model.commands import (
     Resume,
     Send,
     Target,
+    Wire,
+    WireAct,
 )
 from inspector.model.messages import Message, parse_message
 
 _PLAIN: dict[str, Callable[[Target], Command]] = {
     "close": Close, "half-close": HalfClose, "abort": Abort, "connect": Connect, "go": Resume, "hold": Pause,
 }  # fmt: skip
-VERBS = ("let", "send", *_PLAIN)
+_ON_WIRE: dict[str, WireAct] = {
+    "pass": "pass", "drop": "drop", "double": "double", "delay": "delay", "swap": "swap",
+}  # fmt: skip
+_WHOLE_WIRE: dict[str, WireAct] = {"hold": "hold", "open": "open"}
+_WIRE = "wire"
+VERBS = ("let", "send", *_PLAIN, *_ON_WIRE, "open")
 
 
 class MoveError(ValueError):
@@ -44,7 +53,15 @@ class Let:
     call: str
 
 
-Move = Let | Command
+@dataclass(frozen=True, slots=True)
+class OnWire:
+    """Do this with the packet of one end that waits longest on the wire, as soon as there is one."""
+
+    role: Target
+    act: WireAct
+
+
+Move = Let | OnWire | Command
 
 
 def move_of(line: str, *, http: bool = False) -> Move:
@@ -53,7 +70,9 @@ def move_of(line: str, *, http: bool = False) -> Move:
     role, _, what = rest.strip().partition(" ")
     if verb not in VERBS:
         raise MoveError(f"There is no move {verb!r:.40}; there are {', '.join(VERBS)}.")
-    if role not in ROLES:
+    if role == _WIRE and verb in _WHOLE_WIRE and not what:
+        return Wire(_WHOLE_WIRE[verb])
+    if role not in ROLES or verb == "open":
         raise MoveError(f"After {verb} client or server should stand, not {role!r:.40}.")
     to: Target = "client" if role == "client" else "server"
     if verb == "let":
@@ -67,6 +86,8 @@ def move_of(line: str, *, http: bool = False) -> Move:
             return Send(Message(what.encode()) if http else parse_message(what), to)
         except ValueError as error:
             raise MoveError(str(error)) from None
+    if not what and verb in _ON_WIRE:
+        return OnWire(to, _ON_WIRE[verb])
     if what:
         raise MoveError(f"Nothing can follow {verb} {role}, but there is {what!r:.40}.")
     return _PLAIN[verb](to)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from inspector.lessons.asking.functions import Expression
 from inspector.lessons.asking.scene import Scene
-from inspector.lessons.format.moves import Let, Move
-from inspector.model.commands import Command, Step
+from inspector.lessons.format.moves import Let, Move, OnWire
+from inspector.model.commands import Command, Step, Wire
 
 
 class Performance:
@@ -19,6 +19,7 @@ class Performance:
     def __init__(self, moves: Sequence[Move], until: Expression | None) -> None:
         self._moves = list(moves)
         self._until = until
+        self._done_on_wire: set[int] = set()   # packets there of which the trace tells only now
         self._stepped: int | None = None       # calls of that end that had passed when it was stepped
         self.done = False
 
@@ -27,6 +28,13 @@ class Performance:
         commands: list[Command] = []
         while self._moves:
             move = self._moves[0]
+            if isinstance(move, OnWire):
+                number = self._on_wire(move, scene)
+                if number is None:
+                    return commands
+                commands.append(Wire(move.act, number))
+                self._moves.pop(0)
+                continue
             if not isinstance(move, Let):
                 commands.append(move)
                 self._moves.pop(0)
@@ -45,3 +53,11 @@ class Performance:
             return commands
         self.done = not commands and (self._until is None or self._until.holds(scene))
         return commands
+
+    def _on_wire(self, move: OnWire, scene: Scene) -> int | None:
+        """The number of the packet that the move means; None where none waits yet."""
+        waiting = (fate.number for fate in scene.trace.fates.waiting if fate.sender == move.role)
+        number = next((one for one in waiting if one not in self._done_on_wire), None)
+        if number is not None:
+            self._done_on_wire.add(number)
+        return number

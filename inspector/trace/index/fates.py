@@ -43,6 +43,7 @@ class Fate(NamedTuple):
     number: int
     fate: str
     by: str
+    sender: str                        # client or server
     held_ns: int
     time_ns: int
 
@@ -121,7 +122,8 @@ class Fates:
             self._numbers[number] = row
         before = self._fates.get(row)
         held_ns = event.time_ns if before is None else before.held_ns
-        now = Fate(row, int(number), fate, fields.get("by", ""), held_ns, event.time_ns)
+        now = Fate(row, int(number), fate, fields.get("by", ""), fields.get("sender", ""),
+                   held_ns, event.time_ns)
         self._fates[row] = now
         return [] if now.has_arrived == (before is None or before.has_arrived) else [row]
 

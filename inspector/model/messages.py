@@ -1,6 +1,7 @@
 """The messages of a script, as people write them, and the bytes they stand for.
 
-`hello`, `hex:00ff`, `repeat:1000:ab`, and for WebSocket also `binary:…`, `ping:…`, `pong:…` and `fragments:3:…`.
+`hello`, `hex:00ff`, `repeat:1000:ab`, and for WebSocket also `binary:…`, `ping:…`, `pong:…` and
+`fragments:3:…`.
 """
 
 from __future__ import annotations

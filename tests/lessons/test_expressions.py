@@ -37,7 +37,9 @@ def value(text: str, name: str = "tcp.pcapng") -> object:
     ('letter(byte(packets, "tcp.len > 0", "tcp.payload", 1))', "e"), ("hex(xor(0xff, 0x0f))", "0xf0"),
     ('first(packets, "udp", "udp.length")', None), ('first(packets, "udp", "udp.length") == 1', False),
     ('byte(packets, "tcp.len > 0", "tcp.payload", 999)', None), ("count(findings)", 0),
-    ('first(calls, "call == listen", "role")', "server"),
+    ('first(calls, "call == listen", "role")', "server"), ("waiting(client)", 0),
+    ('gap(packets, "tcp.flags.syn == 1", 1)', 0), ('gap(packets, "tcp.flags.syn == 1", 2)', None),
+    ('gap(packets, "tcp", 1 - 2)', None),
 ])  # fmt: skip
 def test_what_it_answers(text: str, wanted: object) -> None:
     assert value(text) == wanted

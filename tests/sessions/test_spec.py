@@ -102,6 +102,14 @@ def test_requests(text: str | Message, request_: Request) -> None:
     assert parse_request(text) == request_
 
 
+def test_a_text_is_repeated() -> None:
+    assert parse_message("repeat:3:ab") == Message(b"ababab")
+    assert parse_message("repeat:2:hex:00ff") == Message(b"\x00\xff\x00\xff", "binary")
+    for text in ("repeat:", "repeat:0:a", "repeat:2:", "repeat:x:a", "repeat:9999999:abc"):
+        with pytest.raises(ValueError, match=r"must say how often"):
+            parse_message(text)
+
+
 @given(st.text())
 def test_any_text_is_a_message_or_one_sentence(text: str) -> None:
     for parse in (parse_message, parse_request):

@@ -37,7 +37,8 @@ def session_options(function: Function) -> Function:
     for decorate in (
         click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="The server's port."),
         click.option("--message", "messages", metavar="TEXT", multiple=True,
-                     help=f"What the client sends; repeatable. 'hex:00ff' for bytes, 'repeat:100:ab'.{forms}"),
+                     help="What the client sends; repeatable. 'hex:00ff' for bytes, 'repeat:100:ab' for a "
+                          f"hundred 'ab'.{forms}"),
         click.argument("kind", type=click.Choice(NAMES)),
     ):  # fmt: skip
         function = decorate(function)

@@ -85,7 +85,7 @@ class Supervisor:
             self._watch(self._bridge.channel.fileno(), self._bridge.give)
             self._bridge.open()
         if self._ends is not None and self._options.wiring is not None:
-            self._wire = Wire(self._options.wiring, self._tell_of_wire)
+            self._wire = Wire(self._options.wiring, self._report_of_wire)
             for end, cable in self._wire.cables.items():
                 self._watch(cable.fileno(), partial(self._wire.receive, end))
         if self._options.limits.seconds:
@@ -274,7 +274,7 @@ class Supervisor:
         else:
             self._wire.obey(act, packet)
 
-    def _tell_of_wire(self, text: str, **fields: str) -> None:
+    def _report_of_wire(self, text: str, **fields: str) -> None:
         self.record(EventRecord("wire", text, time.time_ns(), fields=tuple(fields.items())))
 
     def _hand_on(self, command: EndpointCommand) -> None:

@@ -37,7 +37,7 @@ _DONE: dict[WireAct, tuple[Fate, str]] = {
 }  # fmt: skip
 
 
-class Tell(Protocol):
+class Report(Protocol):
     """Puts an event of the wire into the trace; `fields` are its fields."""
 
     def __call__(self, text: str, **fields: str) -> None: ...
@@ -55,9 +55,9 @@ class Packet:
 class Wire:
     """`cables`: by the sender's name what `receive` is to be called for when it is readable."""
 
-    def __init__(self, wiring: Wiring, tell: Tell) -> None:
+    def __init__(self, wiring: Wiring, report: Report) -> None:
         """OSError where the cables cannot be listened to."""
-        self._wiring, self._tell = wiring, tell
+        self._wiring, self._report = wiring, report
         self.cables = {end: _cable(end) for end in SENDERS}
         self._chance = random.Random()
         self._seen = 0
@@ -95,10 +95,10 @@ class Wire:
         """Do what a person asks; a sentence in the trace where it cannot be done."""
         if act == "hold":
             self.holds = True
-            self._tell("The wire is held: each packet waits until it is let pass.", fate="hold")
+            self._report("The wire is held: each packet waits until it is let pass.", fate="hold")
         elif act == "open":
             self.holds = False
-            self._tell("The wire lets every packet pass.", fate="open")
+            self._report("The wire lets every packet pass.", fate="open")
             held, self._held = self._held, []
             for each in held:
                 self._do("pass", each, "you")
@@ -106,7 +106,7 @@ class Wire:
         else:
             chosen = next((each for each in self._held if packet in (0, each.number)), None)
             if chosen is None:
-                self._tell(f"The wire holds no {'such ' if packet else ''}packet.", fate="none")
+                self._report(f"The wire holds no {'such ' if packet else ''}packet.", fate="none")
                 return
             self._held.remove(chosen)
             self._do(act, chosen, "you")
@@ -138,10 +138,10 @@ class Wire:
         if act is not None:
             self._do(act, packet, "rule")
         elif self._wiring.loss and self._chance.random() * 100 < self._wiring.loss:
-            self._say("lost", "lost by chance", packet, "chance")
+            self._report_fate("lost", "lost by chance", packet, "chance")
         elif self.holds and len(self._held) < _MOST_HELD:
             self._held.append(packet)
-            self._say("held", "waits", packet, "you")
+            self._report_fate("held", "waits", packet, "you")
         else:
             self._pass(packet)
 
@@ -150,7 +150,7 @@ class Wire:
             self._pass(packet)                 # it is the next one, which an earlier one waits for
             return
         fate, word = _DONE[act]
-        self._say(fate, word, packet, by)
+        self._report_fate(fate, word, packet, by)
         if act == "delay":
             self._later(time.monotonic() + LATER, packet)
         elif act == "swap":
@@ -168,7 +168,7 @@ class Wire:
         if rate:
             start = max(now, self._busy[packet.sender])
             if (start - now) * rate + len(packet.frame) > _QUEUE:
-                self._say("overflowed", "lost: the queue before the slow wire is full", packet, "rate")
+                self._report_fate("overflowed", "lost: the slow wire's queue is full", packet, "rate")
                 return
             self._busy[packet.sender] = start = start + len(packet.frame) / rate
         if start + latency > now:
@@ -187,7 +187,7 @@ class Wire:
 
     def _go_after(self, packet: Packet) -> None:
         """A swapped packet goes now."""
-        self._say("overtaken", "overtaken", packet, "")
+        self._report_fate("overtaken", "overtaken", packet, "")
         self._pass(packet)
 
     def _later(self, moment: float, packet: Packet) -> None:
@@ -199,13 +199,14 @@ class Wire:
         try:
             self.cables[other].send(packet.frame)
         except OSError as error:
-            self._say("unsent", f"lost: {error.strerror}", packet, "kernel")
+            self._report_fate("unsent", f"lost: {error.strerror}", packet, "kernel")
 
-    def _say(self, fate: Fate, word: str, packet: Packet, by: str) -> None:
+    def _report_fate(self, fate: Fate, word: str, packet: Packet, by: str) -> None:
         whose = f"A packet of the {packet.sender}"
         text = f"{whose} waits on the wire." if fate == "held" else f"{whose} was {word}{_BY.get(by, '')}."
         sum_of_bytes = f"{zlib.crc32(packet.frame):08x}"
-        self._tell(text, packet=str(packet.number), sum=sum_of_bytes, fate=fate, by=by, sender=packet.sender)
+        number = str(packet.number)
+        self._report(text, packet=number, sum=sum_of_bytes, fate=fate, by=by, sender=packet.sender)
 
 
 _BY = {"you": " by you", "rule": " by a rule"}

@@ -34,8 +34,9 @@ from inspector.lessons.format.model import (
     Step,
     Wrong,
 )
-from inspector.lessons.format.moves import Move, MoveError, move_of
+from inspector.lessons.format.moves import Move, MoveError, OnWire, move_of
 from inspector.lessons.format.texts import read_texts
+from inspector.model.commands import Wire
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.trace.filter.filter import Filter, FilterError
@@ -262,10 +263,10 @@ def _lesson(folder: Path, table: _Table, faults: list[Fault]) -> Lesson:
     if not tables:
         table.fault("step", "A lesson has at least one [[step]].")
     steps: list[Step] = []
-    kind = spec.kind
+    runs = spec
     for one in tables:
-        steps.append(_step(one, base, kind))
-        kind = steps[-1].change.kind if steps[-1].change is not None else kind
+        steps.append(_step(one, base, runs))
+        runs = steps[-1].change or runs
     for one, step in zip(tables, steps, strict=True):
         if sum(step.id == other.id for other in steps) > 1:
             one.fault("id", f"Two steps are called {step.id}.")
@@ -292,8 +293,8 @@ def _spec(table: _Table, data: dict[str, Any]) -> SessionSpec:
         return SessionSpec()
 
 
-def _step(table: _Table, base: dict[str, Any], session: str) -> Step:
-    """One step. `base`: the scenario, which a change changes; `session`: the kind of session that runs."""
+def _step(table: _Table, base: dict[str, Any], runs: SessionSpec) -> Step:
+    """One step. `base`: the scenario, which a change changes; `runs`: the session that runs until then."""
     kind = table.one_of("kind", KINDS)
     name = table.name("id")
     parts = PARTS[kind].split()
@@ -306,17 +307,17 @@ def _step(table: _Table, base: dict[str, Any], session: str) -> Step:
     ask = table.one_of("ask", ASKS, "choice")
     changed = table.table("change") if table.has("change") else None
     change = None if changed is None else _spec(changed, base | changed.rest())
-    http = (session if change is None else change.kind) == "http"
+    runs = change or runs
     light, values = _optional(table, "light", table.filter), table.table("values")
     step = Step(
         id=name, kind=kind, line=table.line, ask=ask, choices=_choices(table, ask),
         truth=_truth(table, kind, ask),
         wrongs=tuple(_wrong(one) for one in _entries(table, "wrong")),
-        moves=_moves(table, "run", http),
+        moves=_moves(table, "run", runs),
         until=table.expression("until", "flag") if table.has("until") else None, change=change,
         items=tuple(_item(one) for one in _entries(table, "item")),
         blanks=tuple(_blank(one) for one in _entries(table, "blank")),
-        actions=tuple(_action(one, http) for one in _entries(table, "action")),
+        actions=tuple(_action(one, runs) for one in _entries(table, "action")),
         solve=tuple(table.texts("solve", [])), look=_look(table), light=light,
         values={} if values is None else _values(values),
     )
@@ -394,19 +395,21 @@ def _blank(table: _Table) -> Blank:
     return Blank(name, packet or Filter("frame"), field)
 
 
-def _action(table: _Table, http: bool) -> Action:
-    found = Action(table.name("id"), _moves(table, "run", http))
+def _action(table: _Table, runs: SessionSpec) -> Action:
+    found = Action(table.name("id"), _moves(table, "run", runs))
     table.finish()
     return found
 
 
-def _moves(table: _Table, key: str, http: bool) -> tuple[Move, ...]:
+def _moves(table: _Table, key: str, runs: SessionSpec) -> tuple[Move, ...]:
     moves = []
     for line in table.texts(key, []):
         try:
-            moves.append(move_of(line, http=http))
+            moves.append(move_of(line, http=runs.kind == "http"))
         except MoveError as error:
             table.fault(key, escaped(str(error), 300))
+    if runs.wiring is None and any(isinstance(move, OnWire | Wire) for move in moves):
+        table.fault(key, 'There is no wire in this run: the scenario says wire = "open" or "held" then.')
     return tuple(moves)
 
 

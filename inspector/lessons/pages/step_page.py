@@ -201,11 +201,9 @@ class _Writer:
         record, step = self.record, self.step
         says: list[Word] = []
         if record.phase == "ask":
-            if step.kind == "predict":
-                says.append("number" if step.ask == "number" else "answer")
-            elif step.kind == "blank":
-                says.append("number")
-            elif self.given:
+            if step.kind == "predict" and step.ask != "number":      # the line for numbers says so itself
+                says.append("answer")
+            elif step.kind == "order" and self.given:
                 says.append("undo")
             if record.judged is not None:
                 says.append("try-again")

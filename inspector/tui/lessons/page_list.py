@@ -15,12 +15,31 @@ from inspector.tui.widgets.line_list import LineList
 _DIGITS = frozenset("0123456789abcdefxABCDEFX_,")
 
 
+def _scrolling(of: str) -> tuple[Binding, Binding]:
+    """The keys that scroll the words, from wherever the focus is on their side."""
+    return (
+        Binding("pagedown,ctrl+f", "screen.scroll_words(1)", "Scroll", key_display="PgDn",
+                id=f"{of}.scroll-down", tooltip="The words have more lines than are seen"),
+        Binding("pageup,ctrl+b", "screen.scroll_words(-1)", "Scroll up", show=False, id=f"{of}.scroll-up"),
+    )
+
+
 class PageList(LineList):
     """The lines of a step. Where there are options the cursor goes from one to the next, else it scrolls."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "activate", "Go on", id="lesson.go", tooltip="Answer, let it happen, next step"),
+        *_scrolling("words"),
     ]
+
+    @property
+    def overflows(self) -> bool:
+        """Whether there is more than is seen."""
+        return self.count > self.size.height
+
+    def scroll_page(self, direction: int) -> None:
+        """A screenful of it down (1) or up (-1); no option is chosen."""
+        self._place(self.scroll_y + max(self.size.height - 1, 1) * direction)
 
     @property
     def page(self) -> StepPage | None:
@@ -91,6 +110,8 @@ def _starts(page: StepPage) -> list[int]:
 
 class NumberInput(TextInput):
     """A line for a number. Other letters are no text here: they do what they do elsewhere on the screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*_scrolling("number")]
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         return character is not None and character in _DIGITS

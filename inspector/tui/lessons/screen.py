@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 SPECS = (LADDER, *(spec for spec in PANES if spec.id not in ("ladder", "conversations")))
+_LEAST_BELOW = 9         # lines that stay for the pane below the words: its tabs, two of its head, six of it
 TABS = tuple(TabName(spec.id, "", spec.title, spec.short or spec.title) for spec in SPECS)
 
 
@@ -79,6 +80,7 @@ class LessonScreen(BaseScreen):
         "Read, say what will happen, then see it happen: both programs are real, and wait before each system "
         "call until you let it pass. **↑** **↓** or a digit choose an answer, **Enter** gives it, lets "
         "something happen, or goes on.",
+        "**PgUp** and **PgDn** scroll the words where they are more than fit.",
         "**i** gives a hint, each a degree more; **s** shows what was to be ordered or filled in. **←** and "
         "**→** go back and forth; what happened stays. **]** shows the next pane beside the words, **tab** "
         "goes into it, **o** compares two runs.",
@@ -189,9 +191,28 @@ class LessonScreen(BaseScreen):
         elif record.hints or self.given or record.judged is not None:
             pages.scroll_to(y=max(page.count - pages.size.height, 0), animate=False)
         self._show_number_line()
+        self._give_room(page.count)
         self._light()
         self._update_title()
-        self.refresh_bindings()
+        self.call_after_refresh(self.refresh_bindings)     # whether the words scroll is known then
+
+    def _give_room(self, lines: int) -> None:
+        """Where the words stand above: as many lines as they need, as long as enough is left below."""
+        words = self.query_one("#words")
+        if self.has_class("-beside"):
+            words.styles.height = None
+            return
+        room = self.app.size.height - 2                        # title and keys
+        wanted = lines + self.query_one(NumberInput).display
+        words.styles.height = max(min(wanted, room - _LEAST_BELOW), room // 3)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "scroll_words":
+            return any(page.overflows for page in self.query(PageList))
+        return super().check_action(action, parameters)
+
+    def action_scroll_words(self, direction: int) -> None:
+        self.query_one(PageList).scroll_page(direction)
 
     def _show_number_line(self) -> None:
         number = self.query_one(NumberInput)

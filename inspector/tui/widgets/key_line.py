@@ -19,7 +19,7 @@ FIRST = ("list.open", "pane.back", "pane.copy", "pane.whole")
 FIRST_IN_LADDER = ("wire.pass", "wire.drop", "wire.double", "wire.delay", "wire.swap", "wire.hold",
                    "session.pause", "session.step", "session.say-client", "session.say-server", "session.end",
                    "list.open", "pane.copy")
-SHARED = ("list", "pane", "session", "wire", "trace", "hand", "app")    # their bindings are not of one pane
+SHARED = ("list", "pane", "session", "wire", "words", "number", "trace", "hand", "app")  # of several panes
 ALWAYS = ("app.help", "app.quit", "help.back", "prompt.cancel", "menu.cancel")
 
 

@@ -103,6 +103,27 @@ async def test_a_lesson_from_its_beginning_to_its_end() -> None:
 
 
 @needs_lab
+async def test_the_words_have_the_room_that_they_need_and_a_key_scrolls_more() -> None:
+    async with taking(str(EXAMPLE), SMALL) as pilot:
+        page = lesson(pilot).query_one(PageList)
+        await pilot.press("enter")
+        await until(pilot, lambda: lesson(pilot).query_one(NumberInput).has_focus, "the line for numbers")
+        await pilot.pause()
+        assert grid(lesson(pilot)).count("A number, then Enter") == 1
+        assert not page.overflows and page.max_scroll_y == 0
+        assert "PgDn" not in grid(lesson(pilot))
+        for _ in range(3):
+            await pilot.press("i")
+        await pilot.press("2", "enter")
+        await until_over(pilot)
+        await until(pilot, lambda: page.overflows and "PgDn Scroll" in grid(lesson(pilot)), "words to scroll")
+        await pilot.press("pageup")
+        await until(pilot, lambda: page.scroll_y == 0, "the first line")
+        await pilot.press("pagedown")
+        await until(pilot, lambda: page.scroll_y > 0, "what stands below")
+
+
+@needs_lab
 async def test_who_goes_away_goes_on_there() -> None:
     progress.keep("socket", progress.Progress(5, 10))
     async with taking("socket") as pilot:

@@ -31,7 +31,8 @@ PROMPTS = {
     "launcher": ["o", "p"], "ladder": ["ctrl+s"], "packets": [":", "number_sign"], "messages": ["f"],
     "conversations": ["f"],
 }
-OWN_TESTS = 1                  # what is spoken on a port: the picture is another one after each answer
+OWN_TESTS = 2                  # what is spoken on a port (the picture is another one after each answer), and
+                               # how often something is said (in a session that lives: test_saying.py)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ endpoints are made of it. Its runners are callables, which import the protocol's
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,6 +105,18 @@ class Kind:
     messages_for_push: tuple[str, ...] | None = None    # the same where the server pushes, if other ones
     check_message: Callable[[str], object] = parse_message   # ValueError: cannot be a message of a script
     check: Callable[[SessionSpec], None] = accept_any        # ValueError: cannot be a session
+
+    def typed(self, message: Message) -> tuple[Form, str] | None:
+        """The form and the text by which a person would say a message; None where no form can."""
+        texts = [message.data.hex(" ")]
+        with contextlib.suppress(UnicodeDecodeError):
+            texts.insert(0, message.data.decode())
+        for form in self.forms:
+            for text in texts:
+                with contextlib.suppress(ValueError):
+                    if form.read(text) == message:
+                        return form, text
+        return None
 
     def runner(self, context: Context) -> Runner:
         """Who does the context's role."""

@@ -92,6 +92,8 @@ class LadderPane(ListPane):
         self.set_class(live, "-live")
         for composer in self.query(Composer):
             composer.show_waiting(waiting.get(composer.role, ()))
+            if not live:
+                composer.stop_repeating()
 
     def head(self, width: int) -> list[Line]:
         if self.ladder is None:

@@ -14,14 +14,19 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from inspector.model.commands import Send
-from inspector.model.spec import Role
+from inspector.model.spec import MAX_SECONDS, Role
 from inspector.sessions.kinds import REGISTRY
-from inspector.sessions.kinds.kind import Kind
+from inspector.sessions.kinds.kind import Form, Kind
+from inspector.tui.files import history
 from inspector.tui.widgets.base import TextInput
+from inspector.tui.widgets.prompt import PromptScreen
 from inspector.wire.text import escaped
+
+LEAST_SECONDS = 0.01
 
 
 class ComposerInput(TextInput):
@@ -32,6 +37,8 @@ class ComposerInput(TextInput):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", id="composer.leave"),
         Binding("ctrl+t", "turn_form", "Text, hex …", id="composer.form"),
+        Binding("ctrl+r", "repeat", "Repeat …", id="composer.repeat",
+                tooltip="Say it again and again, at an interval; the same key ends that"),
         Binding("up", "recall(-1)", "Sent before", show=False, id="composer.earlier"),
         Binding("down", "recall(1)", show=False, id="composer.later"),
     ]
@@ -40,7 +47,7 @@ class ComposerInput(TextInput):
         """The user goes back to the panes."""
 
     def __init__(self) -> None:
-        super().__init__(compact=True)
+        super().__init__(compact=True, select_on_focus=False)
         self._sent: list[str] = []
         self._place = 0
         self._draft = ""          # what was typed and not sent, while something older is shown
@@ -51,6 +58,19 @@ class ComposerInput(TextInput):
     def action_turn_form(self) -> None:
         if isinstance(self.parent, Horizontal) and isinstance(self.parent.parent, Composer):
             self.parent.parent.turn_form()
+
+    def action_repeat(self) -> None:
+        if isinstance(self.parent, Horizontal) and isinstance(self.parent.parent, Composer):
+            self.parent.parent.ask_to_repeat()
+
+    def show_said(self, texts: list[str]) -> None:
+        """What was said in earlier sessions, the oldest first."""
+        self._sent, self._place = list(texts), len(texts)
+
+    @property
+    def said(self) -> list[str]:
+        """What was sent, the newest last."""
+        return self._sent
 
     def remember(self) -> None:
         """Keep what was sent, and begin a new line."""
@@ -82,6 +102,8 @@ class Composer(Vertical):
         self.role: Role = role
         self._kind: Kind = REGISTRY[0]
         self._form = self._kind.forms[0]
+        self.repeats: Timer | None = None
+        self._every = ""
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -96,6 +118,9 @@ class Composer(Vertical):
 
     def show_kind(self, kind: Kind, *, there: bool = True) -> None:
         """What this end can send depends on the kind of session. `there`: the end exists."""
+        if kind is not self._kind or not self.input.said:
+            self.input.show_said([] if getattr(self.app, "visitor", False) else history.said(kind.name))
+        self.stop_repeating()
         self._kind, self._form = kind, kind.forms[0]
         self.set_class(not there, "-absent")
         self._show_form()
@@ -106,6 +131,47 @@ class Composer(Vertical):
         self.query_one(".waiting", Static).update(Content(text))
         self.set_class(bool(calls), "-waiting")
 
+    def show_typed(self, form: Form, text: str) -> None:
+        """Put a text into the line, to be edited and sent in this form."""
+        self._form = form
+        self._show_form()
+        self.input.value = text.replace("\n", ComposerInput.LINE_END)
+        self.input.cursor_position = len(self.input.value)
+
+    # --- again and again ---
+
+    def ask_to_repeat(self) -> None:
+        """Ask how often the line is to be said; where it is repeated, end that."""
+        if self.repeats is not None:
+            self.stop_repeating()
+            return
+        text = self.input.value or (self.input.said[-1] if self.input.said else "")
+        command = self._command(text)
+        if command is None:
+            return
+
+        def chosen(seconds: str | None) -> None:
+            if seconds is not None:
+                self._repeat(command, float(seconds))
+
+        hint = f"{LEAST_SECONDS:g} to {MAX_SECONDS}; ctrl+r again ends it"
+        self.app.push_screen(
+            PromptScreen("Say it every how many seconds?", "1", check=_check_seconds, hint=hint), chosen)
+
+    def _repeat(self, command: Send, seconds: float) -> None:
+        self.stop_repeating()
+        self.repeats = self.set_interval(seconds, lambda: self.post_message(self.Composed(command)))
+        self._every = f"every {seconds:g} s"
+        self.post_message(self.Composed(command))
+        self._show_form()
+
+    def stop_repeating(self) -> None:
+        """Nothing is said by itself any more."""
+        if self.repeats is not None:
+            self.repeats.stop()
+            self.repeats, self._every = None, ""
+            self._show_form()
+
     def turn_form(self) -> None:
         """The next form: text, hex, …"""
         forms = self._kind.forms
@@ -114,18 +180,26 @@ class Composer(Vertical):
 
     def _show_form(self) -> None:
         self.input.placeholder = self._form.hint_for(self.role)
-        self.query_one(".form", Static).update(Content(self._form.name))
+        self.query_one(".form", Static).update(Content(self._every or self._form.name))
+
+    def _command(self, text: str) -> Send | None:
+        """What sends a text; None, and a toast, where it cannot be sent in this form."""
+        try:
+            return Send(self._form.read(text.replace(ComposerInput.LINE_END, "\n")), self.role)
+        except ValueError as error:
+            self.notify(str(error), severity="error")
+            return None
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        try:
-            message = self._form.read(event.value.replace(ComposerInput.LINE_END, "\n"))
-        except ValueError as error:
-            self.notify(str(error), severity="error")
+        command = self._command(event.value)
+        if command is None:
             return
         self.input.remember()
-        self.post_message(self.Composed(Send(message, self.role)))
+        if not getattr(self.app, "visitor", False):
+            history.keep(self._kind.name, self.input.said)
+        self.post_message(self.Composed(command))
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
@@ -134,3 +208,14 @@ class Composer(Vertical):
     @on(events.Click, ".form")
     def _form_clicked(self) -> None:
         self.turn_form()
+
+
+def _check_seconds(text: str) -> str | None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if LEAST_SECONDS <= seconds <= MAX_SECONDS:
+        return None
+    shown = escaped(text, 20) or "Nothing"
+    return f"{shown} is no number of seconds from {LEAST_SECONDS:g} to {MAX_SECONDS}."

@@ -48,11 +48,14 @@ class SessionControl(DOMNode):
                 tooltip="Type what the client sends"),
         Binding("v", "compose('server')", "Server says", id="session.say-server",
                 tooltip="Type what the server sends"),
+        Binding("E", "edit", "Edit, say again", show=False, id="session.edit",
+                tooltip="Put what the chosen packet says into its sender's line, to be edited and sent"),
         Binding("x", "end", "Close…", id="session.end", tooltip="Close, half-close, abort, connect anew"),
         Binding("R", "again", "Again", show=False, id="session.again",
                 tooltip="Start the same session once more"),
     ]
-    CONTROL_ACTIONS: ClassVar[frozenset[str]] = frozenset({"pause", "step", "compose", "end", "again"})
+    CONTROL_ACTIONS: ClassVar[frozenset[str]] = frozenset(
+        {"pause", "step", "compose", "edit", "end", "again"})
 
     def send(self, command: Command) -> None:
         """Hand a command to the agent, once there are ends to do it; a toast where nobody will be."""
@@ -110,6 +113,9 @@ class SessionControl(DOMNode):
         raise NotImplementedError
 
     def action_compose(self, role: Role) -> None:
+        raise NotImplementedError
+
+    def action_edit(self) -> None:
         raise NotImplementedError
 
     def action_end(self) -> None:

@@ -394,6 +394,28 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         self.choose(Selection(row=chosen.row, rows=chosen.rows, path=path or "", field=field,
                               byte=message.byte))
 
+    def action_edit(self) -> None:
+        """Put what the chosen packet says into a composer."""
+        from inspector.views.handing.said import NothingSaidError, said_at
+
+        chosen, spec = self.selection, None if self.session is None else self.session.spec
+        if self.trace is None or chosen.row is None or spec is None:
+            self.app.notify("Choose a packet or a message first: what it says can be said again.", timeout=3)
+            return
+        try:
+            byte = chosen.byte if chosen.field is None else chosen.field.start
+            said = said_at(self.trace, chosen.row, byte)
+        except NothingSaidError as error:
+            self.app.notify(str(error), severity="warning")
+            return
+        typed = kind_of(spec).typed(said.message)
+        if typed is None:
+            self.app.notify("What it says cannot be typed in this kind of session.", severity="warning")
+            return
+        role: Role = "client" if said.by_client or not spec.own_server else "server"
+        self.query_one(f"#composer-{role}", Composer).show_typed(*typed)
+        self.action_compose(role)
+
     def action_compose(self, role: Role) -> None:
         self.action_show_pane("ladder")
         composer = self.query_one(f"#composer-{role}", Composer)

@@ -19,6 +19,7 @@ from inspector.model.units import amount
 from inspector.protocols.http.text import as_bytes
 from inspector.protocols.http.upgrade import is_upgrade_request
 from inspector.trace.application.application import Carried
+from inspector.views.handing.chosen import holds
 from inspector.views.handing.shell import printed, quoted, readable, word
 from inspector.views.ladder.current import conversation_at
 
@@ -95,7 +96,7 @@ def sent_again(trace: Trace, row: Row, byte: int | None = None, *, body_file: st
     stream = conversation.stream
     application = trace.application(stream)
     found = [one for one in application.carried(row) if _is_message(one)]
-    chosen = next((one for one in found if byte is not None and _holds(trace, stream, one, row, byte)),
+    chosen = next((one for one in found if byte is not None and holds(trace, stream, one, row, byte)),
                   found[0] if found else _only(application))
     if chosen is None and application.protocol == "tls":
         raise NothingToSendError("What this connection says is encrypted: no request can be read in it.")
@@ -111,14 +112,6 @@ def _is_message(one: Carried) -> bool:
         return one.layer.protocol.name in _SPOKEN
     decoder = one.layer.decoder
     return not decoder.line(decoder.message_of(one.position)).control
-
-
-def _holds(trace: Trace, stream: int, one: Carried, row: Row, byte: int) -> bool:
-    """Whether a byte of the packet's frame is one of the record's."""
-    record = one.record
-    pieces = trace.flow(stream).streams[record.direction].pieces(record.start, record.stop)
-    return any(piece.row == row and piece.frame_offset <= byte < piece.frame_offset + piece.length
-               for piece in pieces)
 
 
 def _only(application: Application) -> Carried | None:

@@ -1,0 +1,81 @@
+"""What the chosen packet says, as a message that a composer can send again, edited or as it is.
+
+Packet (and a byte of its frame) -> the message of WebSocket or HTTP that it carries, else its bytes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from inspector.model.commands import OPCODES
+from inspector.model.messages import Message, Opcode
+from inspector.model.numbers import TCP
+from inspector.model.packets import Row, packet_number, row_at
+from inspector.trace.application.application import Carried
+from inspector.trace.flows.udp import datagram_payload
+from inspector.views.handing.chosen import holds
+from inspector.views.ladder.current import conversation_at
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+LONGEST = 1 << 16            # bytes of a message that are taken
+
+
+class NothingSaidError(Exception):
+    """There is nothing that could be said again; the text is one sentence."""
+
+
+class Said(NamedTuple):
+    """A message, and whether the client said it."""
+
+    message: Message
+    by_client: bool
+
+
+def said_at(trace: Trace, row: Row, byte: int | None = None) -> Said:
+    """What packet `row` says at a byte of its frame (None: first of all). NothingSaidError where nothing."""
+    conversation = conversation_at(trace, row)
+    if conversation is None:
+        raise NothingSaidError(f"Packet {packet_number(row)} belongs to no conversation.")
+    if conversation.protocol != "tcp":
+        first = row_at(trace.rows_of("udp", conversation.stream), 0)
+        return _bytes(datagram_payload(trace, row), row, trace.index.sport[row] == trace.index.sport[first])
+    application, flow = trace.application(conversation.stream), trace.flow(conversation.stream)
+    direction = flow.direction(row)
+    by_client = direction == (application.client or 0)
+    one = _chosen(trace, conversation.stream, row, byte)
+    if one is not None and one.layer.protocol.name == "websocket":
+        decoder = one.layer.decoder
+        number = decoder.message_of(one.position)
+        kind = decoder.line(number).kind.lower()
+        opcode: Opcode = next((name for name in OPCODES if name == kind), "binary")
+        return Said(Message(decoder.content(number, LONGEST), opcode), by_client)
+    if one is not None and one.layer.protocol.name == "http" and one.record.is_request:
+        decoder = one.layer.decoder
+        body = decoder.shown(one.position, LONGEST).body
+        words = [one.record.method, one.record.target, *([body.decode("utf-8", "replace")] if body else [])]
+        return Said(Message(" ".join(words).encode()), True)
+    start = int(trace.index.payload[row])
+    size = int(trace.index.payload_length[row]) if int(trace.index.protocol[row]) == TCP else 0
+    return _bytes(trace.frame(row)[start : start + size] if size else b"", row, by_client)
+
+
+def _bytes(data: bytes, row: Row, by_client: bool) -> Said:
+    if not data:
+        raise NothingSaidError(f"Packet {packet_number(row)} says nothing that could be said again.")
+    data = data[:LONGEST]
+    try:
+        readable = all(letter.isprintable() or letter == "\n" for letter in data.decode())
+    except UnicodeDecodeError:
+        readable = False
+    return Said(Message(data, "text" if readable else "binary"), by_client)
+
+
+def _chosen(trace: Trace, stream: int, row: Row, byte: int | None) -> Carried | None:
+    """The innermost record with the byte, else the first one of the packet's last layer."""
+    found = list(trace.application(stream).carried(row))
+    marked = [one for one in found if byte is not None and holds(trace, stream, one, row, byte)]
+    if marked:
+        return marked[-1]
+    return next((one for one in found if one.layer.decoder is found[-1].layer.decoder), None)

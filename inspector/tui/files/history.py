@@ -11,7 +11,7 @@ _LINES = 40                  # of each kind that are kept
 _LONGEST = 300               # characters of a line that is kept
 
 
-def said(kind: str) -> list[str]:
+def sent(kind: str) -> list[str]:
     """What was said in sessions of a kind, the oldest first."""
     lines = _all().get(kind)
     return [line for line in lines if isinstance(line, str)] if isinstance(lines, list) else []

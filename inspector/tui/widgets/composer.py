@@ -63,12 +63,12 @@ class ComposerInput(TextInput):
         if isinstance(self.parent, Horizontal) and isinstance(self.parent.parent, Composer):
             self.parent.parent.ask_to_repeat()
 
-    def show_said(self, texts: list[str]) -> None:
+    def show_sent(self, texts: list[str]) -> None:
         """What was said in earlier sessions, the oldest first."""
         self._sent, self._place = list(texts), len(texts)
 
     @property
-    def said(self) -> list[str]:
+    def sent(self) -> list[str]:
         """What was sent, the newest last."""
         return self._sent
 
@@ -118,8 +118,8 @@ class Composer(Vertical):
 
     def show_kind(self, kind: Kind, *, there: bool = True) -> None:
         """What this end can send depends on the kind of session. `there`: the end exists."""
-        if kind is not self._kind or not self.input.said:
-            self.input.show_said([] if getattr(self.app, "visitor", False) else history.said(kind.name))
+        if kind is not self._kind or not self.input.sent:
+            self.input.show_sent([] if getattr(self.app, "visitor", False) else history.sent(kind.name))
         self.stop_repeating()
         self._kind, self._form = kind, kind.forms[0]
         self.set_class(not there, "-absent")
@@ -145,7 +145,7 @@ class Composer(Vertical):
         if self.repeats is not None:
             self.stop_repeating()
             return
-        text = self.input.value or (self.input.said[-1] if self.input.said else "")
+        text = self.input.value or (self.input.sent[-1] if self.input.sent else "")
         command = self._command(text)
         if command is None:
             return
@@ -198,7 +198,7 @@ class Composer(Vertical):
             return
         self.input.remember()
         if not getattr(self.app, "visitor", False):
-            history.keep(self._kind.name, self.input.said)
+            history.keep(self._kind.name, self.input.sent)
         self.post_message(self.Composed(command))
 
     @on(Input.Changed)

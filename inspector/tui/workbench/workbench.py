@@ -396,7 +396,7 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
 
     def action_edit(self) -> None:
         """Put what the chosen packet says into a composer."""
-        from inspector.views.handing.said import NothingSaidError, said_at
+        from inspector.views.handing.sent import NothingSentError, sent_at
 
         chosen, spec = self.selection, None if self.session is None else self.session.spec
         if self.trace is None or chosen.row is None or spec is None:
@@ -404,15 +404,15 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
             return
         try:
             byte = chosen.byte if chosen.field is None else chosen.field.start
-            said = said_at(self.trace, chosen.row, byte)
-        except NothingSaidError as error:
+            sent = sent_at(self.trace, chosen.row, byte)
+        except NothingSentError as error:
             self.app.notify(str(error), severity="warning")
             return
-        typed = kind_of(spec).typed(said.message)
+        typed = kind_of(spec).typed(sent.message)
         if typed is None:
             self.app.notify("What it says cannot be typed in this kind of session.", severity="warning")
             return
-        role: Role = "client" if said.by_client or not spec.own_server else "server"
+        role: Role = "client" if sent.by_client or not spec.own_server else "server"
         self.query_one(f"#composer-{role}", Composer).show_typed(*typed)
         self.action_compose(role)
 

@@ -14,7 +14,7 @@ from inspector.sessions.kinds.kind import Kind
 from inspector.tui.messages import Selection
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.prompt import PromptScreen
-from inspector.views.handing.said import NothingSaidError, said_at
+from inspector.views.handing.sent import NothingSentError, sent_at
 from tests.support.captures.websocket import CLEAN, CLIENT, SERVER, talk, traced
 from tests.support.running.lab import needs_lab
 from tests.support.screen.live import (
@@ -82,8 +82,8 @@ def test_a_packet_says_what_its_composer_would_take() -> None:
         texts = {}
         for row in range(found.index.count):
             try:
-                message, by_client = said_at(found, Row(row))
-            except NothingSaidError:
+                message, by_client = sent_at(found, Row(row))
+            except NothingSentError:
                 continue
             typed = kind_named("websocket").typed(message)
             texts[message.data] = by_client, None if typed is None else (typed[0].name, typed[1])
@@ -94,7 +94,7 @@ def test_a_packet_says_what_its_composer_would_take() -> None:
 def test_a_request_is_typed_with_its_body() -> None:
     post = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
     with traced(talk((CLIENT, post), (SERVER, b"HTTP/1.1 204 No\r\n\r\n"))) as found:
-        message, by_client = said_at(found, Row(3))
+        message, by_client = sent_at(found, Row(3))
     typed = kind_named("http").typed(message)
     assert by_client and typed is not None and typed[1] == "POST /echo hello"
 

@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 LONGEST = 1 << 16            # bytes of a message that are taken
 
 
-class NothingSaidError(Exception):
+class NothingSentError(Exception):
     """There is nothing that could be said again; the text is one sentence."""
 
 
-class Said(NamedTuple):
+class Sent(NamedTuple):
     """A message, and whether the client said it."""
 
     message: Message
     by_client: bool
 
 
-def said_at(trace: Trace, row: Row, byte: int | None = None) -> Said:
-    """What packet `row` says at a byte of its frame (None: first of all). NothingSaidError where nothing."""
+def sent_at(trace: Trace, row: Row, byte: int | None = None) -> Sent:
+    """What packet `row` says at a byte of its frame (None: first of all). NothingSentError where nothing."""
     conversation = conversation_at(trace, row)
     if conversation is None:
-        raise NothingSaidError(f"Packet {packet_number(row)} belongs to no conversation.")
+        raise NothingSentError(f"Packet {packet_number(row)} belongs to no conversation.")
     if conversation.protocol != "tcp":
         first = row_at(trace.rows_of("udp", conversation.stream), 0)
         return _bytes(datagram_payload(trace, row), row, trace.index.sport[row] == trace.index.sport[first])
@@ -50,26 +50,26 @@ def said_at(trace: Trace, row: Row, byte: int | None = None) -> Said:
         number = decoder.message_of(one.position)
         kind = decoder.line(number).kind.lower()
         opcode: Opcode = next((name for name in OPCODES if name == kind), "binary")
-        return Said(Message(decoder.content(number, LONGEST), opcode), by_client)
+        return Sent(Message(decoder.content(number, LONGEST), opcode), by_client)
     if one is not None and one.layer.protocol.name == "http" and one.record.is_request:
         decoder = one.layer.decoder
-        body = decoder.shown(one.position, LONGEST).body
+        body = decoder.shown(decoder.message_of(one.position), LONGEST).body
         words = [one.record.method, one.record.target, *([body.decode("utf-8", "replace")] if body else [])]
-        return Said(Message(" ".join(words).encode()), True)
+        return Sent(Message(" ".join(words).encode()), True)
     start = int(trace.index.payload[row])
     size = int(trace.index.payload_length[row]) if int(trace.index.protocol[row]) == TCP else 0
     return _bytes(trace.frame(row)[start : start + size] if size else b"", row, by_client)
 
 
-def _bytes(data: bytes, row: Row, by_client: bool) -> Said:
+def _bytes(data: bytes, row: Row, by_client: bool) -> Sent:
     if not data:
-        raise NothingSaidError(f"Packet {packet_number(row)} says nothing that could be said again.")
+        raise NothingSentError(f"Packet {packet_number(row)} says nothing that could be said again.")
     data = data[:LONGEST]
     try:
         readable = all(letter.isprintable() or letter == "\n" for letter in data.decode())
     except UnicodeDecodeError:
         readable = False
-    return Said(Message(data, "text" if readable else "binary"), by_client)
+    return Sent(Message(data, "text" if readable else "binary"), by_client)
 
 
 def _chosen(trace: Trace, stream: int, row: Row, byte: int | None) -> Carried | None:

@@ -59,6 +59,11 @@ def of(name: str) -> Progress:
     return Progress(**numbers, done=data.get("done") is True)
 
 
+def names() -> tuple[str, ...]:
+    """The lessons that were begun, a stranger's among them."""
+    return tuple(_all())
+
+
 def keep(name: str, progress: Progress) -> None:
     """Remember it for the next time; a lesson that was done once stays done."""
     before = _all()

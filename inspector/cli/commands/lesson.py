@@ -159,8 +159,10 @@ def _print_faults(error: LessonError) -> None:
 @click.argument("name", required=False)
 def reset(name: str | None) -> int:
     """Forget how far a lesson was done, or all of them."""
-    from inspector.lessons import progress
+    from inspector.lessons import library, progress
 
+    if name is not None and name not in {*library.names(), *progress.names()}:
+        raise CommandError(f"No lesson is named {name}: 'inspector lesson list' shows them.", USAGE)
     progress.reset(name)
     return DONE
 

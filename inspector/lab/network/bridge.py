@@ -6,6 +6,7 @@ opens in the lab (/proc/net/tcp) is published when it does and retracted when it
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -23,8 +24,10 @@ _RELAY = "inspector.lab.network.relay"
 _EVERY = 0.2               # seconds between two looks at what listens
 _LISTEN = "0A"             # include/net/tcp_states.h
 _KINDS = {
-    b"4": (socket.AF_INET, socket.SOCK_STREAM), b"6": (socket.AF_INET6, socket.SOCK_STREAM),
-    b"d": (socket.AF_INET, socket.SOCK_DGRAM), b"D": (socket.AF_INET6, socket.SOCK_DGRAM),
+    b"4": (socket.AF_INET, socket.SOCK_STREAM, 0), b"6": (socket.AF_INET6, socket.SOCK_STREAM, 0),
+    b"d": (socket.AF_INET, socket.SOCK_DGRAM, 0), b"D": (socket.AF_INET6, socket.SOCK_DGRAM, 0),
+    b"i": (socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP),
+    b"I": (socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6),
 }
 _READY = b"r"
 _READY_WITHIN = 5.0        # seconds
@@ -84,11 +87,14 @@ class Bridge:
             self._ready = True
         if asked not in _KINDS:
             return
-        with socket.socket(*_KINDS[asked]) as made:
+        with contextlib.suppress(OSError):         # the relay has ended, which its own end will tell
             try:
-                socket.send_fds(self.channel, [b"s"], [made.fileno()])
-            except OSError:                        # the relay has ended, which its own end will tell
+                made = socket.socket(*_KINDS[asked])
+            except OSError:                        # no IPv6, no descriptors left, no privilege
+                self.channel.send(b"n")
                 return
+            with made:
+                socket.send_fds(self.channel, [b"s"], [made.fileno()])
 
     def tick(self) -> None:
         """Look, from time to time, at what listens in the lab, and publish or retract it."""

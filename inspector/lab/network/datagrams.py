@@ -1,7 +1,7 @@
 """Datagrams handed on: what comes to one socket of the lab goes to a server of the host, answers come back.
 
 Each client in the lab has a socket of its own outside, as it would have there, until nothing was said for a
-while. A server that is not there is heard of as outside: not at all, since its ICMP error stays there.
+while. That nobody is there the host says by ICMP to that socket; the client is told likewise, in the lab.
 """
 
 from __future__ import annotations
@@ -9,21 +9,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import Callable
 from typing import Any, cast
+
+from inspector.lab.network.unreachable import port_unreachable
 
 _IDLE = 60.0                       # seconds
 _CLIENTS = 256
 _LARGEST = 1 << 16
 Address = tuple[Any, ...]
+Refuse = Callable[[], None]        # says once, in words, that nobody is there
 
 
 class Forwarder(asyncio.DatagramProtocol):
-    """Protocol of the socket in the lab. `server`: family and address outside, as getaddrinfo gives them."""
+    """Protocol of the socket in the lab. `server`: family and address outside, as getaddrinfo gives them.
 
-    def __init__(self, family: int, server: Address) -> None:
+    `errors`: a raw ICMP socket of the lab, by which a client hears that nobody is there; None where there can
+    be none. `refused` is called as often as the host says so.
+    """
+
+    def __init__(self, family: int, server: Address, errors: socket.socket | None, refused: Refuse) -> None:
         self._family, self._server = family, server
+        self._errors, self._refused = errors, refused
         self._inside: asyncio.DatagramTransport | None = None
         self._doors: dict[Address, socket.socket] = {}
+        self._newest: dict[Address, bytes] = {}        # what each client sent, which an error quotes
         self._tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -34,8 +44,14 @@ class Forwarder(asyncio.DatagramProtocol):
         """Called by asyncio. What cannot be handed on at once is lost, as datagrams are."""
         with contextlib.suppress(OSError):
             door = self._doors.get(client) or self._open(client)
-            if door is not None:
+            if door is None:
+                return
+            try:
                 door.send(data)
+            except ConnectionRefusedError:             # an earlier one was; this one was not sent yet
+                self._tell_refusal(client)
+                door.send(data)
+            self._newest[client] = data
 
     def _open(self, client: Address) -> socket.socket | None:
         if len(self._doors) >= _CLIENTS:
@@ -57,13 +73,28 @@ class Forwarder(asyncio.DatagramProtocol):
         loop = asyncio.get_running_loop()
         try:
             while True:
-                with contextlib.suppress(ConnectionRefusedError):      # of an earlier datagram
+                try:
                     async with asyncio.timeout(_IDLE):
                         answer = await loop.sock_recv(door, _LARGEST)
-                    if self._inside is not None:
-                        self._inside.sendto(answer, client)
+                except ConnectionRefusedError:
+                    self._tell_refusal(client)
+                    continue
+                if self._inside is not None:
+                    self._inside.sendto(answer, client)
         except (OSError, TimeoutError):
             return
         finally:
             del self._doors[client]
+            self._newest.pop(client, None)
             door.close()
+
+    def _tell_refusal(self, client: Address) -> None:
+        """Send the client the ICMP error that a gateway would, quoting its newest datagram."""
+        self._refused()
+        data = self._newest.get(client)
+        if self._errors is None or self._inside is None or data is None:
+            return
+        server = self._inside.get_extra_info("sockname")
+        with contextlib.suppress(OSError):
+            message = port_unreachable(client[:2], server[:2], data)
+            self._errors.sendto(message, (client[0], 0))

@@ -38,7 +38,8 @@ _BACKLOG = 128
 _LOOPBACK = "127.0.0.1"
 _FREEBIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}
 _ASKED = {(socket.AF_INET, socket.SOCK_STREAM): b"4", (socket.AF_INET6, socket.SOCK_STREAM): b"6",
-          (socket.AF_INET, socket.SOCK_DGRAM): b"d", (socket.AF_INET6, socket.SOCK_DGRAM): b"D"}
+          (socket.AF_INET, socket.SOCK_DGRAM): b"d", (socket.AF_INET6, socket.SOCK_DGRAM): b"D",
+          (socket.AF_INET, socket.SOCK_RAW): b"i", (socket.AF_INET6, socket.SOCK_RAW): b"I"}
 Address = tuple[Any, ...]                  # host, port, and more for IPv6
 Connect = Callable[[], Awaitable[socket.socket]]
 
@@ -51,6 +52,7 @@ class Relay:
         self._listeners: dict[tuple[str, int], list[asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._asking, self._naming = asyncio.Lock(), asyncio.Lock()
+        self._failures: set[str] = set()
 
     async def obey(self, command: RelayCommand) -> None:
         """Do it; what came of it goes to the journal."""
@@ -137,7 +139,21 @@ class Relay:
         inside = await self._socket_inside(_family(address), socket.SOCK_DGRAM)
         _bind(inside, (address, port))
         family, _, _, _, outside = found[0]
-        await loop.create_datagram_endpoint(lambda: Forwarder(family, outside), sock=inside)
+        target = join_endpoint(*server)
+
+        def refused() -> None:
+            self._once(f"Nobody listens at {target} for datagrams: the host answered port unreachable.")
+
+        forwarder = Forwarder(family, outside, await self._errors_inside(address), refused)
+        await loop.create_datagram_endpoint(lambda: forwarder, sock=inside)
+
+    async def _errors_inside(self, address: str) -> socket.socket | None:
+        """A raw ICMP socket of the lab that speaks for `address`; None where the lab may have none."""
+        with contextlib.suppress(OSError):
+            errors = await self._socket_inside(_family(address), socket.SOCK_RAW)
+            _bind(errors, (address, 0))
+            return errors
+        return None
 
     async def _listen_inside(self, address: str, port: int) -> socket.socket:
         return _listen(await self._socket_inside(_family(address)), (address, port))
@@ -216,6 +232,12 @@ class Relay:
         name = f" ({process})" if process else ""
         text = f"{there}{name} of this machine stands behind {here} in the lab."
         self._report("relayed", text, inside=here, outside=there, process=process)
+
+    def _once(self, text: str) -> None:
+        """Report a failure that comes again and again when it comes for the first time."""
+        if text not in self._failures:
+            self._failures.add(text)
+            self._report("failed", text)
 
     def _report(self, kind: EventKind, text: str, **fields: str) -> None:
         record = EventRecord(kind, text, time.time_ns(), "", os.getpid(), tuple(fields.items()))

@@ -46,6 +46,10 @@ class FindingsPane(ListPane):
         words = unjudged_words(self.trace)
         return [*([(Span(fit(words, width), "warning"),)] if words else []), self._findings.title(width)]
 
+    def foot(self, width: int) -> list[Line]:
+        """Nothing: the detail below the list has all of what is chosen."""
+        return []
+
     def _detail(self, width: int) -> list[Line]:
         cursor = self.lines.cursor
         if self._findings is None or cursor is None or cursor >= self._findings.count:

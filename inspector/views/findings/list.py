@@ -56,9 +56,9 @@ class FindingList:
         self._pending: dict[Conversation, None] = {}    # conversations that grew, in order
         self._due: list[tuple[int, Conversation]] = []  # those that say more when it is so late (a heap),
         self._awaited: set[Conversation] = set()        # each once
-        self._packets_read = 0                                  # packets
+        self._packets_read = 0                          # how far each of these was looked through
         self._samples = 0                               # of the kernel
-        self._quotes_read = 0                                # what ICMP errors quote
+        self._quotes_read = 0                           # what ICMP errors quote
         self._keys: list[_Key] = []                     # of the lines, ascending
         self._shown: list[Finding] = []
         self.update()
@@ -181,7 +181,7 @@ class FindingList:
     def line(self, index: int, width: int) -> Line:
         """Line `index` in exactly `width` cells."""
         one = self._shown[index]
-        number = str(one.rows[0] + 1) if one.rows else ""
+        number = str(packet_number(one.rows[0])) if one.rows else ""
         head = f"{MARKS[one.severity]} {fit(number, 8, align='right')}  "
         style, rest = STYLES[one.severity], max(width - len(head), 0)
         if rest < 60:

@@ -55,6 +55,7 @@ def test_a_lesson_is_begun_checked_and_spoilt(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("words", "status", "sentence"), [
     (("check",), 2, "Name lessons or folders to check"),
     (("check", "socket", "--all"), 2, "Name lessons or folders to check"),
+    (("reset", "nosuch"), 2, "No lesson is named nosuch"),
     (("nowhere",), 4, "There is no such lesson"),
     (("check", "nowhere"), 4, "There is no such lesson"),
     (("socket",), 3, "The app needs a terminal"),

@@ -14,6 +14,7 @@ import pytest
 from websockets.sync.server import ServerConnection, serve
 
 from inspector.cli.commands.talk import spec_of
+from inspector.model.endpoint import join_endpoint
 from inspector.model.spec import SpecError
 from tests.support.running.commands import COMMAND, inspector
 from tests.support.running.lab import needs_lab
@@ -117,6 +118,19 @@ def test_a_service_that_is_not_there_is_a_reset_and_a_sentence() -> None:
     assert done.returncode == 1
     assert "The relay's connection onward failed: Connection refused." in done.stderr
     assert "RST" in done.stdout
+
+
+@needs_lab
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_datagram_to_nobody_is_answered_by_icmp_as_outside(host: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as free:
+        free.bind((host, 0))
+        to = join_endpoint(host, free.getsockname()[1])
+    done = inspector("run", "udp", "--to", to)
+    assert done.returncode == 1
+    assert f"Nobody listens at {to} for datagrams: the host answered port unreachable." in done.stderr
+    assert "ECONNREFUSED" in done.stdout and "Port unreachable" in done.stdout
 
 
 def test_a_url_becomes_a_session() -> None:

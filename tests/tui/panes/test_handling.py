@@ -27,6 +27,7 @@ from inspector.views.conversations.list import ConversationList
 from tests.support.screen.live import SMALL, USUAL, opened, settled, until
 from tests.tui.workbench.test_workbench import lines
 
+CHUNKED_IN_1_0 = Path(__file__).parents[2] / "data" / "cases" / "05c-te-chunked-http10.pcap"
 DNS_AND_NO_TCP = Path(__file__).parents[2] / "data" / "frames" / "dns.pcapng"
 
 
@@ -39,6 +40,20 @@ def list_pane(screen: WorkbenchScreen, name: str) -> ListPane:
 async def shown(pilot: Pilot[Any], pane: ListPane, text: str) -> None:
     """Wait until the pane's list says it."""
     await until(pilot, lambda: text in " ".join(" ".join(lines(pane.lines)).split()), "the sentence")
+
+
+@pytest.mark.parametrize("size", [SMALL, USUAL])
+async def test_a_chosen_finding_stands_once_below_its_list(size: tuple[int, int]) -> None:
+    async with opened(CHUNKED_IN_1_0, size) as (pilot, screen):
+        await pilot.press("7")
+        pane = list_pane(screen, "findings")
+        await until(pilot, lambda: pane.lines.count == 1, "the finding")
+        await pilot.press("down")
+        await settled(pilot)
+        below = [head for head in pane.query(Head) if head.id != "findings-head"]
+        shown_lines = [head.render_line(y).text for head in below for y in range(head.size.height)]
+        words = " ".join(shown_lines)
+        assert " ".join(words.split()).count("the framing is to be taken as faulty") == 1
 
 
 async def test_an_empty_result_says_so_and_escape_takes_the_filter_back() -> None:

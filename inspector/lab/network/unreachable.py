@@ -30,7 +30,7 @@ def port_unreachable(client: tuple[str, int], server: tuple[str, int], data: byt
 def internet_checksum(data: bytes) -> int:
     """The ones' complement of the ones' complement sum of 16-bit words (RFC 1071)."""
     data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

@@ -40,8 +40,11 @@ def open_launcher() -> int:
     return _run(InspectorApp())
 
 
-def open_file(file: str) -> int:
-    """Open the app on a capture ("-": standard input); returns the exit status."""
+def open_file(file: str, *, joined: bool = False) -> int:
+    """Open the app on a capture ("-": standard input); returns the exit status.
+
+    `joined`: it is written now, by an agent of ours.
+    """
     from inspector.trace.trace import Trace, TraceError
 
     if file == "-":
@@ -60,7 +63,7 @@ def open_file(file: str) -> int:
     _require_terminal(sys.stdin.isatty())
     from inspector.tui.app import InspectorApp
 
-    return _run(InspectorApp(trace_path=Path(file)))
+    return _run(InspectorApp(trace_path=Path(file), joined=joined))
 
 
 def open_lessons(lesson: Lesson | None, language: str) -> int:

@@ -49,6 +49,7 @@ LEAST_SHOWN, LEAST_SHOWN_TROUBLE = 1.0, 3.0       # seconds that a sentence can 
 class InspectorApp(TurnstileApp[int], inherit_bindings=False):
     """See what a socket does. `start`: a session; `trace_path`: a capture; `watch`: what goes on here.
 
+    `joined`: the capture is of a program that runs now, which this process started (`exec --join`).
     `lessons`: a lesson, or the map of them. `visitor`: somebody in a browser (`inspector serve`), whom files,
     services and shell of this machine do not concern.
     """
@@ -65,9 +66,10 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
     ]
 
     def __init__(self, start: SessionSpec | None = None, trace_path: Path | None = None,
-                 watch: Watch | None = None, *, lessons: LessonsAsked | None = None,
+                 watch: Watch | None = None, *, joined: bool = False, lessons: LessonsAsked | None = None,
                  visitor: bool = False) -> None:
         self.visitor = visitor             # before what looks for a driver
+        self._joined = joined
         super().__init__()
         self._lessons = lessons
         self.language = lessons.language if lessons and lessons.language else usual_language()
@@ -115,7 +117,9 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         # here and below: for the time of start-up, since the launcher needs none of it
         from inspector.tui.workbench.workbench import WorkbenchScreen
 
-        self._show(WorkbenchScreen(spec=spec, path=path, watch=watch, farewell=self._keep_farewell))
+        self._show(WorkbenchScreen(spec=spec, path=path, watch=watch, joined=self._joined,
+                                   farewell=self._keep_farewell))
+        self._joined = False               # of what was opened later nobody knows whether it runs
 
     def _show(self, screen: BaseScreen) -> None:
         """Put the launcher or a workbench in the place of what is there, of boxes over it too."""

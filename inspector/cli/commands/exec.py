@@ -103,7 +103,7 @@ def _look_on(file: TraceFile) -> None:
     from inspector.cli.app import open_file
 
     if _runs(file.path):
-        open_file(file.name if file.is_there else str(file.path))
+        open_file(file.name if file.is_there else str(file.path), joined=True)
 
 
 def _runs(path: Path) -> bool:

@@ -94,9 +94,15 @@ class Pane(LeavesQuietly, Vertical):
         self.trace, self.selection, self.follow = trace, NOTHING, follow
         for lines in self.query(LineList):
             lines.following = follow and lines.tails
-            lines.waits_for = waits_for
+        self.wait_for(waits_for)
         self.reset()
         self.trace_grew()
+
+    def wait_for(self, words: str) -> None:
+        """What lists say until there is a packet; "": what they say of themselves."""
+        for lines in self.query(LineList):
+            lines.waits_for = words
+            lines.refresh()
 
     def trace_grew(self) -> None:
         """The trace has more than before."""

@@ -30,6 +30,7 @@ class SessionState:
     program: str = ""
     program_status: str = ""
     limit: str = ""
+    doors: tuple[tuple[str, str], ...] = ()        # (address in the lab, where this machine reaches it)
 
 
 def session_state(events: Sequence[Event]) -> SessionState:
@@ -41,6 +42,7 @@ def session_state(events: Sequence[Event]) -> SessionState:
     ended, ok = False, True
     failures: list[str] = []
     notes: list[str] = []
+    doors: dict[str, str] = {}
     for event in events:
         fields = dict(event.fields)
         match event.kind:
@@ -68,7 +70,10 @@ def session_state(events: Sequence[Event]) -> SessionState:
                 waiting.clear()
             case "failed":
                 failures.append(event.text)
-            case "note" | "published":
+            case "published":
+                notes.append(event.text)
+                doors[fields.get("inside", "")] = fields.get("outside", "")
+            case "note":
                 notes.append(event.text)
             case "program-started":
                 program = fields.get("command", event.text)
@@ -86,4 +91,4 @@ def session_state(events: Sequence[Event]) -> SessionState:
     for (role, _), call in waiting.items():
         by_role[role] = (*by_role.get(role, ()), call)
     return SessionState(spec, mode, address, frozenset(running), by_role, ended, ok, tuple(failures),
-                        tuple(notes), program, program_status, limit)
+                        tuple(notes), program, program_status, limit, tuple(doors.items()))

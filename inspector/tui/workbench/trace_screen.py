@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -52,10 +54,14 @@ class TraceScreen(BaseScreen, SessionControl):
     ]
 
     def __init__(self, *, spec: SessionSpec | None = None, path: Path | None = None,
-                 watch: Watch | None = None, farewell: Callable[[str], None]) -> None:
-        """`farewell` gets a sentence for the end of the app, where a session's trace is kept."""
+                 watch: Watch | None = None, joined: bool = False, farewell: Callable[[str], None]) -> None:
+        """`joined`: the file is written now, about a program that runs.
+
+        `farewell` gets a sentence for the end of the app, where a session's trace is kept.
+        """
         super().__init__()
         self._path = path
+        self._joined = joined
         self._farewell = farewell
         self.session = None if path is not None else LiveSession(spec, watch)
         self.trace: Trace | None = None
@@ -71,6 +77,19 @@ class TraceScreen(BaseScreen, SessionControl):
         self._saved_comments = 0       # the version of the comments that were saved last
         self._truncation_shown = False
         self._was_read = False         # the file was read to its end once
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the trace is of what goes on now: a session, what is watched, a program that runs."""
+        return self.session is not None or self._joined
+
+    @property
+    def program(self) -> str:
+        """The program that the trace was made around, as one would type it by name; not safe to show."""
+        with contextlib.suppress(ValueError, TypeError):
+            first, *rest = json.loads(self.state.program)
+            return shlex.join([Path(first).name, *rest])
+        return self.state.program
 
     # --- for the screen that shows the trace ---
 
@@ -106,7 +125,7 @@ class TraceScreen(BaseScreen, SessionControl):
             if session is not None:
                 session.start()
             path = session.path if session is not None else cast(Path, self._path)
-            trace = Trace.open(path, following=session is not None)
+            trace = Trace.open(path, following=self.is_live)
         except (LabError, TraceError, OSError) as error:
             self.app.call_from_thread(self._failed, str(error))
             return
@@ -143,12 +162,12 @@ class TraceScreen(BaseScreen, SessionControl):
         if len(trace.events) != self._events_seen:
             self._events_seen = len(trace.events)
             self._new_state(session_state(trace.events))
-        loading = self.session is None and self.feed.loading
+        loading = not self.is_live and self.feed.loading
         if not loading and not self._was_read:
             self.post_message(FirstPictureDone())
-        first, self._was_read = self.session is None and not self._was_read, not loading
+        first, self._was_read = not self.is_live and not self._was_read, not loading
         self._to_draw = self.trace_grew(trace, first_reading=first)
-        if not loading and self.session is None and trace.truncated and not self._truncation_shown:
+        if not loading and not self.is_live and trace.truncated and not self._truncation_shown:
             self._truncation_shown = True
             self.app.notify(trace.truncated, severity="warning", timeout=15)
         self._show_title()
@@ -181,7 +200,7 @@ class TraceScreen(BaseScreen, SessionControl):
     def _new_state(self, state: SessionState) -> None:
         reached = state.limit if state.limit != self.state.limit else ""
         self.ends_changed(state)
-        if self.session is None:
+        if not self.is_live:
             return
         if reached:
             self.app.notify(escaped(reached), timeout=30)
@@ -190,7 +209,7 @@ class TraceScreen(BaseScreen, SessionControl):
         for text in state.notes[self._notes_shown :]:
             self.app.notify(escaped(text), timeout=8)
         self._failures_shown, self._notes_shown = len(state.failures), len(state.notes)
-        spec = self.session.spec
+        spec = None if self.session is None else self.session.spec
         self.state_changed(state, live=spec is not None and not state.ended)
         if state.ended and self.wants_again and spec is not None:
             self.wants_again = False
@@ -207,7 +226,14 @@ class TraceScreen(BaseScreen, SessionControl):
         cut = 0 if trace is None else trace.cut
         loading = trace is not None and self.feed is not None and self.feed.loading
         behind = 0 if trace is None or loading else trace.behind
-        if session is None:
+        doors = ", ".join(f"{outside.rpartition(':')[2]} → {inside.rpartition(':')[2]}"
+                          for inside, outside in state.doors)
+        if session is None and self._joined:
+            life = "starting" if trace is None else "ended" if state.ended else "live"
+            name = escaped(self.program, 14 if doors else 40)
+            facts = TitleFacts(name, state.mode, escaped(doors, 120), life, packets, dropped,
+                               cut=cut, behind=behind)
+        elif session is None:
             life = "starting" if trace is None else "file"
             progress = trace.progress if loading and trace is not None else 1.0
             path = self._path
@@ -220,7 +246,8 @@ class TraceScreen(BaseScreen, SessionControl):
             if trace is not None and (state.ended or not session.alive):
                 life = "ended"
             name = kind_of(spec).title if spec else "Watching"
-            address = state.address or (f"{spec.address}:{spec.port}" if spec else session.watch.words)
+            address = state.address or (f"{spec.address}:{spec.port}" if spec else
+                                        doors or session.watch.words)
             if life == "ended" and state.limit:
                 address = f"{address}  {state.limit}"
             facts = TitleFacts(name, session.mode, escaped(address, 120), life, packets, dropped,

@@ -29,6 +29,7 @@ from textual.containers import Horizontal, Vertical
 from textual.geometry import Size
 from textual.widget import Widget
 
+from inspector.lab.options import Watch
 from inspector.model.spec import Role, SessionSpec
 from inspector.sessions.kinds import kind_of
 from inspector.tui.files.settings import keep, kept
@@ -64,7 +65,6 @@ from inspector.views.ladder.current import current_conversation
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
-    from inspector.lab.options import Watch
     from inspector.trace.trace import Trace
     from inspector.views.ladder.ends import Conversation
 
@@ -120,8 +120,8 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
     ]
 
     def __init__(self, *, spec: SessionSpec | None = None, path: Path | None = None,
-                 watch: Watch | None = None, farewell: Callable[[str], None]) -> None:
-        super().__init__(spec=spec, path=path, watch=watch, farewell=farewell)
+                 watch: Watch | None = None, joined: bool = False, farewell: Callable[[str], None]) -> None:
+        super().__init__(spec=spec, path=path, watch=watch, joined=joined, farewell=farewell)
         self.selection = NOTHING
         self.conversation: Conversation | None = None
         self.panes: list[Pane] = []
@@ -174,11 +174,10 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         self.begin()
 
     def _open_kept_panes(self) -> None:
-        """Open the panes as they were left; but a session of ours begins with its ladder, where one says."""
+        """Open the panes as they were left; but what goes on now begins with its ladder."""
         lower, front = (str(kept().get(name)) for name in ("lower", "front"))
         self.lower = lower if lower in MIDDLE_IDS else FIRST_LOWER
-        is_ours = self.session is not None and self.session.spec is not None
-        if not self.is_tall and not is_ours and front in MIDDLE_IDS:
+        if not self.is_tall and not self.is_live and front in MIDDLE_IDS:
             self.front = front
 
     def _keep_panes(self) -> None:
@@ -335,20 +334,26 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         if self.trace is not None:
             stay = self.selection.call is not None
             self.conversation = current_conversation(self.trace, self.selection.row, self.conversation,
-                                                     stay=stay, live=self.session is not None)
+                                                     stay=stay, live=self.is_live)
             for pane in self.panes:
                 pane.conversation = self.conversation
 
     def trace_opened(self, trace: Trace) -> None:
-        waits_for = ""
-        if self.session is not None and self.session.spec is None:
-            what = escaped(self.session.watch.words, 60)
-            waits_for = f"Waiting for the first packet ({what}): it is shown here as soon as it comes."
-            if doors := self.session.watch.outside.via:
-                addresses = " or ".join(f"127.0.0.1:{port}" for port, _ in doors)
-                waits_for = f"Talk to {addresses}: what is said there is led through the lab and shown here."
         for pane in self.panes:
-            pane.show_trace(trace, follow=self.session is not None, waits_for=waits_for)
+            pane.show_trace(trace, follow=self.is_live, waits_for=self._waits_for())
+
+    def _waits_for(self) -> str:
+        """What empty lists say while nothing was said; "" where one steers it, and where all is there."""
+        watch = Watch() if self.session is None else self.session.watch
+        reached = [outside for _, outside in self.state.doors]
+        reached = reached or [f"127.0.0.1:{port}" for port, _ in watch.outside.via]
+        if not self.is_live or (self.session is not None and self.session.spec is not None):
+            return ""
+        if reached:
+            addresses = escaped(" or ".join(reached), 200)
+            return f"Talk to {addresses}: what is said there is led through the lab and shown here."
+        what = escaped(self.program if self.session is None else watch.words, 60)
+        return f"Waiting for the first packet ({what}): it is shown here as soon as it comes."
 
     def _show_composers(self, spec: SessionSpec) -> None:
         """They are there from the first moment on: what is typed while the session starts is sent then."""
@@ -374,6 +379,9 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         return self.app.screen is self and isinstance(self.focused, LadderList)
 
     def state_changed(self, state: SessionState, *, live: bool) -> None:
+        if self.trace is not None and not self.trace.index.count:
+            for pane in self.panes:
+                pane.wait_for(self._waits_for())
         self.query_one(LadderPane).show_session(state.waiting, live=live)
 
     def choose(self, selection: Selection) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -191,6 +193,20 @@ def test_the_app_looks_on_while_a_program_runs_and_ends_it(tmp_path: Path) -> No
         app.write(b"q")
         assert b"it listens" in app.read_until(b"it listens")
         assert app.ended() == 128 + signal.SIGTERM
+
+
+def test_the_title_says_that_it_lives_and_where_a_port_was_published_that_was_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 8555)), terminal(
+        tmp_path, [*COMMAND, "exec", "--join", "--publish", "8555", "--", sys.executable, "-c", LISTENS]
+    ) as app:
+        app.until_shown("lab", "● live", "→ 8555", "Port 8555 of the lab is 127.0.0.1:")
+        assert "▤ file" not in app.painted.text
+        door = re.search(r"(\d+) → 8555", app.painted.text)
+        assert door is not None
+        socket.create_connection(("127.0.0.1", int(door[1]))).close()
+        app.until_shown("■ ended")                 # the program's last accept() has returned
+        app.write(b"q")
+        assert app.ended() == 0
 
 
 def test_a_program_that_cannot_start_is_not_looked_on(tmp_path: Path) -> None:

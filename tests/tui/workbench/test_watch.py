@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from inspector.cli.trace_files import trace_file
 from inspector.lab.capture.access import may_capture
 from inspector.lab.options import Limits, Outside, Watch
 from inspector.trace.trace import Trace
+from inspector.tui.files.settings import keep
 from tests.support.running.lab import needs_lab
 from tests.support.screen.live import QuietApp, grid, trace, until, until_shown, workbench
 
@@ -48,11 +49,19 @@ async def test_what_ended_a_watch_is_told_and_stays_in_the_title(
 
 
 @needs_lab
-async def test_an_empty_relay_says_where_to_talk() -> None:
+@pytest.mark.parametrize("taken", [False, True])
+async def test_an_empty_relay_opens_on_its_ladder_and_says_where_to_talk(taken: bool) -> None:
+    keep(front="findings", lower="findings")       # a file was left so
     app = QuietApp(watch=Watch(outside=Outside(via=((45873, 45874),))))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await workbench(pilot)
-        await until(pilot, lambda: "Talk to 127.0.0.1:45873" in grid(app.screen), "where to talk")
+    with socket.create_server(("127.0.0.1", 45873)) if taken else nullcontext():
+        async with app.run_test(size=(80, 24)) as pilot:
+            screen = await workbench(pilot)
+            await until(pilot, lambda: screen.state.doors, "the relay")
+            door = screen.state.doors[0][1]
+            assert (door == "127.0.0.1:45873") is not taken
+            await until(pilot, lambda: f"Talk to {door}:" in grid(app.screen), "where to talk")
+            assert f"{door.partition(':')[2]} → 45874" in grid(app.screen).splitlines()[0]
+            assert screen.front == "ladder"
 
 
 @asynccontextmanager

@@ -58,9 +58,10 @@ def findings_of_datagrams(trace: Packets, flow: UdpFlow, *, lossless: bool = Fal
         if judge is not None and protocol.name in sent:
             found += judge(sent[protocol.name], trace.end_ns)
     explained = any(one.id.endswith(".no-answer") and one.id != "udp.no-answer" for one in found)
+    unsure = refused or not lossless           # the answer may be what was dropped
     return [replace(one, stream=flow.stream, carrier="udp") for one in found
             if not (explained and one.id == "udp.no-answer")
-            and not (refused and one.id.endswith(".no-answer"))]
+            and not (unsure and one.id.endswith(".no-answer"))]
 
 
 def no_answer(trace: Packets, flow: UdpFlow) -> Finding | None:

@@ -196,9 +196,13 @@ def _resets(facts: TcpFacts) -> list[Finding]:
 def _knows_more(facts: TcpFacts, at: int) -> bool:
     """Whether packet `at` acknowledges more than the other end was seen to send before: its FIN, say."""
     sent = np.flatnonzero((facts.direction[:at] != facts.direction[at]) & (facts.length[:at] > 0))
-    if not len(sent) or not facts.flags[at] & ACK:
+    base = facts.base[1 - int(facts.direction[at])]
+    if not facts.flags[at] & ACK or (base is None and not len(sent)):
         return False
-    ends = (facts.seq[sent] + facts.length[sent] - int(facts.ack[at]) + (1 << 31)) % (1 << 32) - (1 << 31)
+    ends = facts.seq[sent] + facts.length[sent]
+    if base is not None:
+        ends = np.append(ends, base + 1)
+    ends = (ends - int(facts.ack[at]) + (1 << 31)) % (1 << 32) - (1 << 31)
     return int(ends.max()) < 0
 
 

@@ -1,7 +1,8 @@
 """Clean sessions whose capture lacks something: no finding may accuse an end of what the capture lost.
 
-Of every clean session one packet is left out, doubled, or changes place with its neighbour; the capture
-begins or ends anywhere. `SWEEP=all` goes through every packet, else a few of each are tried.
+Of every clean session one packet or three are left out, one is doubled, or changes place with its neighbour;
+one end is not heard at all; the capture begins or ends anywhere. `SWEEP=all` goes through every packet, else
+a few of each are tried.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import pytest
 
 from inspector.model.packets import Row, first_rows
 from inspector.trace.application.application import Application
+from inspector.trace.application.datagrams import findings_of_datagrams
 from inspector.trace.flows.tcp import TcpFlow
+from inspector.trace.flows.udp import UdpFlow
 from inspector.trace.trace import Trace
 from inspector.wire.findings import Finding
 from inspector.wire.keylog import KeyLog
@@ -25,7 +28,8 @@ SESSIONS = sorted([
     *(DATA / "traces").glob("*.pcapng"), *(DATA / "sessions").glob("*.pcapng"),
     *(DATA / "protocols").glob("*.pcap*"), DATA / "cases" / "08a-proxy-v1-http.pcap",
     DATA / "cases" / "08b-proxy-v2-ws.pcap", DATA / "cases" / "09f-socks5-websocket.pcap",
-    DATA / "cases" / "24a-dns-over-tcp.pcap", DATA / "cases" / "14a-frag-tcp-v4.pcap",
+    DATA / "frames" / "dns.pcapng", DATA / "cases" / "24a-dns-over-tcp.pcap",
+    DATA / "cases" / "14a-frag-tcp-v4.pcap",
 ])
 FEW = 7                      # changes of each kind that are tried of a session, without SWEEP=all
 MOST_PACKETS = 120
@@ -48,9 +52,13 @@ def packets_of(path: Path) -> tuple[list[Packet], int, KeyLog]:
 def findings(packets: list[Packet], link: int, secrets: KeyLog) -> list[Finding]:
     """What is said of them."""
     trace = MemoryTrace(link, secrets)
+    if not packets:
+        return []
     trace.add([frame for _, frame in packets], [time for time, _ in packets])
     streams = sorted(set(trace.index.stream[trace.index.protocol == 6].tolist()) - {-1})
-    return [one for stream in streams for one in Application(trace, TcpFlow(trace, stream)).findings]
+    found = [one for stream in streams for one in Application(trace, TcpFlow(trace, stream)).findings]
+    asked = sorted(set(trace.index.stream[trace.index.protocol == 17].tolist()) - {-1})
+    return found + [one for stream in asked for one in findings_of_datagrams(trace, UdpFlow(trace, stream))]
 
 
 def chosen(count: int) -> list[int]:
@@ -60,10 +68,18 @@ def chosen(count: int) -> list[int]:
     return sorted({round(i * (count - 1) / (FEW - 1)) for i in range(FEW)})
 
 
+def sender(frame: bytes) -> bytes:
+    """Address and port, where that is IPv4 in Ethernet; else what makes the frame one of its own."""
+    return frame[26:30] + frame[34:36] if frame[12:14] == b"\x08\0" else frame
+
+
 def changed(packets: list[Packet]) -> Iterator[tuple[str, list[Packet]]]:
     """The session with one thing changed, and what that was."""
+    for end in {sender(frame) for _, frame in packets}:
+        yield f"nothing of {end.hex('.')}", [one for one in packets if sender(one[1]) != end]
     for at in chosen(len(packets)):
         yield f"without packet {at + 1}", packets[:at] + packets[at + 1 :]
+        yield f"without packets {at + 1} to {at + 3}", packets[:at] + packets[at + 3 :]
         yield f"from packet {at + 1} on", packets[at:]
         yield f"up to packet {at + 1}", packets[: at + 1]
         again = (packets[at][0] + 1, packets[at][1])

@@ -280,6 +280,7 @@ def test_datagrams_without_an_answer_are_a_note_where_the_capture_proves_it(tmp_
     assert one_way(tmp_path, (3, asked), *on) == []      # the capture ended too soon
     assert one_way(tmp_path, (0, asked), *on, dropped=1) == []      # it may have been dropped
     assert one_way(tmp_path, (0, asked), (0.1, unreachable(1, asked)), *on) == ["udp.port-unreachable"]
+    assert one_way(tmp_path, (0, udp(0, QUERY)), (1, udp(0, QUERY)), *on, dropped=1) == []     # nor of DNS
     group = asked[:16] + bytes([224, 0, 0, 251]) + asked[20:]
     assert one_way(tmp_path, (0, group), *on) == []      # asks nobody in particular
     assert one_way(tmp_path, (0, udp(0, QUERY)), *on) == ["dns.no-answer"]    # its protocol says more

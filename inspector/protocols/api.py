@@ -144,6 +144,7 @@ class Record(Interface):
         """Stream offset after its last byte so far."""
 
 
+_RECORD = 500            # bytes of memory that a record takes, about, where its decoder does not say
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
 
@@ -247,6 +248,11 @@ class Decoder(ABC, Generic[R]):
         return self.findings.more
 
     # --- records -----------------------------------------------------------------------------------
+
+    @property
+    def kept_bytes(self) -> int:
+        """About how many bytes of memory its records take."""
+        return _RECORD * len(self.records)
 
     @property
     @abstractmethod

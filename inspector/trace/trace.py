@@ -32,6 +32,7 @@ from inspector.trace.file.source import TraceError, open_source
 from inspector.trace.file.window import Window
 from inspector.trace.flows.kept import Kept
 from inspector.trace.flows.tcp import TcpFlow
+from inspector.trace.flows.turns import AT_ONCE, STEP, Turns
 from inspector.trace.flows.udp import UdpFlow
 from inspector.trace.index.conversations import PROTOCOLS, ConversationRow, RowLists, conversations, grown
 from inspector.trace.index.fates import Fates
@@ -47,7 +48,7 @@ __all__ = ["Trace", "TraceError"]
 _SPARSE = 1 << 20       # bytes between wanted ones that are read with them rather than in two reads
 _MOST = 1 << 22          # bytes that are read at once for many packets
 _PATIENCE = 1.5          # seconds of waiting for who writes at this moment
-_CONVERSATION, _PACKET = 20_000, 200       # bytes that flow and application take, about, and for each packet
+_CONVERSATION, _PACKET = 20_000, 100       # bytes that flow and application take, about, and for each packet
 
 
 def searched_words(count: int) -> str:
@@ -56,10 +57,6 @@ def searched_words(count: int) -> str:
         return ""
     what = f"{count:,} messages are large and were" if count > 1 else "1 message is large and was"
     return f"{what} searched from the beginning only, up to a limit; more of them may match."
-
-
-def _cost(flow: TcpFlow) -> int:
-    return _CONVERSATION + _PACKET * len(flow.rows)
 
 
 def _close_ones(starts: Int64s, stops: Int64s) -> Iterator[tuple[int, int]]:
@@ -90,8 +87,10 @@ class Trace:
         self._rows = RowLists(self._contents.index)
         self._last: tuple[int, bytes] = (-1, b"")
         self._truncation_before: str | None = None       # the sentence of it when it was refreshed last
-        self._applications = Kept(lambda stream: Application(self, self.flow(stream)))
-        self._flows = Kept(lambda stream: TcpFlow(self, stream), _cost, self._applications.forget)
+        self.turns: Turns | None = None        # conversations are decoded by turns
+        self._applications = Kept(lambda stream: Application(self, self._flow(stream)))
+        self._flows = Kept(lambda stream: TcpFlow(self, stream, self._grant), self._cost,
+                           self._applications.forget)
         self._plain: PlainConversations | None = None
         # (protocol, packet) of messages too large to be searched whole, by the filter that looked last
         self.searched_in_part: set[tuple[str, Row]] = set()
@@ -397,18 +396,88 @@ class Trace:
         """How many TCP and UDP conversations have packets."""
         return sum(len(grown(self.index, protocol, 0)[0]) for protocol in PROTOCOLS)
 
+    def _cost(self, flow: TcpFlow) -> int:
+        """About how many bytes a conversation takes that was decoded."""
+        application = self._applications.so_far(flow.stream)
+        said = 0 if application is None else sum(layer.decoder.kept_bytes for layer in application.layers)
+        return _CONVERSATION + _PACKET * len(flow.rows) + said
+
     def flow(self, stream: int) -> TcpFlow:
-        """The TCP conversation `stream` in depth, up to the packets read so far."""
+        """The TCP conversation `stream` in depth, up to the packets read so far.
+
+        By turns: as far as it was decoded; it is `wanted` then. `left` says how many packets it lacks.
+        """
+        if self.turns is not None:
+            self.application(stream)       # they go on together
+        return self._flow(stream)
+
+    def _flow(self, stream: int) -> TcpFlow:
         return self._flows.of(stream, self.index.count)
 
     def application(self, stream: int) -> Application:
-        """What the TCP conversation `stream` carries, up to the packets read so far."""
-        self.flow(stream)                  # its bytes come first
+        """What the TCP conversation `stream` carries, up to the packets read so far; by turns as `flow`."""
         told = self.secrets.count, decode_as.stamp()
         if told != self._told:
             self._told = told
             self._applications.clear()     # they are something else now
+            if self.turns is not None:
+                self._flows.clear()        # all of them begin with their first packets again
+        flow = self._flow(stream)          # its bytes come first
+        if self.turns is not None and flow.left:
+            self.turns.want(stream)
         return self._applications.of(stream, self.index.count)
+
+    # --- by turns ---
+
+    def by_turns(self) -> Turns:
+        """Decode conversations by turns from now on, for somebody who must not wait."""
+        self.turns = self.turns or Turns()
+        return self.turns
+
+    def _grant(self, fresh: int, taken: int) -> int:
+        return fresh if self.turns is None else self.turns.grant(fresh, taken)
+
+    def advance(self, stream: int, seconds: float) -> bool:
+        """Go on decoding a TCP conversation for about so long; whether all of it is decoded now.
+
+        Without turns it is all decoded at once.
+        """
+        turns, until = self.turns, time.monotonic() + seconds
+        application = self.application(stream)
+        flow = self._flow(stream)
+        while turns is not None and flow.left:
+            turns.left = STEP
+            flow.update()
+            flow.take_in()
+            application.update()
+            if time.monotonic() >= until:
+                break
+        if turns is not None:
+            turns.left = AT_ONCE
+            self._flows.weigh(stream)
+            if not flow.left:
+                turns.wanted.pop(stream, None)
+        return not flow.left
+
+    def share(self, stream: int) -> float:
+        """Which part of a TCP conversation is decoded, 0 to 1."""
+        flow = self._flows.so_far(stream)
+        return 0.0 if flow is None else flow.share
+
+    def reached(self, row: Row, deep: int) -> TcpFlow | None:
+        """The conversation of a TCP packet, decoded up to it; None where it was not, as far as that goes.
+
+        One of more than `deep` packets is not decoded for the sake of one of them.
+        """
+        stream = int(self.index.stream[row])
+        flow: TcpFlow | None
+        if len(self.rows_of("tcp", stream)) <= deep:
+            flow = self.flow(stream)
+        elif not self.decoded(stream):
+            return None
+        else:
+            flow = self.flow(stream) if self.turns is None else self._flows.so_far(stream)
+        return flow if flow is not None and flow.reaches(row) else None
 
     def plain(self, stream: int) -> Layer | None:
         """The protocol and all records of a TCP conversation, where it is plain; else `application` knows."""
@@ -422,7 +491,8 @@ class Trace:
             found = plain.told(stream)
             if found is not None:
                 return found.get(row, ("", ()))
-        application = self.application(stream)
+        known = None if self.turns is None else self._applications.so_far(stream)
+        application = self.application(stream) if known is None else known
         return application.info(row), application.protocols(row)
 
     def look_for_plain(self) -> None:

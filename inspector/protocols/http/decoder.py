@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 BODY_LIMIT = 4 << 20     # bytes of a body that are looked at for its Content-Encoding
 SHOWN_LIMIT = 64 << 20   # bytes of a body that are read for whoever asks for all of it
+_MESSAGE = 2500          # bytes of memory that a message takes, about: its headers, most of all
 _DISORDER = 3            # turns of the client that may come late
 PREVIEW = 4096          # bytes of a body that its message holds, and that the detail shows
 
@@ -310,6 +311,10 @@ class HttpDecoder(Decoder[HttpMessage]):
     def records(self) -> Sequence[HttpMessage]:
         """The messages of both directions, in the order in which their heads came."""
         return self._http.messages
+
+    @property
+    def kept_bytes(self) -> int:
+        return _MESSAGE * len(self.records)
 
     def counts_from(self, record: HttpMessage) -> int:
         """As Wireshark has it: an incomplete one counts for the packet with the end of its start line."""

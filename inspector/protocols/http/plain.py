@@ -30,6 +30,7 @@ from inspector.wire.tcp.stream import ByteStream
 _METHOD = rb"(?!PROXY |CONNECT )[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}"
 _REQUEST = re.compile(_METHOD + rb" [^ \r\n]{1,1900} HTTP/1\.\d\r\n")
 _LONGEST, _MOST_HEADERS, _HEADS = 2048, 64, 512     # bytes and headers of a head; heads that are kept
+_PLACE = 32              # bytes that a message takes here
 _SPECIAL = {"upgrade", "sec-websocket-key", "content-encoding"}     # what says more than a message
 
 
@@ -153,6 +154,10 @@ class PlainHttpDecoder(HttpDecoder):
     def records(self) -> Sequence[HttpMessage]:
         """The messages of both directions, in order."""
         return self._plain
+
+    @property
+    def kept_bytes(self) -> int:
+        return _PLACE * len(self._plain)
 
     def partner(self, position: int) -> int:
         return position + 1 - 2 * (position & 1)

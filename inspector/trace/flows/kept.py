@@ -50,11 +50,26 @@ class Kept(Generic[T]):
             cost = self._cost(thing)
             self._cost_kept += cost
         self._things[stream] = count, thing, cost
+        self._give_back()
+        return thing
+
+    def so_far(self, stream: int) -> T | None:
+        """The thing of a conversation as it was left, None where there is none."""
+        known = self._things.get(stream)
+        return None if known is None else known[1]
+
+    def weigh(self, stream: int) -> None:
+        """What a thing takes is more than before."""
+        count, thing, cost = self._things[stream]
+        self._things[stream] = count, thing, self._cost(thing)
+        self._cost_kept += self._things[stream][2] - cost
+        self._give_back()
+
+    def _give_back(self) -> None:
         while self._cost_kept > self._budget and len(self._things) > 1:
             oldest = next(iter(self._things))
             self._cost_kept -= self._things.pop(oldest)[2]
             self._drop(oldest)
-        return thing
 
     def known(self, stream: int) -> T | None:
         """The thing of conversation `stream` as it was last seen, None where there is none."""

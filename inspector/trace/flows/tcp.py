@@ -6,6 +6,7 @@ Only what the columns lack (TCP options of SYN segments, SACK) is fetched from f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -35,6 +36,13 @@ _BATCH = 1 << 14
 _FEW = 16                # packets of a conversation that are looked at one by one
 
 
+Grant = Callable[[int, int], int]
+
+
+def _all_of_them(fresh: int, taken: int) -> int:
+    return fresh
+
+
 @dataclass(frozen=True, slots=True)
 class TcpDetail:
     """What is told of one packet beside its flags; None where it does not apply or is not known.
@@ -53,10 +61,13 @@ class TcpDetail:
 
 
 class TcpFlow:
-    """One conversation of a trace. Ends: 0 is a, which sent first, 1 is b."""
+    """One conversation of a trace. Ends: 0 is a, which sent first, 1 is b.
 
-    def __init__(self, trace: Packets, stream: int) -> None:
-        self._trace = trace
+    `grant` says of fresh packets, and how many were taken before, how many may be taken now: by default all.
+    """
+
+    def __init__(self, trace: Packets, stream: int, grant: Grant = _all_of_them) -> None:
+        self._trace, self._grant = trace, grant
         self.stream = stream
         self.a: tuple[str, int] = ("", 0)
         self.b: tuple[str, int] = ("", 0)
@@ -67,6 +78,7 @@ class TcpFlow:
         # Packets, quoted headers, and whether it had been silent for long, when found.
         self._findings_at = 0, 0, False
         self._rows_read = 0                               # rows of the trace that were looked at
+        self.left = 0                                # packets that were not granted so far
         self._judged = TcpAnalysis(self.options, self._is_lost)     # of as many packets as it counts
         self._streams = ByteStream(self._fetch, self._gather), ByteStream(self._fetch, self._gather)
         self._packets_carried = 0                            # packets whose payload the streams have
@@ -86,10 +98,12 @@ class TcpFlow:
         return int(self._trace.index.time_ns[self._rows[0]]) if len(self._rows) else 0
 
     def update(self) -> bool:
-        """Take the packets that came since; True when there were any."""
+        """Take the packets that came since, as far as they are granted; True when there were any."""
         rows = self._trace.rows_of("tcp", self.stream)
-        fresh = np.asarray(rows[self._rows_read :], np.int64)
-        self._rows_read = len(rows)
+        granted = self._grant(len(rows) - self._rows_read, self._rows_read)
+        fresh = np.asarray(rows[self._rows_read : self._rows_read + granted], np.int64)
+        self._rows_read += len(fresh)
+        self.left = len(rows) - self._rows_read
         index = self._trace.index
         fresh = fresh[(index.protocol[fresh] == TCP) & (index.status[fresh] & UNSIZED == 0)]
         if not len(fresh):
@@ -100,6 +114,20 @@ class TcpFlow:
         if not self._opened:
             self._note_opening(fresh)
         return True
+
+    @property
+    def share(self) -> float:
+        """Which part of its packets was taken, 0 to 1."""
+        return self._rows_read / (self._rows_read + self.left) if self.left else 1.0
+
+    def reaches(self, row: Row) -> bool:
+        """Whether packet `row` of it was taken."""
+        return not self.left or (len(self._rows) > 0 and row <= int(self._rows[-1]))
+
+    def take_in(self) -> None:
+        """Put what was taken into the streams and the analysis now, and not when somebody asks for them."""
+        self.streams  # noqa: B018
+        self._analysis  # noqa: B018
 
     def _name_ends(self, row: Row) -> None:
         index = self._trace.index

@@ -63,8 +63,8 @@ def facts(trace: Trace, row: Row, *, relative: bool = True, deep: int = ALL) -> 
     phase: Literal["", "opening", "closing"] = ""
     protocols: tuple[str, ...] = ()
     if protocol == TCP and stream >= 0:
-        if trace.decoded(stream) or len(trace.rows_of("tcp", stream)) <= deep:
-            flow = trace.flow(stream)
+        flow = trace.reached(row, deep)
+        if flow is not None:
             analysis = tuple(flow.analysis(row))
             if row in flow.handshake_rows:
                 phase = "opening"

@@ -116,6 +116,13 @@ class Pane(LeavesQuietly, Vertical):
         else:
             self._stale_trace = True
 
+    def decoded_further(self) -> None:
+        """Conversations were decoded further than when this was drawn."""
+        if self.is_seen:
+            self.deeper()
+        else:
+            self._stale_trace = True
+
     def show_selection(self, selection: Selection) -> None:
         """Something was chosen, here or elsewhere."""
         self.selection = selection
@@ -168,6 +175,10 @@ class Pane(LeavesQuietly, Vertical):
         return False
 
     # --- for subclasses ---
+
+    def deeper(self) -> None:
+        """Draw what decoding tells by now."""
+        self.update_trace()
 
     def reset(self) -> None:
         """Forget what belonged to another trace."""

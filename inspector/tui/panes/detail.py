@@ -92,6 +92,10 @@ class DetailPane(ListPane):
             self._shown = (None, None)
             self.update_selection()
 
+    def deeper(self) -> None:
+        if self.selection.row is not None:
+            self.comments_changed()
+
     def comments_changed(self) -> None:
         self._shown = (None, None)
         self.show_selection(self.selection)

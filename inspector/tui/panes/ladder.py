@@ -116,6 +116,11 @@ class LadderPane(ListPane):
             self._mark(go=False)         # lines may have come above it
         self.query_one(Head).refresh()
 
+    def deeper(self) -> None:
+        self.lines.again()
+        self.query_one(Head).refresh()
+        self._cursor_moved()
+
     def _draw(self, conversation: Conversation | None) -> None:
         assert self.trace is not None
         self.ladder = self.made(self.trace, conversation)

@@ -120,6 +120,10 @@ class PacketsPane(ListPane):
         else:
             self.work()
 
+    def deeper(self) -> None:
+        self.lines.again()
+        self._cursor_moved()
+
     def _name_ends(self) -> None:
         assert self.trace is not None and self.packets is not None
         calls = self.trace.calls

@@ -28,6 +28,7 @@ from inspector.tui.terminal.turnstile import turnstile_of
 from inspector.tui.widgets.base import BaseScreen, may
 from inspector.tui.widgets.prompt import MenuItem, MenuScreen
 from inspector.tui.widgets.title_bar import TitleBar, TitleFacts
+from inspector.tui.workbench.behind import Behind
 from inspector.tui.workbench.control import SessionControl
 from inspector.tui.workbench.feed import TraceFeed
 from inspector.tui.workbench.save import Part, ask_what, whole, whole_file
@@ -66,6 +67,7 @@ class TraceScreen(BaseScreen, SessionControl):
         self.session = None if path is not None else LiveSession(spec, watch)
         self.trace: Trace | None = None
         self.feed: TraceFeed | None = None
+        self.behind: Behind | None = None
         self.state = SessionState()
         self.paused = spec is not None and spec.paused      # as asked for; the trace tells what came of it
         self.wants_again = False
@@ -102,6 +104,10 @@ class TraceScreen(BaseScreen, SessionControl):
 
         `first_reading`: what is new was in the file from the beginning.
         """
+        raise NotImplementedError
+
+    def decoded_further(self) -> None:
+        """Conversations were decoded further: what is seen of them is to be drawn again."""
         raise NotImplementedError
 
     def state_changed(self, state: SessionState, *, live: bool) -> None:
@@ -147,9 +153,15 @@ class TraceScreen(BaseScreen, SessionControl):
                             severity="warning", timeout=15)
         self.trace_opened(trace)
         wake = None if self.session is None else self.session.wake_fd
+        self.behind = Behind(trace, self._decoded_further)
+        self.behind.start()
         self.feed = TraceFeed(trace, self._announce_growth, self._failed, self._agent_ended, wake)
         self.feed.start()
         self.refresh_bindings()
+
+    def _decoded_further(self) -> None:
+        self._show_title()
+        self.decoded_further()
 
     def _announce_growth(self) -> None:
         self.post_message(TraceGrew())
@@ -355,6 +367,8 @@ class TraceScreen(BaseScreen, SessionControl):
     async def on_unmount(self) -> None:
         if self.feed is not None:
             self.feed.stop()
+        if self.behind is not None:
+            self.behind.stop()
         await asyncio.to_thread(self.close)
 
     def close(self) -> None:

@@ -373,6 +373,10 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
                 pane.trace_grew()              # it only remembers that there is something
         return [pane.trace_grew for pane in self.panes if pane.is_seen]
 
+    def decoded_further(self) -> None:
+        for pane in self.panes:
+            pane.decoded_further()
+
     @property
     def is_untouched(self) -> bool:
         """Whether one still is where the screen began: only then may it go elsewhere by itself."""

@@ -26,6 +26,9 @@ def describe_close(document: Document, trace: Trace, flow: TcpFlow) -> None:
     resets = rows[(flags & RST) != 0]
     if flow.handshake == "refused":
         return
+    if flow.left and len(fins) < 2 and not len(resets):
+        document.heading("Close", f"{flow.left:,} packets of this conversation are not decoded yet")
+        return
     if not fins and not len(resets):
         document.heading("Close", "not yet")
         document.prose("Neither side has closed its direction: no FIN and no RST was captured.")

@@ -106,7 +106,7 @@ def packet_tree(trace: Trace, row: Row, *, deep: int = DEEP) -> tuple[Field, ...
     application: tuple[Field, ...] = ()
     stream = int(index.stream[row])
     is_tcp = int(index.protocol[row]) == TCP and stream >= 0
-    if is_tcp and (trace.decoded(stream) or len(trace.rows_of("tcp", stream)) <= deep):
+    if is_tcp and trace.reached(row, deep) is not None:
         from inspector.views.detail.application import application_fields
 
         notes, extra = _tcp_notes(trace, row, stream)

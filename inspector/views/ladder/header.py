@@ -184,10 +184,11 @@ def _states(ladder: Drawn, conversation: Conversation, row: Row, client: str) ->
         return "", ""
     rows = trace.rows_of("tcp", conversation.stream)
     place = int(rows.searchsorted(row, side="right"))
-    if not place or (len(rows) > ladder.deep and not trace.decoded(conversation.stream)):
+    last = row_at(rows, place - 1) if place else None
+    flow = None if last is None else trace.reached(last, ladder.deep)
+    if last is None or flow is None:
         return "", ""
-    flow = trace.flow(conversation.stream)
-    a, b = flow.states(row_at(rows, place - 1))
+    a, b = flow.states(last)
     if join_endpoint(*flow.a) == client or row_ends(trace, row_at(rows, 0))[0] == client:
         return a, b
     return b, a

@@ -155,12 +155,12 @@ class SocketLines:
             refused = socket.error or ("closed" if socket.closed_ns is not None else "open")
             return escaped(refused, 24)
         rows = self.trace.rows_of("tcp", stream)
-        if len(rows) > self.deep and not self.trace.decoded(stream):
-            return "closed" if socket.closed_ns is not None else "connected"
         place = len(rows) if self.row is None else int(rows.searchsorted(self.row, side="right"))
         if not place:
             return "not yet"
-        flow = self.trace.flow(stream)
+        flow = self.trace.reached(row_at(rows, place - 1), self.deep)
+        if flow is None:
+            return "closed" if socket.closed_ns is not None else "connected"
         host, _, port = (socket.local or "").rpartition(":")
         is_a = (host.strip("[]"), int(port)) == flow.a
         return flow.states(row_at(rows, place - 1))[0 if is_a else 1]

@@ -69,6 +69,7 @@ def at_work(screen: WorkbenchScreen) -> bool:
     """Whether the screen has something to draw still, or a pane to work out."""
     feed = screen.feed
     drawing = feed is not None and (feed.loading or feed._announced)
+    drawing = drawing or (screen.behind is not None and screen.behind.busy)
     return drawing or any(pane._next_turn is not None for pane in screen.panes)
 
 

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import termios
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -28,11 +28,12 @@ _END_WITHIN = 8.0                  # seconds
 class Terminal:
     """One program in a pseudo terminal, from its start to its end."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        """Start it; `began` is when (time.perf_counter)."""
+    def __init__(self, command: Sequence[str], settings: Mapping[str, str] | None = None) -> None:
+        """Start it, with these variables too; `began` is when (time.perf_counter)."""
         self._master, slave = os.openpty()
         termios.tcsetwinsize(self._master, (LINES, COLUMNS))
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        environment |= settings or {}
         self.began = time.perf_counter()
         self._process = subprocess.Popen(
             command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=environment
@@ -55,6 +56,29 @@ class Terminal:
             self._process.kill()
         self._process.wait()
         os.close(self._master)
+
+    @property
+    def pid(self) -> int:
+        """The program's process."""
+        return self._process.pid
+
+    def type(self, text: str) -> None:
+        """What a person types."""
+        os.write(self._master, text.encode())
+
+    def until_still(self, still: float, seconds: float) -> tuple[float, float]:
+        """Read until nothing was drawn for `still` seconds: when the first came, and the last, in seconds
+        from now; `seconds` at most. (0, 0) where nothing came."""
+        began = time.perf_counter()
+        first = last = 0.0
+        while (now := time.perf_counter() - began) < seconds and now - last < still:
+            if select.select([self._master], [], [], min(still - (now - last), seconds - now))[0]:
+                last = time.perf_counter() - began
+                first = first or last
+                if not self._read(0):
+                    break
+                self._tail = self._tail[-_KEPT:]
+        return first, last
 
     def wait_for(self, text: str, seconds: float) -> float:
         """When `text` stood in the output (time.perf_counter); TimeoutError when it did not come."""

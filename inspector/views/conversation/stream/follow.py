@@ -250,7 +250,7 @@ class FollowStream:
         lost = missing_from(self.trace, flow, direction, self._pump.position[direction])
         if lost is None or lost.start >= flow.streams[direction].length:
             return None                # behind the last byte it is for the tail
-        static = self.trace.complete and not self.trace.following
+        static = self.trace.complete and not self.trace.following and not flow.left
         late = flow.streams[direction].length - lost.stop > _PATIENCE
         return lost if static or late or acknowledged(self.trace, flow, direction) >= lost.stop else None
 

@@ -1,0 +1,45 @@
+"""Conversations decoded by turns, for a screen that must never wait: some packets at a time, the visible first.
+
+Whoever asks for a conversation gets it as far as it was decoded, as one of a capture that still grows, and
+the rest is noted as `wanted`; `Trace.advance` goes on with it between keys. Commands have no turns: they get
+all of a conversation at once.
+
+On the loop and not beside it, by measurement: what is decoded is some ten objects a packet, which a process
+of its own would have to send (pickled and read again they cost the loop 60 % of making them here), and a
+thread holds the interpreter's lock as long as it decodes. A turn of some milliseconds costs neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+AT_ONCE = 256            # packets that are decoded for who asks, between two turns: some 10 ms
+FIRST = 16               # and of a conversation that nobody asked for before
+STEP = 64                # packets of a turn between looks at the clock
+
+
+class Turns:
+    """What may be decoded now, and what is to be decoded when there is time."""
+
+    def __init__(self) -> None:
+        self.left = AT_ONCE
+        self.wanted: dict[int, None] = {}            # conversations, who was asked for last stands last
+        self.on_wanted: Callable[[], None] = lambda: None
+
+    def grant(self, fresh: int, taken: int) -> int:
+        """How many of `fresh` packets a conversation may take now that has taken so many before."""
+        given = min(fresh, max(self.left, 0 if taken else FIRST))
+        self.left -= given
+        return given
+
+    def want(self, stream: int) -> None:
+        """Note that there is more to decode of a conversation that is looked at."""
+        first = not self.wanted
+        self.wanted.pop(stream, None)
+        self.wanted[stream] = None
+        if first:
+            self.on_wanted()
+
+    def next(self) -> int | None:
+        """The conversation that was asked for last; None where there is none."""
+        return next(reversed(self.wanted), None)

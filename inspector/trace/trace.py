@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,7 +33,7 @@ from inspector.trace.file.source import TraceError, open_source
 from inspector.trace.file.window import Window
 from inspector.trace.flows.kept import Kept
 from inspector.trace.flows.tcp import TcpFlow
-from inspector.trace.flows.turns import AT_ONCE, STEP, Turns
+from inspector.trace.flows.turns import AT_ONCE, STEP, Turns, Undecoded
 from inspector.trace.flows.udp import UdpFlow
 from inspector.trace.index.conversations import PROTOCOLS, ConversationRow, RowLists, conversations, grown
 from inspector.trace.index.fates import Fates
@@ -424,6 +425,8 @@ class Trace:
                 self._flows.clear()        # all of them begin with their first packets again
         flow = self._flow(stream)          # its bytes come first
         if self.turns is not None and flow.left:
+            if self.turns.strict:
+                raise Undecoded(stream)
             self.turns.want(stream)
         return self._applications.of(stream, self.index.count)
 
@@ -443,6 +446,7 @@ class Trace:
         Without turns it is all decoded at once.
         """
         turns, until = self.turns, time.monotonic() + seconds
+        wanted = None if turns is None else stream in turns.wanted
         application = self.application(stream)
         flow = self._flow(stream)
         while turns is not None and flow.left:
@@ -455,9 +459,22 @@ class Trace:
         if turns is not None:
             turns.left = AT_ONCE
             self._flows.weigh(stream)
-            if not flow.left:
+            if not wanted or not flow.left:          # whoever goes on with it need not have it shown
                 turns.wanted.pop(stream, None)
         return not flow.left
+
+    @contextmanager
+    def strictly(self) -> Iterator[None]:
+        """Let nobody inside judge by a part of a conversation: `Undecoded` is raised where one is not whole."""
+        turns = self.turns
+        if turns is None:
+            yield
+            return
+        turns.strict, turns.left = True, AT_ONCE
+        try:
+            yield
+        finally:
+            turns.strict = False
 
     def share(self, stream: int) -> float:
         """Which part of a TCP conversation is decoded, 0 to 1."""

@@ -16,8 +16,9 @@ from inspector.model.packets import Row
 from inspector.trace.filter.calls import asks_calls, call_matches
 from inspector.trace.filter.syntax import FilterError, Parser
 from inspector.trace.filter.tests import compile_tree
+from inspector.trace.flows.turns import Undecoded
 from inspector.trace.index.columns import Growing
-from inspector.wire.arrays import Int64s
+from inspector.wire.arrays import Bools, Int64s
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Evaluation", "Filter", "FilterError"]
 
 _BLOCK, _DEEP_BLOCK = 1 << 18, 64        # packets a step: both take about a millisecond
+_REGION = 1 << 20                        # packets that are looked at conversation by conversation
+_DECODING = 0.004                        # seconds a step, where a conversation has to be decoded first
 
 
 class Filter:
@@ -82,18 +85,27 @@ class Evaluation:
         self.in_part: set[tuple[str, Row]] = set()
         trace.searched_in_part = self.in_part
         self._found = Growing("i8")
-        self.position = 0                    # packets looked at
+        self.position = 0                    # packets looked at, all before it
+        self._region: Int64s = np.zeros(0, "i8")         # packets from there on, by conversation,
+        self._place = 0                                  # how many of them were looked at,
+        self._passing: Bools = np.zeros(0, np.bool_)     # and which pass
+        self._in_order: tuple[int, Int64s] = 0, self._found.values
 
     @property
     def rows(self) -> Int64s:
         """Rows found so far."""
-        return self._found.values
+        if not self._place:
+            return self._found.values
+        if self._in_order[0] != self._place:
+            more = np.flatnonzero(self._passing) + self.position
+            self._in_order = self._place, np.concatenate((self._found.values, more))
+        return self._in_order[1]
 
     @property
     def progress(self) -> float:
         """Which part of the packets was looked at, 0 to 1."""
         count = self._trace.index.count
-        return self.position / count if count else 1.0
+        return (self.position + self._place) / count if count else 1.0
 
     @property
     def done(self) -> bool:
@@ -102,13 +114,42 @@ class Evaluation:
 
     def step(self) -> bool:
         """Look at the next block of packets; whether that was the last one for now."""
-        stop = min(self.position + (_DEEP_BLOCK if self._test.deep else _BLOCK), self._trace.index.count)
+        if self._test.deep:
+            return self._deep_step()
+        stop = min(self.position + _BLOCK, self._trace.index.count)
         if stop > self.position:
             self._trace.searched_in_part = self.in_part
             mask = self._test.mask(self._trace, slice(self.position, stop))
             self._found.extend(np.flatnonzero(mask) + self.position)
             self.position = stop
         return self.done
+
+    def _deep_step(self) -> bool:
+        """The same for what has to be decoded: conversation by conversation, each is decoded once."""
+        if self._place == len(self._region):
+            self._begin_region()
+        block = self._region[self._place : self._place + _DEEP_BLOCK]
+        try:
+            with self._trace.strictly():
+                mask = self._test.mask(self._trace, block)
+        except Undecoded as one:
+            self._trace.advance(one.stream, _DECODING)
+            return False
+        self._passing[block[mask] - self.position] = True
+        self._place += len(block)
+        if self._place == len(self._region):
+            self._found.extend(np.flatnonzero(self._passing) + self.position)
+            self.position += len(self._region)
+            self._region, self._place = self._region[:0], 0
+        return self.done
+
+    def _begin_region(self) -> None:
+        index, start = self._trace.index, self.position
+        stop = min(start + _REGION, index.count)
+        stream = index.stream[start:stop]
+        few = len(stream) == 0 or int(stream.max()) < 1 << 15      # 16 bits are sorted ten times as fast
+        self._region = np.argsort(stream.astype("i2") if few else stream, kind="stable") + start
+        self._passing = np.zeros(stop - start, np.bool_)
 
     def run(self, seconds: float) -> bool:
         """Step for at most about `seconds`; whether all was looked at. Call again to go on."""

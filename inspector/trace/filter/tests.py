@@ -21,7 +21,7 @@ from inspector.trace.filter.deep_fields import BYTES_OF, DEEP
 from inspector.trace.filter.field import DeepField, Value
 from inspector.trace.filter.syntax import Both, Compare, Has, Node, Not, Token, wrong
 from inspector.trace.filter.values import Network, value_of
-from inspector.wire.arrays import Array, Bools
+from inspector.wire.arrays import Array, Bools, Int64s
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class FieldsTest:
         several = {at for field in (self.left, self.right) for _, places in field.elsewhere(index, rows)
                    for at in places.tolist()}
         if several:
-            numbers = np.arange(index.count)[rows]
+            numbers = _numbers(index, rows)
             for at in several:
                 found[at] = self._matches(index, row_at(numbers, at))
         return found
@@ -127,7 +127,7 @@ class DeepTest:
     def mask(self, trace: Trace, rows: Rows) -> Bools:
         """Which of the rows it holds for."""
         possible = self.possible(trace.index, rows)
-        numbers = np.arange(trace.index.count)[rows]
+        numbers = _numbers(trace.index, rows)
         found = np.zeros(len(numbers), np.bool_)
         for place in np.flatnonzero(possible).tolist():
             values = self.read(trace, row_at(numbers, place))
@@ -138,6 +138,11 @@ class DeepTest:
             else:
                 found[place] = bool(values)
         return found
+
+
+def _numbers(index: Index, rows: Rows) -> Int64s:
+    """The rows of a slice, or those that are given."""
+    return np.arange(*rows.indices(index.count)) if isinstance(rows, slice) else rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,7 @@ class BothTest:
             if part.deep:
                 open_ = np.flatnonzero(found if self.all else ~found)
                 if len(open_):
-                    found[open_] = part.mask(trace, np.arange(trace.index.count)[rows][open_])
+                    found[open_] = part.mask(trace, _numbers(trace.index, rows)[open_])
             else:
                 answer = part.mask(trace, rows)
                 found = found & answer if self.all else found | answer

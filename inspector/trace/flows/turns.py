@@ -18,11 +18,23 @@ FIRST = 16               # and of a conversation that nobody asked for before
 STEP = 64                # packets of a turn between looks at the clock
 
 
+class Undecoded(Exception):
+    """All of a conversation is needed, which is not decoded yet: `Trace.advance(stream, …)`, then again."""
+
+    def __init__(self, stream: int) -> None:
+        super().__init__(stream)
+        self.stream = stream
+
+
 class Turns:
-    """What may be decoded now, and what is to be decoded when there is time."""
+    """What may be decoded now, and what is to be decoded when there is time.
+
+    `strict`: a conversation that is not whole is `Undecoded`, for who must not judge by a part.
+    """
 
     def __init__(self) -> None:
         self.left = AT_ONCE
+        self.strict = False
         self.wanted: dict[int, None] = {}            # conversations, who was asked for last stands last
         self.on_wanted: Callable[[], None] = lambda: None
 

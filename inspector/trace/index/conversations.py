@@ -109,8 +109,11 @@ def grown(index: Index, protocol: str, since: int) -> tuple[Int64s, Int64s]:
     """The conversations that have packets from row `since` on, and the first of these rows of each."""
     mine = (index.protocol[since:] == PROTOCOLS[protocol]) & (index.stream[since:] >= 0)
     rows = np.flatnonzero(mine) + since
-    streams, first = np.unique(index.stream[rows], return_index=True)
-    return streams.astype("i8"), rows[first]
+    stream = index.stream[rows]
+    first = np.full(len(index.streams[PROTOCOLS[protocol]]), -1, "i8")
+    first[stream[::-1]] = rows[::-1]                  # of several the first one stays
+    streams = np.flatnonzero(first >= 0)
+    return streams, first[streams]
 
 
 def conversations(index: Index, protocol: str) -> list[ConversationRow]:

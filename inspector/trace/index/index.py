@@ -78,7 +78,7 @@ class Index(HeaderColumns):
 
     def wireshark_numbers(self, rows: slice | Int64s) -> Int64s:
         """The packets' numbers in Wireshark, which counts journal entries and custom blocks as frames too."""
-        mine = np.arange(self.count)[rows]
+        mine = np.arange(*rows.indices(self.count)) if isinstance(rows, slice) else rows
         numbers: Int64s = np.searchsorted(self.other_frames.values, mine, "right") + mine + 1
         return numbers
 

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from inspector.model.endpoint import join_endpoint
+from inspector.model.numbers import TCP
 from inspector.model.packets import packet_number, row_at
 from inspector.trace.packet.facts import DEEP
 from inspector.views.conversation.messages import message_layer
@@ -33,7 +34,7 @@ class Elsewhere:
     @property
     def complete(self) -> bool:
         """Whether all that it looks into was looked into."""
-        return self._next_stream >= min(len(self._trace.conversations("tcp")), _MOST)
+        return self._next_stream >= min(len(self._trace.index.streams[TCP]), _MOST)
 
     def update(self, seconds: float) -> bool:
         """Look into conversations for about that long; True when there is more to say."""
@@ -43,6 +44,9 @@ class Elsewhere:
             here = self._protocol == "tcp" and stream == self._stream
             if here or len(self._trace.rows_of("tcp", stream)) > DEEP:
                 continue
+            if not self._trace.advance(stream, until - time.monotonic()):
+                self._next_stream = stream
+                break
             layer = message_layer(self._trace, stream)
             if layer is not None:
                 title = self._trace.application(stream).layers[layer].protocol.title

@@ -228,9 +228,8 @@ class ConversationList:
             number = self.target(line) if line < self.count else -1
             if number < 0 or not self._wants(number):
                 continue
-            if time.monotonic() > until:
+            if time.monotonic() > until or not self._decode(number, until):
                 return True
-            self._decode(number)
         return False
 
     def _packets(self, number: int) -> int:
@@ -244,12 +243,15 @@ class ConversationList:
         conversation = self.table.conversation(number)
         if conversation is None or conversation.protocol != "tcp":
             return conversation is not None
-        return packets <= DECODED_PACKETS or self.trace.decoded(conversation.stream)
+        return packets <= DECODED_PACKETS or self.trace.share(conversation.stream) == 1.0
 
-    def _decode(self, number: int) -> None:
+    def _decode(self, number: int, until: float) -> bool:
+        """Decode a conversation for its line; False where it takes another turn."""
         conversation = self.table.conversation(number)
         assert conversation is not None
         if conversation.protocol == "tcp":
+            if not self.trace.advance(conversation.stream, until - time.monotonic()):
+                return False
             decoded = self.trace.application(conversation.stream)
             name = decoded.layer.protocol.title if decoded.layer is not None else "TCP"
             findings = decoded.findings
@@ -259,6 +261,7 @@ class ConversationList:
         severities = {one.severity for one in findings}
         worst = next((severity for severity in MARKS if severity in severities), None)
         self._decoded[number] = Decoded(self._packets(number), name, len(findings), worst)
+        return True
 
     def _plain_name(self, number: int) -> str:
         row = row_at(self.table.column("first_row"), number)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,7 +34,7 @@ from inspector.trace.file.source import TraceError, open_source
 from inspector.trace.file.window import Window
 from inspector.trace.flows.kept import Kept
 from inspector.trace.flows.tcp import TcpFlow
-from inspector.trace.flows.turns import AT_ONCE, STEP, Turns, Undecoded
+from inspector.trace.flows.turns import AT_ONCE, STEP, Turns, UndecodedError
 from inspector.trace.flows.udp import UdpFlow
 from inspector.trace.index.conversations import PROTOCOLS, ConversationRow, RowLists, conversations, grown
 from inspector.trace.index.fates import Fates
@@ -49,6 +50,7 @@ __all__ = ["Trace", "TraceError"]
 _SPARSE = 1 << 20       # bytes between wanted ones that are read with them rather than in two reads
 _MOST = 1 << 22          # bytes that are read at once for many packets
 _PATIENCE = 1.5          # seconds of waiting for who writes at this moment
+_MOST_PLAIN = 2_000_000   # packets up to which a screen has plain conversations looked for
 _CONVERSATION, _PACKET = 20_000, 100       # bytes that flow and application take, about, and for each packet
 
 
@@ -93,6 +95,7 @@ class Trace:
         self._flows = Kept(lambda stream: TcpFlow(self, stream, self._grant), self._cost,
                            self._applications.forget)
         self._plain: PlainConversations | None = None
+        self._looks_for_plain = False          # on a thread
         # (protocol, packet) of messages too large to be searched whole, by the filter that looked last
         self.searched_in_part: set[tuple[str, Row]] = set()
         self._datagrams = Kept(lambda stream: UdpFlow(self, stream))
@@ -426,7 +429,7 @@ class Trace:
         flow = self._flow(stream)          # its bytes come first
         if self.turns is not None and flow.left:
             if self.turns.strict:
-                raise Undecoded(stream)
+                raise UndecodedError(stream)
             self.turns.want(stream)
         return self._applications.of(stream, self.index.count)
 
@@ -465,7 +468,7 @@ class Trace:
 
     @contextmanager
     def strictly(self) -> Iterator[None]:
-        """Let nobody inside judge by a part of a conversation: `Undecoded` is raised where one is not whole."""
+        """Let nobody inside judge by a part of a conversation: `UndecodedError` is raised where one is not whole."""
         turns = self.turns
         if turns is None:
             yield
@@ -516,12 +519,40 @@ class Trace:
         """Find the plain conversations, where all there is was read: many packets will be asked for."""
         self.plain_conversations()
 
+    def plain_apart(self) -> Callable[[], Callable[[], None]] | None:
+        """By turns: the same in two steps, the first for a thread; None where it is not worth it."""
+        count = self.index.count
+        if self.following or not self.complete or not 0 < count <= _MOST_PLAIN:
+            return None
+        self._looks_for_plain = True
+        index = copy(self.index)               # its columns as they stand now
+
+        def look() -> Callable[[], None]:
+            found = PlainConversations(index, self.pieces, self.application)
+
+            def take() -> None:
+                self._plain, self._looks_for_plain = found, False
+
+            return take
+
+        return look
+
     def findings_of(self, stream: int) -> list[Finding]:
         """The findings of one TCP conversation."""
-        plain = self.plain_conversations()
+        plain = self.plain_conversations() if self.turns is None or self._small(stream) else None
         if plain is not None and not self.decoded(stream) and plain.quiet(stream):
             return []
         return self.application(stream).findings
+
+    def knows_findings(self, stream: int, seconds: float) -> bool:
+        """Decode for about so long, where that is needed; whether `findings_of` can be asked."""
+        if self._looks_for_plain:
+            return False
+        plain = self.plain_conversations() if self._small(stream) else None
+        return (plain is not None and plain.quiet(stream)) or self.advance(stream, seconds)
+
+    def _small(self, stream: int) -> bool:
+        return len(self.rows_of("tcp", stream)) <= AT_ONCE
 
     def plain_conversations(self) -> PlainConversations | None:
         """Those known by columns; None while the trace grows, as all of it would be looked at anew.
@@ -531,7 +562,7 @@ class Trace:
         if decode_as.stamp():
             return None
         if self._plain is None or self._plain.count != self.index.count:
-            if self.following or not self.complete:
+            if self.following or not self.complete or self.turns is not None:
                 return None
             self._plain = PlainConversations(self.index, self.pieces, self.application)
         return self._plain

@@ -16,7 +16,7 @@ from inspector.model.packets import Row
 from inspector.trace.filter.calls import asks_calls, call_matches
 from inspector.trace.filter.syntax import FilterError, Parser
 from inspector.trace.filter.tests import compile_tree
-from inspector.trace.flows.turns import Undecoded
+from inspector.trace.flows.turns import UndecodedError
 from inspector.trace.index.columns import Growing
 from inspector.wire.arrays import Bools, Int64s
 
@@ -132,7 +132,7 @@ class Evaluation:
         try:
             with self._trace.strictly():
                 mask = self._test.mask(self._trace, block)
-        except Undecoded as one:
+        except UndecodedError as one:
             self._trace.advance(one.stream, _DECODING)
             return False
         self._passing[block[mask] - self.position] = True

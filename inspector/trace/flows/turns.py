@@ -1,4 +1,4 @@
-"""Conversations decoded by turns, for a screen that must never wait: some packets at a time, the visible first.
+"""Conversations decoded by turns, for a screen that never waits: some packets at a time, the visible first.
 
 Whoever asks for a conversation gets it as far as it was decoded, as one of a capture that still grows, and
 the rest is noted as `wanted`; `Trace.advance` goes on with it between keys. Commands have no turns: they get
@@ -18,7 +18,7 @@ FIRST = 16               # and of a conversation that nobody asked for before
 STEP = 64                # packets of a turn between looks at the clock
 
 
-class Undecoded(Exception):
+class UndecodedError(Exception):
     """All of a conversation is needed, which is not decoded yet: `Trace.advance(stream, …)`, then again."""
 
     def __init__(self, stream: int) -> None:
@@ -29,7 +29,7 @@ class Undecoded(Exception):
 class Turns:
     """What may be decoded now, and what is to be decoded when there is time.
 
-    `strict`: a conversation that is not whole is `Undecoded`, for who must not judge by a part.
+    `strict`: a conversation that is not whole is `UndecodedError`, for who must not judge by a part.
     """
 
     def __init__(self) -> None:

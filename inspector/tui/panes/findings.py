@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from textual.app import ComposeResult
 
 from inspector.tui.messages import SelectionMade, StatusChanged
+from inspector.tui.pace import WORK_SECONDS
 from inspector.tui.panes.base import ListPane, PaneSpec
 from inspector.tui.panes.conversation import selection_of
 from inspector.tui.widgets.painter import Head
@@ -12,7 +15,8 @@ from inspector.views.findings.list import MARKS, FindingList
 from inspector.views.findings.unjudged import unjudged_words
 from inspector.views.line.spans import Line, Span, fit
 
-CONVERSATIONS_A_TURN = 8       # that are looked into before keys are heard
+CONVERSATIONS_A_TURN = 50      # that are looked into before keys are heard, if time allows
+DRAWN = 0.2                    # seconds between pictures of what was found so far
 
 
 class FindingsPane(ListPane):
@@ -27,6 +31,7 @@ class FindingsPane(ListPane):
     def __init__(self, spec: PaneSpec) -> None:
         super().__init__(spec)
         self._findings: FindingList | None = None
+        self._drawn = 0.0              # when, last
 
     def compose(self) -> ComposeResult:
         yield from super().compose()
@@ -38,7 +43,8 @@ class FindingsPane(ListPane):
         if findings is None:
             return ""
         counts = findings.counts
-        return "  ".join(f"{mark} {counts[name]}" for name, mark in MARKS.items() if counts[name])
+        done = [] if findings.complete else [f"{findings.progress:.0%} judged"]
+        return "  ".join([*(f"{mark} {counts[name]}" for name, mark in MARKS.items() if counts[name]), *done])
 
     def head(self, width: int) -> list[Line]:
         if self._findings is None or self.trace is None or not self._findings.count:
@@ -67,7 +73,11 @@ class FindingsPane(ListPane):
         findings = self._findings
         if findings is None:
             return False
-        findings.update(CONVERSATIONS_A_TURN)
+        findings.update(CONVERSATIONS_A_TURN, WORK_SECONDS)
+        now = time.monotonic()
+        if not findings.complete and now - self._drawn < DRAWN:
+            return True
+        self._drawn = now
         if findings.count:
             shown = self.lines.provider is findings
             if not shown:

@@ -5,6 +5,7 @@ views/packets/list.py makes the rows; a filter is worked out in turns, and goes 
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, ClassVar, get_args
 
 from textual import on
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _ASKS_COMMENTS = "frame.comment"
 MARKED = 40        # columns up to which the place of an error is pointed at
+DRAWN = 0.1        # seconds between pictures of what was found so far
 RETURNING = 64     # calls that are looked at again: they may have returned, with an address
 
 
@@ -85,6 +87,7 @@ class PacketsPane(ListPane):
         self.names: dict[str, str] = {}
         self._named = 0                 # calls whose addresses were taken into `names`
         self._evaluation: Evaluation | None = None      # of the display filter in force
+        self._drawn = 0.0              # when what it found was shown last
 
     def compose(self) -> ComposeResult:
         yield from super().compose()
@@ -270,11 +273,10 @@ class PacketsPane(ListPane):
         evaluation = self._evaluation
         if evaluation is None:
             return False
-        before = len(evaluation.rows)
-        done = evaluation.run(WORK_SECONDS)
-        if done or len(evaluation.rows) != before or self.packets is None or self.packets.rows is None:
+        done, now = evaluation.run(WORK_SECONDS), time.monotonic()
+        if done or now - self._drawn >= DRAWN or self.packets is None or self.packets.rows is None:
+            self._drawn = now
             self._show_rows(evaluation.rows)
-        self.post_message(StatusChanged())
         return not done
 
     def _show_rows(self, rows: Int64s | None) -> None:

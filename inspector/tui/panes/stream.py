@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
 from inspector.tui.messages import SelectionMade, StatusChanged
+from inspector.tui.pace import WORK_SECONDS
 from inspector.tui.panes.base import PaneSpec, plain_page
 from inspector.tui.panes.conversation import ConversationPane, selection_of
 from inspector.tui.widgets.line_list import LineProvider
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from inspector.views.ladder.ends import Conversation
 
 MODES: dict[Mode, str] = {"json": "decoded", "text": "text", "hex": "hex"}
+PIECE = 1 << 15            # bytes that are cut into lines between looks at the clock
 SPARKLINES_FROM = 12       # lines of the pane from which there is room for them
 
 
@@ -41,6 +44,7 @@ class StreamPane(ConversationPane):
         super().__init__(spec)
         self._stream: FollowStream | None = None
         self._mode: Mode = "json"
+        self._head: tuple[object, list[Line]] = None, []       # as it was drawn last
         self._direction: int | None = None
 
     @property
@@ -52,10 +56,12 @@ class StreamPane(ConversationPane):
     def head(self, width: int) -> list[Line]:
         if self._stream is None or self.trace is None:
             return []
-        lines = [self._stream.title(width)]
-        if self.size.height < SPARKLINES_FROM:
-            return lines
-        return [*sparklines(self.trace, self._stream.stream, width), *lines]
+        stream, tall = self._stream.stream, self.size.height >= SPARKLINES_FROM
+        rows = len(self.trace.flow(stream).rows), len(self.trace.rows_of("tcp", stream))
+        if self._head[0] != (stream, tall, width, rows):       # asked for each line of it
+            bars = sparklines(self.trace, stream, width) if tall else ()
+            self._head = (stream, tall, width, rows), [*bars, self._stream.title(width)]
+        return self._head[1]
 
     def begin(self, conversation: Conversation) -> LineProvider | None:
         assert self.trace is not None
@@ -69,7 +75,10 @@ class StreamPane(ConversationPane):
         return self._stream
 
     def go_on(self) -> bool:
-        return self._stream is not None and self._stream.update(1 << 18)
+        until, changed = time.monotonic() + WORK_SECONDS, False
+        while self._stream is not None and not self._stream.complete and time.monotonic() < until:
+            changed = self._stream.update(PIECE) or changed
+        return changed
 
     def unfinished(self) -> bool:
         return self._stream is not None and not self._stream.complete

@@ -159,6 +159,17 @@ class TraceScreen(BaseScreen, SessionControl):
         self.feed.start()
         self.refresh_bindings()
 
+    def _look_for_plain(self, trace: Trace) -> None:
+        """Find out which conversations need not be decoded, where it is known of them all at once."""
+        look = trace.plain_apart()
+
+        def work() -> None:
+            assert look is not None
+            self.app.call_from_thread(look())
+
+        if look is not None:
+            self.run_worker(work, thread=True, group="plain")
+
     def _decoded_further(self) -> None:
         self._show_title()
         self.decoded_further()
@@ -177,6 +188,8 @@ class TraceScreen(BaseScreen, SessionControl):
         loading = not self.is_live and self.feed.loading
         if not loading and not self._was_read:
             self.post_message(FirstPictureDone())
+            if not self.is_live:
+                self._look_for_plain(trace)
         first, self._was_read = not self.is_live and not self._was_read, not loading
         self._to_draw = self.trace_grew(trace, first_reading=first)
         if not loading and not self.is_live and trace.truncated and not self._truncation_shown:

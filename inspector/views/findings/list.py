@@ -6,6 +6,7 @@ all of it.
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from collections import Counter
 from heapq import heappop, heappush
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 STYLES: dict[Severity, Style] = {"error": "error", "warning": "warning", "note": "dim"}
 MARKS: dict[Severity, str] = {"error": "✖", "warning": "▲", "note": "·"}
 _KERNEL = Conversation("kernel", -1)      # whose findings rest on no packet's bytes
+_EVER = float("inf")
 _STEP = 50               # conversations that one update looks into
 
 
@@ -70,16 +72,25 @@ class FindingList:
                        for place, one in enumerate(some) if one.severity in self.severities)
         self._keys, self._shown = [key for key, _ in lines], [one for _, one in lines]
 
-    def update(self, most: int = _STEP) -> bool:
-        """Look into the next conversations that are new or grew; True when the lines changed."""
+    def update(self, most: int = _STEP, seconds: float = _EVER) -> bool:
+        """Look into the next conversations that are new or grew, at most `most`, for about so many seconds.
+
+        True when the lines changed.
+        """
         self._take_news()
-        changed = False
+        changed, until = False, time.monotonic() + seconds
         for whose in list(islice(self._pending, most)):
+            if whose.protocol != "tcp":
+                found = self.trace.findings_of_datagrams(whose.stream)
+            elif self.trace.knows_findings(whose.stream, until - time.monotonic()):
+                found = self.trace.findings_of(whose.stream)
+            else:
+                break                              # it takes another turn
             del self._pending[whose]
-            found = self.trace.findings_of(whose.stream) if whose.protocol == "tcp" \
-                else self.trace.findings_of_datagrams(whose.stream)
             changed = self._replace(whose, found) or changed
             self._look_again(whose)
+            if time.monotonic() >= until:
+                break
         if len(self.trace.kernel) != self._samples:
             self._samples = len(self.trace.kernel)
             changed = self._replace(_KERNEL, kernel_findings(self.trace)) or changed
@@ -150,6 +161,12 @@ class FindingList:
         index = self.trace.index
         reached = self._packets_read, self._quotes_read
         return not self._pending and reached == (index.count, len(index.quoted))
+
+    @property
+    def progress(self) -> float:
+        """Which part of the conversations was looked into, 0 to 1."""
+        every = sum(len(streams) for streams in self.trace.index.streams.values())
+        return 1 - len(self._pending) / every if every else 1.0
 
     @property
     def count(self) -> int:

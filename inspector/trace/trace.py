@@ -468,7 +468,7 @@ class Trace:
 
     @contextmanager
     def strictly(self) -> Iterator[None]:
-        """Let nobody inside judge by a part of a conversation: `UndecodedError` is raised where one is not whole."""
+        """Let nobody inside judge by a part of a conversation: where one is not whole, UndecodedError."""
         turns = self.turns
         if turns is None:
             yield
@@ -546,6 +546,8 @@ class Trace:
 
     def knows_findings(self, stream: int, seconds: float) -> bool:
         """Decode for about so long, where that is needed; whether `findings_of` can be asked."""
+        if self.turns is None:
+            return True                        # whoever asks waits
         if self._looks_for_plain:
             return False
         plain = self.plain_conversations() if self._small(stream) else None
@@ -562,7 +564,7 @@ class Trace:
         if decode_as.stamp():
             return None
         if self._plain is None or self._plain.count != self.index.count:
-            if self.following or not self.complete or self.turns is not None:
+            if self.following or not self.complete or self.turns is not None:      # (a screen: apart)
                 return None
             self._plain = PlainConversations(self.index, self.pieces, self.application)
         return self._plain

@@ -128,7 +128,7 @@ class Evaluation:
         """The same for what has to be decoded: conversation by conversation, each is decoded once."""
         if self._place == len(self._region):
             self._begin_region()
-        block = self._region[self._place : self._place + _DEEP_BLOCK]
+        block = np.sort(self._region[self._place : self._place + _DEEP_BLOCK])
         try:
             with self._trace.strictly():
                 mask = self._test.mask(self._trace, block)

@@ -155,7 +155,8 @@ class Typist:
 
     def awake(self) -> bool:
         """Whether the loop goes round."""
-        return time.monotonic() - BEAT.unpack(self._beat.read_bytes())[0] < STILL / 2
+        last: float = BEAT.unpack(self._beat.read_bytes())[0]
+        return time.monotonic() - last < STILL / 2
 
     def until_done(self, seconds: float, still: float = STILL) -> tuple[float, float]:
         """Wait until nothing is drawn and the loop is awake: seconds to the first answer, and to the last."""

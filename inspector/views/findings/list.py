@@ -63,7 +63,7 @@ class FindingList:
         self._quotes_read = 0                           # what ICMP errors quote
         self._keys: list[_Key] = []                     # of the lines, ascending
         self._shown: list[Finding] = []
-        self.update()
+        self.update(seconds=_EVER if trace.turns is None else 0)
 
     def choose(self, *severities: Severity) -> None:
         """Show findings of these severities alone; none given: all."""

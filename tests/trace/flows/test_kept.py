@@ -31,7 +31,7 @@ def printed(path: Path) -> tuple[list[str], int]:
 def test_what_is_given_back_is_made_again(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Trace, "_plain_ones", lambda trace: None)       # each is decoded
+    monkeypatch.setattr(Trace, "plain_conversations", lambda trace: None)       # each is decoded
     path = tmp_path / "x.pcapng"
     path.write_bytes(KINDS[kind](30))
     whole, count = printed(path)

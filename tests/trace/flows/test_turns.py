@@ -142,7 +142,7 @@ def test_conversations_that_mingle_are_decoded_once_each(
 
 
 def test_findings_come_by_turns(tmp_path: Path) -> None:
-    path = made("interleaved_messages", 400, tmp_path)
+    path = made("interleaved_messages", 1000, tmp_path)
     with opened(path, turns=False) as trace:
         whole = FindingList(trace)
         assert whole.complete and whole.count

@@ -42,7 +42,7 @@ class TraceFile:
         """Write it anew where its name was removed; CommandError where that cannot be."""
         if not self.name or self.is_there:
             return
-        from inspector.lab.ownership import create_file  # here and below: help is to be instant
+        from inspector.lab.files.ownership import create_file  # here and below: help is to be instant
 
         notice(f"{self.name} was removed meanwhile; it is written anew.")
         try:
@@ -78,7 +78,7 @@ def empty_file(name: str, capture: str | Path) -> int:
 
     A pipe that nobody reads is not waited for, and `capture`, which is still read, is never emptied.
     """
-    from inspector.lab.ownership import create_file  # here: help is to be instant
+    from inspector.lab.files.ownership import create_file  # here: help is to be instant
 
     try:
         file = create_file(Path(name)).descriptor
@@ -126,7 +126,7 @@ def _kept(label: str) -> Iterator[TraceFile]:
 
 @contextmanager
 def _saved(path: Path, overwrite: bool, read: bool) -> Iterator[TraceFile]:
-    from inspector.lab.ownership import TakenError, create_file
+    from inspector.lab.files.ownership import TakenError, create_file
     from inspector.trace.file.scratch import path_of
 
     try:

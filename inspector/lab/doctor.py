@@ -15,10 +15,10 @@ from ctypes.util import find_library
 from dataclasses import dataclass
 from typing import Literal
 
-from inspector.lab import folders
 from inspector.lab.capture.access import dumpcap, how_to_capture, may_capture
 from inspector.lab.capture.privilege import asker
 from inspector.lab.errors import LabError
+from inspector.lab.files import folders
 from inspector.lab.launch import start_agent
 from inspector.lab.network import namespace
 from inspector.lab.wire.ends import make as make_ends

@@ -19,8 +19,8 @@ from typing import IO, Self
 
 from inspector.capture.choice import choose_program
 from inspector.lab.errors import LabError
+from inspector.lab.files.ownership import create_file
 from inspector.lab.options import NO_LIMITS, NOTHING, AgentOptions, Limits, Mode, Outside
-from inspector.lab.ownership import create_file
 from inspector.lab.programs.tracer import strace
 from inspector.lab.summary import Refusal, Summary, from_line
 from inspector.model.commands import Command, to_line

@@ -15,8 +15,8 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from inspector.lab.folders import FolderError, state_folder
-from inspector.lab.ownership import make_folder
+from inspector.lab.files.folders import FolderError, state_folder
+from inspector.lab.files.ownership import make_folder
 
 MOST = 256 * 1024          # bytes that are read
 

@@ -11,7 +11,7 @@ import pytest
 
 from inspector.lab import launch
 from inspector.lab.errors import LabError
-from inspector.lab.ownership import create_file, make_folder
+from inspector.lab.files.ownership import create_file, make_folder
 from inspector.tui.files import traces
 
 NOBODY = 65534

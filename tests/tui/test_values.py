@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inspector.lab.folders import traces_folder
+from inspector.lab.files.folders import traces_folder
 from inspector.model.messages import Message
 from inspector.model.packets import Row
 from inspector.model.records import Event, EventKind

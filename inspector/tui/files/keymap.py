@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from inspector.lab.folders import FolderError, settings_folder
+from inspector.lab.files.folders import FolderError, settings_folder
 from inspector.tui.files.settings import settings_text
 
 

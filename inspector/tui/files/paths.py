@@ -7,7 +7,7 @@ import pwd
 import stat
 from pathlib import Path
 
-from inspector.lab.folders import home, is_folder
+from inspector.lab.files.folders import home, is_folder
 from inspector.wire.text import escaped
 
 SHOWN = 60                         # characters of a name in a sentence

@@ -14,8 +14,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from inspector.lab.folders import FolderError, settings_folder
-from inspector.lab.ownership import create_file, make_folder
+from inspector.lab.files.folders import FolderError, settings_folder
+from inspector.lab.files.ownership import create_file, make_folder
 
 MOST = 64 * 1024           # bytes that are read of a settings file
 

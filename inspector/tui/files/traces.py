@@ -17,8 +17,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from inspector.lab.folders import FolderError, traces_folder
-from inspector.lab.ownership import give_like
+from inspector.lab.files.folders import FolderError, traces_folder
+from inspector.lab.files.ownership import give_like
 from inspector.trace.file.scratch import path_of, scratch
 from inspector.tui.files.paths import to_write
 

@@ -15,7 +15,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from inspector.lab.folders import is_folder
+from inspector.lab.files.folders import is_folder
 from inspector.tui.files.paths import PathError, typed
 from inspector.tui.widgets.base import BaseModal, Options, TextInput
 from inspector.wire.text import escaped

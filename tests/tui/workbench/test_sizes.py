@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from inspector.lab.folders import settings_folder
+from inspector.lab.files.folders import settings_folder
 from inspector.model.spec import SessionSpec
 from inspector.tui.files.settings import kept
 from inspector.tui.panes.ladder import LadderPane

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from inspector.lab.ownership import make_folder
+from inspector.lab.files.ownership import make_folder
 
 _NAME = "inspector"
 

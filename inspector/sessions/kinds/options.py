@@ -110,7 +110,7 @@ KEEP_ALIVE = Option("keep_alive", "Connections", (
 ), "", "--no-keep-alive", "a connection for each request.")  # fmt: skip
 DEFLATE = Option("deflate", "WebSocket", (
     Value(False, "plain", "messages as they are"),
-    Value(True, "deflate", "permessage-deflate is offered"),
+    Value(True, "deflate", "offers permessage-deflate"),
 ), "d", "--deflate", "offer permessage-deflate.")  # fmt: skip
 CLOSE_CODE = Option("close_code", "Close code", (), "", "--close-code", "the code of the close frame.")
 CLOSE_REASON = Option("close_reason", "Close reason", (), "", "--close-reason", "the reason beside it.")

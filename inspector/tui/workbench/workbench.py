@@ -408,6 +408,7 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
 
     def action_edit(self) -> None:
         """Put what the chosen packet says into a composer."""
+        # for the time of start-up, since few send anything again
         from inspector.views.handing.sent import NothingSentError, sent_at
 
         chosen, spec = self.selection, None if self.session is None else self.session.spec

@@ -35,7 +35,7 @@ def open_source(
     """
     opened = open_packet_socket if interface != ANY else open_everywhere
     if given is not None:
-        return Ring(given, blocks)
+        return Ring(given, blocks, interface=interface)
     try:
         return Ring(opened(program), blocks, interface=interface)
     except PermissionError:

@@ -11,6 +11,7 @@ import stat
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ from inspector.cli.output import notice
 from inspector.cli.trace_files import trace_file
 
 if TYPE_CHECKING:
+    from inspector.cli.options.remote import Remote
+    from inspector.lab.capture.elsewhere import Place
     from inspector.lab.options import Limits
     from inspector.lessons.format.model import Lesson
     from inspector.model.spec import SessionSpec
@@ -87,16 +90,22 @@ def open_session(spec: SessionSpec) -> int:
     return _run(InspectorApp(start=spec))
 
 
-def watch_ports(ports: tuple[int, ...], limits: Limits, save: str | None, *, overwrite: bool) -> int:
+def watch_ports(
+    ports: tuple[int, ...], limits: Limits, save: str | None, *, overwrite: bool, place: Place | None = None
+) -> int:
     """Open the app on this machine's own loopback, on these ports or all; returns the exit status.
 
-    `save`: the file that the trace goes to, None for one of those that are kept.
+    `save`: the file that the trace goes to, None for one of those that are kept. `place`: another network.
     """
-    from inspector.cli.options.capture import packet_socket_for
+    from inspector.cli.options.capture import packet_socket_for, packet_socket_in
     from inspector.lab.options import Watch
 
     _require_terminal(sys.stdin.isatty())
-    watch = Watch(ports, limits=limits, packet_socket=packet_socket_for(ports, limits, screen=True))
+    if place is None:
+        watch = Watch(ports, limits=limits, packet_socket=packet_socket_for(ports, limits, screen=True))
+    else:
+        watch = Watch(ports, limits=limits, packet_socket=packet_socket_in(place, ports, limits),
+                      place=place.words)
     from inspector.tui.app import InspectorApp
 
     if save is None:
@@ -105,6 +114,13 @@ def watch_ports(ports: tuple[int, ...], limits: Limits, save: str | None, *, ove
         status = _run(InspectorApp(watch=replace(watch, save=(file.path, file.name))))
         file.restore()
         return status
+
+
+def watch_remote(remote: Remote, ports: tuple[int, ...]) -> int:
+    """Open the app on what tcpdump hears on another machine, reached by ssh; returns the exit status."""
+    _require_terminal(sys.stdin.isatty())
+    with remote.listening(ports) as source:
+        return _open_stream(source, remote.url, remote.failure)
 
 
 def via_ports(pairs: tuple[tuple[int, int], ...]) -> int:
@@ -134,7 +150,7 @@ def _open_standard_input() -> int:
     return _open_stream(source, "standard input")
 
 
-def _open_stream(source: int, name: str) -> int:
+def _open_stream(source: int, name: str, why: Callable[[], str] = str) -> int:
     """Open the app on what a descriptor gives: a thread reads it, once, into a file that the app follows."""
     from inspector.trace.file.scratch import path_of, scratch
     from inspector.tui.app import InspectorApp
@@ -142,12 +158,16 @@ def _open_stream(source: int, name: str) -> int:
     with scratch() as spool:
         pump = threading.Thread(target=_spool, args=(source, spool.fileno()), daemon=True)
         pump.start()
-        _wait_for_head(pump, spool.fileno(), name)
+        _wait_for_head(pump, spool.fileno(), name, why)
         return _run(InspectorApp(trace_path=path_of(spool.fileno())))
 
 
-def _wait_for_head(pump: threading.Thread, spool: int, name: str) -> None:
-    """Wait until the first bytes tell whether it is a capture; CommandError where it is none."""
+def _wait_for_head(pump: threading.Thread, spool: int, name: str, why: Callable[[], str] = str) -> None:
+    """Wait until the first bytes tell whether it is a capture; CommandError where it is none.
+
+    `why` gives the sentence for a source that ended without any, "" where it has none.
+    """
+    from inspector.trace.file.pcap import Pcap
     from inspector.trace.file.scratch import path_of
     from inspector.trace.trace import Trace, TraceError
 
@@ -155,12 +175,14 @@ def _wait_for_head(pump: threading.Thread, spool: int, name: str) -> None:
     while True:
         pump.join(_SOON)
         size, ended = os.fstat(spool).st_size, not pump.is_alive()
+        if ended and not size and (sentence := why()):
+            raise CommandError(sentence, UNREADABLE)
         try:
             Trace.open(path_of(spool), following=not ended).close()
         except TraceError as error:
             sentence = str(error).replace(str(path_of(spool).name), name, 1)
             raise CommandError(sentence, UNREADABLE) from error
-        if ended or size >= _HEAD:
+        if ended or size >= _HEAD or _is_pcap(os.pread(spool, Pcap.HEADER, 0)):
             return
         if begun and time.monotonic() - begun > _PATIENCE:
             notice(f"Waiting for the first bytes of {name}; ctrl+c ends it.")
@@ -174,6 +196,13 @@ def is_stream(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _is_pcap(head: bytes) -> bool:
+    """Whether it is the header of the classic format, behind which nothing may come for long."""
+    from inspector.trace.file.pcap import PCAP_MAGICS, Pcap
+
+    return len(head) == Pcap.HEADER and head[:4] in PCAP_MAGICS
 
 
 def _spool(source: int, target: int) -> None:

@@ -156,7 +156,8 @@ class Agent:
 def start_agent(
     trace_path: str | Path, mode: Mode = "auto", *, ports: Sequence[int] = (),
     limits: Limits = NO_LIMITS, command: Sequence[str] = (), syscalls: bool = False, stdout: int = 1,
-    apart: bool = False, outside: Outside = NOTHING, packet_socket: int = -1, wiring: Wiring | None = None,
+    apart: bool = False, outside: Outside = NOTHING, packet_socket: int = -1, place: str = "",
+    wiring: Wiring | None = None,
 ) -> Agent:
     """Start an agent that writes the file `trace_path` anew, and return when its capture runs.
 
@@ -167,15 +168,18 @@ def start_agent(
     ports or a wrong filter; OSError where the file cannot be written. An older file is lost only when
     the capture runs. `syscalls`: trace the program's system calls on its sockets too (strace). `outside`:
     what of the lab and of the host's network shall reach each other, by a relay. `packet_socket`: one that
-    captures for those ports, opened by somebody with the privilege (`privilege`); it stays the caller's.
+    captures for those ports, opened by somebody with the privilege (`privilege`); it stays the caller's;
+    `place`: the other network that it hears, in words.
     `wiring`: the ends talk over a wire that does this, in place of the loopback.
     """
     if syscalls:
         strace()
     choose_program(ports, limits.filter, limits.snaplen)                 # to refuse before anything starts
     terminal = bool(command) and not apart
-    options = AgentOptions(mode, tuple(ports), limits, command=tuple(command), syscalls=syscalls,
-                           outside=outside, packet_socket=packet_socket, wiring=wiring)  # fmt: skip
+    options = AgentOptions(
+        mode, tuple(ports), limits, command=tuple(command), syscalls=syscalls, outside=outside,
+        packet_socket=packet_socket, place=place, wiring=wiring,
+    )
     descriptors: list[int] = []
     path = Path(trace_path)
     created = create_file(path)

@@ -77,13 +77,15 @@ NO_LIMITS = Limits()
 class Watch:
     """What is captured without a session of ours: ports of this machine (none: all), or, with `outside`,
     what is led through the lab. `save`: a file that is open for the trace, and the name that people know.
-    `packet_socket`: what captures, opened by somebody with the privilege (lab/capture/); -1: none."""
+    `packet_socket`: what captures, opened by somebody with the privilege (lab/capture/); -1: none.
+    `place`: in which other network, in words."""
 
     ports: tuple[int, ...] = ()
     outside: Outside = NOTHING
     limits: Limits = NO_LIMITS
     save: tuple[Path, str] | None = None
     packet_socket: int = -1
+    place: str = ""
 
     @property
     def words(self) -> str:
@@ -91,7 +93,7 @@ class Watch:
         if self.outside.via:
             return ", ".join(f"{listen} → {target}" for listen, target in self.outside.via) + ", relayed"
         ports = f"port{'s' if len(self.ports) > 1 else ''} {', '.join(map(str, self.ports))}"
-        only = (ports if self.ports else "", self.limits.filter)
+        only = (ports if self.ports else "", self.limits.filter, self.place)
         return ", ".join(filter(None, only)) or "all ports"
 
 
@@ -108,6 +110,7 @@ class AgentOptions:
     syscalls: bool = False                        # trace what the program asks of the kernel, by strace
     outside: Outside = NOTHING
     packet_socket: int = -1                       # what captures, opened by somebody with the privilege
+    place: str = ""                               # the socket hears another network: which, in words
     wiring: Wiring | None = None                  # a wire between the ends, not the loopback
     group: int = 0                                # for programs: the terminal's foreground process group
 

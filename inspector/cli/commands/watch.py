@@ -1,4 +1,4 @@
-"""`inspector watch`: the app on this machine's own loopback."""
+"""`inspector watch`: the app on this machine's loopback, on another network of it, or on another machine."""
 
 from __future__ import annotations
 
@@ -6,25 +6,66 @@ from typing import Any
 
 import click
 
+from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.cli.options.capture import capture_options, limits_of
+from inspector.cli.options.remote import Remote, remote_of
 from inspector.cli.options.shared import OUTPUT, OVERWRITE, PORT, reading_options
 
 
+class Place(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on; 8.1 is enough
+    """A port, or the URL of another machine."""
+
+    name = "port"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | Remote:
+        """The port's number, or the machine."""
+        if isinstance(value, str) and value.startswith("ssh:"):
+            return remote_of(value)
+        return int(PORT.convert(value, param, ctx))
+
+
 @click.command("watch")
-@click.argument("ports", metavar="[PORT ...]", nargs=-1, type=PORT)
+@click.argument("places", metavar="[ssh://[USER@]HOST[:PORT]] [PORT ...]", nargs=-1, type=Place())
+@click.option("--netns", metavar="PID|NAME",
+              help="Watch the network of this process, or of this name of 'ip netns'.")
+@click.option("--container", metavar="NAME", help="Watch the network of this container (docker, podman).")
 @click.option("-o", "--output", "--save", metavar="FILE", type=OUTPUT,
               help="Write the trace to this file, not among those that are kept.")
 @OVERWRITE
 @capture_options
 @reading_options
-def command(*, ports: tuple[int, ...], output: str | None, overwrite: bool, **options: Any) -> int:
+def command(
+    *, places: tuple[int | Remote, ...], netns: str | None, container: str | None, output: str | None,
+    overwrite: bool, **options: Any,
+) -> int:
     """Open the app on this machine's own loopback, on these ports or all.
 
     Needs CAP_NET_RAW, a user who may run dumpcap, or sudo (pkexec), which is asked to open one packet
     socket. No screen runs as root: under sudo it becomes the calling user. What ends the capture leaves the
     app open on what was captured.
-    """
-    limits = limits_of(options, ports)
-    from inspector.cli.app import watch_ports  # here: it brings Textual, for which help would wait
 
-    return watch_ports(ports, limits, output, overwrite=overwrite)
+    --netns and --container watch all interfaces of another network of this machine: one of yours (rootless
+    podman, a lab), or any with sudo. ssh://HOST watches another machine, by tcpdump there.
+    """
+    ports = tuple(place for place in places if isinstance(place, int))
+    limits = limits_of(options, ports)
+    remotes = [place for place in places if isinstance(place, Remote)]
+    if len(remotes) + (netns is not None) + (container is not None) > 1:
+        raise CommandError("One place at a time: a machine, --netns or --container.", USAGE)
+    from inspector.cli.app import watch_ports, watch_remote  # here: Textual, for which help would wait
+
+    if remotes:
+        if output or limits != type(limits)():
+            raise CommandError("What another machine sends is not narrowed here; ctrl+s in the app saves it.",
+                               USAGE)
+        return watch_remote(remotes[0], ports)
+    place = None
+    if netns is not None or container is not None:
+        from inspector.lab.capture import elsewhere
+        from inspector.lab.errors import LabError
+
+        try:
+            place = elsewhere.place_of(netns) if netns is not None else elsewhere.container(container or "")
+        except LabError as error:
+            raise CommandError(error.sentence, MISSING, error.remedy) from error
+    return watch_ports(ports, limits, output, overwrite=overwrite, place=place)

@@ -12,6 +12,7 @@ from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.cli.output import notice
 
 if TYPE_CHECKING:
+    from inspector.lab.capture.elsewhere import Place
     from inspector.lab.options import Limits
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -79,6 +80,20 @@ def packet_socket_for(ports: tuple[int, ...], limits: Limits, *, screen: bool = 
         f"Capturing this machine's own loopback needs the privilege CAP_NET_RAW{why}. The lab does not "
         "('inspector exec -- CMD').", MISSING, access.how_to_capture(),
     )
+
+
+def packet_socket_in(place: Place, ports: tuple[int, ...], limits: Limits) -> int:
+    """A packet socket of another network of this machine; under sudo this process is the caller then."""
+    from inspector.lab.capture import elsewhere, privilege
+    from inspector.lab.errors import LabError
+
+    try:
+        opened = elsewhere.opened_in(place, ports, limits)
+        if privilege.under_sudo():
+            privilege.become_caller()
+    except LabError as error:
+        raise CommandError(error.sentence, MISSING, error.remedy) from error
+    return opened.detach()
 
 
 def size_of(text: str | None) -> int:

@@ -140,8 +140,9 @@ def _open_capture(
         program, text = without_groups(ACCEPT_ALL), ""
     blocks = BLOCKS if options.command or options.mode == "host" else SESSION_BLOCKS
     what = "loopback" if options.wiring is None else "wire"
+    heard = f"all interfaces of {options.place}" if options.place else f"{what} of the {mode}"
     return Capture(
-        trace, description=f"{what} of the {mode}", woken=woken, failed=supervisor.capture_failed,
+        trace, description=heard, woken=woken, failed=supervisor.capture_failed,
         filter=text, snaplen=limits.snaplen, max_size=limits.max_size,
         most=limits.packets, source=open_source(program, blocks, given, _interface(options)),
         interface=_interface(options),
@@ -151,7 +152,7 @@ def _open_capture(
 def _interface(options: AgentOptions) -> str:
     if options.wiring is not None:
         return WIRE
-    return "any" if options.outside.net else "lo"
+    return "any" if options.outside.net or options.place else "lo"
 
 
 def _wake(options: AgentOptions, byte: bytes = b".") -> None:

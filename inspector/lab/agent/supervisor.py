@@ -363,7 +363,7 @@ class Supervisor:
 
 def _sampler(lab: Lab, options: AgentOptions, ends: Ends | None) -> Sampler | None:
     """What looks at the kernel's sockets: all of the lab's, or those of the host's ports that are watched."""
-    if not lab.networks and not options.ports:
+    if options.place or (not lab.networks and not options.ports):
         return None                                # a whole machine's sockets are no picture of anything
     try:
         if ends is not None:

@@ -57,7 +57,7 @@ class LiveSession:
 
         mode: Mode = "lab" if watch.outside else "host"
         return start_agent(self.path, mode, ports=watch.ports, limits=watch.limits, outside=watch.outside,
-                           packet_socket=watch.packet_socket)  # fmt: skip
+                           packet_socket=watch.packet_socket, place=watch.place)  # fmt: skip
 
     @property
     def path(self) -> Path:

@@ -21,7 +21,7 @@ from inspector.lab.errors import LabError
 from inspector.lab.files import folders
 from inspector.lab.launch import start_agent
 from inspector.lab.network import namespace
-from inspector.lab.wire.ends import make as make_ends
+from inspector.lab.network.wire.ends import make as make_ends
 from inspector.model.wiring import Wiring
 from inspector.wire import pcapng
 from inspector.wire.journal import EventRecord, from_fields

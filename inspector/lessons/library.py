@@ -10,6 +10,7 @@ from pathlib import Path
 from inspector.lessons.format.faults import Fault, LessonError
 from inspector.lessons.format.loader import FACTS, load
 from inspector.lessons.format.model import Lesson
+from inspector.sessions.kinds import kind_of
 from inspector.wire.text import escaped
 
 CONTENT = Path(__file__).with_name("content")
@@ -55,3 +56,9 @@ def write_example(folder: str) -> list[Path]:
 def find(name: str) -> Lesson:
     """The lesson of this name or in this folder; LessonError."""
     return load(folder_of(name))
+
+
+def lacking(lesson: Lesson) -> str:
+    """Why the lesson cannot be played on this machine, one sentence; "" where it can."""
+    specs = (lesson.spec, *(step.change for step in lesson.steps if step.change is not None))
+    return next(filter(None, (kind_of(spec).lacking() for spec in specs)), "")

@@ -12,7 +12,7 @@ from inspector.lab import doctor
 from inspector.lab.capture import access
 from inspector.lab.errors import LabError
 from inspector.lab.network import namespace
-from inspector.lab.wire import links
+from inspector.lab.network.wire import links
 from tests.support.running.lab import needs_lab
 
 pytestmark = pytest.mark.quick

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from inspector.lessons import progress
-from inspector.lessons.library import EXAMPLE, find, names, write_example
+from inspector.lessons.library import EXAMPLE, find, lacking, names, write_example
 from inspector.lessons.play.answers import judge, number_of
 from inspector.lessons.play.headless import Stage, proved
 from inspector.lessons.play.player import Player
+from inspector.sessions.kinds.browser.programs import NONE
 from tests.support.running.lab import needs_lab
 
 pytestmark = needs_lab
@@ -20,6 +21,15 @@ def is_over(player: Player) -> bool:
     return player.record.phase == "over"
 
 
+def test_what_a_lesson_needs_and_lacks_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert lacking(find("loss")) == ""
+    monkeypatch.setenv("PATH", str(tmp_path))                  # where there is no browser
+    assert lacking(find("browser")) == NONE
+    assert NONE.count(".") == 1
+
+
 def complaints(folder: str) -> list[str]:
     return [f"{fault.key}: {fault.sentence}" for _, several in proved(find(folder)) for fault in several]
 
@@ -27,6 +37,8 @@ def complaints(folder: str) -> list[str]:
 @pytest.mark.parametrize("name", (*names(), str(EXAMPLE)))
 def test_each_step_fails_untouched_and_passes_when_solved(name: str) -> None:
     lesson = find(name)
+    if sentence := lacking(lesson):
+        pytest.skip(sentence)
     played = list(proved(lesson))
     assert [fault for _, several in played for fault in several] == []
     assert len(played) == len(lesson.steps)

@@ -115,6 +115,9 @@ def check(names: tuple[str, ...], every: bool, words_only: bool) -> int:
             _print_faults(error)
             status = UNREADABLE
             continue
+        if not words_only and (sentence := library.lacking(lesson)):
+            write_text(f"- {lesson.name}  skipped: {sentence}")
+            continue
         passed = words_only or _played(lesson)
         kinds = f"{len(lesson.steps)} steps, {', '.join(lesson.texts)}"
         write_text(f"{'✓' if passed else '✗'} {lesson.name}  {kinds}")

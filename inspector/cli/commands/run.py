@@ -19,6 +19,7 @@ from inspector.cli.options.shared import OUTPUT, OVERWRITE, reading_options
 from inspector.cli.output import ladder_printer, notice, write_line
 from inspector.cli.trace_files import trace_file
 from inspector.model.commands import Start
+from inspector.sessions.kinds import kind_of
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def run_session(
     from inspector.trace.file.secrets import late_secrets, put_first
     from inspector.trace.trace import Trace
 
+    if sentence := kind_of(spec).lacking():
+        raise CommandError(sentence, MISSING)
     with trace_file(save, overwrite=overwrite) as file:
         try:
             agent = start_agent(file.path, ports=(spec.port,), outside=reaching(spec), wiring=spec.wiring)

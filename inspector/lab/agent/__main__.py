@@ -26,11 +26,11 @@ from inspector.lab.errors import LabError
 from inspector.lab.network import namespace
 from inspector.lab.network.bridge import Bridge
 from inspector.lab.network.routes import all_addresses_here
+from inspector.lab.network.wire.ends import make as make_ends
 from inspector.lab.network.world import World, carrier
 from inspector.lab.options import AgentOptions
 from inspector.lab.programs.processes import Guardian, Lab, adopt_orphans
 from inspector.lab.summary import Refusal, Summary, to_line
-from inspector.lab.wire.ends import make as make_ends
 from inspector.wire.journal import EventRecord
 
 if TYPE_CHECKING:

@@ -19,12 +19,12 @@ from inspector.kernel.sampler import EVERY, Sampler
 from inspector.kernel.sock_diag import SockDiag
 from inspector.lab.agent.session import Session
 from inspector.lab.network.bridge import Bridge
+from inspector.lab.network.wire.ends import Ends
+from inspector.lab.network.wire.wire import Wire
 from inspector.lab.options import AgentOptions
 from inspector.lab.programs.children import Child, start_program
 from inspector.lab.programs.processes import Lab
 from inspector.lab.programs.tracer import Tracer
-from inspector.lab.wire.ends import Ends
-from inspector.lab.wire.wire import Wire
 from inspector.model import commands
 from inspector.model.commands import Command, EndpointCommand, Execute, Quit, Start, Stop, WireAct
 from inspector.model.records import EventKind

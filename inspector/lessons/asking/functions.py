@@ -55,8 +55,8 @@ CALL_FIELDS: dict[str, tuple[Kind, str]] = {
     "call": ("text", "name"), "role": ("text", "role"), "arguments": ("text", "arguments"),
     "result": ("number", "result"), "errno": ("text", "errno"), "time": ("number", "time_ns"),
 }
-CALL_NAMES = ("socket", "setsockopt", "bind", "listen", "accept", "connect", "getsockname", "send", "sendto",
-              "recv", "recvfrom", "recvmsg", "shutdown", "close")
+CALL_NAMES = ("execve", "socket", "setsockopt", "bind", "listen", "accept", "connect", "getsockname", "send",
+              "sendto", "recv", "recvfrom", "recvmsg", "shutdown", "close")
 
 
 @dataclass(frozen=True, slots=True)

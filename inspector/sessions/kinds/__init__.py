@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from inspector.model.spec import SessionSpec, SpecError
-from inspector.sessions.kinds import http, slow_reader, tcp, udp, websocket
+from inspector.sessions.kinds import browser, http, slow_reader, tcp, udp, websocket
 from inspector.sessions.kinds.kind import Kind
 from inspector.sessions.kinds.options import DEFAULTS, WIRE, Option
 
@@ -20,7 +20,9 @@ REGISTRY: tuple[Kind, ...] = (
     http.KIND,
     websocket.KIND,
     slow_reader.KIND,
+    browser.KIND,
 )
+LAUNCHED: tuple[Kind, ...] = tuple(kind for kind in REGISTRY if kind.key)      # those of the launcher
 NAMES: tuple[str, ...] = tuple(kind.name for kind in REGISTRY)
 OPTIONS: tuple[Option, ...] = tuple(dict.fromkeys(option for kind in REGISTRY for option in kind.options))
 

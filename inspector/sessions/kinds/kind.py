@@ -86,13 +86,18 @@ def accept_any(spec: SessionSpec) -> None:
     """The check of a kind that needs none beyond that of each message."""
 
 
+def lacks_nothing() -> str:
+    """Of a kind that needs nothing but us."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of session; see the module's text."""
 
     name: str                          # in specs, in file names, on the command line
     title: str                         # for people
-    key: str                           # the launcher's
+    key: str                           # the launcher's, "" where it is not listed there
     about: str                         # one line for the launcher
     port: int                          # where the server listens unless told otherwise
     messages: tuple[str, ...]          # what the client's script sends unless told otherwise
@@ -105,6 +110,7 @@ class Kind:
     messages_for_push: tuple[str, ...] | None = None    # the same where the server pushes, if other ones
     check_message: Callable[[str], object] = parse_message   # ValueError: cannot be a message of a script
     check: Callable[[SessionSpec], None] = accept_any        # ValueError: cannot be a session
+    lacking: Callable[[], str] = lacks_nothing               # why it cannot be on this machine, a sentence
 
     def typed(self, message: Message) -> tuple[Form, str] | None:
         """The form and the text by which a person would say a message; None where no form can."""

@@ -40,12 +40,21 @@ class StreamServer:
         self._thread.start()
         if context.spec.interactive:
             context.wait_for_ever()
+        self.serve()
+        if context.spec.ending != "none" or not context.ends_first:
+            self.close()
+
+    def serve(self) -> None:
+        """Do the script's part on all its connections."""
+        context = self.context
         for _ in range(self._load().connections(context.spec)):
             context.wait(lambda: len(self.exchanges) > self._served, "No client connected")
             self.exchanges[self._served].script()
             self._served += 1
-        if context.spec.ending != "none" or not context.ends_first:
-            self.close()
+
+    def most_connections(self) -> int | None:
+        """How many connections are accepted; None: as many as come."""
+        return None if self.context.spec.interactive else self._load().connections(self.context.spec)
 
     def _listen(self) -> None:
         context = self.context
@@ -61,8 +70,7 @@ class StreamServer:
 
     def _accept(self) -> None:
         assert self.listener is not None
-        spec = self.context.spec
-        rest = None if spec.interactive else self._load().connections(spec)
+        rest = self.most_connections()
         try:
             while rest is None or rest > 0:
                 self.listener.accept(lambda sock: self.context.loop.post(partial(self._accepted, sock)))

@@ -21,7 +21,7 @@ from textual.widgets import Static
 
 from inspector.lab.options import Watch
 from inspector.model.spec import SessionSpec
-from inspector.sessions.kinds import OPTIONS, REGISTRY
+from inspector.sessions.kinds import LAUNCHED, OPTIONS
 from inspector.sessions.kinds.options import Option
 from inspector.tui.files import traces
 from inspector.tui.files.paths import PathError, to_read, typed
@@ -111,7 +111,7 @@ class LauncherScreen(BaseScreen):
 
     LEGEND_TITLE = "Launcher"
     LEGEND = (
-        f"Press {_either(kind.key for kind in REGISTRY)}: two real processes, a server and a client, start "
+        f"Press {_either(kind.key for kind in LAUNCHED)}: two real processes, a server and a client, start "
         "in a private network and talk over its loopback. You watch their system calls and every packet "
         "between them. "
         "It needs no root and touches nothing of this machine's network.",
@@ -119,7 +119,7 @@ class LauncherScreen(BaseScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         # Not in the last line: each stands with its key in a row above, however many kinds there are.
         *(Binding(kind.key, f"start('{kind.name}')", kind.title, show=False, id=f"launcher.{kind.name}")
-          for kind in REGISTRY),
+          for kind in LAUNCHED),
         *(Binding(choice.key, f"turn('{choice.field}')", choice.name, show=False,
                   id=f"launcher.{choice.field}") for choice in CHOICES),
         Binding("p", "port", "Port", id="launcher.port"),
@@ -144,7 +144,7 @@ class LauncherScreen(BaseScreen):
             yield Static(brand, id="brand")
             with Vertical(classes="section", id="kinds"):
                 yield Static("Start a conversation  [dim]press a key, or click[/]", classes="heading")
-                for kind in REGISTRY:
+                for kind in LAUNCHED:
                     content = _row(kind.key, kind.title, Content(kind.about))
                     yield Row(content, f"start('{kind.name}')", id=f"kind-{kind.name}", classes="kind")
             with Vertical(classes="section", id="options"):
@@ -176,7 +176,7 @@ class LauncherScreen(BaseScreen):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        for first in self.query(f"#kind-{REGISTRY[0].name}"):     # none when the app ends at this very moment
+        for first in self.query(f"#kind-{LAUNCHED[0].name}"):     # none when the app ends at this very moment
             first.focus()
         self.call_after_refresh(self.post_message, FirstPictureDone())
 
@@ -199,7 +199,7 @@ class LauncherScreen(BaseScreen):
         return _row(choice.key, choice.name, Content.assemble(values, padding, explained))
 
     def _port_row(self) -> Content:
-        default = f"each its own: {', '.join(str(kind.port) for kind in REGISTRY)}"
+        default = f"each its own: {', '.join(str(kind.port) for kind in LAUNCHED)}"
         chosen = Content.styled(str(self.spec.port), "bold $text-primary")
         return _row("p", "Port", chosen if self.spec.port else _muted(default))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from inspector.lab.options import Mode, Watch, reaching
 from inspector.model.commands import Command, Start
 from inspector.model.spec import SessionSpec
-from inspector.sessions.kinds import resolved
+from inspector.sessions.kinds import kind_of, resolved
 from inspector.tui.files import traces
 
 if TYPE_CHECKING:
@@ -40,12 +40,15 @@ class LiveSession:
 
     def start(self) -> None:
         """Start the agent and the session; LabError where it cannot be had. Returns when the capture runs."""
-        from inspector.lab.launch import start_agent  # here and below: after the first picture
+        from inspector.lab.errors import LabError  # here and below: after the first picture
+        from inspector.lab.launch import start_agent
 
         with self._lock:
             if self._closed:
                 return
             if self.spec is not None:
+                if sentence := kind_of(self.spec).lacking():
+                    raise LabError(sentence)
                 self._agent = start_agent(          # it may be the host's loopback: on its port alone
                     self.path, ports=(self.spec.port,), outside=reaching(self.spec), wiring=self.spec.wiring)
                 self.send(Start(self.spec))

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 
 from inspector.lab.options import Watch
 from inspector.model.spec import SessionSpec
-from inspector.sessions.kinds import REGISTRY, resolved
+from inspector.sessions.kinds import LAUNCHED, resolved
 from inspector.sessions.kinds.kind import Kind
 from inspector.trace.trace import Trace
 from inspector.tui.app import InspectorApp
@@ -85,7 +85,7 @@ async def start_and_leave(pilot: Pilot[Any], kind: Kind) -> None:
 async def test_one_kind_after_the_other_each_on_its_own_port_with_its_own_messages() -> None:
     app = QuietApp()
     async with app.run_test(size=(120, 40)) as pilot:
-        for kind in (*REGISTRY, REGISTRY[0]):
+        for kind in (*LAUNCHED, LAUNCHED[0]):
             await start_and_leave(pilot, kind)
 
 
@@ -106,7 +106,7 @@ def _has_gone(screen: LauncherScreen) -> bool:
 async def test_each_kind_after_each_other_is_asked_for_as_if_it_were_the_first() -> None:
     app = AskedApp()
     async with app.run_test(size=(120, 40)) as pilot:
-        for kind in each_after_each(REGISTRY):
+        for kind in each_after_each(LAUNCHED):
             before = await launcher(pilot)
             burst(app, kind.key)
             await until(pilot, partial(_has_gone, before), "the launcher anew")

@@ -52,6 +52,10 @@ class ServerExchange(Exchange):
         self._events_left: list[str] = []
         self._refused = False                  # the last request was malformed
 
+    def page(self) -> bytes:
+        """What stands at `/`, as HTML."""
+        return PAGE
+
     # -- what comes ---------------------------------------------------------------------------------
 
     def received(self, data: bytes) -> None:
@@ -111,7 +115,7 @@ class ServerExchange(Exchange):
         elif method not in ("GET", "HEAD"):
             self._respond(405, TEXT, b"Only GET and HEAD are understood here.\n")
         elif path == "/":
-            self._respond(200, HTML, PAGE)
+            self._respond(200, HTML, self.page())
         elif path == "/chunked":
             self._respond(200, TEXT, b"".join(CHUNKS), chunks=CHUNKS)
         elif path == "/slow":

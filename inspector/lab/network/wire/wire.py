@@ -19,7 +19,7 @@ from typing import Literal, Protocol
 
 from inspector.capture.bpf import ACCEPT_ALL
 from inspector.capture.packet_socket import bind, open_packet_socket
-from inspector.lab.wire.frame import kinds_of
+from inspector.lab.network.wire.frame import kinds_of
 from inspector.model.commands import WireAct
 from inspector.model.wiring import LATER, SENDERS, Sender, What, Wiring, rule_of
 

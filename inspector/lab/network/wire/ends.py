@@ -17,8 +17,8 @@ from pathlib import Path
 
 from inspector.lab.errors import LabError
 from inspector.lab.network import namespace
+from inspector.lab.network.wire import links
 from inspector.lab.programs.processes import join
-from inspector.lab.wire import links
 from inspector.model.wiring import LEAST_IPV6_MTU, SENDERS, WIRE_ADDRESSES, Sender, Wiring
 
 NEAR = "wire"                      # the device in each end's own network; in ours it has the end's name

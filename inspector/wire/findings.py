@@ -16,6 +16,9 @@ from inspector.model.packets import Row
 Severity = Literal["error", "warning", "note"]
 
 
+MOST_ROWS = 30       # packets that a finding names
+
+
 class Rule(NamedTuple):
     """A rule that can be seen kept or broken on the wire; `instead` says what should stand there."""
 
@@ -32,7 +35,8 @@ class Finding:
     `direction` is the end that sent the bytes (0: a to b, 1: b to a; None: no bytes to point at), [start,
     stop) their bytes in that direction's reassembled stream, and [bit_start, bit_stop) the offending bits,
     counted from the most significant bit of the byte at `start`. `rows` are packet rows of the trace, the
-    first one is where to look. `stream` counts the conversations of `carrier`.
+    first one is where to look; `more_rows`: how many there are beside them. `stream` counts the conversations
+    of `carrier`.
     """
 
     id: str
@@ -47,10 +51,13 @@ class Finding:
     bit_start: int | None = None
     bit_stop: int | None = None
     carrier: Literal["tcp", "udp"] = "tcp"
+    more_rows: int = 0
 
     def at(self, stream: int, rows: Iterable[Row]) -> Finding:
-        """The same with its place in a trace."""
-        return replace(self, stream=stream, rows=tuple(rows))
+        """The same with its place in a trace: the first of the packets, and how many more there are."""
+        kept = tuple(rows)
+        more = self.more_rows + max(len(kept) - MOST_ROWS, 0)
+        return replace(self, stream=stream, rows=kept[:MOST_ROWS], more_rows=more)
 
 
 REPEATS = 1000       # findings of one rule and direction that are kept; the rest is counted

@@ -74,7 +74,11 @@ def test_damage_is_told(body: bytes, word: str) -> None:
 def test_records_are_bounded() -> None:
     body = NAME + b"\0\1\0\1" + b"\xc0\x0c\0\1\0\1\0\0\0\0\0\0" * 3000
     found = parse_dns(message(0x8000, body=body, answers=3000))
-    assert found is not None and len(found.answers) == MOST_RECORDS and "first" in found.broken
+    assert found is not None and len(found.answers) == MOST_RECORDS
+    assert (found.left, found.broken) == (3000 - MOST_RECORDS, "")
+    assert found.info.endswith("[and 2,600 more, not read]")
+    asked = parse_dns(message(0, body=NAME + b"\0\1\0\1" + b"\xc0\x0c\0\1\0\1" * 999, questions=1000))
+    assert asked is not None and (len(asked.questions), asked.left, asked.broken) == (MOST_RECORDS, 600, "")
 
 
 def test_no_whole_header() -> None:

@@ -85,6 +85,7 @@ _FIELDS: tuple[Field[Any], ...] = (
           many=True, filtered=False),
     *(Field(name, "text", _everywhere(kind), json="") for name, kind in _ADDRESSES.items()),
     *(Field(name, "text", _answers(kind), many=True, filtered=False) for name, kind in _ADDRESSES.items()),
+    Field("truncated", "flag", _each(lambda message: [True] if message.left else []), filtered=False),
     Field("dns.txt", "text", _each(_texts), json=""),
     Field("dns.txt", "text", _answers(TXT), many=True, filtered=False),
     Field("dns.ns", "text", _each(lambda message: [one.text for one in _records(message) if one.type == 2]),

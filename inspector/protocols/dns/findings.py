@@ -10,7 +10,6 @@ from inspector.wire.findings import Finding, Rule, Rulebook
 
 WAIT_NS = 5_000_000_000      # so long a resolver waits before it asks again (resolv.conf(5), timeout)
 _NO_SUCH_NAME = 3
-_MOST_ROWS = 30
 
 BOOK = Rulebook(
     Rule("dns.no-such-name", "note", "RFC 2308 §2.1", "Look at the spelling, and at the search list."),
@@ -45,12 +44,12 @@ def judge(sent: Sequence[SentRecord[DnsMessage]], end_ns: int) -> list[Finding]:
         refused = refusal(message)
         if refused is not None:
             rows = [one.row, *(query.row for query in asked)]
-            found.append(BOOK.finding(*refused).at(-1, rows[:_MOST_ROWS]))
+            found.append(BOOK.finding(*refused).at(-1, rows))
     for (_, name), asked in waiting.items():
         seconds = (end_ns - asked[0].time_ns) / 1e9
         if len(asked) < 2 and seconds * 1e9 < WAIT_NS:
             continue
         times = "once" if len(asked) == 1 else f"{len(asked)} times"
         what = f"\"{name}\" was asked for {times}, and no answer came in {seconds:.1f} s."
-        found.append(BOOK.finding("dns.no-answer", what).at(-1, [one.row for one in asked][:_MOST_ROWS]))
+        found.append(BOOK.finding("dns.no-answer", what).at(-1, [one.row for one in asked]))
     return found

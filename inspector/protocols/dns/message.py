@@ -58,7 +58,10 @@ class Record(NamedTuple):
 
 
 class DnsMessage(NamedTuple):
-    """One message. `broken` says in one sentence why reading ended early, "" when all was read."""
+    """One message. `broken` says in one sentence why reading ended early, "" when all was read.
+
+    `left`: questions and records that were not read, since there are more than `MOST_RECORDS`.
+    """
 
     id: int
     flags: int
@@ -68,6 +71,7 @@ class DnsMessage(NamedTuple):
     additionals: tuple[Record, ...]
     counts: tuple[int, int, int, int]
     broken: str
+    left: int = 0
 
     @property
     def response(self) -> bool:
@@ -102,6 +106,8 @@ class DnsMessage(NamedTuple):
             words.append(record.type_name)
             if record.text and record.type in _SHOWN:
                 words.append(record.text)
+        if self.left:
+            words.append(f"[and {self.left:,} more, not read]")
         if self.broken:
             words.append("[cut short]" if "short" in self.broken else "[malformed]")
         return " ".join(words)
@@ -123,27 +129,26 @@ def parse_dns(data: bytes) -> DnsMessage | None:
     reader = NameReader(data)
     questions: list[Question] = []
     sections: list[list[Record]] = [[], [], []]
-    at, broken, budget = _HEADER, "", MOST_RECORDS
+    at, broken, left, budget = _HEADER, "", 0, MOST_RECORDS
     try:
-        for _ in range(words[2]):
-            if len(questions) >= MOST_RECORDS:
-                break
+        for _ in range(min(words[2], MOST_RECORDS)):
             name, at = reader.name(at)
             questions.append(Question(name, reader.number(at, 2), reader.number(at + 2, 2)))
             at += 4
+        if words[2] > MOST_RECORDS:
+            budget = 0                             # where the records begin is not known
         for section, count in zip(sections, words[3:], strict=True):
-            for _ in range(count):
-                if not budget:
-                    raise CutError(f"Only the first {MOST_RECORDS} records were decoded.")
+            for _ in range(min(count, budget)):
                 budget -= 1
                 record = _record(reader, at)
                 section.append(record)
                 at = record.stop
+        left = sum(words[2:]) - len(questions) - sum(map(len, sections))
     except CutError as reason:
         broken = str(reason)
     return DnsMessage(
         words[0], words[1], tuple(questions), tuple(sections[0]), tuple(sections[1]), tuple(sections[2]),
-        (words[2], words[3], words[4], words[5]), broken,
+        (words[2], words[3], words[4], words[5]), broken, left,
     )
 
 

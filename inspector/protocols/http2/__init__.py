@@ -70,6 +70,7 @@ HTTP2 = Protocol(
           for name in _NAMED),
         Field("http2.header.name", "text", _each("name"), many=True),
         Field("http2.header.value", "text", _each("value"), many=True),
+        Field("truncated", "flag", lambda decoder, one: [True] if one.left else [], filtered=False),
         Field("grpc.message_length", "number", _grpc("length"), many=True, bits=32),
         Field("grpc.compressed_flag", "number", _grpc("compressed"), many=True, bits=8),
         Field("grpc.status", "text", _header("grpc-status")),

@@ -75,6 +75,7 @@ class Frame:
     value: int = 0                                   # increment, promised stream, last stream
     headers: Pairs = ()
     block: int = -1
+    left: int = 0                                    # headers beyond those that are kept
     note: str = ""
     settings: tuple[tuple[int, int], ...] = ()
     size: int = 0                                    # bytes of DATA, without padding
@@ -243,7 +244,7 @@ class Http2Decoder(ExchangeDecoder[Frame]):
 
     def _unpack(self, frame: Frame, block: bytes) -> None:
         try:
-            frame.headers, cut = self._tables[frame.direction].read(block)
+            frame.headers, frame.left = self._tables[frame.direction].read(block)
         except HpackError as error:
             self._tables[frame.direction].lose()
             frame.note = f"not unpacked: {error}"
@@ -255,8 +256,8 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         unknown = sum(not one.known for one in frame.headers)
         if unknown:
             frame.note = f"{amount(unknown, 'header')} rest on others that the capture lacks"
-        elif cut:
-            frame.note = "more headers than are kept here"
+        elif frame.left:
+            frame.note = f"and {amount(frame.left, 'header')} more, not kept"
 
     # --- messages ----------------------------------------------------------------------------------
 

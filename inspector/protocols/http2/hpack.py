@@ -128,10 +128,10 @@ class Table:
         self._entries.clear()
         self._size, self._known = 0, False
 
-    def read(self, block: bytes) -> tuple[tuple[Header, ...], bool]:
-        """The headers of a block, and whether some were left out for being too many. HpackError."""
+    def read(self, block: bytes) -> tuple[tuple[Header, ...], int]:
+        """The headers of a block, and how many were left out for being too many. HpackError."""
         found: list[Header] = []
-        place, kept = 0, 0
+        place, kept, left = 0, 0, 0
         while place < len(block):
             start = place
             first = block[place]
@@ -144,8 +144,8 @@ class Table:
             if len(found) < _MOST_HEADERS and kept <= _MOST_BYTES:
                 found.append(Header(name, value, start, place, known))
             else:
-                kept = _MOST_BYTES + 1
-        return tuple(found), kept > _MOST_BYTES or len(found) == _MOST_HEADERS
+                kept, left = _MOST_BYTES + 1, left + 1
+        return tuple(found), left
 
     def _field(self, block: bytes, place: int, first: int) -> tuple[bytes, bytes, int, bool]:
         """One header (section 6): name, value, the place behind it, whether it is known."""

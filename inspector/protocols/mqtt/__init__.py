@@ -64,7 +64,8 @@ def _truncated(decoder: MqttDecoder, record: MqttPacket) -> Sequence[bool]:
     """Whether its values are those of the beginning alone: it is very large."""
     from inspector.protocols.mqtt.decoder import READ
 
-    return [True] if record.stop - record.start > READ else []
+    large = record.stop - record.start > READ
+    return [True] if large or decoder.parsed(record).left else []
 
 
 def _message(decoder: MqttDecoder, record: MqttPacket) -> Sequence[bytes]:

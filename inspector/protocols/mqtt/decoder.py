@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inspector.model.units import amount
@@ -38,6 +39,8 @@ from inspector.protocols.mqtt.start import packet_size
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.text import escaped
 
+_NAMED = 8                  # topics and reasons of a packet in its line
+_SHOWN = 64                 # topics, reasons and properties of a packet in its detail
 READ = 1 << 16              # bytes of a packet that are read for its values
 _TEXT = 200
 _ALIASES = 1000              # topic aliases of a direction that are kept
@@ -236,10 +239,10 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
             words.append(_payload_text(self.message(record, 4 * _TEXT), self.message_size(record)))
         elif kind in (SUBSCRIBE, UNSUBSCRIBE):
             topics = [f"{topic} QoS {qos}" for topic, qos in zip(parsed.topics, parsed.qos, strict=False)]
-            words = [", ".join(topics[:8] or parsed.topics[:8]), *number]
+            words = [_some(topics or parsed.topics), *number]
         else:
-            reasons = [reason_text(kind, reason, self.version) for reason in parsed.reasons[:8]]
-            words = [", ".join(reasons), *number, *(["session present"] if parsed.present else [])]
+            reasons = [reason_text(kind, reason, self.version) for reason in parsed.reasons]
+            words = [_some(reasons), *number, *(["session present"] if parsed.present else [])]
         words += [text for name, text in parsed.properties if name == "reason"]
         return NAMES[kind], escaped("  ".join(word for word in words if word), _TEXT)
 
@@ -279,16 +282,26 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
                  ("mqtt.kalive", "Keep alive",
                   None if parsed.keep_alive is None else f"{parsed.keep_alive} s"),
                  ("mqtt.msgid", "Identifier", None if parsed.packet_id is None else str(parsed.packet_id))]
-        names += [("mqtt.topic", "Topic", topic) for topic in parsed.topics[:64]]
+        names += [("mqtt.topic", "Topic", topic) for topic in parsed.topics[:_SHOWN]]
         names += [("mqtt.reason", "Reason", reason_text(record.type, one, self.version))
-                  for one in parsed.reasons[:64]]
-        names += [("mqtt.property", name.capitalize(), text) for name, text in parsed.properties[:64]]
+                  for one in parsed.reasons[:_SHOWN]]
+        names += [("mqtt.property", name.capitalize(), text) for name, text in parsed.properties[:_SHOWN]]
+        more = sum(max(len(some) - _SHOWN, 0) for some in (parsed.topics, parsed.reasons, parsed.properties))
+        if more or parsed.left:
+            unread = ", and others, not read" if parsed.left else ""
+            names.append(("", "…", f"and {more:,} more, not shown{unread}"))
         found += [Part(name, label, escaped(text, 400), body, record.stop)
                   for name, label, text in names if text]
         if parsed.body is not None and record.type == PUBLISH:
             text = _payload_text(self.message(record, 1600), self.message_size(record), 400)
             found.append(Part("mqtt.msg", "Message", text, min(body + parsed.body, record.stop), record.stop))
         return found
+
+
+def _some(texts: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f", … {len(texts) - _NAMED:,} more" if len(texts) > _NAMED else ""
+    return ", ".join(texts[:_NAMED]) + more
 
 
 def _is_binary(data: bytes) -> bool:

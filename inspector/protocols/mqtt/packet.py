@@ -5,7 +5,7 @@ Any bytes give a value; what is missing is absent. Numbers are big-endian, strin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inspector.wire.text import escaped
 
@@ -54,7 +54,10 @@ _MOST = 1000                 # topics and properties of a packet that are read
 
 @dataclass(slots=True)
 class Parsed:
-    """What a packet says. `body`: where in it its payload begins; `reasons`: one a topic in SUBACK."""
+    """What a packet says. `body`: where in it its payload begins; `reasons`: one a topic in SUBACK.
+
+    `left`: whether it has more topics, reasons or properties than are read.
+    """
 
     packet_id: int | None = None
     topics: tuple[str, ...] = ()
@@ -71,6 +74,7 @@ class Parsed:
     keep_alive: int | None = None
     clean: bool = False
     present: bool = False
+    left: bool = False
 
 
 class _Reader:
@@ -78,6 +82,7 @@ class _Reader:
 
     def __init__(self, data: bytes, place: int) -> None:
         self.data, self.place = data, place
+        self.cut = False                         # more of something than is read
 
     @property
     def more(self) -> bool:
@@ -124,6 +129,7 @@ class _Reader:
                 data = self.binary()
                 text = data[:64].hex() if name in _BINARY else escaped(data)
             found.append((_PROPERTIES.get(name, f"property {name}"), text))
+        self.cut = self.cut or self.place < stop
         self.place = stop
         return tuple(found), alias
 
@@ -140,7 +146,13 @@ def variable(data: bytes) -> tuple[int, int]:
 
 def read(first: int, data: bytes, version: int) -> Parsed:
     """What the packet says whose first byte is `first`; `data`: what stands behind its length."""
-    kind, reader = first >> 4, _Reader(data, 0)
+    reader = _Reader(data, 0)
+    found = _read(first, reader, version)
+    return replace(found, left=True) if reader.cut else found
+
+
+def _read(first: int, reader: _Reader, version: int) -> Parsed:
+    kind = first >> 4
     if kind == CONNECT:
         return _connect(reader)
     if kind == CONNACK:
@@ -167,13 +179,16 @@ def _topics(kind: int, reader: _Reader, version: int) -> Parsed:
     number = reader.number(2)
     properties, _ = reader.properties(version)
     if kind in (SUBACK, UNSUBACK):
-        return Parsed(number, reasons=tuple(reader.data[reader.place :][:_MOST]), properties=properties)
+        reasons = reader.data[reader.place :]
+        reader.cut = reader.cut or len(reasons) > _MOST
+        return Parsed(number, reasons=tuple(reasons[:_MOST]), properties=properties)
     topics: list[str] = []
     qos: list[int] = []
     while reader.more and len(topics) < _MOST:
         topics.append(reader.text())
         if kind == SUBSCRIBE:
             qos.append(reader.number(1) & 3)
+    reader.cut = reader.cut or reader.more
     return Parsed(number, tuple(topics), tuple(qos), properties=properties)
 
 

@@ -73,6 +73,13 @@ def _parsed(get: Callable[[Parsed], Any]) -> _Get:
     return read
 
 
+def _truncated(decoder: MysqlDecoder, record: MyPacket) -> Sequence[bool]:
+    """Whether its values are those of the beginning alone: it is very large."""
+    from inspector.protocols.mysql.decoder import READ
+
+    return [True] if record.stop - record.start > READ else []
+
+
 def _query(decoder: MysqlDecoder, record: MyPacket) -> Sequence[str]:
     return [decoder.parsed(record).text] if record.command in (3, 22) else []
 
@@ -100,6 +107,7 @@ MYSQL = Protocol(
         Field("mysql.command", "number", lambda decoder, one: [one.command] if one.command >= 0 else [],
               bits=8),
         Field("mysql.query", "text", _query),
+        Field("truncated", "flag", _truncated, filtered=False),
         Field("mysql.response_code", "number", _response, bits=8),
         Field("mysql.error_code", "number", _parsed(lambda parsed: parsed.error), bits=16),
         Field("mysql.sqlstate", "text", _parsed(lambda parsed: parsed.state)),

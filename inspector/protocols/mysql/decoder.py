@@ -48,7 +48,7 @@ from inspector.wire.text import escaped
 GREETING, LOGIN, TLS, AUTH, COMMAND, DATA = "greeting", "login", "tls", "auth", "command", "data"
 DONE, ERROR, SWITCH, COUNT, COLUMN, ROW, END, PREPARED, OTHER = (
     "OK", "ERR", "auth switch", "column count", "column", "row", "EOF", "prepared", "text")
-_READ = 1 << 16              # bytes of a packet that are read for its values
+READ = 1 << 16              # bytes of a packet that are read for its values
 _TEXT, _SQL = 200, 120
 _STATEMENTS = 1000
 _KEPT = 32
@@ -72,7 +72,7 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
     """Packets of both ends, up to TLS or compression."""
 
     head = HEADER
-    most = _READ
+    most = READ
 
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         super().__init__(source, pump, start)
@@ -313,7 +313,7 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         if self._last is not None and self._last[0] == record.number:
             return self._last[1]
         stream = self.source.streams[record.direction]
-        data = stream.read(record.start + HEADER, min(record.stop, record.start + _READ))
+        data = stream.read(record.start + HEADER, min(record.stop, record.start + READ))
         readers = {GREETING: greeting, LOGIN: login, TLS: login, DONE: ok, END: self._ending, ERROR: err,
                    PREPARED: prepared}
         if record.kind == COMMAND:

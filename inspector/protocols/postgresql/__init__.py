@@ -53,6 +53,15 @@ def _time(decoder: PostgresqlDecoder, record: PgMessage) -> Sequence[int]:
     return [] if time is None else [time]
 
 
+def _truncated(decoder: PostgresqlDecoder, record: PgMessage) -> Sequence[bool]:
+    """Whether its values are those of the beginning alone: it is very large."""
+    from inspector.protocols.postgresql.decoder import READ
+
+    body = decoder.body_of(record)
+    some = len(body.columns) + len(body.values) < body.count and record.complete
+    return [True] if some or record.stop - record.start > READ else []
+
+
 def _length(decoder: PostgresqlDecoder, record: PgMessage) -> Sequence[int]:
     size = record.stop - record.start
     return [] if size == 1 else [size - (len(record.type) == 1)]
@@ -76,7 +85,8 @@ POSTGRESQL = Protocol(
         Field("pgsql.parameter_value", "text", _each(lambda body: [value for _, value in body.parameters]),
               many=True),
         Field("pgsql.field.count", "number",
-              _of_body(lambda body: len(body.columns) or len(body.values) or None), bits=16),
+              _of_body(lambda body: body.count or None), bits=16),
+        Field("truncated", "flag", _truncated, filtered=False),
         Field("pgsql.col.name", "text", _each(lambda body: body.columns), many=True),
         Field("pgsql.val.data", "bytes", _each(lambda body: [one for one in body.values if one is not None]),
               json=""),

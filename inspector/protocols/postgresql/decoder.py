@@ -37,7 +37,8 @@ from inspector.wire.tcp.delivery import Pump
 from inspector.wire.text import escaped
 
 STATUS = {ord("I"): "idle", ord("T"): "in a transaction", ord("E"): "in a failed transaction"}
-_READ = 1 << 16                # bytes of a message that are read for its values
+_SHOWN = 64                    # values of a message in its detail
+READ = 1 << 16                # bytes of a message that are read for its values
 _TEXT = 200                    # characters of a line
 _SQL = 120                     # and of a query in a finding
 _KEPT = 32                  # records of an answer, without its rows, of which a line is made
@@ -73,7 +74,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
     """Messages of both ends, up to TLS or GSSAPI, where the server takes it."""
 
     head = 64
-    most = _READ
+    most = READ
 
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         super().__init__(source, pump, start)
@@ -344,7 +345,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         if self._last is not None and self._last[0] == record.number:
             return self._last[1]
         stream = self.source.streams[record.direction]
-        data = stream.read(record.start, min(record.stop, record.start + _READ))
+        data = stream.read(record.start, min(record.stop, record.start + READ))
         skip = {STARTUP: 4, SSL: 4, GSS: 4, CANCEL: 4, ANSWER: 0}.get(record.type, 5)
         found = read(record.direction == self.client, record.type, data[skip:])
         self._last = (record.number, found) if record.complete else None
@@ -469,7 +470,9 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         lines += [("pgsql.parameter", name, value) for name, value in body.parameters]
         lines += [(f"pgsql.{name}", name.capitalize(), text) for name, text in body.error]
         lines += [("pgsql.col.name", "Column", name) for name in body.columns]
-        lines += [("pgsql.val.data", "Value", value_text(value, 200)) for value in body.values[:64]]
+        lines += [("pgsql.val.data", "Value", value_text(value, 200)) for value in body.values[:_SHOWN]]
+        more = max(len(body.values) - _SHOWN, 0) + max(body.count - len(body.values) - len(body.columns), 0)
+        lines += [("", "…", f"and {more:,} more, not shown")] if more else []
         found += [Part(name, label, escaped(text, 400), at, stop) for name, label, text in lines if text]
         return found
 

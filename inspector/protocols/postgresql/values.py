@@ -45,7 +45,10 @@ _MOST = 1664             # columns that a table or row has at most
 
 @dataclass(slots=True)
 class Body:
-    """What a message says; what it does not have is "", None or empty. `values`: a row's, or those bound."""
+    """What a message says; what it does not have is "", None or empty. `values`: a row's, or those bound.
+
+    `count`: of the columns or values that it says to have.
+    """
 
     query: str = ""
     statement: str | None = None
@@ -60,6 +63,7 @@ class Body:
     channel: str = ""
     text: str = ""
     pid: int | None = None
+    count: int = 0
 
     def of_error(self, name: str) -> str:
         """A field of an error or notice; "" where it has none."""
@@ -109,7 +113,7 @@ def _bind(data: bytes) -> Body:
     portal, at = _string(data, 0)
     statement, at = _string(data, at)
     at += 2 + 2 * _number(data, at, 2)
-    return Body(portal=portal, statement=statement, values=_values(data, at))
+    return Body(portal=portal, statement=statement, values=_values(data, at), count=_number(data, at, 2))
 
 
 def _startup(data: bytes) -> Body:
@@ -156,9 +160,9 @@ def _backend(kind: str, data: bytes) -> Body:
     if kind in "EN":
         return _error(data)
     if kind == "D":
-        return Body(values=_values(data, 0))
+        return Body(values=_values(data, 0), count=_number(data, 0, 2))
     if kind == "T":
-        return Body(columns=_columns(data))
+        return Body(columns=_columns(data), count=_number(data, 0, 2))
     if kind == "C":
         return Body(tag=_string(data, 0)[0])
     if kind == "Z":

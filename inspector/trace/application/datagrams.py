@@ -23,7 +23,6 @@ from inspector.wire.findings import Finding
 from inspector.wire.tcp.rules import finding
 
 WAIT_NS = 5_000_000_000        # after the last datagram in which an answer should have come
-_MOST_ROWS = 30
 
 _JUDGED = [port for protocol in REGISTRY if protocol.packets is not None and protocol.packets.judge
            for port in protocol.packets.ports]
@@ -81,4 +80,4 @@ def no_answer(trace: Packets, flow: UdpFlow) -> Finding | None:
     count = f"{len(rows):,} datagrams" if len(rows) > 1 else "1 datagram"
     what = (f"{count} went to {join_endpoint(*flow.b)}, and nothing came back in the {seconds:.1f} s that"
             " the capture went on.")
-    return finding("udp.no-answer", what).at(flow.stream, rows_in(rows[:_MOST_ROWS]))
+    return finding("udp.no-answer", what).at(flow.stream, rows_in(rows))

@@ -95,7 +95,7 @@ class UdpFlow:
         name = join_endpoint(*end)
         rows = [row for one in refused for row in (one.cause, one.row) if row is not None]
         what = f"Nobody is bound to {name}: ICMP \"port unreachable\" came back, {len(refused)} in all."
-        return [finding("udp.port-unreachable", what).at(self.stream, rows[:30])]
+        return [finding("udp.port-unreachable", what).at(self.stream, rows)]
 
 
 def datagram_payload(trace: Packets, row: Row) -> bytes:

@@ -7,6 +7,7 @@ lies in other packets has no bytes here (start == stop) and says where it is.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from inspector.model.packets import Row, packet_number
@@ -32,11 +33,11 @@ def application_fields(trace: Trace, row: Row) -> tuple[Field, ...]:
     here = flow.streams[flow.direction(row)].range_of(row)
     if here is None:
         return ()
-    place, fields = _Place(trace, flow, row, here), []
-    for one in application.carried(row):
-        fields.append(_record(one, place, _waited(trace, one, stream)))
-        if len(fields) == _MOST:
-            break
+    place, carried = _Place(trace, flow, row, here), iter(application.carried(row))
+    fields = [_record(one, place, _waited(trace, one, stream)) for one in islice(carried, _MOST)]
+    more = sum(1 for _ in carried)
+    if more:
+        fields.append(Field("", "…", f"and {more:,} more records, not shown", 0, 0))
     return tuple(fields)
 
 

@@ -214,7 +214,8 @@ class FindingList:
         lines: list[Line] = [(Span(head, STYLES[one.severity]),)]
         lines += [(Span(text),) for text in wrap(one.text, width)]
         packets = ", ".join(str(packet_number(row)) for row in one.rows[:12])
-        packets += " …" if len(one.rows) > 12 else ""
+        more = max(len(one.rows) - 12, 0) + one.more_rows
+        packets += f" and {more:,} more" if more else ""
         if packets:
             lines.append((Span(fit(f"packet {packets}", width), "dim"),))
         return tuple(lines)

@@ -89,6 +89,9 @@ def dns_records(message: bytes, at: int, records: list[Any], start: int, *,
         end = min(fixed + size, len(message))
         fields.append(_record(record, (start + at, start + stop, start + fixed, start + end), question))
         at = end
+    if len(records) > _MOST_RECORDS:
+        more = f"and {len(records) - _MOST_RECORDS:,} more, not shown"
+        fields.append(Field("", "…", more, start + at, start + at))
     return tuple(fields), at
 
 

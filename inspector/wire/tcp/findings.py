@@ -6,6 +6,7 @@ stand in `findings.py`. What only might be wrong is not told: clean traffic give
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from inspector.model.numbers import ACK, FIN, RST, SYN
 from inspector.model.units import duration
 from inspector.wire.arrays import Bools, Int64s
-from inspector.wire.findings import Finding
+from inspector.wire.findings import MOST_ROWS, Finding
 from inspector.wire.tcp.flags import KEEP_ALIVE, RETRANSMISSION, ZERO_WINDOW_PROBE
 from inspector.wire.tcp.rules import finding
 from inspector.wire.tcp.stream import Conflict
@@ -26,7 +27,6 @@ NAGLE_NS = 5 * MS                # what waited for an ACK leaves at once when it
 SMALL = 1220                     # less than any usual MSS (RFC 8200: 1280 bytes less the headers)
 UNANSWERED = 3                   # so many repetitions without any answer: the peer is gone
 SENT_AGAIN_S = 0.1               # between two SYNs that are not one, captured twice
-MOST_ROWS = 30
 MOST_STALLS = 100
 MOST_CONFLICTS = 100
 
@@ -72,7 +72,13 @@ def tcp_findings(facts: TcpFacts) -> list[Finding]:
 
 
 def _place(facts: TcpFacts, one: Finding, positions: Int64s | list[int]) -> Finding:
-    return one.at(-1, facts.row[np.asarray(positions, np.int64)][:MOST_ROWS].tolist())
+    return one.at(-1, facts.row[np.asarray(positions, np.int64)].tolist())
+
+
+def _ending(facts: TcpFacts, one: Finding, data: Int64s, last: int) -> Finding:
+    """The finding with its first packets, the one that came last among them."""
+    some = data[: MOST_ROWS - 1]
+    return replace(_place(facts, one, [*some.tolist(), last]), more_rows=len(data) - len(some))
 
 
 def _range(facts: TcpFacts, position: int) -> tuple[int, int]:
@@ -89,14 +95,22 @@ def _conflicts(facts: TcpFacts, direction: int) -> list[Finding]:
     keep_alives = set(facts.row[facts.bits & KEEP_ALIVE != 0].tolist())
     conflicts = [one for one in facts.conflicts[direction] if one.row not in keep_alives]
     name = facts.names[direction]
-    return [
+    return _first([
         finding(
             "tcp.conflicting-retransmission",
             f"Bytes {one.start} to {one.end - 1} of what {name} sends came twice and differ.",
             direction, one.start, one.end,
         ).at(-1, (one.row, one.first_row))
         for one in conflicts[:MOST_CONFLICTS]
-    ]
+    ], len(conflicts))
+
+
+def _first(found: list[Finding], count: int) -> list[Finding]:
+    """The first findings of a rule, of which the last one says how many more there are of all `count`."""
+    if found and count > len(found):
+        more = f"{found[-1].text} (The same {count - len(found):,} times more.)"
+        found[-1] = replace(found[-1], text=more)
+    return found
 
 
 def _opening(facts: TcpFacts) -> list[Finding]:
@@ -123,7 +137,7 @@ def _unanswered(facts: TcpFacts, syns: Int64s, what: str) -> Finding:
     if facts.errors:
         words = facts.errors[0][1]
         rows = [int(facts.row[syns[0]]), *(one[0] for one in facts.errors), *facts.row[syns[1:]].tolist()]
-        return finding("tcp.unreachable", f"{what}; an ICMP error did: {words}.").at(-1, rows[:MOST_ROWS])
+        return finding("tcp.unreachable", f"{what}; an ICMP error did: {words}.").at(-1, rows)
     if facts.accepts:
         what = f"{what}, though it accepted other connections: its backlog may be full."
         return _place(facts, finding("tcp.backlog-full", what), syns)
@@ -253,7 +267,7 @@ def _unread(facts: TcpFacts, at: int, data: Int64s, own: int, finished: bool) ->
         return []
     (start, _), (_, stop) = _range(facts, int(data[0])), _range(facts, int(data[-1]))
     one = finding("tcp.reset-with-unread-data", what, 1 - end, start, max(start, stop))
-    return [_place(facts, one, [*data[:MOST_ROWS - 1].tolist(), at])]
+    return [_ending(facts, one, data, at)]
 
 
 def _after_news(facts: TcpFacts, closed: int, data: Int64s) -> Finding | None:
@@ -269,7 +283,7 @@ def _after_news(facts: TcpFacts, closed: int, data: Int64s) -> Finding | None:
             " had closed the connection, and got RST.")
     (start, _), (_, stop) = _range(facts, int(data[0])), _range(facts, int(data[-1]))
     one = finding("tcp.sent-after-close", what, 1 - end, start, max(start, stop))
-    return _place(facts, one, [closed, *data[:MOST_ROWS - 1].tolist()])
+    return _place(facts, one, [closed, *data.tolist()])
 
 
 def _gone(facts: TcpFacts) -> list[Finding]:
@@ -325,7 +339,8 @@ def _zero_windows(facts: TcpFacts, end: int) -> list[Finding]:
     stops = np.concatenate((opens, [len(facts.row) - 1]))[later]
     lasted = facts.time_ns[stops] - facts.time_ns[starts]
     found = []
-    for i in np.flatnonzero(lasted >= ZERO_WINDOW_NS)[:MOST_STALLS].tolist():
+    stalls = np.flatnonzero(lasted >= ZERO_WINDOW_NS)
+    for i in stalls[:MOST_STALLS].tolist():
         start, stop, reopened = int(starts[i]), int(stops[i]), later[i] < len(opens)
         waiting = facts.direction[start:stop] != end
         probes = np.flatnonzero((facts.bits[start:stop] & (ZERO_WINDOW_PROBE | KEEP_ALIVE) != 0) & waiting)
@@ -335,4 +350,4 @@ def _zero_windows(facts: TcpFacts, end: int) -> list[Finding]:
         what = f"The application at {facts.names[end]} does not read: window 0 {how} {lasted[i] / 1e9:.2f} s."
         found.append(_place(facts, finding("tcp.zero-window-stall", what),
                             [start, *(probes[:20] + start).tolist(), stop]))
-    return found
+    return _first(found, len(found) + max(len(stalls) - MOST_STALLS, 0))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from inspector.cli.exports import export_of
+from inspector.model.packets import Row
 from inspector.protocols.websocket.frame import TEXT, encode
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
@@ -17,8 +18,12 @@ from inspector.views.checks.report import FORMATS, as_text
 from inspector.views.checks.verdicts import Checks, verdicts
 from inspector.views.conversation.messages import MessageList
 from inspector.views.conversations.list import ConversationList
+from inspector.views.detail.application import application_fields
+from inspector.views.findings.list import FindingList
+from inspector.views.json.findings import findings
+from inspector.views.line.spans import plain
 from inspector.wire import pcapng
-from tests.support.captures.tcp import segment
+from tests.support.captures.tcp import MemoryTrace, ip, segment
 from tests.support.captures.websocket import UPGRADE
 
 CLIENT, SERVER = 0, 1
@@ -119,6 +124,88 @@ def test_json_marks_a_value_that_is_cut(size: int, tmp_path: Path) -> None:
         assert export is not None
         asked, reply = export.objects(trace, None)
         assert asked.get("truncated") == (True if size > 1000 else None) and "truncated" not in reply
+
+
+def frame(kind: int, stream: int, payload: bytes, flags: int = 4) -> bytes:
+    """A frame of HTTP/2."""
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def http2_headers(count: int) -> Turns:
+    block = b"\x82\x86\x84\x41\1x" + b"\0\1a\1b" * (count - 4)
+    return [(CLIENT, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, b"", 0) + frame(1, 1, block, 5)),
+            (SERVER, frame(4, 0, b"", 0) + frame(1, 1, b"\x88", 5))]
+
+
+def mqtt_topics(count: int) -> Turns:
+    def packet(first: int, body: bytes) -> bytes:
+        size, lengths = len(body), bytearray()
+        while True:
+            size, low = size >> 7, size & 0x7F
+            lengths.append(low | (0x80 if size else 0))
+            if not size:
+                return bytes([first, *lengths]) + body
+
+    topics = b"".join(b"\0\4" + b"%04d" % number + b"\0" for number in range(count))
+    return [(CLIENT, packet(0x10, b"\0\4MQTT\4\2\0\x3c\0\1c")), (SERVER, b"\x20\2\0\0"),
+            (CLIENT, packet(0x82, b"\0\1" + topics)), (SERVER, packet(0x90, b"\0\1" + bytes(count)))]
+
+
+def postgresql_values(count: int) -> Turns:
+    def message(kind: bytes, body: bytes) -> bytes:
+        return kind + (len(body) + 4).to_bytes(4, "big") + body
+
+    startup = b"\0\3\0\0user\0me\0\0"
+    row = count.to_bytes(2, "big") + b"\0\0\0\1x" * count
+    return [(CLIENT, (len(startup) + 4).to_bytes(4, "big") + startup),
+            (SERVER, message(b"R", bytes(4)) + message(b"Z", b"I")), (CLIENT, message(b"Q", b"SELECT\0")),
+            (SERVER, message(b"D", row) + message(b"C", b"SELECT 1\0") + message(b"Z", b"I"))]
+
+
+def mysql_query(size: int) -> Turns:
+    greeting = b"\x0a8.0\0" + bytes(4) + b"12345678\0" + bytes(31)
+    query = b"\3SELECT '" + b"x" * size + b"'"
+    return [(SERVER, len(greeting).to_bytes(3, "little") + b"\0" + greeting),
+            (CLIENT, b"\x24\0\0\1" + b"\x0d\xa6\0\0" + bytes(28) + b"me\0\0"),
+            (SERVER, b"\7\0\0\2\0\0\0\2\0\0\0"),
+            (CLIENT, len(query).to_bytes(3, "little") + b"\0" + query),
+            (SERVER, b"\7\0\0\1\0\0\0\2\0\0\0")]
+
+
+@pytest.mark.parametrize(("name", "make", "few", "many", "port"), [
+    ("http2", http2_headers, 2000, 2001, 80), ("mqtt", mqtt_topics, 1000, 1001, 1883),
+    ("pgsql", postgresql_values, 1664, 1665, 5432), ("mysql", mysql_query, 60_000, 66_000, 3306),
+])
+def test_json_marks_what_is_not_read_to_its_end(
+    name: str, make: Callable[[int], Turns], few: int, many: int, port: int, tmp_path: Path
+) -> None:
+    export = export_of(name)
+    assert export is not None
+    for size in (few, many):
+        with trace_of(tmp_path / "x.pcapng", make(size), port) as trace:
+            objects = list(export.objects(trace, None))
+            assert len(objects) > 2 and any("truncated" in one for one in objects) is (size == many)
+
+
+def test_detail_says_how_many_records_it_does_not_show(tmp_path: Path) -> None:
+    turns = [(CLIENT, b"*1\r\n$4\r\nPING\r\n" * 100), (SERVER, b"+PONG\r\n" * 100)]
+    with trace_of(tmp_path / "x.pcapng", turns, 6379) as trace:
+        fields = application_fields(trace, Row(3))
+        assert len(fields) == 65 and fields[-1].value == "and 36 more records, not shown"
+
+
+def test_a_finding_says_how_many_packets_it_does_not_name(tmp_path: Path) -> None:
+    trace = MemoryTrace()
+    length = (9).to_bytes(2, "big")
+    datagram = ip(0, 17, b"\x13\x88\x1e\x61" + length + bytes(2) + b"x")
+    other = ip(0, 17, b"\0\7\0\7" + length + bytes(2) + b"x")
+    trace.add([*[datagram] * 100, other], [*range(100), 9_000_000_000])
+    trace.save(tmp_path / "x.pcapng")
+    with Trace.open(tmp_path / "x.pcapng") as read:
+        read.finish()
+        (told,) = findings(read)
+        assert (told["frames"], told["frames_more"]) == (list(range(1, 31)), 70)
+        assert any("and 88 more" in plain(line) for line in FindingList(read).detail(0, 80))
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)

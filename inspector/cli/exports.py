@@ -58,6 +58,12 @@ def _packets() -> Writer:
     return packets
 
 
+def _packet_lines() -> LineWriter:
+    from inspector.views.json.packet_lines import packet_lines
+
+    return packet_lines
+
+
 def _conversations() -> Writer:
     from inspector.views.json.packets import conversations
 
@@ -89,7 +95,7 @@ def _har() -> Writer:
 
 
 EXPORTS: tuple[Export, ...] = (
-    Export("packets", "packets", _packets, "packet"),
+    Export("packets", "packets", _packets, "packet", _packet_lines),
     Export("conversations", "packets", _conversations, "conversation"),
     Export("syscalls", "calls", _syscalls, "system call"),
     Export("kernel", "packets", _kernel, "sample of the kernel"),

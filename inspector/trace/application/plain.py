@@ -20,7 +20,7 @@ from inspector.model.packets import Row
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Protocol
 from inspector.trace.application.engine import Layer
-from inspector.trace.flows.patterns import regular
+from inspector.trace.flows.patterns import Regular, regular
 from inspector.trace.flows.spoken import Block, Pieces, Spoken
 
 if TYPE_CHECKING:
@@ -152,6 +152,11 @@ class PlainConversations:
         self._block = _NONE                      # the conversations that were read last
         self._last: tuple[int, Layer | None] = (-1, None)
         self._told: dict[int, dict[Row, Told]] = {}
+
+    @property
+    def regular(self) -> Regular:
+        """The regular conversations, by their places."""
+        return self._regular
 
     @property
     def streams(self) -> Int64s:

@@ -134,19 +134,22 @@ def _running(marked: Bools, starts: Int64s, group: Int64s) -> Int64s:
     return sums - before[group]
 
 
-def _previous(columns: _Columns, which: Bools) -> Int64s:
-    """Of each packet the place of the one before it among those of `which` in its conversation; -1: none."""
+def previous(which: Bools, head: Int64s) -> Int64s:
+    """Of each packet the place of the one before it among those of `which` in its conversation; -1: none.
+
+    `head`: for each packet the place of its conversation's first.
+    """
     last = np.maximum.accumulate(np.where(which, np.arange(len(which)), -1))
     before = np.full(len(which), -1, "i8")
     before[1:] = last[:-1]
-    return np.where(before >= columns.head, before, -1)
+    return np.where(before >= head, before, -1)
 
 
 def _in_order(columns: _Columns, span: Int64s) -> tuple[Bools, Bools]:
     """Which packets acknowledge all that the other end had sent; which are the next of their sender."""
     reverse, seq, ack = columns.reverse, columns.seq, columns.ack
     end = (seq + span) & _MASK
-    by_a, by_b = _previous(columns, ~reverse), _previous(columns, reverse)
+    by_a, by_b = previous(~reverse, columns.head), previous(reverse, columns.head)
     own, other = np.where(reverse, by_b, by_a), np.where(reverse, by_a, by_b)
     fits = (own < 0) | (seq == end[own])
     left = (end[other] - ack) & _MASK                   # bytes that are not acknowledged

@@ -136,10 +136,11 @@ def syn_options(trace: Trace, row: Row) -> list[str]:
     if len(header) < 20:
         return []
     options = parse_options(header[20 : (header[12] >> 4) * 4]).options
-    return [word for option in options for word in _option_words(option.kind, option.data)]
+    return [word for option in options for word in option_words(option.kind, option.data)]
 
 
-def _option_words(kind: int, value: bytes) -> list[str]:
+def option_words(kind: int, value: bytes) -> list[str]:
+    """One option as words, none where it says nothing to people."""
     number = int.from_bytes(value, "big")
     if kind == 2 and len(value) == 2:
         return [f"MSS={number}"]

@@ -1,0 +1,187 @@
+"""Packets of conversations in which TCP has nothing to tell, by columns: what is said of all of them.
+
+Regular conversations, a block at a time (application/plain.py) -> those that are plain, without a mark of
+TCP's analysis -> of their packets what the index lacks: numbers from 0, windows in bytes, what each carries.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from inspector.model.numbers import ACK, FIN, RST, SYN, TCP
+from inspector.trace.application.plain import PlainBlock, PlainConversations, Told
+from inspector.trace.flows.patterns import previous
+from inspector.trace.packet.info import option_words
+from inspector.trace.packet.protocol_names import NO_KIND, plain_kinds
+from inspector.wire.arrays import Array, Bools, Int64s
+from inspector.wire.headers.read import CUT
+from inspector.wire.tcp.options import parse_options
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+_UNKNOWN, _CALM, _OTHER = 0, 1, 2
+_MASK, _MOST_SCALE, _KEPT = 0xFFFFFFFF, 14, 4096
+_NOTHING: Told = ("", ())
+
+
+class _Packets(NamedTuple):
+    """All packets of a block's conversations, one after the other; `owner`: which, `head`: its first."""
+
+    rows: Int64s
+    owner: Int64s
+    head: Int64s
+    reverse: Bools
+    flags: Int64s
+    length: Int64s
+
+
+def _nothing(count: int) -> Array:
+    found = np.empty(count, object)
+    found.fill(_NOTHING)
+    return found
+
+
+class Calm:
+    """Which packets of a trace that does not grow are calm; those asked for in order cost least."""
+
+    def __init__(self, trace: Trace, plain: PlainConversations) -> None:
+        index, streams = trace.index, len(trace.index.streams[TCP])
+        self._trace, self._plain = trace, plain
+        self._state = np.zeros(streams, np.uint8)
+        self._base = np.zeros((2, streams), np.int64)        # the number that is 0, of what each end sends
+        self._scale = np.zeros((2, streams), np.int64)       # of the windows that each end announces
+        self._back = np.zeros(index.count, np.bool_)         # whether b sent the packet
+        self._said = _nothing(index.count)
+        self._kinds = np.full(index.count, NO_KIND, np.uint8)
+        self._texts: dict[Any, tuple[Told, Told, Told, Told]] = {}
+        self._odd = np.zeros(index.count, np.bool_)          # packets that have more to tell
+        for rows in (index.outer.row, index.quoted.row, np.array(list(trace.comments.rows), np.int64)):
+            self._odd[rows] = True
+
+    def look_at(self, rows: Int64s) -> Bools:
+        """Which of these packets are calm: only of them the other methods tell."""
+        index = self._trace.index
+        carried: Bools = (index.protocol[rows] == TCP) & (index.stream[rows] >= 0)
+        streams = np.where(carried, index.stream[rows], 0)
+        if carried.any():
+            for stream in np.unique(streams[carried]).tolist():
+                if self._state[stream] == _UNKNOWN:
+                    place = self._plain.place(stream)
+                    if place < 0:
+                        self._state[stream] = _OTHER
+                    else:
+                        self._take(self._plain.block(place))
+            carried &= (self._state[streams] == _CALM) & ~self._odd[rows]
+        return carried
+
+    def relative(self, rows: Int64s) -> tuple[Int64s, Int64s, Int64s]:
+        """Sequence and acknowledgment numbers from 0 on, and windows in bytes (RFC 7323 section 2.3)."""
+        index, stream, back = self._trace.index, self._trace.index.stream[rows], self._back[rows].astype("i8")
+        scale = np.where(index.tcp_flags[rows] & SYN != 0, 0, self._scale[back, stream])
+        window: Int64s = np.left_shift(index.window[rows].astype("i8"), scale, dtype=np.int64)
+        return ((index.seq[rows] - self._base[back, stream]) & _MASK,
+                (index.ack[rows] - self._base[1 - back, stream]) & _MASK, window)
+
+    def said(self, rows: Int64s) -> list[Told]:
+        """What each packet carries, and of which protocols it completes a record; of a SYN its options."""
+        found: list[Told] = self._said[rows].tolist()
+        return found
+
+    def kinds(self, rows: Int64s) -> list[int]:
+        """The headers of each packet, as `protocol_names.KINDS` has them."""
+        found: list[int] = self._kinds[rows].tolist()
+        return found
+
+    # --- a block ---------------------------------------------------------------------------------------
+
+    def _take(self, block: PlainBlock) -> None:
+        """Look at the conversations of a block."""
+        regular, index = self._plain.regular, self._trace.index
+        begin = block.block.begin
+        span = slice(begin, begin + len(block.told))
+        first, last, streams = regular.first[span], regular.last[span], regular.stream[span]
+        places = np.arange(int(first[0]), int(last[-1]))
+        inside = np.searchsorted(first, places, "right") - 1
+        kept = places < last[inside]
+        places, owner = places[kept], inside[kept]
+        head = np.searchsorted(owner, np.arange(len(first)))
+        rows = regular.rows[places]
+        packets = _Packets(rows, owner, head[owner], regular.reverse[places],
+                           index.tcp_flags[rows].astype("i8"), index.payload_length[rows].astype("i8"))
+        self._back[rows] = packets.reverse
+        self._kinds[rows] = plain_kinds(self._trace, rows)
+        self._open(packets, streams)
+        told = [found is not None or silent for found, silent in zip(block.told, block.silent, strict=True)]
+        calm = np.array(told) & ~np.array([index.streams[TCP].reopened(one) for one in streams.tolist()])
+        calm[owner[self._restless(packets, streams)]] = False
+        self._state[streams] = np.where(calm, _CALM, _OTHER)
+        self._tell(block)
+
+    def _open(self, packets: _Packets, streams: Int64s) -> None:
+        """Note the first numbers of both ends, and their scales: both have one, or none (RFC 7323 2.2)."""
+        index, opens = self._trace.index, np.flatnonzero(packets.flags & SYN != 0)
+        rows, mine = packets.rows[opens], streams[packets.owner[opens]]
+        back = packets.reverse[opens].astype("i8")
+        self._base[back, mine] = index.seq[rows]
+        start = index.l4[rows].astype("i8") + 20
+        scales = []
+        for row, field in zip(rows.tolist(), self._trace.pieces(
+                rows, start, np.maximum(index.payload[rows].astype("i8") - start, 0)), strict=True):
+            options = parse_options(field)
+            words = [word for option in options.options for word in option_words(option.kind, option.data)]
+            self._said[row] = "".join(f" {word}" for word in words), ()
+            scales.append(-1 if options.scale is None else min(options.scale, _MOST_SCALE))
+        self._scale[back, mine] = scales
+        refused = (self._scale[:, streams] < 0).any(axis=0)
+        self._scale[:, streams[refused]] = 0
+
+    def _restless(self, packets: _Packets, streams: Int64s) -> Bools:
+        """Which packets TCP's analysis has a mark for (or may have), or that have more in their headers."""
+        index, rows, flags, reverse = self._trace.index, packets.rows, packets.flags, packets.reverse
+        window, place = index.window[rows].astype("i8"), np.arange(len(rows))
+        seq, ack = index.seq[rows].astype("i8"), index.ack[rows].astype("i8")
+        by_a, by_b = previous(~reverse, packets.head), previous(reverse, packets.head)
+        own, other = np.where(reverse, by_b, by_a), np.where(reverse, by_a, by_b)
+        mine = streams[packets.owner]
+        scale = np.where(flags & SYN != 0, 0, self._scale[reverse.astype("i8"), mine])
+        limit = (ack + (window << scale)) & _MASK
+        plain = flags & (SYN | FIN | RST) == 0
+        last = np.append(packets.owner[1:] != packets.owner[:-1], True)
+        odd: Bools = plain & (packets.length == 0) & (own >= 0) & (ack == ack[own])
+        odd |= plain & (packets.length > 0) & (other >= 0) & ((seq + packets.length) & _MASK == limit[other])
+        odd |= (window == 0) & (flags & RST == 0)
+        odd |= (flags & RST != 0) & ~last
+        odd |= (place - packets.head == 1) & (flags & (SYN | ACK) != SYN | ACK)
+        odd |= (index.status[rows] & ~np.uint8(CUT) != 0) | (self._kinds[rows] == NO_KIND)
+        return odd
+
+    def _tell(self, block: PlainBlock) -> None:
+        """Note of each packet that carries something what it says."""
+        rows, turns, bounds = block.block.rows.tolist(), block.block.turns.tolist(), block.block.bounds
+        for number, told in enumerate(block.told):
+            if told is None:
+                continue
+            at = bounds[number]
+            for one in told:
+                start, stop = turns[at], turns[at + 1]
+                at += 1
+                whole, begins, goes_on, ends = self._texts.get(one) or self._texts_of(
+                    block.protocol[number], one)
+                if stop == start + 1:
+                    self._said[rows[start]] = whole
+                    continue
+                self._said[rows[start]], self._said[rows[stop - 1]] = begins, ends
+                for row in rows[start + 1 : stop - 1]:
+                    self._said[row] = goes_on
+
+    def _texts_of(self, protocol: Any, told: Any) -> tuple[Told, Told, Told, Told]:
+        """What a packet with all of a record says; one that begins, goes on with, and ends it."""
+        reader, names = protocol.scan.reader(), (protocol.name,)
+        summary, short = reader.summary(told.record), reader.short(told.record)
+        if len(self._texts) >= _KEPT:
+            self._texts.clear()
+        found = self._texts[told] = (summary, names), (summary, ()), (short, ()), (short, names)
+        return found

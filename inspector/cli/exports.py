@@ -65,9 +65,15 @@ def _packet_lines() -> LineWriter:
 
 
 def _conversations() -> Writer:
-    from inspector.views.json.packets import conversations
+    from inspector.views.json.conversations import conversations
 
     return conversations
+
+
+def _conversation_lines() -> LineWriter:
+    from inspector.views.json.conversations import conversation_lines
+
+    return conversation_lines
 
 
 def _syscalls() -> Writer:
@@ -96,7 +102,7 @@ def _har() -> Writer:
 
 EXPORTS: tuple[Export, ...] = (
     Export("packets", "packets", _packets, "packet", _packet_lines),
-    Export("conversations", "packets", _conversations, "conversation"),
+    Export("conversations", "packets", _conversations, "conversation", _conversation_lines),
     Export("syscalls", "calls", _syscalls, "system call"),
     Export("kernel", "packets", _kernel, "sample of the kernel"),
     Export("har", "packets", _har, "HTTP exchange"),

@@ -15,7 +15,7 @@ from inspector.lab.launch import start_agent
 from inspector.lab.network.names import resolvers
 from inspector.lab.options import Outside
 from inspector.trace.trace import Trace
-from inspector.views.json.packets import conversations
+from inspector.views.json.conversations import conversations
 from tests.support.running.lab import needs_lab, wait_until
 
 QUERY = b"\x12\x34\1\0\0\1\0\0\0\0\0\0\7service\7example\0\0\1\0\1"

@@ -19,7 +19,7 @@ from inspector.lab.launch import Agent, start_agent
 from inspector.lab.network.names import resolvers
 from inspector.lab.options import AgentOptions, Outside
 from inspector.trace.trace import Trace
-from inspector.views.json.packets import conversations
+from inspector.views.json.conversations import conversations
 from inspector.views.session.outside import outside_peers
 from tests.support.running.lab import needs_lab
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import TCP, UDP
-from inspector.model.packets import Row, row_at
+from inspector.model.packets import Row
 from inspector.trace.index.index import Index
 from inspector.wire.arrays import Bools, Int32s, Int64s, UInt16s, UInt32s
 
@@ -132,23 +132,23 @@ def conversations(index: Index, protocol: str) -> list[ConversationRow]:
     forward = (segments.src == segments.src[heads]) & (segments.sport == segments.sport[heads])
     packets, payload = np.ones(len(rows)), segments.payload_length.astype("f8")
     counted = [
-        np.bincount(stream[mask], weights[mask], size).astype("i8").tolist()
+        np.bincount(stream[mask], weights[mask], size).astype("i8")
         for weights in (packets, payload) for mask in (forward, ~forward)
     ]
-    carries = np.bincount(stream, segments.carries, size).astype("i8").tolist()
-    found = []
-    for i, place in enumerate(first.tolist()):
-        if place < 0:                     # known from the quotation in an ICMP error alone
-            continue
-        a = join_endpoint(index.address(segments.src[place]), int(segments.sport[place]))
-        b = join_endpoint(index.address(segments.dst[place]), int(segments.dport[place]))
-        packets_ab, packets_ba, bytes_ab, bytes_ba = (column[i] for column in counted)
-        row = row_at(rows, place)
-        start_ns, end_ns = int(index.time_ns[row]), int(index.time_ns[last[i]])
-        found.append(ConversationRow(
-            protocol, i, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, start_ns, end_ns, row, carries[i]
-        ))
-    return found
+    counted.append(np.bincount(stream, segments.carries, size).astype("i8"))
+    known = np.flatnonzero(first >= 0)    # others are known from the quotation in an ICMP error alone
+    heads = first[known]
+    ends = [[join_endpoint(index.address(one), port) for one, port in zip(
+        addresses[heads].tolist(), ports[heads].tolist(), strict=True)]
+        for addresses, ports in ((segments.src, segments.sport), (segments.dst, segments.dport))]
+    times = index.time_ns[rows[heads]], index.time_ns[last[known]]
+    columns = (*[column[known] for column in counted], *times, rows[heads])
+    return [
+        ConversationRow(protocol, number, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, start, end, Row(row),
+                        carries)
+        for number, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, carries, start, end, row in zip(
+            known.tolist(), *ends, *[column.tolist() for column in columns], strict=True)
+    ]
 
 
 class _Segments(NamedTuple):

@@ -1,4 +1,4 @@
-"""Packets, conversations and system calls as flat JSON objects, keyed by Wireshark's field names.
+"""Packets and system calls as flat JSON objects, keyed by Wireshark's field names.
 
 Pure functions: a `Trace` (read as far as wanted) and rows, or None for all -> dictionaries, one a line
 of output. A key is absent where the packet has no such field. All texts are escaped.
@@ -9,29 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from inspector.model.numbers import ICMP, ICMPV6, TCP, UDP
 from inspector.model.packets import Row, first_rows, packet_number, rows_in
-from inspector.trace.application.packets import by_ports
-from inspector.trace.index.conversations import streams_around
 from inspector.trace.packet.facts import facts
 from inspector.trace.packet.info import packet_info
-from inspector.trace.packet.protocol_names import frame_protocols, tunnel_name
-from inspector.trace.summaries import Summaries, Summary
-from inspector.views.session.outside import outside_peers
-from inspector.views.session.sockets import SocketTable
+from inspector.trace.packet.protocol_names import frame_protocols
 from inspector.wire.arrays import Int64s
 from inspector.wire.headers.read import BOGUS, MALFORMED, NO_LAYER, NO_OFFSET, PORTS, SHORT, UNSIZED
 
 if TYPE_CHECKING:
     from inspector.model.records import Call
     from inspector.trace.index.beside import OtherHeader
-    from inspector.trace.index.conversations import ConversationRow
     from inspector.trace.trace import Trace
     from inspector.wire.arrays import Int64s
 
-_ANYWHERE = ("0.0.0.0:", "[::]:", ":")
 
 
 def packets(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str, Any]]:
@@ -189,78 +180,6 @@ class _Frame:
         """The TCP header's length, as it says."""
         at = int(self._trace.index.l4[self._row]) + 12
         return (self.bytes()[at] >> 4) * 4
-
-
-def conversations(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str, Any]]:
-    """One object a conversation (those of the packets `rows`): TCP's first, then UDP's."""
-    index, processes = trace.index, _processes(trace)
-    for protocol, number in (("tcp", TCP), ("udp", UDP)):
-        wanted = None
-        if rows is not None:
-            mine = rows[index.protocol[rows] == number]
-            wanted = set(np.unique(index.stream[mine]).tolist())
-            wanted |= set(streams_around(index, rows, protocol).tolist())
-        found = trace.conversations(protocol)
-        summaries = Summaries(trace) if protocol == "tcp" and found else None
-        for conversation in found:
-            if wanted is None or conversation.stream in wanted:
-                summary = None if summaries is None else summaries.of(conversation.stream)
-                yield _conversation(trace, conversation, summary, processes)
-
-
-def _conversation(
-    trace: Trace, row: ConversationRow, summary: Summary | None, processes: _Processes
-) -> dict[str, Any]:
-    found: dict[str, Any] = row._asdict()
-    del found["first_row"]
-    if not row.carries:
-        del found["carries"]
-    if summary is not None:
-        found["handshake"] = summary.handshake
-        if summary.rtt_ns is not None:
-            found["rtt_ns"] = summary.rtt_ns
-        found["state_a"], found["state_b"] = summary.states
-        keys = "bytes_missing_ab", "bytes_missing_ba"
-        found |= {key: missing for key, missing in zip(keys, summary.missing, strict=True) if missing}
-        if summary.application:
-            found["application"] = summary.application
-            if summary.inferred:
-                found["inferred"] = True
-    elif row.carries:
-        found["application"] = tunnel_name(trace, row.first_row, row.stream)
-    elif (protocol := by_ports(*_ports(row))) is not None:
-        found["application"] = protocol.name
-    for key, here, there in (("process_a", row.a, row.b), ("process_b", row.b, row.a)):
-        process = processes.get((row.protocol, here, there)) or processes.get((row.protocol, here, ""))
-        process = process or processes.get((row.protocol, here[here.rindex(":") :], ""))
-        if process:
-            found[key] = process
-    return found
-
-
-def _ports(row: ConversationRow) -> tuple[int, int]:
-    return int(row.a.rpartition(":")[2]), int(row.b.rpartition(":")[2])
-
-
-_Processes = dict[tuple[str, str, str], str]      # protocol, own address, peer or "" -> "client 4131"
-
-
-def _processes(trace: Trace) -> _Processes:
-    """Who spoke at which address, as system calls tell; sockets bound to any address stand by their port."""
-    table = SocketTable()
-    table.update(trace.calls)
-    found: _Processes = {}
-    for socket in table.sockets:
-        process = f"{socket.role} {socket.pid}"
-        for protocol in (socket.protocol,) if socket.protocol else ("tcp", "udp"):
-            if socket.local and socket.local.startswith(_ANYWHERE):
-                found[protocol, socket.local[socket.local.rindex(":") :], ""] = process
-            elif socket.local:
-                found[protocol, socket.local, socket.peer or ""] = process
-                found.setdefault((protocol, socket.local, ""), process)
-    for inside, peer in outside_peers(trace.events).items():
-        found["tcp", inside, ""] = str(peer)
-    return found
 
 
 def syscalls(trace: Trace, places: Sequence[int] | None = None) -> Iterator[dict[str, Any]]:

@@ -18,7 +18,7 @@ from tests.support.captures.growth import CLIENT, GET, OK, SERVER, Wire
 from tests.support.captures.hostile import CASES
 from tests.support.captures.tcp import CAPTURES
 
-EXPORTS = "http", "findings", "packets"
+EXPORTS = "http", "findings", "packets", "conversations"
 FILES = sorted(path for path in CAPTURES.rglob("*.pcap*") if path.suffix in (".pcap", ".pcapng"))
 NO_CAPTURE = {"gz_of_zeros"}
 

@@ -1,4 +1,4 @@
-"""Packets printed many at a time say what each of them says alone: windows, marks, options, what is carried."""
+"""Packets printed many at a time say what each says alone: windows, marks, options, what is carried."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tests.support.captures.tcp import segment
 
 SCALES = st.sampled_from([b"", b"\3\3\7\0", b"\3\3\0\0", b"\2\4\5\xb4\3\3\x0f\0", b"\1\1\1\3\3\x09"])
 WINDOWS = st.sampled_from([0, 1, 2, 28, 39, 40, 41, 512, 65535])
+ISNS = st.sampled_from([99, 2**32 - 15, 2**32 - 1])
 ENDS = st.sampled_from(["", "close", "reset", "silent reset", "repeated ACK", "new window", "ports again"])
 
 
@@ -75,8 +76,7 @@ def compared(path: Path, some: int = 1) -> int:
 
 
 @settings(max_examples=120, deadline=None)
-@given(st.lists(st.tuples(SCALES, SCALES, WINDOWS, WINDOWS, ENDS, st.sampled_from([99, 2**32 - 15, 2**32 - 1])),
-                min_size=1, max_size=3))
+@given(st.lists(st.tuples(SCALES, SCALES, WINDOWS, WINDOWS, ENDS, ISNS), min_size=1, max_size=3))
 def test_any_windows_and_marks(
     tmp_path_factory: pytest.TempPathFactory, several: list[tuple[bytes, bytes, int, int, str, int]]
 ) -> None:

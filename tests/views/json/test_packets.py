@@ -9,7 +9,8 @@ import pytest
 
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
-from inspector.views.json.packets import conversations, packets, syscalls
+from inspector.views.json.conversations import conversations
+from inspector.views.json.packets import packets, syscalls
 from inspector.wire import pcapng
 from inspector.wire.journal import CallRecord, to_fields
 from tests.support.captures.frames import pcapng_bytes, trace_of

@@ -10,7 +10,7 @@ from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
 from inspector.views.conversations.columns import COLUMNS, SORTED_BY
 from inspector.views.conversations.list import ConversationList
-from inspector.views.json.packets import conversations
+from inspector.views.json.conversations import conversations
 from inspector.views.ladder.ends import Conversation
 from inspector.views.line.spans import cell_width, plain
 

@@ -144,9 +144,9 @@ def conversations(index: Index, protocol: str) -> list[ConversationRow]:
     times = index.time_ns[rows[heads]], index.time_ns[last[known]]
     columns = (*[column[known] for column in counted], *times, rows[heads])
     return [
-        ConversationRow(protocol, number, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, start, end, Row(row),
-                        carries)
-        for number, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, carries, start, end, row in zip(
+        ConversationRow(protocol, stream, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, start, end,
+                        Row(row), carries)
+        for stream, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, carries, start, end, row in zip(
             known.tolist(), *ends, *[column.tolist() for column in columns], strict=True)
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from itertools import accumulate
 from pathlib import Path
 
 from inspector.protocols.http.upgrade import prove
@@ -91,20 +92,19 @@ class Traffic:
         self._next = [100, 300]
         self._time = 0
         if syn:
-            self._add(segment(0, "S", 99))
-            self._add(segment(1, "SA", 299, 100))
-            self._add(segment(0, "A", 100, 300))
+            self._add(segment(0, "S", 99), segment(1, "SA", 299, 100), segment(0, "A", 100, 300))
 
-    def _add(self, frame: bytes) -> None:
-        self.trace.add([frame], [self._time])
-        self._time += MS
+    def _add(self, *frames: bytes) -> None:
+        self.trace.add(frames, [self._time + MS * number for number in range(len(frames))])
+        self._time += MS * len(frames)
 
     def say(self, direction: int, data: bytes) -> None:
         """One end sends."""
-        for start in range(0, len(data), self.size):
-            part = data[start : start + self.size]
-            self._add(segment(direction, "PA", self._next[direction], self._next[1 - direction], part))
-            self._next[direction] += len(part)
+        parts = [data[start : start + self.size] for start in range(0, len(data), self.size)]
+        ends = accumulate(map(len, parts), initial=self._next[direction])
+        self._add(*(segment(direction, "PA", at, self._next[1 - direction], part)
+                    for at, part in zip(ends, parts, strict=False)))
+        self._next[direction] += len(data)
 
     def lose(self, direction: int, size: int) -> None:
         """One end sends bytes that the capture lacks."""

@@ -21,8 +21,10 @@ from inspector.tui.widgets.composer import Composer, ComposerInput
 from inspector.tui.widgets.prompt import MenuItem, MenuScreen
 from inspector.tui.workbench.session import LiveSession
 from inspector.tui.workbench.state import SessionState
+from inspector.tui.workbench.steps import Steps
 
-STILL_SECONDS = 0.5      # after a step in which nothing moved it is said why
+STILL_SECONDS = 0.5      # after a step it is looked whether the ends that do not wait are blocked,
+LOOKS = 6                # so often: an end may be busy between two calls, or idle without one
 
 
 def ending_items(kind: Kind) -> list[MenuItem]:
@@ -37,6 +39,7 @@ class SessionControl(DOMNode):
     state: SessionState
     paused: bool
     wants_again: bool
+    steps: Steps
     early: list[Command]           # asked for before the ends were there
     ends_seen: frozenset[str]      # roles whose processes have been there since the session began
 
@@ -81,6 +84,9 @@ class SessionControl(DOMNode):
         early, self.early = self.early, []
         for command in early:
             self.send(command)
+        self._step_on()
+        if self.steps.pending:
+            self.set_timer(STILL_SECONDS, partial(self._stand_still, state))
 
     def controllable(self) -> bool:
         """Whether the keys above mean something: there is a session whose ends are ours."""
@@ -93,20 +99,42 @@ class SessionControl(DOMNode):
 
     def action_pause(self) -> None:
         held = self.is_held
+        self.steps.dropped()
         self.send(Resume() if held else Pause())
         self.state_wanted(paused=not held)
 
     def action_step(self) -> None:
-        self.send(Step())
-        if self.ends_seen and not self.state.waiting:
-            self.set_timer(STILL_SECONDS, partial(self._notify_nothing_to_step, self.state))
+        self.steps.asked()
         self.state_wanted(paused=True)
+        self._step_on()
 
-    def _notify_nothing_to_step(self, before: SessionState) -> None:
-        """Nothing came of a step: every end is inside a call that blocks."""
-        if self.state is before and not before.ended:
+    def _step_on(self, *, still: bool = False) -> None:
+        """Make the next step, if it is due, or if the ends that would have to move first stand `still`."""
+        there = self.controllable() and not self.waits_for_end(Step())
+        if self.steps.pending and there and (still or self.steps.are_due(self.state)):
+            self.send(Step())
+            self.steps.made(self.state)
+            self.set_timer(STILL_SECONDS, partial(self._stand_still, self.state))
+            if self.state.ended:
+                self.steps.dropped()           # a toast says so
+
+    def _stand_still(self, before: SessionState, looks: int = 1) -> None:
+        """Nothing came of a step for a while: the ends that do not wait are inside a call that blocks."""
+        if self.state is not before or before.ended or not self.ends_seen:
+            return
+        moving = not before.running <= before.waiting.keys() | self.blocked_ends()
+        if not self.steps.are_taken(before) or (moving and looks < LOOKS):
+            self.set_timer(STILL_SECONDS, partial(self._stand_still, before, looks + 1))
+        elif before.waiting:
+            self._step_on(still=True)
+        else:
+            self.steps.dropped()
             self.app.notify("Nothing to step: each end is blocked in a call. c or v says something, "
                             "x closes or connects.")
+
+    def blocked_ends(self) -> set[str]:
+        """Roles that are inside a system call, as far as the trace tells."""
+        raise NotImplementedError
 
     def state_wanted(self, *, paused: bool) -> None:
         """Remember what was asked for; the trace tells what came of it."""

@@ -6,6 +6,7 @@ trace.events -> `SessionState` -> title line, composers. A value, computed anew 
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -30,6 +31,7 @@ class SessionState:
     program: str = ""
     program_status: str = ""
     limit: str = ""
+    resumed: dict[str, int] = field(default_factory=dict)      # role -> how often it was let go
     doors: tuple[tuple[str, str], ...] = ()        # (address in the lab, where this machine reaches it)
 
 
@@ -39,6 +41,7 @@ def session_state(events: Sequence[Event]) -> SessionState:
     mode = address = program = program_status = limit = ""
     running: set[str] = set()
     waiting: dict[tuple[str, str], str] = {}      # (role, thread) -> call
+    resumed: Counter[str] = Counter()
     ended, ok = False, True
     failures: list[str] = []
     notes: list[str] = []
@@ -62,6 +65,7 @@ def session_state(events: Sequence[Event]) -> SessionState:
                 waiting[event.role, fields.get("tid", "")] = fields.get("call", "") or event.text
             case "resumed":
                 waiting.pop((event.role, fields.get("tid", "")), None)
+                resumed[event.role] += 1
             case "endpoint-ended":
                 running.discard(event.role)
                 waiting = {key: call for key, call in waiting.items() if key[0] != event.role}
@@ -91,4 +95,4 @@ def session_state(events: Sequence[Event]) -> SessionState:
     for (role, _), call in waiting.items():
         by_role[role] = (*by_role.get(role, ()), call)
     return SessionState(spec, mode, address, frozenset(running), by_role, ended, ok, tuple(failures),
-                        tuple(notes), program, program_status, limit, tuple(doors.items()))
+                        tuple(notes), program, program_status, limit, dict(resumed), tuple(doors.items()))

@@ -34,6 +34,7 @@ from inspector.tui.workbench.feed import TraceFeed
 from inspector.tui.workbench.save import Part, ask_what, whole, whole_file
 from inspector.tui.workbench.session import LiveSession
 from inspector.tui.workbench.state import SessionState, session_state
+from inspector.tui.workbench.steps import Steps
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class TraceScreen(BaseScreen, SessionControl):
         self.state = SessionState()
         self.paused = spec is not None and spec.paused      # as asked for; the trace tells what came of it
         self.wants_again = False
+        self.steps = Steps()
         self.early: list[Command] = []
         self.ends_seen: frozenset[str] = frozenset()
         self._events_seen = self._failures_shown = self._notes_shown = 0
@@ -239,6 +241,10 @@ class TraceScreen(BaseScreen, SessionControl):
         if state.ended and self.wants_again and spec is not None:
             self.wants_again = False
             self.send(Start(spec))
+
+    def blocked_ends(self) -> set[str]:
+        calls = [] if self.trace is None else self.trace.calls
+        return {call.role for call in calls if call.end_ns is None}
 
     def state_wanted(self, *, paused: bool) -> None:
         self.paused = paused

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from textual.pilot import Pilot
 
 from inspector.lab.options import Watch
+from inspector.model.commands import Command, Step
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import LAUNCHED, resolved
 from inspector.sessions.kinds.kind import Kind
@@ -25,6 +28,7 @@ from inspector.tui.widgets.key_line import KeyLine
 from inspector.tui.widgets.line_list import LineList
 from inspector.tui.widgets.prompt import MenuScreen
 from inspector.tui.widgets.title_bar import TitleBar
+from inspector.tui.workbench.session import LiveSession
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from tests.support.captures.application import web
 from tests.support.running.lab import needs_lab
@@ -197,6 +201,28 @@ async def test_step_by_step_each_end_says_what_it_waits_for() -> None:
         assert life(pilot) == "live"
         await pilot.press("space", "c", *"more", "enter")
         await until(pilot, lambda: bench(pilot).state.waiting.get("client"), "a client that waits")
+
+
+@pytest.mark.parametrize("kind", ["tcp", "websocket"])
+async def test_each_step_of_a_burst_lets_each_waiting_end_make_one_call(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[set[str]] = []                     # the ends that waited when each one was made
+    hand_over = LiveSession.send
+
+    def noted(live: LiveSession, command: Command) -> bool:
+        if isinstance(command, Step):
+            steps.append(set(bench(pilot).state.waiting))
+        return hand_over(live, command)
+
+    monkeypatch.setattr(LiveSession, "send", noted)
+    async with session(kind, paused=True) as pilot:
+        screen = bench(pilot)
+        await until(pilot, lambda: screen.state.waiting, "an end that waits")
+        burst(pilot.app, "s" * 12)
+        await until(pilot, lambda: len(steps) == 12, "the steps")
+        await until(pilot, lambda: screen.state.resumed == Counter(chain.from_iterable(steps)), "their calls")
+        assert all(steps)
 
 
 @pytest.mark.parametrize(("key", "words"), [

@@ -163,6 +163,8 @@ class Application:
         """All findings so far, those of TCP among them, in order of the packets where to look."""
         current = self._engine.current
         begun = current.provisional() if current is not None and not self._ended else []
+        if self._flow.out_of_order:
+            return []
         found = self._flow.findings()
         if any(layer.decoder.explained_end for layer in self.layers):
             found = [one for one in found if one.id not in ENDINGS]

@@ -106,6 +106,11 @@ class Contents:
         else:
             self._foreign(fields)
 
+    def section(self, before: int) -> None:
+        """A capture of its own begins, behind others where there are packets before it."""
+        if self.index.count + before:
+            self.index.sections.extend(np.array([self.index.count + before]))
+
     def other_frame(self, before: int) -> None:
         """A block that counts as a frame elsewhere."""
         self.index.other_frames.extend(np.array([self.index.count + before]))

@@ -62,6 +62,9 @@ class Sink(Protocol):
     def journal(self, fields: dict[str, str], before: int) -> None:
         """A journal entry, after `before` packets of the present walk."""
 
+    def section(self, before: int) -> None:
+        """A section of the file begins, after `before` packets of the present walk."""
+
     def other_frame(self, before: int) -> None:
         """A block that is no packet and a frame to Wireshark, after `before` packets of the present walk."""
 

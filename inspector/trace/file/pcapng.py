@@ -124,6 +124,7 @@ class Pcapng:
             self._flush(buffer, sink)
             comments = pcapng.parse_section(body, order)
             self._interfaces = _Interfaces()
+            sink.section(self._waiting)
             sink.comment(comments, None)
         elif kind == pcapng.INTERFACE_DESCRIPTION:
             interface = pcapng.parse_interface(body, order)

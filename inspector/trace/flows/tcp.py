@@ -16,6 +16,7 @@ from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP
 from inspector.model.packets import Row, row_at, rows_in
 from inspector.protocols.icmp import icmp_text, icmpv6_text
+from inspector.trace.flows.copies import copies, out_of_order
 from inspector.trace.flows.tcp_streams import Segment, extend, extend_few
 from inspector.wire.arrays import Array, Bools, Int64s, UInt8s
 from inspector.wire.findings import Finding
@@ -73,6 +74,7 @@ class TcpFlow:
         self.b: tuple[str, int] = ("", 0)
         self._a: tuple[int, int] | None = None      # address id and port of a
         self._rows: Int64s = np.zeros(0, np.int64)
+        self.copies: dict[Row, Row] = {}            # what stands twice in the file, and its first row
         self._reopened_at = Row(-1)                     # row of a SYN on the ports of an earlier conversation
         self._findings: list[Finding] = []
         # Packets, quoted headers, and whether it had been silent for long, when found.
@@ -106,6 +108,8 @@ class TcpFlow:
         self.left = len(rows) - self._rows_read
         index = self._trace.index
         fresh = fresh[(index.protocol[fresh] == TCP) & (index.status[fresh] & UNSIZED == 0)]
+        if len(index.sections.values):
+            fresh = self._without_copies(fresh)
         if not len(fresh):
             return False
         if self._a is None:
@@ -114,6 +118,17 @@ class TcpFlow:
         if not self._opened:
             self._note_opening(fresh)
         return True
+
+    def _without_copies(self, fresh: Int64s) -> Int64s:
+        """Leave out, and note, packets that the file has twice."""
+        found = copies(self._trace, np.concatenate((self._rows, fresh)), len(self._rows))
+        self.copies |= found
+        return fresh[~np.isin(fresh, list(found))] if found else fresh
+
+    @property
+    def out_of_order(self) -> bool:
+        """Whether sections of the file tell it in another order than it happened: nothing can be judged."""
+        return out_of_order(self._trace, self._rows)
 
     @property
     def share(self) -> float:
@@ -322,7 +337,7 @@ class TcpFlow:
 
     def findings(self) -> list[Finding]:
         """What goes wrong in this conversation, in order of the packets where to look."""
-        if not len(self._rows):
+        if not len(self._rows) or self.out_of_order:
             return []
         silent_ns = self._trace.end_ns - int(self._trace.index.time_ns[self._rows[-1]])
         known = len(self._rows), len(self._trace.index.quoted), silent_ns >= CLOSE_WAIT_NS

@@ -12,6 +12,7 @@ import numpy as np
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import ICMP, ICMPV6, UDP
 from inspector.model.packets import Row, row_at, rows_in
+from inspector.trace.flows.copies import copies
 from inspector.trace.flows.fragments import fragments_of
 from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding
@@ -49,6 +50,7 @@ class UdpFlow:
         self.b: tuple[str, int] = ("", 0)
         self._a: tuple[int, int] | None = None
         self.rows: Int64s = np.zeros(0, np.int64)
+        self.copies: dict[Row, Row] = {}   # packets that stand twice in the file, and their first row
         self._errors: list[IcmpError] = []
         self._quotes_read = 0              # quoted headers of the trace that were looked at
         self.update()
@@ -56,8 +58,11 @@ class UdpFlow:
     def update(self) -> bool:
         """Take the packets that came since; True when there were any."""
         rows = np.asarray(self._trace.rows_of("udp", self.stream), np.int64)
+        found = copies(self._trace, rows)
+        if found:
+            rows = rows[~np.isin(rows, list(found))]
         fresh = len(rows) > len(self.rows)
-        self.rows = rows
+        self.rows, self.copies = rows, found
         if self._a is None and len(rows):
             index, row = self._trace.index, row_at(rows, 0)
             self._a = int(index.src[row]), int(index.sport[row])

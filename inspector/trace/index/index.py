@@ -60,6 +60,7 @@ class Index(HeaderColumns):
         self._interfaces: dict[int, int] = {}
         self.outer, self.quoted = HeaderTable(self.addresses), HeaderTable(self.addresses)
         self.reassembly = Reassembly()
+        self.sections = Growing("i8")          # rows at which a further section of the file begins
         self.other_frames = Growing("i8")      # of each, how many packets stand before it in the file
         self._show()
 

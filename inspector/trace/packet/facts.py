@@ -45,6 +45,7 @@ class Facts(NamedTuple):
     protocols: tuple[str, ...] = ()  # ("http", "websocket")
     phase: Literal["", "opening", "closing"] = ""      # of a pure ACK: the handshake's, or of a close
     fate: Fate | None = None       # what became of it on a wire that somebody stood in
+    same_as: Row | None = None     # the file has it twice: its first row
     duplicate: str = ""            # of a duplicate ACK: "28#1", the first one after packet 28
 
 
@@ -59,13 +60,13 @@ def facts(trace: Trace, row: Row, *, relative: bool = True, deep: int = ALL) -> 
     seq, ack, window = int(index.seq[row]), int(index.ack[row]), int(index.window[row])
     stream, protocol, flags = int(index.stream[row]), int(index.protocol[row]), int(index.tcp_flags[row])
     analysis: tuple[str, ...] = ()
-    application = duplicate = ""
+    application, duplicate, same_as = "", "", None
     phase: Literal["", "opening", "closing"] = ""
     protocols: tuple[str, ...] = ()
     if protocol == TCP and stream >= 0:
         flow = trace.reached(row, deep)
         if flow is not None:
-            analysis = tuple(flow.analysis(row))
+            analysis, same_as = tuple(flow.analysis(row)), flow.copies.get(row)
             if row in flow.handshake_rows:
                 phase = "opening"
             elif _CLOSING & set(flow.states(row)):
@@ -81,6 +82,8 @@ def facts(trace: Trace, row: Row, *, relative: bool = True, deep: int = ALL) -> 
         elif relative:
             seq, ack = relative_numbers(trace, row)
     elif protocol == UDP and stream >= 0:
+        if len(index.sections.values):
+            same_as = trace.datagrams(stream).copies.get(row)
         text = packet_text(trace, row)
         if text is not None:
             application, protocols = text[1], (text[0].name,)
@@ -102,6 +105,7 @@ def facts(trace: Trace, row: Row, *, relative: bool = True, deep: int = ALL) -> 
         protocols=protocols,
         phase=phase,
         fate=trace.fates.of(row),
+        same_as=same_as,
         duplicate=duplicate,
     )
 

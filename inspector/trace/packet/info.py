@@ -19,7 +19,7 @@ from inspector.model.numbers import (
     UDP,
     flag_names,
 )
-from inspector.model.packets import Row
+from inspector.model.packets import Row, packet_number
 from inspector.model.units import duration
 from inspector.protocols import by_name
 from inspector.trace.application.packets import packet_text
@@ -78,6 +78,8 @@ def packet_info(trace: Trace, fact: Facts, *, preview: int = _PREVIEW, brief: bo
     the window and options where they are not the point.
     """
     text = _packet_text(trace, fact, preview, brief=brief)
+    if fact.same_as is not None:
+        text = f"[Packet {packet_number(fact.same_as)} again] {text}"
     return text if fact.fate is None else f"[{fate_text(fact.fate)}] {text}"
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 def unjudged_words(trace: Trace) -> str:
     """`Not all can be judged: 60 packets dropped.`; "" where nothing is known to lack."""
     reasons = _lacking(trace)
+    begins, times = trace.index.sections.values, trace.index.time_ns
+    if (times[begins] < times[begins - 1]).any():
+        reasons.append("its sections are not in order of time")
     if trace.truncated:
         reasons.append("the file is not whole")
     return f"Not all can be judged: {', '.join(reasons)}." if reasons else ""

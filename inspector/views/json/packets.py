@@ -48,6 +48,8 @@ def packet(trace: Trace, row: Row) -> dict[str, Any]:
     }
     if comments := trace.comments.shown(row):
         found["frame.comment"] = comments
+    if fact.same_as is not None:
+        found["same_as"] = packet_number(fact.same_as)
     source, destination = index.address(index.src[row]), index.address(index.dst[row])
     if network in (4, 6) and source:
         prefix = "ip" if network == 4 else "ipv6"

@@ -10,8 +10,9 @@ from inspector.model.packets import Row
 from inspector.trace.trace import Trace
 from inspector.views.findings.list import FindingList
 from inspector.views.findings.unjudged import unjudged_words
+from inspector.views.json.conversations import conversations
 from inspector.views.json.findings import findings
-from inspector.views.json.packets import conversations, packets
+from inspector.views.json.packets import packets
 from inspector.wire import pcapng
 from tests.support.captures.tcp import segment
 from tests.support.captures.traces import TRACES

@@ -19,6 +19,8 @@ class SocketsPane(ListPane):
         "**Unread** and **Unsent** are the kernel's own queues then: bytes that came and were not read, "
         "bytes written and not acknowledged; of a listener the connections that wait for accept(), and the "
         "most that may.",
+        "Below stands where the bytes of the conversation are at the chosen packet: written by the program, "
+        "kept back by its kernel, on the way, in the receiver's queue, read.",
     )
 
     def __init__(self, spec: PaneSpec) -> None:

@@ -11,11 +11,13 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.endpoint import join_endpoint
+from inspector.model.numbers import TCP
 from inspector.model.packets import Row, row_at, rows_in
 from inspector.trace.index.conversations import grown
 from inspector.trace.kernel import unread
 from inspector.trace.packet.facts import DEEP
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
+from inspector.views.session.custody import custody, custody_lines
 from inspector.views.session.sockets import Socket, SocketTable
 from inspector.wire.text import escaped
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 _GONE = ("closed", "CLOSED")
+_USUAL = 80            # cells for which it is counted how many lines there are
 _OWNER = 30            # cells of the owner, where there is room
 
 
@@ -56,6 +59,7 @@ class SocketLines:
         self._samples: dict[tuple[str, str], KernelSample] = {}      # the last one of each socket, then
         self._by_ends: dict[frozenset[str], tuple[int, Row]] = {}    # both ends -> conversation, first row
         self.rows: tuple[SocketRow, ...] = ()
+        self._below: tuple[int, list[Line]] = 0, []              # for a width: where the bytes are
         self.update()
 
     def update(self) -> None:
@@ -67,6 +71,26 @@ class SocketLines:
         listed = {(row.local, row.peer) for row in known}
         others = [one for one in self._samples.values() if _ends(one) not in listed and one.state != "gone"]
         self.rows = known + tuple(map(self._of_kernel, others))
+        self._stream = self._conversation()
+        self._below = 0, []
+        self._count = len(self.rows) + len(self._lines_below(_USUAL))
+
+    def _conversation(self) -> int | None:
+        """The TCP conversation of the chosen packet, else the last one; None where its bytes are not told."""
+        trace, row = self.trace, self.row
+        if not (trace.calls or trace.kernel) or not self._streams:
+            return None
+        found = max(self._streams)
+        if row is not None and row < trace.index.count and int(trace.index.protocol[row]) == TCP:
+            found = max(int(trace.index.stream[row]), 0)
+        return found if trace.reached(row_at(trace.rows_of("tcp", found), -1), self.deep) else None
+
+    def _lines_below(self, width: int) -> list[Line]:
+        if self._below[0] != width:
+            found = [] if self._stream is None else custody_lines(
+                custody(self.trace, self._stream, self.row), self._stream, width)
+            self._below = width, found
+        return self._below[1]
 
     def _samples_now(self) -> dict[tuple[str, str], KernelSample]:
         """The kernel's last word on each socket, up to the chosen packet."""
@@ -98,10 +122,14 @@ class SocketLines:
     @property
     def count(self) -> int:
         """How many lines there are."""
-        return len(self.rows)
+        return self._count
 
     def line(self, index: int, width: int) -> Line:
         """Line `index` in exactly `width` cells."""
+        if index >= len(self.rows):
+            below = self._lines_below(width)
+            place = index - len(self.rows)
+            return below[place] if place < len(below) else (Span(" " * width),)
         socket = self.rows[index]
         role: Style = "client" if socket.role == "client" else "server" if socket.role == "server" else ""
         gone = socket.state in _GONE
@@ -122,7 +150,9 @@ class SocketLines:
 
     def target(self, index: int) -> Row | None:
         """The row of the first packet of the socket's conversation."""
-        return self.rows[index].first_row
+        if index < len(self.rows):
+            return self.rows[index].first_row
+        return None if self._stream is None else row_at(self.trace.rows_of("tcp", self._stream), 0)
 
     def _describe(self, socket: Socket) -> SocketRow:
         stream = None

@@ -1,0 +1,240 @@
+"""Where the bytes of a TCP conversation are at a moment: written, on the way, in the receiver's queue, read.
+
+    calls: written, read ─┐
+    packets: sent, acked ─┼─> Custody of each direction ─> a line of numbers, a sentence where bytes wait
+    kernel: both queues ──┘
+
+Each number comes from where it is known best; where more than that is known the sums are checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inspector.model.endpoint import join_endpoint
+from inspector.model.numbers import ACK
+from inspector.model.packets import Row
+from inspector.model.records import Call, KernelSample
+from inspector.model.units import amount, duration
+from inspector.trace.kernel import LEAST_NS, unread
+from inspector.views.line.spans import Line, Span, Style, fit
+from inspector.views.line.wrap import wrap
+from inspector.wire.arrays import Int64s
+from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.trace.flows.tcp import TcpFlow
+    from inspector.trace.trace import Trace
+
+_WRITES, _READS = ("send", "write"), ("recv", "read")
+_SLACK_NS = 150_000_000           # the kernel is looked at ten times a second
+_NAME, _NUMBER = 24, 10
+_SENTENCE = 74                    # cells of a line of a sentence, so that lines are as many at any width
+_TITLES = ("Written", "Unsent", "On the way", "Unread", "Read")
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One of the two sockets: how it is called, its address, and whose it is ("python3 812"), if known."""
+
+    name: str
+    address: str
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Custody:
+    """One direction's bytes at a moment; None: not known. `waits_ns`: how long bytes wait to be read.
+
+    `counted`: what the calls and packets say is unread, where the kernel says so too; `settled`: nothing
+    moved lately, so that both must be the same.
+    """
+
+    sender: End
+    receiver: End
+    sent: int                      # by the packets
+    acknowledged: int
+    written: int | None = None
+    unread: int | None = None
+    read: int | None = None
+    waits_ns: int = 0
+    window: int | None = None      # that the receiver grants, by the kernel
+    counted: int | None = None
+    settled: bool = False
+
+    @property
+    def unsent(self) -> int | None:
+        """Bytes that the sender's kernel keeps back."""
+        return None if self.written is None else max(self.written - self.sent, 0)
+
+    @property
+    def on_the_way(self) -> int:
+        """Bytes that were sent and not acknowledged."""
+        return self.sent - self.acknowledged
+
+    @property
+    def contradiction(self) -> bool:
+        """Whether calls and packets say another number than the kernel, though nothing moves."""
+        return self.settled and self.counted is not None and self.counted != self.unread
+
+
+def custody(trace: Trace, stream: int, until: Row | None = None) -> tuple[Custody, Custody]:
+    """Both directions of TCP conversation `stream`, a to b first, after packet `until` (None: the last)."""
+    flow, index = trace.flow(stream), trace.index
+    rows = flow.rows if until is None else flow.rows[: int(flow.rows.searchsorted(until, side="right"))]
+    moment = _moment(trace, until)
+    addresses = join_endpoint(*flow.a), join_endpoint(*flow.b)
+    calls = [call for call in trace.calls if call.peer in addresses and call.local in addresses
+             and 0 < (call.end_ns or 0) <= moment]  # fmt: skip
+    samples = [one for one in trace.kernel if one.peer in addresses and one.local in addresses
+               and one.time_ns <= moment]  # fmt: skip
+    gone = next((one.time_ns for one in samples if one.state == "gone"), moment)
+    moment, samples = min(moment, gone), [one for one in samples if one.state != "gone"]
+    names = ("client", "server") if flow.streams[0].start_known else addresses
+    ends = [_end(name, address, calls, samples) for name, address in zip(names, addresses, strict=True)]
+    moved = int(index.time_ns[rows[-1]]) if len(rows) else 0
+    found = []
+    for direction in (0, 1):
+        sent, acknowledged = _on_the_wire(trace, flow, rows, direction)
+        own, peer = ends[direction], ends[1 - direction]
+        found.append(_of(own, peer, sent, acknowledged, calls, samples, (moment, moved),
+                         flow.streams[direction].start_known))
+    return found[0], found[1]
+
+
+def _moment(trace: Trace, until: Row | None) -> int:
+    """The time that is spoken of: of a packet, or of the last thing that is known."""
+    if until is not None:
+        return int(trace.index.time_ns[until])
+    times = [int(trace.index.time_ns[trace.index.count - 1])] if trace.index.count else [0]
+    times += [trace.kernel[-1].time_ns] if trace.kernel else []
+    times += [call.end_ns or call.time_ns for call in trace.calls[-1:]]
+    return max(times)
+
+
+def _on_the_wire(trace: Trace, flow: TcpFlow, rows: Int64s, direction: int) -> tuple[int, int]:
+    """Up to which offset a direction was sent, and acknowledged by its receiver."""
+    index, stream = trace.index, flow.streams[direction]
+    directions = flow.directions(rows)
+    own = rows[directions == direction]
+    stops = stream.offsets_of(index.seq[own]) + index.payload_length[own]
+    sent = max(int(stops[index.payload_length[own] > 0].max(initial=0)), 0)
+    answers = rows[directions != direction]
+    answers = answers[index.tcp_flags[answers] & ACK != 0]
+    known = max(int(stream.offsets_of(index.ack[answers]).max(initial=0)), 0)
+    return sent, min(known, sent)
+
+
+def _of(
+    own: End, peer: End, sent: int, acknowledged: int, calls: Sequence[Call], samples: Sequence[KernelSample],
+    times: tuple[int, int], from_the_start: bool,
+) -> Custody:
+    moment, moved = times
+    written = _moved(calls, own.address, peer.address, _WRITES) if from_the_start else None
+    read = _moved(calls, peer.address, own.address, _READS) if from_the_start else None
+    sending, receiving = (_last(samples, *pair) for pair in
+                          ((own.address, peer.address), (peer.address, own.address)))
+    waiting = None if receiving is None else unread(receiving)
+    counted = None
+    if read is not None:
+        counted = max(acknowledged - read, 0)
+    elif waiting is not None:
+        read = max(acknowledged - waiting, 0)
+    if written is not None:
+        written = max(written, sent)           # a packet is seen before the call that wrote it returns
+    elif sending is not None:
+        written = sent + dict(sending.info).get("notsent", 0)
+    latest = max([moved, *(call.end_ns or 0 for call in calls)])
+    since = _waiting_since(samples, peer.address, own.address)
+    return Custody(
+        own, peer, sent, acknowledged, written, counted if waiting is None else waiting, read,
+        max(moment - since, 0) if since is not None and waiting else 0,
+        None if receiving is None else dict(receiving.info).get("window"),
+        counted if waiting is not None else None, moment - latest > _SLACK_NS,
+    )
+
+
+def _moved(calls: Iterable[Call], local: str, peer: str, names: tuple[str, ...]) -> int | None:
+    """The bytes that calls of these names moved on a socket; None where it has no calls."""
+    own = [call for call in calls if call.local == local and call.peer == peer]
+    if not own:
+        return None
+    return sum(call.result for call in own if call.name.startswith(names) and (call.result or 0) > 0
+               and call.result is not None and not call.errno)  # fmt: skip
+
+
+def _last(samples: Sequence[KernelSample], local: str, peer: str) -> KernelSample | None:
+    return next((one for one in reversed(samples) if one.local == local and one.peer == peer), None)
+
+
+def _waiting_since(samples: Iterable[KernelSample], local: str, peer: str) -> int | None:
+    """Since when something waits to be read there; a queue that shrank was read from."""
+    since, before = None, 0
+    for one in samples:
+        if one.local == local and one.peer == peer:
+            now = unread(one)
+            since = None if not now else one.time_ns if since is None or now < before else since
+            before = now
+    return since
+
+
+def _end(name: str, address: str, calls: Iterable[Call], samples: Sequence[KernelSample]) -> End:
+    told = next((f"{call.role} {call.pid}" for call in calls if call.local == address), "")
+    owner = next((f"{one.process} {one.pid}" for one in reversed(samples)
+                  if one.local == address and one.process), told)
+    return End(name, address, "" if owner.startswith(f"{name} ") else escaped(owner, 40))
+
+
+# --- as lines ------------------------------------------------------------------------------------------
+
+
+def custody_lines(both: Iterable[Custody], stream: int, width: int) -> list[Line]:
+    """A title, a line of numbers for each direction, and what is to be said of it."""
+    both = [one for one in both if one.sent or one.written]
+    if not both:
+        return []
+    name = max(min(_NAME, width - 5 * (_NUMBER + 1) - 2), 8)
+    titles = "".join(fit(title, _NUMBER + 1, align="right") for title in _TITLES)
+    lines: list[Line] = [(Span(fit("", width)),),
+                         (Span(fit(f" {fit(f'Bytes of TCP {stream}', name)}{titles}", width), "title"),)]
+    for one in both:
+        numbers = (one.written, one.unsent, one.on_the_way, one.unread, one.read)
+        texts = ["–" if number is None else f"{number:,}" for number in numbers]
+        way = f" {fit(f'{one.sender.name} → {one.receiver.name}', name)}"
+        spans = [Span(fit(way, min(len(way), width)))]
+        waits = (False, bool(one.unsent), False, one.waits_ns >= LEAST_NS, False)
+        spans += [Span(fit(text, _NUMBER + 1, align="right"), "warning" if waiting else "number")
+                  for text, waiting in zip(texts, waits, strict=True)]
+        used = name + 1 + 5 * (_NUMBER + 1)
+        if used > width:
+            text = "".join(span.text for span in spans)
+            lines.append((Span(fit(text, width)),))
+        else:
+            lines.append((*spans, Span(" " * (width - used))))
+        lines += [(Span(fit(f"   {line}", width), style),) for text, style in custody_sentences(one)
+                  for line in wrap(text, _SENTENCE)]
+    return lines
+
+
+def custody_sentences(one: Custody) -> Iterator[tuple[str, Style]]:
+    """What is to be said of a direction, each with a style: where bytes wait, whether the sums hold."""
+    if one.unread and one.waits_ns >= LEAST_NS:
+        verb = "waits" if one.unread == 1 else "wait"
+        owner = f" ({one.receiver.owner})" if one.receiver.owner else ""
+        yield (f"{amount(one.unread, 'byte')} {verb} in {_whose(one.receiver)} receive queue{owner} for "
+               f"{duration(one.waits_ns)}: it does not read.", "warning")
+    if one.unsent:
+        verb = "is" if one.unsent == 1 else "are"
+        why = "; the receiver's window is closed" if one.window is not None and one.window < 2 else ""
+        yield f"{amount(one.unsent, 'byte')} {verb} written and not sent yet{why}.", "warning"
+    if one.contradiction:
+        yield (f"The sums do not hold: by calls and packets {amount(one.counted or 0, 'byte')} should wait, "
+               f"the kernel says {one.unread or 0:,}.", "warning")
+    elif one.counted is not None and one.settled:
+        yield "The sums hold: calls, packets and the kernel's queues say the same.", "dim"
+
+
+def _whose(end: End) -> str:
+    return f"the {end.name}'s" if end.name != end.address else f"{end.name}'s"

@@ -1,0 +1,116 @@
+"""Faults of local services, planted in a real lab: what the sockets' picture and the findings say of each."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inspector.lab.errors import LabError
+from inspector.lab.programs.tracer import strace
+from inspector.model.packets import first_rows
+from inspector.trace.trace import Trace
+from inspector.views.conversation.waits import wait_of, wait_text
+from inspector.views.json.findings import findings
+from inspector.views.line.spans import plain
+from inspector.views.session.custody import custody, custody_sentences
+from inspector.views.session.sockets_table import SocketLines
+from tests.support.running.lab import needs_lab
+
+pytestmark = needs_lab
+
+BEGIN = """
+import socket, threading, time
+server = socket.create_server(("127.0.0.1", 8000), backlog={backlog})
+def serve():
+    {serve}
+threading.Thread(target=serve, daemon=True).start()
+{client}
+"""
+NEVER_READS = """accepted, _ = server.accept()
+    accepted.recv(700)
+    time.sleep(20)"""
+SENDS = """client = socket.create_connection(("127.0.0.1", 8000))
+client.sendall(b"x" * 1200)
+time.sleep(2.6)"""
+NEVER_ACCEPTS = "time.sleep(20)"
+CONNECTS = """clients = [socket.socket() for _ in range(6)]
+for client in clients:
+    client.setblocking(False)
+    client.connect_ex(("127.0.0.1", 8000))
+time.sleep(2.6)"""
+NEVER_CLOSES = """accepted, _ = server.accept()
+    accepted.recv(100)
+    accepted.recv(100)
+    time.sleep(20)"""
+LEAVES = """client = socket.create_connection(("127.0.0.1", 8000))
+client.sendall(b"hello")
+client.close()
+time.sleep(3.6)"""
+IS_SLOW = """accepted, _ = server.accept()
+    accepted.recv(1000)
+    time.sleep(0.4)
+    accepted.sendall(b"HTTP/1.1 200 OK\\\\r\\\\nContent-Length: 2\\\\r\\\\n\\\\r\\\\nok")
+    time.sleep(20)"""
+ASKS = """client = socket.create_connection(("127.0.0.1", 8000))
+client.sendall(b"GET / HTTP/1.1\\\\r\\\\nHost: x\\\\r\\\\n\\\\r\\\\n")
+client.recv(1000)"""
+
+
+def recorded(folder: Path, serve: str, client: str, *options: str, backlog: int = 128) -> Trace:
+    """The trace of a program with a server and a client in the lab."""
+    program, path = folder / "program.py", folder / "x.pcapng"
+    program.write_text(BEGIN.format(serve=serve, client=client, backlog=backlog).replace("\\\\", "\\"))
+    words = [sys.executable, "-m", "inspector", "exec", *options, "--save", str(path), "--"]
+    subprocess.run([*words, sys.executable, str(program)], check=True, capture_output=True, timeout=60)
+    trace = Trace.open(path)
+    trace.finish()
+    return trace
+
+
+def ids(trace: Trace) -> dict[str, str]:
+    return {one["id"]: one["text"] for one in findings(trace)}
+
+
+@pytest.mark.parametrize("options", [(), ("--syscalls",)], ids=["by the kernel", "by calls too"])
+def test_a_server_that_does_not_read(options: tuple[str, ...], tmp_path: Path) -> None:
+    if options:
+        try:
+            strace()
+        except LabError as error:
+            pytest.skip(str(error))
+    with recorded(tmp_path, NEVER_READS, SENDS, *options) as trace:
+        last = next(row for row in reversed(first_rows(trace.index.count)) if trace.index.payload_length[row])
+        way, _ = custody(trace, 0)
+        assert (way.written, way.unsent, way.on_the_way, way.unread, way.read) == (1200, 0, 0, 500, 700)
+        (sentence, _), *_ = custody_sentences(way)
+        assert sentence.startswith("500 bytes wait in the server's receive queue (python")
+        assert sentence.endswith(" s: it does not read.")
+        texts = [plain(SocketLines(trace).line(at, 100)) for at in range(SocketLines(trace).count)]
+        assert any("client → server" in text and "1,200" in text and "500" in text for text in texts)
+        assert "kernel.unread-data" in ids(trace)
+        assert custody(trace, 0, last)[0].sent == 1200
+
+
+def test_a_server_that_does_not_accept(tmp_path: Path) -> None:
+    with recorded(tmp_path, NEVER_ACCEPTS, CONNECTS, backlog=2) as trace:
+        text = ids(trace)["kernel.backlog-waiting"]
+        assert text.startswith("3 connections wait in the backlog of 127.0.0.1:8000")
+        assert "It is full (2 may)." in text
+
+
+def test_a_server_that_keeps_what_its_client_has_closed(tmp_path: Path) -> None:
+    with recorded(tmp_path, NEVER_CLOSES, LEAVES) as trace:
+        text = ids(trace)["kernel.close-wait"]
+        assert "is in CLOSE-WAIT for " in text and "sends no more" in text
+
+
+def test_a_server_that_is_slow(tmp_path: Path) -> None:
+    with recorded(tmp_path, IS_SLOW, ASKS) as trace:
+        decoder = trace.application(0).decoder("http")
+        assert decoder is not None
+        wait = wait_of(trace, decoder, 1)
+        assert wait is not None and wait.first_ns >= 400_000_000
+        assert " of them in the server (a round trip takes " in wait_text(trace, wait, 0)

@@ -1,0 +1,58 @@
+"""Where bytes are: the numbers of each direction, their sums, and what is said where they wait."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from inspector.trace.trace import Trace
+from inspector.views.line.spans import plain
+from inspector.views.session.custody import Custody, End, custody, custody_lines, custody_sentences
+from tests.support.captures.traces import TRACES
+
+WAY = Custody(End("client", "127.0.0.1:1"), End("server", "127.0.0.1:2", "srv 7"), sent=1200,
+              acknowledged=1200, written=1200, unread=0, read=1200)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["tcp", "http", "websocket", "tcp-push", "tcp-half-close"])
+def test_what_was_written_is_read_in_the_end(name: str) -> None:
+    with Trace.open(TRACES / f"{name}.pcapng") as trace:
+        trace.finish()
+        for way in custody(trace, 0):
+            assert (way.written, way.on_the_way, way.unsent) == (way.sent, 0, 0)
+            assert way.read == way.sent
+            assert not way.contradiction
+
+
+def test_half_way_bytes_are_on_their_way() -> None:
+    with Trace.open(TRACES / "tcp.pcapng") as trace:
+        trace.finish()
+        first = next(row for row in trace.flow(0).rows.tolist() if trace.index.payload_length[row])
+        way, _ = custody(trace, 0, first)
+        assert way.on_the_way == way.sent > 0 and way.read in (0, None)
+
+
+@pytest.mark.parametrize(("changes", "words"), [
+    ({}, []),
+    ({"unread": 500, "read": 700, "waits_ns": 3_200_000_000},
+     ["500 bytes wait in the server's receive queue (srv 7) for 3.2 s: it does not read."]),
+    ({"unread": 500, "read": 700, "waits_ns": 3_000_000}, []),
+    ({"written": 2200, "window": 0},
+     ["1,000 bytes are written and not sent yet; the receiver's window is closed."]),
+    ({"unread": 500, "counted": 500, "settled": True},
+     ["The sums hold: calls, packets and the kernel's queues say the same."]),
+    ({"unread": 400, "counted": 500, "settled": True},
+     ["The sums do not hold: by calls and packets 500 bytes should wait, the kernel says 400."]),
+    ({"unread": 400, "counted": 500}, []),
+])
+def test_each_state_has_its_sentence(changes: dict[str, int], words: list[str]) -> None:
+    way = replace(WAY, **changes)  # type: ignore[arg-type]
+    assert [text for text, _ in custody_sentences(way)] == words
+
+
+@pytest.mark.parametrize("width", [20, 40, 78, 120])
+def test_lines_fill_their_width_and_are_as_many_at_any(width: int) -> None:
+    way = replace(WAY, unread=500, waits_ns=3_200_000_000)
+    lines = [plain(line) for line in custody_lines((way, WAY), 0, width)]
+    assert {len(line) for line in lines} == {width} and len(lines) == len(custody_lines((way, WAY), 0, 80))

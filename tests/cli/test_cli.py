@@ -86,6 +86,15 @@ def test_run_prints_the_ladder() -> None:
 
 
 @needs_lab
+def test_run_drops_a_packet_and_shows_what_follows() -> None:
+    process = inspector("run", "tcp", "--drop", "data:1", COLUMNS="100")
+    assert process.returncode == 0
+    lines = process.stdout.splitlines()
+    lost = next(number for number, line in enumerate(lines) if "✗ dropped" in line)
+    assert any("[Retransmission]" in line and "▶" in line for line in lines[lost:])
+
+
+@needs_lab
 def test_run_shows_a_refusal_and_that_is_what_was_asked() -> None:
     process = inspector("run", "tcp", "--no-server")
     assert process.returncode == 0, process.stderr
@@ -133,6 +142,10 @@ def _assert_nothing_holds(file: Path) -> None:
 
 WRONG = [
     (("run", "tcp", "--port", "70000"), 2, "70000 is not in the range"),
+    (("run", "tcp", "--drop", "some"), 2, "'some' names no packets"),
+    (("run", "tcp", "--mtu", "7"), 2, "The MTU is a number from 256"),
+    (("run", "tcp", "--loss", "5", "--to", "127.0.0.1:80"), 2, "has a server of ours at its other end"),
+    (("run", "browser", "--drop", "1"), 2, "--drop means nothing to Browser"),
     (("run", "smoke-signals"), 2, "'smoke-signals' is not one of"),
     (("run", "tcp", "--message", "hex:zz"), 2, "'zz' is not hexadecimal."),
     (("run", "tcp", "--save", "/nonexistent/x.pcapng"), 2, "/nonexistent/x.pcapng cannot be written"),

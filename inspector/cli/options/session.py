@@ -13,7 +13,7 @@ import click
 from inspector.cli.errors import USAGE, CommandError
 from inspector.model.spec import SessionSpec, SpecError
 from inspector.sessions.kinds import NAMES, OPTIONS, REGISTRY, kind_named, kinds_with, resolved
-from inspector.sessions.kinds.options import DEFAULTS, Option
+from inspector.sessions.kinds.options import DEFAULTS, WIRE, Option
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 WIRE_ACTS = (
@@ -59,6 +59,9 @@ def spec_of(options: dict[str, Any]) -> SessionSpec:
                 raise CommandError(f"{option.flag} means nothing to {kind.title}; it is for {others}.", USAGE)
             chosen[option.field] = value
         rules = tuple(f"{act}:{packets}" for act, _ in WIRE_ACTS for packets in options.pop(f"wire_{act}"))
+        if rules and WIRE not in kind.options:
+            flag = f"--{rules[0].partition(':')[0]}"
+            raise CommandError(f"{flag} means nothing to {kind.title}; it is for {_titles(WIRE)}.", USAGE)
         messages, port = tuple(options.pop("messages")) or None, options.pop("port") or 0
         return resolved(SessionSpec(kind=kind.name, messages=messages, port=port, wire_rules=rules or None,
                                     **chosen))  # fmt: skip

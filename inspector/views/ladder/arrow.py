@@ -36,6 +36,7 @@ class Label(NamedTuple):
     details: tuple[str, ...]
     keep: str = "slamw"
     short: str = ""          # stands for `main` where that does not fit
+    fate: str = ""           # what became of it on the wire, where it arrived all the same
 
 
 def arrow(trace: Trace, fact: Facts, width: int, *, to_right: bool, tag: str = "") -> Line:
@@ -75,9 +76,7 @@ def _midway(trace: Trace, fact: Facts, fate: Fate, width: int, tag: str, *, to_r
 
 def _with_fate(label: Label, fate: Fate | None) -> Label:
     """The label of a packet that arrived, but not just so."""
-    if fate is None:
-        return label
-    return label._replace(marks=" ".join(filter(None, (label.marks, f"[{fate_text(fate)}]"))))
+    return label if fate is None else label._replace(fate=f"[{fate_text(fate)}]")
 
 
 def _lead(fact: Facts) -> str:
@@ -105,7 +104,7 @@ def _stroke(fact: Facts) -> str:
 def _words(label: Label, tag: str, style: Style, room: int) -> Line:
     """The label in at most `room` cells: details fall off its end, at last the main text is cut."""
     spans: list[Span] = []
-    for text, text_style in ((tag, "dim"), (label.marks, "warning")):
+    for text, text_style in ((tag, "dim"), (label.fate, "warning"), (label.marks, "warning")):
         if text and room > cell_width(text) + 4:
             spans.append(Span(text + " ", text_style))  # type: ignore[arg-type]
             room -= cell_width(text) + 1

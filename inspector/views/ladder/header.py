@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 
+_GONE = "gone"           # the state of a sample of a socket that is there no more
 _NARROW = 12             # cells of a margin in which a TCP state has room
 _BLOCKED_WIDTH = 20               # cells of a margin in which "┆ blocked 23 ms" has room
 _LEGEND = " ┆ blocked "   # elsewhere
@@ -92,6 +93,8 @@ def ladder_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:
         if UNKNOWN in states:                  # nothing that it sent was captured: its calls may tell
             by_calls = _states_of_calls(ladder, at.time_ns)
             states = _known_state(states[0], by_calls[0]), _known_state(states[1], by_calls[1])
+        if at.time_ns == _EVER and ladder.trace.fates.waiting:
+            states = _states_of_kernel(ladder.trace, ends, states)
         if ladder.side.several_servers:
             names, pids = _programs_of(ladder, ends)
     client = End(names[LEFT], pids[LEFT], ends.client, states[0])
@@ -192,6 +195,16 @@ def _states(ladder: Drawn, conversation: Conversation, row: Row, client: str) ->
     if join_endpoint(*flow.a) == client or row_ends(trace, row_at(rows, 0))[0] == client:
         return a, b
     return b, a
+
+
+def _states_of_kernel(trace: Trace, ends: Ends, states: tuple[str, str]) -> tuple[str, str]:
+    """The states that the kernels told last: on a held wire packets arrive long after they were sent."""
+    found = list(states)
+    for side, own, other in ((LEFT, ends.client, ends.server), (RIGHT, ends.server, ends.client)):
+        samples = (one.state for one in reversed(trace.kernel) if (one.local, one.peer) == (own, other))
+        newest = next(samples, _GONE)
+        found[side] = states[side] if newest == _GONE else newest
+    return found[LEFT], found[RIGHT]
 
 
 def _known_state(state: str, by_calls: str) -> str:

@@ -15,7 +15,7 @@ import click
 
 from inspector import __version__
 from inspector.cli.commands import COMMANDS
-from inspector.cli.errors import INTERRUPTED, USAGE, CommandError, end_in_order, ended
+from inspector.cli.errors import INTERRUPTED, USAGE, CommandError, end_at_once, end_in_order, ended
 from inspector.cli.output import prepare_output
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -65,11 +65,11 @@ def commands(context: click.Context) -> int:
 def main() -> NoReturn:
     """The `inspector` command: output made safe, the command run, its exit status passed on."""
     prepare_output()
-    end_in_order()
     _leave(ended(_run))
 
 
 def _run() -> int:
+    end_in_order()
     try:
         status = commands.main(standalone_mode=False)
     except click.UsageError as error:
@@ -86,6 +86,7 @@ def _run() -> int:
 
 def _leave(status: int) -> NoReturn:
     """End the process; all that it started and wrote has been ended and closed by its command."""
+    end_at_once()
     if any(not thread.daemon and thread is not threading.main_thread() for thread in threading.enumerate()):
         # When the terminal was closed, Textual's thread that reads it never ends, and would be waited for.
         with contextlib.suppress(OSError, ValueError):

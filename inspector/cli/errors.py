@@ -38,7 +38,9 @@ class Terminated(BaseException):
 
 
 def end_in_order() -> None:
-    """Have SIGTERM and SIGHUP raise `Terminated`, once; one that is ignored (nohup) stays so."""
+    """Have SIGTERM and SIGHUP raise `Terminated`, once, and SIGINT KeyboardInterrupt; what is ignored stays so."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     both = signal.SIGTERM, signal.SIGHUP
     numbers = [number for number in both if signal.getsignal(number) is not signal.SIG_IGN]
 
@@ -49,6 +51,13 @@ def end_in_order() -> None:
 
     for number in numbers:
         signal.signal(number, handler)
+
+
+def end_at_once() -> None:
+    """Have signals end the process where it stands: there is nothing left to be closed."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def ended(action: Callable[[], int]) -> int:

@@ -169,6 +169,21 @@ WRONG = [
 ]
 
 
+def test_ctrl_c_before_the_command_has_begun_prints_no_traceback() -> None:
+    interrupt = (
+        "import os, runpy, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'click':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "sys.argv = ['inspector', '--help']\n"
+        "runpy.run_module('inspector', run_name='__main__', alter_sys=True)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", interrupt], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
+
+
 @pytest.mark.parametrize(
     ("words", "status", "said"), WRONG, ids=[" ".join(words) or "app" for words, *_ in WRONG]
 )

@@ -11,9 +11,9 @@ import signal
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:      # one that is ignored stays so
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from typing import NoReturn  # noqa: E402  (what takes long to import comes after the lines above)
+from typing import NoReturn
 
-from inspector import cli  # noqa: E402
+from inspector import cli
 
 
 def main() -> NoReturn:

@@ -38,7 +38,7 @@ class Terminated(BaseException):
 
 
 def end_in_order() -> None:
-    """Have SIGTERM and SIGHUP raise `Terminated`, once, SIGINT KeyboardInterrupt; what is ignored stays so."""
+    """Have SIGTERM and SIGHUP raise `Terminated`, once, SIGINT KeyboardInterrupt; what is ignored stays."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     both = signal.SIGTERM, signal.SIGHUP

@@ -24,6 +24,7 @@ LISTS = {                  # folders in which every entry is one of a list, besi
     "inspector/tui/panes": "panes (PANES)",
     "inspector/cli/commands": "commands (COMMANDS)",
     "inspector/lessons/content": "lessons",
+    "tests/tools/benchmarks": "benchmarks",
     "tests": "the rooms",
 }
 KEPT = ("tests/data", "tests/tui/snapshots", "tests/tui/lessons/snapshots")       # captures and pictures

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -175,49 +176,51 @@ def start_agent(
     if syscalls:
         strace()
     choose_program(ports, limits.filter, limits.snaplen)                 # to refuse before anything starts
-    terminal = bool(command) and not apart
     options = AgentOptions(
         mode, tuple(ports), limits, command=tuple(command), syscalls=syscalls, outside=outside,
         packet_socket=packet_socket, place=place, wiring=wiring,
     )
-    descriptors: list[int] = []
     path = Path(trace_path)
     created = create_file(path)
     try:
-        wake_reader, wake_writer = os.pipe()
-        os.set_blocking(wake_reader, False)
-        os.set_blocking(wake_writer, False)
-        descriptors.append(wake_writer)
-        options = replace(options, wake=wake_writer)
-        if command:
-            first = os.open(os.devnull, os.O_RDONLY) if apart else os.dup(0)
-            own = (first, os.dup(stdout), os.dup(stdout if apart else 2))
-            descriptors.extend(own)
-            options = replace(options, terminal=own, group=os.getpgrp() if terminal else 0)
-        passed = [*descriptors, packet_socket] if packet_socket >= 0 else descriptors
-        words = os.fdopen(os.memfd_create("agent's words"), "w+b")    # lives as long as the agent
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "inspector.lab.agent", options.to_json()], stdin=subprocess.PIPE,
-            stdout=created.descriptor, stderr=words, pass_fds=passed, start_new_session=not terminal,
-            process_group=0 if terminal else None,
-        )
+        agent = _begun(options, created.descriptor, stdout, apart)
+        try:
+            _wait_until_ready(agent)
+        except BaseException:
+            agent.close(timeout=1.0)
+            raise
     except BaseException:
-        if created.made:
-            path.unlink(missing_ok=True)
-        raise
-    finally:
-        os.close(created.descriptor)
-        for descriptor in descriptors:
-            os.close(descriptor)
-    agent = Agent(process, wake_reader, words)
-    try:
-        _wait_until_ready(agent)
-    except BaseException:
-        agent.close(timeout=1.0)
         if created.made:
             path.unlink(missing_ok=True)
         raise
     return agent
+
+
+def _begun(options: AgentOptions, trace: int, stdout: int, apart: bool) -> Agent:
+    """The process of an agent; the descriptors that it alone is to have, `trace` too, are closed here."""
+    terminal = bool(options.command) and not apart
+    with ExitStack() as handed_on:
+        handed_on.callback(os.close, trace)
+        wake_reader, wake_writer = os.pipe()
+        handed_on.callback(os.close, wake_writer)
+        os.set_blocking(wake_reader, False)
+        os.set_blocking(wake_writer, False)
+        options, passed = replace(options, wake=wake_writer), [wake_writer]
+        if options.command:
+            first = os.open(os.devnull, os.O_RDONLY) if apart else os.dup(0)
+            own = (first, os.dup(stdout), os.dup(stdout if apart else 2))
+            for descriptor in own:
+                handed_on.callback(os.close, descriptor)
+            passed += own
+            options = replace(options, terminal=own, group=os.getpgrp() if terminal else 0)
+        passed += [options.packet_socket] if options.packet_socket >= 0 else []
+        words = os.fdopen(os.memfd_create("agent's words"), "w+b")    # lives as long as the agent
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "inspector.lab.agent", options.to_json()], stdin=subprocess.PIPE,
+            stdout=trace, stderr=words, pass_fds=passed, start_new_session=not terminal,
+            process_group=0 if terminal else None,
+        )
+    return Agent(process, wake_reader, words)
 
 
 def _wait_until_ready(agent: Agent) -> None:

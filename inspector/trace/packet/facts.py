@@ -17,10 +17,12 @@ from inspector.wire.arrays import Int64s
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
+    from inspector.trace.flows.tcp import TcpFlow
     from inspector.trace.trace import Trace
 
 DEEP = 5_000           # packets of a stream up to which flow and application are decoded for a row: 0.1 s
 ALL = 1 << 62          # decode whatever the size: for exports
+Phase = Literal["", "opening", "closing"]
 _CLOSING = {"FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT", "CLOSED"}
 _SEARCHED = 64         # packets at a stream's start in which both initial sequence numbers are looked for
 
@@ -43,7 +45,7 @@ class Facts(NamedTuple):
     analysis: tuple[str, ...] = ()
     application: str = ""          # "GET /chat  Upgrade: websocket"
     protocols: tuple[str, ...] = ()  # ("http", "websocket")
-    phase: Literal["", "opening", "closing"] = ""      # of a pure ACK: the handshake's, or of a close
+    phase: Phase = ""              # of a pure ACK: the handshake's, or of a close
     fate: Fate | None = None       # what became of it on a wire that somebody stood in
     same_as: Row | None = None     # the file has it twice: its first row
     duplicate: str = ""            # of a duplicate ACK: "28#1", the first one after packet 28
@@ -55,38 +57,18 @@ def facts(trace: Trace, row: Row, *, relative: bool = True, deep: int = ALL) -> 
     `deep`: largest stream, in packets, that is decoded for this, unless that was done before.
     """
     index = trace.index
-    network = int(index.network[row])
-    has_address = network in (4, 6)
-    seq, ack, window = int(index.seq[row]), int(index.ack[row]), int(index.window[row])
+    has_address = int(index.network[row]) in (4, 6)
     stream, protocol, flags = int(index.stream[row]), int(index.protocol[row]), int(index.tcp_flags[row])
-    analysis: tuple[str, ...] = ()
-    application, duplicate, same_as = "", "", None
-    phase: Literal["", "opening", "closing"] = ""
-    protocols: tuple[str, ...] = ()
-    if protocol == TCP and stream >= 0:
-        flow = trace.reached(row, deep)
-        if flow is not None:
-            analysis, same_as = tuple(flow.analysis(row)), flow.copies.get(row)
-            if row in flow.handshake_rows:
-                phase = "opening"
-            elif _CLOSING & set(flow.states(row)):
-                phase = "closing"
-            detail = flow.detail(row)
-            if detail is not None:
-                window = detail.window
-                if detail.duplicate_of is not None:
-                    duplicate = f"{packet_number(detail.duplicate_of)}#{detail.duplicate_number}"
-            if relative:
-                seq, ack = flow.relative(row)
-            application, protocols = trace.told(row)
-        elif relative:
-            seq, ack = relative_numbers(trace, row)
+    seq, ack, window = int(index.seq[row]), int(index.ack[row]), int(index.window[row])
+    known = _NOTHING
+    flow = trace.reached(row, deep) if protocol == TCP and stream >= 0 else None
+    if flow is not None:
+        known = _of_tcp(trace, flow, row)
+        seq, ack = flow.relative(row) if relative else (seq, ack)
+    elif protocol == TCP and stream >= 0 and relative:
+        seq, ack = relative_numbers(trace, row)
     elif protocol == UDP and stream >= 0:
-        if len(index.sections.values):
-            same_as = trace.datagrams(stream).copies.get(row)
-        text = packet_text(trace, row)
-        if text is not None:
-            application, protocols = text[1], (text[0].name,)
+        known = _of_udp(trace, stream, row)
     return Facts(
         row=row,
         protocol=protocol,
@@ -98,16 +80,54 @@ def facts(trace: Trace, row: Row, *, relative: bool = True, deep: int = ALL) -> 
         flags=flags,
         seq=seq,
         ack=ack,
-        window=window,
+        window=window if known.window is None else known.window,
         length=int(index.payload_length[row]),
-        analysis=analysis,
-        application=application,
-        protocols=protocols,
-        phase=phase,
+        analysis=known.analysis,
+        application=known.application,
+        protocols=known.protocols,
+        phase=known.phase,
         fate=trace.fates.of(row),
-        same_as=same_as,
-        duplicate=duplicate,
+        same_as=known.same_as,
+        duplicate=known.duplicate,
     )
+
+
+class _Known(NamedTuple):
+    """What a packet's conversation, walked and decoded, adds to its columns."""
+
+    window: int | None = None
+    analysis: tuple[str, ...] = ()
+    application: str = ""
+    protocols: tuple[str, ...] = ()
+    phase: Phase = ""
+    same_as: Row | None = None
+    duplicate: str = ""
+
+
+_NOTHING = _Known()
+
+
+def _of_tcp(trace: Trace, flow: TcpFlow, row: Row) -> _Known:
+    phase: Phase = ""
+    if row in flow.handshake_rows:
+        phase = "opening"
+    elif _CLOSING & set(flow.states(row)):
+        phase = "closing"
+    window, duplicate, detail = None, "", flow.detail(row)
+    if detail is not None:
+        window = detail.window
+        if detail.duplicate_of is not None:
+            duplicate = f"{packet_number(detail.duplicate_of)}#{detail.duplicate_number}"
+    copied = flow.copies.get(row)
+    return _Known(window, tuple(flow.analysis(row)), *trace.told(row), phase, copied, duplicate)
+
+
+def _of_udp(trace: Trace, stream: int, row: Row) -> _Known:
+    copied = trace.datagrams(stream).copies.get(row) if len(trace.index.sections.values) else None
+    text = packet_text(trace, row)
+    if text is None:
+        return _Known(same_as=copied)
+    return _Known(application=text[1], protocols=(text[0].name,), same_as=copied)
 
 
 def relative_numbers(trace: Trace, row: Row) -> tuple[int, int]:

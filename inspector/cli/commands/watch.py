@@ -52,7 +52,7 @@ def command(
     remotes = [place for place in places if isinstance(place, Remote)]
     if len(remotes) + (netns is not None) + (container is not None) > 1:
         raise CommandError("One place at a time: a machine, --netns or --container.", USAGE)
-    from inspector.cli.app import watch_ports, watch_remote  # here: Textual, for which help would wait
+    from inspector.cli.app import watch_ports, watch_remote  # here and below: help is to be instant
 
     if remotes:
         if output or limits != type(limits)():

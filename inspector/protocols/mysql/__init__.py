@@ -60,7 +60,7 @@ def _answer(stream: ByteStream) -> int:
 
 
 def _decoder(source: Source, pump: Pump, start: Start) -> MysqlDecoder:
-    from inspector.protocols.mysql.decoder import MysqlDecoder  # for the time of start-up
+    from inspector.protocols.mysql.decoder import MysqlDecoder  # here and below: for the time of start-up
 
     return MysqlDecoder(source, pump, start)
 

@@ -19,7 +19,7 @@ from inspector.lab.options import Outside
 from inspector.model.packets import first_rows
 from inspector.trace.trace import Trace
 from inspector.views.json.conversations import conversations
-from tests.lab.test_names import own_address, run_in_lab
+from tests.lab.network.test_names import own_address, run_in_lab
 from tests.support.running.lab import needs_lab, wait_until
 from tests.support.running.processes import marked
 

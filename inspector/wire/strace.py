@@ -16,8 +16,11 @@ from inspector.wire.text import escaped
 
 DATA_IN = ("read", "readv", "recv", "recvfrom", "recvmsg", "recvmmsg")
 DATA_OUT = ("write", "writev", "send", "sendto", "sendmsg", "sendmmsg", "sendfile")
-BLOCKING = ("accept", "accept4", "connect", *DATA_IN, *DATA_OUT, "poll", "ppoll")
-CALLS = ("socket", "bind", "listen", "shutdown", "close", "setsockopt", "getsockname", *BLOCKING)
+SELECTS = ("select", "pselect6")
+EPOLL_WAITS = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
+BLOCKING = ("accept", "accept4", "connect", *DATA_IN, *DATA_OUT, "poll", "ppoll", *SELECTS)
+CALLS = ("socket", "bind", "listen", "shutdown", "close", "setsockopt", "getsockname", "epoll_ctl",
+         *EPOLL_WAITS, *BLOCKING)
 # Times in nanoseconds, descriptors with what they are, no signals, no columns; 32 characters of each string.
 OPTIONS = (
     "-f", "-yy", "-Y", "-q", "-s", "32", "-a", "0", "-e", "signal=none",
@@ -30,6 +33,9 @@ _RESUMED = re.compile(r"<\.\.\. (\w+) resumed>", re.ASCII)
 _RETURNED = re.compile(r"(.*)\) += (.*?)(?: <(\d+)\.(\d{9})>)?", re.DOTALL)
 _RESULT = re.compile(r"(-?\d+)(?:<.*>)?(?: ([A-Z][A-Z0-9_]+)\b)?.*", re.DOTALL)
 _SOCKET = re.compile(r"(\d+)<(TCP|UDP)(?:v6)?:\[([^<\"]*?)\]>")
+_EVENT = re.compile(r"events=([A-Z|0-9a-fx]+), data=(?:\{u32=\w+, u64=(\w+)\}|(\w+))")
+_EPOLL = re.compile(r"(\d+)<anon_inode:\[eventpoll")
+_MOST_WATCHED = 10_000       # sockets that one epoll watches
 _ENDS = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[\d.]+):(\d+)")
 _PART = re.compile(
     r"""(?P<four>\{sa_family=AF_INET,\ sin_port=htons\((?P<port>\d+)\),
@@ -63,6 +69,8 @@ class StraceReader:
         self._rest = b""
         self._next = 1
         self.done: set[int] = set()          # threads whose end was told
+        # What an epoll of a process watches: the data that it gives back -> the socket, as strace prints it.
+        self._watched: dict[tuple[int, str], dict[str, str]] = {}
 
     def take(self, data: bytes) -> Iterator[CallRecord]:
         """The records of all lines that `data` completes; calls that block are given at their entry too."""
@@ -121,9 +129,39 @@ class StraceReader:
         if found is None or found[3] is None:          # `= ?`: it never came back
             return None
         took = int(found[3]) * 1_000_000_000 + int(found[4])
+        given = entered.arguments + found[1]
         record = replace(entered.record, end_ns=entered.record.time_ns + took)
-        described = _described(record, entered.arguments + found[1], found[2])
+        if record.name == "epoll_ctl":
+            self._watch(record.pid, _split(given))
+            return None
+        described = self._epoll(record, _split(given), found[2]) if record.name in EPOLL_WAITS else (
+            _described(record, given, found[2]))
         return None if described is None else self._numbered(described)
+
+    def _watch(self, process: int, arguments: list[str]) -> None:
+        """Take note of what an epoll gives back for a socket: epoll_ctl(2)."""
+        own = _EPOLL.match(arguments[0]) if len(arguments) == 4 else None
+        if own is None or not _SOCKET.match(arguments[2]):
+            return
+        watched, event = self._watched.setdefault((process, own[1]), {}), _EVENT.search(arguments[3])
+        if event is not None and len(watched) < _MOST_WATCHED:
+            watched[event[2] or event[3]] = arguments[2]
+
+    def _epoll(self, record: CallRecord, arguments: list[str], result: str) -> CallRecord | None:
+        """The wait for several descriptors, on the first socket that is ready; None where none is."""
+        own = _EPOLL.match(arguments[0]) if len(arguments) >= 4 else None
+        if own is None or not result.isdigit():
+            return None
+        watched = self._watched.get((record.pid, own[1]), {})
+        ready = [(watched.get(event[2] or event[3], ""), event[1]) for event in _EVENT.finditer(arguments[1])]
+        sockets = [(found, events) for text, events in ready if (found := _SOCKET.match(text))]
+        if not sockets:
+            return None
+        first = next((found for found, _ in sockets if "->" in found[3]), sockets[0][0])
+        local, peer = _ends(first[3])
+        told = ", ".join(f"{found[1]} {events.replace('EPOLL', '')}" for found, events in sockets[:8])
+        return replace(record, arguments=_plain([own[1], arguments[3]]), result=int(result), fd=int(first[1]),
+                       local=local, peer=peer, protocol=first[2].lower(), detail=escaped(told))
 
     def _numbered(self, record: CallRecord) -> CallRecord:
         if record.id:
@@ -143,6 +181,8 @@ def _described(record: CallRecord, given: str, result: str) -> CallRecord | None
     made = _SOCKET.match(result)
     arguments = _split(given)
     own = _SOCKET.search(arguments[0]) if arguments else None
+    if record.name in SELECTS:                     # what is ready, else the first one that is waited for
+        own = _SOCKET.search(result) or _SOCKET.search(given)
     if own is None and not (record.name == "socket" and _makes_socket(arguments)):
         return None
     local, peer = _ends(own[3]) if own else (None, None)
@@ -193,6 +233,8 @@ def _data_in(found: CallRecord, arguments: list[str]) -> CallRecord:
 
 def _meaningful(arguments: list[str], name: str) -> list[str]:
     """Without lengths of addresses and empty addresses, which say nothing to a reader."""
+    if name in SELECTS:
+        return [arguments[0], *(one for one in arguments[1:4] if one != "NULL")]
     if name in ("sendto", "send"):
         shown = arguments[:3] + [flag for flag in arguments[3:4] if flag != "0"]
         return shown + [address for address in arguments[4:5] if address != "NULL"]

@@ -112,3 +112,30 @@ def test_what_is_on_no_socket_of_the_network_is_left_out(line: str) -> None:
 )  # fmt: skip
 def test_calls_are_written_as_our_journal_writes_them(line: str, message: str) -> None:
     assert messages(f"{HEAD}{line}\n".encode()) == [message]
+
+
+EPOLL = """epoll_ctl(3<anon_inode:[eventpoll]>, EPOLL_CTL_ADD, 6<TCP:[127.0.0.1:8000]>, {events=EPOLLIN, \
+data={u32=6, u64=139955804307462}}) = 0 <0.000013951>
+epoll_ctl(3<anon_inode:[eventpoll]>, EPOLL_CTL_ADD, 7<TCP:[127.0.0.1:8000->127.0.0.1:4242]>, \
+{events=EPOLLIN|EPOLLRDHUP, data=0x7f11}) = 0 <0.000013951>
+epoll_wait(3<anon_inode:[eventpoll]>, [], 2, 0) = 0 <0.000008123>
+epoll_wait(3<anon_inode:[eventpoll]>, [{events=EPOLLIN, data={u32=6, u64=139955804307462}}], 3, -1) = 1 <0.5>
+epoll_wait(3<anon_inode:[eventpoll]>, [{events=EPOLLIN, data={u32=6, u64=139955804307462}}], 3, -1) \
+= 1 <0.500000000>
+epoll_pwait(3<anon_inode:[eventpoll]>, [{events=EPOLLIN, data={u32=6, u64=139955804307462}}, \
+{events=EPOLLIN|EPOLLRDHUP, data=0x7f11}], 512, 1000, NULL, 8) = 2 <0.000010000>
+epoll_wait(9<anon_inode:[eventpoll]>, [{events=EPOLLIN, data=0x7f11}], 3, -1) = 1 <0.000010000>
+select(8, [7<TCP:[127.0.0.1:8000->127.0.0.1:4242]>], NULL, NULL, {tv_sec=5, tv_usec=0}) = 1 \
+(in [7<TCP:[127.0.0.1:8000->127.0.0.1:4242]>], left {tv_sec=4, tv_usec=9}) <0.000010000>
+"""
+
+
+def test_waits_for_several_descriptors_stand_on_the_socket_that_is_ready() -> None:
+    lines = "".join(f"7<srv> 1700000000.000000001 {line}\n" for line in EPOLL.splitlines())
+    found = list(StraceReader().take(lines.encode()))
+    assert [one.message for one in found] == [
+        "epoll_wait(3, -1) = 1  6 IN", "epoll_pwait(3, 1000) = 2  6 IN, 7 IN|RDHUP", "select(8, [7]) = 1"]
+    assert [(one.fd, one.local, one.peer) for one in found] == [
+        (6, "127.0.0.1:8000", None), (7, "127.0.0.1:8000", "127.0.0.1:4242"),
+        (7, "127.0.0.1:8000", "127.0.0.1:4242")]
+    assert found[0].end_ns is not None and found[0].end_ns - found[0].time_ns == 500_000_000

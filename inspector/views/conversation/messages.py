@@ -255,7 +255,8 @@ class MessageList:
     @property
     def _waited_for(self) -> bool:
         """Whether these messages answer each other."""
-        return self.protocol is not None and self.protocol.pairs
+        decoder = self._decoder
+        return decoder is not None and type(decoder).partner is not Decoder.partner
 
     @property
     def _digits(self) -> int:

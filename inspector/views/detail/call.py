@@ -36,6 +36,11 @@ MEANINGS = {
     "getsockname": "asks which address the socket has",
     "getpeername": "asks who is at the other end",
     "poll": "waits until one of several descriptors can be used",
+    "ppoll": "waits until one of several descriptors can be used",
+    "select": "waits until one of several descriptors can be used",
+    "pselect6": "waits until one of several descriptors can be used",
+    "epoll_wait": "waits until one of the descriptors that it watches can be used",
+    "epoll_pwait": "waits until one of the descriptors that it watches can be used",
 }
 
 

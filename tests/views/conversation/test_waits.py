@@ -17,6 +17,7 @@ MS = 1_000_000
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 
 
+CASES = Path(__file__).parents[2] / "data" / "cases"
 RAW = 101                # link type: IP without a link header
 
 
@@ -82,3 +83,12 @@ def test_the_servers_calls_tell_when_it_read_and_wrote() -> None:
         wait = wait_of(trace, decoder, 1)
         assert wait is not None
         assert ": the server read it after " in wait_text(trace, wait, 0)
+
+
+def test_answers_of_dns_on_tcp_were_waited_for() -> None:
+    with Trace.open(CASES / "24a-dns-over-tcp.pcap") as trace:
+        trace.finish()
+        messages = MessageList(trace, 0)
+        assert " Wait" in plain(messages.title(100))
+        waited = [plain(messages.line(index, 100))[36:46].strip() for index in range(messages.count)]
+        assert any(text.endswith("s") for text in waited)

@@ -38,6 +38,7 @@ NO_TERMINAL = (
 def open_launcher() -> int:
     """Open the app on its launcher; returns the exit status."""
     _require_terminal(sys.stdin.isatty())
+    _leave_root(lab=True)
     from inspector.tui.app import InspectorApp  # here and below: help is to be instant
 
     return _run(InspectorApp())
@@ -50,6 +51,7 @@ def open_file(file: str, *, joined: bool = False) -> int:
     """
     from inspector.trace.trace import Trace, TraceError
 
+    was_root = _leave_root()
     if file == "-":
         return _open_standard_input()
     if is_stream(Path(file)):
@@ -62,7 +64,8 @@ def open_file(file: str, *, joined: bool = False) -> int:
     try:
         Trace.open(file).close()
     except TraceError as error:
-        raise CommandError(str(error), UNREADABLE) from error
+        why = " Under sudo the app is the calling user's, who reads it." if was_root else ""
+        raise CommandError(f"{error}{why}", UNREADABLE) from error
     _require_terminal(sys.stdin.isatty())
     from inspector.tui.app import InspectorApp
 
@@ -72,6 +75,7 @@ def open_file(file: str, *, joined: bool = False) -> int:
 def open_lessons(lesson: Lesson | None, language: str) -> int:
     """Open the app on a lesson, or on the map of all; returns the exit status."""
     _require_terminal(sys.stdin.isatty())
+    _leave_root(lab=True)
     from inspector.tui.app import InspectorApp
     from inspector.tui.messages import LessonsAsked
 
@@ -83,6 +87,7 @@ def open_session(spec: SessionSpec) -> int:
     from inspector.lab.network.namespace import probe
 
     _require_terminal(sys.stdin.isatty())
+    _leave_root(lab=True)
     if (forbidden := probe()) is not None:
         raise CommandError(forbidden.sentence, MISSING, forbidden.remedy)
     from inspector.tui.app import InspectorApp
@@ -119,6 +124,7 @@ def watch_ports(
 def watch_remote(remote: Remote, ports: tuple[int, ...]) -> int:
     """Open the app on what tcpdump hears on another machine, reached by ssh; returns the exit status."""
     _require_terminal(sys.stdin.isatty())
+    _leave_root()
     with remote.listening(ports) as source:
         return _open_stream(source, remote.url, remote.failure)
 
@@ -129,6 +135,7 @@ def via_ports(pairs: tuple[tuple[int, int], ...]) -> int:
     from inspector.lab.options import Outside, Watch
 
     _require_terminal(sys.stdin.isatty())
+    _leave_root(lab=True)
     if (forbidden := probe()) is not None:
         raise CommandError(forbidden.sentence, MISSING, forbidden.remedy)
     from inspector.tui.app import InspectorApp
@@ -218,6 +225,22 @@ def _spool(source: int, target: int) -> None:
 def _require_terminal(keyboard: bool) -> None:
     if not (keyboard and sys.stdout.isatty() and sys.stderr.isatty()):  # Textual draws on the last one
         raise CommandError(NO_TERMINAL, MISSING)
+
+
+def _leave_root(*, lab: bool = False) -> bool:
+    """No screen runs as root: under sudo this process is the caller's from now on. Whether it was root's."""
+    from inspector.lab.capture import privilege
+    from inspector.lab.errors import LabError
+
+    if not privilege.under_sudo():
+        return False
+    try:
+        why = privilege.leave_root(lab=lab)
+    except LabError as error:
+        raise CommandError(error.sentence, MISSING, error.remedy) from error
+    if why:
+        notice(why)
+    return not why
 
 
 def _run(app: object) -> int:

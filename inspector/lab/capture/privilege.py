@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from inspector.capture import opener
@@ -70,13 +71,33 @@ def under_sudo() -> bool:
 
 def caller_has_a_lab() -> bool:
     """Whether who called sudo may have a private network, and read and run this program: a child tries."""
+    return _caller_can(namespace.enter)
+
+
+def leave_root(*, lab: bool) -> str:
+    """Be who called sudo, for a screen; "" where nothing speaks against it, else why it stays root's.
+
+    `lab`: a private network is wanted, which a root may have where its caller may not.
+    """
+    if not under_sudo():
+        return ""
+    if not _caller_can(lambda: None):
+        return "The screen runs as root: who called sudo may not read this program."
+    if lab and not caller_has_a_lab():
+        return "The screen runs as root: who called sudo may have no private network here."
+    become_caller()
+    return ""
+
+
+def _caller_can(do: Callable[[], object]) -> bool:
+    """Whether who called sudo may read and run this program, and do that: a child tries."""
     child = os.fork()
     if child == 0:
         status = 1
         try:
             become_caller()
             if os.access(sys.executable, os.X_OK) and os.access(__file__, os.R_OK):
-                namespace.enter()
+                do()
                 status = 0
         finally:
             os._exit(status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,8 +18,10 @@ from inspector.capture import opener
 from inspector.lab.capture.access import may_capture
 from inspector.lab.capture.privilege import borrow
 from inspector.lab.errors import LabError
+from tests.support.captures.traces import TRACES
 from tests.support.running.lab import needs_lab
 from tests.support.running.users import UNKNOWN, environment, interpreter
+from tests.support.screen.terminal import Terminal
 
 needs_privilege = pytest.mark.skipif(not may_capture(), reason="the helper needs root or CAP_NET_RAW")
 HELPER = [sys.executable, "-I", str(Path(opener.__file__))]
@@ -134,3 +137,44 @@ def test_a_program_under_sudo_is_the_callers(command: list[str], tmp_path: Path)
     assert user == str(nobody.pw_uid), done.stderr
     assert namespace != str(Path("/proc/self/ns/user").readlink())
     assert done.returncode != 0                            # of nsenter, which is refused
+
+
+SHOWS = """
+import os, sys
+from inspector.tui.app import InspectorApp
+InspectorApp.run = lambda app: print("the screen is", os.getresuid(), flush=True) or 0
+from inspector.cli import main
+sys.argv[1:] = {words}
+main()
+"""
+
+
+@needs_lab
+@pytest.mark.skipif(not interpreter(), reason="a second user needs root, and a Python that it may run")
+@pytest.mark.parametrize("words", [["open", "x.pcapng"], ["talk", "tcp://127.0.0.1:{port}"], []])
+def test_no_screen_runs_as_root_under_sudo(words: list[str], tmp_path: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    shutil.copy(TRACES / "tcp.pcapng", tmp_path / "x.pcapng")
+    for path in (tmp_path, *tmp_path.parents[:3]):
+        path.chmod(path.stat().st_mode | 0o055)
+    with socket.create_server(("127.0.0.1", 0)) as service:
+        given = [word.format(port=service.getsockname()[1]) for word in words]
+        terminal = Terminal.of(
+            [interpreter(), "-c", SHOWS.format(words=[
+                str(tmp_path / word) if word == "x.pcapng" else word for word in given])],
+            environment(SUDO_UID=str(nobody.pw_uid), XDG_STATE_HOME=str(tmp_path)))
+        with terminal:
+            terminal.until_shown(f"the screen is ({nobody.pw_uid}, {nobody.pw_uid}, {nobody.pw_uid})")
+
+
+@pytest.mark.skipif(not interpreter(), reason="a second user needs root, and a Python that it may run")
+def test_a_file_that_the_caller_may_not_read_is_one_sentence(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.pcapng"
+    shutil.copy(TRACES / "tcp.pcapng", secret)
+    secret.chmod(0o600)
+    done = subprocess.run(
+        [interpreter(), "-m", "inspector", "open", str(secret)], capture_output=True, text=True, check=False,
+        env=environment(SUDO_UID=str(pwd.getpwnam("nobody").pw_uid)), cwd="/",
+    )
+    assert done.returncode == 4 and done.stderr.count("\n") == 1
+    assert done.stderr.endswith("Under sudo the app is the calling user's, who reads it.\n")

@@ -90,5 +90,4 @@ def test_answers_of_dns_on_tcp_were_waited_for() -> None:
         trace.finish()
         messages = MessageList(trace, 0)
         assert " Wait" in plain(messages.title(100))
-        waited = [plain(messages.line(index, 100))[36:46].strip() for index in range(messages.count)]
-        assert any(text.endswith("s") for text in waited)
+        assert sum(" 2.0 ms " in plain(messages.line(index, 100)) for index in range(messages.count)) == 3

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from inspector.lessons import progress
 from inspector.lessons.library import EXAMPLE, find, names
+from inspector.sessions.kinds.browser.programs import NONE
 from inspector.trace.trace import Trace
 from inspector.tui.lessons.ladder_pane import LessonLadderPane
 from inspector.tui.lessons.map import LessonMapScreen
@@ -21,7 +22,7 @@ from inspector.tui.messages import LessonsAsked
 from inspector.views.line.spans import plain
 from tests.support.running.lab import needs_lab
 from tests.support.screen.grids import assert_kept
-from tests.support.screen.live import SMALL, USUAL, QuietApp, grid, launcher, until
+from tests.support.screen.live import SMALL, USUAL, QuietApp, grid, launcher, until, until_shown
 
 KEPT = Path(__file__).with_name("snapshots")
 
@@ -121,6 +122,17 @@ async def test_the_words_have_the_room_that_they_need_and_a_key_scrolls_more() -
         await until(pilot, lambda: page.scroll_y == 0, "the first line")
         await pilot.press("pagedown")
         await until(pilot, lambda: page.scroll_y > 0, "what stands below")
+
+
+@needs_lab
+async def test_a_lesson_that_lacks_its_browser_says_so_and_leads_to_the_map(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    app = QuietApp(lessons=LessonsAsked(find("browser"), "en"))
+    async with app.run_test(size=SMALL) as pilot:
+        await until_shown(pilot, NONE)
+        await until(pilot, lambda: isinstance(app.screen, LessonMapScreen), "the map")
 
 
 @needs_lab

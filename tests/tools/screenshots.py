@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,21 @@ async def compose(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: trace(pilot).index.count > before, "more packets")
 
 
+async def hold_the_wire(pilot: Pilot[Any]) -> None:
+    """Let the handshake pass, a packet at a time; drop what comes then, and see it sent again."""
+    await running(pilot, 1)
+    for key in "pppd":
+        await until(pilot, lambda: trace(pilot).fates.waiting, "a packet that waits")
+        decided = trace(pilot).fates.version
+        await pilot.press(key)
+        await until(pilot, partial(_is_decided, pilot, decided), "what became of it")
+    await until(pilot, lambda: trace(pilot).fates.waiting, "the next packet that waits")
+
+
+def _is_decided(pilot: Pilot[Any], before: int) -> bool:
+    return trace(pilot).fates.version > before
+
+
 async def nothing(pilot: Pilot[Any]) -> None:
     """As it stands."""
 
@@ -159,6 +175,7 @@ SCENES = [
     Scene("refused-udp", spec("udp", with_server=False), packets(2), (SMALL,)),
     Scene("ladder-tcp", spec("tcp"), press(9, "z"), pictures=(USUAL,)),
     Scene("ladder-step", spec("tcp", paused=True), step_through, (SMALL, USUAL)),
+    Scene("wire-tcp", spec("tcp", wire="held"), hold_the_wire, (SMALL, USUAL), BOTH, pictures=(SMALL,)),
     Scene("composer-websocket", spec("websocket"), compose, (SMALL, USUAL)),
     Scene("end-menu", spec("websocket"), press(11, "x"), (SMALL,)),
     Scene("packets-filter", spec("websocket"),
@@ -184,6 +201,8 @@ SCENES += [
     lesson("handshake", "zh", 8, "1", "enter", sizes=(SMALL, USUAL)),
     lesson("closing", "zh", 11, "2", "enter", "1", "enter", sizes=(SMALL,)),
     lesson("udp", "en", 5, "3", "enter", pictures=(USUAL,)),
+    lesson("loss", "en", 2, "2", "enter"),
+    lesson("loss", "zh", 5, "2", "enter", sizes=(SMALL, USUAL)),
     lesson("upgrade", "en", 5),
     lesson("frames", "en", 4, *"55", "enter", pictures=(USUAL,)),
     lesson("names", "zh", 5, *"11", "enter"),

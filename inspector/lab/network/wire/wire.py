@@ -139,7 +139,9 @@ class Wire:
             self._do(act, packet, "rule")
         elif self._wiring.loss and self._chance.random() * 100 < self._wiring.loss:
             self._report_fate("lost", "lost by chance", packet, "chance")
-        elif self.holds and len(self._held) < _MOST_HELD:
+        elif self.holds and len(self._held) >= _MOST_HELD:
+            self._report_fate("overflowed", "lost: too many wait already", packet, "full")
+        elif self.holds:
             self._held.append(packet)
             self._report_fate("held", "waits", packet, "you")
         else:

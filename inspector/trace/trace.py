@@ -92,8 +92,8 @@ class Trace:
         self._truncation_before: str | None = None       # the sentence of it when it was refreshed last
         self.turns: Turns | None = None        # conversations are decoded by turns
         self._applications = Kept(lambda stream: Application(self, self._flow(stream)))
-        self._flows = Kept(lambda stream: TcpFlow(self, stream, self._grant), self._cost,
-                           self._applications.forget)
+        self._flows = Kept(lambda stream: TcpFlow(self, stream, self._grant), self._cost, self._drop)
+        self._dropped: list[TcpFlow | Application] = []       # whom nobody asks any more, by turns
         self._plain: PlainConversations | None = None
         self._looks_for_plain = False          # on a thread
         # (protocol, packet) of messages too large to be searched whole, by the filter that looked last
@@ -440,6 +440,13 @@ class Trace:
         self.turns = self.turns or Turns()
         return self.turns
 
+    def _drop(self, flow: TcpFlow) -> None:
+        """What was decoded of a conversation is given back."""
+        application = self._applications.so_far(flow.stream)
+        self._applications.forget(flow.stream)
+        if self.turns is not None:             # whoever looks at it right now goes on to
+            self._dropped += [flow, *([application] if application is not None else [])]
+
     def _grant(self, fresh: int, taken: int) -> int:
         return fresh if self.turns is None else self.turns.grant(fresh, taken)
 
@@ -449,6 +456,9 @@ class Trace:
         Without turns it is all decoded at once.
         """
         turns, until = self.turns, time.monotonic() + seconds
+        for dropped in self._dropped:
+            dropped.let_go()
+        self._dropped.clear()
         wanted = None if turns is None else stream in turns.wanted
         application = self.application(stream)
         flow = self._flow(stream)

@@ -26,20 +26,21 @@ class HttpConnection:
 
     `starts` are the stream offsets at which to begin, `whole`: nothing was sent before them. `answers_lost`
     tells whether a response without a request answers one that the capture lacks. `body_reader` names who
-    reads the body of a message, where that is another protocol.
+    reads the body of a message, where that is another protocol; `keeps`: whose bodies are held at all.
     """
 
     def __init__(
         self, client: int = 0, starts: tuple[int, int] = (0, 0), keep: int = KEEP, whole: bool = True,
         answers_lost: Callable[[HttpMessage], bool] = lambda response: False,
         body_reader: Callable[[HttpMessage], BodyReader | None] = lambda message: None,
+        keeps: Callable[[HttpMessage], bool] = lambda message: True,
     ) -> None:
         self._answers_lost = answers_lost
         self.body_reader = body_reader
         self.client = client
         self.whole = whole
         self.restarted = False                         # messages were lost
-        self.keep = keep
+        self.keep, self.keeps = keep, keeps
         self.messages: list[HttpMessage] = []
         self.findings = FirstFindings()
         self.switched: tuple[int, int] | None = None   # stream offsets per direction

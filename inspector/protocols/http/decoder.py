@@ -45,9 +45,10 @@ if TYPE_CHECKING:
 
 BODY_LIMIT = 4 << 20     # bytes of a body that are looked at for its Content-Encoding
 SHOWN_LIMIT = 64 << 20   # bytes of a body that are read for whoever asks for all of it
-_MESSAGE = 2500          # bytes of memory that a message takes, about: its headers, most of all
+_MESSAGE, _HEADERS = 700, 1500   # bytes of memory that a message takes, about, and headers of its own
+_SAMPLE = 64             # messages by which all are judged
 _DISORDER = 3            # turns of the client that may come late
-PREVIEW = 4096          # bytes of a body that its message holds, and that the detail shows
+PREVIEW = 4096          # bytes of a body that are judged, and that the detail shows
 
 
 class HttpDecoder(Decoder[HttpMessage]):
@@ -57,7 +58,8 @@ class HttpDecoder(Decoder[HttpMessage]):
         super().__init__(source, pump, start)
         whole = start.from_the_start(source.streams)
         self._http = HttpConnection(start.client, start.offsets, keep=PREVIEW, whole=whole,
-                                    answers_lost=self._answers_lost, body_reader=self._events_reader)
+                                    answers_lost=self._answers_lost, body_reader=self._events_reader,
+                                    keeps=_is_bad_request)
         self._events: EventsDecoder | None = None
         self._turns = array("q")                # see `turns`; kept once there are events
         self._own_turns = 0                     # messages that have theirs
@@ -314,7 +316,9 @@ class HttpDecoder(Decoder[HttpMessage]):
 
     @property
     def kept_bytes(self) -> int:
-        return _MESSAGE * len(self.records)
+        every = len(self.records)
+        own = sum(type(one.headers) is tuple for one in self.records[: _SAMPLE]) / max(min(every, _SAMPLE), 1)
+        return int((_MESSAGE + _HEADERS * own) * every)
 
     def counts_from(self, record: HttpMessage) -> int:
         """As Wireshark has it: an incomplete one counts for the packet with the end of its start line."""
@@ -441,6 +445,11 @@ _PROBLEMS = {
     "cut": "the body ({coding}) is unpacked as far as it came",
     "data": "from here on the body is no {coding}",
 }
+
+
+def _is_bad_request(message: HttpMessage) -> bool:
+    """What is judged by its body; of all others it is read again when somebody wants it."""
+    return message.status == 400
 
 
 def _line(message: HttpMessage) -> str:

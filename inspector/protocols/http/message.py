@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple, overload
 
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.text import as_text
@@ -23,6 +23,7 @@ HEAD_LIMIT = 256 << 10
 _PIECE, _LEAST_PIECE = 1024, 16      # bytes of Zstandard that are unpacked at once: each may be 32 KB
 INFLATE_LIMIT = 16 << 20
 _RATIO, _ROOM = 1100, 64 << 10       # DEFLATE makes 1032 bytes of one, at most
+_MOST_KNOWN, _LONGEST_KNOWN = 512, 2048      # heads that are known again, and bytes of one
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") +(\S(?:.*\S)?) +(HTTP/1\.\d)[ \t]*\Z", re.DOTALL)
 STATUS_LINE = re.compile(rb"(HTTP/1\.\d) +(\S+)(?: (.*))?\Z", re.DOTALL)
@@ -46,6 +47,53 @@ class Header(NamedTuple):
     key: str = ""         # the name in lower case
 
 
+class Moved(Sequence[Header]):
+    """Headers of a head that stood elsewhere before, `by` so many bytes; each is made when asked for."""
+
+    __slots__ = ("_by", "_headers")
+
+    def __init__(self, headers: Sequence[Header], by: int) -> None:
+        self._headers, self._by = headers, by
+
+    def __len__(self) -> int:
+        return len(self._headers)
+
+    @overload
+    def __getitem__(self, index: int) -> Header: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Header, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Header | tuple[Header, ...]:
+        if isinstance(index, slice):
+            return tuple([self._moved(one) for one in self._headers[index]])
+        return self._moved(self._headers[index])
+
+    def __iter__(self) -> Iterator[Header]:
+        return map(self._moved, self._headers)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Moved | tuple) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    def _moved(self, header: Header) -> Header:
+        name, value, start, stop, key = header
+        return Header(name, value, start + self._by, stop + self._by, key)
+
+    def first(self, name: str) -> Header | None:
+        """The first header of that (lower-case) name."""
+        return next((self._moved(one) for one in self._headers if one.key == name), None)
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """The values of every header of that (lower-case) name."""
+        return tuple([one.value for one in self._headers if one.key == name])
+
+
 class HttpMessage(NamedTuple):
     """One request or response. All offsets count bytes of its direction's stream.
 
@@ -66,7 +114,7 @@ class HttpMessage(NamedTuple):
     target: str = ""
     status: int = 0
     reason: str = ""
-    headers: tuple[Header, ...] = ()
+    headers: tuple[Header, ...] | Moved = ()
     trailers: tuple[Header, ...] = ()
     framing: Framing = "none"
     body_length: int = 0
@@ -77,14 +125,20 @@ class HttpMessage(NamedTuple):
 
     def first(self, name: str) -> Header | None:
         """The first header of that (lower-case) name."""
-        for header in self.headers:
+        headers = self.headers
+        if isinstance(headers, Moved):
+            return headers.first(name)
+        for header in headers:
             if header.key == name:
                 return header
         return None
 
     def values(self, name: str) -> tuple[str, ...]:
         """The values of every header of that (lower-case) name."""
-        return tuple([header.value for header in self.headers if header.key == name])
+        headers = self.headers
+        if isinstance(headers, Moved):
+            return headers.values(name)
+        return tuple([header.value for header in headers if header.key == name])
 
     @property
     def start_line(self) -> str:
@@ -126,11 +180,33 @@ def parse_head(
 ) -> tuple[HttpMessage | None, FirstFindings]:
     """The message that a whole head announces (without framing), None when its start line is none.
 
-    What is wrong in it goes to `found`, where the connection's are.
+    What is wrong in it goes to `found`, where the connection's are. A head of which the same bytes were read
+    before, and nothing was wrong in them, is not read again: programs say the same again and again.
     """
+    findings = FirstFindings() if found is None else found
+    known = _heads.get((data, is_request))
+    if known is not None:
+        return known._replace(
+            direction=direction, start=start, line_stop=start + known.line_stop, body_start=start + len(data),
+            stop=start + len(data), headers=Moved(known.headers, start)), findings
+    clean = not findings
+    message, findings = _read_head(data, start, direction, is_request, findings)
+    if message is not None and clean and not findings and len(data) <= _LONGEST_KNOWN:
+        if len(_heads) >= _MOST_KNOWN:
+            _heads.clear()
+        _heads[data, is_request] = message._replace(
+            line_stop=message.line_stop - start, headers=tuple(Moved(message.headers, -start)))
+    return message, findings
+
+
+_heads: dict[tuple[bytes, bool], HttpMessage] = {}
+
+
+def _read_head(
+    data: bytes, start: int, direction: int, is_request: bool, findings: FirstFindings
+) -> tuple[HttpMessage | None, FirstFindings]:
     line, line_stop = _first_line(data)
     match = (REQUEST_LINE if is_request else STATUS_LINE).match(line)
-    findings = FirstFindings() if found is None else found
     if match is None:
         kind = "request" if is_request else "status"
         what = f"\"{escaped(line, 80)}\" is no {kind} line."

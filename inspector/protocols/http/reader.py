@@ -6,6 +6,7 @@ direction is `HttpConnection`'s part. Heads, chunk lines and what is held of a b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 from inspector.protocols.api import MessageIndex
@@ -52,6 +53,7 @@ class Connection(Protocol):
 
     client: int
     keep: int
+    keeps: Callable[[HttpMessage], bool]
     messages: list[HttpMessage]
     findings: FirstFindings
 
@@ -113,8 +115,14 @@ class HttpReader:
         return None if self._message is None else MessageIndex(self._message.number)
 
     @property
+    def _room(self) -> int:
+        """How many bytes of the body under way are held."""
+        message = self._message
+        return self.connection.keep if message is None or self.connection.keeps(message) else 0
+
+    @property
     def skippable(self) -> int:
-        full = len(self._body) >= self.connection.keep and self._body_reader is None
+        full = len(self._body) >= self._room and self._body_reader is None
         if not full or self._buffer or self.state not in ("length", "chunk-data", "close"):
             return 0
         return (1 << 62) if self.state == "close" else self._left
@@ -256,7 +264,7 @@ class HttpReader:
         if self._body_reader is not None:
             self._body_reader.feed(self._number, self.offset - size, data)
         if not self._holes:
-            self._body += data[: self.connection.keep - len(self._body)]
+            self._body += data[: max(self._room - len(self._body), 0)]
         self._count(size)
         return True
 

@@ -82,6 +82,11 @@ class Application:
         self._findings += map(self._place, self._engine.fresh_findings())
         return changed
 
+    def let_go(self) -> None:
+        """Forget what was decoded, so that memory is free at once; who still reads a record of it may do so."""
+        self._engine = Engine(self, (0, 0), ())
+        self._findings = []
+
     @property
     def secrets(self) -> KeyLog:
         """Secrets of TLS sessions."""

@@ -25,12 +25,12 @@ T = TypeVar("T", bound=Growing)
 class Kept(Generic[T]):
     """Things by their conversation's number, made by `make` when first asked for.
 
-    `cost` says about how many bytes a thing takes; where they pass `budget`, `drop` is called with the number
-    of each that is given back.
+    `cost` says about how many bytes a thing takes; where they pass `budget`, `drop` is called with each that
+    is given back.
     """
 
     def __init__(self, make: Callable[[int], T], cost: Callable[[T], int] = lambda thing: 0,
-                 drop: Callable[[int], object] = lambda stream: None, budget: int = BUDGET) -> None:
+                 drop: Callable[[T], object] = lambda thing: None, budget: int = BUDGET) -> None:
         self._make, self._cost, self._drop, self._budget = make, cost, drop, budget
         # Packets of the trace when it was updated, thing, cost; who was asked for last stands last.
         self._things: dict[int, tuple[int, T, int]] = {}
@@ -68,8 +68,9 @@ class Kept(Generic[T]):
     def _give_back(self) -> None:
         while self._cost_kept > self._budget and len(self._things) > 1:
             oldest = next(iter(self._things))
-            self._cost_kept -= self._things.pop(oldest)[2]
-            self._drop(oldest)
+            _, thing, cost = self._things.pop(oldest)
+            self._cost_kept -= cost
+            self._drop(thing)
 
     def known(self, stream: int) -> T | None:
         """The thing of conversation `stream` as it was last seen, None where there is none."""

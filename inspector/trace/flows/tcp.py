@@ -40,6 +40,10 @@ _FEW = 16                # packets of a conversation that are looked at one by o
 Grant = Callable[[int, int], int]
 
 
+def _nothing(row: Row, start: int, length: int) -> bytes:
+    return b""
+
+
 def _all_of_them(fresh: int, taken: int) -> int:
     return fresh
 
@@ -143,6 +147,11 @@ class TcpFlow:
         """Put what was taken into the streams and the analysis now, and not when somebody asks for them."""
         self.streams  # noqa: B018
         self._analysis  # noqa: B018
+
+    def let_go(self) -> None:
+        """Forget all, so that memory is free at once and no collector has to find out that nobody asks."""
+        self._judged = TcpAnalysis(lambda row: NO_OPTIONS, lambda row: False)
+        self._streams = ByteStream(_nothing), ByteStream(_nothing)
 
     def _name_ends(self, row: Row) -> None:
         index = self._trace.index

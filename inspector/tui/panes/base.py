@@ -20,7 +20,7 @@ from textual.containers import Vertical
 from textual.timer import Timer
 
 from inspector.tui.messages import NOTHING, BackAsked, PaneAsked, Selection
-from inspector.tui.pace import REST_SECONDS
+from inspector.tui.pace import REST_SECONDS, settle
 from inspector.tui.widgets.clipboard import copy
 from inspector.tui.widgets.leaving import LeavesQuietly
 from inspector.tui.widgets.line_list import LineList, LineProvider
@@ -163,7 +163,9 @@ class Pane(LeavesQuietly, Vertical):
 
     def _turn(self) -> None:
         self._next_turn = None
-        if not self.turn():
+        more = self.turn()
+        settle()
+        if not more:
             return
         if self.is_seen:
             self._next_turn = self.set_timer(REST_SECONDS, self._turn)

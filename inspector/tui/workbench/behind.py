@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from inspector.tui.pace import REST_SECONDS, WORK_SECONDS
+from inspector.tui.pace import REST_SECONDS, WORK_SECONDS, settle
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -59,6 +59,7 @@ class Behind:
             self.share = 1.0
             return
         whole = self.trace.advance(stream, WORK_SECONDS)
+        settle()
         self.share = self.trace.share(stream)
         now = self._loop.time()
         if whole or now - self._drawn >= DRAWN:

@@ -65,7 +65,7 @@ class MessageList:
 
     def update(self, most: int = _STEP) -> bool:
         """Look at the next messages, at most `most`; True when lines were added or changed."""
-        if self._decoder is None or self._layer != message_layer(self.trace, self.stream):
+        if self._is_other():
             self._begin()
         if self._decoder is None:
             return False
@@ -87,6 +87,13 @@ class MessageList:
             changed = changed or count != self._parts[at]
             self._parts[at] = count
         return changed
+
+    def _is_other(self) -> bool:
+        """Whether another layer speaks now, or the conversation was decoded anew meanwhile."""
+        layer = message_layer(self.trace, self.stream)
+        if self._decoder is None or layer is None or layer != self._layer:
+            return True
+        return self.trace.application(self.stream).layers[layer].decoder is not self._decoder
 
     def _begin(self) -> None:
         """Turn to the messages of the layer that speaks now."""

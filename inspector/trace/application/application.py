@@ -83,7 +83,7 @@ class Application:
         return changed
 
     def let_go(self) -> None:
-        """Forget what was decoded, so that memory is free at once; who still reads a record of it may do so."""
+        """Forget what was decoded: memory is free at once, a record that somebody has stays readable."""
         self._engine = Engine(self, (0, 0), ())
         self._findings = []
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from inspector.tui.messages import Selection
+from inspector.tui.messages import Selection, StatusChanged
 from inspector.tui.panes.base import ListPane, PaneSpec
 from inspector.tui.widgets.line_list import LineProvider
 from inspector.tui.widgets.painter import Head
@@ -33,6 +33,15 @@ class ConversationPane(ListPane):
     def __init__(self, spec: PaneSpec) -> None:
         super().__init__(spec)
         self._shown: Conversation | None = None
+        self._decoding: list[str] = []         # as it was said last
+
+    @property
+    def decoding(self) -> list[str]:
+        """Which part of the conversation is decoded, in words, while it is not all of it."""
+        if self.trace is None or self._shown is None or self._shown.protocol != "tcp":
+            return []
+        share = self.trace.share(self._shown.stream)
+        return [f"{share:.0%} decoded"] if 0 < share < 1 else []
 
     def reset(self) -> None:
         self._shown = None
@@ -53,6 +62,9 @@ class ConversationPane(ListPane):
 
     def turn(self) -> bool:
         changed, more = self.go_on(), self.unfinished()
+        if self.decoding != self._decoding:
+            self._decoding = self.decoding
+            self.post_message(StatusChanged())
         if changed:
             self.lines.refill()
             self.query_one(Head).again()

@@ -5,6 +5,8 @@ views/detail/tree.py makes the tree; a field that is chosen here is marked in th
 
 from __future__ import annotations
 
+import importlib
+import sys
 from typing import ClassVar
 
 from textual import on
@@ -20,6 +22,7 @@ from inspector.views.detail.tree import OPEN_AT_FIRST, Detail, packet_tree
 from inspector.wire.dissection.field import Field
 
 HINT = "Choose a packet, a system call or a message in any pane: what it consists of stands here."
+_DISSECTOR = "inspector.wire.dissection.tree"
 OPEN = OPEN_AT_FIRST | {"call"}
 
 
@@ -67,6 +70,7 @@ class DetailPane(ListPane):
         self.detail = Detail((), OPEN)
         self._shown: tuple[int | None, tuple[int, int] | None] = (None, None)
         self._path = ""
+        self.waits_for_dissector = False
 
     def compose(self) -> ComposeResult:
         yield TreeList(id="detail-list")
@@ -123,6 +127,9 @@ class DetailPane(ListPane):
         wanted = (selection.row, selection.call)
         if self.trace is None or wanted == self._shown:
             return
+        if selection.row is not None and _DISSECTOR not in sys.modules:
+            self._bring_dissector()
+            return
         self._shown = wanted
         fields: tuple[Field, ...] = ()
         if selection.row is not None:
@@ -133,6 +140,20 @@ class DetailPane(ListPane):
             fields = call_fields(self.trace, call) if call else ()
         self._show(Detail(fields, self.detail.opened))
         self.post_message(StatusChanged())
+
+    def _bring_dissector(self) -> None:
+        """Import scapy on a thread: it takes a third of a second, in which keys are to be heard."""
+        def work() -> None:
+            importlib.import_module(_DISSECTOR)
+            self.app.call_from_thread(self._dissector_there)
+
+        if not self.waits_for_dissector:
+            self.waits_for_dissector = True
+            self.run_worker(work, thread=True, group="dissector")
+
+    def _dissector_there(self) -> None:
+        self.waits_for_dissector = False
+        self.show_selection(self.selection)
 
     def _show(self, detail: Detail) -> None:
         self.detail = detail

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from inspector.views.ladder.ends import Conversation
 
 
+PIECE = 50                 # messages that are looked at between looks at the clock
 _ALL: dict[str, Any] = {"control": True, "search": "", "direction": None, "slowest": False}
 
 
@@ -59,6 +61,7 @@ class MessagesPane(ConversationPane):
         parts += ["one side"] if self._choice["direction"] is not None else []
         if self._messages is not None and not self._messages.complete:
             parts.append(f"{self._messages.progress:.0%}")
+        parts += self.decoding
         return "  ".join(parts)
 
     def head(self, width: int) -> list[Line]:
@@ -68,7 +71,7 @@ class MessagesPane(ConversationPane):
         assert self.trace is not None
         self._messages = None
         if conversation.protocol == "tcp" and message_layer(self.trace, conversation.stream) is not None:
-            self._messages = MessageList(self.trace, conversation.stream)
+            self._messages = MessageList(self.trace, conversation.stream, PIECE)
             self._messages.choose(**self._choice)
             return self._messages
         self._shown = None          # there may be some yet
@@ -82,7 +85,11 @@ class MessagesPane(ConversationPane):
             if self._elsewhere is not None and self._elsewhere.update(WORK_SECONDS):
                 self.lines.show(self._elsewhere.page(max(self.lines.line_width, 20)), self.lines.cursor)
             return False
-        changed = self._messages.update()
+        until, changed = time.monotonic() + WORK_SECONDS, False
+        while True:
+            changed = self._messages.update() or changed
+            if self._messages.complete or time.monotonic() >= until:
+                break
         if changed:
             self.post_message(StatusChanged())
         self._show_whether_empty()
@@ -93,9 +100,10 @@ class MessagesPane(ConversationPane):
         messages = self._messages
         if messages is None:
             return
-        if messages.complete and not messages.count and self._choice["search"]:
+        whole = messages.complete and not self.decoding
+        if whole and not messages.count and self._choice["search"]:
             self.hint(f"No message has {escaped(self._choice['search'], 200)}. Escape shows all of them.")
-        elif messages.complete and not messages.count:
+        elif whole and not messages.count:
             self.hint("No message of this kind. Escape shows all of them.")
         elif self.lines.provider is not messages:
             self.lines.show(messages)

@@ -51,7 +51,7 @@ class StreamPane(ConversationPane):
     def status(self) -> str:
         side = ("" if self._stream is None or self._direction is None
                 else "  only " + ("the first sender" if self._direction == 0 else "the other end"))
-        return f"{MODES[self._mode]}{side}"
+        return "  ".join([f"{MODES[self._mode]}{side}", *self.decoding])
 
     def head(self, width: int) -> list[Line]:
         if self._stream is None or self.trace is None:
@@ -70,14 +70,14 @@ class StreamPane(ConversationPane):
         if conversation.protocol != "tcp":
             text = "UDP has no stream: every datagram stands for itself, as the packets show."
             return plain_page(text, width)
-        self._stream = FollowStream(self.trace, conversation.stream, self._mode, wrap=max(width - 12, 8))
-        self._stream.choose(self._mode, direction=self._direction)
+        self._stream = FollowStream(self.trace, conversation.stream, self._mode, wrap=max(width - 12, 8),
+                                    direction=self._direction, most=PIECE)
         return self._stream
 
     def go_on(self) -> bool:
         until, changed = time.monotonic() + WORK_SECONDS, False
         while self._stream is not None and not self._stream.complete and time.monotonic() < until:
-            changed = self._stream.update(PIECE) or changed
+            changed = self._stream.update() or changed
         return changed
 
     def unfinished(self) -> bool:

@@ -38,8 +38,9 @@ class MessageList:
     longest waited for first. Change them by `choose`.
     """
 
-    def __init__(self, trace: Trace, stream: int) -> None:
-        self.trace, self.stream = trace, stream
+    def __init__(self, trace: Trace, stream: int, most: int = _STEP) -> None:
+        """`most`: messages that `choose` and `update` look at, where it is not told."""
+        self.trace, self.stream, self._most = trace, stream, most
         self.control, self.search = True, ""
         self.direction: int | None = None
         self.slowest = False
@@ -63,8 +64,9 @@ class MessageList:
         self._expanded, self._parts, self._waits = [], [], []
         self.update()
 
-    def update(self, most: int = _STEP) -> bool:
+    def update(self, most: int | None = None) -> bool:
         """Look at the next messages, at most `most`; True when lines were added or changed."""
+        most = self._most if most is None else most
         if self._is_other():
             self._begin()
         if self._decoder is None:

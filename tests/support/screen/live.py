@@ -18,6 +18,7 @@ from inspector.sessions.kinds import resolved
 from inspector.trace.trace import Trace
 from inspector.tui.app import InspectorApp
 from inspector.tui.launcher.screen import LauncherScreen
+from inspector.tui.panes.detail import DetailPane
 from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.widgets.title_bar import TitleBar
 from inspector.tui.workbench.workbench import WorkbenchScreen
@@ -70,6 +71,7 @@ def at_work(screen: WorkbenchScreen) -> bool:
     feed = screen.feed
     drawing = feed is not None and (feed.loading or feed._announced)
     drawing = drawing or (screen.behind is not None and screen.behind.busy)
+    drawing = drawing or screen.query_one(DetailPane).waits_for_dissector
     return drawing or any(pane._next_turn is not None for pane in screen.panes)
 
 

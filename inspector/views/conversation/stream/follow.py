@@ -40,6 +40,8 @@ Mode = Literal["text", "hex", "json"]
 MODES: tuple[Mode, ...] = ("text", "hex", "json")
 _LAYER = 1 << 40          # a decoded unit is told by its layer times this, and its index there
 _WINDOW = 1 << 18
+_AT_ONCE = 1 << 22
+_MESSAGE = 1 << 12        # bytes that a message counts for, as work
 _HEX = 16
 _INDENT = 2
 _HOLE = 1 << 12           # bytes that crossing a hole counts for, as work
@@ -55,11 +57,13 @@ class FollowStream:
     one side alone. Change them by `choose`; `update` cuts more.
     """
 
-    def __init__(self, trace: Trace, stream: int, mode: Mode = "text", *, wrap: int = 100) -> None:
+    def __init__(self, trace: Trace, stream: int, mode: Mode = "text", *, wrap: int = 100,
+                 direction: int | None = None, most: int = _AT_ONCE) -> None:
+        """`most`: bytes that are cut at first, and by `choose` and `update`, where they are not told."""
         self.trace, self.stream = trace, stream
         self.mode: Mode = mode
         self.wrap = max(wrap, 8)
-        self.direction: int | None = None
+        self.direction, self._most = direction, most
         self._restart()
         self.update()
 
@@ -98,14 +102,15 @@ class FollowStream:
 
     # --- cutting -----------------------------------------------------------------------------------
 
-    def update(self, most: int = 1 << 22) -> bool:
+    def update(self, most: int | None = None) -> bool:
         """Cut up to about `most` more bytes into lines; True when lines were added or changed."""
+        most = self._most if most is None else most
         if self.complete:              # (asking for it lets the streams take the packets that came since)
             return False
         if self._is_outdated():
             self._restart()
         self._lines.cut_to(self._settled)
-        more = self._add_units(max(most >> 12, 1)) if self._decoded else False
+        more = self._add_units(max(most // _MESSAGE, 1)) if self._decoded else False
         more = more or self._add_bytes(most)
         self._settled = len(self._lines)
         if not more:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -47,7 +48,7 @@ from inspector.wire.pcapng import Interface
 __all__ = ["Trace", "TraceError"]
 
 
-_SPARSE = 1 << 20       # bytes between wanted ones that are read with them rather than in two reads
+_APART = 1 << 14        # bytes between wanted ones that are read with them rather than in two reads
 _MOST = 1 << 22          # bytes that are read at once for many packets
 _PATIENCE = 1.5          # seconds of waiting for who writes at this moment
 _MOST_PLAIN = 2_000_000   # packets up to which a screen has plain conversations looked for
@@ -62,18 +63,21 @@ def searched_words(count: int) -> str:
     return f"{what} searched from the beginning only, up to a limit; more of them may match."
 
 
-def _close_ones(starts: Int64s, stops: Int64s) -> Iterator[tuple[int, int]]:
+def _close_ones(starts: Int64s, stops: Int64s) -> list[tuple[int, int]]:
     """Ranges of places: what they name stands so close together in the file that it is read at once."""
-    waiting = [(0, len(starts))] if len(starts) else []
-    while waiting:
-        first, last = waiting.pop()
-        span = int(stops[first:last].max()) - int(starts[first:last].min())
-        wanted = int((stops[first:last] - starts[first:last]).sum())
-        if last - first == 1 or span <= min(_SPARSE + 4 * wanted, _MOST):
-            yield first, last
-        else:
-            middle = (first + last) // 2
-            waiting += [(middle, last), (first, middle)]
+    if not len(starts):
+        return []
+    ahead = starts[1:] - stops[:-1]
+    far = np.flatnonzero((ahead > _APART) | (ahead < 0)) + 1
+    found, bounds = [], [0, *far.tolist(), len(starts)]
+    for first, last in pairwise(bounds):
+        while int(stops[last - 1]) - int(starts[first]) > _MOST and last - first > 1:
+            middle = max(first + 1, int(np.searchsorted(stops[:last], starts[first] + _MOST)))
+            middle = min(middle, last - 1)
+            found.append((first, middle))
+            first = middle
+        found.append((first, last))
+    return found
 
 
 class Trace:
@@ -377,8 +381,8 @@ class Trace:
         starts = self.index.offset[rows].astype("i8") + positions
         stops, found = starts + lengths, []
         for first, last in _close_ones(starts, stops):
-            low = int(starts[first:last].min())
-            data = self._window.peek(low, int(stops[first:last].max()))
+            low = int(starts[first])
+            data = self._window.peek(low, int(stops[last - 1]))
             found += [bytes(data[start:stop]) for start, stop in zip(
                 (starts[first:last] - low).tolist(), (stops[first:last] - low).tolist(), strict=True)]
         return found

@@ -54,9 +54,9 @@ def _after_switch(streams: tuple[ByteStream, ByteStream], client: int) -> Start 
 
 
 def _late(streams: tuple[ByteStream, ByteStream]) -> Start | None:
+    found = [_first_starts(stream) for stream in streams]
     for client in (0, 1):
-        request = next(_starts(streams[client], "request"), None)
-        response = next(_starts(streams[1 - client], "response"), None)
+        request, response = found[client]["request"], found[1 - client]["response"]
         if request is None and response is None:
             continue
         offsets = [0, 0]
@@ -76,12 +76,29 @@ def next_message(stream: ByteStream, offset: int, kind: str) -> int:
 
 
 def _begins(stream: ByteStream, start: int, kind: str) -> bool:
-    """Whether a message of `kind` begins at `start`; most places are ruled out by their first few bytes."""
+    """Whether a message of `kind` begins at `start`."""
+    return _look(stream, start) == kind
+
+
+def _look(stream: ByteStream, start: int) -> str:
+    """What begins at `start`; most places are ruled out by their first few bytes."""
     head = stream.read(start, start + _METHOD)
     look = looks_like_http(head)
     if look != "perhaps" or (len(head) == _METHOD and b" " not in head):
-        return look == kind
-    return looks_like_http(stream.read(start, start + 2048)) == kind
+        return look
+    return looks_like_http(stream.read(start, start + 2048))
+
+
+def _first_starts(stream: ByteStream) -> dict[str, int | None]:
+    """Where the first request begins, and the first response."""
+    found: dict[str, int | None] = {"request": None, "response": None}
+    for start in ends_before(stream, stream.length):
+        look = _look(stream, start)
+        if look in found and found[look] is None:
+            found[look] = start
+            if None not in found.values():
+                break
+    return found
 
 
 def _starts(stream: ByteStream, kind: str) -> Iterator[int]:

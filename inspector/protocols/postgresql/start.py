@@ -77,9 +77,10 @@ def _place(stream: ByteStream, frontend: bool) -> int | None:
     pieces = list(islice(stream.pieces(stream.start, stream.length), _TRIED))
     ends = [piece.offset + piece.length for piece in pieces]
     for number, start in enumerate(piece.offset for piece in pieces):
-        for end in ends[number : number + 3]:
-            if _fills(stream, frontend, start, end):
-                return start
+        size = message_size(frontend, stream.read(start, start + 5))
+        if size > 0 and any(_fills(stream, frontend, start, end) for end in ends[number : number + 3]
+                            if start + size <= end):
+            return start
     return None
 
 

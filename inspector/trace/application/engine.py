@@ -125,7 +125,10 @@ class Engine:
         if self._behind is not None:
             places, known = self._behind.offsets, not self.damaged
             first, second = first.tail(places[0], known), second.tail(places[1], known)
-        opening = Opening((first, second), self._ports)
+        with first.sampled(), second.sampled():
+            return self._surest(Opening((first, second), self._ports))
+
+    def _surest(self, opening: Opening) -> tuple[Protocol, Start] | None:
         if self._rule is not None and not self._own:
             return self._by_rule(opening, self._rule)
         best: tuple[Protocol, Start] | None = None

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from itertools import islice
 from typing import NamedTuple
@@ -30,7 +31,8 @@ Gather = Callable[[Int64s, Int64s, Int64s], bytes]
 
 _MANY = 8192           # bytes from which a read goes by columns
 _ENDS = 256            # segments at the start whose ends are told
-_HEAD = 2048           # bytes at the start that are kept: many look at them to tell what it is
+_HEAD = 2048           # bytes at the start that are kept: many look at them to tell what it is,
+_SAMPLE = 1 << 16      # and while they do so that many
 MOST_COMPARED = 1 << 16
 
 
@@ -78,6 +80,7 @@ class ByteStream(Segments):
         self._next_overlap = 0        # overlaps before this one were compared
         self._compared = 0            # pieces that were
         self._head = -1, 0, b""       # what there is at the start: of how many bytes, from where on
+        self._sample: tuple[int, bytes] | None = None         # more of it, while many look: see `sampled`
         self._ends: tuple[tuple[int, int], list[int]] = (-1, 0), []
 
     def open_at(self, seq: int) -> None:
@@ -236,17 +239,33 @@ class ByteStream(Segments):
 
     def read(self, start: int, end: int) -> bytes:
         """The bytes from `start` to `end`, or to the first hole before it."""
-        if not self._run_start or start >= end:
-            return b""
         captured, base, head = self._head
-        if captured != self.captured and end - self.start <= _HEAD:
+        if captured != self.captured and self._run_start and start < end <= self.start + _HEAD:
             captured, base = self.captured, self.start
             head = self._read(base, base + _HEAD)
             self._head = captured, base, head
         if captured == self.captured and base <= start < base + len(head) and (
                 end <= base + len(head) or len(head) < _HEAD):
             return head[start - base : end - base]
+        if self._sample is not None:
+            base, sample = self._sample
+            if base <= start < base + len(sample) and (end <= base + len(sample) or len(sample) < _SAMPLE):
+                return sample[start - base : end - base]
         return self._read(start, end)
+
+    @contextmanager
+    def sampled(self) -> Iterator[None]:
+        """Keep what there is at the start in memory: inside, many look at it here and there.
+
+        Nothing is added meanwhile.
+        """
+        base = self.start
+        if self.captured > _HEAD:
+            self._sample = base, self._read(base, base + _SAMPLE)
+        try:
+            yield
+        finally:
+            self._sample = None
 
     def segment_ends(self) -> list[int]:
         """Offsets at which the first segments end, from the start to the first hole, ascending."""
@@ -257,6 +276,8 @@ class ByteStream(Segments):
         return self._ends[1]
 
     def _read(self, start: int, end: int) -> bytes:
+        if not self._run_start or start >= end:
+            return b""
         if self._gather is not None and end - start >= _MANY:
             end = min(end, self.contiguous_from(start))
             found = self.columns(start, end)

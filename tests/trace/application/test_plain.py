@@ -70,7 +70,7 @@ def test_captures_are_told_the_same(path: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(CASES.keys() - NO_CAPTURE))
 def test_hostile_ones_are_told_the_same(name: str, tmp_path: Path) -> None:
-    file = CASES[name](3_000)
+    file = CASES[name](6_000)
     path = tmp_path / ("x" + file.suffix)
     path.write_bytes(file.data)
     compare(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,6 @@ from inspector.trace.trace import Trace
 from tests.protocols.test_redis import Turn, frames_of, read
 
 DATA = Path(__file__).parents[2] / "data" / "protocols"
-
-
-@pytest.fixture(autouse=True)
-def guessing_again() -> Iterator[None]:
-    yield
-    decode_as.forget()
 
 
 def say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""What all tests run in: code compiled once, terminals that have their own size, a patient collector, no rules.
+"""What all tests run in: compiled code, terminals with a size of their own, a patient collector, no rules.
 
 Hundreds of tests start our programs, and each start would compile all of our modules anew where the
 environment forbids Python to keep them (PYTHONDONTWRITEBYTECODE). readline, which pytest loads, tells all
@@ -32,7 +32,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def no_rules() -> Iterator[None]:
-    """What one test said is spoken on a port is not known to the next: a process that had rules reads slower."""
+    """What one test said is spoken on a port is not known to the next: whoever had rules reads slower."""
     yield
     said = sys.modules.get("inspector.trace.application.decode_as")
     if said is not None and said._changes:

@@ -105,7 +105,9 @@ def _nothing(trace: Trace, what: Export, selected: Selected) -> str:
     """That there is nothing to print, and among how many packets (calls) it was looked for."""
     calls = what.chosen == "calls"
     total = amount(len(trace.calls), "system call") if calls else amount(trace.index.count, "packet")
-    if selected is None or not (trace.calls if calls else trace.index.count):
+    if not trace.index.count:
+        return "It holds no packet."
+    if selected is None or (calls and not trace.calls):
         return f"No {what.one} in {amount(trace.index.count, 'packet')}."
     if not len(selected):
         return f"The filter lets none of {total} through."

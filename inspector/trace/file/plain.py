@@ -1,17 +1,21 @@
 """A plain file that other processes may append to: its bytes at offsets, followed by its path.
 
-Some bytes of what was read are kept, so that a file that was cut, overwritten or replaced is known for it.
+Some bytes of what was read are kept, and a sum of its beginning, so that a file that was cut, overwritten or
+replaced is known for it.
 """
 
 from __future__ import annotations
 
 import os
 import time
+import zlib
 from pathlib import Path
 
 from inspector.wire.text import escaped
 
 _SAMPLE = 16                    # bytes by which a file is known again
+_SUMMED = 64 << 20              # bytes of the beginning that are summed up: some 30 ms
+_PIECE = 1 << 20
 _WRITING_NS = 1_000_000_000     # who wrote in the last second may be in the middle of a packet
 
 
@@ -29,6 +33,7 @@ class FileSource:
         self._written = -1                      # when the file was written last, as far as was looked
         self._known: dict[int, bytes] = {}      # some bytes of what was read: its first and its last ones
         self._newest = 0                        # where the last ones stand
+        self._sum, self._summed = 0, 0          # CRC-32 of so many bytes of the beginning
         self._foreign = False                   # other bytes stand there now than those that were read
 
     @property
@@ -49,7 +54,8 @@ class FileSource:
         self._written = status.st_mtime_ns
         name = escaped(self._path.name)
         if any(os.pread(self._descriptor, len(old), at) != old[: max(status.st_size - at, 0)]
-               for at, old in self._known.items()):
+               for at, old in self._known.items()) or (
+                   status.st_size == self._size and self._sum_now() != self._sum):
             self.problem = f"{name} was overwritten while it was read; open it again to see what it holds."
             self.ended = self._foreign = True
         elif status.st_size < self._size:
@@ -57,6 +63,13 @@ class FileSource:
             self.ended = True
         else:
             self._size = status.st_size
+
+    def _sum_now(self) -> int:
+        """The sum as it is by now: who wrote, and left the length as it was, may have written over it."""
+        found = 0
+        for at in range(0, self._summed, _PIECE):
+            found = zlib.crc32(os.pread(self._descriptor, min(_PIECE, self._summed - at), at), found)
+        return found
 
     def check(self) -> None:
         """Notice that the path now leads to another file."""
@@ -80,7 +93,10 @@ class FileSource:
         return count
 
     def _remember(self, offset: int, data: memoryview) -> None:
-        """Keep the first bytes of the file, and the last ones that were read of it."""
+        """Keep the first bytes of the file, and the last ones that were read of it; sum up its beginning."""
+        if self._summed < _SUMMED and offset <= self._summed < offset + len(data):
+            fresh = data[self._summed - offset :]
+            self._sum, self._summed = zlib.crc32(fresh, self._sum), self._summed + len(fresh)
         place = offset + len(data) - _SAMPLE
         if place <= self._newest or len(data) < _SAMPLE:
             return

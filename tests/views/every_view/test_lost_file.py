@@ -43,6 +43,13 @@ def overwrite_in_place(path: Path) -> None:
         file.write(MARK.encode() * (path.stat().st_size // len(MARK)))
 
 
+def overwrite_in_the_middle(path: Path) -> None:
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 3)
+        file.write(MARK.encode() * (size // 3 // len(MARK)))
+
+
 def everything(trace: Trace) -> Iterator[object]:
     """What commands print and panes show."""
     for export in exports():
@@ -67,7 +74,7 @@ def everything(trace: Trace) -> Iterator[object]:
             yield [followed.line(number, 100) for number in range(followed.count)]
 
 
-@pytest.mark.parametrize("harm", [cut_in_half, empty, overwrite, overwrite_in_place])
+@pytest.mark.parametrize("harm", [cut_in_half, empty, overwrite, overwrite_in_place, overwrite_in_the_middle])
 @pytest.mark.parametrize("looked", [False, True], ids=["at once", "after all was shown"])
 @pytest.mark.parametrize("name", ["tcp", "udp-refused", "http", "websocket-deflate"])
 def test_every_view_goes_on(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError
-from inspector.cli.options.shared import OUTPUT
+from inspector.cli.options.shared import OUTPUT, typed
 from inspector.cli.output import report, write_text
 from inspector.cli.trace_files import write_file
 
@@ -82,6 +82,7 @@ def filter_of(expression: str) -> Filter:
     """The display filter; CommandError with the place where it is wrong."""
     from inspector.trace.filter.filter import Filter, FilterError  # here: numpy, as above
 
+    expression = typed(expression, "The filter")
     try:
         return Filter(expression)
     except FilterError as error:

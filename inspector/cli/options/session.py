@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from inspector.cli.errors import USAGE, CommandError
+from inspector.cli.options.shared import typed
 from inspector.model.spec import SessionSpec, SpecError
 from inspector.sessions.kinds import NAMES, OPTIONS, REGISTRY, kind_named, kinds_with, resolved
 from inspector.sessions.kinds.options import DEFAULTS, WIRE, Option
@@ -57,12 +58,13 @@ def spec_of(options: dict[str, Any]) -> SessionSpec:
             if value != DEFAULTS[option.field] and option not in kind.options:
                 others = _titles(option)
                 raise CommandError(f"{option.flag} means nothing to {kind.title}; it is for {others}.", USAGE)
-            chosen[option.field] = value
+            chosen[option.field] = typed(value, str(option.flag)) if isinstance(value, str) else value
         rules = tuple(f"{act}:{packets}" for act, _ in WIRE_ACTS for packets in options.pop(f"wire_{act}"))
         if rules and WIRE not in kind.options:
             flag = f"--{rules[0].partition(':')[0]}"
             raise CommandError(f"{flag} means nothing to {kind.title}; it is for {_titles(WIRE)}.", USAGE)
-        messages, port = tuple(options.pop("messages")) or None, options.pop("port") or 0
+        messages = tuple(typed(one, "--message") for one in options.pop("messages")) or None
+        port = options.pop("port") or 0
         return resolved(SessionSpec(kind=kind.name, messages=messages, port=port, wire_rules=rules or None,
                                     **chosen))  # fmt: skip
     except SpecError as error:

@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from inspector.cli.errors import USAGE, CommandError
 from inspector.cli.exports import Export, export_of, exports
+from inspector.wire.text import escaped
 
 PORT = click.IntRange(1, 65535)
 
@@ -66,6 +68,17 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2
 
 
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+
+
+def typed(text: str, what: str) -> str:
+    """A text from the command line as UTF-8, whatever the locale takes it for. CommandError where it is none.
+
+    `what`: the option, or what the text is, as the beginning of a sentence.
+    """
+    try:
+        return os.fsencode(text).decode()
+    except UnicodeDecodeError:
+        raise CommandError(f"{what} is no text in UTF-8: {escaped(os.fsencode(text), 60)}", USAGE) from None
 
 
 def _unpack(ctx: click.Context, param: click.Parameter, size: int | None) -> None:

@@ -68,3 +68,18 @@ def test_names_that_no_encoding_has_are_said(tmp_path: Path) -> None:
     assert done.returncode == 4
     assert b"\x1b" not in done.stderr and b"Traceback" not in done.stderr
     assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("words", [
+    "run tcp --message '你好'", "decode FILE --json packets --filter 'info contains \"你\"'"])
+def test_what_is_typed_is_utf_8_in_every_locale(words: str, tmp_path: Path) -> None:
+    done = shell(words, tmp_path / "one.pcapng", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert done.returncode == 0, done.stderr
+    assert b"4f60" in done.stdout or b"lets none" in done.stderr
+
+
+@pytest.mark.parametrize("words", ["run tcp --message", "run http --message", "decode FILE --expect"])
+def test_what_is_no_text_is_one_sentence(words: str, tmp_path: Path) -> None:
+    done = shell(f"{words} \"$(printf 'GET /\\377')\"", tmp_path / "one.pcapng")
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
+    assert b"is no text in UTF-8: GET /\\xff" in done.stderr

@@ -199,6 +199,7 @@ class Decoder(ABC, Generic[R]):
     successor: Start | None = None   # the connection goes on with another protocol
     inside: Source | None = None     # what it carries, opened: streams of their own
     beside: Beside | None = None     # records of another protocol that it reads with its own
+    seals = False                    # what it carries goes encrypted
     grouped = False                  # a packet is told by its messages, not by their records
     explained_end = False                 # it said why the connection ends: that it ends needs no word of TCP
 

@@ -16,7 +16,7 @@ from inspector.protocols.tls.plain import PlainStream
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
 from inspector.views.conversation.messages import MessageList
-from inspector.views.conversation.stream.follow import FollowStream
+from inspector.views.conversation.stream.follow import MODES, FollowStream, Mode
 from inspector.views.detail.tree import packet_tree
 from inspector.views.line.spans import plain
 from inspector.wire import pcapng
@@ -136,3 +136,39 @@ def test_it_is_opened_behind_a_proxy_and_a_preface_too() -> None:
     assert [layer.protocol.name for layer in found.layers] == ["proxy", "tls", "http", "websocket"]
     decoder = found.layers[-1].decoder
     assert decoder.summary(decoder.records[0]) == 'TEXT "hello inside" masked'
+
+
+@pytest.mark.parametrize("mode", ["text", "hex"])
+@pytest.mark.parametrize("stream", range(9))
+def test_text_and_hex_of_what_is_inside(trace: Trace, stream: int, mode: Mode) -> None:
+    """All of it stands in lines, each of which names the packet that brought it; which it is, is said."""
+    view = FollowStream(trace, stream, mode)
+    assert plain(view.title(90)).endswith(" TLS, encrypted")
+    sealed = view.count
+    view.choose(mode, inside=True, wrap=100)
+    while not view.complete:
+        view.update()
+    assert plain(view.title(90)).endswith(" TLS, decrypted") and len(plain(view.title(90))) == 90
+    decoder = trace.application(stream).layers[0].decoder
+    assert decoder.inside is not None and view.count != sealed
+    shown = [0, 0]
+    for line in range(view.count):
+        place = view.target(line)
+        assert place.row is not None and trace.flow(stream).direction(place.row) == place.direction
+        cut = view._lines[line]
+        shown[cut.direction] += cut.stop - cut.start
+    assert shown == [one.captured for one in decoder.inside.streams]
+    row = view.target(view.count - 1).row
+    assert row is not None and view.index_of(row) is not None
+
+
+def test_what_is_not_opened_is_said_to_be_encrypted(tmp_path: Path) -> None:
+    with Trace.open(CAPTURE) as sealed:
+        sealed.finish()
+        sealed.secrets._secrets.clear()
+        view = FollowStream(sealed, 0, "json")
+        for mode in MODES:
+            view.choose(mode, inside=True)
+            while not view.complete:
+                view.update()
+            assert plain(view.title(90)).endswith(" TLS, encrypted") and view.count

@@ -75,7 +75,7 @@ class TlsRecord:
 class TlsDecoder(UnitDecoder[TlsRecord]):
     """Records of both ends."""
 
-    head = _HEADER
+    head, seals = _HEADER, True
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

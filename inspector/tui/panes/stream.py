@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from inspector.views.ladder.ends import Conversation
 
 MODES: dict[Mode, str] = {"json": "decoded", "text": "text", "hex": "hex"}
+_OPENED: tuple[tuple[Mode, bool], ...] = (
+    ("json", True), ("text", True), ("hex", True), ("text", False), ("hex", False))      # and whether inside
 PIECE = 1 << 15            # bytes that are cut into lines between looks at the clock
 SPARKLINES_FROM = 12       # lines of the pane from which there is room for them
 
@@ -31,7 +33,8 @@ class StreamPane(ConversationPane):
     LEGEND = (
         "What both ends of a TCP conversation said, in turns, each in its colour, whatever packets it came "
         "in. **m** changes between messages as they are meant (unmasked, inflated, JSON laid out), text and "
-        "hex; **d** shows one side alone. "
+        "hex; of TLS whose secrets are known, text and hex of what is inside as well; **d** shows one side "
+        "alone. "
         "The byte that you click on names its packet. The bars above: what went each way over time, and the "
         "round trips.",
     )
@@ -44,6 +47,7 @@ class StreamPane(ConversationPane):
         super().__init__(spec)
         self._stream: FollowStream | None = None
         self._mode: Mode = "json"
+        self._inside = True                # of TLS that is opened: what is said in it, not what went
         self._head: tuple[object, list[Line]] = None, []       # as it was drawn last
         self._direction: int | None = None
 
@@ -58,9 +62,10 @@ class StreamPane(ConversationPane):
             return []
         stream, tall = self._stream.stream, self.size.height >= SPARKLINES_FROM
         rows = len(self.trace.flow(stream).rows), len(self.trace.rows_of("tcp", stream))
-        if self._head[0] != (stream, tall, width, rows):       # asked for each line of it
+        drawn = stream, tall, width, rows, self._mode, self._inside, self._stream.secrecy
+        if self._head[0] != drawn:                             # asked for each line of it
             bars = sparklines(self.trace, stream, width) if tall else ()
-            self._head = (stream, tall, width, rows), [*bars, self._stream.title(width)]
+            self._head = drawn, [*bars, self._stream.title(width)]
         return self._head[1]
 
     def begin(self, conversation: Conversation) -> LineProvider | None:
@@ -71,7 +76,7 @@ class StreamPane(ConversationPane):
             text = "UDP has no stream: every datagram stands for itself, as the packets show."
             return plain_page(text, width)
         self._stream = FollowStream(self.trace, conversation.stream, self._mode, wrap=max(width - 12, 8),
-                                    direction=self._direction, most=PIECE)
+                                    direction=self._direction, inside=self._inside, most=PIECE)
         return self._stream
 
     def go_on(self) -> bool:
@@ -98,8 +103,12 @@ class StreamPane(ConversationPane):
         self.post_message(StatusChanged())
 
     def action_mode(self) -> None:
-        modes = list(MODES)
-        self._mode = modes[(modes.index(self._mode) + 1) % len(modes)]
+        if self._stream is not None and self._stream.secrecy == "opened":
+            now = (self._mode, self._inside or self._mode == "json")
+            self._mode, self._inside = _OPENED[(_OPENED.index(now) + 1) % len(_OPENED)]
+        else:
+            modes = list(MODES)
+            self._mode, self._inside = modes[(modes.index(self._mode) + 1) % len(modes)], True
         self._again()
 
     def action_direction(self) -> None:

@@ -31,18 +31,21 @@ from inspector.views.conversation.stream.lines import RAW, Cut, StreamLines
 from inspector.views.conversation.stream.words import missing_words, unended_words
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.wire.tcp.delivery import Pump
+from inspector.wire.tcp.stream import ByteStream
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 Mode = Literal["text", "hex", "json"]
+Secrecy = Literal["", "sealed", "opened"]
 MODES: tuple[Mode, ...] = ("text", "hex", "json")
 _LAYER = 1 << 40          # a decoded unit is told by its layer times this, and its index there
 _WINDOW = 1 << 18
 _AT_ONCE = 1 << 22
 _MESSAGE = 1 << 12        # bytes that a message counts for, as work
 _HEX = 16
+_LEAST = 30               # cells of both ends' names, at least
 _INDENT = 2
 _HOLE = 1 << 12           # bytes that crossing a hole counts for, as work
 _CROSSED = 64             # holes that were crossed last, and might be filled nevertheless
@@ -54,28 +57,31 @@ class FollowStream:
 
     `mode`: "text" (a line ends with LF, or after `wrap` bytes), "hex", or "json": messages of
     its protocols as they are meant, JSON laid out; of other streams a line that is JSON. `direction` shows
-    one side alone. Change them by `choose`; `update` cuts more.
+    one side alone; `inside` the bytes that TLS keeps secret, where they are known, and not those that went.
+    Change them by `choose`; `update` cuts more.
     """
 
     def __init__(self, trace: Trace, stream: int, mode: Mode = "text", *, wrap: int = 100,
-                 direction: int | None = None, most: int = _AT_ONCE) -> None:
+                 direction: int | None = None, inside: bool = False, most: int = _AT_ONCE) -> None:
         """`most`: bytes that are cut at first, and by `choose` and `update`, where they are not told."""
         self.trace, self.stream = trace, stream
         self.mode: Mode = mode
         self.wrap = max(wrap, 8)
         self.direction, self._most = direction, most
+        self.inside = inside
         self._restart()
         self.update()
 
-    def choose(self, mode: Mode = "text", *, direction: int | None = None, wrap: int | None = None) -> None:
+    def choose(self, mode: Mode = "text", *, direction: int | None = None, wrap: int | None = None,
+               inside: bool = False) -> None:
         """Show the stream in another way, from its start; call `update` until `complete`."""
-        self.mode, self.direction = mode, direction
+        self.mode, self.direction, self.inside = mode, direction, inside
         self.wrap = max(wrap or self.wrap, 8)
         self._restart()
         self.update()
 
     def _restart(self) -> None:
-        self._pump = Pump(self.trace.flow(self.stream).streams)
+        self._pump = Pump(self._streams)
         self._lines = StreamLines()
         self._done: list[int] = []    # decoded units of each layer
         self._open = False            # the last line was ended by the end of what there was, not by LF
@@ -86,6 +92,34 @@ class FollowStream:
         self._rest_words = ["", ""]         # what bytes in no message are, as was said last of a direction
         self._layers = 0              # layers there were then
         self._laid: tuple[Cut | None, list[str]] = (None, [])
+
+    @property
+    def secrecy(self) -> Secrecy:
+        """Whether the bytes that went are those of TLS, and whether what is inside is known."""
+        decoders = [layer.decoder for layer in self.trace.application(self.stream).layers]
+        if any(decoder.inside is not None and decoder.inside.streams[0].captured
+               + decoder.inside.streams[1].captured for decoder in decoders):
+            return "opened"
+        return "sealed" if any(decoder.seals for decoder in decoders) else ""
+
+    @property
+    def _streams(self) -> tuple[ByteStream, ByteStream]:
+        """The bytes that are shown: those that went, or those inside."""
+        if self.inside and self.mode != "json" and self.secrecy == "opened":
+            found = [layer.decoder.inside for layer in self.trace.application(self.stream).layers]
+            return next(one.streams for one in reversed(found) if one is not None)
+        return self.trace.flow(self.stream).streams
+
+    @property
+    def _is_inside(self) -> bool:
+        return self._pump.streams[0] is not self.trace.flow(self.stream).streams[0]
+
+    def _missing(self, direction: int, offset: int) -> Missing | None:
+        """The first bytes at or behind `offset` that are not there; inside, those that did not open."""
+        if not self._is_inside:
+            return missing_from(self.trace, self.trace.flow(self.stream), direction, offset)
+        gap = self._pump.streams[direction].gap_from(offset)
+        return None if gap is None else Missing(gap.start, gap.end, gap.cut)
 
     @property
     def complete(self) -> bool:
@@ -120,7 +154,9 @@ class FollowStream:
 
     def _is_outdated(self) -> bool:
         """Whether a hole that was crossed has been filled, or bytes in no message turned out to be some."""
-        streams = self.trace.flow(self.stream).streams
+        streams = self._streams
+        if streams[0] is not self._pump.streams[0]:
+            return True                    # what is inside is known now, or is so in another way
         if any(streams[direction].contiguous_from(start) > start for direction, start in self._crossed):
             return True
         layers = len(self.trace.application(self.stream).layers) if self.mode == "json" else 0
@@ -242,7 +278,7 @@ class FollowStream:
         """Say before the first line of a direction that others came before the capture."""
         if not self._begun[direction]:
             self._begun[direction] = True
-            if not self.trace.flow(self.stream).streams[direction].start_known:
+            if not self._pump.streams[direction].start_known:
                 self._open = False
                 text = "[the capture began later: what was said before is not known]"
                 self._lines.note(direction, start, start, text)
@@ -252,9 +288,11 @@ class FollowStream:
     def _lost(self, direction: int) -> Missing | None:
         """The next bytes of a direction that the capture lacks, if nobody waits for them any more."""
         flow = self.trace.flow(self.stream)
-        lost = missing_from(self.trace, flow, direction, self._pump.position[direction])
-        if lost is None or lost.start >= flow.streams[direction].length:
+        lost = self._missing(direction, self._pump.position[direction])
+        if lost is None or lost.start >= self._pump.streams[direction].length:
             return None                # behind the last byte it is for the tail
+        if self._is_inside:
+            return lost
         static = self.trace.complete and not self.trace.following and not flow.left
         late = flow.streams[direction].length - lost.stop > _PATIENCE
         return lost if static or late or acknowledged(self.trace, flow, direction) >= lost.stop else None
@@ -263,12 +301,14 @@ class FollowStream:
         """The packet that brings what follows a hole: what came after it is shown after it."""
         if lost is None:
             return None
-        stream = self.trace.flow(self.stream).streams[direction]
+        stream = self._pump.streams[direction]
         piece = next(stream.pieces(lost.stop, stream.length), None)
         return None if piece is None else piece.row
 
     def _cross(self, direction: int, lost: Missing) -> None:
-        self._note(direction, lost.start, lost.stop, missing_words(self.trace, lost), "warning")
+        words = f"{amount(lost.size, 'byte')} that could not be opened" if self._is_inside \
+            else missing_words(self.trace, lost)
+        self._note(direction, lost.start, lost.stop, words, "warning")
         self._pump.position[direction] = lost.stop
         self._crossed = [*self._crossed[-_CROSSED:], (direction, lost.start)]
 
@@ -295,19 +335,18 @@ class FollowStream:
 
     def _add_rest(self, direction: int) -> None:
         """Add what stands behind the last message, or behind a hole that may still be filled."""
-        flow = self.trace.flow(self.stream)
-        stream, start = flow.streams[direction], self._pump.position[direction]
+        stream, start = self._pump.streams[direction], self._pump.position[direction]
         if self._decoded and start < stream.length:
             stop = min(stream.length, start + JSON_LIMIT)
             self._fill(direction, stop, self.trace.application(self.stream).rest(direction).text)
             if stop < stream.length:
                 self._note(direction, stop, stream.length, f"{stream.length - stop:,} more bytes of it")
         elif start < stream.length:
-            lost = missing_from(self.trace, flow, direction, start)
+            lost = self._missing(direction, start)
             size, rest = (lost.size, stream.length - lost.stop) if lost else (0, 0)
             text = f"{size:,} bytes not captured so far; {rest:,} bytes behind them wait for them"
             self._note(direction, start, stream.length, text, "warning")
-        lost = missing_from(self.trace, flow, direction, stream.length)
+        lost = None if self._is_inside else self._missing(direction, stream.length)
         if lost is not None:
             words = missing_words(self.trace, lost, behind=True)
             self._note(direction, lost.start, lost.stop, words, "warning")
@@ -358,7 +397,7 @@ class FollowStream:
         return byte_lines(data, self.wrap) if in_hex else text_lines(data, self.wrap)
 
     def _read(self, direction: int, start: int, stop: int) -> bytes:
-        return self.trace.flow(self.stream).streams[direction].read(start, stop)
+        return self._pump.streams[direction].read(start, stop)
 
     @property
     def count(self) -> int:
@@ -370,10 +409,25 @@ class FollowStream:
         flow = self.trace.flow(self.stream)
         client = flow.client or 0
         ends = (flow.a, flow.b)
-        texts = [f"{name} {escaped(ends[side][0])}:{ends[side][1]}  {flow.streams[side].captured:,} bytes  "
+        sent = self._pump.streams
+        texts = [f"{name} {escaped(ends[side][0])}:{ends[side][1]}  {sent[side].captured:,} bytes  "
                  for name, side in (("client", client), ("server", 1 - client))]
-        first = fit(texts[0], min(cell_width(texts[0]), width))
-        return (Span(first, "client"), Span(fit(texts[1], max(width - cell_width(first), 0)), "server"))
+        words, room = self._secrecy_words(), width
+        if cell_width(words) + _LEAST <= width:
+            room -= cell_width(words)
+        else:
+            words = ""
+        first = fit(texts[0], min(cell_width(texts[0]), room))
+        spans = Span(first, "client"), Span(fit(texts[1], max(room - cell_width(first), 0)), "server")
+        return (*spans, Span(words, "warning")) if words else spans
+
+    def _secrecy_words(self) -> str:
+        """Which bytes of TLS are shown; "" where there are none."""
+        secrecy = self.secrecy
+        if not secrecy:
+            return ""
+        opened = secrecy == "opened" and (self.inside or self.mode == "json")
+        return " TLS, decrypted" if opened else " TLS, encrypted"
 
     def line(self, index: int, width: int) -> Line:
         """Line `index` in exactly `width` cells."""
@@ -402,7 +456,7 @@ class FollowStream:
         if cell is not None and self.mode != "json" and unit == RAW:
             offset = start + self._byte_at(direction, start, stop, cell - _INDENT)
             start, stop = offset, offset + 1
-        return place_of(self.trace, self.stream, direction, start, stop)
+        return place_of(self.trace, self.stream, direction, *self._pump.streams[direction].wire(start, stop))
 
     def _byte_at(self, direction: int, start: int, stop: int, cell: int) -> int:
         """Which byte of a line is drawn at `cell` of its text."""
@@ -424,7 +478,7 @@ class FollowStream:
         """The first line that shows a byte of packet `row`, as far as lines were cut."""
         flow = self.trace.flow(self.stream)
         direction = flow.direction(row)
-        for start, _ in flow.streams[direction].ranges_of(row):
+        for start, _ in self._pump.streams[direction].ranges_of(row):
             return self.index_at(direction, start)
         return None
 

@@ -69,8 +69,9 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
         trace.finish()
         assert [one["handshake"] for one in conversations(trace) if one["b"].startswith("127.")] == [
             "refused", "complete"]
-        frames = [trace.frame(row) for row in first_rows(trace.index.count)]
-        assert len(set(frames)) == len(frames)
+        # IPv4's alone: what the kernel says to IPv6's routers it says again, byte for byte.
+        frames = [trace.frame(row) for row in first_rows(trace.index.count) if trace.index.network[row] == 4]
+        assert frames and len(set(frames)) == len(frames)
 
 
 @needs_lab

@@ -87,6 +87,6 @@ def _name(plain: PlainBlock, place: int) -> str | None:
         return "" if plain.silent[number] else None
     first, last = block.bounds[number : number + 2]
     back = bool(block.back[block.turns[first]])          # which end speaks first
-    ends = b"".join(block.said[first:last:2]), b"".join(block.said[first + 1 : last : 2])
+    ends = b"".join(block.sent[first:last:2]), b"".join(block.sent[first + 1 : last : 2])
     asked, answered = ends[::-1] if back else ends
     return next((name for name, is_plain in _PLAIN if is_plain(asked, answered)), None)

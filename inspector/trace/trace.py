@@ -26,7 +26,7 @@ from inspector.trace.application import decode_as
 from inspector.trace.application.application import Application
 from inspector.trace.application.datagrams import findings_of_datagrams, worth_judging
 from inspector.trace.application.engine import Layer
-from inspector.trace.application.plain import PlainConversations, Told
+from inspector.trace.application.plain import PacketWords, PlainConversations
 from inspector.trace.contents.comments import Comments
 from inspector.trace.contents.contents import Contents
 from inspector.trace.file.keylog import KeyLogFiles
@@ -105,7 +105,7 @@ class Trace:
         self._datagrams = Kept(lambda stream: UdpFlow(self, stream))
         self._fates = Fates()
         self._keylogs = KeyLogFiles()
-        self._told: object = None      # secrets and rules by which conversations were decoded
+        self._decoded_by: object = None      # secrets and rules by which conversations were decoded
 
     @classmethod
     def open(cls, path: str | Path, following: bool = False) -> Self:
@@ -269,8 +269,8 @@ class Trace:
         count = int(np.isin(self.index.interface, mine).sum())
         names = ", ".join(f"{kind} ({LINK_NAMES.get(kind, 'unknown')})" for kind in kinds)
         plural = f"{count} packets have" if count != 1 else "1 packet has"
-        said = f"{plural} a link type that is not read, {names}: their bytes alone are shown."
-        return said if count else None
+        sentence = f"{plural} a link type that is not read, {names}: their bytes alone are shown."
+        return sentence if count else None
 
     # --- what was found ---------------------------------------------------------------------------
 
@@ -407,8 +407,8 @@ class Trace:
     def _cost(self, flow: TcpFlow) -> int:
         """About how many bytes a conversation takes that was decoded."""
         application = self._applications.so_far(flow.stream)
-        said = 0 if application is None else sum(layer.decoder.kept_bytes for layer in application.layers)
-        return _CONVERSATION + _PACKET * len(flow.rows) + said
+        kept = 0 if application is None else sum(layer.decoder.kept_bytes for layer in application.layers)
+        return _CONVERSATION + _PACKET * len(flow.rows) + kept
 
     def flow(self, stream: int) -> TcpFlow:
         """The TCP conversation `stream` in depth, up to the packets read so far.
@@ -424,9 +424,9 @@ class Trace:
 
     def application(self, stream: int) -> Application:
         """What the TCP conversation `stream` carries, up to the packets read so far; by turns as `flow`."""
-        told = self.secrets.count, decode_as.stamp()
-        if told != self._told:
-            self._told = told
+        decoded_by = self.secrets.count, decode_as.stamp()
+        if decoded_by != self._decoded_by:
+            self._decoded_by = decoded_by
             self._applications.clear()     # they are something else now
             if self.turns is not None:
                 self._flows.clear()        # all of them begin with their first packets again
@@ -518,11 +518,11 @@ class Trace:
         plain = self.plain_conversations()
         return None if plain is None else plain.layer(stream)
 
-    def told(self, row: Row) -> Told:
+    def words_of(self, row: Row) -> PacketWords:
         """What a TCP packet carries, in a line, and the protocols of which it completes a record."""
         stream, plain = int(self.index.stream[row]), None if decode_as.stamp() else self._plain
         if plain is not None and plain.count == self.index.count and not self.decoded(stream):
-            found = plain.told(stream)
+            found = plain.words_of(stream)
             if found is not None:
                 return found.get(row, ("", ()))
         known = None if self.turns is None else self._applications.so_far(stream)

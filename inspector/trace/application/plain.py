@@ -35,14 +35,14 @@ _SCANNED = [(protocol, protocol.scan) for protocol in REGISTRY if protocol.scan 
 
 _KEPT = 1024             # conversations of which it is known what their packets say
 
-Told = tuple[str, tuple[str, ...]]
+PacketWords = tuple[str, tuple[str, ...]]
 """The info of a packet, and the names of the protocols of which it completes a record."""
 
 
-def _told_of(layer: Layer) -> dict[Row, Told]:
+def _words_of(layer: Layer) -> dict[Row, PacketWords]:
     """Of a conversation in which each packet carries one record at most."""
     decoder, names = layer.decoder, (layer.protocol.name,)
-    found: dict[Row, Told] = {}
+    found: dict[Row, PacketWords] = {}
     for record in decoder.records:
         rows = decoder.rows_of(record)
         for row in rows[1:-1]:
@@ -109,30 +109,30 @@ class PlainConversation:
 class PlainBlock(NamedTuple):
     """What some of the regular conversations say, by the block's numbers of them.
 
-    `told`: what each turn of a conversation is, by `protocol`; None: it is not plain. `silent`: nothing is
+    `parsed`: what each turn of a conversation is, by `protocol`; None: it is not plain. `silent`: nothing is
     said in it.
     """
 
     block: Block
     protocol: list[Protocol | None]
-    told: list[Sequence[Any] | None]
+    parsed: list[Sequence[Any] | None]
     silent: list[bool]
 
     def has(self, place: int) -> bool:
         """Whether the conversation at this place is among them."""
-        return 0 <= place - self.block.begin < len(self.told)
+        return 0 <= place - self.block.begin < len(self.parsed)
 
 
 _NONE = PlainBlock(Block(0, [], [0], np.zeros(1, np.int64), [], np.zeros(0, np.int64), np.zeros(0, np.bool_)),
                    [], [], [])
 
 
-def _scanned(said: Sequence[bytes]) -> tuple[Protocol | None, Sequence[Any] | None]:
+def _scanned(sent: Sequence[bytes]) -> tuple[Protocol | None, Sequence[Any] | None]:
     """The protocol that knows turns for its own, and what they are; None, None: none does."""
     for protocol, scan in _SCANNED:
-        told = scan.turns(said)
-        if told is not None:
-            return protocol, told
+        parsed = scan.turns(sent)
+        if parsed is not None:
+            return protocol, parsed
     return None, None
 
 
@@ -151,7 +151,7 @@ class PlainConversations:
         self._spoken = Spoken(index, self._regular, pieces)
         self._block = _NONE                      # the conversations that were read last
         self._last: tuple[int, Layer | None] = (-1, None)
-        self._told: dict[int, dict[Row, Told]] = {}
+        self._words: dict[int, dict[Row, PacketWords]] = {}
 
     @property
     def regular(self) -> Regular:
@@ -176,17 +176,17 @@ class PlainConversations:
 
     def _read(self, place: int) -> PlainBlock:
         block = self._spoken.read(place)
-        told: list[Sequence[Any] | None] = []
+        parsed: list[Sequence[Any] | None] = []
         protocols: list[Protocol | None] = []
         silent = []
         begins_back = block.back[block.turns[:-1]].tolist()
         for (start, stop), known in zip(pairwise(block.bounds), block.known, strict=True):
             asks = known and start < stop and not begins_back[start]
-            protocol, found = _scanned(block.said[start:stop]) if asks else (None, None)
+            protocol, found = _scanned(block.sent[start:stop]) if asks else (None, None)
             protocols.append(protocol)
-            told.append(found)
+            parsed.append(found)
             silent.append(known and start == stop)
-        return PlainBlock(block, protocols, told, silent)
+        return PlainBlock(block, protocols, parsed, silent)
 
     def layer(self, stream: int) -> Layer | None:
         """The protocol of a conversation, and a decoder that has all its records; None: not known here."""
@@ -198,26 +198,26 @@ class PlainConversations:
         place = int(self._place[stream])
         if place < 0:
             return None
-        block, protocols, told, _ = self.block(place)
+        block, protocols, parsed, _ = self.block(place)
         number = place - block.begin
-        protocol, found = protocols[number], told[number]
+        protocol, found = protocols[number], parsed[number]
         if protocol is None or protocol.scan is None or found is None:
             return None
         source = PlainConversation(self._index, partial(self._decode, stream), *block.packets(number))
-        said = block.said[block.bounds[number] : block.bounds[number + 1]]
-        return Layer(protocol, protocol.scan.decoder(source, found, said))
+        sent = block.sent[block.bounds[number] : block.bounds[number + 1]]
+        return Layer(protocol, protocol.scan.decoder(source, found, sent))
 
-    def told(self, stream: int) -> dict[Row, Told] | None:
+    def words_of(self, stream: int) -> dict[Row, PacketWords] | None:
         """What is said of each packet of a conversation that carries something; None: not known here."""
-        known = self._told.get(stream)
+        known = self._words.get(stream)
         if known is None:
             layer = self.layer(stream)
             if layer is None and not self._silent(stream):
                 return None
-            known = {} if layer is None else _told_of(layer)
-            if len(self._told) >= _KEPT:
-                self._told.clear()
-            self._told[stream] = known
+            known = {} if layer is None else _words_of(layer)
+            if len(self._words) >= _KEPT:
+                self._words.clear()
+            self._words[stream] = known
         return known
 
     def _silent(self, stream: int) -> bool:
@@ -244,4 +244,4 @@ class PlainConversations:
             return False
         block = self.block(place)
         number = place - block.block.begin
-        return block.silent[number] or block.told[number] is not None
+        return block.silent[number] or block.parsed[number] is not None

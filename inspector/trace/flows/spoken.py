@@ -31,7 +31,7 @@ class Block(NamedTuple):
     """What some regular conversations say, one after the other: their packets that carry something.
 
     The conversations have places from `begin` on among the regular ones. A turn is what one end says until
-    the other one speaks: `said` has its bytes, `turns` where its packets begin among `rows` (and at last the
+    the other one speaks: `sent` has its bytes, `turns` where its packets begin among `rows` (and at last the
     number of rows), `bounds` where each conversation's turns begin. `back` tells of each packet whether b
     sent it, `known` of each conversation whether the capture has all of it, and it is not very large.
     """
@@ -40,7 +40,7 @@ class Block(NamedTuple):
     known: list[bool]
     bounds: list[int]
     turns: Int64s
-    said: list[bytes]
+    sent: list[bytes]
     rows: Int64s
     back: Bools
 
@@ -85,10 +85,10 @@ class Spoken:
             for number, (piece, length) in enumerate(zip(pieces, lengths.tolist(), strict=True)):
                 if len(piece) < length:
                     known[int(owner[number])] = False
-        said = pieces if len(turns) == len(rows) + 1 else [
+        sent = pieces if len(turns) == len(rows) + 1 else [
             pieces[start] if stop == start + 1 else b"".join(pieces[start:stop])
             for start, stop in pairwise(turns.tolist())]
-        return Block(begin, known, bounds.tolist(), turns, said, rows, back)
+        return Block(begin, known, bounds.tolist(), turns, sent, rows, back)
 
 
 def _ranges(first: Int64s, last: Int64s) -> Int64s:

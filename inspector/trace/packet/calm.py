@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from inspector.model.numbers import ACK, FIN, RST, SYN, TCP
-from inspector.trace.application.plain import PlainBlock, PlainConversations, Told
+from inspector.trace.application.plain import PacketWords, PlainBlock, PlainConversations
 from inspector.trace.flows.patterns import previous
 from inspector.trace.packet.info import option_words
 from inspector.trace.packet.protocol_names import NO_KIND, plain_kinds
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _UNKNOWN, _CALM, _OTHER = 0, 1, 2
 _MASK, _MOST_SCALE, _KEPT = 0xFFFFFFFF, 14, 4096
-_NOTHING: Told = ("", ())
+_NOTHING: PacketWords = ("", ())
+_Texts = tuple[PacketWords, PacketWords, PacketWords, PacketWords]
 
 
 class _Packets(NamedTuple):
@@ -54,9 +55,9 @@ class Calm:
         self._base = np.zeros((2, streams), np.int64)        # the number that is 0, of what each end sends
         self._scale = np.zeros((2, streams), np.int64)       # of the windows that each end announces
         self._back = np.zeros(index.count, np.bool_)         # whether b sent the packet
-        self._said = _nothing(index.count)
+        self._words = _nothing(index.count)
         self._kinds = np.full(index.count, NO_KIND, np.uint8)
-        self._texts: dict[Any, tuple[Told, Told, Told, Told]] = {}
+        self._texts: dict[Any, _Texts] = {}
         self._odd = np.zeros(index.count, np.bool_)          # packets that have more to tell
         for rows in (index.outer.row, index.quoted.row, np.array(list(trace.comments.rows), np.int64)):
             self._odd[rows] = True
@@ -85,9 +86,9 @@ class Calm:
         return ((index.seq[rows] - self._base[back, stream]) & _MASK,
                 (index.ack[rows] - self._base[1 - back, stream]) & _MASK, window)
 
-    def said(self, rows: Int64s) -> list[Told]:
+    def words(self, rows: Int64s) -> list[PacketWords]:
         """What each packet carries, and of which protocols it completes a record; of a SYN its options."""
-        found: list[Told] = self._said[rows].tolist()
+        found: list[PacketWords] = self._words[rows].tolist()
         return found
 
     def kinds(self, rows: Int64s) -> list[int]:
@@ -101,7 +102,7 @@ class Calm:
         """Look at the conversations of a block."""
         regular, index = self._plain.regular, self._trace.index
         begin = block.block.begin
-        span = slice(begin, begin + len(block.told))
+        span = slice(begin, begin + len(block.parsed))
         first, last, streams = regular.first[span], regular.last[span], regular.stream[span]
         places = np.arange(int(first[0]), int(last[-1]))
         inside = np.searchsorted(first, places, "right") - 1
@@ -114,8 +115,9 @@ class Calm:
         self._back[rows] = packets.reverse
         self._kinds[rows] = plain_kinds(self._trace, rows)
         self._open(packets, streams)
-        told = [found is not None or silent for found, silent in zip(block.told, block.silent, strict=True)]
-        calm = np.array(told) & ~np.array([index.streams[TCP].reopened(one) for one in streams.tolist()])
+        plain = [found is not None or silent
+                 for found, silent in zip(block.parsed, block.silent, strict=True)]
+        calm = np.array(plain) & ~np.array([index.streams[TCP].reopened(one) for one in streams.tolist()])
         calm[owner[self._restless(packets, streams)]] = False
         self._state[streams] = np.where(calm, _CALM, _OTHER)
         self._tell(block)
@@ -132,7 +134,7 @@ class Calm:
                 rows, start, np.maximum(index.payload[rows].astype("i8") - start, 0)), strict=True):
             options = parse_options(field)
             words = [word for option in options.options for word in option_words(option.kind, option.data)]
-            self._said[row] = "".join(f" {word}" for word in words), ()
+            self._words[row] = "".join(f" {word}" for word in words), ()
             scales.append(-1 if options.scale is None else min(options.scale, _MOST_SCALE))
         self._scale[back, mine] = scales
         refused = (self._scale[:, streams] < 0).any(axis=0)
@@ -161,27 +163,27 @@ class Calm:
     def _tell(self, block: PlainBlock) -> None:
         """Note of each packet that carries something what it says."""
         rows, turns, bounds = block.block.rows.tolist(), block.block.turns.tolist(), block.block.bounds
-        for number, told in enumerate(block.told):
-            if told is None:
+        for number, parsed in enumerate(block.parsed):
+            if parsed is None:
                 continue
             at = bounds[number]
-            for one in told:
+            for one in parsed:
                 start, stop = turns[at], turns[at + 1]
                 at += 1
                 whole, begins, goes_on, ends = self._texts.get(one) or self._texts_of(
                     block.protocol[number], one)
                 if stop == start + 1:
-                    self._said[rows[start]] = whole
+                    self._words[rows[start]] = whole
                     continue
-                self._said[rows[start]], self._said[rows[stop - 1]] = begins, ends
+                self._words[rows[start]], self._words[rows[stop - 1]] = begins, ends
                 for row in rows[start + 1 : stop - 1]:
-                    self._said[row] = goes_on
+                    self._words[row] = goes_on
 
-    def _texts_of(self, protocol: Any, told: Any) -> tuple[Told, Told, Told, Told]:
+    def _texts_of(self, protocol: Any, parsed: Any) -> _Texts:
         """What a packet with all of a record says; one that begins, goes on with, and ends it."""
         reader, names = protocol.scan.reader(), (protocol.name,)
-        summary, short = reader.summary(told.record), reader.short(told.record)
+        summary, short = reader.summary(parsed.record), reader.short(parsed.record)
         if len(self._texts) >= _KEPT:
             self._texts.clear()
-        found = self._texts[told] = (summary, names), (summary, ()), (short, ()), (short, names)
+        found = self._texts[parsed] = (summary, names), (summary, ()), (short, ()), (short, names)
         return found

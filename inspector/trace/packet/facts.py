@@ -119,7 +119,7 @@ def _of_tcp(trace: Trace, flow: TcpFlow, row: Row) -> _Known:
         if detail.duplicate_of is not None:
             duplicate = f"{packet_number(detail.duplicate_of)}#{detail.duplicate_number}"
     copied = flow.copies.get(row)
-    return _Known(window, tuple(flow.analysis(row)), *trace.told(row), phase, copied, duplicate)
+    return _Known(window, tuple(flow.analysis(row)), *trace.words_of(row), phase, copied, duplicate)
 
 
 def _of_udp(trace: Trace, stream: int, row: Row) -> _Known:

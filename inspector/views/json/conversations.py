@@ -35,21 +35,21 @@ _encode: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=True).encode
 def conversations(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str, Any]]:
     """One object a conversation (those of the packets `rows`): TCP's first, then UDP's."""
     processes = _processes(trace)
-    for row, summary in _told(trace, rows):
+    for row, summary in _listed(trace, rows):
         yield _conversation(trace, row, summary, processes)
 
 
 def conversation_lines(trace: Trace, rows: Int64s | None = None) -> Iterator[list[str]]:
     """The same as JSON, some lines at a time."""
-    processes, told = _processes(trace), _told(trace, rows)
-    while some := list(islice(told, _TOGETHER)):
+    processes, listed = _processes(trace), _listed(trace, rows)
+    while some := list(islice(listed, _TOGETHER)):
         if processes:
             yield [_encode(_conversation(trace, row, summary, processes)) for row, summary in some]
         else:
             yield [_line(trace, row, summary) for row, summary in some]
 
 
-def _told(trace: Trace, rows: Int64s | None) -> Iterator[tuple[ConversationRow, Summary | None]]:
+def _listed(trace: Trace, rows: Int64s | None) -> Iterator[tuple[ConversationRow, Summary | None]]:
     index = trace.index
     for protocol, number in (("tcp", TCP), ("udp", UDP)):
         wanted = None

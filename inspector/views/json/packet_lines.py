@@ -80,7 +80,7 @@ def _lines(trace: Trace, calm: Calm, rows: Int64s, ends: Callable[[int, int, int
     lines = []
     for number, kind, (text, names), first, acked, width, source, target, time, size, captured, stream, \
             sport, dport, raw, raw_ack, flags, shown, length in zip(
-                numbers, calm.kinds(rows), calm.said(rows), *[column.tolist() for column in columns],
+                numbers, calm.kinds(rows), calm.words(rows), *[column.tolist() for column in columns],
                 strict=True):
         if length:
             info = _json(text)

@@ -49,7 +49,7 @@ def paired_lines(trace: Trace, protocol: Protocol, rows: Int64s | None = None) -
             waiting.add_decoded(stream)
             continue
         block = plain.block(place)
-        members = plain.streams[place : place + len(block.told)]
+        members = plain.streams[place : place + len(block.parsed)]
         taken[members] = True
         waiting.add_block(block, members)
     yield from waiting.ready(trace.index.count)
@@ -163,39 +163,39 @@ class _Waiting:
     def add_block(self, block: PlainBlock, streams: Int64s) -> None:
         """Take the conversations of a block; `streams` are their numbers."""
         mine: list[int] = []
-        told: list[Any] = []
+        parsed: list[Any] = []
         for number, (stream, found, silent) in enumerate(
-                zip(streams.tolist(), block.told, block.silent, strict=True)):
+                zip(streams.tolist(), block.parsed, block.silent, strict=True)):
             if found is None:
                 if not silent:
                     self.add_decoded(stream)
             elif block.protocol[number] is self._protocol:
                 mine.append(number)
-                told += found
+                parsed += found
         if mine:
-            self._add_plain(block.block, np.array(mine), streams[mine], told)
+            self._add_plain(block.block, np.array(mine), streams[mine], parsed)
 
-    def _add_plain(self, block: Block, mine: Int64s, streams: Int64s, told: list[Any]) -> None:
+    def _add_plain(self, block: Block, mine: Int64s, streams: Int64s, parsed: list[Any]) -> None:
         """Take the turns of the conversations `mine` of a block, which are one record each."""
         bounds, begins = np.array(block.bounds), block.turns[:-1]
         sizes = bounds[mine + 1] - bounds[mine]
-        position = np.arange(len(told)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        position = np.arange(len(parsed)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         turns = np.repeat(bounds[mine], sizes) + position
-        number = np.arange(self._came, self._came + len(told))
+        number = np.arange(self._came, self._came + len(parsed))
         times, chosen = self._trace.index.time_ns[block.rows], self._chosen[block.rows]
         self._parts.append(_Records(
             block.rows[begins][turns], np.repeat(streams, sizes), number, number + 1 - 2 * (position & 1),
             np.minimum.reduceat(times, begins)[turns], np.maximum.reduceat(times, begins)[turns],
             np.logical_or.reduceat(chosen, begins)[turns],
-            _objects(self._texts_of(told)), _frames(block, turns),
+            _objects(self._texts_of(parsed)), _frames(block, turns),
         ))
-        self._came += len(told)
-        self.fresh += len(told)
+        self._came += len(parsed)
+        self.fresh += len(parsed)
 
-    def _texts_of(self, told: list[Any]) -> list[str]:
+    def _texts_of(self, parsed: list[Any]) -> list[str]:
         """The fields of each record as JSON, ready to stand in an object."""
         known, scan, found = self._texts, self._protocol.scan, []
-        for one in told:
+        for one in parsed:
             text = known.get(one)
             if text is None:
                 assert scan is not None
@@ -246,7 +246,7 @@ class _Waiting:
             if not chosen:
                 continue
             if text.__class__ is not str:
-                lines.append(self._told(text, other if has_one else 0))
+                lines.append(self._by_itself(text, other if has_one else 0))
                 continue
             pair = f'"response_in": {other}' if other > number else (
                 f'"request_in": {other}, "{time}": {round(wait / 1e9, 9)!r}')
@@ -254,7 +254,7 @@ class _Waiting:
                          f'"end_ns": {end}{text}, {pair}}}')
         return lines
 
-    def _told(self, record: _Decoded, partner: int) -> str:
+    def _by_itself(self, record: _Decoded, partner: int) -> str:
         found = object_of(self._trace, record.entry)
         if partner:
             found |= pair_of(self._trace, record.entry, record.partner, partner)

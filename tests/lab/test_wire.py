@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from inspector.lab.launch import Agent, start_agent
-from inspector.model.commands import Start, Wire, WireAct
+from inspector.model.commands import Start, Stop, Wire, WireAct
 from inspector.model.numbers import TCP
 from inspector.model.packets import Row, first_rows
 from inspector.model.spec import SessionSpec
@@ -158,6 +158,29 @@ def test_a_held_packet_waits_until_it_is_let_pass(tmp_path: Path) -> None:
         assert ended_well(trace)
         assert not trace.fates.holds
         assert not trace.fates.waiting
+
+
+def test_a_session_that_begins_anew_finds_an_empty_wire(tmp_path: Path) -> None:
+    with Held(tmp_path / "t.pcapng", SessionSpec(interactive=True, wire="held")) as held:
+        trace = held.trace
+        held.until_held()
+        first = trace.fates.waiting[0].row
+        held.agent.send(Stop())
+        held.until_ended()
+        held.agent.send(Start(held.spec))
+        held.until(lambda: [one.row for one in trace.fates.waiting if one.row > first], "a new SYN")
+        assert all(one.row > first for one in trace.fates.waiting)
+        assert "✗ never left the wire" in drawn(trace)
+        assert trace.fates.holds
+
+
+def test_the_kernels_of_both_networks_are_asked(tmp_path: Path) -> None:
+    with Held(tmp_path / "t.pcapng", SessionSpec(interactive=True, wire="open")) as held:
+        def states() -> set[tuple[str, str]]:
+            return {(one.local.partition(":")[0], one.state) for one in held.trace.kernel}
+
+        wanted = {("10.0.0.1", "ESTABLISHED"), ("10.0.0.2", "ESTABLISHED"), ("10.0.0.2", "LISTEN")}
+        held.until(lambda: wanted <= states(), "samples of both ends")
 
 
 def test_a_packet_that_is_not_held_cannot_be_dropped(tmp_path: Path) -> None:

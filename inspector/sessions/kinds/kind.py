@@ -111,6 +111,7 @@ class Kind:
     check_message: Callable[[str], object] = parse_message   # ValueError: cannot be a message of a script
     check: Callable[[SessionSpec], None] = accept_any        # ValueError: cannot be a session
     lacking: Callable[[], str] = lacks_nothing               # why it cannot be on this machine, a sentence
+    starts_programs: bool = False      # others than our own, of this machine
 
     def typed(self, message: Message) -> tuple[Form, str] | None:
         """The form and the text by which a person would say a message; None where no form can."""

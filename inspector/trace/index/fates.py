@@ -69,6 +69,7 @@ class Fates:
         self._rows: dict[str, deque[Row]] = {}
         self._numbers: dict[str, Row] = {}
         self._fates: dict[Row, Fate] = {}
+        self._pending: dict[Row, Fate] = {}    # those that may still arrive
 
     def __bool__(self) -> bool:
         return bool(self._fates)
@@ -80,12 +81,7 @@ class Fates:
     @property
     def waiting(self) -> list[Fate]:
         """The packets that are held now, the one that waits longest first."""
-        return [fate for fate in self._fates.values() if fate.fate == "held"]
-
-    @property
-    def lost(self) -> list[Row]:
-        """The packets that never arrived."""
-        return [row for row, fate in self._fates.items() if fate.is_lost]
+        return [fate for fate in self._pending.values() if fate.fate == "held"]
 
     def update(self, trace: Frames, events: list[Event]) -> list[Row]:
         """Read the events that are new; the packets of which it is known anew whether they arrived."""
@@ -102,9 +98,9 @@ class Fates:
         """A new session begins on the wire; what was held before is not there any more."""
         self.holds = holds
         self._numbers.clear()
-        for row, fate in self._fates.items():
-            if fate.fate in WAITS:
-                self._fates[row] = fate._replace(fate="unsent", by="kernel")
+        for row, fate in self._pending.items():
+            self._fates[row] = fate._replace(fate="unsent", by="kernel")
+        self._pending.clear()
 
     def _take(self, trace: Frames, event: Event) -> list[Row]:
         fields = dict(event.fields)
@@ -125,6 +121,9 @@ class Fates:
         now = Fate(row, int(number), fate, fields.get("by", ""), fields.get("sender", ""),
                    held_ns, event.time_ns)
         self._fates[row] = now
+        self._pending.pop(row, None)
+        if fate in WAITS:
+            self._pending[row] = now
         return [] if now.has_arrived == (before is None or before.has_arrived) else [row]
 
     def _found(self, trace: Frames, wanted: str, time_ns: int) -> Row | None:

@@ -35,6 +35,7 @@ from inspector.lessons.play.answers import Answer, blank_row, is_number, number_
 from inspector.lessons.play.headless import field_paths
 from inspector.lessons.play.player import ASKED, TRIES, Player
 from inspector.model.packets import row_at
+from inspector.sessions.kinds import kind_of
 from inspector.tui.lessons.ladder_pane import SPEC as LADDER
 from inspector.tui.lessons.ladder_pane import LessonLadderPane
 from inspector.tui.lessons.page_list import NumberInput, PageList
@@ -52,7 +53,7 @@ from inspector.tui.messages import (
 from inspector.tui.panes.base import Pane
 from inspector.tui.panes.registry import PANES
 from inspector.tui.terminal.turnstile import turnstile_of
-from inspector.tui.widgets.base import WIDE, BaseScreen
+from inspector.tui.widgets.base import WIDE, BaseScreen, may
 from inspector.tui.widgets.key_line import KeyLine
 from inspector.tui.widgets.painter import Head
 from inspector.tui.widgets.tab_bar import TabBar, TabName
@@ -276,6 +277,9 @@ class LessonScreen(BaseScreen):
 
         wanted = self.player.wants
         assert wanted is not None
+        if kind_of(wanted).starts_programs and not may(self.app, "programs"):
+            self.app.call_from_thread(self._failed, "Programs of this machine are not started for visitors.")
+            return
         try:
             trace = self.runs.start(wanted)
         except (LabError, TraceError, OSError) as error:

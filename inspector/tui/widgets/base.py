@@ -28,7 +28,7 @@ COMMON: list[BindingType] = [
 ]
 
 
-NOT_FOR_VISITORS = frozenset({"open", "services", "save", "suspend_process", "wireshark"})
+NOT_FOR_VISITORS = frozenset({"open", "services", "save", "suspend_process", "wireshark", "programs"})
 
 
 def may(app: App[Any], action: str) -> bool:

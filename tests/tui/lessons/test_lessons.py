@@ -136,6 +136,14 @@ async def test_a_lesson_that_lacks_its_browser_says_so_and_leads_to_the_map(
 
 
 @needs_lab
+async def test_no_visitor_starts_a_browser_of_this_machine() -> None:
+    app = QuietApp(lessons=LessonsAsked(find("browser"), "en"), visitor=True)
+    async with app.run_test(size=SMALL) as pilot:
+        await until_shown(pilot, "not started for visitors")
+        await until(pilot, lambda: isinstance(app.screen, LessonMapScreen), "the map")
+
+
+@needs_lab
 async def test_who_goes_away_goes_on_there() -> None:
     progress.keep("socket", progress.Progress(5, 10))
     async with taking("socket") as pilot:

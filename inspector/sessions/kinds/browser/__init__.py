@@ -40,5 +40,5 @@ KIND = Kind(
     messages=("hello from the page", "and once more"), forms=(TEXT, BINARY, PING, IN_FRAGMENTS),
     endings=endings("the browser ends, and all its connections with it"),
     options=(BEHAVIOUR, IPV6, PACE, PATH, DEFLATE), messages_for_push=(),
-    server=_server, client=_client, check=_check, lacking=lacking,
+    server=_server, client=_client, check=_check, lacking=lacking, starts_programs=True,
 )  # fmt: skip

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from inspector.model.commands import Abort, Close, Connect, SocketCommand
@@ -85,7 +86,7 @@ class BrowserClient:
         caller = Caller(self.context.journal, self.context.gate, "")
         try:
             self._process = caller.call(
-                "execve", f"{browser.name}, {address}", lambda: _started(words),
+                "execve", f"{browser.name}, {address}", partial(_started, words, self._profile),
                 lambda process: (0, f"pid {process.pid}"),
             )  # fmt: skip
         except OSError as error:
@@ -110,8 +111,10 @@ class BrowserClient:
         return False
 
 
-def _started(words: list[str]) -> subprocess.Popen[bytes]:
+def _started(words: list[str], home: Path) -> subprocess.Popen[bytes]:
+    """Start it in a session of its own, with a home of its own."""
     long = len(tempfile.gettempdir()) > _LONGEST_TMPDIR
-    environment = os.environ | ({"TMPDIR": "/tmp"} if long else {})
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    environment |= {"HOME": str(home)} | ({"TMPDIR": "/tmp"} if long else {})
     return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL, start_new_session=True, env=environment)

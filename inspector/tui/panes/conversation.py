@@ -53,6 +53,8 @@ class ConversationPane(ListPane):
         if self.conversation != self._shown:
             self._shown = self.conversation
             self.lines.show(self.begin(self.conversation))
+            for head in self.query(Head):          # it may be all there, without a turn of work
+                head.again()
         self.work()
 
     def update_selection(self) -> None:

@@ -22,7 +22,9 @@ from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.panes.messages import MessagesPane
 from inspector.tui.panes.packets import PacketsPane
 from inspector.tui.panes.registry import PANES
+from inspector.tui.panes.stream import StreamPane
 from inspector.tui.widgets.line_list import LineList
+from inspector.tui.widgets.painter import Head
 from inspector.tui.widgets.prompt import MenuScreen, PromptScreen
 from inspector.tui.widgets.tab_bar import TabBar
 from inspector.tui.widgets.title_bar import TitleBar, title_right
@@ -218,6 +220,22 @@ async def test_messages_are_searched_and_narrowed() -> None:
         await pilot.press("f", *["backspace"] * 5, "enter", "d")
         await settled(pilot)
         assert 0 < pane.lines.count < everything
+
+
+async def test_the_stream_says_whether_it_shows_what_tls_carries() -> None:
+    async with opened("../protocols/tls.pcapng", (140, 50)) as (pilot, screen):
+        await pilot.press("4", "z")
+        await settled(pilot)
+        pane, said = screen.query_one(StreamPane), []
+        for _ in range(6):
+            head = pane.query_one(Head)
+            title = "".join(segment.text for segment in head.render_line(head.size.height - 1)).strip()
+            said.append((pane.status, title.rpartition("  ")[2]))
+            await pilot.press("m")
+            await settled(pilot)
+        assert said[:2] == [("decoded", "TLS, decrypted"), ("text", "TLS, decrypted")]
+        assert said[2:] == [("hex", "TLS, decrypted"), ("text", "TLS, encrypted"), ("hex", "TLS, encrypted"),
+                            ("decoded", "TLS, decrypted")]
 
 
 async def test_the_handshake_proves_the_upgrade() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
@@ -24,7 +25,22 @@ if TYPE_CHECKING:
 
 
 PIECE = 50                 # messages that are looked at between looks at the clock
-_ALL: dict[str, Any] = {"control": True, "search": "", "direction": None, "slowest": False}
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which messages are shown, as `MessageList.choose` has it; all of them at first."""
+
+    control: bool = True
+    search: str = ""
+    direction: int | None = None
+    slowest: bool = False
+
+    def apply(self, messages: MessageList) -> None:
+        """Let the list show these."""
+        messages.choose(control=self.control, search=self.search, direction=self.direction,
+                        slowest=self.slowest)
+
+
+_ALL = Choice()
 
 
 class MessagesPane(ConversationPane):
@@ -49,16 +65,16 @@ class MessagesPane(ConversationPane):
         self._messages: MessageList | None = None
         self._elsewhere: Elsewhere | None = None
         self._searched_for: Conversation | None = None
-        self._choice: dict[str, Any] = dict(_ALL)
+        self._choice = _ALL
 
     @property
     def status(self) -> str:
-        parts = [f"find {self._choice['search']!r}"] if self._choice["search"] else []
+        parts = [f"find {self._choice.search!r}"] if self._choice.search else []
         if self._messages is not None and (cut := self._messages.searched_in_part):
             parts.append(f"{cut:,} searched up to 1 MiB")
-        parts += ["no control frames"] if not self._choice["control"] else []
-        parts += ["slowest first"] if self._choice["slowest"] else []
-        parts += ["one side"] if self._choice["direction"] is not None else []
+        parts += ["no control frames"] if not self._choice.control else []
+        parts += ["slowest first"] if self._choice.slowest else []
+        parts += ["one side"] if self._choice.direction is not None else []
         if self._messages is not None and not self._messages.complete:
             parts.append(f"{self._messages.progress:.0%}")
         parts += self.decoding
@@ -72,7 +88,7 @@ class MessagesPane(ConversationPane):
         self._messages = None
         if conversation.protocol == "tcp" and message_layer(self.trace, conversation.stream) is not None:
             self._messages = MessageList(self.trace, conversation.stream, PIECE)
-            self._messages.choose(**self._choice)
+            self._choice.apply(self._messages)
             return self._messages
         self._shown = None          # there may be some yet
         if self._elsewhere is None or self._searched_for != conversation:
@@ -101,8 +117,8 @@ class MessagesPane(ConversationPane):
         if messages is None:
             return
         whole = messages.complete and not self.decoding
-        if whole and not messages.count and self._choice["search"]:
-            self.hint(f"No message has {escaped(self._choice['search'], 200)}. Escape shows all of them.")
+        if whole and not messages.count and self._choice.search:
+            self.hint(f"No message has {escaped(self._choice.search, 200)}. Escape shows all of them.")
         elif whole and not messages.count:
             self.hint("No message of this kind. Escape shows all of them.")
         elif self.lines.provider is not messages:
@@ -138,7 +154,7 @@ class MessagesPane(ConversationPane):
     def widen(self) -> bool:
         narrowed = self._choice != _ALL
         if narrowed:
-            self._choose(**_ALL)
+            self._choose(_ALL)
         return narrowed
 
     def opened(self, index: int) -> None:
@@ -155,30 +171,30 @@ class MessagesPane(ConversationPane):
         if self._messages is not None and self.selection.row is not None and not self.lines.has_focus:
             self.lines.choose(self._messages.index_of_row(self.selection.row))
 
-    def _choose(self, **choice: Any) -> None:
-        self._choice |= choice
+    def _choose(self, choice: Choice) -> None:
+        self._choice = choice
         if self._messages is not None:
-            self._messages.choose(**self._choice)
+            self._choice.apply(self._messages)
             self._show_whether_empty()
             self.lines.refill()
             self.work()
         self.post_message(StatusChanged())
 
     def action_control(self) -> None:
-        self._choose(control=not self._choice["control"])
+        self._choose(replace(self._choice, control=not self._choice.control))
 
     def action_direction(self) -> None:
-        self._choose(direction={None: 0, 0: 1, 1: None}[self._choice["direction"]])
+        self._choose(replace(self._choice, direction={None: 0, 0: 1, 1: None}[self._choice.direction]))
 
     def action_slowest(self) -> None:
-        self._choose(slowest=not self._choice["slowest"])
+        self._choose(replace(self._choice, slowest=not self._choice.slowest))
 
     def action_search(self) -> None:
         def chosen(text: str | None) -> None:
             if text is not None:
-                self._choose(search=text)
+                self._choose(replace(self._choice, search=text))
 
-        self.app.push_screen(PromptScreen("Find in the payloads", self._choice["search"],
+        self.app.push_screen(PromptScreen("Find in the payloads", self._choice.search,
                                           hint="a text, or hex:68656c; empty for all messages"), chosen)
 
 

@@ -66,7 +66,7 @@ class Context:
     def wait(self, until: Callable[[], bool], too_late: str) -> None:
         """Run the loop until `until()`; FailedError(`too_late`) when nothing happens for the spec's timeout.
 
-        There is no time limit while a person leads: interactive, or paused at any time.
+        There is no time limit while a person leads: interactive, paused at any time, or on a held wire.
         """
         if not self.loop.wait(until, self._timeout):
             raise FailedError(f"{too_late} within {self._timeout() or 0:g} seconds.")
@@ -85,7 +85,7 @@ class Context:
         self.journal.event("note" if own_doing else "failed", str(error))
 
     def _timeout(self) -> float | None:
-        if self.spec.interactive or self.gate.was_paused:
+        if self.spec.interactive or self.gate.was_paused or self.spec.wire == "held":
             return None
         return self.spec.timeout + self.spec.push_interval * (self.spec.behaviour == "push")
 

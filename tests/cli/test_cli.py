@@ -95,6 +95,19 @@ def test_run_drops_a_packet_and_shows_what_follows() -> None:
 
 
 @needs_lab
+def test_words_on_standard_input_say_what_becomes_of_each_packet() -> None:
+    words = "pass pass drop pass\nnothing\nopen\n"
+    process = subprocess.run([*COMMAND, "run", "tcp", "--hold", "--json"], input=words, capture_output=True,
+                             text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    told = [json.loads(line) for line in process.stdout.splitlines()]
+    fates = {int(one["packet"]): one["fate"] for one in told if one["event"] == "wire" and "packet" in one}
+    assert [fates[number] for number in (1, 2, 3, 4)] == ["passed", "passed", "dropped", "passed"]
+    assert process.stderr == ("inspector: The wire knows no 'nothing': it knows pass, drop, double, delay, "
+                              "swap, hold, open.\n")
+
+
+@needs_lab
 def test_run_shows_a_refusal_and_that_is_what_was_asked() -> None:
     process = inspector("run", "tcp", "--no-server")
     assert process.returncode == 0, process.stderr
@@ -145,6 +158,7 @@ WRONG = [
     (("run", "tcp", "--drop", "some"), 2, "'some' names no packets"),
     (("run", "tcp", "--mtu", "7"), 2, "The MTU is a number from 256"),
     (("run", "tcp", "--loss", "5", "--to", "127.0.0.1:80"), 2, "has a server of ours at its other end"),
+    (("run", "browser", "--hold"), 2, "--hold means nothing to Browser"),
     (("run", "browser", "--drop", "1"), 2, "--drop means nothing to Browser"),
     (("run", "smoke-signals"), 2, "'smoke-signals' is not one of"),
     (("run", "tcp", "--message", "hex:zz"), 2, "'zz' is not hexadecimal."),

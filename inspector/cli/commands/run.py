@@ -18,6 +18,7 @@ from inspector.cli.options.session import session_options, spec_of
 from inspector.cli.options.shared import OUTPUT, OVERWRITE, reading_options
 from inspector.cli.output import ladder_printer, notice, write_line
 from inspector.cli.trace_files import trace_file
+from inspector.cli.wire_words import WireWords
 from inspector.model.commands import Start
 from inspector.sessions.kinds import kind_of
 from inspector.wire.text import escaped
@@ -32,18 +33,23 @@ Printer = Callable[[int | None], None]
 
 @click.command("run")
 @session_options
+@click.option("--hold", is_flag=True,
+              help="Over a wire on which each packet waits for a word on standard input: pass, drop, double, "
+                   "delay, swap; or open, for all.")
 @click.option("--raw", is_flag=True, help="Raw sequence numbers in the ladder, not relative ones.")
 @click.option("--save", type=OUTPUT, metavar="FILE.pcapng", help="Keep the trace.")
 @OVERWRITE
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines instead of the ladder.")
 @reading_options
 @check_options
-def command(*, raw: bool, save: str | None, overwrite: bool, as_json: bool, **options: Any) -> int:
+def command(
+    *, hold: bool, raw: bool, save: str | None, overwrite: bool, as_json: bool, **options: Any
+) -> int:
     """Run a session in the lab and print its ladder: system calls and packets together, as it happens.
 
     Exit status 0 when the session ended as asked, 1 when it did not.
     """
-    spec, checks = spec_of(options), options_of(options)
+    spec, checks = spec_of(options, hold=hold), options_of(options)
     return run_session(spec, save=save, overwrite=overwrite, as_json=as_json, relative=not raw, checks=checks)
 
 
@@ -78,10 +84,13 @@ def _follow(agent: Agent, trace: Trace, spec: SessionSpec, printer: Printer) -> 
     if agent.mode == "host":
         notice("The lab's private network is forbidden here; the session runs on this machine's loopback.")
     agent.send(Start(spec))
+    words = WireWords() if spec.wire == "held" else None
     ended = False
     while not ended and agent.poll() is None:
         agent.wait_for_news(0.1)
         trace.refresh()
+        for command in words.commands(trace) if words is not None else ():
+            agent.send(command)
         ended = any(event.kind == "session-ended" for event in trace.events)
         if not spec.tls:               # there what a packet says is known when the secrets have come
             printer(time.time_ns())

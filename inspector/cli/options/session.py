@@ -46,8 +46,11 @@ def session_options(function: Function) -> Function:
     return function
 
 
-def spec_of(options: dict[str, Any]) -> SessionSpec:
-    """Take the session's options out of `options`; CommandError where there can be no such session."""
+def spec_of(options: dict[str, Any], *, hold: bool = False) -> SessionSpec:
+    """Take the session's options out of `options`; CommandError where there can be no such session.
+
+    `hold`: its wire is held.
+    """
     try:
         kind = kind_named(options.pop("kind"))
         chosen: dict[str, Any] = {}
@@ -60,11 +63,13 @@ def spec_of(options: dict[str, Any]) -> SessionSpec:
                 raise CommandError(f"{option.flag} means nothing to {kind.title}; it is for {others}.", USAGE)
             chosen[option.field] = typed(value, str(option.flag)) if isinstance(value, str) else value
         rules = tuple(f"{act}:{packets}" for act, _ in WIRE_ACTS for packets in options.pop(f"wire_{act}"))
-        if rules and WIRE not in kind.options:
-            flag = f"--{rules[0].partition(':')[0]}"
+        if (rules or hold) and WIRE not in kind.options:
+            flag = f"--{rules[0].partition(':')[0]}" if rules else "--hold"
             raise CommandError(f"{flag} means nothing to {kind.title}; it is for {_titles(WIRE)}.", USAGE)
         messages = tuple(typed(one, "--message") for one in options.pop("messages")) or None
         port = options.pop("port") or 0
+        if hold:
+            chosen["wire"] = "held"
         return resolved(SessionSpec(kind=kind.name, messages=messages, port=port, wire_rules=rules or None,
                                     **chosen))  # fmt: skip
     except SpecError as error:

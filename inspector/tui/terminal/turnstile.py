@@ -14,7 +14,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 from textual import events
 from textual.app import App
@@ -29,6 +29,7 @@ EAGER = 20               # of them without a rest in between
 REST_SECONDS = 0.005
 RECENT = 64              # events of which it is known which screen they were for
 Typed = events.Key | events.Paste | events.MouseEvent
+Way = Literal["", "mouse", "letter", "binding"]      # in which an event acts in place; "": it does not
 _PASSING = (events.MouseMove, events.MouseScrollDown, events.MouseScrollUp,
             events.MouseScrollLeft, events.MouseScrollRight)      # they bring nothing about that keys meet
 
@@ -52,6 +53,8 @@ class InPlace(Protocol):
     """A widget that says which of its actions neither move the focus nor open or close anything.
 
     Their keys need not wait for each other: a key that is held down moves on as fast as it can be painted.
+    Those that go the same way, that is: a letter acts in the field it reaches, a binding's action only when the
+    key has come to the app, by when a letter typed after it would have been there long since.
     """
 
     IN_PLACE: ClassVar[tuple[str, ...]]        # beginnings of the actions' names
@@ -66,7 +69,7 @@ class Turnstile:
         self._owed: list[tuple[Owner, asyncio.Event]] = []
         self._passing: deque[Typed] = deque()        # sent on their way by us
         self._task: asyncio.Task[None] | None = None
-        self._moved = False                          # keys passed without being waited for
+        self._moved: Way = ""                        # how keys acted that were not waited for
         self._deaf_before = 0.0                      # what was typed earlier is forgotten
         self._aims: deque[tuple[Typed, Screen[Any]]] = deque(maxlen=RECENT)
 
@@ -83,14 +86,15 @@ class Turnstile:
             return False
         if event.time < self._deaf_before and not self._acts_anywhere(event):
             return True
-        if self._task is None and self._moved and not self._in_place(event):
+        way = self._way(event)
+        if self._task is None and self._has_to_wait(way):
             self._waiting.append(event)              # it may speak of what those before it chose
             self._task = asyncio.create_task(self._let_through(self._aim()))
             return True
         if self._task is None:
             self._aims.append((event, self._app.screen))
-            if self._in_place(event):
-                self._moved |= isinstance(event, events.Key)
+            if way:
+                self._moved = self._moved if way == "mouse" else way
             else:
                 self._task = asyncio.create_task(self._let_through(self._target(event)))
             return False
@@ -129,18 +133,19 @@ class Turnstile:
         """Wait until the event at `target` has done its work, then the same for each that waits."""
         try:
             await self._digested(target)
-            self._moved = False
+            self._moved = ""
             while self._waiting and self._app.is_running:
-                if self._moved and not self._in_place(self._waiting[0]):
-                    self._moved = False
+                if self._has_to_wait(self._way(self._waiting[0])):
+                    self._moved = ""
                     await self._digested(self._aim())
                     continue                         # it may have been dropped meanwhile
                 event = self._waiting.popleft()
-                target, in_place = self._target(event), self._in_place(event)
+                target, way = self._target(event), self._way(event)
                 self._passing.append(event)
                 self._app.post_message(event)
-                self._moved |= in_place and isinstance(event, events.Key)
-                if not in_place:
+                if way in ("letter", "binding"):
+                    self._moved = way
+                elif not way:
                     await self._heard(self._app)
                     await self._digested(target)
         finally:
@@ -195,18 +200,22 @@ class Turnstile:
             return False
         return any(binding.priority for binding in self._app._bindings.key_to_bindings.get(event.key, ()))
 
-    def _in_place(self, event: Typed) -> bool:
-        """Whether what the event does concerns the widget it is for, and nothing else."""
+    def _has_to_wait(self, way: Way) -> bool:
+        """Whether an event that acts so waits for those before it that were not waited for."""
+        return self._moved != "" and way not in ("mouse", self._moved)
+
+    def _way(self, event: Typed) -> Way:
+        """How the event acts, where that concerns the widget it is for and nothing else."""
         widget = self._app.focused
         if isinstance(event, _PASSING):
-            return True
+            return "mouse"
         if not isinstance(event, events.Key) or not isinstance(widget, InPlace):
-            return False
+            return ""
         if event.is_printable and isinstance(widget, Input):
-            return True
+            return "letter"
         active = self._app.screen.active_bindings.get(event.key)
         own = active is not None and active.node is widget
-        return own and active.binding.action.startswith(widget.IN_PLACE)
+        return "binding" if own and active.binding.action.startswith(widget.IN_PLACE) else ""
 
     def _picture(self) -> tuple[object, ...]:
         there = self._app.screen_stack

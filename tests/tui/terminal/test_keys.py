@@ -73,6 +73,17 @@ async def test_prompts_get_all_that_is_typed_after_their_key(keys: str, value: s
         assert (entry.value if isinstance(entry, Input) else None) == value
 
 
+@pytest.mark.parametrize(("keys", "value"), [
+    ("old\x15/root/new", "/root/new"), ("12\x7f3", "13"), ("ab\x1b[Dc", "acb"), ("ab\x1b[Hc", "cab"),
+    ("ab\x1b[H\x1b[3~c\x1b[Fd", "cbd"), ("one two\x17three", "one three"),
+])  # fmt: skip
+async def test_keys_that_edit_act_between_the_letters_where_they_were_typed(keys: str, value: str) -> None:
+    app = QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await type_together(pilot, "o" + keys)
+        assert isinstance(app.focused, Input) and app.focused.value == value
+
+
 async def test_a_path_in_one_burst_then_keys_for_the_file_that_it_opens() -> None:
     app = QuietApp()
     async with app.run_test(size=(80, 24)) as pilot:

@@ -53,8 +53,8 @@ class InPlace(Protocol):
     """A widget that says which of its actions neither move the focus nor open or close anything.
 
     Their keys need not wait for each other: a key that is held down moves on as fast as it can be painted.
-    Those that go the same way, that is: a letter acts in the field it reaches, a binding's action only when the
-    key has come to the app, by when a letter typed after it would have been there long since.
+    Those that go the same way, that is: a letter acts in the field it reaches, a binding's action only when
+    its key has come to the app, when a letter typed after it would long be there.
     """
 
     IN_PLACE: ClassVar[tuple[str, ...]]        # beginnings of the actions' names

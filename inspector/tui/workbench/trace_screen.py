@@ -256,7 +256,8 @@ class TraceScreen(BaseScreen, SessionControl):
         dropped = 0 if trace is None else trace.statistics.dropped
         cut = 0 if trace is None else trace.cut
         loading = trace is not None and self.feed is not None and self.feed.loading
-        behind = 0 if trace is None or loading else trace.behind
+        # Of a file the share that was read is told meanwhile; what lives may flow faster than it is read.
+        behind = 0 if trace is None or (loading and not self.is_live) else trace.behind
         doors = ", ".join(f"{outside.rpartition(':')[2]} → {inside.rpartition(':')[2]}"
                           for inside, outside in state.doors)
         if session is None and self._joined:

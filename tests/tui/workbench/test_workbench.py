@@ -371,6 +371,9 @@ async def test_the_title_says_how_far_the_picture_is_behind(tmp_path: Path) -> N
         assert abs(trace(pilot).behind - 20_000) < 200
         screen._show_title()
         assert " packets behind" in plain(title_right(screen.query_one(TitleBar).facts))
+        screen.feed.loading = screen._joined = True        # a program that floods from its first moment on
+        screen._show_title()
+        assert " packets behind" in plain(title_right(screen.query_one(TitleBar).facts))
         screen.feed.start()
         await until(pilot, lambda: trace(pilot).index.count == 21_000, "all packets")
         await until(pilot, lambda: "behind" not in plain(title_right(screen.query_one(TitleBar).facts)),

@@ -24,6 +24,7 @@ EventKind = Literal[
     "published",           # a port of the lab is reachable on the host; fields inside and outside
     "reached",             # likewise the other way
     "relayed",             # a connection between lab and host; fields inside, outside, process
+    "kernel-time",         # of SO_TIMESTAMPING; fields stage, byte (offset in its stream), local, peer
     "secret",              # TLS: field line is one of a key log; in the trace it is a block of its own
     "wire",                # what became of a packet on the wire; fields packet (its number), sum, fate, by
     "limit-reached",       # the capture ended because of a limit; the text says which

@@ -57,6 +57,7 @@ class SessionSpec:
     with_server: bool = True           # False: nobody listens (refused, ICMP unreachable)
     to: str = ""                       # "127.0.0.1:8000": the server is this service, led to through the lab
     tls: bool = False                  # with `to`: by TLS
+    kernel_times: bool = False         # tcp: the kernel tells when it did what (SO_TIMESTAMPING)
     insecure: bool = False             # tls: whatever the service's certificate says
     path: str = "/chat"                # websocket: what the client asks for
     headers: tuple[str, ...] | None = None    # http, websocket: "Name: value", beside the client's own

@@ -82,6 +82,13 @@ class Journal:
                 EventRecord(kind, escaped(text, TEXT_LIMIT), time.time_ns(), self.role, self._pid, extra)
             )
 
+    def kernel_time(self, stage: str, byte: int, moment: int, local: str, peer: str) -> None:
+        """Write when the kernel did something with the byte at an offset of a stream (ns since the epoch)."""
+        fields = (("stage", stage), ("byte", str(byte)), ("local", local), ("peer", peer))
+        with self._lock:
+            text = f"The kernel of the {self.role}: byte {byte} {stage}."
+            self._write(EventRecord("kernel-time", text, moment, self.role, self._pid, fields))
+
     def secret(self, line: str, moment: int) -> None:
         """Write a line of TLS's key log for the packets from `moment` on (ns since the epoch)."""
         with self._lock:

@@ -29,10 +29,12 @@ _WITHIN = 5.0                      # seconds
               help="WebSocket: offer this subprotocol; repeatable.")
 @click.option("--deflate", is_flag=True, help="WebSocket: offer permessage-deflate.")
 @click.option("--insecure", is_flag=True, help="tls, https, wss: take any certificate.")
+@click.option("--kernel-times", is_flag=True,
+              help="Have the kernel tell when it did what with each message (not of UDP).")
 @click.option("--step", is_flag=True, help="One system call of the client for each press of s.")
 def command(
     url: str, headers: tuple[str, ...], subprotocols: tuple[str, ...], deflate: bool, insecure: bool,
-    step: bool,
+    kernel_times: bool, step: bool,
 ) -> int:
     """Talk to a service that runs already: type what the client says, and see calls, packets and answers.
 
@@ -43,7 +45,8 @@ def command(
     """
     offered = tuple(f"Sec-WebSocket-Protocol: {name}" for name in subprotocols)
     try:
-        spec = spec_of(url, headers + offered, deflate=deflate, insecure=insecure, step=step)
+        spec = spec_of(url, headers + offered, deflate=deflate, insecure=insecure, step=step,
+                       kernel_times=kernel_times)
     except SpecError as error:
         raise CommandError(str(error), USAGE) from error
     _require_service(spec)
@@ -69,7 +72,7 @@ def _require_service(spec: SessionSpec) -> None:
 
 def spec_of(
     url: str, headers: tuple[str, ...] = (), *, deflate: bool = False, insecure: bool = False,
-    step: bool = False,
+    step: bool = False, kernel_times: bool = False,
 ) -> SessionSpec:
     """The session of a client with the service at `url`. SpecError where it names none."""
     parts, host, port = _parsed(url)
@@ -84,6 +87,7 @@ def spec_of(
         kind=kind, to=join_endpoint(host, port), port=port, messages=messages, interactive=True,
         path=path, headers=headers or None,
         deflate=deflate, paused=step, ending="close", tls=parts.scheme in _SECURE, insecure=insecure,
+        kernel_times=kernel_times,
     )
     resolved(spec)
     return spec

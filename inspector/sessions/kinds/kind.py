@@ -21,6 +21,7 @@ from inspector.sessions.kinds.options import (
     ENDING_OPTIONS,
     INSECURE,
     IPV6,
+    KERNEL_TIMES,
     LISTENING,
     PACE,
     TLS,
@@ -32,7 +33,7 @@ from inspector.sessions.kinds.options import (
 from inspector.wire.text import escaped
 
 STREAM_OPTIONS = (
-    BEHAVIOUR, IPV6, LISTENING, TO, TLS, INSECURE, PACE, *WIRE_OPTIONS, WINDOW, *ENDING_OPTIONS,
+    BEHAVIOUR, IPV6, LISTENING, TO, TLS, INSECURE, KERNEL_TIMES, PACE, *WIRE_OPTIONS, WINDOW, *ENDING_OPTIONS,
 )  # fmt: skip
 FRAGMENTS = 3
 

@@ -66,6 +66,10 @@ INSECURE = Option("insecure", "Certificate", (
     Value(False, "checked", "as a browser does"),
     Value(True, "any", "whatever it says"),
 ), "", "--insecure", "with --tls: take any certificate.")  # fmt: skip
+KERNEL_TIMES = Option("kernel_times", "Kernel times", (
+    Value(False, "no", "calls and packets alone"),
+    Value(True, "yes", "what each kernel did when"),
+), "", "--kernel-times", "have the kernels tell when they did what with each message (SO_TIMESTAMPING).")
 PATH = Option("path", "Path", (), "", "--path", "what the client asks for.")
 PACE = Option("paused", "Pace", (
     Value(False, "run", "as fast as they like"),

@@ -11,7 +11,15 @@ from inspector.model.messages import parse_message
 from inspector.model.spec import SessionSpec
 from inspector.sessions.context import Context
 from inspector.sessions.kinds.kind import HEX, TEXT, Kind
-from inspector.sessions.kinds.options import ENDING_OPTIONS, IPV6, LISTENING, PACE, WINDOW, WIRE_OPTIONS
+from inspector.sessions.kinds.options import (
+    ENDING_OPTIONS,
+    IPV6,
+    KERNEL_TIMES,
+    LISTENING,
+    PACE,
+    WINDOW,
+    WIRE_OPTIONS,
+)
 from inspector.sessions.kinds.tcp import ENDINGS, TcpExchange
 from inspector.sessions.stream.connection import Connection
 from inspector.sessions.stream.ends import StreamClient, StreamServer
@@ -71,7 +79,7 @@ KIND = Kind(
     name="slow-reader", title="Slow reader", key="r",
     about="TCP to a server that rests: its window closes, then opens", port=9002,
     messages=("more than you can read. ",), forms=(TEXT, HEX), endings=ENDINGS,
-    options=(IPV6, LISTENING, PACE, *WIRE_OPTIONS, WINDOW, *ENDING_OPTIONS),
+    options=(IPV6, LISTENING, KERNEL_TIMES, PACE, *WIRE_OPTIONS, WINDOW, *ENDING_OPTIONS),
     message_help="the messages together are repeated to 256 KiB",
     server=lambda context: StreamServer(context, lambda: SlowServerExchange),
     client=lambda context: StreamClient(context, lambda: BulkClientExchange),

@@ -16,10 +16,12 @@ from typing import Any, NamedTuple, cast
 from inspector.sessions.gate import Gate
 from inspector.sessions.journal import Journal
 from inspector.sessions.sockets.calls import Caller
+from inspector.sessions.sockets.stamps import BY_BYTES, SHOWN, WANTED, Mark, MarkReader, arrival_of
 from inspector.sessions.sockets.strace import (
     HOW,
     IP_RECVERR,
     IPV6_RECVERR,
+    SO_TIMESTAMPING,
     QueuedError,
     address_text,
     option_text,
@@ -62,6 +64,8 @@ class JournaledSocket(Caller):
     ) -> None:
         """Make the `socket()` call, or take a descriptor that `accept` returned and `deliver` itself."""
         super().__init__(journal, gate, protocol)
+        self._marks: MarkReader | None = None
+        self._bytes_received = 0
         if accepted is not None:
             self._adopt(accepted, deliver)
             return
@@ -117,6 +121,9 @@ class JournaledSocket(Caller):
 
     def close(self) -> None:
         """Close; only after `retire` and the end of the thread that received."""
+        if self._marks is not None:
+            self._marks.stop()
+            self._marks = None
         self.call("close", f"{self.fd}", self._socket.close)
         self.fd = None
 
@@ -187,10 +194,11 @@ class JournaledSocket(Caller):
 
         Empty at the end of the stream (TCP: the peer's FIN), and when woken by `retire`.
         """
-        return self.call(
-            "recv", f"{self.fd}, {RECEIVE_SIZE}", lambda: self._socket.recv(RECEIVE_SIZE), self._received,
-            blocking=True, deliver=deliver,
-        )  # fmt: skip
+        name, receive = "recv", lambda: self._socket.recv(RECEIVE_SIZE)
+        if self._marks is not None:
+            name, receive = "recvmsg", self._recvmsg
+        return self.call(name, f"{self.fd}, {RECEIVE_SIZE}", receive, self._received, blocking=True,
+                         deliver=deliver)  # fmt: skip
 
     def recvfrom(self, deliver: Callable[[Datagram], None]) -> None:
         """Wait for a datagram and its sender, and `deliver` them; (b"", None) when woken by `retire`."""
@@ -229,6 +237,31 @@ class JournaledSocket(Caller):
         if self._retired:
             return 0, WOKEN
         return 0, "end of stream" if self.protocol == "tcp" else "an empty datagram"
+
+    # -- the kernel's times ------------------------------------------------------------------------
+
+    def mark_times(self) -> None:
+        """Have the journal say from now on when the kernel did what with the bytes (SO_TIMESTAMPING).
+
+        Where the kernel cannot, nothing is said: it is a look at it, and no part of the session.
+        """
+        for wanted in (BY_BYTES, WANTED):
+            try:
+                self.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, wanted, SHOWN)
+            except OSError:
+                continue
+            self._marks = MarkReader(self._socket, self._marked)
+            return
+
+    def _marked(self, mark: Mark) -> None:
+        self.journal.kernel_time(mark.stage, mark.byte, mark.time_ns, self.local or "", self.peer or "")
+
+    def _recvmsg(self) -> bytes:
+        data, ancillary, _, _ = self._socket.recvmsg(RECEIVE_SIZE, 512)
+        self._bytes_received += len(data)
+        if data and (came := arrival_of(ancillary)):
+            self._marked(Mark("received", self._bytes_received - 1, came))
+        return data
 
     # -- the end -----------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ PREVIEW = 32
 
 IP_RECVERR = 11        # linux/in.h; Python's socket module does not name it before 3.14
 IPV6_RECVERR = 25      # linux/in6.h
+SO_TIMESTAMPING = 37   # asm-generic/socket.h
 _LEVELS = {
     socket.SOL_SOCKET: "SOL_SOCKET",
     socket.IPPROTO_IP: "IPPROTO_IP",
@@ -25,6 +26,7 @@ _OPTIONS = {
     (socket.IPPROTO_TCP, socket.TCP_NODELAY): "TCP_NODELAY",
     (socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP): "TCP_WINDOW_CLAMP",
     (socket.SOL_SOCKET, socket.SO_LINGER): "SO_LINGER",
+    (socket.SOL_SOCKET, SO_TIMESTAMPING): "SO_TIMESTAMPING",
     (socket.IPPROTO_IP, IP_RECVERR): "IP_RECVERR",
     (socket.IPPROTO_IPV6, IPV6_RECVERR): "IPV6_RECVERR",
 }

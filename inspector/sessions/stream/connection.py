@@ -69,6 +69,8 @@ class Connection:
             if self._connect_to is not None:
                 self.sock.connect(self._connect_to)
                 self.sock.getsockname()
+            if self.context.spec.kernel_times:
+                self.sock.mark_times()
             if self.exchange is not None and self.exchange.no_delay:
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._connect_to is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from inspector.model.records import Call
 from inspector.model.units import duration
 from inspector.views.packets.list import seconds_text
+from inspector.views.session.kernel_times import call_times
 from inspector.wire.dissection.field import Field
 from inspector.wire.text import escaped
 
@@ -64,6 +65,7 @@ def call_fields(trace: Trace, call: Call) -> tuple[Field, ...]:
         ("Descriptor", "" if call.fd is None else str(call.fd)),
         ("Own address", escaped(call.local or "")),
         ("Peer", escaped(call.peer or "")),
+        ("In the kernels", call_times(trace, call)),
         ("What it does", MEANINGS.get(call.name, "")),
     ]
     children = tuple(Field(f"call.{label}", label, value, 0, 0) for label, value in rows if value)

@@ -19,6 +19,7 @@ from inspector.trace.packet.facts import DEEP
 from inspector.trace.packet.info import mark_words
 from inspector.views.line.spans import Line, Span, cell_width, fit
 from inspector.views.packets.list import packet_time, seconds_text
+from inspector.views.session.kernel_times import packet_times
 from inspector.wire.dissection.field import Field
 
 if TYPE_CHECKING:
@@ -228,6 +229,8 @@ def _tcp_notes(trace: Trace, row: Row, stream: int) -> tuple[dict[str, str], lis
         if detail.in_flight:
             flight = f"{detail.in_flight} bytes"
             found.append(Field("tcp.analysis.bytes_in_flight", "Bytes in flight", flight, 0, 0))
+    if times := packet_times(trace, row):
+        found.append(Field("tcp.kernel_times", "In the kernels", times, 0, 0))
     for (_, port), state in zip((flow.a, flow.b), flow.states(row), strict=True):
         found.append(Field("tcp.state", f"State of {port} after it", state, 0, 0))
     return notes, found

@@ -11,11 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP, flag_names
+from inspector.model.units import duration
 from inspector.trace.index.fates import WAITS, Fate
 from inspector.trace.packet.facts import Facts, payload_preview
 from inspector.trace.packet.info import analysis_marks, fate_text, packet_info, protocol_name, syn_options
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.packets.list import packet_style
+from inspector.views.session.kernel_times import packet_delay
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -155,12 +157,15 @@ def _tcp_label(trace: Trace, fact: Facts) -> Label:
             return Label(marks, flags, _present(seq, ack, f"win {fact.window}"), "saw")
         return Label(marks, flags, _present(seq, ack, f"win {fact.window}"), "asw")
     size = f"len {fact.length}"
+    delay = packet_delay(trace, fact.row)
+    kernel = "" if delay is None else f"kernel {duration(delay)}"      # from send() to the peer's kernel
     if fact.application:
         main = fact.application if not fact.flags & (FIN | RST) else f"{flags}  {fact.application}"
         short = main.replace("Switching Protocols", "Switching")
-        return Label(marks, main, _present(seq, ack, size), "lsa", short)
+        return Label(marks, main, _present(kernel, seq, ack, size), "klsa", short)
     preview = payload_preview(trace, fact.row, _PREVIEW)
-    return Label(marks, f"{flags}  {preview}" if preview else flags, _present(seq, ack, size), "lsa", preview)
+    main = f"{flags}  {preview}" if preview else flags
+    return Label(marks, main, _present(kernel, seq, ack, size), "klsa", preview)
 
 
 def _present(*texts: str) -> tuple[str, ...]:

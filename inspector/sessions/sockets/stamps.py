@@ -3,6 +3,7 @@
     send() ─> SCHED: given to the queue of the device ─> SND: given to the device ─> ACK: acknowledged
     RX: come in at the other end's stack ─> recvmsg()
 
+The first packets that come in may have no RX: the kernel begins to stamp them a moment after it was asked to.
 A thread of its own waits for marks (linux/Documentation/networking/timestamping.rst) and hands them on. The
 reads of the error queue are observation, and no calls of the journal.
 """

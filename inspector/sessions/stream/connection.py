@@ -59,6 +59,8 @@ class Connection:
 
             report = partial(self.context.journal.secret, moment=time.time_ns())
             self._secure = Secure(self.context.spec, exchange.alpn, report)
+        if self.opened and self.context.spec.kernel_times:
+            self.sock.mark_times()              # before anything is sent: the kernel counts from here on
         self._thread.start()
         if self.opened:
             exchange.started()
@@ -69,8 +71,8 @@ class Connection:
             if self._connect_to is not None:
                 self.sock.connect(self._connect_to)
                 self.sock.getsockname()
-            if self.context.spec.kernel_times:
-                self.sock.mark_times()
+                if self.context.spec.kernel_times:
+                    self.sock.mark_times()
             if self.exchange is not None and self.exchange.no_delay:
                 self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._connect_to is not None:

@@ -64,6 +64,12 @@ def heard(pieces: Sequence[bytes]) -> list[str]:
     ([b"\x1b[200~ab\x1b", b"[201~c"], ["paste 'ab'", "c"]),
     ([b"\x1b[200~a\x1b[201~\x1b[200~b\x1b[2", b"01~"], ["paste 'a'", "paste 'b'"]),
     ([b"\x1b", b"a"], ["escape", "a"]),
+    ([b"\x1ba"], ["escape", "a"]),
+    ([b"\x1b/udp\r"], ["escape", "slash", "u", "d", "p", "enter"]),
+    ([b"\x1bn\x1b[A:12"], ["escape", "n", "up", "colon", "1", "2"]),
+    ([b"\x1b7\x1b0"], ["escape", "7", "escape", "0"]),
+    ([b"\x1b[200~a\x1bb\x1b[201~"], ["paste 'a\\x1bb'"]),
+    ([b"\x1b\x7f"], ["ctrl+w"]),
     ([b"\xe6\xbc", b"\xa2"], ["漢"]),
     ([b"\xffa"], ["replacement_character", "a"]),
 ])

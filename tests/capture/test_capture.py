@@ -310,7 +310,8 @@ def test_the_size_limit_has_a_clear_end(tmp_path: Path) -> None:
 def test_a_disk_that_is_full_is_said_and_the_file_ends_with_a_whole_block(tmp_path: Path) -> None:
     path = tmp_path / "t.pcapng"
     answer = in_lab(path, """
-        import resource
+        import resource, sys
+        sys.dont_write_bytecode = True               # a .pyc that is cut breaks every later start
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
         said = []
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)

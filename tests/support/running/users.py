@@ -10,6 +10,10 @@ from functools import cache
 from pathlib import Path
 
 UNKNOWN = 54321                    # a uid that is in no passwd
+FINDS = """
+import importlib.util
+assert all(map(importlib.util.find_spec, ("inspector", "textual", "numpy")))
+"""
 ROOT = Path(__file__).parents[3]
 
 
@@ -20,7 +24,7 @@ def interpreter() -> str:
         return ""
     for path in (sys.executable, f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"):
         try:
-            subprocess.run([path, "-c", "import inspector, textual, numpy"], user=UNKNOWN, group=UNKNOWN,
+            subprocess.run([path, "-c", FINDS], user=UNKNOWN, group=UNKNOWN,
                            extra_groups=[], env=environment(), check=True, capture_output=True, cwd="/")
         except (OSError, subprocess.CalledProcessError):
             continue

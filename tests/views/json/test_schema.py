@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,24 +23,25 @@ CAPTURES = [
     *sorted((DATA / "sessions").glob("*.pcapng")),
     *sorted(DATA.glob("captures/http/*.pcap"))[::4], *sorted(DATA.glob("captures/websocket/*.pcap"))[::4],
 ]
+pytestmark = pytest.mark.xdist_group("schema")      # every capture is read once for all of them
 ENOUGH = 100      # objects of each capture
 
 
-def objects(capture: Path, what: str) -> list[dict[str, Any]]:
-    """The first objects of a capture, as the command prints them."""
-    export = export_of(what)
-    assert export is not None
-    with Trace.open(capture) as trace:
-        while trace.refresh():
-            pass
-        trace.finish()
-        found = [value for value, _ in zip(export.objects(trace, None), range(ENOUGH), strict=False)]
-    return [json.loads(json.dumps(value)) for value in found]
-
-
 @cache
-def all_objects(what: str) -> tuple[dict[str, Any], ...]:
-    return tuple(value for capture in CAPTURES for value in objects(capture, what))
+def all_objects() -> dict[str, list[dict[str, Any]]]:
+    """The first objects of each capture, as the command prints them, by what is printed."""
+    found: dict[str, list[dict[str, Any]]] = {what: [] for what in SCHEMA}
+    for capture in CAPTURES:
+        with Trace.open(capture) as trace:
+            while trace.refresh():
+                pass
+            trace.finish()
+            for what, objects in found.items():
+                export = export_of(what)
+                assert export is not None
+                objects += [json.loads(json.dumps(value))
+                            for value, _ in zip(export.objects(trace, None), range(ENOUGH), strict=False)]
+    return found
 
 
 def fits(value: object, kind: str) -> bool:
@@ -55,7 +55,7 @@ def fits(value: object, kind: str) -> bool:
 @pytest.mark.parametrize("what", SCHEMA)
 def test_output_keeps_the_contract(what: str) -> None:
     table = SCHEMA[what]
-    values = all_objects(what)
+    values = all_objects()[what]
     assert values
     for value in values:
         assert value.keys() <= table.keys()

@@ -26,31 +26,48 @@ _MEANT = "".join(known[1] for known, keys in ANSI_SEQUENCES_KEYS.items()
                  if len(known) == 2 and known[0] == "\x1b" and isinstance(keys, tuple))     # alt+backspace
 # Not before what begins a sequence (ECMA-48 §5.3), is one, or is still to come.
 _THEN_A_KEY = re.compile(rf"\x1b(?=[^\[O\]P_^X\x1b{re.escape(_MEANT)}])")
+_BEGUN = re.compile(r"\x1b(\[(2(01?)?)?)?$")        # the mark of a paste's end
 
 
 class KeyParser(XTermParser):
-    """Textual's parser; nothing that it is fed can stop it."""
+    """Textual's parser; nothing that it is fed can stop it.
+
+    An escape and a key in one write, as a slow line gives them, are two keys; one that is pasted is none.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._pasting = False
-        self._tail = ""          # of what came: a mark may arrive in pieces
+        self._tail = ""          # of what came: a paste's first mark may arrive in pieces
+        self._held = ""          # the beginning of its last one, while it may be that
 
     def feed(self, data: str) -> Iterable[Message]:
-        """The events of `data`. An escape and a key in one write, as a slow line gives them, are two keys."""
-        text, was_pasting = self._tail + data, self._pasting
-        start, end = text.rfind(BRACKETED_PASTE_START), text.rfind(BRACKETED_PASTE_END)
-        if start != end:
-            self._pasting = start > end
-        self._tail = text[1 - len(BRACKETED_PASTE_END) :]
-        if not was_pasting:
-            before, mark, after = data.partition(BRACKETED_PASTE_START)
-            data = _THEN_A_KEY.sub(_ESCAPE, before) + mark + after
-        return super().feed(data)
+        """The events of `data`."""
+        return super().feed("".join(self._pieces(data)))
 
     def tick(self) -> Iterable[Message]:
         """Take an escape after which nothing came as the key; not within a paste, which has no keys."""
         return () if self._pasting else super().tick()
+
+    def _pieces(self, data: str) -> Iterator[str]:
+        """What came, cut where pastes begin and end."""
+        while data:
+            if self._pasting:
+                whole, self._held = self._held + data, ""
+                pasted, mark, data = whole.partition(BRACKETED_PASTE_END)
+                if mark:
+                    self._pasting = False
+                elif begun := _BEGUN.search(pasted):
+                    pasted, self._held = pasted[: begun.start()], begun[0]
+                yield pasted.replace("\x1b", "") + mark
+            else:
+                text = self._tail + data
+                start = text.find(BRACKETED_PASTE_START)
+                typed_to = len(data) if start < 0 else start + len(BRACKETED_PASTE_START) - len(self._tail)
+                typed_text, data = data[:typed_to], data[typed_to:]
+                self._pasting = start >= 0
+                self._tail = "" if self._pasting else text[1 - len(BRACKETED_PASTE_START) :]
+                yield _THEN_A_KEY.sub(_ESCAPE, typed_text)
 
     def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
         try:

@@ -13,13 +13,13 @@ import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from inspector.cli.errors import DONE, UNREADABLE, USAGE, CommandError
 from inspector.cli.exports import LISTED, Export, Selected
-from inspector.cli.options.checks import CheckOptions, check, check_options, filter_of, options_of
+from inspector.cli.options.checks import CheckOptions, check, check_options, filter_of
 from inspector.cli.options.shared import INPUT, OUTPUT, OVERWRITE, UNPACK, WHAT, reading_options
 from inspector.cli.output import notice, write_lines
 from inspector.model.units import amount
@@ -45,16 +45,16 @@ _SELDOM = 20_000         # objects after which Python looks for garbage: most of
 @reading_options
 @check_options
 def command(file: str, what: Export | None, expression: str | None, output: str | None, overwrite: bool,
-            **checks: Any) -> int:
+            checks: CheckOptions) -> int:
     """Print what a capture holds, one JSON object a line, write a part of it to a file, or check it."""
-    chosen, options = filter_of(expression) if expression else None, options_of(checks)
-    if what is None and output is None and not options:
+    chosen = filter_of(expression) if expression else None
+    if what is None and output is None and not checks:
         raise CommandError("Say what to print (--json), where to write the packets (-o), or what to check "
                            "(--expect and its like).", USAGE)
     if output == "-" and (what is not None or sys.stdout.isatty()):
         taken = "JSON" if what is not None else "a terminal"
         raise CommandError(f"Standard output is {taken}; name a file for the packets: -o FILE.", USAGE)
-    return decode_file(file, what, chosen, options.within(chosen), output, overwrite=overwrite)
+    return decode_file(file, what, chosen, checks.within(chosen), output, overwrite=overwrite)
 
 
 def decode_file(

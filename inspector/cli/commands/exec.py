@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,14 +22,15 @@ from inspector.cli.commands.decode import decode_file
 from inspector.cli.commands.record import recorded
 from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.cli.exports import LISTED, Export
-from inspector.cli.options.checks import check_file, check_options, options_of
-from inspector.cli.options.outside import outside_of, outside_options
+from inspector.cli.options.checks import CheckOptions, check_file, check_options
+from inspector.cli.options.outside import outside_options
 from inspector.cli.options.shared import OUTPUT, OVERWRITE, WHAT, WithProgram, reading_options
 from inspector.cli.output import notice, print_ladder
 from inspector.cli.program_secrets import program_secrets
 from inspector.cli.trace_files import TraceFile, empty_file, trace_file
 
 if TYPE_CHECKING:
+    from inspector.lab.options import Outside
     from inspector.lab.record import RecordOutcome
 
 _BEGINS_WITHIN = 5.0               # seconds
@@ -52,7 +53,7 @@ _BEGINS_WITHIN = 5.0               # seconds
 @check_options
 def command(
     program: tuple[str, ...], save: str | None, overwrite: bool, what: Export | None, output: str | None,
-    join: bool, syscalls: bool, **rest: Any,
+    join: bool, syscalls: bool, outside: Outside, checks: CheckOptions,
 ) -> int:
     """Run a program in the lab and look at what it said on its loopback; its exit status is passed on.
 
@@ -67,7 +68,6 @@ def command(
         raise CommandError("Name the program after '--', such as: inspector exec -- pytest tests/", USAGE)
     if join and what is not None:
         raise CommandError("--join shows the trace in the app, --json prints it: choose one.", USAGE)
-    outside, options = outside_of(rest), options_of(rest)
     from inspector.cli.missed import missed  # here and below: help is to be instant
     from inspector.lab.record import RecordOptions
 
@@ -91,10 +91,10 @@ def command(
         file.restore()
         if outcome.broken:
             notice(outcome.broken)
-        _show(file, outcome, what, saved=save is not None, shown=bool(options) or join)
+        _show(file, outcome, what, saved=save is not None, shown=bool(checks) or join)
         for sentence in missed(file.path, outside=outside.net):
             notice(sentence)
-        status = check_file(file.path, options, stdout_taken=taken)
+        status = check_file(file.path, checks, stdout_taken=taken)
     return outcome.status or (MISSING if outcome.broken else status)
 
 

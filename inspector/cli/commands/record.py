@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from inspector.cli.errors import MISSING, USAGE, CommandError
-from inspector.cli.options.capture import capture_options, limits_of
-from inspector.cli.options.checks import check_file, check_options, options_of
+from inspector.cli.options.capture import capture_options, require_filter
+from inspector.cli.options.checks import CheckOptions, check_file, check_options
 from inspector.cli.options.shared import OUTPUT, OVERWRITE, PORT, WithProgram, reading_options
 from inspector.cli.output import notice
 from inspector.cli.program_secrets import program_secrets
 from inspector.cli.trace_files import trace_file
 
 if TYPE_CHECKING:
+    from inspector.lab.options import Limits
     from inspector.lab.record import RecordOptions, RecordOutcome
 
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 @check_options
 def command(
     *, ports: tuple[int, ...], program: tuple[str, ...], output: str, overwrite: bool, lab: bool,
-    syscalls: bool, **options: Any,
+    syscalls: bool, limits: Limits, checks: CheckOptions,
 ) -> int:
     """Record loopback traffic to a file, without the app.
 
@@ -49,16 +50,16 @@ def command(
     from inspector.cli.options.capture import packet_socket_for  # here and below: help is to be instant
     from inspector.lab.record import RecordOptions
 
-    checked, limits = options_of(options), limits_of(options, ports)
+    require_filter(limits, ports)
     packet_socket = -1 if lab else packet_socket_for(ports, limits)
-    with trace_file(output, overwrite=overwrite, read=bool(checked)) as file, program_secrets() as secrets:
+    with trace_file(output, overwrite=overwrite, read=bool(checks)) as file, program_secrets() as secrets:
         outcome = recorded(RecordOptions(
             file.path, program, ports, limits, syscalls, file.name, packet_socket=packet_socket,
         ))
         secrets.keep(file.path)
         file.restore()
         notice(outcome.sentence)
-        status = check_file(file.path, checked, stdout_taken=False)
+        status = check_file(file.path, checks, stdout_taken=False)
     return outcome.status or (MISSING if outcome.broken else status)
 
 

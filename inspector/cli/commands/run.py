@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from inspector.cli.errors import DONE, MISSING, NO, CommandError
-from inspector.cli.options.checks import CheckOptions, check, check_options, options_of
-from inspector.cli.options.session import session_options, spec_of
+from inspector.cli.options.checks import CheckOptions, check, check_options
+from inspector.cli.options.session import session_options
 from inspector.cli.options.shared import OUTPUT, OVERWRITE, reading_options
 from inspector.cli.output import ladder_printer, notice, write_line
 from inspector.cli.trace_files import trace_file
@@ -33,23 +33,18 @@ Printer = Callable[[int | None], None]
 
 @click.command("run")
 @session_options
-@click.option("--hold", is_flag=True,
-              help="Over a wire on which each packet waits for a word on standard input: pass, drop, double, "
-                   "delay, swap; or open, for all.")
 @click.option("--raw", is_flag=True, help="Raw sequence numbers in the ladder, not relative ones.")
 @click.option("--save", type=OUTPUT, metavar="FILE.pcapng", help="Keep the trace.")
 @OVERWRITE
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines instead of the ladder.")
 @reading_options
 @check_options
-def command(
-    *, hold: bool, raw: bool, save: str | None, overwrite: bool, as_json: bool, **options: Any
-) -> int:
+def command(*, raw: bool, save: str | None, overwrite: bool, as_json: bool, spec: SessionSpec,
+            checks: CheckOptions) -> int:
     """Run a session in the lab and print its ladder: system calls and packets together, as it happens.
 
     Exit status 0 when the session ended as asked, 1 when it did not.
     """
-    spec, checks = spec_of(options, hold=hold), options_of(options)
     return run_session(spec, save=save, overwrite=overwrite, as_json=as_json, relative=not raw, checks=checks)
 
 

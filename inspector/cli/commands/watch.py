@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from inspector.cli.errors import MISSING, USAGE, CommandError
-from inspector.cli.options.capture import capture_options, limits_of
+from inspector.cli.options.capture import capture_options, require_filter
 from inspector.cli.options.remote import Remote, remote_of
 from inspector.cli.options.shared import OUTPUT, OVERWRITE, PORT, reading_options
+
+if TYPE_CHECKING:
+    from inspector.lab.options import Limits
 
 
 class Place(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on; 8.1 is enough
@@ -36,7 +39,7 @@ class Place(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
 @reading_options
 def command(
     *, places: tuple[int | Remote, ...], netns: str | None, container: str | None, output: str | None,
-    overwrite: bool, **options: Any,
+    overwrite: bool, limits: Limits,
 ) -> int:
     """Open the app on this machine's own loopback, on these ports or all.
 
@@ -48,7 +51,7 @@ def command(
     podman, a lab), or any with sudo. ssh://HOST watches another machine, by tcpdump there.
     """
     ports = tuple(place for place in places if isinstance(place, int))
-    limits = limits_of(options, ports)
+    require_filter(limits, ports)
     remotes = [place for place in places if isinstance(place, Remote)]
     if len(remotes) + (netns is not None) + (container is not None) > 1:
         raise CommandError("One place at a time: a machine, --netns or --container.", USAGE)

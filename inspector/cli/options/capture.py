@@ -3,53 +3,52 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from inspector.cli.errors import MISSING, USAGE, CommandError
+from inspector.cli.options.together import together
 from inspector.cli.output import notice
 
 if TYPE_CHECKING:
     from inspector.lab.capture.elsewhere import Place
     from inspector.lab.options import Limits
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
-def capture_options(function: Function) -> Function:
-    """Decorate a click command with the options of a capture; `limits_of` takes them from its arguments."""
-    for decorate in (
-        click.option("--capture-filter", metavar="BPF",
-                     help="Any BPF expression; needs libpcap on this machine."),
-        click.option("--max-size", metavar="SIZE",
-                     help="Stop when the file has this size, such as 500M or 2G."),
-        click.option("--packets", type=click.IntRange(min=1), metavar="N", help="Stop after N packets."),
-        click.option("--snaplen", type=click.IntRange(1, 262144), metavar="N",
-                     help="Keep the first N bytes of each packet."),
-        click.option("--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N",
-                     help="Stop after N seconds."),
-    ):  # fmt: skip
-        function = decorate(function)
-    return function
+def limits_of(
+    *, capture_filter: str | None, snaplen: int | None, max_size: str | None, packets: int | None,
+    seconds: float | None,
+) -> Limits:
+    """What the options of a capture say; CommandError for a wrong size."""
+    from inspector.lab.options import Limits  # here and below: help is to be instant
+
+    return Limits(capture_filter or "", snaplen or 0, size_of(max_size), packets or 0, seconds or 0.0)
 
 
-def limits_of(options: dict[str, Any], ports: tuple[int, ...] = ()) -> Limits:
-    """Take the options of `capture_options` out of `options`; CommandError for a wrong size or filter."""
-    from inspector.capture.choice import FilterError, choose_program  # here and below: help is to be instant
-    from inspector.lab.options import Limits
+capture_options = together("limits", limits_of, (
+    click.option("--capture-filter", metavar="BPF",
+                 help="Any BPF expression; needs libpcap on this machine."),
+    click.option("--max-size", metavar="SIZE", help="Stop when the file has this size, such as 500M or 2G."),
+    click.option("--packets", type=click.IntRange(min=1), metavar="N", help="Stop after N packets."),
+    click.option("--snaplen", type=click.IntRange(1, 262144), metavar="N",
+                 help="Keep the first N bytes of each packet."),
+    click.option("--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N",
+                 help="Stop after N seconds."),
+), ("capture_filter", "snaplen", "max_size", "packets", "seconds"))  # fmt: skip
+"""Decorate a click command with the options of a capture: it gets `limits`."""
 
-    limits = Limits(
-        options.pop("capture_filter") or "", options.pop("snaplen") or 0, size_of(options.pop("max_size")),
-        options.pop("packets") or 0, options.pop("seconds") or 0.0,
-    )
+
+def require_filter(limits: Limits, ports: tuple[int, ...]) -> None:
+    """CommandError where no capture can be narrowed so: before anything starts."""
+    from inspector.capture.choice import FilterError, choose_program
+
     try:
         choose_program(ports, limits.filter, limits.snaplen)
     except FilterError as error:
         raise CommandError(str(error), USAGE) from error
-    return limits
 
 
 def packet_socket_for(ports: tuple[int, ...], limits: Limits, *, screen: bool = False) -> int:

@@ -15,6 +15,7 @@ import click
 
 from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError
 from inspector.cli.options.shared import OUTPUT, typed
+from inspector.cli.options.together import together
 from inspector.cli.output import report, write_text
 from inspector.cli.trace_files import write_file
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from inspector.trace.filter.filter import Filter
     from inspector.trace.trace import Trace
     from inspector.views.checks.verdicts import Checks
+    from inspector.wire.findings import Severity
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 SEVERITIES = ("note", "warning", "error")
@@ -44,38 +46,35 @@ class CheckOptions:
         return replace(self, checks=replace(self.checks, within=display_filter))
 
 
-def check_options(function: Function) -> Function:
-    """Decorate a click command with the options of a check; `options_of` takes them from its arguments."""
-    for decorate in (
-        click.option("--report-file", metavar="FILE", type=OUTPUT,
-                     help="Write the report to this file."),
-        click.option("--report", "report_format", type=click.Choice(FORMATS), default="text",
-                     show_default=True, help="How to say which checks passed and which failed."),
-        click.option("--ignore", metavar="RULE", multiple=True,
-                     help="A finding's id, or a pattern such as 'http.*', for --fail-on; repeatable."),
-        click.option("--fail-on", type=click.Choice(SEVERITIES),
-                     help="Exit with status 1 when there is a finding of this severity or a graver one."),
-        click.option("--expect-none", metavar="EXPR", multiple=True,
-                     help="Exit with status 1 when this display filter matches something; repeatable."),
-        click.option("--expect", metavar="EXPR", multiple=True,
-                     help="Exit with status 1 unless this display filter matches something; repeatable."),
-    ):  # fmt: skip
-        function = decorate(function)
-    return function
-
-
-def options_of(options: dict[str, Any]) -> CheckOptions:
-    """What the options of `check_options` say; CommandError for a wrong expression."""
+def checks_of(
+    *, expect: tuple[str, ...], expect_none: tuple[str, ...], fail_on: Severity | None,
+    ignore: tuple[str, ...], report_format: str, report_file: str | None,
+) -> CheckOptions:
+    """What the options of a check say; CommandError for a wrong expression."""
     from inspector.views.checks.verdicts import Checks  # here: numpy, for which help would wait
 
-    expect = tuple(map(filter_of, options["expect"]))
-    expect_none = tuple(map(filter_of, options["expect_none"]))
-    checks = Checks(expect, expect_none, options["fail_on"], tuple(options["ignore"]))
+    checks = Checks(tuple(map(filter_of, expect)), tuple(map(filter_of, expect_none)), fail_on, ignore)
     if checks.ignore and not checks.fail_on:
         raise CommandError("--ignore goes with --fail-on: it names findings that do not count.", USAGE)
-    if options["report_file"] and not checks:
+    if report_file and not checks:
         raise CommandError("--report-file needs a check: --expect, --expect-none or --fail-on.", USAGE)
-    return CheckOptions(checks, options["report_format"], options["report_file"])
+    return CheckOptions(checks, report_format, report_file)
+
+
+check_options = together("checks", checks_of, (
+    click.option("--report-file", metavar="FILE", type=OUTPUT, help="Write the report to this file."),
+    click.option("--report", "report_format", type=click.Choice(FORMATS), default="text",
+                 show_default=True, help="How to say which checks passed and which failed."),
+    click.option("--ignore", metavar="RULE", multiple=True,
+                 help="A finding's id, or a pattern such as 'http.*', for --fail-on; repeatable."),
+    click.option("--fail-on", type=click.Choice(SEVERITIES),
+                 help="Exit with status 1 when there is a finding of this severity or a graver one."),
+    click.option("--expect-none", metavar="EXPR", multiple=True,
+                 help="Exit with status 1 when this display filter matches something; repeatable."),
+    click.option("--expect", metavar="EXPR", multiple=True,
+                 help="Exit with status 1 unless this display filter matches something; repeatable."),
+), ("expect", "expect_none", "fail_on", "ignore", "report_format", "report_file"))  # fmt: skip
+"""Decorate a click command with the options of a check: it gets `checks`."""
 
 
 def filter_of(expression: str) -> Filter:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from inspector.cli.errors import USAGE, CommandError
+from inspector.cli.options.together import together
 
 if TYPE_CHECKING:
     from inspector.lab.options import Outside
@@ -15,33 +16,29 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def outside_options(function: Function) -> Function:
-    """Decorate a click command with both; `outside_of` takes them from its arguments."""
-    for decorate in (
-        click.option("--net", is_flag=True,
-                     help="The whole outside world for the program, by pasta or slirp4netns; all interfaces "
-                          "of the lab are captured then."),
-        click.option("--reach", metavar="[HOST:]PORT", multiple=True,
-                     help="Let the program reach this port of the machine's own network, at 127.0.0.1:PORT "
-                          "and at the addresses of HOST; names are resolved then; repeatable."),
-        click.option("--publish", metavar="[HOST_PORT:]PORT|all", multiple=True,
-                     help="Make the program's port reachable on this machine's 127.0.0.1 as soon as it "
-                          "listens; repeatable."),
-    ):  # fmt: skip
-        function = decorate(function)
-    return function
-
-
-def outside_of(options: dict[str, Any]) -> Outside:
-    """Take both out of `options`; CommandError where one is wrong."""
+def outside_of(*, publish: tuple[str, ...], reach: tuple[str, ...], net: bool) -> Outside:
+    """What these options say; CommandError where one is wrong."""
     from inspector.lab.network.names import PORT, resolvers  # here and below: help is to be instant
     from inspector.lab.options import Outside
 
-    publish, reach, net = options.pop("publish"), options.pop("reach"), options.pop("net")
     pairs = tuple(_published(text) for text in publish if text != "all")
     asked = [one for one in resolvers() if not net or one.startswith("127.")]    # the others are out there
     names = tuple((one, one, PORT) for one in asked) if publish or reach or net else ()
     return Outside("all" if "all" in publish else pairs, tuple(map(_reached, reach)), names=names, net=net)
+
+
+outside_options = together("outside", outside_of, (
+    click.option("--net", is_flag=True,
+                 help="The whole outside world for the program, by pasta or slirp4netns; all interfaces "
+                      "of the lab are captured then."),
+    click.option("--reach", metavar="[HOST:]PORT", multiple=True,
+                 help="Let the program reach this port of the machine's own network, at 127.0.0.1:PORT "
+                      "and at the addresses of HOST; names are resolved then; repeatable."),
+    click.option("--publish", metavar="[HOST_PORT:]PORT|all", multiple=True,
+                 help="Make the program's port reachable on this machine's 127.0.0.1 as soon as it "
+                      "listens; repeatable."),
+), ("publish", "reach", "net"))  # fmt: skip
+"""Decorate a click command with both: it gets `outside`."""
 
 
 def pair_of(text: str) -> tuple[int, int]:

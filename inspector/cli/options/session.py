@@ -12,6 +12,7 @@ import click
 
 from inspector.cli.errors import USAGE, CommandError
 from inspector.cli.options.shared import typed
+from inspector.cli.options.together import together
 from inspector.model.spec import SessionSpec, SpecError
 from inspector.sessions.kinds import NAMES, OPTIONS, REGISTRY, kind_named, kinds_with, resolved
 from inspector.sessions.kinds.options import DEFAULTS, WIRE, Option
@@ -27,51 +28,59 @@ WIRE_ACTS = (
 FLAGGED = tuple(option for option in OPTIONS if option.flag)
 
 
-def session_options(function: Function) -> Function:
-    """Decorate a click command with the kind as its argument, and an option for each option of a kind."""
+def session_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a click command with the kind as its argument, and an option for each option of a kind.
+
+    It gets `spec`.
+    """
     forms = "".join(f" {kind.title}: {kind.message_help}." for kind in REGISTRY if kind.message_help)
-    for option in reversed(FLAGGED):
-        function = _click_option(option)(function)
-    for act, about in reversed(WIRE_ACTS):
-        decorate = click.option(f"--{act}", f"wire_{act}", metavar="PACKETS", multiple=True, help=about)
-        function = decorate(function)
-    for decorate in (
+    options = (
+        click.option("--hold", is_flag=True,
+                     help="Over a wire on which each packet waits for a word on standard input: pass, "
+                          "drop, double, delay, swap; or open, for all."),
+        *(_click_option(option) for option in reversed(FLAGGED)),
+        *(click.option(f"--{act}", f"wire_{act}", metavar="PACKETS", multiple=True, help=about)
+          for act, about in reversed(WIRE_ACTS)),
         click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="The server's port."),
         click.option("--message", "messages", metavar="TEXT", multiple=True,
                      help="What the client sends; repeatable. 'hex:00ff' for bytes, 'repeat:100:ab' for a "
                           f"hundred 'ab'.{forms}"),
         click.argument("kind", type=click.Choice(NAMES)),
-    ):  # fmt: skip
-        function = decorate(function)
-    return function
+    )  # fmt: skip
+    names = ("kind", "messages", "port", "hold", *(f"wire_{act}" for act, _ in WIRE_ACTS),
+             *(option.field for option in FLAGGED))
+    decorated: Callable[..., Any] = together("spec", spec_of, options, names)(function)
+    return decorated
 
 
-def spec_of(options: dict[str, Any], *, hold: bool = False) -> SessionSpec:
-    """Take the session's options out of `options`; CommandError where there can be no such session.
+def spec_of(
+    *, kind: str, messages: tuple[str, ...], port: int | None, hold: bool, **options: Any
+) -> SessionSpec:
+    """The session that the options describe, each by its field; CommandError where there can be none.
 
     `hold`: its wire is held.
     """
     try:
-        kind = kind_named(options.pop("kind"))
+        asked = kind_named(kind)
         chosen: dict[str, Any] = {}
         for option in FLAGGED:
-            value = options.pop(option.field)
+            value = options[option.field]
             if option.is_switch:
                 value = option.values[bool(value)].value
-            if value != DEFAULTS[option.field] and option not in kind.options:
+            if value != DEFAULTS[option.field] and option not in asked.options:
                 others = _titles(option)
-                raise CommandError(f"{option.flag} means nothing to {kind.title}; it is for {others}.", USAGE)
+                raise CommandError(f"{option.flag} means nothing to {asked.title}; it is for {others}.",
+                                   USAGE)
             chosen[option.field] = typed(value, str(option.flag)) if isinstance(value, str) else value
-        rules = tuple(f"{act}:{packets}" for act, _ in WIRE_ACTS for packets in options.pop(f"wire_{act}"))
-        if (rules or hold) and WIRE not in kind.options:
+        rules = tuple(f"{act}:{packets}" for act, _ in WIRE_ACTS for packets in options[f"wire_{act}"])
+        if (rules or hold) and WIRE not in asked.options:
             flag = f"--{rules[0].partition(':')[0]}" if rules else "--hold"
-            raise CommandError(f"{flag} means nothing to {kind.title}; it is for {_titles(WIRE)}.", USAGE)
-        messages = tuple(typed(one, "--message") for one in options.pop("messages")) or None
-        port = options.pop("port") or 0
+            raise CommandError(f"{flag} means nothing to {asked.title}; it is for {_titles(WIRE)}.", USAGE)
+        sent = tuple(typed(one, "--message") for one in messages) or None
         if hold:
             chosen["wire"] = "held"
-        return resolved(SessionSpec(kind=kind.name, messages=messages, port=port, wire_rules=rules or None,
-                                    **chosen))  # fmt: skip
+        return resolved(SessionSpec(kind=asked.name, messages=sent, port=port or 0,
+                                    wire_rules=rules or None, **chosen))
     except SpecError as error:
         raise CommandError(str(error), USAGE) from error
 

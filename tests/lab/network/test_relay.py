@@ -187,17 +187,20 @@ def test_nothing_is_left_when_the_agent_has_ended(tmp_path: Path, service: socke
 
 
 def test_what_is_asked_for_reaches_the_agent_and_wrong_words_are_named() -> None:
-    asked = {"publish": ("8000", "8001:80"), "reach": ("5432", "db:3306", "[::1]:6379"), "net": False}
-    outside = outside_of(asked)
+    reach = ("5432", "db:3306", "[::1]:6379")
+    outside = outside_of(publish=("8000", "8001:80"), reach=reach, net=False)
     led = (("127.0.0.1", 5432), ("db", 3306), ("::1", 6379))
     assert outside == Outside(((8000, 8000), (80, 8001)), led, names=outside.names)
     assert [one[0] for one in outside.names] == list(resolvers())
     assert AgentOptions.from_json(AgentOptions(outside=outside).to_json()).outside == outside
-    assert outside_of({"publish": ("8000", "all"), "reach": (), "net": False}).publish == "all"
-    assert not outside_of({"publish": (), "reach": (), "net": False})
-    for publish, reach in ((("x",), ()), (("0",), ()), (("1:",), ()), ((), (":80",)), ((), ("a:b",))):
+    assert outside_of(publish=("8000", "all"), reach=(), net=False).publish == "all"
+    assert not outside_of(publish=(), reach=(), net=False)
+    for wrong in ("x", "0", "1:"):
         with pytest.raises(CommandError):
-            outside_of({"publish": publish, "reach": reach, "net": False})
+            outside_of(publish=(wrong,), reach=(), net=False)
+    for wrong in (":80", "a:b"):
+        with pytest.raises(CommandError):
+            outside_of(publish=(), reach=(wrong,), net=False)
     with pytest.raises(CommandError):
         pair_of("8000")
 

@@ -16,10 +16,27 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
 import inspector.tui
+from inspector.sessions.kinds import REGISTRY
+from inspector.tui.widgets.composer import Composer
+from inspector.tui.widgets.key_line import KeyLine
 from inspector.tui.widgets.prompt import PromptScreen
+from inspector.views.line.spans import cell_width
 from tests.support.captures.traces import TRACES
+from tests.support.running.lab import needs_lab
 from tests.support.running.users import UNKNOWN, environment, interpreter
-from tests.support.screen.live import USUAL, QuietApp, launcher, running, until, workbench
+from tests.support.screen.live import (
+    SMALL,
+    USUAL,
+    QuietApp,
+    bench,
+    grid,
+    launcher,
+    opened,
+    running,
+    session,
+    until,
+    workbench,
+)
 from tests.support.screen.terminal import Terminal
 
 TYPED = (
@@ -95,6 +112,47 @@ async def test_a_prompt_answers_whatever_is_typed(place: Path, place_of: str) ->
             await try_all(pilot, key)
     assert (place / "notes.txt").read_text() == "these words are not to be lost"
     assert not list(place.rglob("*.part"))
+
+
+@pytest.mark.parametrize("place_of", PROMPTS)
+async def test_a_prompt_says_its_keys_whole_at_80_columns(place: Path, place_of: str) -> None:
+    app = QuietApp(trace_path=None if place_of == "launcher" else TRACES / "http.pcapng")
+    async with app.run_test(size=SMALL) as pilot:
+        if place_of == "launcher":
+            await launcher(pilot)
+        else:
+            (await workbench(pilot)).action_show_pane(place_of)
+            await running(pilot)
+        screen = app.screen
+        for key in PROMPTS[place_of]:
+            await pilot.press(key)
+            await until(pilot, lambda: isinstance(app.screen, PromptScreen), f"the prompt of {key}")
+            said = " ".join(map(str.strip, re.findall("\u2502(.*)\u2502", grid(app.screen))))
+            hint = str(app.screen.query_one(".hint", Static).content)
+            assert hint in said and "\u23ce takes it" in said and "escape: back" in said
+            await back(pilot, screen)
+
+
+async def test_lines_that_are_typed_in_name_keys_that_are_no_letters(place: Path) -> None:
+    async with opened("http.pcapng", SMALL) as (pilot, screen):
+        await pilot.press("2", "slash")
+        await until(pilot, lambda: isinstance(screen.focused, Input), "the filter")
+        keys = screen.query_one(KeyLine)
+        await until(pilot, lambda: "Clear, then back" in keys.render_line(0).text, "its keys")
+        line = keys.render_line(0).text
+        assert "\u23ce Filter" in line and "f1 Help" in line and "? " not in line and "/ " not in line
+
+
+@needs_lab
+@pytest.mark.parametrize("kind", [kind.name for kind in REGISTRY])
+async def test_what_a_composer_hints_at_is_seen_whole_at_80_columns(kind: str) -> None:
+    async with session(kind, SMALL) as pilot:
+        for composer in bench(pilot).query(Composer):
+            for _ in composer._kind.forms:
+                await pilot.pause()
+                line = composer.input
+                assert cell_width(str(line.placeholder)) <= line.size.width, line.placeholder
+                composer.turn_form()
 
 
 @pytest.mark.skipif(not interpreter(), reason="needs root, and a Python that another user may run")

@@ -141,9 +141,9 @@ def read_hex(text: str) -> Message:
 
 
 TEXT = Form("text", "type, then Enter", "hello", lambda text: Message(text.encode()))
-HEX = Form("hex", "bytes as hex: 68 65 6c 6c 6f", "68 65 6c 6c 6f", read_hex)
-BINARY = Form("binary", "bytes as hex: 00 ff 10", "00 ff 10", read_hex)
+HEX = Form("hex", "hex: 68 65 6c 6c 6f", "68 65 6c 6c 6f", read_hex)
+BINARY = Form("binary", "hex: 00 ff 10", "00 ff 10", read_hex)
 PING = Form("ping", "what the ping carries", "are you there?",
             lambda text: checked(Message(text.encode(), "ping")))  # fmt: skip
-IN_FRAGMENTS = Form("fragments", f"a text, sent in {FRAGMENTS} frames", "in pieces",
+IN_FRAGMENTS = Form("fragments", f"a text in {FRAGMENTS}", "in pieces",
                     lambda text: Message(text.encode(), fragments=FRAGMENTS))

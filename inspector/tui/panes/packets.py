@@ -44,7 +44,8 @@ class FilterInput(TextInput):
     """The display filter's line; Escape empties it, a second one leaves it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Clear, then back", show=False, id="filter.leave"),
+        Binding("enter", "submit", "Filter", id="filter.done"),
+        Binding("escape", "leave", "Clear, then back", id="filter.leave"),
     ]
 
     in_force = ""

@@ -35,6 +35,7 @@ class ComposerInput(TextInput):
     LINE_END: ClassVar[str] = "␊"
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Send", id="composer.send"),
         Binding("escape", "leave", "Back", id="composer.leave"),
         Binding("ctrl+t", "turn_form", "Text, hex …", id="composer.form"),
         Binding("ctrl+r", "repeat", "Repeat …", id="composer.repeat",

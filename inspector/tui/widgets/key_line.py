@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -10,12 +11,14 @@ from textual import events
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.strip import Strip
+from textual.widgets import Input
 
 from inspector.tui.widgets.painter import Painter
 
 # What stands first where not all have room: what the pane alone can do, then these, then all others. In the
 # ladder, where sessions are steered, it is the keys of the session.
-FIRST = ("list.open", "pane.back", "pane.copy", "pane.whole")
+FIRST = ("filter.done", "filter.leave", "composer.send", "composer.leave",
+         "list.open", "pane.back", "pane.copy", "pane.whole")
 FIRST_IN_LADDER = ("wire.pass", "wire.drop", "wire.double", "wire.delay", "wire.swap", "wire.hold",
                    "session.pause", "session.step", "session.say-client", "session.say-server", "session.end",
                    "list.open", "pane.copy")
@@ -52,11 +55,14 @@ class KeyLine(Painter):
     def keys(self, width: int) -> list[Key]:
         """What is shown in `width` cells, and where."""
         shown: dict[str, Binding] = {}
-        ladder = False
+        ladder, typing = False, isinstance(self.screen.focused, Input)
         for _, binding, enabled, _ in self.screen.active_bindings.values():
             ladder |= (binding.id or "").startswith("ladder.")
+            named = replace(binding, key_display=None) if typing else binding
+            if typing and _is_character(binding.key, self.app.get_key_display(named)):
+                continue                       # it is typed into the line
             if binding.show and enabled:
-                shown.setdefault(binding.action, binding)
+                shown.setdefault(binding.action, named)
         order = partial(_rank, FIRST_IN_LADDER if ladder else FIRST)
         found = [(one.key, self.app.get_key_display(one), one.description, one.id in ALWAYS)
                  for one in sorted(shown.values(), key=order)]
@@ -87,6 +93,11 @@ class KeyLine(Painter):
         for key in self.keys(self.size.width):
             if key.start <= event.x < key.stop - 1:
                 self.app.simulate_key(key.key)
+
+
+def _is_character(key: str, shown: str) -> bool:
+    """Whether a key is one that types something; others are shown by words and signs."""
+    return key == "space" or (len(shown) == 1 and shown.isascii())
 
 
 def _rank(first: tuple[str, ...], binding: Binding) -> int:

@@ -52,6 +52,7 @@ class PromptScreen(BaseModal[str | None]):
             yield Static(Content(self._question), classes="question")
             yield TextInput(self._value, suggester=self._suggester, compact=True)
             yield Static(Content(self._hint), classes="hint")
+            yield Static(Content("⏎ takes it   escape: back"), classes="keys")
 
     @on(Input.Changed)
     def _typed(self) -> None:
@@ -99,7 +100,7 @@ class MenuScreen(BaseModal[str | None]):
                                         (item.about, "$foreground 60%")), id=item.value)
                 for item in self._items
             ), compact=True)
-            yield Static(Content("escape: back"), classes="hint")
+            yield Static(Content("escape: back"), classes="keys")
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:

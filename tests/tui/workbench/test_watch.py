@@ -52,13 +52,14 @@ async def test_what_ended_a_watch_is_told_and_stays_in_the_title(
 @pytest.mark.parametrize("taken", [False, True])
 async def test_an_empty_relay_opens_on_its_ladder_and_says_where_to_talk(taken: bool) -> None:
     keep(front="findings", lower="findings")       # a file was left so
-    app = QuietApp(watch=Watch(outside=Outside(via=((45873, 45874),))))
-    with socket.create_server(("127.0.0.1", 45873)) if taken else nullcontext():
+    port = 45875 if taken else 45873
+    app = QuietApp(watch=Watch(outside=Outside(via=((port, 45874),))))
+    with socket.create_server(("127.0.0.1", port)) if taken else nullcontext():
         async with app.run_test(size=(80, 24)) as pilot:
             screen = await workbench(pilot)
             await until(pilot, lambda: screen.state.doors, "the relay")
             door = screen.state.doors[0][1]
-            assert (door == "127.0.0.1:45873") is not taken
+            assert (door == f"127.0.0.1:{port}") is not taken
             await until(pilot, lambda: f"Talk to {door}:" in grid(app.screen), "where to talk")
             assert f"{door.partition(':')[2]} → 45874" in grid(app.screen).splitlines()[0]
             assert screen.front == "ladder"

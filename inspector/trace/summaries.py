@@ -72,6 +72,9 @@ class Summaries:
         return missing_bytes(self._trace, flow, 0), missing_bytes(self._trace, flow, 1)
 
     def _decoded(self, stream: int) -> tuple[str, bool]:
+        found = None if self._plain is None else self._trace.exchanged(stream)
+        if found is not None and found.protocol[0] is not None:
+            return found.protocol[0].name, False
         application = self._trace.application(stream)
         return application.protocol, application.inferred
 

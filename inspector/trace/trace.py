@@ -23,10 +23,10 @@ from inspector.model.numbers import LINK_NAMES, READ_LINKS, TCP
 from inspector.model.packets import Row
 from inspector.model.records import Call, Event, KernelSample, Statistics
 from inspector.trace.application import decode_as
-from inspector.trace.application.application import Application
+from inspector.trace.application.application import Application, by_place
 from inspector.trace.application.datagrams import findings_of_datagrams, worth_judging
 from inspector.trace.application.engine import Layer
-from inspector.trace.application.plain import PacketWords, PlainConversations
+from inspector.trace.application.plain import PacketWords, PlainBlock, PlainConversations, exchanged
 from inspector.trace.contents.comments import Comments
 from inspector.trace.contents.contents import Contents
 from inspector.trace.file.keylog import KeyLogFiles
@@ -533,6 +533,15 @@ class Trace:
         """Find the plain conversations, where all there is was read: many packets will be asked for."""
         self.plain_conversations()
 
+    def exchanged(self, stream: int) -> PlainBlock | None:
+        """What is exchanged in a TCP conversation turn by turn, whatever TCP had to do; None: to be decoded.
+
+        For who goes through all of them: nothing of it is kept.
+        """
+        if decode_as.stamp() or self.turns is not None or self.following or not self.complete:
+            return None
+        return None if self.decoded(stream) else exchanged(self.index, self._flow(stream))
+
     def plain_apart(self) -> Callable[[], Callable[[], None]] | None:
         """By turns: the same in two steps, the first for a thread; None where it is not worth it."""
         count = self.index.count
@@ -556,6 +565,8 @@ class Trace:
         plain = self.plain_conversations() if self.turns is None or self._small(stream) else None
         if plain is not None and not self.decoded(stream) and plain.quiet(stream):
             return []
+        if plain is not None and self.exchanged(stream) is not None:
+            return sorted(self._flow(stream).findings(), key=by_place)
         return self.application(stream).findings
 
     def knows_findings(self, stream: int, seconds: float) -> bool:

@@ -34,6 +34,11 @@ _ROWS = 64               # packets that a finding names at most
 _PARTS = 3               # records of one packet that `info` spells out
 
 
+def by_place(one: Finding) -> tuple[int, int, int]:
+    """The key by which the findings of a conversation are in order: of the packets where to look."""
+    return one.rows[0] if one.rows else -1, one.direction or 0, one.start
+
+
 class Carried(NamedTuple):
     """A record with bytes in a packet: its layer, its position among the layer's records, itself."""
 
@@ -174,7 +179,7 @@ class Application:
         if any(layer.decoder.explained_end for layer in self.layers):
             found = [one for one in found if one.id not in ENDINGS]
         found = found + self._counted() + [self._place(one) for one in begun]
-        return sorted(found, key=lambda one: (one.rows[0] if one.rows else -1, one.direction or 0, one.start))
+        return sorted(found, key=by_place)
 
     def _counted(self) -> list[Finding]:
         """The findings; where a rule has more than are kept, the last one says how many."""

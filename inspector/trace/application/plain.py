@@ -20,11 +20,13 @@ from inspector.model.packets import Row
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Protocol
 from inspector.trace.application.engine import Layer
+from inspector.trace.flows.delivered import delivered
 from inspector.trace.flows.patterns import Regular, regular
 from inspector.trace.flows.spoken import Block, Pieces, Spoken
 
 if TYPE_CHECKING:
     from inspector.trace.application.application import Application
+    from inspector.trace.flows.tcp import TcpFlow
     from inspector.trace.index.index import Index
     from inspector.wire.arrays import Int64s
     from inspector.wire.keylog import KeyLog
@@ -134,6 +136,21 @@ def _scanned(sent: Sequence[bytes]) -> tuple[Protocol | None, Sequence[Any] | No
         if parsed is not None:
             return protocol, parsed
     return None, None
+
+
+_BEGINS = 64             # bytes by which it is told whether a conversation may be plain
+
+
+def exchanged(index: Index, flow: TcpFlow) -> PlainBlock | None:
+    """What is exchanged turn by turn in a conversation that is not regular; None: it has to be decoded."""
+    start = flow.streams[0].start
+    asked = flow.streams[0].read(start, start + _BEGINS)
+    perhaps = any(protocol.plain is None or protocol.plain(asked, b"") for protocol, _ in _SCANNED)
+    if not perhaps or flow.out_of_order:
+        return None
+    block = delivered(index, flow)
+    protocol, told = (None, None) if block is None else _scanned(block.said)
+    return None if block is None or told is None else PlainBlock(block, [protocol], [told], [False])
 
 
 class PlainConversations:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from inspector.wire.arrays import Bools, Int64s
 
 _CONVERSATIONS, _BYTES = 256, 1 << 20        # that are read together: so many, or so much,
-_LARGEST = 1 << 26                           # but none that is larger
+LARGEST = 1 << 26                           # but none that is larger
 
 
 Pieces = Callable[["Int64s", "Int64s", "Int64s"], list[bytes]]
@@ -62,7 +62,7 @@ class Spoken:
         """What the conversation at place `begin` says, and those behind it that are read with it."""
         found, index = self._regular, self._index
         ahead = slice(begin, begin + _CONVERSATIONS)
-        sizes, whole = self._size[ahead], found.whole[ahead] & (self._size[ahead] <= _LARGEST)
+        sizes, whole = self._size[ahead], found.whole[ahead] & (self._size[ahead] <= LARGEST)
         if not whole[0]:
             none = np.zeros(0, np.int64)
             return Block(begin, [False], [0, 0], np.zeros(1, np.int64), [], none, none > 0)

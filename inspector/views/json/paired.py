@@ -46,7 +46,7 @@ def paired_lines(trace: Trace, protocol: Protocol, rows: Int64s | None = None) -
             yield from waiting.ready(begins)
         place = -1 if plain is None else plain.place(stream)
         if plain is None or place < 0:
-            waiting.add_decoded(stream)
+            waiting.add_other(stream)
             continue
         block = plain.block(place)
         members = plain.streams[place : place + len(block.parsed)]
@@ -131,7 +131,15 @@ class _Waiting:
 
     # --- what comes ----------------------------------------------------------------------------------
 
-    def add_decoded(self, stream: int) -> None:
+    def add_other(self, stream: int) -> None:
+        """Take the records of a conversation that is not plain by columns."""
+        block = None if self._protocol.scan is None else self._trace.exchanged(stream)
+        if block is not None:
+            self.add_block(block, np.array([stream]))
+        else:
+            self._add_decoded(stream)
+
+    def _add_decoded(self, stream: int) -> None:
         """Take the records of a conversation that has to be decoded."""
         layer, base, count = -1, 0, 0
         for entry in decoded_records(self._trace, self._protocol, stream):
@@ -168,7 +176,7 @@ class _Waiting:
                 zip(streams.tolist(), block.parsed, block.silent, strict=True)):
             if found is None:
                 if not silent:
-                    self.add_decoded(stream)
+                    self.add_other(stream)
             elif block.protocol[number] is self._protocol:
                 mine.append(number)
                 parsed += found

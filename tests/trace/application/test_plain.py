@@ -76,6 +76,21 @@ def test_hostile_ones_are_told_the_same(name: str, tmp_path: Path) -> None:
     compare(path)
 
 
+def test_what_tcp_repaired_is_told_without_being_decoded(tmp_path: Path) -> None:
+    wire = Wire()
+    for number, trouble in enumerate(("asked again", "swapped", "a piece late", "no ACK")):
+        wire.begin(41_000 + number)
+        for one in (trouble, ""):
+            exchange(wire, GET, OK, 20, one)
+    path = tmp_path / "x.pcapng"
+    path.write_bytes(wire.file())
+    with Trace.open(path) as trace:
+        trace.finish()
+        told = [trace.exchanged(stream) for stream in range(1, 5)]
+        assert [len(one.told[0] or ()) for one in told if one is not None] == [4] * 4
+    compare(path)
+
+
 def test_most_short_connections_are_plain(tmp_path: Path) -> None:
     path = tmp_path / "x.pcapng"
     path.write_bytes(CASES["conversations"](20_000).data)
@@ -103,18 +118,41 @@ ANSWERS = [
     b"HTTP/1.1 200 OK\r\na:b\r\n c\r\nContent-Length: 0\r\n\r\n",
     b"HTTP/1.1 408 T\r\nContent-Length: 0\r\n\r\n",
 ]
-TURN = st.tuples(st.sampled_from(REQUESTS), st.sampled_from(ANSWERS), st.integers(1, 200))
+TROUBLES = st.sampled_from(
+    ["", "", "asked again", "swapped", "a piece late", "answer first", "no ACK", "other bytes"])
+TURN = st.tuples(st.sampled_from(REQUESTS), st.sampled_from(ANSWERS), st.integers(1, 200), TROUBLES)
 TURNS = st.lists(TURN, max_size=4)
 ENDS = st.sampled_from(["", "close", "reset", "client closes", "repeat", "hole", "zero window", "late"])
 
 
-def conversation(wire: Wire, turns: list[tuple[bytes, bytes, int]], end: str) -> None:
-    for asked, told, size in turns:
-        wire.say(CLIENT, asked, size)
+def exchange(wire: Wire, asked: bytes, told: bytes, size: int, trouble: str) -> None:
+    """A request and its answer in segments of `size` bytes, of which some come twice, late, or too early."""
+    first, second = wire.next
+    pieces = [(second + at, told[at : at + size]) for at in range(0, len(told), size)]
+    if trouble == "answer first":
+        wire.send(SERVER, "PA", told, second)
+        wire.next[SERVER] += len(told)
+    wire.say(CLIENT, asked, size)
+    if trouble in ("asked again", "other bytes"):
+        wire.send(CLIENT, "PA", asked if trouble == "asked again" else asked.swapcase(), first)
+    if trouble == "answer first":
+        return
+    if trouble != "no ACK":
         wire.send(SERVER, "A")
+    wire.next[SERVER] += len(told)
+    if trouble == "swapped":
+        pieces.reverse()
+    elif trouble == "a piece late":
+        pieces = [*pieces[:1], *pieces[2:], *pieces[1:2]]
+    for at, piece in pieces:
+        wire.send(SERVER, "PA", piece, at)
+
+
+def conversation(wire: Wire, turns: list[tuple[bytes, bytes, int, str]], end: str) -> None:
+    for asked, told, size, trouble in turns:
         if end == "late":
             wire._time += 40_000_000
-        wire.say(SERVER, told, size)
+        exchange(wire, asked, told, size, trouble)
     if end == "close":
         wire.close()
     elif end == "reset":

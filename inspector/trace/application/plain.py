@@ -149,8 +149,8 @@ def exchanged(index: Index, flow: TcpFlow) -> PlainBlock | None:
     if not perhaps or flow.out_of_order:
         return None
     block = delivered(index, flow)
-    protocol, told = (None, None) if block is None else _scanned(block.said)
-    return None if block is None or told is None else PlainBlock(block, [protocol], [told], [False])
+    protocol, parsed = (None, None) if block is None else _scanned(block.sent)
+    return None if block is None or parsed is None else PlainBlock(block, [protocol], [parsed], [False])
 
 
 class PlainConversations:

@@ -47,10 +47,10 @@ def delivered(index: Index, flow: TcpFlow) -> Block | None:
     if sum(map(len, data)) < size:               # the file became shorter
         return None
     base = streams[0].start, streams[1].start
-    said = [data[side][start - base[side] : stop - base[side]]
+    sent = [data[side][start - base[side] : stop - base[side]]
             for side, start, stop in zip(*(column.tolist() for column in runs), strict=True)]
-    turns = np.searchsorted(turn, np.arange(len(said) + 1))
-    return Block(0, [True], [0, len(said)], turns, said, row, runs.direction[turn] == 1)
+    turns = np.searchsorted(turn, np.arange(len(sent) + 1))
+    return Block(0, [True], [0, len(sent)], turns, sent, row, runs.direction[turn] == 1)
 
 
 def _packets(stream: ByteStream, starts: Int64s, turns: Int64s) -> tuple[Int64s, Int64s]:

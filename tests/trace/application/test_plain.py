@@ -87,7 +87,7 @@ def test_what_tcp_repaired_is_told_without_being_decoded(tmp_path: Path) -> None
     with Trace.open(path) as trace:
         trace.finish()
         told = [trace.exchanged(stream) for stream in range(1, 5)]
-        assert [len(one.told[0] or ()) for one in told if one is not None] == [4] * 4
+        assert [len(one.parsed[0] or ()) for one in told if one is not None] == [4] * 4
     compare(path)
 
 

@@ -1,6 +1,6 @@
 """A walk of random keys: `python -m tests.tools.walk [--seed N] [--keys N] [--in-process] [START ...]`.
 
-Each walk starts the app on its launcher, in a session of each kind or on a file, and does there what nobody
+Each walk starts the app on its launcher, in a session of each kind, a lesson, on a file, and does what nobody
 foresaw: keys singly and in bursts, pastes, clicks, changes of size. It fails where the app ends in error,
 prints a traceback, does not hear ctrl+q at the end, leaves the terminal otherwise or a process behind.
 The app runs on a real terminal; `--in-process` drives it by Textual's pilot, with exceptions as they are.
@@ -13,6 +13,8 @@ import argparse
 import asyncio
 import os
 import random
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,7 +30,13 @@ from tests.support.screen.window import LEFT, Terminal, inspector, terminal, wai
 DATA = Path(__file__).parents[1] / "data"
 KINDS = {"tcp": "t", "udp": "u", "http": "h", "websocket": "w"}
 FILES = {"small": DATA / "traces" / "websocket.pcapng", "many": DATA / "traces" / "http-connections.pcapng"}
-STARTS = ("launcher", *KINDS, *FILES)
+PROGRAM = (sys.executable, "-m", "http.server", "8000", "--bind", "127.0.0.1")
+COMMANDS = {                               # on a terminal alone
+    "lessons": ["lesson"], "lesson": ["lesson", "handshake"], "via": ["via", "45883:45884"],
+    "join": ["exec", "--join", "--publish", "8000", "--", *PROGRAM],
+}
+STATUS = {"join": 128 + signal.SIGTERM}    # of the program, which leaving the app ends
+STARTS = ("launcher", *KINDS, *FILES, *COMMANDS)
 SIZES = ((80, 24), (120, 40), (200, 50), (60, 16), (59, 15), (110, 30), (40, 10), (300, 80))
 # Without q, ctrl+q, ctrl+c and ctrl+z: they end a walk or stop it, and tests of their own know them.
 PLAIN = "abcdefghijklmnoprstuvwxyzGNRTIS0123456789/:[]?.<> =&|-+#~'\"\\äß漢"
@@ -95,6 +103,8 @@ def start_of(name: str) -> tuple[list[str], str]:
     """The command's arguments, and the keys that come first."""
     if name in FILES:
         return ["open", str(FILES[name])], ""
+    if name in COMMANDS:
+        return COMMANDS[name], ""
     if name in KINDS or name == "launcher":
         return [], KINDS.get(name, "")
     return ["open", name], ""
@@ -104,7 +114,7 @@ def walk_on_terminal(name: str, seed: int, keys: int, directory: Path) -> int:
     """One walk on a real terminal; the number of keys. WalkError."""
     arguments, first = start_of(name)
     with terminal(directory, inspector(*arguments), size=SIZES[seed % 2]) as app:
-        app.until_shown("inspector")
+        app.until_shown("Quit")
         app.write(first.encode())
         seen, done, chance = b"", 0, random.Random(seed)
         for step in steps(seed, keys):
@@ -115,12 +125,15 @@ def walk_on_terminal(name: str, seed: int, keys: int, directory: Path) -> int:
             seen = (seen + app.read_for(chance.choice((0, 0, 0.01, 0.05, 0.2))))[-200000:]
             if not app.runs():
                 break
-        _end(app, seen, f"{name}, seed {seed}, {done} keys, {step}")
+        _end(app, STATUS.get(name, 0), seen, f"{name}, seed {seed}, {done} keys, {step}")
     return done
 
 
-def _end(app: Terminal, seen: bytes, walk: str) -> None:
-    """End the app, if "Quit" of the palette or the line of keys was not what the walk chose."""
+def _end(app: Terminal, expected: int, seen: bytes, walk: str) -> None:
+    """End the app, if "Quit" of the palette or the line of keys was not what the walk chose.
+
+    It has to end with the `expected` status.
+    """
     if app.runs():
         app.resize(80, 24)
         seen += app.read_for(0.3)
@@ -134,7 +147,7 @@ def _end(app: Terminal, seen: bytes, walk: str) -> None:
         wait_until(lambda: not app.family(), "the end of all that was started")
     except AssertionError as error:
         raise WalkError(f"{walk}: {error}") from error
-    if status or b"Traceback" in seen:
+    if status != expected or b"Traceback" in seen:
         raise WalkError(f"{walk}: status {status}\n{_words(seen)}")
 
 
@@ -145,6 +158,7 @@ def _words(seen: bytes) -> str:
 async def walk_in_process(name: str, seed: int, keys: int) -> int:
     """One walk by the pilot; the number of keys. What the app raises is raised."""
     arguments, first = start_of(name)
+    assert name not in COMMANDS
     app = InspectorApp(trace_path=Path(arguments[1]) if arguments else None)
     done = 0
     async with app.run_test(size=SIZES[seed % 2]) as pilot:

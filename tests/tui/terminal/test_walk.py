@@ -20,7 +20,7 @@ async def test_walks(start: str, seed: int, tmp_path: Path, monkeypatch: pytest.
 
 
 @needs_lab
-@pytest.mark.parametrize(("start", "seed"), [("websocket", 8), ("many", 9)])
+@pytest.mark.parametrize(("start", "seed"), [("websocket", 8), ("many", 9), ("lesson", 10), ("join", 11)])
 def test_walks_on_a_real_terminal(start: str, seed: int, tmp_path: Path,
                                   monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -14,7 +14,6 @@ from unittest.mock import patch
 import pytest
 
 from inspector.cli.exports import export_of
-from inspector.trace import summaries
 from inspector.trace.file import window
 from inspector.trace.file.plain import FileSource
 from inspector.trace.flows import spoken
@@ -26,7 +25,7 @@ from tests.support.captures.growth import KINDS
 STEP = 40
 # A conversation costs much, and above 256 they are read many at a time, at another price: stay below.
 SIZES = dict.fromkeys(("conversations", "reused_ports", "reset_connections"), (20, 40, 120, 140))
-EXPORTS = ("packets", "conversations", "findings", "http", "websocket", "redis")
+EXPORTS = ("packets", "conversations", "findings", "http", "sse", "websocket", "redis")
 
 
 class Work:
@@ -51,7 +50,6 @@ class Work:
         self._patches.enter_context(patch.object(FileSource, "read", counted))
         self._patches.enter_context(patch.multiple(window, _AHEAD=0, _APART=0))
         self._patches.enter_context(patch.object(spoken, "_CONVERSATIONS", 8))
-        self._patches.enter_context(patch.object(summaries, "_BLOCK", 8))
         self._patches.enter_context(patch.object(tcp_stream, "_HEAD", 0))
         self._profile.enable()
         return self

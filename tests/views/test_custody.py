@@ -38,13 +38,15 @@ def test_half_way_bytes_are_on_their_way() -> None:
     ({"unread": 500, "read": 700, "waits_ns": 3_200_000_000},
      ["500 bytes wait in the server's receive queue (srv 7) for 3.2 s: it does not read."]),
     ({"unread": 500, "read": 700, "waits_ns": 3_000_000}, []),
+    ({"unread": 500, "read": 700, "waits_ns": 3_200_000_000, "gone": True},
+     ["500 bytes waited in the server's receive queue (srv 7) for 3.2 s: when it was seen last."]),
     ({"written": 2200, "window": 0},
      ["1,000 bytes are written and not sent yet; the receiver's window is closed."]),
-    ({"unread": 500, "counted": 500, "settled": True},
+    ({"unread": 500, "in_queue": 500},
      ["The sums hold: calls, packets and the kernel's queues say the same."]),
-    ({"unread": 400, "counted": 500, "settled": True},
+    ({"unread": 500, "in_queue": 400},
      ["The sums do not hold: by calls and packets 500 bytes should wait, the kernel says 400."]),
-    ({"unread": 400, "counted": 500}, []),
+    ({"unread": 500}, []),
 ])
 def test_each_state_has_its_sentence(changes: dict[str, int], words: list[str]) -> None:
     way = replace(WAY, **changes)  # type: ignore[arg-type]

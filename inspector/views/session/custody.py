@@ -10,7 +10,7 @@ Each number comes from where it is known best; where more than that is known the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from inspector.model.endpoint import join_endpoint
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 _WRITES, _READS = ("send", "write"), ("recv", "read")
-_SLACK_NS = 150_000_000           # the kernel is looked at ten times a second
 _NAME, _NUMBER = 24, 10
 _SENTENCE = 74                    # cells of a line of a sentence, so that lines are as many at any width
 _TITLES = ("Written", "Unsent", "On the way", "Unread", "Read")
@@ -48,8 +47,8 @@ class End:
 class Custody:
     """One direction's bytes at a moment; None: not known. `waits_ns`: how long bytes wait to be read.
 
-    `counted`: what the calls and packets say is unread, where the kernel says so too; `settled`: nothing
-    moved lately, so that both must be the same.
+    `in_queue`: the kernel's word on what is unread, where calls and packets tell it too, and it was looked at
+    after the last of them.
     """
 
     sender: End
@@ -61,8 +60,8 @@ class Custody:
     read: int | None = None
     waits_ns: int = 0
     window: int | None = None      # that the receiver grants, by the kernel
-    counted: int | None = None
-    settled: bool = False
+    in_queue: int | None = None
+    gone: bool = False             # the sockets are: it is how they were seen last
 
     @property
     def unsent(self) -> int | None:
@@ -76,8 +75,8 @@ class Custody:
 
     @property
     def contradiction(self) -> bool:
-        """Whether calls and packets say another number than the kernel, though nothing moves."""
-        return self.settled and self.counted is not None and self.counted != self.unread
+        """Whether calls and packets say another number than the kernel."""
+        return self.in_queue is not None and self.in_queue != self.unread
 
 
 def custody(trace: Trace, stream: int, until: Row | None = None) -> tuple[Custody, Custody]:
@@ -90,8 +89,9 @@ def custody(trace: Trace, stream: int, until: Row | None = None) -> tuple[Custod
              and 0 < (call.end_ns or 0) <= moment]  # fmt: skip
     samples = [one for one in trace.kernel if one.peer in addresses and one.local in addresses
                and one.time_ns <= moment]  # fmt: skip
-    gone = next((one.time_ns for one in samples if one.state == "gone"), moment)
-    moment, samples = min(moment, gone), [one for one in samples if one.state != "gone"]
+    gone = next((one.time_ns for one in samples if one.state == "gone"), 0)
+    samples = [one for one in samples if one.state != "gone"]
+    moment = min(moment, gone) if gone else moment
     names = ("client", "server") if flow.streams[0].start_known else addresses
     ends = [_end(name, address, calls, samples) for name, address in zip(names, addresses, strict=True)]
     moved = int(index.time_ns[rows[-1]]) if len(rows) else 0
@@ -99,8 +99,9 @@ def custody(trace: Trace, stream: int, until: Row | None = None) -> tuple[Custod
     for direction in (0, 1):
         sent, acknowledged = _on_the_wire(trace, flow, rows, direction)
         own, peer = ends[direction], ends[1 - direction]
-        found.append(_of(own, peer, sent, acknowledged, calls, samples, (moment, moved),
-                         flow.streams[direction].start_known))
+        way = _of(own, peer, sent, acknowledged, calls, samples, (moment, moved),
+                  flow.streams[direction].start_known)
+        found.append(replace(way, gone=bool(gone)))
     return found[0], found[1]
 
 
@@ -147,12 +148,16 @@ def _of(
     elif sending is not None:
         written = sent + dict(sending.info).get("notsent", 0)
     latest = max([moved, *(call.end_ns or 0 for call in calls)])
+    seen = 0 if receiving is None else receiving.time_ns
+    reads = [call.end_ns or 0 for call in calls if call.local == peer.address and (call.result or 0) > 0
+             and call.name.startswith(_READS)]  # fmt: skip
     since = _waiting_since(samples, peer.address, own.address)
+    stays = since is not None and bool(waiting) and max(reads, default=0) <= seen
     return Custody(
-        own, peer, sent, acknowledged, written, counted if waiting is None else waiting, read,
-        max(moment - since, 0) if since is not None and waiting else 0,
+        own, peer, sent, acknowledged, written, waiting if counted is None else counted, read,
+        max(moment - since, 0) if stays and since is not None else 0,
         None if receiving is None else dict(receiving.info).get("window"),
-        counted if waiting is not None else None, moment - latest > _SLACK_NS,
+        waiting if counted is not None and seen > latest else None,
     )
 
 
@@ -221,18 +226,19 @@ def custody_lines(both: Iterable[Custody], stream: int, width: int) -> list[Line
 def custody_sentences(one: Custody) -> Iterator[tuple[str, Style]]:
     """What is to be said of a direction, each with a style: where bytes wait, whether the sums hold."""
     if one.unread and one.waits_ns >= LEAST_NS:
-        verb = "waits" if one.unread == 1 else "wait"
+        verb = "waited" if one.gone else "waits" if one.unread == 1 else "wait"
+        end = "when it was seen last" if one.gone else "it does not read"
         owner = f" ({one.receiver.owner})" if one.receiver.owner else ""
         yield (f"{amount(one.unread, 'byte')} {verb} in {_whose(one.receiver)} receive queue{owner} for "
-               f"{duration(one.waits_ns)}: it does not read.", "warning")
+               f"{duration(one.waits_ns)}: {end}.", "warning")
     if one.unsent:
         verb = "is" if one.unsent == 1 else "are"
         why = "; the receiver's window is closed" if one.window is not None and one.window < 2 else ""
         yield f"{amount(one.unsent, 'byte')} {verb} written and not sent yet{why}.", "warning"
     if one.contradiction:
-        yield (f"The sums do not hold: by calls and packets {amount(one.counted or 0, 'byte')} should wait, "
-               f"the kernel says {one.unread or 0:,}.", "warning")
-    elif one.counted is not None and one.settled:
+        yield (f"The sums do not hold: by calls and packets {amount(one.unread or 0, 'byte')} should wait, "
+               f"the kernel says {one.in_queue or 0:,}.", "warning")
+    elif one.in_queue:
         yield "The sums hold: calls, packets and the kernel's queues say the same.", "dim"
 
 

@@ -207,6 +207,13 @@ def interim_answers(size: int) -> bytes:
     return _http((CLIENT, GET), (SERVER, b"HTTP/1.1 102 Processing\r\n\r\n" * size + OK))
 
 
+def server_sent_events(size: int) -> bytes:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    events = [b"id: %d\r\ndata: x\r\n\r\n" % number for number in range(1_000_000, 1_000_000 + size)]
+    chunks = [(SERVER, b"%x\r\n%s\r\n" % (len(one), one)) for one in events]
+    return _http((CLIENT, GET), (SERVER, head), *chunks)
+
+
 def upgrades_without_answer(size: int) -> bytes:
     return _http(*[(CLIENT, request())] * size)
 

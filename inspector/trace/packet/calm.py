@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from inspector.model.numbers import ACK, FIN, RST, SYN, TCP
+from inspector.model.packets import rows_in
 from inspector.trace.application.plain import PacketWords, PlainBlock, PlainConversations
 from inspector.trace.flows.patterns import previous
 from inspector.trace.packet.info import option_words
@@ -72,7 +73,7 @@ class Calm:
                 if self._state[stream] == _UNKNOWN:
                     place = self._plain.place(stream)
                     if place < 0:
-                        self._state[stream] = _OTHER
+                        self._take_troubled(stream, self._trace.exchanged(stream))
                     else:
                         self._take(self._plain.block(place))
             carried &= (self._state[streams] == _CALM) & ~self._odd[rows]
@@ -121,6 +122,35 @@ class Calm:
         calm[owner[self._restless(packets, streams)]] = False
         self._state[streams] = np.where(calm, _CALM, _OTHER)
         self._tell(block)
+
+    def _take_troubled(self, stream: int, block: PlainBlock | None) -> None:
+        """Look at a conversation in which TCP has something to tell of some packets; all others are calm."""
+        trace, index = self._trace, self._trace.index
+        self._state[stream] = _OTHER
+        if block is None:
+            return
+        flow = trace.flow(stream)
+        rows = flow.rows
+        if len(rows) != len(trace.rows_of("tcp", stream)):
+            return
+        back = flow.directions(rows).astype("i8")
+        for side in (0, 1):
+            base, mine = flow.base(side), rows_in(rows[back == side])
+            if mine and flow.base(side, mine[0]) != base:
+                return                               # numbers began anew
+            detail = flow.detail(mine[0]) if mine else None
+            self._base[side, stream] = base or 0
+            self._scale[side, stream] = 0 if detail is None else detail.scale or 0
+        self._back[rows], self._kinds[rows] = back == 1, plain_kinds(trace, rows)
+        self._tell(block)
+        marked, turns, carry = np.array(sorted(flow.flagged()), np.int64), block.block.turns, block.block.rows
+        troubled = np.add.reduceat(np.isin(carry, marked), turns[:-1])
+        odd = (index.status[rows] & ~np.uint8(CUT) != 0) | (self._kinds[rows] == NO_KIND)
+        odd |= index.tcp_flags[rows] & SYN != 0
+        odd |= (index.payload_length[rows] > 0) & ~np.isin(rows, carry)
+        self._odd[rows[odd]] = self._odd[marked] = True
+        self._odd[carry[np.repeat(troubled > 0, np.diff(turns))]] = True
+        self._state[stream] = _CALM
 
     def _open(self, packets: _Packets, streams: Int64s) -> None:
         """Note the first numbers of both ends, and their scales: both have one, or none (RFC 7323 2.2)."""

@@ -1,7 +1,10 @@
-"""Many short HTTP connections: what commands make of all of them, beside tshark on the same file.
+"""Many short HTTP connections, and few that are kept: what commands make of them, beside tshark.
 
-100,000 connections of 8 packets each. Every run is a process of its own; its peak of memory is told too.
-`python -m tests.tools.benchmarks.bench_connections make FILE [COUNT]` only writes the capture.
+100,000 connections of 8 packets each (10,000 where all fields of all packets are printed); 528,000 packets of
+8 kept ones, and of some with a packet that came twice in each. Every run is a process of its own, which takes
+turns with its peer; CPU seconds, and its peak of memory.
+`python -m tests.tools.benchmarks.bench_connections make FILE [COUNT]` only writes the capture, `make_kept FILE
+[EXCHANGES]` the other one.
 """
 
 from __future__ import annotations
@@ -13,8 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ ASKED = {
     "http": ("tshark -Y http -T fields", ["-Y", "http", "-T", "fields", "-e", "http.request.uri",
                                           "-e", "http.response.code"]),
     "findings": ("tshark -q -z expert", ["-q", "-z", "expert"]),
+    "packets": ("tshark -2 -T ek", ["-2", "-T", "ek"]),
 }
 
 
@@ -64,8 +67,11 @@ NGINX = (b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Fri, 27 Nov 2026 09:
 WRK = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n"
 
 
-def make_kept(path: Path, exchanges: int = 33_000, connections: int = 8) -> None:
-    """Write connections that are kept, as of wrk and nginx: each exchange is two packets, all interleaved."""
+def make_kept(path: Path, exchanges: int = 33_000, connections: int = 8, twice: int = -1) -> None:
+    """Write connections that are kept, as of wrk and nginx: each exchange is two packets, all interleaved.
+
+    `twice`: the exchange whose answer comes twice.
+    """
     time_ns = 1_700_000_000 * 10**9
     with path.open("wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 101))
@@ -90,46 +96,65 @@ def make_kept(path: Path, exchanges: int = 33_000, connections: int = 8) -> None
         for number in range(exchanges):
             for which in range(connections):
                 send(which, 0, P | A, WRK)
-                send(which, 1, P | A, NGINX % (number // 1000 % 60))
+                answer = NGINX % (number // 1000 % 60)
+                send(which, 1, P | A, answer)
+                if number == twice:
+                    numbers[which][1] -= len(answer)
+                    send(which, 1, P | A, answer)
+
+
+CASES: tuple[tuple[str, Callable[[Path], None], tuple[str, ...]], ...] = (
+    (f"{COUNT:,} HTTP connections of 8 packets", make, ("conversations", "http", "findings")),
+    ("10,000 of them", lambda path: make(path, 10_000), ("packets",)),
+    ("528,000 packets of 8 kept connections", make_kept, ("conversations", "http", "findings")),
+    ("53,000 of them, an answer twice in each", lambda path: make_kept(path, 3300, twice=500),
+     ("http", "findings", "packets")),
+)
 
 
 def measured(command: Sequence[str]) -> tuple[float, float]:
-    """Seconds, and the peak of its memory in MB."""
-    start = time.perf_counter()
+    """CPU seconds, and the peak of its memory in MB."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, _, usage = os.wait4(process.pid, 0)
     process.returncode = 0
-    return time.perf_counter() - start, usage.ru_maxrss / 1000
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000
 
 
 def run(repeats: int = 5) -> list[dict[str, Any]]:
     """Rows with what, target, reached, spread, peer."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "connections.pcap")
-        make(path)
-        for what, (name, options) in ASKED.items():
-            ours = [sys.executable, "-m", "inspector", "decode", str(path), "--json", what]
-            mine, others = [], []
-            for _ in range(repeats):
-                mine.append(measured(ours))
-                if shutil.which("tshark"):
-                    others.append(measured(["tshark", "-n", "-r", str(path), *options])[0])
-            seconds = [one for one, _ in mine]
-            memory = statistics.median([one for _, one in mine])
-            rows.append({
-                "what": f"{COUNT:,} HTTP connections of 8 packets: decode --json {what}",
-                "target": "5 times tshark, 300 MB",
-                "reached": f"{statistics.median(seconds):.1f} s, {memory:.0f} MB",
-                "spread": f"{min(seconds):.1f} to {max(seconds):.1f} s",
-                "peer": f"{name} {statistics.median(others):.1f} s" if others else "",
-            })
+        for name, make_it, asked in CASES:
+            path = Path(folder, "connections.pcap")
+            make_it(path)
+            rows += [_compared(path, f"{name}: decode --json {what}", what, repeats) for what in asked]
     return rows
 
 
+def _compared(path: Path, name: str, what: str, repeats: int) -> dict[str, Any]:
+    ours = [sys.executable, "-m", "inspector", "decode", str(path), "--json", what]
+    peer, options = ASKED[what]
+    mine, others = [], []
+    for _ in range(repeats):
+        mine.append(measured(ours))
+        if shutil.which("tshark"):
+            others.append(measured(["tshark", "-n", "-r", str(path), *options])[0])
+    seconds = [one for one, _ in mine]
+    memory = statistics.median([one for _, one in mine])
+    return {
+        "what": name, "target": "5 times tshark, 300 MB",
+        "reached": f"{statistics.median(seconds):.1f} s, {memory:.0f} MB",
+        "spread": f"{min(seconds):.1f} to {max(seconds):.1f} s",
+        "peer": f"{peer} {statistics.median(others):.1f} s" if others else "",
+    }
+
+
 if __name__ == "__main__":
+    size = [int(sys.argv[3])] if len(sys.argv) > 3 else []
     if sys.argv[1:2] == ["make"]:
-        make(Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else COUNT)
+        make(Path(sys.argv[2]), *size)
+    elif sys.argv[1:2] == ["make_kept"]:
+        make_kept(Path(sys.argv[2]), *size)
     else:
         for row in run(int(sys.argv[1]) if len(sys.argv) > 1 else 5):
             print(row)

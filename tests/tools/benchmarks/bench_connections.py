@@ -3,8 +3,8 @@
 100,000 connections of 8 packets each (10,000 where all fields of all packets are printed); 528,000 packets of
 8 kept ones, and of some with a packet that came twice in each. Every run is a process of its own, which takes
 turns with its peer; CPU seconds, and its peak of memory.
-`python -m tests.tools.benchmarks.bench_connections make FILE [COUNT]` only writes the capture, `make_kept FILE
-[EXCHANGES]` the other one.
+`python -m tests.tools.benchmarks.bench_connections make FILE [COUNT]` only writes the first capture,
+`make_kept FILE [EXCHANGES]` the other one.
 """
 
 from __future__ import annotations

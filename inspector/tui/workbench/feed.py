@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 PAUSE = 1 / 30           # seconds between two turns that the screen is told of
-LOADING_PAUSE = 0.1      # the same while a file that was there already is read for the first time
+LOADING_PAUSE = 0.1      # the same while a file that was there already is read for the first time,
+BEHIND_PAUSE = 0.2       # and while there is more to read than a turn takes: drawing costs more than reading
 SLICE = 1 << 20          # bytes a refresh: about 4 ms
 POLL = 0.25              # seconds between looks at a file that nobody announces
 
@@ -108,7 +109,8 @@ class TraceFeed:
             self._on_broken(str(error))
             return
         ready, self.loading = self.loading and not unread, self.loading and unread
-        if ready or (changed and (not self.loading or start - self._last >= LOADING_PAUSE)):
+        pause = LOADING_PAUSE if self.loading else BEHIND_PAUSE if unread else 0
+        if ready or (changed and start - self._last >= pause):
             self._announced, self._last = True, start
             self._on_grew()
         self._later(REST_SECONDS if unread else POLL)

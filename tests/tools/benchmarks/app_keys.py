@@ -208,8 +208,8 @@ def _cost(pressed: tuple[str, float, float, float], lags: list[tuple[float, floa
 
 
 def memory(pid: int) -> tuple[float, float]:
-    """MB that a process keeps resident, and the most it did."""
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    """MB that a process (0: this one) keeps resident, and the most it did."""
+    lines = Path(f"/proc/{pid or 'self'}/status").read_text(encoding="ascii").splitlines()
     found = dict(line.split(":", 1) for line in lines if ":" in line)
     return int(found["VmRSS"].split()[0]) / 1000, int(found["VmHWM"].split()[0]) / 1000
 

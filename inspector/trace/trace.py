@@ -37,7 +37,14 @@ from inspector.trace.flows.kept import Kept
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.flows.turns import AT_ONCE, STEP, Turns, UndecodedError
 from inspector.trace.flows.udp import UdpFlow
-from inspector.trace.index.conversations import PROTOCOLS, ConversationRow, RowLists, conversations, grown
+from inspector.trace.index.conversations import (
+    PROTOCOLS,
+    ConversationRow,
+    RowLists,
+    conversations,
+    grown,
+    sorted_rows,
+)
 from inspector.trace.index.fates import Fates
 from inspector.trace.index.index import Index
 from inspector.wire.arrays import Int64s
@@ -543,17 +550,23 @@ class Trace:
         return None if self.decoded(stream) else exchanged(self.index, self._flow(stream))
 
     def plain_apart(self) -> Callable[[], Callable[[], None]] | None:
-        """By turns: the same in two steps, the first for a thread; None where it is not worth it."""
+        """By turns: the same, and all rows by conversation, in two steps, the first for a thread.
+
+        None while the trace grows.
+        """
         count = self.index.count
-        if self.following or not self.complete or not 0 < count <= _MOST_PLAIN:
+        if self.following or not self.complete or not count:
             return None
-        self._looks_for_plain = True
+        self._looks_for_plain = count <= _MOST_PLAIN
         index = copy(self.index)               # its columns as they stand now
 
         def look() -> Callable[[], None]:
-            found = PlainConversations(index, self.pieces, self.application)
+            rows = {number: sorted_rows(index, number) for number in PROTOCOLS.values()}
+            few = count <= _MOST_PLAIN
+            found = PlainConversations(index, self.pieces, self.application) if few else None
 
             def take() -> None:
+                self._rows.take(rows)
                 self._plain, self._looks_for_plain = found, False
 
             return take

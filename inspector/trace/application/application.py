@@ -81,7 +81,8 @@ class Application:
         self._packets = len(self._flow.rows)
         self.streams = self._flow.streams
         changed = self._engine.update(
-            cache(lambda direction: acknowledged(self._trace, self._flow, direction)))
+            cache(lambda direction: acknowledged(self._trace, self._flow, direction)),
+            more=self._flow.left > 0)
         if not self._ended and self.layers:
             self._end_if_over()
         self._findings += map(self._place, self._engine.fresh_findings())

@@ -20,6 +20,7 @@ from inspector.wire.tcp.delivery import Pump
 from inspector.wire.tcp.stream import ByteStream
 
 NEVER = Row(1 << 62)
+_AGAIN = 1.25            # times the bytes after which a start is looked for again
 _MOST_LAYERS = 16        # protocols that follow each other on one connection
 
 
@@ -48,6 +49,7 @@ class Engine:
         self._sniffers = [protocol for protocol in protocols if protocol.sniff is not None]
         self._pump = Pump(source.streams, source.acknowledged)
         self._rule = rule
+        self._more = False
         self._bytes_tried = 0                         # bytes there were when a start was last looked for
         self._behind: Start | None = None       # what begins behind the last layer, and is to be found out
         self._own: list[Layer] = []
@@ -69,13 +71,15 @@ class Engine:
         """The decoder that reads now."""
         return self._own[-1].decoder if self._own else None
 
-    def update(self, acknowledged: Callable[[int], int]) -> bool:
+    def update(self, acknowledged: Callable[[int], int], *, more: bool = False) -> bool:
         """Go on as far as the streams reach; True when something was taken.
+
+        `more` is known to follow: what is spoken need not be looked for again after every packet.
 
         `acknowledged` tells up to which offset of a direction the peer has all bytes: what the capture lacks
         before it will never come, and is passed over.
         """
-        changed = False
+        changed, self._more = False, more
         while True:
             holes = self._find_holes(acknowledged)
             if not self._step() and not any(self._cross(hole) for hole in holes):
@@ -105,7 +109,7 @@ class Engine:
         if decoder is not None and self._behind is None:
             return decoder.take() and self._follow(decoder)
         size = sum(stream.captured for stream in self._source.streams)
-        if size == self._bytes_tried:
+        if size == self._bytes_tried or (self._more and size < self._bytes_tried * _AGAIN):
             return False
         self._bytes_tried = size
         found = self._sniff()

@@ -6,6 +6,7 @@ extended as the trace grows.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -51,7 +52,7 @@ class RowLists:
     def __init__(self, index: Index) -> None:
         self._index = index
         self._known: dict[tuple[int, int], tuple[int, Int64s]] = {}
-        self._sorted: dict[int, _Sorted] = {}
+        self._sorted: dict[int, SortedRows] = {}
         self._packets_read = 0            # packets that were looked through since the last sorting
 
     def of(self, protocol: str, stream: int) -> Int64s:
@@ -82,15 +83,30 @@ class RowLists:
         return rows
 
     def _sort(self, number: int) -> None:
-        index = self._index
         self._packets_read = 0
-        rows = np.flatnonzero((index.protocol == number) & (index.stream >= 0))
-        stream = index.stream[rows]
-        ends = np.cumsum(np.bincount(stream, minlength=len(index.streams[number])))
-        self._sorted[number] = _Sorted(index.count, rows[np.argsort(stream, kind="stable")], ends)
+        self._sorted[number] = sorted_rows(self._index, number)
+
+    def take(self, found: Mapping[int, SortedRows]) -> None:
+        """Rows that were sorted apart, on a thread."""
+        self._sorted.update(found)
 
 
-class _Sorted(NamedTuple):
+def by_stream(stream: Int32s) -> Int64s:
+    """The places of numbers of conversations, in order of the numbers, equal ones as they stand."""
+    few = not len(stream) or int(stream.max()) < 1 << 15     # 16 bits are sorted ten times as fast
+    order: Int64s = np.argsort(stream.astype("i2") if few else stream, kind="stable")
+    return order
+
+
+def sorted_rows(index: Index, number: int) -> SortedRows:
+    """All rows of the protocol `number`, by conversation."""
+    rows = np.flatnonzero((index.protocol == number) & (index.stream >= 0))
+    stream = index.stream[rows]
+    ends = np.cumsum(np.bincount(stream, minlength=len(index.streams[number])))
+    return SortedRows(index.count, rows[by_stream(stream)], ends)
+
+
+class SortedRows(NamedTuple):
     """All rows of a protocol among the first `reach`, sorted by conversation; where each one's rows end."""
 
     reach: int

@@ -13,6 +13,7 @@ import numpy as np
 from inspector.model.endpoint import join_endpoint, split_endpoint
 from inspector.model.numbers import ACK, SYN, TCP, UDP
 from inspector.model.packets import Row, row_at
+from inspector.trace.index.columns import Growing
 from inspector.views.ladder.layout import LEFT, RIGHT
 from inspector.views.session.sockets import SocketTable, same_address
 from inspector.wire.arrays import Int64s
@@ -99,6 +100,7 @@ class Side:
         self.ends = Ends("", "", False)
         self.rows = np.zeros(0, np.int64)
         self.times = np.zeros(0, np.int64)
+        self._rows, self._times = Growing("i8"), Growing("i8")       # of a ladder of all
         self._packets_read = 0
         self.servers: set[tuple[int, int]] = set()          # whom SYNs were for: number of address, port
         self._ends: dict[tuple[int, int], Ends] = {}        # of (protocol, stream), in a ladder of all
@@ -111,16 +113,25 @@ class Side:
             return False
         before = len(self.rows)
         if self.conversation is None:
-            self.rows = np.arange(count)
             self._note_servers(self._packets_read, count)
-        else:
-            self.ends = conversation_ends(self.trace, self.conversation, self.sockets)
-            rows = self.trace.rows_of(self.conversation.protocol, self.conversation.stream)
-            errors = quoting_rows(self.trace, self.conversation)
-            self.rows = np.union1d(rows, errors) if len(errors) else rows
+            self._take(np.arange(before, count))
+            self._packets_read = count
+            return count != before
+        self.ends = conversation_ends(self.trace, self.conversation, self.sockets)
+        rows = self.trace.rows_of(self.conversation.protocol, self.conversation.stream)
+        errors = quoting_rows(self.trace, self.conversation)
+        self.rows = np.union1d(rows, errors) if len(errors) else rows
         self._packets_read = count
         self.times = np.maximum.accumulate(index.time_ns[self.rows].astype(np.int64))
         return len(self.rows) != before
+
+    def _take(self, rows: Int64s) -> None:
+        """Go on with packets that follow those there are."""
+        times = self.trace.index.time_ns[rows]
+        last = self._times.values[-1:]
+        self._rows.extend(rows)
+        self._times.extend(np.maximum.accumulate(np.concatenate((last, times)))[len(last) :])
+        self.rows, self.times = self._rows.values, self._times.values
 
     def _note_servers(self, start: int, count: int) -> None:
         index = self.trace.index

@@ -87,6 +87,7 @@ class Ladder:
         self._layout = Layout(usual if gap_ns is None else gap_ns)
         self.margins = Margins(self._layout, append_only=append_only)
         self._started = self._several = self._expected = False
+        self._counted = 0                    # packets among which conversations were counted
         self._fates_seen = 0
         self.update()
 
@@ -272,10 +273,10 @@ class Ladder:
 
     def _count_conversations(self) -> bool:
         """Whether this is a session with more than one conversation."""
-        index = self.trace.index
-        streams = int(index.stream[: index.count].max()) if index.count else -1
+        index, since = self.trace.index, self._counted
+        self._counted = index.count
         protocols = {int(number) for number in index.protocol[:64]} & {TCP, UDP}
-        return streams > 0 or len(protocols) > 1
+        return self._several or len(protocols) > 1 or bool((index.stream[since:] > 0).any())
 
 
 def _first_difference(old: list[Moment], new: list[Moment]) -> int:

@@ -2,7 +2,8 @@
 
 `python -m tests.tools.benchmarks.app_keys app FILE RESULT` is the app with a probe in its event loop: a task
 that sleeps 5 ms again and again and notes when it woke late. `press` starts it in a pseudo terminal, types,
-and lays the probe's notes beside the time of each key. `python -m ...app_keys FILE` prints all of them.
+and lays the probe's notes beside the time of each key. `python -m ...app_keys FILE ROWS [KEYS]` prints them;
+ROWS: a text of the first rows.
 """
 
 from __future__ import annotations
@@ -221,9 +222,9 @@ def main() -> None:
         app.run()
         app.write()
         return
-    wanted = sys.argv[2:]
+    wanted = sys.argv[3:]
     keys = [Key(text, text.encode().decode("unicode_escape")) for text in wanted] or KEYS
-    run: Any = press(Path(sys.argv[1]), keys, first=Key("first key, while reading", "j"))
+    run: Any = press(Path(sys.argv[1]), keys, sys.argv[2], first=Key("first key, while reading", "j"))
     print(f"rows after {run.rows:.2f} s; {run.megabytes:.0f} MB, peak {run.peak:.0f} MB; "
           f"load {os.getloadavg()[0]:.1f}")
     print(f"{'key':32} {'answer':>8} {'still':>8} {'CPU':>8} {'settled':>8}  ms")

@@ -63,6 +63,23 @@ def make(path: Path, count: int = COUNT) -> None:
             file.write(head + frame)
 
 
+def make_large(path: Path, small: Path, times: int) -> None:
+    """Write the packets of `small` so many times, one after the other in time too."""
+    data = np.fromfile(small, "u1")
+    places, at = [], 24
+    while at < len(data):
+        places.append(at)
+        at += 16 + int.from_bytes(data[at + 8 : at + 12].tobytes(), "little")
+    heads = np.array(places)[:, None] + np.arange(4)
+    seconds = data[heads].reshape(-1, 4).copy().view("<u4").ravel()
+    span = int(seconds[-1] - seconds[0]) + 1
+    with path.open("wb") as file:
+        file.write(data[:24].tobytes())
+        for number in range(times):
+            data[heads] = (seconds + np.uint32(number * span)).astype("<u4").view("u1").reshape(-1, 4)
+            file.write(data[24:].tobytes())
+
+
 def resident() -> int:
     """Bytes of memory that this process keeps resident."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

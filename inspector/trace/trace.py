@@ -35,7 +35,7 @@ from inspector.trace.file.source import TraceError, open_source
 from inspector.trace.file.window import Window
 from inspector.trace.flows.kept import Kept
 from inspector.trace.flows.tcp import TcpFlow
-from inspector.trace.flows.turns import AT_ONCE, STEP, Turns, UndecodedError
+from inspector.trace.flows.turns import AT_ONCE, Turns, UndecodedError
 from inspector.trace.flows.udp import UdpFlow
 from inspector.trace.index.conversations import (
     PROTOCOLS,
@@ -58,6 +58,7 @@ __all__ = ["Trace", "TraceError"]
 _APART = 1 << 14        # bytes between wanted ones that are read with them rather than in two reads
 _MOST = 1 << 22          # bytes that are read at once for many packets
 _PATIENCE = 1.5          # seconds of waiting for who writes at this moment
+_SMALL = 256              # packets of a conversation that is looked at at once, where it is plain
 _MOST_PLAIN = 2_000_000   # packets up to which a screen has plain conversations looked for
 _CONVERSATION, _PACKET = 20_000, 100       # bytes that flow and application take, about, and for each packet
 
@@ -474,11 +475,13 @@ class Trace:
         application = self.application(stream)
         flow = self._flow(stream)
         while turns is not None and flow.left:
-            turns.left = STEP
+            turns.left, begun = turns.step, time.monotonic()
             flow.update()
             flow.take_in()
             application.update()
-            if time.monotonic() >= until:
+            now = time.monotonic()
+            turns.took(now - begun)
+            if now >= until:
                 break
         if turns is not None:
             turns.left = AT_ONCE
@@ -592,7 +595,7 @@ class Trace:
         return (plain is not None and plain.quiet(stream)) or self.advance(stream, seconds)
 
     def _small(self, stream: int) -> bool:
-        return len(self.rows_of("tcp", stream)) <= AT_ONCE
+        return len(self.rows_of("tcp", stream)) <= _SMALL
 
     def plain_conversations(self) -> PlainConversations | None:
         """Those known by columns; None while the trace grows, as all of it would be looked at anew.

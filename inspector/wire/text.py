@@ -7,6 +7,7 @@ is never parsed from its result (views hand over spans, not markup).
 
 import unicodedata
 
+_MOST_KNOWN = 1 << 14      # characters of which it is known how they are shown
 _PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -24,7 +25,7 @@ def escaped(text: str | bytes, limit: int | None = None) -> str:
     if isinstance(text, bytes):
         text = text.decode("utf-8", "backslashreplace")
     if not (text.isascii() and text.isprintable()):
-        text = "".join(map(_escape_character, text))
+        text = text.translate(_ESCAPES)
     if limit is not None and len(text) > limit:
         text = text[: max(limit - 1, 0)] + "…"
     return text
@@ -39,6 +40,19 @@ def _escape_character(character: str) -> str:
             return f"\\x{code:02x}"
         return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
     return character
+
+
+class _Escapes(dict[int, str]):
+    """Characters by their codes as they are shown, each found out once."""
+
+    def __missing__(self, code: int) -> str:
+        text = _escape_character(chr(code))
+        if len(self) < _MOST_KNOWN:
+            self[code] = text
+        return text
+
+
+_ESCAPES = _Escapes()
 
 
 def _is_invisible(code: int) -> bool:

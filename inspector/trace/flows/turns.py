@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-AT_ONCE = 256            # packets that are decoded for who asks, between two turns: some 10 ms
+AT_ONCE = 64             # packets that are decoded for who asks, between two turns: some 3 ms
 FIRST = 16               # and of a conversation that nobody asked for before
-STEP = 64                # packets of a turn between looks at the clock
+STEP = 128               # packets of a turn between looks at the clock, at most
+LONG = 0.003             # seconds of such a step after which the next ones are shorter
 
 
 class UndecodedError(Exception):
@@ -35,6 +36,7 @@ class Turns:
     def __init__(self) -> None:
         self.left = AT_ONCE
         self.strict = False
+        self.step = 16
         self.wanted: dict[int, None] = {}            # conversations, who was asked for last stands last
         self.on_wanted: Callable[[], None] = lambda: None
 
@@ -43,6 +45,10 @@ class Turns:
         given = min(fresh, max(self.left, 0 if taken else FIRST))
         self.left -= given
         return given
+
+    def took(self, seconds: float) -> None:
+        """A step took so long: what costs much a packet (a bomb in each) is decoded in shorter ones."""
+        self.step = max(self.step // 2, 1) if seconds > LONG else min(self.step + self.step // 2 + 1, STEP)
 
     def want(self, stream: int) -> None:
         """Note that there is more to decode of a conversation that is looked at."""

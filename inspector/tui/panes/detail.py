@@ -127,7 +127,7 @@ class DetailPane(ListPane):
         wanted = (selection.row, selection.call)
         if self.trace is None or wanted == self._shown:
             return
-        if selection.row is not None and _DISSECTOR not in sys.modules:
+        if selection.row is not None and not hasattr(sys.modules.get(_DISSECTOR), "dissect"):
             self._bring_dissector()
             return
         self._shown = wanted

@@ -43,7 +43,7 @@ MODES: tuple[Mode, ...] = ("text", "hex", "json")
 _LAYER = 1 << 40          # a decoded unit is told by its layer times this, and its index there
 _WINDOW = 1 << 18
 _AT_ONCE = 1 << 22
-_MESSAGE = 1 << 12        # bytes that a message counts for, as work
+_MESSAGE, _LINES = 1 << 12, 40    # bytes that a message counts for, as work, and lines
 _HEX = 16
 _LEAST = 30               # cells of both ends' names, at least
 _INDENT = 2
@@ -174,12 +174,17 @@ class FollowStream:
         application = self.trace.application(self.stream)
         found = units(application, self._done, most)
         self._done += [0] * (len(application.layers) - len(self._done))
+        laid = 0
         for unit in found:
             self._done[unit.layer] += 1
-            self._add_unit(unit)
+            laid += self._add_unit(unit)
+            if laid >= most * _LINES:
+                return True
         return len(found) >= most
 
-    def _add_unit(self, unit: Unit) -> None:
+    def _add_unit(self, unit: Unit) -> int:
+        """Add a message; how many lines it has."""
+        lines: list[str] = []
         application, direction = self.trace.application(self.stream), unit.direction
         self._fill(direction, unit.start, "in no message")
         whole = min(application.streams[direction].contiguous_from(unit.start), unit.stop)
@@ -191,6 +196,7 @@ class FollowStream:
             self._note(direction, whole, whole, unended_words(self.trace, self.stream, unit))
         if whole < unit.stop:
             self._fill(direction, unit.stop, "what follows the hole, as it came")
+        return len(lines)
 
     def _fill(self, direction: int, stop: int, words: str) -> None:
         """Show bytes up to `stop` as they came, and name the holes between them."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 from inspector.protocols.api import CERTAIN, GUESSED, LIKELY, Opening, Start
 from inspector.protocols.postgresql.values import BACKEND, CODES, FRONTEND
 from inspector.wire.tcp.stream import ByteStream
@@ -74,9 +72,9 @@ def sniff(opening: Opening) -> Start | None:
 
 def _place(stream: ByteStream, frontend: bool) -> int | None:
     """Where a segment begins whose bytes (and perhaps those of the next ones) are whole messages."""
-    pieces = list(islice(stream.pieces(stream.start, stream.length), _TRIED))
-    ends = [piece.offset + piece.length for piece in pieces]
-    for number, start in enumerate(piece.offset for piece in pieces):
+    segments = stream.first_segments(_TRIED, stream.length)
+    ends = [stop for _, stop in segments]
+    for number, (start, _) in enumerate(segments):
         size = message_size(frontend, stream.read(start, start + 5))
         if size > 0 and any(_fills(stream, frontend, start, end) for end in ends[number : number + 3]
                             if start + size <= end):

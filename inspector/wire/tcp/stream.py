@@ -271,9 +271,19 @@ class ByteStream(Segments):
         """Offsets at which the first segments end, from the start to the first hole, ascending."""
         key = self.captured, self.start
         if self._ends[0] != key:
-            pieces = self.pieces(key[1], self.contiguous_from(key[1]))
-            self._ends = key, [piece.offset + piece.length for piece in islice(pieces, _ENDS)]
+            self._ends = key, [stop for _, stop in self.first_segments(_ENDS, self.contiguous_from(key[1]))]
         return self._ends[1]
+
+    def first_segments(self, most: int, end: int) -> list[tuple[int, int]]:
+        """Where in the stream the first `most` segments before `end` begin and end, in order of offset."""
+        at = bisect_right(self._run_end, self.start)
+        if len(self._run_start) - at != 1:
+            pieces = islice(self.pieces(self.start, end), most)
+            return [(piece.offset, piece.offset + piece.length) for piece in pieces]
+        if self._run_last[at] - self._run_first[at] > most:
+            end = min(end, self._start[self._run_first[at] + most])
+        found = self.columns(self.start, end)
+        return list(zip(found.offset.tolist(), (found.offset + found.length).tolist(), strict=True))[:most]
 
     def _read(self, start: int, end: int) -> bytes:
         if not self._run_start or start >= end:

@@ -63,7 +63,7 @@ def test_nothing_of_it_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             return count(trace, "websocket.opcode == 1") >= 4
 
         wait_until(talked, "messages both ways")
-        assert list(tmp_path.glob("inspector-browser-*"))
+        assert list(tmp_path.glob("inspector-lab-*/browser-*"))
         agent.send(Close("client"))
 
         def gone() -> bool:
@@ -71,9 +71,27 @@ def test_nothing_of_it_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             return count(trace, "tcp.dstport == 8080 and tcp.flags.fin == 1") > 0
 
         wait_until(gone, "the end of its connections")
-        wait_until(lambda: not list(tmp_path.glob("inspector-browser-*")), "the end of its profile")
+        kept = "inspector-lab-*/browser-*/Local State"
+        wait_until(lambda: not list(tmp_path.glob(kept)), "the end of its profile")
         network = network_of(agent)
     wait_until_gone(network)
+
+
+@needs_lab
+@needs_browser
+def test_no_profile_is_left_when_all_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    path = tmp_path / "t.pcapng"
+    spec = resolved(SessionSpec(kind="browser", interactive=True))
+    with start_agent(path, ports=(spec.port,)) as agent, Trace.open(path, following=True) as trace:
+        agent.send(Start(spec))
+
+        def asked() -> bool:
+            trace.refresh()
+            return count(trace, "http.request") > 0
+
+        wait_until(asked, "a request")
+    assert not list(tmp_path.glob("inspector-*"))
 
 
 def test_without_a_browser_one_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

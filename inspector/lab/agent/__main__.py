@@ -31,6 +31,7 @@ from inspector.lab.network.world import World, carrier
 from inspector.lab.options import AgentOptions
 from inspector.lab.programs.processes import Guardian, Lab, adopt_orphans
 from inspector.lab.summary import Refusal, Summary, to_line
+from inspector.sessions.lab_mark import remove_lab_folder
 from inspector.wire.journal import EventRecord
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def run(options: AgentOptions) -> int:
     _wake(options, mode[0].encode())
     supervisor.run()
     lab.kill(frozenset({guardian.pid}))
+    remove_lab_folder(lab.mark)
     capture.stop()
     guardian.dismiss()
     if world is not None:

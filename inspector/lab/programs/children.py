@@ -13,8 +13,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from inspector.lab.programs.processes import MARK, die_with_parent, join
+from inspector.lab.programs.processes import die_with_parent, join
 from inspector.model.spec import Role
+from inspector.sessions.lab_mark import MARK
 from inspector.wire.text import escaped
 
 ChildRole = Role | Literal["program", "relay"]

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-MARK = "INSPECTOR_LAB"             # environment variable that names the lab
+from inspector.sessions.lab_mark import MARK, remove_lab_folder
+
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 4, 15, 36
 _libc = ctypes.CDLL(None, use_errno=True)
 _ROUNDS, _PAUSE = 200, 0.01
@@ -142,5 +143,6 @@ def _guard(lab: Lab, reader: int) -> None:
             except OSError:
                 continue
         lab.kill()
+        remove_lab_folder(lab.mark)
     finally:
         os._exit(0)

@@ -17,6 +17,7 @@ from pathlib import Path
 from inspector.model.commands import Abort, Close, Connect, SocketCommand
 from inspector.sessions.context import Context, FailedError
 from inspector.sessions.kinds.browser.programs import NONE, find_browser
+from inspector.sessions.lab_mark import lab_folder
 from inspector.sessions.sockets.calls import Caller
 from inspector.sessions.sockets.strace import address_text
 
@@ -67,12 +68,13 @@ class BrowserClient:
         """End the browser, and forget its profile."""
         process, self._process = self._process, None
         if process is not None:
-            for number in (signal.SIGTERM, signal.SIGKILL):
+            hurried = self.context.gate.ended          # we shall be killed ourselves in a second
+            for number in (signal.SIGKILL,) if hurried else (signal.SIGTERM, signal.SIGKILL):
                 with contextlib.suppress(OSError):
                     os.killpg(process.pid, number)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_ENDS_WITHIN)
-        if self._profile is not None:
+        if self._profile is not None:          # what is still written there goes with the lab's folder
             shutil.rmtree(self._profile, ignore_errors=True)
             self._profile = None
 
@@ -80,7 +82,9 @@ class BrowserClient:
         browser = find_browser()
         if browser is None:
             raise FailedError(NONE)
-        self._profile = Path(tempfile.mkdtemp(prefix="inspector-browser-"))
+        folder = lab_folder()
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._profile = Path(tempfile.mkdtemp(prefix="browser-", dir=folder))
         address = f"http://{address_text(self.context.address)}/"
         words = browser.command(self._profile, address)
         caller = Caller(self.context.journal, self.context.gate, "")

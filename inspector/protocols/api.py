@@ -250,6 +250,9 @@ class Decoder(ABC, Generic[R]):
 
     # --- records -----------------------------------------------------------------------------------
 
+    def let_go(self) -> None:
+        """Nobody reads on: give up what refers back here, so that memory is free as soon as nobody asks."""
+
     @property
     def kept_bytes(self) -> int:
         """About how many bytes of memory its records take."""

@@ -33,7 +33,7 @@ from inspector.trace.file.keylog import KeyLogFiles
 from inspector.trace.file.reader import SLICE, Reader
 from inspector.trace.file.source import TraceError, open_source
 from inspector.trace.file.window import Window
-from inspector.trace.flows.kept import Kept
+from inspector.trace.flows.kept import BUDGET, Kept
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.flows.turns import AT_ONCE, Turns, UndecodedError
 from inspector.trace.flows.udp import UdpFlow
@@ -105,6 +105,7 @@ class Trace:
         self.turns: Turns | None = None        # conversations are decoded by turns
         self._applications = Kept(lambda stream: Application(self, self._flow(stream)))
         self._flows = Kept(lambda stream: TcpFlow(self, stream, self._grant), self._cost, self._drop)
+        self.given_back = 0                    # bytes, about, of what was decoded
         self._dropped: list[TcpFlow | Application] = []       # whom nobody asks any more, by turns
         self._plain: PlainConversations | None = None
         self._looks_for_plain = False          # on a thread
@@ -447,14 +448,19 @@ class Trace:
 
     # --- by turns ---
 
-    def by_turns(self) -> Turns:
-        """Decode conversations by turns from now on, for somebody who must not wait."""
+    def by_turns(self, budget: int = BUDGET) -> Turns:
+        """Decode conversations by turns from now on, for somebody who must not wait.
+
+        `budget`: bytes, about, that are kept of what was decoded.
+        """
         self.turns = self.turns or Turns()
+        self._flows.allow(budget)
         return self.turns
 
     def _drop(self, flow: TcpFlow) -> None:
         """What was decoded of a conversation is given back."""
         application = self._applications.so_far(flow.stream)
+        self.given_back += self._cost(flow)
         self._applications.forget(flow.stream)
         if self.turns is not None:             # whoever looks at it right now goes on to
             self._dropped += [flow, *([application] if application is not None else [])]

@@ -50,6 +50,12 @@ class HttpConnection:
         self._requests = 0                                # requests so far
         self._sides = (HttpReader(self, 0, starts[0]), HttpReader(self, 1, starts[1]))
 
+    def let_go(self) -> None:
+        """Nothing more will be fed: forget who listens, and both readers."""
+        self._answers_lost = self.keeps = lambda message: False
+        self.body_reader = lambda message: None
+        self._sides = (HttpReader(_OVER, 0, 0), HttpReader(_OVER, 1, 0))
+
     def feed(self, direction: int, data: bytes) -> None:
         """Take the next bytes of a direction. What follows an Upgrade request waits for its answer."""
         self._sides[direction].feed(data)
@@ -176,3 +182,6 @@ class HttpConnection:
             if other.state == "wait" and not (
                     self.waiting and asks_to_switch(self.messages[self.waiting[-1]])):
                 other.resume()
+
+
+_OVER = HttpConnection()            # whose readers stand where nothing is read any more

@@ -314,6 +314,9 @@ class HttpDecoder(Decoder[HttpMessage]):
         """The messages of both directions, in the order in which their heads came."""
         return self._http.messages
 
+    def let_go(self) -> None:
+        self._http.let_go()
+
     @property
     def kept_bytes(self) -> int:
         every = len(self.records)

@@ -90,7 +90,9 @@ class Application:
 
     def let_go(self) -> None:
         """Forget what was decoded: memory is free at once, a record that somebody has stays readable."""
-        self._engine = Engine(self, (0, 0), ())
+        for layer in self._engine.layers:
+            layer.decoder.let_go()
+        del self._engine
         self._findings = []
 
     @property

@@ -19,7 +19,7 @@ from inspector.trace.filter.tests import compile_tree
 from inspector.trace.flows.turns import UndecodedError
 from inspector.trace.index.columns import Growing
 from inspector.trace.index.conversations import by_stream
-from inspector.wire.arrays import Bools, Int64s
+from inspector.wire.arrays import Bools, Int32s, Int64s
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -88,6 +88,7 @@ class Evaluation:
         self._found = Growing("i8")
         self.position = 0                    # packets looked at, all before it
         self._region: Int64s = np.zeros(0, "i8")         # packets from there on, by conversation,
+        self._stream: Int32s = np.zeros(0, "i4")         # of each its conversation,
         self._place = 0                                  # how many of them were looked at,
         self._passing: Bools = np.zeros(0, np.bool_)     # and which pass
         self._in_order: tuple[int, Int64s] = 0, self._found.values
@@ -129,7 +130,7 @@ class Evaluation:
         """The same for what has to be decoded: conversation by conversation, each is decoded once."""
         if self._place == len(self._region):
             self._begin_region()
-        block = np.sort(self._region[self._place : self._place + _DEEP_BLOCK])
+        block = np.sort(self._region[self._place : self._stop()])
         try:
             with self._trace.strictly():
                 mask = self._test.mask(self._trace, block)
@@ -144,10 +145,33 @@ class Evaluation:
             self._region, self._place = self._region[:0], 0
         return self.done
 
+    def _stop(self) -> int:
+        """Where the next block ends: within a large conversation, or behind some small ones.
+
+        One that is large shares no block: together they may be more than is kept, and drive each other out.
+        """
+        place, stream = self._place, self._stream
+        if place >= len(stream):
+            return place
+
+        def bounds(at: int) -> tuple[int, int]:
+            return int(np.searchsorted(stream, stream[at])), int(np.searchsorted(stream, stream[at], "right"))
+
+        start, stop = bounds(place)
+        if stop - start > _DEEP_BLOCK:
+            return min(place + _DEEP_BLOCK, stop)
+        while stop < min(place + _DEEP_BLOCK, len(stream)):
+            start, end = bounds(stop)
+            if end - start > _DEEP_BLOCK:
+                break
+            stop = end
+        return stop
+
     def _begin_region(self) -> None:
         index, start = self._trace.index, self.position
         stop = min(start + _REGION, index.count)
-        self._region = by_stream(index.stream[start:stop]) + start
+        order = by_stream(index.stream[start:stop])
+        self._region, self._stream = order + start, index.stream[start:stop][order]
         self._passing = np.zeros(stop - start, np.bool_)
 
     def run(self, seconds: float) -> bool:

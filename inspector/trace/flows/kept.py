@@ -76,6 +76,11 @@ class Kept(Generic[T]):
         """The thing of conversation `stream` as it was last seen, None where there is none."""
         return self._things[stream][1] if stream in self._things else None
 
+    def allow(self, budget: int) -> None:
+        """Keep so many bytes, about, from now on."""
+        self._budget = budget
+        self._give_back()
+
     def clear(self) -> None:
         """Give back all of them."""
         self._things.clear()

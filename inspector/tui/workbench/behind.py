@@ -8,15 +8,25 @@ the panes that are seen draw again, and ask again for what they still want. What
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from inspector.trace.flows.kept import BUDGET
+from inspector.tui.files.settings import kept
 from inspector.tui.pace import REST_SECONDS, WORK_SECONDS, settle
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
+LEAST_MB = 16
 DRAWN = 0.2              # seconds between two pictures while a conversation is decoded
+
+
+def budget() -> int:
+    """Bytes that are kept of what was decoded: `decoded_mb` in the settings, 16 at least; 256 MB else."""
+    chosen = kept().get("decoded_mb")
+    return max(chosen, LEAST_MB) << 20 if isinstance(chosen, int) else BUDGET
 
 
 class Behind:
@@ -24,7 +34,8 @@ class Behind:
 
     def __init__(self, trace: Trace, deeper: Callable[[], None]) -> None:
         self.trace, self._deeper = trace, deeper
-        self._turns = trace.by_turns()
+        self._much = budget()
+        self._turns = trace.by_turns(self._much)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._next: asyncio.TimerHandle | None = None
         self._drawn = 0.0
@@ -59,6 +70,10 @@ class Behind:
             self.share = 1.0
             return
         whole = self.trace.advance(stream, WORK_SECONDS)
+        if self.trace.given_back > self._much:       # a decoder may be a circle that only a full look finds
+            self.trace.given_back = 0
+            gc.unfreeze()
+            gc.collect()
         settle()
         self.share = self.trace.share(stream)
         now = self._loop.time()

@@ -110,6 +110,8 @@ class SocketLines:
     def _take_conversations(self) -> None:
         """Note the ends of new conversations; of several between the same ends the last one counts."""
         index = self.trace.index
+        if not (self.trace.calls or self.trace.kernel):        # nobody's sockets are known
+            return
         streams, rows = grown(index, "tcp", self._packets_read)
         self._packets_read = index.count
         for stream, row in zip(streams.tolist(), rows_in(rows), strict=True):

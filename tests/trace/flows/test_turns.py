@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from inspector.model.packets import rows_in
 from inspector.trace.filter.filter import Filter
 from inspector.trace.flows.turns import AT_ONCE, FIRST, STEP, Turns
 from inspector.trace.trace import Trace
@@ -123,10 +126,10 @@ def test_conversations_that_mingle_are_decoded_once_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However little memory there is: a filter goes from conversation to conversation."""
-    monkeypatch.setattr("inspector.trace.flows.kept.BUDGET", 1)
     path = tmp_path / "x.pcap"
     make_kept(path, exchanges=200, connections=4)
     with opened(path, turns=True) as trace:
+        trace.by_turns(budget=1)
         taken = 0
         grant = Turns.grant
 
@@ -139,6 +142,43 @@ def test_conversations_that_mingle_are_decoded_once_each(
         monkeypatch.setattr(Turns, "grant", counted)
         assert len(Filter("http.response.code == 200").rows(trace)) == 800
         assert taken == trace.index.count
+
+
+def test_what_was_decoded_is_kept_within_a_budget(tmp_path: Path) -> None:
+    """Walking all conversations keeps those that were looked at last; the others are read again."""
+    path = tmp_path / "x.pcap"
+    make_kept(path, exchanges=300, connections=8)
+    with opened(path, turns=True) as trace:
+        trace.by_turns(budget=1_500_000)               # of two or three of them
+        texts = []
+        for _ in range(2):
+            for stream in range(8):
+                while not trace.advance(stream, 0):
+                    pass
+                texts.append([trace.application(stream).info(row)
+                              for row in rows_in(trace.rows_of("tcp", stream))])
+                assert trace._flows._cost_kept <= 1_500_000
+                assert 1 <= sum(map(trace.decoded, range(8))) <= 3
+        assert texts[:8] == texts[8:] and all(any(text) for text in texts)
+
+
+def test_what_is_given_back_is_free_at_once(tmp_path: Path) -> None:
+    """Without the collector, which a screen keeps from looking at all that lasts."""
+    path = tmp_path / "x.pcap"
+    make_kept(path, exchanges=300, connections=4)
+    with opened(path, turns=True) as trace:
+        trace.by_turns(budget=1)
+        gc.disable()
+        try:
+            given = []
+            for stream in range(4):
+                while not trace.advance(stream, 0):
+                    pass
+                given.append(weakref.ref(trace.application(stream)))
+            trace.advance(3, 0)
+            assert [one() is None for one in given] == [True, True, True, False]
+        finally:
+            gc.enable()
 
 
 def test_findings_come_by_turns(tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ def test_statistics_go_on_for_a_while_in_silence(tmp_path: Path) -> None:
         assert trace.index.count == 1 and trace.end_ns - int(trace.index.time_ns[0]) >= 1_000_000_000
 
 
+@pytest.mark.quick
 @both_sources
 def test_frames_of_65549_bytes_are_whole(tmp_path: Path, source: str) -> None:
     path = tmp_path / "t.pcapng"

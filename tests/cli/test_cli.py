@@ -74,6 +74,7 @@ def test_run_saves_a_trace_that_decodes_to_the_same_packets(kind: str, tmp_path:
     assert [call["time_ns"] for call in calls] == sorted(call["time_ns"] for call in calls)
 
 
+@pytest.mark.quick
 @needs_lab
 def test_run_prints_the_ladder() -> None:
     process = inspector("run", "tcp", COLUMNS="100")
@@ -216,6 +217,7 @@ print(a.recv(9)); sys.exit(7)
 """
 
 
+@pytest.mark.quick
 @needs_lab
 def test_exec_shows_what_a_program_said_and_passes_its_exit_status_on() -> None:
     process = inspector("exec", "--", sys.executable, "-c", PROGRAM)
@@ -255,6 +257,7 @@ def test_a_truncated_file_gives_all_up_to_the_cut_and_one_sentence(tmp_path: Pat
     assert "The file ends in the middle of packet 5" in sentence(process)
 
 
+@pytest.mark.quick
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     file = tmp_path / "many.pcapng"
     file.write_bytes(_capture(5000))
@@ -269,6 +272,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         assert process.stderr.read() == b""
 
 
+@pytest.mark.quick
 def test_a_filter_picks_packets_and_a_wrong_one_is_marked(tmp_path: Path) -> None:
     file = tmp_path / "some.pcapng"
     file.write_bytes(_capture(9))

@@ -49,6 +49,7 @@ def done(name: str, path: Path) -> int:
     return sum(call.name == name and call.end_ns is not None and call.errno is None for call in calls)
 
 
+@pytest.mark.quick
 def test_a_session_is_captured_with_its_calls_between_the_packets(tmp_path: Path) -> None:
     path = tmp_path / "t.pcapng"
     with start_agent(path) as agent:
@@ -177,6 +178,7 @@ def test_ctrl_c_does_not_reach_the_agent(tmp_path: Path) -> None:
         wait_for_event(agent, tmp_path / "t.pcapng", "session-ended")
 
 
+@pytest.mark.quick
 def test_sigterm_ends_it_in_order(tmp_path: Path) -> None:
     agent = start_agent(tmp_path / "t.pcapng")
     os.kill(agent.pid, signal.SIGTERM)

@@ -27,6 +27,7 @@ def value(text: str, name: str = "tcp.pcapng") -> object:
         return compiled(text).of(Scene(trace))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("text", "wanted"), [
     ("1 + 2 - 1", 2), ("0x1f == 31", True), ("not (1 > 2 or false)", True), ("'a' != \"a\"", False),
     ('count(packets, "tcp.flags.syn == 1")', 2),
@@ -51,6 +52,7 @@ def test_states_and_findings() -> None:
     assert value('outcome(client, "connect")', "tcp-refused.pcapng") == "ECONNREFUSED"
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("text", "said", "place"), [
     ("", "is empty", 0), ("1 +", "A value should stand here", 3), ("(1", "is not closed", 0),
     ("count(packets) ==", "A value should stand", 17),

@@ -151,6 +151,7 @@ def test_a_lesson_that_is_not_there(name: str) -> None:
         find(name)
 
 
+@pytest.mark.quick
 def test_the_lessons_of_the_program_are_right() -> None:
     numbers = {find(name).number: name for name in names()}
     assert len(numbers) == len(names()) and 0 not in numbers

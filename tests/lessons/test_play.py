@@ -65,6 +65,7 @@ def test_the_check_finds_what_is_wrong(tmp_path: Path, old: str, new: str, said:
     assert any(said in one for one in found), found
 
 
+@pytest.mark.quick
 def test_a_learner_goes_back_and_forth_and_resumes() -> None:
     player = Player(find(str(EXAMPLE)))
     with Stage(player) as stage:

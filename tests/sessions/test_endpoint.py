@@ -36,6 +36,7 @@ def step(endpoint: Endpoint, call: str) -> None:
     endpoint.wait(lambda end: len(end.events("resumed")) > before)
 
 
+@pytest.mark.quick
 def test_every_call_of_a_session_can_be_stepped() -> None:
     with session(paused=True, messages=("one",)) as pair:
         for call in ("socket(", "setsockopt(", "bind(", "listen(", "accept("):

@@ -30,6 +30,7 @@ def blocked(endpoint: Endpoint, name: str) -> bool:
     return any(call.end_ns is None for call in endpoint.calls(name))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("ipv6", [False, IPV6])
 def test_echo_closes_in_order(ipv6: bool) -> None:
     with session(ipv6=ipv6) as pair:
@@ -83,6 +84,7 @@ def test_half_close_leaves_the_other_direction_open(end_by: str) -> None:
         assert returned(second, "recv", 0)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("end_by", ["client", "server"])
 @pytest.mark.parametrize("behaviour", ["echo", "silent"])
 def test_abort_resets(behaviour: str, end_by: str) -> None:

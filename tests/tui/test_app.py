@@ -19,6 +19,7 @@ from inspector.tui.widgets.painter import PAINTS, Painter, contrast
 from tests.support.screen.live import QuietApp, launcher
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
 async def test_keys_quit(key: str) -> None:
     app = QuietApp()
@@ -36,6 +37,7 @@ async def test_q_is_a_letter_while_one_types() -> None:
         assert not app._exit
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("key", ["question_mark", "f1"])
 async def test_help_says_the_keys_and_what_they_do(key: str) -> None:
     app = QuietApp()

@@ -80,6 +80,7 @@ def check(headers: Headers, row: int, frame: bytes) -> None:
         assert (headers.protocol[row], headers.window[row]) == (17, transport.len)
 
 
+@pytest.mark.quick
 @settings(max_examples=100, deadline=None)
 @given(st.lists(frames(), min_size=1, max_size=6))
 def test_columns_say_what_scapy_says(batch: list[bytes]) -> None:

@@ -19,9 +19,7 @@ def app_screen(pilot: Pilot[object]) -> Screen[object]:
     return pilot.app.screen
 
 
-pytestmark = pytest.mark.quick
-
-
+@pytest.mark.quick
 async def test_it_opens_first_and_enter_leads_to_the_ladder() -> None:
     async with opened(DATA / "protocols" / "redis.pcapng") as (pilot, screen):
         assert screen.front == "conversations"
@@ -50,6 +48,7 @@ async def test_what_is_spoken_can_be_said_and_guessed_again() -> None:
         await until(pilot, lambda: trace(pilot).application(1).protocol == "mqtt", "a guess again")
 
 
+@pytest.mark.quick
 async def test_a_file_of_one_conversation_opens_on_its_ladder() -> None:
     async with opened("websocket.pcapng") as (_, screen):
         assert screen.front == "ladder"

@@ -250,6 +250,7 @@ async def test_again_starts_the_same_session_once_more() -> None:
         assert life(pilot) == "live"
 
 
+@pytest.mark.quick
 async def test_nobody_listens_is_seen_as_a_refusal() -> None:
     async with session("tcp", with_server=False) as pilot:
         await until_drawn(pilot, "ECONNREFUSED")

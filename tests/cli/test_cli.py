@@ -7,18 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from inspector.lab.network.namespace import probe
 from inspector.wire import pcapng
 from tests.support.running.commands import COMMAND, inspector
+from tests.support.running.lab import needs_lab, wait_until
 
-LAB = probe()
-needs_lab = pytest.mark.skipif(LAB is not None, reason=f"no lab here: {LAB}")
 KINDS = ("tcp", "udp", "http", "websocket")
 
 
@@ -128,7 +126,7 @@ def test_ctrl_c_ends_a_run_and_keeps_its_trace(tmp_path: Path) -> None:
         while json.loads(process.stdout.readline())["event"] != "packet":
             pass
         os.killpg(process.pid, signal.SIGINT)
-        _, words = process.communicate(timeout=30)
+        _, words = process.communicate(timeout=60)
         assert process.returncode == 130
     assert words == f"inspector: What was captured is in {file}.\ninspector: Interrupted.\n"
     decoded = inspector("decode", str(file), "--json", "packets")
@@ -139,19 +137,13 @@ def test_ctrl_c_ends_a_run_and_keeps_its_trace(tmp_path: Path) -> None:
 
 def _assert_nothing_holds(file: Path) -> None:
     """No process has the trace open any more."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        holders = []
+    def held() -> bool:
         for link in Path("/proc").glob("[0-9]*/fd/*"):
-            try:
+            with suppress(OSError):
                 if link.readlink() == file:
-                    holders.append(link)
-            except OSError:
-                continue
-        if not holders:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"still open: {holders}")
+                    return True
+        return False
+    wait_until(lambda: not held(), f"everybody to close {file}")
 
 
 WRONG = [
@@ -268,7 +260,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         assert process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
-        assert process.wait(30) == 141
+        assert process.wait(60) == 141
         assert process.stderr.read() == b""
 
 

@@ -163,7 +163,7 @@ def test_a_signal_leaves_nothing_in_the_temporary_folder(
         else:
             wait_until(sign.exists, "the program's start")
         process.send_signal(number)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert said.endswith(f"inspector: Ended by {number.name}.\n") and "Traceback" not in said
     assert list(folder.iterdir()) == []

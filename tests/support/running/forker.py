@@ -7,6 +7,7 @@ is closed. To each answer go the pid and then the exit status, as two numbers; `
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -121,7 +122,13 @@ def main() -> None:
     os.chdir(order["folder"])
     open_streams()
     sys.argv = ["inspector", *order["words"]]
-    runpy.run_module("inspector", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("inspector", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code if isinstance(end.code, int) else 1)    # modules take long to go
 
 
 if __name__ == "__main__":

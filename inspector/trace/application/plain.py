@@ -244,16 +244,6 @@ class PlainConversations:
         block = self.block(place)
         return block.silent[place - block.block.begin]
 
-    def protocol(self, stream: int) -> str | None:
-        """The name of what is spoken, "" where nothing is; None: not known here."""
-        place = int(self._place[stream])
-        if place < 0:
-            return None
-        block = self.block(place)
-        number = place - block.block.begin
-        found = block.protocol[number]
-        return found.name if found is not None else "" if block.silent[number] else None
-
     def quiet(self, stream: int) -> bool:
         """Whether there is certainly no finding about a conversation."""
         place = int(self._place[stream])

@@ -1,5 +1,8 @@
 """All benchmarks: `python -m tests.tools.benchmarks [--json] [--repeats N] [NAME ...]` prints one table.
 
+`--against DIR` measures another checkout too, each benchmark directly after ours (every second one before
+it), and prints both with their ratio: ours over theirs, of the first number that a row says it reached.
+
 Each bench_NAME.py beside this file has `run(repeats)`, which gives rows with what, target, reached, spread
 and peer. What cannot run here (a privilege, a program that is missing) is told in its row.
 """
@@ -11,12 +14,16 @@ import importlib
 import json
 import os
 import platform
+import re
+import subprocess
+import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
 COLUMNS = {"what": 34, "target": 22, "reached": 40, "spread": 24, "peer": 44}
 
 
@@ -41,6 +48,33 @@ def measure(names: list[str], repeats: int) -> Iterator[dict[str, Any]]:
             yield {"benchmark": name, **row}
 
 
+def compared(names: list[str], repeats: int, other: Path) -> Iterator[dict[str, Any]]:
+    """Rows of ours beside those of another checkout; the cell "peer" is theirs."""
+    for number, path in enumerate(sorted(HERE.glob("bench_*.py"))):
+        name = path.stem.removeprefix("bench_")
+        if names and name not in names:
+            continue
+        rows: dict[Path, dict[str, dict[str, Any]]] = {}
+        for checkout in (ROOT, other)[:: 1 if number % 2 == 0 else -1]:
+            done = subprocess.run(
+                [sys.executable, "-m", "tests.tools.benchmarks", name, "--json", "--repeats", str(repeats)],
+                cwd=checkout, env=os.environ | {"PYTHONPATH": str(checkout)},
+                stdout=subprocess.PIPE, text=True, check=False,
+            )
+            rows[checkout] = {row["what"]: row for row in map(json.loads, done.stdout.splitlines())}
+        for what, row in rows[ROOT].items():
+            theirs = rows[other].get(what, {})
+            yield {**row, "peer": f"there: {theirs.get('reached', 'nothing')}",
+                   "spread": ratio(row, theirs) or row.get("spread", "")}
+
+
+def ratio(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
+    """The first numbers that both reached; "" where one has none."""
+    found = [re.search(r"\d[\d,]*(?:\.\d+)?", str(row.get("reached", ""))) for row in (ours, theirs)]
+    values = [float(one[0].replace(",", "")) for one in found if one is not None]
+    return f"× {values[0] / values[1]:.2f} of there" if len(values) == 2 and values[1] else ""
+
+
 def lines_of(row: dict[str, Any]) -> list[str]:
     """The row as lines of the table, its cells folded."""
     cells = [textwrap.wrap(str(row.get(name, "")), width) or [""] for name, width in COLUMNS.items()]
@@ -60,12 +94,15 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="which ones; all without a name")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each (5)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--against", type=Path, metavar="DIR", help="another checkout, measured beside ours")
     arguments = parser.parse_args()
     ruler = "─┼─".join("─" * width for width in COLUMNS.values())
     if not arguments.json:
         print(f"{machine()}; {arguments.repeats} runs each: median, and spread of all\n")
         print("\n".join(lines_of({name: name for name in COLUMNS})), f"\n{ruler}", sep="")
-    for row in measure(arguments.names, arguments.repeats):
+    rows = (compared(arguments.names, arguments.repeats, arguments.against.resolve())
+            if arguments.against else measure(arguments.names, arguments.repeats))
+    for row in rows:
         if arguments.json:
             print(json.dumps({"machine": machine(), "repeats": arguments.repeats, **row}), flush=True)
         else:

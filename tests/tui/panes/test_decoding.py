@@ -1,0 +1,35 @@
+"""No key waits for decoding: whatever pane it shows takes a turn's share of a large conversation at most."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from inspector.trace.flows.turns import AT_ONCE, FIRST, STEP, Turns
+from inspector.tui.panes.messages import MessagesPane
+from inspector.tui.panes.registry import PANES
+from tests.support.captures.growth import KINDS
+from tests.support.screen.live import opened, settled
+
+
+async def test_panes_of_a_large_conversation_take_shares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "large.pcapng"
+    path.write_bytes(KINDS["requests_in_turn"](3000))
+    shares: list[int] = []
+    grant = Turns.grant
+
+    def counted(turns: Turns, fresh: int, taken: int) -> int:
+        shares.append(grant(turns, fresh, taken))
+        return shares[-1]
+
+    monkeypatch.setattr(Turns, "grant", counted)
+    async with opened(path) as (pilot, screen):
+        for pane in PANES:
+            await pilot.press(pane.key)
+        await pilot.press("3")
+        await settled(pilot)
+        assert screen.query_one(MessagesPane).lines.count == 6000      # in the end all of it is there
+        assert max(shares) <= max(AT_ONCE, FIRST, STEP) and sum(shares) == 6006

@@ -1,7 +1,8 @@
 """The list of conversations: one line each, sorted by any column, narrowed by a filter, as the trace grows.
 
 `ConversationTable` (columns of all) -> order and filter, in numpy -> lines, made when they are seen. What
-takes decoding (application, findings) is worked out for lines that are seen, in turns (`decode`), and kept.
+takes decoding (application, findings) is worked out for lines that are seen, in turns (`decode`), and kept;
+of a large conversation what it speaks alone, by its first packets.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from inspector.model.endpoint import join_endpoint
 from inspector.model.packets import row_at
 from inspector.model.units import duration
+from inspector.trace.application.opening import Opening
 from inspector.trace.filter.filter import Filter, FilterError
 from inspector.trace.index.columns import Growing
 from inspector.trace.packet.facts import facts
@@ -46,7 +48,7 @@ _STATE_STYLES: dict[str, Style] = {
 
 
 class Decoded(NamedTuple):
-    """What decoding tells of a conversation that had so many `packets` then."""
+    """What decoding tells of a conversation that had so many `packets` then; `application` "": nothing."""
 
     packets: int
     application: str
@@ -77,6 +79,8 @@ class ConversationList:
         self._named = 0                             # calls whose addresses were taken into it
         self._narrowing: Narrowing | None = None
         self._decoded: dict[int, Decoded] = {}
+        self._openings: dict[int, str] = {}         # of large conversations: what their first packets speak
+        self._opening: tuple[int, Opening] | None = None     # the one that is looked at now
         self._sorted: Int64s = np.zeros(0, "i8")     # all conversations in order,
         self._order: Int64s = np.zeros(0, "i8")      # and those that the filter lets through
         self._states: Int64s = np.zeros(0, "i8")
@@ -226,9 +230,10 @@ class ConversationList:
         until = time.monotonic() + seconds
         for line in lines:
             number = self.target(line) if line < self.count else -1
-            if number < 0 or not self._wants(number):
+            wants = number >= 0 and self._wants(number)
+            if number < 0 or not (wants or self._unopened(number)):
                 continue
-            if time.monotonic() > until or not self._decode(number, until):
+            if time.monotonic() > until or not (self._decode if wants else self._open)(number, until):
                 return True
         return False
 
@@ -245,6 +250,34 @@ class ConversationList:
             return conversation is not None
         return packets <= DECODED_PACKETS or self.trace.share(conversation.stream) == 1.0
 
+    def _unopened(self, number: int) -> bool:
+        """Whether it is a conversation that is not decoded for its line, and nobody knows what it speaks."""
+        known = self._decoded.get(number)
+        if number in self._openings or (known is not None and (known.application or not self._stale(number))):
+            return False
+        conversation = self.table.conversation(number)
+        return conversation is not None and conversation.protocol == "tcp" and not self._wants(number)
+
+    def _open(self, number: int, until: float) -> bool:
+        """Find out what a conversation speaks by its first packets; False where it takes another turn."""
+        conversation = self.table.conversation(number)
+        assert conversation is not None
+        if self._opening is None or self._opening[0] != number:
+            self._opening = number, Opening(self.trace, conversation.stream)
+        opening = self._opening[1]
+        while not opening.done:
+            if time.monotonic() > until:
+                return False
+            opening.step()
+        self._openings[number] = opening.title
+        self._opening = None
+        opening.let_go()
+        return True
+
+    def _stale(self, number: int) -> bool:
+        """Whether packets have come since it was decoded."""
+        return self._decoded[number].packets != self._packets(number)
+
     def _decode(self, number: int, until: float) -> bool:
         """Decode a conversation for its line; False where it takes another turn."""
         conversation = self.table.conversation(number)
@@ -253,7 +286,7 @@ class ConversationList:
             if not self.trace.advance(conversation.stream, until - time.monotonic()):
                 return False
             decoded = self.trace.application(conversation.stream)
-            name = decoded.layer.protocol.title if decoded.layer is not None else "TCP"
+            name = decoded.layer.protocol.title if decoded.layer is not None else ""
             findings = decoded.findings
         else:
             name = self._plain_name(number)
@@ -274,7 +307,8 @@ class ConversationList:
     def application(self, number: int) -> str:
         """The innermost protocol as far as it is known: "HTTP", else "TCP"."""
         known = self._decoded.get(number)
-        return known.application if known is not None else self._plain_name(number)
+        name = known.application if known is not None else ""
+        return name or self._openings.get(number, "") or self._plain_name(number)
 
     def ends(self, number: int) -> tuple[str, str]:
         """Both ends: "127.0.0.1:8000", an address alone where there are no ports, "—" where there is none."""
@@ -298,8 +332,8 @@ class ConversationList:
         known = self._decoded.get(number)
         if known is None:
             return ("…", "dim") if self._wants(number) else ("", "dim")
-        if known.worst is None:
-            return "0", "dim"
+        if known.worst is None:          # it may have grown large since: nobody knows then
+            return ("", "dim") if self._stale(number) and not self._wants(number) else ("0", "dim")
         return f"{MARKS[known.worst]} {known.findings}", STYLES[known.worst]
 
     def cell(self, number: int, name: str) -> tuple[str, Style]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from inspector.protocols.api import CERTAIN, LIKELY, Field, Opening, Protocol, Source, Start
 from inspector.protocols.framing.segments import starts_between
-from inspector.protocols.mysql.packets import BOOK, COMMANDS, ERR, OK, is_greeting, is_login, number
+from inspector.protocols.mysql.packets import BOOK, COMMANDS, EOF, ERR, OK, is_greeting, is_login, number
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.tcp.stream import ByteStream
 
@@ -89,7 +89,7 @@ def _message(decoder: MysqlDecoder, record: MyPacket) -> Sequence[str]:
 
 
 def _response(decoder: MysqlDecoder, record: MyPacket) -> Sequence[int]:
-    return {"OK": [OK], "ERR": [ERR], "prepared": [OK]}.get(record.kind, [])
+    return {"OK": [OK], "ERR": [ERR], "prepared": [OK], "auth switch": [EOF]}.get(record.kind, [])
 
 
 def _time(decoder: MysqlDecoder, record: MyPacket) -> Sequence[int]:
@@ -118,7 +118,7 @@ MYSQL = Protocol(
         Field("mysql.stmt_id", "number", _parsed(lambda parsed: parsed.statement), bits=32),
         Field("mysql.num_fields", "number", _parsed(lambda parsed: parsed.columns), bits=64),
         Field("mysql.affected_rows", "number", _parsed(lambda parsed: parsed.affected), bits=64),
-        Field("mysql.insert_id", "number", _parsed(lambda parsed: parsed.inserted), bits=64),
+        Field("mysql.insert_id", "number", _parsed(lambda parsed: parsed.inserted or None), bits=64),
         Field("mysql.time", "seconds", _time, json=""),
     ),
 )

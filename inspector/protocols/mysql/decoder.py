@@ -14,6 +14,7 @@ from inspector.protocols.api import Hole, Part, Source, Start
 from inspector.protocols.framing.exchanges import ExchangeDecoder, Message
 from inspector.protocols.framing.units import MORE, Unit
 from inspector.protocols.mysql.packets import (
+    CHANGE_USER,
     BOOK,
     COMMANDS,
     COMPRESS,
@@ -80,6 +81,7 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         offset = start.offsets[start.client]
         first = source.streams[start.client].read(offset, offset + 36)
         self._login = not self.doubted           # greeting, login and what follows, up to the first OK
+        self._changes_user = False               # a login within the command phase, up to OK or ERR
         self._greeted = is_login(first) and not source.streams[1 - start.client].length
         self.capabilities = 0
         self._asked: Message | None = None       # waits for its answer
@@ -115,7 +117,7 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         if self._answer is not None:
             self.close(self._answer)
         self._answer, self._asked, self._stage, self._login = None, None, OTHER, False
-        self._long, self.status = [None, None], 0
+        self._long, self.status, self._changes_user = [None, None], 0, False
 
     def lose(self, hole: Hole) -> bool:
         self._stage = OTHER              # it is not known any more what the next packet of an answer is
@@ -140,12 +142,17 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
     def _from_client(self, record: MyPacket, payload: bytes) -> Message:
         if self._login:
             return self._log_in(record, payload)
+        if self._changes_user and record.sequence:
+            record.kind = AUTH
+            self._asked = message = self.put(record, ends=True)
+            return message
         if record.sequence:                      # a file for LOAD DATA LOCAL, or more for the login
             return self.put(record, ends=True)
         record.kind, record.command = COMMAND, payload[0] if payload else 0
         if self._answer is not None:
             self.close(self._answer)
         self._answer, self._stage, self._command = None, "", record.command
+        self._changes_user = record.command == CHANGE_USER
         message = self.put(record, ends=True)
         parsed = command(payload, self.capabilities)
         self._query = parsed.text[: 2 * _TEXT]
@@ -170,7 +177,7 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
 
     def _from_server(self, record: MyPacket, payload: bytes) -> Message:
         first = payload[0] if payload else OK
-        if self._login:
+        if self._login or self._changes_user:
             return self._welcome(record, first, payload)
         if self._answer is None and self._asked is None:
             self._stage = OTHER                  # the command was lost
@@ -249,7 +256,7 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         self._answer, self._stage = None, OTHER
 
     def _welcome(self, record: MyPacket, first: int, payload: bytes) -> Message:
-        """A packet of the server before the first command."""
+        """A packet of the server before the first command, or while the user is changed."""
         if not self._records:
             record.kind = GREETING if first != ERR else ERROR
         else:
@@ -265,6 +272,7 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
             self.left = "compressed, as both agreed" if self.over else ""
         elif record.kind == ERROR:
             self._report_error(record, payload, message)
+        self._changes_user = self._changes_user and record.kind not in (DONE, ERROR)
         return message
 
     def _report_error(self, record: MyPacket, payload: bytes, message: Message) -> None:
@@ -273,7 +281,7 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         state = f" ({parsed.state})" if parsed.state else ""
         what = f"The server answers {parsed.error}{state} \"{escaped(parsed.text, _SQL)}\""
         place = record.direction, record.start, record.stop
-        if self._login:
+        if self._login or self._changes_user:
             self.explained_end = True
             self.findings.append(BOOK.finding("mysql.refused", f"{what}.", *place))
         else:

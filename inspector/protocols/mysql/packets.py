@@ -17,7 +17,8 @@ COMMANDS = {
     18: "BINLOG_DUMP", 21: "REGISTER_SLAVE", 22: "PREPARE", 23: "EXECUTE", 24: "LONG_DATA", 25: "STMT_CLOSE",
     26: "STMT_RESET", 27: "SET_OPTION", 28: "FETCH", 30: "BINLOG_DUMP_GTID", 31: "RESET",
 }
-QUIT, INIT_DB, QUERY, STATISTICS, PREPARE, EXECUTE, LONG_DATA, STMT_CLOSE = 1, 2, 3, 9, 22, 23, 24, 25
+QUIT, INIT_DB, QUERY, STATISTICS, CHANGE_USER, PREPARE, EXECUTE, LONG_DATA, STMT_CLOSE = (
+    1, 2, 3, 9, 17, 22, 23, 24, 25)
 SILENT = (QUIT, LONG_DATA, STMT_CLOSE)               # commands that get no answer
 TEXT_COMMANDS = (INIT_DB, QUERY, PREPARE, 5, 6)
 NAMES_A_STATEMENT = (EXECUTE, LONG_DATA, STMT_CLOSE, 26, 28)
@@ -109,6 +110,8 @@ def command(data: bytes, capabilities: int) -> Parsed:
     kind = data[0] if data else 0
     if kind in NAMES_A_STATEMENT:
         return Parsed(statement=number(data, 1, 4))
+    if kind == CHANGE_USER:
+        return Parsed(user=escaped(data[1:].partition(b"\0")[0], 200))
     if kind not in TEXT_COMMANDS:
         return Parsed()
     at = 1

@@ -86,6 +86,8 @@ class Turnstile:
             return False
         if event.time < self._deaf_before and not self._acts_anywhere(event):
             return True
+        if not self._app.screen_stack:               # the app is ending
+            return True
         way = self._way(event)
         if self._task is None and self._has_to_wait(way):
             self._waiting.append(event)              # it may speak of what those before it chose
@@ -134,7 +136,7 @@ class Turnstile:
         try:
             await self._digested(target)
             self._moved = ""
-            while self._waiting and self._app.is_running:
+            while self._waiting and self._app.is_running and self._app.screen_stack:
                 if self._has_to_wait(self._way(self._waiting[0])):
                     self._moved = ""
                     await self._digested(self._aim())

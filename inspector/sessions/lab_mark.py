@@ -6,6 +6,7 @@ the folder makes it; the agent, or its guardian, removes it when no process of t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -22,4 +23,5 @@ def lab_folder(mark: str | None = None) -> Path:
 
 def remove_lab_folder(mark: str) -> None:
     """Remove it, where it is there."""
-    shutil.rmtree(lab_folder(mark), ignore_errors=True)
+    with contextlib.suppress(OSError):         # without a folder for temporary files there is none
+        shutil.rmtree(lab_folder(mark), ignore_errors=True)

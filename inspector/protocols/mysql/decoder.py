@@ -14,8 +14,8 @@ from inspector.protocols.api import Hole, Part, Source, Start
 from inspector.protocols.framing.exchanges import ExchangeDecoder, Message
 from inspector.protocols.framing.units import MORE, Unit
 from inspector.protocols.mysql.packets import (
-    CHANGE_USER,
     BOOK,
+    CHANGE_USER,
     COMMANDS,
     COMPRESS,
     DEPRECATE_EOF,

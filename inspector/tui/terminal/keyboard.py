@@ -25,14 +25,16 @@ _ESCAPE = "\x1b[27u"      # the key alone, as terminals name it that can (Kitty'
 _MEANT = "".join(known[1] for known, keys in ANSI_SEQUENCES_KEYS.items()
                  if len(known) == 2 and known[0] == "\x1b" and isinstance(keys, tuple))     # alt+backspace
 # Not before what begins a sequence (ECMA-48 §5.3), is one, or is still to come.
-_THEN_A_KEY = re.compile(rf"\x1b(?=[^\[O\]P_^X\x1b{re.escape(_MEANT)}])")
+_KEY = rf"[^\[O\]P_^X\x1b{re.escape(_MEANT)}]"
+_THEN_A_KEY = re.compile(rf"\x1b(?={_KEY})")
+_A_KEY = re.compile(_KEY)
 _BEGUN = re.compile(r"\x1b(\[(2(01?)?)?)?$")        # the mark of a paste's end
 
 
 class KeyParser(XTermParser):
     """Textual's parser; nothing that it is fed can stop it.
 
-    An escape and a key in one write, as a slow line gives them, are two keys; one that is pasted is none.
+    An escape and a key that come together, as over a slow line, are two keys; one that is pasted is none.
     """
 
     def __init__(self) -> None:
@@ -43,6 +45,9 @@ class KeyParser(XTermParser):
 
     def feed(self, data: str) -> Iterable[Message]:
         """The events of `data`."""
+        waits = self._timeout_time is not None and self._tail.endswith("\x1b")
+        if waits and not self._pasting and _A_KEY.match(data):
+            data = _ESCAPE[1:] + data            # the escape that came just before was one
         return super().feed("".join(self._pieces(data)))
 
     def tick(self) -> Iterable[Message]:

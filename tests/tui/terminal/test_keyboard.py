@@ -95,3 +95,23 @@ def test_a_paste_is_the_same_wherever_it_is_cut(cut: int) -> None:
     pastes = [one.text for one in events_heard if isinstance(one, events.Paste)]
     keys = [one.key for one in events_heard if isinstance(one, events.Key)]
     assert (pastes, keys) == (["xy[2"], ["a", "b", "c", "d", "up"])
+
+
+@pytest.mark.parametrize(("pieces", "keys"), [
+    (["\x1b", "7"], ["escape", "7"]), (["\x1b", "x"], ["escape", "x"]), (["\x1b", "/udp\r"], [
+        "escape", "slash", "u", "d", "p", "enter"]),
+    (["a\x1b", "0\x1b", "q"], ["a", "escape", "0", "escape", "q"]), (["\x1b", "[A"], ["up"]),
+    (["\x1b[", "A"], ["up"]), (["\x1b", "\x7f"], ["ctrl+w"]), (["\x1b", "漢"], ["escape", "漢"]),
+])  # fmt: skip
+def test_an_escape_and_a_key_in_two_reads_are_two_keys(pieces: list[str], keys: list[str]) -> None:
+    parser = KeyParser()
+    assert [one.key for piece in pieces for one in parser.feed(piece) if isinstance(one, events.Key)] == keys
+
+
+def test_an_escape_that_stood_alone_is_not_taken_twice() -> None:
+    parser = KeyParser()
+    assert list(parser.feed("\x1b")) == []
+    while not (alone := [one.key for one in parser.tick() if isinstance(one, events.Key)]):
+        pass
+    after = [one.key for one in parser.feed("7") if isinstance(one, events.Key)]
+    assert (alone, after) == (["escape"], ["7"])

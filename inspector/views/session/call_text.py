@@ -18,7 +18,7 @@ _LOOPBACK = re.compile(r"(?:127\.\d+\.\d+\.\d+|\[::1\]):(\d+)")
 _UNREADABLE = re.compile("\\\\x[0-9a-f]{2}|[\u2400-\u2408\u240b\u240c\u240e-\u2421]")
 _SENDING = re.compile(r'^(?P<data>".*"…?), (?P<size>\d+)(?:, (?P<to>\S+))?$', re.DOTALL)
 _SENDERS = ("send", "sendto", "write", "sendall", "sendmsg")
-_SHORT = {"end of stream": "end", "woken by the own shutdown": "woken"}
+_SHORT = {"end of stream": "end", "woken by its own shutdown": "woken"}
 _RECEIVERS = ("recv", "recvfrom", "recvmsg", "read")
 
 

@@ -85,6 +85,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
 
     def on_mount(self) -> None:
         self._event_loop = asyncio.get_running_loop()
+        self.screen_change_signal.subscribe(self, lambda _: self.call_next(self._show_whether_too_small))
         self._wear_kept_theme()
         try:
             self.set_keymap(read_keymap())
@@ -129,7 +130,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
             self.push_screen(screen)
         else:
             self.switch_screen(screen)
-        self._show_whether_too_small(self.size)
+        self._show_whether_too_small()
 
     def _keep_farewell(self, sentence: str) -> None:
         if not self.visitor:
@@ -173,20 +174,38 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
     def on_resize(self, event: events.Resize) -> None:
         self._show_whether_too_small(event.size)
 
-    def _show_whether_too_small(self, size: Size) -> None:
+    def _show_whether_too_small(self, size: Size | None = None) -> None:
+        """Show the word that the terminal (`size`: of now) is too small, or take it away."""
         from inspector.tui.launcher.help import TooSmallScreen
 
-        small = size.width < SMALLEST[0] or size.height < SMALLEST[1]
-        shown = isinstance(self.screen, TooSmallScreen)
-        if small and not shown:
+        width, height = size or self.size
+        small = width < SMALLEST[0] or height < SMALLEST[1]
+        if small and not self._says_too_small:
             self.turnstile.drop()
             self.push_screen(TooSmallScreen(*SMALLEST))
-        elif shown and not small:
+        elif self._says_too_small and not small:
             self.pop_screen()
 
+    @property
+    def _says_too_small(self) -> bool:
+        from inspector.tui.launcher.help import TooSmallScreen
+
+        return isinstance(self.screen_stack[-1], TooSmallScreen) if self.screen_stack else False
+
+    def push_screen(self, *args: Any, **kwargs: Any) -> Any:
+        """Push a screen as Textual does, below the word that the terminal is too small: that stays on top."""
+        covered = self._says_too_small
+        if covered:
+            self.pop_screen()
+        pushed = super().push_screen(*args, **kwargs)
+        if covered:
+            self._show_whether_too_small()
+        return pushed
+
     def action_command_palette(self) -> None:
-        """Open the palette where there is none: one may wait below the word that the screen is too small."""
-        if not any(isinstance(screen, CommandPalette) for screen in self.screen_stack):
+        """Open the palette where there is none, and where it can be seen."""
+        open_already = any(isinstance(screen, CommandPalette) for screen in self.screen_stack)
+        if not open_already and not self._says_too_small:
             self.push_screen(Palette(id="--command-palette"))
 
     def search_themes(self) -> None:

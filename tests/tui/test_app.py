@@ -16,6 +16,7 @@ from inspector.tui.launcher.help import HelpScreen, TooSmallScreen
 from inspector.tui.launcher.palette import Palette
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.painter import PAINTS, Painter, contrast
+from inspector.tui.widgets.prompt import MenuItem, MenuScreen
 from tests.support.screen.live import QuietApp, launcher
 
 
@@ -148,6 +149,51 @@ async def test_one_palette_is_enough_also_below_a_terminal_that_is_too_small() -
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
         assert [type(screen) for screen in app.screen_stack[1:]] == [LauncherScreen, Palette]
+
+
+@pytest.mark.parametrize("key", ["", "ctrl+p", "question_mark"])
+async def test_the_word_of_a_small_terminal_goes_with_its_reason(key: str) -> None:
+    app = QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await launcher(pilot)
+        if key:
+            await pilot.press(key)
+        before = list(app.screen_stack)
+        await pilot.resize_terminal(40, 10)
+        await pilot.press("ctrl+p")
+        await pilot.resize_terminal(50, 12)
+        await pilot.pause()
+        assert [*before, app.screen] == app.screen_stack and isinstance(app.screen, TooSmallScreen)
+        await pilot.resize_terminal(80, 24)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, LauncherScreen)
+
+
+async def test_a_box_that_opens_on_a_small_terminal_waits_below_the_word() -> None:
+    app = QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await launcher(pilot)
+        await pilot.resize_terminal(40, 10)
+        menu = MenuScreen("Whether?", [MenuItem("y", "Yes", "", "yes")])
+        app.push_screen(menu)                                  # as a worker does that has found something out
+        await pilot.pause()
+        assert isinstance(app.screen, TooSmallScreen)
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert app.screen_stack[1:] == [app.screen_stack[1], menu]
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, LauncherScreen)
+
+
+async def test_the_size_is_looked_at_again_when_a_screen_goes() -> None:
+    app = QuietApp()
+    async with app.run_test(size=(40, 10)) as pilot:
+        await pilot.pause()
+        app.pop_screen()
+        await pilot.pause()
+        assert isinstance(app.screen, TooSmallScreen)
 
 
 async def test_sentences_are_never_read_as_markup() -> None:

@@ -73,29 +73,44 @@ def trace_file(
             raise
 
 
-def empty_file(name: str, capture: str | Path) -> int:
+def refuse_taken(name: str, *, overwrite: bool) -> None:
+    """CommandError for a file with contents that is not to be overwritten; before anything is started."""
+    with suppress(OSError, ValueError):                    # what else is wrong is said where it is opened
+        status = Path(name).stat()
+        if stat.S_ISREG(status.st_mode) and status.st_size and not overwrite:
+            raise _taken(f"{name} exists already.")
+
+
+def _taken(sentence: object) -> CommandError:
+    return CommandError(f"{sentence} --overwrite writes it anew.", USAGE)
+
+
+def empty_file(name: str, capture: str | Path, *, overwrite: bool) -> int:
     """A descriptor of the file `name`, emptied for what is to be written; CommandError where it cannot be.
 
-    A pipe that nobody reads is not waited for, and `capture`, which is still read, is never emptied.
+    So too for one that has contents, without `overwrite`. A pipe that nobody reads is not waited for, and
+    `capture`, which is still read, is never emptied.
     """
-    from inspector.lab.files.ownership import create_file  # here: help is to be instant
+    from inspector.lab.files.ownership import TakenError, create_file  # here: help is to be instant
 
     try:
-        file = create_file(Path(name)).descriptor
+        file = create_file(Path(name), overwrite=overwrite).descriptor
         if stat.S_ISREG(os.fstat(file).st_mode):
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(file), Path(capture).stat()):
                     os.close(file)
                     raise CommandError(f"{name} is the capture itself; name another file.", USAGE)
             os.ftruncate(file, 0)
+    except TakenError as error:
+        raise _taken(error) from error
     except OSError as error:
         raise CommandError(f"{name} cannot be written: {error.strerror}.", USAGE) from error
     return file
 
 
-def write_file(name: str, text: str, capture: str | Path) -> None:
-    """Write the file `name` anew, in UTF-8; CommandError as of `empty_file`."""
-    file = empty_file(name, capture)
+def write_file(name: str, text: str, capture: str | Path, *, overwrite: bool) -> None:
+    """Write the file `name`, in UTF-8; CommandError as of `empty_file`."""
+    file = empty_file(name, capture, overwrite=overwrite)
     try:
         with os.fdopen(file, "w", encoding="utf-8") as stream:
             stream.write(text)
@@ -132,7 +147,7 @@ def _saved(path: Path, overwrite: bool, read: bool) -> Iterator[TraceFile]:
     try:
         created = create_file(path, overwrite=overwrite)
     except TakenError as error:
-        raise CommandError(f"{error} --overwrite writes it anew.", USAGE) from error
+        raise _taken(error) from error
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror or error}.", USAGE) from error
     try:

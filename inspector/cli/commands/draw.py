@@ -11,7 +11,7 @@ import click
 
 from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError
 from inspector.cli.options.checks import filter_of
-from inspector.cli.options.shared import INPUT, OUTPUT, UNPACK, reading_options
+from inspector.cli.options.shared import INPUT, OUTPUT, OVERWRITE, UNPACK, reading_options
 from inspector.cli.output import notice, write_text
 from inspector.cli.trace_files import write_file
 from inspector.model.packets import Row, packet_number, row_at
@@ -34,9 +34,11 @@ FORMATS = ("txt", "svg", "mermaid", "html")
 @click.option("--width", type=click.IntRange(60, 400), default=100, show_default=True, metavar="N",
               help="How many characters wide a ladder is.")
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE", help="The file to write; else standard output.")
+@OVERWRITE
 @UNPACK
 @reading_options
-def command(file: str, what: str, form: str, expression: str | None, width: int, output: str | None) -> int:
+def command(file: str, what: str, form: str, expression: str | None, width: int, output: str | None,
+            overwrite: bool) -> int:
     """Draw what a capture shows: for slides, pages and reports."""
     if what == "header" and form == "mermaid":
         raise CommandError("Mermaid draws ladders; draw a header to txt, svg or html.", USAGE)
@@ -53,7 +55,10 @@ def command(file: str, what: str, form: str, expression: str | None, width: int,
             raise CommandError("No packet passes this filter." if expression else "It holds no packet.", NO)
         chosen = row if expression else None
         text = _ladder(trace, chosen, form, width) if what == "ladder" else _header(trace, row, form)
-    _write(text, output, file)
+    if output is None:
+        write_text(text.rstrip("\n"))
+    else:
+        write_file(output, text, file, overwrite=overwrite)
     return DONE
 
 
@@ -96,10 +101,3 @@ def _header(trace: Trace, row: Row, form: str) -> str:
     diagrams = [lines for layer in packet_tree(trace, row) if (lines := header_diagram(layer))]
     drawn = [line for lines in diagrams for line in (*lines, ())]
     return PICTURES[form](drawn, f"Packet {packet_number(row)}")
-
-
-def _write(text: str, output: str | None, capture: str) -> None:
-    if output is None:
-        write_text(text.rstrip("\n"))
-    else:
-        write_file(output, text, capture)

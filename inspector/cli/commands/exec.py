@@ -76,7 +76,7 @@ def command(
     later = join and output is None
     with (
         trace_file(save, overwrite=overwrite, keep=keep) as file,
-        _printed_later() if later else _stdout(output, taken, file.path) as stdout,
+        _printed_later() if later else _stdout(output, taken, file.path, overwrite) as stdout,
         program_secrets() as secrets,
     ):
         asked = RecordOptions(
@@ -168,12 +168,12 @@ def _label(program: str) -> str:
 
 
 @contextmanager
-def _stdout(output: str | None, taken: bool, trace: Path) -> Iterator[int]:
+def _stdout(output: str | None, taken: bool, trace: Path, overwrite: bool) -> Iterator[int]:
     """A descriptor for the program's standard output; `taken`: ours is for results alone."""
     if output is None:
         yield 2 if taken else 1
         return
-    file = empty_file(output, trace)
+    file = empty_file(output, trace, overwrite=overwrite)
     try:
         yield file
     finally:

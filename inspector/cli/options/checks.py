@@ -17,7 +17,7 @@ from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError
 from inspector.cli.options.shared import OUTPUT, typed
 from inspector.cli.options.together import together
 from inspector.cli.output import report, write_text
-from inspector.cli.trace_files import write_file
+from inspector.cli.trace_files import refuse_taken, write_file
 
 if TYPE_CHECKING:
     from inspector.trace.filter.filter import Filter
@@ -37,6 +37,7 @@ class CheckOptions:
     checks: Checks
     format: str
     file: str | None
+    overwrite: bool
 
     def __bool__(self) -> bool:
         return bool(self.checks)
@@ -49,8 +50,10 @@ class CheckOptions:
 def checks_of(
     *, expect: tuple[str, ...], expect_none: tuple[str, ...], fail_on: Severity | None,
     ignore: tuple[str, ...], report_format: str, report_file: str | None,
+    overwrite: bool,
 ) -> CheckOptions:
-    """What the options of a check say; CommandError for a wrong expression."""
+    """What the options of a check say; CommandError for a wrong expression, or a report's file
+    that is not to be overwritten."""
     from inspector.views.checks.verdicts import Checks  # here: numpy, for which help would wait
 
     checks = Checks(tuple(map(filter_of, expect)), tuple(map(filter_of, expect_none)), fail_on, ignore)
@@ -58,7 +61,9 @@ def checks_of(
         raise CommandError("--ignore goes with --fail-on: it names findings that do not count.", USAGE)
     if report_file and not checks:
         raise CommandError("--report-file needs a check: --expect, --expect-none or --fail-on.", USAGE)
-    return CheckOptions(checks, report_format, report_file)
+    if report_file:
+        refuse_taken(report_file, overwrite=overwrite)
+    return CheckOptions(checks, report_format, report_file, overwrite)
 
 
 check_options = together("checks", checks_of, (
@@ -73,8 +78,9 @@ check_options = together("checks", checks_of, (
                  help="Exit with status 1 when this display filter matches something; repeatable."),
     click.option("--expect", metavar="EXPR", multiple=True,
                  help="Exit with status 1 unless this display filter matches something; repeatable."),
-), ("expect", "expect_none", "fail_on", "ignore", "report_format", "report_file"))  # fmt: skip
-"""Decorate a click command with the options of a check: it gets `checks`."""
+), ("expect", "expect_none", "fail_on", "ignore", "report_format", "report_file"),
+    seen=("overwrite",))  # fmt: skip
+"""Decorate a click command that has `OVERWRITE` with the options of a check: it gets `checks`."""
 
 
 def filter_of(expression: str) -> Filter:
@@ -98,7 +104,7 @@ def check(trace: Trace, options: CheckOptions, *, stdout_taken: bool) -> int:
     found = verdicts(trace, options.checks)
     lines = REPORTS[options.format](found, trace.statistics.dropped)
     if options.file is not None:
-        write_file(options.file, "\n".join(lines) + "\n", trace.path)
+        write_file(options.file, "\n".join(lines) + "\n", trace.path, overwrite=options.overwrite)
     elif stdout_taken:
         report(*lines)
     else:

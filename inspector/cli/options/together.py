@@ -14,14 +14,18 @@ Decorator = Callable[[Function], Function]
 
 
 def together(
-    argument: str, make: Callable[..., object], options: Sequence[Callable[[Any], Any]], names: Sequence[str]
+    argument: str, make: Callable[..., object], options: Sequence[Callable[[Any], Any]], names: Sequence[str],
+    *, seen: Sequence[str] = (),
 ) -> Decorator[Any]:
-    """A decorator for a click command: it has `options`, whose values `make` gets by their `names`."""
+    """A decorator for a click command: it has `options`, whose values `make` gets by their `names`.
+
+    `seen`: the command's own options that `make` gets too.
+    """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def called(*arguments: Any, **values: Any) -> Any:
-            given = {name: values.pop(name) for name in names}
+            given = {name: values.pop(name) for name in names} | {name: values[name] for name in seen}
             return function(*arguments, **values, **{argument: make(**given)})
 
         decorated: Callable[..., Any] = called

@@ -121,7 +121,7 @@ def test_json_and_the_programs_output_never_mix(tmp_path: Path) -> None:
     assert done.stderr == "talked\n"
     output = tmp_path / "output"
     output.write_text("older and longer than what comes now")
-    done = inspector("exec", "--json", "packets", "--output", str(output), "--", *program)
+    done = inspector("exec", "--json", "packets", "--output", str(output), "--overwrite", "--", *program)
     assert len(done.stdout.splitlines()) == 1 and done.stderr == ""
     assert output.read_text() == "talked\n"
 

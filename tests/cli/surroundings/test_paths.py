@@ -18,6 +18,7 @@ import click
 import pytest
 
 from inspector.cli.commands import COMMANDS
+from inspector.cli.options.shared import OUTPUT
 from tests.support.captures.traces import TRACES
 from tests.support.running.users import UNKNOWN, environment, interpreter
 
@@ -142,6 +143,36 @@ def test_every_path_of_every_command_gets_one_sentence(place: Path) -> None:
             lines = said.splitlines()
             assert len(lines) <= 2 and all(line.startswith("inspector: ") for line in lines), (words, said)
     assert (place / CAPTURE).read_bytes() == (TRACES / "tcp.pcapng").read_bytes()
+
+
+@pytest.mark.parametrize(("called", "option"), sorted(
+    {(called, parameter.opts[0]) for called, command in commands() for parameter in command.params
+     if parameter.type is OUTPUT and called != "watch"},          # which needs a terminal
+))
+def test_no_file_with_contents_is_overwritten_unasked(called: str, option: str, place: Path) -> None:
+    words = [word for word in WORDS.get(called, []) if word != "--overwrite"]
+    file = [CAPTURE] if called in ("decode", "draw") else []
+    if called == "record" and option != "-o":
+        words = ["-o", "out.pcapng", *words]
+    elif called == "run":
+        words += ["--expect", "tcp"]
+    elif called == "decode":
+        words = ["--expect", "tcp"]
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "inspector", *called.split(), *file, option, "notes.txt", *more, *words],
+            cwd=place, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False,
+        )
+
+    notes = place / "notes.txt"
+    before, there = notes.read_bytes(), set(place.iterdir())
+    done = run()
+    said = "inspector: notes.txt exists already. --overwrite writes it anew.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+    assert notes.read_bytes() == before and set(place.iterdir()) == there
+    done = run("--overwrite")
+    assert done.returncode in (0, 1) and notes.read_bytes() != before, done.stderr
 
 
 @pytest.mark.parametrize("words", [

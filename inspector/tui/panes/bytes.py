@@ -38,7 +38,7 @@ class HexList(LineList):
     ]
 
     def __init__(self, *, id: str) -> None:
-        super().__init__(id=id)
+        super().__init__(id=id, hint=HINT)
         self.byte: int | None = None
 
     @property
@@ -150,7 +150,6 @@ class BytesPane(ListPane):
         self.query_one(Head).again()
         if not self._frame:
             self.lines.show_bytes(None, None)
-            self.hint(HINT)
             return
         width = self.lines.line_width
         marks = [Mark(field.start, field.stop)] if field is not None and field.stop > field.start else []

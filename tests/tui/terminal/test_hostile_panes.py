@@ -1,4 +1,4 @@
-"""A capture that is hostile wherever it holds text, in every pane on a real terminal: none of it acts.
+"""A capture that is hostile wherever it holds text, in panes, toasts, copies on a real terminal: none acts.
 
 What reaches the terminal is held against what the same keys make of a harmless capture: no escape sequence of
 another kind, no control character, nothing that turns the direction of text.
@@ -6,6 +6,7 @@ another kind, no control character, nothing that turns the direction of text.
 
 from __future__ import annotations
 
+import base64
 import re
 import struct
 from pathlib import Path
@@ -42,7 +43,7 @@ def connection(port: int, *turns: tuple[int, bytes]) -> list[bytes]:
 
 
 def hostile(evil: str) -> bytes:
-    """A capture with this text as payload, header, name, process, call, comment, and interface."""
+    """A capture with this text as payload, header, name, host, process, call, comment, and interface."""
     said = evil.encode()
     get = b"GET /" + said + b" HTTP/1.1\r\nHost: " + said + b"\r\nX-" + said + b": " + said + b"\r\n\r\n"
     ok = b"HTTP/1.1 200 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (said, said, len(said))
@@ -56,12 +57,16 @@ def hostile(evil: str) -> bytes:
         *connection(6379, (CLIENT, command), (SERVER, b"-ERR " + said + b"\r\n")),
         *connection(7, (CLIENT, said), (SERVER, said)), ip(CLIENT, 17, datagram),
     ]
+    named = b"".join(struct.pack("=HH", 1, 4 + len(said)) + bytes((10, 0, 0, last)) + said
+                     + bytes(-len(said) % 4) for last in (1, 2)) + bytes(4)
+    size = len(named) + 12
     call = CallRecord(1, 20, 20, "client", "sendto", evil, 100, 900, 4, detail=evil, fd=3)
     event = EventRecord("note", evil, 1000, "client", 20, (("address", evil),))
     process = {"_COMM": evil, "_EXE": evil, "_CMDLINE": evil}
     blocks = [
         pcapng.section_header(comment=evil, hardware=evil, os=evil, application=evil),
         pcapng.interface_description(101, name=evil, filter=evil, description=evil, comment=evil),
+        struct.pack("=II", pcapng.NAME_RESOLUTION, size) + named + struct.pack("=I", size),
         pcapng.journal(to_fields(call) | process), pcapng.journal(to_fields(event) | process),
         pcapng.journal({"MESSAGE": evil, "_PID": "20"} | process),
         *(pcapng.enhanced_packet(frame, 1000 * n, comment=evil) for n, frame in enumerate(frames)),
@@ -81,10 +86,16 @@ def walk(path: Path, conversations: int = 4) -> tuple[bytes, str]:
             for spec in [spec for spec in PANES if not number or spec.id in ("messages", "stream")]:
                 app.press(spec.key)
                 app.settle()
-                app.press("\x1b[B" * 3 + "e")
+                app.press("\x1b[B" * 3 + "y")
+                app.settle()
+                app.press("e")
                 app.settle()
                 shown += app.painted.text
                 app.press("\x1b")
+        with path.open("r+b") as file:
+            file.write(b"\0")
+        app.until_shown("was overwritten while it was read")
+        shown += app.painted.text
         app.press("\x11")
         assert app.end() == 0
         return app.seen, shown
@@ -95,6 +106,11 @@ def harmless(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("harmless") / "plain.pcapng"
     path.write_bytes(hostile("hello"))
     return walk(path, 1)[0]
+
+
+def copied(seen: bytes) -> list[str]:
+    """What was given to the clipboard (OSC 52)."""
+    return [base64.b64decode(data).decode("utf-8") for data in re.findall(rb"\x1b\]52;c;(.*?)\x07", seen)]
 
 
 def kinds(seen: bytes) -> set[bytes]:
@@ -115,4 +131,9 @@ def test_nothing_in_a_capture_acts_on_the_terminal(tmp_path: Path, harmless: byt
     assert kinds(seen) <= kinds(harmless)
     assert not TURNED.search(seen.decode("utf-8"))
     assert not [sign for sign in ACTS if re.search(rb"\x1b\[" + sign, seen)]
+    for text in copied(seen):
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f]", text), text      # lines and tabs may stand in it
+        assert not TURNED.search(text)
+        assert text != "hi"                        # which the capture wants to be copied
+    assert len(copied(seen)) > 8
     assert "[@click=app.quit]" in shown and "[bold red]" in shown        # as the text that it is

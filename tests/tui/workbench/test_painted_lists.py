@@ -50,7 +50,7 @@ def painted(pilot: Pilot[Any]) -> Painted:
 
 
 def differences(pilot: Pilot[Any]) -> list[str]:
-    """What stands on the screen beside what should: of all lists in sight, and of the ladder laid out anew."""
+    """What stands on the screen beside what should: all lists in sight, and the ladder laid out anew."""
     screen, found = bench(pilot), []
     screen_lines = painted(pilot).text.split("\n")
     toasts = [toast.region for toast in screen.query(Toast)]
@@ -63,8 +63,8 @@ def differences(pilot: Pilot[Any]) -> list[str]:
             if widget.unseen and y == height - 1:
                 seen -= NOTE
             index, start = round(widget.scroll_y) + y, left + len(widget.SIGN)
-            right = min([toast.x for toast in toasts if toast.y <= top + y < toast.bottom], default=start + seen)
-            seen = max(min(seen, right - start), 0)
+            over = [toast.x - start for toast in toasts if toast.y <= top + y < toast.bottom]
+            seen = max(min([seen, *over]), 0)
             is_there = index < widget.provider.count
             wanted = plain(widget.provider.line(index, widget.line_width)) if is_there else ""
             stands = screen_lines[top + y][start:]
@@ -80,7 +80,8 @@ def _ladder_differences(pane: LadderPane) -> list[str]:
     if pane.ladder is None or pane.trace is None:
         return []
     anew = Ladder(pane.trace, pane.ladder.conversation, relative=pane.relative)
-    grown, whole = ([plain(one.line(index, 100)) for index in range(one.count)] for one in (pane.ladder, anew))
+    grown, whole = ([plain(one.line(index, 100)) for index in range(one.count)]
+                    for one in (pane.ladder, anew))
     return [] if grown == whole else ["the ladder grew to", *grown, "and made at once is", *whole]
 
 
@@ -102,8 +103,8 @@ async def test_every_line_is_painted_once_where_it_stands(kind: str, size: tuple
     async with app.run_test(size=size, headless=False) as pilot:
         await running(pilot, 2)
         await until_painted(pilot, "the start")
-        keys = ("chello\r", "\x1b", "s", "s", "\x1b[A", "\x1b[A", "chi\r", "\x1b", "G", "x", "h", "r", "a", "a", " ",
-                "g", "G", "2", "\x1b[B", "1", "xc")
+        keys = ("chello\r", "\x1b", "s", "s", "\x1b[A", "\x1b[A", "chi\r", "\x1b", "G", "x", "h", "r", "a",
+                "a", " ", "g", "G", "2", "\x1b[B", "1", "xc")
         for number, key in enumerate(keys):
             await type_together(pilot, key)
             await until_painted(pilot, key)

@@ -87,6 +87,7 @@ def test_run_prints_the_ladder() -> None:
 @needs_lab
 def test_run_drops_a_packet_and_shows_what_follows() -> None:
     process = inspector("run", "tcp", "--drop", "data:1", COLUMNS="100")
+    assert "  0 missed" in process.stdout and "0 dropped" not in process.stdout     # the wire drops, not we
     assert process.returncode == 0
     lines = process.stdout.splitlines()
     lost = next(number for number, line in enumerate(lines) if "✗ dropped" in line)

@@ -63,6 +63,7 @@ from inspector.tui.workbench.save import ask_for_name
 from inspector.views.detail.tree import Detail, packet_tree
 from inspector.views.ladder.current import current_conversation
 from inspector.views.line.spans import Line
+from inspector.views.session.loss import loss_word
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -253,7 +254,8 @@ class LessonScreen(BaseScreen):
         name = f"{self.lesson.number}  " if self.lesson.number else ""
         self.query_one(TitleBar).show(TitleFacts(
             name + self.lesson.text(self.language).title, "", "", life,
-            0 if trace is None else trace.index.count, 0 if trace is None else trace.statistics.dropped))
+            0 if trace is None else trace.index.count, 0 if trace is None else trace.statistics.dropped,
+            loss_word(trace)))
 
     def _comparison(self, width: int) -> list[Line]:
         player = self.player

@@ -21,7 +21,8 @@ class TitleFacts(NamedTuple):
     address: str = ""
     life: str = "starting"         # starting, live, paused, ended, file
     packets: int = 0
-    dropped: int = 0
+    dropped: int = 0               # packets that the capture could not keep
+    loss: str = "dropped"          # what they are called
     progress: float = 1.0
     cut: int = 0                   # packets of which the beginning alone was captured
     behind: int = 0                # packets that were captured and do not stand in the picture yet
@@ -79,5 +80,5 @@ def title_right(facts: TitleFacts) -> list[Span]:
     if facts.behind >= LEAST_BEHIND:
         life = Span(f"{sign} {facts.life}, {facts.behind:,} packets behind", "warning")
     counts = f"   {facts.packets:,} packet{'' if facts.packets == 1 else 's'}"
-    lost = Span(f"   {facts.dropped:,} dropped", "error" if facts.dropped else "dim")
+    lost = Span(f"   {facts.dropped:,} {facts.loss}", "error" if facts.dropped else "dim")
     return [life, Span(counts), lost, *([Span(f"   {facts.cut:,} cut", "warning")] if facts.cut else [])]

@@ -18,6 +18,7 @@ from textual.binding import Binding, BindingType
 
 from inspector.lab.errors import LabError
 from inspector.model.commands import Command, Start
+from inspector.model.endpoint import join_endpoint
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import kind_of
 from inspector.trace.file.scratch import is_nameless
@@ -35,6 +36,7 @@ from inspector.tui.workbench.save import Part, ask_what, whole, whole_file
 from inspector.tui.workbench.session import LiveSession
 from inspector.tui.workbench.state import SessionState, session_state
 from inspector.tui.workbench.steps import Steps
+from inspector.views.session.loss import loss_word
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -264,13 +266,13 @@ class TraceScreen(BaseScreen, SessionControl):
             life = "starting" if trace is None else "ended" if state.ended else "live"
             name = escaped(self.program, 14 if doors else 40)
             facts = TitleFacts(name, state.mode, escaped(doors, 120), life, packets, dropped,
-                               cut=cut, behind=behind)
+                               loss_word(trace), cut=cut, behind=behind)
         elif session is None:
             life = "starting" if trace is None else "file"
             progress = trace.progress if loading and trace is not None else 1.0
             path = self._path
             name = "" if path is None else "a stream" if is_nameless(path) else escaped(path.name, 40)
-            facts = TitleFacts(name, "", "", life, packets, dropped, progress,
+            facts = TitleFacts(name, "", "", life, packets, dropped, loss_word(trace), progress,
                                cut=cut, behind=behind)
         else:
             spec = session.spec
@@ -278,12 +280,12 @@ class TraceScreen(BaseScreen, SessionControl):
             if trace is not None and (state.ended or not session.alive):
                 life = "ended"
             name = kind_of(spec).title if spec else "Watching"
-            address = state.address or (f"{spec.address}:{spec.port}" if spec else
+            address = state.address or (join_endpoint(spec.address, spec.port) if spec else
                                         doors or session.watch.words)
             if life == "ended" and state.limit:
                 address = f"{address}  {state.limit}"
             facts = TitleFacts(name, session.mode, escaped(address, 120), life, packets, dropped,
-                               cut=cut, behind=behind)
+                               loss_word(trace), cut=cut, behind=behind)
         self.query_one(TitleBar).show(facts)
 
     # --- keeping and ending ---

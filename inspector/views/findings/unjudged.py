@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.model.units import amount
+from inspector.views.session.loss import loss_word
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -33,7 +34,7 @@ def lacking_words(trace: Trace) -> str:
 def _lacking(trace: Trace) -> list[str]:
     reasons = []
     if trace.statistics.dropped:
-        reasons.append(f"{amount(trace.statistics.dropped, 'packet')} dropped")
+        reasons.append(f"{amount(trace.statistics.dropped, 'packet')} {loss_word(trace)}")
     if trace.cut:
         reasons.append(f"{amount(trace.cut, 'packet')} cut short")
     return reasons

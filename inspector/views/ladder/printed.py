@@ -15,6 +15,7 @@ from inspector.views.ladder.header import ladder_ends
 from inspector.views.ladder.ladder import Ladder
 from inspector.views.ladder.layout import Place
 from inspector.views.line.spans import Line, Span, fit
+from inspector.views.session.loss import loss_word
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -69,7 +70,7 @@ class LadderText:
         _, _, what = ladder_ends(self.ladder, None)
         took = f"  {duration(int(stamps[-1]) - int(stamps[0]))}" if len(stamps) else ""
         cut = f"  {trace.cut:,} cut short" if trace.cut else ""
-        return f"{what}  {calls} system calls{took}  {trace.statistics.dropped} dropped{cut}"
+        return f"{what}  {calls} system calls{took}  {trace.statistics.dropped} {loss_word(trace)}{cut}"
 
     def _both_known(self) -> bool:
         """Whether the head can name both programs: each made a call, or packets flow already."""

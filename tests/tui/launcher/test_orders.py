@@ -1,0 +1,129 @@
+"""The menu in every order: each kind after each other one, each option; what was sent stands in the trace.
+
+One app, as a person uses it: key, session, `n`, next key. What one session filled in is not the next one's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+from textual.pilot import Pilot
+
+from inspector.model.numbers import ICMP, RST
+from inspector.model.packets import first_rows
+from inspector.sessions.kinds import LAUNCHED, OPTIONS
+from inspector.trace.packet.facts import facts
+from tests.support.running.lab import needs_lab
+from tests.support.screen.live import QuietApp, bench, launcher, trace, until, until_workbench, workbench
+
+# Key: the server's port, and what only this kind sends (of WebSocket the echo, which has no mask).
+SAID = {
+    "t": (9000, (b"hello", b"how are you?")), "u": (9001, (b"hello", b"how are you?")),
+    "h": (8000, (b"GET / HTTP/1.1", b"POST /echo HTTP/1.1")),
+    "w": (8765, (b"GET /chat HTTP/1.1", b"Upgrade: websocket", b"\x81\x05hello")),
+    "r": (9002, (b"than you can read",)),
+}
+
+
+def every_pair(keys: str) -> str:
+    """A walk in which each key follows each other one once (Hierholzer)."""
+    left = {key: [other for other in keys if other != key] for key in keys}
+    path, walk = [keys[0]], ""
+    while path:
+        if left[path[-1]]:
+            path.append(left[path[-1]].pop())
+        else:
+            walk += path.pop()
+    return walk[::-1]
+
+
+def sent(pilot: Pilot[Any]) -> bytes:
+    """All packets, one behind the other."""
+    return b"\n".join(bytes(trace(pilot).frame(row)) for row in first_rows(min(trace(pilot).index.count, 60)))
+
+
+async def started(pilot: Pilot[Any], keys: str) -> None:
+    """From the launcher into the session of the last key."""
+    await launcher(pilot)
+    await pilot.press(*keys)
+    await until_workbench(pilot)
+    await workbench(pilot)
+
+
+async def until_sent(pilot: Pilot[Any], *words: bytes) -> None:
+    """Wait until the packets hold all these words."""
+    await until(pilot, lambda: all(word in sent(pilot) for word in words), str(words))
+
+
+def peers(pilot: Pilot[Any]) -> set[str]:
+    """Where the client sent to, or connected."""
+    calls = [call for call in trace(pilot).calls if call.role == "client"]
+    return {word for call in calls for word in call.arguments.replace(",", " ").split() if ":" in word}
+
+
+def test_the_walk_has_every_pair() -> None:
+    keys = "".join(kind.key for kind in LAUNCHED)
+    walk = every_pair(keys)
+    assert set(keys) == set(SAID)
+    assert sorted(map("".join, pairwise(walk))) == sorted(
+        one + other for one in keys for other in keys if one != other)
+
+
+@needs_lab
+async def test_each_kind_after_each_other_says_its_own() -> None:
+    app = QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for key in every_pair("".join(SAID)):
+            await started(pilot, key)
+            port, words = SAID[key]
+            await until_sent(pilot, *words)
+            assert f"127.0.0.1:{port}" in peers(pilot)
+            others = {word for other, (_, said) in SAID.items() for word in said if other != key}
+            found = {word for word in others - set(words) if word in sent(pilot)}
+            assert found <= {b"hello", b"how are you?"}, key      # which several kinds say
+            await pilot.press("n")
+
+
+def names(pilot: Pilot[Any]) -> set[str]:
+    """The client's calls."""
+    return {call.name for call in trace(pilot).calls if call.role == "client"}
+
+
+def first_flags(pilot: Pilot[Any]) -> int:
+    """The TCP flags of the second packet, which answers; 0 while there is none."""
+    index = trace(pilot).index
+    return facts(trace(pilot), first_rows(2)[1]).flags if index.count > 1 else 0
+
+
+SEEN: dict[str, Callable[[Pilot[Any]], object]] = {
+    "bt": lambda pilot: b"push 1 of 3" in sent(pilot),
+    "6u": lambda pilot: "[::1]:9001" in peers(pilot) and trace(pilot).index.count > 1,
+    "lt": lambda pilot: first_flags(pilot) & RST,
+    "lu": lambda pilot: ICMP in trace(pilot).index.protocol.tolist(),
+    "sh": lambda pilot: bench(pilot).state.waiting,
+    "it": lambda pilot: trace(pilot).fates.version and "10.0.0.2:9000" in peers(pilot),
+    "cu": lambda pilot: "sendto" in names(pilot) and "connect" not in names(pilot),
+    "kh": lambda pilot: b"Transfer-Encoding: chunked" in sent(pilot) and b"Content-Length" not in sent(pilot),
+    "dw": lambda pilot: b"permessage-deflate" in sent(pilot) and b"hello" not in sent(pilot),
+}
+
+
+def test_every_option_of_the_menu_is_among_them() -> None:
+    assert {keys[0] for keys in SEEN} == {option.key for option in OPTIONS if option.key}
+
+
+@needs_lab
+async def test_each_option_is_seen_in_the_trace_and_turned_back() -> None:
+    app = QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for keys, is_seen in SEEN.items():
+            await started(pilot, keys)
+            await until(pilot, partial(is_seen, pilot), f"what {keys} asks for")
+            if keys == "sh":
+                assert trace(pilot).index.count == 0
+            await pilot.press("n")
+            await launcher(pilot)
+            await pilot.press(*keys[0] * (2 if keys[0] in "bi" else 1))         # of three values

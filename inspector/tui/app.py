@@ -252,17 +252,23 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
             self.push_screen(HelpScreen.of(self.screen))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        yield SystemCommand("Help", "Keys, and what the picture means", self.action_help)
+        """The palette's list for this screen: what always can be done, then each action of its keys once."""
+        if not screen.is_modal:
+            yield SystemCommand("Help", "Keys, and what the picture means", self.action_help)
         for command in super().get_system_commands(screen):
             if command.title != "Keys":
                 yield command
+        listed: dict[tuple[DOMNode, str, str], list[Binding]] = {}
         for active in screen.active_bindings.values():
             binding = active.binding
             moves = binding.id is None or binding.id.startswith(("list.", "screen."))
-            if binding.description and not moves and active.node is not self and active.enabled:
-                about = binding.tooltip or f"Key: {self.get_key_display(binding)}"
-                run = partial(self._run_action, active.node, binding.action)
-                yield SystemCommand(binding.description, about, run)
+            ours = active.node is self or binding.action == "app.quit"           # it stands there already
+            if binding.description and not moves and not ours and active.enabled:
+                listed.setdefault((active.node, binding.action, binding.description), []).append(binding)
+        for (node, action, description), bindings in listed.items():
+            keys = "  ".join(dict.fromkeys(map(self.get_key_display, bindings)))
+            yield SystemCommand(description, bindings[0].tooltip or f"Key: {keys}",
+                                partial(self._run_action, node, action))
 
     def _run_action(self, node: DOMNode, action: str) -> None:
         if node.is_attached and node.screen in self.screen_stack:     # it may have gone meanwhile

@@ -62,6 +62,22 @@ async def test_the_palette_knows_our_commands() -> None:
         assert isinstance(app.screen, Palette)
 
 
+@pytest.mark.parametrize("key", ["", "question_mark", "o", "v"])
+async def test_the_palette_lists_each_action_once(key: str) -> None:
+    app = QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await launcher(pilot)
+        if key:
+            await pilot.press(key)
+            await pilot.pause()
+        listed = [(command.title, command.help) for command in app.get_system_commands(app.screen)]
+        assert len(listed) == len(set(listed)), listed
+        titles = [title for title, _ in listed]
+        assert titles.count("Quit") == 1
+        if key == "question_mark":
+            assert titles.count("Back") == 1 and "Help" not in titles
+
+
 async def test_every_theme_can_be_worn() -> None:
     app = QuietApp()
     async with app.run_test(size=(80, 24)) as pilot:

@@ -144,8 +144,8 @@ def test_first_packets_are_read_of_lines_that_are_seen_and_once(tmp_path: Path) 
           read(written(tmp_path / "x.pcapng", http, count=1_000, turns=2)) as trace):
         found = seen(trace, range(0))
         found.sort("packets", descending=True)
-        shown = [found.line(line, 120) for line in range(found.count)]
-        assert len(shown) == 1_000 and not made           # neither all lines, nor any order, ask for it
+        drawn = [found.line(line, 120) for line in range(found.count)]
+        assert len(drawn) == 1_000 and not made           # neither all lines, nor any order, ask for it
         while found.decode(range(40), 0.008):
             pass
         found.sort("number")
@@ -155,6 +155,54 @@ def test_first_packets_are_read_of_lines_that_are_seen_and_once(tmp_path: Path) 
         found.sort("packets", descending=True)
         assert len(made) == len(lines | {found.target(line) for line in range(40)})
         assert not found.decode(range(40), 0.008) and len(made) <= 80
+
+
+def shown(found: ConversationList) -> set[int]:
+    found.update()
+    while not found.complete:
+        found.update()
+    return {found.target(line) for line in range(found.count)}
+
+
+@pytest.mark.parametrize("turns", [2, MANY], ids=["small", "large"])
+def test_words_find_what_nobody_has_seen(turns: int, tmp_path: Path) -> None:
+    wire = Wire()
+    for number, talk in enumerate((http, redis, nothing, websocket)):
+        if number:
+            wire.begin(40_000 + number)
+        talk(wire, turns)
+        wire.close()
+    path = tmp_path / "x.pcapng"
+    path.write_bytes(wire.file())
+    with read(path) as trace:
+        found = ConversationList(trace)
+        everyone: set[int] = {0, 1, 2, 3}
+        for words, numbers in (("tcp :80", everyone), ("http closed", {0}), ("redis 40001", {1}),
+                               ("websocket closed", {3}), ("http 40001", set[int]()),
+                               ("closed tcp", everyone), ("closed :80", everyone)):
+            found.narrow(words)
+            assert shown(found) == numbers, words
+        assert all(trace.share(stream) == 0.0 for stream in range(4))
+
+
+def test_words_are_compared_again_with_what_has_grown(tmp_path: Path) -> None:
+    wire = Wire()
+    opening = len(wire.file())
+    http(wire, 2)
+    wire.close()
+    path = tmp_path / "x.pcapng"
+    path.write_bytes(wire.file()[:opening])
+    with Trace.open(path, following=True) as trace:
+        trace.by_turns()
+        trace.refresh()
+        found = ConversationList(trace)
+        found.narrow("http closed")
+        assert shown(found) == set()
+        path.write_bytes(wire.file())
+        trace.refresh()
+        assert shown(found) == {0}
+        found.narrow("open tcp")
+        assert shown(found) == set()
 
 
 def test_so_many_packets_are_read_at_most(tmp_path: Path) -> None:

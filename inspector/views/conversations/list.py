@@ -10,13 +10,16 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from inspector.model.endpoint import join_endpoint
+from inspector.model.numbers import TRANSPORT_NAMES
 from inspector.model.packets import row_at
 from inspector.model.units import duration
+from inspector.protocols import REGISTRY
 from inspector.trace.application.opening import Opening
 from inspector.trace.filter.filter import Filter, FilterError
 from inspector.trace.index.columns import Growing
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
 
 DECODED_PACKETS = 1_000      # of a conversation that is decoded for its line alone: some 20 ms
 _FILTER_SECONDS = 0.008      # a turn of applying a filter
-_MATCHED = 64                # conversations whose texts are compared with a filter between looks at the clock
+_MATCHED = 4_096             # conversations whose texts are compared with words in a turn, at most
 _RETURNING = 64              # calls that are looked at again: they may have returned, with an address
 _STATE_STYLES: dict[str, Style] = {
     "open": "ok", "closed": "dim", "reset": "rst", "refused": "error", "half-closed": "fin",
@@ -63,7 +66,8 @@ class Narrowing:
     text: str
     evaluation: Evaluation | None
     words: tuple[str, ...]
-    passing: Growing             # by number of the conversation; of words, up to those compared
+    passing: Growing             # by number of the conversation
+    compared: Growing            # with words: how many packets each had then, -1: it was not
     rows: int = 0                # of the evaluation, that were taken in
 
 
@@ -79,7 +83,7 @@ class ConversationList:
         self._named = 0                             # calls whose addresses were taken into it
         self._narrowing: Narrowing | None = None
         self._decoded: dict[int, Decoded] = {}
-        self._openings: dict[int, str] = {}         # of large conversations: what their first packets speak
+        self._openings: dict[int, str] = {}         # of those not decoded: what their first packets speak
         self._opening: tuple[int, Opening] | None = None     # the one that is looked at now
         self._sorted: Int64s = np.zeros(0, "i8")     # all conversations in order,
         self._order: Int64s = np.zeros(0, "i8")      # and those that the filter lets through
@@ -181,7 +185,8 @@ class ConversationList:
                 evaluation = Filter(text).evaluate(self.trace)
             except FilterError:
                 evaluation = None
-            self._narrowing = Narrowing(text, evaluation, tuple(text.lower().split()), Growing("?"))
+            words = tuple(text.lower().split())
+            self._narrowing = Narrowing(text, evaluation, words, Growing("?"), Growing("i8"))
             self._narrow()
         self._pick()
 
@@ -190,7 +195,10 @@ class ConversationList:
         one = self._narrowing
         if one is None:
             return True
-        return one.evaluation.done if one.evaluation is not None else one.passing.count == len(self.table)
+        return one.evaluation.done if one.evaluation is not None else self._all_compared(one)
+
+    def _all_compared(self, one: Narrowing) -> bool:
+        return bool(np.array_equal(one.compared.values, self._all_packets()))
 
     def _narrow(self) -> bool:
         """A turn of applying the filter; True when it found out anything."""
@@ -211,16 +219,35 @@ class ConversationList:
 
     def _match_words(self, one: Narrowing) -> bool:
         """A turn of comparing the texts of conversations with words; True when there were any."""
-        begun, until = one.passing.count, time.monotonic() + _FILTER_SECONDS
-        while one.passing.count < len(self.table) and time.monotonic() < until:
-            numbers = range(one.passing.count, min(one.passing.count + _MATCHED, len(self.table)))
-            texts = map(self._search_text, numbers)
-            one.passing.extend(np.array([all(word in text for word in one.words) for text in texts], "?"))
-        return one.passing.count != begun
+        until, missing = time.monotonic() + _FILTER_SECONDS, len(self.table) - one.passing.count
+        one.passing.extend(np.zeros(missing, "?"))
+        one.compared.extend(np.full(missing, -1, "i8"))
+        packets = self._all_packets()
+        fresh = np.flatnonzero(one.compared.values != packets)[:_MATCHED].tolist()
+        for number in fresh:
+            found = self._matches(number, one.words, until)
+            if found is None:
+                break
+            one.passing.values[number], one.compared.values[number] = found, packets[number]
+            if time.monotonic() > until:
+                break
+        return bool(missing or fresh)
+
+    def _matches(self, number: int, words: Sequence[str], until: float) -> bool | None:
+        """Whether all words stand in a conversation's texts; None where finding out takes another turn."""
+        text = self._search_text(number)
+        left = [word for word in words if word not in text]
+        if not left or not self._unknown(number) or not all(map(_is_spoken, left)):
+            return not left
+        if time.monotonic() > until or not self._open(number, until):
+            return None
+        return all(word in self._openings.get(number, "").lower() for word in left)
 
     def _search_text(self, number: int) -> str:
         a, b = self.ends(number)
-        parts = (self.application(number), a, b, STATES[int(self._state(number))], self.process(number))
+        carried_by = TRANSPORT_NAMES.get(int(self.table.column("protocol")[number]), "")
+        parts = (self.application(number), carried_by, a, b, STATES[int(self._state(number))],
+                 self.process(number))
         return " ".join(parts).lower()
 
     # --- what takes decoding ---
@@ -237,6 +264,10 @@ class ConversationList:
                 return True
         return False
 
+    def _all_packets(self) -> Int64s:
+        packets: Int64s = self.table.column("packets_ab") + self.table.column("packets_ba")
+        return packets.astype("i8")
+
     def _packets(self, number: int) -> int:
         return int(self.table.column("packets_ab")[number] + self.table.column("packets_ba")[number])
 
@@ -250,13 +281,17 @@ class ConversationList:
             return conversation is not None
         return packets <= DECODED_PACKETS or self.trace.share(conversation.stream) == 1.0
 
-    def _unopened(self, number: int) -> bool:
-        """Whether it is a conversation that is not decoded for its line, and nobody knows what it speaks."""
+    def _unknown(self, number: int) -> bool:
+        """Whether it is a TCP conversation of which nobody knows what it speaks, or that it is nothing."""
         known = self._decoded.get(number)
         if number in self._openings or (known is not None and (known.application or not self._stale(number))):
             return False
         conversation = self.table.conversation(number)
-        return conversation is not None and conversation.protocol == "tcp" and not self._wants(number)
+        return conversation is not None and conversation.protocol == "tcp"
+
+    def _unopened(self, number: int) -> bool:
+        """Whether its first packets are to be read for its line: it is too large to be decoded for it."""
+        return self._unknown(number) and not self._wants(number)
 
     def _open(self, number: int, until: float) -> bool:
         """Find out what a conversation speaks by its first packets; False where it takes another turn."""
@@ -269,7 +304,8 @@ class ConversationList:
             if time.monotonic() > until:
                 return False
             opening.step()
-        self._openings[number] = opening.title
+        if opening.title or self._packets(number) > DECODED_PACKETS:     # a small one may grow: asked again
+            self._openings[number] = opening.title
         self._opening = None
         opening.let_go()
         return True
@@ -422,6 +458,12 @@ class ConversationList:
                       Span(" ")]
             used += column.width + 1
         return (*spans[:-1], Span(" " * (width - used + 1)))
+
+
+@cache
+def _is_spoken(word: str) -> bool:
+    """Whether a word may stand in the name of what a conversation speaks."""
+    return any(word in protocol.title.lower() for protocol in REGISTRY)
 
 
 def _short(count: int) -> str:

@@ -6,7 +6,7 @@ as everything else.
 
 from __future__ import annotations
 
-from functools import partial
+from time import monotonic
 from typing import ClassVar
 
 from textual import on
@@ -23,8 +23,8 @@ from inspector.tui.workbench.session import LiveSession
 from inspector.tui.workbench.state import SessionState
 from inspector.tui.workbench.steps import Steps
 
-STILL_SECONDS = 0.5      # after a step it is looked whether the ends that do not wait are blocked,
-LOOKS = 6                # so often: an end may be busy between two calls, or idle without one
+STILL_SECONDS = 0.5      # ends that did not move for so long, and do not wait, are inside a call that blocks
+IDLE_SECONDS = 3.0       # the same where one is in no call: it may be busy between two, or idle without one
 
 
 def ending_items(kind: Kind) -> list[MenuItem]:
@@ -40,6 +40,8 @@ class SessionControl(DOMNode):
     paused: bool
     wants_again: bool
     steps: Steps
+    moved_at: float                # when the ends moved last, or were told to, as `monotonic` counts
+    looks_later: bool              # whether it will be looked again if the steps can be made
     early: list[Command]           # asked for before the ends were there
     ends_seen: frozenset[str]      # roles whose processes have been there since the session began
 
@@ -79,14 +81,16 @@ class SessionControl(DOMNode):
 
     def ends_changed(self, state: SessionState) -> None:
         """The session stands otherwise: what waited for its ends is sent."""
+        if not state.stands_as(self.state):
+            self.moved_at = monotonic()
         self.state = state
         self.ends_seen = frozenset() if state.ended else self.ends_seen | state.running
+        if state.ended:
+            self.steps.dropped()
         early, self.early = self.early, []
         for command in early:
             self.send(command)
         self._step_on()
-        if self.steps.pending:
-            self.set_timer(STILL_SECONDS, partial(self._stand_still, state))
 
     def controllable(self) -> bool:
         """Whether the keys above mean something: there is a session whose ends are ours."""
@@ -104,33 +108,48 @@ class SessionControl(DOMNode):
         self.state_wanted(paused=not held)
 
     def action_step(self) -> None:
-        self.steps.asked()
+        if self.state.ended or (self.session is not None and self.session.is_over):
+            self.send(Step())              # a toast says that nobody is left
+            return
+        if self.is_held:
+            self.steps.asked()
+        else:
+            self.steps.dropped()
+            self._make_step()              # holds who runs
         self.state_wanted(paused=True)
         self._step_on()
 
-    def _step_on(self, *, still: bool = False) -> None:
-        """Make the next step, if it is due, or if the ends that would have to move first stand `still`."""
-        there = self.controllable() and not self.waits_for_end(Step())
-        if self.steps.pending and there and (still or self.steps.are_due(self.state)):
-            self.send(Step())
-            self.steps.made(self.state)
-            self.set_timer(STILL_SECONDS, partial(self._stand_still, self.state))
-            if self.state.ended:
-                self.steps.dropped()           # a toast says so
+    def _make_step(self) -> None:
+        self.send(Step())
+        self.steps.made(self.state)
+        self.moved_at = monotonic()
 
-    def _stand_still(self, before: SessionState, looks: int = 1) -> None:
-        """Nothing came of a step for a while: the ends that do not wait are inside a call that blocks."""
-        if self.state is not before or before.ended or not self.ends_seen:
+    def _step_on(self) -> None:
+        """Make the next step, if it is due, or if the ends that would have to move first stand still."""
+        if not self.steps.are_open(self.state) or not self.controllable() or self.waits_for_end(Step()):
             return
-        moving = not before.running <= before.waiting.keys() | self.blocked_ends()
-        if not self.steps.are_taken(before) or (moving and looks < LOOKS):
-            self.set_timer(STILL_SECONDS, partial(self._stand_still, before, looks + 1))
-        elif before.waiting:
-            self._step_on(still=True)
-        else:
+        still = self._stand_still()
+        if self.steps.are_due(self.state) or (still and self.state.waiting):
+            self._make_step()
+        elif still:
             self.steps.dropped()
             self.app.notify("Nothing to step: each end is blocked in a call. c or v says something, "
                             "x closes or connects.")
+        if self.steps.are_open(self.state) and not self.looks_later:
+            self.looks_later = True
+            rest = self.moved_at + STILL_SECONDS - monotonic()
+            self.set_timer(rest if rest > 0 else STILL_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        """Nothing may have come of a step since: no event tells that an end stands still."""
+        self.looks_later = False
+        self._step_on()
+
+    def _stand_still(self) -> bool:
+        """Whether the ends that were let go did not move for a while: they are inside a call that blocks."""
+        idle = not self.state.running <= self.state.waiting.keys() | self.blocked_ends()
+        quiet = monotonic() - self.moved_at
+        return self.steps.are_taken(self.state) and quiet >= (IDLE_SECONDS if idle else STILL_SECONDS)
 
     def blocked_ends(self) -> set[str]:
         """Roles that are inside a system call, as far as the trace tells."""
@@ -166,6 +185,7 @@ class SessionControl(DOMNode):
             else:
                 self.wants_again = True        # when the trace tells that the session has ended
                 self.send(Stop())
+            self.steps.dropped()
             self.state_wanted(paused=self.session.spec.paused)
 
     @on(Composer.Composed)

@@ -34,6 +34,11 @@ class SessionState:
     resumed: dict[str, int] = field(default_factory=dict)      # role -> how often it was let go
     doors: tuple[tuple[str, str], ...] = ()        # (address in the lab, where this machine reaches it)
 
+    def stands_as(self, other: SessionState) -> bool:
+        """Whether no end moved from the one to the other: the same run, wait, and were let go as often."""
+        return (self.running, self.waiting, self.resumed, self.ended) == (
+            other.running, other.waiting, other.resumed, other.ended)
+
 
 def session_state(events: Sequence[Event]) -> SessionState:
     """Fold a trace's events, in order."""

@@ -16,6 +16,7 @@ class Steps:
     def __init__(self) -> None:
         self.pending = 0
         self._before: dict[str, int] = {}      # ends that were let go last -> how often they had been before
+        self._holds = False                    # the last one let nobody go: it holds who comes to a call
 
     def asked(self) -> None:
         """One more."""
@@ -23,12 +24,18 @@ class Steps:
 
     def dropped(self) -> None:
         """They are not wanted any more, or nobody is there to make them."""
-        self.pending, self._before = 0, {}
+        self.pending, self._before, self._holds = 0, {}, False
+
+    def are_open(self, state: SessionState) -> bool:
+        """Whether something is still to come of them: a step to be made, or an end to be held."""
+        if state.waiting:
+            self._holds = False
+        return self.pending > 0 or self._holds
 
     def are_due(self, state: SessionState) -> bool:
-        """Whether the next one is: every end that was let go waits before its next call."""
-        back = all(role in state.waiting for role in self._before)
-        return self.pending > 0 and back and self.are_taken(state)
+        """Whether the next one is: an end waits, and so does every end that was let go and still runs."""
+        back = all(role in state.waiting for role in self._before if role in state.running)
+        return self.pending > 0 and bool(state.waiting) and back and self.are_taken(state)
 
     def are_taken(self, state: SessionState) -> bool:
         """Whether every end that was to make its call has been let go; those that have ended never are."""
@@ -37,5 +44,6 @@ class Steps:
 
     def made(self, state: SessionState) -> None:
         """One is handed to the ends, which stand so."""
-        self.pending -= 1
+        self.pending = max(0, self.pending - 1)
         self._before = {role: state.resumed.get(role, 0) for role in state.waiting}
+        self._holds = not state.waiting

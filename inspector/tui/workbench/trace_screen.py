@@ -75,6 +75,7 @@ class TraceScreen(BaseScreen, SessionControl):
         self.paused = spec is not None and spec.paused      # as asked for; the trace tells what came of it
         self.wants_again = False
         self.steps = Steps()
+        self.moved_at, self.looks_later = 0.0, False
         self.early: list[Command] = []
         self.ends_seen: frozenset[str] = frozenset()
         self._events_seen = self._failures_shown = self._notes_shown = 0

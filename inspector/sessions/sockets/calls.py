@@ -70,20 +70,23 @@ class Caller:
         describe: Callable[[T], tuple[int, str]] = lambda _: (0, ""),
         *,
         blocking: bool = False,
+        steps: bool = True,
         peer: str | None = None,
         deliver: Callable[[T], None] = lambda _: None,
     ) -> T:
         """Make the call `function` and return its value; `describe` gives its result and detail.
 
-        `peer` holds for this call alone. `deliver` gets the value just before the journal tells of the
-        return, so that what a person does upon seeing it comes after. OSError as the call raises it;
-        EndedError and RetiredError (for `blocking` calls) where it was not made.
+        `steps`: in single step it waits for its turn. `peer` holds for this call alone. `deliver`
+        gets the value just before the journal tells of the return, so that what a person does upon
+        seeing it comes after. OSError as the call raises it; EndedError and RetiredError (for
+        `blocking` calls) where it was not made.
         """
 
         def retired() -> bool:
             return blocking and self._retired
 
-        self.gate.enter(f"{name}({arguments})", retired=retired)
+        if steps:
+            self.gate.enter(f"{name}({arguments})", retired=retired)
         with self._lock:
             if retired():
                 raise RetiredError

@@ -116,8 +116,9 @@ class JournaledSocket(Caller):
         return self.call("getsockname", f"{self.fd}", ask, lambda local: (0, local))
 
     def shutdown(self, how: int) -> None:
-        """SHUT_WR sends FIN; SHUT_RD sends nothing, but wakes a thread that receives."""
-        self.call("shutdown", f"{self.fd}, {HOW[how]}", lambda: self._socket.shutdown(how))
+        """SHUT_WR sends FIN; SHUT_RD sends nothing, but wakes a thread that receives: no step."""
+        self.call("shutdown", f"{self.fd}, {HOW[how]}", lambda: self._socket.shutdown(how),
+                  steps=how != socket.SHUT_RD)
 
     def close(self) -> None:
         """Close; only after `retire` and the end of the thread that received."""

@@ -32,10 +32,19 @@ def margin_moments(calls: Sequence[Call], sockets: SocketTable, ends: Ends | Non
     moments: list[Moment] = []
     for index, call in enumerate(calls):
         side = _side(call, index, sockets, ends)
-        if side is not None:
+        if side is not None and not wakes_itself(call):
             moments += _moments(call, index, side, times)
     moments.sort(key=lambda moment: moment.time_ns)
     return moments
+
+
+def wakes_itself(call: Call) -> bool:
+    """Whether an endpoint of ours wakes its own receiver: a means of the program, not of the protocol.
+
+    The receive that it wakes says so; journal, JSON and the list of packets have the call.
+    """
+    ours = call.role in ("client", "server")
+    return ours and call.name == "shutdown" and call.arguments.endswith(", SHUT_RD")
 
 
 def belongs(call: Call, index: int, sockets: SocketTable, ends: Ends) -> bool:

@@ -263,6 +263,13 @@ async def test_each_step_of_a_burst_lets_each_waiting_end_make_one_call(
         assert all(steps)
 
 
+async def test_a_burst_of_steps_in_a_session_that_runs_holds_it_and_goes_on() -> None:
+    async with session("udp", behaviour="push", push_count=9000, push_interval=0.02) as pilot:
+        await running(pilot, 4)
+        burst(pilot.app, "s" * 4)
+        await until(pilot, lambda: let_go(bench(pilot)) >= 3, "a call for each step but the one that holds")
+
+
 @pytest.mark.parametrize(("key", "words"), [
     ("c", ("FIN",)), ("v", ("FIN",)), ("h", ("shutdown", "FIN")), ("a", ("RST",)),
 ])

@@ -7,7 +7,7 @@ as everything else.
 from __future__ import annotations
 
 from time import monotonic
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -23,6 +23,9 @@ from inspector.tui.workbench.session import LiveSession
 from inspector.tui.workbench.state import SessionState
 from inspector.tui.workbench.steps import Steps
 
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
 STILL_SECONDS = 0.5      # ends that did not move for so long, and do not wait, are inside a call that blocks
 IDLE_SECONDS = 3.0       # the same where one is in no call: it may be busy between two, or idle without one
 
@@ -36,6 +39,7 @@ class SessionControl(DOMNode):
     """Part of the workbench; a part of its own so that each stays small."""
 
     session: LiveSession | None
+    trace: Trace | None
     state: SessionState
     paused: bool
     wants_again: bool
@@ -133,8 +137,10 @@ class SessionControl(DOMNode):
             self._make_step()
         elif still:
             self.steps.dropped()
+            held = "" if self.trace is None or not self.trace.fates.holds else (
+                " p lets a packet pass that waits on the wire.")
             self.app.notify("Nothing to step: each end is blocked in a call. c or v says something, "
-                            "x closes or connects.")
+                            f"x closes or connects.{held}")
         if self.steps.are_open(self.state) and not self.looks_later:
             self.looks_later = True
             rest = self.moved_at + STILL_SECONDS - monotonic()

@@ -8,7 +8,17 @@ from textual.pilot import Pilot
 
 from inspector.model.packets import first_rows
 from tests.support.running.lab import needs_lab
-from tests.support.screen.live import QuietApp, bench, grid, ladder_text, running, trace, until
+from tests.support.screen.live import (
+    QuietApp,
+    bench,
+    grid,
+    ladder_text,
+    running,
+    session,
+    trace,
+    until,
+    until_shown,
+)
 
 pytestmark = needs_lab
 WIRE_KEYS = ("p Pass", "d Drop", "b Double", "t Delay", "u Swap", "P Hold/pass all")
@@ -48,6 +58,13 @@ async def test_the_learner_is_the_network() -> None:
         assert not trace(pilot).fates.holds
         await pilot.press("P")
         await until(pilot, lambda: trace(pilot).fates.holds, "a wire that is held again")
+
+
+async def test_a_step_while_a_packet_waits_says_that_it_can_pass() -> None:
+    async with session("tcp", wire="held") as pilot:
+        await until_waiting(pilot, 1)
+        await pilot.press("s")
+        await until_shown(pilot, "p lets a packet pass")
 
 
 async def test_the_keys_of_the_wire_are_there_with_a_wire_alone() -> None:

@@ -38,7 +38,7 @@ class HexList(LineList):
     ]
 
     def __init__(self, *, id: str) -> None:
-        super().__init__(id=id, hint=HINT)
+        super().__init__(id=id, hint=HINT, awaits=False)
         self.byte: int | None = None
 
     @property

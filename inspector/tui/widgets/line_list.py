@@ -69,11 +69,13 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         """Enter or a double click: the user wants to see all of this line."""
 
     def __init__(self, provider: LineProvider | None = None, *, id: str | None = None,
-                 classes: str | None = None, follow: bool = False, hint: str = "") -> None:
+                 classes: str | None = None, follow: bool = False, hint: str = "",
+                 awaits: bool = True) -> None:
         super().__init__(id=id, classes=classes)
         self._provider = provider
         self._hint = hint      # what stands here while there is no line,
-        self.waits_for = ""    # and instead of it while what is to come is waited for
+        self.waits_for = ""    # and instead of it while what is to come is waited for, where
+        self._awaits = awaits  # that brings lines here
         self._strips: LRUCache[tuple[int, int, str], Strip] = LRUCache(512)
         self._moving = False
         self._count = provider.count if provider is not None else 0
@@ -298,7 +300,7 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         """A line below the last one; of a list without lines the hint's."""
         if not self.count and self._hint:
             document = Document()
-            document.prose(self.waits_for or self._hint, style="dim")
+            document.prose((self._awaits and self.waits_for) or self._hint, style="dim")
             page = document.page(max(width, 20))
             if 0 <= index < page.count:
                 return self.paint(page.line(index, width), width, "")

@@ -4,9 +4,9 @@ Whoever asks for a conversation gets it as far as it was decoded, as one of a ca
 the rest is noted as `wanted`; `Trace.advance` goes on with it between keys. Commands have no turns: they get
 all of a conversation at once.
 
-On the loop and not beside it, by measurement: what is decoded is some ten objects a packet, which a process
-of its own would have to send (pickled and read again they cost the loop 60 % of making them here), and a
-thread holds the interpreter's lock as long as it decodes. A turn of some milliseconds costs neither.
+On the loop and not beside it: what is decoded is some ten objects a packet, which a process of its own would
+have to pickle and the loop to read again, and a thread holds the interpreter's lock as long as it decodes.
+A turn of some milliseconds needs neither.
 """
 
 from __future__ import annotations

@@ -7,55 +7,19 @@ import socket
 import socketserver
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from websockets.sync.server import ServerConnection, serve
+from websockets.sync.server import serve
 
 from inspector.cli.commands.talk import spec_of
 from inspector.model.endpoint import join_endpoint
 from inspector.model.spec import SpecError
 from tests.support.running.commands import COMMAND, inspector
 from tests.support.running.lab import needs_lab
+from tests.support.running.services import EchoesDatagrams, EchoesStreams, Greets, echoes
 from tests.support.screen.window import LEFT, terminal
-
-
-class Greets(BaseHTTPRequestHandler):
-    """Answers with what it was asked."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        body = f"{self.path} for {self.headers['Host']}, {self.headers['X-Own']}".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-class EchoesStreams(socketserver.BaseRequestHandler):
-    """Sends back what comes."""
-
-    def handle(self) -> None:
-        while data := self.request.recv(1 << 16):
-            self.request.sendall(data)
-
-
-class EchoesDatagrams(socketserver.BaseRequestHandler):
-    """Sends back what comes."""
-
-    def handle(self) -> None:
-        data, answering = self.request
-        answering.sendto(data, self.client_address)
-
-
-def greets(connection: ServerConnection) -> None:
-    for message in connection:
-        connection.send(message)
 
 
 @pytest.fixture(params=["tcp", "udp", "http", "websocket"])
@@ -63,7 +27,7 @@ def service(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
     """A kind of session, and the port of a service of this machine that speaks it."""
     kind: str = request.param
     if kind == "websocket":
-        with serve(greets, "127.0.0.1", 0) as server:
+        with serve(echoes, "127.0.0.1", 0) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             yield kind, server.socket.getsockname()[1]
             server.shutdown()

@@ -7,50 +7,25 @@ import os
 import socketserver
 import ssl
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from websockets.sync.server import ServerConnection, serve
+from websockets.sync.server import serve
 
 from inspector.cli.commands.talk import spec_of
 from inspector.trace.file.secrets import late_secrets, put_first
 from inspector.trace.part import written
 from inspector.trace.trace import Trace
 from inspector.wire import pcapng
+from tests.support.running.commands import COMMAND
 from tests.support.running.lab import needs_lab
+from tests.support.running.services import EchoesStreams, Greets, echoes
 from tests.support.running.tls import Certificate, certificate
 from tests.support.screen.window import LEFT, terminal
-
-COMMAND = [sys.executable, "-m", "inspector"]
-
-
-class Greets(BaseHTTPRequestHandler):
-    """Answers with what it was asked."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        body = f"you asked for {self.path}".encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-class Echoes(socketserver.BaseRequestHandler):
-    """Sends back what comes."""
-
-    def handle(self) -> None:
-        while data := self.request.recv(1 << 16):
-            self.request.sendall(data)
 
 
 class Quiet(ThreadingHTTPServer):
@@ -67,11 +42,6 @@ class QuietTcp(socketserver.ThreadingTCPServer):
         pass
 
 
-def echoes(connection: ServerConnection) -> None:
-    for message in connection:
-        connection.send(message)
-
-
 @contextmanager
 def service(kind: str, context: ssl.SSLContext | None) -> Iterator[int]:
     """A service of this kind on a port, by TLS where there is a context."""
@@ -81,7 +51,7 @@ def service(kind: str, context: ssl.SSLContext | None) -> Iterator[int]:
             yield server.socket.getsockname()[1]
             server.shutdown()
         return
-    made = Quiet(("127.0.0.1", 0), Greets) if kind == "http" else QuietTcp(("127.0.0.1", 0), Echoes)
+    made = Quiet(("127.0.0.1", 0), Greets) if kind == "http" else QuietTcp(("127.0.0.1", 0), EchoesStreams)
     with made:
         if context is not None:
             made.socket = context.wrap_socket(made.socket, server_side=True)

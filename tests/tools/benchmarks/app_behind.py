@@ -18,9 +18,8 @@ from inspector.lab.options import Watch
 from inspector.trace.trace import Trace
 from inspector.tui.app import InspectorApp
 from inspector.tui.widgets.title_bar import LEAST_BEHIND, TitleBar
-from inspector.tui.workbench.trace_screen import TraceScreen
 from tests.tools.benchmarks.app_keys import memory
-from tests.tools.benchmarks.app_meter import lags_until
+from tests.tools.benchmarks.app_meter import lags_until, trace_of
 
 PORT, SECONDS, CONNECTIONS = 8080, 15, 8
 STEP, OLD = 0.05, 1.0              # seconds between looks, and of age from which the title has to say it
@@ -49,7 +48,7 @@ class BehindApp(InspectorApp):
             config = Path(folder, "nginx.conf")
             config.write_text(CONFIG.format(folder=folder, port=PORT, body="x" * 600), encoding="utf-8")
             nginx = await _started("nginx", "-p", folder, "-c", str(config))
-            trace = await self._trace()
+            trace = await trace_of(self)
             await asyncio.sleep(2)
             looking = asyncio.create_task(self._look(trace))
             wrk = await _started("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}",
@@ -70,13 +69,6 @@ class BehindApp(InspectorApp):
         }
         self._result.write_text(json.dumps(found), encoding="utf-8")
         self.exit(0)
-
-    async def _trace(self) -> Trace:
-        while True:
-            screen = self.screen
-            if isinstance(screen, TraceScreen) and screen.trace is not None:
-                return screen.trace
-            await asyncio.sleep(STEP)
 
     async def _look(self, trace: Trace) -> None:
         """Note seconds of age, packets behind, and whether the title says that it is behind."""

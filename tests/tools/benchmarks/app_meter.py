@@ -38,7 +38,7 @@ class MeteredApp(InspectorApp):
         self.run_worker(self._measure(), exit_on_error=True)
 
     async def _measure(self) -> None:
-        trace = await self._trace()
+        trace = await trace_of(self)
         await asyncio.sleep(_SETTLE)
         quiet = await lags_until(asyncio.create_task(asyncio.sleep(SECONDS)))
         child = await asyncio.create_subprocess_exec(
@@ -57,18 +57,20 @@ class MeteredApp(InspectorApp):
         self._result.write_text(json.dumps(found), encoding="utf-8")
         self.exit(0)
 
-    async def _trace(self) -> Trace:
-        while True:
-            screen = self.screen
-            if isinstance(screen, TraceScreen) and screen.trace is not None:
-                return screen.trace
-            await asyncio.sleep(STEP)
-
     async def _until_still(self, trace: Trace) -> None:
         count = -1
         while count != trace.index.count:
             count = trace.index.count
             await asyncio.sleep(_STILL)
+
+
+async def trace_of(app: InspectorApp) -> Trace:
+    """The trace that the app shows, as soon as it shows one."""
+    while True:
+        screen = app.screen
+        if isinstance(screen, TraceScreen) and screen.trace is not None:
+            return screen.trace
+        await asyncio.sleep(STEP)
 
 
 async def lags_until(task: asyncio.Task[Any]) -> list[tuple[float, float]]:

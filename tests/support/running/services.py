@@ -1,4 +1,4 @@
-"""Services that a client of ours talks to, of the standard library and websockets: they answer what they hear."""
+"""Services that answer what they hear, for a client of ours to talk to."""
 
 from __future__ import annotations
 

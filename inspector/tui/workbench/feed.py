@@ -39,6 +39,7 @@ class TraceFeed:
         self._next: asyncio.TimerHandle | None = None
         self.loading = True      # what stood there at first is not read to its end yet
         self._announced = False       # the screen was told and has not drawn yet
+        self._untold = False          # something was read since it was told
         self._last = 0.0         # when it was told
 
     def start(self) -> None:
@@ -99,18 +100,18 @@ class TraceFeed:
             self._later(PAUSE)
             return
         start = self._loop.time()
-        changed, unread = False, True
+        unread = True
         try:
             while self._loop.time() - start < WORK_SECONDS and unread:
                 unread = self.trace.refresh(SLICE)
-                changed = changed or unread
+                self._untold = self._untold or unread
         except TraceError as error:
             self.stop()
             self._on_broken(str(error))
             return
         ready, self.loading = self.loading and not unread, self.loading and unread
         pause = LOADING_PAUSE if self.loading else BEHIND_PAUSE if unread else 0
-        if ready or (changed and start - self._last >= pause):
-            self._announced, self._last = True, start
+        if ready or (self._untold and start - self._last >= pause):
+            self._announced, self._untold, self._last = True, False, start
             self._on_grew()
         self._later(REST_SECONDS if unread else POLL)

@@ -1,0 +1,64 @@
+"""Reading on in a trace: whatever was read is told, however the reading fell into turns."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from inspector.trace.trace import Trace
+from inspector.tui.pace import WORK_SECONDS
+from inspector.tui.workbench.feed import TraceFeed
+from tests.support.captures.frames import pcapng_bytes
+
+FRAME = b"\xff" * 12 + b"\x08\x00" + bytes(46)
+
+
+async def test_the_last_packets_are_told_when_the_machine_stood_still_while_they_were_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = [len(pcapng_bytes([FRAME] * count)) for count in range(5)]
+    whole = pcapng_bytes([FRAME] * 4)
+    path = tmp_path / "trace.pcapng"
+    path.write_bytes(whole[: sizes[2]])
+    wake, written = os.pipe()
+    os.set_blocking(wake, False)
+    told: list[int] = []
+
+    async def until_told(count: int) -> None:
+        deadline = time.monotonic() + 10
+        while told[-1:] != [count]:
+            assert time.monotonic() < deadline, f"told of {told}, never of {count}"
+            await asyncio.sleep(0.001)
+
+    def grew() -> None:
+        told.append(trace.index.count)
+        feed.taken()
+
+    def come(count: int) -> None:
+        with path.open("ab") as file:
+            file.write(whole[sizes[count - 1] : sizes[count]])
+        os.write(written, b"\0")
+
+    with Trace.open(path, following=True) as trace:
+        feed = TraceFeed(trace, grew, pytest.fail, lambda: None, wake)
+        feed.start()
+        await until_told(2)
+        come(3)
+        await until_told(3)
+        refresh = trace.refresh
+
+        def slow(limit_bytes: int | None = None) -> bool:
+            grown = refresh(limit_bytes)
+            time.sleep(2 * WORK_SECONDS)               # the turn is over, and more may stand there
+            return grown
+
+        monkeypatch.setattr(trace, "refresh", slow)
+        come(4)                                        # sooner than one behind is told of anything
+        await until_told(4)
+        feed.stop()
+    os.close(wake)
+    os.close(written)

@@ -1,14 +1,18 @@
-"""What all tests run in: compiled code, terminals with a size of their own, a patient collector, no rules.
+"""What all tests run in: compiled code, terminals with a size of their own, signals that end what they start,
+a patient collector, no rules.
 
 Hundreds of tests start our programs, and each start would compile all of our modules anew where the
 environment forbids Python to keep them (PYTHONDONTWRITEBYTECODE). readline, which pytest loads, tells all
-children of xdist's workers by COLUMNS and LINES that every terminal has 80 columns and 24 lines.
+children of xdist's workers by COLUMNS and LINES that every terminal has 80 columns and 24 lines. A shell
+starts what runs in its background with SIGINT ignored, nohup with SIGHUP: all children would inherit that,
+and no test could end them so.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -24,7 +28,13 @@ YOUNG = 50_000           # objects until the collector looks at them; one screen
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """Modules and tests stay until the end: no collection has to walk them again."""
+    """In the process that runs tests, before its first: what they start can be ended.
+
+    Modules and tests stay until the end: no collection has to walk them again.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)       # ignored here still: a handler is not inherited
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, 10, 10)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from textual.app import App
+from textual.notifications import Notification, Notify
 from textual.pilot import Pilot
 from textual.screen import Screen
 
@@ -30,10 +31,17 @@ PATIENCE = 60.0          # seconds until a test that hangs fails; never a measur
 
 
 class QuietApp(InspectorApp):
-    """The app without its preloading, which would go on beside the test."""
+    """The app without its preloading, which would go on beside the test. `toasts`: all that were shown."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.toasts: list[Notification] = []
 
     def preload(self) -> None:
         return None
+
+    def _on_notify(self, event: Notify) -> None:
+        self.toasts.append(event.notification)             # Textual's own handler follows
 
 
 def grid(screen: Screen[Any]) -> str:
@@ -44,7 +52,7 @@ def grid(screen: Screen[Any]) -> str:
 def state(app: App[Any]) -> str:
     """What a person would see now, for the report of a test that waited in vain."""
     screens = " > ".join(type(screen).__name__ for screen in app.screen_stack)
-    notes = "".join(f"\n{note.severity}: {note.message}" for note in app._notifications)
+    notes = "".join(f"\n{note.severity}: {note.message}" for note in getattr(app, "toasts", ()))
     return f"screens: {screens}{notes}\n{grid(app.screen)}"
 
 
@@ -155,10 +163,15 @@ async def until_drawn(pilot: Pilot[Any], *words: str) -> None:
     await until(pilot, lambda: all(word in ladder_text(pilot) for word in words), f"{words} in the ladder")
 
 
+def toasts(pilot: Pilot[Any]) -> list[str]:
+    """What all toasts have said, those too that are gone: nobody looks while the machine stands still."""
+    assert isinstance(pilot.app, QuietApp)
+    return [note.message for note in pilot.app.toasts]
+
+
 async def until_shown(pilot: Pilot[Any], word: str) -> None:
     """Wait for a toast with this word in it."""
-    await until(pilot, lambda: any(word in note.message for note in pilot.app._notifications),
-                f"a toast with {word!r}")
+    await until(pilot, lambda: any(word in said for said in toasts(pilot)), f"a toast with {word!r}")
 
 
 async def running(pilot: Pilot[Any], packets: int = 1) -> None:

@@ -23,7 +23,19 @@ from tests.protocols.test_redis import frames_of
 from tests.support.captures.frames import pcapng_bytes
 from tests.support.captures.traces import TRACES
 from tests.support.running.lab import needs_lab
-from tests.support.screen.live import SMALL, bench, grid, opened, running, session, settled, trace, until
+from tests.support.screen.live import (
+    SMALL,
+    bench,
+    grid,
+    opened,
+    running,
+    session,
+    settled,
+    toasts,
+    trace,
+    until,
+    until_shown,
+)
 
 
 async def test_the_chosen_request_is_copied_as_a_command() -> None:
@@ -41,8 +53,8 @@ async def test_a_packet_without_a_request_says_so() -> None:
         await pilot.press("Y")
         screen.choose(Selection(row=Row(3)))
         await pilot.press("Y")
-        await until(pilot, lambda: len(pilot.app._notifications) > 1, "the sentences")
-        first, second = (note.message for note in pilot.app._notifications)
+        await until(pilot, lambda: len(toasts(pilot)) > 1, "the sentences")
+        first, second = toasts(pilot)
         assert first.startswith("Choose a request") and "part of no request" in second
         assert not pilot.app.clipboard
 
@@ -122,7 +134,7 @@ async def test_marks_and_comments_are_shown_and_saved(tmp_path: Path) -> None:
         await pilot.press("y")
         await until(pilot, lambda: file.read_bytes() != before, "the file")
         await settled(pilot)
-        assert not any("replaced" in note.message for note in pilot.app._notifications)
+        assert not any("replaced" in said for said in toasts(pilot))
         assert not screen.would_lose
     assert comments_of(file) == {3: ("marked",), 4: ("why so late?",)}
 
@@ -177,8 +189,7 @@ async def test_wireshark_is_started_at_the_packet(tmp_path: Path, monkeypatch: p
     async with opened("tcp.pcapng", SMALL) as (pilot, screen):
         screen.choose(Selection(row=Row(3)))
         await pilot.press("W")
-        await until(pilot, lambda: pilot.app._notifications, "the sentence")
-        assert "is not installed" in next(iter(pilot.app._notifications)).message
+        await until_shown(pilot, "is not installed")
         told, program = tmp_path / "told", tmp_path / "wireshark"
         said = f'printf "%s\\n" "$@" > {told}.part\n/bin/mv {told}.part {told}'
         program.write_text(f"#!/bin/sh\n{said}\nexit 1\n")
@@ -187,13 +198,11 @@ async def test_wireshark_is_started_at_the_packet(tmp_path: Path, monkeypatch: p
         await until(pilot, told.exists, "wireshark")
         number = str(trace(pilot).index.wireshark_number(Row(3)))
         assert told.read_text().split("\n")[:-1] == ["-r", str(TRACES / "tcp.pcapng"), "-g", number]
-        await until(pilot, lambda: any("ended at once, with status 1" in note.message
-                                       for note in pilot.app._notifications), "the sentence")
+        await until_shown(pilot, "ended at once, with status 1")
         monkeypatch.delenv("DISPLAY")
         monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
         await pilot.press("W")
-        await until(pilot, lambda: any("needs a desktop" in note.message
-                                       for note in pilot.app._notifications), "the sentence")
+        await until_shown(pilot, "needs a desktop")
 
 
 async def test_a_burst_of_keys_marks_where_it_led() -> None:

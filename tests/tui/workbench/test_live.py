@@ -42,6 +42,7 @@ from tests.support.screen.live import (
     life,
     running,
     session,
+    toasts,
     trace,
     until,
     until_drawn,
@@ -81,7 +82,7 @@ async def start_and_leave(pilot: Pilot[Any], kind: Kind) -> None:
     usual = resolved(SessionSpec(kind=kind.name, interactive=True))
     await pilot.press(kind.key)
     await until(pilot, lambda: started(pilot) == usual, f"a session as the launcher describes {kind.title}")
-    assert not [note.message for note in pilot.app._notifications]
+    assert not toasts(pilot)
     await pilot.press("n")
     await launcher(pilot)
 
@@ -227,7 +228,7 @@ async def steps_calmly(pilot: Pilot[Any], word: str) -> None:
         goes_on = partial(has_let_go, screen, let_go(screen))
         await pilot.press("s")
         await until(pilot, goes_on, "an end that is let go")
-    assert not pilot.app._notifications
+    assert not toasts(pilot)
 
 
 @pytest.mark.parametrize(("kind", "words"), [
@@ -337,11 +338,13 @@ async def test_an_agent_that_is_killed_is_told_and_its_trace_stays() -> None:
         await running(pilot, 6)
         os.kill(agent(pilot).pid, 9)
         await until(pilot, lambda: life(pilot) == "ended", "the word that it ended")
-        notes = pilot.app._notifications
-        await until(pilot, lambda: any(note.severity == "error" for note in notes), "a toast")
+        app = pilot.app
+        assert isinstance(app, QuietApp)
+        await until(pilot, lambda: any(note.severity == "error" for note in app.toasts), "a toast")
         assert trace(pilot).index.count >= 6
+        before = len(toasts(pilot))
         await pilot.press("c", "x", "enter")
-        assert any("ended" in note.message for note in pilot.app._notifications)
+        await until(pilot, lambda: any("ended" in said for said in toasts(pilot)[before:]), "a sentence")
 
 
 async def test_the_list_follows_a_session_until_one_looks_back() -> None:

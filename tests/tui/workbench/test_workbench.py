@@ -393,7 +393,7 @@ async def test_a_file_that_is_no_capture_leads_to_the_launcher(tmp_path: Path) -
     app = QuietApp(trace_path=path)
     async with app.run_test(size=SMALL) as pilot:
         await launcher(pilot)
-        assert len(app._notifications) == 1
+        assert len(app.toasts) == 1
 
 
 async def test_new_goes_back_to_the_launcher() -> None:

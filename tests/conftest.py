@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,23 @@ for size in ("COLUMNS", "LINES"):
     os.environ.pop(size, None)
     os.unsetenv(size)            # in C's environment it stands without Python's having seen it
 YOUNG = 50_000           # objects until the collector looks at them; one screen's styles are 20,000
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """What deals the tests out to processes."""
+    from tests.support.running.deal import Dealer  # here and below: xdist, where it is used
+
+    return Dealer(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a process of xdist, put the tests in the order in which they are dealt out."""
+    if hasattr(config, "workerinput"):
+        from tests.support.running.deal import mixed
+
+        items[:] = mixed(items)
 
 
 @pytest.hookimpl(trylast=True)

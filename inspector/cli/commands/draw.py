@@ -1,10 +1,12 @@
-"""`inspector draw`: a capture's ladder or a packet's headers as a picture, without a screen.
+"""`inspector draw`: a ladder, a packet's headers or conversations side by side, without a screen.
 
-Trace -> conversation or packet that the filter finds -> lines of a pure view -> text, SVG, HTML or Mermaid.
+Traces -> conversations or packet that the filter finds -> lines of a pure view -> text, SVG, HTML or Mermaid.
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,52 +16,99 @@ from inspector.cli.options.checks import filter_of
 from inspector.cli.options.shared import INPUT, OUTPUT, OVERWRITE, UNPACK, reading_options
 from inspector.cli.output import notice, write_text
 from inspector.cli.trace_files import write_file
+from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import Row, packet_number, row_at
+from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
     from inspector.views.ladder.ends import Conversation
 
 FORMATS = ("txt", "svg", "mermaid", "html")
+_NAMES = {"header": "header", "compare": "comparison"}
 
 
 @click.command("draw")
 @click.argument("file", metavar="FILE|-", type=INPUT)
-@click.option("--as", "what", type=click.Choice(["ladder", "header"]), default="ladder", show_default=True,
-              help="The ladder of a conversation, or the headers of a packet as the RFCs draw them.")
+@click.option("--as", "what", type=click.Choice(["ladder", "header", "compare"]), default="ladder",
+              show_default=True,
+              help="The ladder of a conversation, the headers of a packet as the RFCs draw them, or two to "
+                   "four conversations side by side.")
+@click.option("--with", "others", metavar="FILE", type=INPUT, multiple=True,
+              help="Compare with the conversation of this capture (repeatable; else: those of FILE).")
 @click.option("--to", "form", type=click.Choice(FORMATS), default="txt", show_default=True,
               help="The kind of picture; Mermaid draws ladders alone.")
 @click.option("--filter", "expression", metavar="EXPR",
-              help="Of the first packet that this display filter lets through: headers, or conversation.")
+              help="Of the first packet that this display filter lets through: headers, or conversation; "
+                   "to compare: of all that it lets through.")
 @click.option("--width", type=click.IntRange(60, 400), default=100, show_default=True, metavar="N",
               help="How many characters wide a ladder is.")
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE", help="The file to write; else standard output.")
 @OVERWRITE
 @UNPACK
 @reading_options
-def command(file: str, what: str, form: str, expression: str | None, width: int, output: str | None,
-            overwrite: bool) -> int:
+def command(file: str, what: str, others: tuple[str, ...], form: str, expression: str | None, width: int,
+            output: str | None, overwrite: bool) -> int:
     """Draw what a capture shows: for slides, pages and reports."""
-    if what == "header" and form == "mermaid":
-        raise CommandError("Mermaid draws ladders; draw a header to txt, svg or html.", USAGE)
+    if what != "ladder" and form == "mermaid":
+        raise CommandError(f"Mermaid draws ladders; draw a {_NAMES[what]} to txt, svg or html.", USAGE)
+    if others and what != "compare":
+        raise CommandError("--with goes with --as compare.", USAGE)
+    if len(others) > 3:
+        raise CommandError("Four are compared at most: FILE and three with --with.", USAGE)
+    with ExitStack() as opened:
+        traces = [opened.enter_context(_read(one)) for one in (file, *others)]
+        if what == "compare":
+            text = _compare(traces, (file, *others), expression, form, width)
+        else:
+            row = _first(traces[0], expression)
+            if row is None:
+                raise CommandError(_nothing(expression), NO)
+            chosen = row if expression else None
+            text = (_ladder(traces[0], chosen, form, width) if what == "ladder"
+                    else _header(traces[0], row, form))
+    if output is None:
+        write_text(text.rstrip("\n"))
+    else:
+        write_file(output, text, file, overwrite=overwrite)
+    return DONE
+
+
+def _read(file: str) -> Trace:
     from inspector.trace.trace import Trace, TraceError  # here and below: help would wait for numpy
 
     try:
         trace = Trace.open(file)
     except TraceError as error:
         raise CommandError(str(error), UNREADABLE) from error
-    with trace:
-        trace.finish()
-        row = _first(trace, expression)
-        if row is None:
-            raise CommandError("No packet passes this filter." if expression else "It holds no packet.", NO)
-        chosen = row if expression else None
-        text = _ladder(trace, chosen, form, width) if what == "ladder" else _header(trace, row, form)
-    if output is None:
-        write_text(text.rstrip("\n"))
-    else:
-        write_file(output, text, file, overwrite=overwrite)
-    return DONE
+    trace.finish()
+    return trace
+
+
+def _nothing(expression: str | None) -> str:
+    return "No packet passes this filter." if expression else "It holds no packet."
+
+
+def _compare(traces: list[Trace], names: tuple[str, ...], expression: str | None, form: str,
+             width: int) -> str:
+    """Conversations of one file, or one of each file."""
+    from inspector.views.conversations.compare.compare import MOST_COLUMNS, Side, comparison, conversations_of
+    from inspector.views.draw.pictures import PICTURES
+
+    sides: list[Side] = []
+    for trace, name in zip(traces, names, strict=True):
+        most = MOST_COLUMNS if len(traces) == 1 else 1
+        rows = None if expression is None else filter_of(expression).rows(trace)
+        found = conversations_of(trace, rows, most)
+        label = escaped(Path(name).name, 60) if len(traces) > 1 else ""
+        sides += [Side(trace, conversation, label) for conversation in found]
+        if not found and len(traces) > 1:
+            raise CommandError(f"{label} has no TCP or UDP conversation"
+                               f"{' that passes this filter' if expression else ''}.", NO)
+    if len(sides) < 2:
+        raise CommandError("There is one conversation to compare, or none: name other captures by --with, "
+                           "or let the filter take more.", NO)
+    return PICTURES[form](comparison(sides, width), "Conversations side by side")
 
 
 def _first(trace: Trace, expression: str | None) -> Row | None:
@@ -84,7 +133,6 @@ def _ladder(trace: Trace, row: Row | None, form: str, width: int) -> str:
 
 
 def _conversation(trace: Trace, row: Row) -> Conversation:
-    from inspector.model.numbers import TCP, UDP
     from inspector.views.ladder.ends import Conversation
 
     protocol, stream = int(trace.index.protocol[row]), int(trace.index.stream[row])

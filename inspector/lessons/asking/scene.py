@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP
 from inspector.model.packets import Row
 from inspector.trace.kernel import unread
+from inspector.views.conversations.compare.happenings import FLAGS, packet_name
 from inspector.views.json.findings import findings_of
 from inspector.views.ladder.header import ladder_ends
 from inspector.views.ladder.ladder import Ladder
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 ROLES = ("client", "server")
 NOTHING = "nothing"
 # How the rows of the ladder are named where the next one is asked for: who sends, and what.
-FLAGS = {"SYN": SYN, "SYN ACK": SYN | ACK, "ACK": ACK, "FIN ACK": FIN | ACK, "RST": RST, "RST ACK": RST | ACK}
 PACKETS = (*FLAGS, "data", "datagram", "ICMP")
 ROWS = (NOTHING, *(f"{role} {packet}" for role in ROLES for packet in PACKETS))
 STATES = ("CLOSED", "LISTEN", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2",
@@ -107,18 +106,8 @@ class Scene:
 
     def row_name(self, row: Row) -> str:
         """Packet `row` (0-based) as one of ROWS."""
-        index = self.trace.index
-        ladder = self.ladder
-        sender = "client" if ladder.side.direction(row) == LEFT else "server"
-        protocol, flags = int(index.protocol[row]), int(index.tcp_flags[row])
-        if protocol == TCP:
-            if int(index.payload_length[row]):
-                return f"{sender} data"
-            plain = flags & (SYN | FIN | RST | ACK)
-            return f"{sender} " + next((name for name, bits in FLAGS.items() if bits == plain), "ACK")
-        if protocol == UDP:
-            return f"{sender} datagram"
-        return f"{sender} ICMP" if protocol in (ICMP, ICMPV6) else f"{sender} data"
+        sender = "client" if self.ladder.side.direction(row) == LEFT else "server"
+        return packet_name(self.trace.index, row, sender)
 
     def queue(self, role: str) -> int | None:
         """Bytes in the receive queue of one end's connection, as the kernel last said; None: unknown."""

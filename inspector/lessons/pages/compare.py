@@ -6,12 +6,13 @@ marked with `≠`.
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from inspector.lessons.asking.scene import Scene
 from inspector.lessons.pages.words import row_words, word
 from inspector.model.packets import first_rows
+from inspector.views.conversations.compare.align import aligned, same
+from inspector.views.conversations.compare.happenings import call_name
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.wire.text import escaped
 
@@ -34,10 +35,9 @@ def happenings(scene: Scene, language: str) -> list[Happening]:
         found.append((int(index.time_ns[row]), 1, Happening(name, "  " + row_words(language, name), style)))
     for call in scene.trace.calls:
         outcome = call.errno or ("…" if call.result is None else str(call.result))
-        name = f"{call.role} {call.name} = {call.errno or 'ok'}"
         side: Style = "client" if call.role == "client" else "server"
         found.append((call.time_ns, 0, Happening(
-            name, f"{word(language, 'client' if call.role == 'client' else 'server')}  "
+            call_name(call), f"{word(language, 'client' if call.role == 'client' else 'server')}  "
                   f"{escaped(call.name, 20)}() = {escaped(outcome, 20)}", side)))
     return [one for _, _, one in sorted(found, key=lambda item: item[:2])]
 
@@ -50,12 +50,11 @@ def compared(before: Scene, now: Scene, language: str, width: int) -> list[Line]
         (Span(fit(word(language, "compare"), width), "title"),),
         (Span(fit(word(language, "before"), room), "bold"), Span("   "), Span(word(language, "now"), "bold")),
     ]
-    matcher = SequenceMatcher(None, [one.name for one in left], [one.name for one in right], autojunk=False)
-    for kind, start, stop, other, end in matcher.get_opcodes():
-        for place in range(max(stop - start, end - other)):
-            one = left[start + place] if start + place < stop else None
-            two = right[other + place] if other + place < end else None
-            lines.append(_line(one, two, room, differs=kind != "equal"))
+    names = [one.name for one in left], [one.name for one in right]
+    for row in aligned(names):
+        one, two = (None if place is None else side[place]
+                    for place, side in zip(row, (left, right), strict=True))
+        lines.append(_line(one, two, room, differs=not same(row, names)))
     return lines
 
 

@@ -12,12 +12,20 @@ from textual.binding import Binding, BindingType
 
 from inspector.model.packets import row_at
 from inspector.trace.application import decode_as
-from inspector.tui.messages import DecodedAnew, PaneAsked, Selection, SelectionMade, StatusChanged
+from inspector.tui.messages import (
+    DecodedAnew,
+    PaneAsked,
+    Selection,
+    SelectionMade,
+    StatusChanged,
+)
 from inspector.tui.pace import WORK_SECONDS
 from inspector.tui.panes.base import ListPane, PaneSpec
+from inspector.tui.panes.comparison import CompareScreen
 from inspector.tui.widgets.painter import Head
 from inspector.tui.widgets.prompt import PromptScreen
 from inspector.views.conversations.columns import SORTED_BY
+from inspector.views.conversations.compare.compare import FEWEST, MOST_COLUMNS, Side
 from inspector.views.conversations.list import ConversationList
 from inspector.views.line.spans import Line
 from inspector.wire.text import escaped
@@ -34,6 +42,9 @@ class ConversationsPane(ListPane):
         "turns the order round. What **carries** is a tunnel around others (VXLAN, GENEVE, GTP).",
         "**f** keeps those with a packet that a display filter lets through (**tcp.port == 8000**), "
         "or with all of the words in their ends, state, protocol or process; empty for all.",
+        "**=** marks a conversation to be compared (a **=** stands before it); with the second one, "
+        "up to four, they stand side by side: what they cost, and their steps, those that differ lit. On a "
+        "marked one it takes the mark away.",
         "**d** says what is spoken on a port where the guess is wrong, or **none**; empty guesses again.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -42,6 +53,7 @@ class ConversationsPane(ListPane):
         Binding("less_than_sign", "sort(-1)", "Sort back", key_display="<", show=False,
                 id="conversations.sort-previous"),
         Binding("i", "invert", "Invert", id="conversations.invert"),
+        Binding("equals_sign", "compare", "Compare", key_display="=", id="conversations.compare"),
         Binding("d", "decode_as", "Decode as", show=False, id="conversations.decode-as"),
     ]
 
@@ -169,6 +181,28 @@ class ConversationsPane(ListPane):
         before = self.list.filter_text if self.list is not None else ""
         hint = "a display filter, or words such as 8000 reset; empty for all"
         self.app.push_screen(PromptScreen("Which conversations?", before, hint=hint), chosen)
+
+    def action_compare(self) -> None:
+        """Mark the chosen conversation, or take its mark away; two and more stand side by side at once."""
+        listed, line, number = self._listed, self.lines.cursor, None
+        if listed is not None and line is not None and line < listed.count:
+            number = listed.target(line)
+        if listed is None or number is None or self.trace is None or not listed.table.conversation(number):
+            self.app.notify("Choose a TCP or UDP conversation first: it is compared with others.", timeout=3)
+            return
+        if number not in listed.marked and len(listed.marked) == MOST_COLUMNS:
+            self.app.notify(f"{MOST_COLUMNS} are compared at most: = on one of them takes it out.", timeout=4)
+            return
+        marked = listed.mark(number)
+        self._again()
+        if not marked:
+            return
+        found = [Side(self.trace, one) for each in listed.marked
+                 if (one := listed.table.conversation(each)) is not None]
+        if len(found) < FEWEST:
+            self.app.notify("It is marked: = on another compares the two.", timeout=4)
+        else:
+            self.app.push_screen(CompareScreen(found))
 
     def action_decode_as(self) -> None:
         port = self._port()

@@ -83,6 +83,7 @@ class ConversationList:
         self._named = 0                             # calls whose addresses were taken into it
         self._narrowing: Narrowing | None = None
         self._decoded: dict[int, Decoded] = {}
+        self.marked: list[int] = []                 # to be compared, in the order in which they were marked
         self._openings: dict[int, str] = {}         # of those not decoded: what their first packets speak
         self._opening: tuple[int, Opening] | None = None     # the one that is looked at now
         self._sorted: Int64s = np.zeros(0, "i8")     # all conversations in order,
@@ -158,6 +159,14 @@ class ConversationList:
                 "start": lambda: table.times("first_row"), "duration": table.duration_ns,
                 "rtt": table.rtt_ns}
         return made[name]().astype("i8") if name in made else table.column(name)
+
+    def mark(self, number: int) -> bool:
+        """Mark a conversation, or take its mark away; whether it is marked now."""
+        if number in self.marked:
+            self.marked.remove(number)
+            return False
+        self.marked.append(number)
+        return True
 
     # --- filter ---
 
@@ -457,6 +466,9 @@ class ConversationList:
             spans += [Span(fit(text, column.width, align="right" if column.right else "left"), style),
                       Span(" ")]
             used += column.width + 1
+        if number in self.marked:
+            first = spans[0]
+            spans[0] = Span("=" + first.text[1:], "marked")
         return (*spans[:-1], Span(" " * (width - used + 1)))
 
 

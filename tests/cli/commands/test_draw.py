@@ -32,10 +32,31 @@ def test_headers_of_the_packet_that_a_filter_finds() -> None:
     assert done.stdout.index("Transmission Control Protocol") < done.stdout.index("WebSocket frame")
 
 
+def test_two_captures_side_by_side() -> None:
+    done = draw(TRACE, "--as", "compare", "--with", str(TRACES / "tcp.pcapng"), "--width", "120")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0].split() == ["1", "WebSocket", "2", "TCP"]
+    assert "websocket.pcapng" in done.stdout and "tcp.pcapng" in done.stdout
+
+
+def test_conversations_of_one_capture_side_by_side() -> None:
+    several = str(TRACES / "http-connections.pcapng")
+    done = draw(several, "--as", "compare", "--filter", "tcp.stream in {0, 1}", "--to", "html")
+    assert done.returncode == 0 and "round trips" in done.stdout
+    alone = draw(several, "--as", "compare", "--filter", "tcp.stream == 0")
+    assert (alone.returncode, alone.stdout) == (1, "")
+    assert "one conversation to compare" in alone.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "status", "sentence"),
     [
         (["--as", "header", "--to", "mermaid"], 2, "Mermaid draws ladders"),
+        (["--as", "compare", "--to", "mermaid"], 2, "Mermaid draws ladders"),
+        (["--with", TRACE], 2, "--with goes with --as compare."),
+        (["--as", "compare", *["--with", TRACE] * 4], 2, "Four are compared at most"),
+        (["--as", "compare"], 1, "There is one conversation to compare"),
+        (["--as", "compare", "--with", TRACE, "--filter", "udp"], 1, "websocket.pcapng has no TCP or UDP"),
         (["--filter", "udp"], 1, "No packet passes this filter."),
         (["--filter", "no.such"], 2, "There is no field or protocol no.such."),
         (["-o", "/nonexistent/x"], 2, "/nonexistent/x cannot be written"),

@@ -12,7 +12,16 @@ from inspector.lab.capture.access import may_capture
 from inspector.lab.options import Watch
 from inspector.tui.panes.conversations import ConversationsPane
 from tests.support.captures.traces import DATA
-from tests.support.screen.live import QuietApp, grid, opened, running, trace, until, workbench
+from tests.support.screen.live import (
+    QuietApp,
+    grid,
+    opened,
+    running,
+    trace,
+    until,
+    until_shown,
+    workbench,
+)
 
 
 def app_screen(pilot: Pilot[object]) -> Screen[object]:
@@ -75,3 +84,29 @@ async def test_a_watch_says_what_it_waits_for_until_it_comes() -> None:
             sender.sendto(b"hello", ("127.0.0.1", 45871))
         await running(pilot)
         await until(pilot, lambda: "Waiting for the first" not in grid(app.screen), "packets instead")
+
+
+async def test_conversations_that_are_marked_stand_side_by_side() -> None:
+    async with opened(DATA / "protocols" / "redis.pcapng") as (pilot, screen):
+        pane = screen.query_one(ConversationsPane)
+        await until(pilot, lambda: pane.lines.has_focus and pane.lines.cursor == 0, "the first line")
+        await pilot.press("equals_sign", "down", "equals_sign")
+        await until(pilot, lambda: "Conversations side by side" in grid(app_screen(pilot)), "the comparison")
+        shown = grid(app_screen(pilot))
+        assert "1  Redis" in shown and "2  Redis" in shown and "round trips" in shown
+        await pilot.press(*["down"] * 13, "enter")                # what is cut is read whole
+        await until(pilot, lambda: type(app_screen(pilot)).__name__ == "WholeScreen", "all of a line")
+        assert "COMMAND DOCS" in grid(app_screen(pilot))
+        await pilot.press("escape")
+        await pilot.press("escape", "down", "equals_sign")
+        await until(pilot, lambda: "3  Redis" in grid(app_screen(pilot)), "the third")
+        await pilot.press("escape", "up", "equals_sign")          # the second one's mark goes
+        assert pane.list is not None and pane.list.marked == [0, 2]
+        await pilot.press("equals_sign")                          # and comes, with it the comparison
+        await until(pilot, lambda: type(app_screen(pilot)).__name__ == "CompareScreen", "the comparison")
+        await pilot.press("equals_sign", "down", "down", "equals_sign")
+        await until(pilot, lambda: pane.list is not None and len(pane.list.marked) == 4, "four")
+        await until(pilot, lambda: type(app_screen(pilot)).__name__ == "CompareScreen", "all four")
+        await pilot.press("escape", "down", "equals_sign")
+        await until_shown(pilot, "4 are compared at most")
+        assert len(pane.list.marked) == 4

@@ -12,14 +12,17 @@ from scapy.layers.l2 import Ether
 from inspector.model.packets import Row, first_rows
 from inspector.trace.trace import Trace
 from inspector.views.conversation.opening import handshake
+from inspector.views.conversations.compare.compare import Comparison, Side
 from inspector.views.detail.bytes import HexDump
 from inspector.views.detail.tree import Detail, packet_tree
+from inspector.views.ladder.ends import Conversation
 from inspector.views.ladder.ladder import Ladder
 from inspector.views.ladder.printed import LadderText
 from inspector.views.line.ansi import to_text
 from inspector.views.packets.list import PacketList
 from inspector.views.session.sockets_table import SocketLines
 from inspector.wire.journal import EventRecord
+from inspector.wire.text import escaped
 from tests.support.captures.network import CLIENT, SERVER, Network
 from tests.support.screen.views import all_lines, assert_safe, text_of
 
@@ -65,6 +68,12 @@ def test_no_view_hands_on_anything_harmful(tmp_path: Path) -> None:
         printed = LadderText(trace, 100)
         for line in [*printed.update(), *printed.footer()]:
             assert_safe(to_text(line))
+        sides = [Side(trace, Conversation("tcp", 0), escaped(EVIL)), Side(trace, Conversation("udp", 0))]
+        compared = Comparison(sides)
+        for width in (80, 200):
+            text_of(all_lines(compared.count, compared.line, width), width)
+        for index in range(compared.count):
+            assert_safe(compared.whole(index).replace("\n", ""))
         packets, sockets = PacketList(trace), SocketLines(trace)
         for width in (78, 120, 200):
             text_of(all_lines(packets.count, packets.line, width), width)

@@ -14,7 +14,7 @@ from inspector.views.json.conversations import conversations
 from inspector.views.ladder.ends import Conversation
 from inspector.views.line.spans import cell_width, plain
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 CAPTURES = sorted(path for path in DATA.rglob("*.pcap*") if path.suffix in (".pcap", ".pcapng"))
 REDIS = DATA / "protocols" / "redis.pcapng"
 

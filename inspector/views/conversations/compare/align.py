@@ -1,0 +1,45 @@
+"""Sequences of names put beside each other, so that the same stands in the same row.
+
+Names of two to four runs -> rows, each with a place in every run or none. The first run's order is kept;
+each further one is laid against all that stands there already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+
+AlignedRow = list[int | None]        # for each sequence: the place in it that stands in this row, or none
+
+
+def aligned(sequences: Sequence[Sequence[str]]) -> list[AlignedRow]:
+    """Rows over all sequences. What only some have gets a row in which the others have nothing."""
+    rows: list[AlignedRow] = [[place] for place in range(len(sequences[0]))] if sequences else []
+    for number, names in enumerate(sequences[1:], start=1):
+        rows = _added(rows, sequences, number, names)
+    return rows
+
+
+def same(row: AlignedRow, sequences: Sequence[Sequence[str]]) -> bool:
+    """Whether all sequences have this row, under one name."""
+    names = {None if place is None else names[place] for place, names in zip(row, sequences, strict=True)}
+    return len(names) == 1
+
+
+def _added(rows: list[AlignedRow], sequences: Sequence[Sequence[str]], number: int,
+           names: Sequence[str]) -> list[AlignedRow]:
+    known = [_name(row, sequences) for row in rows]
+    found: list[AlignedRow] = []
+    matcher = SequenceMatcher(None, known, names, autojunk=False)
+    for kind, start, stop, other, end in matcher.get_opcodes():
+        if kind == "equal":
+            found += [[*rows[start + step], other + step] for step in range(stop - start)]
+            continue
+        found += [[*row, None] for row in rows[start:stop]]
+        found += [[*(None,) * number, place] for place in range(other, end)]
+    return found
+
+
+def _name(row: AlignedRow, sequences: Sequence[Sequence[str]]) -> str:
+    """The row's name: that of any sequence that has it."""
+    return next(names[place] for place, names in zip(row, sequences, strict=False) if place is not None)

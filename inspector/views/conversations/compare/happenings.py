@@ -1,0 +1,101 @@
+"""What happened in one conversation, each step named by its meaning and without the numbers of the day.
+
+Ladder of a conversation -> packets and system calls, in the order of time, each with a name ("client SYN",
+"server accept = ok") by which steps of different runs are held against each other, and a text to be read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP
+from inspector.model.packets import Row, row_at
+from inspector.trace.packet.facts import facts
+from inspector.trace.packet.info import packet_info, protocol_name
+from inspector.views.ladder.layout import LEFT
+from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.model.records import Call
+    from inspector.trace.index.index import Index
+    from inspector.trace.trace import Trace
+    from inspector.views.ladder.ladder import Ladder
+    from inspector.views.line.spans import Style
+
+FLAGS = {"SYN": SYN, "SYN ACK": SYN | ACK, "ACK": ACK, "FIN ACK": FIN | ACK, "RST": RST, "RST ACK": RST | ACK}
+_CALLS = {"sendto": "send", "sendmsg": "send", "write": "send",      # what they do is the same
+          "recvfrom": "recv", "recvmsg": "recv", "read": "recv", "accept4": "accept"}
+MOST = 400                   # steps of a conversation that are compared: more is read by nobody
+
+
+class Happening(NamedTuple):
+    """A packet or a call. `name` is what is aligned, `detail` what may differ still; `text` is shown.
+
+    `protocol`: what a packet speaks ("HTTP"), "" of a call.
+    """
+
+    name: str
+    detail: str
+    text: str
+    style: Style
+    protocol: str = ""
+
+
+def packet_name(index: Index, row: Row, sender: str) -> str:
+    """Who sends and what: "client SYN", "server data", "client datagram", "server ICMP"."""
+    protocol, flags = int(index.protocol[row]), int(index.tcp_flags[row])
+    if protocol == TCP:
+        if int(index.payload_length[row]):
+            return f"{sender} data"
+        plain = flags & (SYN | FIN | RST | ACK)
+        return f"{sender} " + next((name for name, bits in FLAGS.items() if bits == plain), "ACK")
+    if protocol == UDP:
+        return f"{sender} datagram"
+    return f"{sender} ICMP" if protocol in (ICMP, ICMPV6) else f"{sender} data"
+
+
+def call_name(call: Call) -> str:
+    """Who called what, and whether it went well: "server accept = ok", "client connect = ECONNREFUSED".
+
+    Calls that do the same under two names have one: sendto() is a send.
+    """
+    return f"{call.role} {_CALLS.get(call.name, call.name)} = {call.errno or 'ok'}"
+
+
+def happenings(ladder: Ladder, most: int = MOST) -> tuple[list[Happening], int]:
+    """The first `most` packets and calls (where they were entered) of a ladder, and how many there are."""
+    calls = [moment for moment in ladder.moments if moment.part != "return"]
+    places = [(int(stamp), 1, position) for position, stamp in enumerate(ladder.side.times[:most].tolist())]
+    places += [(ladder.trace.calls[moment.call].time_ns, 0, moment.call) for moment in calls[:most]]
+    found = [_of_packet(ladder, which) if kind else _of_call(ladder.trace.calls[which])
+             for _, kind, which in sorted(places)[:most]]
+    return found, len(ladder.side.rows) + len(calls)
+
+
+def _of_packet(ladder: Ladder, position: int) -> Happening:
+    trace, row = ladder.trace, row_at(ladder.side.rows, position)
+    from_client = ladder.side.direction(position) == LEFT
+    sender = "client" if from_client else "server"
+    name = packet_name(trace.index, row, sender).replace("datagram", "data")
+    known = facts(trace, row)
+    protocol = protocol_name(trace, known)
+    detail = f"{protocol} {int(trace.index.payload_length[row])}"
+    text = packet_info(trace, known, brief=True)
+    return Happening(name, detail, f"{'──▶' if from_client else '◀──'} {text}", _style(trace, row), protocol)
+
+
+def _style(trace: Trace, row: Row) -> Style:
+    flags = int(trace.index.tcp_flags[row])
+    if int(trace.index.protocol[row]) != TCP:
+        return "udp"
+    if flags & RST:
+        return "rst"
+    return "syn" if flags & SYN else "fin" if flags & FIN else "data"
+
+
+def _of_call(call: Call) -> Happening:
+    outcome = call.errno or ("…" if call.result is None else str(call.result))
+    side: Style = "client" if call.role == "client" else "server"
+    arguments = escaped(call.arguments, 60)
+    text = f"{escaped(call.role, 20)}  {escaped(call.name, 20)}({arguments}) = {escaped(outcome, 20)}"
+    return Happening(call_name(call), call.name, text, side)

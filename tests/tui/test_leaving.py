@@ -37,6 +37,7 @@ from tests.support.screen.live import (
     until_workbench,
     workbench,
 )
+from tests.support.tiers import sweep
 
 MOMENTS: dict[str, Callable[[WorkbenchScreen], bool]] = {      # of a session's start, at which one leaves
     "the screen": lambda screen: True,
@@ -184,7 +185,7 @@ async def test_a_trace_that_breaks_takes_the_boxes_over_it_along() -> None:
         assert [type(screen) for screen in app.screen_stack[1:]] == [LauncherScreen]
 
 
-@pytest.mark.parametrize("search", ["", "zzzz"])
+@sweep("search", ["", "zzzz"], lambda search: not search)
 async def test_the_palette_may_be_left_at_any_moment(search: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Palette, "_NO_MATCHES_COUNTDOWN", 0.001)
     app = QuietApp(trace_path=TRACES / "websocket.pcapng")
@@ -252,10 +253,13 @@ async def test_a_command_of_the_palette_for_a_screen_that_has_gone_does_nothing(
 
 
 @needs_lab
-async def test_a_session_may_be_left_at_any_moment_of_its_start() -> None:
+@sweep("moments", [["the screen", "the trace"], list(MOMENTS)], lambda some: len(some) < 3,
+       ids=["two", "all"])
+async def test_a_session_may_be_left_at_any_moment_of_its_start(moments: list[str]) -> None:
     app = QuietApp()
     async with app.run_test(size=(120, 40)) as pilot:
-        for kind, (moment, is_reached) in zip("wtwtwt", MOMENTS.items(), strict=True):
+        for kind, moment in zip("wtwtwt", moments, strict=False):
+            is_reached = MOMENTS[moment]
             await pilot.press(kind)
             screen = await until_workbench(pilot)
             await until(pilot, partial(is_reached, screen), moment)
@@ -293,7 +297,7 @@ async def turns_of_the_loop(count: int) -> None:
 
 
 @needs_lab
-@pytest.mark.parametrize("key", ["q", "n", "ctrl+q", "ctrl+c"])
+@sweep("key", ["q", "n", "ctrl+q", "ctrl+c"], lambda key: key in ("n", "ctrl+q"))
 async def test_a_trace_that_is_kept_nowhere_is_asked_for_once(
     key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ from tests.support.screen.live import (
     workbench,
 )
 from tests.support.screen.terminal import Terminal
+from tests.support.tiers import sweep
 
 TYPED = (
     "~nobody-such/x", "~", "a" * 300, "x\0y", "\udcff\udc9b.pcap", "folder/", "pipe", "", "/dev/null",
@@ -103,7 +104,7 @@ def test_every_prompt_is_tried() -> None:
     assert calls == sum(map(len, PROMPTS.values())) + OWN_TESTS
 
 
-@pytest.mark.parametrize("place_of", PROMPTS)
+@sweep("place_of", PROMPTS, lambda place: place in ("launcher", "ladder"))
 async def test_a_prompt_answers_whatever_is_typed(place: Path, place_of: str) -> None:
     app = QuietApp(trace_path=None if place_of == "launcher" else TRACES / "http.pcapng")
     async with app.run_test(size=USUAL) as pilot:
@@ -148,7 +149,7 @@ async def test_lines_that_are_typed_in_name_keys_that_are_no_letters(place: Path
 
 
 @needs_lab
-@pytest.mark.parametrize("kind", [kind.name for kind in REGISTRY])
+@sweep("kind", [kind.name for kind in REGISTRY], lambda kind: kind == "http")
 async def test_what_a_composer_hints_at_is_seen_whole_at_80_columns(kind: str) -> None:
     async with session(kind, SMALL) as pilot:
         for composer in bench(pilot).query(Composer):

@@ -22,6 +22,7 @@ from inspector.tui.widgets.title_bar import TitleBar
 from tests.support.running.commands import inspector
 from tests.support.running.lab import needs_lab
 from tests.support.screen.live import QuietApp, bench, running, toasts, trace, until
+from tests.support.tiers import sweep
 
 every_kind = pytest.mark.parametrize("kind", REGISTRY, ids=NAMES)
 
@@ -74,7 +75,7 @@ async def is_sent(pilot: Pilot[Any], text: str) -> bool:
 
 
 @needs_lab
-@pytest.mark.parametrize("kind", LAUNCHED, ids=[kind.name for kind in LAUNCHED])
+@sweep("kind", LAUNCHED, lambda kind: kind.name == "websocket", ids=[kind.name for kind in LAUNCHED])
 async def test_its_key_starts_it_and_each_form_can_be_sent(kind: Kind) -> None:
     app = QuietApp()
     async with app.run_test(size=(120, 40)) as pilot:
@@ -93,7 +94,7 @@ async def test_its_key_starts_it_and_each_form_can_be_sent(kind: Kind) -> None:
 
 
 @needs_lab
-@every_kind
+@sweep("kind", REGISTRY, lambda kind: kind.name == "udp", ids=NAMES)
 def test_the_command_runs_it(kind: Kind) -> None:
     if sentence := kind.lacking():
         pytest.skip(sentence)

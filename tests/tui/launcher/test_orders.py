@@ -18,6 +18,7 @@ from inspector.sessions.kinds import LAUNCHED, OPTIONS
 from inspector.trace.packet.facts import facts
 from tests.support.running.lab import needs_lab
 from tests.support.screen.live import QuietApp, bench, launcher, trace, until, until_workbench, workbench
+from tests.support.tiers import sweep
 
 # Key: the server's port, and what only this kind sends (of WebSocket the echo, which has no mask).
 SAID = {
@@ -73,10 +74,12 @@ def test_the_walk_has_every_pair() -> None:
 
 
 @needs_lab
-async def test_each_kind_after_each_other_says_its_own() -> None:
+@sweep("walk", ["".join(SAID) + "t", every_pair("".join(SAID))], lambda walk: len(walk) < 9,
+       ids=["one after the other", "each after each other"])
+async def test_each_kind_after_another_says_its_own(walk: str) -> None:
     app = QuietApp()
     async with app.run_test(size=(80, 24)) as pilot:
-        for key in every_pair("".join(SAID)):
+        for key in walk:
             await started(pilot, key)
             port, words = SAID[key]
             await until_sent(pilot, *words)
@@ -116,10 +119,12 @@ def test_every_option_of_the_menu_is_among_them() -> None:
 
 
 @needs_lab
-async def test_each_option_is_seen_in_the_trace_and_turned_back() -> None:
+@sweep("tried", [("bt", "lu", "it"), tuple(SEEN)], lambda tried: len(tried) < 4, ids=["some", "all"])
+async def test_each_option_is_seen_in_the_trace_and_turned_back(tried: tuple[str, ...]) -> None:
     app = QuietApp()
     async with app.run_test(size=(80, 24)) as pilot:
-        for keys, is_seen in SEEN.items():
+        for keys in tried:
+            is_seen = SEEN[keys]
             await started(pilot, keys)
             await until(pilot, partial(is_seen, pilot), f"what {keys} asks for")
             if keys == "sh":

@@ -25,6 +25,7 @@ from inspector.tui.widgets.whole import WholeScreen
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from inspector.views.conversations.list import ConversationList
 from tests.support.screen.live import SMALL, USUAL, opened, settled, until
+from tests.support.tiers import sweep
 from tests.tui.workbench.test_workbench import lines
 
 CHUNKED_IN_1_0 = Path(__file__).parents[2] / "data" / "cases" / "05c-te-chunked-http10.pcap"
@@ -83,7 +84,7 @@ async def test_enter_opens_the_detail_and_escape_leads_back() -> None:
             await until(pilot, partial(getattr, packets, "has_focus"), "the focus back in the list")
 
 
-@pytest.mark.parametrize("size", [SMALL, USUAL])
+@sweep("size", [SMALL, USUAL], lambda size: size == SMALL)
 async def test_what_is_chosen_can_be_read_whole_and_copied_in_every_pane(size: tuple[int, int]) -> None:
     async with opened("websocket.pcapng", size) as (pilot, screen):
         await pilot.press("colon", "4", "enter")
@@ -105,6 +106,15 @@ async def test_what_is_chosen_can_be_read_whole_and_copied_in_every_pane(size: t
             pilot.app._clipboard = ""
 
 
+async def go_to_field(pilot: Pilot[Any], detail: DetailPane, name: str) -> None:
+    """Choose a field of the packet, once it is there."""
+    def places() -> list[int]:
+        return [place for place, row in enumerate(detail.detail.rows) if row.field.name == name]
+
+    await until(pilot, places, name)
+    detail.lines.go_to(places()[0])
+
+
 async def test_copies_are_the_value_and_the_message_itself() -> None:
     async with opened("websocket.pcapng") as (pilot, screen):
         messages = screen.query_one(MessagesPane)
@@ -113,8 +123,7 @@ async def test_copies_are_the_value_and_the_message_itself() -> None:
         assert messages.lines.cursor == 0
         detail = screen.query_one(DetailPane)
         await pilot.press("2", "g", "8")
-        detail.lines.go_to(next(place for place, row in enumerate(detail.detail.rows)
-                                if row.field.name == "tcp.dstport"))
+        await go_to_field(pilot, detail, "tcp.dstport")
         await pilot.press("y")
         await until(pilot, lambda: pilot.app.clipboard == "8765", "the value")
         await pilot.press("9", "y")
@@ -125,8 +134,7 @@ async def test_flags_say_their_values_however_narrow_and_the_foot_says_all() -> 
     async with opened("websocket.pcapng", USUAL) as (pilot, screen):
         detail = screen.query_one(DetailPane)
         await pilot.press("2", "g", "8")
-        detail.lines.go_to(next(place for place, row in enumerate(detail.detail.rows)
-                                if row.field.name == "tcp.flags"))
+        await go_to_field(pilot, detail, "tcp.flags")
         await pilot.press("right")
         await settled(pilot)
         width = detail.lines.line_width
@@ -190,11 +198,13 @@ def _contrast(first: Any, second: Any) -> float:
     return contrast(Color(*first.triplet), Color(*second.triplet))
 
 
-async def test_what_is_chosen_stands_out_in_every_theme() -> None:
+@sweep("themes", [["ansi-dark", "nord", "textual-light"], sorted(BUILTIN_THEMES)], lambda some: len(some) < 4,
+       ids=["some", "all"])
+async def test_what_is_chosen_stands_out_in_every_theme(themes: list[str]) -> None:
     async with opened("websocket.pcapng") as (pilot, screen):
         await pilot.press("2", "g")
         packets = screen.query_one(PacketsPane).lines
-        for theme in sorted(BUILTIN_THEMES):
+        for theme in themes:
             pilot.app.theme = theme
             await pilot.pause()
             plain = packets.colours()

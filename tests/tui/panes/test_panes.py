@@ -20,6 +20,7 @@ from inspector.tui.workbench.workbench import WorkbenchScreen
 from inspector.wire import pcapng
 from tests.support.running.lab import needs_lab
 from tests.support.screen.live import LARGE, SMALL, USUAL, bench, opened, running, session, settled, until
+from tests.support.tiers import sweep
 
 every_pane = pytest.mark.parametrize("spec", PANES, ids=[spec.id for spec in PANES])
 
@@ -56,7 +57,8 @@ async def show_each(pilot: Pilot[Any], screen: WorkbenchScreen) -> None:
         assert any(lines(screen, spec.id)), spec.id
 
 
-@pytest.mark.parametrize("size", [SMALL, USUAL, LARGE, (60, 16)], ids="{0[0]}x{0[1]}".format)
+@sweep("size", [SMALL, USUAL, LARGE, (60, 16)], lambda size: size in (SMALL, LARGE),
+       ids="{0[0]}x{0[1]}".format)
 async def test_all_hold_something_on_a_file(size: tuple[int, int]) -> None:
     async with opened("websocket.pcapng", size) as (pilot, screen):
         screen.choose(Selection(row=Row(7)))

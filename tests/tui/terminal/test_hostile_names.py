@@ -11,6 +11,7 @@ from tests.support.captures.traces import TRACES
 from tests.support.running.commands import run
 from tests.support.running.lab import needs_lab
 from tests.support.screen.terminal import Terminal
+from tests.support.tiers import sweep
 
 # What writes clipboard, title, other lines, all of the screen; C1, bidi overrides, markup; no Unicode.
 HOSTILE = (
@@ -43,7 +44,7 @@ def test_sentences_of_the_commands(name: str, tmp_path: Path) -> None:
         assert_unarmed(done.stderr)
 
 
-@pytest.mark.parametrize("name", HOSTILE, ids=["escapes", "others"])
+@sweep("name", HOSTILE, lambda name: name == HOSTILE[0], ids=["escapes", "others"])
 def test_prompts_suggestions_titles_and_toasts(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes((TRACES / "tcp.pcapng").read_bytes())
     (tmp_path / ("bad" + name)).write_bytes(b"no capture")
@@ -67,7 +68,7 @@ def test_prompts_suggestions_titles_and_toasts(name: str, tmp_path: Path) -> Non
 
 
 @needs_lab
-@pytest.mark.parametrize("name", HOSTILE, ids=["escapes", "others"])
+@sweep("name", HOSTILE, lambda name: name == HOSTILE[0], ids=["escapes", "others"])
 def test_a_hostile_program(name: str, tmp_path: Path) -> None:
     program = tmp_path / name
     program.write_text("#!/bin/sh\nexit 3\n")

@@ -20,6 +20,7 @@ from inspector.wire.journal import CallRecord, EventRecord, to_fields
 from tests.support.captures.tcp import ip, segment
 from tests.support.captures.websocket import UPGRADE
 from tests.support.screen.terminal import Terminal
+from tests.support.tiers import sweep
 
 CLIENT, SERVER = 0, 1
 # Clipboard, title, a link, a query that is answered, colours and places that nobody uses; C1, bidi; markup.
@@ -74,7 +75,7 @@ def hostile(evil: str) -> bytes:
     return b"".join(blocks)
 
 
-def walk(path: Path, conversations: int = 4) -> tuple[bytes, str]:
+def walk(path: Path, conversations: int) -> tuple[bytes, str]:
     """All that was written, and what stood on the screen, in every pane, with what is chosen there whole."""
     shown = ""
     with Terminal(["open", str(path)], size=(160, 50)) as app:
@@ -121,13 +122,16 @@ def kinds(seen: bytes) -> set[bytes]:
     return found | set(re.findall(rb"\x1b.?", rest, re.DOTALL)) | set(re.findall(rb"[\x00-\x1f\x7f]", rest))
 
 
-def test_nothing_in_a_capture_acts_on_the_terminal(tmp_path: Path, harmless: bytes) -> None:
+@sweep("conversations", [1, 4], lambda conversations: conversations == 1)
+def test_nothing_in_a_capture_acts_on_the_terminal(
+    tmp_path: Path, harmless: bytes, conversations: int
+) -> None:
     assert len(kinds(harmless + ESCAPES.encode()) - kinds(harmless)) > 8        # it would be seen
     folder = tmp_path / ESCAPES.replace("/", "").replace("\0", "")
     folder.mkdir()
     path = folder / f"x{EVIL.replace('/', '').replace(chr(0), '')}.pcapng"
     path.write_bytes(hostile(EVIL))
-    seen, shown = walk(path)
+    seen, shown = walk(path, conversations)
     assert kinds(seen) <= kinds(harmless)
     assert not TURNED.search(seen.decode("utf-8"))
     assert not [sign for sign in ACTS if re.search(rb"\x1b\[" + sign, seen)]

@@ -13,6 +13,7 @@ from textual.constants import ESCAPE_DELAY
 
 from inspector.tui.terminal.keyboard import KeyParser, typed
 from tests.support.screen.window import LEFT, inspector, terminal
+from tests.support.tiers import sweep
 
 STRANGE = {
     "no UTF-8": [b"\xff\xfe"],
@@ -24,7 +25,7 @@ STRANGE = {
 }
 
 
-@pytest.mark.parametrize("pieces", STRANGE.values(), ids=STRANGE)
+@sweep("pieces", STRANGE.values(), lambda pieces: len(pieces) > 1, ids=STRANGE)
 def test_ctrl_q_is_heard_after(pieces: Sequence[bytes], tmp_path: Path) -> None:
     with terminal(tmp_path, inspector()) as app:
         app.until_shown("WebSocket")

@@ -7,20 +7,22 @@ from pathlib import Path
 import pytest
 
 from tests.support.running.lab import needs_lab
+from tests.support.tiers import sweep
 from tests.tools.walk import walk_in_process, walk_on_terminal
 
 
 @needs_lab
-@pytest.mark.parametrize(("start", "seed"), [
+@sweep(("start", "seed"), [
     ("launcher", 1), ("tcp", 2), ("udp", 3), ("http", 4), ("websocket", 5), ("small", 6), ("many", 7),
-])
+], lambda case: case[0] in ("launcher", "small"))
 async def test_walks(start: str, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert await walk_in_process(start, seed, 60) >= 60
 
 
 @needs_lab
-@pytest.mark.parametrize(("start", "seed"), [("websocket", 8), ("many", 9), ("lesson", 10), ("join", 11)])
+@sweep(("start", "seed"), [("websocket", 8), ("many", 9), ("lesson", 10), ("join", 11)],
+       lambda case: case[0] == "websocket")
 def test_walks_on_a_real_terminal(start: str, seed: int, tmp_path: Path,
                                   monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

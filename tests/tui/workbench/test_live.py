@@ -48,6 +48,7 @@ from tests.support.screen.live import (
     until_drawn,
     until_shown,
 )
+from tests.support.tiers import sweep
 
 pytestmark = needs_lab
 
@@ -87,6 +88,7 @@ async def start_and_leave(pilot: Pilot[Any], kind: Kind) -> None:
     await launcher(pilot)
 
 
+@pytest.mark.thorough
 async def test_one_kind_after_the_other_each_on_its_own_port_with_its_own_messages() -> None:
     app = QuietApp()
     async with app.run_test(size=(120, 40)) as pilot:
@@ -241,7 +243,7 @@ async def test_steps_that_are_taken_calmly_lead_through_it(kind: str, words: tup
         await until_drawn(pilot, *words)
 
 
-@pytest.mark.parametrize("kind", ["tcp", "websocket"])
+@sweep("kind", ["tcp", "websocket"], lambda kind: kind == "tcp")
 async def test_each_step_of_a_burst_lets_each_waiting_end_make_one_call(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
 from textual.widgets._toast import Toast
@@ -24,6 +23,7 @@ from tests.support.running.lab import needs_lab
 from tests.support.screen.keys import type_together
 from tests.support.screen.live import QuietApp, bench, running, settled, until
 from tests.support.screen.painted import Painted
+from tests.support.tiers import sweep
 
 NOTE = 16              # cells in which the last line says how many are new
 
@@ -96,7 +96,8 @@ async def until_painted(pilot: Pilot[Any], after: str) -> None:
 
 
 @needs_lab
-@pytest.mark.parametrize(("kind", "size"), [("tcp", (80, 24)), ("http", (120, 40)), ("websocket", (120, 40))])
+@sweep(("kind", "size"), [("tcp", (80, 24)), ("http", (120, 40)), ("websocket", (120, 40))],
+       lambda case: case[0] == "tcp")
 async def test_every_line_is_painted_once_where_it_stands(kind: str, size: tuple[int, int]) -> None:
     app = QuietApp(start=resolved(SessionSpec(kind=kind, interactive=True)))
     app.driver_class = PaintedDriver

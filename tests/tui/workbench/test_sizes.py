@@ -26,6 +26,7 @@ from tests.support.screen.live import (
     until,
     workbench,
 )
+from tests.support.tiers import sweep
 
 
 def ladder(pilot: Pilot[Any]) -> tuple[int, int]:
@@ -34,7 +35,7 @@ def ladder(pilot: Pilot[Any]) -> tuple[int, int]:
     return size.width, size.height
 
 
-@pytest.mark.parametrize(("size", "rows"), [((120, 40), 24), ((200, 50), 34), ((200, 80), 64)])
+@sweep(("size", "rows"), [((120, 40), 24), ((200, 50), 34), ((200, 80), 64)], lambda case: case[1] == 34)
 async def test_the_ladder_grows_with_the_screen(size: tuple[int, int], rows: int) -> None:
     app = QuietApp(trace_path=TRACES / "tcp.pcapng")
     async with app.run_test(size=size) as pilot:
@@ -67,7 +68,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+@sweep("text", HOSTILE.values(), lambda text: text in ("null", "{"), ids=HOSTILE)
 async def test_settings_that_make_no_sense_are_as_if_there_were_none(text: str) -> None:
     save_sizes(Sizes(40, 30))
     assert load_sizes() == Sizes(40, 30)
@@ -98,7 +99,7 @@ async def test_settings_that_can_be_neither_read_nor_written_do_no_harm(kind: st
         await pilot.press("ctrl+up")
 
 
-@pytest.mark.parametrize("size", [SMALL, USUAL])
+@sweep("size", [SMALL, USUAL], lambda size: size == USUAL)
 async def test_the_theme_and_the_panes_that_were_open_are_kept(size: tuple[int, int]) -> None:
     async with opened("tcp.pcapng", size) as (pilot, screen):
         pilot.app.theme = "nord"

@@ -17,10 +17,15 @@ from inspector.trace.trace import Trace
 from tests.support.captures.growth import CLIENT, GET, OK, SERVER, Wire
 from tests.support.captures.hostile import CASES
 from tests.support.captures.tcp import CAPTURES
+from tests.support.tiers import sweep
 
 EXPORTS = "http", "findings", "packets", "conversations"
 FILES = sorted(path for path in CAPTURES.rglob("*.pcap*") if path.suffix in (".pcap", ".pcapng"))
 NO_CAPTURE = {"gz_of_zeros"}
+COSTLY = {                 # half of all the work
+    "reuse", "random", "mutations", "postgresql", "tls", "gz_of_short_packets", "broken_headers",
+    "shortest_headers", "small_window_of_noise", "ten_megabytes_of_short_connections", "errors_in_frames",
+}
 
 
 def exports() -> list[Export]:
@@ -63,12 +68,12 @@ def scanned(path: Path) -> int:
         return sum(trace.plain(stream) is not None for stream in streams)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@sweep("path", FILES, lambda path: path.stem not in COSTLY, ids=lambda path: path.name)
 def test_captures_are_told_the_same(path: Path) -> None:
     compare(path)
 
 
-@pytest.mark.parametrize("name", sorted(CASES.keys() - NO_CAPTURE))
+@sweep("name", sorted(CASES.keys() - NO_CAPTURE), lambda name: name not in COSTLY)
 def test_hostile_ones_are_told_the_same(name: str, tmp_path: Path) -> None:
     file = CASES[name](6_000)
     path = tmp_path / ("x" + file.suffix)

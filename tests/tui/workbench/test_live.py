@@ -53,12 +53,12 @@ from tests.support.tiers import sweep
 pytestmark = needs_lab
 
 
-@pytest.mark.parametrize(("key", "words"), [
+@sweep(("key", "words"), [
     ("t", ("SYN", "connect", "accept", "hello")),
     ("u", ("UDP", "recvfrom", "hello")),
     ("h", ("GET /", "200 OK")),
     ("w", ("101 Switching", "TEXT", "accept")),
-])
+], lambda case: case[0] == "u")
 async def test_a_key_in_the_launcher_leads_to_the_live_picture(key: str, words: tuple[str, ...]) -> None:
     app = QuietApp()
     async with app.run_test(size=(120, 40)) as pilot:
@@ -233,10 +233,10 @@ async def steps_calmly(pilot: Pilot[Any], word: str) -> None:
     assert not toasts(pilot)
 
 
-@pytest.mark.parametrize(("kind", "words"), [
+@sweep(("kind", "words"), [
     ("tcp", ("SYN", "connect", "accept", "hello")),
     ("udp", ("recvfrom", "hello")),
-])
+], lambda case: case[0] == "tcp")
 async def test_steps_that_are_taken_calmly_lead_through_it(kind: str, words: tuple[str, ...]) -> None:
     async with session(kind, paused=True) as pilot:
         await steps_calmly(pilot, "hello")
@@ -273,9 +273,9 @@ async def test_a_burst_of_steps_in_a_session_that_runs_holds_it_and_goes_on() ->
         await until(pilot, lambda: let_go(bench(pilot)) >= 3, "a call for each step but the one that holds")
 
 
-@pytest.mark.parametrize(("key", "words"), [
+@sweep(("key", "words"), [
     ("c", ("FIN",)), ("v", ("FIN",)), ("h", ("shutdown", "FIN")), ("a", ("RST",)),
-])
+], lambda case: case[0] in "ha")
 async def test_the_session_ends_in_the_way_that_is_chosen(key: str, words: tuple[str, ...]) -> None:
     async with session("tcp") as pilot:
         await until_drawn(pilot, "how are you")

@@ -40,7 +40,8 @@ Kind = Literal["unread", "backlog", "close-wait"]
 class Span:
     """One socket that stayed so: the sample that began it, the last one, and the least that waited.
 
-    `until_ns`: when it was so no more, or the time of the last sample of any socket.
+    `until_ns`: when it was so no more, or the time of the last sample of any socket. `ended`: it was seen to
+    end; else it may have gone on for as long as nobody looked.
     """
 
     kind: Kind
@@ -48,6 +49,7 @@ class Span:
     last: KernelSample
     waiting: int
     until_ns: int | None = None
+    ended: bool = False
 
     @property
     def ns(self) -> int:
@@ -74,6 +76,7 @@ def spans(samples: Iterable[KernelSample]) -> Iterator[Span]:
             if not waiting or (span is not None and kind == "unread" and waiting < span.waiting):
                 if ended := running.pop(key, None):
                     ended.until_ns = max(ended.last.time_ns, sample.time_ns - _LOOK_NS)
+                    ended.ended = True
                 span = None
             if not waiting:
                 continue
@@ -129,7 +132,7 @@ def kernel_findings(trace: Trace) -> list[Finding]:
 
 
 def _finding(trace: Trace, span: Span, stream: int) -> Finding:
-    sample, lasted = span.last, duration(span.ns)
+    sample, lasted = span.last, ("" if span.ended else "at least ") + duration(span.ns)
     owner = f" ({sample.process} {sample.pid})" if sample.process else ""
     whose = f"{sample.local}{owner}"
     match span.kind:

@@ -24,6 +24,7 @@ from textual.command import CommandPalette
 from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.geometry import Size
+from textual.notifications import Notification
 from textual.screen import Screen
 from textual.theme import Theme, ThemeProvider
 
@@ -225,6 +226,10 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         """Take all sentences away."""
         self._shown.clear()
         super().clear_notifications()
+
+    def _unnotify(self, notification: Notification, refresh: bool = True) -> None:
+        self._shown.pop(notification.message, None)    # it may be said again
+        super()._unnotify(notification, refresh)
 
     @on(events.DeliveryComplete)
     def _screenshot_saved(self, event: events.DeliveryComplete) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inspector.model.numbers import TCP
 from inspector.model.records import KernelSample
 from inspector.trace.kernel import kernel_findings, spans
 from inspector.trace.trace import Trace
+from inspector.views.conversations.list import ConversationList
 from inspector.views.findings.list import FindingList
 from inspector.views.line.spans import cell_width, plain
 from inspector.views.session.sockets_table import SocketLines
@@ -45,6 +47,29 @@ def test_a_real_program_that_neither_reads_nor_accepts_is_told() -> None:
         assert found.target(shown.index("kernel.backlog-waiting")).stream is None
         unread = found.target(shown.index("kernel.unread-data"))
         assert (unread.row, unread.stream) == (4, 0)
+
+
+def test_the_list_of_conversations_counts_what_the_kernel_proves() -> None:
+    with lazy() as trace:
+        listed = ConversationList(trace)
+        while not listed.complete:
+            listed.update()
+        while listed.decode(range(listed.count), 1.0):
+            pass
+        proved = [one.stream for one in kernel_findings(trace) if one.stream >= 0]
+        every = proved + [one.stream for stream in range(len(trace.index.streams[TCP]))
+                          for one in trace.findings_of(stream)]
+        shown = {number: listed.cell(number, "findings")[0] for number in range(listed.count)}
+        assert proved and all(shown[stream] == f"▲ {every.count(stream)}" for stream in proved)
+
+
+def test_what_was_not_seen_to_end_lasted_at_least_so_long() -> None:
+    with lazy() as trace:
+        assert all(" for at least " in one.text for one in kernel_findings(trace))
+    (ended,) = spans([after(0, 500), after(1, 500), after(2, 500), after(3, 0)])
+    assert ended.ended
+    (running,) = spans([after(0, 500), after(1, 500), after(2, 500)])
+    assert not running.ended
 
 
 def test_the_sockets_of_a_program_without_a_journal_are_the_kernels() -> None:

@@ -83,7 +83,10 @@ class FindingsPane(ListPane):
             if not shown:
                 self.lines.show(findings)
             self.lines.refill()
-        elif findings.complete:
+        elif not findings.complete:
+            self.hint(f"{findings.progress:.1%} is judged so far, without a finding. Conversations of very "
+                      "many packets take longest.")
+        else:
             lacking = "" if self.trace is None else unjudged_words(self.trace)
             self.hint(f"{lacking} In what there is: nothing to complain about." if lacking
                      else "Nothing to complain about so far.")

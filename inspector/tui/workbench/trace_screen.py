@@ -82,7 +82,7 @@ class TraceScreen(BaseScreen, SessionControl):
         self._to_draw: list[Callable[[], None]] = []
         self._saved_size = self._saved_count = -1
         self._saved_comments = 0       # the version of the comments that were saved last
-        self._truncation_shown = False
+        self._truncation_told = ""
         self._was_read = False         # the file was read to its end once
 
     @property
@@ -197,11 +197,20 @@ class TraceScreen(BaseScreen, SessionControl):
                 self._look_for_plain(trace)
         first, self._was_read = not self.is_live and not self._was_read, not loading
         self._to_draw = self.trace_grew(trace, first_reading=first)
-        if not loading and not self.is_live and trace.truncated and not self._truncation_shown:
-            self._truncation_shown = True
-            self.app.notify(trace.truncated, severity="warning", timeout=15)
+        self._tell_truncation("" if loading or self.is_live else trace.truncated or "")
         self._show_title()
         self._draw_next()
+
+    def _tell_truncation(self, sentence: str) -> None:
+        """Say once what is missing at the end; when more came, take the sentence away and say the next."""
+        app = self.app
+        if self._truncation_told and sentence != self._truncation_told:
+            for note in list(app._notifications):
+                if note.message == escaped(self._truncation_told):
+                    app._unnotify(note)
+        if sentence and sentence != self._truncation_told:
+            app.notify(sentence, severity="warning", timeout=15)
+        self._truncation_told = sentence
 
     def _draw_next(self) -> None:
         """Draw one pane a turn, so that keys are heard in between; then more may be read.

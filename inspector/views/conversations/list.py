@@ -23,6 +23,7 @@ from inspector.protocols import REGISTRY
 from inspector.trace.application.opening import Opening
 from inspector.trace.filter.filter import Filter, FilterError
 from inspector.trace.index.columns import Growing
+from inspector.trace.kernel import kernel_findings
 from inspector.trace.packet.facts import facts
 from inspector.trace.packet.info import protocol_name
 from inspector.trace.packet.protocol_names import tunnel_name
@@ -38,7 +39,7 @@ from inspector.wire.text import escaped
 if TYPE_CHECKING:
     from inspector.trace.filter.filter import Evaluation
     from inspector.trace.trace import Trace
-    from inspector.wire.findings import Severity
+    from inspector.wire.findings import Finding, Severity
 
 DECODED_PACKETS = 1_000      # of a conversation that is decoded for its line alone: some 20 ms
 _FILTER_SECONDS = 0.008      # a turn of applying a filter
@@ -84,6 +85,8 @@ class ConversationList:
         self._narrowing: Narrowing | None = None
         self._decoded: dict[int, Decoded] = {}
         self.marked: list[int] = []                 # to be compared, in the order in which they were marked
+        self._kernel: dict[int, list[Finding]] = {}     # by TCP stream: what the kernel's samples prove
+        self._samples = 0                           # of which that is
         self._openings: dict[int, str] = {}         # of those not decoded: what their first packets speak
         self._opening: tuple[int, Opening] | None = None     # the one that is looked at now
         self._sorted: Int64s = np.zeros(0, "i8")     # all conversations in order,
@@ -264,6 +267,7 @@ class ConversationList:
     def decode(self, lines: range, seconds: float) -> bool:
         """Decode the conversations on these lines until the time is over; True when there is more to do."""
         until = time.monotonic() + seconds
+        self._ask_kernel()
         for line in lines:
             number = self.target(line) if line < self.count else -1
             wants = number >= 0 and self._wants(number)
@@ -272,6 +276,14 @@ class ConversationList:
             if time.monotonic() > until or not (self._decode if wants else self._open)(number, until):
                 return True
         return False
+
+    def _ask_kernel(self) -> None:
+        """What the kernel's samples prove, anew where there are more."""
+        if len(self.trace.kernel) != self._samples:
+            self._samples = len(self.trace.kernel)
+            self._kernel = {}
+            for one in kernel_findings(self.trace):
+                self._kernel.setdefault(one.stream, []).append(one)
 
     def _all_packets(self) -> Int64s:
         packets: Int64s = self.table.column("packets_ab") + self.table.column("packets_ba")
@@ -374,12 +386,17 @@ class ConversationList:
         return int(self._states[number]) if number < len(self._states) else 0
 
     def _findings(self, number: int) -> tuple[str, Style]:
-        known = self._decoded.get(number)
-        if known is None:
+        known, conversation = self._decoded.get(number), self.table.conversation(number)
+        tcp = conversation is not None and conversation.protocol == "tcp"
+        kernel = self._kernel.get(conversation.stream, []) if conversation is not None and tcp else []
+        if known is None and not kernel:
             return ("…", "dim") if self._wants(number) else ("", "dim")
-        if known.worst is None:          # it may have grown large since: nobody knows then
+        severities = {one.severity for one in kernel} | ({known.worst} if known is not None else set())
+        worst = next((severity for severity in MARKS if severity in severities), None)
+        if worst is None:                # it may have grown large since: nobody knows then
             return ("", "dim") if self._stale(number) and not self._wants(number) else ("0", "dim")
-        return f"{MARKS[known.worst]} {known.findings}", STYLES[known.worst]
+        count = len(kernel) + (known.findings if known is not None else 0)
+        return f"{MARKS[worst]} {count}", STYLES[worst]
 
     def cell(self, number: int, name: str) -> tuple[str, Style]:
         """The text and style of one cell."""

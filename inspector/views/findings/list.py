@@ -164,9 +164,11 @@ class FindingList:
 
     @property
     def progress(self) -> float:
-        """Which part of the conversations was looked into, 0 to 1."""
+        """Which part of the conversations was looked into, that of the one at hand included, 0 to 1."""
         every = sum(len(streams) for streams in self.trace.index.streams.values())
-        return 1 - len(self._pending) / every if every else 1.0
+        at_hand = next(iter(self._pending), None)
+        part = self.trace.share(at_hand.stream) if at_hand is not None and at_hand.protocol == "tcp" else 0.0
+        return 1 - (len(self._pending) - part) / every if every else 1.0
 
     @property
     def count(self) -> int:

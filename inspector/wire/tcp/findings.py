@@ -201,10 +201,21 @@ def _resets(facts: TcpFacts) -> list[Finding]:
         return []                      # what it sent the capture lacks, and with it what it had answered
     if len(data) and (finished or not len(own) or (own[-1] < data[-1] and not read)):
         return _unread(facts, at, data, int(own[-1]) if len(own) else -1, finished)
-    if finished or ended or not (len(data) or len(own)):
+    if finished or ended:
         return []
+    if not (len(data) or len(own)):
+        return _reset_at_once(facts, at)
     what = f"{facts.names[end]} aborted with RST after data had been exchanged."
     return [_place(facts, finding("tcp.reset-after-data", what), [at])]
+
+
+def _reset_at_once(facts: TcpFacts, at: int) -> list[Finding]:
+    """A connection that was opened wholly, and reset before anything was said on it."""
+    opened = [np.flatnonzero((facts.flags[:at] & (SYN | ACK)) == flags) for flags in (SYN, SYN | ACK, ACK)]
+    if not all(map(len, opened)):          # half of it: a scanner's look, or the beginning is not there
+        return []
+    what = f"{facts.names[int(facts.direction[at])]} reset the connection before anything was said on it."
+    return [_place(facts, finding("tcp.reset-after-open", what), [int(opened[0][0]), at])]
 
 
 def _knows_more(facts: TcpFacts, at: int) -> bool:

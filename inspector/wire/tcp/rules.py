@@ -20,6 +20,8 @@ BOOK = Rulebook(
          " and take a new one then; who closes should keep idle ones for longer."),
     Rule("tcp.reset-after-data", "warning", "RFC 9293 §3.10.5",
          "Close in order: shut down, read to the end, close(); RST throws away what is on its way."),
+    Rule("tcp.reset-after-open", "note", "RFC 9293 §3.10.5",
+         "Who looks whether somebody listens may do so; a server should say why it refuses, and close()."),
     Rule("tcp.half-open", "warning", "RFC 9293 §3.5.1",
          "Both ends should know of the connection; the other one restarted, crashed or forgot it."),
     Rule("tcp.small-write-stall", "warning", "RFC 9293 §3.7.4",

@@ -130,6 +130,15 @@ def test_data_after_an_end_that_was_known() -> None:
         "10.0.0.1:40000 sent 4 bytes 300 ms after 10.0.0.2:80 had closed the connection, and got RST. ")
 
 
+def test_reset_before_anything_was_said() -> None:
+    one = only("tcp.reset-after-open", *OPEN, at(5, 1, "RA", 301, 101))
+    assert one.severity == "note" and one.rows == (0, 3) and "10.0.0.2:80" in one.text.split(" ")[0]
+    assert findings(*OPEN[:2], at(5, 0, "R", 101)) == []                   # a look whether somebody listens
+    assert findings(OPEN[0], OPEN[2], at(5, 1, "RA", 301, 101)) == []      # the capture lacks a part
+    assert findings(*OPEN, at(5, 1, "RA", 301, 106)) == []               # it answers what is not there
+    assert findings(*OPEN, at(5, 1, "RA", 309, 101)) == []                 # or had said something
+
+
 def test_reset_after_data() -> None:
     assert only("tcp.reset-after-data", *OPEN, *TALK, at(50, 0, "RA", 106, 307)).rows == (7,)
 

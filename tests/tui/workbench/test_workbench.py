@@ -387,6 +387,17 @@ async def test_a_cut_file_is_told_in_one_sentence(tmp_path: Path) -> None:
         await until_shown(pilot, "ends in the middle")
 
 
+async def test_the_sentence_goes_when_the_file_grows(tmp_path: Path) -> None:
+    path, whole = tmp_path / "grows.pcapng", (TRACES / "tcp.pcapng").read_bytes()
+    path.write_bytes(whole[:-40])
+    async with opened(path) as (pilot, _):
+        await until_shown(pilot, "ends in the middle")
+        with path.open("ab") as file:
+            file.write(whole[-40:])
+        await until(pilot, lambda: not any("ends in the middle" in note.message
+                                           for note in pilot.app._notifications), "a screen without it")
+
+
 async def test_a_file_that_is_no_capture_leads_to_the_launcher(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("this is no capture at all, only words")

@@ -151,7 +151,6 @@ def test_a_script_cut_short_is_not_as_asked() -> None:
 )
 def test_a_wrong_command_is_one_sentence_and_no_end(command: object, says: str) -> None:
     with session(interactive=True, messages=()) as pair:
-        assert pair.client.process.stdin is not None
         pair.client.process.stdin.write(json.dumps(command).encode() + b"\n\xff\n")
         pair.client.process.stdin.flush()
         pair.client.wait(lambda end: len(end.events("note")) == 2)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import textwrap
 from typing import Any
+
+from tests.support.running.commands import ROOT, run
 
 _HEAD = """
 import json, os, socket, sys, time
@@ -41,8 +41,6 @@ def pair(kind=socket.SOCK_DGRAM, port=7000):
 def in_lab(path: object, code: str, *, quiet: bool = True) -> dict[str, Any]:
     """Run `code` in a lab; it captures into `path`, may print a JSON object, and complains of nothing."""
     script = _HEAD + textwrap.dedent(code)
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0 and not (quiet and done.stderr), done.stderr
+    done = run(str(path), code=script, folder=ROOT)
+    assert done.returncode == 0 and not (quiet and done.stderr), done.stderr.decode()
     return dict(json.loads(done.stdout)) if done.stdout else {}

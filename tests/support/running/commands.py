@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -32,24 +32,30 @@ class Running:
 
     def __init__(
         self, words: Sequence[str], *, input: bytes = b"", folder: str | os.PathLike[str] = ".",
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None, code: str = "",
+        handed: Sequence[int] = (), talks: bool = False,
     ) -> None:
-        """`input`: what stands on its standard input, at most as much as a pipe holds."""
+        """`input`: what stands on its standard input, at most as much as a pipe holds.
+
+        `code`: what runs in place of `python -m inspector`, as by `python -c`, with the words as arguments,
+        and the numbers that the descriptors `handed` on have there. `talks`: `stdin` stays open.
+        """
         self.words = list(words)
-        order = {"words": self.words, "folder": str(Path(folder).resolve()),
+        order = {"words": self.words, "code": code, "folder": str(Path(folder).resolve()),
                  "environment": dict(os.environ if environment is None else environment)}
-        ours, answer = socket.socketpair()
-        self._answer: IO[bytes] = ours.makefile("rb")
-        ours.close()
+        self._socket, answer = socket.socketpair()
+        self._answer: IO[bytes] = self._socket.makefile("rb")
         with ExitStack() as theirs:
             theirs.callback(answer.close)
             stdin, outputs = os.pipe(), (os.pipe(), os.pipe())
             for descriptor in (stdin[0], *(writing for _, writing in outputs)):
                 theirs.callback(os.close, descriptor)
             self.stdout, self.stderr = (os.fdopen(reading, "rb") for reading, _ in outputs)
-            with os.fdopen(stdin[1], "wb") as given:
-                given.write(input)
-            descriptors = [stdin[0], outputs[0][1], outputs[1][1], answer.fileno()]
+            self.stdin: IO[bytes] = os.fdopen(stdin[1], "wb")
+            if not talks:
+                with self.stdin as given:
+                    given.write(input)
+            descriptors = [stdin[0], outputs[0][1], outputs[1][1], answer.fileno(), *handed]
             socket.send_fds(_forker(), [json.dumps(order).encode()], descriptors)
         self.pid = int(self._answer.readline())
 
@@ -75,22 +81,24 @@ class Running:
                     raise AssertionError(f"{self.words} still runs after {limit:.0f} s; it wrote {seen}")
         return seen[self.stdout], seen[self.stderr]
 
-    def wait(self) -> int:
+    def wait(self, limit: float = LIMIT) -> int:
         """Its exit status once it has ended; -N after signal N."""
+        self._socket.settimeout(limit)
         return int(self._answer.readline())
 
     def close(self) -> None:
         """Leave no descriptor open."""
-        for each in (self.stdout, self.stderr, self._answer):
-            each.close()
+        for each in (self.stdin, self.stdout, self.stderr, self._answer, self._socket):
+            with suppress(BrokenPipeError):              # of what it has not read
+                each.close()
 
 
 def run(
     *words: str, input: bytes = b"", folder: str | os.PathLike[str] = ".",
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None, code: str = "",
 ) -> subprocess.CompletedProcess[bytes]:
-    """The command from its start to its end; what it writes as bytes."""
-    running = Running(words, input=input, folder=folder, environment=environment)
+    """The command (or the `code`) from its start to its end; what it writes as bytes."""
+    running = Running(words, input=input, folder=folder, environment=environment, code=code)
     try:
         stdout, stderr = running.communicate()
         return subprocess.CompletedProcess([*COMMAND, *words], running.wait(), stdout, stderr)

@@ -1,8 +1,9 @@
-"""Forks `python -m inspector WORDS` off a process that has imported everything: no command waits for imports.
+"""Forks `python -m inspector WORDS`, or other code of ours, off a process that has imported everything.
 
 Run by `commands.py` beside this as `python -m tests.support.running.forker DESCRIPTOR`: a socket on which
-orders come (JSON, with the descriptors of standard input, output, error and of an answer) until its other end
-is closed. To each answer go the pid and then the exit status, as two numbers; `-N`: ended by signal N.
+orders come (JSON, with the descriptors of standard input, output, error, of an answer, and of what else the
+code is to have, whose numbers are its last arguments) until its other end is closed. To each answer go the
+pid and then the exit status, as two numbers; `-N`: ended by signal N.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any, TextIO
 
 import inspector
 
-LONGEST = 1 << 18                            # bytes of an order: words and an environment
+LONGEST = 1 << 18                            # bytes of an order: words, code, and an environment
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Forker:
     orders: socket.socket
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     running: dict[int, tuple[int, socket.socket]] = field(default_factory=dict)   # pidfd: pid, its answer
+    handed: list[int] = field(default_factory=list)                # in a new process: what else it was given
 
     def next(self) -> dict[str, Any] | None:
         """In a new process its order; None at the end of all orders."""
@@ -42,13 +44,13 @@ class Forker:
                 if key.fd != self.orders.fileno():
                     self._ended(key.fd)
                     continue
-                data, descriptors, _, _ = socket.recv_fds(self.orders, LONGEST, 4)
+                data, descriptors, _, _ = socket.recv_fds(self.orders, LONGEST, 5)
                 if not data:
                     return None
                 if not self._forked(*descriptors):
                     return dict(json.loads(data))
 
-    def _forked(self, stdin: int, stdout: int, stderr: int, answer: int) -> bool:
+    def _forked(self, stdin: int, stdout: int, stderr: int, answer: int, *handed: int) -> bool:
         """False in the new process, which has these descriptors and none of ours."""
         pid = os.fork()
         if pid == 0:
@@ -59,7 +61,10 @@ class Forker:
         if pid == 0:
             os.close(answer)
             self.close()
+            self.handed = list(handed)
             return False
+        for descriptor in handed:
+            os.close(descriptor)
         reply = socket.socket(fileno=answer)
         reply.send(b"%d\n" % pid)
         pidfd = os.pidfd_open(pid)
@@ -106,7 +111,7 @@ def open_streams() -> None:
 
 
 def main() -> None:
-    """Serve; in each new process: become the command."""
+    """Serve; in each new process: become the command, or run the code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)         # ctrl+c is for the tests and for what they start
     import_all()
     gc.collect()
@@ -121,14 +126,17 @@ def main() -> None:
     os.environ.update(order["environment"])
     os.chdir(order["folder"])
     open_streams()
-    sys.argv = ["inspector", *order["words"]]
+    sys.argv = ["inspector", *order["words"], *map(str, forker.handed)]
     try:
+        if order["code"]:
+            exec(compile(order["code"], "<code>", "exec"), {"__name__": "__main__"})
+            raise SystemExit(0)
         runpy.run_module("inspector", run_name="__main__", alter_sys=True)
     except SystemExit as end:
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(end.code if isinstance(end.code, int) else 1)    # modules take long to go
+        os._exit(end.code or 0 if isinstance(end.code, int | None) else 1)      # modules take long to go
 
 
 if __name__ == "__main__":

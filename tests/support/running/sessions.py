@@ -1,23 +1,27 @@
-"""Endpoints as processes for tests: started on loopback, driven by commands, read by their journal."""
+"""Endpoints as processes for tests: started on loopback, driven by commands, read by their journal.
+
+An agent starts `python -m inspector.sessions.endpoint`; here the same is forked off what has imported it.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import random
+import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.wire.journal import CallRecord, EventRecord, Reported, from_line
+from tests.support.running.commands import Running
 
 LIMIT = 30.0     # seconds until a test that hangs fails; never a measure of speed
+CODE = "import sys; from inspector.sessions.endpoint import main; sys.exit(main(sys.argv[1:]))"
 
 
 def has_ipv6() -> bool:
@@ -49,10 +53,8 @@ class Endpoint:
     def __init__(self, role: str, spec: SessionSpec) -> None:
         self.spec = spec
         read_end, write_end = os.pipe()
-        command = [sys.executable, "-m", "inspector.sessions.endpoint", role, "--journal-fd", str(write_end)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[write_end]
-        )
+        self.process = Running([role, "--journal-fd"], code=CODE, handed=[write_end], talks=True)
+        self._status: int | None = None
         os.close(write_end)
         self.records: list[Reported] = []
         self._changed = threading.Condition()
@@ -69,7 +71,6 @@ class Endpoint:
                     self._changed.notify_all()
 
     def _write(self, value: dict[str, Any]) -> None:
-        assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(value).encode() + b"\n")
         self.process.stdin.flush()
 
@@ -84,30 +85,26 @@ class Endpoint:
 
     def end(self) -> int:
         """End its input; the exit status."""
-        assert self.process.stdin is not None
         self.process.stdin.close()
         return self.finish()
 
     def finish(self) -> int:
         """Wait for its own end; the exit status."""
-        status = self.process.wait(LIMIT)
+        if self._status is None:
+            self._status = self.process.wait(LIMIT)
         self._reader.join(LIMIT)
-        assert self.process.stderr is not None
         errors = self.process.stderr.read()
         assert not errors, errors.decode()
-        return status
+        return self._status
 
     def kill(self) -> None:
         """Leave nothing behind."""
-        self.process.kill()
-        self.process.wait(LIMIT)
+        if self._status is None:
+            with suppress(ProcessLookupError):           # it has just ended
+                self.process.send_signal(signal.SIGKILL)
+            self._status = self.process.wait(LIMIT)
         self._reader.join(LIMIT)
-        for pipe in (self.process.stdin, self.process.stderr):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except BrokenPipeError:
-                    pass
+        self.process.close()
 
     # -- the journal ---------------------------------------------------------------------------------
 

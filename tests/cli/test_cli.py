@@ -16,6 +16,7 @@ import pytest
 from inspector.wire import pcapng
 from tests.support.running.commands import COMMAND, inspector
 from tests.support.running.lab import needs_lab, wait_until
+from tests.support.tiers import sweep
 
 KINDS = ("tcp", "udp", "http", "websocket")
 
@@ -41,7 +42,7 @@ def test_version_and_help_name_the_commands() -> None:
 
 
 @needs_lab
-@pytest.mark.parametrize("kind", KINDS)
+@sweep("kind", KINDS, lambda kind: kind == "websocket")
 def test_run_gives_packets_calls_and_events_as_json(kind: str) -> None:
     process = inspector("run", kind, "--json")
     assert process.returncode == 0, process.stderr
@@ -57,7 +58,7 @@ def test_run_gives_packets_calls_and_events_as_json(kind: str) -> None:
 
 
 @needs_lab
-@pytest.mark.parametrize("kind", KINDS)
+@sweep("kind", KINDS, lambda kind: kind == "http")
 def test_run_saves_a_trace_that_decodes_to_the_same_packets(kind: str, tmp_path: Path) -> None:
     file = str(tmp_path / "session.pcapng")
     process = inspector("run", kind, "--save", file, "--json")

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from tests.support.running.commands import COMMAND, inspector
 from tests.support.running.lab import needs_lab, wait_until
 from tests.support.screen.window import terminal
+from tests.support.tiers import sweep
 
 TALK = """
 import socket
@@ -36,7 +38,7 @@ def packets(trace: Path) -> int:
     return len(inspector("decode", str(trace), "--json", "packets").stdout.splitlines())
 
 
-@pytest.mark.parametrize("words", [("--json", "packets"), ("--save", "x.pcapng"), ()])
+@sweep("words", [("--json", "packets"), ("--save", "x.pcapng"), ()], lambda words: "--save" in words)
 def test_a_program_that_cannot_start_is_one_sentence(
     words: tuple[str, ...], own_folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,7 +99,7 @@ def test_a_trace_that_the_program_removed_is_written_anew(tmp_path: Path) -> Non
     assert packets(saved) == 1
 
 
-@pytest.mark.parametrize("command", [("exec", "--save"), ("record", "--lab", "-o")])
+@sweep("command", [("exec", "--save"), ("record", "--lab", "-o")], lambda words: words[0] == "exec")
 def test_a_capture_that_broke_is_told_and_no_success(command: tuple[str, ...], tmp_path: Path) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
@@ -126,7 +128,8 @@ def test_json_and_the_programs_output_never_mix(tmp_path: Path) -> None:
     assert output.read_text() == "talked\n"
 
 
-@pytest.mark.parametrize("command", [("run", "tcp", "--save"), ("exec", "--save"), ("record", "--lab", "-o")])
+@sweep("command", [("run", "tcp", "--save"), ("exec", "--save"), ("record", "--lab", "-o")],
+       lambda words: words[0] == "record")
 def test_a_file_with_contents_is_not_overwritten_unasked(command: tuple[str, ...], tmp_path: Path) -> None:
     file = tmp_path / "there.pcapng"
     file.write_bytes(b"of great value")
@@ -141,8 +144,9 @@ def test_a_file_with_contents_is_not_overwritten_unasked(command: tuple[str, ...
     assert inspector(*command, str(file), *rest).returncode == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("command", ["exec", "exec --json packets", "run tcp", "record --lab -o FILE"])
+@sweep(("command", "number"), product(
+    ["exec", "exec --json packets", "run tcp", "record --lab -o FILE"], [signal.SIGTERM, signal.SIGHUP],
+), lambda case: case in (("exec", signal.SIGTERM), ("run tcp", signal.SIGHUP)))
 def test_a_signal_leaves_nothing_in_the_temporary_folder(
     command: str, number: signal.Signals, own_folders: Path, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ from tests.support.captures.traces import TRACES
 from tests.support.running.lab import needs_lab
 from tests.support.running.users import UNKNOWN, environment, interpreter, run_as_unknown
 from tests.support.screen.terminal import Terminal
+from tests.support.tiers import thorough
 
 pytestmark = pytest.mark.skipif(
     not interpreter(), reason="needs root, and a Python with our packages that another user may run"
@@ -32,7 +33,11 @@ HOMES = {
 }
 
 
-@pytest.fixture(params=[*HOMES.values()], ids=[*HOMES])
+USUAL = ("no home", "root's home")
+
+
+@pytest.fixture(params=[pytest.param(case, id=name, marks=() if name in USUAL else thorough)
+                        for name, case in HOMES.items()])
 def home(request: pytest.FixtureRequest) -> tuple[dict[str, str], str]:
     changes, said = request.param
     return environment(**changes), said

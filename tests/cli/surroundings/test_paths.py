@@ -9,9 +9,8 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -20,7 +19,9 @@ import pytest
 from inspector.cli.commands import COMMANDS
 from inspector.cli.options.shared import OUTPUT
 from tests.support.captures.traces import TRACES
+from tests.support.running.commands import inspector
 from tests.support.running.users import UNKNOWN, environment, interpreter
+from tests.support.tiers import sweep
 
 CAPTURE = "capture.pcapng"
 # What else must be said, so that the path is the only thing to be wrong: nothing, for most commands.
@@ -80,10 +81,10 @@ def commands() -> Iterator[tuple[str, click.Command]]:
             yield from ((f"{entry.name} {name}", below) for name, below in command.commands.items())
 
 
-def cases() -> Iterator[tuple[list[str], bool]]:
+def cases(paths: Sequence[str]) -> Iterator[tuple[list[str], bool]]:
     """Words of a command line, and whether it reads the pipe.
 
-    What several commands have is tried whole with the first one, which starts nothing.
+    What several commands have is tried with all `paths` with the first one, which starts nothing.
     """
     whole: set[str] = set()
     taking = {name: command for name, command in commands() if any(map(takes_path, command.params))}
@@ -95,7 +96,7 @@ def cases() -> Iterator[tuple[list[str], bool]]:
             for other in command.params:
                 if other is not parameter and other.required and takes_path(other):
                     others += [other.opts[0], "out.pcapng"] if isinstance(other, click.Option) else [CAPTURE]
-            for path in FEW if name in whole else PATHS:
+            for path in FEW if name in whole else paths:
                 mine = [parameter.opts[0], path] if option else [path]
                 yield [*called.split(), *others, *mine, *WORDS.get(called, [])], not option
             whole.add(name)
@@ -125,11 +126,12 @@ def test_what_is_called_a_file_is_known_to_take_a_path() -> None:
                 assert takes_path(parameter), (called, parameter.name)
 
 
-def test_every_path_of_every_command_gets_one_sentence(place: Path) -> None:
+@sweep("paths", [FEW, PATHS], lambda paths: paths == FEW, ids=["few", "all"])
+def test_every_path_of_every_command_gets_one_sentence(place: Path, paths: Sequence[str]) -> None:
     if os.geteuid() == 0 and not interpreter():
         pytest.skip("needs a Python with our packages that another user may run")
     who = {"user": UNKNOWN, "group": UNKNOWN, "extra_groups": []} if os.geteuid() == 0 else {}
-    asked = list(cases())
+    asked = list(cases(paths))
     done = subprocess.run(
         [interpreter() or "python", "-c", TRIER], input=json.dumps(asked), capture_output=True, text=True,
         cwd=place, env=environment(HOME=str(place)), timeout=280, check=False, **who,  # type: ignore[call-overload]
@@ -160,10 +162,7 @@ def test_no_file_with_contents_is_overwritten_unasked(called: str, option: str, 
         words = ["--expect", "tcp"]
 
     def run(*more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "inspector", *called.split(), *file, option, "notes.txt", *more, *words],
-            cwd=place, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False,
-        )
+        return inspector(*called.split(), *file, option, "notes.txt", *more, *words, folder=str(place))
 
     notes = place / "notes.txt"
     before, there = notes.read_bytes(), set(place.iterdir())
@@ -183,7 +182,6 @@ def test_no_file_with_contents_is_overwritten_unasked(called: str, option: str, 
 ])
 def test_no_capture_is_lost_to_what_is_written(words: list[str], place: Path) -> None:
     (place / "link").symlink_to(CAPTURE)
-    done = subprocess.run([sys.executable, "-m", "inspector", *words], cwd=place, capture_output=True,
-                          text=True, timeout=60, check=False)
+    done = inspector(*words, folder=str(place))
     assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
     assert (place / CAPTURE).read_bytes() == (TRACES / "tcp.pcapng").read_bytes()

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.running.lab import needs_lab
 from tests.support.screen.window import LEFT, inspector, terminal, wait_until
+from tests.support.tiers import sweep
 
 PAINTED = "WebSocket"
 LEADERS = {"itself": (), "a shell": ("sh", "-c"), "nohup": ()}
@@ -31,7 +32,7 @@ def test_q_quits_and_the_terminal_is_as_before(tmp_path: Path) -> None:
         assert app.ended() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@sweep("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], lambda number: number == signal.SIGHUP)
 def test_a_signal_ends_the_app_and_the_terminal_is_as_before(tmp_path: Path, number: signal.Signals) -> None:
     with terminal(tmp_path, inspector()) as app:
         app.until_shown(PAINTED)
@@ -40,7 +41,7 @@ def test_a_signal_ends_the_app_and_the_terminal_is_as_before(tmp_path: Path, num
         assert app.ended() == 128 + number
 
 
-@pytest.mark.parametrize("leader", LEADERS)
+@sweep("leader", LEADERS, lambda leader: leader == "nohup")
 def test_the_app_is_gone_with_its_terminal(tmp_path: Path, leader: str) -> None:
     ignored = [signal.SIGHUP] if leader == "nohup" else []
     with terminal(tmp_path, led_by(leader, inspector()), ignored=ignored) as app:
@@ -51,7 +52,7 @@ def test_the_app_is_gone_with_its_terminal(tmp_path: Path, leader: str) -> None:
 
 
 @needs_lab
-@pytest.mark.parametrize("leader", ["itself", "a shell"])
+@sweep("leader", ["itself", "a shell"], lambda leader: leader == "a shell")
 def test_a_session_ends_with_the_terminal_and_its_trace_is_kept(tmp_path: Path, leader: str) -> None:
     with terminal(tmp_path, led_by(leader, inspector())) as app:
         app.until_shown(PAINTED)
@@ -111,10 +112,10 @@ def test_ctrl_z_stops_and_fg_goes_on(tmp_path: Path) -> None:
         wait_until(lambda: len(app.family()) == 1, "the shell alone")
 
 
-@pytest.mark.parametrize(("line", "stop"), [
+@sweep(("line", "stop"), [
     ("( {} )", "a key"), ("( {}; true )", "a key"), ("sh -c '{}; true'", "a key"), ("true | {}", "a key"),
     ("( {}; true )", "TSTP"), ("( {}; true )", "STOP"), ("( {}; true )", "a key, then bg"),
-])
+], lambda case: case in (("true | {}", "a key"), ("( {}; true )", "TSTP")))
 def test_what_is_started_in_a_subshell_or_script_goes_on_as_well(
     tmp_path: Path, line: str, stop: str
 ) -> None:

@@ -74,11 +74,13 @@ class Control(threading.Thread):
         gate, command = self._context.gate, from_line(line)
         match command:
             case Pause():
-                gate.pause()
+                if gate.pause():
+                    self._context.loop.post(lambda: None)      # it says so if it has nothing to do
             case Resume():
                 gate.resume()
             case Step():
-                gate.step()
+                if gate.step():
+                    self._context.loop.post(lambda: None)
             case Start() | Execute() | Stop() | Quit() | Wire():
                 raise CommandError(f"An endpoint cannot {command.do}.")
             case _:
@@ -131,7 +133,7 @@ def main(arguments: list[str]) -> int:
         journal.event("failed", f"The session's description cannot be read: {error}")
         return 2
     gate = Gate(journal, paused=spec.paused)
-    context = Context(spec, role, journal, gate, Loop(), keeps_open=spec.ending != "close")
+    context = Context(spec, role, journal, gate, Loop(gate.idle), keeps_open=spec.ending != "close")
     return serve(context, lines)
 
 

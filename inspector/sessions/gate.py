@@ -1,7 +1,8 @@
 """The gate before every system call: open, or letting one call pass for each step.
 
 A thread that waits here says so in the journal ("waiting", with the call it is about to make), and
-says "resumed" when it is let go. Threads wait in order; a step lets the longest waiting one pass.
+says "resumed" when it is let go. Threads wait in order; a step lets the longest waiting one pass. An endpoint
+that has no call to make says so too ("idle"), so that nobody waits for it.
 """
 
 from __future__ import annotations
@@ -70,10 +71,16 @@ class Gate:
         """True while calls wait to be let go."""
         return self._paused and not self._ended
 
-    def pause(self) -> None:
-        """From now on every call waits until it is let go."""
+    def idle(self) -> None:
+        """The endpoint has no call to make until something comes; told where calls are let go one by one."""
+        if self.paused:
+            self._journal.event("idle", f"The {self._journal.role} has no call to make.")
+
+    def pause(self) -> bool:
+        """From now on every call waits until it is let go; whether it was otherwise before."""
         with self._condition:
-            self._paused = self.was_paused = True
+            was, self._paused, self.was_paused = self._paused, True, True
+            return not was
 
     def resume(self) -> None:
         """Let all calls pass again."""
@@ -83,14 +90,18 @@ class Gate:
                 waiter.passes = True
             self._condition.notify_all()
 
-    def step(self) -> None:
-        """Let one waiting call pass, and hold the next one; with no call waiting, only hold the next one."""
+    def step(self) -> bool:
+        """Let one waiting call pass, and hold the next one; with no call waiting, only hold the next one.
+
+        Whether calls passed at once before.
+        """
         with self._condition:
-            self._paused = self.was_paused = True
+            was, self._paused, self.was_paused = self._paused, True, True
             waiter = next((waiter for waiter in self._waiters if not waiter.passes), None)
             if waiter is not None:
                 waiter.passes = True
                 self._condition.notify_all()
+            return not was
 
     def end(self) -> None:
         """Send all waiting threads away; calls made from now on, to close the sockets, pass at once."""

@@ -15,21 +15,29 @@ from typing import Any
 
 from inspector.sessions.gate import EndedError
 
-_Item = tuple[Callable[[], Any], Callable[[], None] | None]
+_Item = tuple[Callable[[], Any], Callable[[], bool] | None]
 
 
 class Loop:
-    """A queue of functions to call, and timers; `post` and `end` may be called from any thread."""
+    """A queue of functions to call, and timers; `post` and `end` may be called from any thread.
 
-    def __init__(self) -> None:
+    `idle` is called when there is nothing to do, once until something was done, and no thread goes on either.
+    """
+
+    def __init__(self, idle: Callable[[], None] = lambda: None) -> None:
+        self._idle = idle
+        self._is_idle = False
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
-        self._followed: list[Callable[[], None]] = []
+        self._followed: list[Callable[[], bool]] = []
         self._timers: list[tuple[float, int, Callable[[], Any]]] = []
         self._count = 0
         self._ended = False
 
-    def post(self, function: Callable[[], Any], followed: Callable[[], None] | None = None) -> None:
-        """Have `function` called by the main thread, and `followed` when it then has nothing more to do."""
+    def post(self, function: Callable[[], Any], followed: Callable[[], bool] | None = None) -> None:
+        """Have `function` called by the main thread, and `followed` when it then has nothing more to do.
+
+        `followed` says whether it let another thread go on.
+        """
         self._queue.put((function, followed))
 
     def later(self, delay: float, function: Callable[[], Any]) -> None:
@@ -60,6 +68,7 @@ class Loop:
         while True:
             now = time.monotonic()
             if self._timers and self._timers[0][0] <= now:
+                self._is_idle = False
                 heapq.heappop(self._timers)[2]()
                 return True
             limit = timeout()
@@ -71,6 +80,7 @@ class Loop:
                 if limit is not None and time.monotonic() >= began + limit and timeout() is not None:
                     return False
                 continue
+            self._is_idle = False
             if followed is not None:
                 self._followed.append(followed)
             function()
@@ -80,6 +90,9 @@ class Loop:
         try:
             return self._queue.get_nowait()
         except queue.Empty:
-            while self._followed:
-                self._followed.pop()()
+            followed, self._followed = self._followed, []
+            goes_on = [function() for function in reversed(followed)]
+            if not self._is_idle and not any(goes_on):
+                self._idle()
+            self._is_idle = True
             return self._queue.get(timeout=timeout)

@@ -38,7 +38,12 @@ class Caller:
     def hand_over(self, loop: Loop, function: Callable[[], Any]) -> None:
         """Have the main thread deal with what a blocking call returned; `wait_for_turn` follows."""
         self._turn.clear()
-        loop.post(function, self._turn.set)
+        loop.post(function, self._let_on)
+
+    def _let_on(self) -> bool:
+        """Let the thread that waits for its turn go on; whether there is one."""
+        self._turn.set()
+        return not self._retired
 
     def wait_for_turn(self) -> None:
         """Wait until the main thread has dealt with all that was handed over.

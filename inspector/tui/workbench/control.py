@@ -13,7 +13,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 
-from inspector.model.commands import Command, Pause, Resume, Send, Start, Step, Stop, Wire
+from inspector.model.commands import Command, Connect, Pause, Resume, Send, Start, Step, Stop, Wire
 from inspector.model.spec import Role
 from inspector.sessions.kinds import kind_of
 from inspector.sessions.kinds.kind import Kind
@@ -22,12 +22,14 @@ from inspector.tui.widgets.prompt import MenuItem, MenuScreen
 from inspector.tui.workbench.session import LiveSession
 from inspector.tui.workbench.state import SessionState
 from inspector.tui.workbench.steps import Steps
+from inspector.views.session.at_rest import nothing_to_step
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
+REST_SECONDS = 0.1       # an end that said it has no call to make has none; its threads may be on their way
 STILL_SECONDS = 0.5      # ends that did not move for so long, and do not wait, are inside a call that blocks
-IDLE_SECONDS = 3.0       # the same where one is in no call: it may be busy between two, or idle without one
+BUSY_SECONDS = 3.0       # the same where one is in no call, and did not say that it has none to make
 
 
 def ending_items(kind: Kind) -> list[MenuItem]:
@@ -68,6 +70,7 @@ class SessionControl(DOMNode):
 
     def send(self, command: Command) -> None:
         """Hand a command to the agent, once there are ends to do it; a toast where nobody will be."""
+        self.moved_at = monotonic()            # what it makes an end do has not been told yet
         if self.waits_for_end(command):
             self.early.append(command)
         elif self.session is None or not self.session.send(command):
@@ -126,36 +129,48 @@ class SessionControl(DOMNode):
     def _make_step(self) -> None:
         self.send(Step())
         self.steps.made(self.state)
-        self.moved_at = monotonic()
 
     def _step_on(self) -> None:
         """Make the next step, if it is due, or if the ends that would have to move first stand still."""
         if not self.steps.are_open(self.state) or not self.controllable() or self.waits_for_end(Step()):
             return
-        still = self._stand_still()
-        if self.steps.are_due(self.state) or (still and self.state.waiting):
+        quiet = monotonic() - self.moved_at
+        still = self._stand_still(quiet)
+        resting = self.state.idle if quiet >= REST_SECONDS else frozenset()
+        if self.steps.are_due(self.state, resting) or (still and self.state.waiting):
             self._make_step()
         elif still:
             self.steps.dropped()
-            held = "" if self.trace is None or not self.trace.fates.holds else (
-                " p lets a packet pass that waits on the wire.")
-            self.app.notify("Nothing to step: each end is blocked in a call. c or v says something, "
-                            f"x closes or connects.{held}")
+            self.app.notify(self._nothing_to_step())
         if self.steps.are_open(self.state) and not self.looks_later:
             self.looks_later = True
-            rest = self.moved_at + STILL_SECONDS - monotonic()
-            self.set_timer(rest if rest > 0 else STILL_SECONDS, self._look_again)
+            quiet = monotonic() - self.moved_at
+            limit = REST_SECONDS if quiet < REST_SECONDS else STILL_SECONDS
+            self.set_timer(limit - quiet if quiet < limit else STILL_SECONDS, self._look_again)
 
     def _look_again(self) -> None:
         """Nothing may have come of a step since: no event tells that an end stands still."""
         self.looks_later = False
         self._step_on()
 
-    def _stand_still(self) -> bool:
-        """Whether the ends that were let go did not move for a while: they are inside a call that blocks."""
-        idle = not self.state.running <= self.state.waiting.keys() | self.blocked_ends()
-        quiet = monotonic() - self.moved_at
-        return self.steps.are_taken(self.state) and quiet >= (IDLE_SECONDS if idle else STILL_SECONDS)
+    def _stand_still(self, quiet: float) -> bool:
+        """Whether the ends did not move for a while: they are inside a call that blocks, or have none to make.
+
+        `quiet`: seconds since they moved last, or were told to.
+        """
+        state = self.state
+        busy = not state.running <= state.waiting.keys() | state.idle | self.blocked_ends()
+        return self.steps.are_taken(state) and quiet >= (BUSY_SECONDS if busy else STILL_SECONDS)
+
+    def _nothing_to_step(self) -> str:
+        """Why a step lets nobody go, and which keys make that otherwise."""
+        spec, trace = None if self.session is None else self.session.spec, self.trace
+        endings = () if spec is None else kind_of(spec).endings
+        anew = {ending.command.to: (ending.key, ending.name) for ending in endings
+                if isinstance(ending.command, Connect)}
+        calls = () if trace is None else trace.calls
+        held = trace is not None and bool(trace.fates.waiting)
+        return nothing_to_step(calls, self.state.running, anew, held=held)
 
     def blocked_ends(self) -> set[str]:
         """Roles that are inside a system call, as far as the trace tells."""

@@ -32,12 +32,13 @@ class SessionState:
     program_status: str = ""
     limit: str = ""
     resumed: dict[str, int] = field(default_factory=dict)      # role -> how often it was let go
+    idle: frozenset[str] = frozenset()             # paused or stepped, and with no call to make
     doors: tuple[tuple[str, str], ...] = ()        # (address in the lab, where this machine reaches it)
 
     def stands_as(self, other: SessionState) -> bool:
         """Whether no end moved from the one to the other: the same run, wait, and were let go as often."""
-        return (self.running, self.waiting, self.resumed, self.ended) == (
-            other.running, other.waiting, other.resumed, other.ended)
+        return (self.running, self.waiting, self.resumed, self.idle, self.ended) == (
+            other.running, other.waiting, other.resumed, other.idle, other.ended)
 
 
 def session_state(events: Sequence[Event]) -> SessionState:
@@ -47,6 +48,7 @@ def session_state(events: Sequence[Event]) -> SessionState:
     running: set[str] = set()
     waiting: dict[tuple[str, str], str] = {}      # (role, thread) -> call
     resumed: Counter[str] = Counter()
+    idle: set[str] = set()
     ended, ok = False, True
     failures: list[str] = []
     notes: list[str] = []
@@ -60,6 +62,7 @@ def session_state(events: Sequence[Event]) -> SessionState:
                 ended, address = False, ""
                 running.clear()
                 waiting.clear()
+                idle.clear()
                 with contextlib.suppress(SpecError):
                     spec = SessionSpec.from_json(fields.get("session", "{}"))
             case "endpoint-started":
@@ -71,8 +74,12 @@ def session_state(events: Sequence[Event]) -> SessionState:
             case "resumed":
                 waiting.pop((event.role, fields.get("tid", "")), None)
                 resumed[event.role] += 1
+                idle.discard(event.role)
+            case "idle":
+                idle.add(event.role)
             case "endpoint-ended":
                 running.discard(event.role)
+                idle.discard(event.role)
                 waiting = {key: call for key, call in waiting.items() if key[0] != event.role}
             case "session-ended":
                 ended, ok = True, fields.get("ok") != "false"
@@ -100,4 +107,5 @@ def session_state(events: Sequence[Event]) -> SessionState:
     for (role, _), call in waiting.items():
         by_role[role] = (*by_role.get(role, ()), call)
     return SessionState(spec, mode, address, frozenset(running), by_role, ended, ok, tuple(failures),
-                        tuple(notes), program, program_status, limit, dict(resumed), tuple(doors.items()))
+                        tuple(notes), program, program_status, limit, dict(resumed), frozenset(idle),
+                        tuple(doors.items()))

@@ -1,11 +1,13 @@
 """Steps that were asked for, each made when the one before has been: no press is lost on an end that is busy.
 
 An end takes a step only while it waits before a call. One that was let go is between two calls for a
-moment, and a step that came then would let nobody go. Presses -> `Steps`, with what the trace says of the
-ends -> when the next one is due.
+moment, and a step that came then would let nobody go; one that has no more call to make is not waited for.
+Presses -> `Steps`, with what the trace says of the ends -> when the next one is due.
 """
 
 from __future__ import annotations
+
+from collections.abc import Set
 
 from inspector.tui.workbench.state import SessionState
 
@@ -32,9 +34,13 @@ class Steps:
             self._holds = False
         return self.pending > 0 or self._holds
 
-    def are_due(self, state: SessionState) -> bool:
-        """Whether the next one is: an end waits, and so does every end that was let go and still runs."""
-        back = all(role in state.waiting for role in self._before if role in state.running)
+    def are_due(self, state: SessionState, resting: Set[str]) -> bool:
+        """Whether the next one is: an end waits, and so does every end that was let go, runs, and has calls.
+
+        `resting`: roles that have none to make.
+        """
+        stands = state.waiting.keys() | resting
+        back = all(role in stands for role in self._before if role in state.running)
         return self.pending > 0 and bool(state.waiting) and back and self.are_taken(state)
 
     def are_taken(self, state: SessionState) -> bool:

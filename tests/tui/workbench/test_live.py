@@ -165,8 +165,36 @@ async def test_a_step_in_which_nothing_can_move_says_why() -> None:
     async with session("tcp", messages=()) as pilot:
         await until_drawn(pilot, "recv() …", "accept() …")
         await pilot.press("s")
-        await until_shown(pilot, "each end is blocked in a call")
+        await until_shown(pilot, "the client waits in recv(), the server waits in accept() and recv(). "
+                                 "c or v says something; x closes.")
         assert life(pilot) == "paused"
+
+
+def said(pilot: Pilot[Any], word: str) -> bool:
+    return any(word in note.message for note in pilot.app._notifications)
+
+
+@pytest.mark.parametrize(("kind", "anew"), [
+    ("tcp", "x n: connect anew."), ("websocket", "x n: connect anew."),
+    ("udp", "v says something; x closes; x n: client, open anew."),
+])
+async def test_a_step_waits_for_no_end_that_has_no_more_call_to_make(
+    kind: str, anew: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inspector.tui.workbench.control.BUSY_SECONDS", 1e9)
+    async with session(kind, messages=()) as pilot:
+        screen = bench(pilot)
+        await until(pilot, lambda: screen.state.running == {"client", "server"} == screen.blocked_ends(),
+                    "ends that wait in their calls")
+        await pilot.press("s")
+        await until_shown(pilot, "Nothing to step: the client waits in recv()")
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MenuScreen), "the menu")
+        await pilot.press("c")
+        while not said(pilot, "the client is closed"):
+            await pilot.press("s")
+            await until(pilot, lambda: not screen.steps.are_open(screen.state), "what comes of a step")
+        await until_shown(pilot, anew)
 
 
 async def test_the_keys_of_a_session_are_in_sight_at_80_columns() -> None:

@@ -15,7 +15,7 @@ EventKind = Literal[
     "listening",           # the server can be reached; field address
     "waiting",             # an endpoint waits before the call in its text (paused, or single-step)
     "resumed",             # an endpoint no longer waits
-    "idle",                # its main thread has no call to make until something comes (paused, or single-step)
+    "idle",                # it has no call to make until something comes (paused, or single-step)
     "endpoint-ended",      # an endpoint's process ended; field status
     "session-ended",       # both endpoints ended; field ok is true when all went as asked
     "note",                # an endpoint says one sentence to the person that is no failure

@@ -7,6 +7,7 @@ markup written by us, never text off the wire).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -40,11 +41,12 @@ class HelpScreen(BaseModal[None]):
     def of(cls, screen: Screen[Any]) -> HelpScreen:
         """Help for what is focused on `screen`, and for the screen itself."""
         groups: dict[str, dict[str, list[str]]] = {}
+        names = getattr(screen, "key_name", attrgetter("description"))
         for active in screen.active_bindings.values():
             binding = active.binding
             if binding.description and not binding.system and active.enabled:
                 group = groups.setdefault(_title_of(active.node), {})
-                group.setdefault(binding.description, []).append(screen.app.get_key_display(binding))
+                group.setdefault(names(binding), []).append(screen.app.get_key_display(binding))
         listed = [(title, [("  ".join(dict.fromkeys(keys)), name) for name, keys in rows.items()])
                   for title, rows in groups.items()]
         nodes = screen.focused.ancestors_with_self if screen.focused else [screen]

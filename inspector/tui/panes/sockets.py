@@ -23,6 +23,8 @@ class SocketsPane(ListPane):
         "kept back by its kernel, on the way, in the receiver's queue, read.",
     )
 
+    HINT = "No sockets so far: those of both ends stand here, each with its state."
+
     def __init__(self, spec: PaneSpec) -> None:
         super().__init__(spec)
         self._sockets: SocketLines | None = None
@@ -41,7 +43,9 @@ class SocketsPane(ListPane):
             self._sockets = SocketLines(self.trace)
         else:
             self._sockets.update()
-        if not self._sockets.count:
+        if not self._sockets.count and self.follow:
+            self.lines.show(None)
+        elif not self._sockets.count:
             self.hint("Neither system calls nor the kernel's sockets were kept with this capture.")
         elif self.lines.provider is self._sockets:
             self.lines.refill()

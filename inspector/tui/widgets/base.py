@@ -47,6 +47,10 @@ class BaseScreen(LeavesQuietly, Screen[None], inherit_bindings=False):
         """Whether it can be done now; None: it is shown, and cannot."""
         return may(self.app, action)
 
+    def key_name(self, binding: Binding) -> str:
+        """What stands beside a key: what it does now."""
+        return binding.description
+
     def leave(self, go: Callable[[], None]) -> None:
         """Call `go`, which leaves this screen; a screen on which something would be lost asks first."""
         go()

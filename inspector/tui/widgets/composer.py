@@ -92,11 +92,11 @@ class Composer(Vertical):
     """One end's line: its name, the text, the form it is sent in; and the call it waits before."""
 
     class Composed(Message):
-        """The user wants this to be sent."""
+        """The user wants this to be sent; `by_hand`: now, and not as one of those that are repeated."""
 
-        def __init__(self, command: Send) -> None:
+        def __init__(self, command: Send, *, by_hand: bool = False) -> None:
             super().__init__()
-            self.command = command
+            self.command, self.by_hand = command, by_hand
 
     def __init__(self, role: Role) -> None:
         super().__init__(id=f"composer-{role}", classes="composer")
@@ -163,7 +163,7 @@ class Composer(Vertical):
         self.stop_repeating()
         self.repeats = self.set_interval(seconds, lambda: self.post_message(self.Composed(command)))
         self._every = f"every {seconds:g} s"
-        self.post_message(self.Composed(command))
+        self.post_message(self.Composed(command, by_hand=True))
         self._show_form()
 
     def stop_repeating(self) -> None:
@@ -200,7 +200,7 @@ class Composer(Vertical):
         self.input.remember()
         if not getattr(self.app, "visitor", False):
             history.keep(self._kind.name, self.input.sent)
-        self.post_message(self.Composed(command))
+        self.post_message(self.Composed(command, by_hand=True))
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:

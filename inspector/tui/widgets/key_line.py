@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from rich.segment import Segment
@@ -63,8 +64,9 @@ class KeyLine(Painter):
                 continue                       # it is typed into the line
             if binding.show and enabled:
                 shown.setdefault(binding.action, named)
+        names = getattr(self.screen, "key_name", attrgetter("description"))
         order = partial(_rank, FIRST_IN_LADDER if ladder else FIRST)
-        found = [(one.key, self.app.get_key_display(one), one.description, one.id in ALWAYS)
+        found = [(one.key, self.app.get_key_display(one), names(one), one.id in ALWAYS)
                  for one in sorted(shown.values(), key=order)]
         right = [key for key in found if key[3]]
         room = width - sum(_size(key) for key in right) - 1

@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widgets import Input
 
 from inspector.tui.widgets.painter import Painter
 from inspector.views.line.document import Document
@@ -105,7 +106,13 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def _unseen_text(self) -> str:
-        return f" ▼ {self.unseen:,} new  G "
+        key = "" if isinstance(self.screen.focused, Input) else "  G"       # there it types a letter
+        return f" ▼ {self.unseen:,} new{key} "
+
+    def typing_changed(self) -> None:
+        """The focus went into a line to be typed in, or out of one."""
+        if self.unseen:
+            self.refresh_line(round(self.scroll_y) + self.scrollable_content_region.height - 1)
 
     def show(self, provider: LineProvider | None, cursor: int | None = None) -> None:
         """Show another provider's lines, the cursor on line `cursor`."""

@@ -124,6 +124,7 @@ class SessionControl(DOMNode):
             self.steps.dropped()
             self._make_step()              # holds who runs
         self.state_wanted(paused=True)
+        self.show_what_comes()
         self._step_on()
 
     def _make_step(self) -> None:
@@ -154,7 +155,7 @@ class SessionControl(DOMNode):
         self._step_on()
 
     def _stand_still(self, quiet: float) -> bool:
-        """Whether the ends did not move for a while: they are inside a call that blocks, or have none to make.
+        """Whether the ends did not move for a while: they are in a call that blocks, or have none to make.
 
         `quiet`: seconds since they moved last, or were told to.
         """
@@ -166,7 +167,7 @@ class SessionControl(DOMNode):
         """Why a step lets nobody go, and which keys make that otherwise."""
         spec, trace = None if self.session is None else self.session.spec, self.trace
         endings = () if spec is None else kind_of(spec).endings
-        anew = {ending.command.to: (ending.key, ending.name) for ending in endings
+        anew = {str(ending.command.to): (ending.key, ending.name) for ending in endings
                 if isinstance(ending.command, Connect)}
         calls = () if trace is None else trace.calls
         held = trace is not None and bool(trace.fates.waiting)
@@ -178,6 +179,10 @@ class SessionControl(DOMNode):
 
     def state_wanted(self, *, paused: bool) -> None:
         """Remember what was asked for; the trace tells what came of it."""
+        raise NotImplementedError
+
+    def show_what_comes(self) -> None:
+        """Bring into sight what comes of a person's doing."""
         raise NotImplementedError
 
     def action_compose(self, role: Role) -> None:
@@ -196,6 +201,7 @@ class SessionControl(DOMNode):
             for ending in kind.endings:
                 if ending.key == key:
                     self.send(ending.command)
+                    self.show_what_comes()
 
         self.app.push_screen(MenuScreen("How should it go on, or end?", ending_items(kind)), chosen)
 
@@ -213,6 +219,8 @@ class SessionControl(DOMNode):
     def _composed(self, message: Composer.Composed) -> None:
         message.stop()
         self.send(message.command)
+        if message.by_hand:
+            self.show_what_comes()
 
     @on(ComposerInput.Left)
     def _composer_left(self, message: ComposerInput.Left) -> None:

@@ -238,7 +238,10 @@ class TraceScreen(BaseScreen, SessionControl):
 
     def _new_state(self, state: SessionState) -> None:
         reached = state.limit if state.limit != self.state.limit else ""
+        held = self.is_held
         self.ends_changed(state)
+        if held != self.is_held:
+            self.refresh_bindings()
         if not self.is_live:
             return
         if reached:
@@ -260,6 +263,7 @@ class TraceScreen(BaseScreen, SessionControl):
 
     def state_wanted(self, *, paused: bool) -> None:
         self.paused = paused
+        self.refresh_bindings()            # a key's name says what it does now
         self._show_title()
 
     def _show_title(self) -> None:
@@ -313,6 +317,9 @@ class TraceScreen(BaseScreen, SessionControl):
             nobody = action == "compose" and parameters == ("server",) and spec is not None and spec.to
             return self.controllable() and not nobody
         return super().check_action(action, parameters)
+
+    def key_name(self, binding: Binding) -> str:
+        return "Run on" if binding.id == "session.pause" and self.is_held else super().key_name(binding)
 
     @property
     def would_lose(self) -> str:

@@ -53,6 +53,7 @@ from inspector.tui.widgets.base import TALL, WIDE
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.divider import Divider
 from inspector.tui.widgets.key_line import KeyLine
+from inspector.tui.widgets.line_list import LineList
 from inspector.tui.widgets.tab_bar import TabBar, TabName
 from inspector.tui.widgets.title_bar import TitleBar
 from inspector.tui.workbench.handing import HandingOn
@@ -75,6 +76,8 @@ def _in(place: str) -> tuple[PaneSpec, ...]:
 LADDER, MIDDLE, ASIDE = _in("ladder"), _in("middle"), _in("aside")
 ASIDE_IDS, MIDDLE_IDS = (frozenset(spec.id for spec in specs) for specs in (ASIDE, MIDDLE))
 FIRST_LOWER = "packets"        # of the middle, at first
+STEP_HINT = ("Both ends are held, and wait for you: s lets each make its next system call, space lets them run "
+             "on. What they do is shown here.")
 SIZE_KEYS = (
     ("down", "ladder", 5, "Ladder higher"), ("up", "ladder", -5, "Ladder lower"),
     ("left", "aside", 5, "Panes aside wider"), ("right", "aside", -5, "Panes aside narrower"),
@@ -317,6 +320,8 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         self._show_tabs()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        for lines in self.query(LineList):
+            lines.typing_changed()
         pane = _pane_of(event.widget)
         if pane is not None and pane.id is not None and pane.id != self.front:
             self.front = pane.id
@@ -343,10 +348,12 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
             pane.show_trace(trace, follow=self.is_live, waits_for=self._waits_for())
 
     def _waits_for(self) -> str:
-        """What empty lists say while nothing was said; "" where one steers it, and where all is there."""
+        """What empty lists say while nothing was said; "" where they say it best, and where all is there."""
         watch = Watch() if self.session is None else self.session.watch
         reached = [outside for _, outside in self.state.doors]
         reached = reached or [f"127.0.0.1:{port}" for port, _ in watch.outside.via]
+        if self.state.waiting and not self.state.ended:
+            return STEP_HINT
         if not self.is_live or (self.session is not None and self.session.spec is not None):
             return ""
         if reached:
@@ -376,6 +383,9 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
     def decoded_further(self) -> None:
         for pane in self.panes:
             pane.decoded_further()
+
+    def show_what_comes(self) -> None:
+        self.query_one(LadderPane).lines.following = True
 
     @property
     def is_untouched(self) -> bool:

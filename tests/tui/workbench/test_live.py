@@ -37,6 +37,7 @@ from tests.support.screen.live import (
     QuietApp,
     agent,
     bench,
+    grid,
     ladder_text,
     launcher,
     life,
@@ -215,6 +216,28 @@ async def test_a_draft_outlives_a_look_at_what_was_sent_before() -> None:
         assert line.value == "a"
         await pilot.press("down")
         assert line.value == "b"
+
+
+async def test_the_first_picture_of_a_session_in_single_step_says_which_key_goes_on() -> None:
+    async with session("tcp", (80, 24), paused=True) as pilot:
+        screen = bench(pilot)
+        line = screen.query_one(KeyLine)
+        await until(pilot, lambda: "wait for you: s lets each make" in grid(screen), "the key's name")
+        assert "Run on" in {key.name for key in line.keys(80)}
+        await pilot.press("6")
+        await until(pilot, lambda: "s lets each make" in grid(screen), "the same in another pane")
+        assert "were kept" not in grid(screen)
+        await pilot.press("space", "1")
+        await until(pilot, lambda: "Pause" in {key.name for key in line.keys(80)}, "the key's other name")
+        await until_drawn(pilot, "hello")
+
+
+async def test_sockets_of_a_session_that_begins_are_not_called_lost() -> None:
+    async with session("tcp", (80, 24), wire="held") as pilot:
+        screen = bench(pilot)
+        await pilot.press("6")
+        assert "were kept" not in grid(screen)
+        await until(pilot, lambda: "LISTEN" in grid(screen), "the server's socket")
 
 
 async def test_step_by_step_each_end_says_what_it_waits_for() -> None:

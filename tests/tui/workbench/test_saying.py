@@ -8,10 +8,13 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from inspector.model.commands import Send
+from inspector.model.messages import Message
 from inspector.model.packets import Row
 from inspector.sessions.kinds import REGISTRY, kind_named
 from inspector.sessions.kinds.kind import Kind
 from inspector.tui.messages import Selection
+from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.prompt import PromptScreen
 from inspector.views.handing.sent import NothingSentError, sent_at
@@ -19,6 +22,7 @@ from tests.support.captures.websocket import CLEAN, CLIENT, SERVER, talk, traced
 from tests.support.running.lab import needs_lab
 from tests.support.screen.live import (
     bench,
+    grid,
     session,
     trace,
     until,
@@ -44,6 +48,23 @@ async def test_a_line_is_said_again_and_again_until_the_key_ends_it() -> None:
         assert "every 0.02 s" in str(line.query_one(".form").render())
         await pilot.press("ctrl+r")
         await until(pilot, lambda: line.repeats is None, "the end of it")
+
+
+async def test_what_one_says_is_seen_though_another_packet_is_chosen() -> None:
+    async with session("tcp", (80, 24), messages=()) as pilot:
+        await until_drawn(pilot, "recv() …")
+        screen = bench(pilot)
+        lines = screen.query_one(LadderPane).lines
+        await pilot.press("home")
+        screen.query_one("#composer-server", Composer).post_message(
+            Composer.Composed(Send(Message(b"unasked"), "server")))
+        await until(pilot, lambda: lines.unseen, "lines out of sight")
+        assert "new  G" in grid(screen)
+        await pilot.press("c", *"seen")
+        await until(pilot, lambda: "new  G" not in grid(screen), "no key that types a letter")
+        assert "new" in grid(screen)
+        await pilot.press("enter")
+        await until(pilot, lambda: '"seen"' in grid(screen), "what was said")
 
 
 def said(pilot: Pilot[Any]) -> int:

@@ -151,6 +151,23 @@ def test_a_reset_nobody_asked_for_fails() -> None:
             client.kill()
 
 
+def test_who_closes_before_the_answer_does_not_say_that_there_was_none() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        client = Endpoint("client", resolved(SessionSpec(port=listener.getsockname()[1], interactive=True)))
+        try:
+            peer, _ = listener.accept()
+            peer.recv(100)
+            client.do("close", to="client")
+            client.wait(lambda end: end.events("note"))
+            assert [event.text for event in client.events("note")] == [
+                "The client closed the connection and did not wait for the server to answer."]
+            peer.close()
+        finally:
+            client.kill()
+
+
 def test_an_answer_that_does_not_come_is_a_timeout() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

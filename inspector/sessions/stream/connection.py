@@ -307,13 +307,15 @@ class Exchange:
     def expect(self, until: Callable[[], bool], what: str) -> None:
         """Wait until `until()`; LostError when the connection is over before, FailedError after too long.
 
-        `what` completes "The server did not …".
+        `what` completes "The server did not …", and "to …".
         """
         self.context.wait(
             lambda: until() or self.connection.over, f"The {self.context.other} did not {what}"
         )
         if not until():
-            loss, other = self.loss(), self.context.other
+            loss, other, connection = self.loss(), self.context.other, self.connection
+            if connection.error is None and not connection.peer_ended:   # who answers, may answer nobody
+                raise LostError(f"{loss} and did not wait for the {other} to {what}.")
             joint = " and" if loss.startswith(f"The {other}") else f"; the {other}"
             raise LostError(f"{loss}{joint} did not {what}.")
 

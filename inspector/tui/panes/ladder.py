@@ -61,9 +61,9 @@ class LadderPane(ListPane):
         "both before their next system call, or lets them run on, **s** lets each make one, **x** ends the "
         "session in one of several ways.",
         "While they are held: **▸ recv(…)** at the foot of a margin is the call that this end makes at the "
-        "next **s**; **+1**: another thread of it waits before a call too, and comes after it. Below the lines "
-        "to type in, **‖ before** has all of them. An end without **▸** is inside a call that blocks (**┆**), "
-        "or has no more call to make.",
+        "next **s**; **+1**: another thread of it waits before a call too, and comes after it. Below the "
+        "lines to type in, **‖ before** has all of them. An end without **▸** is inside a call that blocks "
+        "(**┆**), or has no more call to make.",
         "Behind **└ = 0** of a recv(): **end**, the peer has closed (its FIN came); **woken**, the program "
         "itself woke its receiving thread to close the socket, by shutdown(SHUT_RD), which sends nothing.",
     )

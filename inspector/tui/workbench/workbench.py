@@ -76,8 +76,8 @@ def _in(place: str) -> tuple[PaneSpec, ...]:
 LADDER, MIDDLE, ASIDE = _in("ladder"), _in("middle"), _in("aside")
 ASIDE_IDS, MIDDLE_IDS = (frozenset(spec.id for spec in specs) for specs in (ASIDE, MIDDLE))
 FIRST_LOWER = "packets"        # of the middle, at first
-STEP_HINT = ("Both ends are held, and wait for you: s lets each make its next system call, space lets them run "
-             "on. What they do is shown here.")
+STEP_HINT = ("Both ends are held, and wait for you: s lets each make its next system call, space lets them "
+             "run on. What they do is shown here.")
 SIZE_KEYS = (
     ("down", "ladder", 5, "Ladder higher"), ("up", "ladder", -5, "Ladder lower"),
     ("left", "aside", 5, "Panes aside wider"), ("right", "aside", -5, "Panes aside narrower"),

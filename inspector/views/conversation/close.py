@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import ACK, FIN, RST
 from inspector.model.packets import Row, packet_number, row_at, rows_in
 from inspector.views.line.document import Document
@@ -33,12 +34,15 @@ def describe_close(document: Document, trace: Trace, flow: TcpFlow) -> None:
         document.heading("Close", "not yet")
         document.prose("Neither side has closed its direction: no FIN and no RST was captured.")
         return
-    kind = "by RST" if len(resets) and len(fins) < 2 else "orderly" if len(fins) == 2 else "half"
-    document.heading("Close", kind)
+    heard = [_acknowledged(trace, flow, row) for row in fins]
+    reset = row_at(resets, 0) if len(resets) else None
+    in_order = len(fins) == 2 and (reset is None or all(row is not None and row < reset for row in heard))
+    kind = "orderly" if in_order else "half" if reset is None else "by RST"
+    document.heading("Close", kind if reset is None or not in_order else "orderly, a reset after it")
     for number, row in enumerate(fins, 1):
-        _describe_fin(document, trace, flow, row, number)
-    if len(resets):
-        _describe_reset(document, flow, row_at(resets, 0))
+        _describe_fin(document, trace, flow, row, heard[number - 1], number)
+    if reset is not None:
+        _describe_reset(document, trace, flow, reset, in_order=in_order)
     elif len(fins) == 2:
         first = "client" if flow.direction(fins[0]) == flow.client else "server"
         document.prose(f"Both directions are closed. The {first}, which closed first, waits in TIME-WAIT "
@@ -58,7 +62,8 @@ def _first_fins(flow: TcpFlow, rows: Int64s) -> list[Row]:
     return sorted(found.values())
 
 
-def _describe_fin(document: Document, trace: Trace, flow: TcpFlow, row: Row, number: int) -> None:
+def _describe_fin(document: Document, trace: Trace, flow: TcpFlow, row: Row, answer: Row | None,
+                  number: int) -> None:
     index = trace.index
     sender, receiver = _names(flow, row)
     seq, _ = flow.relative(row)
@@ -66,8 +71,7 @@ def _describe_fin(document: Document, trace: Trace, flow: TcpFlow, row: Row, num
     document.prose(f"{number}  FIN   {sender} → {receiver}   packet {packet_number(row)}", "fin", row)
     call = "close() or shutdown()"
     document.prose(f"The {sender} has no more to say ({call}): its direction ends after {max(last - 1, 0)} "
-                   f"bytes. The {receiver}'s recv() returns 0, the end of the stream.", row=row)
-    answer = _acknowledged(trace, flow, row)
+                   f"bytes. {_heard(trace, flow, row, receiver, number)}", row=row)
     if answer is not None:
         _, ack = flow.relative(answer)
         with_fin = int(index.tcp_flags[answer]) & FIN
@@ -78,6 +82,22 @@ def _describe_fin(document: Document, trace: Trace, flow: TcpFlow, row: Row, num
                       f"{how}; a FIN counts as one byte", "ok", answer)
     else:
         document.fact("acknowledged", "not seen", style="warning", row=row)
+
+
+def _heard(trace: Trace, flow: TcpFlow, row: Row, receiver: str, number: int) -> str:
+    """What the program at the other end hears of a FIN: it may have closed its socket before."""
+    sender = flow.direction(row)
+    ends = [join_endpoint(*flow.a), join_endpoint(*flow.b)]
+    own = [call for call in trace.calls if (call.local, call.peer) == (ends[1 - sender], ends[sender])]
+    receives = [call for call in own if call.name.startswith(("recv", "read"))]
+    if any(call.result == 0 and not call.detail.startswith("woken") for call in receives):
+        return f"The {receiver}'s recv() returns 0, the end of the stream."
+    if any(call.name == "close" and call.time_ns <= int(trace.index.time_ns[row]) for call in own):
+        return f"No recv() of the {receiver} hears of it: its program had closed the socket."
+    if number == 1 or any(call.end_ns is None for call in receives):
+        return f"A recv() of the {receiver} returns 0 for it, the end of the stream."
+    return (f"A recv() of the {receiver} would return 0 for it, the end of the stream; after a close() "
+            "there is none.")
 
 
 def _acknowledged(trace: Trace, flow: TcpFlow, row: Row) -> Row | None:
@@ -91,14 +111,43 @@ def _acknowledged(trace: Trace, flow: TcpFlow, row: Row) -> Row | None:
     return row_at(good, 0) if len(good) else None
 
 
-def _describe_reset(document: Document, flow: TcpFlow, row: Row) -> None:
+def _describe_reset(document: Document, trace: Trace, flow: TcpFlow, row: Row, *, in_order: bool) -> None:
     sender, receiver = _names(flow, row)
     document.prose(f"RST   {sender} → {receiver}   packet {packet_number(row)}", "rst", row)
-    document.prose(f"The {sender} throws the connection away: nothing more is delivered, and the "
-                   f"{receiver}'s next call fails with ECONNRESET (or EPIPE). It is sent when a program "
-                   "ends with data unread, when SO_LINGER with time 0 asks for it, or when a packet comes "
-                   "for a connection that no longer is.",
-                   row=row)
+    reasons = ("It is sent when a program ends with data unread, when SO_LINGER with time 0 asks for it, or "
+               "when a packet comes for a connection that no longer is.")
+    if in_order:
+        document.prose(f"Both ends had closed and heard of it: nothing is lost by this reset. {reasons}",
+                       row=row)
+        return
+    lost = _unheard(trace, flow, row)
+    if lost:
+        were = "1 byte that the {0} sent was" if lost == 1 else "{1:,} bytes that the {0} sent were"
+        document.prose(f"{were.format(receiver, lost)} not acknowledged by the {sender} before, and may "
+                       "never have been read.", "warning", row)
+    document.prose(f"The {sender} throws the connection away: nothing more is delivered, and where the "
+                   f"{receiver}'s program still has its socket, its next call fails with ECONNRESET (or "
+                   f"EPIPE). {reasons}", row=row)
+
+
+def _unheard(trace: Trace, flow: TcpFlow, reset: Row) -> int:
+    """How many bytes the other end had sent before a reset, and its sender had not acknowledged."""
+    index, rows = trace.index, flow.rows[flow.rows <= reset]
+    resets = (index.tcp_flags[rows] & RST) != 0
+    own = flow.directions(rows) == flow.direction(reset)
+    theirs = rows[~own & ~resets & (index.payload_length[rows] > 0)]
+    heard = rows[own & ~resets & ((index.tcp_flags[rows] & ACK) != 0)]
+    if not len(theirs) or not len(heard):
+        return 0
+    first = int(index.seq[row_at(theirs, 0)])
+    ends = _after(index.seq[theirs].astype(np.int64) + index.payload_length[theirs], first)
+    return max(int(ends.max()) - max(int(_after(index.ack[heard].astype(np.int64), first).max()), 0), 0)
+
+
+def _after(numbers: Int64s, first: int) -> Int64s:
+    """Sequence numbers as distances from `first`, from -2^31 on (RFC 9293 section 3.4)."""
+    distances: Int64s = ((numbers - first + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+    return distances
 
 
 def _names(flow: TcpFlow, row: Row) -> tuple[str, str]:

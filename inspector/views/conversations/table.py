@@ -28,7 +28,7 @@ _COLUMNS = {
     "first_row": "i8", "last_row": "i8", "protocol": "u1", "network": "u1", "stream": "i4", "src": "u4",
     "dst": "u4", "sport": "u2", "dport": "u2", "packets_ab": "i8", "packets_ba": "i8", "bytes_ab": "i8",
     "bytes_ba": "i8", "flags_ab": "u2", "flags_ba": "u2", "syn_row": "i8", "accept_row": "i8",
-    "ack_row": "i8", "carries": "i8",
+    "ack_row": "i8", "carries": "i8", "fin_ab": "i8", "fin_ba": "i8", "heard_ab": "u1", "heard_ba": "u1",
 }
 
 
@@ -55,8 +55,9 @@ class ConversationTable:
     `first_row`, `last_row`: packets. `packets_ab`, `bytes_ab` (a to b), `packets_ba`, `bytes_ba`: packets,
     and bytes of whole frames as on the wire. `flags_ab`, `flags_ba`: all TCP flags that were seen.
     `syn_row`, `accept_row`, `ack_row`: the last SYN, the SYN ACK, and the ACK that completes the handshake
-    (RFC 9293, section 3.5), -1 where they were not seen. `carries`: packets that are a tunnel's: the
-    conversations in it have lines of their own.
+    (RFC 9293, section 3.5), -1 where they were not seen. `fin_ab`, `fin_ba`: the number behind each
+    direction's first FIN, -1 where none was seen, and `heard_…` whether the other end acknowledged it.
+    `carries`: packets that are a tunnel's: the conversations in it have lines of their own.
     """
 
     def __init__(self, trace: Trace) -> None:
@@ -128,7 +129,7 @@ class ConversationTable:
             own: dict[str, Array] = {"first_row": lines.row[heads], "last_row": lines.row[heads]}
             own |= {name: getattr(lines, name)[heads]
                     for name in ("protocol", "network", "stream", "src", "dst", "sport", "dport")}
-            for name in ("syn_row", "accept_row", "ack_row"):
+            for name in ("syn_row", "accept_row", "ack_row", "fin_ab", "fin_ba"):
                 own[name] = np.full(fresh, _NONE)
             for name, column in self._columns.items():
                 column.extend(own.get(name, np.zeros(fresh, "i8")))
@@ -150,6 +151,21 @@ class ConversationTable:
         self.column("syn_row")[number[before]] = rows[before]         # the last one is what was answered
         after = (accepted != _NONE) & (rows > accepted)
         self._note("ack_row", number, rows, forward & after & (opening == ACK))
+        self._close(number, rows, forward, flags)
+
+    def _close(self, number: Int64s, rows: Int64s, forward: Bools, flags: Array) -> None:
+        """What segments tell of the end: the FINs, and whether each was acknowledged."""
+        index, fins, acks = self.trace.index, flags & FIN != 0, (flags & (ACK | RST)) == ACK
+        for way, sent in (("ab", forward), ("ba", ~forward)):
+            mine = np.flatnonzero(sent & fins)
+            if len(mine):
+                behind = index.seq[rows[mine]].astype("i8") + index.payload_length[rows[mine]] + 1
+                ends = np.zeros(len(rows), "i8")
+                ends[mine] = behind & 0xFFFFFFFF
+                self._note(f"fin_{way}", number, ends, sent & fins)
+            end = self.column(f"fin_{way}")[number]
+            heard = ~sent & acks & (end != _NONE) & (index.ack[rows] == end)
+            self.column(f"heard_{way}")[number[heard]] = 1
 
     def _note(self, name: str, number: Int64s, rows: Int64s, mask: Bools) -> None:
         """Keep the first row of each conversation among those of `mask`."""
@@ -182,10 +198,12 @@ class ConversationTable:
         is_tcp = (self.column("protocol") == TCP) & (self.column("stream") != _NONE)
         is_udp = (self.column("protocol") == UDP) & (self.column("stream") != _NONE)
         fins = (ab & FIN != 0).astype("i8") + (ba & FIN != 0)
+        heard = (self.column("heard_ab") != 0) & (self.column("heard_ba") != 0)
+        resets = (ab | ba) & RST != 0
         refused = syn & ~accepted & (ba & RST != 0) & (self.column("packets_ba") == 1)
         one_way = self.column("packets_ba") == 0
-        cases = [self.column("carries") > 0, is_udp & one_way, ~is_tcp, refused, fins == 2,
-                 (ab | ba) & RST != 0, fins == 1, syn & ~accepted & one_way]
+        cases = [self.column("carries") > 0, is_udp & one_way, ~is_tcp, refused,
+                 (fins == 2) & (heard | ~resets), resets, fins == 1, syn & ~accepted & one_way]
         return np.select(cases, [8, 7, 0, 6, 4, 5, 3, 1], 2)
 
     def conversation(self, number: int) -> Conversation | None:

@@ -1,11 +1,13 @@
 """What the handshake pane tells, where it is not told by the grids: attempts that failed in other ways."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from inspector.trace.trace import Trace
 from inspector.views.conversation.opening import handshake
+from inspector.views.conversations.table import STATES, ConversationTable
 from tests.support.captures.network import CLIENT, SERVER, Network
 from tests.support.captures.traces import open_trace
 from tests.support.screen.views import all_lines, text_of
@@ -44,6 +46,61 @@ def test_an_open_connection_is_not_yet_closed(tmp_path: Path) -> None:
     with network.open(tmp_path / "open.pcapng") as trace:
         text = _text(trace)
     assert "✓" in text and "Neither side has closed" in text
+
+
+def test_a_reset_that_loses_data_is_no_orderly_close(tmp_path: Path) -> None:
+    """The client closes, what the server still sends is answered by resets; the server's FIN is not heard."""
+    network = Network()
+    network.handshake()
+    network.tcp(CLIENT, "FA")
+    network.tcp(SERVER, "PA", b"lost")
+    network.tcp(SERVER, "FA")
+    network.tcp(CLIENT, "R")
+    network.tcp(CLIENT, "R")
+    with network.open(tmp_path / "lost.pcapng") as trace:
+        text, states = " ".join(_text(trace).split()), ConversationTable(trace)
+        while states.update():
+            pass
+    assert "orderly" not in text and "by RST" in text
+    assert "4 bytes that the server sent were not acknowledged by the client" in text
+    assert "The client's recv() returns 0" not in text and "would return 0" in text
+    assert STATES[states.states()[0]] == "reset"
+
+
+def test_a_reset_after_both_ends_had_closed_loses_nothing(tmp_path: Path) -> None:
+    network = Network()
+    network.handshake()
+    network.tcp(CLIENT, "FA")
+    network.tcp(SERVER, "FA")
+    network.tcp(CLIENT, "A")
+    network.tcp(CLIENT, "R")
+    with network.open(tmp_path / "after.pcapng") as trace:
+        text, states = " ".join(_text(trace).split()), ConversationTable(trace)
+        while states.update():
+            pass
+    assert "orderly, a reset after it" in text and "nothing is lost" in text
+    assert STATES[states.states()[0]] == "closed"
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_who_hears_of_a_fin_is_what_the_calls_say(closes: bool, tmp_path: Path) -> None:
+    network = Network()
+    client, server = "127.0.0.1:50412", "127.0.0.1:9000"
+    ends: dict[str, Any] = {"local": client, "peer": server, "fd": 3, "protocol": "tcp"}
+    network.handshake()
+    if closes:
+        network.call("client", "close", "3", **ends)
+    else:
+        network.call("client", "shutdown", "3, SHUT_WR", **ends)
+    network.tcp(CLIENT, "FA")
+    network.tcp(SERVER, "FA")
+    network.tcp(CLIENT, "A")
+    if not closes:
+        network.call("client", "recv", "3, 65536", detail="end of stream", **ends)
+    with network.open(tmp_path / "calls.pcapng") as trace:
+        text = " ".join(_text(trace).split())
+    assert ("The client's recv() returns 0, the end of the stream." in text) != closes
+    assert ("No recv() of the client hears of it" in text) == closes
 
 
 def test_a_wrong_proof_is_told(tmp_path: Path) -> None:

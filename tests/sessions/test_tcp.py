@@ -160,7 +160,7 @@ def test_who_closes_before_the_answer_does_not_say_that_there_was_none() -> None
             peer, _ = listener.accept()
             peer.recv(100)
             client.do("close", to="client")
-            client.wait(lambda end: end.events("note"))
+            client.wait(lambda end: bool(end.events("note")))
             assert [event.text for event in client.events("note")] == [
                 "The client closed the connection and did not wait for the server to answer."]
             peer.close()

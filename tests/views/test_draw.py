@@ -15,8 +15,11 @@ from inspector.views.detail.tree import packet_tree
 from inspector.views.draw.header import BITS, CELL, header_diagram
 from inspector.views.draw.ladder import ladder_lines, ladder_mermaid
 from inspector.views.draw.pictures import PICTURES, as_html, as_svg
+from inspector.views.ladder.ladder import Ladder
 from inspector.views.line.spans import Span, cell_width, plain
 from inspector.wire.dissection.field import Field
+from inspector.wire.journal import CallRecord
+from tests.support.captures.network import Network
 from tests.support.captures.traces import TRACES, open_trace
 
 DATA = TRACES.parent
@@ -52,6 +55,37 @@ def test_a_header_stands_as_in_its_rfc() -> None:
         assert drawn(trace, Row(0), "udp") == UDP
     with open_trace("websocket") as trace:
         assert TCP_FLAGS in drawn(trace, Row(0), "tcp")
+
+
+def test_a_picture_has_every_pause_that_the_app_shows(tmp_path: Path) -> None:
+    """Calls a second apart, as in a session that was stepped through: several silences before one packet."""
+    network = Network()
+    ends = {"client": {"fd": 3, "protocol": "tcp"}, "server": {"fd": 4, "protocol": "tcp"}}
+    for role, name in (("server", "socket"), ("server", "bind"), ("client", "socket"), ("server", "listen")):
+        network.call(role, name, "…", **ends[role])  # type: ignore[arg-type]
+        network.now_ns += 1_100_000_000
+    began = network.now_ns
+    network.handshake()
+    network.now_ns += 2_000_000_000
+    network.record(CallRecord(99, 1, 1, "server", "accept", "4", began - 500_000_000, network.now_ns, 5))
+    with network.open(tmp_path / "stepped.pcapng") as trace:
+        ladder = Ladder(trace)
+        app = [line for index in range(ladder.count) if (line := plain(ladder.line(index, 100)))]
+        picture = [plain(line) for line in ladder_lines(trace, 100)]
+        diagram = ladder_mermaid(trace)
+    pauses = [line for line in app if "·  ·" in line]
+    assert len(pauses) == 6 and picture[2:-2] == app
+    assert sum("Note over L,R" in line for line in diagram.splitlines()) == len(pauses)
+    assert any("blocked 2.5 s" in line for line in picture)
+    assert picture[1].count("CLOSED") == 2                 # nothing had happened
+
+
+def test_a_picture_of_packets_alone_begins_without_states(tmp_path: Path) -> None:
+    network = Network()
+    network.handshake()
+    with network.open(tmp_path / "alone.pcapng") as trace:
+        picture = [plain(line) for line in ladder_lines(trace, 100)]
+    assert "ESTABLISHED" not in picture[1] and picture[-2].count("ESTABLISHED") == 2
 
 
 def test_a_field_that_goes_on_in_the_next_row_says_so() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from inspector.model.packets import packet_number, row_at
+from inspector.model.units import duration
 from inspector.trace.packet.facts import facts
 from inspector.trace.packet.info import packet_info
 from inspector.views.ladder.header import ladder_ends
@@ -28,12 +29,12 @@ _SPECIAL = {ord(sign): f"#{ord(sign)};" for sign in "#;:<>{}%\"'"}
 
 def ladder_lines(trace: Trace, width: int, conversation: Conversation | None = None) -> list[Line]:
     """Head, lines and foot in `width` cells."""
-    text = LadderText(trace, width, conversation)
+    text = LadderText(trace, width, conversation, whole=True)
     return text.update(None) + text.footer()
 
 
 def ladder_mermaid(trace: Trace, conversation: Conversation | None = None) -> str:
-    """The packets as arrows between the ends, system calls as notes beside their end."""
+    """The packets as arrows between the ends, system calls as notes beside their end, silences over both."""
     ladder = Ladder(trace, conversation)
     left, right, _ = ladder_ends(ladder, None)
     head = ["sequenceDiagram", f"    participant L as {_safe(f'{left.name} {left.address}'.strip())}",
@@ -44,6 +45,8 @@ def ladder_mermaid(trace: Trace, conversation: Conversation | None = None) -> st
 def _steps(trace: Trace, ladder: Ladder) -> Iterator[str]:
     for index in range(ladder.layout_count):
         place = ladder.place(index)
+        if place.gap_ns:
+            yield f"    Note over L,R: {duration(place.gap_ns)}"
         for side, moment in (("left of L", place.left), ("right of R", place.right)):
             if moment is not None and ladder.moments[moment].part != "entry":
                 yield f"    Note {side}: {_safe(_call(trace.calls[ladder.moments[moment].call]))}"

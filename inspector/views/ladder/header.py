@@ -67,9 +67,16 @@ BEFORE = Row(-1)
 _EVER = (1 << 63) - 1
 
 
-def header_lines(ladder: Drawn, time: int, margin: int, middle: int, at: Instant | None) -> tuple[Line, ...]:
-    """The two lines above the ladder, as wide as its lines."""
+def header_lines(ladder: Drawn, time: int, margin: int, middle: int, at: Instant | None, *,
+                 before: bool = False) -> tuple[Line, ...]:
+    """The two lines above the ladder, as wide as its lines.
+
+    `before`: with the states before its first line, which calls alone tell: a capture may begin anywhere.
+    """
     left, right, what = ladder_ends(ladder, at)
+    if before:
+        states = _states_at_first(ladder)
+        left, right = left._replace(state=states[LEFT]), right._replace(state=states[RIGHT])
     width = time + 2 * margin + middle + 2
     names = _names(left, right, what, time, margin, width)
     legend = _LEGEND if ladder.margins.blocks and margin < _BLOCKED_WIDTH else ""
@@ -178,6 +185,13 @@ def _states_of_calls(ladder: Drawn, time_ns: int) -> tuple[str, str]:
         return "", ""
     listens = any(call.name == "listen" and not call.errno for call in calls)
     return "CLOSED", "LISTEN" if listens else "CLOSED"
+
+
+def _states_at_first(ladder: Drawn) -> tuple[str, str]:
+    """CLOSED where the ladder begins with the calls that make TCP sockets; else "", which says nothing."""
+    first = ladder.trace.calls[ladder.moments[0].call] if ladder.moments else None
+    begins = first is not None and first.name == "socket" and first.protocol == "tcp"
+    return ("CLOSED", "CLOSED") if begins else ("", "")
 
 
 def _states(ladder: Drawn, conversation: Conversation, row: Row, client: str) -> tuple[str, str]:

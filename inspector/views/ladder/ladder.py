@@ -156,6 +156,11 @@ class Ladder:
         at = None if line is None or line >= self._layout.count else self._instant(line)
         return header_lines(self, widths.time, widths.margin, widths.middle, at)
 
+    def title(self, width: int) -> tuple[Line, ...]:
+        """The lines above where all of it is printed: who they are, the states before anything happened."""
+        widths = self._widths(width)
+        return header_lines(self, widths.time, widths.margin, widths.middle, None, before=True)
+
     def _instant(self, line: int) -> Instant:
         place = self._layout.place(line)
         packet = place.before - 1 if place.packet is None else place.packet

@@ -1,4 +1,4 @@
-"""The ladder as text that is only ever appended to: what `inspector run` prints while it happens.
+"""The ladder as text, from its head to its foot: what `inspector run` prints while it happens, or a picture.
 
 A growing trace -> the lines that are settled by now, each once, in the order of time. A blocked call is
 printed when it is entered (`accept() …`) and again when it returned (`└ = 4`); what comes late beside
@@ -26,11 +26,14 @@ _Key = tuple[object, ...]
 
 
 class LadderText:
-    """Prints a ladder as its trace grows: `update` returns the lines that are new."""
+    """Prints a ladder as its trace grows: `update` returns the lines that are new.
+
+    `whole`: all of it is there, so that each line may tell what came later.
+    """
 
     def __init__(self, trace: Trace, width: int = 100, conversation: Conversation | None = None, *,
-                 relative: bool = True) -> None:
-        self.ladder = Ladder(trace, conversation, relative=relative, append_only=True)
+                 relative: bool = True, whole: bool = False) -> None:
+        self.ladder = Ladder(trace, conversation, relative=relative, append_only=not whole)
         self.width = width
         self._printed: set[_Key] = set()
         self._from = 0
@@ -44,10 +47,10 @@ class LadderText:
             if now_ns is not None and not self._both_known():
                 return lines
             self._headed = bool(self.ladder.count)
-            lines += self.ladder.header(self.width) if self._headed else ()
+            lines += self.ladder.title(self.width) if self._headed else ()
         for index in range(self._from, self.ladder.layout_count):
             place = self.ladder.place(index)
-            if now_ns is not None and self.ladder.margins.time_of(place) > now_ns - SETTLED_NS:
+            if now_ns is not None and self._time_of(index) > now_ns - SETTLED_NS:
                 break
             rest = self._unprinted(place)
             if rest is not None:
@@ -72,6 +75,13 @@ class LadderText:
         cut = f"  {trace.cut:,} cut short" if trace.cut else ""
         return f"{what}  {calls} system calls{took}  {trace.statistics.dropped} {loss_word(trace)}{cut}"
 
+    def _time_of(self, index: int) -> int:
+        """When line `index` happens; a silence is over with the line below."""
+        place = self.ladder.place(index)
+        if place.gap_ns and index + 1 < self.ladder.layout_count:
+            place = self.ladder.place(index + 1)
+        return self.ladder.margins.time_of(place)
+
     def _both_known(self) -> bool:
         """Whether the head can name both programs: each made a call, or packets flow already."""
         sides = {moment.side for moment in self.ladder.moments}
@@ -86,7 +96,7 @@ class LadderText:
             left = None
         if right is not None and not self._take(self._key(right)):
             right = None
-        if gap and not self._take(("silence", place.before)):
+        if gap and not self._take(("silence", place.before, gap)):     # of several one ends at each call
             gap = 0
         if packet is None and left is None and right is None and not gap:
             return None

@@ -52,7 +52,7 @@ class LadderText:
             place = self.ladder.place(index)
             if now_ns is not None and self._time_of(index) > now_ns - SETTLED_NS:
                 break
-            rest = self._unprinted(place)
+            rest = self._unprinted(index, place)
             if rest is not None:
                 lines.append(self.ladder.draw(index, rest, self.width))
                 self._from = max(index - _LOOK_BACK, self._from)
@@ -78,16 +78,22 @@ class LadderText:
     def _time_of(self, index: int) -> int:
         """When line `index` happens; a silence is over with the line below."""
         place = self.ladder.place(index)
-        if place.gap_ns and index + 1 < self.ladder.layout_count:
-            place = self.ladder.place(index + 1)
-        return self.ladder.margins.time_of(place)
+        below = place.gap_ns and index + 1 < self.ladder.layout_count
+        return self.ladder.margins.time_of(self.ladder.place(index + 1) if below else place)
+
+    def _ends_with(self, index: int) -> _Key:
+        """What a silence above line `index` ends with, which is the silence's name."""
+        place = self.ladder.place(index)
+        if place.packet is not None:
+            return ("packet", place.packet)
+        return next((self._key(at) for at in (place.left, place.right) if at is not None), ())
 
     def _both_known(self) -> bool:
         """Whether the head can name both programs: each made a call, or packets flow already."""
         sides = {moment.side for moment in self.ladder.moments}
         return len(sides) == 2 or len(self.ladder.side.rows) > 0
 
-    def _unprinted(self, place: Place) -> Place | None:
+    def _unprinted(self, index: int, place: Place) -> Place | None:
         """The line without what was printed before, None when nothing remains of it."""
         packet, left, right, gap = place.packet, place.left, place.right, place.gap_ns
         if packet is not None and not self._take(("packet", packet)):
@@ -96,7 +102,7 @@ class LadderText:
             left = None
         if right is not None and not self._take(self._key(right)):
             right = None
-        if gap and not self._take(("silence", place.before, gap)):     # of several one ends at each call
+        if gap and not self._take(("silence", *self._ends_with(index + 1))):
             gap = 0
         if packet is None and left is None and right is None and not gap:
             return None

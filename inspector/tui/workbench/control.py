@@ -159,7 +159,9 @@ class SessionControl(DOMNode):
 
         `quiet`: seconds since they moved last, or were told to.
         """
-        state = self.state
+        state, spec = self.state, None if self.session is None else self.session.spec
+        if spec is not None and not self.ends_seen >= ({"client", "server"} if spec.own_server else {"client"}):
+            return False                       # the client begins when the server listens
         busy = not state.running <= state.waiting.keys() | state.idle | self.blocked_ends()
         return self.steps.are_taken(state) and quiet >= (BUSY_SECONDS if busy else STILL_SECONDS)
 

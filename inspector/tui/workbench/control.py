@@ -160,7 +160,8 @@ class SessionControl(DOMNode):
         `quiet`: seconds since they moved last, or were told to.
         """
         state, spec = self.state, None if self.session is None else self.session.spec
-        if spec is not None and not self.ends_seen >= ({"client", "server"} if spec.own_server else {"client"}):
+        both = spec is not None and spec.own_server
+        if not self.ends_seen >= ({"client", "server"} if both else {"client"}):
             return False                       # the client begins when the server listens
         busy = not state.running <= state.waiting.keys() | state.idle | self.blocked_ends()
         return self.steps.are_taken(state) and quiet >= (BUSY_SECONDS if busy else STILL_SECONDS)

@@ -25,6 +25,7 @@ from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 from inspector.views.json.messages import messages
 from tests.support.captures.tcp import MemoryTrace, segment
+from tests.support.tiers import thorough
 
 DATA = Path(__file__).parents[1] / "data"
 CAPTURE = DATA / "protocols" / "redis.pcapng"
@@ -230,6 +231,7 @@ def accused(application: Application) -> set[str]:
     return {one for one in ids(application) if one.startswith("redis.")}
 
 
+@thorough
 def test_without_any_one_packet_nobody_is_accused_and_nothing_is_matched_wrongly(trace: Trace) -> None:
     for stream, application in enumerate(connections(trace)):
         frames = frames_in(trace, application, stream)
@@ -243,6 +245,7 @@ def test_without_any_one_packet_nobody_is_accused_and_nothing_is_matched_wrongly
             assert pairs(found, rows) <= whole, (stream, lost)
 
 
+@thorough
 def test_from_any_packet_on_nobody_is_accused_and_nothing_is_matched_wrongly(trace: Trace) -> None:
     for stream, application in enumerate(connections(trace)):
         frames = frames_in(trace, application, stream)

@@ -17,6 +17,7 @@ from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
 from tests.support.running.commands import inspector
 from tests.support.running.lab import needs_lab, network_of, wait_for_event, wait_until, wait_until_gone
+from tests.support.tiers import sweep
 
 needs_browser = pytest.mark.skipif(find_browser() is None, reason=NONE)
 
@@ -27,7 +28,8 @@ def count(trace: Trace, text: str) -> int:
 
 @needs_lab
 @needs_browser
-@pytest.mark.parametrize(("behaviour", "from_page", "from_server"), [("echo", 2, 2), ("push", 0, 3)])
+@sweep(("behaviour", "from_page", "from_server"), [("echo", 2, 2), ("push", 0, 3)],
+       lambda case: case[0] == "echo")
 def test_a_browser_opens_the_page_and_its_websocket(
     tmp_path: Path, behaviour: str, from_page: int, from_server: int
 ) -> None:

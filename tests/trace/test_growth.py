@@ -27,7 +27,11 @@ from tests.support.tiers import sweep
 STEP = 40
 # A conversation costs much, and above 256 they are read many at a time, at another price: stay below.
 SIZES = dict.fromkeys(("conversations", "reused_ports", "reset_connections"), (20, 40, 120, 140))
-COSTLY = ("refused_upgrades", "reused_ports", "reset_connections", "holes_in_http", "syns_without_answer")
+COSTLY = (                  # more than half of all the work
+    "refused_upgrades", "reused_ports", "reset_connections", "holes_in_http", "syns_without_answer",
+    "interleaved_messages", "icmp_errors", "unanswered_pings", "compressed_fragments", "reversed_segments",
+    "fragments_in_packets_of_their_own", "upgrades_without_answer", "segments_of_nothing_known",
+)
 EXPORTS = ("packets", "conversations", "findings", "http", "sse", "websocket", "redis")
 
 

@@ -18,6 +18,7 @@ from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.painter import PAINTS, Painter, contrast
 from inspector.tui.widgets.prompt import MenuItem, MenuScreen
 from tests.support.screen.live import QuietApp, launcher
+from tests.support.tiers import sweep, thorough
 
 
 @pytest.mark.quick
@@ -78,6 +79,7 @@ async def test_the_palette_lists_each_action_once(key: str) -> None:
             assert titles.count("Back") == 1 and "Help" not in titles
 
 
+@thorough
 async def test_every_theme_can_be_worn() -> None:
     app = QuietApp()
     async with app.run_test(size=(80, 24)) as pilot:
@@ -87,12 +89,13 @@ async def test_every_theme_can_be_worn() -> None:
             assert app.screen.query_one("#kind-tcp").styles.height is not None
 
 
-async def test_every_role_can_be_read_in_every_theme() -> None:
+@sweep("themes", [("textual-light", "nord", "dracula"), ()], bool, ids=["some", "all"])
+async def test_every_role_can_be_read_in_every_theme(themes: tuple[str, ...]) -> None:
     app = QuietApp()
     async with app.run_test(size=(120, 40)) as pilot:
         head = app.screen.query_one("#sample Head", Painter)
         cursors = ((), ("line--cursor",), ("line--cursor-blurred",), ("line--also",))
-        for theme in app.available_themes:
+        for theme in themes or app.available_themes:
             app.theme = theme
             await pilot.pause()
             for cursor, name in itertools.product(cursors, sorted(PAINTS)):

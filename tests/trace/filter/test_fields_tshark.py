@@ -14,6 +14,7 @@ from inspector.trace.filter.deep_fields import DEEP
 from inspector.trace.trace import Trace, TraceError
 from inspector.views.json.packets import packet
 from tests.support.oracles.fields import REASONS, Difference, differences
+from tests.support.tiers import sweep, thorough
 from tests.tools.fields import answers, asked, captures
 from tests.tools.oracle import DATA
 
@@ -46,7 +47,7 @@ def test_every_capture_and_field_was_asked_about() -> None:
     assert len(fields()) > 320 and set(fields()) <= {*COLUMNS, *DEEP}
 
 
-@pytest.mark.parametrize("capture", NAMES)
+@sweep("capture", NAMES, lambda name: name.startswith(("frames/", "sessions/")) and "mutations" not in name)
 def test_fields_have_tsharks_values(capture: str) -> None:
     unexplained = [one for one, why in compared(capture) if not why]
     assert not unexplained[:10]
@@ -73,6 +74,7 @@ def test_numbers_of_frames_are_known_in_wiresharks_count_too() -> None:
                 assert COLUMNS["wireshark.frame.number"].values(trace.index, row) == [wireshark], capture
 
 
+@thorough
 def test_differences_have_reasons_that_are_needed(capsys: pytest.CaptureFixture[str]) -> None:
     counts = Counter(why for capture in NAMES for _, why in compared(capture))
     values = sum(len(found) for answer in told().values() for found in answer["fields"].values())

@@ -1,7 +1,7 @@
 """Looks at the kernel's sockets from time to time and tells what changed, as samples for the trace.
 
 sock_diag -> sockets that are new, changed or gone since the last look -> `KernelSample`. A socket in whose
-queue something waits is told every second, so that a trace knows how long it has been so.
+queue something waits is told twice a second, so that a trace knows how long it has been so.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from inspector.kernel.sock_diag import KernelSocket, SockDiag
 from inspector.model.records import KernelSample
 
 EVERY = 0.1                  # seconds between two looks
-_AGAIN = 1.0                 # seconds after which what waits is told again
-_MOST = 256                  # sockets that one look tells of; the rest comes with the next ones
+_AGAIN = 0.5                 # seconds after which what waits is told again
+_MOST = 256                  # sockets that one look tells of, what waits first; the rest comes with the next
 _WAITING = ("CLOSE-WAIT", "LAST-ACK", "FIN-WAIT-1", "CLOSING")
 # What makes a socket worth telling again; its estimates of time change with every packet.
 _WATCHED = frozenset({"retransmits", "total_retrans", "bytes_acked", "bytes_received", "notsent", "lost"})
@@ -27,6 +27,7 @@ class _Reported(NamedTuple):
     state: tuple[object, ...]
     at: float
     owner: Owner
+    waits: bool
 
 
 class Sampler:
@@ -55,11 +56,13 @@ class Sampler:
         self._last_look = now
         time_ns = time.time_ns()
         found = {(one.local, one.peer, one.inode): one for one in self._sockets()}
-        fresh = [one for key, one in found.items() if self._is_news(key, one, now)][:_MOST]
+        fresh = [one for key, one in found.items() if self._is_news(key, one, now)]
+        if len(fresh) > _MOST:
+            fresh = sorted(fresh, key=self._urgency)[:_MOST]
         owners = self._owners(fresh)
         for one in fresh:
             owner = owners.get(one.inode, ("", None))
-            self._reported[one.local, one.peer, one.inode] = _Reported(_state(one), now, owner)
+            self._reported[one.local, one.peer, one.inode] = _Reported(_state(one), now, owner, _waits(one))
             yield _sample(one, time_ns, owner)
         for key in self._reported.keys() - found.keys():
             owner = self._reported.pop(key).owner
@@ -77,14 +80,25 @@ class Sampler:
         reported = self._reported.get(key)
         if reported is None or reported.state != _state(one):
             return True
-        waits = bool(one.receive_queue or one.state in _WAITING or (one.send_queue and one.state != "LISTEN"))
-        return waits and now - reported.at >= _AGAIN
+        return _waits(one) and now - reported.at >= _AGAIN
+
+    def _urgency(self, one: KernelSocket) -> int:
+        """What is told first: who was said to wait, who waits, all others, what is closed already."""
+        reported = self._reported.get((one.local, one.peer, one.inode))
+        if one.state == "LISTEN" or (reported is not None and reported.waits):
+            return 0
+        return 1 if _waits(one) else 3 if one.state == "TIME-WAIT" else 2
 
     def _owners(self, fresh: Iterable[KernelSocket]) -> dict[int, Owner]:
         """Name and process of the holders of these sockets, known ones from memory."""
         known = {key[2]: one.owner for key, one in self._reported.items() if one.owner[1] is not None}
         missing = {one.inode for one in fresh if one.inode} - known.keys()
         return known | holders(missing, self._members()) if missing else known
+
+
+def _waits(one: KernelSocket) -> bool:
+    """Whether something waits in a queue of it, or for a program's close()."""
+    return bool(one.receive_queue or one.state in _WAITING or (one.send_queue and one.state != "LISTEN"))
 
 
 def _state(one: KernelSocket) -> tuple[object, ...]:

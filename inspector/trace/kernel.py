@@ -1,8 +1,8 @@
 """What the kernel's samples prove of the programs: bytes that nobody reads, connections that nobody accepts.
 
 Samples in the order of time -> spans in which one socket's queue, or its state, stayed as it should not ->
-findings. A span counts from the sample that began it to the one that ended it, else to the last of all:
-every change is told at the next look.
+findings. A span counts from the first sample to the last one that say so: under load a look may leave out
+much, so that what no sample says is not known. That it may have lasted longer is said.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Literal, assert_never
 
 import numpy as np
 
+from inspector.model.endpoint import split_endpoint
+from inspector.model.numbers import ACK, FIN, SYN, TCP
 from inspector.model.packets import Row, row_at
 from inspector.model.records import KernelSample
 from inspector.model.units import duration
 from inspector.wire.findings import Finding, Rule, Rulebook
 
 if TYPE_CHECKING:
+    from inspector.trace.index.conversations import ConversationRow
     from inspector.trace.trace import Trace
 
 BOOK = Rulebook(
@@ -31,30 +34,23 @@ BOOK = Rulebook(
 )  # fmt: skip
 LEAST_NS = 1_000_000_000             # a shorter wait is no stall: a program may have other things to do
 LEAST_CLOSE_WAIT_NS = 2_000_000_000
-_LOOK_NS = 100_000_000               # between two looks of the sampler: it was so until then at least
 _FIN_COUNTS = ("CLOSE-WAIT", "half-closed", "LAST-ACK", "CLOSING", "TIME-WAIT")   # Linux counts FIN there
 Kind = Literal["unread", "backlog", "close-wait"]
 
 
 @dataclass(slots=True)
 class Span:
-    """One socket that stayed so: the sample that began it, the last one, and the least that waited.
-
-    `until_ns`: when it was so no more, or the time of the last sample of any socket. `ended`: it was seen to
-    end; else it may have gone on for as long as nobody looked.
-    """
+    """One socket that stayed so: the sample that began it, the last that says so, the least that waited."""
 
     kind: Kind
     first: KernelSample
     last: KernelSample
     waiting: int
-    until_ns: int | None = None
-    ended: bool = False
 
     @property
     def ns(self) -> int:
         """How long it was seen so, in nanoseconds."""
-        return (self.until_ns or self.last.time_ns) - self.first.time_ns
+        return self.last.time_ns - self.first.time_ns
 
 
 def unread(sample: KernelSample) -> int:
@@ -66,17 +62,13 @@ def spans(samples: Iterable[KernelSample]) -> Iterator[Span]:
     """The spans that lasted long enough to be told, in the order in which they began."""
     running: dict[tuple[str, str, Kind], Span] = {}
     found: list[Span] = []
-    now = 0
     for sample in _with_their_peers(samples):
-        now = max(now, sample.time_ns)
         for kind, waiting in _waits(sample):
             key = (sample.local, sample.peer, kind)
             span = running.get(key)
             # A queue that shrank was read from: its wait begins anew.
             if not waiting or (span is not None and kind == "unread" and waiting < span.waiting):
-                if ended := running.pop(key, None):
-                    ended.until_ns = max(ended.last.time_ns, sample.time_ns - _LOOK_NS)
-                    ended.ended = True
+                running.pop(key, None)
                 span = None
             if not waiting:
                 continue
@@ -84,10 +76,11 @@ def spans(samples: Iterable[KernelSample]) -> Iterator[Span]:
                 span = running[key] = Span(kind, sample, sample, waiting)
                 found.append(span)
             span.last, span.waiting = sample, waiting
-    for span in running.values():
-        span.until_ns = now
-    return (span for span in found if span.ns >= (
-        LEAST_CLOSE_WAIT_NS if span.kind == "close-wait" else LEAST_NS))  # fmt: skip
+    return (span for span in found if span.ns >= _least(span.kind))
+
+
+def _least(kind: Kind) -> int:
+    return LEAST_CLOSE_WAIT_NS if kind == "close-wait" else LEAST_NS
 
 
 def _with_their_peers(samples: Iterable[KernelSample]) -> Iterator[KernelSample]:
@@ -126,13 +119,54 @@ def kernel_findings(trace: Trace) -> list[Finding]:
     """
     if not trace.kernel or any(event.kind == "waiting" for event in trace.events):
         return []
-    streams = {frozenset((row.a, row.b)): row.stream for row in trace.conversations("tcp")}
-    return [_finding(trace, span, streams.get(frozenset((span.first.local, span.first.peer)), -1))
-            for span in spans(trace.kernel)]  # fmt: skip
+    found = [_without_accepted(trace, span) for span in spans(trace.kernel)]
+    streams: dict[frozenset[str], list[ConversationRow]] = {}
+    if any(span is not None for span in found):
+        for row in trace.conversations("tcp"):
+            streams.setdefault(frozenset((row.a, row.b)), []).append(row)
+    return [_finding(trace, span, _stream(streams, span)) for span in found if span is not None]
+
+
+def _stream(streams: dict[frozenset[str], list[ConversationRow]], span: Span) -> int:
+    """The conversation that a span speaks of: between the same ends the one of its time; else -1."""
+    same = streams.get(frozenset((span.first.local, span.first.peer)), [])
+    begun = [row for row in same if row.start_ns <= span.first.time_ns]
+    return (begun[-1] if begun else same[0]).stream if same else -1
+
+
+def _without_accepted(trace: Trace, span: Span) -> Span | None:
+    """The span from when those who wait at its end have waited; None where that is not long.
+
+    accept() takes the one that has waited longest. So where the server said something on a connection, all
+    that were opened before that one had been accepted by then: a busy server has somebody waiting at every
+    look, and never the same.
+    """
+    if span.kind != "backlog":
+        return span
+    since = _accepted(trace, span)
+    if since is not None and since > span.first.time_ns:
+        span.first = replace(span.first, time_ns=min(since, span.last.time_ns))
+    return span if span.ns >= LEAST_NS else None
+
+
+def _accepted(trace: Trace, span: Span) -> int | None:
+    """When the youngest connection was opened on which the listener's program spoke before the span's end."""
+    index, port = trace.index, split_endpoint(span.last.local)[1]
+    before = int(np.searchsorted(index.time_ns, span.last.time_ns, side="right"))
+    tcp = index.protocol[:before] == TCP
+    speaks = tcp & (index.sport[:before] == port) & (index.stream[:before] >= 0)
+    speaks &= (index.payload_length[:before] > 0) | (index.tcp_flags[:before] & FIN > 0)
+    streams = index.stream[:before][speaks]
+    if not len(streams):
+        return None
+    syns = index.tcp_flags[:before] & (SYN | ACK) == SYN
+    opened = np.flatnonzero(tcp & (index.dport[:before] == port) & syns)
+    opened = opened[np.isin(index.stream[opened], streams)]
+    return int(index.time_ns[opened].max()) if len(opened) else None
 
 
 def _finding(trace: Trace, span: Span, stream: int) -> Finding:
-    sample, lasted = span.last, ("" if span.ended else "at least ") + duration(span.ns)
+    sample, lasted = span.last, f"at least {duration(span.ns)}"
     owner = f" ({sample.process} {sample.pid})" if sample.process else ""
     whose = f"{sample.local}{owner}"
     match span.kind:

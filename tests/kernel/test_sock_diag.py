@@ -93,3 +93,26 @@ def test_any_bytes_give_sockets_or_nothing(data: bytes, number: int) -> None:
     for _, body in messages(data, number):
         socket_of(body)
     socket_of(data)
+
+
+def test_what_waits_is_told_first_where_one_look_cannot_tell_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        clients = [socket.create_connection(listener.getsockname()) for _ in range(12)]
+        servers = [listener.accept()[0] for _ in clients]
+        monkeypatch.setattr("inspector.kernel.sampler._MOST", 4)
+        clients[-1].sendall(b"unread")
+        sampler = Sampler(lambda: [os.getpid()], (port,))
+        first = list(sampler.look())
+        waits = (end(servers[-1]), end(clients[-1]))
+        assert waits in {(one.local, one.peer) for one in first}
+        assert "LISTEN" in {one.state for one in first}
+        for one in (*clients[:6], *servers[:6]):               # they stand in TIME-WAIT now, or are gone
+            one.close()
+        servers[-1].recv(100)
+        time.sleep(0.11)
+        (read,) = [one for one in sampler.look() if (one.local, one.peer) == waits]
+        assert read.receive_queue == 0
+        sampler.close()
+        for one in (*clients[6:], *servers[6:]):
+            one.close()

@@ -53,6 +53,14 @@ def test_each_state_has_its_sentence(changes: dict[str, int], words: list[str]) 
     assert [text for text, _ in custody_sentences(way)] == words
 
 
+def test_what_a_relay_read_is_not_said_of_who_is_behind_it() -> None:
+    way = replace(WAY, receiver=End("server", "127.0.0.1:2", outside="python3 812"))
+    assert [text for text, _ in custody_sentences(way)] == [
+        "Read by the relay, for python3 812 outside of the lab: whether that program has read it"
+        " is not seen."]
+    assert not list(custody_sentences(replace(way, read=0)))
+
+
 @pytest.mark.parametrize("width", [20, 40, 78, 120])
 def test_lines_fill_their_width_and_are_as_many_at_any(width: int) -> None:
     way = replace(WAY, unread=500, waits_ns=3_200_000_000)

@@ -12,7 +12,7 @@ from inspector.tui.panes.base import ListPane, PaneSpec
 from inspector.tui.panes.conversation import selection_of
 from inspector.tui.widgets.painter import Head
 from inspector.views.findings.list import MARKS, FindingList
-from inspector.views.findings.unjudged import unjudged_words
+from inspector.views.findings.unjudged import outside_words, unjudged_words
 from inspector.views.line.spans import Line, Span, fit
 
 CONVERSATIONS_A_TURN = 50      # that are looked into before keys are heard, if time allows
@@ -87,9 +87,12 @@ class FindingsPane(ListPane):
             self.hint(f"{findings.progress:.1%} is judged so far, without a finding. Conversations of very "
                       "many packets take longest.")
         else:
-            lacking = "" if self.trace is None else unjudged_words(self.trace)
-            self.hint(f"{lacking} In what there is: nothing to complain about." if lacking
-                     else "Nothing to complain about so far.")
+            lacking, outside = "", ""
+            if self.trace is not None:
+                lacking, outside = unjudged_words(self.trace), outside_words(self.trace)
+            nothing = "In what there is: nothing to complain about." if lacking else (
+                "Nothing to complain about so far.")
+            self.hint(" ".join(filter(None, (lacking, nothing, outside))))
         self._refresh_heads()
         return not findings.complete
 

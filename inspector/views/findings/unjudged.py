@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from inspector.model.units import amount
 from inspector.views.session.loss import loss_word
+from inspector.views.session.outside import outside_peers
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -20,6 +21,15 @@ def unjudged_words(trace: Trace) -> str:
     if trace.truncated:
         reasons.append("the file is not whole")
     return f"Not all can be judged: {', '.join(reasons)}." if reasons else ""
+
+
+def outside_words(trace: Trace) -> str:
+    """Whose own sockets nobody looked at, since a relay stands for them; "" where there is none."""
+    names = dict.fromkeys(map(str, outside_peers(trace.events).values()))
+    if not names:
+        return ""
+    some = ", ".join([*list(names)[:3], *(["others"] if len(names) > 3 else [])])
+    return f"Of {some}, outside of the lab, the relay's sockets are seen, not their own."
 
 
 def lacking_words(trace: Trace) -> str:

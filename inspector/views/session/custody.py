@@ -21,6 +21,7 @@ from inspector.model.units import amount, duration
 from inspector.trace.kernel import LEAST_NS, unread
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.views.line.wrap import wrap
+from inspector.views.session.outside import Outside, outside_peers
 from inspector.wire.arrays import Int64s
 from inspector.wire.text import escaped
 
@@ -36,11 +37,15 @@ _TITLES = ("Written", "Unsent", "On the way", "Unread", "Read")
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """One of the two sockets: how it is called, its address, and whose it is ("python3 812"), if known."""
+    """One of the two sockets: how it is called, its address, and whose it is ("python3 812"), if known.
+
+    `outside`: whom the relay stands for that holds this socket in the lab, "" where it is nobody's relay.
+    """
 
     name: str
     address: str
     owner: str = ""
+    outside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,9 @@ def custody(trace: Trace, stream: int, until: Row | None = None) -> tuple[Custod
     samples = [one for one in samples if one.state != "gone"]
     moment = min(moment, gone) if gone else moment
     names = ("client", "server") if flow.streams[0].start_known else addresses
-    ends = [_end(name, address, calls, samples) for name, address in zip(names, addresses, strict=True)]
+    outside = outside_peers(trace.events)
+    ends = [_end(name, address, calls, samples, outside.get(address))
+            for name, address in zip(names, addresses, strict=True)]
     moved = int(index.time_ns[rows[-1]]) if len(rows) else 0
     found = []
     for direction in (0, 1):
@@ -185,11 +192,13 @@ def _waiting_since(samples: Iterable[KernelSample], local: str, peer: str) -> in
     return since
 
 
-def _end(name: str, address: str, calls: Iterable[Call], samples: Sequence[KernelSample]) -> End:
+def _end(name: str, address: str, calls: Iterable[Call], samples: Sequence[KernelSample],
+         outside: Outside | None) -> End:
     told = next((f"{call.role} {call.pid}" for call in calls if call.local == address), "")
     owner = next((f"{one.process} {one.pid}" for one in reversed(samples)
                   if one.local == address and one.process), told)
-    return End(name, address, "" if owner.startswith(f"{name} ") else escaped(owner, 40))
+    return End(name, address, "" if owner.startswith(f"{name} ") else escaped(owner, 40),
+               "" if outside is None else str(outside))
 
 
 # --- as lines ------------------------------------------------------------------------------------------
@@ -235,6 +244,9 @@ def custody_sentences(one: Custody) -> Iterator[tuple[str, Style]]:
         verb = "is" if one.unsent == 1 else "are"
         why = "; the receiver's window is closed" if one.window is not None and one.window < 2 else ""
         yield f"{amount(one.unsent, 'byte')} {verb} written and not sent yet{why}.", "warning"
+    if one.receiver.outside and one.read:
+        yield (f"Read by the relay, for {one.receiver.outside} outside of the lab: whether that program "
+               "has read it is not seen.", "dim")
     if one.contradiction:
         yield (f"The sums do not hold: by calls and packets {amount(one.unread or 0, 'byte')} should wait, "
                f"the kernel says {one.in_queue or 0:,}.", "warning")

@@ -19,6 +19,7 @@ from inspector.lab.launch import Agent, start_agent
 from inspector.lab.network.names import resolvers
 from inspector.lab.options import AgentOptions, Outside
 from inspector.trace.trace import Trace
+from inspector.views.findings.unjudged import outside_words
 from inspector.views.json.conversations import conversations
 from inspector.views.session.outside import outside_peers
 from tests.support.running.lab import needs_lab
@@ -88,6 +89,7 @@ def test_both_directions_and_the_end_of_each_are_handed_on(tmp_path: Path, servi
         assert peers[found["a"]].address == f"{named[0]}:{named[1]}"
         assert str(peers[found["a"]]).rpartition(" ")[2] == str(os.getpid())
         assert found["process_a"] == str(peers[found["a"]])
+        assert found["process_a"] in outside_words(trace)          # whose own sockets nobody looked at
         assert found["b"].endswith(f":{service.getsockname()[1]}")
 
 

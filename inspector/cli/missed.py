@@ -84,12 +84,13 @@ def _dns(trace: Trace) -> Iterator[DnsMessage]:
 
 
 def _refused(trace: Trace) -> set[tuple[str, int]]:
-    """Addresses and ports that a SYN was sent to and a RST came back from."""
+    """Addresses and ports that a SYN was sent to and a RST came back from, and never a SYN ACK."""
     index = trace.index
     rows = np.flatnonzero(index.protocol[: index.count] == TCP)
     flags = index.tcp_flags[rows]
     asked = rows[(flags & (SYN | ACK)) == SYN]
-    reset = rows[(flags & RST) != 0]
+    reset, listens = rows[(flags & RST) != 0], rows[(flags & (SYN | ACK)) == SYN | ACK]
     ends = set(zip(index.dst[asked].tolist(), index.dport[asked].tolist(), strict=True))
     ends &= set(zip(index.src[reset].tolist(), index.sport[reset].tolist(), strict=True))
+    ends -= set(zip(index.src[listens].tolist(), index.sport[listens].tolist(), strict=True))    # its own
     return {(index.address(number), port) for number, port in ends}

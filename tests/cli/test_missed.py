@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
 from inspector.cli.missed import refused_ports
+from tests.support.captures.network import CLIENT, SERVER, Network
 from tests.support.captures.traces import open_trace
 from tests.support.running.commands import inspector
 from tests.support.running.lab import needs_lab
@@ -20,6 +22,17 @@ def test_ports_that_were_refused() -> None:
     for name in ("tcp", "tcp-abort", "udp-refused"):
         with open_trace(name) as trace:
             assert refused_ports(trace) == set()
+
+
+def test_a_port_on_which_the_program_itself_listens_later_is_not_missed(tmp_path: Path) -> None:
+    network = Network()
+    network.tcp(CLIENT, "S")
+    network.tcp(SERVER, "RA")
+    with network.open(tmp_path / "refused.pcapng") as trace:
+        assert refused_ports(trace) == {9000}
+    network.handshake()
+    with network.open(tmp_path / "later.pcapng") as trace:
+        assert refused_ports(trace) == set()
 
 
 @needs_lab

@@ -30,7 +30,7 @@ from inspector.tui.app import InspectorApp
 from inspector.tui.lessons.screen import LessonScreen
 from inspector.tui.messages import LessonsAsked, Selection
 from inspector.tui.panes.registry import PANES
-from tests.support.captures.traces import DATA
+from tests.support.captures.traces import DATA, TRACES
 from tests.support.screen.live import (
     LARGE,
     SMALL,
@@ -163,6 +163,7 @@ def lesson(name: str, language: str, step: int, *keys: str, sizes: tuple[tuple[i
 BOTH = ("textual-dark", "textual-light")
 PROTOCOL_ERRORS = DATA / "captures" / "websocket" / "zeek__websocket__wrong-accept-header.pcap"
 SEVERAL = DATA / "protocols" / "redis.pcapng"          # conversations
+CONNECTIONS = TRACES / "http-connections.pcapng"      # of two, with their system calls
 SCENES = [
     Scene("launcher", None, nothing, (SMALL, USUAL), BOTH, pictures=(SMALL,)),
     Scene("help", spec("websocket"), press(11, "question_mark"), (SMALL, USUAL)),
@@ -191,6 +192,8 @@ SCENES = [
     Scene("findings-file", PROTOCOL_ERRORS, press(1, "7"), (SMALL, USUAL)),
     Scene("bytes-websocket", spec("websocket"), choose(11, Row(7), "9", "end"), (SMALL,)),
     Scene("conversations-file", SEVERAL, press(1), (SMALL, USUAL)),
+    Scene("compare-file", CONNECTIONS, press(1, "equals_sign", "down", "equals_sign"), (SMALL, USUAL),
+          pictures=(USUAL,)),
 ]
 SCENES += [
     Scene("lessons", LessonsAsked(None, "en"), nothing, (SMALL,)),

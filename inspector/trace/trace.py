@@ -47,7 +47,7 @@ from inspector.trace.index.conversations import (
 )
 from inspector.trace.index.fates import Fates
 from inspector.trace.index.index import Index
-from inspector.wire.arrays import Int64s
+from inspector.wire.arrays import Bools, Int64s
 from inspector.wire.findings import Finding
 from inspector.wire.keylog import KeyLog
 from inspector.wire.pcapng import Interface
@@ -57,6 +57,7 @@ __all__ = ["Trace", "TraceError"]
 
 _APART = 1 << 14        # bytes between wanted ones that are read with them rather than in two reads
 _MOST = 1 << 22          # bytes that are read at once for many packets
+_SCATTERED = 4           # fewer neighbours than so many: each packet is read by itself
 _PATIENCE = 1.5          # seconds of waiting for who writes at this moment
 _SMALL = 256              # packets of a conversation that is looked at at once, where it is plain
 _MOST_PLAIN = 2_000_000   # packets up to which a screen has plain conversations looked for
@@ -71,12 +72,17 @@ def searched_words(count: int) -> str:
     return f"{what} searched from the beginning only, up to a limit; more of them may match."
 
 
+def _far(starts: Int64s, stops: Int64s) -> Bools:
+    """Of each place but the first, whether it stands so far from the one before that each is read alone."""
+    ahead = starts[1:] - stops[:-1]
+    return (ahead > _APART) | (ahead < 0)
+
+
 def _close_ones(starts: Int64s, stops: Int64s) -> list[tuple[int, int]]:
     """Ranges of places: what they name stands so close together in the file that it is read at once."""
     if not len(starts):
         return []
-    ahead = starts[1:] - stops[:-1]
-    far = np.flatnonzero((ahead > _APART) | (ahead < 0)) + 1
+    far = np.flatnonzero(_far(starts, stops)) + 1
     found, bounds = [], [0, *far.tolist(), len(starts)]
     for first, last in pairwise(bounds):
         while int(stops[last - 1]) - int(starts[first]) > _MOST and last - first > 1:
@@ -389,6 +395,8 @@ class Trace:
         """The same, each packet's by itself."""
         starts = self.index.offset[rows].astype("i8") + positions
         stops, found = starts + lengths, []
+        if _SCATTERED * int(_far(starts, stops).sum()) > len(starts):
+            return self._window.each(starts.tolist(), lengths.tolist())
         for first, last in _close_ones(starts, stops):
             low = int(starts[first])
             data = self._window.peek(low, int(stops[last - 1]))

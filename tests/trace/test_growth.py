@@ -46,15 +46,21 @@ class Work:
         self._profile = Profile()
 
     def __enter__(self) -> Work:
-        read = FileSource.read
+        read, read_each = FileSource.read, FileSource.read_each
 
         def counted(source: FileSource, offset: int, into: memoryview) -> int:
             count = read(source, offset, into)
             self.size += count
             return count
 
+        def counted_each(source: FileSource, offsets: list[int], sizes: list[int]) -> list[bytes]:
+            found = read_each(source, offsets, sizes)
+            self.size += sum(map(len, found))
+            return found
+
         self._patches = ExitStack()
         self._patches.enter_context(patch.object(FileSource, "read", counted))
+        self._patches.enter_context(patch.object(FileSource, "read_each", counted_each))
         self._patches.enter_context(patch.multiple(window, _AHEAD=0, _APART=0))
         self._patches.enter_context(patch.object(trace_module, "_APART", 0))
         self._patches.enter_context(patch.object(spoken, "_CONVERSATIONS", 8))

@@ -10,6 +10,7 @@ import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -246,6 +247,33 @@ def test_rows_are_the_same_when_many_conversations_are_asked_for(tmp_path: Path)
                 with path.open("ab") as file:
                     file.write(pcap_bytes(frames)[24:])
                 trace.refresh()
+
+
+def test_packets_far_apart_are_read_one_by_one_and_none_of_another_file(tmp_path: Path) -> None:
+    frames = [FRAME + bytes([number]) * (1 if number % 3 else 20_000) for number in range(60)]
+    plain, packed = tmp_path / "a.pcap", tmp_path / "a.pcap.gz"
+    plain.write_bytes(pcap_bytes(frames))
+    packed.write_bytes(gzip.compress(pcap_bytes(frames)))
+    rows = np.arange(0, 60, 3)
+    positions, lengths = np.arange(20) + len(FRAME) - 5, np.full(20, 9)
+    wanted = [frames[3 * i][len(FRAME) - 5 + i :][:9] for i in range(20)]
+    for path in (plain, packed):
+        with Trace.open(path) as trace:
+            trace.finish()
+            with patch.object(trace._window, "peek", side_effect=AssertionError("read together")):
+                assert trace.pieces(rows, positions, lengths) == wanted
+                assert trace.gather(rows, positions, lengths) == b"".join(wanted)
+    data = plain.read_bytes()
+    with Trace.open(plain) as trace:
+        trace.finish()
+        os.truncate(plain, len(data) - 20_000 - 2 * (len(FRAME) + 17) + 18)      # the last one is cut
+        cut = trace.pieces(rows, positions, lengths)
+        assert cut[:-1] == wanted[:-1] and len(cut[-1]) < 9
+    plain.write_bytes(data)
+    with Trace.open(plain) as trace:
+        trace.finish()
+        plain.write_bytes(bytes(len(data)))
+        assert trace.pieces(rows, positions, lengths) == [b""] * 20
 
 
 def test_closing_twice_does_no_harm(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What a person says is spoken, where the guess is wrong: `tcp.port==8001,http`, as tshark's option -d.
 
 Rules of this process, as options and prompts give them; `stamp` changes with each, so that who decoded before
-does it anew.
+does it anew, and is 0 where none is left.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def forget() -> None:
 
 
 def stamp() -> int:
-    """What differs once rules have changed; 0 while there were none."""
-    return len(_changes)
+    """What differs once rules have changed; 0 whenever there is none, so that all is guessed as at first."""
+    return len(_changes) if _rules else 0
 
 
 def wanted(ports: tuple[int, int], stream: int) -> DecodeAs | None:

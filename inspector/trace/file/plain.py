@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import time
 import zlib
+from collections.abc import Sequence
+from itertools import repeat
 from pathlib import Path
 
 from inspector.wire.text import escaped
@@ -91,6 +93,19 @@ class FileSource:
         count = os.preadv(self._descriptor, [into], offset)
         self._remember(offset, into[:count])
         return count
+
+    def read_each(self, offsets: Sequence[int], sizes: Sequence[int]) -> list[bytes]:
+        """Read bytes at many offsets; none of a file in which others stand now than those that were read.
+
+        Whether they do is looked at once, and so is what is kept of them: the last ones.
+        """
+        self._look()
+        if self._foreign:
+            return [b""] * len(offsets)
+        found = list(map(os.pread, repeat(self._descriptor), sizes, offsets))
+        if found:
+            self._remember(offsets[-1], memoryview(found[-1]))
+        return found
 
     def _remember(self, offset: int, data: memoryview) -> None:
         """Keep the first bytes of the file, and the last ones that were read of it; sum up its beginning."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from collections.abc import Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Protocol
 
@@ -50,6 +52,9 @@ class Source(Protocol):
 
     def read(self, offset: int, into: memoryview) -> int:
         """Read bytes at `offset`; how many there were."""
+
+    def read_each(self, offsets: Sequence[int], sizes: Sequence[int]) -> list[bytes]:
+        """So many bytes at each of `offsets`, fewer where there are fewer: quicker than many a `read`."""
 
     def share(self) -> float:
         """Which part of everything is readable now, 0 to 1."""
@@ -122,6 +127,10 @@ class SpoolSource:
     def read(self, offset: int, into: memoryview) -> int:
         """Read bytes at `offset`."""
         return os.preadv(self._spool.fileno(), [into], offset)
+
+    def read_each(self, offsets: Sequence[int], sizes: Sequence[int]) -> list[bytes]:
+        """Read bytes at many offsets."""
+        return list(map(os.pread, repeat(self._spool.fileno()), sizes, offsets))
 
     def check(self) -> None:
         """The spool is nobody else's, but its file may be."""

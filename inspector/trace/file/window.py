@@ -6,12 +6,15 @@ source, so what a read has to make sure of (is it still the same file?) is done 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from inspector.trace.file.source import Source
 
 _AHEAD = 1 << 17         # bytes that are read at once, at most, after reads that followed each other,
 _APART = 1 << 11         # and at first
 _MOST = 1 << 20          # longer ones are not kept
 _MOST_PEEKED = 1 << 22   # bytes that `peek` keeps room for
+_EACH = 1 << 12          # places that are read before it is looked again whether it is still the same file
 
 
 class Window:
@@ -41,6 +44,13 @@ class Window:
         if stop - start <= _MOST:
             self._start, self._data = start, data
         return data[: stop - start]
+
+    def each(self, starts: Sequence[int], sizes: Sequence[int]) -> list[bytes]:
+        """So many bytes from each of `starts` on, fewer where there are fewer: for what lies far apart."""
+        found: list[bytes] = []
+        for at in range(0, len(starts), _EACH):
+            found += self._source.read_each(starts[at : at + _EACH], sizes[at : at + _EACH])
+        return found
 
     def peek(self, start: int, stop: int) -> memoryview:
         """The bytes from `start` to `stop`, fewer where there are fewer; good until the next `peek`."""

@@ -9,6 +9,7 @@ import pytest
 from inspector.trace.application import decode_as
 from inspector.trace.trace import Trace
 from tests.protocols.test_redis import Turn, frames_of, read
+from tests.support.captures.frames import FRAMES, pcap_bytes, trace_of
 
 DATA = Path(__file__).parents[2] / "data" / "protocols"
 
@@ -40,6 +41,22 @@ def test_a_conversation_is_decoded_as_was_said_and_guessed_again() -> None:
         assert [trace.application(stream).protocol for stream in (1, 2)] == ["redis", "redis"]
         decode_as.forget()
         assert [trace.application(stream).protocol for stream in (1, 2)] == ["mqtt", "mqtt"]
+
+
+def test_what_is_plain_is_told_by_columns_again_once_no_rule_is_left(tmp_path: Path) -> None:
+    """One rule, and every later file would be decoded conversation by conversation, though it is gone."""
+    trace = trace_of(tmp_path / "a.pcap", pcap_bytes(FRAMES))
+    trace.finish()
+    say("tcp.port==7777,redis")
+    assert decode_as.stamp() and trace.plain_conversations() is None
+    before = decode_as.stamp()
+    say("tcp.port==7778,redis")
+    assert decode_as.stamp() != before
+    decode_as.forget()
+    assert not decode_as.stamp() and trace.plain_conversations() is not None
+    say("tcp.port==7777,redis")
+    assert decode_as.stamp() not in (0, before)
+    trace.close()
 
 
 def test_the_end_with_the_port_serves_whoever_speaks_first() -> None:

@@ -214,12 +214,12 @@ class TcpFlow:
         judged, index = self._judged, self._trace.index
         while judged.count < len(self._rows):
             rows = self._rows[judged.count : judged.count + _BATCH]
-            judged.feed(Columns(
-                rows.tolist(), self.directions(rows).tolist(), index.tcp_flags[rows].tolist(),
-                index.seq[rows].tolist(), index.ack[rows].tolist(), index.payload_length[rows].tolist(),
-                index.window[rows].tolist(), index.time_ns[rows].tolist(),
-                (index.payload[rows] - index.l4[rows]).tolist(),
-            ))
+            columns = (
+                rows, self.directions(rows), index.tcp_flags[rows], index.seq[rows], index.ack[rows],
+                index.payload_length[rows], index.window[rows], index.time_ns[rows],
+                index.payload[rows] - index.l4[rows],
+            )
+            judged.feed(Columns(*(column.astype(np.int64, copy=False) for column in columns)))
         return judged
 
     def _is_lost(self, row: Row) -> bool:

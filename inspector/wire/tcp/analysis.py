@@ -2,14 +2,14 @@
 
 Columns of one conversation's packets go in, in batches and once; flags come out sparse (most packets have
 none), round-trip times and bytes in flight as columns. The states of both ends are told in the same pass.
+Where all goes straight on, a run of packets is taken by columns (straight.py); others are walked one by one.
 """
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
 
 from inspector.model.numbers import ACK, FIN, RST, SYN
 from inspector.model.packets import Row
@@ -33,35 +33,17 @@ from inspector.wire.tcp.flags import (
 from inspector.wire.tcp.options import TcpOptions
 from inspector.wire.tcp.side import HALF, MASK, Side, acknowledge, bytes_in_flight, remember
 from inspector.wire.tcp.state import TcpStates
+from inspector.wire.tcp.straight import LEAST, UNKNOWN_TIME, Columns, Packet, Straight
 
-UNKNOWN_TIME = -(1 << 63)
+__all__ = ["UNKNOWN_TIME", "Columns", "TcpAnalysis"]
+
 _OPENING = SYN | FIN | RST
 _TAKES_NUMBER = SYN | FIN
 _FAST_NS = 20_000_000            # a fast retransmission follows its duplicate ACK within 20 ms
 _REORDER_NS = 3_000_000          # what comes this soon is out of order, where no round trip is known
 _UNSCALED = -2                   # window scaling was refused; -1: unknown
 _TIMESTAMPS = 32                 # header length with the timestamps option alone
-
-
-class Columns(NamedTuple):
-    """A batch of one conversation's packets: a list for each column, all of one length.
-
-    `direction` 0 (a to b) or 1; `flags` 12 bits; `length` payload bytes on the wire; `header` bytes of the
-    TCP header with options; times in nanoseconds.
-    """
-
-    row: list[Row]
-    direction: list[int]
-    flags: list[int]
-    seq: list[int]
-    ack: list[int]
-    length: list[int]
-    window: list[int]
-    time_ns: list[int]
-    header: list[int]
-
-
-_Packet = tuple[Row, int, int, int, int, int, int, int, int]       # a line of `Columns`
+_FIRST, _STEP = 16, 4            # packets of a batch that are walked in any case, and until ends are in step
 
 
 class TcpAnalysis:
@@ -103,9 +85,38 @@ class TcpAnalysis:
 
     def feed(self, columns: Columns) -> None:
         """Take the next packets, in the order of the capture."""
+        at, count = 0, len(columns.row)
+        if count > _FIRST + LEAST:
+            at = self._feed_runs(columns)
+        self._walk(columns.packets(at, count))
+
+    def _feed_runs(self, columns: Columns) -> int:
+        """Take runs of packets in which all goes straight on, and those between them; how many were taken."""
+        at, count = 0, len(columns.row)
+        while at < count and (not at or not self._settled):
+            self._walk(columns.packets(at, at + _FIRST))
+            at += _FIRST
+        if count - at < LEAST:
+            return min(at, count)
+        straight = Straight(columns, (self._sides[0].scale, self._sides[1].scale))
+        for first, last in straight.runs(at):
+            self._walk(columns.packets(at, first))
+            at = first
+            while self._settled and last - at >= LEAST:
+                if straight.in_step(at, self._sides):
+                    if straight.take(at, last, self._sides, self.count, self.rtt_ns, self.in_flight):
+                        self.count += last - at
+                        at = last
+                    break
+                self._walk(columns.packets(at, at + _STEP))
+                at += _STEP
+        return at
+
+    def _walk(self, packets: Iterable[Packet]) -> None:
+        """Take packets one by one."""
         sides, rtts, in_flight = self._sides, self.rtt_ns, self.in_flight
         position = self.count
-        for packet in zip(*columns, strict=True):
+        for packet in packets:
             row, direction, flags, seq, ack, length, window, time, header = packet
             sender, receiver = sides[direction], sides[1 - direction]
             opening = flags & _OPENING
@@ -161,7 +172,7 @@ class TcpAnalysis:
         if self._syn_time is not None and self.initial_rtt_ns is None:
             self.initial_rtt_ns = time - self._syn_time
 
-    def _see_opening(self, packet: _Packet, sender: Side, receiver: Side) -> int:
+    def _see_opening(self, packet: Packet, sender: Side, receiver: Side) -> int:
         """What SYN, FIN and RST say, and any packet until both ends are known to be ESTABLISHED."""
         row, direction, flags, seq, ack, length, _, time, header = packet
         bits = 0

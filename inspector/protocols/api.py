@@ -465,11 +465,13 @@ class Scan(Generic[L]):
     wrong. Turns that are alike in all that is printed of them give one and the same object, mostly.
     `decoder(source, told, said)`: a decoder that has all these records, the same as one that reads.
     `reader()`: what fields take for the decoder of a record that is `Told`, and who sums it up.
+    `begins(head)`: whether a conversation of which these are the first bytes is worth being read for it.
     """
 
     turns: Callable[[Sequence[bytes]], Sequence[L] | None]
     decoder: Callable[[Source, Sequence[L], Sequence[bytes]], Decoder[Any]]
     reader: Callable[[], Decoder[Any]]
+    begins: Callable[[bytes], bool]
 
 
 @dataclass(frozen=True, slots=True)

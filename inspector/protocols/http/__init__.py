@@ -31,6 +31,8 @@ def _sniff(opening: Opening) -> Start | None:
 
 
 _PLAIN_REQUEST = re.compile(rb"(?!PROXY )[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32} [^ \r\n]{1,1900} HTTP/1\.\d")
+_BEGINS = re.compile(      # the same, as far as it is there
+    rb"(?!PROXY )[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?:\Z| (?:[^ \r\n]*\Z|[^ \r\n]+ (?:HTTP/1|.{0,6}\Z)))")
 _MAY_SWITCH = re.compile(rb" 0*101")
 
 
@@ -38,6 +40,10 @@ def _plain(asked: bytes, answered: bytes) -> bool:
     """Requests, and responses of which none can be a 101 or the answer to CONNECT."""
     return (_PLAIN_REQUEST.match(asked) is not None and (not answered or answered.startswith(b"HTTP/1."))
             and b"CONNECT " not in asked and _MAY_SWITCH.search(answered) is None)
+
+
+def _begins(head: bytes) -> bool:
+    return _BEGINS.match(head) is not None
 
 
 def _turns(said: Sequence[bytes]) -> Sequence[Head] | None:
@@ -140,7 +146,7 @@ HEADERS = (
 
 HTTP = Protocol(
     name="http", title="HTTP", colour="exchange", sniff=_sniff, decoder=_decoder, plain=_plain,
-    scan=Scan(_turns, _scanned, _reader),
+    scan=Scan(_turns, _scanned, _reader, _begins),
     book=BOOK, pairs=True,
     fields=(
         Field("http.request", "protocol", _request(lambda message: message.method), json=""),

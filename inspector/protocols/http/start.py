@@ -6,16 +6,19 @@ segments are tried.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from inspector.protocols.api import CERTAIN, LATE, Opening, Start
-from inspector.protocols.framing.segments import ends_before, starts_between
-from inspector.protocols.http.message import HEAD_LIMIT, head_end, looks_like_http, parse_head
+from inspector.protocols.framing.segments import ends_before, starts_between, with_mark
+from inspector.protocols.http.message import HEAD_LIMIT, METHODS, head_end, looks_like_http, parse_head
 from inspector.protocols.http.upgrade import is_switch
 from inspector.protocols.websocket.start import next_frame
 from inspector.wire.tcp.stream import ByteStream
 
 _METHOD = 40           # bytes among which a request's method must end
+_LINE = 2048           # bytes that are looked at where a message may begin
+_MARK = re.compile(rb"HTTP/1\.|" + b"|".join(METHODS))       # one of them stands in every first line
 
 
 def sniff(opening: Opening) -> Start | None:
@@ -86,13 +89,13 @@ def _look(stream: ByteStream, start: int) -> str:
     look = looks_like_http(head)
     if look != "perhaps" or (len(head) == _METHOD and b" " not in head):
         return look
-    return looks_like_http(stream.read(start, start + 2048))
+    return looks_like_http(stream.read(start, start + _LINE))
 
 
 def _first_starts(stream: ByteStream) -> dict[str, int | None]:
     """Where the first request begins, and the first response."""
     found: dict[str, int | None] = {"request": None, "response": None}
-    for start in ends_before(stream, stream.length):
+    for start in with_mark(stream, ends_before(stream, stream.length), _MARK, _LINE):
         look = _look(stream, start)
         if look in found and found[look] is None:
             found[look] = start
@@ -102,6 +105,6 @@ def _first_starts(stream: ByteStream) -> dict[str, int | None]:
 
 
 def _starts(stream: ByteStream, kind: str) -> Iterator[int]:
-    for start in ends_before(stream, stream.length):
+    for start in with_mark(stream, ends_before(stream, stream.length), _MARK, _LINE):
         if _begins(stream, start, kind):
             yield start

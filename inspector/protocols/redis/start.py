@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from inspector.protocols.api import CERTAIN, LATE, LIKELY, Opening, Start
-from inspector.protocols.framing.segments import ends_before, starts_between
+from inspector.protocols.framing.segments import ends_before, starts_between, with_mark
 from inspector.protocols.redis.commands import is_known
 from inspector.protocols.redis.scanner import LINE, Scanner
 from inspector.wire.tcp.stream import ByteStream
@@ -17,6 +17,7 @@ from inspector.wire.tcp.stream import ByteStream
 PORT = 6379
 _SAMPLE = 4096           # bytes of each direction by which it is recognised
 _REQUEST = re.compile(rb"\*[1-9]\d{0,6}\r\n\$[1-9]\d{0,8}\r\n([!-~]{1,32})")
+_MARK = re.compile(rb"\*")             # with which a request begins
 _REPLY = re.compile(rb"[+-][^\r\n]*(?:\r\n|\Z)|:[+-]?\d+\r\n|[$*](?:-1|\d+|\?)\r\n|[%~>|!=]\d+\r\n|_\r\n"
                     rb"|#[tf]\r\n|,[+\-\d.einfa]+\r\n|\([+-]?\d+\r\n")
 _INLINE_COMMAND = re.compile(rb"([A-Za-z_]{2,20})(?:[ \t][^\r\n]*)?\r?\n")
@@ -98,7 +99,7 @@ def _late(streams: tuple[ByteStream, ByteStream]) -> Start | None:
 
 
 def _starts(stream: ByteStream) -> Iterator[tuple[int, bytes]]:
-    for start in ends_before(stream, stream.length):
+    for start in with_mark(stream, ends_before(stream, stream.length), _MARK, 1):
         match = _REQUEST.match(stream.read(start, start + LINE))
         if match is not None:
             yield start, match[1]

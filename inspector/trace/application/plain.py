@@ -22,7 +22,7 @@ from inspector.protocols.api import Protocol
 from inspector.trace.application.engine import Layer
 from inspector.trace.flows.delivered import delivered
 from inspector.trace.flows.patterns import Regular, regular
-from inspector.trace.flows.spoken import Block, Pieces, Spoken
+from inspector.trace.flows.spoken import BEGINS, Block, Pieces, Spoken
 
 if TYPE_CHECKING:
     from inspector.trace.application.application import Application
@@ -138,15 +138,15 @@ def _scanned(sent: Sequence[bytes]) -> tuple[Protocol | None, Sequence[Any] | No
     return None, None
 
 
-_BEGINS = 64             # bytes by which it is told whether a conversation may be plain
+def _perhaps(asked: bytes) -> bool:
+    """Whether a conversation that begins so may be plain."""
+    return any(scan.begins(asked) for _, scan in _SCANNED)
 
 
 def exchanged(index: Index, flow: TcpFlow) -> PlainBlock | None:
     """What is exchanged turn by turn in a conversation that is not regular; None: it has to be decoded."""
     start = flow.streams[0].start
-    asked = flow.streams[0].read(start, start + _BEGINS)
-    perhaps = any(protocol.plain is None or protocol.plain(asked, b"") for protocol, _ in _SCANNED)
-    if not perhaps or flow.out_of_order:
+    if flow.out_of_order or not _perhaps(flow.streams[0].read(start, start + BEGINS)):
         return None
     block = delivered(index, flow)
     protocol, parsed = (None, None) if block is None else _scanned(block.sent)
@@ -165,7 +165,7 @@ class PlainConversations:
         self._regular = regular(index)
         self._place = np.full(len(index.streams[TCP]), -1, np.int64)
         self._place[self._regular.stream] = np.arange(len(self._regular.stream))
-        self._spoken = Spoken(index, self._regular, pieces)
+        self._spoken = Spoken(index, self._regular, pieces, _perhaps)
         self._block = _NONE                      # the conversations that were read last
         self._last: tuple[int, Layer | None] = (-1, None)
         self._words: dict[int, dict[Row, PacketWords]] = {}

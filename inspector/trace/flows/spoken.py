@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _CONVERSATIONS, _BYTES = 256, 1 << 20        # that are read together: so many, or so much,
 LARGEST = 1 << 26                           # but none that is larger
+_LARGE = 1 << 14                            # bytes from which the beginning is looked at before all is read
+BEGINS = 64                                 # bytes of it
 
 
 Pieces = Callable[["Int64s", "Int64s", "Int64s"], list[bytes]]
@@ -33,7 +35,8 @@ class Block(NamedTuple):
     The conversations have places from `begin` on among the regular ones. A turn is what one end says until
     the other one speaks: `sent` has its bytes, `turns` where its packets begin among `rows` (and at last the
     number of rows), `bounds` where each conversation's turns begin. `back` tells of each packet whether b
-    sent it, `known` of each conversation whether the capture has all of it, and it is not very large.
+    sent it, `known` of each conversation whether the capture has all of it, it is not very large, and where
+    it is large begins as something that is known.
     """
 
     begin: int
@@ -51,10 +54,14 @@ class Block(NamedTuple):
 
 
 class Spoken:
-    """What the regular conversations say, many of them read at a time."""
+    """What the regular conversations say, many of them read at a time.
 
-    def __init__(self, index: Index, regular: Regular, pieces: Pieces) -> None:
-        self._index, self._regular, self._pieces = index, regular, pieces
+    `perhaps` tells of the first bytes of a conversation whether it may be worth reading.
+    """
+
+    def __init__(self, index: Index, regular: Regular, pieces: Pieces,
+                 perhaps: Callable[[bytes], bool] = lambda begins: True) -> None:
+        self._index, self._regular, self._pieces, self._perhaps = index, regular, pieces, perhaps
         lengths = np.concatenate(([0], np.cumsum(index.payload_length[regular.rows], dtype=np.int64)))
         self._size = lengths[regular.last] - lengths[regular.first]
 
@@ -63,6 +70,9 @@ class Spoken:
         found, index = self._regular, self._index
         ahead = slice(begin, begin + _CONVERSATIONS)
         sizes, whole = self._size[ahead], found.whole[ahead] & (self._size[ahead] <= LARGEST)
+        most = int(np.searchsorted(np.cumsum(sizes), _BYTES)) + 1
+        for number in np.flatnonzero(sizes[:most] > _LARGE).tolist():
+            whole[number] = whole[number] and self._may_be_known(begin + number)
         if not whole[0]:
             none = np.zeros(0, np.int64)
             return Block(begin, [False], [0, 0], np.zeros(1, np.int64), [], none, none > 0)
@@ -89,6 +99,14 @@ class Spoken:
             pieces[start] if stop == start + 1 else b"".join(pieces[start:stop])
             for start, stop in pairwise(turns.tolist())]
         return Block(begin, known, bounds.tolist(), turns, sent, rows, back)
+
+    def _may_be_known(self, place: int) -> bool:
+        """Whether a conversation is to be read, by the first packet that carries something."""
+        found, index = self._regular, self._index
+        rows = found.rows[found.first[place] : found.last[place]]
+        carries = rows[np.argmax(index.payload_length[rows] > 0)][None]
+        lengths = np.minimum(index.payload_length[carries], BEGINS).astype(np.int64)
+        return self._perhaps(self._pieces(carries, index.payload[carries].astype(np.int64), lengths)[0])
 
 
 def _ranges(first: Int64s, last: Int64s) -> Int64s:

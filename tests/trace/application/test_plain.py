@@ -13,7 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.cli.exports import Export, export_of
+from inspector.protocols.http import HTTP
+from inspector.trace.application.plain import PlainConversations
 from inspector.trace.trace import Trace
+from inspector.wire.arrays import Int64s
 from tests.support.captures.growth import CLIENT, GET, OK, SERVER, Wire
 from tests.support.captures.hostile import CASES
 from tests.support.captures.tcp import CAPTURES
@@ -186,3 +189,35 @@ def test_any_conversations_are_told_the_same(
     path = tmp_path_factory.mktemp("plain") / "x.pcapng"
     path.write_bytes(wire.file())
     compare(path)
+
+
+@pytest.mark.parametrize(("head", "expected"), [
+    (b"G", True), (b"GET", True), (b"GET ", True), (b"GET /a", True), (b"GET /a HT", True),
+    (b"GET /" + b"a" * 59, True), (b"GET /a HTTP/1.1\r\nHost: x\r\n", True), (b"GET /a HTTP/2.0", False),
+    (b"x" * 64, False), (b"PROXY TCP4", False),
+    (b"\0\1\2", False), (b"+OK\r\n", False), (b"*1\r\n$4\r\nPING\r\n", False), (b"", False)])
+def test_what_is_read_whole_is_told_by_its_first_bytes(head: bytes, expected: bool) -> None:
+    scan = HTTP.scan
+    assert scan is not None and scan.begins(head) is expected
+
+
+def test_of_what_is_large_and_nothing_known_only_the_beginning_is_read(tmp_path: Path) -> None:
+    sizes = []
+    for said in (GET + b"x" * 40_000, b"x" * 40_000):
+        wire = Wire()
+        wire.say(CLIENT, said)
+        path = tmp_path / "a.pcapng"
+        path.write_bytes(wire.file())
+        with Trace.open(path) as trace:
+            trace.finish()
+            read: list[int] = []
+
+            def pieces(rows: Int64s, positions: Int64s, lengths: Int64s,
+                       trace: Trace = trace, read: list[int] = read) -> list[bytes]:
+                read.append(int(lengths.sum()))
+                return trace.pieces(rows, positions, lengths)
+
+            plain = PlainConversations(trace.index, pieces, trace.application)
+            plain.layer(0)
+            sizes.append(sum(read))
+    assert sizes[0] > 40_000 and sizes[1] == 64

@@ -50,21 +50,28 @@ def extend_few(streams: tuple[ByteStream, ByteStream], segments: tuple[list[Segm
 
 def _extend_by_runs(stream: ByteStream, rows: Int64s, flags: UInt16s, seq: UInt32s, length: UInt32s,
                     captured: Int64s, payload: UInt16s) -> None:
-    """Those that follow each other in one go."""
+    """Those that follow each other in one go: whole ones, or such as were cut."""
     marks = flags & (SYN | FIN | RST) != 0
     seq, size = seq.astype(np.int64), length.astype(np.int64)
     following = (seq[:-1] + size[:-1]) & 0xFFFFFFFF == seq[1:]
-    alone = marks | (captured < size)
-    breaks = np.flatnonzero(~following | alone[1:] | alone[:-1]) + 1
+    cut = captured < size
+    breaks = np.flatnonzero(~following | marks[1:] | marks[:-1] | (cut[1:] != cut[:-1])) + 1
     begins = np.cumsum(size) - size
     columns = [column.tolist() for column in (rows, flags, seq, size, captured, payload)]
     starts = [0, *breaks.tolist()]
     for first, last in zip(starts, [*starts[1:], len(rows)], strict=True):
+        if cut[first] and last - first > 1:
+            _add(stream, *(column[first] for column in columns))      # what is before it may go on in it
+            first += 1
         part = slice(first, last)
-        if last - first == 1 or not stream.add_run(
-            columns[2][first], columns[0][part], (begins[part] - begins[first]).tolist(), columns[3][part],
-            columns[5][part],
-        ):
+        where = columns[2][first], columns[0][part], (begins[part] - begins[first]).tolist(), columns[3][part]
+        if last - first == 1:
+            taken = False
+        elif cut[first]:
+            taken = stream.add_cut_run(*where, columns[4][part], columns[5][part])
+        else:
+            taken = stream.add_run(*where, columns[5][part])
+        if not taken:
             for segment in zip(*(column[part] for column in columns), strict=True):
                 _add(stream, *segment)
 

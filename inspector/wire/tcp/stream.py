@@ -152,6 +152,33 @@ class ByteStream(Segments):
             self._insert_run(len(self._run_start), start, end, index, index + len(rows) - 1)
         return True
 
+    def add_cut_run(self, seq: int, rows: Sequence[Row], starts: Sequence[int], lengths: Sequence[int],
+                    sizes: Sequence[int], places: Sequence[int]) -> bool:
+        """Take many segments that follow each other, of each of which the file lacks the rest.
+
+        As `add_run`, but for `lengths` on the wire and `sizes` of what there is. False, and nothing taken,
+        when the first does not begin where the highest byte seen so far ends, behind some that lack.
+        """
+        start = self.offset_of(seq)
+        if start != self.length or start <= self.contiguous or start < 0 or not rows:
+            return False
+        index, begins = len(self._row), [start + offset for offset in starts]
+        ends = [begin + size for begin, size in zip(begins, sizes, strict=True)]
+        self._row.extend(rows)
+        self._start.extend(begins)
+        self._size.extend(sizes)
+        self._place.extend(places)
+        self._cuts.extend(ends)
+        self._reference, self._reference_seq = begins[-1], (seq + starts[-1]) & 0xFFFFFFFF
+        self.length = begins[-1] + lengths[-1]
+        self.captured += sum(sizes)
+        there = [number for number, size in enumerate(sizes) if size]
+        self._run_start.extend([begins[number] for number in there])
+        self._run_end.extend([ends[number] for number in there])
+        for column in (self._run_first, self._run_last):
+            column.extend([index + number for number in there])
+        return True
+
     def finish_at(self, seq: int) -> None:
         """Note that a FIN closes the stream at `seq`, the number after the last byte. The first counts."""
         if self.end is None:

@@ -1,8 +1,9 @@
-"""Many short HTTP connections, and few that are kept: what commands make of them, beside tshark.
+"""Many short HTTP connections, few that are kept, a million packets: what commands make of it, beside tshark.
 
 100,000 connections of 8 packets each (10,000 where all fields of all packets are printed); 528,000 packets of
-8 kept ones, and of some with a packet that came twice in each. Every run is a process of its own, which takes
-turns with its peer; CPU seconds, and its peak of memory.
+8 kept ones, and of some with a packet that came twice in each; 1,000,000 packets of 400 conversations, and of
+1,000 that began before the capture. Every run is a process of its own, which takes turns with its peer; CPU
+seconds, and its peak of memory.
 `python -m tests.tools.benchmarks.bench_connections make FILE [COUNT]` only writes the first capture,
 `make_kept FILE [EXCHANGES]` the other one.
 """
@@ -19,6 +20,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from tests.tools.benchmarks import bench_open, bench_tcp
 
 COUNT = 100_000
 GET = b"GET /item HTTP/1.1\r\nHost: service\r\nAccept: */*\r\n\r\n"
@@ -109,12 +112,22 @@ CASES: tuple[tuple[str, Callable[[Path], None], tuple[str, ...]], ...] = (
     ("528,000 packets of 8 kept connections", make_kept, ("conversations", "http", "findings")),
     ("53,000 of them, an answer twice in each", lambda path: make_kept(path, 3300, twice=500),
      ("http", "findings", "packets")),
+    ("1,000,000 packets of 400 conversations", lambda path: _make_many(path, 0),
+     ("conversations", "findings")),
+    ("the same with losses", lambda path: _make_many(path, 0.02), ("conversations", "findings")),
+    ("1,000,000 packets of 1,000 that began before", bench_open.make, ("conversations", "findings")),
 )
 
 
+def _make_many(path: Path, loss: float) -> None:
+    bench_tcp.make(path, 1_000_000, bench_tcp.Shape(conversations=400, segment=120, snap=2000, loss=loss))
+
+
+
 def measured(command: Sequence[str]) -> tuple[float, float]:
-    """CPU seconds, and the peak of its memory in MB."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    """CPU seconds, and the peak of its memory in MB; what is imported was compiled before, as installed."""
+    compiled = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=compiled)
     _, _, usage = os.wait4(process.pid, 0)
     process.returncode = 0
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000

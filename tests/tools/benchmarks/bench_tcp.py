@@ -17,17 +17,30 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 
-PACKETS, CONVERSATIONS, SEGMENT, SNAP = 400_000, 40, 1448, 96
+PACKETS = 400_000
 _TIMESTAMPS = b"\1\1\x08\x0a" + bytes(8)
 
 
-def frame(number: int, back: bool, flags: int, seq: int, ack: int, size: int, options: bytes) -> bytes:
-    """An Ethernet frame with a TCP segment of `size` bytes, cut to SNAP; its length stands in front."""
+class Shape(NamedTuple):
+    """Of a capture: how many conversations, bytes of a segment, bytes captured of a frame, share lost."""
+
+    conversations: int = 40
+    segment: int = 1448
+    snap: int = 96
+    loss: float = 0.02
+
+
+LOSSY = Shape()
+
+
+def frame(number: int, back: bool, flags: int, seq: int, ack: int, size: int, options: bytes,
+          snap: int) -> bytes:
+    """An Ethernet frame with a TCP segment of `size` bytes, cut to `snap`; its length stands in front."""
     ends = [bytes([10, 1, number >> 8, number & 255]) + (40_000).to_bytes(2, "big"),
             bytes([10, 2, 0, 1]) + (80).to_bytes(2, "big")]
     source, destination = ends[::-1] if back else ends
@@ -36,40 +49,45 @@ def frame(number: int, back: bool, flags: int, seq: int, ack: int, size: int, op
     tcp += struct.pack("!IIHHHH", seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, bits, 60_000, 0, 0)
     total = 20 + len(tcp) + len(options) + size
     head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, total, 0, 0x4000, 64, 6, 0, source[:4], destination[:4])
-    data = (bytes(12) + b"\x08\0" + head + tcp + options + b"x" * min(size, SNAP))[:SNAP]
+    data = (bytes(12) + b"\x08\0" + head + tcp + options + b"x" * min(size, snap))[:snap]
     return struct.pack("<II", len(data), 14 + total) + data
 
 
-def conversation(number: int, packets: int) -> Iterator[bytes]:
-    """Frames of one conversation: 2 of 100 segments are lost on the way and come again after three ACKs."""
-    chance = random.Random(number)
+def conversation(number: int, packets: int, shape: Shape) -> Iterator[bytes]:
+    """Frames of one conversation: some segments are lost on the way and come again after three ACKs."""
+    chance, size = random.Random(number), shape.segment
+
+    def one(back: bool, flags: int, seq: int, ack: int, size: int, options: bytes) -> bytes:
+        return frame(number, back, flags, seq, ack, size, options, shape.snap)
+
     scale = b"\2\4\5\xb4\3\3\7\4\2\1\1\1" + _TIMESTAMPS
-    yield frame(number, False, 0x02, 0, 0, 0, scale)
-    yield frame(number, True, 0x12, 0, 1, 0, scale)
-    yield frame(number, False, 0x10, 1, 1, 0, _TIMESTAMPS)
+    yield one(False, 0x02, 0, 0, 0, scale)
+    yield one(True, 0x12, 0, 1, 0, scale)
+    yield one(False, 0x10, 1, 1, 0, _TIMESTAMPS)
     seq, made = 1, 3
     while made < packets:
-        if chance.random() < 0.02:                       # lost beyond the capture: three duplicates, repeated
-            yield frame(number, False, 0x18, seq, 1, SEGMENT, _TIMESTAMPS)
+        if chance.random() < shape.loss:                 # lost beyond the capture: three duplicates, repeated
+            yield one(False, 0x18, seq, 1, size, _TIMESTAMPS)
             for i in range(1, 4):
-                yield frame(number, False, 0x18, seq + i * SEGMENT, 1, SEGMENT, _TIMESTAMPS)
-                sack = struct.pack("!BBBBII", 1, 1, 5, 10, seq + SEGMENT, seq + (i + 1) * SEGMENT)
-                yield frame(number, True, 0x10, 1, seq, 0, _TIMESTAMPS + sack)
-            yield frame(number, False, 0x18, seq, 1, SEGMENT, _TIMESTAMPS)
-            seq, made = seq + 4 * SEGMENT, made + 9
+                yield one(False, 0x18, seq + i * size, 1, size, _TIMESTAMPS)
+                sack = struct.pack("!BBBBII", 1, 1, 5, 10, seq + size, seq + (i + 1) * size)
+                yield one(True, 0x10, 1, seq, 0, _TIMESTAMPS + sack)
+            yield one(False, 0x18, seq, 1, size, _TIMESTAMPS)
+            seq, made = seq + 4 * size, made + 9
         else:
-            yield frame(number, False, 0x18, seq, 1, SEGMENT, _TIMESTAMPS)
-            yield frame(number, False, 0x18, seq + SEGMENT, 1, SEGMENT, _TIMESTAMPS)
-            seq, made = seq + 2 * SEGMENT, made + 3
-        yield frame(number, True, 0x10, 1, seq, 0, _TIMESTAMPS)
+            yield one(False, 0x18, seq, 1, size, _TIMESTAMPS)
+            yield one(False, 0x18, seq + size, 1, size, _TIMESTAMPS)
+            seq, made = seq + 2 * size, made + 3
+        yield one(True, 0x10, 1, seq, 0, _TIMESTAMPS)
 
 
-def make(path: Path) -> int:
+def make(path: Path, packets: int = PACKETS, shape: Shape = LOSSY) -> int:
     """Write the capture; the number of its packets."""
-    makers = [conversation(number, PACKETS // CONVERSATIONS) for number in range(CONVERSATIONS)]
+    makers = [conversation(number, packets // shape.conversations, shape)
+              for number in range(shape.conversations)]
     count, micros = 0, 0
     with path.open("wb") as file:
-        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, SNAP, 1))
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, shape.snap, 1))
         while makers:
             for maker in makers[:]:
                 record = next(maker, None)

@@ -49,6 +49,25 @@ def owner_of(address: str, *, listening: bool = False) -> Owner:
     return next(iter(owners.values()), ("", None))
 
 
+def backlog_of(port: int) -> int | None:
+    """How many connections the listener on TCP `port` of this network namespace may have waiting.
+
+    None where nothing listens there, or several do with different ones.
+    """
+    try:
+        diag = SockDiag()
+    except OSError:
+        return None
+    try:
+        found = {one.send_queue for one in diag.sockets()
+                 if one.state == "LISTEN" and one.local.endswith(f":{port}")}
+    except OSError:
+        return None
+    finally:
+        diag.close()
+    return found.pop() if len(found) == 1 else None
+
+
 def processes() -> Iterator[int]:
     """All processes that this one can see."""
     return (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())

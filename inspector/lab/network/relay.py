@@ -24,7 +24,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, assert_never
 
-from inspector.kernel.holders import owner_of
+from inspector.kernel.holders import backlog_of, owner_of
 from inspector.lab.network import commands
 from inspector.lab.network.commands import Publish, Reach, Ready, RelayCommand, Resolve, Retract
 from inspector.lab.network.datagrams import Forwarder
@@ -114,9 +114,11 @@ class Relay:
             self._report("failed", f"Port {port} of the lab cannot stand for {target}: {problem.strerror}.")
             return
         inside = join_endpoint(*listeners[0].getsockname()[:2])
-        of_ours = " of this machine" if host == "localhost" or _is_loopback(host) else ""
-        text = f"{target}{of_ours} is {inside} in the lab."
-        self._report("reached", text, inside=inside, outside=target)
+        here = host == "localhost" or _is_loopback(host)
+        text = f"{target}{' of this machine' if here else ''} is {inside} in the lab."
+        most = await asyncio.to_thread(backlog_of, port) if here else None
+        backlog = {} if most is None else {"backlog": str(most)}      # the service's own: ours is another
+        self._report("reached", text, inside=inside, outside=target, **backlog)
         self._listeners["reach", port] = [
             self._start(self._serve(one, lambda: _connect_outside(host, port), entering=False))
             for one in listeners

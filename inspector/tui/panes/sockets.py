@@ -16,11 +16,14 @@ class SocketsPane(ListPane):
         "Every socket that the session's programs asked for: owner, descriptor, addresses, the TCP state of "
         "its end at the chosen packet, and the call that made it. Choosing one leads to its conversation's "
         "first packet.",
-        "**Unread** and **Unsent** are the kernel's own queues then: bytes that came and were not read, "
-        "bytes written and not acknowledged; of a listener the connections that wait for accept(), and the "
-        "most that may.",
+        "**Unread** and **Unacked** are the kernel's own queues then: bytes that came and were not read, "
+        "bytes written and not acknowledged, sent or not; of a listener the connections that wait for "
+        "accept(), and the most that may.",
+        "A UDP socket is **connected** when its program called connect(); a datagram that came or went does "
+        "not connect it, and its peers stand in parentheses.",
         "Below stands where the bytes of the conversation are at the chosen packet: written by the program, "
-        "kept back by its kernel, on the way, in the receiver's queue, read.",
+        "kept back by its kernel (**Unsent**), on the way, in the receiver's queue, read. Unacked above is "
+        "Unsent and On the way together.",
     )
 
     HINT = "No sockets so far: those of both ends stand here, each with its state."

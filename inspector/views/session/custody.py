@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _WRITES, _READS = ("send", "write"), ("recv", "read")
 _NAME, _NUMBER = 24, 10
-_SENTENCE = 74                    # cells of a line of a sentence, so that lines are as many at any width
+SENTENCE = 74                    # cells of a line of a sentence, so that lines are as many at any width
 _TITLES = ("Written", "Unsent", "On the way", "Unread", "Read")
 
 
@@ -228,7 +228,7 @@ def custody_lines(both: Iterable[Custody], stream: int, width: int) -> list[Line
         else:
             lines.append((*spans, Span(" " * (width - used))))
         lines += [(Span(fit(f"   {line}", width), style),) for text, style in custody_sentences(one)
-                  for line in wrap(text, _SENTENCE)]
+                  for line in wrap(text, SENTENCE)]
     return lines
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from inspector.model.records import Call
 
 _ANY = {"0.0.0.0", "[::]", ""}
+_ADDRESSED = frozenset({"sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg"})
 
 
 @dataclass(slots=True)
@@ -25,9 +26,10 @@ class Socket:
     fd: int
     protocol: str = ""
     local: str | None = None
-    peer: str | None = None
+    peer: str | None = None        # whom it is connected to; of UDP by connect(), not by a datagram's address
     listening: bool = False
     made_ns: int = 0
+    connected_ns: int = 0          # when connect() returned; 0: before all that is known
     closed_ns: int | None = None
     parent: int | None = None      # number of the listening socket that accepted it
     peers: set[str] = field(default_factory=set)   # whom an unconnected UDP socket talked to
@@ -123,9 +125,22 @@ class SocketTable:
             socket.local = socket.local or call.local
             return
         socket.local = call.local or socket.local
-        socket.peer = call.peer or socket.peer
-        if socket.peer is None and (peer := call_peer(call)):
+        if socket.protocol == "udp":
+            self._learn_peer(socket, call)
+        else:
+            socket.peer = call.peer or socket.peer
+        if socket.peer is None and call.name in _ADDRESSED and (peer := call_peer(call)):
             socket.peers.add(peer)
+
+    def _learn_peer(self, socket: Socket, call: Call) -> None:
+        """UDP: connect() alone makes a peer; the address of a datagram is of that datagram (udp(7))."""
+        if call.name == "connect":
+            if call.result == 0 and not call.errno:
+                # AF_UNSPEC ends it: a resolver does so between the addresses that it tries.
+                socket.peer = None if "AF_UNSPEC" in call.arguments else call.peer
+                socket.connected_ns = call.end_ns or call.time_ns
+        elif call.name not in _ADDRESSED:
+            socket.peer = call.peer or socket.peer
 
 
 def call_peer(call: Call) -> str | None:

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import TCP
 from inspector.model.packets import Row, row_at, rows_in
+from inspector.model.units import amount
 from inspector.trace.index.conversations import grown
 from inspector.trace.kernel import unread
 from inspector.trace.packet.facts import DEEP
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
-from inspector.views.session.custody import custody, custody_lines
+from inspector.views.line.wrap import wrap
+from inspector.views.session.custody import SENTENCE, custody, custody_lines
+from inspector.views.session.outside import Outside, outside_peers
 from inspector.views.session.sockets import Socket, SocketTable
 from inspector.wire.text import escaped
 
@@ -65,6 +68,7 @@ class SocketLines:
     def update(self) -> None:
         """Take in what the trace gained, or another `row`."""
         self._table.update(self.trace.calls)
+        self._outside = outside_peers(self.trace.events)
         self._take_conversations()
         self._samples = self._samples_now()
         known = tuple(map(self._describe, self._table.sockets))
@@ -89,7 +93,7 @@ class SocketLines:
         if self._below[0] != width:
             found = [] if self._stream is None else custody_lines(
                 custody(self.trace, self._stream, self.row), self._stream, width)
-            self._below = width, found
+            self._below = width, self._relays(width) + found
         return self._below[1]
 
     def _samples_now(self) -> dict[tuple[str, str], KernelSample]:
@@ -100,12 +104,29 @@ class SocketLines:
             samples = samples[: bisect_right(samples, until, key=lambda one: one.time_ns)]
         return {_ends(one): one for one in samples}
 
+    def _relays(self, width: int) -> list[Line]:
+        """Whose place the relay takes: a queue of its socket is not the program's."""
+        found: list[Line] = []
+        listening = [row.local for row in self.rows if row.fd is None and row.state == "LISTEN"]
+        for inside in dict.fromkeys(listening):
+            if (outside := self._outside.get(inside)) is None:
+                continue
+            most = outside.backlog
+            own = "" if most is None else f", where {amount(most, 'connection')} may wait for it"
+            text = (f"{escaped(inside, 60)} is the relay's socket in the lab: {outside} listens outside, "
+                    f"at {outside.address}{own}.")
+            found += [(Span(fit(f" {line}", width), "dim"),) for line in wrap(text, SENTENCE)]
+        return [(Span(" " * width),), *found] if found else []
+
     def _of_kernel(self, sample: KernelSample) -> SocketRow:
         local, peer = _ends(sample)
         place = self._by_ends.get(frozenset((local, peer)))
-        owner = f"{sample.process} {sample.pid}" if sample.process else "–"
+        outside = None if sample.process else self._outside.get(local)
+        stands_for = f"relay: {outside}" if outside else "–"
+        owner = f"{sample.process} {sample.pid}" if sample.process else stands_for
+        queues = _relayed(outside) if outside and sample.state == "LISTEN" else _queues(sample)
         return SocketRow(owner, None, "TCP", local, peer, sample.state, "", "", place[1] if place else None,
-                         _queues(sample))  # fmt: skip
+                         queues)  # fmt: skip
 
     def _take_conversations(self) -> None:
         """Note the ends of new conversations; of several between the same ends the last one counts."""
@@ -135,7 +156,7 @@ class SocketLines:
         socket = self.rows[index]
         role: Style = "client" if socket.role == "client" else "server" if socket.role == "server" else ""
         gone = socket.state in _GONE
-        waits: list[Style] = ["warning" if text not in ("", "0") else "dim" for text in socket.queues]
+        waits: list[Style] = ["warning" if text not in ("", "0", "–") else "dim" for text in socket.queues]
         styles: tuple[Style, ...] = (role, "number", "", "", "", "dim" if gone else "bold", *waits, "dim")
         fd = "–" if socket.fd is None else str(socket.fd)
         return self._cells((socket.owner, fd, socket.protocol, socket.local, socket.peer, socket.state,
@@ -143,7 +164,7 @@ class SocketLines:
 
     def title(self, width: int) -> Line:
         """The titles above the lines."""
-        titles = ("Owner", "fd", "Proto", "Local address", "Peer", "State", "Unread", "Unsent", "Made by")
+        titles = ("Owner", "fd", "Proto", "Local address", "Peer", "State", "Unread", "Unacked", "Made by")
         styles: tuple[Style, ...] = tuple("title" for _ in titles)
         return self._cells(titles, styles, width)
 
@@ -177,12 +198,13 @@ class SocketLines:
         )
 
     def _state(self, socket: Socket, stream: int | None) -> str:
+        moment = None if self.row is None else int(self.trace.index.time_ns[self.row])
+        closed = socket.closed_ns is not None and (moment is None or socket.closed_ns <= moment)
         if socket.listening:
-            return "closed" if socket.closed_ns is not None else "LISTEN"
+            return "closed" if closed else "LISTEN"
         if socket.protocol == "udp":
-            if socket.closed_ns is not None:
-                return "closed"
-            return "connected" if socket.peer else "bound" if socket.local else "open"
+            connected = socket.peer is not None and (moment is None or socket.connected_ns <= moment)
+            return "closed" if closed else "connected" if connected else "unconnected"
         if stream is None:
             refused = socket.error or ("closed" if socket.closed_ns is not None else "open")
             return escaped(refused, 24)
@@ -212,13 +234,18 @@ def _queues(sample: KernelSample) -> tuple[str, str]:
     return str(unread(sample)), str(sample.send_queue)
 
 
+def _relayed(outside: Outside) -> tuple[str, str]:
+    """Of a listener that the relay stands in for: who waits outside is not counted, the most is its own."""
+    return "–", "–" if outside.backlog is None else f"of {outside.backlog}"
+
+
 def _cells(texts: tuple[str, ...], styles: tuple[Style, ...], width: int, *, kernel: bool) -> Line:
     """The columns that fit `width`: from the right, who made it and the owner's room give way first."""
     queues = (7, 7) if kernel else (0, 0)
     wide = width >= (122 if kernel else 104)
     widths = [16, 3, 5, 21, 21, 12, *queues, 14] if wide else [13, 3, 5, 17, 17, 12, *queues, 0]
     if kernel and width < 100:
-        widths = [max(11, min(width - 64, 16)), 0, 0, 15, 15, 11, 6, 6, 0]    # a pid of six digits, with room
+        widths = [max(11, min(width - 65, 16)), 0, 0, 15, 15, 11, 6, 7, 0]    # a pid of six digits, with room
     if width >= 140:
         widths[3] = widths[4] = 30
     spare = width + 1 - sum(size + 2 for size in widths if size)       # a program's name is the longest text

@@ -1,0 +1,116 @@
+"""The sockets of a session: states as the kernel has them, queues under the words of what they are."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from inspector.lab.launch import start_agent
+from inspector.lab.options import NOTHING, Outside
+from inspector.model.commands import Start
+from inspector.model.packets import Row
+from inspector.model.records import Call
+from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import resolved
+from inspector.trace.trace import Trace
+from inspector.views.line.spans import plain
+from inspector.views.session.sockets import SocketTable
+from inspector.views.session.sockets_table import SocketLines, SocketRow
+from tests.support.running.lab import needs_lab, wait_for_event
+
+
+def played(path: Path, spec: SessionSpec, outside: Outside = NOTHING) -> Trace:
+    spec = resolved(spec)
+    with start_agent(path, outside=outside) as agent:
+        agent.send(Start(spec))
+        wait_for_event(agent, path, "session-ended")
+    trace = Trace.open(path)
+    trace.finish()
+    return trace
+
+
+def ends(trace: Trace, row: int | None) -> tuple[SocketRow, SocketRow]:
+    """The server's socket and the client's after a packet."""
+    rows = SocketLines(trace, None if row is None else Row(row)).rows
+    found = {one.role: one for one in rows}
+    return found["server"], found["client"]
+
+
+@needs_lab
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_datagram_connects_nobody(tmp_path: Path, connected: bool) -> None:
+    with played(tmp_path / "t.pcapng", SessionSpec("udp", connected=connected)) as trace:
+        for row in range(trace.index.count):
+            server, client = ends(trace, row)
+            assert server.state == "unconnected"                 # as `ss -uan` has it: UNCONN
+            assert client.state == ("connected" if connected else "unconnected")
+        server, client = ends(trace, None)
+        assert server.state == client.state == "closed"
+        assert server.peer.strip("()").rpartition(":")[2] == client.local.rpartition(":")[2]
+        assert server.peer.startswith("(")                       # whom it talked to, and no more
+        assert client.peer == (server.local if connected else f"({server.local})")
+
+
+def call(name: str, arguments: str, peer: str | None = None, errno: str | None = None) -> Call:
+    result = 3 if name == "socket" else None if errno else 0
+    return Call(0, 1, 1, "client", name, arguments, 1, 2, result, errno,
+                fd=None if name == "socket" else 3, local="127.0.0.1:5", peer=peer, protocol="udp")
+
+
+def test_connect_alone_connects_and_may_be_taken_back() -> None:
+    made, peer, other = call("socket", "AF_INET, SOCK_DGRAM"), "127.0.0.1:53", "127.0.0.1:54"
+    steps = [
+        (call("sendto", f"3, \"x\", 1, {other}", other), None),
+        (call("connect", f"3, {peer}", peer, "ENETUNREACH"), None),
+        (call("connect", f"3, {peer}", peer), peer),
+        (call("recvfrom", "3, 9", other), peer),
+        (call("connect", "3, {sa_family=AF_UNSPEC}"), None),     # what a resolver does between addresses
+    ]  # fmt: skip
+    table, calls = SocketTable(), [made]
+    for step, wanted in steps:
+        calls.append(step)
+        table.update(calls)
+        assert table.sockets[0].peer == wanted
+    assert table.sockets[0].peers == {other}
+    inherited = SocketTable()                                    # connected before its program was watched
+    inherited.update([call("getsockname", "3", peer)])
+    assert inherited.sockets[0].peer == peer
+
+
+def test_one_word_means_one_thing() -> None:
+    path = Path(__file__).parents[2] / "data" / "kernel" / "lazy.pcapng"
+    with Trace.open(path) as trace:
+        trace.finish()
+        sockets = SocketLines(trace, Row(4))                     # 500 bytes, of which nothing is read
+        for width in (80, 100, 130):
+            above = plain(sockets.title(width))
+            below = next(text for at in range(sockets.count)
+                         if "Written" in (text := plain(sockets.line(at, width))))
+            assert "Unacked" in above and "Unsent" not in above
+            assert "Unsent" in below
+
+
+@needs_lab
+def test_the_relays_backlog_is_not_the_services(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=5) as server:
+        port = server.getsockname()[1]
+
+        def serve() -> None:
+            with server.accept()[0] as came:
+                while came.recv(4096):
+                    came.sendall(b"hello")
+
+        threading.Thread(target=serve, daemon=True).start()
+        reached = Outside(reach=(("127.0.0.1", port),))
+        spec = SessionSpec("tcp", port=port, messages=("hello",), to=f"127.0.0.1:{port}", with_server=False)
+        with played(tmp_path / "t.pcapng", spec, reached) as trace:
+            sockets = SocketLines(trace, Row(3))
+            listener = next(row for row in sockets.rows if row.state == "LISTEN")
+            assert listener.queues == ("–", "of 5")
+            assert listener.owner.startswith("relay: ")
+            text = " ".join(plain(sockets.line(at, 80)).strip() for at in range(sockets.count))
+            assert f"127.0.0.1:{port} is the relay's socket in the lab" in text
+            assert "where 5 connections may wait for it" in text

@@ -163,6 +163,24 @@ def test_a_held_packet_waits_until_it_is_let_pass(tmp_path: Path) -> None:
         assert not trace.fates.waiting
 
 
+def found(trace: Trace) -> list[str]:
+    return [one.id for one in (*trace.flow(0).findings(), *trace.datagram_findings())]
+
+
+def test_nobody_is_accused_of_what_waits_on_the_wire(tmp_path: Path) -> None:
+    with Held(tmp_path / "t.pcapng", SessionSpec(messages=MESSAGES, wire="held")) as held:
+        trace = held.trace
+        held.until(lambda: len(trace.fates.waiting) > 2, "a SYN that was sent again")
+        assert found(trace) == []
+        held.do("drop")
+        held.until(lambda: rows(trace, "wire.lost"), "its loss")
+        assert found(trace) == []
+        held.do("open")
+        held.until_ended()
+        assert ended_well(trace)
+        assert found(trace) == []
+
+
 def test_a_session_that_begins_anew_finds_an_empty_wire(tmp_path: Path) -> None:
     with Held(tmp_path / "t.pcapng", SessionSpec(interactive=True, wire="held")) as held:
         trace = held.trace

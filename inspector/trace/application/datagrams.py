@@ -49,8 +49,12 @@ def findings_of_datagrams(trace: Packets, flow: UdpFlow, *, lossless: bool = Fal
     rows = flow.rows[index.protocol[flow.rows] == UDP]
     if np.isin(index.sport[rows[:1]], _JUDGED).any() or np.isin(index.dport[rows[:1]], _JUDGED).any():
         for row in rows_in(rows):
+            sent_ns = int(index.time_ns[row])
+            arrived = trace.fates.arrived_ns(row, sent_ns)
+            if arrived is None and not flow.direction(row):   # waits on the wire, or lost there: unasked
+                continue
             for protocol, record in packet_records(trace, row):
-                one = SentRecord(row, flow.direction(row), int(index.time_ns[row]), record)
+                one = SentRecord(row, flow.direction(row), arrived or sent_ns, record)
                 sent.setdefault(protocol.name, []).append(one)
     for protocol in REGISTRY:
         judge = protocol.packets.judge if protocol.packets is not None else None
@@ -71,7 +75,14 @@ def no_answer(trace: Packets, flow: UdpFlow) -> Finding | None:
     index, rows = trace.index, flow.rows
     if index.streams[UDP].answered[flow.stream] or flow.errors or flow.a == flow.b:
         return None
-    seconds = (trace.end_ns - int(index.time_ns[rows[-1]])) / 1e9
+    arrived = [(row, came) for row, sent in zip(rows_in(rows), index.time_ns[rows].tolist(), strict=True)
+               if (came := trace.fates.arrived_ns(row, sent)) is not None] if trace.fates else None
+    if arrived == []:                          # all of it waits on the wire, or was lost there
+        return None
+    if arrived is not None:
+        rows = np.array([row for row, _ in arrived], np.int64)
+    last_ns = int(index.time_ns[rows[-1]]) if arrived is None else max(came for _, came in arrived)
+    seconds = (trace.end_ns - last_ns) / 1e9
     address = ip_address(flow.b[0].partition("%")[0])
     row = row_at(rows, 0)
     group = trace.link_type(row) == LINK_ETHERNET and trace.frame(row)[:1] > b"" and trace.frame(row)[0] & 1

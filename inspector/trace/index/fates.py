@@ -78,6 +78,13 @@ class Fates:
         """What became of packet `row`; None where it went through at once."""
         return self._fates.get(row)
 
+    def arrived_ns(self, row: Row, sent_ns: int) -> int | None:
+        """When a packet came to its receiver that was sent at `sent_ns`; None where it has not, so far."""
+        fate = self._fates.get(row)
+        if fate is None:
+            return sent_ns
+        return fate.time_ns if fate.has_arrived else None
+
     @property
     def waiting(self) -> list[Fate]:
         """The packets that are held now, the one that waits longest first."""

@@ -57,6 +57,16 @@ class TcpFacts(NamedTuple):
     errors: tuple[tuple[int, str], ...] = ()      # ICMP errors that quote it: row, in words
     accepts: bool = False                         # the peer, silent here, answered another SYN
     end_ns: int = 0                               # up to when the capture went on
+    arrivals: Int64s | None = None                # when each arrived, -1: not; None: each when it was sent
+
+    @property
+    def arrived_ns(self) -> Int64s:
+        """When each packet came to its receiver; -1 for one that waits on the wire, or was lost there."""
+        return self.time_ns if self.arrivals is None else self.arrivals
+
+    def delivered(self, positions: Int64s) -> Int64s:
+        """Those that arrived: of what did not nobody can be accused."""
+        return positions if self.arrivals is None else positions[self.arrivals[positions] >= 0]
 
 
 def tcp_findings(facts: TcpFacts) -> list[Finding]:
@@ -124,7 +134,10 @@ def _opening(facts: TcpFacts) -> list[Finding]:
         reset = int(np.flatnonzero(facts.flags & RST)[0])
         return [_place(facts, finding("tcp.connection-refused", f"{peer} answered SYN with RST: it refuses."),
                        [int(syns[0]), reset])]
-    seconds = (facts.time_ns[syns[-1]] - facts.time_ns[syns[0]]) / 1e9
+    syns = facts.delivered(syns)
+    if not len(syns):
+        return []
+    seconds = float(np.ptp(facts.arrived_ns[syns])) / 1e9
     if len(syns) > 1 and seconds >= SENT_AGAIN_S and not (facts.direction != end).any():
         return [_unanswered(facts, syns, f"{peer} answered none of {len(syns)} SYNs in {seconds:.1f} s")]
     if facts.errors and not (facts.direction != end).any():
@@ -192,7 +205,7 @@ def _resets(facts: TcpFacts) -> list[Finding]:
         cause = int(np.flatnonzero(theirs)[-1])
         what = f"{facts.names[end]} answered with RST: it knows nothing of this connection."
         return [_place(facts, finding("tcp.half-open", what), [cause, at])]
-    data = np.flatnonzero(theirs & (facts.length[:at] > 0))
+    data = facts.delivered(np.flatnonzero(theirs & (facts.length[:at] > 0)))
     own = np.flatnonzero(mine & (facts.length[:at] > 0))
     ended = bool((theirs & (facts.flags[:at] & FIN != 0)).any()) or _knows_more(facts, at)
     # What a client got in answer to what it sent it has probably read, and so has who saw the other's end.
@@ -305,6 +318,7 @@ def _gone(facts: TcpFacts) -> list[Finding]:
         return []
     tail = np.arange(int(answers[-1]) + 1, len(facts.row))
     repeated = tail[(facts.bits[tail] & (RETRANSMISSION | KEEP_ALIVE) != 0) & (facts.flags[tail] & SYN == 0)]
+    repeated = facts.delivered(repeated)
     if len(repeated) < UNANSWERED or facts.window[answers[-1]] == 0:
         return []
     what = f"{facts.names[1 - last]} does not answer any more: {len(repeated)} repetitions in vain."
@@ -317,7 +331,8 @@ def _small_writes(facts: TcpFacts, end: int) -> list[Finding]:
         return []
     # Three packets in a row: data of `end`, the empty ACK of it, data of `end`.
     first, ack, second = slice(None, -2), slice(1, -1), slice(2, None)
-    delay = facts.time_ns[ack] - facts.time_ns[first]
+    # From where it came: on the wire it may have been held, which is no fault of who acknowledges.
+    delay = facts.time_ns[ack] - facts.arrived_ns[first]
     wait = facts.time_ns[second] - facts.time_ns[ack]
     length, direction, plain = facts.length, facts.direction, facts.flags & (SYN | FIN | RST) == 0
     least, most = DELAYED_ACK_NS
@@ -330,6 +345,7 @@ def _small_writes(facts: TcpFacts, end: int) -> list[Finding]:
         & ((facts.seq[first] + length[first]) & 0xFFFFFFFF == facts.ack[ack])
         & (facts.ack[ack] == facts.seq[second])
         & (facts.bits[first] == 0) & (facts.bits[second] == 0)
+        & (facts.arrived_ns[first] >= 0) & (facts.arrived_ns[ack] >= 0)
     )
     if not len(stalls):
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from inspector.trace.trace import Trace
 from inspector.views.findings.list import FindingList
 from inspector.views.json.findings import findings
 from inspector.wire import pcapng
+from inspector.wire.journal import EventRecord, to_fields
 from tests.support.captures.tcp import CAPTURES, MemoryTrace, first, ip, read_table, segment
 
 MS = 1_000_000
@@ -257,12 +259,19 @@ def test_statistics_of_another_clock_prove_nothing(tmp_path: Path) -> None:
         assert trace.end_ns == SECOND and list(findings(trace)) == []
 
 
-def one_way(tmp_path: Path, *frames: tuple[float, bytes], dropped: int = 0) -> list[str]:
-    """What is said of UDP packets at these seconds."""
+def one_way(
+    tmp_path: Path, *frames: tuple[float, bytes], dropped: int = 0,
+    fates: tuple[tuple[float, bytes, str], ...] = (),
+) -> list[str]:
+    """What is said of UDP packets at these seconds; `fates`: what became of some on a wire, and when."""
     blocks = [pcapng.section_header(), pcapng.interface_description(101)]
     blocks += [pcapng.enhanced_packet(frame, SECOND + int(at * SECOND)) for at, frame in frames]
     if dropped:
         blocks.append(pcapng.interface_statistics(9 * SECOND, 10, dropped))
+    for at, frame, fate in fates:
+        told = (("packet", str(zlib.crc32(frame))), ("sum", f"{zlib.crc32(frame):08x}"), ("fate", fate))
+        event = EventRecord("wire", "", SECOND + int(at * SECOND), fields=told)
+        blocks.append(pcapng.journal(to_fields(event)))
     path = tmp_path / "udp.pcapng"
     path.write_bytes(b"".join(blocks))
     with Trace.open(path) as trace:
@@ -284,3 +293,18 @@ def test_datagrams_without_an_answer_are_a_note_where_the_capture_proves_it(tmp_
     group = asked[:16] + bytes([224, 0, 0, 251]) + asked[20:]
     assert one_way(tmp_path, (0, group), *on) == []      # asks nobody in particular
     assert one_way(tmp_path, (0, udp(0, QUERY)), *on) == ["dns.no-answer"]    # its protocol says more
+
+
+def test_a_datagram_that_did_not_arrive_accuses_nobody(tmp_path: Path) -> None:
+    asked, query = udp(0, b"hi", (5000, 7777)), udp(0, QUERY)
+    later = (7.0, udp(0, b"x", (9, 9999))), (7.1, udp(1, b"x", (9, 9999)))
+    for frame, passed in (asked, "udp.no-answer"), (query, "dns.no-answer"):
+        for fate in ("held", "dropped"):
+            assert one_way(tmp_path, (0, frame), *later, fates=((0.001, frame, fate),)) == []
+        told = (0.001, frame, "held"), (0.5, frame, "passed")
+        assert one_way(tmp_path, (0, frame), *later, fates=told) == [passed]
+        late = (0.001, frame, "held"), (6.5, frame, "passed")               # it arrived too late to say
+        assert one_way(tmp_path, (0, frame), *later, fates=late) == []
+    answer = udp(1, QUERY[:2] + b"\x81\x80" + QUERY[4:])
+    asked_and_held = (0, query), (0.1, answer), *later
+    assert one_way(tmp_path, *asked_and_held, fates=((0.101, answer, "held"),)) == []     # it did answer

@@ -37,7 +37,8 @@ def test_the_window_closes_and_opens_and_every_byte_arrives(tmp_path: Path, endi
         marks = [(flow.direction(row), analysis_marks(facts(trace, row))) for row in rows_in(flow.rows)]
     closed = marks.index((1, "[ZeroWindow]"))
     opened = next(at for at, (end, mark) in enumerate(marks) if end == 1 and "Window Update" in mark)
-    assert any(end == 0 and "Keep-Alive" in mark for end, mark in marks[closed:opened])
+    assert not any("Keep-Alive" in mark for _, mark in marks)
+    assert any(end == 0 and "Window probe" in mark for end, mark in marks[closed:opened])
 
 
 def test_a_short_patience_means_a_short_rest() -> None:

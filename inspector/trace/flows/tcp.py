@@ -82,7 +82,7 @@ class TcpFlow:
         self._reopened_at = Row(-1)                     # row of a SYN on the ports of an earlier conversation
         self._findings: list[Finding] = []
         # Packets, quoted headers, and whether it had been silent for long, when found.
-        self._findings_at = 0, 0, False
+        self._findings_at = 0, 0, False, 0
         self._rows_read = 0                               # rows of the trace that were looked at
         self.left = 0                                # packets that were not granted so far
         self._judged = TcpAnalysis(self.options, self._is_lost)     # of as many packets as it counts
@@ -313,6 +313,10 @@ class TcpFlow:
         bits = self.bits(row)
         return names_of(bits) if bits else ()
 
+    def probes_window(self, row: Row) -> bool:
+        """Whether a packet asks a closed window if it has opened, which Wireshark may call a keep-alive."""
+        return self._position(row) in self._analysis.window_probes
+
     def flagged(self) -> dict[Row, int]:
         """All packets that have analysis flags: row -> bits."""
         found = {row_at(self._rows, position): bits for position, bits in self._analysis.flags.items()}
@@ -349,7 +353,8 @@ class TcpFlow:
         if not len(self._rows) or self.out_of_order:
             return []
         silent_ns = self._trace.end_ns - int(self._trace.index.time_ns[self._rows[-1]])
-        known = len(self._rows), len(self._trace.index.quoted), silent_ns >= CLOSE_WAIT_NS
+        known = (len(self._rows), len(self._trace.index.quoted), silent_ns >= CLOSE_WAIT_NS,
+                 self._trace.fates.version)  # fmt: skip
         if self._findings_at != known:
             self._findings_at = known
             self._findings = [] if self._is_quiet() else [
@@ -391,7 +396,17 @@ class TcpFlow:
             rtt_ns=self.rtt_ns, refused=self.handshake == "refused", client=self.client,
             conflicts=(self.streams[0].conflicts(), self.streams[1].conflicts()),
             errors=self._errors(), accepts=self._accepts(), end_ns=self._trace.end_ns,
+            arrivals=self._arrivals(),
         )
+
+    def _arrivals(self) -> Int64s | None:
+        """When each packet arrived, -1 for those that did not; None where nobody stood on the wire."""
+        fates = self._trace.fates
+        if not fates:
+            return None
+        sent = self._trace.index.time_ns[self._rows].tolist()
+        found = [fates.arrived_ns(row, time) for row, time in zip(rows_in(self._rows), sent, strict=True)]
+        return np.array([-1 if one is None else one for one in found], np.int64)
 
     def _errors(self) -> tuple[tuple[int, str], ...]:
         """The ICMP errors that quote this conversation; short ones name its ends alone (RFC 792)."""

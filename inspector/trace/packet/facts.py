@@ -49,6 +49,7 @@ class Facts(NamedTuple):
     fate: Fate | None = None       # what became of it on a wire that somebody stood in
     same_as: Row | None = None     # the file has it twice: its first row
     duplicate: str = ""            # of a duplicate ACK: "28#1", the first one after packet 28
+    probes_window: bool = False    # sent to a window of 0
 
 
 def facts(trace: Trace, row: Row, *, relative: bool = True, deep: int = ALL) -> Facts:
@@ -89,6 +90,7 @@ def facts(trace: Trace, row: Row, *, relative: bool = True, deep: int = ALL) -> 
         fate=trace.fates.of(row),
         same_as=known.same_as,
         duplicate=known.duplicate,
+        probes_window=known.probes_window,
     )
 
 
@@ -102,6 +104,7 @@ class _Known(NamedTuple):
     phase: Phase = ""
     same_as: Row | None = None
     duplicate: str = ""
+    probes_window: bool = False
 
 
 _NOTHING = _Known()
@@ -119,7 +122,8 @@ def _of_tcp(trace: Trace, flow: TcpFlow, row: Row) -> _Known:
         if detail.duplicate_of is not None:
             duplicate = f"{packet_number(detail.duplicate_of)}#{detail.duplicate_number}"
     copied = flow.copies.get(row)
-    return _Known(window, tuple(flow.analysis(row)), *trace.words_of(row), phase, copied, duplicate)
+    return _Known(window, tuple(flow.analysis(row)), *trace.words_of(row), phase, copied, duplicate,
+                  flow.probes_window(row))  # fmt: skip
 
 
 def _of_udp(trace: Trace, stream: int, row: Row) -> _Known:

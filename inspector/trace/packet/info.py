@@ -175,10 +175,12 @@ def analysis_marks(fact: Facts) -> str:
     names = fact.analysis
     if len(names) > 1 and _RETRANSMISSION in names and any(name in _CLOSER for name in names):
         names = tuple(name for name in names if name != _RETRANSMISSION)
-    words = (mark_words(name) for name in names)
+    words = [_WINDOW_PROBE if fact.probes_window and name in _PROBES else mark_words(name) for name in names]
     return " ".join(f"[{word} {fact.duplicate}]" if word == "Dup ACK" else f"[{word}]" for word in words)
 
 
+_WINDOW_PROBE = "Window probe"       # what it is: "Keep-Alive" alone leads astray
+_PROBES = ("tcp.analysis.keep_alive", "tcp.analysis.zero_window_probe")
 _RETRANSMISSION = "tcp.analysis.retransmission"
 _CLOSER = ("tcp.analysis.fast_retransmission", "tcp.analysis.spurious_retransmission")
 

@@ -219,7 +219,10 @@ def _tcp_notes(trace: Trace, row: Row, stream: int) -> tuple[dict[str, str], lis
     if int(trace.index.tcp_flags[row]) & 16:
         notes["tcp.ack_raw"] = f"relative {ack}"
     found = [Field("tcp.stream", "Conversation", f"TCP {stream}", 0, 0)]
-    found += [Field(name, "Analysis", mark_words(name), 0, 0) for name in flow.analysis(row)]
+    probe = "; a probe of a window of 0, which Linux sends in this form" if flow.probes_window(row) else ""
+    for name in flow.analysis(row):
+        also = probe if name == "tcp.analysis.keep_alive" else ""
+        found.append(Field(name, "Analysis", mark_words(name) + also, 0, 0))
     detail = flow.detail(row)
     if detail is not None:
         if detail.window != int(trace.index.window[row]):

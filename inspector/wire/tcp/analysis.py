@@ -61,6 +61,7 @@ class TcpAnalysis:
         self.count = 0
         self.flags: dict[int, int] = {}                       # position -> bits
         self.duplicates: dict[int, tuple[int, int]] = {}      # position -> number, position of the first
+        self.window_probes: set[int] = set()                  # positions: sent to a window of 0
         self.rtt_ns = array("q")                              # per packet; UNKNOWN_TIME: acknowledges none
         self.in_flight = array("q")                           # per packet; 0: unknown, or no payload
         self.initial_rtt_ns: int | None = None
@@ -135,6 +136,9 @@ class TcpAnalysis:
                 bits |= self._judge(position, sender, receiver, flags, seq, ack, length, window, time)
                 if bits:
                     self.flags[position] = bits
+                # Linux probes with the byte before the next one, as a keep-alive does (RFC 9293 §3.8.6.1).
+                if bits & (KEEP_ALIVE | ZERO_WINDOW_PROBE) and receiver.window == 0:
+                    self.window_probes.add(position)
             if unsettled and flags & (SYN | ACK) == ACK:
                 self._time_handshake(time)
             if ack != sender.ack:

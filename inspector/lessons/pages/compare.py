@@ -1,28 +1,29 @@
 """Two runs of a lesson beside each other, row by row: the same scenario with one knob turned.
 
-Two scenes -> what happened in each, in order, named without numbers of the day -> aligned lines, what differs
-marked with `≠`.
+Two scenes -> what happened in each, in order, named without numbers of the day -> aligned lines, marked with
+`≠` where one run alone has it, `≈` where both have it in another size; of many alike one line.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from itertools import groupby
 
 from inspector.lessons.asking.scene import Scene
 from inspector.lessons.pages.words import row_words, word
 from inspector.model.packets import first_rows
-from inspector.views.conversations.compare.align import aligned, same
-from inspector.views.conversations.compare.happenings import call_name
+from inspector.views.conversations.compare.align import AlignedRow, aligned, same, settled
+from inspector.views.conversations.compare.happenings import (
+    Happening,
+    call_detail,
+    call_name,
+    may_pass,
+)
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.wire.text import escaped
 
-
-class Happening(NamedTuple):
-    """A packet or a call. `name` is what is compared; `text` what is shown."""
-
-    name: str
-    text: str
-    style: Style
+_FOLDED = 4              # so many alike one after the other, and those in the middle become one line
+_TITLES = 3              # lines above the rows
 
 
 def happenings(scene: Scene, language: str) -> list[Happening]:
@@ -32,36 +33,75 @@ def happenings(scene: Scene, language: str) -> list[Happening]:
     for row in first_rows(index.count):
         name = scene.row_name(row)
         style: Style = "data" if name.endswith(("data", "datagram")) else "syn"
-        found.append((int(index.time_ns[row]), 1, Happening(name, "  " + row_words(language, name), style)))
+        size = int(index.payload_length[row])
+        found.append((int(index.time_ns[row]), 1, Happening(
+            name.replace("datagram", "data"), f"{name} {size}",
+            "  " + row_words(language, name, size), style)))
     for call in scene.trace.calls:
         outcome = call.errno or ("…" if call.result is None else str(call.result))
         side: Style = "client" if call.role == "client" else "server"
         found.append((call.time_ns, 0, Happening(
-            call_name(call), f"{word(language, 'client' if call.role == 'client' else 'server')}  "
-                  f"{escaped(call.name, 20)}() = {escaped(outcome, 20)}", side)))
+            call_name(call), call_detail(call),
+            f"{word(language, 'client' if call.role == 'client' else 'server')}  "
+            f"{escaped(call.name, 20)}() = {escaped(outcome, 20)}", side)))
     return [one for _, _, one in sorted(found, key=lambda item: item[:2])]
 
 
-def compared(before: Scene, now: Scene, language: str, width: int) -> list[Line]:
-    """Both, in columns of half the width; lines that only one has, or that differ, have a sign."""
-    room = max((width - 3) // 2, 10)
-    left, right = happenings(before, language), happenings(now, language)
-    lines: list[Line] = [
-        (Span(fit(word(language, "compare"), width), "title"),),
-        (Span(fit(word(language, "before"), room), "bold"), Span("   "), Span(word(language, "now"), "bold")),
-    ]
-    names = [one.name for one in left], [one.name for one in right]
-    for row in aligned(names):
-        one, two = (None if place is None else side[place]
-                    for place, side in zip(row, (left, right), strict=True))
-        lines.append(_line(one, two, room, differs=not same(row, names)))
-    return lines
+class Compared:
+    """Both runs as lines: `count`, `line(i, width)`; `first` is the first row that is marked, or 0."""
+
+    def __init__(self, before: Scene, now: Scene, language: str) -> None:
+        self._language = language
+        self._sides = happenings(before, language), happenings(now, language)
+        names = [one.name for one in self._sides[0]], [one.name for one in self._sides[1]]
+        rows = settled(aligned(names), names, may_pass)
+        self._rows: list[tuple[str, AlignedRow] | int] = list(_folded([
+            ("≠" if not same(row, names) else "" if self._alike(row) else "≈", row) for row in rows]))
+        marked = [place for place, row in enumerate(self._rows) if not isinstance(row, int) and row[0]]
+        self.first = marked[0] + _TITLES if marked else 0
+
+    @property
+    def count(self) -> int:
+        """How many lines there are."""
+        return _TITLES + len(self._rows)
+
+    def target(self, index: int) -> None:
+        """A line leads nowhere: it stands for two runs."""
+
+    def line(self, index: int, width: int) -> Line:
+        """Line `index` in `width` cells."""
+        room = max((width - 3) // 2, 10)
+        language = self._language
+        if index == 0:
+            return (Span(fit(word(language, "compare"), width), "title"),)
+        if index == 1:
+            return (Span(fit(word(language, "signs"), width), "dim"),)
+        if index == 2:
+            return (Span(fit(word(language, "before"), room), "bold"), Span("   "),
+                    Span(fit(word(language, "now"), room), "bold"))
+        row = self._rows[index - _TITLES]
+        if isinstance(row, int):
+            return (Span(fit(f"  ⋯ {row} {word(language, 'alike')}", width), "dim"),)
+        sign, places = row
+        spans = [Span("" if place is None else side[place].text, "" if place is None else side[place].style)
+                 for side, place in zip(self._sides, places, strict=True)]
+        one, two = (Span(fit(text, room), style if sign else "dim") for text, style in spans)
+        return one, Span(f" {sign or ' '} ", "warning"), two
+
+    def _alike(self, row: AlignedRow) -> bool:
+        details = {side[place].detail for side, place in zip(self._sides, row, strict=True)
+                   if place is not None}
+        return len(details) == 1
 
 
-def _line(one: Happening | None, two: Happening | None, room: int, *, differs: bool) -> Line:
-    def cell(happening: Happening | None) -> Span:
-        if happening is None:
-            return Span(" " * room)
-        return Span(fit(happening.text, room), happening.style if differs else "dim")
-
-    return cell(one), Span(" ≠ " if differs else "   ", "warning"), cell(two)
+def _folded(rows: list[tuple[str, AlignedRow]]) -> Iterator[tuple[str, AlignedRow] | int]:
+    """The rows; of many alike those beside a marked one, and how many there are between them."""
+    groups = [(marked, list(group)) for marked, group in groupby(rows, lambda row: bool(row[0]))]
+    for place, (marked, group) in enumerate(groups):
+        if marked or len(group) < _FOLDED:
+            yield from group
+            continue
+        head, tail = int(place > 0), int(place < len(groups) - 1)
+        yield from group[:head]
+        yield len(group) - head - tail
+        yield from group[len(group) - tail :]

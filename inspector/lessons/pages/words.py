@@ -9,6 +9,7 @@ Word = Literal[
     "step", "predict", "order", "blank", "do", "change", "fix", "look", "explain", "tell", "answer",
     "go", "next", "right", "wrong", "partly", "you-said", "truth", "hint", "more-hints", "no-hint",
     "running", "nothing", "answer-first", "number", "number-wrong", "now", "before", "compare",
+    "signs", "alike",
     "finished", "map", "map-hint", "rests", "minutes", "done", "asked", "think", "show-answer",
     "try-again", "undo", "client", "server", "data", "datagram", "packet", "locked", "last-step",
     "resumed", "starting", "first-step", "quiz", "score", "question",
@@ -45,6 +46,8 @@ WORDS: dict[str, dict[Word, str]] = {
         "now": "now",
         "before": "before",
         "compare": "Before and now: lines that differ are marked",
+        "signs": "≠ in one of them alone   ≈ in both, other size or kind",
+        "alike": "lines alike",
         "finished": "This lesson is done. Enter leads to the map.",
         "map": "Lessons",
         "map-hint": "Enter opens a lesson, R forgets how far it was done",
@@ -100,6 +103,8 @@ WORDS: dict[str, dict[Word, str]] = {
         "now": "现在",
         "before": "之前",
         "compare": "之前与现在：不同的行有标记",
+        "signs": "≠ 只有一次有   ≈ 两次都有，大小或种类不同",
+        "alike": "行相同",
         "finished": "这一课完成了。按 Enter 回到课程表。",
         "map": "课程",
         "map-hint": "Enter 打开一课，R 清除它的进度",
@@ -142,11 +147,15 @@ def word(language: str, name: Word) -> str:
     return WORDS.get(language, WORDS["en"])[name]
 
 
-def row_words(language: str, name: str) -> str:
-    """A row of the ladder by its name ("client SYN ACK") as an arrow, or the word for none."""
+def row_words(language: str, name: str, size: int = 0) -> str:
+    """A row of the ladder by its name ("client SYN ACK") as an arrow, or the word for none.
+
+    `size`: bytes that it carries, shown where there are any.
+    """
     if name == "nothing":
         return word(language, "nothing")
     role, _, packet = name.partition(" ")
     shown = {"data": word(language, "data"), "datagram": word(language, "datagram")}.get(packet, packet)
+    shown += f" {size}" if size else ""
     client, server = word(language, "client"), word(language, "server")
     return f"{client} ── {shown} ──▶ {server}" if role == "client" else f"{client} ◀── {shown} ── {server}"

@@ -16,6 +16,7 @@ Where it is narrow, the words stand above.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on, work
@@ -28,7 +29,7 @@ from inspector.lab.errors import LabError
 from inspector.lessons import progress
 from inspector.lessons.asking.scene import TooMuchError
 from inspector.lessons.format.model import Lesson
-from inspector.lessons.pages.compare import compared
+from inspector.lessons.pages.compare import Compared
 from inspector.lessons.pages.step_page import options_of, step_page
 from inspector.lessons.pages.words import Word, word
 from inspector.lessons.play.answers import Answer, blank_row, is_number, number_of
@@ -55,14 +56,13 @@ from inspector.tui.panes.registry import PANES
 from inspector.tui.terminal.turnstile import turnstile_of
 from inspector.tui.widgets.base import WIDE, BaseScreen, may
 from inspector.tui.widgets.key_line import KeyLine
-from inspector.tui.widgets.painter import Head
+from inspector.tui.widgets.line_list import LineList
 from inspector.tui.widgets.tab_bar import TabBar, TabName
 from inspector.tui.widgets.title_bar import TitleBar, TitleFacts
 from inspector.tui.workbench.feed import TraceFeed
 from inspector.tui.workbench.save import ask_for_name
 from inspector.views.detail.tree import Detail, packet_tree
 from inspector.views.ladder.current import current_conversation
-from inspector.views.line.spans import Line
 from inspector.views.session.loss import loss_word
 from inspector.wire.text import escaped
 
@@ -98,8 +98,8 @@ class LessonScreen(BaseScreen):
         Binding("left_square_bracket", "turn(-1)", "Pane before", show=False, id="lesson.pane-before"),
         Binding("right_square_bracket", "turn(1)", "Panes", id="lesson.pane-after",
                 tooltip="The next pane beside the words"),
-        Binding("o", "compare", "Compare", show=False, id="lesson.compare",
-                tooltip="The run before the change and the one after it"),
+        Binding("o", "compare", "Compare", id="lesson.compare",
+                tooltip="The run before the change and the one after it; tab goes into their lines"),
         Binding("m", "map", "Map", id="lesson.map", tooltip="All lessons"),
         Binding("R", "again", "Again", show=False, id="lesson.again",
                 tooltip="Play this lesson from its start"),
@@ -131,7 +131,7 @@ class LessonScreen(BaseScreen):
             with Vertical(id="beside"):
                 yield TabBar(TABS, id="tabs-lesson")
                 yield from (spec.pane(spec) for spec in SPECS)
-                yield Head(self._comparison, id="comparison")
+                yield LineList(id="comparison")
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -211,6 +211,8 @@ class LessonScreen(BaseScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "scroll_words":
             return any(page.overflows for page in self.query(PageList))
+        if action == "compare" and self.player.former is None:
+            return False
         return super().check_action(action, parameters)
 
     def action_scroll_words(self, direction: int) -> None:
@@ -257,11 +259,15 @@ class LessonScreen(BaseScreen):
             0 if trace is None else trace.index.count, 0 if trace is None else trace.statistics.dropped,
             loss_word(trace)))
 
-    def _comparison(self, width: int) -> list[Line]:
-        player = self.player
+    def _compare(self) -> None:
+        """The two runs as they are now, the first line that differs in sight."""
+        player, lines = self.player, self.query_one("#comparison", LineList)
         if player.scene is None or player.former is None:
-            return []
-        return compared(player.former, player.scene, self.language, width)
+            lines.show(None)
+            return
+        made = Compared(player.former, player.scene, self.language)
+        lines.show(made)
+        turnstile_of(self).after_refresh(self, partial(lines.scroll_to_line, made.first, centre=True))
 
     # --- the run ---
 
@@ -347,7 +353,7 @@ class LessonScreen(BaseScreen):
         if self.player.former is not None and self.player.step.change is not None:
             self.comparing = True
             self._arrange()
-            self.query_one("#comparison", Head).again()
+            self._compare()
         self._keep()
 
     # --- answering ---
@@ -505,7 +511,7 @@ class LessonScreen(BaseScreen):
             return
         self.comparing = not self.comparing
         self._arrange()
-        self.query_one("#comparison", Head).again()
+        self._compare()
 
     def action_save(self) -> None:
         if self.runs.trace is not None:

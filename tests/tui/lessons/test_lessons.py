@@ -95,8 +95,9 @@ async def test_a_lesson_from_its_beginning_to_its_end() -> None:
         await pilot.press("2", "enter")
         await until_over(pilot)
         assert "Right." in words(pilot) and screen.comparing
-        before_and_now = [plain(line) for line in screen._comparison(90)]
-        assert any("SYN ACK" in line and "≠" in line and "RST ACK" in line for line in before_and_now)
+        await until(pilot, lambda: "≠" in grid(screen).partition("before")[2], "what differs, in sight")
+        marked = [line for line in grid(screen).splitlines() if " ≠" in line]
+        assert any("SYN ACK" in line for line in marked) and any("RST ACK" in line for line in marked)
         await pilot.press("o")
         assert not screen.comparing
         await pilot.press("enter")

@@ -6,7 +6,7 @@ each further one is laid against all that stands there already.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 
 AlignedRow = list[int | None]        # for each sequence: the place in it that stands in this row, or none
@@ -24,6 +24,37 @@ def same(row: AlignedRow, sequences: Sequence[Sequence[str]]) -> bool:
     """Whether all sequences have this row, under one name."""
     names = {None if place is None else names[place] for place, names in zip(row, sequences, strict=True)}
     return len(names) == 1
+
+
+def settled(rows: Sequence[AlignedRow], sequences: Sequence[Sequence[str]],
+            may_pass: Callable[[str, Sequence[str]], bool]) -> list[AlignedRow]:
+    """The rows, those put together that stand apart by chance alone.
+
+    `may_pass(name, others)`: whether a step may as well stand on the other side of those others, since
+    different threads or processes do them.
+    """
+    found: list[AlignedRow] = []
+    for row in rows:
+        name = _name(row, sequences)
+        for place in _apart(row, found, sequences):
+            if may_pass(name, [_name(other, sequences) for other in found[place + 1 :]]):
+                found[place] = [own if own is not None else other
+                                for own, other in zip(found[place], row, strict=True)]
+                break
+        else:
+            found.append(row)
+    return found
+
+
+def _apart(row: AlignedRow, found: Sequence[AlignedRow], sequences: Sequence[Sequence[str]]) -> Iterator[int]:
+    """Places of the rows before that have its name, and lack just what it has; the first one first."""
+    if None not in row:
+        return
+    name = _name(row, sequences)
+    for place, other in enumerate(found):
+        free = all(own is None or there is None for own, there in zip(row, other, strict=True))
+        if free and _name(other, sequences) == name:
+            yield place
 
 
 def _added(rows: list[AlignedRow], sequences: Sequence[Sequence[str]], number: int,

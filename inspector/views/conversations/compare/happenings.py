@@ -6,6 +6,7 @@ Ladder of a conversation -> packets and system calls, in the order of time, each
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 FLAGS = {"SYN": SYN, "SYN ACK": SYN | ACK, "ACK": ACK, "FIN ACK": FIN | ACK, "RST": RST, "RST ACK": RST | ACK}
 _CALLS = {"sendto": "send", "sendmsg": "send", "write": "send",      # what they do is the same
           "recvfrom": "recv", "recvmsg": "recv", "read": "recv", "accept4": "accept"}
+_SIZED = ("send", "recv")    # what they return is how many bytes
+# What puts nothing on the wire: when a thread enters it beside another one is chance.
+_QUIET = frozenset({"accept", "recv", "getsockname", "getpeername", "getsockopt", "setsockopt"})
 MOST = 400                   # steps of a conversation that are compared: more is read by nobody
 
 
@@ -60,6 +64,32 @@ def call_name(call: Call) -> str:
     Calls that do the same under two names have one: sendto() is a send.
     """
     return f"{call.role} {_CALLS.get(call.name, call.name)} = {call.errno or 'ok'}"
+
+
+def call_detail(call: Call) -> str:
+    """What may differ between calls of one name: by which name, and of how many bytes."""
+    sized = _CALLS.get(call.name, call.name) in _SIZED
+    return f"{call.name} {call.result}" if sized else call.name
+
+
+def may_pass(name: str, others: Sequence[str]) -> bool:
+    """Whether a call is on one side of some steps or the other by chance: see `align.settled`.
+
+    What puts nothing on the wire may pass all; another call what the same end neither sends nor calls.
+    """
+    if not _is_call(name):
+        return False
+    role = name.partition(" ")[0]
+    own = [other for other in others if other.startswith(f"{role} ")]
+    return _is_quiet(name) or all(map(_is_quiet, own))
+
+
+def _is_call(name: str) -> bool:
+    return " = " in name
+
+
+def _is_quiet(name: str) -> bool:
+    return _is_call(name) and name.partition(" ")[2].partition(" = ")[0] in _QUIET
 
 
 def happenings(ladder: Ladder, most: int = MOST) -> tuple[list[Happening], int]:
@@ -98,4 +128,4 @@ def _of_call(call: Call) -> Happening:
     side: Style = "client" if call.role == "client" else "server"
     arguments = escaped(call.arguments, 60)
     text = f"{escaped(call.role, 20)}  {escaped(call.name, 20)}({arguments}) = {escaped(outcome, 20)}"
-    return Happening(call_name(call), call.name, text, side)
+    return Happening(call_name(call), call_detail(call), text, side)

@@ -1,0 +1,63 @@
+"""Two runs of a lesson side by side: what differs has a sign, and what threads did by chance has none."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from inspector.lessons.asking.scene import Scene
+from inspector.lessons.pages.compare import Compared
+from inspector.views.conversations.compare.align import aligned, same, settled
+from inspector.views.conversations.compare.happenings import may_pass
+from inspector.views.line.spans import cell_width, plain
+from tests.support.captures.traces import open_trace
+
+
+def lines_of(before: str, now: str, language: str = "en", width: int = 90) -> list[str]:
+    with open_trace(before) as one, open_trace(now) as two:
+        made = Compared(Scene(one), Scene(two), language)
+        return [plain(made.line(index, width)) for index in range(made.count)]
+
+
+def test_the_same_call_of_another_size_is_marked() -> None:
+    lines = lines_of("http", "http-connections")
+    sends = [line for line in lines if "client  send() = 63" in line]
+    assert len(sends) == 1 and "≈ client  send() = 82" in sends[0]
+    assert any("data 63 ──▶" in line and " ≈ " in line and "data 82 ──▶" in line for line in lines)
+    assert any("≠ client  connect()" in line for line in lines)
+
+
+def test_what_is_alike_stands_in_one_line_and_what_differs_near_the_top() -> None:
+    with open_trace("tcp") as one, open_trace("tcp-half-close") as two:
+        made = Compared(Scene(one), Scene(two), "en")
+        assert made.first < 7 and "≈" in plain(made.line(made.first, 90))
+    assert "  ⋯ 26 lines alike" in [line.rstrip() for line in lines_of("tcp", "tcp-half-close")]
+    alike = lines_of("tcp", "tcp")[3:]
+    assert len(alike) == 1 and "lines alike" in alike[0]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_line_has_its_width(language: str) -> None:
+    for width in (60, 75, 118):
+        assert all(cell_width(line) <= width for line in lines_of("udp", "tcp", language, width))
+
+
+def signs(before: list[str], now: list[str]) -> str:
+    runs = before, now
+    return "".join(" " if same(row, runs) else "≠" for row in settled(aligned(runs), runs, may_pass))
+
+
+def test_the_order_of_threads_is_no_difference() -> None:
+    calls = ["server accept = ok", "server getsockname = ok", "server recv = ok"]
+    packets = ["client SYN", "server SYN ACK"]
+    for order in permutations(calls):
+        assert "≠" not in signs([*packets, *calls], [*packets, *order])
+    closes = ["server close = ok", "client close = ok"]
+    assert "≠" not in signs(closes, closes[::-1])
+    assert signs(calls, calls[:2]).count("≠") == 1                 # what is not there is not there
+
+
+def test_what_one_end_says_first_is_a_difference() -> None:
+    assert "≠" in signs(["server send = ok", "server close = ok"], ["server close = ok", "server send = ok"])
+    assert "≠" in signs(["client data", "server data"], ["server data", "client data"])

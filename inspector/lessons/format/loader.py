@@ -418,9 +418,11 @@ def _look(table: _Table) -> Look | None:
     if inner is None:
         return None
     pane, packet = inner.one_of("pane", PANES), inner.filter("packet")
-    field = inner.text("field", "", most=80)
+    field, heading = inner.text("field", "", most=80), inner.text("heading", "", most=80)
+    if heading and pane != "handshake":
+        inner.fault("heading", "The pane handshake alone has headings.")
     inner.finish()
-    return Look(pane, packet or Filter("frame"), field)
+    return Look(pane, packet or Filter("frame"), field, heading)
 
 
 def _values(table: _Table) -> dict[str, Expression]:

@@ -62,11 +62,15 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Which pane is shown, on which packet, and on which field of its tree ("" for none)."""
+    """Which pane is shown, on which packet, and on which field of its tree ("" for none).
+
+    `heading`: the section of pane Handshake that stands at its top ("" for its first one).
+    """
 
     pane: str
     packet: Filter
     field: str
+    heading: str = ""
 
 
 @dataclass(frozen=True, slots=True)

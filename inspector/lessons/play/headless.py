@@ -24,7 +24,9 @@ from inspector.model.packets import Row, row_at
 from inspector.model.spec import SessionSpec
 from inspector.trace.file.scratch import path_of, scratch
 from inspector.trace.trace import Trace
+from inspector.views.conversation.opening import handshake
 from inspector.views.detail.tree import packet_tree
+from inspector.views.ladder.ladder import default_conversation
 
 PATIENCE = 20.0          # seconds in which something has to come
 QUIET = 0.25             # seconds without news after which a held session does nothing more by itself
@@ -216,6 +218,11 @@ class _Prover:
             self.stage.settle()
         self._come_true()
 
+    def _headings(self) -> list[str]:
+        found = default_conversation(self.scene.trace)
+        document = None if found is None else handshake(self.scene.trace, found)
+        return [] if document is None else [one.text for one in document.items if one.kind == "heading"]
+
     def _prove_look(self) -> None:
         look = self.step.look
         assert look is not None
@@ -226,6 +233,8 @@ class _Prover:
             name == look.field for name in field_paths(self.scene.trace, row_at(rows, 0))
         ):
             self.fault(f"The packet has no field {look.field} in its detail.")
+        elif look.heading and look.heading not in self._headings():
+            self.fault(f"The pane handshake has no heading \"{look.heading}\".")
 
     def _prove_known(self) -> None:
         """What the words say before it happens is known then: nobody reads a hole."""

@@ -52,6 +52,7 @@ from inspector.tui.messages import (
     TraceGrew,
 )
 from inspector.tui.panes.base import Pane
+from inspector.tui.panes.handshake import HandshakePane
 from inspector.tui.panes.registry import PANES
 from inspector.tui.terminal.turnstile import turnstile_of
 from inspector.tui.widgets.base import WIDE, BaseScreen, may
@@ -484,6 +485,8 @@ class LessonScreen(BaseScreen):
             return
         self.front = look.pane
         self._arrange()
+        if look.heading:
+            self.query_one(HandshakePane).stand_at(look.heading)
         rows = look.packet.rows(scene.trace)
         if len(rows):
             row = row_at(rows, 0)

@@ -9,6 +9,7 @@ from inspector.tui.panes.base import PaneSpec
 from inspector.tui.panes.conversation import ConversationPane
 from inspector.tui.widgets.line_list import LineProvider
 from inspector.views.conversation.opening import handshake
+from inspector.views.line.document import Page
 
 if TYPE_CHECKING:
     from inspector.views.ladder.ends import Conversation
@@ -23,6 +24,20 @@ class HandshakePane(ConversationPane):
         "three-way handshake; for WebSocket the request, the answer, and the proof that the server "
         "understood it: key + GUID, SHA-1, base64, compared with what it sent.",
     )
+
+    def __init__(self, spec: PaneSpec) -> None:
+        super().__init__(spec)
+        self._wanted = ""                  # the section to stand at, as soon as it is there
+
+    def stand_at(self, heading: str) -> None:
+        """Have the section of this heading at the top, when the next choice is shown."""
+        self._wanted = heading
+
+    def mark(self) -> None:
+        page = self.lines.provider
+        if self._wanted and isinstance(page, Page) and self._wanted in (found := dict(page.headings)):
+            self.lines.scroll_to(y=found[self._wanted], animate=False, immediate=True)
+            self._wanted = ""
 
     def begin(self, conversation: Conversation) -> LineProvider | None:
         return self._page(conversation)

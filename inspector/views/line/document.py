@@ -28,10 +28,14 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A document at one width: `count` lines, each with the row of the packet it is about."""
+    """A document at one width: `count` lines, each with the row of the packet it is about.
+
+    `headings`: on which line each section begins.
+    """
 
     lines: tuple[Line, ...]
     rows: tuple[Row | None, ...]
+    headings: tuple[tuple[str, int], ...] = ()
 
     @property
     def count(self) -> int:
@@ -73,11 +77,14 @@ class Document:
         lines: list[Line] = []
         rows: list[Row | None] = []
         labels = min(_LABELS, max(width // 3, 8))
+        headings: list[tuple[str, int]] = []
         for item in self.items:
+            if item.kind == "heading":
+                headings.append((item.text, len(lines)))
             made = _laid_out(item, width, labels)
             lines += made
             rows += [item.row] * len(made)
-        return Page(tuple(_padded(line, width) for line in lines), tuple(rows))
+        return Page(tuple(_padded(line, width) for line in lines), tuple(rows), tuple(headings))
 
 
 def _laid_out(item: Item, width: int, labels: int) -> list[Line]:

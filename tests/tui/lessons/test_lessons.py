@@ -243,3 +243,42 @@ async def test_the_map_and_the_way_there() -> None:
         assert not progress.of("life").step                # the first one that is not done was chosen
         await pilot.press("n")
         await launcher(pilot)
+
+
+def looked_at(pilot: Pilot[Any]) -> str:
+    """What stands below the tabs of the pane, where the words stand above it."""
+    screen = lesson(pilot)
+    top = screen.pane.region
+    return "\n".join(line[top.x : top.right] for line in grid(screen).splitlines()[top.y : top.bottom])
+
+
+LOOKS = [(name, place, step) for name in names() for place, step in enumerate(find(name).steps) if step.look]
+
+
+@needs_lab
+@pytest.mark.parametrize(("name", "place"), [
+    pytest.param(name, place, id=f"{name}-{step.id}", marks=() if name in ("upgrade", "facade")
+                 else pytest.mark.thorough)
+    for name, place, step in LOOKS
+])  # fmt: skip
+async def test_a_step_that_says_look_opens_the_very_place(name: str, place: int) -> None:
+    steps = find(name).steps
+    progress.keep(name, progress.Progress(place, len(steps)))
+    look = steps[place].look
+    assert look is not None
+    async with taking(name, SMALL) as pilot:
+        screen = lesson(pilot)
+        await until(pilot, lambda: (screen.player.place, screen.front) == (place, look.pane), "the pane")
+        if look.heading:
+            await until(pilot, lambda: look.heading in looked_at(pilot).splitlines()[0], "the section")
+            return
+        await until(pilot, lambda: screen.selection.field is not None, "the field")
+        field = screen.selection.field
+        assert field is not None
+        if look.pane == "detail":
+            await until(pilot, lambda: any(line.startswith("▶") and field.label in line
+                                           for line in looked_at(pilot).splitlines()), "the field's line")
+        else:
+            assert look.pane == "bytes" and screen.runs.trace is not None and screen.selection.row is not None
+            first = screen.runs.trace.frame(screen.selection.row)[field.start : field.start + 2].hex(" ")
+            await until(pilot, lambda: first in looked_at(pilot), "its bytes")

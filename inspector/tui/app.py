@@ -231,10 +231,32 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         self._shown.pop(notification.message, None)    # it may be said again
         super()._unnotify(notification, refresh)
 
+    def deliver_screenshot(self, filename: str | None = None, path: str | None = None,
+                           time_format: str | None = None) -> str | None:
+        """Save a picture of the screen, and say where, or why not; a visitor's browser asks where itself."""
+        if self.visitor:
+            return super().deliver_screenshot(filename, path, time_format)
+        svg = self.export_screenshot()
+
+        def work() -> None:
+            from inspector.tui.files.pictures import keep_picture  # here: for the time of start-up
+
+            try:
+                saved = keep_picture(svg)
+            except OSError as error:
+                where = escaped(str(error.filename), 60)
+                sentence = f"The screenshot cannot be kept in {where}: {error.strerror}."
+                self.call_from_thread(self.notify, sentence, severity="error")
+            else:
+                self.call_from_thread(self.notify, f"The screenshot is saved as {escaped(str(saved))}.")
+
+        self.run_worker(work, thread=True, group="screenshot")
+        return None
+
     @on(events.DeliveryComplete)
     def _screenshot_saved(self, event: events.DeliveryComplete) -> None:
         event.prevent_default()                        # Textual's own sentence is markup around a raw name
-        self.notify("The screenshot is saved" + (f" as {event.path}." if event.path else "."))
+        self.notify("The screenshot is saved.")
 
     async def on_event(self, event: events.Event) -> None:
         """The user goes on: sentences that stood long enough to be read speak of what was before."""

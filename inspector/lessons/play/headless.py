@@ -26,7 +26,7 @@ from inspector.trace.file.scratch import path_of, scratch
 from inspector.trace.trace import Trace
 from inspector.views.conversation.opening import handshake
 from inspector.views.detail.tree import packet_tree
-from inspector.views.ladder.ladder import default_conversation
+from inspector.views.ladder.current import current_conversation
 
 PATIENCE = 20.0          # seconds in which something has to come
 QUIET = 0.25             # seconds without news after which a held session does nothing more by itself
@@ -219,7 +219,7 @@ class _Prover:
         self._come_true()
 
     def _headings(self) -> list[str]:
-        found = default_conversation(self.scene.trace)
+        found = current_conversation(self.scene.trace, None, None, stay=False, live=True)
         document = None if found is None else handshake(self.scene.trace, found)
         return [] if document is None else [one.text for one in document.items if one.kind == "heading"]
 

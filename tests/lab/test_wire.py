@@ -15,7 +15,7 @@ from inspector.model.commands import Start, Stop, Wire, WireAct
 from inspector.model.numbers import TCP
 from inspector.model.packets import Row, first_rows
 from inspector.model.spec import SessionSpec
-from inspector.model.wiring import WIRE_ADDRESSES
+from inspector.model.wiring import NONE_HELD, WIRE_ADDRESSES
 from inspector.sessions.kinds import resolved
 from inspector.trace.filter.filter import Filter
 from inspector.trace.packet.facts import facts
@@ -144,7 +144,7 @@ def test_a_held_packet_waits_until_it_is_let_pass(tmp_path: Path) -> None:
         held.until_held()
         syn = trace.fates.waiting[0]
         assert int(trace.index.tcp_flags[syn.row]) == 0x02
-        assert "┃ waits for you" in drawn(trace)
+        assert "┃ ▸ waits for you" in drawn(trace)
         assert trace.flow(0).states(syn.row) == ("SYN-SENT", "unknown")
         assert "LISTEN" in plain(Ladder(trace).header(100)[1])    # as its calls tell
         held.do("drop")
@@ -211,7 +211,7 @@ def test_a_packet_that_is_not_held_cannot_be_dropped(tmp_path: Path) -> None:
         held.do("pass", 77)
         held.until(lambda: sum(one.kind == "wire" for one in held.trace.events) == 2, "two answers")
         assert [one.text for one in held.trace.events if one.kind == "wire"] == [
-            "The wire holds no packet.", "The wire holds no such packet."]
+            NONE_HELD, "The wire holds no such packet."]
 
 
 def test_the_rules_of_a_wire_do_what_they_say(tmp_path: Path) -> None:

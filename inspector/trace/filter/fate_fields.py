@@ -1,7 +1,7 @@
 """Fields of packets on a wire that somebody stood in: what became of one, and who decided it.
 
-`wire.fate` (held, passed, dropped, doubled, delayed, swapped, overtaken, lost, overflowed), `wire.by` (you,
-rule, chance, rate), and `wire.lost`: it never arrived. Wireshark has none of them, and no such packets.
+`wire.fate` (held, passed, dropped, doubled, put off, delayed, swapped, overtaken, lost, overflowed); who
+decided, `wire.by` (you, rule, chance, rate); `wire.lost`: it never arrived. Wireshark has no such packets.
 """
 
 from __future__ import annotations

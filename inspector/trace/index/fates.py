@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from inspector.trace.index.index import Index
 
 LOST = frozenset({"dropped", "lost", "overflowed", "unsent"})
-WAITS = frozenset({"held", "swapped"})
+WAITS = frozenset({"held", "swapped", "put off"})
 _AT_ONCE_NS = 20_000_000           # what becomes of a packet first is told within this time
 _LOOKED_BACK = 8192                # packets among which one that an event names is looked for
 
@@ -89,6 +89,13 @@ class Fates:
     def waiting(self) -> list[Fate]:
         """The packets that are held now, the one that waits longest first."""
         return [fate for fate in self._pending.values() if fate.fate == "held"]
+
+    def meant(self, chosen: Row | None) -> Row | None:
+        """Of the packets that are held the one that a person means: the chosen one, else the longest held."""
+        fate = None if chosen is None else self._fates.get(chosen)
+        if fate is not None and fate.fate == "held":
+            return chosen
+        return next((fate.row for fate in self._pending.values() if fate.fate == "held"), None)
 
     def update(self, trace: Frames, events: list[Event]) -> list[Row]:
         """Read the events that are new; the packets of which it is known anew whether they arrived."""

@@ -21,6 +21,7 @@ from inspector.model.numbers import (
 )
 from inspector.model.packets import Row, packet_number
 from inspector.model.units import duration
+from inspector.model.wiring import LATER
 from inspector.protocols import by_name
 from inspector.trace.application.packets import packet_text
 from inspector.trace.index.fates import Fate
@@ -41,11 +42,12 @@ _ETHER_TYPES = {0x0842: "WoL", 0x8035: "RARP", 0x809B: "AppleTalk", 0x8863: "PPP
 _UDP_PORTS = {67: "DHCP", 68: "DHCP", 123: "NTP", 137: "NBNS", 138: "NBDS", 161: "SNMP", 443: "QUIC",
               514: "Syslog", 546: "DHCPv6", 547: "DHCPv6", 1900: "SSDP"}
 
+AGAIN = "again"
 _FATES = {               # by fate and who decided it; "": whoever
     ("held", ""): "waits for you", ("swapped", ""): "waits for the next", ("overtaken", ""): "after the next",
     ("dropped", "you"): "dropped by you", ("dropped", ""): "dropped", ("doubled", ""): "twice",
-    ("delayed", ""): "late", ("lost", ""): "lost by chance", ("overflowed", ""): "lost, queue full",
-    ("unsent", ""): "never left the wire",
+    ("put off", ""): f"waits {LATER:g} s", ("delayed", ""): "late", ("lost", ""): "lost by chance",
+    ("overflowed", ""): "lost, queue full", ("unsent", ""): "never left the wire",
 }  # fmt: skip
 
 SHOWN_NAMES = frozenset({*_IP_PROTOCOLS.values(), *_ETHER_TYPES.values(), *_UDP_PORTS.values()})
@@ -78,9 +80,31 @@ def packet_info(trace: Trace, fact: Facts, *, preview: int = _PREVIEW, brief: bo
     the window and options where they are not the point.
     """
     text = _packet_text(trace, fact, preview, brief=brief)
+    if is_again(trace, fact):
+        text = f"[{AGAIN}] {text}"
     if fact.same_as is not None:
         text = f"[Packet {packet_number(fact.same_as)} again] {text}"
     return text if fact.fate is None else f"[{fate_text(fact.fate)}] {text}"
+
+
+def is_again(trace: Trace, fact: Facts) -> bool:
+    """Whether a packet that did not arrive, or not yet, says what its sender had said before (TCP).
+
+    The analysis speaks of packets that arrived; who decides about this one has to know it before.
+    """
+    fate, index = fact.fate, trace.index
+    if fate is None or fate.has_arrived or fact.protocol != TCP or fact.stream < 0:
+        return False
+    counts = fact.length + bool(fact.flags & SYN) + bool(fact.flags & FIN)
+    rows = trace.rows_of("tcp", fact.stream)
+    rows = rows[rows < fact.row]
+    rows = rows[(index.src[rows] == index.src[fact.row]) & (index.sport[rows] == index.sport[fact.row])]
+    if not counts or not len(rows):
+        return False
+    flags = index.tcp_flags[rows]
+    took = index.payload_length[rows].astype("i8") + (flags & SYN != 0) + (flags & FIN != 0)
+    before = (int(index.seq[fact.row]) - index.seq[rows].astype("i8")) & 0xFFFFFFFF
+    return bool((before + counts <= took).any())
 
 
 def fate_text(fate: Fate) -> str:

@@ -22,6 +22,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
+from inspector.model.packets import Row
 from inspector.tui.messages import Selection, SelectionMade
 from inspector.tui.panes.base import Anywhere, ListPane, PaneSpec
 from inspector.tui.panes.ladder_list import LadderList
@@ -56,7 +57,8 @@ class LadderPane(ListPane):
         "On a wire that you hold (launcher, **i**) each packet waits in the middle, **┃**: **p** lets it "
         "pass, **d** drops it, **b** has it arrive twice, **t** a second later, **u** after the next one; "
         "**P** lets all pass, or holds them again. They mean the chosen packet, else the one that waits "
-        "longest. **✗** ends the line of a packet that was lost.",
+        "longest: it says **▸ waits for you**, the others **waits**, and the line above how many there are. "
+        "**[again]**: its sender has sent the same before. **✗** ends the line of a packet that was lost.",
         "While a session lives: **c** and **v** type what the client or the server says, **space** pauses "
         "both before their next system call, or lets them run on, **s** lets each make one, **x** ends the "
         "session in one of several ways.",
@@ -149,8 +151,24 @@ class LadderPane(ListPane):
         self._mark(go=True)
         self.query_one(Head).refresh()
 
+    def show_held(self, row: Row, *, last: bool) -> None:
+        """Bring a packet of the wire into sight; the end again when no other one waits (`last`)."""
+        line = None if self.ladder is None else self.ladder.index_of(Target(row=row))
+        if line is None:
+            return
+        top = round(self.lines.scroll_y)
+        if not top <= line < top + self.lines.scrollable_content_region.height:
+            self.lines.following = False
+            self.lines.scroll_to_line(line)
+        if last:
+            self.lines.following = True
+
     def _mark(self, *, go: bool) -> None:
         row, call = self.selection.row, self.selection.call
+        if self.ladder is not None and self.ladder.chosen != row:
+            self.ladder.chosen = row
+            if self.trace is not None and self.trace.fates.waiting:
+                self.lines.again()           # the keys of the wire may mean another packet
         target = Target(row=row) if row is not None else Target(call=call)
         self.lines.mark(target, self.selection.rows, go=go)
 

@@ -20,6 +20,7 @@ from inspector.lab.errors import LabError
 from inspector.model.commands import Command, Start
 from inspector.model.endpoint import join_endpoint
 from inspector.model.spec import SessionSpec
+from inspector.model.wiring import NONE_HELD
 from inspector.sessions.kinds import kind_of
 from inspector.trace.file.scratch import is_nameless
 from inspector.tui.files import traces
@@ -198,6 +199,8 @@ class TraceScreen(BaseScreen, SessionControl):
         first, self._was_read = not self.is_live and not self._was_read, not loading
         self._to_draw = self.trace_grew(trace, first_reading=first)
         self._tell_truncation("" if loading or self.is_live else trace.truncated or "")
+        if trace.fates.waiting:
+            self._take_back(NONE_HELD)
         self._show_title()
         self._draw_next()
 
@@ -205,12 +208,16 @@ class TraceScreen(BaseScreen, SessionControl):
         """Say once what is missing at the end; when more came, take the sentence away and say the next."""
         app = self.app
         if self._truncation_told and sentence != self._truncation_told:
-            for note in list(app._notifications):
-                if note.message == escaped(self._truncation_told):
-                    app._unnotify(note)
+            self._take_back(escaped(self._truncation_told))
         if sentence and sentence != self._truncation_told:
             app.notify(sentence, severity="warning", timeout=15)
         self._truncation_told = sentence
+
+    def _take_back(self, sentence: str) -> None:
+        """Take a toast away that is true no more."""
+        for note in list(self.app._notifications):
+            if note.message == sentence:
+                self.app._unnotify(note)
 
     def _draw_next(self) -> None:
         """Draw one pane a turn, so that keys are heard in between; then more may be read.

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 
 from inspector.model.commands import Command, Wire, WireAct
+from inspector.model.packets import Row
 from inspector.tui.messages import Selection
 from inspector.tui.workbench.session import LiveSession
 
@@ -50,12 +51,19 @@ class WireControl(DOMNode):
         raise NotImplementedError
 
     def action_wire(self, act: WireAct) -> None:
-        """Do something with a packet that is held."""
+        """Do something with a packet that is held, and bring it into sight."""
         chosen, row = 0, self.selection.row
-        fate = None if self.trace is None or row is None else self.trace.fates.of(row)
+        fates = None if self.trace is None else self.trace.fates
+        fate = None if fates is None or row is None else fates.of(row)
         if fate is not None and fate.fate == "held":
             chosen = fate.number
+        if fates is not None and (meant := fates.meant(row)) is not None:
+            self.show_held(meant, last=len(fates.waiting) == 1)
         self.send(Wire(act, chosen))
+
+    def show_held(self, row: Row, *, last: bool) -> None:
+        """Bring a packet into sight of which something becomes now; `last`: no other one waits."""
+        raise NotImplementedError
 
     def action_hold(self) -> None:
         """Let every packet pass from now on, or hold each again."""

@@ -30,6 +30,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from inspector.lab.options import Watch
+from inspector.model.packets import Row
 from inspector.model.spec import Role, SessionSpec
 from inspector.sessions.kinds import kind_of
 from inspector.tui.files.settings import keep, kept
@@ -386,6 +387,9 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
 
     def show_what_comes(self) -> None:
         self.query_one(LadderPane).lines.following = True
+
+    def show_held(self, row: Row, *, last: bool) -> None:
+        self.query_one(LadderPane).show_held(row, last=last)
 
     @property
     def is_untouched(self) -> bool:

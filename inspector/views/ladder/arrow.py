@@ -12,9 +12,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP, flag_names
 from inspector.model.units import duration
-from inspector.trace.index.fates import WAITS, Fate
+from inspector.trace.index.fates import Fate
 from inspector.trace.packet.facts import Facts, payload_preview
-from inspector.trace.packet.info import analysis_marks, fate_text, packet_info, protocol_name, syn_options
+from inspector.trace.packet.info import (
+    AGAIN,
+    analysis_marks,
+    fate_text,
+    is_again,
+    packet_info,
+    protocol_name,
+    syn_options,
+)
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.packets.list import packet_style
 from inspector.views.session.kernel_times import packet_delay
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 _PREVIEW = 40
+_LEAST_LABEL = 8         # cells of a label, where what became of the packet needs the others
 _MIDWAY = 24             # cells from which a line can end midway and say why
 _HEADS = {"left": "◀", "right": "▶"}
 
@@ -41,11 +50,18 @@ class Label(NamedTuple):
     fate: str = ""           # what became of it on the wire, where it arrived all the same
 
 
-def arrow(trace: Trace, fact: Facts, width: int, *, to_right: bool, tag: str = "") -> Line:
-    """The packet in exactly `width` cells, from margin to margin. `tag`: names its conversation."""
+def arrow(trace: Trace, fact: Facts, width: int, *, to_right: bool, tag: str = "",
+          meant: bool = False) -> Line:
+    """The packet in exactly `width` cells, from margin to margin.
+
+    `tag`: names its conversation. `meant`: of those that wait on the wire it is the one that keys mean.
+    """
     style, fate = packet_style(fact), fact.fate
-    if fate is not None and (fate.is_lost or fate.fate in WAITS) and width >= _MIDWAY:
-        return _midway(trace, fact, fate, width, tag, to_right=to_right)
+    if fate is not None and not fate.has_arrived and width >= _MIDWAY:
+        text = fate_text(fate)
+        if fate.fate == "held":
+            text = f"▸ {text}" if meant else "waits"
+        return _midway(trace, fact, fate, text, width, tag, to_right=to_right)
     stroke = _stroke(fact)
     room = width - 7                        # head, two strokes at each end, the label's spaces
     if room < 1:
@@ -59,12 +75,15 @@ def arrow(trace: Trace, fact: Facts, width: int, *, to_right: bool, tag: str = "
     return (Span("◀" + tail + " ", style), *words, Span(" " + lead[::-1], style))
 
 
-def _midway(trace: Trace, fact: Facts, fate: Fate, width: int, tag: str, *, to_right: bool) -> Line:
+def _midway(trace: Trace, fact: Facts, fate: Fate, why: str, width: int, tag: str, *, to_right: bool) -> Line:
     """A packet that does not arrive, or not yet: its line ends near the middle, and why stands behind it."""
     style, stroke = packet_style(fact), _stroke(fact)
-    end, why = ("✗", fate_text(fate)) if fate.is_lost else ("┃", fate_text(fate))
-    rest = max(min(cell_width(why) + 2, width // 2), width - 2 * width // 3)
-    words = _words(_label(trace, fact), tag, style, width - rest - 6)
+    end = "✗" if fate.is_lost else "┃"
+    rest = max(min(cell_width(why) + 2, width - _LEAST_LABEL - 6), width - 2 * width // 3)
+    label = _label(trace, fact)
+    if is_again(trace, fact):
+        label = label._replace(marks=f"[{AGAIN}]")
+    words = _words(label, tag, style, width - rest - 6)
     used = sum(cell_width(span.text) for span in words)
     lead = _lead(fact)
     tail = _repeat(stroke, max(width - rest - used - 5, 0), from_end=not to_right)

@@ -80,6 +80,9 @@ def header_lines(ladder: Drawn, time: int, margin: int, middle: int, at: Instant
     width = time + 2 * margin + middle + 2
     names = _names(left, right, what, time, margin, width)
     legend = _LEGEND if ladder.margins.blocks and margin < _BLOCKED_WIDTH else ""
+    held = len(ladder.trace.fates.waiting)
+    if held:
+        legend = f" ┃ {held} wait{'s' if held == 1 else ''} "
     return names, _rule(left.state, right.state, time, margin, middle, legend)
 
 

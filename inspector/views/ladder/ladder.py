@@ -80,6 +80,7 @@ class Ladder:
         self.conversation = None if conversation is None else Conversation(*conversation)
         self.relative = relative
         self.deep = deep
+        self.chosen: Row | None = None       # of packets that wait on the wire keys mean the chosen one
         self.waiting = Waiting()
         self.sockets = SocketTable()
         self.side = Side(trace, self.conversation, self.sockets)
@@ -261,7 +262,8 @@ class Ladder:
         fact = facts(self.trace, row, relative=self.relative, deep=self.deep)
         number = " " + fit(str(packet_number(row)), widths.number, align="right") + " "
         to_right = self.side.direction(place.packet) == LEFT
-        drawn = arrow(self.trace, fact, widths.middle - len(number), to_right=to_right, tag=self._tag(row))
+        drawn = arrow(self.trace, fact, widths.middle - len(number), to_right=to_right, tag=self._tag(row),
+                      meant=self.trace.fates.meant(self.chosen) == row)
         return [Span(number, "number"), *drawn]
 
     def _tag(self, row: Row) -> str:

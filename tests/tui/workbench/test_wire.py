@@ -6,7 +6,11 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from inspector.model.commands import Send
+from inspector.model.messages import Message
 from inspector.model.packets import first_rows
+from inspector.tui.messages import Selection
+from inspector.tui.widgets.composer import Composer
 from tests.support.running.lab import needs_lab
 from tests.support.screen.live import (
     QuietApp,
@@ -17,6 +21,7 @@ from tests.support.screen.live import (
     session,
     trace,
     until,
+    until_drawn,
     until_shown,
 )
 
@@ -45,7 +50,7 @@ async def test_the_learner_is_the_network() -> None:
         await pilot.press("i", "t")
         await running(pilot)
         await until_waiting(pilot, 1)
-        await until_seen(pilot, "┃ waits for you", *WIRE_KEYS)
+        await until_seen(pilot, "┃ ▸ waits for you", *WIRE_KEYS)
         await pilot.press("d")
         await until(pilot, lambda: fates(pilot)[:1] == ["dropped"], "the loss of the SYN")
         await until_waiting(pilot, 1)                          # sent again by its kernel
@@ -58,6 +63,65 @@ async def test_the_learner_is_the_network() -> None:
         assert not trace(pilot).fates.holds
         await pilot.press("P")
         await until(pilot, lambda: trace(pilot).fates.holds, "a wire that is held again")
+
+
+async def test_the_packet_that_keys_mean_is_marked_and_seen() -> None:
+    async with session("tcp", (80, 24), wire="held") as pilot:
+        screen = bench(pilot)
+        await until_waiting(pilot, 2)                          # a SYN, and the same again
+        await until_seen(pilot, "[again]", "▸ waits for you", " wait ")
+        assert grid(screen).count("▸ waits for you") == 1
+        syns = [line for line in grid(screen).splitlines() if "SYN  seq" in line and "┃" in line]
+        assert [("[again]" in line, "▸" in line) for line in syns][:2] == [(False, True), (True, False)]
+        waiting = trace(pilot).fates.waiting
+        screen.choose(Selection(row=waiting[1].row))
+        await until(pilot, lambda: any("[again]" in line and "┃ ▸" in line
+                                       for line in grid(screen).splitlines()), "the mark at the chosen one")
+
+
+async def test_what_becomes_of_a_packet_is_seen_where_it_is() -> None:
+    async with session("udp", (80, 24), wire="held", messages=()) as pilot:
+        screen = bench(pilot)
+        await until_drawn(pilot, "recv")
+        for _ in range(20):                                    # more than there are lines
+            screen.query_one("#composer-client", Composer).post_message(
+                Composer.Composed(Send(Message(b"x"), "client")))
+        await until_waiting(pilot, 20)
+        await until_seen(pilot, "20 wait ")
+        await until(pilot, lambda: "▸ waits for you" not in grid(screen), "a ladder at its end")
+        await pilot.press("d")
+        await until_seen(pilot, "✗ dropped by you")
+
+
+async def test_a_packet_that_is_put_off_arrives_later() -> None:
+    async with session("tcp", (80, 24), wire="held") as pilot:
+        await until_waiting(pilot, 1)
+        await pilot.press("t")
+        await until(pilot, lambda: "put off" in told(pilot), "a packet that waits a second")
+        await until(pilot, lambda: "delayed" in told(pilot), "its arrival")
+        fates = trace(pilot).fates
+        assert told(pilot).index("put off") < told(pilot).index("delayed")
+        assert fates.of(first_rows(1)[0]) is not None
+
+
+def told(pilot: Pilot[Any]) -> list[str]:
+    """What was told of packets on the wire, in order."""
+    return [dict(event.fields).get("fate", "") for event in trace(pilot).events if event.kind == "wire"]
+
+
+async def test_that_no_packet_waits_is_said_no_longer_than_it_is_true() -> None:
+    async with session("tcp", (80, 24), wire="held") as pilot:
+        await until_waiting(pilot, 1)
+        await pilot.press("P")
+        await until(pilot, lambda: "hello" in ladder_text(pilot), "data")
+        await pilot.press("P")
+        await until(pilot, lambda: trace(pilot).fates.holds, "a wire that is held again")
+        await pilot.press("p")
+        await until_shown(pilot, "holds no packet now")
+        await pilot.press("c", *"more", "enter")
+        await until_waiting(pilot, 1)
+        await until(pilot, lambda: not any("holds no packet" in note.message
+                                           for note in pilot.app._notifications), "the end of the toast")
 
 
 async def test_a_step_while_a_packet_waits_says_that_it_can_pass() -> None:

@@ -21,10 +21,11 @@ from inspector.capture.bpf import ACCEPT_ALL
 from inspector.capture.packet_socket import bind, open_packet_socket
 from inspector.lab.network.wire.frame import kinds_of
 from inspector.model.commands import WireAct
-from inspector.model.wiring import LATER, SENDERS, Sender, What, Wiring, rule_of
+from inspector.model.wiring import LATER, NONE_HELD, SENDERS, Sender, What, Wiring, rule_of
 
 Fate = Literal[
-    "held", "passed", "dropped", "doubled", "delayed", "swapped", "overtaken", "lost", "overflowed", "unsent",
+    "held", "passed", "dropped", "doubled", "put off", "delayed", "swapped", "overtaken", "lost",
+    "overflowed", "unsent",
 ]
 _SO_RCVBUFFORCE = 33
 _LARGEST, _BUFFER = 1 << 17, 1 << 24
@@ -33,7 +34,7 @@ _MOST_HELD = 1000
 _QUEUE = 1 << 16                   # bytes that wait for a slow wire; what comes then is lost
 _DONE: dict[WireAct, tuple[Fate, str]] = {
     "pass": ("passed", "let pass"), "drop": ("dropped", "dropped"), "double": ("doubled", "doubled"),
-    "delay": ("delayed", "delayed"), "swap": ("swapped", "put behind the next one"),
+    "delay": ("put off", f"put off for {LATER:g} s"), "swap": ("swapped", "put behind the next one"),
 }  # fmt: skip
 
 
@@ -70,7 +71,7 @@ class Wire:
         self._counts = [0] * len(self._rules)
         self._held: list[Packet] = []
         self._behind: list[Packet] = []        # swapped: they go after the next one of their sender
-        self._due: list[tuple[float, int, Packet]] = []
+        self._due: list[tuple[float, int, Packet, bool]] = []      # when, in which order, what, put off
         self._later_count = 0
         self._busy: dict[Sender, float] = dict.fromkeys(SENDERS, 0.0)
 
@@ -106,7 +107,7 @@ class Wire:
         else:
             chosen = next((each for each in self._held if packet in (0, each.number)), None)
             if chosen is None:
-                self._report(f"The wire holds no {'such ' if packet else ''}packet.", fate="none")
+                self._report("The wire holds no such packet." if packet else NONE_HELD, fate="none")
                 return
             self._held.remove(chosen)
             self._do(act, chosen, "you")
@@ -115,7 +116,10 @@ class Wire:
         """Hand on what has become due."""
         now = time.monotonic()
         while self._due and self._due[0][0] <= now:
-            self._put(heapq.heappop(self._due)[2])
+            _, _, packet, put_off = heapq.heappop(self._due)
+            if put_off:
+                self._report_fate("delayed", "delayed", packet, "")
+            self._put(packet)
 
     def close(self) -> None:
         """Let the cables go."""
@@ -154,7 +158,7 @@ class Wire:
         fate, word = _DONE[act]
         self._report_fate(fate, word, packet, by)
         if act == "delay":
-            self._later(time.monotonic() + LATER, packet)
+            self._later(time.monotonic() + LATER, packet, put_off=True)
         elif act == "swap":
             self._behind.append(packet)
         elif act != "drop":
@@ -192,9 +196,9 @@ class Wire:
         self._report_fate("overtaken", "overtaken", packet, "")
         self._pass(packet)
 
-    def _later(self, moment: float, packet: Packet) -> None:
+    def _later(self, moment: float, packet: Packet, *, put_off: bool = False) -> None:
         self._later_count += 1
-        heapq.heappush(self._due, (moment, self._later_count, packet))
+        heapq.heappush(self._due, (moment, self._later_count, packet, put_off))
 
     def _put(self, packet: Packet) -> None:
         other: Sender = "server" if packet.sender == "client" else "client"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -106,6 +107,19 @@ def test_words_on_standard_input_say_what_becomes_of_each_packet() -> None:
     assert [fates[number] for number in (1, 2, 3, 4)] == ["passed", "passed", "dropped", "passed"]
     assert process.stderr == ("inspector: The wire knows no 'nothing': it knows pass, drop, double, delay, "
                               "swap, hold, open.\n")
+
+
+@needs_lab
+def test_what_becomes_of_each_held_packet_is_printed() -> None:
+    process = subprocess.run([*COMMAND, "run", "tcp", "--hold"], input="pass\npass\ndrop\nopen\n",
+                             capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "100"})
+    assert process.returncode == 0, process.stderr
+    last: dict[int, str] = {}
+    for line in process.stdout.splitlines():
+        if found := re.search("│ +([0-9]+) [^│]", line):
+            last[int(found[1])] = line
+    assert last[1] and not [line for line in last.values() if re.search("waits", line)]
+    assert "✗ dropped" in last[3]
 
 
 @needs_lab

@@ -35,8 +35,11 @@ class StreamPane(ConversationPane):
         "in. **m** changes between messages as they are meant (unmasked, inflated, JSON laid out), text and "
         "hex; of TLS whose secrets are known, text and hex of what is inside as well; **d** shows one side "
         "alone. "
-        "The byte that you click on names its packet. The bars above: what went each way over time, and the "
-        "round trips.",
+        "The byte that you click on names its packet. The bars above: what went each way over time, with the "
+        "highest rate of one cell, or how many bytes where they are few; and how long data waited for its "
+        "acknowledgment, the longest named. That is more than the way there and back: who has nothing to "
+        "say delays its ACK, on Linux by some 40 ms. The round trip of the wire is the handshake's (pane "
+        "Handshake).",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "mode", "Decoded/text/hex", id="stream.mode"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import textwrap
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
@@ -82,6 +83,9 @@ class MenuItem(NamedTuple):
     value: str
 
 
+_MENU, _FRAME = 76, 6            # cells of a menu, and of the frame around it (inspector.tcss)
+
+
 class MenuScreen(BaseModal[str | None]):
     """A few actions, each by its key, by Enter or by the mouse."""
 
@@ -93,11 +97,14 @@ class MenuScreen(BaseModal[str | None]):
 
     def compose(self) -> ComposeResult:
         width = max(len(item.name) for item in self._items)
+        room = max(min(_MENU, self.app.size.width * 95 // 100) - _FRAME - width - 6, 16)
+        gap = "\n" + " " * (width + 6)             # what does not fit goes on below itself
         with Vertical(classes="prompt menu"):
             yield Static(Content(self._question), classes="question")
             yield Options(*(
                 Option(Content.assemble((f" {item.key} ", "bold $text-accent"), f" {item.name:<{width}}  ",
-                                        (item.about, "$foreground 60%")), id=item.value)
+                                        (gap.join(textwrap.wrap(item.about, room)), "$foreground 60%")),
+                       id=item.value)
                 for item in self._items
             ), compact=True)
             yield Static(Content("escape: back"), classes="keys")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 BARS = " ▁▂▃▄▅▆▇█"
 _LABEL = 13
 _VALUE = 14
+_RATES_FROM = 10_000     # bytes that say something of a rate: a few in one cell of time are none
 
 
 def sparkline(values: Sequence[float], top: float | None = None) -> str:
@@ -63,7 +64,7 @@ def round_trips(trace: Trace, stream: int, cells: int) -> NDArray[np.float64]:
 
 
 def throughput_line(trace: Trace, stream: int, direction: int, width: int) -> Line:
-    """A label, the bars of one direction's payload, and the highest rate."""
+    """A label, the bars of one direction's payload, and the highest rate; of a few bytes their number."""
     flow = trace.flow(stream)
     client = direction == (flow.client or 0)
     cells = max(width - _LABEL - _VALUE, 0)
@@ -71,16 +72,18 @@ def throughput_line(trace: Trace, stream: int, direction: int, width: int) -> Li
     peak = float(sums.max()) / seconds if len(sums) and seconds > 0 else 0.0
     style: Style = "client" if client else "server"
     label = "client sends" if client else "server sends"
-    return _line(label, sparkline(sums.tolist()), rate_text(peak), style, width)
+    most = float(sums.sum())
+    text = f"top {rate_text(peak)}" if most >= _RATES_FROM else f"{most:,.0f} bytes"
+    return _line(label, sparkline(sums.tolist()), text, style, width)
 
 
 def round_trip_line(trace: Trace, stream: int, width: int) -> Line:
-    """A label, the bars of the round trips, and the longest one."""
+    """A label, the bars from data to its acknowledgment, and the longest; a delayed ACK waits on purpose."""
     cells = max(width - _LABEL - _VALUE, 0)
     values = round_trips(trace, stream, cells)
     longest = float(values.max()) if len(values) else 0.0
     text = duration(round(longest)) if longest else "none seen"
-    return _line("round trip", sparkline(values.tolist()), text, "ack", width)
+    return _line("data to ACK", sparkline(values.tolist()), f"top {text}" if longest else text, "ack", width)
 
 
 def sparklines(trace: Trace, stream: int, width: int) -> tuple[Line, ...]:

@@ -1,14 +1,16 @@
 """The ladder as text, from its head to its foot: what `inspector run` prints while it happens, or a picture.
 
 A growing trace -> the lines that are settled by now, each once, in the order of time. A blocked call is
-printed when it is entered (`accept() …`) and again when it returned (`└ = 4`); what comes late beside
-a packet that was already printed gets a line of its own.
+printed when it is entered (`accept() …`) and again when it returned (`└ = 4`), a packet when it waits on the
+wire and again when it is known what became of it; what comes late beside a packet that was already printed
+gets a line of its own.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.model.packets import row_at
 from inspector.model.units import duration
 from inspector.views.ladder.ends import Conversation
 from inspector.views.ladder.header import ladder_ends
@@ -96,7 +98,7 @@ class LadderText:
     def _unprinted(self, index: int, place: Place) -> Place | None:
         """The line without what was printed before, None when nothing remains of it."""
         packet, left, right, gap = place.packet, place.left, place.right, place.gap_ns
-        if packet is not None and not self._take(("packet", packet)):
+        if packet is not None and not self._take(("packet", packet, self._waits(packet))):
             packet = None
         if left is not None and not self._take(self._key(left)):
             left = None
@@ -107,6 +109,11 @@ class LadderText:
         if packet is None and left is None and right is None and not gap:
             return None
         return Place(packet, left, right, gap, place.before)
+
+    def _waits(self, packet: int) -> str:
+        """For what a packet waits on the wire, "" where it does not: what becomes of it is printed anew."""
+        fate = self.ladder.trace.fates.of(row_at(self.ladder.side.rows, packet))
+        return "" if fate is None or fate.has_arrived or fate.is_lost else fate.fate
 
     def _key(self, moment: int) -> _Key:
         entry = self.ladder.moments[moment]

@@ -218,6 +218,19 @@ async def test_a_draft_outlives_a_look_at_what_was_sent_before() -> None:
         assert line.value == "b"
 
 
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)])
+async def test_what_an_item_of_a_menu_is_about_stands_in_its_column(size: tuple[int, int]) -> None:
+    async with session("http", size) as pilot:
+        await until_drawn(pilot, "GET /")
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MenuScreen), "the menu")
+        await until(pilot, lambda: "Connect anew" in grid(pilot.app.screen), "its items")
+        lines = grid(pilot.app.screen).splitlines()
+        at = next(line for line in lines if "Connect anew" in line).index("when it has closed")
+        below = lines[next(n for n, line in enumerate(lines) if "Connect anew" in line) + 1]
+        assert below[at - 2 : at].strip() == "" and below[at] != " "         # it goes on in its own column
+
+
 async def test_the_first_picture_of_a_session_in_single_step_says_which_key_goes_on() -> None:
     async with session("tcp", (80, 24), paused=True) as pilot:
         screen = bench(pilot)

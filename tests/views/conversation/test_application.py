@@ -131,6 +131,13 @@ def test_any_stream_can_be_followed(turns: list[tuple[int, bytes]], mode: Mode, 
             assert (spans[-1][1] if spans else 0) == sum(len(data) for d, data in turns if d == direction)
 
 
+def test_a_few_bytes_are_counted_and_many_have_a_rate() -> None:
+    few, many = held((CLIENT, b"hello"), (SERVER, b"hello")), held((CLIENT, b"x" * 40_000), (SERVER, b"ok"))
+    lines = [plain(line) for line in sparklines(few, 0, 80)]
+    assert lines[0].endswith(" 5 bytes") and lines[2].startswith("data to ACK")
+    assert "top " in plain(sparklines(many, 0, 80)[0]) and "B/s" in plain(sparklines(many, 0, 80)[0])
+
+
 # --- messages ---
 
 def test_messages_and_their_frames() -> None:
@@ -208,7 +215,7 @@ def test_sparklines() -> None:
     assert sparkline([0, 1, 4, 8]) == " ▁▄█" and sparkline([]) == "" and sparkline([0, 0]) == "  "
     lines = sparklines(broken(), 0, 80)
     assert [cell_width(plain(line)) for line in lines] == [80, 80, 80]
-    assert "B/s" in plain(lines[0]) and "ms" in plain(lines[2])
+    assert "bytes" in plain(lines[0]) and "ms" in plain(lines[2])
     assert all(cell_width(plain(line)) == 9 for line in sparklines(broken(), 0, 9))
 
 

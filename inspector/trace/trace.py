@@ -59,7 +59,7 @@ _APART = 1 << 14        # bytes between wanted ones that are read with them rath
 _MOST = 1 << 22          # bytes that are read at once for many packets
 _SCATTERED = 4           # fewer neighbours than so many: each packet is read by itself
 _PATIENCE = 1.5          # seconds of waiting for who writes at this moment
-_SMALL = 256              # packets of a conversation that is looked at at once, where it is plain
+_SMALL = 1 << 13          # packets of a conversation that is looked at at once (15 ms), where it is plain
 _MOST_PLAIN = 2_000_000   # packets up to which a screen has plain conversations looked for
 _CONVERSATION, _PACKET = 20_000, 100       # bytes that flow and application take, about, and for each packet
 

@@ -118,9 +118,9 @@ class PacketsPane(ListPane):
     def update_trace(self) -> None:
         if self.packets is None or self.trace is None:
             return
-        self._name_ends()
+        named = self._name_ends()
         if self._evaluation is None:
-            self.lines.refill(news=not self.first_reading)
+            self.lines.refill(news=not self.first_reading, below=self.first_reading and not named)
         else:
             self.work()
 
@@ -128,13 +128,15 @@ class PacketsPane(ListPane):
         self.lines.again()
         self._cursor_moved()
 
-    def _name_ends(self) -> None:
+    def _name_ends(self) -> bool:
+        """Take the ends' names from the calls that came; whether there are new ones."""
         assert self.trace is not None and self.packets is not None
-        calls = self.trace.calls
+        calls, before = self.trace.calls, len(self.names)
         for call in calls[max(self._named - RETURNING, 0) :]:
             if call.local and call.role in ("client", "server"):
                 self.names[call.local] = call.role
         self._named, self.packets.names = len(calls), self.names
+        return len(self.names) != before
 
     def update_selection(self) -> None:
         if self.packets is not None and self.selection.row is not None:

@@ -123,15 +123,16 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         if cursor is not None:
             self.scroll_to_line(cursor)
 
-    def refill(self, *, news: bool = True) -> None:
+    def refill(self, *, news: bool = True, below: bool = False) -> None:
         """The provider's lines changed or grew: draw again, and follow the tail where asked.
 
-        `news` False: lines that were added are not counted as new.
+        `news` False: lines that were added are not counted as new. `below`: lines were added after the last
+        one and nothing else changed, so what is in sight need not be drawn again.
         """
         before = self._count
         count = self._count = self._provider.count if self._provider is not None else 0
         bottom = round(self.scroll_y) + self.scrollable_content_region.height
-        unseen_here = not news and not self.following and bottom <= before <= count and (
+        unseen_here = below and not self.following and bottom <= before <= count and (
             len(str(before)) == len(str(count)))       # lines below; columns have the same widths
         if count != self.virtual_size.height:
             # The bar is always there, so more lines never move anything: no layout is needed.

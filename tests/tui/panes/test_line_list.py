@@ -197,3 +197,18 @@ async def test_what_was_chosen_elsewhere_is_brought_into_sight_of_a_list_that_fo
         app.list.action_end()
         app.list.choose(21, go=False)              # the same one, with a line more above it
         assert app.list.following and app.list.cursor == 21
+
+
+async def test_lines_that_changed_are_drawn_though_more_are_below() -> None:
+    numbers = Numbers(100)
+    app = ListApp(numbers)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await pilot.pause()
+        assert app.text(3) == "line 3"
+        numbers.asked.clear()
+        app.list.refill(news=False, below=True)
+        app.text(3)
+        assert not numbers.asked                         # lines came at the end alone
+        app.list.refill(news=False)
+        app.text(3)
+        assert 3 in numbers.asked

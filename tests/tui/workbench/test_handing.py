@@ -139,6 +139,22 @@ async def test_marks_and_comments_are_shown_and_saved(tmp_path: Path) -> None:
     assert comments_of(file) == {3: ("marked",), 4: ("why so late?",)}
 
 
+async def test_a_mark_and_a_comment_are_seen_at_once() -> None:
+    """In a list that is longer than its place, too: nothing below is what was changed in sight."""
+    async with opened("websocket.pcapng", (80, 16)) as (pilot, screen):
+        await pilot.press("2", "home", "down", "M")
+        await until(pilot, lambda: f" 2{MARKED}" in grid(screen), "the mark in the list")
+        await pilot.press("down", "down")
+        await type_comment(pilot, "why so late?")
+        await until(pilot, lambda: f" 4{COMMENTED}" in grid(screen), "the sign of the comment")
+        await pilot.press("8", "home", "right")
+        await until(pilot, lambda: "why so late?" in grid(screen), "the comment in the detail")
+        await pilot.press("M")
+        await until(pilot, lambda: "marked" in grid(screen), "the mark in the detail")
+        await pilot.press("2", "up", "up", "M")
+        await until(pilot, lambda: f" 2{MARKED}" not in grid(screen), "no mark in the list")
+
+
 def comments_of(path: Path) -> dict[int, tuple[str, ...]]:
     with Trace.open(path) as trace:
         trace.finish()

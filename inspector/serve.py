@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import hmac
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
 import tempfile
+import time
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
@@ -32,19 +35,42 @@ _LEAVE = 5.0               # seconds for a visitor's app to end by itself
 _LEAST, _WIDEST, _TALLEST = 10, 500, 200         # columns and lines
 _NO_MESSAGE = (ValueError, LookupError, TypeError, AttributeError, AssertionError)   # of a strange browser
 _FOLDERS = {"XDG_STATE_HOME": "state", "XDG_CONFIG_HOME": "config", "XDG_DATA_HOME": "data", "TMPDIR": "tmp"}
+_VISITOR = "inspector-visitor-"    # begins the names of visitors' folders
+_FRESH = 5.0               # seconds in which a folder may not be locked yet
 _asked_at: ContextVar[str] = ContextVar("asked_at", default="http://localhost")
-_OURS_ALONE = (                                   # textual-serve's page asks another host for a font
+_OURS_ALONE = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval' data: blob:; "
     "connect-src 'self' ws: wss: data:"
 )
+_ELSEWHERE = re.compile(r"<link\b[^>]*\bhref=[\"']?https?://[^>]*>")    # textual-serve's page wants a font
+_IN_HEAD = """<link rel="icon" href="data:," />
+    <script>
+      // What is typed is for the terminal as soon as it is shown, and for the button once all is over.
+      addEventListener("load", () => {
+        const take = () => {
+          const ended = document.body.classList.contains("-closed");
+          const taker = ended ? ".closed-dialog button" : ".xterm-helper-textarea";
+          if (ended || document.activeElement === document.body)
+            document.querySelector(taker)?.focus({ preventScroll: true });
+        };
+        new MutationObserver(take).observe(document.body, { attributeFilter: ["class"] });
+        addEventListener("focus", take);
+        addEventListener("keydown", take, true);
+      });
+    </script>
+  </head>"""
 Handler = Any              # aiohttp's own type for it stands in no public module
 
 
 class Visitor(AppService):
     """One visitor's process and its folders."""
 
-    folder: Path
     process: Process | None = None
+
+    def take_folder(self) -> None:
+        """Make the folder, and hold it: who can lock one knows that its server has gone."""
+        self.folder = Path(tempfile.mkdtemp(prefix=_VISITOR))
+        self._held = _lock(self.folder)
 
     def _build_environment(self, width: int = 80, height: int = 24) -> dict[str, str]:
         environment: dict[str, str] = super()._build_environment(width, height)
@@ -52,6 +78,7 @@ class Visitor(AppService):
             path = self.folder / folder
             path.mkdir(mode=0o700, exist_ok=True)
             environment[name] = str(path)
+        environment["INSPECTOR_VISITOR"] = str(self.folder)
         return environment
 
     async def _open_app_process(self, width: int = 80, height: int = 24) -> Process:
@@ -72,6 +99,33 @@ class Visitor(AppService):
                 process.kill()                     # its agent and all that one started end with it
                 await process.wait()
             shutil.rmtree(self.folder, ignore_errors=True)
+            if self._held is not None:
+                os.close(self._held)
+                self._held = None
+
+
+def _lock(folder: Path) -> int | None:
+    """A descriptor that holds the folder for this process, as long as it lives; None where another has it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def remove_left_folders() -> None:
+    """Take away the folders of visitors whose server was killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_VISITOR}*"):
+        with contextlib.suppress(OSError):
+            status = folder.lstat()
+            if status.st_uid != os.geteuid() or time.time() - status.st_mtime < _FRESH:
+                continue
+            held = _lock(folder)
+            if held is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(held)
 
 
 class VisitorServer(Server):
@@ -123,6 +177,13 @@ class VisitorServer(Server):
             answered.headers["Content-Security-Policy"] = _OURS_ALONE
         return answered
 
+    async def handle_index(self, request: web.Request) -> web.StreamResponse:
+        """textual-serve's page, which asks nobody but us, and hears keys from the first moment on."""
+        page: web.StreamResponse = await super().handle_index(request)
+        assert isinstance(page, web.Response)
+        page.text = _ELSEWHERE.sub("", page.text or "").replace("</head>", _IN_HEAD, 1)
+        return page
+
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
         """One visit: from the browser's WebSocket to its end."""
         websocket = web.WebSocketResponse(heartbeat=15)
@@ -131,7 +192,7 @@ class VisitorServer(Server):
             close=self._close_of(websocket), download_manager=self.download_manager,
         )  # fmt: skip
         self._visitors.add(visitor)
-        visitor.folder = Path(tempfile.mkdtemp(prefix="inspector-visitor-"))
+        visitor.take_folder()
         try:
             await websocket.prepare(request)
             width, height = (to_int(request.query.get(name, ""), 0) for name in ("width", "height"))
@@ -165,6 +226,7 @@ def main() -> None:
     """The process: INSPECTOR_SERVE is a JSON object with command, host, port, key and most."""
     given = json.loads(os.environ.pop("INSPECTOR_SERVE"))
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    remove_left_folders()
     server = VisitorServer(given["command"], given["host"], given["port"], given["key"], given["most"])
     try:
         server.serve()

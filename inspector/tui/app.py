@@ -340,6 +340,9 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         if self._event_loop is not None:
             self._event_loop.call_soon_threadsafe(self.exit, status)
 
+    def last_act(self) -> None:
+        """What is done when the process ends by force."""
+
     def _wake(self) -> None:
         """Have the event loop look around: a signal that another thread took is handled on its own."""
         if self._event_loop is not None:
@@ -347,7 +350,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
 
     def run(self, **options: Any) -> int | None:
         """Run until the user or a signal ends it; then end what it started, and say where the trace is."""
-        Guard(self._end_soon, self._wake).start()
+        Guard(self._end_soon, self._wake, led=self.visitor, last=self.last_act).start()
         result = super().run(**options)
         if self.farewell:
             with contextlib.suppress(OSError):                    # the terminal may have gone

@@ -26,11 +26,14 @@ class Guard(threading.Thread):
     """Of one process, started in its main thread. `end` asks the app to end with an exit status.
 
     `wake` has the main thread look around: any thread may take a signal, its handler waits for the main one.
+    `led`: a server holds the other end of the standard input, and when it has gone it is as with a terminal.
+    `last` is done before the process is ended by force.
     """
 
-    def __init__(self, end: Callable[[int], None], wake: Callable[[], None]) -> None:
+    def __init__(self, end: Callable[[int], None], wake: Callable[[], None], *, led: bool = False,
+                 last: Callable[[], None] | None = None) -> None:
         super().__init__(name="terminal-guard", daemon=True)
-        self._end, self._wake_main = end, wake
+        self._end, self._wake_main, self._led, self._last = end, wake, led, last
         self._keyboard = sys.__stdin__.fileno() if sys.__stdin__ is not None else 0
         self._modes = termios.tcgetattr(self._keyboard) if os.isatty(self._keyboard) else None
         self._signals, self._wake = os.pipe()
@@ -51,13 +54,15 @@ class Guard(threading.Thread):
         ended = threading.Event()
         ended.wait(GRACE_SECONDS)                       # a process that ends takes this thread along
         self._restore()
+        if self._last is not None:
+            self._last()
         os._exit(status)
 
     def _wait(self) -> int:
         """The exit status that the process is to have, once there is a reason to end."""
         poll = select.poll()
         poll.register(self._signals, select.POLLIN)
-        if self._modes is not None:
+        if self._modes is not None or self._led:
             poll.register(self._keyboard, 0)            # no input: that it has gone is always told
         while True:
             for number, _ in poll.poll():

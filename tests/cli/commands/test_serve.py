@@ -18,6 +18,7 @@ from urllib.error import HTTPError
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from tests.support.running.chromium import chromium, needs_chromium
 from tests.support.running.lab import needs_lab, wait_until
 from tests.support.running.processes import marked
 
@@ -62,6 +63,7 @@ class Serving:
 def serving(folder: Path, most: int = 4) -> Iterator[Serving]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
+    folder.mkdir(exist_ok=True)
     app = f"exec {sys.executable} -P -m inspector.tui.visitor"
     given = {"command": app, "host": "127.0.0.1", "port": port, "key": KEY, "most": most}
     with subprocess.Popen(
@@ -73,7 +75,7 @@ def serving(folder: Path, most: int = 4) -> Iterator[Serving]:
             yield Serving(port, process, folder)
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0
+            assert process.wait(30) in (0, -signal.SIGKILL)
 
 
 def listens(port: int) -> bool:
@@ -112,7 +114,58 @@ def test_a_visitor_has_an_app_and_a_lab_that_go_with_them(tmp_path: Path) -> Non
             assert len(server.apps) > 2                                         # the agent and both ends
         wait_until(lambda: not server.apps, "the end of what the visitor started")
         wait_until(lambda: not list(tmp_path.iterdir()), "the visitor's folders to go")
+        wait_until(lambda: server.get("/")[0] == 200, "the place to be free")
+
+
+@needs_lab
+def test_a_server_that_is_killed_leaves_no_visitors(tmp_path: Path) -> None:
+    """Their apps notice that it has gone, end what they started, and take their folders along."""
+    with serving(tmp_path) as server, server.visit() as first, server.visit() as second:
+        until(first, b"WebSocket")
+        until(second, b"WebSocket")
+        first.send('["stdin", "w"]')
+        until(first, b"Upgrade")
+        assert len(server.apps) > 3
+        server.process.kill()
+        wait_until(lambda: not server.apps, "the end of what the visitors started")
+        wait_until(lambda: not list(tmp_path.iterdir()), "the visitors' folders to go")
+
+
+def test_a_later_server_removes_what_a_dead_one_left(tmp_path: Path) -> None:
+    left, fresh, other, link = (tmp_path / f"inspector-visitor-{name}" for name in ("a", "b", "c", "d"))
+    for folder in (left, fresh, other):
+        (folder / "state").mkdir(parents=True)
+    link.symlink_to(tmp_path / "elsewhere")
+    os.utime(left, (0, 0))
+    os.utime(other, (0, 0))
+    with serving(tmp_path) as server:
         assert server.get("/")[0] == 200
+        assert not left.exists() and not other.exists()
+        assert fresh.exists() and link.is_symlink()      # one that another server may be making; no folder
+        with server.visit() as visit:
+            until(visit, b"WebSocket")
+            (folder,) = (one for one in tmp_path.glob("inspector-visitor-*") if one not in (fresh, link))
+            os.utime(folder, (0, 0))
+            with serving(tmp_path) as second:
+                assert second.get("/")[0] == 200
+            assert folder.exists() and server.apps           # its server lives
+
+
+@needs_lab
+@needs_chromium
+def test_the_page_hears_keys_at_once_and_asks_nobody_else(tmp_path: Path) -> None:
+    with serving(tmp_path / "server") as server, chromium(tmp_path / "profile") as tab:
+        tab.call("Page.navigate", url=f"{server.origin}/?key={KEY}")
+        tab.until("document.body?.classList.contains('-first-byte')", "the first picture")
+        tab.until("document.activeElement.matches('.xterm-helper-textarea')", "the terminal's focus")
+        tab.press("t")                                                  # without a click: TCP's session
+        wait_until(lambda: len(server.apps) > 2, "the agent and both ends")
+        assert all(url.startswith((server.origin, f"ws://127.0.0.1:{server.port}", "data:"))
+                   for url in tab.asked), tab.asked
+        assert all(status < 400 for status, _ in tab.answered), tab.answered
+        tab.press("q")
+        tab.until("document.body.classList.contains('-closed')", "the end")
+        assert tab.value("document.activeElement.textContent") == "Restart"
 
 
 @needs_lab

@@ -153,8 +153,9 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         if message.lesson is not None:
             self._show(LessonScreen(message.lesson, self.language))
         elif not isinstance(before, LessonMapScreen):
-            chosen = before.lesson.name if isinstance(before, LessonScreen) else ""
-            self._show(LessonMapScreen(self.language, chosen))
+            left = before if isinstance(before, LessonScreen) else None
+            chosen = "" if left is None else left.lesson.name
+            self._show(LessonMapScreen(self.language, chosen, goes_on=left is not None and left.is_done))
 
     @on(FirstPictureDone)
     def _first_picture_done(self) -> None:

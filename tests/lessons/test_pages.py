@@ -7,7 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.lessons.format.page import page, wrapped
-from inspector.lessons.pages.words import WORDS
+from inspector.lessons.library import lessons
+from inspector.lessons.pages.step_page import options_of, step_page
+from inspector.lessons.pages.words import WORDS, Word
+from inspector.lessons.play.answers import Judged
+from inspector.lessons.play.player import ASKED, Player
 from inspector.lessons.quiz import picture, questions
 from inspector.trace.trace import Trace
 from inspector.views.line.spans import cell_width, plain
@@ -38,6 +42,32 @@ def test_no_line_is_wider_than_asked(text: str, width: int) -> None:
 
 def test_both_languages_have_every_word() -> None:
     assert WORDS["en"].keys() == WORDS["zh"].keys()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_no_line_of_any_step_is_cut_in_narrow_words(language: str) -> None:
+    """Whatever was answered: the verdict, the truth and what can be done now are wrapped as the text is."""
+    for width in (40, 60):
+        for lesson in lessons():
+            player = Player(lesson)
+            for place, (step, record) in enumerate(zip(lesson.steps, player.records, strict=True)):
+                player.place = place
+                options = options_of(step)
+                for phase, part in (("ask", options[:1]), ("ask", options), ("over", ())):
+                    if step.kind in ASKED and (phase == "over" or step.kind == "order"):
+                        right = (False,) * max(len(options), 1)
+                        record.judged = Judged(options or ("12",), options or ("1234",), right)
+                    if step.kind in ASKED or phase == "over":
+                        record.phase = "over" if phase == "over" else "ask"
+                    record.hints = 1
+                    lines = step_page(player, language, width, part if step.kind == "order" else ()).lines
+                    assert all(cell_width(plain(line)) <= width for line in lines), (lesson.name, step.id)
+                    text = "".join("".join(plain(line) for line in lines).split())
+                    if record.phase == "ask" and record.judged is not None:
+                        assert "".join(WORDS[language]["try-again"].split()) in text
+                    if record.phase == "over" and place == len(lesson.steps) - 1:
+                        said: Word = "think" if step.kind == "explain" else "finished"
+                        assert "".join(WORDS[language][said].split()) in text
 
 
 @pytest.mark.parametrize("name", ["tcp.pcapng", "udp.pcapng", "websocket.pcapng", "tcp-refused.pcapng"])

@@ -97,9 +97,14 @@ def styled(text: str) -> list[Span]:
 
 def wrapped(text: str, width: int) -> list[Line]:
     """One paragraph in lines of at most `width` cells."""
+    return wrapped_spans(styled(text), width)
+
+
+def wrapped_spans(spans: list[Span], width: int) -> list[Line]:
+    """The same of spans that are there already."""
     lines: list[list[Span]] = [[]]
     used = 0
-    for piece in _pieces(styled(text)):
+    for piece in _pieces(spans):
         size = sum(cell_width(span.text) for span in piece)
         blank = all(not span.text.strip() for span in piece)
         if used + size > width and used:

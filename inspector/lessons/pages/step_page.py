@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from inspector.lessons.format.model import Step, StepText
-from inspector.lessons.format.page import page
+from inspector.lessons.format.page import page, styled, wrapped_spans
 from inspector.lessons.pages.words import Word, row_words, word
 from inspector.lessons.play.answers import Answer, blank_row, is_number
 from inspector.lessons.play.player import TRIES, Player
 from inspector.model.packets import packet_number
-from inspector.views.line.spans import Line, Span, Style, cell_width, fit
+from inspector.views.line.spans import Line, Span, Style, cell_width
 
 _MARGIN = 1
 
@@ -52,6 +52,23 @@ def options_of(step: Step) -> tuple[str, ...]:
     return tuple(one.id for one in (step.choices if step.kind == "predict" else step.actions))
 
 
+def next_blank(step: Step, given: Answer) -> int:
+    """The place of the number that is to be filled in next, as many as there are where none is open."""
+    return next((place for place in range(len(step.blanks)) if not "".join(given[place : place + 1])),
+                len(step.blanks))
+
+
+def how_to_answer(step: Step, given: Answer) -> list[Word]:
+    """How one answers a step of this kind, with the part that was given so far."""
+    if step.kind == "order":
+        if len(given) == len(step.items):
+            return ["order-give"]
+        return ["order-how", "undo"] if given else ["order-how"]
+    if step.kind == "blank":
+        return ["blank-how"]
+    return [] if step.ask == "number" else ["answer"]        # the line for numbers says so itself
+
+
 class _Writer:
     """Writes one page."""
 
@@ -68,10 +85,14 @@ class _Writer:
     def write(self) -> StepPage:
         self.heading()
         self.prose(self.text.body)
-        self.options()
         self.hints()
-        self.page.news = 0 if self.record.phase in ("read", "ask", "ready") else len(self.page.lines)
-        self.outcome()
+        if self.record.phase == "ask":       # what is to be answered comes last, where it is always in sight
+            self.outcome()
+            self.options()
+        else:
+            self.options()
+            self.page.news = 0 if self.record.phase in ("read", "ready") else len(self.page.lines)
+            self.outcome()
         self.foot()
         return self.page
 
@@ -83,6 +104,12 @@ class _Writer:
 
     def put(self, *spans: Span) -> None:
         self.page.lines.append((Span(" " * _MARGIN), *spans) if spans else ())
+
+    def say(self, *spans: Span, lead: str = "") -> None:
+        """A few words in as many lines as they need, behind `lead`."""
+        room = cell_width(lead)
+        for number, line in enumerate(wrapped_spans(list(spans), self.width - room)):
+            self.put(*([Span(" " * room if number else lead, "number")] if lead else []), *line)
 
     def prose(self, text: str, style: Style = "") -> None:
         for line in page(text, self.width, self.record.values):
@@ -98,10 +125,11 @@ class _Writer:
             if number == 1:
                 self.put()
             place = self.given.index(name) + 1 if step.kind == "order" and name in self.given else 0
-            mark = f"{number}  " + (f"[{place}] " if place else "")
+            mark = f"{number}  "
+            shown = self.option(name) + (f"  **← {self.word('place').format(place)}**" if place else "")
             chosen = record.given == (name,) and step.kind == "predict"
             style: Style = "dim" if place or (record.phase == "over" and not chosen) else ""
-            for line_number, line in enumerate(page(self.option(name), self.width - cell_width(mark) - 1)):
+            for line_number, line in enumerate(page(shown, self.width - cell_width(mark) - 1)):
                 lead = mark if line_number == 0 else " " * cell_width(mark)
                 if record.phase in ("ask", "ready"):
                     self.page.options[len(self.page.lines)] = name
@@ -126,7 +154,9 @@ class _Writer:
             what = f"{self.word('packet')} {'?' if row is None else packet_number(row)}  {blank.field} = "
             judged = self.record.judged
             given = self.given[place] if place < len(self.given) else ""
-            if judged is not None and not given and place < len(judged.given):
+            if given and not (judged is not None and judged.right[place]):
+                judged = None                    # it is another number than the one that was judged
+            elif judged is not None and place < len(judged.given):
                 given = judged.given[place]
             sign = ""
             style: Style = "value"
@@ -134,7 +164,7 @@ class _Writer:
                 sign, style = ("  ✓", "ok") if judged.right[place] else ("  ✗", "error")
             if judged is not None and self.record.phase == "over" and not judged.right[place]:
                 sign += f" {judged.truth[place]}"
-            is_next = self.record.phase == "ask" and place == len(self.given)
+            is_next = self.record.phase == "ask" and place == next_blank(self.step, self.given)
             self.put(Span("▸ " if is_next else "  ", "key"), Span(what, "name"),
                      Span(given or "____", "bold"), Span(sign, style))
 
@@ -172,50 +202,45 @@ class _Writer:
         judged = self.record.judged
         assert judged is not None
         if judged.all_right:
-            self.put(Span("✓ ", "ok"), Span(self.word("right"), "ok"), *self.fact("truth", judged.truth))
+            self.say(Span("✓ ", "ok"), Span(self.word("right"), "ok"), *self.fact("truth", judged.truth))
             self.right_order()
             return
         part = self.step.kind in TRIES and any(judged.right)
         self.put(Span("✗ ", "error"), Span(self.word("partly" if part else "wrong"), "error"))
         if self.step.kind == "predict":
-            self.put(*self.fact("you-said", judged.given))
-            self.put(*self.fact("truth", judged.truth))
+            self.say(*self.fact("you-said", judged.given), lead="  ")
+            self.say(*self.fact("truth", judged.truth), lead="  ")
         self.right_order()
 
     def right_order(self) -> None:
         judged = self.record.judged
         if judged is not None and self.step.kind == "order" and self.record.phase == "over":
             for number, name in enumerate(judged.truth, 1):
-                self.put(Span(f" {number}  ", "number"), Span(self.option(name)))
+                self.say(*styled(self.option(name)), lead=f" {number}  ")
 
     def fact(self, label: Word, answer: Answer) -> list[Span]:
         if self.step.kind != "predict":
             return []
         shown = ", ".join(part if is_number(self.step) else self.option(part) for part in answer)
-        cut = fit(shown, min(cell_width(shown), self.width))
         colon = "：" if self.language == "zh" else ": "
-        return [Span(f" {self.word(label)}{colon}", "dim"), Span(cut, "bold")]
+        return [Span(f" {self.word(label)}{colon}", "dim"), Span(shown, "bold")]
 
     def foot(self) -> None:
         """What can be done now."""
         record, step = self.record, self.step
         says: list[Word] = []
         if record.phase == "ask":
-            if step.kind == "predict" and step.ask != "number":      # the line for numbers says so itself
-                says.append("answer")
-            elif step.kind == "order" and self.given:
-                says.append("undo")
             if record.judged is not None:
                 says.append("try-again")
+            says += how_to_answer(step, self.given)
         elif record.phase == "ready":
             says.append("answer" if step.kind == "fix" else "go")
         elif step.kind == "explain" and not record.revealed:
             says.append("think")
         elif record.phase in ("over", "read"):
             says.append("finished" if self.player.is_last else "next")
-        more = record.phase in ("ask", "ready") and record.hints < len(self.text.hints)
-        if more and "try-again" not in says:
-            says.append("more-hints")
+        if record.phase in ("ask", "ready") and record.hints < len(self.text.hints):
+            says.append("more-hints" if record.hints else "first-hint")
         for name in says:
             self.put()
-            self.put(Span(self.word(name), "dim"))
+            self.say(Span(self.word(name), "dim"))

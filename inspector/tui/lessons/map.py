@@ -35,11 +35,12 @@ class LessonMapScreen(BaseScreen):
         Binding("n,escape", "launcher", "Launcher", key_display="n", id="lessons.launcher"),
     ]
 
-    def __init__(self, language: str, chosen: str = "") -> None:
+    def __init__(self, language: str, chosen: str = "", *, goes_on: bool = False) -> None:
+        """`chosen`: the lesson one comes from; `goes_on`: it is done, and the next one is wanted."""
         super().__init__()
         self.language = language
         self.lessons = lessons()
-        self._chosen = chosen
+        self._chosen, self._goes_on = chosen, goes_on
 
     def compose(self) -> ComposeResult:
         yield Head(self._title, classes="over-list")
@@ -48,13 +49,15 @@ class LessonMapScreen(BaseScreen):
 
     def on_mount(self) -> None:
         names = [lesson.name for lesson in self.lessons]
-        self._show(names.index(self._chosen) if self._chosen in names else self._first_undone())
+        place = names.index(self._chosen) if self._chosen in names else None
+        self._show(self._first_undone(place or 0) if place is None or self._goes_on else place)
         self.query_one(LineList).focus()
         self.call_after_refresh(self.post_message, FirstPictureDone())
 
-    def _first_undone(self) -> int:
-        undone = [place for place, one in enumerate(self.lessons) if not progress.of(one.name).done]
-        return undone[0] if undone else 0
+    def _first_undone(self, place: int) -> int:
+        """The first lesson that is not done, from `place` on; then of all; `place` where all are done."""
+        undone = [number for number, one in enumerate(self.lessons) if not progress.of(one.name).done]
+        return next((number for number in undone if number >= place), undone[0] if undone else place)
 
     def _show(self, cursor: int | None) -> None:
         done = {lesson.name: progress.of(lesson.name) for lesson in self.lessons}

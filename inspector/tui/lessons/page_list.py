@@ -41,6 +41,12 @@ class PageList(LineList):
         """A screenful of it down (1) or up (-1); no option is chosen."""
         self._place(self.scroll_y + max(self.size.height - 1, 1) * direction)
 
+    def show_page(self, page: StepPage, option: str | None) -> None:
+        """Show a page, the cursor on `option` where it still can be chosen."""
+        line = next((line for line, name in page.options.items() if name == option), None)
+        self.show(page, line)
+        self._mark_whole(page)
+
     @property
     def page(self) -> StepPage | None:
         return self.provider if isinstance(self.provider, StepPage) else None

@@ -30,7 +30,7 @@ from inspector.lessons import progress
 from inspector.lessons.asking.scene import TooMuchError
 from inspector.lessons.format.model import Lesson
 from inspector.lessons.pages.compare import Compared
-from inspector.lessons.pages.step_page import options_of, step_page
+from inspector.lessons.pages.step_page import how_to_answer, next_blank, options_of, step_page
 from inspector.lessons.pages.words import Word, word
 from inspector.lessons.play.answers import Answer, blank_row, is_number, number_of
 from inspector.lessons.play.headless import field_paths
@@ -82,7 +82,8 @@ class LessonScreen(BaseScreen):
     LEGEND = (
         "Read, say what will happen, then see it happen: both programs are real, and wait before each system "
         "call until you let it pass. **↑** **↓** or a digit choose an answer, **Enter** gives it, lets "
-        "something happen, or goes on.",
+        "something happen, or goes on. Where things are put in order, the digits in their order do it, and "
+        "**backspace** takes the last one back; **Enter** gives all of it.",
         "**PgUp** and **PgDn** scroll the words where they are more than fit.",
         "**i** gives a hint, each a degree more; **s** shows what was to be ordered or filled in. **←** and "
         "**→** go back and forth; what happened stays. **]** shows the next pane beside the words, **tab** "
@@ -120,6 +121,7 @@ class LessonScreen(BaseScreen):
         self.comparing = False
         self._drawn: object = None         # what the page was drawn from
         self._starting = False
+        self.is_done = False               # it was gone through to its end, and left
 
     # --- what is seen ---
 
@@ -184,8 +186,7 @@ class LessonScreen(BaseScreen):
         moved = not isinstance(self._drawn, tuple) or self._drawn[0] != player.place
         self._drawn = state
         page = step_page(player, self.language, width, self.given)
-        pages.also = frozenset()
-        pages.show(page)
+        pages.show_page(page, None if moved else pages.option)
         if moved:
             pages.scroll_to(y=0, animate=False)
         elif page.news:
@@ -194,8 +195,8 @@ class LessonScreen(BaseScreen):
         elif record.hints or self.given or record.judged is not None:
             pages.scroll_to(y=max(page.count - pages.size.height, 0), animate=False)
         self._show_number_line()
-        self._give_room(page.count)
         self._light()
+        self._give_room(page.count)
         self._update_title()
         self.call_after_refresh(self.refresh_bindings)     # whether the words scroll is known then
 
@@ -207,6 +208,9 @@ class LessonScreen(BaseScreen):
             return
         room = self.app.size.height - 2                        # title and keys
         wanted = lines + self.query_one(NumberInput).display
+        if not self.query_one("#beside").visible:
+            words.styles.height = room                         # nothing is seen below
+            return
         words.styles.height = max(min(wanted, room - _LEAST_BELOW), room // 3)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -238,7 +242,8 @@ class LessonScreen(BaseScreen):
         if scene is not None and self.player.record.phase == "ask":
             for place, blank in enumerate(step.blanks):
                 row = blank_row(step, place, scene)
-                if row is not None and place >= len(self.given):
+                judged = self.player.record.judged
+                if row is not None and (judged is None or not judged.right[place]):
                     hidden[row] = hidden.get(row, frozenset()) | {blank.field}
         self.query_one("#beside").visible = not (          # it would tell the order that is asked for
             step.kind == "order" and self.player.record.phase == "ask")
@@ -366,10 +371,10 @@ class LessonScreen(BaseScreen):
         if player.scene is None or player.catching_up or record.phase == "running":
             return
         if record.phase == "ask" and player.step.kind in ASKED:
-            if message.option is None:
-                self.app.notify(self.word("answer-first"), timeout=3)
-            elif player.step.kind == "order":
-                self._add(message.option)
+            if player.step.kind == "order":
+                self._order(message.option)
+            elif message.option is None:
+                self._say_how()
             else:
                 self._give((message.option,))
         elif record.phase == "ready" and player.step.kind == "fix":
@@ -384,18 +389,33 @@ class LessonScreen(BaseScreen):
         self._lead()
         self._draw()
 
+    def _say_how(self) -> None:
+        """Say how a step of this kind is answered."""
+        how = how_to_answer(self.player.step, self.given)
+        self.app.notify(self.word(how[0] if self.player.step.kind in TRIES else "answer-first"), timeout=4)
+
     def _give(self, answer: Answer) -> None:
-        self.player.answer(answer)
-        self.given = ()
-        self._drawn = (self.player.place,)
-        if self.player.record.phase == "over":
+        player = self.player
+        player.answer(answer)
+        self.given, judged = (), player.record.judged
+        if player.step.kind == "blank" and player.record.phase == "ask" and judged is not None:
+            # what is right stays; the others are asked again
+            self.given = tuple(one if right else "" for one, right in zip(answer, judged.right, strict=True))
+        self._drawn = (player.place,)
+        if player.record.phase == "over":
             self._happened()
 
-    def _add(self, option: str) -> None:
-        if option not in self.given:
-            self.given = (*self.given, option)
-        if len(self.given) == len(self.player.step.items):
+    def _order(self, option: str | None) -> None:
+        """Enter in a step of order: the line at the cursor is next; all of it once all have places."""
+        items = self.player.step.items
+        if len(self.given) == len(items):
             self._give(self.given)
+        elif option is not None and option not in self.given:
+            self.given = (*self.given, option)
+        elif self.given:
+            self.app.notify(self.word("order-so-far").format(len(self.given), len(items)), timeout=4)
+        else:
+            self._say_how()
 
     @on(Input.Submitted)
     def _number_given(self, event: Input.Submitted) -> None:
@@ -411,9 +431,13 @@ class LessonScreen(BaseScreen):
             return
         event.input.clear()
         step = self.player.step
-        self.given = (*self.given, text)
-        if step.kind != "blank" or len(self.given) == len(step.blanks):
-            self._give(self.given)
+        if step.kind != "blank":
+            self._give((text,))
+        else:
+            place = next_blank(step, self.given)
+            self.given = (*self.given[:place], text, *self.given[place + 1 :])
+            if next_blank(step, self.given) == len(step.blanks):
+                self._give(self.given)
         self._lead()
         self._draw()
 
@@ -422,10 +446,15 @@ class LessonScreen(BaseScreen):
         if number <= len(options_of(self.player.step)):
             page.focus()
             page.choose_option(number)
+            if self.player.step.kind == "order" and self.player.record.phase == "ask" and (
+                    page.option not in (None, *self.given)):
+                self._order(page.option)
+                self._draw()
 
     def action_undo(self) -> None:
-        self.given = self.given[:-1]
-        self._draw()
+        if self.player.step.kind == "order":
+            self.given = self.given[:-1]
+            self._draw()
 
     def action_hint(self) -> None:
         hints = self.lesson.text(self.language).steps[self.player.step.id].hints
@@ -446,6 +475,7 @@ class LessonScreen(BaseScreen):
     def _next(self) -> None:
         if self.player.is_last and self.player.place == self.player.reached:
             self._keep(done=True)
+            self.is_done = True
             self.action_map()
             return
         self._moved(self.player.forth(), "locked")

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from inspector.lessons import progress
 from inspector.lessons.library import EXAMPLE, find, names
+from inspector.lessons.play.answers import truth_of
 from inspector.sessions.kinds.browser.programs import NONE
 from inspector.trace.trace import Trace
 from inspector.tui.lessons.ladder_pane import LessonLadderPane
@@ -19,6 +20,7 @@ from inspector.tui.lessons.map import LessonMapScreen
 from inspector.tui.lessons.page_list import NumberInput, PageList
 from inspector.tui.lessons.screen import LessonScreen
 from inspector.tui.messages import LessonsAsked
+from inspector.tui.widgets.line_list import LineList
 from inspector.views.line.spans import plain
 from tests.support.running.lab import needs_lab
 from tests.support.screen.grids import assert_kept
@@ -56,6 +58,10 @@ def words(pilot: Pilot[Any]) -> str:
     page = lesson(pilot).query_one(PageList).page
     assert page is not None
     return "\n".join(plain(line) for line in page.lines)
+
+
+def joined(text: str) -> str:
+    return " ".join(text.split())
 
 
 async def until_over(pilot: Pilot[Any]) -> None:
@@ -197,7 +203,16 @@ async def test_things_are_put_in_order_unseen_and_done_by_choice() -> None:
         await until(pilot, lambda: screen.player.place == 2, "the step")
         await pilot.pause()
         assert not screen.query_one("#beside").visible      # the ladder would tell
-        await pilot.press("1", "enter", "2", "enter", "backspace", "3", "enter", "2", "enter")
+        assert "Press the numbers in their order" in words(pilot) and "i: a hint" in words(pilot)
+        await pilot.press("enter")
+        await until_shown(pilot, "Press the numbers in their order")       # and not how one predicts
+        await pilot.press("1", "2", "backspace", "3", "3")
+        await pilot.press("enter")
+        await until_shown(pilot, "2 of 3 have their place")
+        await pilot.press("2")
+        assert "ACK, from the client  ← place 1" in words(pilot) and "Enter gives this order" in words(pilot)
+        assert screen.player.record.judged is None         # not before Enter: one can take it back
+        await pilot.press("enter")
         assert screen.player.record.phase == "ask" and "Not" in words(pilot)
         await pilot.press("s")
         await until_over(pilot)
@@ -225,6 +240,77 @@ async def test_looks(size: tuple[int, int], language: str) -> None:
         lines = screen._compositor.render_strips()[region.y : region.bottom]
         text = "\n".join(line.crop(region.x, region.right).text.rstrip() for line in lines) + "\n"
         assert_kept(KEPT / f"words-{size[0]}x{size[1]}-{language}.txt", text)
+
+
+@needs_lab
+async def test_arrows_and_enter_put_in_order_too_and_the_list_stays_in_sight() -> None:
+    progress.keep("socket", progress.Progress(7, 10))
+    async with taking("socket", SMALL) as pilot:
+        screen = lesson(pilot)
+        await until(pilot, lambda: screen.player.place == 7, "the step")
+        await pilot.press("i", "i", "i", "4", "3", "2", "1", "enter")
+        assert screen.player.record.tries == 1 and screen.player.record.phase == "ask"
+        await pilot.pause()
+        seen = grid(screen)
+        assert all(f" {number}  " in seen for number in range(1, 5)) and "Not" in seen, seen
+        assert not screen.query_one(PageList).overflows        # the half below, where nothing stands, is used
+        order = [one.id for one in screen.player.step.items]
+        scene = screen.player.scene
+        assert scene is not None
+        truth = truth_of(screen.player.step, scene)
+        assert truth is not None
+        for name in truth:
+            await pilot.press("up", "up", "up", "up", *["down"] * order.index(name), "enter")
+        assert screen.player.record.phase == "ask"
+        await pilot.press("enter")
+        await until_over(pilot)
+        judged = screen.player.record.judged
+        assert judged is not None and judged.all_right
+
+
+@needs_lab
+async def test_a_number_that_is_filled_in_anew_has_no_old_mark_and_right_ones_stay() -> None:
+    progress.keep("handshake", progress.Progress(3, 11))
+    async with taking("handshake") as pilot:
+        screen = lesson(pilot)
+        await until(pilot, lambda: screen.query_one(NumberInput).has_focus, "the line for numbers")
+        assert "A number, then Enter, for each in turn." in joined(words(pilot))
+        await pilot.press("7", "enter")
+        ladder = screen.query_one(LessonLadderPane).ladder
+        assert ladder is not None
+        shown = "\n".join(plain(ladder.line(index, 76)) for index in range(ladder.count))
+        assert "ack ?" in shown                            # what was typed is not judged yet
+        await pilot.press("1", "enter")
+        assert "= 7  ✗" in words(pilot) and "= 1  ✓" in words(pilot)
+        await pilot.press("1", "enter")                    # the other one stays: it is right
+        await until_over(pilot)
+    progress.keep("handshake", progress.Progress(3, 11))
+    async with taking("handshake") as pilot:
+        screen = lesson(pilot)
+        await until(pilot, lambda: screen.query_one(NumberInput).has_focus, "the line for numbers")
+        await pilot.press("0", "enter", "7", "enter")
+        assert words(pilot).count("✗") == 3                # both, and the verdict
+        await pilot.press("1", "enter")
+        assert "tcp.ack = 1\n" in words(pilot) and "tcp.seq = 7  ✗" in words(pilot)
+
+
+async def test_the_map_stands_on_the_next_lesson_after_one_that_was_finished() -> None:
+    done = ("socket", "life", "data")
+    for name in done:
+        progress.keep(name, progress.Progress(0, 10, True))
+    for chosen, goes_on, stands in (
+        ("life", True, "handshake"), ("data", True, "closing"), ("life", False, "life"),
+        ("browser", True, "browser"), ("", False, "handshake"),
+    ):
+        app = QuietApp()
+        async with app.run_test(size=SMALL) as pilot:
+            await launcher(pilot)
+            app.push_screen(LessonMapScreen("en", chosen, goes_on=goes_on))
+            await pilot.pause()
+            assert isinstance(app.screen, LessonMapScreen)
+            lines = app.screen.query_one(LineList)
+            assert lines.provider is not None and lines.cursor is not None
+            assert lines.provider.target(lines.cursor) == stands
 
 
 async def test_the_map_and_the_way_there() -> None:

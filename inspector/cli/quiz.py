@@ -8,12 +8,20 @@ import sys
 
 from inspector.cli.errors import DONE, NO, UNREADABLE, CommandError
 from inspector.cli.output import DEFAULT_WIDTH, write_text
+from inspector.lessons.format.page import wrapped
 from inspector.lessons.pages.words import word
+from inspector.lessons.play.answers import number_of
 from inspector.lessons.quiz import Question, picture, questions, shown
 from inspector.trace.trace import Trace, TraceError
 from inspector.views.line.ansi import to_text, wants_colour
+from inspector.views.line.spans import plain
 
 MOST_COLUMNS = 120
+_SHOW, _LEAVE = "s", "q"
+
+
+class _LeftError(Exception):
+    """Who was asked has left."""
 
 
 def ask(file: str, count: int, seed: int | None, language: str) -> int:
@@ -23,37 +31,74 @@ def ask(file: str, count: int, seed: int | None, language: str) -> int:
             trace.finish()
             found = questions(trace, count, language, seed)
             if not found:
-                raise CommandError("There is no TCP or UDP conversation in it to ask about.", NO)
-            right = sum(_asked(trace, one, number, len(found), language)
-                        for number, one in enumerate(found, 1))
+                raise CommandError("There is no TCP conversation in it to ask about.", NO)
+            right = _ask_all(trace, found, language)
     except TraceError as error:
         raise CommandError(str(error), UNREADABLE) from error
-    write_text(f"{right} / {len(found)} {word(language, 'score')}")
     return DONE if right == len(found) else NO
+
+
+def _ask_all(trace: Trace, found: list[Question], language: str) -> int:
+    """Ask one after the other, as long as somebody answers; how many answers were right."""
+    asked = right = 0
+    _say(word(language, "quiz-how"))
+    try:
+        for number, one in enumerate(found, 1):
+            right += _asked(trace, one, number, len(found), language)
+            asked = number
+    except (_LeftError, KeyboardInterrupt):
+        write_text("")
+    rest = len(found) - asked
+    left_out = f", {rest} {word(language, 'left-out')}" if rest else ""
+    write_text(f"{right} / {asked or len(found)} {word(language, 'score')}{left_out}")
+    return right
+
+
+def _columns() -> int:
+    columns = shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns if sys.stdout.isatty() else DEFAULT_WIDTH
+    return max(min(columns, MOST_COLUMNS), 60)
+
+
+def _say(text: str, indent: str = "") -> None:
+    """Print a paragraph, broken between its words."""
+    for line in wrapped(text, _columns() - len(indent)):
+        write_text(indent + plain(line))
 
 
 def _asked(trace: Trace, question: Question, number: int, count: int, language: str) -> bool:
     """Ask one; whether the answer was right."""
     colour = wants_colour(sys.stdout.isatty(), os.environ)
-    columns = shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns if sys.stdout.isatty() else DEFAULT_WIDTH
     write_text(f"— {word(language, 'question')} {number} / {count}")
-    for line in picture(trace, question, max(min(columns, MOST_COLUMNS), 60)):
+    for line in picture(trace, question, _columns()):
         write_text(to_text(line, colour=colour))
-    write_text(question.text)
+    _say(question.text)
     for place, name in enumerate(question.choices, 1):
         write_text(f"  {place}  {shown(question, name, language)}")
-    sys.stdout.write("> ")
-    sys.stdout.flush()
-    answer = sys.stdin.readline().strip()
-    if not sys.stdin.isatty():
-        write_text(answer)
-    passed = question.right(answer)
+    passed = question.right(_answer(question, language))
     if passed:
         write_text(f"✓ {word(language, 'right')}")
     else:
         truth = shown(question, question.truth, language) if question.choices else question.truth
         write_text(f"✗ {word(language, 'wrong')} {word(language, 'truth')}: {truth}")
-    if question.note:
-        write_text(f"  {question.note}")
+    _say(question.note, "  ")
     write_text("")
     return passed
+
+
+def _answer(question: Question, language: str) -> str:
+    """What is answered; "" where the truth is to be shown. _LeftError where nobody answers any more."""
+    while True:
+        sys.stdout.write("> ")
+        sys.stdout.flush()
+        line = sys.stdin.readline()
+        answer = line.strip()
+        if not sys.stdin.isatty():
+            write_text(answer)
+        if not line or answer.lower() == _LEAVE:
+            raise _LeftError
+        if answer.lower() == _SHOW:
+            return ""
+        value, choices = number_of(answer), len(question.choices)
+        if value is not None and (not choices or 1 <= value <= choices):
+            return answer
+        _say(word(language, "quiz-choice").format(choices) if choices else word(language, "quiz-number"))

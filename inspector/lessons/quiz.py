@@ -23,18 +23,19 @@ from inspector.views.line.spans import Line
 
 SHOWN = 6                # packets before the one that is asked about
 FIRST_ROWS = 2000        # of a large trace, of which questions are made
+_USUAL = 100             # cells of the ladder
 Kind = Literal["next", "flags", "ack", "seq", "state"]
 _ASKS: dict[str, dict[Kind, str]] = {
     "en": {
         "next": "Which packet comes next in this conversation?",
-        "flags": "What is packet {number}?",
+        "flags": "The flags of packet {number} are {bits} (CWR ECE URG ACK PSH RST SYN FIN). What is it?",
         "ack": "Which acknowledgement number (tcp.ack, relative) stands in packet {number}?",
         "seq": "Which sequence number (tcp.seq, relative) stands in packet {number}?",
         "state": "In which TCP state is the {role} after packet {number}?",
     },
     "zh": {
         "next": "这个会话中下一个数据包是什么？",
-        "flags": "数据包 {number} 是什么？",
+        "flags": "数据包 {number} 的标志是 {bits}（CWR ECE URG ACK PSH RST SYN FIN）。它是什么？",
         "ack": "数据包 {number} 的确认号（tcp.ack，相对值）是多少？",
         "seq": "数据包 {number} 的序列号（tcp.seq，相对值）是多少？",
         "state": "数据包 {number} 之后，{role}处于哪个 TCP 状态？",
@@ -42,19 +43,40 @@ _ASKS: dict[str, dict[Kind, str]] = {
 }
 _NOTES: dict[str, dict[Kind, str]] = {
     "en": {
-        "next": "",
-        "flags": "Flags are bits of the TCP header (RFC 9293 §3.1); a packet with payload is data.",
+        "next": "",          # it follows from the packet before: _FOLLOWS
+        "flags": "Each flag is one bit of the TCP header (RFC 9293 §3.1); those that are 1 give it its name.",
         "ack": "It names the next byte that is awaited: SYN and FIN count as one byte each.",
         "seq": "It counts the bytes that were sent before, from the SYN on, which counts as one.",
         "state": "RFC 9293 §3.3.2: each end moves with every SYN, FIN and ACK that it sends or gets.",
     },
     "zh": {
         "next": "",
-        "flags": "标志（flags）是 TCP 首部中的比特（RFC 9293 §3.1）；带有载荷的数据包就是数据。",
+        "flags": "每个标志（flag）是 TCP 首部中的一个比特（RFC 9293 §3.1）；为 1 的那些就是它的名字。",
         "ack": "它给出期望的下一个字节的编号；SYN 和 FIN 各算一个字节。",
         "seq": "它数的是此前发送的字节数，从 SYN 开始，SYN 算一个字节。",
         "state": "RFC 9293 §3.3.2：每发出或收到 SYN、FIN、ACK，一端的状态就会改变。",
     },
+}
+
+
+# What follows a packet because of that packet alone, by no timer or program: its answer by the other end,
+# with what else that end could do then (which is not offered beside it), and why.
+_FOLLOWS: dict[tuple[str, str], tuple[tuple[str, ...], dict[str, str]]] = {
+    ("SYN", "SYN ACK"): (("RST", "RST ACK"), {
+        "en": "A SYN is answered by SYN ACK where somebody listens (RFC 9293 §3.5).",
+        "zh": "有人监听时，SYN 由 SYN ACK 来回答（RFC 9293 §3.5）。"}),
+    ("SYN", "RST ACK"): (("SYN ACK", "RST"), {
+        "en": "A SYN to a port on which nobody listens is answered by RST ACK (RFC 9293 §3.5.2).",
+        "zh": "没有人监听的端口收到 SYN 时，回答是 RST ACK（RFC 9293 §3.5.2）。"}),
+    ("SYN ACK", "ACK"): (("data", "RST", "RST ACK"), {
+        "en": "The SYN in a SYN ACK has to be acknowledged: the third packet of the handshake (RFC 9293 §3.5).",
+        "zh": "SYN ACK 里的 SYN 也要被确认：这是握手的第三个数据包（RFC 9293 §3.5）。"}),
+    ("FIN ACK", "ACK"): (("FIN ACK", "data", "RST", "RST ACK"), {
+        "en": "A FIN counts as a byte, and is acknowledged (RFC 9293 §3.6).",
+        "zh": "FIN 算一个字节，需要被确认（RFC 9293 §3.6）。"}),
+    ("FIN ACK", "FIN ACK"): (("ACK", "data", "RST", "RST ACK"), {
+        "en": "The other end closes, too, and its FIN acknowledges this one (RFC 9293 §3.6).",
+        "zh": "另一端也关闭，它的 FIN 同时确认了这个 FIN（RFC 9293 §3.6）。"}),
 }
 
 
@@ -94,10 +116,17 @@ def questions(trace: Trace, count: int, language: str, seed: int | None = None) 
     found: list[Question] = []
     while pools and len(found) < count:
         for pool in list(pools):
-            found.append(pool.pop())
+            one = pool.pop()
+            if one.hidden is None or _is_seen(trace, one):
+                found.append(one)
             if not pool:
                 pools.remove(pool)
     return sorted(found[:count], key=lambda one: one.upto)
+
+
+def _is_seen(trace: Trace, question: Question) -> bool:
+    """Whether the ladder would show the number that is asked for: of a message it tells other things."""
+    return "?" in "".join(span.text for span in picture(trace, question, _USUAL)[-1])
 
 
 def picture(trace: Trace, question: Question, width: int) -> list[Line]:
@@ -130,9 +159,11 @@ class _Maker:
         return "tcp" if int(index.protocol[row]) == TCP else "udp", int(index.stream[row])
 
     def made(self, kind: Kind, upto: Row, row: Row, truth: str, choices: tuple[str, ...] = (),
-             hidden: tuple[Row, str] | None = None, role: str = "") -> Question:
-        text = _ASKS[self.language][kind].format(number=packet_number(row), role=role)
-        note = _NOTES[self.language][kind]
+             hidden: tuple[Row, str] | None = None, role: str = "", note: str = "") -> Question:
+        bits = f"{int(self.trace.index.tcp_flags[row]) & 0xff:08b}"
+        text = _ASKS[self.language][kind].format(number=packet_number(row), role=role,
+                                                 bits=f"{bits[:4]} {bits[4:]}")
+        note = note or _NOTES[self.language][kind]
         return Question(kind, text, note, upto, self.stream(row), choices, truth, hidden)
 
     def among(self, truth: str, others: tuple[str, ...]) -> tuple[str, ...]:
@@ -156,17 +187,24 @@ class _Maker:
                      and one != NOTHING)
 
     def nexts(self) -> Iterator[Question]:
+        """What follows from the packet before; all else a timer or a program decides, and nobody knows."""
         for before, row in self.pairs():
-            truth = self.scene.row_name(row)
-            choices = self.among(truth, self.names(row))
-            if len(choices) > 2:
-                yield self.made("next", before, row, truth, choices)
+            cause, truth = self.scene.row_name(before), self.scene.row_name(row)
+            asker, _, packet = cause.partition(" ")
+            answerer, _, answer = truth.partition(" ")
+            if answerer == asker or (packet, answer) not in _FOLLOWS:
+                continue
+            as_well, why = _FOLLOWS[packet, answer]
+            possible = {f"{answerer} {one}" for one in as_well} | {cause}         # it might be sent again
+            others = tuple(one for one in self.names(row) if one not in possible)
+            yield self.made("next", before, row, truth, self.among(truth, others), note=why[self.language])
 
     def flags(self) -> Iterator[Question]:
         for row in self.rows:
             if self.stream(row)[0] == "tcp" and not int(self.trace.index.payload_length[row]):
                 truth = self.scene.row_name(row)
-                same = tuple(one for one in self.names(row) if one.split(" ")[0] == truth.split(" ")[0])
+                same = tuple(one for one in self.names(row) if one.split(" ")[0] == truth.split(" ")[0]
+                             and not one.endswith("data"))
                 before = Row(max(row - 1, 0))
                 if before < row and self.stream(before) == self.stream(row):
                     yield self.made("flags", before, row, truth, self.among(truth, same))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.lessons.asking.scene import Scene
 from inspector.lessons.format.page import page, wrapped
 from inspector.lessons.library import lessons
 from inspector.lessons.pages.step_page import options_of, step_page
@@ -85,3 +86,29 @@ def test_a_quiz_of_any_trace(name: str, language: str) -> None:
             if one.hidden:
                 assert any("?" in line for line in lines)
     assert found if name != "udp.pcapng" else True
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_quiz_asks_for_the_next_packet_only_where_the_one_before_decides_it(language: str) -> None:
+    """Not what a timer or a program does, nor beside what could come as well; and it says why."""
+    asked: set[tuple[str, str]] = set()
+    for name in ("tcp", "tcp-half-close", "tcp-refused", "tcp-push", "websocket", "http-connections"):
+        with Trace.open(TRACES / f"{name}.pcapng") as trace:
+            trace.finish()
+            scene = Scene(trace, most_packets=None)
+            for one in questions(trace, 200, language, seed=1):
+                assert one.note
+                if one.kind == "flags":
+                    assert not any(choice.endswith("data") for choice in one.choices)
+                if one.kind != "next":
+                    continue
+                cause = scene.row_name(one.upto)
+                asker, _, packet = cause.partition(" ")
+                answerer, _, answer = one.truth.partition(" ")
+                asked.add((packet, answer))
+                assert asker != answerer and packet in ("SYN", "SYN ACK", "FIN ACK")
+                assert cause not in one.choices
+                if packet == "FIN ACK":
+                    possible = {f"{answerer} {what}" for what in ("ACK", "FIN ACK", "data")}
+                    assert len(possible & {*one.choices}) == 1
+    assert {("SYN", "SYN ACK"), ("SYN ACK", "ACK"), ("SYN", "RST ACK"), ("FIN ACK", "ACK")} <= asked

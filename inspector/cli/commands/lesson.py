@@ -194,8 +194,8 @@ def new(folder: str) -> int:
 def quiz(context: click.Context, /, trace: str, questions: int, seed: int | None, lang: str | None) -> int:
     """Ask about a trace, your own for instance: next packet, flags, numbers, states.
 
-    Answers are read from standard input, a line each, and graded one by one; an empty one gives up on its
-    question. Exit status 0 when all were right, 1 when not.
+    Answers are read from standard input, a line each, and graded one by one: s shows the answer, q leaves
+    with the result so far. Exit status 0 when all were right, 1 when not.
     """
     from inspector.cli.quiz import ask
 

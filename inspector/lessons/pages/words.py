@@ -13,7 +13,7 @@ Word = Literal[
     "finished", "map", "map-hint", "rests", "minutes", "done", "asked", "think", "show-answer",
     "try-again", "undo", "client", "server", "data", "datagram", "packet", "locked", "last-step",
     "resumed", "starting", "first-step", "quiz", "score", "question", "first-hint", "order-how", "order-give",
-    "order-so-far", "blank-how", "place",
+    "order-so-far", "blank-how", "place", "quiz-how", "quiz-choice", "quiz-number", "left-out",
 ]
 
 WORDS: dict[str, dict[Word, str]] = {
@@ -65,6 +65,10 @@ WORDS: dict[str, dict[Word, str]] = {
         "order-so-far": "{} of {} have their place: now the next one, by its number.",
         "blank-how": "A number, then Enter, for each in turn.",
         "place": "place {}",
+        "quiz-how": "Answer with a number and Enter. s shows the answer, q leaves with the result so far.",
+        "quiz-choice": "One of the numbers 1 to {}; s shows the answer, q leaves.",
+        "quiz-number": "A number, such as 42 or 0x2a; s shows the answer, q leaves.",
+        "left-out": "not answered",
         "undo": "backspace: take the last one back",
         "client": "client",
         "server": "server",
@@ -128,6 +132,10 @@ WORDS: dict[str, dict[Word, str]] = {
         "order-so-far": "{1} 项中已排好 {0} 项：接着键入下一项的编号。",
         "blank-how": "逐个输入数字，每个之后按 Enter。",
         "place": "第 {} 位",
+        "quiz-how": "输入数字后按 Enter 作答。s 显示答案，q 带着目前的成绩离开。",
+        "quiz-choice": "请输入 1 到 {} 中的一个数字；s 显示答案，q 离开。",
+        "quiz-number": "请输入一个数字，例如 42 或 0x2a；s 显示答案，q 离开。",
+        "left-out": "未回答",
         "undo": "退格键：撤回上一个",
         "client": "客户端",
         "server": "服务器",

@@ -10,6 +10,8 @@ import pytest
 
 from inspector.lessons import progress
 from inspector.lessons.library import names
+from inspector.lessons.pages.words import WORDS
+from inspector.views.line.spans import cell_width
 from tests.support.captures.traces import TRACES
 from tests.support.running.commands import inspector
 from tests.support.running.lab import needs_lab
@@ -79,6 +81,12 @@ def test_a_quiz_is_graded_answer_by_answer(language: str) -> None:
     trace = str(TRACES / "tcp.pcapng")
     words = ("quiz", trace, "--seed", "5", "--questions", "6", "--lang", language)
     nothing = lesson(*words)
-    assert nothing.returncode == 1 and nothing.stdout.count("✗") == 6 and "0 / 6" in nothing.stdout
+    assert nothing.returncode == 1 and "✗" not in nothing.stdout and "0 / 6" in nothing.stdout
+    shown = lesson(*words, said="s\n" * 6)
+    assert shown.returncode == 1 and shown.stdout.count("✗") == 6 and "0 / 6" in shown.stdout
+    left = lesson(*words, said="s\nabc\n\n99x\nS\nq\n1\n")      # what is no answer is asked again
+    assert left.returncode == 1 and left.stdout.count("✗") == 2 and left.stdout.count("> ") == 6
+    assert f"0 / 2 {WORDS[language]['score']}, 4 {WORDS[language]['left-out']}" in left.stdout
+    assert all(cell_width(line) <= 100 for line in left.stdout.splitlines())
     some = lesson(*words, said="1\n" * 6)
     assert some.stdout.count("✓") + some.stdout.count("✗") == 6

@@ -69,7 +69,7 @@ _FOLLOWS: dict[tuple[str, str], tuple[tuple[str, ...], dict[str, str]]] = {
         "en": "A SYN to a port on which nobody listens is answered by RST ACK (RFC 9293 §3.5.2).",
         "zh": "没有人监听的端口收到 SYN 时，回答是 RST ACK（RFC 9293 §3.5.2）。"}),
     ("SYN ACK", "ACK"): (("data", "RST", "RST ACK"), {
-        "en": "The SYN in a SYN ACK has to be acknowledged: the third packet of the handshake (RFC 9293 §3.5).",
+        "en": "The SYN in a SYN ACK is acknowledged: the third packet of the handshake (RFC 9293 §3.5).",
         "zh": "SYN ACK 里的 SYN 也要被确认：这是握手的第三个数据包（RFC 9293 §3.5）。"}),
     ("FIN ACK", "ACK"): (("FIN ACK", "data", "RST", "RST ACK"), {
         "en": "A FIN counts as a byte, and is acknowledged (RFC 9293 §3.6).",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socketserver
 import ssl
 import subprocess
@@ -13,7 +12,6 @@ from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
-import pytest
 from websockets.sync.server import serve
 
 from inspector.cli.commands.talk import spec_of
@@ -21,11 +19,12 @@ from inspector.trace.file.secrets import late_secrets, put_first
 from inspector.trace.part import written
 from inspector.trace.trace import Trace
 from inspector.wire import pcapng
-from tests.support.running.commands import COMMAND
+from tests.support.running.commands import COMMAND, inspector
 from tests.support.running.lab import needs_lab
 from tests.support.running.services import EchoesStreams, Greets, echoes
 from tests.support.running.tls import Certificate, certificate
 from tests.support.screen.window import LEFT, terminal
+from tests.support.tiers import sweep
 
 
 class Quiet(ThreadingHTTPServer):
@@ -61,9 +60,7 @@ def service(kind: str, context: ssl.SSLContext | None) -> Iterator[int]:
 
 
 def run(*words: str, trusted: Certificate | None = None) -> subprocess.CompletedProcess[str]:
-    environment = dict(os.environ) | ({} if trusted is None else {"SSL_CERT_FILE": str(trusted.certificate)})
-    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=60, check=False,
-                          env=environment)
+    return inspector(*words, **({} if trusted is None else {"SSL_CERT_FILE": str(trusted.certificate)}))
 
 
 def block_types(trace: Path) -> list[int]:
@@ -79,10 +76,10 @@ def decoded(trace: Path, what: str) -> list[dict[str, object]]:
 
 
 @needs_lab
-@pytest.mark.parametrize(("kind", "message", "key", "said"), [
+@sweep(("kind", "message", "key", "said"), [
     ("http", "GET /there", "http.request.uri", "/there"), ("websocket", "hello", "payload", "hello"),
     ("tcp", "hello", "", ""),
-])
+], lambda case: case[0] == "websocket")
 def test_what_is_said_by_tls_is_shown_by_the_trace(
     kind: str, message: str, key: str, said: str, tmp_path: Path
 ) -> None:
@@ -115,9 +112,9 @@ def test_secrets_that_came_late_are_put_in_front(tmp_path: Path) -> None:
 
 
 @needs_lab
-@pytest.mark.parametrize(("days", "host", "words"), [
+@sweep(("days", "host", "words"), [
     (1, "127.0.0.1", "self-signed certificate"), (0, "localhost", "certificate has expired"),
-])
+], lambda case: not case[0])
 def test_a_certificate_that_is_not_accepted_is_one_sentence(
     days: int, host: str, words: str, tmp_path: Path
 ) -> None:

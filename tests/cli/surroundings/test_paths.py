@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -81,10 +81,10 @@ def commands() -> Iterator[tuple[str, click.Command]]:
             yield from ((f"{entry.name} {name}", below) for name, below in command.commands.items())
 
 
-def cases(paths: Sequence[str]) -> Iterator[tuple[list[str], bool]]:
+def cases() -> Iterator[tuple[list[str], bool]]:
     """Words of a command line, and whether it reads the pipe.
 
-    What several commands have is tried with all `paths` with the first one, which starts nothing.
+    What several commands have is tried whole with the first one, which starts nothing.
     """
     whole: set[str] = set()
     taking = {name: command for name, command in commands() if any(map(takes_path, command.params))}
@@ -96,7 +96,7 @@ def cases(paths: Sequence[str]) -> Iterator[tuple[list[str], bool]]:
             for other in command.params:
                 if other is not parameter and other.required and takes_path(other):
                     others += [other.opts[0], "out.pcapng"] if isinstance(other, click.Option) else [CAPTURE]
-            for path in FEW if name in whole else paths:
+            for path in FEW if name in whole else PATHS:
                 mine = [parameter.opts[0], path] if option else [path]
                 yield [*called.split(), *others, *mine, *WORDS.get(called, [])], not option
             whole.add(name)
@@ -126,12 +126,12 @@ def test_what_is_called_a_file_is_known_to_take_a_path() -> None:
                 assert takes_path(parameter), (called, parameter.name)
 
 
-@sweep("paths", [FEW, PATHS], lambda paths: paths == FEW, ids=["few", "all"])
-def test_every_path_of_every_command_gets_one_sentence(place: Path, paths: Sequence[str]) -> None:
+@sweep("most", [20, None], bool, ids=["some", "all"])
+def test_every_path_of_every_command_gets_one_sentence(place: Path, most: int | None) -> None:
     if os.geteuid() == 0 and not interpreter():
         pytest.skip("needs a Python with our packages that another user may run")
     who = {"user": UNKNOWN, "group": UNKNOWN, "extra_groups": []} if os.geteuid() == 0 else {}
-    asked = list(cases(paths))
+    asked = list(cases())[:most]                   # the first ones are those of decode
     done = subprocess.run(
         [interpreter() or "python", "-c", TRIER], input=json.dumps(asked), capture_output=True, text=True,
         cwd=place, env=environment(HOME=str(place)), timeout=280, check=False, **who,  # type: ignore[call-overload]

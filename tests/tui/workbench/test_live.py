@@ -49,7 +49,7 @@ from tests.support.screen.live import (
     until_drawn,
     until_shown,
 )
-from tests.support.tiers import sweep
+from tests.support.tiers import sweep, thorough
 
 pytestmark = needs_lab
 
@@ -89,7 +89,7 @@ async def start_and_leave(pilot: Pilot[Any], kind: Kind) -> None:
     await launcher(pilot)
 
 
-@pytest.mark.thorough
+@thorough
 async def test_one_kind_after_the_other_each_on_its_own_port_with_its_own_messages() -> None:
     app = QuietApp()
     async with app.run_test(size=(120, 40)) as pilot:
@@ -111,6 +111,7 @@ def _has_gone(screen: LauncherScreen) -> bool:
     return not screen.is_attached
 
 
+@thorough
 async def test_each_kind_after_each_other_is_asked_for_as_if_it_were_the_first() -> None:
     app = AskedApp()
     async with app.run_test(size=(120, 40)) as pilot:

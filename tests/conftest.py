@@ -1,5 +1,5 @@
 """What all tests run in: compiled code, terminals with a size of their own, signals that end what they start,
-a patient collector, no rules.
+a patient collector and a patient hypothesis, no rules.
 
 Hundreds of tests start our programs, and each start would compile all of our modules anew where the
 environment forbids Python to keep them (PYTHONDONTWRITEBYTECODE). readline, which pytest loads, tells all
@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -24,6 +25,10 @@ sys.dont_write_bytecode = False
 for size in ("COLUMNS", "LINES"):
     os.environ.pop(size, None)
     os.unsetenv(size)            # in C's environment it stands without Python's having seen it
+hypothesis.settings.register_profile(                            # the machine may be busy
+    "patient", hypothesis.settings.default, deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 YOUNG = 50_000           # objects until the collector looks at them; one screen's styles are 20,000
 
 

@@ -81,7 +81,7 @@ async def test_keys_that_edit_act_between_the_letters_where_they_were_typed(keys
     app = QuietApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await type_together(pilot, "o" + keys)
-        assert isinstance(app.focused, Input) and app.focused.value == value
+        await until(pilot, lambda: isinstance(app.focused, Input) and app.focused.value == value, value)
 
 
 async def test_a_path_in_one_burst_then_keys_for_the_file_that_it_opens() -> None:

@@ -83,7 +83,7 @@ def begin(label: str) -> NewTrace:
         return nameless(str(error))
     with contextlib.suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_SH)             # `prune` leaves it alone while it is open
-    prune()
+    prune(KEPT - 1)                                        # with this one they are as many as said
     return NewTrace(path, descriptor, "")
 
 

@@ -33,7 +33,7 @@ from inspector.tui.widgets.prompt import PromptScreen
 from inspector.views.line.spans import Line, Span
 from inspector.wire.text import escaped
 
-SHOWN_TRACES = 9
+TRACE_KEYS = "12345789"                # of the kept traces that are shown; 6 is IPv6
 
 
 CHOICES = tuple(option for option in OPTIONS if option.key)
@@ -126,8 +126,8 @@ class LauncherScreen(BaseScreen):
         Binding("o", "open", "Open a file", id="launcher.open"),
         Binding("L", "lessons", "Lessons", id="launcher.lessons"),
         Binding("v", "services", "Services", show=False, id="launcher.services"),
-        *(Binding(str(number), f"reopen({number})", f"Kept trace {number}", show=False,
-                  id=f"launcher.trace-{number}") for number in range(1, SHOWN_TRACES + 1) if number != 6),
+        *(Binding(key, f"reopen({place})", f"Kept trace {key}", show=False, id=f"launcher.trace-{key}")
+          for place, key in enumerate(TRACE_KEYS)),
     ]
 
     VERTICAL_BREAKPOINTS = [(0, "-low"), (38, "-roomy")]  # noqa: RUF012  (as Textual declares it)
@@ -138,7 +138,7 @@ class LauncherScreen(BaseScreen):
         self.kept: list[traces.KeptTrace] = []
 
     def compose(self) -> ComposeResult:
-        self.kept = traces.kept()[:SHOWN_TRACES]
+        self.kept = traces.kept()[: len(TRACE_KEYS)]
         with PlainScroll(id="launcher"):
             brand = Content.assemble(("inspector", "bold $text-accent"), "   see what a socket does")
             yield Static(brand, id="brand")
@@ -165,11 +165,10 @@ class LauncherScreen(BaseScreen):
                     yield Row(_row("o", "Open a file", about), "open", id="open")
                 if problem := traces.problem():
                     yield Static(Content(escaped(problem)), id="no-traces")
-                for number, trace in enumerate(self.kept, 1):
+                for place, (key, trace) in enumerate(zip(TRACE_KEYS, self.kept, strict=False)):
                     size = traces.human_size(trace.size)
                     what = _muted(f"{trace.age:<12} {size:>7}   {escaped(trace.path.name)}")
-                    key = str(number) if number != 6 else " "
-                    yield Row(_row(key, trace.label, what), f"reopen({number})", classes="trace")
+                    yield Row(_row(key, trace.label, what), f"reopen({place})", classes="trace")
             with Vertical(classes="section", id="sample"):
                 yield Static("what you will see", classes="heading")
                 yield Head(lambda _width: SAMPLE)
@@ -245,9 +244,9 @@ class LauncherScreen(BaseScreen):
 
         self.app.push_screen(ServicesScreen(), chosen)
 
-    def action_reopen(self, number: int) -> None:
-        if number <= len(self.kept):
-            self.post_message(FileAsked(self.kept[number - 1].path))
+    def action_reopen(self, place: int) -> None:
+        if place < len(self.kept):
+            self.post_message(FileAsked(self.kept[place].path))
 
     @on(SessionAsked)
     @on(FileAsked)

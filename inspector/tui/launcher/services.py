@@ -49,8 +49,8 @@ class ServicesScreen(BaseModal[Watch | None]):
             yield Head(self._titles)
             yield LineList(id="services")
             yield Static(Content(
-                "enter  through the lab: no privilege, talk to the port that is named then    "
-                "w  itself, on the loopback (root or dumpcap)    esc  back"
+                "enter  through the lab: no privilege; talk to the port that is named then\n"
+                "w      itself, on the loopback (root or dumpcap)    esc  back"
             ), classes="hint")  # fmt: skip
 
     def on_mount(self) -> None:

@@ -11,7 +11,7 @@ from inspector.model.records import Service
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.wire.text import escaped
 
-_TITLES = ("Address", "Connections", "Since", "Process  ← what started it")
+_TITLES = ("Address", "Connections", "Since", "Process  ← parents")
 _WIDTHS = (24, 11, 8)
 
 

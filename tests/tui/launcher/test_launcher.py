@@ -119,6 +119,20 @@ async def test_kept_traces_are_offered_newest_first() -> None:
         assert [path.name.rpartition("_")[2] for path in app.paths] == ["udp.pcapng", "tcp.pcapng"]
 
 
+async def test_each_kept_trace_that_is_shown_has_a_key() -> None:
+    for number in range(10):
+        trace = traces.begin(f"t{number}")
+        trace.path.write_bytes(b"x" * 2000)
+        trace.close()
+        os.utime(trace.path, (time.time() - number, time.time() - number))
+    app = LauncherApp()
+    async with app.run_test(size=(80, 60)) as pilot:
+        shown = [str(row.render()).split()[0] for row in pilot.app.screen.query(".trace")]
+        assert shown == list("12345789")                   # 6 is IPv6
+        await pilot.press(*shown)
+        assert [path.name.rpartition("_")[2] for path in app.paths] == [f"t{n}.pcapng" for n in range(8)]
+
+
 async def test_every_option_is_explained_whole_at_80_columns() -> None:
     async with LauncherApp().run_test(size=(80, 24)) as pilot:
         for key in "b6lsckdb6lsckd":

@@ -21,6 +21,7 @@ from inspector.views.detail.call import call_fields
 from inspector.views.detail.tree import OPEN_AT_FIRST, Detail, packet_tree
 from inspector.wire.dissection.field import Field
 
+SENTENCES = frozenset({"What it does", "Came"})       # of a call, of a message
 HINT = "Choose a packet, a system call or a message in any pane: what it consists of stands here."
 _DISSECTOR = "inspector.wire.dissection.tree"
 OPEN = OPEN_AT_FIRST | {"call"}
@@ -161,6 +162,15 @@ class DetailPane(ListPane):
             self.lines.show(detail, detail.index_of(self._path))
         else:
             self.hint(HINT)
+        self._cursor_moved()                 # the foot tells of another line now
+
+    @property
+    def told(self) -> int | None:
+        """The chosen line, else the sentence that says what it is all about."""
+        if self.lines.cursor is not None:
+            return self.lines.cursor
+        rows = enumerate(self.detail.rows)
+        return next((index for index, row in rows if row.field.label in SENTENCES), None)
 
     @on(TreeList.Turned)
     def _turned(self, message: TreeList.Turned) -> None:

@@ -18,7 +18,8 @@ _LOOPBACK = re.compile(r"(?:127\.\d+\.\d+\.\d+|\[::1\]):(\d+)")
 _UNREADABLE = re.compile("\\\\x[0-9a-f]{2}|[\u2400-\u2408\u240b\u240c\u240e-\u2421]")
 _SENDING = re.compile(r'^(?P<data>".*"…?), (?P<size>\d+)(?:, (?P<to>\S+))?$', re.DOTALL)
 _SENDERS = ("send", "sendto", "write", "sendall", "sendmsg")
-_SHORT = {"end of stream": "end", "woken by its own shutdown": "woken"}
+_WOKEN = "woken by its own shutdown"
+_SHORT = {"end of stream": "end", _WOKEN: "woken"}
 _RECEIVERS = ("recv", "recvfrom", "recvmsg", "read")
 
 
@@ -50,6 +51,8 @@ def _candidates(call: Call, form: Form, *, named: bool, full: bool) -> list[Line
         return [_line((name, role), (f"({head})", ""), (" …", "blocked")) for head in heads]
     if form == "return":
         tails = _tails(call, always=True)
+        if call.detail == _WOKEN:               # a bare 0 would say that the stream has ended
+            tails[-1] = [(_SHORT[_WOKEN], "dim")]
         before = [_line((f"{name}() ", role), *tail) for tail in tails] if named else []
         return before + [_line(*tail) for tail in tails]
     tails = _tails(call, always=False)

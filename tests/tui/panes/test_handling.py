@@ -14,6 +14,7 @@ from textual.theme import BUILTIN_THEMES
 
 from inspector.tui.app import InspectorApp
 from inspector.tui.launcher.screen import Row
+from inspector.tui.messages import Selection
 from inspector.tui.panes.base import ListPane
 from inspector.tui.panes.conversations import ConversationsPane
 from inspector.tui.panes.detail import DetailPane
@@ -24,7 +25,8 @@ from inspector.tui.widgets.painter import CHOSEN, Head, contrast
 from inspector.tui.widgets.whole import WholeScreen
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from inspector.views.conversations.list import ConversationList
-from tests.support.screen.live import SMALL, USUAL, opened, settled, until
+from inspector.views.detail.call import MEANINGS
+from tests.support.screen.live import SMALL, USUAL, grid, opened, settled, until
 from tests.support.tiers import sweep
 from tests.tui.workbench.test_workbench import lines
 
@@ -244,3 +246,13 @@ async def test_a_sentence_goes_when_one_goes_on() -> None:
         app._read_by = 0.0
         await pilot.press("j")
         assert not len(app._notifications)
+
+
+async def test_what_a_call_does_is_told_whole_without_being_chosen() -> None:
+    async with opened("tcp.pcapng", (80, 24)) as (pilot, screen):
+        assert screen.trace is not None
+        call = next(call for call in screen.trace.calls if call.name == "recv")
+        screen.choose(Selection(call=(call.pid, call.id)))
+        await pilot.press("8")
+        await until(pilot, lambda: "What it does" in grid(screen), "the call")
+        await until(pilot, lambda: MEANINGS["recv"] in " ".join(grid(screen).split()), "all of the sentence")

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from inspector.model.packets import Row, first_rows
+from inspector.model.records import Call
 from inspector.trace.trace import Trace
 from inspector.views.ladder.calls import wakes_itself
 from inspector.views.ladder.ladder import Conversation, Ladder, Target, default_conversation
 from inspector.views.ladder.printed import LadderText
 from inspector.views.line.spans import plain
+from inspector.views.session.call_text import call_line
 from tests.support.captures.tcp import MemoryTrace, segment
 from tests.support.captures.traces import SESSIONS, TRACES, open_trace
 from tests.support.screen.views import all_lines
@@ -224,3 +226,10 @@ def test_a_damaged_record_is_told_and_the_rest_shown() -> None:
         ladder.update()
         assert damaged and ladder.count
         assert all(plain(ladder.line(index, 100)) for index in range(ladder.count))
+
+
+def test_a_receive_that_was_woken_is_never_drawn_as_the_end_of_the_stream() -> None:
+    call = Call(1, 1, 1, "client", "recv", "3, 65536", 1, 2, 0, None, "woken by its own shutdown", 3)
+    for named in (False, True):
+        for width in range(len("woken"), 60):
+            assert "woken" in plain(call_line(call, "return", width, named=named)), (named, width)

@@ -120,7 +120,8 @@ CASES: tuple[tuple[str, Callable[[Path], None], tuple[str, ...]], ...] = (
 
 
 def _make_many(path: Path, loss: float) -> None:
-    bench_tcp.make(path, 1_000_000, bench_tcp.Shape(conversations=400, segment=120, snap=2000, loss=loss))
+    shape = bench_tcp.Shape(conversations=400, segment=120, snap=2000, loss=loss, port=5001)
+    bench_tcp.make(path, 1_000_000, shape)
 
 
 

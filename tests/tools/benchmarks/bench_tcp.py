@@ -27,29 +27,33 @@ _TIMESTAMPS = b"\1\1\x08\x0a" + bytes(8)
 
 
 class Shape(NamedTuple):
-    """Of a capture: how many conversations, bytes of a segment, bytes captured of a frame, share lost."""
+    """Of a capture: how many conversations, bytes of a segment, bytes captured of a frame, share lost.
+
+    `port`: of 80 tshark puts together all that no head begins, ever more of it where frames are whole.
+    """
 
     conversations: int = 40
     segment: int = 1448
     snap: int = 96
     loss: float = 0.02
+    port: int = 80
 
 
 LOSSY = Shape()
 
 
 def frame(number: int, back: bool, flags: int, seq: int, ack: int, size: int, options: bytes,
-          snap: int) -> bytes:
+          shape: Shape) -> bytes:
     """An Ethernet frame with a TCP segment of `size` bytes, cut to `snap`; its length stands in front."""
     ends = [bytes([10, 1, number >> 8, number & 255]) + (40_000).to_bytes(2, "big"),
-            bytes([10, 2, 0, 1]) + (80).to_bytes(2, "big")]
+            bytes([10, 2, 0, 1]) + shape.port.to_bytes(2, "big")]
     source, destination = ends[::-1] if back else ends
     bits = (20 + len(options)) // 4 << 12 | flags
     tcp = source[4:] + destination[4:]
     tcp += struct.pack("!IIHHHH", seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, bits, 60_000, 0, 0)
     total = 20 + len(tcp) + len(options) + size
     head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, total, 0, 0x4000, 64, 6, 0, source[:4], destination[:4])
-    data = (bytes(12) + b"\x08\0" + head + tcp + options + b"x" * min(size, snap))[:snap]
+    data = (bytes(12) + b"\x08\0" + head + tcp + options + b"x" * min(size, shape.snap))[: shape.snap]
     return struct.pack("<II", len(data), 14 + total) + data
 
 
@@ -58,7 +62,7 @@ def conversation(number: int, packets: int, shape: Shape) -> Iterator[bytes]:
     chance, size = random.Random(number), shape.segment
 
     def one(back: bool, flags: int, seq: int, ack: int, size: int, options: bytes) -> bytes:
-        return frame(number, back, flags, seq, ack, size, options, shape.snap)
+        return frame(number, back, flags, seq, ack, size, options, shape)
 
     scale = b"\2\4\5\xb4\3\3\7\4\2\1\1\1" + _TIMESTAMPS
     yield one(False, 0x02, 0, 0, 0, scale)

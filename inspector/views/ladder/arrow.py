@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 _PREVIEW = 40
+_FOR_YOU = 36            # cells from which "[again]" has room beside "▸ waits for you"
 _LEAST_LABEL = 8         # cells of a label, where what became of the packet needs the others
 _MIDWAY = 24             # cells from which a line can end midway and say why
 _HEADS = {"left": "◀", "right": "▶"}
@@ -60,7 +61,7 @@ def arrow(trace: Trace, fact: Facts, width: int, *, to_right: bool, tag: str = "
     if fate is not None and not fate.has_arrived and width >= _MIDWAY:
         text = fate_text(fate)
         if fate.fate == "held":
-            text = f"▸ {text}" if meant else "waits"
+            text = "waits" if not meant else f"▸ {text}" if width >= _FOR_YOU else "▸ waits"
         return _midway(trace, fact, fate, text, width, tag, to_right=to_right)
     stroke = _stroke(fact)
     room = width - 7                        # head, two strokes at each end, the label's spaces

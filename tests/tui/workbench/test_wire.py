@@ -79,6 +79,14 @@ async def test_the_packet_that_keys_mean_is_marked_and_seen() -> None:
                                        for line in grid(screen).splitlines()), "the mark at the chosen one")
 
 
+async def test_on_a_wide_screen_too_a_packet_that_comes_again_says_so() -> None:
+    async with session("tcp", (120, 40), wire="held") as pilot:
+        await until_waiting(pilot, 2)
+        bench(pilot).choose(Selection(row=trace(pilot).fates.waiting[1].row))
+        await until(pilot, lambda: any("[again] SYN" in line and "▸ waits" in line
+                                       for line in grid(bench(pilot)).splitlines()), "both marks")
+
+
 async def test_what_becomes_of_a_packet_is_seen_where_it_is() -> None:
     async with session("udp", (80, 24), wire="held", messages=()) as pilot:
         screen = bench(pilot)

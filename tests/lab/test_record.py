@@ -22,6 +22,7 @@ from inspector.lab.options import Limits
 from inspector.lab.record import RecordOptions, record
 from tests.support.running.lab import needs_lab, read_trace, wait_for_frames, wait_until, wait_until_gone
 from tests.support.running.processes import first_line
+from tests.support.tiers import sweep
 
 RECORDER = """
 import json, sys
@@ -177,7 +178,7 @@ def enough(process: subprocess.Popen[str], path: Path, end: str) -> bool:
 
 
 @pytest.mark.skipif(not may_capture(), reason="needs root or CAP_NET_RAW")
-@pytest.mark.parametrize("end", ["ctrl+c", "seconds", "size", "packets"])
+@sweep("end", ["ctrl+c", "seconds", "size", "packets"], lambda end: end in ("ctrl+c", "size"))
 def test_the_hosts_loopback(tmp_path: Path, end: str) -> None:
     path = tmp_path / "t.pcapng"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:

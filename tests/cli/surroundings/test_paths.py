@@ -147,10 +147,10 @@ def test_every_path_of_every_command_gets_one_sentence(place: Path, most: int | 
     assert (place / CAPTURE).read_bytes() == (TRACES / "tcp.pcapng").read_bytes()
 
 
-@pytest.mark.parametrize(("called", "option"), sorted(
+@sweep(("called", "option"), sorted(
     {(called, parameter.opts[0]) for called, command in commands() for parameter in command.params
      if parameter.type is OUTPUT and called != "watch"},          # which needs a terminal
-))
+), lambda case: case[0] in ("decode", "run"))
 def test_no_file_with_contents_is_overwritten_unasked(called: str, option: str, place: Path) -> None:
     words = [word for word in WORDS.get(called, []) if word != "--overwrite"]
     file = [CAPTURE] if called in ("decode", "draw") else []

@@ -44,6 +44,7 @@ from tests.support.screen.live import (
     until,
     until_shown,
 )
+from tests.support.tiers import sweep
 
 
 def visible(screen: WorkbenchScreen) -> set[str]:
@@ -420,9 +421,9 @@ async def test_every_binding_has_an_id() -> None:
             assert missing == [], node
 
 
-@pytest.mark.parametrize("theme", [
+@sweep("theme", [
     "textual-light", "nord", "gruvbox", "dracula", "solarized-light", "ansi-dark",
-])
+], lambda theme: theme in ("textual-light", "ansi-dark"))
 async def test_themes_draw_every_pane(theme: str) -> None:
     async with opened("websocket.pcapng") as (pilot, screen):
         pilot.app.theme = theme

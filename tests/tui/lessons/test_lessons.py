@@ -25,6 +25,7 @@ from inspector.views.line.spans import plain
 from tests.support.running.lab import needs_lab
 from tests.support.screen.grids import assert_kept
 from tests.support.screen.live import SMALL, USUAL, QuietApp, grid, launcher, until, until_shown
+from tests.support.tiers import sweep
 
 KEPT = Path(__file__).with_name("snapshots")
 
@@ -230,7 +231,7 @@ async def test_things_are_put_in_order_unseen_and_done_by_choice() -> None:
 
 @needs_lab
 @pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("size", [SMALL, USUAL])
+@sweep("size", [SMALL, USUAL], lambda size: size == SMALL)
 async def test_looks(size: tuple[int, int], language: str) -> None:
     async with taking(str(EXAMPLE), size, language) as pilot:
         await pilot.press("enter", "i", "2", "enter")

@@ -176,6 +176,7 @@ class Trace:
             if not reader.step(min(left, SLICE)):
                 break
             left -= max(reader.offset - start, 1)
+            self._source.held(self.index.count)
         self.secrets.add(self._keylogs.fresh())
         self._read_fates()
         # The sentence may come later than the last packet: who may still write gets a moment to go on.

@@ -129,6 +129,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("commands", nargs="*", metavar="COMMAND", help=", ".join(COMMANDS))
     given = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)      # a job in the background would ignore it
     chance, failed = random.Random(given.seed), 0
     for name in given.commands or COMMANDS:
         usual = once(COMMANDS[name], None, 0.0)

@@ -21,9 +21,12 @@ from inspector.protocols.websocket.session import deflate
 from inspector.protocols.websocket.session.deflate import Inflater
 from inspector.trace import limits
 from inspector.trace.trace import Trace
+from inspector.wire import pcapng
 from inspector.wire.findings import REPEATS
+from tests.support.captures.frames import pcapng_bytes
 from tests.support.captures.growth import KINDS
 from tests.support.captures.hostile import CASES
+from tests.support.captures.tcp import segment
 
 SMALL = 40_000
 
@@ -67,6 +70,35 @@ def test_the_limit_is_raised_by_who_asks(tmp_path: Path, monkeypatch: pytest.Mon
             assert limits.chosen().message == 1 << 30
     finally:
         limits.choose(None)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_packets_that_take_no_bytes_are_bounded_too(pack: Any, tmp_path: Path) -> None:
+    packets = pcapng.enhanced_packet(b"", 1) * 300_000
+    data = pack(pcapng.section_header() + pcapng.interface_description(101) + packets)
+    path = tmp_path / "x.pcapng.gz"
+    path.write_bytes(data)
+    with Trace.open(path) as trace:
+        trace.finish()
+        assert 50_000 < trace.index.count < 50_000 + len(data) // 12 + (1 << 16)
+        assert trace.truncated is not None and f"the first {trace.index.count:,}" in trace.truncated
+        assert trace.complete and trace.progress == 1.0
+    limits.choose(1 << 30)
+    try:
+        with Trace.open(path) as trace:
+            trace.finish()
+            assert (trace.index.count, trace.truncated) == (300_000, None)
+    finally:
+        limits.choose(None)
+
+
+def test_what_is_said_again_and_again_is_no_bomb(tmp_path: Path) -> None:
+    frames = [segment(n % 2, "PA", n * 20, n * 20, b"GET / HTTP/1.1\r\n\r\n") for n in range(60_000)]
+    path = tmp_path / "x.pcapng.gz"
+    path.write_bytes(gzip.compress(pcapng_bytes(frames, 101, 1_234_567)))
+    with Trace.open(path) as trace:
+        trace.finish()
+        assert (trace.index.count, trace.truncated) == (60_000, None)
 
 
 class Counted:

@@ -37,8 +37,8 @@ def sniff(opening: Opening) -> Start | None:
                     return late
                 wanted = "request" if other == client else "response"
                 # Without a SYN, what is no HTTP may be the rest of something that began before the capture.
-                rest = first if streams[other].start_known else streams[other].contiguous
-                offsets[other] = next(_starts(streams[other], wanted), rest)
+                if not streams[other].start_known:
+                    offsets[other] = next(_starts(streams[other], wanted), streams[other].contiguous)
             return Start(client, (offsets[0], offsets[1]), CERTAIN)
     return _late(streams)
 

@@ -25,6 +25,7 @@ class FileSource:
     """A plain file, followed by its path: other processes may append to it."""
 
     cut = None                                  # nothing stands in it but what is read
+    full = False                                # each packet has its bytes in the file
 
     def __init__(self, descriptor: int, path: Path) -> None:
         self.ended = False
@@ -106,6 +107,9 @@ class FileSource:
         if found:
             self._remember(offsets[-1], memoryview(found[-1]))
         return found
+
+    def held(self, packets: int) -> None:
+        """Any number of packets is right."""
 
     def _remember(self, offset: int, data: memoryview) -> None:
         """Keep the first bytes of the file, and the last ones that were read of it; sum up its beginning."""

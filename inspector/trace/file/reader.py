@@ -65,6 +65,8 @@ class Reader:
 
     def _step(self, format: Format, limit: int) -> bool:
         self.size = max(self.source.advance(limit), self.size if self.source.ended else 0)
+        if self.source.full:
+            self.size = self.offset
         rest = self.size - self.offset
         if rest <= 0:
             self._resize(FIRST_SLICE)          # nothing to do for now: the memory is worth more elsewhere

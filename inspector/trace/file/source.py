@@ -30,9 +30,13 @@ class TraceError(Exception):
 
 
 class Source(Protocol):
-    """Bytes at offsets. `ended`: certainly nothing more will come; `problem`: why not, in one sentence."""
+    """Bytes at offsets. `ended`: certainly nothing more will come; `problem`: why not, in one sentence.
+
+    `full`: what has come and was not read so far is not to be read.
+    """
 
     ended: bool
+    full: bool
     problem: str | None
 
     @property
@@ -56,6 +60,9 @@ class Source(Protocol):
     def read_each(self, offsets: Sequence[int], sizes: Sequence[int]) -> list[bytes]:
         """So many bytes at each of `offsets`, fewer where there are fewer: quicker than many a `read`."""
 
+    def held(self, packets: int) -> None:
+        """Hear how many packets were found so far."""
+
     def share(self) -> float:
         """Which part of everything is readable now, 0 to 1."""
 
@@ -74,7 +81,7 @@ class SpoolSource:
 
     def __init__(self, stream: Stream) -> None:
         self._limits = chosen()
-        self.ended = False
+        self.ended = self.full = False
         self.problem: str | None = None
         self._stream = stream
         self._supply = stream.supply
@@ -123,6 +130,14 @@ class SpoolSource:
             self.ended = True
             self.problem = (f"{escaped(self._supply.name)} unpacks to more than {limit:,} bytes;"
                             " all before that is shown, and --unpack SIZE reads on.")
+
+    def held(self, packets: int) -> None:
+        """End where there are more packets than captures of this size have."""
+        limit = self._limits.packets_of_capture(self._stream.taken)
+        if self._stream.unpacks and limit is not None and packets > limit and self.problem is None:
+            self.ended = self.full = True
+            self.problem = (f"{escaped(self._supply.name)} unpacks to more than {limit:,} packets;"
+                            f" the first {packets:,} are shown, and --unpack SIZE reads on.")
 
     def read(self, offset: int, into: memoryview) -> int:
         """Read bytes at `offset`."""

@@ -43,6 +43,8 @@ def copies(trace: Packets, rows: Int64s, since: int = 0) -> dict[Row, Row]:
 def out_of_order(trace: Packets, rows: Int64s) -> bool:
     """Whether a later section tells of a conversation what was before: its order is not that of the file."""
     index = trace.index
+    if not len(index.sections.values):
+        return False
     places = np.unique(np.searchsorted(rows, index.sections.values))
     places = places[(places > 0) & (places < len(rows))]
     return bool((index.time_ns[rows[places]] < index.time_ns[rows[places - 1]]).any())

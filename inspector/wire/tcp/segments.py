@@ -16,7 +16,7 @@ import numpy as np
 from inspector.model.packets import Row
 from inspector.wire.arrays import Int64s
 
-_FEW = 16                # segments up to which columns cost more than they save
+FEW = 16                # segments up to which columns cost more than they save
 
 
 class Piece(NamedTuple):
@@ -156,7 +156,7 @@ class Segments:
 
     def columns(self, start: int, end: int) -> Pieces:
         """The pieces of `start .. end` as columns, for streams of many segments."""
-        if len(self._row) <= _FEW:
+        if len(self._row) <= FEW:
             few = np.array([tuple(piece) for piece in self.pieces(start, end)], np.int64).reshape(-1, 4).T
             return Pieces(*few)
         empty = np.zeros(0, np.int64)

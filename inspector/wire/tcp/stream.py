@@ -19,7 +19,7 @@ import numpy as np
 
 from inspector.model.packets import Row
 from inspector.wire.arrays import Int64s, UInt32s
-from inspector.wire.tcp.segments import Overlap, Piece, Pieces, Segments
+from inspector.wire.tcp.segments import FEW, Overlap, Piece, Pieces, Segments
 
 __all__ = ["ByteStream", "Conflict", "Fetch", "Gap", "Gather", "Piece", "Pieces"]
 
@@ -69,7 +69,8 @@ class ByteStream(Segments):
         self._gather = gather
         self._reference = 0           # offset of the segment seen last, and its sequence number
         self._reference_seq: int | None = None
-        self._first: int | None = None    # where a tail begins
+        # The lowest offset there is: below 0 where earlier bytes came later and no SYN was captured.
+        self.start = 0
         self.start_known = False      # offset 0 is the byte after a SYN
         self.length = 0               # end of the highest byte seen on the wire
         self.contiguous = 0           # bytes 0 .. contiguous are all there
@@ -82,6 +83,8 @@ class ByteStream(Segments):
         self._head = -1, 0, b""       # what there is at the start: of how many bytes, from where on
         self._sample: tuple[int, bytes] | None = None         # more of it, while many look: see `sampled`
         self._ends: tuple[tuple[int, int], list[int]] = (-1, 0), []
+        # Of a stream of few segments, up to which offset they were asked for, and where they begin and end.
+        self._first_few: tuple[tuple[int, int, int], list[tuple[int, int]]] = (-1, 0, 0), []
 
     def open_at(self, seq: int) -> None:
         """Let offset 0 be `seq`, the number after a SYN's. Without effect once data came without a SYN."""
@@ -123,6 +126,8 @@ class ByteStream(Segments):
         first = start if start >= 0 or not self.start_known else 0
         if first < end:
             self.captured += self._insert(first, end, index)
+            if first < self.start:
+                self.start = first
             if first <= self.contiguous < end:
                 self.contiguous = self.contiguous_from(self.contiguous)
         return start
@@ -184,20 +189,13 @@ class ByteStream(Segments):
         if self.end is None:
             self.end = max(self.offset_of(seq), 0)
 
-    @property
-    def start(self) -> int:
-        """The lowest offset there is: 0, or below where earlier bytes came later and no SYN was captured."""
-        if self._first is not None:
-            return self._first
-        return min(0, self._run_start[0]) if self._run_start else 0
-
     def tail(self, offset: int, known: bool) -> ByteStream:
         """The stream as it stands now, as if it began at `offset`; `known`: something does begin there.
 
         Offsets stay those of the whole stream. For looking at it, not for adding to it.
         """
         tail = copy(self)
-        tail._first, tail.start_known = offset, known
+        tail.start, tail.start_known = offset, known
         tail.contiguous = max(self.contiguous, self.contiguous_from(offset))
         return tail
 
@@ -303,6 +301,12 @@ class ByteStream(Segments):
 
     def first_segments(self, most: int, end: int) -> list[tuple[int, int]]:
         """Where in the stream the first `most` segments before `end` begin and end, in order of offset."""
+        if len(self._row) <= FEW:
+            key = self.captured, self.start, end
+            if self._first_few[0] != key:
+                pieces = self.pieces(self.start, end)
+                self._first_few = key, [(piece.offset, piece.offset + piece.length) for piece in pieces]
+            return self._first_few[1][:most]
         at = bisect_right(self._run_end, self.start)
         if len(self._run_start) - at != 1:
             pieces = islice(self.pieces(self.start, end), most)

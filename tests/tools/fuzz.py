@@ -1,0 +1,111 @@
+"""`python -m tests.tools.fuzz [TARGET ...] [--runs N] [--seconds N]`: bytes that lead to new code.
+
+Coverage-guided, by atheris (`pip install '.[fuzz]'`), a process a target, one after the other. Each begins
+with what the tests' captures hold and with its corpus of the last time (`--corpus DIR`), prints a line, and
+leaves what failed in `--found DIR`. What is found is kept, small, in tests/data/fuzz/TARGET.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+SLOW = 10                        # seconds of one input that are too many
+MEMORY = 2048                    # and MB
+
+
+def fuzz(name: str, corpus: Path, found: Path, runs: int, seconds: int) -> None:
+    """Run one target in this process, which ends with it."""
+    import atheris  # here: the others go without
+
+    with atheris.instrument_imports(include=["inspector"], enable_loader_override=False):
+        from tests.support.fuzzing.targets import TARGETS
+
+        target = TARGETS[name]
+        for one in target.seeds():
+            if len(one) <= 2 * target.longest:
+                (corpus / hashlib.sha1(one).hexdigest()).write_bytes(one)
+        kept = Path(__file__).parents[1] / "data" / "fuzz" / name
+        for path in kept.glob("*") if kept.is_dir() else ():
+            (corpus / path.name).write_bytes(path.read_bytes())
+        options = [f"-atheris_runs={runs}" if runs else "-runs=-1", f"-max_len={target.longest}",
+                   f"-timeout={SLOW}", f"-rss_limit_mb={MEMORY}", f"-artifact_prefix={found}/{name}-",
+                   "-print_final_stats=1", "-reload=0", f"-max_total_time={seconds}"]
+        atheris.Setup([sys.argv[0], *options, str(corpus)], target.run)
+        atheris.Fuzz()
+
+
+def line(name: str, given: argparse.Namespace, corpus: Path) -> bool:
+    """Run one target in a process of its own, and print what came of it; whether nothing failed."""
+    corpus.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "tests.tools.fuzz", "--inside", str(corpus), name, "--found",
+               str(given.found), "--runs", str(given.runs), "--seconds", str(given.seconds)]
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    done = subprocess.run(["nice", "-n", "10", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    said = done.stdout.decode(errors="replace")
+    count = most(r"(?:^#|number_of_executed_units: |Done )(\d+)", said)
+    cover = most(r"cov: (\d+)", said)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    failed = done.returncode != 0
+    ended = "FAILED" if failed else "held"
+    print(f"{name:<16} {count:>10,} runs  {cpu:7.1f} s of CPU  {time.monotonic() - began:7.1f} s  "
+          f"{cover:>5} edges  {len(list(corpus.iterdir())):>5} inputs  {ended}", flush=True)
+    if given.counts is not None:
+        with given.counts.open("a", encoding="utf-8") as file:
+            counted = {"target": name, "runs": count, "cpu_s": round(cpu, 1), "held": not failed}
+            file.write(json.dumps(counted) + "\n")
+    if failed:
+        trouble = said[max(said.find("=== Uncaught"), 0) :] if "=== Uncaught" in said else said[-3000:]
+        print("    " + trouble[-3000:].replace("\n", "\n    "), flush=True)
+    return not failed
+
+
+def most(pattern: str, said: str) -> int:
+    """The greatest number that the pattern finds; 0 for none."""
+    return max((int(one) for one in re.findall(pattern, said, re.MULTILINE)), default=0)
+
+
+def main() -> int:
+    """A line a target; exit status 1 where one failed."""
+    from tests.support.fuzzing.targets import TARGETS  # here: what is instrumented is imported later, inside
+
+    parser = argparse.ArgumentParser("python -m tests.tools.fuzz", description=__doc__)
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
+    parser.add_argument("--runs", type=int, default=0, help="inputs of each target")
+    parser.add_argument("--seconds", type=int, default=0, help="and for how long at most; 60 without --runs")
+    parser.add_argument("--corpus", type=Path, help="a folder in which inputs are kept for the next time")
+    parser.add_argument("--found", type=Path, default=Path(), help="where inputs that failed are left (here)")
+    parser.add_argument("--counts", type=Path, help="a file to which a line of JSON is added for each target")
+    parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    given.seconds = given.seconds or (0 if given.runs else 60)
+    unknown = set(given.targets) - set(TARGETS)
+    if unknown:
+        parser.error(f"There is no target {', '.join(sorted(unknown))}.")
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
+        corpus = given.corpus or Path(scratch)
+        held = [line(name, given, corpus / name) for name in given.targets or TARGETS]
+    return 0 if all(held) else 1
+
+
+if __name__ == "__main__":
+    if "--inside" in sys.argv:
+        words = argparse.ArgumentParser()
+        words.add_argument("--inside", type=Path)
+        words.add_argument("name")
+        words.add_argument("--found", type=Path)
+        words.add_argument("--runs", type=int)
+        words.add_argument("--seconds", type=int)
+        asked = words.parse_args()
+        fuzz(asked.name, asked.inside, asked.found, asked.runs, asked.seconds)
+    else:
+        sys.exit(main())

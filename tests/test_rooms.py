@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.running.tried import recorded
+from tests.tools.trust import PAGE, written
+
 pytestmark = pytest.mark.quick
 
 ROOT = Path(__file__).parents[1]
@@ -101,3 +104,8 @@ def test_what_counts_as_a_reason(tmp_path: Path) -> None:
         ("import e", True), ("import f", True), ("import g  # noqa: F401", True)]
     file.write_text("def one():\n    import g  # noqa: F401\n")
     assert [has for *_, has in reasons(file)] == [False]
+
+
+def test_what_was_tried_stands_in_the_page_on_security() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert written(page, recorded()) == page, "python -m tests.tools.trust"

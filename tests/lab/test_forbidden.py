@@ -10,11 +10,12 @@ import json
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from inspector.lab.network import namespace
+from inspector.lab.network import apparmor, namespace
 from tests.support.running.lab import needs_lab
 
 _RESTRICT = """
@@ -118,7 +119,7 @@ def test_capturing_the_host_without_the_privilege_is_said() -> None:
     ("switch", "value", "number", "words", "remedy"),
     [
         ("kernel/apparmor_restrict_unprivileged_userns", "1", errno.EPERM, "AppArmor",
-         "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"),
+         "run the same command with sudo"),
         ("kernel/unprivileged_userns_clone", "0", errno.EPERM, "ordinary users",
          "sudo sysctl -w kernel.unprivileged_userns_clone=1"),
         ("", "", errno.EINVAL, "kernel was built without", ""),
@@ -131,9 +132,50 @@ def test_each_cause_has_its_own_sentence(
 ) -> None:
     monkeypatch.setattr(namespace, "_read", lambda name: value if name == switch else "")
     monkeypatch.setattr(namespace, "_in_container", lambda: False)
+    monkeypatch.setattr(apparmor, "script", lambda: None)          # started by python -m, not installed
     error = namespace.reason_forbidden(OSError(number, "Operation not permitted"))
     assert words in error.sentence
     assert error.remedy.startswith(remedy)
+
+
+def installed(folder: Path, name: str = "inspector") -> Path:
+    """The command as pip makes it."""
+    found = folder / name
+    found.write_text(f"#!{folder}/python\nfrom inspector.__main__ import main\nmain()\n")
+    found.chmod(0o755)
+    return found
+
+
+def test_apparmor_is_to_allow_it_to_this_program_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    command = installed(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", "/nowhere")
+    switch = "kernel/apparmor_restrict_unprivileged_userns"
+    monkeypatch.setattr(namespace, "_read", lambda name: "1" if name == switch else "")
+    error = namespace.reason_forbidden(OSError(errno.EPERM, "Operation not permitted"))
+    place = "/etc/apparmor.d/terminal-network-inspector"
+    assert error.remedy == f"{command} doctor --apparmor | sudo tee {place} | sudo apparmor_parser --replace"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert apparmor.remedy().startswith("inspector doctor --apparmor | ")
+
+
+def test_the_profile_names_the_command_and_nothing_that_others_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "a {b}* \"c\""
+    folder.mkdir()
+    (tmp_path / "link").symlink_to(installed(folder))
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
+    command = apparmor.script()
+    assert command == folder / "inspector"
+    told = apparmor.profile(command)
+    assert f'"{tmp_path}/a \\{{b\\}}\\* \\"c\\"/inspector" flags=(unconfined) {{' in told
+    assert "  userns,\n" in told and "python\"" not in told
+    (folder / "inspector").write_text("#!/bin/sh\n")            # another program of this name
+    monkeypatch.setenv("PATH", str(folder))
+    assert apparmor.script() is None and apparmor.remedy() == ""
 
 
 def test_a_container_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

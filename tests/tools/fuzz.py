@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
+import os
+import random
 import re
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
-SLOW = 10                        # seconds of one input that are too many
+from tests.support.running.tried import Tried, note
+
+SLOW = 30                        # seconds of one input that are too many
 MEMORY = 2048                    # and MB
 
 
@@ -31,7 +35,7 @@ def fuzz(name: str, corpus: Path, found: Path, runs: int, seconds: int) -> None:
 
         target = TARGETS[name]
         for one in target.seeds():
-            if len(one) <= 2 * target.longest:
+            if len(one) <= target.longest:
                 (corpus / hashlib.sha1(one).hexdigest()).write_bytes(one)
         kept = Path(__file__).parents[1] / "data" / "fuzz" / name
         for path in kept.glob("*") if kept.is_dir() else ():
@@ -39,8 +43,44 @@ def fuzz(name: str, corpus: Path, found: Path, runs: int, seconds: int) -> None:
         options = [f"-atheris_runs={runs}" if runs else "-runs=-1", f"-max_len={target.longest}",
                    f"-timeout={SLOW}", f"-rss_limit_mb={MEMORY}", f"-artifact_prefix={found}/{name}-",
                    "-print_final_stats=1", "-reload=0", f"-max_total_time={seconds}"]
-        atheris.Setup([sys.argv[0], *options, str(corpus)], target.run)
+
+        def run(data: bytes) -> None:
+            try:
+                target.run(data)
+            except BaseException:
+                (found / f"{name}-{hashlib.sha1(data).hexdigest()[:8]}").write_bytes(data)
+                raise
+
+        atheris.Setup([sys.argv[0], *options, str(corpus)], run)
         atheris.Fuzz()
+
+
+def unguided(name: str, given: argparse.Namespace) -> bool:
+    """The same by chance, without atheris, in this process: what it begins with, spoilt, many times."""
+    from tests.support.fuzzing.seeds import spoilt  # here: as in main
+    from tests.support.fuzzing.targets import TARGETS
+
+    target, chance = TARGETS[name], random.Random(name + str(given.seed))
+    known = [one for one in target.seeds() if len(one) <= target.longest] or [b""]
+    count, faults, began = 0, dict[str, str](), time.process_time()
+    while count < given.runs or time.process_time() - began < given.seconds:
+        data, count = spoilt(chance.choice(known), chance)[: target.longest], count + 1
+        try:
+            target.run(data)
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{type(error).__name__} at {place.filename}:{place.lineno}"
+            kept = given.found / f"{name}-{hashlib.sha1(data).hexdigest()[:8]}"
+            if where not in faults:
+                faults[where] = kept.name
+                kept.write_bytes(data)
+    seconds = time.process_time() - began
+    ended = "FAILED" if faults else "held"
+    print(f"{name:<16} {count:>10,} runs  {seconds:7.1f} s of CPU  {ended}", flush=True)
+    for where, file in faults.items():
+        print(f"    {where}: {file}", flush=True)
+    note(given.counts, Tried("spoilt", name, count, int(bool(faults)), round(seconds, 1)))
+    return not faults
 
 
 def line(name: str, given: argparse.Namespace, corpus: Path) -> bool:
@@ -59,10 +99,7 @@ def line(name: str, given: argparse.Namespace, corpus: Path) -> bool:
     ended = "FAILED" if failed else "held"
     print(f"{name:<16} {count:>10,} runs  {cpu:7.1f} s of CPU  {time.monotonic() - began:7.1f} s  "
           f"{cover:>5} edges  {len(list(corpus.iterdir())):>5} inputs  {ended}", flush=True)
-    if given.counts is not None:
-        with given.counts.open("a", encoding="utf-8") as file:
-            counted = {"target": name, "runs": count, "cpu_s": round(cpu, 1), "held": not failed}
-            file.write(json.dumps(counted) + "\n")
+    note(given.counts, Tried("fuzz", name, count, int(failed), round(cpu, 1)))
     if failed:
         trouble = said[max(said.find("=== Uncaught"), 0) :] if "=== Uncaught" in said else said[-3000:]
         print("    " + trouble[-3000:].replace("\n", "\n    "), flush=True)
@@ -85,12 +122,18 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path, help="a folder in which inputs are kept for the next time")
     parser.add_argument("--found", type=Path, default=Path(), help="where inputs that failed are left (here)")
     parser.add_argument("--counts", type=Path, help="a file to which a line of JSON is added for each target")
+    parser.add_argument("--unguided", action="store_true", help="by chance, without atheris; seconds of CPU")
+    parser.add_argument("--seed", type=int, default=1, help="of --unguided")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     given.seconds = given.seconds or (0 if given.runs else 60)
     unknown = set(given.targets) - set(TARGETS)
     if unknown:
         parser.error(f"There is no target {', '.join(sorted(unknown))}.")
+    if given.unguided:
+        os.nice(10)
+        alone = [unguided(name, given) for name in given.targets or TARGETS]
+        return 0 if all(alone) else 1
     with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
         corpus = given.corpus or Path(scratch)
         held = [line(name, given, corpus / name) for name in given.targets or TARGETS]

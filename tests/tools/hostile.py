@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.support.running.tried import Tried, note
+
 MEGABYTE = 1_000_000
 BOUND_S, BOUND_MB = 2.0, 200
 PATIENCE = 40.0               # CPU seconds after which a run is ended
@@ -111,6 +113,7 @@ def main() -> None:
     parser.add_argument("cases", nargs="*", help="which ones; all without a name")
     parser.add_argument("--size", type=int, default=MEGABYTE, help="bytes of each file (1,000,000)")
     parser.add_argument("--keep", type=Path, help="a folder in which the files are left")
+    parser.add_argument("--counts", type=Path, help="a file to which lines of JSON are added")
     parser.add_argument("--no-app", action="store_true", help="without the app")
     parser.add_argument("--open", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
@@ -141,8 +144,11 @@ def table(given: Any, folder: Path) -> None:
         if not given.no_app:
             runs.append([sys.executable, "-m", "tests.tools.hostile", "--open", str(path)])
         with tempfile.TemporaryDirectory() as home:             # the app keeps its panes between runs
-            cells = [cost(run, {"XDG_CONFIG_HOME": home}).text(times) for run in runs]
-        missed += any("!" in cell for cell in cells)
+            costs = [cost(run, {"XDG_CONFIG_HOME": home}) for run in runs]
+        cells = [one.text(times) for one in costs]
+        too_much = any("!" in cell for cell in cells)
+        missed += too_much
+        note(given.counts, Tried("hostile", name, 1, int(too_much), round(max(costs).seconds / times, 1)))
         print(f"{name:38} {size:10,}  " + "  ".join(cells), flush=True)
         if given.keep is None:
             path.unlink()

@@ -23,6 +23,7 @@ from pathlib import Path
 from inspector.trace.file.source import TraceError
 from inspector.trace.trace import Trace
 from tests.support.running.commands import COMMAND, ROOT
+from tests.support.running.tried import Tried, note
 
 CAPTURE = ROOT / "tests" / "data" / "traces" / "http-connections.pcapng"
 MARK = "INSPECTOR_SIGNALS"       # in the environment of all that a command starts
@@ -127,6 +128,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.tools.signals", description=__doc__)
     parser.add_argument("--moments", type=int, default=30, help="of each command and signal")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--counts", type=Path, help="a file to which lines of JSON are added")
     parser.add_argument("commands", nargs="*", metavar="COMMAND", help=", ".join(COMMANDS))
     given = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)      # a job in the background would ignore it
@@ -138,6 +140,7 @@ def main() -> int:
                         for _ in range(given.moments)]
             faults = Counter(fault for one in outcomes for fault in one.faults)
             failed += sum(faults.values())
+            note(given.counts, Tried("signals", f"{name} {number.name}", given.moments, sum(faults.values())))
             statuses = Counter(one.status for one in outcomes)
             ended = "  ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))
             early = sum(one.early for one in outcomes)

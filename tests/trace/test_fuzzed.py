@@ -12,19 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fuzzing.seeds import FOUND
+from tests.support.fuzzing.seeds import FOUND, spoilt
 from tests.support.fuzzing.targets import TARGETS
 
 MOST = 6                     # seeds of a target, each with as many spoilt ones: the tool tries all of them
-
-
-def spoilt(data: bytes, chance: random.Random) -> bytes:
-    """A few bytes changed, left out, or said again."""
-    found = bytearray(data)
-    for _ in range(chance.randrange(1, 5)):
-        at, size = chance.randrange(len(found) + 1), chance.randrange(1, 9)
-        found[at : at + size] = chance.choice((b"", chance.randbytes(size), found[at : at + size] * 2))
-    return bytes(found)
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inspector.cli.errors import DONE, MISSING
+from inspector.cli.errors import DONE, MISSING, CommandError
 from inspector.cli.output import write_line, write_text
 
 if TYPE_CHECKING:
@@ -21,8 +21,11 @@ SIGNS: dict[str, tuple[str, Style]] = {"ok": ("✓", "ok"), "warn": ("!", "warni
 
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def command(as_json: bool) -> int:
+@click.option("--apparmor", is_flag=True, help="Print AppArmor's profile for this program instead.")
+def command(as_json: bool, apparmor: bool) -> int:
     """Say what works here, what does not, and the command that mends it."""
+    if apparmor:
+        return _profile()
     from inspector.lab.doctor import examine  # here and below: help is to be instant
     from inspector.views.line.ansi import to_text, wants_colour
 
@@ -35,6 +38,17 @@ def command(as_json: bool) -> int:
         for line in lines(check):
             write_text(to_text(line, colour=colour))
     return MISSING if any(check.state == "missing" for check in checks) else DONE
+
+
+def _profile() -> int:
+    from inspector.lab.network import apparmor
+
+    command = apparmor.script()
+    if command is None:
+        raise CommandError("There is no installed command inspector that a profile could go with; that of "
+                           "Python is everybody's.", MISSING, "pipx install terminal-network-inspector")
+    write_text(apparmor.profile(command).rstrip())
+    return DONE
 
 
 def lines(check: Check) -> list[Line]:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from inspector.lab.errors import LabError
+from inspector.lab.network import apparmor
 
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
@@ -105,7 +106,7 @@ def reason_forbidden(error: OSError) -> LabError:
     """Why the namespaces were refused, as one sentence, and the command that mends this cause."""
     for path, bad, sentence, remedy in _SWITCHES:
         if _read(path) == bad:
-            return LabError(sentence, remedy)
+            return LabError(sentence, remedy or apparmor.remedy() or _AS_ROOT)
     if error.errno in (errno.ENOSPC, errno.EUSERS):
         return LabError(
             "The limit of namespaces on this system is used up.",
@@ -125,7 +126,7 @@ _SWITCHES = (
     (
         "kernel/apparmor_restrict_unprivileged_userns", "1",
         "AppArmor forbids user namespaces to programs without a profile (Ubuntu 23.10 and later).",
-        "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+        "",                                # a profile for this program, not the switch that opens all
     ),
     (
         "kernel/unprivileged_userns_clone", "0",

@@ -31,14 +31,13 @@ def sniff(opening: Opening) -> Start | None:
             client = direction if looks[direction] == "request" else 1 - direction
             other = 1 - direction
             offsets = [first, second]
-            if not looks[other]:
+            # Without a SYN, what is no HTTP may be the rest of something that began before the capture.
+            if not looks[other] and not streams[other].start_known:
                 late = _after_switch(streams, client) if other == client else None
                 if late is not None:
                     return late
                 wanted = "request" if other == client else "response"
-                # Without a SYN, what is no HTTP may be the rest of something that began before the capture.
-                if not streams[other].start_known:
-                    offsets[other] = next(_starts(streams[other], wanted), streams[other].contiguous)
+                offsets[other] = next(_starts(streams[other], wanted), streams[other].contiguous)
             return Start(client, (offsets[0], offsets[1]), CERTAIN)
     return _late(streams)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from inspector.model.packets import Row
 from inspector.protocols import REGISTRY
-from inspector.protocols.api import MessageIndex, Opening
+from inspector.protocols.api import LIKELY, MessageIndex, Opening, Protocol, Start
 from inspector.trace.application.decode_as import DecodeAs
 from inspector.trace.application.engine import Engine, Layer
 from inspector.wire.arrays import Int64s
@@ -120,12 +120,23 @@ def cut(parts: Iterable[Part], sizes: Iterable[int] = (_SEGMENT,)) -> Iterator[P
             data, number = data[size:], number + 1
 
 
+class Knowing(Engine):
+    """An engine that knows whether it was ever less than fairly sure of what is spoken."""
+
+    guessed = False
+
+    def _surest(self, opening: Opening) -> tuple[Protocol, Start] | None:
+        found = super()._surest(opening)
+        self.guessed = self.guessed or (found is not None and found[1].sure < LIKELY)
+        return found
+
+
 def read(given: Input, secrets: KeyLog, *, protocol: str = "", sizes: Iterable[int] = (_SEGMENT,),
-         live: bool | None = None) -> Engine:
+         live: bool | None = None) -> Knowing:
     """The engine that has read the conversation; `protocol`: it is told to be this one's."""
     heard = Heard(secrets, not given.options & _MIDDLE)
     rule = DecodeAs("tcp.port", given.port, protocol) if protocol else None
-    engine = Engine(heard, (40000, given.port), REGISTRY, rule)
+    engine = Knowing(heard, (40000, given.port), REGISTRY, rule)
     by_turns = given.options & _LIVE if live is None else live
 
     for part in cut(given.parts, sizes):
@@ -138,16 +149,6 @@ def read(given: Input, secrets: KeyLog, *, protocol: str = "", sizes: Iterable[i
     if not given.options & _OPEN and engine.layers and not engine.lacking:
         engine.end(0, False)
     return engine
-
-
-def sure(given: Input, secrets: KeyLog) -> int:
-    """How sure it is what is spoken, by all that is there; 0: nothing is known."""
-    heard = Heard(secrets, not given.options & _MIDDLE)
-    for part in given.parts:
-        heard.add(part)
-    opening = Opening(heard.streams, (40000, given.port))
-    starts = [protocol.sniff(opening) for protocol in REGISTRY if protocol.sniff is not None]
-    return max((start.sure for start in starts if start is not None), default=0)
 
 
 def check(engine: Engine) -> None:
@@ -187,8 +188,13 @@ def _check_record(layer: Layer, position: int, record: Any) -> None:
             assert start <= stop
 
 
-def told(engine: Engine) -> list[Any]:
-    """Protocols, records with their fields and findings: what no cut may change."""
+def told(engine: Knowing) -> list[Any] | None:
+    """Protocols, records with their fields and findings: what no cut may change.
+
+    None where it was guessed what is spoken: that is told by where segments begin.
+    """
+    if engine.guessed:
+        return None
     found: list[Any] = [layer.protocol.name for layer in engine.layers]
     for layer in engine.layers:
         for record in layer.decoder.records:

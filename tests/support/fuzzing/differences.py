@@ -13,12 +13,11 @@ from typing import Any
 
 from inspector.cli.exports import exports
 from inspector.model.numbers import LINK_RAW
-from inspector.protocols.api import LIKELY
 from inspector.trace.trace import Trace
 from inspector.wire import pcapng
 from tests.support.captures.tcp import segment
 from tests.support.fuzzing import seeds
-from tests.support.fuzzing.conversation import Input, Part, cut, read, read_input, sure, told
+from tests.support.fuzzing.conversation import Input, Part, cut, read, read_input, told
 
 WHOLE = (1 << 14,)
 STEP = 1_000_000
@@ -45,21 +44,18 @@ def _sizes(data: bytes) -> list[int]:
 def cuts(data: bytes) -> None:
     """The same stream in other segments."""
     given, known = _begun(data), seeds.secrets()
-    if sure(given, known) < LIKELY:
-        return                             # what is spoken is told by where segments begin
     whole = told(read(given, known, sizes=WHOLE))
     for sizes in (_sizes(data), [1] if len(data) < 300 else [13]):
-        assert told(read(given, known, sizes=sizes)) == whole, sizes
+        other = told(read(given, known, sizes=sizes))
+        assert None in (whole, other) or other == whole, sizes
 
 
 def live(data: bytes) -> None:
     """The same packets, read one by one and at once."""
     given, known = _begun(data), seeds.secrets()
-    if sure(given, known) < LIKELY:
-        return
-    sizes = _sizes(data)
+    sizes = [80 + one for one in _sizes(data)]      # of the first words alone it is guessed what is spoken
     once, live = (told(read(given, known, sizes=sizes, live=live)) for live in (False, True))
-    assert live == once
+    assert None in (live, once) or live == once
 
 
 def files(data: bytes) -> None:

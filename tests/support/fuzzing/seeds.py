@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 import re
 import zlib
 from collections.abc import Callable, Iterator
@@ -214,3 +215,12 @@ def diagnoses() -> Iterator[bytes]:
 def a_lesson() -> Iterator[bytes]:
     """The example: its facts, a NUL, its words in English."""
     yield b"\0".join((EXAMPLE / name).read_bytes() for name in ("lesson.toml", "en.md"))
+
+
+def spoilt(data: bytes, chance: random.Random) -> bytes:
+    """A few bytes changed, left out, or said again."""
+    found = bytearray(data)
+    for _ in range(chance.randrange(1, 5)):
+        at, size = chance.randrange(len(found) + 1), chance.randrange(1, 9)
+        found[at : at + size] = chance.choice((b"", chance.randbytes(size), found[at : at + size] * 2))
+    return bytes(found)

@@ -53,7 +53,7 @@ class Target(NamedTuple):
 
     run: Callable[[bytes], None]
     seeds: seeds.Seeds
-    longest: int = 4096
+    longest: int = 2048
 
 
 @cache
@@ -283,12 +283,12 @@ TARGETS: dict[str, Target] = {
     "hpack": Target(hpack, seeds.blocks, 1024),
     "inflation": Target(inflation, seeds.bodies, 1024),
     "filter": Target(display_filter, seeds.filters, 300),
-    "lesson": Target(lesson, seeds.a_lesson),
+    "lesson": Target(lesson, seeds.a_lesson, 4096),
     "expression": Target(expression, seeds.expressions, 300),
     "lines": Target(lines, seeds.lines, 600),
     "texts": Target(texts, seeds.some_texts, 600),
     "kernel": Target(kernel, seeds.diagnoses, 600),
-    "cuts": Target(differences.cuts, seeds.spoken()),
-    "live": Target(differences.live, seeds.spoken()),
-    "files": Target(differences.files, seeds.spoken(), 2048),
+    "cuts": Target(differences.cuts, seeds.spoken(), 1024),
+    "live": Target(differences.live, seeds.spoken(), 1024),
+    "files": Target(differences.files, seeds.spoken(), 1024),
 }

@@ -128,7 +128,8 @@ class Engine:
         first, second = self._source.streams
         if self._behind is not None:
             places, known = self._behind.offsets, not self.damaged
-            first, second = first.tail(places[0], known), second.tail(places[1], known)
+            first = first.tail(places[0], known and first.start_known)
+            second = second.tail(places[1], known and second.start_known)
         with first.sampled(), second.sampled():
             return self._surest(Opening((first, second), self._ports))
 

@@ -85,16 +85,16 @@ def _taken(sentence: object) -> CommandError:
     return CommandError(f"{sentence} --overwrite writes it anew.", USAGE)
 
 
-def empty_file(name: str, capture: str | Path, *, overwrite: bool) -> int:
+def empty_file(name: str, capture: str | Path, *, overwrite: bool, mode: int = 0o600) -> int:
     """A descriptor of the file `name`, emptied for what is to be written; CommandError where it cannot be.
 
     So too for one that has contents, without `overwrite`. A pipe that nobody reads is not waited for, and
-    `capture`, which is still read, is never emptied.
+    `capture`, which is still read, is never emptied. `mode`: of a new file, less the umask.
     """
     from inspector.lab.files.ownership import TakenError, create_file  # here: help is to be instant
 
     try:
-        file = create_file(Path(name), overwrite=overwrite).descriptor
+        file = create_file(Path(name), overwrite=overwrite, mode=mode).descriptor
         if stat.S_ISREG(os.fstat(file).st_mode):
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(file), Path(capture).stat()):
@@ -109,8 +109,10 @@ def empty_file(name: str, capture: str | Path, *, overwrite: bool) -> int:
 
 
 def write_file(name: str, text: str, capture: str | Path, *, overwrite: bool) -> None:
-    """Write the file `name`, in UTF-8; CommandError as of `empty_file`."""
-    file = empty_file(name, capture, overwrite=overwrite)
+    """Write the file `name`, to be handed on, in UTF-8; CommandError as of `empty_file`."""
+    from inspector.lab.files.ownership import HANDED_ON  # help is to be instant
+
+    file = empty_file(name, capture, overwrite=overwrite, mode=HANDED_ON)
     try:
         with os.fdopen(file, "w", encoding="utf-8") as stream:
             stream.write(text)

@@ -23,7 +23,7 @@ from inspector.trace.index.index import Index
 from inspector.trace.trace import Trace
 from inspector.tui.files import traces
 from inspector.tui.files.keymap import KeymapError, read_keymap
-from inspector.tui.files.paths import PathError
+from inspector.tui.files.paths import PathError, to_write
 from inspector.tui.workbench.state import session_state
 from inspector.views.packets.go_to import GoToError, find_row
 
@@ -45,6 +45,21 @@ def _keep(label: str, contents: bytes, age: float = 0) -> Path:
     moment = time.time() - age
     os.utime(trace.path, (moment, moment))
     return trace.path
+
+
+def test_as_many_traces_are_kept_as_is_said_with_the_one_that_begins() -> None:
+    for number in range(traces.KEPT):
+        _keep("tcp", b"x", age=1000 - number)
+    begun = traces.begin("tcp")
+    os.write(begun.descriptor, b"x")
+    begun.close()
+    assert len(traces.kept()) == traces.KEPT
+
+
+def test_nothing_is_saved_as_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    with pytest.raises(PathError, match=r" is a directory\.$"):
+        to_write(str(tmp_path / "there"), traces.CAPTURE_SUFFIXES)
 
 
 def test_kept_traces_are_the_newest_that_hold_something() -> None:

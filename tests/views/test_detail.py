@@ -169,6 +169,8 @@ def test_bits_are_marked_within_their_bytes() -> None:
     assert plain(line).startswith("0101 0000 0001 0010   Flags = 0x012")
     assert "".join(span.text for span in line if span.style == "marked") == "0 0001 0010"
     assert bits_lines(data, field._replace(start=5, stop=5), 60) == []
+    (alone,) = bits_lines(bytes(100), Field("", "Message 2", "", 0, 100), 60)
+    assert plain(alone).strip() == "Message 2"               # a label without a value
     (said,) = bits_lines(bytes(100), Field("data", "Data", "zeros", 0, 100), 60)
     assert plain(said).rstrip() == "Data = zeros"
 

@@ -12,6 +12,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+HANDED_ON = 0o666        # a picture or report: who may read it the umask says, and no capture is like that
+
 
 class TakenError(FileExistsError):
     """A file of that name has contents, and is not to be overwritten."""
@@ -25,15 +27,16 @@ class Created:
     made: bool
 
 
-def create_file(path: Path, *, overwrite: bool = True) -> Created:
+def create_file(path: Path, *, overwrite: bool = True, mode: int = 0o600) -> Created:
     """Open a file for writing, made readable by its owner alone where it is missing; nothing is cut yet.
 
+    `mode`: of the new file, less what the umask takes; `HANDED_ON` for what is made to be handed on.
     Without `overwrite`, TakenError for a file with contents. OSError where it cannot be: ENXIO for a pipe
     that nobody reads.
     """
     flags = os.O_WRONLY | os.O_CLOEXEC
     try:
-        made = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        made = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     except FileExistsError:
         there = os.open(path, flags | os.O_NONBLOCK)       # a pipe without a reader is no reason to wait
         status = os.fstat(there)

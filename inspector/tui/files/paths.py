@@ -58,6 +58,8 @@ def to_write(text: str, suffixes: tuple[str, ...]) -> tuple[Path, bool]:
     It gets the first of `suffixes` where it has none of them.
     """
     path = typed(text)
+    if is_folder(path):                    # as it was typed: a suffix would make another name of it
+        raise PathError(f"{escaped(str(path), SHOWN)} is a directory.")
     if not path.name.lower().endswith(suffixes):
         path = path.parent / (path.name + suffixes[0])
     name = escaped(str(path), SHOWN)

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from inspector.lab.files.folders import home, is_folder
-from inspector.lab.files.ownership import TakenError, create_file
+from inspector.lab.files.ownership import HANDED_ON, TakenError, create_file
 
 
 def keep_picture(svg: str) -> Path:
@@ -22,7 +22,7 @@ def keep_picture(svg: str) -> Path:
     name = f"inspector_{datetime.now():%Y-%m-%dT%H_%M_%S_%f}.svg"
     for folder in _folders():
         try:
-            made = create_file(folder / name, overwrite=False)
+            made = create_file(folder / name, overwrite=False, mode=HANDED_ON)
             with os.fdopen(made.descriptor, "w", encoding="utf-8") as file:
                 file.write(svg)
             return folder / name

@@ -158,7 +158,9 @@ class BytesPane(ListPane):
 
     def whole(self, index: int) -> str:
         field = self.selection.field
-        about = f"{squeezed(field.label)} = {field.value}" if field is not None else ""
+        about = ""
+        if field is not None:
+            about = f"{squeezed(field.label)} = {field.value}" if field.value else squeezed(field.label)
         return f"{about}\n\n{self.copied(index)}".strip()
 
     def copied(self, index: int) -> str:

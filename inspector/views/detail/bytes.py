@@ -110,7 +110,8 @@ def bits_lines(data: bytes, field: Field, width: int) -> list[Line]:
     piece = data[field.start : field.stop]
     if not piece:
         return []
-    words = f"{re.split('  ', field.label)[0]} = {field.value}"
+    label = re.split("  ", field.label)[0]
+    words = f"{label} = {field.value}" if field.value else label       # a message's value is what it says
     rows = _bits(piece, field, max((width + 1) // 10, 1)) if len(piece) * 8 <= _MOST_BITS else []
     used = sum(len(span.text) for span in rows[-1]) if rows else 0
     if rows and used + 3 + cell_width(words) <= width:

@@ -6,6 +6,7 @@ two cells wide; flags of one bit have their names upright, as in RFC 9293 sectio
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
@@ -16,6 +17,8 @@ from inspector.wire.dissection.field import Field
 
 BITS, CELL = 32, 2                 # bits a row; cells a bit
 _UPRIGHT = 4                       # letters of an upright name
+_RESERVED = "Rsrvd", "Rsv"          # as RFC 9293 §3.1 writes it where there is little room; upright
+_WORDS = re.compile(r"(\d+ bytes)  \((\d+) words\)")     # a length whose bits count words of four bytes
 _SHOWN_ROWS = 2                    # of a field that takes more, such as options or data
 
 
@@ -77,11 +80,13 @@ def _bits(field: Field, base: int) -> _Bits:
     first, last = (field.start - base) * 8, (field.stop - base) * 8
     if field.bit_start is not None and field.bit_stop is not None:
         first, last = first + field.bit_start, first + field.bit_stop
-    single = last - first == 1
-    value = {"set": "1", "not set": "0"}.get(field.value, field.value)
+    single, label = last - first == 1, field.label
+    value = {"set": "1", "not set": "0"}.get(field.value, _WORDS.sub(r"\2  (\1)", field.value))
+    if label.lower() == "reserved" and last - first < 5:
+        label = _RESERVED[single]
     if single:
-        return _Bits(first, last, field.label.split(" ")[0], value[:1])
-    return _Bits(first, last, field.label, value)
+        return _Bits(first, last, label.split(" ")[0], value[:1])
+    return _Bits(first, last, label, value)
 
 
 def _boxes(fields: Sequence[_Bits]) -> Iterator[tuple[int, Box]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -22,6 +23,9 @@ def test_a_ladder_in_every_form(form: str, tmp_path: Path) -> None:
     file = tmp_path / "picture"
     done = draw(TRACE, "--to", form, "-o", str(file))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    taken = os.umask(0)
+    os.umask(taken)
+    assert file.stat().st_mode & 0o777 == 0o666 & ~taken      # it is to be handed on; captures are 0600
     assert "how are you?" in file.read_text(encoding="utf-8")
 
 

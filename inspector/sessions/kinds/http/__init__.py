@@ -10,7 +10,7 @@ from inspector.sessions.kinds.tcp import ENDINGS
 from inspector.sessions.stream.connection import Exchange
 from inspector.sessions.stream.ends import StreamClient, StreamServer
 
-REQUEST = Form("text", "GET /, POST /path body", "GET /", TEXT.read, "answers by itself")
+REQUEST = Form("text", "GET /, POST / body", "GET /", TEXT.read, "answers by itself")
 
 
 def _server_exchange() -> type[Exchange]:

@@ -6,6 +6,7 @@ that grows; the keyboard is then read from the controlling terminal.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,11 +164,13 @@ def _open_stream(source: int, name: str, why: Callable[[], str] = str) -> int:
     from inspector.trace.file.scratch import path_of, scratch
     from inspector.tui.app import InspectorApp
 
-    with scratch() as spool:
-        pump = threading.Thread(target=_spool, args=(source, spool.fileno()), daemon=True)
+    spool = scratch()
+    # The pump alone has it open for writing: where it has closed it, the app sees that its writer has ended.
+    with path_of(spool.fileno()).open("rb", buffering=0) as read:
+        pump = threading.Thread(target=_spool, args=(source, spool), daemon=True)
         pump.start()
-        _wait_for_head(pump, spool.fileno(), name, why)
-        return _run(InspectorApp(trace_path=path_of(spool.fileno())))
+        _wait_for_head(pump, read.fileno(), name, why)
+        return _run(InspectorApp(trace_path=path_of(read.fileno())))
 
 
 def _wait_for_head(pump: threading.Thread, spool: int, name: str, why: Callable[[], str] = str) -> None:
@@ -212,14 +216,13 @@ def _is_pcap(head: bytes) -> bool:
     return len(head) == Pcap.HEADER and head[:4] in PCAP_MAGICS
 
 
-def _spool(source: int, target: int) -> None:
-    try:
+def _spool(source: int, spool: FileIO) -> None:
+    # A spool that takes no more ends it too: what is there is shown.
+    with spool, contextlib.suppress(OSError):
         while chunk := os.read(source, 1 << 20):
             rest = memoryview(chunk)
             while rest:
-                rest = rest[os.write(target, rest) :]
-    except OSError:
-        return  # the app has ended and closed the spool
+                rest = rest[spool.write(rest) :]
 
 
 def _require_terminal(keyboard: bool) -> None:

@@ -5,9 +5,9 @@ A name is a folder of `content/`; whatever has a `/` in it, or is a folder with 
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 
-from inspector.lessons.format.faults import Fault, LessonError
 from inspector.lessons.format.loader import FACTS, load
 from inspector.lessons.format.model import Lesson
 from inspector.sessions.kinds import kind_of
@@ -15,6 +15,17 @@ from inspector.wire.text import escaped
 
 CONTENT = Path(__file__).with_name("content")
 EXAMPLE = Path(__file__).with_name("example")
+
+
+class UnknownLessonError(Exception):
+    """There is no lesson of this name; the text is one sentence."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        near = get_close_matches(name, names(), 1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        super().__init__(f"No lesson is named {escaped(name, 60)}: {hint}'inspector lesson list' shows them,"
+                         f" and a folder is one where it holds a {FACTS}.")
 
 
 def names() -> tuple[str, ...]:
@@ -28,7 +39,7 @@ def lessons() -> tuple[Lesson, ...]:
 
 
 def folder_of(name: str) -> Path:
-    """The folder of a lesson; LessonError where there is no such lesson."""
+    """The folder of a lesson; UnknownLessonError where there is no such lesson."""
     if "/" not in name and name in names():
         return CONTENT / name
     path = Path(name)
@@ -37,9 +48,7 @@ def folder_of(name: str) -> Path:
             return path
     except (OSError, ValueError):                # a name that is too long, or has a NUL
         pass
-    shown = escaped(name, 60)
-    raise LessonError([Fault(shown, 1, "", f"There is no such lesson; there are {', '.join(names())}, and "
-                                           f"folders with a {FACTS}.")])
+    raise UnknownLessonError(name)
 
 
 def write_example(folder: str) -> list[Path]:
@@ -54,7 +63,7 @@ def write_example(folder: str) -> list[Path]:
 
 
 def find(name: str) -> Lesson:
-    """The lesson of this name or in this folder; LessonError."""
+    """The lesson of this name or in this folder; UnknownLessonError, LessonError."""
     return load(folder_of(name))
 
 

@@ -13,6 +13,7 @@ import os
 import stat
 import tempfile
 from dataclasses import asdict, dataclass
+from errno import EACCES
 from pathlib import Path
 
 from inspector.lab.files.folders import FolderError, state_folder
@@ -71,10 +72,15 @@ def keep(name: str, progress: Progress) -> None:
     _write(before | {name: asdict(progress) | {"done": done}})
 
 
-def reset(name: str | None = None) -> None:
-    """Forget one lesson, or all of them."""
+def reset(name: str | None = None) -> tuple[str, ...]:
+    """Forget one lesson, or all of them; which of them were begun. OSError where it cannot be written."""
     before = _all()
-    _write({} if name is None else {key: value for key, value in before.items() if key != name})
+    gone = tuple(key for key in before if name in {None, key})
+    if gone:
+        _write({key: value for key, value in before.items() if key not in gone})
+    if set(gone) & set(_all()):
+        raise PermissionError(EACCES, os.strerror(EACCES), str(_path()))
+    return gone
 
 
 def _write(data: dict[str, object]) -> None:

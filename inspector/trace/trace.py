@@ -30,6 +30,7 @@ from inspector.trace.application.plain import PacketWords, PlainBlock, PlainConv
 from inspector.trace.contents.comments import Comments
 from inspector.trace.contents.contents import Contents
 from inspector.trace.file.keylog import KeyLogFiles
+from inspector.trace.file.plain import Writer
 from inspector.trace.file.reader import SLICE, Reader
 from inspector.trace.file.source import TraceError, open_source
 from inspector.trace.file.window import Window
@@ -186,7 +187,7 @@ class Trace:
     def _state(self) -> tuple[object, ...]:
         contents = self._contents
         return (contents.index.count, contents.blocks, len(contents.interfaces), self._reader.damage,
-                contents.secrets.count)
+                contents.secrets.count, self._source.writer)
 
     def finish(self) -> None:
         """Read all there is, as of a file that nobody writes any more; waits for the end of a stream.
@@ -228,6 +229,11 @@ class Trace:
         count = self.index.count
         unread = self._source.advance(0) - self._reader.offset
         return unread * count // self._reader.offset if count and unread > 0 else 0
+
+    @property
+    def writer(self) -> Writer:
+        """Whether somebody writes on: nobody is known to, somebody does, or did and has ended."""
+        return self._source.writer
 
     @property
     def searched(self) -> str | None:

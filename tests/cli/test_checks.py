@@ -78,6 +78,8 @@ def test_a_session_and_a_program_are_checked() -> None:
     [
         (["--expect", "no.such"], "There is no field or protocol no.such."),
         (["--expect", "tcp", "--ignore", "x"], "--ignore goes with --fail-on"),
+        (["--fail-on", "note", "--ignore", "tcp.no-answers"],
+         "--ignore 'tcp.no-answers': no finding has such an id. Did you mean tcp.no-answer?"),
         (["--json", "http", "--report-file", "x"], "--report-file needs a check"),
         ([], "Say what to print (--json), where to write the packets (-o), or what to check"),
     ],

@@ -163,7 +163,7 @@ def _assert_nothing_holds(file: Path) -> None:
 
 
 WRONG = [
-    (("run", "tcp", "--port", "70000"), 2, "70000 is not in the range"),
+    (("run", "tcp", "--port", "70000"), 2, "'70000' is no port"),
     (("run", "tcp", "--drop", "some"), 2, "'some' names no packets"),
     (("run", "tcp", "--mtu", "7"), 2, "The MTU is a number from 256"),
     (("run", "tcp", "--loss", "5", "--to", "127.0.0.1:80"), 2, "has a server of ours at its other end"),
@@ -181,7 +181,7 @@ WRONG = [
     (("record", "-o", "/nonexistent/x.pcapng", "--max-size", "3x"), 2, "'3x' is no size"),
     (("record", "-o", "/nonexistent/x.pcapng", "--lab", "--", "true"), 2, "cannot be written"),
     (("open", "/nonexistent"), 4, "There is no file /nonexistent."),
-    (("watch", "http"), 2, "'http' is not a valid integer"),
+    (("watch", "http"), 2, "'http' is no port (1 to 65535)."),
     (("watch", "--capture-filter", "tcp portt 80"), 2, "The filter 'tcp portt 80' "),
     (("watch", "80", "--capture-filter", "nonsense("), 2, "The filter "),
     (("record", "-o", "/nonexistent/x.pcapng", "--capture-filter", "tcp portt 80"), 2, "The filter 'tcp "),

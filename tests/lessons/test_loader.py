@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from inspector.lessons.format.faults import LessonError
 from inspector.lessons.format.lines import line_at, lines_of
 from inspector.lessons.format.loader import MOST_BYTES, load
-from inspector.lessons.library import EXAMPLE, find, names
+from inspector.lessons.library import EXAMPLE, UnknownLessonError, find, names
 
 README = EXAMPLE.parent / "README.md"
 
@@ -147,7 +147,7 @@ def test_lines_of_tables_and_keys() -> None:
 
 @pytest.mark.parametrize("name", ["nowhere", "../..", "a\0b", "x" * 5000, "/dev/null"])
 def test_a_lesson_that_is_not_there(name: str) -> None:
-    with pytest.raises(LessonError, match="There is no such lesson"):
+    with pytest.raises(UnknownLessonError, match="No lesson is named"):
         find(name)
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ import click
 from inspector.cli.errors import DONE, MISSING, NO, UNREADABLE, USAGE, CommandError
 from inspector.cli.options.shared import INPUT, FileName
 from inspector.cli.output import notice, write_line, write_text
+from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
     from inspector.lessons.format.faults import LessonError
@@ -107,6 +109,8 @@ def check(names: tuple[str, ...], every: bool, words_only: bool) -> int:
 
     if every == bool(names):
         raise CommandError("Name lessons or folders to check, or --all.", USAGE)
+    for name in names:                     # one that does not exist is told before an hour of playing
+        _folder_of(name)
     status = DONE
     for name in library.names() if every else names:
         try:
@@ -143,14 +147,23 @@ def _played(lesson: Lesson) -> bool:
 
 def _found(name: str) -> Lesson:
     from inspector.lessons.format.faults import LessonError
-    from inspector.lessons.library import find
+    from inspector.lessons.format.loader import load
 
     try:
-        return find(name)
+        return load(_folder_of(name))
     except LessonError as error:
         _print_faults(error)
         raise CommandError(f"{len(error.faults)} fault{'s' * (len(error.faults) > 1)}: this lesson cannot be "
                            "opened.", UNREADABLE) from error
+
+
+def _folder_of(name: str) -> Path:
+    from inspector.lessons.library import UnknownLessonError, folder_of
+
+    try:
+        return folder_of(name)
+    except UnknownLessonError as error:
+        raise CommandError(str(error), USAGE) from error
 
 
 def _print_faults(error: LessonError) -> None:
@@ -165,8 +178,16 @@ def reset(name: str | None) -> int:
     from inspector.lessons import library, progress
 
     if name is not None and name not in {*library.names(), *progress.names()}:
-        raise CommandError(f"No lesson is named {name}: 'inspector lesson list' shows them.", USAGE)
-    progress.reset(name)
+        raise CommandError(str(library.UnknownLessonError(name)), USAGE)
+    try:
+        gone = progress.reset(name)
+    except OSError as error:
+        raise CommandError(f"{error.filename} cannot be written: {error.strerror}.", MISSING) from error
+    if gone:
+        were = "was" if len(gone) == 1 else "were"
+        notice(f"It is forgotten how far {escaped(', '.join(gone), 400)} {were} done.")
+    else:
+        notice(f"There is nothing to forget: {'no lesson was' if name is None else f'{name} was not'} begun.")
     return DONE
 
 

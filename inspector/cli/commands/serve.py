@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from inspector.cli.errors import MISSING, CommandError
+from inspector.cli.options.shared import PORT
 from inspector.cli.output import notice
 
 LOOPBACK = "127.0.0.1"
@@ -26,7 +27,7 @@ def _require_port(host: str, port: int) -> None:
 @click.command("serve")
 @click.option("--host", default=LOOPBACK, show_default=True, metavar="ADDRESS",
               help="Where to listen; 0.0.0.0 lets a whole network in (who has the key).")
-@click.option("--port", type=click.IntRange(1, 65535), default=8010, show_default=True,
+@click.option("--port", type=PORT, default=8010, show_default=True,
               help="The server's port.")
 @click.option("--visitors", type=click.IntRange(1, 200), default=16, show_default=True, metavar="N",
               help="How many may be there at a time.")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -52,18 +54,34 @@ def checks_of(
     ignore: tuple[str, ...], report_format: str, report_file: str | None,
     overwrite: bool,
 ) -> CheckOptions:
-    """What the options of a check say; CommandError for a wrong expression, or a report's file
-    that is not to be overwritten."""
+    """What the options of a check say; CommandError for a wrong expression, a rule that there is not, or a
+    report's file that is not to be overwritten."""
     from inspector.views.checks.verdicts import Checks  # here: numpy, for which help would wait
 
     checks = Checks(tuple(map(filter_of, expect)), tuple(map(filter_of, expect_none)), fail_on, ignore)
     if checks.ignore and not checks.fail_on:
         raise CommandError("--ignore goes with --fail-on: it names findings that do not count.", USAGE)
+    _refuse_unknown(ignore)
     if report_file and not checks:
         raise CommandError("--report-file needs a check: --expect, --expect-none or --fail-on.", USAGE)
     if report_file:
         refuse_taken(report_file, overwrite=overwrite)
     return CheckOptions(checks, report_format, report_file, overwrite)
+
+
+def _refuse_unknown(patterns: tuple[str, ...]) -> None:
+    """Whoever leaves out a finding that cannot be has mistyped it, and would not see that."""
+    if not patterns:
+        return
+    from inspector.protocols import RULES  # here: what reads each protocol, for which help would wait
+    from inspector.trace.kernel import BOOK
+
+    known = [*RULES, *(rule.id for rule in BOOK.rules)]
+    for pattern in patterns:
+        if not any(fnmatchcase(one, pattern) for one in known):
+            near = get_close_matches(pattern, known, 1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise CommandError(f"--ignore {pattern!r:.80}: no finding has such an id.{hint}", USAGE)
 
 
 check_options = together("checks", checks_of, (

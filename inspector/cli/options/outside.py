@@ -43,7 +43,9 @@ outside_options = together("outside", outside_of, (
 
 def pair_of(text: str) -> tuple[int, int]:
     """`8001:8000` as two ports; CommandError where it is none."""
-    first, _, second = text.partition(":")
+    first, colon, second = text.partition(":")
+    if not colon:
+        raise CommandError(f"{text!r} is no pair of ports like 8001:8000.", USAGE)
     return port_of(first, text), port_of(second, text)
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from inspector.cli.errors import USAGE, CommandError
-from inspector.cli.options.shared import typed
+from inspector.cli.options.shared import PORT, typed
 from inspector.cli.options.together import together
 from inspector.model.spec import SessionSpec, SpecError
 from inspector.sessions.kinds import NAMES, OPTIONS, REGISTRY, kind_named, kinds_with, resolved
@@ -41,7 +41,7 @@ def session_options(function: Callable[..., Any]) -> Callable[..., Any]:
         *(_click_option(option) for option in reversed(FLAGGED)),
         *(click.option(f"--{act}", f"wire_{act}", metavar="PACKETS", multiple=True, help=about)
           for act, about in reversed(WIRE_ACTS)),
-        click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="The server's port."),
+        click.option("--port", type=PORT, metavar="N", help="The server's port."),
         click.option("--message", "messages", metavar="TEXT", multiple=True,
                      help="What the client sends; repeatable. 'hex:00ff' for bytes, 'repeat:100:ab' for a "
                           f"hundred 'ab'.{forms}"),

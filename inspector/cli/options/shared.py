@@ -13,7 +13,24 @@ from inspector.cli.errors import USAGE, CommandError
 from inspector.cli.exports import Export, export_of, exports
 from inspector.wire.text import escaped
 
-PORT = click.IntRange(1, 65535)
+
+class Port(click.IntRange):
+    """A port of TCP or UDP."""
+
+    name = "port"
+
+    def __init__(self) -> None:
+        super().__init__(1, 65535)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number; a usage error where it is none."""
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(f"{value!r} is no port (1 to 65535).", param, ctx)
+
+
+PORT = Port()
 
 
 class FileName(click.Path):

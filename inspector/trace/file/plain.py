@@ -1,24 +1,31 @@
 """A plain file that other processes may append to: its bytes at offsets, followed by its path.
 
 Some bytes of what was read are kept, and a sum of its beginning, so that a file that was cut, overwritten or
-replaced is known for it.
+replaced is known for it. Whether somebody writes is seen by its growth, and by a lease: the kernel gives one
+for reading only while nobody has the file open for writing.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
+import signal
 import time
 import zlib
 from collections.abc import Sequence
 from itertools import repeat
 from pathlib import Path
+from typing import Literal
 
+from inspector.trace.file.scratch import is_nameless
 from inspector.wire.text import escaped
 
 _SAMPLE = 16                    # bytes by which a file is known again
 _SUMMED = 64 << 20              # bytes of the beginning that are summed up: some 30 ms
 _PIECE = 1 << 20
 _WRITING_NS = 1_000_000_000     # who wrote in the last second may be in the middle of a packet
+
+Writer = Literal["unknown", "writes", "ended"]      # who writes it: nobody known, somebody, nobody any more
 
 
 class FileSource:
@@ -38,6 +45,8 @@ class FileSource:
         self._newest = 0                        # where the last ones stand
         self._sum, self._summed = 0, 0          # CRC-32 of so many bytes of the beginning
         self._foreign = False                   # other bytes stand there now than those that were read
+        self.writer: Writer = "unknown"         # as of the last `check`
+        self._grew = is_nameless(path)          # a file without a name is the copy of a stream
 
     @property
     def all_there(self) -> bool:
@@ -65,6 +74,7 @@ class FileSource:
             self.problem = f"{name} became shorter while it was read; all up to then is shown."
             self.ended = True
         else:
+            self._grew = self._grew or 0 < self._size < status.st_size
             self._size = status.st_size
 
     def _sum_now(self) -> int:
@@ -75,8 +85,9 @@ class FileSource:
         return found
 
     def check(self) -> None:
-        """Notice that the path now leads to another file."""
+        """Notice who writes, and that the path now leads to another file."""
         self._look()
+        self.writer = self._writer_now()
         try:
             here, there = os.fstat(self._descriptor), self._path.stat()
         except OSError:
@@ -85,6 +96,15 @@ class FileSource:
             name = escaped(self._path.name)
             self.problem = f"{name} was replaced by another file; open it again to see that."
             self.ended = True
+
+    def _writer_now(self) -> Writer:
+        followed = self._grew or self.writer != "unknown"
+        if self.ended:
+            return "ended" if followed else "unknown"
+        writes = _is_open_for_writing(self._descriptor)
+        if writes or (followed and (writes is None or not self.settled)):
+            return "writes"
+        return "ended" if followed else "unknown"
 
     def read(self, offset: int, into: memoryview) -> int:
         """Read bytes at `offset`; none of a file in which others stand now than those that were read."""
@@ -144,3 +164,21 @@ class FileSource:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _is_open_for_writing(descriptor: int) -> bool | None:
+    """Whether some process has the file open for writing; None where the kernel does not tell.
+
+    It tells a file's owner alone, and not on every file system.
+    """
+    try:
+        # Who opens it for writing in just this moment waits for the lease to go, and we are told by this
+        # signal, which does nothing; the usual one would end the process.
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    return False

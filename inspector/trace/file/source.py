@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from inspector.trace.file.decompressed import Stream, is_compressed
-from inspector.trace.file.plain import FileSource
+from inspector.trace.file.plain import FileSource, Writer
 from inspector.trace.file.scratch import scratch
 from inspector.trace.file.supply import FileSupply, PipeSupply
 from inspector.trace.limits import chosen
@@ -50,6 +50,10 @@ class Source(Protocol):
     @property
     def settled(self) -> bool:
         """Whether nobody seems to be writing at this moment."""
+
+    @property
+    def writer(self) -> Writer:
+        """Who writes it, as far as was noticed."""
 
     def advance(self, limit: int) -> int:
         """Make up to about `limit` more bytes readable; the number of bytes readable now."""
@@ -102,6 +106,11 @@ class SpoolSource:
     def settled(self) -> bool:
         """Where a pipe ends, it ends; a file may be written on."""
         return self._supply.settled
+
+    @property
+    def writer(self) -> Writer:
+        """Who writes what it is read from."""
+        return self._supply.writer
 
     def advance(self, limit: int) -> int:
         """Take what comes, up to about `limit` bytes; never waits for more than has come."""

@@ -9,7 +9,7 @@ import os
 import select
 from typing import Protocol
 
-from inspector.trace.file.plain import FileSource
+from inspector.trace.file.plain import FileSource, Writer
 from inspector.wire.text import escaped
 
 
@@ -33,6 +33,10 @@ class Supply(Protocol):
     @property
     def settled(self) -> bool:
         """Whether nobody seems to be writing at this moment."""
+
+    @property
+    def writer(self) -> Writer:
+        """Who writes it, as far as is known."""
 
     def take(self, limit: int) -> bytes:
         """Up to `limit` bytes; none when nothing has come yet."""
@@ -62,6 +66,11 @@ class PipeSupply:
         self.ended = self.dry = False
         self._descriptor = descriptor
         self._own = own
+
+    @property
+    def writer(self) -> Writer:
+        """Somebody, until its end came."""
+        return "ended" if self.ended else "writes"
 
     def take(self, limit: int) -> bytes:
         """What has come, up to `limit` bytes."""
@@ -123,6 +132,11 @@ class FileSupply:
     def settled(self) -> bool:
         """Whether nothing was written for a while."""
         return self._file.settled
+
+    @property
+    def writer(self) -> Writer:
+        """Who writes the file, as far as is known."""
+        return self._file.writer
 
     def take(self, limit: int) -> bytes:
         """The next bytes, up to `limit`."""

@@ -19,7 +19,7 @@ class TitleFacts(NamedTuple):
     name: str = ""
     place: str = ""                # lab, host
     address: str = ""
-    life: str = "starting"         # starting, live, paused, ended, file
+    life: str = "starting"         # one of _SIGNS
     packets: int = 0
     dropped: int = 0               # packets that the capture could not keep
     loss: str = "dropped"          # what they are called
@@ -29,8 +29,8 @@ class TitleFacts(NamedTuple):
 
 
 _SIGNS: dict[str, tuple[str, Style]] = {
-    "live": ("●", "ok"), "paused": ("‖", "warning"), "ended": ("■", "dim"), "file": ("▤", "dim"),
-    "starting": ("○", "warning"),
+    "live": ("●", "ok"), "paused": ("‖", "warning"), "ended": ("■", "dim"), "starting": ("○", "warning"),
+    "file": ("▤", "dim"), "followed": ("●", "ok"), "writer ended": ("■", "dim"),
 }
 _BAR = 12
 LEAST_BEHIND = 1000                # what comes between two pictures of a busy wire is no delay

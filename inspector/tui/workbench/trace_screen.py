@@ -22,6 +22,7 @@ from inspector.model.endpoint import join_endpoint
 from inspector.model.spec import SessionSpec
 from inspector.model.wiring import NONE_HELD
 from inspector.sessions.kinds import kind_of
+from inspector.trace.file.plain import Writer
 from inspector.trace.file.scratch import is_nameless
 from inspector.tui.files import traces
 from inspector.tui.messages import FirstPictureDone, LauncherAsked, TraceGrew
@@ -43,6 +44,9 @@ from inspector.wire.text import escaped
 if TYPE_CHECKING:
     from inspector.lab.options import Watch
     from inspector.trace.trace import Trace
+
+# What the title calls a file, by who writes it.
+_FILE_LIVES: dict[Writer, str] = {"unknown": "file", "writes": "followed", "ended": "writer ended"}
 
 
 class LeavingMenu(MenuScreen):
@@ -289,7 +293,7 @@ class TraceScreen(BaseScreen, SessionControl):
             facts = TitleFacts(name, state.mode, escaped(doors, 120), life, packets, dropped,
                                loss_word(trace), cut=cut, behind=behind)
         elif session is None:
-            life = "starting" if trace is None else "file"
+            life = "starting" if trace is None else _FILE_LIVES[trace.writer]
             progress = trace.progress if loading and trace is not None else 1.0
             path = self._path
             name = "" if path is None else "a stream" if is_nameless(path) else escaped(path.name, 40)

@@ -58,8 +58,10 @@ def test_a_lesson_is_begun_checked_and_spoilt(tmp_path: Path) -> None:
     (("check",), 2, "Name lessons or folders to check"),
     (("check", "socket", "--all"), 2, "Name lessons or folders to check"),
     (("reset", "nosuch"), 2, "No lesson is named nosuch"),
-    (("nowhere",), 4, "There is no such lesson"),
-    (("check", "nowhere"), 4, "There is no such lesson"),
+    (("nowhere",), 2, "No lesson is named nowhere: 'inspector lesson list' shows them"),
+    (("handshakes",), 2, "No lesson is named handshakes: did you mean handshake?"),
+    (("check", "handshake", "nowhere"), 2, "No lesson is named nowhere"),
+    (("/tmp",), 2, "No lesson is named /tmp"),
     (("socket",), 3, "The app needs a terminal"),
     ((), 3, "The app needs a terminal"),
     (("new", "/nonexistent/x"), 2, "/nonexistent/x cannot be made"),
@@ -68,7 +70,19 @@ def test_a_lesson_is_begun_checked_and_spoilt(tmp_path: Path) -> None:
 ])
 def test_what_cannot_be_done_is_one_sentence(words: tuple[str, ...], status: int, sentence: str) -> None:
     done = lesson(*words)
-    assert done.returncode == status and sentence in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == status and sentence in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_what_reset_forgets_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert lesson("reset").stderr == "inspector: There is nothing to forget: no lesson was begun.\n"
+    for name in ("http", "udp", "window"):
+        progress.keep(name, progress.Progress(1, 9))
+    assert lesson("reset", "socket").stderr == (
+        "inspector: There is nothing to forget: socket was not begun.\n")
+    assert lesson("reset", "http").stderr == "inspector: It is forgotten how far http was done.\n"
+    assert lesson("reset").stderr == "inspector: It is forgotten how far udp, window were done.\n"
+    assert progress.names() == ()
 
 
 def test_the_words_alone_can_be_checked() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shlex
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.support.captures.traces import TRACES
 from tests.support.screen.terminal import Terminal
@@ -22,7 +25,8 @@ def test_a_pipe_by_name_is_read_once_and_waited_for(tmp_path: Path) -> None:
             writer.write(data[:10])
             app.until_shown("Waiting for the first bytes of")       # ten bytes are no verdict
             writer.write(data[10:])
-            app.until_shown(PACKETS)
+            app.until_shown(PACKETS, "● followed")
+        app.until_shown(PACKETS, "■ writer ended")
         app.press("q")
         assert app.end() == 0
 
@@ -33,9 +37,25 @@ def test_standard_input_and_process_substitution(tmp_path: Path) -> None:
     packed = f"<(gzip -c {CAPTURE})"
     for line in (f"{slow} | {inspector} open -", f"{inspector} open <({slow})", f"{inspector} open {packed}"):
         with Terminal.of(["bash", "-c", line]) as app:
-            app.until_shown(PACKETS)
+            app.until_shown(PACKETS, "■ writer ended")
             app.press("q")
             assert app.end() == 0
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_title_tells_whether_somebody_writes_the_file(packed: bool, tmp_path: Path) -> None:
+    file = tmp_path / "growing.pcapng"
+    data = gzip.compress(CAPTURE.read_bytes()) if packed else CAPTURE.read_bytes()
+    file.write_bytes(data)
+    with Terminal(["open", str(file)], size=(120, 40)) as app:
+        app.until_shown(PACKETS, "▤ file")
+        with file.open("ab", buffering=0) as writer:
+            app.until_shown(PACKETS, "● followed")
+            writer.write(data)
+            app.until_shown("24 packets", "● followed")
+        app.until_shown("24 packets", "■ writer ended")
+        app.press("q")
+        assert app.end() == 0
 
 
 def test_what_is_no_capture_is_one_sentence(tmp_path: Path) -> None:

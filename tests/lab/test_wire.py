@@ -18,8 +18,10 @@ from inspector.model.spec import SessionSpec
 from inspector.model.wiring import NONE_HELD, WIRE_ADDRESSES
 from inspector.sessions.kinds import resolved
 from inspector.trace.filter.filter import Filter
+from inspector.trace.packet.deeds import wire_findings
 from inspector.trace.packet.facts import facts
 from inspector.trace.trace import Trace
+from inspector.views.json.findings import findings
 from inspector.views.ladder.ladder import Ladder
 from inspector.views.line.spans import plain
 from tests.support.running.lab import needs_lab, processes_in, wait_for_event, wait_until
@@ -131,6 +133,12 @@ class Held:
     def until_held(self, count: int = 1) -> None:
         self.until(lambda: len(self.trace.fates.waiting) >= count, f"{count} held packets")
 
+    def until_decided(self, number: int) -> None:
+        def decided() -> bool:
+            return number not in [one.number for one in self.trace.fates.waiting]
+
+        self.until(decided, "what becomes of it")
+
     def do(self, act: WireAct, packet: int = 0) -> None:
         self.agent.send(Wire(act, packet))
 
@@ -179,6 +187,52 @@ def test_nobody_is_accused_of_what_waits_on_the_wire(tmp_path: Path) -> None:
         held.until_ended()
         assert ended_well(trace)
         assert found(trace) == []
+
+
+def texts(trace: Trace) -> list[str]:
+    """What is told of deeds on the wire, each by its first sentence."""
+    return [one.text.partition(". ")[0] for one in wire_findings(trace)]
+
+
+def test_what_was_done_by_hand_is_told_with_what_followed(tmp_path: Path) -> None:
+    with Held(tmp_path / "t.pcapng", SessionSpec(messages=MESSAGES, wire="held")) as held:
+        trace = held.trace
+        done: list[WireAct] = ["drop", "pass", "pass", "pass", "double", "delay"]
+        for act in done:                               # SYN; SYN, SYN ACK, ACK, data, its ACK
+            held.until_held()
+            number = trace.fates.waiting[0].number
+            held.do(act, number)
+            held.until_decided(number)
+        held.do("open")
+        held.until_ended()
+        told = texts(trace)
+        assert told[0].startswith("You dropped packet 1 of the client (SYN): it was sent again as packet 2, ")
+        assert any(text.startswith("You doubled packet ") and "acknowledged twice" in text for text in told)
+        assert any(text.startswith("You delayed packet ") and "a second later" in text for text in told)
+        notes = [one for one in findings(trace) if one["id"].startswith("wire.")]
+        assert {one["severity"] for one in notes} == {"note"} and len(notes) == len(told)
+        assert all("no end is to blame" in one["text"] for one in notes)
+
+
+def test_what_was_sent_again_while_it_waited_is_told(tmp_path: Path) -> None:
+    with Held(tmp_path / "t.pcapng", SessionSpec(messages=MESSAGES, wire="held")) as held:
+        trace = held.trace
+        held.until_held(3)                             # the kernel sends its SYN again, a second later
+        assert len(texts(trace)) == 1 and "waits on the wire; meanwhile it was sent" in texts(trace)[0]
+        assert [one["id"] for one in findings(trace)] == ["wire.late"]         # nobody fails to answer
+        held.do("open")
+        held.until_ended()
+        assert texts(trace)[0].startswith("Packet 1 of the client (SYN) waited on the wire for ")
+
+
+def test_what_rules_did_is_told_once_for_all(tmp_path: Path) -> None:
+    rules = ("drop:client:data:1", "swap:server:syn:1")
+    with played(tmp_path / "t.pcapng", SessionSpec(messages=("one", "two"), wire_rules=rules)) as trace:
+        assert sorted(texts(trace)) == ["1 packet of the client was dropped by a rule, and sent again",
+                                        "1 packet of the server was put behind the next one by a rule"]
+    lossy = SessionSpec("udp", messages=("one",), wire_rules=("drop:1",))
+    with played(tmp_path / "u.pcapng", lossy) as trace:
+        assert [one["clause"] for one in findings(trace)] == ["RFC 768"]      # and the silence accuses nobody
 
 
 def test_a_session_that_begins_anew_finds_an_empty_wire(tmp_path: Path) -> None:

@@ -74,9 +74,10 @@ def _refuse_unknown(patterns: tuple[str, ...]) -> None:
     if not patterns:
         return
     from inspector.protocols import RULES  # here: what reads each protocol, for which help would wait
-    from inspector.trace.kernel import BOOK
+    from inspector.trace import kernel
+    from inspector.trace.packet import deeds
 
-    known = [*RULES, *(rule.id for rule in BOOK.rules)]
+    known = [*RULES, *(rule.id for book in (kernel.BOOK, deeds.BOOK) for rule in book.rules)]
     for pattern in patterns:
         if not any(fnmatchcase(one, pattern) for one in known):
             near = get_close_matches(pattern, known, 1)

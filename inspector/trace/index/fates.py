@@ -86,6 +86,11 @@ class Fates:
         return fate.time_ns if fate.has_arrived else None
 
     @property
+    def all(self) -> list[Fate]:
+        """The fates of all packets of which there is one to tell."""
+        return list(self._fates.values())
+
+    @property
     def waiting(self) -> list[Fate]:
         """The packets that are held now, the one that waits longest first."""
         return [fate for fate in self._pending.values() if fate.fate == "held"]
@@ -132,8 +137,9 @@ class Fates:
             self._numbers[number] = row
         before = self._fates.get(row)
         held_ns = event.time_ns if before is None else before.held_ns
-        now = Fate(row, int(number), fate, fields.get("by", ""), fields.get("sender", ""),
-                   held_ns, event.time_ns)
+        # Who let a packet be overtaken is who put it behind the next one.
+        by = fields.get("by", "") or ("" if before is None else before.by)
+        now = Fate(row, int(number), fate, by, fields.get("sender", ""), held_ns, event.time_ns)
         self._fates[row] = now
         self._pending.pop(row, None)
         if fate in WAITS:

@@ -25,7 +25,7 @@ class FindingsPane(ListPane):
     LEGEND = (
         "What is wrong, or worth a note: by RFC 6455 for WebSocket, and the mistakes that TCP and HTTP "
         "programs make. Each says which rule, and what should stand instead; choosing one shows its packet "
-        "and bits.",
+        "and bits. What you did to packets on a held wire stands here too, with what followed.",
     )
 
     def __init__(self, spec: PaneSpec) -> None:

@@ -17,6 +17,7 @@ from inspector.model.packets import Row, packet_number
 from inspector.trace.application.datagrams import WAIT_NS, worth_judging
 from inspector.trace.index.conversations import grown
 from inspector.trace.kernel import kernel_findings
+from inspector.trace.packet.deeds import wire_findings
 from inspector.views.conversation.place import StreamPlace, place_of
 from inspector.views.ladder.ends import Conversation
 from inspector.views.line.spans import Line, Span, Style, fit
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 STYLES: dict[Severity, Style] = {"error": "error", "warning": "warning", "note": "dim"}
 MARKS: dict[Severity, str] = {"error": "✖", "warning": "▲", "note": "·"}
 _KERNEL = Conversation("kernel", -1)      # whose findings rest on no packet's bytes
+_WIRE = Conversation("wire", -1)          # what was done to packets on their way
 _EVER = float("inf")
 _STEP = 50               # conversations that one update looks into
 
@@ -60,6 +62,7 @@ class FindingList:
         self._awaited: set[Conversation] = set()        # each once
         self._packets_read = 0                          # how far each of these was looked through
         self._samples = 0                               # of the kernel
+        self._fates_seen = 0, 0                         # how many, and among how many packets
         self._quotes_read = 0                           # what ICMP errors quote
         self._keys: list[_Key] = []                     # of the lines, ascending
         self._shown: list[Finding] = []
@@ -94,6 +97,10 @@ class FindingList:
         if len(self.trace.kernel) != self._samples:
             self._samples = len(self.trace.kernel)
             changed = self._replace(_KERNEL, kernel_findings(self.trace)) or changed
+        fates, packets = self.trace.fates, self.trace.index.count
+        if fates and self._fates_seen != (fates.version, packets):
+            self._fates_seen = fates.version, packets
+            changed = self._replace(_WIRE, wire_findings(self.trace)) or changed
         return changed
 
     def _take_news(self) -> None:

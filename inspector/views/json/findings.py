@@ -13,6 +13,7 @@ import numpy as np
 
 from inspector.model.packets import rows_in
 from inspector.trace.kernel import kernel_findings
+from inspector.trace.packet.deeds import wire_findings
 from inspector.views.json.messages import numbers_of, streams_of, touches
 from inspector.wire.arrays import Int64s
 
@@ -31,7 +32,7 @@ def findings_of(trace: Trace, chosen: frozenset[int] | None = None) -> Iterator[
     """The findings of all conversations in that order; with `chosen` those that touch one of these rows."""
     streams = streams_of(trace, None if chosen is None else np.array(sorted(chosen), "i8"))
     found = [one for stream in streams for one in trace.findings_of(stream)]
-    found += trace.datagram_findings() + kernel_findings(trace)
+    found += trace.datagram_findings() + kernel_findings(trace) + wire_findings(trace)
     for one in sorted(found, key=lambda one: one.rows[0] if one.rows else -1):
         if touches(one.rows, chosen):
             yield one

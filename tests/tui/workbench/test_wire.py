@@ -55,6 +55,10 @@ async def test_the_learner_is_the_network() -> None:
         await until(pilot, lambda: fates(pilot)[:1] == ["dropped"], "the loss of the SYN")
         await until_waiting(pilot, 1)                          # sent again by its kernel
         await until_seen(pilot, "✗ dropped by you")
+        await pilot.press("7")
+        await until_seen(pilot, "You dropped packet 1 of the client (SYN)", "it was sent again as packet 2")
+        assert "othing to complain" not in grid(bench(pilot))
+        await pilot.press("1")
         await pilot.press("p")
         await until(pilot, lambda: "passed" in fates(pilot), "a SYN that passes")
         await until_waiting(pilot, 1)

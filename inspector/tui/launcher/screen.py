@@ -100,6 +100,21 @@ class Row(Static, can_focus=True):
         await self.action_press()
 
 
+class Beyond(Static):
+    """Says how many rows lie out of sight, where not all have room."""
+
+    ALLOW_SELECT = False
+
+    def show(self, rows: PlainScroll, room: int) -> None:
+        """Of rows for which there would be `room` without this line."""
+        height, top = rows.virtual_size.height, round(rows.scroll_y)
+        self.display = height > room
+        below = max(height - top - rows.size.height, 0)
+        parts = [f"▲ {top} above"] if top > 0 else []
+        parts += [f"▼ {below} more below"] if below else []
+        self.update(Content(f"{'   '.join(parts)}   ↑ ↓ or the mouse wheel"))
+
+
 def _either(keys: Iterable[str]) -> str:
     """`**t**, **u** or **w**`."""
     *others, last = [f"**{key}**" for key in keys]
@@ -130,7 +145,7 @@ class LauncherScreen(BaseScreen):
           for place, key in enumerate(TRACE_KEYS)),
     ]
 
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (38, "-roomy")]  # noqa: RUF012  (as Textual declares it)
+    VERTICAL_BREAKPOINTS = [(0, "-tight"), (28, "-low"), (38, "-roomy")]  # noqa: RUF012  (Textual's way)
 
     def __init__(self, spec: SessionSpec | None = None) -> None:
         super().__init__()
@@ -172,12 +187,24 @@ class LauncherScreen(BaseScreen):
             with Vertical(classes="section", id="sample"):
                 yield Static("what you will see", classes="heading")
                 yield Head(lambda _width: SAMPLE)
+        yield Beyond()
         yield KeyLine()
 
     def on_mount(self) -> None:
         for first in self.query(f"#kind-{LAUNCHED[0].name}"):     # none when the app ends at this very moment
             first.focus()
         self.call_after_refresh(self.post_message, FirstPictureDone())
+
+        rows = self.query_one("#launcher", PlainScroll)
+        self.watch(rows, "scroll_y", self._show_beyond)
+        self.watch(rows, "virtual_size", self._show_beyond)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_beyond)          # when its rows stand where they will
+
+    def _show_beyond(self) -> None:
+        for beyond in self.query(Beyond):
+            beyond.show(self.query_one("#launcher", PlainScroll), self.size.height - 1)
 
     def on_screen_resume(self) -> None:
         self.app.sub_title = ""

@@ -1,4 +1,7 @@
-"""The last line: the keys that mean something here and now, with help and quitting always in sight."""
+"""The last line: the keys that mean something here and now, with help and quitting always in sight.
+
+Two lines where one has no room for the keys of a session and those of its wire: both are needed at once.
+"""
 
 from __future__ import annotations
 
@@ -28,13 +31,14 @@ ALWAYS = ("app.help", "app.quit", "help.back", "prompt.cancel", "menu.cancel")
 
 
 class Key(NamedTuple):
-    """One key of the line and the cells [start, stop) where it stands."""
+    """One key and the cells [start, stop) where it stands in line `line`."""
 
     key: str
     shown: str
     name: str
     start: int
     stop: int
+    line: int = 0
 
 
 class KeyLine(Painter):
@@ -51,10 +55,26 @@ class KeyLine(Painter):
         self.screen.bindings_updated_signal.subscribe(self, self._changed)
 
     def _changed(self, _screen: Screen[Any]) -> None:
+        self._take_room()
         self.refresh()
 
-    def keys(self, width: int) -> list[Key]:
-        """What is shown in `width` cells, and where."""
+    def on_resize(self) -> None:
+        self._take_room()
+
+    def _take_room(self) -> None:
+        """As many lines as are needed; the same whichever pane, or line of text, has the focus."""
+        names, needed = set(), 1
+        for _, one, enabled, _ in self.screen.active_bindings.values():
+            group = "always" if one.id in ALWAYS else (one.id or "").partition(".")[0]
+            if enabled and one.show and group in ("wire", "session", "always"):
+                names.add(group)
+                needed += _size((one.key, self.app.get_key_display(one), one.description, False))
+        lines = 2 if "wire" in names and needed > self.screen.size.width else 1
+        if self.styles.height is None or self.styles.height.value != lines:
+            self.styles.height = lines
+
+    def keys(self, width: int, lines: int = 1) -> list[Key]:
+        """What is shown in lines of `width` cells, and where."""
         shown: dict[str, Binding] = {}
         ladder, typing = False, isinstance(self.screen.focused, Input)
         for _, binding, enabled, _ in self.screen.active_bindings.values():
@@ -69,30 +89,34 @@ class KeyLine(Painter):
         found = [(one.key, self.app.get_key_display(one), names(one), one.id in ALWAYS)
                  for one in sorted(shown.values(), key=order)]
         right = [key for key in found if key[3]]
-        room = width - sum(_size(key) for key in right) - 1
-        placed, at = [], 1
+        stop = width - sum(_size(key) for key in right)
+        ends = [width] * (lines - 1) + [stop]          # what is always wanted stands in the last line
+        placed, at = [], [1] * lines
         for key in (key for key in found if not key[3]):
-            if at + _size(key) > room + 1:
-                continue                       # a shorter one may have room
-            placed.append(Key(*key[:3], at, at + _size(key)))
-            at += _size(key)
-        at = room + 1
+            size = _size(key)
+            line = next((n for n in range(lines) if at[n] + size <= ends[n]), None)
+            if line is not None:               # else a shorter one may have room
+                placed.append(Key(*key[:3], at[line], at[line] + size, line))
+                at[line] += size
         for key in right:
-            placed.append(Key(*key[:3], at, at + _size(key)))
-            at += _size(key)
+            placed.append(Key(*key[:3], stop, stop + _size(key), lines - 1))
+            stop += _size(key)
         return placed
+
+    def _placed(self, line: int) -> list[Key]:
+        return [key for key in self.keys(self.size.width, max(self.size.height, 1)) if key.line == line]
 
     def render_line(self, y: int) -> Strip:
         plain, strong = self.colours(), self.colours("key-line--key")
         segments, at = [], 0
-        for key in self.keys(self.size.width):
+        for key in self._placed(y):
             segments += [Segment(" " * (key.start - at), plain), Segment(key.shown, strong),
                          Segment(f" {key.name}  ", plain)]
             at = key.stop
         return Strip(segments).adjust_cell_length(self.size.width, plain)
 
     def on_click(self, event: events.Click) -> None:
-        for key in self.keys(self.size.width):
+        for key in self._placed(event.y):
             if key.start <= event.x < key.stop - 1:
                 self.app.simulate_key(key.key)
 

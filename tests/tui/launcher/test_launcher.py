@@ -15,7 +15,7 @@ from inspector.sessions.kinds import resolved
 from inspector.tui.files import traces
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.prompt import PromptScreen
-from tests.support.screen.live import QuietApp, grid
+from tests.support.screen.live import QuietApp, grid, until
 
 
 class LauncherApp(QuietApp):
@@ -131,6 +131,24 @@ async def test_each_kept_trace_that_is_shown_has_a_key() -> None:
         assert shown == list("12345789")                   # 6 is IPv6
         await pilot.press(*shown)
         assert [path.name.rpartition("_")[2] for path in app.paths] == [f"t{n}.pcapng" for n in range(8)]
+
+
+async def test_all_there_is_to_choose_is_in_sight_or_said_to_be_further_down() -> None:
+    async with LauncherApp().run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "Open a file  pcap" in grid(pilot.app.screen), "the row of files")
+        assert "more below" not in grid(pilot.app.screen)
+    for _ in range(9):
+        trace = traces.begin("tcp")
+        trace.path.write_bytes(b"x" * 2000)
+        trace.close()
+    async with LauncherApp().run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "▼ 8 more below" in grid(pilot.app.screen), "that there is more")
+        assert "Open a file  pcap" in grid(pilot.app.screen)
+        await pilot.press("up")                                 # from the first row to the last one
+        await until(pilot, lambda: "▲ 8 above" in grid(pilot.app.screen), "that there was more")
+        assert "more below" not in grid(pilot.app.screen)
+        await pilot.resize_terminal(80, 50)
+        await until(pilot, lambda: "above" not in grid(pilot.app.screen), "all of it")
 
 
 async def test_every_option_is_explained_whole_at_80_columns() -> None:

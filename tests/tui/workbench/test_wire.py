@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from inspector.model.commands import Send
 from inspector.model.messages import Message
 from inspector.model.packets import first_rows
 from inspector.tui.messages import Selection
 from inspector.tui.widgets.composer import Composer
+from inspector.tui.widgets.key_line import KeyLine
 from tests.support.running.lab import needs_lab
 from tests.support.screen.live import (
     QuietApp,
@@ -26,7 +28,8 @@ from tests.support.screen.live import (
 )
 
 pytestmark = needs_lab
-WIRE_KEYS = ("p Pass", "d Drop", "b Double", "t Delay", "u Swap", "P Hold/pass all")
+WIRE_KEYS = ("p Pass", "d Drop", "b Double", "t Delay", "u Swap", "P Hold/pass all",
+             "space Pause", "s Step", "c Client says", "v Server says", "x Close…", "? Help", "q Quit")
 
 
 def fates(pilot: Pilot[Any]) -> list[str]:
@@ -51,12 +54,18 @@ async def test_the_learner_is_the_network() -> None:
         await running(pilot)
         await until_waiting(pilot, 1)
         await until_seen(pilot, "┃ ▸ waits for you", *WIRE_KEYS)
+        assert bench(pilot).query_one(KeyLine).region.height == 2
+        await pilot.click(KeyLine, offset=(12, 1))                # Client says, in the second of two lines
+        await until(pilot, lambda: isinstance(bench(pilot).focused, Input), "a line to type in")
+        await pilot.press("escape")
         await pilot.press("d")
         await until(pilot, lambda: fates(pilot)[:1] == ["dropped"], "the loss of the SYN")
         await until_waiting(pilot, 1)                          # sent again by its kernel
         await until_seen(pilot, "✗ dropped by you")
         await pilot.press("7")
-        await until_seen(pilot, "You dropped packet 1 of the client (SYN)", "it was sent again as packet 2")
+        await until_seen(pilot, "You dropped packet 1 of the client (SYN)")
+        await pilot.press("home")
+        await until_seen(pilot, "was sent again as packet 2", "no end is to blame.")
         assert "othing to complain" not in grid(bench(pilot))
         await pilot.press("1")
         await pilot.press("p")

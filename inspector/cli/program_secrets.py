@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from inspector.cli.output import notice
+
 _VARIABLE = "SSLKEYLOGFILE"
 _MOST = 8 << 20              # bytes of secrets that a trace takes
 
@@ -30,6 +32,8 @@ class ProgramSecrets:
         with suppress(OSError), self.file.open("rb") as file:
             file.seek(self.start)
             put_first(trace, file.read(_MOST))
+            if file.read(1):
+                notice(f"The trace has the first {_MOST >> 20} MB of the program's secrets of TLS, not all.")
 
 
 @contextmanager

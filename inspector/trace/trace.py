@@ -354,6 +354,11 @@ class Trace:
         """What became of packets on a wire that somebody stood in."""
         return self._fates
 
+    @property
+    def secrets_cut(self) -> str:
+        """A sentence where not all of a file of secrets is read, else ""."""
+        return self._keylogs.cut
+
     def _read_fates(self) -> None:
         """Read on in the fates; what was said of a packet that turns out to have been lost is said anew."""
         for row in self._fates.update(self, self.events):

@@ -5,7 +5,7 @@ Lines `LABEL CLIENT_RANDOM SECRET` in hex; from a file, or from the Decryption S
 
 from __future__ import annotations
 
-_MOST = 200_000              # secrets that are kept
+MOST_SECRETS = 200_000       # that are kept
 _LABELS = frozenset((
     b"CLIENT_RANDOM", b"CLIENT_HANDSHAKE_TRAFFIC_SECRET", b"SERVER_HANDSHAKE_TRAFFIC_SECRET",
     b"CLIENT_TRAFFIC_SECRET_0", b"SERVER_TRAFFIC_SECRET_0"))
@@ -16,6 +16,7 @@ class KeyLog:
 
     def __init__(self) -> None:
         self._secrets: dict[tuple[bytes, bytes], bytes] = {}
+        self.left_out = 0                 # secrets that were not kept, as there were so many
 
     @property
     def count(self) -> int:
@@ -27,7 +28,10 @@ class KeyLog:
         before = len(self._secrets)
         for line in text.splitlines():
             words = line.split()
-            if len(words) != 3 or words[0] not in _LABELS or len(self._secrets) >= _MOST:
+            if len(words) != 3 or words[0] not in _LABELS:
+                continue
+            if len(self._secrets) >= MOST_SECRETS:
+                self.left_out += 1
                 continue
             try:
                 random, secret = (bytes.fromhex(word.decode("ascii")) for word in words[1:])

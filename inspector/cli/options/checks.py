@@ -75,9 +75,10 @@ def _refuse_unknown(patterns: tuple[str, ...]) -> None:
         return
     from inspector.protocols import RULES  # here: what reads each protocol, for which help would wait
     from inspector.trace import kernel
-    from inspector.trace.packet import deeds
+    from inspector.trace.packet import deeds, left_out
 
-    known = [*RULES, *(rule.id for book in (kernel.BOOK, deeds.BOOK) for rule in book.rules)]
+    books = kernel.BOOK, deeds.BOOK, left_out.BOOK
+    known = [*RULES, *(rule.id for book in books for rule in book.rules)]
     for pattern in patterns:
         if not any(fnmatchcase(one, pattern) for one in known):
             near = get_close_matches(pattern, known, 1)

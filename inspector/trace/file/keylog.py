@@ -10,6 +10,8 @@ import os
 import stat
 from pathlib import Path
 
+from inspector.wire.text import escaped
+
 _MOST = 64 << 20             # bytes of a file that are read
 
 _chosen: list[Path] = []
@@ -34,6 +36,7 @@ class KeyLogFiles:
 
     def __init__(self) -> None:
         self._offsets = dict.fromkeys(_chosen, 0)
+        self.cut = ""                    # a sentence where a file holds more than is read of it
 
     def fresh(self) -> bytes:
         """The lines that were not given before; b"" where a file is not there (yet)."""
@@ -43,6 +46,9 @@ class KeyLogFiles:
                 with open(path, "rb", opener=_no_waiting) as file:
                     file.seek(offset)
                     data = file.read(max(_MOST - offset, 0))
+                    if offset + len(data) >= _MOST and file.read(1):
+                        self.cut = (f"Of the secrets in {escaped(path.name, 60)} the first"
+                                    f" {_MOST >> 20} MB are read.")
             except OSError:
                 continue
             whole = data[: data.rfind(b"\n") + 1]

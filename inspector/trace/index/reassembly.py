@@ -14,9 +14,10 @@ from typing import NamedTuple
 from inspector.model.numbers import TCP
 from inspector.model.packets import Row
 from inspector.wire.arrays import UInt32s
+from inspector.wire.findings import MOST_ROWS
 from inspector.wire.headers.read import CUT, MALFORMED, NO_OFFSET, SHORT, UNSIZED, Headers
 
-_KEPT = 1024                 # datagrams that wait for their rest
+MOST_WAITING = 1024          # datagrams that wait for their rest
 _MOST = 8192                 # fragments of one: 65,535 bytes by 8
 _COPIED = ("sport", "dport", "seq", "ack", "tcp_flags", "window")
 _UNREADABLE = CUT | MALFORMED | SHORT
@@ -64,6 +65,8 @@ class Reassembly:
     def __init__(self) -> None:
         self.segments: dict[int, Segment] = {}
         self._waiting: dict[tuple[int, ...], _Waiting] = {}
+        self.given_up = 0                         # datagrams that were not waited for any longer,
+        self.first_given_up: list[Row] = []       # a packet of each of the first of them
 
     def take(self, headers: Headers, source: UInt32s, destination: UInt32s, first_row: Row) -> None:
         """Take a batch whose rows begin at `first_row`, and fill in packets that complete a segment."""
@@ -81,8 +84,11 @@ class Reassembly:
             if whole:
                 self._complete(headers, at, part.row, waiting, whole)
                 del self._waiting[key]
-        while len(self._waiting) > _KEPT:
-            del self._waiting[next(iter(self._waiting))]
+        while len(self._waiting) > MOST_WAITING:
+            lost = self._waiting.pop(next(iter(self._waiting)))
+            self.given_up += 1
+            if len(self.first_given_up) < MOST_ROWS:
+                self.first_given_up.append(lost.parts[0].row)
 
     def _complete(
         self, headers: Headers, at: int, row: Row, waiting: _Waiting, whole: tuple[Part, ...]

@@ -18,6 +18,7 @@ from inspector.trace.application.datagrams import WAIT_NS, worth_judging
 from inspector.trace.index.conversations import grown
 from inspector.trace.kernel import kernel_findings
 from inspector.trace.packet.deeds import wire_findings
+from inspector.trace.packet.left_out import left_out_findings
 from inspector.views.conversation.place import StreamPlace, place_of
 from inspector.views.ladder.ends import Conversation
 from inspector.views.line.spans import Line, Span, Style, fit
@@ -33,6 +34,7 @@ STYLES: dict[Severity, Style] = {"error": "error", "warning": "warning", "note":
 MARKS: dict[Severity, str] = {"error": "✖", "warning": "▲", "note": "·"}
 _KERNEL = Conversation("kernel", -1)      # whose findings rest on no packet's bytes
 _WIRE = Conversation("wire", -1)          # what was done to packets on their way
+_LEFT_OUT = Conversation("reading", -1)   # what limits of ours left out
 _EVER = float("inf")
 _STEP = 50               # conversations that one update looks into
 
@@ -63,6 +65,7 @@ class FindingList:
         self._packets_read = 0                          # how far each of these was looked through
         self._samples = 0                               # of the kernel
         self._fates_seen = 0, 0                         # how many, and among how many packets
+        self._looked_at = 0, 0, 0                       # packets and secrets, for what limits left out
         self._quotes_read = 0                           # what ICMP errors quote
         self._keys: list[_Key] = []                     # of the lines, ascending
         self._shown: list[Finding] = []
@@ -101,6 +104,10 @@ class FindingList:
         if fates and self._fates_seen != (fates.version, packets):
             self._fates_seen = fates.version, packets
             changed = self._replace(_WIRE, wire_findings(self.trace)) or changed
+        secrets = self.trace.secrets
+        if self._looked_at != (packets, secrets.count, secrets.left_out):
+            self._looked_at = packets, secrets.count, secrets.left_out
+            changed = self._replace(_LEFT_OUT, left_out_findings(self.trace)) or changed
         return changed
 
     def _take_news(self) -> None:

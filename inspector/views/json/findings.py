@@ -14,6 +14,7 @@ import numpy as np
 from inspector.model.packets import rows_in
 from inspector.trace.kernel import kernel_findings
 from inspector.trace.packet.deeds import wire_findings
+from inspector.trace.packet.left_out import left_out_findings
 from inspector.views.json.messages import numbers_of, streams_of, touches
 from inspector.wire.arrays import Int64s
 
@@ -33,6 +34,7 @@ def findings_of(trace: Trace, chosen: frozenset[int] | None = None) -> Iterator[
     streams = streams_of(trace, None if chosen is None else np.array(sorted(chosen), "i8"))
     found = [one for stream in streams for one in trace.findings_of(stream)]
     found += trace.datagram_findings() + kernel_findings(trace) + wire_findings(trace)
+    found += left_out_findings(trace)
     for one in sorted(found, key=lambda one: one.rows[0] if one.rows else -1):
         if touches(one.rows, chosen):
             yield one

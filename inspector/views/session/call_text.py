@@ -58,8 +58,12 @@ def _candidates(call: Call, form: Form, *, named: bool, full: bool) -> list[Line
     tails = _tails(call, always=False)
     lines = [_line((name, role), (f"({head})", ""), (" " if tail[0][0] else "", ""), *tail)
              for head in heads for tail in tails]
-    lines.append(_line((name, role), (" " if call.errno else "", ""), *(tails[-1] if call.errno else ())))
-    return sorted(lines, key=_richness)
+    lines.sort(key=_richness)
+    value, style = next((tail[0] for tail in reversed(tails) if tail[0][0]), ("", ""))
+    if value and call.name != "getsockname":               # how much it was is worth more than the brackets
+        lines += [_line((name, role), (" ", ""), (value, style)),
+                  _line((name, role), (" ", ""), (value.removeprefix("= "), style))]
+    return lines if call.errno else [*lines, _line((name, role))]
 
 
 def _richness(line: Line) -> int:

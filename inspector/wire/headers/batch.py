@@ -23,6 +23,7 @@ SHORT = 8              # the IP or transport header is not whole in the captured
 UNSIZED = 16           # TCP whose payload's length cannot be known (first fragment, bogus data offset)
 BOGUS = 32             # TCP whose header claims to be shorter than 20 bytes; its length is counted still
 PORTS = 64             # of a transport header that is SHORT the ports are there
+DEEP = 128             # more stands in it than is read: too many tags, tunnels or extension headers
 
 NO_LAYER = 255         # Headers.l3 where there is no IP or ARP header
 NO_OFFSET = 65535      # Headers.l4 and Headers.payload where there is none
@@ -54,6 +55,7 @@ class Batch:
         self.starts = starts
         self.captured = captured
         self.lengths = lengths
+        self.deep: list[Int64s] = []               # frames of which not all headers are read
         self._views: dict[np.dtype[Any], Array] = {}
 
     def __len__(self) -> int:

@@ -42,7 +42,7 @@ TYPE_NONE = -1                       # what no EtherType is
 ARPHRD_NETLINK, ARPHRD_GRE = 824, 778
 SNAP_ETHERTYPES = (0, 0xF8)           # organisations under which SNAP carries EtherTypes: none, Cisco
 LONGEST_8023 = 1500                  # up to here an EtherType is a length
-_MAX_TAGS = 8
+MAX_TAGS = 8
 FAMILIES_IPV6 = (24, 28, 30)         # AF_INET6 of NetBSD and OpenBSD, FreeBSD, Darwin
 MPLS_TYPES = (ETHERTYPE_MPLS, ETHERTYPE_MPLS_MULTICAST)
 NSH_TYPES = {1: ETHERTYPE_IPV4, 2: ETHERTYPE_IPV6, 3: ETHERTYPE_ETHERNET, 4: ETHERTYPE_NSH, 5: MPLS_TYPES[0]}
@@ -150,7 +150,7 @@ def tags(batch: Batch, layer: Layer) -> Layer:
     """Past VLAN and other tags, MPLS labels, PPPoE and NSH, at most eight of them."""
     if (layer.kind == ETHERTYPE_IPV4).all():         # by far the most common batch
         return layer
-    for _ in range(_MAX_TAGS):
+    for _ in range(MAX_TAGS):
         vlan = (layer.kind == ETHERTYPE_VLAN) | (layer.kind == ETHERTYPE_QINQ)
         vlan |= layer.kind == ETHERTYPE_QINQ_OLD
         other = _is_other_tag(layer.kind)
@@ -165,7 +165,9 @@ def tags(batch: Batch, layer: Layer) -> Layer:
             parts.append(_pppoe(batch, layer.where(layer.kind == ETHERTYPE_PPPOE_SESSION)))
             parts.append(_nsh(batch, layer.where(layer.kind == ETHERTYPE_NSH)))
         layer = merge(parts)
-    return layer.where(~(np.isin(layer.kind, VLAN_TYPES) | _is_other_tag(layer.kind)))
+    further = np.isin(layer.kind, VLAN_TYPES) | _is_other_tag(layer.kind)
+    batch.deep.append(layer.rows[further])
+    return layer.where(~further)
 
 
 def _is_other_tag(kind: Int64s) -> Bools:
@@ -198,7 +200,7 @@ def _mpls(batch: Batch, layer: Layer) -> Layer:
     """Past a label stack of at most eight labels (RFC 3032); IP is told by its version."""
     at: Int64s = layer.at.copy()
     open_ = np.arange(len(at))
-    for _ in range(_MAX_TAGS):
+    for _ in range(MAX_TAGS):
         open_ = open_[batch.captured[layer.rows[open_]] >= at[open_] + 4]
         if not len(open_):
             break
@@ -207,6 +209,7 @@ def _mpls(batch: Batch, layer: Layer) -> Layer:
         open_ = open_[~bottom]
     finished = np.ones(len(at), np.bool_)
     finished[open_] = False
+    batch.deep.append(layer.rows[open_][batch.captured[layer.rows[open_]] >= at[open_] + 4])
     return by_version(batch, layer.moved(at, layer.kind).where(finished))
 
 

@@ -57,11 +57,12 @@ _UNITS = np.array([UNITS.get(kind, 0) for kind in range(256)])
 _IS_TUNNEL = np.isin(np.arange(256), (IP_IN_IP, IPV6_IN_IP, GRE, ETHERNET_IN_IP, ETHER_IP, MPLS_IN_IP))
 _LONGEST_OPTIONS = np.dtype([("options", "u1", 40)])
 _LONGEST = 65535             # what IPv6's length can say
-_MAX_EXTENSIONS = 16
+MAX_EXTENSIONS = 16
 SEGMENT_ROUTING = 4          # RFC 8754; of the other types of routing headers 0 is RFC 2460, 2 RFC 6275
 _ROUTES = (0, 2, SEGMENT_ROUTING)
 MAX_TUNNELS = 6
 MAX_QUOTES = 4               # errors about errors
+_NETWORKS = (ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_ARP, ETHERTYPE_RARP)
 
 
 def network_layers(batch: Batch, headers: Headers, layer: Layer, quotes: int = MAX_QUOTES) -> None:
@@ -70,6 +71,7 @@ def network_layers(batch: Batch, headers: Headers, layer: Layer, quotes: int = M
         if not len(layer.rows):
             break
         layer = _network_layer(batch, headers, layer, quotes)
+    batch.deep.append(layer.rows[np.isin(layer.kind, _NETWORKS)])
 
 
 def _network_layer(batch: Batch, headers: Headers, layer: Layer, quotes: int) -> Layer:
@@ -95,8 +97,10 @@ def _above(batch: Batch, headers: Headers, layer: Layer, network: int, quotes: i
     """Hand `layer` (kind: IP protocol) to the transport; the result is what tunnels among it carry."""
     transport_layer(batch, headers, layer)
     errors = quoting(batch, layer, network)
-    if len(errors.rows) and quotes:
+    if quotes and len(errors.rows):
         _quote(batch, headers, errors, network, quotes)
+    else:
+        batch.deep.append(errors.rows)
     carried = udp_tunnels(batch, headers, layer)
     if not _IS_TUNNEL[layer.kind].any():
         return carried
@@ -259,7 +263,7 @@ def _words6(head: Array) -> UInt64s:
 def _extensions(batch: Batch, headers: Headers, layer: Layer, only: int | None = None) -> Layer:
     """Past IPv6 extension headers (or AH, `only` that for IPv4)."""
     finished = []
-    for _ in range(_MAX_EXTENSIONS):
+    for _ in range(MAX_EXTENSIONS):
         more = _IS_EXTENSION[layer.kind] if only is None else layer.kind == only
         finished.append(layer.where(~more))
         layer = layer.where(more)
@@ -283,6 +287,7 @@ def _extensions(batch: Batch, headers: Headers, layer: Layer, only: int | None =
         layer = layer.moved(layer.at + size, kind)
         layer = _held(batch, headers, _fragments(headers, layer, offset, follows, identification))
         layer = layer.where(layer.at <= np.minimum(batch.captured[layer.rows], layer.end))
+    batch.deep.append(layer.rows[_IS_EXTENSION[layer.kind] if only is None else layer.kind == only])
     return merge(finished)
 
 

@@ -11,6 +11,7 @@ from inspector.wire.arrays import Int64s, UInt8s
 from inspector.wire.headers.batch import (
     BOGUS,
     CUT,
+    DEEP,
     FRAGMENT,
     MALFORMED,
     NO_LAYER,
@@ -28,7 +29,7 @@ from inspector.wire.headers.link import link_layer
 from inspector.wire.headers.network import network_layers
 
 __all__ = [
-    "BOGUS", "CUT", "FRAGMENT", "MALFORMED", "NO_LAYER", "NO_OFFSET", "PADDING", "PORTS", "SHORT",
+    "BOGUS", "CUT", "DEEP", "FRAGMENT", "MALFORMED", "NO_LAYER", "NO_OFFSET", "PADDING", "PORTS", "SHORT",
     "UNSIZED", "Beside", "Fragments", "Headers", "read_headers",
 ]
 
@@ -43,4 +44,6 @@ def read_headers(data: UInt8s, starts: Int64s, captured: Int64s, lengths: Int64s
     headers = Headers.empty(len(starts))
     headers.status[captured < lengths] = CUT
     network_layers(batch, headers, link_layer(batch, link_type))
+    for rows in batch.deep:
+        headers.status[rows] |= DEEP
     return headers

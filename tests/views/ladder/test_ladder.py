@@ -1,5 +1,6 @@
 """The ladder as panes use it: it grows with its trace, finds its lines again, and is printed once only."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,16 @@ def test_a_margin_of_80_columns_tells_which_direction_was_shut_down() -> None:
     with open_trace("tcp-half-close") as trace:
         ladder = Ladder(trace)
         assert any("shutdown(WR)" in plain(ladder.line(index, 79)) for index in range(ladder.count))
+
+
+@pytest.mark.parametrize("name", ["recv", "recvfrom", "send", "accept"])
+def test_a_narrow_margin_leaves_the_brackets_out_before_how_much_it_was(name: str) -> None:
+    call = Call(1, 2, 2, "server", name, "4", 1_000_000_000, 1_000_001_000, 65536, None, fd=4)
+    for width in range(6 + len(name), 40):
+        text = "".join(span.text for span in call_line(call, "whole", width))
+        assert "65536" in text and len(text) == width, (width, text)
+    failed = replace(call, result=None, errno="ECONNRESET")
+    assert "ECONN" in "".join(span.text for span in call_line(failed, "whole", 14))
 
 
 def test_with_hops_each_packet_and_the_head_say_between_whom_it_is(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""What limits of ours left out of a trace, as findings: nobody is to think that it is not there.
+
+Headers deeper than they are read, datagrams out of fragments that were given up, secrets that were not kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inspector.model.packets import rows_in
+from inspector.model.units import amount
+from inspector.trace.index.reassembly import MOST_WAITING
+from inspector.wire.findings import MOST_ROWS, Finding, Rule, Rulebook
+from inspector.wire.headers.link import MAX_TAGS
+from inspector.wire.headers.network import MAX_EXTENSIONS, MAX_TUNNELS
+from inspector.wire.headers.read import DEEP
+from inspector.wire.keylog import MOST_SECRETS
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
+
+_CLAUSE = "a limit of ours"
+BOOK = Rulebook(
+    Rule("reading.too-deep", "note", _CLAUSE, "Their bytes are shown; no conversation has what is inside."),
+    Rule("reading.fragments", "note", _CLAUSE, "The fragments are shown; conversations lack their bytes."),
+    Rule("reading.secrets", "note", _CLAUSE, "What these would open stays closed: give fewer at once."),
+)
+
+
+def left_out_findings(trace: Trace) -> list[Finding]:
+    """A finding for each limit that was reached."""
+    index, found = trace.index, []
+    deep = np.flatnonzero(index.status[: index.count] & DEEP)
+    if len(deep):
+        what = (f"More than {MAX_TAGS} tags or labels, {MAX_TUNNELS} tunnels within each other, or"
+                f" {MAX_EXTENSIONS} extension headers in {amount(len(deep), 'packet')}: what stands behind is"
+                " not read.")
+        first = replace(BOOK.finding("reading.too-deep", what), more_rows=max(len(deep) - MOST_ROWS, 0))
+        found.append(first.at(-1, rows_in(deep[:MOST_ROWS])))
+    given_up = index.reassembly.given_up
+    if given_up:
+        what = (f"{amount(given_up, 'datagram')} out of fragments {_was(given_up)} given up:"
+                f" no more than {MOST_WAITING:,} are waited for.")
+        found.append(BOOK.finding("reading.fragments", what).at(-1, index.reassembly.first_given_up))
+    if trace.secrets.left_out:
+        what = (f"{amount(trace.secrets.left_out, 'secret')} of TLS {_was(trace.secrets.left_out)} left out:"
+                f" {MOST_SECRETS:,} are kept.")
+        found.append(BOOK.finding("reading.secrets", what))
+    if trace.secrets_cut:
+        found.append(BOOK.finding("reading.secrets", trace.secrets_cut))
+    return found
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"

@@ -31,6 +31,7 @@ class Export:
     writer: Callable[[], Writer]
     one: str                    # what one of its objects is called
     line_writer: Callable[[], LineWriter] | None = None     # gives the same as JSON, faster
+    nothing: str = ""           # how the object ends that holds all of them, where it holds none
 
     def objects(self, trace: Trace, display_filter: Filter | None) -> Iterable[Object]:
         """One object a line, of all that is read of the trace, or of what the filter lets through."""
@@ -44,6 +45,13 @@ class Export:
         encode = json.JSONEncoder(ensure_ascii=True).encode
         for one in self.writer()(trace, selected):
             yield (encode(one),)
+
+    def counted(self, some: Iterable[Sequence[str]], found: list[int]) -> Iterator[Sequence[str]]:
+        """The same lines; to `found` goes how many of some hold anything."""
+        for lines in some:
+            held = [line for line in lines if not line.endswith(self.nothing)] if self.nothing else lines
+            found.append(len(held))
+            yield lines
 
     def selected(self, trace: Trace, display_filter: Filter | None) -> Selected:
         """What the filter lets through: rows, or places of calls; None where there is no filter."""
@@ -105,7 +113,7 @@ EXPORTS: tuple[Export, ...] = (
     Export("conversations", "packets", _conversations, "conversation", _conversation_lines),
     Export("syscalls", "calls", _syscalls, "system call"),
     Export("kernel", "packets", _kernel, "sample of the kernel"),
-    Export("har", "packets", _har, "HTTP exchange"),
+    Export("har", "packets", _har, "HTTP exchange", nothing='"entries": []}}'),
     Export("findings", "packets", _findings, "finding"),
 )
 LISTED = f"{', '.join(export.name for export in EXPORTS)}, or any protocol's name (http, websocket, …)"

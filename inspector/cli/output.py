@@ -136,14 +136,12 @@ def write_line(value: dict[str, Any]) -> None:
     write_text(json.dumps(value, ensure_ascii=True))
 
 
-def write_lines(some: Iterable[Sequence[str]]) -> int:
-    """Lines on stdout, some at a time, which all stand there at the end; how many there were."""
-    write, count = sys.stdout.write, 0
+def write_lines(some: Iterable[Sequence[str]]) -> None:
+    """Lines on stdout, some at a time, which all stand there at the end."""
+    write = sys.stdout.write
     for lines in some:
         write("\n".join(lines) + "\n")
-        count += len(lines)
     sys.stdout.flush()
-    return count
 
 
 def ladder_printer(trace: Trace, *, relative: bool = True) -> Callable[[int | None], None]:

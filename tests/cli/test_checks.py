@@ -49,6 +49,16 @@ def test_that_there_is_nothing_is_said(words: tuple[str, ...], sentence: str) ->
     assert (done.returncode, done.stdout, done.stderr) == (0, "", f"inspector: {sentence}\n")
 
 
+@pytest.mark.parametrize(("words", "sentence"), [
+    ((), "No HTTP exchange in 12 packets."),
+    (("--filter", "tcp.flags.syn == 1"), "No HTTP exchange in 2 of 12 packets, which the filter lets through."),
+])
+def test_an_archive_of_nothing_is_whole_and_said_to_be_empty(words: tuple[str, ...], sentence: str) -> None:
+    done = inspector("decode", TCP, "--json", "har", *words)
+    assert (done.returncode, done.stderr) == (0, f"inspector: {sentence}\n")
+    assert json.loads(done.stdout)["log"]["entries"] == []
+
+
 def test_the_report_goes_to_a_file(tmp_path: Path) -> None:
     file = tmp_path / "report.xml"
     done = inspector("decode", TCP, "--expect", "udp", "--report", "junit", "--report-file", str(file))

@@ -81,8 +81,9 @@ def decode_file(
         if what is not None:
             selected = what.selected(trace, chosen)
             searched = trace.searched if chosen is not None else None
-            count = write_lines(what.lines(trace, selected))
-            if not count and not checks:           # a report on stderr may be read by a program
+            found: list[int] = []
+            write_lines(what.counted(what.lines(trace, selected), found))
+            if not sum(found) and not checks:           # a report on stderr may be read by a program
                 notice(_nothing(trace, what, selected))
         if output is not None:
             _write_part(trace, chosen, output, overwrite)

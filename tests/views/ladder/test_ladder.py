@@ -63,7 +63,7 @@ def test_a_narrow_margin_leaves_the_brackets_out_before_how_much_it_was(name: st
         text = "".join(span.text for span in call_line(call, "whole", width))
         assert "65536" in text and len(text) == width, (width, text)
     failed = replace(call, result=None, errno="ECONNRESET")
-    assert "ECONN" in "".join(span.text for span in call_line(failed, "whole", 14))
+    assert "ECON" in "".join(span.text for span in call_line(failed, "whole", 14))
 
 
 def test_with_hops_each_packet_and_the_head_say_between_whom_it_is(tmp_path: Path) -> None:

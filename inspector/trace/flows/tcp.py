@@ -16,7 +16,7 @@ from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP
 from inspector.model.packets import Row, row_at, rows_in
 from inspector.protocols.icmp import icmp_text, icmpv6_text
-from inspector.trace.flows.copies import copies, out_of_order
+from inspector.trace.flows.copies import Elsewhere, copies, out_of_order
 from inspector.trace.flows.tcp_streams import Segment, extend, extend_few
 from inspector.wire.arrays import Array, Bools, Int64s, UInt8s
 from inspector.wire.findings import Finding
@@ -79,6 +79,7 @@ class TcpFlow:
         self._a: tuple[int, int] | None = None      # address id and port of a
         self._rows: Int64s = np.zeros(0, np.int64)
         self.copies: dict[Row, Row] = {}            # what stands twice in the file, and its first row
+        self._elsewhere = Elsewhere(trace)
         self._reopened_at = Row(-1)                     # row of a SYN on the ports of an earlier conversation
         self._findings: list[Finding] = []
         # Packets, quoted headers, and whether it had been silent for long, when found.
@@ -112,8 +113,7 @@ class TcpFlow:
         self.left = len(rows) - self._rows_read
         index = self._trace.index
         fresh = fresh[(index.protocol[fresh] == TCP) & (index.status[fresh] & UNSIZED == 0)]
-        if len(index.sections.values):
-            fresh = self._without_copies(fresh)
+        fresh = self._without_copies(fresh)
         if not len(fresh):
             return False
         if self._a is None:
@@ -125,7 +125,10 @@ class TcpFlow:
 
     def _without_copies(self, fresh: Int64s) -> Int64s:
         """Leave out, and note, packets that the file has twice."""
-        found = copies(self._trace, np.concatenate((self._rows, fresh)), len(self._rows))
+        found: dict[Row, Row] = {}
+        if len(self._trace.index.sections.values):
+            found = copies(self._trace, np.concatenate((self._rows, fresh)), len(self._rows))
+        found |= self._elsewhere.take(fresh)
         self.copies |= found
         return fresh[~np.isin(fresh, list(found))] if found else fresh
 

@@ -12,7 +12,7 @@ import numpy as np
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import ICMP, ICMPV6, UDP
 from inspector.model.packets import Row, row_at, rows_in
-from inspector.trace.flows.copies import copies
+from inspector.trace.flows.copies import Elsewhere, copies
 from inspector.trace.flows.fragments import fragments_of
 from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding
@@ -51,6 +51,9 @@ class UdpFlow:
         self._a: tuple[int, int] | None = None
         self.rows: Int64s = np.zeros(0, np.int64)
         self.copies: dict[Row, Row] = {}   # packets that stand twice in the file, and their first row
+        self._elsewhere = Elsewhere(trace)
+        self._again: dict[Row, Row] = {}   # those that another interface saw before
+        self._rows_read = 0                # rows of the trace that were looked at
         self._errors: list[IcmpError] = []
         self._quotes_read = 0              # quoted headers of the trace that were looked at
         self.update()
@@ -58,7 +61,9 @@ class UdpFlow:
     def update(self) -> bool:
         """Take the packets that came since; True when there were any."""
         rows = np.asarray(self._trace.rows_of("udp", self.stream), np.int64)
-        found = copies(self._trace, rows)
+        self._again |= self._elsewhere.take(rows[self._rows_read :])
+        self._rows_read = len(rows)
+        found = copies(self._trace, rows) | self._again
         if found:
             rows = rows[~np.isin(rows, list(found))]
         fresh = len(rows) > len(self.rows)

@@ -60,6 +60,7 @@ class Index(HeaderColumns):
         self._interfaces: dict[int, int] = {}
         self.outer, self.quoted = HeaderTable(self.addresses), HeaderTable(self.addresses)
         self.reassembly = Reassembly()
+        self.several_interfaces = False        # packets come from more than the first one
         self.sections = Growing("i8")          # rows at which a further section of the file begins
         self.other_frames = Growing("i8")      # of each, how many packets stand before it in the file
         self._show()
@@ -112,6 +113,7 @@ class Index(HeaderColumns):
             columns[name][start:stop] = values
         for name in _HEADER_COLUMNS:
             columns[name][start:stop] = getattr(headers, name)
+        self.several_interfaces = self.several_interfaces or bool((interface > 0).any())
         for i in np.flatnonzero(interface >= MANY_INTERFACES).tolist():
             self._interfaces[start + i] = int(interface[i])
         self.count = stop

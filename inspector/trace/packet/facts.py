@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from inspector.model.numbers import ACK, SYN, TCP, UDP
 from inspector.model.packets import Row, packet_number, row_at
 from inspector.trace.application.packets import packet_text
+from inspector.trace.flows.copies import seen_in_several_places
 from inspector.trace.index.fates import Fate
 from inspector.wire.arrays import Int64s
 from inspector.wire.text import escaped
@@ -127,7 +128,8 @@ def _of_tcp(trace: Trace, flow: TcpFlow, row: Row) -> _Known:
 
 
 def _of_udp(trace: Trace, stream: int, row: Row) -> _Known:
-    copied = trace.datagrams(stream).copies.get(row) if len(trace.index.sections.values) else None
+    twice = len(trace.index.sections.values) or seen_in_several_places(trace, row)
+    copied = trace.datagrams(stream).copies.get(row) if twice else None
     text = packet_text(trace, row)
     if text is None:
         return _Known(same_as=copied)

@@ -91,5 +91,8 @@ def _leave(status: int) -> NoReturn:
         # When the terminal was closed, Textual's thread that reads it never ends, and would be waited for.
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.flush()
+        from inspector.sessions import temporary  # here: help is to be instant
+
+        temporary.give_back_all()
         os._exit(status)
     sys.exit(status)

@@ -7,12 +7,12 @@ Who sets it already keeps it, and what is written there from then on is taken to
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from inspector.cli.output import notice
+from inspector.sessions import temporary
 
 _VARIABLE = "SSLKEYLOGFILE"
 _MOST = 8 << 20              # bytes of secrets that a trace takes
@@ -39,13 +39,14 @@ class ProgramSecrets:
 @contextmanager
 def _folder() -> Iterator[Path | None]:
     """A folder of our own for a moment; None where none can be had: the secrets stay the program's then."""
+    made = None
     try:
-        made = tempfile.TemporaryDirectory(prefix="inspector-secrets-", ignore_cleanup_errors=True)
-    except OSError:
-        yield None
-        return
-    with made as name:
-        yield Path(name)
+        with suppress(OSError):
+            made = temporary.folder("inspector-secrets-")
+        yield made
+    finally:
+        if made is not None:
+            temporary.give_back(made)
 
 
 @contextmanager

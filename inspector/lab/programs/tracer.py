@@ -11,12 +11,12 @@ import errno
 import os
 import select
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from inspector.lab.errors import LabError
+from inspector.sessions import temporary
 from inspector.wire.journal import CallRecord
 from inspector.wire.strace import CALLS, OPTIONS, StraceReader
 
@@ -37,8 +37,8 @@ class Tracer:
 
     def __init__(self) -> None:
         self._path = strace()
-        self._folder = tempfile.mkdtemp(prefix="inspector-")
-        self._fifo = str(Path(self._folder, "calls"))
+        self._folder: Path | None = temporary.folder("inspector-calls-")
+        self._fifo = str(self._folder / "calls")
         os.mkfifo(self._fifo, 0o600)
         self.descriptor = os.open(self._fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         # While we hold a writer ourselves, an empty FIFO is not taken for one that has ended.
@@ -95,9 +95,9 @@ class Tracer:
 
     def _hide(self) -> None:
         """Take the FIFO's name away once strace holds it, so that nothing else can write there."""
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = ""
+        if self._folder is not None:
+            temporary.give_back(self._folder)
+            self._folder = None
 
 
 def _process_of(thread: int) -> int:

@@ -17,6 +17,8 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
+from inspector.sessions import temporary
+
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_SECONDS = 1.0                     # for the end in order
 LAST_WORDS = b"\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1004l\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?7h"
@@ -56,6 +58,7 @@ class Guard(threading.Thread):
         self._restore()
         if self._last is not None:
             self._last()
+        temporary.give_back_all()
         os._exit(status)
 
     def _wait(self) -> int:

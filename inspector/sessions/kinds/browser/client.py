@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from inspector.model.commands import Abort, Close, Connect, SocketCommand
+from inspector.sessions import temporary
 from inspector.sessions.context import Context, FailedError
 from inspector.sessions.kinds.browser.programs import NONE, find_browser
 from inspector.sessions.lab_mark import lab_folder
@@ -84,6 +85,7 @@ class BrowserClient:
             raise FailedError(NONE)
         folder = lab_folder()
         folder.mkdir(mode=0o700, exist_ok=True)
+        temporary.hold(folder)
         self._profile = Path(tempfile.mkdtemp(prefix="browser-", dir=folder))
         address = f"http://{address_text(self.context.address)}/"
         words = browser.command(self._profile, address)

@@ -23,10 +23,9 @@ from inspector.tui.messages import NOTHING, BackAsked, PaneAsked, Selection
 from inspector.tui.pace import REST_SECONDS, settle
 from inspector.tui.widgets.clipboard import copy
 from inspector.tui.widgets.leaving import LeavesQuietly
-from inspector.tui.widgets.line_list import LineList, LineProvider
+from inspector.tui.widgets.line_list import LineList, Paragraph
 from inspector.tui.widgets.painter import Head
 from inspector.tui.widgets.whole import WholeScreen
-from inspector.views.line.document import Document
 from inspector.views.line.spans import Line, Span, fit, plain
 
 if TYPE_CHECKING:
@@ -284,7 +283,7 @@ class ListPane(Pane):
 
     def hint(self, text: str) -> None:
         """A paragraph in place of the list, which has nothing to show."""
-        self.lines.show(plain_page(text, self.lines.line_width))
+        self.lines.show(Paragraph(text, self.lines.line_width))
 
     @on(LineList.LineChosen)
     def _line_chosen(self, message: LineList.LineChosen) -> None:
@@ -308,10 +307,3 @@ class ListPane(Pane):
 def squeezed(text: str) -> str:
     """The text of a line without the blanks that lay out its columns."""
     return re.sub(r" {2,}", "  ", text).strip()
-
-
-def plain_page(text: str, width: int) -> LineProvider:
-    """A paragraph in place of a list that has nothing to show."""
-    document = Document()
-    document.prose(text, style="dim")
-    return document.page(max(width, 20))

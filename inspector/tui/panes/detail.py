@@ -81,13 +81,6 @@ class DetailPane(ListPane):
     def lines(self) -> TreeList:
         return self.query_one(TreeList)
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._show_hint)
-
-    def _show_hint(self) -> None:
-        if not self.detail.fields:
-            self._show(self.detail)
-
     def reset(self) -> None:
         self._shown = (None, None)
         self._show(Detail((), self.detail.opened))

@@ -9,9 +9,9 @@ from textual.binding import Binding, BindingType
 
 from inspector.tui.messages import SelectionMade, StatusChanged
 from inspector.tui.pace import WORK_SECONDS
-from inspector.tui.panes.base import PaneSpec, plain_page
+from inspector.tui.panes.base import PaneSpec
 from inspector.tui.panes.conversation import ConversationPane, selection_of
-from inspector.tui.widgets.line_list import LineProvider
+from inspector.tui.widgets.line_list import LineProvider, Paragraph
 from inspector.views.conversation.sparkline import sparklines
 from inspector.views.conversation.stream.follow import FollowStream, Mode
 from inspector.views.line.spans import Line
@@ -77,7 +77,7 @@ class StreamPane(ConversationPane):
         self._stream = None
         if conversation.protocol != "tcp":
             text = "UDP has no stream: every datagram stands for itself, as the packets show."
-            return plain_page(text, width)
+            return Paragraph(text, width)
         self._stream = FollowStream(self.trace, conversation.stream, self._mode, wrap=max(width - 12, 8),
                                     direction=self._direction, inside=self._inside, most=PIECE)
         return self._stream

@@ -34,6 +34,35 @@ class LineProvider(Protocol):
     def target(self, index: int) -> Any: ...
 
 
+class Paragraph:
+    """A text in place of a list that has nothing to show; its list wraps it anew when its width changes."""
+
+    def __init__(self, text: str, width: int) -> None:
+        self._document = Document()
+        self._document.prose(text, style="dim")
+        self._width = 0
+        self.wrap(width)
+
+    def wrap(self, width: int) -> bool:
+        """Wrap it to `width` cells; whether that changed it."""
+        before, self._width = self._width, max(width, 20)
+        if before != self._width:
+            self._page = self._document.page(self._width)
+        return before != self._width
+
+    @property
+    def count(self) -> int:
+        """How many lines it takes."""
+        return self._page.count
+
+    def line(self, index: int, width: int) -> Line:
+        """One of them, in `width` cells."""
+        return self._page.line(index, width)
+
+    def target(self, index: int) -> None:
+        """Nothing: no line leads anywhere."""
+
+
 class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
     """The visible window of a provider's lines, with a cursor; `following` keeps the last line in sight."""
 
@@ -214,10 +243,16 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         self.refill()
 
     def on_resize(self, _event: events.Resize) -> None:
-        if self.following:
+        if isinstance(self._provider, Paragraph):
+            self.call_after_refresh(self._wrap_anew)
+        elif self.following:
             self.call_after_refresh(self.refill)
         elif self.cursor is not None:
             self.call_after_refresh(self.scroll_to_line, self.cursor)
+
+    def _wrap_anew(self) -> None:
+        if isinstance(self._provider, Paragraph) and self._provider.wrap(self.line_width):
+            self.refill(news=False)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()

@@ -14,6 +14,7 @@ from inspector.model.packets import Row
 from inspector.tui.launcher.help import HelpScreen
 from inspector.tui.messages import Selection
 from inspector.tui.panes.base import PaneSpec
+from inspector.tui.panes.detail import HINT
 from inspector.tui.panes.registry import PANES
 from inspector.tui.widgets.line_list import LineList
 from inspector.tui.workbench.workbench import WorkbenchScreen
@@ -94,3 +95,29 @@ async def test_help_explains_the_pane_that_has_the_keys() -> None:
             assert headings[0] == spec.title
             await pilot.press("escape")
             await until(pilot, lambda: pilot.app.screen is screen, "the workbench")
+
+
+@pytest.mark.parametrize(("pane", "key", "words"), [
+    ("detail", "8", HINT),
+    ("packets", "2", "No packet passes udp. Escape clears the filter."),
+    ("findings", "7", "Nothing to complain about so far."),
+    ("stream", "4", "UDP has no stream: every datagram stands for itself, as the packets show."),
+])
+async def test_a_paragraph_is_wrapped_anew_when_its_pane_changes_its_width(
+    pane: str, key: str, words: str
+) -> None:
+    async with opened("udp.pcapng" if pane == "stream" else "tcp.pcapng", (200, 50)) as (pilot, screen):
+        if pane == "packets":
+            await pilot.press("slash", *"udp", "enter")
+        await pilot.press(key)
+        for width in (200, 80, 61, 130):
+            await pilot.resize_terminal(width, 40)
+            await pilot.press(key)
+
+            def whole() -> bool:
+                lines = screen.pane(pane).query_one(LineList)
+                seen = min(lines.count, lines.size.height)
+                parts = [part for y in range(seen) if (part := lines.render_line(y).text.strip())]
+                return " ".join(parts) == words and (len(parts) == 1 or len(parts[0]) > lines.line_width // 2)
+
+            await until(pilot, whole, f"all of it in {width} columns")

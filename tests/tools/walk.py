@@ -1,8 +1,9 @@
 """A walk of random keys: `python -m tests.tools.walk [--seed N] [--keys N] [--in-process] [START ...]`.
 
-Each walk starts the app on its launcher, in a session of each kind, a lesson, on a file, and does what nobody
-foresaw: keys singly and in bursts, pastes, clicks, changes of size. It fails where the app ends in error,
-prints a traceback, does not hear ctrl+q at the end, leaves the terminal otherwise or a process behind.
+Each walk starts the app on its launcher, in a session of each kind, a lesson, on a file, at a real service
+(`talk`, and `watch`, which needs root or CAP_NET_RAW), and does what nobody foresaw: keys singly and in
+bursts, pastes, clicks, changes of size. It fails where the app ends in error, prints a traceback, does not
+hear ctrl+q at the end, leaves the terminal otherwise or a process behind.
 The app runs on a real terminal; `--in-process` drives it by Textual's pilot, with exceptions as they are.
 A seed gives the same walk again.
 """
@@ -14,26 +15,31 @@ import asyncio
 import os
 import random
 import signal
+import socket
+import socketserver
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from textual.pilot import Pilot
 
 from inspector.tui.app import InspectorApp
+from tests.support.running.services import EchoesStreams
 from tests.support.screen.keys import burst, type_together
 from tests.support.screen.window import LEFT, Terminal, inspector, terminal, wait_until
 
 DATA = Path(__file__).parents[1] / "data"
-KINDS = {"tcp": "t", "udp": "u", "http": "h", "websocket": "w"}
+KINDS = {"tcp": "t", "udp": "u", "http": "h", "websocket": "w", "slow": "r", "held": "it"}
 FILES = {"small": DATA / "traces" / "websocket.pcapng", "many": DATA / "traces" / "http-connections.pcapng"}
 PROGRAM = (sys.executable, "-m", "http.server", "8000", "--bind", "127.0.0.1")
 COMMANDS = {                               # on a terminal alone
     "lessons": ["lesson"], "lesson": ["lesson", "handshake"], "via": ["via", "45883:45884"],
     "join": ["exec", "--join", "--publish", "8000", "--", *PROGRAM],
+    "talk": ["talk", "tcp://127.0.0.1:PORT"], "watch": ["watch", "PORT"],      # PORT: of `company`
 }
 STATUS = {"join": 128 + signal.SIGTERM}    # of the program, which leaving the app ends
 STARTS = ("launcher", *KINDS, *FILES, *COMMANDS)
@@ -110,10 +116,39 @@ def start_of(name: str) -> tuple[list[str], str]:
     return ["open", name], ""
 
 
+@contextmanager
+def company() -> Iterator[int]:
+    """A service on the loopback that sends back what it gets, and a client that talks to it; its port."""
+    ended = threading.Event()
+
+    def talk(port: int) -> None:
+        while not ended.wait(0.1):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as client:
+                client.sendall(b"GET /walk HTTP/1.1\r\nHost: walk\r\n\r\n")
+                client.recv(65536)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), EchoesStreams) as server:
+        server.daemon_threads = True
+        port: int = server.server_address[1]
+        threads = [threading.Thread(target=server.serve_forever, daemon=True),
+                   threading.Thread(target=talk, args=(port,), daemon=True)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield port
+        finally:
+            ended.set()
+            server.shutdown()
+            for thread in threads:
+                thread.join()
+
+
 def walk_on_terminal(name: str, seed: int, keys: int, directory: Path) -> int:
     """One walk on a real terminal; the number of keys. WalkError."""
     arguments, first = start_of(name)
-    with terminal(directory, inspector(*arguments), size=SIZES[seed % 2]) as app:
+    with company() as port, terminal(
+            directory, inspector(*(one.replace("PORT", str(port)) for one in arguments)), size=SIZES[seed % 2]
+    ) as app:
         app.until_shown("Quit")
         app.write(first.encode())
         seen, done, chance = b"", 0, random.Random(seed)

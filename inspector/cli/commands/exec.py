@@ -89,7 +89,7 @@ def command(
             return outcome.status
         secrets.keep(file.path)
         file.restore()
-        if outcome.broken:
+        if outcome.broken and (save is None or what is not None):     # else it is told with how much there is
             notice(outcome.broken)
         _show(file, outcome, what, saved=save is not None, shown=bool(checks) or join)
         for sentence in missed(file.path, outside=outside.net):

@@ -43,7 +43,7 @@ def command(*, raw: bool, save: str | None, overwrite: bool, as_json: bool, spec
             checks: CheckOptions) -> int:
     """Run a session in the lab and print its ladder: system calls and packets together, as it happens.
 
-    Exit status 0 when the session ended as asked, 1 when it did not.
+    Exit status 0 when the session ended as asked, 1 when it did not, 3 when it could not be captured.
     """
     return run_session(spec, save=save, overwrite=overwrite, as_json=as_json, relative=not raw, checks=checks)
 
@@ -97,7 +97,7 @@ def _follow(agent: Agent, trace: Trace, spec: SessionSpec, printer: Printer) -> 
     for sentence in dict.fromkeys(failures):
         notice(escaped(sentence))
     if not ended and (failure := agent.failure()):
-        raise CommandError(failure.sentence, NO, failure.remedy)
+        raise CommandError(failure.sentence, MISSING, failure.remedy)
     endings = [dict(event.fields).get("ok") for event in trace.events if event.kind == "session-ended"]
     return DONE if endings == ["true"] and not failures else NO
 

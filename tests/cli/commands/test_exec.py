@@ -113,7 +113,19 @@ def test_a_capture_that_broke_is_told_and_no_success(command: tuple[str, ...], t
             check=False, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},       # a .pyc that is cut breaks
         )
         assert done.returncode == expected, done.stderr
-        assert "File too large" in done.stderr and "Traceback" not in done.stderr
+        assert done.stderr.count("File too large") == 1 and "Traceback" not in done.stderr
+
+
+def test_a_session_whose_trace_cannot_be_written_is_told_once_and_no_answer(tmp_path: Path) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    done = subprocess.run(
+        [*COMMAND, "run", "slow-reader", "--save", str(tmp_path / "full.pcapng")], preexec_fn=limit,
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert done.returncode == 3 and done.stderr.count("File too large") == 1, done.stderr
 
 
 def test_json_and_the_programs_output_never_mix(tmp_path: Path) -> None:

@@ -48,7 +48,11 @@ from inspector.protocols.websocket.frame import (
     TEXT,
     Frame,
     FrameDecoder,
+    FrameIndex,
+    FrameNumber,
     frame_at,
+    frame_index,
+    frame_number,
     opcode_name,
     unmask,
 )
@@ -197,7 +201,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
                                   last - first):
             return False
         self.session.add_alike(direction, rules, last - first)
-        self.messages.extend(len(self.frames), part)
+        self.messages.extend(FrameIndex(len(self.frames)), part)
         self.frames.extend(part, MessageIndex(len(self.messages) - (last - first)))
         return True
 
@@ -220,7 +224,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
                 if len(own):
                     key = int(part.key[own[-1]]).to_bytes(4, "big")
                     self.session.add_plain(direction, len(own), key)
-            self.messages.extend(len(self.frames), part)
+            self.messages.extend(FrameIndex(len(self.frames)), part)
             self.frames.extend(part, MessageIndex(len(self.messages) - (end - position)))
         if wrong is None:
             return end
@@ -340,7 +344,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         return self.frames
 
     def within(self, direction: int, start: int, stop: int) -> list[int]:
-        return [number - 1 for number in self.frames.within(direction, start, stop)]
+        return [frame_index(number) for number in self.frames.within(direction, start, stop)]
 
     def rows_of(self, record: WebSocketFrameRecord) -> tuple[Row, ...]:
         return record.rows
@@ -370,12 +374,13 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
             opcode = self.messages.opcode_of(message_index(record.message))
         return opcode == TEXT
 
-    def round_trip_ns(self, number: int) -> int | None:
-        """For a pong (frame number from 1): nanoseconds since its ping; for a ping: until its pong."""
-        ping, pong = self.session.answers.get(number - 1), self.session.answered.get(number - 1)
+    def round_trip_ns(self, number: FrameNumber) -> int | None:
+        """For a pong: nanoseconds since its ping; for a ping: until its pong."""
+        own = frame_index(number)
+        ping, pong = self.session.answers.get(own), self.session.answered.get(own)
         if ping is None and pong is None:
             return None
-        ping, pong = number - 1 if ping is None else ping, number - 1 if pong is None else pong
+        ping, pong = own if ping is None else ping, own if pong is None else pong
         first, last = self.frames[ping], self.frames[pong]
         time = self.source.time_of
         return time(last.row) - time(first.row) if first.rows and last.rows else None
@@ -434,17 +439,17 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
 
     def span(self, index: MessageIndex) -> tuple[int, int, int]:
         frames = self.messages.frames_of(index)
-        first = self.frames[frames[0] - 1]
-        return first.direction, first.start, self.frames[frames[-1] - 1].stop
+        first = self.frames[frame_index(frames[0])]
+        return first.direction, first.start, self.frames[frame_index(frames[-1])].stop
 
     def message_of(self, position: int) -> MessageIndex:
-        return message_index(self.frames.message_of(position + 1))
+        return message_index(self.frames.message_of(frame_number(position)))
 
     def records_of(self, index: MessageIndex) -> Sequence[int]:
         frames = self.messages.frames_of(index)
         if isinstance(frames, range):
             return range(frames.start - 1, frames.stop - 1)
-        return [frame - 1 for frame in frames]
+        return [frame_index(frame) for frame in frames]
 
     def line(self, index: MessageIndex) -> MessageLine:
         message = self.messages[index]
@@ -455,14 +460,14 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
             marks.append("compressed, not read" if message.compressed or self.inferred else "not read")
         if not message.complete:
             marks.append("unfinished")
-        troubled = any(self.session.ids.get(frame - 1) for frame in message.frames[:64])
+        troubled = any(self.session.ids.get(frame_index(frame)) for frame in message.frames[:64])
         return MessageLine(message.direction, message.name.upper(), self._message_text(message), message.size,
                            message.rows, tuple(marks), troubled, message.is_control, len(message.frames))
 
     def _message_text(self, message: WebSocketMessage) -> str:
         number = message.frames[0]
         if message.opcode == CLOSE:
-            close = self.close_of(self.frames[number - 1])
+            close = self.close_of(self.frames[frame_index(number)])
             reason = f'"{close.reason}"' if close.reason else ""
             return " ".join(word for word in (str(close.code or ""), close.meaning, reason) if word)
         data = self.message_payload(message.number, _PREVIEW)

@@ -7,9 +7,29 @@ values with their absolute stream offsets. Nothing is judged here: see `rules` a
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, NewType, cast
 
 import numpy as np
+
+FrameIndex = NewType("FrameIndex", int)      # of a connection's frames, from 0 in order of delivery: all code
+FrameNumber = NewType("FrameNumber", int)    # from 1: people, and what they are shown
+
+
+def frame_number(index: int) -> FrameNumber:
+    """The number of the frame at `index` (from 0)."""
+    return FrameNumber(index + 1)
+
+
+def frame_index(number: FrameNumber) -> FrameIndex:
+    """The frame with this number."""
+    return FrameIndex(number - 1)
+
+
+def frame_numbers(start: int, stop: int) -> Sequence[FrameNumber]:
+    """The numbers of the frames at `start` to before `stop` (from 0)."""
+    return cast("Sequence[FrameNumber]", range(start + 1, stop + 1))
+
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 OPCODES: dict[int, str] = {

@@ -129,7 +129,7 @@ def _other(protocol: Protocol, wanted: str) -> Read:
                 continue
             rows = decoder.rows_of(decoder.records[partner])
             time = answer_time_ns(trace, rows, decoder.rows_of(one.record))
-            value = time if wanted == "time" else max(rows, default=-1) + 1
+            value = time if wanted == "time" else packet_number(max(rows)) if rows else 0
             found += [value] if value else []
         return found
 

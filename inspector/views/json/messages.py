@@ -11,7 +11,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heappop, heappush, merge
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NewType
 
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import PacketNumber, Row, first_rows, packet_number, rows_in
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from inspector.wire.arrays import Int64s
 
 Object = dict[str, Any]
+ObjectNumber = NewType("ObjectNumber", int)     # of an object in the list of all of its kind, from 1
 
 
 class Entry(NamedTuple):
@@ -132,7 +133,7 @@ def _paired(trace: Trace, protocol: Protocol, chosen: frozenset[int] | None,
 
     An object waits for the number of its answer, and those behind it wait with it.
     """
-    numbers: dict[tuple[int, int], array[int]] = {}      # of each layer's records, by their positions
+    numbers: dict[tuple[int, int], array[int]] = {}      # ObjectNumbers of each layer's records, by positions
     held: deque[_Held] = deque()
     for number, entry in enumerate(_entries(trace, protocol, streams), 1):
         mine = numbers.setdefault((entry.stream, entry.place), array("I"))
@@ -151,7 +152,7 @@ class _Held(NamedTuple):
 
     entry: Entry
     partner: int
-    numbers: array[int]         # of the records of its layer, as far as they came
+    numbers: array[int]         # ObjectNumbers of the records of its layer, as far as they came
     found: Object | None
 
 
@@ -161,11 +162,11 @@ def _named(trace: Trace, held: _Held) -> Iterator[Object]:
     if found is None:
         return
     if partner != entry.position and partner < len(numbers):
-        found |= pair_of(trace, entry, partner, numbers[partner])
+        found |= pair_of(trace, entry, partner, ObjectNumber(numbers[partner]))
     yield found
 
 
-def pair_of(trace: Trace, entry: Entry, partner: int, number: int) -> Object:
+def pair_of(trace: Trace, entry: Entry, partner: int, number: ObjectNumber) -> Object:
     """Which object is the other one, and for an answer how long it took, in seconds to its last byte."""
     if partner > entry.position:
         return {"response_in": number}

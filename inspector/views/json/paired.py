@@ -18,7 +18,15 @@ from inspector.model.numbers import TCP
 from inspector.protocols.api import Protocol
 from inspector.trace.application.plain import PlainBlock
 from inspector.trace.index.columns import Growing
-from inspector.views.json.messages import Entry, decoded_records, fields_of, object_of, pair_of, streams_of
+from inspector.views.json.messages import (
+    Entry,
+    ObjectNumber,
+    decoded_records,
+    fields_of,
+    object_of,
+    pair_of,
+    streams_of,
+)
 from inspector.wire.arrays import Array, Bools, Int64s
 
 if TYPE_CHECKING:
@@ -254,7 +262,7 @@ class _Waiting:
             if not chosen:
                 continue
             if text.__class__ is not str:
-                lines.append(self._by_itself(text, other if has_one else 0))
+                lines.append(self._by_itself(text, ObjectNumber(other) if has_one and other else None))
                 continue
             pair = f'"response_in": {other}' if other > number else (
                 f'"request_in": {other}, "{time}": {round(wait / 1e9, 9)!r}')
@@ -262,8 +270,8 @@ class _Waiting:
                          f'"end_ns": {end}{text}, {pair}}}')
         return lines
 
-    def _by_itself(self, record: _Decoded, partner: int) -> str:
+    def _by_itself(self, record: _Decoded, partner: ObjectNumber | None) -> str:
         found = object_of(self._trace, record.entry)
-        if partner:
+        if partner is not None:
             found |= pair_of(self._trace, record.entry, record.partner, partner)
         return _encode(found)

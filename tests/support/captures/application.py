@@ -11,6 +11,7 @@ from inspector.protocols.http.message import Decoded, HttpMessage
 from inspector.protocols.http.upgrade import Upgrade
 from inspector.protocols.websocket.columns.columns import WebSocketFrameRecord, WebSocketMessage
 from inspector.protocols.websocket.decoder import WebSocketDecoder
+from inspector.protocols.websocket.frame import FrameNumber, frame_index
 from inspector.protocols.websocket.rules import Close
 from inspector.trace.application.application import Application
 from inspector.trace.trace import Trace
@@ -52,11 +53,11 @@ class WebApplication(Application):
     def rows_of_http(self, message: HttpMessage) -> tuple[int, ...]:
         return self.rows_of(message.direction, message.start, message.stop)
 
-    def payload(self, number: int, limit: int = LIMIT) -> bytes:
+    def payload(self, number: FrameNumber, limit: int = LIMIT) -> bytes:
         assert self.websocket is not None
         return self.websocket.payloads.frame(number, limit)
 
-    def wire_payload(self, number: int, limit: int = LIMIT) -> bytes:
+    def wire_payload(self, number: FrameNumber, limit: int = LIMIT) -> bytes:
         assert self.websocket is not None
         return self.websocket.payloads.wire(number, limit)
 
@@ -72,11 +73,11 @@ class WebApplication(Application):
         assert self._http is not None
         return self._http.decoded_body(message)
 
-    def close(self, number: int) -> Close:
+    def close(self, number: FrameNumber) -> Close:
         assert self.websocket is not None
-        return self.websocket.close_of(self.frames[number - 1])
+        return self.websocket.close_of(self.frames[frame_index(number)])
 
-    def round_trip_ns(self, number: int) -> int | None:
+    def round_trip_ns(self, number: FrameNumber) -> int | None:
         return self.websocket.round_trip_ns(number) if self.websocket else None
 
     def frames_of(self, row: Row) -> tuple[WebSocketFrameRecord, ...]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.model.packets import Row, first_rows
-from inspector.protocols.websocket.frame import BINARY, CONTINUATION, PING, PONG, RSV1, encode
+from inspector.protocols.websocket.frame import BINARY, CONTINUATION, PING, PONG, RSV1, FrameNumber, encode
 from inspector.trace.flows.tcp import TcpFlow
 from tests.support.captures.application import WebApplication
 from tests.support.captures.tcp import MemoryTrace
@@ -57,7 +57,7 @@ def test_packets_and_texts() -> None:
     assert [record.message for record in found.frames] == [1, 2, 3, 4, 5]
     assert found.frames_of(Row(6))[0].number == 2 and found.frames_of(Row(3)) == ()
     assert found.messages[0].time_ns == 5_000_000 and found.messages[2].name == "binary"
-    assert [found.payload(n) for n in (1, 2, 3)] == [b"hello", b"hello", b"\0\1"]
+    assert [found.payload(FrameNumber(n)) for n in (1, 2, 3)] == [b"hello", b"hello", b"\0\1"]
 
 
 def test_a_frame_over_packets_and_packets_of_frames() -> None:
@@ -161,7 +161,7 @@ LATE = [client(b"how are you?"), server(b"fine, thanks"), client(b"good"), serve
 def test_websocket_is_inferred_from_framing() -> None:
     found = application(*LATE, *CLOSING, end="F", syn=False)
     assert (found.protocol, found.inferred, found.client) == ("websocket", True, 0)
-    assert [found.payload(n) for n in (1, 2)] == [b"how are you?", b"fine, thanks"]
+    assert [found.payload(FrameNumber(n)) for n in (1, 2)] == [b"how are you?", b"fine, thanks"]
     assert found.upgrade is None and ids(found) == []
 
 
@@ -176,7 +176,8 @@ def test_a_capture_that_cuts_into_a_frame() -> None:
     for direction, data in LATE:
         made.say(direction, data)
     found = made.application()
-    assert found.inferred and [found.payload(n) for n in (1, 2)] == [b"how are you?", b"fine, thanks"]
+    said = [found.payload(FrameNumber(n)) for n in (1, 2)]
+    assert found.inferred and said == [b"how are you?", b"fine, thanks"]
 
 
 @pytest.mark.parametrize("before", [[], [client(b"lost")], [(CLIENT, request()[90:])]])
@@ -200,7 +201,7 @@ def test_deflate_is_never_claimed_there() -> None:
     packed = zlib.compress(b"hello hello")[2:-4]
     found = application(*LATE, server(packed, rsv=RSV1), client(packed, rsv=RSV1), syn=False)
     assert found.inferred and not any(record.compressed for record in found.frames) and ids(found) == []
-    assert found.payload(5) == packed
+    assert found.payload(FrameNumber(5)) == packed
 
 
 def test_too_little_is_no_websocket() -> None:

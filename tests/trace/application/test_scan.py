@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from inspector.protocols.websocket import decoder as websocket_decoder
 from inspector.protocols.websocket.columns import alike
 from inspector.protocols.websocket.columns.scan import scan
-from inspector.protocols.websocket.frame import FrameDecoder, encode
+from inspector.protocols.websocket.frame import FrameDecoder, FrameIndex, encode
 from inspector.protocols.websocket.session.deflate import DeflateParameters
 from inspector.protocols.websocket.session.session import WebSocketSession
 from inspector.wire import findings
@@ -84,7 +84,7 @@ def compare(turns: list[tuple[int, list[Spec]]], deflate: bool, size: int) -> No
          r.length_form, r.message - 1, r.compressed, r.findings) for r in found.frames
     ] == [
         (direction, f.start, f.stop, f.fin, f.rsv, f.opcode, f.masked, f.masking_key, f.payload_length,
-         f.length_form, part.message, part.compressed, session.ids.get(number, ()))
+         f.length_form, part.message, part.compressed, session.ids.get(FrameIndex(number), ()))
         for number, ((direction, f), part) in enumerate(zip(frames, parts, strict=True))]
     assert len(found.messages) == session.messages
     assert sum(message.size for message in found.messages) == sum(part.size for part in parts)

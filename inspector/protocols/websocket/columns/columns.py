@@ -16,7 +16,15 @@ import numpy as np
 
 from inspector.model.packets import Row
 from inspector.protocols.api import MessageIndex, MessageNumber, message_number
-from inspector.protocols.websocket.frame import Frame, opcode_name
+from inspector.protocols.websocket.frame import (
+    Frame,
+    FrameIndex,
+    FrameNumber,
+    frame_index,
+    frame_number,
+    frame_numbers,
+    opcode_name,
+)
 from inspector.protocols.websocket.session.session import FrameRules, Part
 from inspector.wire.arrays import Bools, Int64s, UInt8s, UInt32s
 
@@ -28,7 +36,7 @@ Rows = Callable[[int, int, int], tuple[Row, ...]]
 class WebSocketFrameRecord(NamedTuple):
     """One frame of a connection. Numbers count from 1 within the connection, in order of delivery."""
 
-    number: int
+    number: FrameNumber
     direction: int            # 0: a to b, 1: b to a
     from_client: bool
     start: int                # bytes of the direction's stream
@@ -79,7 +87,7 @@ class WebSocketMessage(NamedTuple):
     direction: int
     from_client: bool
     opcode: int               # of its first frame
-    frames: Sequence[int]     # numbers of its frames
+    frames: Sequence[FrameNumber]
     size: int                 # bytes that it means (inflated)
     wire_size: int            # payload bytes on the wire
     compressed: bool
@@ -166,12 +174,12 @@ class FrameTable(_Records[WebSocketFrameRecord]):
         self._start, self._length = array("q"), array("Q")
         self._key, self._message, self._compressed = array("I"), array("I"), array("B")
         self._by_start = (array("q"), array("q"))     # per direction: starts …
-        self._by_number = (array("I"), array("I"))    # … and the frames' numbers from 0
+        self._by_index = (array("I"), array("I"))     # … and which frames
 
     def append(self, direction: int, frame: Frame, part: Part) -> None:
         """Take a frame in."""
         self._by_start[direction].append(frame.start)
-        self._by_number[direction].append(len(self._direction))
+        self._by_index[direction].append(len(self._direction))
         self._direction.append(direction)
         self._first.append(frame.fin << 7 | frame.rsv << 4 | frame.opcode)
         self._header.append(frame.header_size)
@@ -183,7 +191,7 @@ class FrameTable(_Records[WebSocketFrameRecord]):
 
     def extend(self, columns: Columns, message: MessageIndex) -> None:
         """Take such frames in; the first one's message is `message`."""
-        number, count = len(self._direction), len(columns.start)
+        index, count = len(self._direction), len(columns.start)
         self._direction.frombytes(columns.direction.tobytes())
         self._start.frombytes(columns.start.tobytes())
         self._first.frombytes(columns.first.tobytes())
@@ -195,7 +203,7 @@ class FrameTable(_Records[WebSocketFrameRecord]):
         for side in (0, 1):
             chosen = np.flatnonzero(columns.direction == side)
             self._by_start[side].frombytes(columns.start[chosen].tobytes())
-            self._by_number[side].frombytes((chosen + number).astype("u4").tobytes())
+            self._by_index[side].frombytes((chosen + index).astype("u4").tobytes())
 
     def __len__(self) -> int:
         return len(self._direction)
@@ -207,36 +215,37 @@ class FrameTable(_Records[WebSocketFrameRecord]):
         form = {0: 7, 2: 16, 8: 64}[header - 2 - 4 * masked]
         stop = start + header + length
         return WebSocketFrameRecord(
-            index + 1, direction, direction == self._client, start, stop, first >= 128, first >> 4 & 7,
-            first & 15, masked, self._key[index].to_bytes(4, "big") if masked else b"", length, form, header,
-            message_number(self._message[index]), bool(self._compressed[index]), self._ids.get(index, ()),
-            self._rows,
+            frame_number(index), direction, direction == self._client, start, stop, first >= 128,
+            first >> 4 & 7, first & 15, masked, self._key[index].to_bytes(4, "big") if masked else b"",
+            length, form, header,
+            message_number(self._message[index]), bool(self._compressed[index]),
+            self._ids.get(FrameIndex(index), ()), self._rows,
         )
 
-    def message_of(self, number: int) -> MessageNumber:
+    def message_of(self, number: FrameNumber) -> MessageNumber:
         """The message that frame `number` belongs to, without making its record."""
-        return message_number(self._message[number - 1])
+        return message_number(self._message[frame_index(number)])
 
-    def payload_of(self, number: int) -> PayloadPlace:
+    def payload_of(self, number: FrameNumber) -> PayloadPlace:
         """Where the payload of frame `number` stands, without making its record."""
-        index = number - 1
+        index = frame_index(number)
         header = self._header[index]
         start = self._start[index] + header
         key = self._key[index].to_bytes(4, "big") if header in _MASKED else b""
         return PayloadPlace(self._direction[index], start, start + self._length[index], key,
                             self._first[index] >= 128, bool(self._compressed[index]))
 
-    def end_of(self, number: int) -> tuple[int, int]:
+    def end_of(self, number: FrameNumber) -> tuple[int, int]:
         """(direction, stream offset after the last byte) of frame `number`."""
-        index = number - 1
+        index = frame_index(number)
         return self._direction[index], self._start[index] + self._header[index] + self._length[index]
 
-    def within(self, direction: int, start: int, stop: int) -> range | Sequence[int]:
+    def within(self, direction: int, start: int, stop: int) -> Sequence[FrameNumber]:
         """The numbers of the direction's frames that have bytes in [start, stop), in stream order."""
-        starts, numbers = self._by_start[direction], self._by_number[direction]
+        starts, indexes = self._by_start[direction], self._by_index[direction]
         first = max(bisect_right(starts, start) - 1, 0)
         last = bisect_left(starts, stop)
-        found = [number + 1 for number in numbers[first:last]]
+        found = [frame_number(index) for index in indexes[first:last]]
         if found and self.end_of(found[0])[1] <= start:
             found.pop(0)
         return found
@@ -247,33 +256,33 @@ class MessageTable(_Records[WebSocketMessage]):
 
     def __init__(self, frames: FrameTable, rows: Rows, time: Callable[[Row], int]) -> None:
         self._frames, self._rows, self._time = frames, rows, time
-        self._first, self._last = array("I"), array("I")      # frame numbers from 0
+        self._first, self._last = array("I"), array("I")      # which frames
         self._count, self._opcode, self._flags = array("I"), array("B"), array("B")
         self._size, self._wire = array("Q"), array("Q")
-        # Per direction of the message asked for last whose frames have others between them: number, which.
-        self._scattered: dict[int, tuple[int, list[int]]] = {}
+        # Per direction the message asked for last whose frames have others between them, and those frames.
+        self._scattered: dict[int, tuple[int, list[FrameNumber]]] = {}
 
     def append(self, direction: int, frame: Frame, part: Part) -> None:
         """Take in what the frame that was just appended to the frame table adds."""
-        number, message = len(self._frames) - 1, part.message
+        frame_at, message = len(self._frames) - 1, part.message
         if message == len(self._first):
             for column in (self._first, self._last):
-                column.append(number)
+                column.append(frame_at)
             self._opcode.append(frame.opcode)
             for counter in (self._count, self._size, self._wire, self._flags):
                 counter.append(0)
-        self._last[message] = number
+        self._last[message] = frame_at
         self._count[message] += 1
         self._size[message] += part.size
         self._wire[message] += min(frame.payload_length, (1 << 64) - 1 - self._wire[message])
         self._flags[message] |= part.compressed * _COMPRESSED | part.ends * _COMPLETE
 
-    def extend(self, number: int, columns: Columns) -> None:
-        """Take in messages of one such frame each; the first frame's number (from 0) is `number`."""
+    def extend(self, index: FrameIndex, columns: Columns) -> None:
+        """Take in messages of one such frame each; the first frame's is `index`."""
         count = len(columns.start)
-        numbers = np.arange(number, number + count, dtype="u4").tobytes()
-        self._first.frombytes(numbers)
-        self._last.frombytes(numbers)
+        indexes = np.arange(index, index + count, dtype="u4").tobytes()
+        self._first.frombytes(indexes)
+        self._last.frombytes(indexes)
         self._count.frombytes(np.ones(count, "u4").tobytes())
         self._opcode.frombytes((columns.first & 15).tobytes())
         self._flags.frombytes((columns.packed.astype("u1") * _COMPRESSED | _COMPLETE).tobytes())
@@ -283,30 +292,31 @@ class MessageTable(_Records[WebSocketMessage]):
     def __len__(self) -> int:
         return len(self._first)
 
-    def frames_of(self, index: MessageIndex) -> Sequence[int]:
+    def frames_of(self, index: MessageIndex) -> Sequence[FrameNumber]:
         """The numbers of the frames of message `index`, ascending."""
         first, last, count = self._first[index], self._last[index], self._count[index]
         if last - first + 1 == count:
-            return range(first + 1, last + 2)
-        direction = self._frames.end_of(first + 1)[0]
+            return frame_numbers(first, last + 1)
+        direction = self._frames.end_of(frame_number(first))[0]
         known, numbers = self._scattered.get(direction, (-1, []))
         if known != index:
             numbers = []
         if len(numbers) != count:              # it has grown since, or was not asked for before
-            begin = numbers[-1] + 1 if numbers else first + 1
-            fresh = [n for n in range(begin, last + 2) if self._frames.message_of(n) == message_number(index)]
+            begin = frame_index(numbers[-1]) + 1 if numbers else first
+            fresh = [n for n in frame_numbers(begin, last + 1)
+                     if self._frames.message_of(n) == message_number(index)]
             numbers = numbers + fresh          # another list: who asked before keeps what it was given
             self._scattered[direction] = index, numbers
         return numbers
 
     def _record(self, index: int) -> WebSocketMessage:
         numbers = self.frames_of(MessageIndex(index))
-        flags, first = self._flags[index], self._frames[numbers[0] - 1]
+        flags, first = self._flags[index], self._frames[frame_index(numbers[0])]
         if numbers[-1] - numbers[0] + 1 == len(numbers):
             _, stop = self._frames.end_of(numbers[-1])
             rows = tuple(sorted(self._rows(first.direction, first.start, stop)))
         else:
-            records = (self._frames[number - 1] for number in numbers)
+            records = (self._frames[frame_index(number)] for number in numbers)
             rows = tuple(sorted({row for record in records for row in record.rows}))
         return WebSocketMessage(
             message_number(index), first.direction, first.from_client, self._opcode[index], numbers,

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 
 from inspector.protocols.api import MessageNumber, message_index
 from inspector.protocols.websocket.columns.columns import FrameTable, MessageTable, PayloadPlace
-from inspector.protocols.websocket.frame import unmask
+from inspector.protocols.websocket.frame import FrameNumber, unmask
 from inspector.protocols.websocket.session.deflate import Inflater
 from inspector.wire.tcp.stream import ByteStream
 
@@ -48,7 +48,7 @@ class Payloads:
         """Bytes were lost: what was inflated before is no way to what comes after."""
         self._since[direction] = SPACING
 
-    def wire(self, number: int, limit: int) -> bytes:
+    def wire(self, number: FrameNumber, limit: int) -> bytes:
         """The payload of frame `number` as on the wire, but unmasked; at most `limit` bytes."""
         return self._read(self._frames.payload_of(number), limit)
 
@@ -56,7 +56,7 @@ class Payloads:
         stop = min(place.stop, place.start + limit)
         return unmask(self._streams[place.direction].read(place.start, stop), place.key)
 
-    def frame(self, number: int, limit: int) -> bytes:
+    def frame(self, number: FrameNumber, limit: int) -> bytes:
         """What frame `number` says: unmasked, and inflated where its message was; at most `limit` bytes."""
         if self._latest[:2] == (number, limit):        # several fields of a frame tell of it
             return self._latest[2]

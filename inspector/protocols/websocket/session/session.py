@@ -14,7 +14,7 @@ from typing import NamedTuple
 from inspector.protocols.api import MessageIndex
 from inspector.protocols.websocket import frame as ws
 from inspector.protocols.websocket.findings import finding
-from inspector.protocols.websocket.frame import Frame, opcode_name
+from inspector.protocols.websocket.frame import Frame, FrameIndex, opcode_name
 from inspector.protocols.websocket.rules import (
     CONTROL_LIMIT,
     Role,
@@ -41,6 +41,7 @@ Read = Callable[[int, int, int], bytes]
 """(direction, start, stop) -> bytes of the stream, for payloads that were not kept."""
 
 WINDOW = 1 << 20
+_NO_FRAME = FrameIndex(-1)       # what no frame is to blame for
 
 
 class Part(NamedTuple):
@@ -57,22 +58,22 @@ class Part(NamedTuple):
 
 
 class FrameRules:
-    """The ids of the findings of each frame, by its number from 0; a run of frames alike stands as one."""
+    """The ids of the findings of each frame; a run of frames alike stands as one."""
 
     def __init__(self) -> None:
-        self._single: dict[int, tuple[str, ...]] = {}
+        self._single: dict[FrameIndex, tuple[str, ...]] = {}
         self._first: list[int] = []                                 # of runs, ascending …
-        self._runs: list[tuple[int, tuple[str, ...]]] = []          # … the number after their last, ids
+        self._runs: list[tuple[int, tuple[str, ...]]] = []          # … the frame after their last, ids
 
-    def get(self, number: int, other: tuple[str, ...] = ()) -> tuple[str, ...]:
+    def get(self, index: FrameIndex, other: tuple[str, ...] = ()) -> tuple[str, ...]:
         """The ids of a frame; `other` where it has none."""
-        at = bisect_right(self._first, number) - 1
-        if at >= 0 and number < self._runs[at][0]:
+        at = bisect_right(self._first, index) - 1
+        if at >= 0 and index < self._runs[at][0]:
             return self._runs[at][1]
-        return self._single.get(number, other)
+        return self._single.get(index, other)
 
-    def __setitem__(self, number: int, ids: tuple[str, ...]) -> None:
-        self._single[number] = ids
+    def __setitem__(self, index: FrameIndex, ids: tuple[str, ...]) -> None:
+        self._single[index] = ids
 
     def add_run(self, first: int, stop: int, ids: tuple[str, ...]) -> None:
         """All frames from `first` to before `stop`, which are the newest."""
@@ -96,8 +97,8 @@ class WebSocketSession:
         self._same: dict[tuple[str, ...], tuple[str, ...]] = {}   # one tuple for all frames alike
         self._wrong: dict[tuple[int, ...], tuple[str, ...]] = {}  # kind of header -> rules it breaks
         self.ids = FrameRules()
-        self.answers: dict[int, int] = {}          # pong's frame number -> ping's …
-        self.answered: dict[int, int] = {}         # … and back
+        self.answers: dict[FrameIndex, FrameIndex] = {}          # pong -> ping …
+        self.answered: dict[FrameIndex, FrameIndex] = {}         # … and back
         self.count = 0                             # frames so far
         self.messages = 0
         self._read = read
@@ -141,7 +142,7 @@ class WebSocketSession:
         rules = self._wrong.get(kind)
         if rules is not None and self.findings.all_full(rules, side.role.direction):
             if rules:
-                self.ids[self.count] = rules
+                self.ids[self.next] = rules
             return
         found = check_frame(frame, side.role)
         rules = tuple(dict.fromkeys(one.id for one in found))
@@ -214,29 +215,34 @@ class WebSocketSession:
 
     def _accuse(self, side: Side) -> None:
         """What this end sent goes on without a hole: no Ping of it was lost that a Pong has answered."""
-        for number, what, start, stop in side.doubts:
+        for index, what, start, stop in side.doubts:
             peer = self._sides[1 - side.role.direction]
-            self._report(peer, "websocket.unasked-pong", what, start, stop, frame=number)
+            self._report(peer, "websocket.unasked-pong", what, start, stop, frame=index)
         side.doubts.clear()
 
     def header_findings(self, direction: int, frame: Frame) -> list[Finding]:
         """What the header of a frame that is not (yet) complete shows; nothing is kept of it."""
         return check_frame(frame, self._sides[direction].role)
 
-    def _add(self, *findings: Finding, frame: int | None = None) -> None:
-        number = self.count if frame is None else frame
+    def _add(self, *findings: Finding, frame: FrameIndex | None = None) -> None:
+        index = self.next if frame is None else frame
         for one in findings:
-            known = self.ids.get(number, ())
-            if number >= 0 and one.id not in known:
+            known = self.ids.get(index, ())
+            if index >= 0 and one.id not in known:
                 ids = (*known, one.id)
-                self.ids[number] = self._same.setdefault(ids, ids)
+                self.ids[index] = self._same.setdefault(ids, ids)
             self.findings.append(one)
 
     def _report(
         self, side: Side, rule: str, what: str, start: int, stop: int,
-        bits: tuple[int, int] | None = None, frame: int | None = None,
+        bits: tuple[int, int] | None = None, frame: FrameIndex | None = None,
     ) -> None:
         self._add(finding(rule, what, side.role.direction, start, stop, bits), frame=frame)
+
+    @property
+    def next(self) -> FrameIndex:
+        """The frame that is judged now, or will be."""
+        return FrameIndex(self.count)
 
     def _next_message(self) -> int:
         self.messages += 1
@@ -248,14 +254,14 @@ class WebSocketSession:
             self._add(*check_close(frame, side.role))
             side.close = side.close or read_close(frame.payload)
         elif frame.opcode == ws.PING:
-            side.ping(self.count, frame.payload, other.frames)
+            side.ping(self.next, frame.payload, other.frames)
         elif frame.opcode == ws.PONG:
             ping = other.answered_by(frame.payload)
             if ping is not None:
-                self.answers[self.count], self.answered[ping] = ping, self.count
+                self.answers[self.next], self.answered[ping] = ping, self.next
             elif not other.torn and (other.asked or not self.inferred):
                 what = "The Pong answers no Ping" + (" that is still open." if other.asked else ".")
-                other.doubts.append((self.count, what, frame.start, frame.stop))
+                other.doubts.append((self.next, what, frame.start, frame.stop))
         return Part(self._next_message(), True, True, False, frame.payload_length)
 
     def _data(self, side: Side, frame: Frame, inflated: bytes | None) -> Part:
@@ -354,11 +360,11 @@ class WebSocketSession:
             self._cut_off(side, partial[side.role.direction])
             if closing:
                 what = f"The {side.name} did not answer the Close."
-                self._report(side, "websocket.unanswered-close", what, 0, 0, frame=-1)
+                self._report(side, "websocket.unanswered-close", what, 0, 0, frame=_NO_FRAME)
         if not closing:
             how = "reset" if reset else "closed"
             what = f"The {self._sides[first].name} {how} the connection without a Close frame."
-            self._report(self._sides[first], "websocket.missing-close", what, 0, 0, frame=-1)
+            self._report(self._sides[first], "websocket.missing-close", what, 0, 0, frame=_NO_FRAME)
         for side in self._sides:
             self._unanswered(side, self._sides[1 - side.role.direction])
 
@@ -366,14 +372,15 @@ class WebSocketSession:
         if frame is not None and not frame.payload_length >> 63:
             what = f"The connection ended inside a {opcode_name(frame.opcode)} frame"
             what += f" of {frame.payload_length} bytes."
-            self._report(side, "websocket.unfinished-frame", what, frame.start, frame.payload_start, frame=-1)
+            self._report(side, "websocket.unfinished-frame", what, frame.start, frame.payload_start,
+                         frame=_NO_FRAME)
         elif side.message >= 0:
             what, at = "The connection ended inside a fragmented message.", side.message_start
-            self._report(side, "websocket.unfinished-message", what, at, at + 1, (0, 1), frame=-1)
+            self._report(side, "websocket.unfinished-message", what, at, at + 1, (0, 1), frame=_NO_FRAME)
 
     def _unanswered(self, side: Side, other: Side) -> None:
         for ping in side.pings:
             # One frame may have been on its way when the ping came; a Close may take a pong's place.
             if other.frames - (other.close is not None) - ping.peer_frames >= 2:
                 what = f"A Ping ({len(ping.payload)} bytes) got no Pong, though its receiver went on sending."
-                self._report(side, "websocket.unanswered-ping", what, 0, 0, frame=ping.number)
+                self._report(side, "websocket.unanswered-ping", what, 0, 0, frame=ping.frame)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
+from inspector.protocols.websocket.frame import FrameIndex
 from inspector.protocols.websocket.rules import Close, Role
 from inspector.protocols.websocket.session.deflate import Inflater
 from inspector.protocols.websocket.session.utf8 import TextCheck
@@ -18,7 +19,7 @@ OPEN_PINGS = 256
 class OpenPing(NamedTuple):
     """A ping without an answer; `peer_frames`: how many frames the peer had sent when it came."""
 
-    number: int
+    frame: FrameIndex
     payload: bytes
     peer_frames: int
 
@@ -31,7 +32,7 @@ class Side:
         self.inflater = inflater
         self.frames = 0
         self.close: Close | None = None
-        self.message = -1              # number of the fragmented message under way
+        self.message = -1              # the fragmented message under way; -1: none
         self.message_start = 0
         self.compressed = False
         self.text: TextCheck | None = None
@@ -39,8 +40,8 @@ class Side:
         self.window_reported = False
         self.asked = False             # a ping was ever sent
         self.torn = False              # bytes of this end are missing: there may have been a ping
-        # The peer's Pongs (frame number, sentence, start, stop) to no Ping, until it shows that none was lost
-        self.doubts: deque[tuple[int, str, int, int]] = deque(maxlen=OPEN_PINGS)
+        # The peer's Pongs (frame, sentence, start, stop) to no Ping, until it shows that none was lost
+        self.doubts: deque[tuple[FrameIndex, str, int, int]] = deque(maxlen=OPEN_PINGS)
         self.pings: deque[OpenPing] = deque(maxlen=OPEN_PINGS)
         self._key = b""
         self._same_key = 0
@@ -50,18 +51,18 @@ class Side:
         """"client" or "server"."""
         return "client" if self.role.client else "server"
 
-    def ping(self, number: int, payload: bytes, peer_frames: int) -> None:
+    def ping(self, index: FrameIndex, payload: bytes, peer_frames: int) -> None:
         """This end sent a ping."""
         self.asked = True
-        self.pings.append(OpenPing(number, payload, peer_frames))
+        self.pings.append(OpenPing(index, payload, peer_frames))
 
-    def answered_by(self, payload: bytes) -> int | None:
-        """The number of the ping that a pong of the peer answers, older ones with it (RFC 6455 §5.5.3)."""
+    def answered_by(self, payload: bytes) -> FrameIndex | None:
+        """The ping that a pong of the peer answers, older ones with it (RFC 6455 §5.5.3)."""
         for index, ping in enumerate(self.pings):
             if ping.payload == payload:
                 for _ in range(index + 1):
                     self.pings.popleft()
-                return ping.number
+                return ping.frame
         return None
 
     def key_problem(self, key: bytes) -> str:

@@ -11,6 +11,7 @@ from tests.support.running.lab import needs_lab
 from tests.support.tiers import sweep
 from tests.tools.walk import walk_in_process, walk_on_terminal
 
+
 @needs_lab
 @sweep(("start", "seed"), [
     ("launcher", 1), ("tcp", 2), ("udp", 3), ("http", 4), ("websocket", 5), ("small", 6), ("many", 7),

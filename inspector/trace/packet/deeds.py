@@ -31,16 +31,17 @@ BOOK = Rulebook(
 )
 _RULES = {
     "dropped": "wire.lost", "lost": "wire.lost", "overflowed": "wire.lost", "unsent": "wire.lost",
-    "doubled": "wire.doubled", "delayed": "wire.late", "held": "wire.late", "passed": "wire.late",
+    "doubled": "wire.doubled", "put off": "wire.late", "delayed": "wire.late", "held": "wire.late", "passed": "wire.late",
     "swapped": "wire.swapped", "overtaken": "wire.swapped",
 }
-_DEEDS = {"delayed": "delayed {}", "swapped": "put {} behind the next one",
+_DEEDS = {"put off": "delayed {}", "delayed": "delayed {}", "swapped": "put {} behind the next one",
           "overtaken": "put {} behind the next one"}
 _OF_MANY = {
     ("dropped", "rule"): "dropped by a rule", ("lost", "chance"): "lost by chance",
     ("overflowed", "rate"): "lost: the slow wire's queue was full",
     ("overflowed", "full"): "lost: too many waited already", ("unsent", "kernel"): "lost: they never left",
     ("doubled", "rule"): "doubled by a rule", ("delayed", "rule"): "delayed by a rule",
+    ("put off", "rule"): "delayed by a rule",
     ("swapped", "rule"): "put behind the next one by a rule",
     ("overtaken", "rule"): "put behind the next one by a rule",
 }  # fmt: skip
@@ -125,8 +126,8 @@ def _after_loss(trace: Trace, row: Row, again: list[Row]) -> str:
 
 
 def _after_delay(trace: Trace, fate: Fate, again: list[Row]) -> str:
-    if fate.fate == "swapped":
-        return "it waits for the next one"
+    if fate.fate in ("swapped", "put off"):
+        return "it waits for the next one" if fate.fate == "swapped" else "it waits a second"
     what = "it arrived after packets that were sent later" if fate.fate == "overtaken" else \
         "it arrived a second later"
     return f"{what}; {_again_words(trace, fate.row, again)}" if again else what

@@ -31,7 +31,8 @@ BOOK = Rulebook(
 )
 _RULES = {
     "dropped": "wire.lost", "lost": "wire.lost", "overflowed": "wire.lost", "unsent": "wire.lost",
-    "doubled": "wire.doubled", "put off": "wire.late", "delayed": "wire.late", "held": "wire.late", "passed": "wire.late",
+    "doubled": "wire.doubled", "put off": "wire.late", "delayed": "wire.late",
+    "held": "wire.late", "passed": "wire.late",
     "swapped": "wire.swapped", "overtaken": "wire.swapped",
 }
 _DEEDS = {"put off": "delayed {}", "delayed": "delayed {}", "swapped": "put {} behind the next one",

@@ -10,6 +10,8 @@ import re
 import string
 from dataclasses import dataclass
 
+from inspector.wire.text import escaped
+
 _LONGEST = 20_000
 _DEEPEST = 100
 
@@ -37,7 +39,7 @@ class FilterError(ValueError):
     """A display filter is wrong: one sentence, and where. `position` and `length` count characters."""
 
     def __init__(self, sentence: str, text: str, position: int, length: int = 1) -> None:
-        super().__init__(sentence)
+        super().__init__(escaped(sentence))          # it may quote the filter, which may be anybody's
         self.text = text
         self.position = position
         self.length = max(length, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -340,3 +341,16 @@ async def test_what_was_saved_is_not_asked_for(tmp_path: Path, monkeypatch: pyte
         await pilot.press("n")
         await launcher(pilot)
     assert (tmp_path / "x.pcapng").stat().st_size > 500
+
+
+async def test_a_timer_comes_though_the_machine_stood_still_while_it_was_set_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A millisecond is over then before it began: the picture of a live session stayed as it was for good."""
+    moments = itertools.count()
+    came = asyncio.Event()
+    async with BoxApp().run_test() as pilot:
+        box = pilot.app.query_one(Box)
+        monkeypatch.setattr("textual.timer._time.get_time", lambda: next(moments) * 0.01)
+        box.set_timer(0.001, came.set)
+        await asyncio.wait_for(came.wait(), 30)

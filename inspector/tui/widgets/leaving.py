@@ -7,7 +7,8 @@ What runs already, a worker or a watcher that was waiting, may end as it likes: 
 more is no error then.
 
 And until then nothing is lost: Textual gives a callback after a refresh to whichever screen is on top, and a
-box that is closed takes with it those it has not run yet. Here each waits with its own screen.
+box that is closed takes with it those it has not run yet. Here each waits with its own screen, and
+each timer comes.
 """
 
 from __future__ import annotations
@@ -42,8 +43,19 @@ class LeavesQuietly(Widget):
     def call_after_refresh(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
         return super().call_after_refresh(self._unless_leaving, callback, *args, **kwargs)
 
-    def set_timer(self, delay: float, callback: Callable[..., Any] | None = None, **options: Any) -> Timer:
-        return super().set_timer(delay, self._when_due(callback), **options)
+    def set_timer(self, delay: float, callback: Callable[..., Any] | None = None, *, name: str | None = None,
+                  pause: bool = False) -> Timer:
+        """A timer that always comes.
+
+        Textual skips what is overdue, and one that comes once is overdue for ever where this process stood
+        still for longer than `delay` while it was set up: on a busy machine a millisecond passes so, and
+        whoever waits for it waits for good.
+        """
+        timer = super().set_timer(delay, self._when_due(callback), name=name, pause=True)
+        timer._skip = False                # before its task looks
+        if not pause:
+            timer.resume()
+        return timer
 
     def set_interval(self, interval: float, callback: Callable[..., Any] | None = None,
                      **options: Any) -> Timer:

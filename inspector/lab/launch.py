@@ -199,9 +199,10 @@ def start_agent(
 def _begun(options: AgentOptions, trace: int, stdout: int, apart: bool) -> Agent:
     """The process of an agent; the descriptors that it alone is to have, `trace` too, are closed here."""
     terminal = bool(options.command) and not apart
-    with ExitStack() as handed_on:
+    with ExitStack() as handed_on, ExitStack() as given_up:
         handed_on.callback(os.close, trace)
         wake_reader, wake_writer = os.pipe()
+        given_up.callback(os.close, wake_reader)
         handed_on.callback(os.close, wake_writer)
         os.set_blocking(wake_reader, False)
         os.set_blocking(wake_writer, False)
@@ -215,11 +216,13 @@ def _begun(options: AgentOptions, trace: int, stdout: int, apart: bool) -> Agent
             options = replace(options, terminal=own, group=os.getpgrp() if terminal else 0)
         passed += [options.packet_socket] if options.packet_socket >= 0 else []
         words = os.fdopen(os.memfd_create("agent's words"), "w+b")    # lives as long as the agent
+        given_up.callback(words.close)
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "inspector.lab.agent", options.to_json()], stdin=subprocess.PIPE,
             stdout=trace, stderr=words, pass_fds=passed, start_new_session=not terminal,
             process_group=0 if terminal else None,
         )
+        given_up.pop_all()                 # they are the agent's now
     return Agent(process, wake_reader, words)
 
 

@@ -137,6 +137,7 @@ def test_what_is_started_in_a_subshell_or_script_goes_on_as_well(
                 app.read_until(LEFT)
             if stop != "TSTP":                     # then the shell may have been faster, on the other screen
                 app.until_shown("your turn")
+            wait_until(lambda: os.tcgetpgrp(app.descriptor) == app.pid, "the shell in front")
             if "bg" in stop:
                 app.write(b"bg; wait; echo waited' 'long\n")
                 app.until_shown("waited long")

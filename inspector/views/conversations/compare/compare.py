@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from inspector.model.numbers import TCP, UDP
-from inspector.views.conversations.compare.align import AlignedRow, aligned, same, settled
-from inspector.views.conversations.compare.happenings import MOST, Happening, happenings, may_pass
+from inspector.views.conversations.compare.align import AlignedRow, aligned, same
+from inspector.views.conversations.compare.happenings import MOST, Happening, happenings
 from inspector.views.conversations.compare.sums import sums_of, table
 from inspector.views.ladder.ends import Conversation
 from inspector.views.ladder.header import ladder_ends
@@ -34,7 +34,7 @@ FEWEST, MOST_COLUMNS = 2, 4
 _TITLES = 18                 # cells of the titles of the table
 _SIGN = 2                    # cells of the sign before a row
 _BETWEEN = "  "
-LEGEND = "≠ not in all of them   ≈ in all, with another size, protocol or call"
+LEGEND = "≠ not at this place in all of them   ≈ in all, with another size, protocol or call"
 
 
 class Side(NamedTuple):
@@ -79,7 +79,7 @@ class Comparison:
         runs = [happenings(ladder) for ladder in ladders]
         self._steps = [steps for steps, _ in runs]
         self._names = [[step.name for step in steps] for steps in self._steps]
-        self._rows = settled(aligned(self._names), self._names, may_pass)
+        self._rows = aligned(self._names)
         self._heads = _heads(sides, ladders, self._steps)
         self._notes: list[Span] = [Span(LEGEND, "dim")]
         for number, (_, count) in enumerate(runs, start=1):

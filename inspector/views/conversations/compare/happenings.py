@@ -29,6 +29,7 @@ _CALLS = {"sendto": "send", "sendmsg": "send", "write": "send",      # what they
 _SIZED = ("send", "recv")    # what they return is how many bytes
 # What puts nothing on the wire: when a thread enters it beside another one is chance.
 _QUIET = frozenset({"accept", "recv", "getsockname", "getpeername", "getsockopt", "setsockopt"})
+_WAITING = ("recv", "accept")
 MOST = 400                   # steps of a conversation that are compared: more is read by nobody
 
 
@@ -93,13 +94,22 @@ def _is_quiet(name: str) -> bool:
 
 
 def happenings(ladder: Ladder, most: int = MOST) -> tuple[list[Happening], int]:
-    """The first `most` packets and calls (where they were entered) of a ladder, and how many there are."""
+    """The first `most` packets and calls of a ladder, and how many there are.
+
+    A call stands where it was entered, since what it does follows; one that waits for something (accept,
+    recv) where it returned, behind what it waited for.
+    """
     calls = [moment for moment in ladder.moments if moment.part != "return"]
     places = [(int(stamp), 1, position) for position, stamp in enumerate(ladder.side.times[:most].tolist())]
-    places += [(ladder.trace.calls[moment.call].time_ns, 0, moment.call) for moment in calls[:most]]
-    found = [_of_packet(ladder, which) if kind else _of_call(ladder.trace.calls[which])
+    places += [_moment(ladder.trace.calls[moment.call], moment.call) for moment in calls[:most]]
+    found = [_of_packet(ladder, which) if kind == 1 else _of_call(ladder.trace.calls[which])
              for _, kind, which in sorted(places)[:most]]
     return found, len(ladder.side.rows) + len(calls)
+
+
+def _moment(call: Call, number: int) -> tuple[int, int, int]:
+    waits = call.end_ns is not None and _CALLS.get(call.name, call.name) in _WAITING
+    return (call.end_ns, 2, number) if waits and call.end_ns is not None else (call.time_ns, 0, number)
 
 
 def _of_packet(ladder: Ladder, position: int) -> Happening:

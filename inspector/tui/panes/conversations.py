@@ -98,6 +98,11 @@ class ConversationsPane(ListPane):
             self._again()
         return more
 
+    def on_resize(self) -> None:
+        """There is room for more lines, or for the first ones: what is seen now is decoded."""
+        if self.list is not None and self.is_seen:
+            self.work()
+
     def _again(self) -> None:
         """Draw the lines anew, the cursor on the conversation where it was."""
         empty = self.list is not None and self.list.complete and not self.list.count and self.list.filter_text

@@ -389,8 +389,10 @@ class ConversationList:
         known, conversation = self._decoded.get(number), self.table.conversation(number)
         tcp = conversation is not None and conversation.protocol == "tcp"
         kernel = self._kernel.get(conversation.stream, []) if conversation is not None and tcp else []
+        if known is None and self._wants(number):        # part of them would be a wrong number
+            return "…", "dim"
         if known is None and not kernel:
-            return ("…", "dim") if self._wants(number) else ("", "dim")
+            return "", "dim"
         severities = {one.severity for one in kernel} | ({known.worst} if known is not None else set())
         worst = next((severity for severity in MARKS if severity in severities), None)
         if worst is None:                # it may have grown large since: nobody knows then

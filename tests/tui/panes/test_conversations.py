@@ -110,3 +110,15 @@ async def test_conversations_that_are_marked_stand_side_by_side() -> None:
         await pilot.press("escape", "down", "equals_sign")
         await until_shown(pilot, "4 are compared at most")
         assert len(pane.list.marked) == 4
+
+
+async def test_lines_that_come_into_sight_by_a_larger_window_are_decoded() -> None:
+    async with opened(DATA / "protocols" / "redis.pcapng", size=(80, 18)) as (pilot, screen):
+        pane = screen.query_one(ConversationsPane)
+        await until(pilot, lambda: pane.list is not None and pane.list.complete, "all conversations")
+        listed = pane.list
+        assert listed is not None
+        await until(pilot, lambda: listed.cell(0, "findings")[0] != "…", "the first one")
+        await pilot.resize_terminal(80, 50)
+        await until(pilot, lambda: all(listed.cell(one, "findings")[0] != "…" for one in range(listed.count)),
+                    "all of them")

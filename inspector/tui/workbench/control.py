@@ -77,11 +77,11 @@ class SessionControl(DOMNode):
             self.app.notify("The session has ended; R starts it again, n another one.", severity="warning")
 
     def waits_for_end(self, command: Command) -> bool:
-        """Whether the end that is to do it has not been there yet, and will be."""
+        """Whether who is to do it, an end or the wire's agent, has not been there yet, and will be."""
         if self.session is None or self.session.spec is None or self.session.is_over or self.state.ended:
             return False
         if isinstance(command, Wire):
-            return False                       # it is for no end
+            return self.session.is_starting    # it is for no end
         if isinstance(command, Send) and (command.to == "client" or self.session.spec.own_server):
             return command.to not in self.ends_seen
         return not self.ends_seen

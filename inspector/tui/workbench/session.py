@@ -82,6 +82,11 @@ class LiveSession:
         return self._agent is not None and self._agent.poll() is None
 
     @property
+    def is_starting(self) -> bool:
+        """Whether there is no agent yet."""
+        return self._agent is None and not self._closed
+
+    @property
     def is_over(self) -> bool:
         """Whether there was an agent and it has ended."""
         return self._closed or (self._agent is not None and self._agent.poll() is not None)

@@ -78,28 +78,31 @@ def _capture() -> Trace:
 
 def capture(data: bytes) -> None:
     """A file of any kind that is read, and all that `decode --json` prints of it."""
-    path = _folder() / "x"
-    path.write_bytes(data)
-    try:
-        with Trace.open(path) as trace:
-            trace.finish()
-            assert (trace.truncated or "").isprintable()
-            for export in exports():
-                for _ in export.objects(trace, None):
-                    pass
-    except TraceError as error:
-        assert str(error).isprintable()
+    def printed(trace: Trace) -> None:
+        for export in exports():
+            for _ in export.objects(trace, None):
+                pass
+
+    _read(data, printed)
 
 
 def index(data: bytes) -> None:
     """The same without what is made of the packets."""
+    def whole(trace: Trace) -> None:
+        assert len(trace.index.time_ns) == trace.index.count
+
+    _read(data, whole)
+
+
+def _read(data: bytes, look: Callable[[Trace], None]) -> None:
+    """Look at a file of these bytes, all of it; what is no capture says so in a sentence."""
     path = _folder() / "x"
     path.write_bytes(data)
     try:
         with Trace.open(path) as trace:
             trace.finish()
             assert (trace.truncated or "").isprintable()
-            assert len(trace.index.time_ns) == trace.index.count
+            look(trace)
     except TraceError as error:
         assert str(error).isprintable()
 

@@ -14,6 +14,7 @@ from inspector.tui.messages import Selection
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.key_line import KeyLine
 from tests.support.running.lab import needs_lab
+from tests.support.screen.keys import burst
 from tests.support.screen.live import (
     QuietApp,
     bench,
@@ -45,6 +46,16 @@ async def until_waiting(pilot: Pilot[Any], count: int) -> None:
 async def until_seen(pilot: Pilot[Any], *words: str) -> None:
     screen = bench(pilot)
     await until(pilot, lambda: all(word in grid(screen) for word in words), f"{words} on the screen")
+
+
+async def test_keys_of_the_wire_wait_for_a_session_that_starts() -> None:
+    app = QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("i")
+        burst(app, "tP")
+        await running(pilot)
+        await until_waiting(pilot, 1)
+        assert not any("has ended" in note.message for note in app.toasts)
 
 
 async def test_the_learner_is_the_network() -> None:

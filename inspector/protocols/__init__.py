@@ -4,7 +4,9 @@ A protocol is one file or one folder here, and one line in `REGISTRY`, of which 
 and detail are made. See `api` for what it has to say.
 """
 
-from inspector.protocols.api import Protocol
+from typing import Any
+
+from inspector.protocols.api import Carrier, PacketReader, Protocol
 from inspector.protocols.arp import ARP
 from inspector.protocols.dns import DNS, LLMNR, MDNS
 from inspector.protocols.http import HTTP
@@ -53,3 +55,9 @@ RULES: dict[str, Rule] = {
 def by_name(name: str) -> Protocol | None:
     """The protocol of this name; None for a name that is not registered."""
     return next((protocol for protocol in REGISTRY if protocol.name == name), None)
+
+
+def readers(carrier: Carrier) -> list[tuple[Protocol, PacketReader[Any]]]:
+    """The protocols that are read in single packets of this carrier, and what reads them."""
+    return [(protocol, protocol.packets) for protocol in REGISTRY
+            if protocol.packets is not None and protocol.packets.carrier == carrier]

@@ -2,7 +2,8 @@
 
 A `Protocol` says how it is recognised and read, and holds ONE table of fields, from which the display filter,
 the JSON objects and the detail tree are made. What runs on TCP is read by a `Decoder`; what stands in one
-packet (DNS in UDP, ARP, ICMP) by a `PacketReader`. Nothing outside of `protocols/` names a protocol.
+packet (DNS in UDP, ARP, ICMP) by a `PacketReader`. The trace names no protocol (import-linter holds it); of
+the views those alone that are about one: the upgrade to WebSocket, HAR, what is asked again by curl.
 
     streams of a connection ─> sniff ─> Start ─> Decoder ─> records ─> fields, summaries, payloads, findings
 """
@@ -13,9 +14,10 @@ from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, NamedTuple, NewType, TypeVar, cast
+from typing import Any, Generic, Literal, NamedTuple, NewType, TypeVar, cast, get_args
 from typing import Protocol as Interface
 
+from inspector.model.numbers import ICMP, ICMPV6, TCP, UDP
 from inspector.model.packets import Row
 from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding, FirstFindings, Rulebook
@@ -50,6 +52,8 @@ def message_numbers(start: int, stop: int) -> Sequence[MessageNumber]:
 Value = int | str | bytes
 Type = Literal["number", "flag", "text", "bytes", "seconds", "protocol"]
 Carrier = Literal["tcp", "udp", "arp", "icmp", "icmpv6"]
+CARRIERS: tuple[Carrier, ...] = get_args(Carrier)
+CARRIER_OF: dict[int, Carrier] = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMPV6: "icmpv6"}    # by IP's number
 Colour = Literal["", "dim", "data", "exchange", "messages", "udp", "icmp"]
 """Roles in colour schemes, each a style of the views.
 
@@ -431,12 +435,28 @@ class SentRecord(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Pairing(Generic[T]):
+    """Which records in packets of a conversation answer each other: those of one `identity`.
+
+    `time`, `request`, `response`: the filter's fields for how long an answer took, the packet that it
+    answers, and the packet that answers.
+    """
+
+    identity: Callable[[T], object]
+    answers: Callable[[T], bool]
+    time: str
+    request: str
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
 class PacketReader(Generic[T]):
     """Reads what stands in one packet. `ports`: of UDP, by which it is known.
 
     `read(data, hops)` gives a record or None for any bytes; `data` begins with the protocol's own header,
     `hops` is the byte of the IP header that counts hops (b"" where there is none).
     `judge(sent, end_ns)` looks at all records of one conversation, up to when the capture went on.
+    Readers that share a `pairing` read records that may answer each other.
     """
 
     carrier: Carrier
@@ -444,6 +464,7 @@ class PacketReader(Generic[T]):
     info: Callable[[T], str]
     ports: tuple[int, ...] = ()
     judge: Callable[[Sequence[SentRecord[Any]], int], list[Finding]] | None = None
+    pairing: Pairing[T] | None = None
 
 
 class Told(Interface):

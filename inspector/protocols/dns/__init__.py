@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from inspector.protocols.api import Field, PacketReader, Protocol
+from inspector.protocols.api import Field, PacketReader, Pairing, Protocol
 from inspector.protocols.dns.findings import BOOK, judge
 from inspector.protocols.dns.message import DnsMessage, Record, parse_dns
 from inspector.protocols.dns.stream import DnsDecoder, DnsRecord, sniff
@@ -101,9 +101,14 @@ def _multicast(field: Field[Any]) -> Field[Any]:
     return replace(field, get=_each(lambda message: [one.class_ & 0x7FFF for one in message.questions]))
 
 
+_PAIRING: Pairing[DnsMessage] = Pairing(              # by number (RFC 1035 section 4.1.1)
+    lambda message: message.id, lambda message: message.response,
+    "dns.time", "dns.response_to", "dns.response_in")
+
+
 def _protocol(name: str, title: str, port: int) -> Protocol:
     reader: PacketReader[DnsMessage] = PacketReader(
-        "udp", lambda data, hops: parse_dns(data), lambda message: message.info, (port,))
+        "udp", lambda data, hops: parse_dns(data), lambda message: message.info, (port,), pairing=_PAIRING)
     return Protocol(name=name, title=title, colour="udp", packets=reader, fields=_FIELDS)
 
 

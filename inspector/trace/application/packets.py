@@ -7,25 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from inspector.model.numbers import ICMP, ICMPV6, UDP
 from inspector.model.packets import Row
-from inspector.protocols import REGISTRY
-from inspector.protocols.api import Carrier, PacketReader, Protocol
+from inspector.protocols import readers
+from inspector.protocols.api import CARRIER_OF, CARRIERS, PacketReader, Protocol
 from inspector.trace.flows.udp import datagram_payload
 from inspector.trace.index.packets import Packets
 from inspector.wire.headers.read import NO_LAYER, NO_OFFSET
 
-_BY_CARRIER: dict[Carrier, list[tuple[Protocol, PacketReader[Any]]]] = {}
-for _protocol in REGISTRY:
-    if _protocol.packets is not None:
-        _BY_CARRIER.setdefault(_protocol.packets.carrier, []).append((_protocol, _protocol.packets))
-_CARRIERS: dict[int, Carrier] = {UDP: "udp", ICMP: "icmp", ICMPV6: "icmpv6"}
+_BY_CARRIER = {carrier: readers(carrier) for carrier in CARRIERS}
 _ARP = 1                   # `Index.network` of ARP
 
 
 def by_ports(*ports: int) -> Protocol | None:
     """The protocol of datagrams to or from one of the ports; None where none of them is known."""
-    return next((protocol for port in ports for protocol, reader in _BY_CARRIER.get("udp", ())
+    return next((protocol for port in ports for protocol, reader in _BY_CARRIER["udp"]
                  if port in reader.ports), None)
 
 
@@ -56,8 +51,8 @@ def packet_text(trace: Packets, row: Row) -> tuple[Protocol, str] | None:
 def _carried(trace: Packets, row: Row) -> list[tuple[Protocol, PacketReader[Any], bytes]]:
     index = trace.index
     if int(index.network[row]) == _ARP:
-        return [(*one, _from(trace, row, "l3", NO_LAYER)) for one in _BY_CARRIER.get("arp", ())]
-    carrier = _CARRIERS.get(int(index.protocol[row]))
+        return [(*one, _from(trace, row, "l3", NO_LAYER)) for one in _BY_CARRIER["arp"]]
+    carrier = CARRIER_OF.get(int(index.protocol[row]))
     if carrier == "udp":
         protocol = by_ports(int(index.sport[row]), int(index.dport[row]))
         if protocol is None or protocol.packets is None or int(index.stream[row]) < 0:
@@ -65,7 +60,7 @@ def _carried(trace: Packets, row: Row) -> list[tuple[Protocol, PacketReader[Any]
         return [(protocol, protocol.packets, datagram_payload(trace, row))]
     if carrier is None:
         return []
-    return [(*one, _from(trace, row, "l4", NO_OFFSET)) for one in _BY_CARRIER.get(carrier, ())]
+    return [(*one, _from(trace, row, "l4", NO_OFFSET)) for one in _BY_CARRIER[carrier]]
 
 
 def _from(trace: Packets, row: Row, column: str, none: int) -> bytes:

@@ -15,8 +15,7 @@ import numpy as np
 from inspector.model.numbers import FIN, SYN
 from inspector.model.packets import Row, packet_number, rows_in
 from inspector.protocols import REGISTRY
-from inspector.protocols.api import Protocol
-from inspector.protocols.dns import DNS, LLMNR, MDNS
+from inspector.protocols.api import Pairing, Protocol
 from inspector.trace.application.packets import packet_records
 from inspector.trace.filter.column_fields import COLUMNS
 from inspector.trace.filter.field import (
@@ -35,7 +34,7 @@ from inspector.wire.arrays import Int64s
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
-_NEAR = 256          # packets of a conversation in which the other one of a DNS message is looked for
+_NEAR = 256          # packets of a conversation in which the other one of a datagram is looked for
 
 
 def _since(protocol: str, before: Callable[[int], int]) -> Read:
@@ -136,27 +135,32 @@ def _other(protocol: Protocol, wanted: str) -> Read:
     return read
 
 
-def _dns(wanted: str) -> Read:
-    """Of DNS messages in datagrams, paired by conversation and identifier (RFC 1035 section 4.1.1)."""
+def _of_datagrams(pairing: Pairing[Any], wanted: str) -> Read:
+    """The same of records in datagrams, by their conversation and what identifies both."""
     def read(trace: Trace, row: Row) -> Sequence[Value]:
-        message = _message(trace, row)
-        if message is None or message.response != (wanted != "response_in"):
+        one = _record(trace, row, pairing)
+        if one is None or pairing.answers(one) != (wanted != "response_in"):
             return []
         rows = trace.rows_of("udp", stream_of(trace, row))
         place = int(np.searchsorted(rows, row))
-        near = rows[max(place - _NEAR, 0) : place][::-1] if message.response else rows[place + 1 :][:_NEAR]
-        for other in rows_in(near):
-            found = _message(trace, other)
-            if found is not None and found.id == message.id and found.response != message.response:
+        before = pairing.answers(one)
+        near = rows[max(place - _NEAR, 0) : place][::-1] if before else rows[place + 1 :][:_NEAR]
+        for row_of_other in rows_in(near):
+            other = _record(trace, row_of_other, pairing)
+            if (other is not None and pairing.identity(other) == pairing.identity(one)
+                    and pairing.answers(other) != before):
                 times = trace.index.time_ns
-                return [int(times[row]) - int(times[other]) if wanted == "time" else packet_number(other)]
+                return [int(times[row]) - int(times[row_of_other]) if wanted == "time"
+                        else packet_number(row_of_other)]
         return []
 
     return read
 
 
-def _message(trace: Trace, row: Row) -> Any:
-    return next((record for name, record in packet_records(trace, row) if name in (DNS, MDNS, LLMNR)), None)
+def _record(trace: Trace, row: Row, pairing: Pairing[Any]) -> Any:
+    """What stands in a packet, where it may be one of these pairs."""
+    return next((record for protocol, record in packet_records(trace, row)
+                 if protocol.packets is not None and protocol.packets.pairing is pairing), None)
 
 
 TIMES: dict[str, DeepField] = {
@@ -180,5 +184,6 @@ for _protocol in REGISTRY:
     if _protocol.pairs:
         _paired([(f"{_protocol.name}.{one}", one) for one in ("time", "request_in", "response_in")],
                 partial(_other, _protocol), where_tcp)
-_paired((("dns.time", "time"), ("dns.response_to", "request_in"), ("dns.response_in", "response_in")),
-        _dns, where_udp)
+    if _protocol.packets is not None and (_pairing := _protocol.packets.pairing) is not None:
+        _paired(((_pairing.time, "time"), (_pairing.request, "request_in"),
+                 (_pairing.response, "response_in")), partial(_of_datagrams, _pairing), where_udp)

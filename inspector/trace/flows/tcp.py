@@ -15,7 +15,8 @@ import numpy as np
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP
 from inspector.model.packets import Row, row_at, rows_in
-from inspector.protocols.icmp import icmp_text, icmpv6_text
+from inspector.protocols import readers
+from inspector.protocols.api import CARRIER_OF
 from inspector.trace.flows.copies import Elsewhere, copies, out_of_order
 from inspector.trace.flows.tcp_streams import Segment, extend, extend_few
 from inspector.wire.arrays import Array, Bools, Int64s, UInt8s
@@ -28,13 +29,13 @@ from inspector.wire.tcp.options import NO_OPTIONS, TcpOptions, parse_options
 from inspector.wire.tcp.stream import ByteStream
 
 if TYPE_CHECKING:
-
     from inspector.trace.index.packets import Packets
-    from inspector.wire.arrays import Array, Bools, Int64s, UInt8s
 
 Handshake = Literal["complete", "partial", "refused", "missing"]
 _BATCH = 1 << 14
 _FEW = 16                # packets of a conversation that are looked at one by one
+_ERRORS = {number: [reader for _, reader in readers(carrier)]            # what tells of errors, in words
+           for number, carrier in CARRIER_OF.items() if number in (ICMP, ICMPV6)}
 
 
 Grant = Callable[[int, int], int]
@@ -418,10 +419,9 @@ class TcpFlow:
                 for name in ("src", "dst", "sport", "dport")]
         mine = (quoted.stream == self.stream) | ((quoted.stream < 0) & np.all(ends, axis=0))
         mine &= quoted.protocol == TCP
-        kinds = {ICMP: icmp_text, ICMPV6: icmpv6_text}
-        rows = [row for row in rows_in(quoted.row[mine]) if int(index.protocol[row]) in kinds]
-        return tuple((row, kinds[int(index.protocol[row])](bytes([index.sport[row], index.dport[row]])))
-                     for row in rows)
+        return tuple((row, reader.info(record)) for row in rows_in(quoted.row[mine])
+                     for reader in _ERRORS.get(int(index.protocol[row]), ())
+                     if (record := reader.read(bytes([index.sport[row], index.dport[row]]), b"")) is not None)
 
     def _accepts(self) -> bool:
         """Whether b, which never answered here, answers SYNs of others."""

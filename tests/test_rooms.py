@@ -106,6 +106,14 @@ def test_what_counts_as_a_reason(tmp_path: Path) -> None:
     assert [has for *_, has in reasons(file)] == [False]
 
 
+def test_no_view_parses_bytes() -> None:
+    """Nor does a screen or a command: what bytes mean is wire's, protocols' and trace's."""
+    parsing = re.compile(r"\bfrom_bytes\b|^\s*(import|from) struct\b", re.M)
+    names = [path.relative_to(ROOT).as_posix() for path in SOURCES
+             if parsing.search(path.read_text(encoding="utf-8"))]
+    assert [name for name in names if name.split("/")[1] in ("views", "lessons", "tui", "cli")] == []
+
+
 def test_what_was_tried_stands_in_the_page_on_security() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert written(page, recorded()) == page, "python -m tests.tools.trust"

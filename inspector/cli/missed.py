@@ -15,7 +15,9 @@ import numpy as np
 from inspector.kernel.services import services
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import ACK, RST, SYN, TCP, UDP
-from inspector.protocols.dns.message import DnsMessage, parse_dns
+from inspector.model.packets import rows_in
+from inspector.protocols.dns.message import DnsMessage
+from inspector.trace.application.packets import packet_records
 from inspector.trace.trace import Trace
 from inspector.wire.text import escaped
 
@@ -76,11 +78,10 @@ def _dns(trace: Trace) -> Iterator[DnsMessage]:
     """The first messages to and from a resolver, in datagrams."""
     index = trace.index
     ports = (index.dport[: index.count] == _DOMAIN) | (index.sport[: index.count] == _DOMAIN)
-    for row in np.flatnonzero(ports & (index.protocol[: index.count] == UDP))[:_LOOKED_AT].tolist():
-        start = int(index.payload[row])
-        message = parse_dns(trace.frame(row)[start : start + int(index.payload_length[row])])
-        if message is not None:
-            yield message
+    for row in rows_in(np.flatnonzero(ports & (index.protocol[: index.count] == UDP))[:_LOOKED_AT]):
+        for _, message in packet_records(trace, row):
+            if isinstance(message, DnsMessage):
+                yield message
 
 
 def _refused(trace: Trace) -> set[tuple[str, int]]:

@@ -20,7 +20,6 @@ from inspector.wire.headers.read import FRAGMENT
 from inspector.wire.tcp.rules import finding
 
 if TYPE_CHECKING:
-
     from inspector.trace.index.index import Index
     from inspector.trace.index.packets import Packets
 

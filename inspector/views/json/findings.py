@@ -20,7 +20,6 @@ from inspector.wire.arrays import Int64s
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
-    from inspector.wire.arrays import Int64s
     from inspector.wire.findings import Finding
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from inspector.protocols.http.message import HttpMessage
     from inspector.protocols.websocket.decoder import WebSocketDecoder
     from inspector.trace.trace import Trace
-    from inspector.wire.arrays import Int64s
 
 Object = dict[str, Any]
 

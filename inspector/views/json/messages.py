@@ -23,7 +23,6 @@ from inspector.wire.arrays import Int64s
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
-    from inspector.wire.arrays import Int64s
 
 Object = dict[str, Any]
 ObjectNumber = NewType("ObjectNumber", int)     # of an object in the list of all of its kind, from 1

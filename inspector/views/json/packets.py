@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any
 from inspector.model.numbers import ICMP, ICMPV6, TCP, UDP
 from inspector.model.packets import Row, first_rows, packet_number, rows_in
 from inspector.trace.packet.facts import facts
+from inspector.trace.packet.header_bytes import HeaderBytes
 from inspector.trace.packet.info import packet_info
 from inspector.trace.packet.protocol_names import frame_protocols
 from inspector.wire.arrays import Int64s
-from inspector.wire.headers.read import BOGUS, MALFORMED, NO_LAYER, NO_OFFSET, PORTS, SHORT, UNSIZED
+from inspector.wire.headers.read import BOGUS, MALFORMED, NO_OFFSET, UNSIZED
 
 if TYPE_CHECKING:
     from inspector.model.records import Call
     from inspector.trace.index.beside import OtherHeader
     from inspector.trace.trace import Trace
-    from inspector.wire.arrays import Int64s
-
 
 
 def packets(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str, Any]]:
@@ -36,7 +35,7 @@ def packets(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str, Any]
 def packet(trace: Trace, row: Row) -> dict[str, Any]:
     """The object of packet `row`."""
     index, fact = trace.index, facts(trace, row)
-    frame = _Frame(trace, row)
+    frame = HeaderBytes(trace, row)
     network, protocol = int(index.network[row]), int(index.protocol[row])
     found: dict[str, Any] = {
         "frame.number": packet_number(row),
@@ -81,7 +80,7 @@ def _wireshark_number(trace: Trace, row: Row) -> dict[str, int]:
     return {"wireshark.frame.number": trace.index.wireshark_number(row)}
 
 
-def _tcp(trace: Trace, row: Row, frame: _Frame) -> dict[str, Any]:
+def _tcp(trace: Trace, row: Row, frame: HeaderBytes) -> dict[str, Any]:
     """TCP's fields, those that are there."""
     index, stream, status = trace.index, int(trace.index.stream[row]), int(trace.index.status[row])
     if not frame.has_ports():
@@ -101,7 +100,7 @@ def _tcp(trace: Trace, row: Row, frame: _Frame) -> dict[str, Any]:
     return found
 
 
-def _udp(trace: Trace, row: Row, frame: _Frame) -> dict[str, Any]:
+def _udp(trace: Trace, row: Row, frame: HeaderBytes) -> dict[str, Any]:
     index, stream, available = trace.index, int(trace.index.stream[row]), frame.available()
     if not frame.has_ports():
         return {}
@@ -134,54 +133,6 @@ def _ports_of(header: OtherHeader) -> dict[str, Any]:
     found = {f"{name}.stream": header.stream} if header.stream >= 0 else {}
     found |= {f"{name}.srcport": header.sport, f"{name}.dstport": header.dport}
     return found | ({"udp.length": header.window} if name == "udp" else {})
-
-
-class _Frame:
-    """What columns do not say of a packet; its bytes are read only where they are needed."""
-
-    def __init__(self, trace: Trace, row: Row) -> None:
-        self._trace = trace
-        self._row = row
-        self._bytes: bytes | None = None
-
-    def bytes(self) -> bytes:
-        """The captured bytes."""
-        if self._bytes is None:
-            self._bytes = self._trace.frame(self._row)
-        return self._bytes
-
-    def ip_protocol(self) -> int | None:
-        """The protocol field of the IPv4 header; None where it was not captured."""
-        index, l3 = self._trace.index, int(self._trace.index.l3[self._row])
-        protocol = int(index.protocol[self._row])
-        if index.l4[self._row] == l3 + 20:
-            return protocol
-        frame = self.bytes()
-        return frame[l3 + 9] if l3 != NO_LAYER and len(frame) > l3 + 9 else None
-
-    def available(self) -> int:
-        """Captured bytes of the datagram from its transport header on."""
-        index, row = self._trace.index, self._row
-        l3, l4 = int(index.l3[row]), int(index.l4[row])
-        if l4 == NO_OFFSET:
-            return 0
-        available = int(index.cap_len[row]) - l4
-        if not int(index.status[row]) & SHORT or l3 == NO_LAYER:
-            return available
-        head = self.bytes()[l3 : l3 + 6]
-        four = int(index.network[row]) == 4
-        total = int.from_bytes(head[2:4], "big") if four else 40 + int.from_bytes(head[4:6], "big")
-        return min(available, l3 + total - l4) if total else available
-
-    def has_ports(self) -> bool:
-        """Whether the ports of TCP or UDP are there."""
-        status = int(self._trace.index.status[self._row])
-        return bool(status & PORTS) if status & SHORT else int(self._trace.index.l4[self._row]) != NO_OFFSET
-
-    def data_offset(self) -> int:
-        """The TCP header's length, as it says."""
-        at = int(self._trace.index.l4[self._row]) + 12
-        return (self.bytes()[at] >> 4) * 4
 
 
 def syscalls(trace: Trace, places: Sequence[int] | None = None) -> Iterator[dict[str, Any]]:

@@ -12,16 +12,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from inspector.model.endpoint import join_endpoint
-from inspector.model.numbers import FIN, ICMP, ICMPV6, LINK_ETHERNET, RST, SYN, TCP, UDP
+from inspector.model.numbers import FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP
 from inspector.model.packets import PacketNumber, Row, packet_number, row_at
 from inspector.protocols import by_name
 from inspector.trace.packet.facts import ALL, DEEP, Facts, facts
+from inspector.trace.packet.header_bytes import hardware_ends
 from inspector.trace.packet.info import packet_info, protocol_name
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.wire.arrays import Int64s
 
 if TYPE_CHECKING:
-
     from inspector.trace.trace import Trace
 
 TimeFormat = Literal["relative", "delta", "absolute"]
@@ -221,7 +221,7 @@ class PacketList:
 def _ends(trace: Trace, fact: Facts, names: Mapping[str, str]) -> tuple[str, str]:
     """Names of both ends: a given one; the address; with its port where both addresses are the same."""
     if not fact.source:
-        return _hardware_ends(trace, fact.row)
+        return hardware_ends(trace, fact.row)
     ports = fact.protocol in (TCP, UDP) and fact.stream >= 0
     same = fact.source == fact.destination
     texts = []
@@ -230,14 +230,6 @@ def _ends(trace: Trace, fact: Facts, names: Mapping[str, str]) -> tuple[str, str
         name = (names.get(full) if ports else None) or names.get(address)
         texts.append(name or (full if same and ports else address))
     return texts[0], texts[1]
-
-
-def _hardware_ends(trace: Trace, row: Row) -> tuple[str, str]:
-    frame = trace.frame(row)
-    if trace.link_type(row) != LINK_ETHERNET or len(frame) < 12:
-        return "", ""
-    destination = "broadcast" if frame[:6] == b"\xff" * 6 else frame[:6].hex(":")
-    return frame[6:12].hex(":"), destination
 
 
 def _shortened(text: str, width: int) -> str:

@@ -23,9 +23,7 @@ SPOKEN = [
     DATA / "sessions" / "tls-to-http.pcapng", DATA / "sessions" / "curl-h2c.pcapng",
     DATA / "sessions" / "ws-deflate.pcapng", DATA / "sessions" / "chunked.pcapng",
     DATA / "sessions" / "sse-chunked.pcapng",
-    DATA / "protocols" / "postgresql.pcapng", DATA / "protocols" / "http2.pcapng",
-    DATA / "protocols" / "mqtt.pcapng", DATA / "protocols" / "tls.pcapng",
-    DATA / "protocols" / "mysql.pcapng",
+    *sorted((DATA / "protocols").glob("*.pcapng")),
 ]
 STREAMS = {"postgresql": 8, "http2": 3, "tls": 7}      # the conversation that is looked at
 Turn = tuple[int, bytes]

@@ -1,6 +1,7 @@
-"""The JSON contract, `tests/data/schema.json`, held against what real captures give: keys, types, absences.
+"""The JSON contract, `tests/data/schema/`, held against what real captures give: keys, types, absences.
 
-A key's `type` is that of its value, `unit` what it counts, `absent` when it is not there ("": never).
+A file for each thing that is printed, each protocol among them. A key's `type` is that of its value, `unit`
+what it counts, `absent` when it is not there ("": never).
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ from typing import Any
 
 import pytest
 
-from inspector.cli.exports import EXPORTS, export_of
+from inspector.cli.exports import export_of, exports
+from inspector.protocols import REGISTRY
+from inspector.protocols.api import Protocol
 from inspector.trace.trace import Trace
 from tests.support.captures.traces import TRACES
 
 DATA = TRACES.parent
-SCHEMA: dict[str, dict[str, dict[str, str]]] = json.loads((DATA / "schema.json").read_text(encoding="utf-8"))
+SCHEMA: dict[str, dict[str, dict[str, str]]] = {
+    path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((DATA / "schema").iterdir())}
 CAPTURES = [
     *sorted(TRACES.glob("*.pcapng")), *sorted((DATA / "kernel").glob("*.pcapng")),
     *sorted((DATA / "frames").glob("*.pcapng")), *sorted((DATA / "protocols").glob("*.pcapng")),
-    *sorted((DATA / "sessions").glob("*.pcapng")),
+    *sorted((DATA / "sessions").glob("*.pcapng")), *sorted((DATA / "cases").glob("0[89]*.pcap")),
     *sorted(DATA.glob("captures/http/*.pcap"))[::4], *sorted(DATA.glob("captures/websocket/*.pcap"))[::4],
 ]
 pytestmark = pytest.mark.xdist_group("schema")      # every capture is read once for all of them
@@ -64,5 +68,12 @@ def test_output_keeps_the_contract(what: str) -> None:
             assert key not in value or fits(value[key], field["type"]), (key, value[key])
 
 
-def test_all_that_is_no_protocol_has_a_contract() -> None:
-    assert {export.name for export in EXPORTS} <= SCHEMA.keys()
+def test_all_that_can_be_printed_has_a_contract() -> None:
+    assert {export.name for export in exports()} == SCHEMA.keys()
+
+
+@pytest.mark.parametrize("protocol", REGISTRY, ids=lambda protocol: protocol.name)
+def test_the_contract_has_every_key_of_a_protocol(protocol: Protocol) -> None:
+    keys = {field.key for field in protocol.fields if field.key}
+    keys |= {"request_in", "response_in", f"{protocol.name}.time"} if protocol.pairs else set()
+    assert keys <= SCHEMA[protocol.name].keys()

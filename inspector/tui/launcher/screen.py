@@ -37,6 +37,7 @@ TRACE_KEYS = "12345789"                # of the kept traces that are shown; 6 is
 
 
 CHOICES = tuple(option for option in OPTIONS if option.key)
+_NAMES = 1 + max(len(name) for name in (*(kind.title for kind in LAUNCHED), *(one.name for one in CHOICES)))
 
 SAMPLE: tuple[Line, ...] = (
     (Span("  connect() …   ", "client"), Span("│ "), Span("1 ── SYN ─────────────────▶", "syn"), Span(" │ "),
@@ -287,7 +288,7 @@ def _muted(text: str) -> Content:
 
 
 def _row(key: str, name: str, rest: Content) -> Content:
-    return Content.assemble((f" {key} ", "bold $text-accent"), f" {name:<12} ", rest)
+    return Content.assemble((f" {key} ", "bold $text-accent"), f" {name:<{_NAMES}} ", rest)
 
 
 def _check_port(text: str) -> str | None:

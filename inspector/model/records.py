@@ -53,8 +53,6 @@ class Call:
     local: str | None = None   # "127.0.0.1:8000" or "[::1]:8000", the socket's own name where known
     peer: str | None = None
     protocol: str = ""         # "tcp" or "udp" where known
-    after_packets: int = 0     # how many packets stand before it in the file (its entry)
-    end_after_packets: int = 0  # likewise for its return
 
 
 @dataclass(frozen=True, slots=True)

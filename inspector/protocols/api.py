@@ -39,11 +39,6 @@ def message_index(number: MessageNumber) -> MessageIndex:
     return MessageIndex(number - 1)
 
 
-def first_messages(count: int) -> Sequence[MessageIndex]:
-    """A decoder's first `count` messages."""
-    return cast("Sequence[MessageIndex]", range(count))
-
-
 def message_numbers(start: int, stop: int) -> Sequence[MessageNumber]:
     """The numbers of the messages at `start` to before `stop` (from 0)."""
     return cast("Sequence[MessageNumber]", range(start + 1, stop + 1))

@@ -92,7 +92,7 @@ def _copied(trace: Trace, wanted: frozenset[int] | None, keeps: Keeps | None) ->
             if row >= count:
                 return                                   # it was read no further
             if wanted is None or row in wanted:
-                texts = changed.get(row)
+                texts = changed.get(Row(row))
                 yield block if texts is None else _recommented(trace, order, block, Row(row), texts)
             row += 1
         elif kind == pcapng.JOURNAL_EXPORT:

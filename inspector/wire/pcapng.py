@@ -66,7 +66,6 @@ class Interface:
     filter: str = ""
     resolution: int = 6
     offset: int = 0
-    comments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,14 +251,14 @@ def _string(value: bytes) -> str:
     return value.rstrip(b"\0").decode("utf-8", "backslashreplace")
 
 
-def parse_section(body: bytes | memoryview, order: str) -> tuple[str, ...]:
-    """The comments of a Section Header Block; a version that is not 1.x raises BlockError."""
+def check_section(body: bytes | memoryview, order: str) -> None:
+    """Raise BlockError for a Section Header Block that is damaged, or of a version that is not 1.x."""
     if len(body) < 16:
         raise BlockError("a section header is too short")
     major = struct.unpack_from(order + "H", body, 4)[0]
     if major != 1:
         raise BlockError(f"a section is of version {major}, which nobody has defined")
-    return _comments(parse_options(body, 16, order))
+    parse_options(body, 16, order)
 
 
 def parse_interface(body: bytes | memoryview, order: str) -> Interface:
@@ -274,7 +273,7 @@ def parse_interface(body: bytes | memoryview, order: str) -> Interface:
     return Interface(
         link_type, snaplen, _string(found.get(IF_NAME, b"")), _string(found.get(IF_DESCRIPTION, b"")),
         _string(found.get(IF_FILTER, b"")[1:]), resolution[0],
-        struct.unpack(order + "q", offset)[0] if len(offset) == 8 else 0, _comments(options),
+        struct.unpack(order + "q", offset)[0] if len(offset) == 8 else 0,
     )
 
 

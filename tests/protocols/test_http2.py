@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.protocols.api import first_messages
 from inspector.protocols.http2.decoder import Http2Decoder
 from inspector.protocols.http2.hpack import HpackError, Table, huffman
 from inspector.trace.application.application import Application
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
 from tests.protocols.test_redis import Turn, frames_of, read, talk
+from tests.support.captures.application import first_messages
 
 CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "http2.pcapng"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from inspector.protocols.api import first_messages
 from inspector.trace.application.application import Application
 from inspector.trace.trace import Trace
 from tests.protocols.test_redis import Turn, talk
+from tests.support.captures.application import first_messages
 
 CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "mysql.pcapng"
 STATEMENTS, REFUSED, LEFT, SEVERAL = range(4)

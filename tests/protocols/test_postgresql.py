@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from inspector.protocols.api import first_messages
 from inspector.trace.application.application import Application
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
 from inspector.views.conversation.waits import wait_of
 from tests.protocols.test_redis import Turn, talk
+from tests.support.captures.application import first_messages
 
 CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "postgresql.pcapng"
 PSQL, SCRAM, WRONG_DATABASE, PREPARED, EXTENDED, LEFT = 2, 3, 5, 7, 8, 9

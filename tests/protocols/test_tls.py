@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.model.packets import Row
-from inspector.protocols.api import MessageIndex, first_messages
+from inspector.protocols.api import MessageIndex
 from inspector.protocols.http2.decoder import Http2Decoder
 from inspector.protocols.tls.plain import PlainStream
 from inspector.trace.filter.filter import Filter
@@ -24,6 +24,7 @@ from inspector.wire.keylog import KeyLog
 from tests.data.protocols.make_tls import CLASSIC, MODERN
 from tests.protocols.every_protocol.test_cutting import secrets_of, turns_of
 from tests.protocols.every_protocol.test_hostile import read
+from tests.support.captures.application import first_messages
 
 pytest.importorskip("cryptography")
 CAPTURE = Path(__file__).parents[1] / "data" / "protocols" / "tls.pcapng"

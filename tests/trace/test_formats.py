@@ -156,7 +156,6 @@ def test_interfaces_resolutions_offsets_and_packet_blocks_of_every_kind(tmp_path
         assert trace.index.cap_len.tolist() == [len(FRAME), 44, len(FRAME), len(FRAME), len(FRAME) - 14]
         assert [trace.link_type(row) for row in first_rows(5)] == [1, 1, 1, 1, 101]
         assert trace.index.sport.tolist() == [40001] * 5
-        assert trace.comments.of_file == ["of the file"]
         assert trace.comments.of(Row(0)) == ("of a packet",) and trace.comments.rows == {0}
         assert [interface.name for interface in trace.interfaces] == ["one", "two", "three", "four"]
 

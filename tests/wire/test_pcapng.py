@@ -94,7 +94,7 @@ def test_keys_cannot_break_out_of_their_line() -> None:
 @settings(max_examples=100)
 @given(st.binary(max_size=120))
 def test_any_body_gives_values_or_a_block_error(body: bytes) -> None:
-    parsers = (pcapng.parse_section, pcapng.parse_interface, pcapng.parse_statistics, pcapng.parse_names)
+    parsers = (pcapng.check_section, pcapng.parse_interface, pcapng.parse_statistics, pcapng.parse_names)
     for order in "<>":
         for parse in parsers:
             try:

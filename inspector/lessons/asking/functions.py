@@ -416,4 +416,3 @@ _FUNCTIONS: dict[str, tuple[int, int, Maker]] = {
     "hex": (1, 1, _shown(lambda number: f"{number:#04x}")),
     "letter": (1, 1, _shown(lambda number: escaped(chr(number)) if 0 <= number < 128 else "·")),
 }
-FUNCTIONS = tuple(_FUNCTIONS)

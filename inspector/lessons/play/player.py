@@ -107,7 +107,7 @@ class Player:
             self._note_what_came_late(scene)
             if not self.catching_up:
                 return commands
-            self._skip(scene)
+            self._skip()
             if self.wants is not None:
                 return commands
 
@@ -228,7 +228,7 @@ class Player:
                 if value is not None:
                     record.values[name] = str(value)
 
-    def _skip(self, scene: Scene) -> None:
+    def _skip(self) -> None:
         """Do the furthest step without asking, or go on from it."""
         step, record = self.step, self.record
         if record.phase in ("over", "read"):

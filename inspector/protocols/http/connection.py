@@ -139,7 +139,7 @@ class HttpConnection:
         return message
 
     def _pair(self, message: HttpMessage, request: HttpMessage | None) -> None:
-        self.findings += check_response(message, request)
+        self.findings += check_response(message)
         if message.framing == "switch":
             self.switch = message.number
         if request is None:

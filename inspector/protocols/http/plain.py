@@ -114,7 +114,7 @@ def _answer(head: bytes, bodiless: bool) -> Head | None:
     if not head.startswith(b"HTTP/1."):
         return None
     message, findings = parse_head(head, 0, 1, False)
-    if message is None or findings or check_response(message, None) or message.status in (400, 408):
+    if message is None or findings or check_response(message) or message.status in (400, 408):
         return None
     if is_event_stream(message):
         return None

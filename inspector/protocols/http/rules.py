@@ -69,7 +69,7 @@ def check_request(message: HttpMessage) -> list[Finding]:
     return findings
 
 
-def check_response(message: HttpMessage, request: HttpMessage | None) -> list[Finding]:
+def check_response(message: HttpMessage) -> list[Finding]:
     """What a response's head gets wrong."""
     findings = _check_length(message)
     if message.status // 100 == 1 or message.status == 204:

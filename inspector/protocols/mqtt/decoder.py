@@ -212,11 +212,6 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
         """Its bytes."""
         return max(record.stop - self.body_start(record) - (self.parsed(record).body or 0), 0)
 
-    @property
-    def client_name(self) -> str:
-        return next((self.parsed(one).client_id or "" for one in self._records[:2]
-                     if one.type == CONNECT), "")
-
     def partner(self, position: int) -> int | None:
         return self._records[position].partner
 

@@ -70,7 +70,6 @@ class Parsed:
     client_id: str | None = None
     user: str | None = None
     will: str | None = None
-    will_qos: int = 0
     keep_alive: int | None = None
     clean: bool = False
     present: bool = False
@@ -202,8 +201,8 @@ def _connect(reader: _Reader) -> Parsed:
         will = reader.text()
         reader.binary()
     user = reader.text() if flags & 0x80 else None
-    return Parsed(version=version, client_id=client, user=user, will=will, will_qos=flags >> 3 & 3,
-                keep_alive=keep, clean=bool(flags & 2), properties=properties)
+    return Parsed(version=version, client_id=client, user=user, will=will, keep_alive=keep,
+                 clean=bool(flags & 2), properties=properties)
 
 
 def reason_text(kind: int, reason: int, version: int) -> str:

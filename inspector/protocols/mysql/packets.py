@@ -50,7 +50,6 @@ class Parsed:
     capabilities: int | None = None
     user: str = ""
     schema: str = ""
-    plugin: str = ""
     text: str = ""
     statement: int | None = None
     parameters: int = 0

@@ -68,19 +68,19 @@ class _Values:
         kind, rest = chr(line[0]) if line else "", line[1:]
         self._elements += 1
         if kind == "|":
-            self._children(start, rest, 2, depth)
+            self._children(rest, 2, depth)
             self.cut = self.cut or depth >= _DEPTH
             return Node("", start, self._at, whole=False) if self.cut else self.read(depth + 1)
         size = AGGREGATES.get(kind.encode("latin-1"))
         if size is not None:
-            children = self._children(start, rest, size, depth)
+            children = self._children(rest, size, depth)
             length = len(children) // size if rest == b"?" else _number(rest)
             return Node(kind, start, self._at, b"", length, children, not self.cut)
         if kind.encode("latin-1") in STRINGS:
             return self._chunks(kind, start) if rest == b"?" else self._string(kind, start, rest)
         return Node(kind, start, self._at, rest, len(rest), (), bool(line))
 
-    def _children(self, start: int, count: bytes, size: int, depth: int) -> tuple[Node, ...]:
+    def _children(self, count: bytes, size: int, depth: int) -> tuple[Node, ...]:
         found: list[Node] = []
         left = 1 << 60 if count == b"?" else _number(count) * size
         while len(found) < left and not self.cut:

@@ -20,27 +20,24 @@ class Comments:
     """Comments by packet. Texts are as they came; `shown` gives what can be shown."""
 
     def __init__(self) -> None:
-        self.of_file: list[str] = []
         self.version = 0                                # counts the changes that were made here
-        self._read: dict[int, tuple[str, ...]] = {}
-        self._changed: dict[int, tuple[str, ...]] = {}
+        self._read: dict[Row, tuple[str, ...]] = {}
+        self._changed: dict[Row, tuple[str, ...]] = {}
 
-    def read(self, row: int | None, texts: tuple[str, ...]) -> None:
-        """What the file says of packet `row`, or of itself (None)."""
-        if row is None:
-            self.of_file += texts
-        elif texts:
+    def read(self, row: Row, texts: tuple[str, ...]) -> None:
+        """What the file says of a packet."""
+        if texts:
             self._read[row] = texts
 
     @property
-    def changed(self) -> Mapping[int, tuple[str, ...]]:
+    def changed(self) -> Mapping[Row, tuple[str, ...]]:
         """All comments of each packet of which they are not those of the file any more."""
         return self._changed
 
     @property
-    def rows(self) -> frozenset[int]:
+    def rows(self) -> frozenset[Row]:
         """The packets that have comments."""
-        return frozenset(row for row in (*self._read, *self._changed) if self.of(Row(row)))
+        return frozenset(row for row in (*self._read, *self._changed) if self.of(row))
 
     def of(self, row: Row) -> tuple[str, ...]:
         """The comments of a packet, its mark among them."""

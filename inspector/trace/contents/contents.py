@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 
+from inspector.model.packets import Row
 from inspector.model.records import Call, Event, KernelSample, Statistics
 from inspector.trace.contents.comments import Comments
 from inspector.trace.file.format import PacketBatch, nanoseconds
@@ -84,13 +85,12 @@ class Contents:
         self.cut += int(np.count_nonzero(captured < lengths))
         self.index.append(headers, time_ns, lengths, captured, starts + self.base, interface)
 
-    def journal(self, fields: dict[str, str], before: int) -> None:
+    def journal(self, fields: dict[str, str]) -> None:
         """A call or an event of ours; entries of others become events of the kind "journal"."""
         self.blocks += 1
         record = from_fields(fields)
-        packets = self.index.count + before
         if isinstance(record, CallRecord):
-            self._call(record, packets)
+            self._call(record)
         elif isinstance(record, KernelSample):
             self.kernel.append(replace(
                 record, local=escaped(record.local, 80), peer=escaped(record.peer, 80),
@@ -129,16 +129,16 @@ class Contents:
         number = int(pid) if pid.isascii() and pid.isdigit() and len(pid) < 10 else None
         self.events.append(Event(time_ns, "journal", text, escaped(fields.get("_COMM", ""), 100), number))
 
-    def _call(self, record: CallRecord, packets: int) -> None:
+    def _call(self, record: CallRecord) -> None:
         values = {name: getattr(record, name) for name in _RECORD_FIELDS}
         for name in ("role", "name", "arguments", "detail", "errno", "local", "peer", "protocol"):
             if values[name]:
                 values[name] = escaped(values[name], _LONGEST_TEXT)
-        call = Call(**values, after_packets=packets, end_after_packets=packets)
+        call = Call(**values)
         key = (record.pid, record.id)
         place = self._pending.pop(key, None)
         if place is not None:
-            self.calls[place] = replace(call, after_packets=self.calls[place].after_packets)
+            self.calls[place] = call
         else:
             place = len(self.calls)
             self.calls.append(call)
@@ -186,6 +186,6 @@ class Contents:
             if found:
                 self.host_names[numbers.text_of(packed)] = escaped(found[0], 255)
 
-    def comment(self, texts: tuple[str, ...], before: int | None) -> None:
-        """Comments on a packet (its row) or on the file (None)."""
-        self.comments.read(None if before is None else self.index.count + before, texts)
+    def comment(self, texts: tuple[str, ...], before: int) -> None:
+        """Comments on the packet that follows `before` packets of the present walk."""
+        self.comments.read(Row(self.index.count + before), texts)

@@ -59,8 +59,8 @@ class Sink(Protocol):
     def packets(self, packets: PacketBatch) -> None:
         """Packets that follow those given before."""
 
-    def journal(self, fields: dict[str, str], before: int) -> None:
-        """A journal entry, after `before` packets of the present walk."""
+    def journal(self, fields: dict[str, str]) -> None:
+        """A journal entry."""
 
     def section(self, before: int) -> None:
         """A section of the file begins, after `before` packets of the present walk."""
@@ -77,8 +77,8 @@ class Sink(Protocol):
     def names(self, names: dict[bytes, tuple[str, ...]]) -> None:
         """Names of addresses."""
 
-    def comment(self, texts: tuple[str, ...], before: int | None) -> None:
-        """Comments: on the packet after `before` packets of the present walk, or on the file."""
+    def comment(self, texts: tuple[str, ...], before: int) -> None:
+        """Comments on the packet after `before` packets of the present walk."""
 
 
 class DamageError(ValueError):

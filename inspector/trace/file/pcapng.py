@@ -122,24 +122,21 @@ class Pcapng:
             self._starts.append(block.start)
         elif kind == pcapng.SECTION_HEADER:
             self._flush(buffer, sink)
-            comments = pcapng.parse_section(body, order)
+            pcapng.check_section(body, order)
             self._interfaces = _Interfaces()
             sink.section(self._waiting)
-            sink.comment(comments, None)
         elif kind == pcapng.INTERFACE_DESCRIPTION:
             interface = pcapng.parse_interface(body, order)
             self._interfaces.add(sink.interface(interface), interface, len(self._starts))
-            sink.comment(interface.comments, None)
         elif kind == pcapng.JOURNAL_EXPORT:
             sink.other_frame(self._waiting + len(self._starts))
-            sink.journal(pcapng.parse_journal(body), self._waiting + len(self._starts))
+            sink.journal(pcapng.parse_journal(body))
         elif kind in pcapng.CUSTOM:
             sink.other_frame(self._waiting + len(self._starts))
         elif kind == pcapng.INTERFACE_STATISTICS:
             statistics = pcapng.parse_statistics(body, order)
             if statistics.interface < len(self._interfaces):
                 sink.statistics_block(int(self._interfaces.number.values[statistics.interface]), statistics)
-                sink.comment(statistics.comments, None)
         elif kind == pcapng.DECRYPTION_SECRETS:
             sink.keylog(pcapng.parse_secrets(body, order), self._waiting + len(self._starts))
         elif kind == pcapng.NAME_RESOLUTION:

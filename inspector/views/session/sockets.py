@@ -28,7 +28,6 @@ class Socket:
     local: str | None = None
     peer: str | None = None        # whom it is connected to; of UDP by connect(), not by a datagram's address
     listening: bool = False
-    made_ns: int = 0
     connected_ns: int = 0          # when connect() returned; 0: before all that is known
     closed_ns: int | None = None
     parent: int | None = None      # number of the listening socket that accepted it
@@ -114,7 +113,7 @@ class SocketTable:
         return any(same_address(address, socket.local or "") for address in self._served)
 
     def _new(self, call: Call, fd: int) -> Socket:
-        socket = Socket(len(self.sockets), call.pid, call.role, fd, call.protocol, made_ns=call.time_ns)
+        socket = Socket(len(self.sockets), call.pid, call.role, fd, call.protocol)
         self.sockets.append(socket)
         self._open[call.pid, fd] = socket
         return socket

@@ -128,7 +128,7 @@ class TcpStates:
         else:
             self._send(row, flags, seq, ack, length, sender, receiver)
             if not lost:
-                self._deliver(row, flags, ack, sender, receiver)
+                self._deliver(row, flags, ack, receiver)
         if before != (self._started, *sender.rows(), *receiver.rows()):
             self._changed = True
 
@@ -190,7 +190,7 @@ class TcpStates:
             sender.got_syn = row
         sender.ack_sent = acks
 
-    def _deliver(self, row: Row, flags: int, ack: int, sender: _End, receiver: _End) -> None:
+    def _deliver(self, row: Row, flags: int, ack: int, receiver: _End) -> None:
         """What a packet brings to its receiver."""
         if flags & SYN:
             receiver.got_syn = min(receiver.got_syn, row)

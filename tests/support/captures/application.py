@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from inspector.model.packets import Row
-from inspector.protocols.api import MessageNumber
+from inspector.protocols.api import MessageIndex, MessageNumber
 from inspector.protocols.http.decoder import HttpDecoder
 from inspector.protocols.http.message import Decoded, HttpMessage
 from inspector.protocols.http.upgrade import Upgrade
@@ -17,6 +17,11 @@ from inspector.trace.application.application import Application
 from inspector.trace.trace import Trace
 
 LIMIT = 64 << 20
+
+
+def first_messages(count: int) -> Sequence[MessageIndex]:
+    """A decoder's first `count` messages."""
+    return [MessageIndex(index) for index in range(count)]
 
 
 class WebApplication(Application):

@@ -135,8 +135,8 @@ def test_what_stands_beside_packets_is_copied(tmp_path: Path) -> None:
         with saved(tmp_path / "b.pcapng", [pieces]) as part:
             assert packets(part) == packets(trace, [1])
             assert part.host_names == {"127.0.0.1": "home"} and part.statistics.dropped == 2
-            assert part.interfaces == trace.interfaces and part.comments.of_file == ["whole"]
-    assert secrets in pieces and struct.pack("=I", CUSTOM) in pieces
+            assert part.interfaces == trace.interfaces
+    assert b"whole" in pieces and secrets in pieces and struct.pack("=I", CUSTOM) in pieces
     assert struct.pack("=I", NOT_TO_COPY) not in pieces             # it says: do not copy
 
 

@@ -360,7 +360,7 @@ class FollowStream:
     def _cut(self, direction: int, start: int, data: bytes) -> None:
         """Add the lines of `data`, the first one going on where the last line was left open."""
         size = {"hex": _HEX, "text": self.wrap, "json": JSON_LIMIT}[self.mode]
-        position, first = 0, self._reopen(direction, start, data)
+        position, first = 0, self._reopen(direction, start)
         while position < len(data):
             begin = first if first is not None else start + position
             first = None
@@ -373,8 +373,8 @@ class FollowStream:
             parts = len(self._layout(Cut(direction, begin, stop, 0, RAW))) if self.mode == "json" else 1
             self._lines.add(direction, begin, stop, parts)
 
-    def _reopen(self, direction: int, start: int, data: bytes) -> int | None:
-        """The start of the last line, taken away, where `data` goes on with it."""
+    def _reopen(self, direction: int, start: int) -> int | None:
+        """The start of the last line, taken away, where what begins at `start` goes on with it."""
         last = self._lines[-1] if self._open and len(self._lines) else None
         if last is None or last.unit != RAW or last.direction != direction or last.stop != start:
             return None

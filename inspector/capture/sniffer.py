@@ -13,6 +13,9 @@ from collections.abc import Callable
 from threading import Event
 from typing import Any
 
+import inspector.wire.scapy_start  # noqa: F401
+
+# isort: split
 from scapy.sendrecv import AsyncSniffer
 from scapy.supersocket import SuperSocket
 

@@ -73,7 +73,9 @@ def _run() -> int:
     try:
         status = commands.main(standalone_mode=False)
     except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "inspector"
+        # An option without its word is told without a context: the command is the first word then.
+        named = next((entry.name for entry in COMMANDS if sys.argv[1:2] == [entry.name]), "")
+        command = error.ctx.command_path if error.ctx else f"inspector {named}".rstrip()
         message = " ".join(error.format_message().split())
         raise CommandError(f"{message}  ('{command} --help' shows the way.)", USAGE) from error
     except click.ClickException as error:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 DEFAULT_WIDTH = 100
-LEAST_WIDTH = 60
+LEAST_WIDTH, _MOST_WIDTH = 60, 1000
 PLAIN = "inspector-plain"          # the name of our codec error handler
 _STAND_INS = {
     **dict.fromkeys("─━╌┄╴╶–—‐‑", "-"), **dict.fromkeys("═", "="), **dict.fromkeys("│┃║▏▎▌▐▕", "|"),
@@ -34,7 +34,8 @@ _STAND_INS = {
     **dict.fromkeys("▶►→❯", ">"), **dict.fromkeys("◀◄←❮", "<"), **dict.fromkeys("▲↑", "^"),
     **dict.fromkeys("▼↓▾▿", "v"), **dict.fromkeys("●○•∙·▪", "*"), **dict.fromkeys("█▓▒░▇▆▅▄▃▂▁▀", "#"),
     **dict.fromkeys("“”„", '"'), **dict.fromkeys("‘’", "'"),
-    "…": "~", "✓": "+", "✗": "x", "×": "x", "µ": "u", "✎": '"', "§": "S",
+    "…": "~", "✓": "+", "✗": "x", "×": "x", "µ": "u", "✎": '"', "§": "S", "≠": "!", "≈": "~",
+    "‖": "|", "╷": "|", "╵": "|", "✖": "x", "◐": "o", "▤": "=", "▸": ">", "↔": "-", "⋯": "~",
 }
 
 
@@ -71,7 +72,8 @@ def prepare_output() -> None:
             if (spare := os.open(os.devnull, os.O_RDONLY)) != number:
                 os.dup2(spare, number)
                 os.close(spare)
-    codecs.register_error(PLAIN, _stand_in)
+    if sys.stdin is None:              # Python's word for a closed one; ours has nothing to read
+        sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]  # noqa: SIM115
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stdout.flush()
@@ -96,6 +98,9 @@ def _stand_in(error: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(map(_plain, error.object[error.start : error.end])), error.end
+
+
+codecs.register_error(PLAIN, _stand_in)
 
 
 def _plain(character: str) -> str:
@@ -171,6 +176,6 @@ def print_ladder(trace: Trace) -> None:
 
 def _width(terminal: bool) -> int:
     if terminal:
-        return shutil.get_terminal_size().columns
-    columns = os.environ.get("COLUMNS", "")
-    return int(columns) if columns.isascii() and columns.isdigit() else DEFAULT_WIDTH
+        return min(shutil.get_terminal_size().columns, _MOST_WIDTH)
+    columns = os.environ.get("COLUMNS", "")[:9]
+    return min(int(columns), _MOST_WIDTH) if columns.isascii() and columns.isdigit() else DEFAULT_WIDTH

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import subprocess
@@ -329,3 +330,22 @@ def test_blocks_of_any_size_are_stepped_over(tmp_path: Path, size: int, packed: 
             pass
         trace.finish()
         assert (trace.index.count, len(trace.events), trace.truncated) == (10, 1, None)
+
+
+def test_bytes_that_cannot_be_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TraceError, match="cannot be read: Input/output error"):
+        Trace.open("/proc/self/mem")
+    path = tmp_path / "capture"
+    path.write_bytes(pcap_bytes(FRAMES))
+    with Trace.open(path) as trace:
+        while trace.refresh():
+            pass
+        count = trace.index.count
+
+        def broken(*_: object) -> int:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr(os, "preadv", broken)
+        monkeypatch.setattr(os, "pread", broken)
+        assert trace.index.count == count and trace.frame(Row(count - 1)) == b""
+        assert trace.truncated == "capture cannot be read further: Input/output error."

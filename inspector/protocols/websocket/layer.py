@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import inspector.wire.scapy_start  # noqa: F401
+
+# isort: split
 from scapy.fields import (
     BitEnumField,
     BitField,

@@ -112,7 +112,7 @@ KEEP_ALIVE = Option("keep_alive", "Connections", (
     Value(True, "one", "for all requests"),
     Value(False, "many", "one for each request"),
 ), "", "--no-keep-alive", "a connection for each request.")  # fmt: skip
-DEFLATE = Option("deflate", "WebSocket", (
+DEFLATE = Option("deflate", "Compression", (
     Value(False, "plain", "messages as they are"),
     Value(True, "deflate", "offers permessage-deflate"),
 ), "d", "--deflate", "offer permessage-deflate.")  # fmt: skip

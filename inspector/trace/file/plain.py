@@ -65,9 +65,14 @@ class FileSource:
             return
         self._written = status.st_mtime_ns
         name = escaped(self._path.name)
-        if any(os.pread(self._descriptor, len(old), at) != old[: max(status.st_size - at, 0)]
-               for at, old in self._known.items()) or (
-                   status.st_size == self._size and self._sum_now() != self._sum):
+        try:
+            foreign = any(os.pread(self._descriptor, len(old), at) != old[: max(status.st_size - at, 0)]
+                          for at, old in self._known.items()) or (
+                              status.st_size == self._size and self._sum_now() != self._sum)
+        except OSError as error:
+            self._failed(error)
+            return
+        if foreign:
             self.problem = f"{name} was overwritten while it was read; open it again to see what it holds."
             self.ended = self._foreign = True
         elif status.st_size < self._size:
@@ -111,7 +116,11 @@ class FileSource:
         self._look()
         if self._foreign:
             return 0
-        count = os.preadv(self._descriptor, [into], offset)
+        try:
+            count = os.preadv(self._descriptor, [into], offset)
+        except OSError as error:
+            self._failed(error)
+            return 0
         self._remember(offset, into[:count])
         return count
 
@@ -123,10 +132,19 @@ class FileSource:
         self._look()
         if self._foreign:
             return [b""] * len(offsets)
-        found = list(map(os.pread, repeat(self._descriptor), sizes, offsets))
+        try:
+            found = list(map(os.pread, repeat(self._descriptor), sizes, offsets))
+        except OSError as error:
+            self._failed(error)
+            return [b""] * len(offsets)
         if found:
             self._remember(offsets[-1], memoryview(found[-1]))
         return found
+
+    def _failed(self, error: OSError) -> None:
+        """Disk or network gave no bytes where the file has some."""
+        self.problem = f"{escaped(self._path.name)} cannot be read further: {error.strerror}."
+        self.ended = True
 
     def held(self, packets: int) -> None:
         """Any number of packets is right."""

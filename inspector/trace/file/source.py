@@ -203,7 +203,12 @@ def open_source(path: str | Path) -> Source:
         raise TraceError(f"{file} is a directory, not a capture.")
     if not stat.S_ISREG(mode):
         return SpoolSource(Stream(PipeSupply(descriptor, file.name, own=True)))
+    try:
+        start = os.pread(descriptor, 4, 0)
+    except OSError as error:                    # a disk that fails, another process' memory
+        os.close(descriptor)
+        raise TraceError(f"{file} cannot be read: {error.strerror}.") from None
     plain = FileSource(descriptor, file)
-    if is_compressed(os.pread(descriptor, 4, 0)):
+    if is_compressed(start):
         return SpoolSource(Stream(FileSupply(plain, file.name)))
     return plain

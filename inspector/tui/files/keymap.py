@@ -33,7 +33,9 @@ def read_keymap(path: Path | None = None) -> dict[str, str]:
         data = tomllib.loads(settings_text(path))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except OSError as error:
+        raise KeymapError(f"The keymap {path} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise KeymapError(f"The keymap {path} cannot be read: {error}.") from error
     keys: dict[str, str] = {}
     _flatten(data, "", keys, path)

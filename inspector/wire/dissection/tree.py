@@ -7,20 +7,20 @@ looked at, since scapy is; any bytes give a tree.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-logging.getLogger("scapy").setLevel(logging.CRITICAL)      # before the import: it warns on import
+import inspector.wire.scapy_start  # noqa: F401
 
-from scapy.layers.dns import DNS  # noqa: E402
-from scapy.layers.inet import ICMP, IP, TCP, UDP  # noqa: E402, F401  (they bind to each other)
-from scapy.layers.inet6 import IPv6  # noqa: E402
-from scapy.layers.l2 import ARP, CookedLinux, CookedLinuxV2, Ether  # noqa: E402, F401
-from scapy.packet import NoPayload, Packet, Raw  # noqa: E402
+# isort: split
+from scapy.layers.dns import DNS
+from scapy.layers.inet import ICMP, IP, TCP, UDP  # noqa: F401  (they bind to each other)
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import ARP, CookedLinux, CookedLinuxV2, Ether  # noqa: F401
+from scapy.packet import NoPayload, Packet, Raw
 
-from inspector.model import numbers  # noqa: E402
-from inspector.model.numbers import (  # noqa: E402
+from inspector.model import numbers
+from inspector.model.numbers import (
     LINK_ETHERNET,
     LINK_IPV4,
     LINK_IPV6,
@@ -30,11 +30,11 @@ from inspector.model.numbers import (  # noqa: E402
     LINK_SLL2,
     RAW_LINKS,
 )
-from inspector.wire.dissection.field import Field, Tree  # noqa: E402
-from inspector.wire.dissection.names import FLAGS, field_name, layer_name  # noqa: E402
-from inspector.wire.dissection.parts import dns_records, ip_options, tcp_options  # noqa: E402
-from inspector.wire.dissection.tunnels import layer_at, tunnel_summary  # noqa: E402
-from inspector.wire.dissection.values import (  # noqa: E402
+from inspector.wire.dissection.field import Field, Tree
+from inspector.wire.dissection.names import FLAGS, field_name, layer_name
+from inspector.wire.dissection.parts import dns_records, ip_options, tcp_options
+from inspector.wire.dissection.tunnels import layer_at, tunnel_summary
+from inspector.wire.dissection.values import (
     bytes_text,
     header_checksum_text,
     is_offloaded,
@@ -42,8 +42,8 @@ from inspector.wire.dissection.values import (  # noqa: E402
     transport_checksum_text,
     value_text,
 )
-from inspector.wire.headers.names import Place, layers_of  # noqa: E402
-from inspector.wire.text import escaped  # noqa: E402
+from inspector.wire.headers.names import Place, layers_of
+from inspector.wire.text import escaped
 
 _DEEPEST = 48              # layers shown of one frame
 _FIRST_LAYERS = {LINK_ETHERNET: Ether, LINK_SLL: CookedLinux, LINK_SLL2: CookedLinuxV2}

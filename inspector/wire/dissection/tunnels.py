@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from importlib import import_module
 
+import inspector.wire.scapy_start  # noqa: F401
+
+# isort: split
 from scapy.fields import BitField, ByteField, StrLenField, ThreeBytesField
 from scapy.packet import Packet
 

@@ -73,6 +73,22 @@ def test_the_app_opens_and_runs_a_session(home: tuple[dict[str, str], str]) -> N
     assert b"Traceback" not in app.seen and b"is kept as" not in app.seen
 
 
+@needs_lab
+@pytest.mark.parametrize("words", [
+    ["run", "udp", "--no-server"], ["draw", str(TRACES / "tcp.pcapng"), "--as", "header"],
+], ids=["run", "draw"])
+def test_a_cache_that_scapy_may_not_use_is_not_used(words: list[str], tmp_path: Path) -> None:
+    _open(tmp_path)
+    shutil.copytree(TRACES, tmp_path / "traces")
+    words = [word.replace(str(TRACES), str(tmp_path / "traces")) for word in words]
+    _open(tmp_path / "traces")
+    done = run_as_unknown(*words, environment=environment(XDG_CACHE_HOME="/root"))
+    assert (done.returncode, done.stderr) == (0, b"")
+    (tmp_path / "cache" / "scapy" / "services.pickle").mkdir(parents=True)
+    done = run_as_unknown(*words, environment=environment(XDG_CACHE_HOME=str(tmp_path / "cache")))
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_doctor_says_it_and_how_it_is_mended(home: tuple[dict[str, str], str]) -> None:
     own, said = home
     done = run_as_unknown("doctor", environment=own)

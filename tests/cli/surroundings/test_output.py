@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
+import inspector
+from inspector.cli.output import PLAIN
 from inspector.wire import pcapng
+from tests.support.running.lab import needs_lab
 from tests.support.tiers import sweep
 
+ROOT = Path(inspector.__file__).parent
 COMMANDS = {
     "help": "--help", "a command's help": "decode --help", "version": "--version", "doctor": "doctor",
     "decode": "decode FILE --json packets", "run": "run tcp",
@@ -58,6 +64,44 @@ def test_pictures_keep_their_columns_in_every_encoding(encoding: str, tmp_path: 
     assert len(rows) == 2
     assert all(len(line) <= 100 for line in text.splitlines())
     assert all(line.count("│" if encoding.startswith("utf") else "|") == 2 for line in rows)
+
+
+def test_every_sign_of_our_pictures_has_a_stand_in() -> None:
+    sources = (path for room in ("views", "cli", "lessons/pages", "tui/panes")
+               for path in sorted((ROOT / room).rglob("*.py")))
+    signs = {sign for path in sources for sign in path.read_text(encoding="utf-8") if _is_sign(sign)}
+    assert len(signs) > 40
+    assert not {sign for sign in signs if len(sign.encode("ascii", PLAIN).decode()) != cell_len(sign)}
+
+
+def _is_sign(character: str) -> bool:
+    return ord(character) > 0x7f and unicodedata.category(character)[0] in "SP" and (
+        cell_len(character) == 1)
+
+
+@pytest.mark.parametrize("columns", ["0", "9" * 20, "²"])
+def test_any_word_for_the_width_is_taken(columns: str, tmp_path: Path) -> None:
+    assert shell("run udp --no-server", tmp_path / "one.pcapng", COLUMNS=columns).returncode == 0
+
+
+ASKING = ["", "open FILE", "lesson", "watch 8000", "via 8001:8000", "exec --join -- true"]
+
+
+@sweep("words", ASKING, lambda words: words[:4] in ("", "open"))
+def test_a_closed_input_is_no_terminal(words: str, tmp_path: Path) -> None:
+    closed, empty = (shell(f"{words} {how}", tmp_path / "one.pcapng") for how in ("<&-", "< /dev/null"))
+    assert (closed.returncode, closed.stderr) == (empty.returncode, empty.stderr)
+
+
+@needs_lab
+def test_a_program_runs_without_an_input_of_ours(tmp_path: Path) -> None:
+    done = shell("exec -- sh -c 'cat; exit 7' <&-", tmp_path / "one.pcapng", XDG_STATE_HOME=str(tmp_path))
+    assert (done.returncode, b"Traceback" in done.stderr) == (7, False)
+
+
+def test_an_option_without_its_word_points_to_its_own_command(tmp_path: Path) -> None:
+    said = shell("exec --json", tmp_path / "one.pcapng").stderr
+    assert b"'inspector exec --help' shows the way" in said
 
 
 def test_names_that_no_encoding_has_are_said(tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ class LiveSession:
         self.file = (traces.chosen(*self.watch.save) if self.watch.save else traces.nameless() if not kept
                      else traces.begin(spec.kind if spec else "watch"))
         self._agent: Agent | None = None
-        self._closed = False
+        self._closed = self._is_written = False
+        self._keeps: Path | None = None    # where the trace is kept, once it is written
         self._lock = threading.Lock()      # the start may be overtaken by the end
 
     def start(self) -> None:
@@ -102,12 +103,22 @@ class LiveSession:
         return "" if failure is None else str(failure)
 
     def close(self) -> Path | None:
-        """End the agent and all it started; where the trace is kept, None where there is none."""
+        """End the agent and all it started; where the trace is kept, None where there is none.
+
+        Whoever comes second (a screen that goes while its session starts) gets the same answer: the
+        descriptor is another file's by then.
+        """
         self._closed = True
         with self._lock:
             if self._agent is not None:
                 self._agent.close()
                 self._agent = None
+            if not self._is_written:
+                self._is_written, self._keeps = True, self._write()
+            return self._keeps
+
+    def _write(self) -> Path | None:
+        """The trace is all there."""
         if self.spec is not None and self.spec.tls and not self.file.problem:
             from inspector.trace.file.secrets import late_secrets, put_first
 

@@ -450,3 +450,17 @@ async def test_a_session_is_read_on_whatever_lies_over_it_or_just_closed() -> No
         await grows()
         await pilot.resize_terminal(100, 30)
         await grows()
+
+
+def test_a_session_that_is_closed_twice_closes_nobody_elses_file(tmp_path: Path) -> None:
+    session = LiveSession(SessionSpec(kind="tcp"), kept=False)
+    number = session.file.descriptor
+    assert session.close() is None
+    other = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.dup2(other, number)                             # the number is another file's now
+        assert session.close() is None
+        assert os.fstat(number).st_ino == os.fstat(other).st_ino
+        os.close(number)
+    finally:
+        os.close(other)

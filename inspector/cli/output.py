@@ -155,9 +155,8 @@ def ladder_printer(trace: Trace, *, relative: bool = True) -> Callable[[int | No
     from inspector.views.ladder.printed import LadderText  # here: not for commands that draw none
     from inspector.views.line.ansi import to_text, wants_colour
 
-    terminal = sys.stdout.isatty()
-    colour = wants_colour(terminal, os.environ)
-    ladder = LadderText(trace, max(_width(terminal), LEAST_WIDTH), relative=relative)
+    colour = wants_colour(sys.stdout.isatty(), os.environ)
+    ladder = LadderText(trace, line_width(), relative=relative)
 
     def printer(now: int | None) -> None:
         lines = ladder.update(now)
@@ -174,8 +173,9 @@ def print_ladder(trace: Trace) -> None:
     ladder_printer(trace)(None)
 
 
-def _width(terminal: bool) -> int:
-    if terminal:
-        return min(shutil.get_terminal_size().columns, _MOST_WIDTH)
+def line_width() -> int:
+    """Columns of a line on stdout."""
     columns = os.environ.get("COLUMNS", "")[:9]
-    return min(int(columns), _MOST_WIDTH) if columns.isascii() and columns.isdigit() else DEFAULT_WIDTH
+    told = int(columns) if columns.isascii() and columns.isdigit() else DEFAULT_WIDTH
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else told
+    return min(max(width, LEAST_WIDTH), _MOST_WIDTH)

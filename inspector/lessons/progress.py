@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import stat
-import tempfile
 from dataclasses import asdict, dataclass
 from errno import EACCES
 from pathlib import Path
 
 from inspector.lab.files.folders import FolderError, state_folder
 from inspector.lab.files.ownership import make_folder
+from inspector.lab.files.whole import read_whole, write_whole
 
 MOST = 256 * 1024          # bytes that are read
 
@@ -39,11 +38,7 @@ def _path() -> Path:
 
 def _all() -> dict[str, object]:
     try:
-        descriptor = os.open(_path(), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return {}
-            data = json.loads(file.read(MOST).decode("utf-8"))
+        data = json.loads(read_whole(_path(), MOST).decode("utf-8"))
     except (FolderError, OSError, ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
@@ -87,10 +82,4 @@ def _write(data: dict[str, object]) -> None:
     with contextlib.suppress(FolderError, OSError):
         path = _path()
         make_folder(path.parent)
-        descriptor, part = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(json.dumps(data) + "\n")
-            Path(part).replace(path)
-        finally:
-            Path(part).unlink(missing_ok=True)
+        write_whole(path, json.dumps(data) + "\n")

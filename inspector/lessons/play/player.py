@@ -35,6 +35,7 @@ class Record:
     phase: Phase
     given: Answer | None = None
     judged: Judged | None = None
+    first: Judged | None = None                # what became of the first answer
     tries: int = 0
     hints: int = 0
     revealed: bool = False                     # the answer of explain, or the truth that was not found
@@ -215,6 +216,8 @@ class Player:
         truth = truth_of(step, scene)
         if truth is not None:
             record.judged = judge(step, record.given or (), truth, scene)
+            if record.tries:                       # else it was given up without one
+                record.first = record.first or record.judged
         if step.kind == "predict" or record.judged is None or record.judged.all_right:
             record.phase = "over"
         self.note_values()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from inspector.lab.files.folders import FolderError
 from inspector.lessons import progress
+from inspector.lessons.classroom import notes
 from inspector.lessons.library import lessons
 from inspector.lessons.pages.map_lines import MapLines
 from inspector.lessons.pages.words import word
@@ -31,7 +34,7 @@ class LessonMapScreen(BaseScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "language", "English/中文", id="lessons.language"),
         Binding("R", "forget", "Begin anew", id="lessons.forget",
-                tooltip="Forget how far this lesson was done"),
+                tooltip="Forget how far this lesson was done, and the answers"),
         Binding("n,escape", "launcher", "Launcher", key_display="n", id="lessons.launcher"),
     ]
 
@@ -83,6 +86,8 @@ class LessonMapScreen(BaseScreen):
         cursor = self.query_one(LineList).cursor
         if cursor is not None:
             progress.reset(self.lessons[cursor].name)
+            with contextlib.suppress(FolderError, OSError):        # then nothing can be kept here
+                notes.forget(self.lessons[cursor].name)
             self._show(cursor)
 
     def action_launcher(self) -> None:

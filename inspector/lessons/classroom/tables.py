@@ -1,0 +1,136 @@
+"""Results as tables: CSV for a spreadsheet, lines for a person. Names and answers are strangers' words.
+
+A cell of CSV that a spreadsheet would take for a formula begins with an apostrophe, which makes it a text.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from inspector.lessons.classroom.results import ASKED, Learner, LessonResult, StepResult
+from inspector.lessons.format.model import Lesson
+from inspector.lessons.format.page import styled
+from inspector.lessons.pages.words import row_words, word
+from inspector.views.line.spans import fit
+from inspector.wire.text import escaped
+
+LESSON_COLUMNS = ("learner", "lesson", "begun", "done", "steps", "asked", "right", "tries", "hints", "shown",
+                  "seconds", "wrong", "file")
+STEP_COLUMNS = ("learner", "lesson", "step", "kind", "first", "right", "foreseen", "tries", "hints", "shown",
+                "over", "seconds", "file")
+_FORMULA = frozenset("=+-@＝＋－＠")
+Found = Sequence[tuple[Learner, str]]          # with the names of their files
+
+
+def called(learner: Learner, file: str) -> str:
+    """What a learner is called: by the file's name where none was given."""
+    return learner.name or file.rpartition(".")[0] or file or "?"
+
+
+def csv_line(cells: Iterable[object]) -> str:
+    """One line of CSV, without its end."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow([_cell(cell) for cell in cells])
+    return line.getvalue()
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = escaped(str(value))
+    return "'" + text if text.lstrip()[:1] in _FORMULA and text.strip() else text
+
+
+def lesson_rows(found: Found) -> Iterator[tuple[object, ...]]:
+    """A row a learner and lesson."""
+    for learner, file in found:
+        for one in learner.lessons:
+            answers = [answer for answer in one.answers if answer.kind in ASKED]
+            wrong = "; ".join(f"{answer.step}={_said(answer)}" for answer in answers
+                              if answer.answered and not answer.right)
+            yield (called(learner, file), one.lesson, one.begun, one.done, one.steps, one.asked, one.right,
+                   sum(answer.tries for answer in answers), sum(answer.hints for answer in one.answers),
+                   sum(answer.shown for answer in answers), one.seconds, wrong, file)
+
+
+def step_rows(found: Found) -> Iterator[tuple[object, ...]]:
+    """A row a learner and question."""
+    for learner, file in found:
+        for lesson in learner.lessons:
+            for one in lesson.answers:
+                if one.kind in ASKED:
+                    yield (called(learner, file), lesson.lesson, one.step, one.kind, " ".join(one.first),
+                           one.right if one.first else "", one.foreseen, one.tries, one.hints, one.shown,
+                           one.over, one.seconds, file)
+
+
+def _said(one: StepResult) -> str:
+    return one.foreseen or " ".join(one.first)
+
+
+# --- for a person ---
+
+
+def class_lines(found: Found, lessons: Sequence[Lesson], language: str, width: int) -> Iterator[str]:
+    """Who did what, a line a learner and lesson; then the questions, and who was wrong about them and how."""
+    yield (f"{'learner':<20} {'lesson':<14} {'done':<5} {'right first':>11} {'tries':>6} {'hints':>6} "
+           f"{'time':>10}")
+    for name, lesson, _, done, _, asked, right, tries, hints, _, seconds, _, _ in lesson_rows(found):
+        of = f"{right} of {asked}"
+        yield (f"{fit(escaped(str(name)), 20)} {fit(escaped(str(lesson)), 14)} {_cell(done):<5} {of:>11} "
+               f"{tries:>6} {hints:>6} {_time(int(str(seconds))):>10}")
+    taken = {one.lesson: one for learner, _ in found for one in learner.lessons}
+    known = {lesson.name: lesson for lesson in lessons}
+    for name in sorted(taken, key=lambda one: (known[one].number if one in known else 1000, one)):
+        yield from _questions(name, found, known.get(name), language, width)
+
+
+def _time(seconds: int) -> str:
+    return f"{seconds // 60}:{seconds % 60:02} min"
+
+
+def _questions(
+    name: str, found: Found, lesson: Lesson | None, language: str, width: int
+) -> Iterator[str]:
+    """What was asked in one lesson, in its order, and the wrong answers that were given first."""
+    results = [one for one in (learner.lesson(name) for learner, _ in found) if one is not None]
+    order = [step.id for step in lesson.steps] if lesson is not None else []
+    for step in dict.fromkeys([*order, *(answer.step for one in results for answer in one.answers)]):
+        answers = [one for one in (_answer(result, step) for result in results) if one is not None]
+        wrong = [one for one in answers if not one.right]
+        if not wrong:
+            continue
+        yield ""
+        yield (f"{escaped(name, 60)}, {escaped(step, 60)}: {len(answers) - len(wrong)} of {len(answers)} "
+               "right at the first try")
+        for (said, foreseen), count in Counter((one.first, one.foreseen) for one in wrong).most_common(8):
+            words = _words(lesson, step, said, foreseen, language)
+            yield fit(f"  {count:>3} × {words}", width).rstrip()
+
+
+def _answer(result: LessonResult, step: str) -> StepResult | None:
+    one = result.step(step)
+    return one if one is not None and one.answered else None
+
+
+def _words(lesson: Lesson | None, step: str, said: Sequence[str], foreseen: str, language: str) -> str:
+    """A wrong answer as the learner saw it, and what the lesson says to it."""
+    known = None if lesson is None else next((one for one in lesson.steps if one.id == step), None)
+    plain = escaped(", ".join(part or word(language, "left-out") for part in said), 60)
+    if lesson is None or known is None:
+        return plain
+    text = lesson.text(language).steps[step]
+    if known.kind == "predict" and known.ask == "row" and said[0] in {one.id for one in known.choices}:
+        shown = row_words(language, said[0])
+    else:
+        options = text.items if known.kind == "order" else text.choices
+        shown = ", ".join(_bare(options[part]) if part in options else escaped(part, 60) for part in said)
+    feedback = text.feedback.get(foreseen, "")
+    return f"{shown}: {_bare(feedback)}" if feedback else shown or plain
+
+
+def _bare(text: str) -> str:
+    return " ".join("".join(span.text for span in styled(text)).split())

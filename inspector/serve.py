@@ -1,8 +1,10 @@
 """The app in a browser: `python -m inspector.serve`, a process that imports nothing else of ours.
 
 browser -> its key (once, in the address), then a cookie -> WebSocket -> `inspector.tui.visitor`, one process
-a visitor, with folders of its own that go when it goes. textual-serve carries the pictures; aiohttp below it
-is under a licence that may not be joined with scapy's, which is why this process and the visitors' are apart.
+a visitor, with folders of its own that go when it goes. In a class each browser has a seat (a second cookie):
+who loads the page again is the same learner, and the class's folder keeps the answers of each seat.
+textual-serve carries the pictures; aiohttp below it is under a licence that may not be joined with scapy's,
+which is why this process and the visitors' are apart.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import json
 import logging
 import os
 import re
+import secrets
 import shutil
 import signal
 import sys
@@ -30,7 +33,8 @@ from aiohttp import web
 from textual_serve.app_service import AppService
 from textual_serve.server import Server, to_int
 
-_COOKIE = "inspector-key"
+_COOKIE, _SEAT_COOKIE = "inspector-key", "inspector-seat"
+_SEAT = re.compile(r"[A-Za-z0-9_-]{22}")
 _LEAVE = 5.0               # seconds for a visitor's app to end by itself
 _LEAST, _WIDEST, _TALLEST = 10, 500, 200         # columns and lines
 _NO_MESSAGE = (ValueError, LookupError, TypeError, AttributeError, AssertionError)   # of a strange browser
@@ -66,6 +70,8 @@ class Visitor(AppService):
     """One visitor's process and its folders."""
 
     process: Process | None = None
+    classroom: Path | None = None          # the class's folder, and this learner's seat in it
+    seat = ""
 
     def take_folder(self) -> None:
         """Make the folder, and hold it: who can lock one knows that its server has gone."""
@@ -79,6 +85,10 @@ class Visitor(AppService):
             path.mkdir(mode=0o700, exist_ok=True)
             environment[name] = str(path)
         environment["INSPECTOR_VISITOR"] = str(self.folder)
+        for name in ("INSPECTOR_CLASS", "INSPECTOR_SEAT"):
+            environment.pop(name, None)
+        if self.classroom is not None:
+            environment |= {"INSPECTOR_CLASS": str(self.classroom), "INSPECTOR_SEAT": self.seat}
         return environment
 
     async def _open_app_process(self, width: int = 80, height: int = 24) -> Process:
@@ -98,6 +108,9 @@ class Visitor(AppService):
             if process is not None and process.returncode is None:
                 process.kill()                     # its agent and all that one started end with it
                 await process.wait()
+            if self.classroom is not None:
+                with contextlib.suppress(OSError):             # another page of the same seat says it again
+                    (self.classroom / "votes" / f"{self.seat}.json").unlink(missing_ok=True)
             shutil.rmtree(self.folder, ignore_errors=True)
             if self._held is not None:
                 os.close(self._held)
@@ -131,10 +144,13 @@ def remove_left_folders() -> None:
 class VisitorServer(Server):
     """Lets in who has the key, at most `most` at a time, each with an app of their own."""
 
-    def __init__(self, command: str, host: str, port: int, key: str, most: int) -> None:
+    def __init__(self, command: str, host: str, port: int, key: str, most: int,
+                 classroom: Path | None = None) -> None:
         super().__init__(command, host, port, title="inspector", public_url="http://localhost")
         self._key, self._most = key, most
         self._visitors: set[Visitor] = set()
+        self._classroom = classroom
+        self._seats: set[str] = set()          # that were given out
 
     @property
     def public_url(self) -> str:
@@ -175,7 +191,21 @@ class VisitorServer(Server):
         answered: web.StreamResponse = await handler(request)
         if not answered.prepared:
             answered.headers["Content-Security-Policy"] = _OURS_ALONE
+            if self._classroom is not None and request.path == "/" and not self._seat_of(request):
+                answered.set_cookie(_SEAT_COOKIE, self._new_seat(), httponly=True, samesite="Strict")
         return answered
+
+    def _seat_of(self, request: web.Request) -> str:
+        """The browser's seat in the class; "" where it has none that was given out here or before."""
+        seat = str(request.cookies.get(_SEAT_COOKIE, ""))
+        if self._classroom is None or not _SEAT.fullmatch(seat):
+            return ""
+        return seat if seat in self._seats or (self._classroom / f"{seat}.json").is_file() else ""
+
+    def _new_seat(self) -> str:
+        seat = secrets.token_urlsafe(16)
+        self._seats.add(seat)
+        return seat
 
     async def handle_index(self, request: web.Request) -> web.StreamResponse:
         """textual-serve's page, which asks nobody but us, and hears keys from the first moment on."""
@@ -193,6 +223,8 @@ class VisitorServer(Server):
         )  # fmt: skip
         self._visitors.add(visitor)
         visitor.take_folder()
+        if self._classroom is not None:
+            visitor.classroom, visitor.seat = self._classroom, self._seat_of(request) or self._new_seat()
         try:
             await websocket.prepare(request)
             width, height = (to_int(request.query.get(name, ""), 0) for name in ("width", "height"))
@@ -223,11 +255,13 @@ def _same(text: str, key: str) -> bool:
 
 
 def main() -> None:
-    """The process: INSPECTOR_SERVE is a JSON object with command, host, port, key and most."""
+    """The process: INSPECTOR_SERVE is a JSON object: command, host, port, key, most, class (a folder)."""
     given = json.loads(os.environ.pop("INSPECTOR_SERVE"))
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     remove_left_folders()
-    server = VisitorServer(given["command"], given["host"], given["port"], given["key"], given["most"])
+    classroom = Path(given["class"]) if given.get("class") else None
+    server = VisitorServer(given["command"], given["host"], given["port"], given["key"], given["most"],
+                           classroom)
     try:
         server.serve()
     except OSError as error:

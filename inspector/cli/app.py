@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from inspector.cli.options.remote import Remote
     from inspector.lab.capture.elsewhere import Place
     from inspector.lab.options import Limits
+    from inspector.lessons.classroom.ballot import BallotBox
     from inspector.lessons.format.model import Lesson
     from inspector.model.spec import SessionSpec
 
@@ -74,14 +75,17 @@ def open_file(file: str, *, joined: bool = False) -> int:
     return _run(InspectorApp(trace_path=Path(file), joined=joined))
 
 
-def open_lessons(lesson: Lesson | None, language: str) -> int:
-    """Open the app on a lesson, or on the map of all; returns the exit status."""
+def open_lessons(lesson: Lesson | None, language: str, box: BallotBox | None = None) -> int:
+    """Open the app on a lesson, or on the map of all; returns the exit status.
+
+    `box`: they are shown to a class, whose votes are counted there.
+    """
     _require_terminal(sys.stdin.isatty())
     _leave_root(lab=True)
     from inspector.tui.app import InspectorApp
     from inspector.tui.messages import LessonsAsked
 
-    return _run(InspectorApp(lessons=LessonsAsked(lesson, language)))
+    return _run(InspectorApp(lessons=LessonsAsked(lesson, language, box)))
 
 
 def open_session(spec: SessionSpec) -> int:

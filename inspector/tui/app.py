@@ -73,6 +73,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         self._joined = joined
         super().__init__()
         self._lessons = lessons
+        self._box = lessons.box if lessons else None       # the lessons are shown to a class
         self.language = lessons.language if lessons and lessons.language else usual_language()
         self._start, self._trace_path, self._watch = start, trace_path, watch
         self.farewell = ""
@@ -95,9 +96,13 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         if self._lessons is not None:
             self._lessons_asked(self._lessons)
         elif self._trace_path is None and self._start is None and self._watch is None:
-            self._show(LauncherScreen())
+            self.show_first()
         else:
             self._open_workbench(self._start, self._trace_path, self._watch)
+
+    def show_first(self) -> None:
+        """The screen of who asked for nothing yet."""
+        self._show(LauncherScreen())
 
     def _wear_kept_theme(self) -> None:
         theme = kept().get("theme")
@@ -147,10 +152,13 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         """Open a lesson, or the map; on the map, only take the language that was chosen there."""
         from inspector.tui.lessons.map import LessonMapScreen
         from inspector.tui.lessons.screen import LessonScreen
+        from inspector.tui.lessons.teach import TeachScreen
 
         self.language = message.language or self.language
         before = self.screen
-        if message.lesson is not None:
+        if message.lesson is not None and self._box is not None:
+            self._show(TeachScreen(message.lesson, self.language, self._box))
+        elif message.lesson is not None:
             self._show(LessonScreen(message.lesson, self.language))
         elif not isinstance(before, LessonMapScreen):
             left = before if isinstance(before, LessonScreen) else None

@@ -16,6 +16,7 @@ from inspector.model.packets import Row
 from inspector.wire.dissection.field import Field
 
 if TYPE_CHECKING:
+    from inspector.lessons.classroom.ballot import BallotBox
     from inspector.lessons.format.model import Lesson
     from inspector.model.spec import SessionSpec
 
@@ -88,11 +89,14 @@ class FirstPictureDone(Message):
 
 
 class LessonsAsked(Message):
-    """The user wants this lesson, or the map of all; in `language`, where another one was chosen."""
+    """The user wants this lesson, or the map of all; in `language`, where another one was chosen.
 
-    def __init__(self, lesson: Lesson | None, language: str = "") -> None:
+    `box`: the lessons are shown to a class, whose votes are counted there.
+    """
+
+    def __init__(self, lesson: Lesson | None, language: str = "", box: BallotBox | None = None) -> None:
         super().__init__()
-        self.lesson, self.language = lesson, language
+        self.lesson, self.language, self.box = lesson, language, box
 
 
 class LauncherAsked(Message):

@@ -1,11 +1,14 @@
-"""`inspector lesson`: the lessons in the app, and without it: list, check, new, quiz, reset.
+"""`inspector lesson`: the lessons in the app, and without it: list, check, new, quiz, results, reset.
 
     inspector lesson NAME|DIR       the app on a lesson; without a name, on the map of them
     inspector lesson check --all    every step played headless in the lab, in both languages
+    inspector lesson teach NAME     the same on a projector: the class votes before anything happens
+    inspector lesson results DIR    what became of the answers of a class
 """
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +20,13 @@ from inspector.cli.output import notice, write_line, write_text
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
+    from inspector.lessons.classroom.gather import Gathered
     from inspector.lessons.format.faults import LessonError
     from inspector.lessons.format.model import Lesson
 
 LANGUAGES = ("en", "zh")
 LANG = click.option("--lang", type=click.Choice(LANGUAGES), help="The language; the locale's is usual.")
+NAME = click.option("--name", "learner", metavar="TEXT", help="Your name in your results, kept from now on.")
 
 
 class Lessons(click.Group):
@@ -38,13 +43,15 @@ class Lessons(click.Group):
 
 @click.group("lesson", cls=Lessons, invoke_without_command=True, subcommand_metavar="[NAME|DIR]|COMMAND …")
 @LANG
+@NAME
 @click.pass_context
-def command(context: click.Context, lang: str | None) -> int:
+def command(context: click.Context, lang: str | None, learner: str | None) -> int:
     """Lessons on real packets: say what will happen, let it happen, be shown that it did.
 
     With a lesson's NAME, or the folder of one, the app opens on it; alone, on the map of all lessons.
     """
     context.obj = lang
+    _take_name(learner)
     if context.invoked_subcommand is not None:
         return DONE
     from inspector.cli.app import open_lessons  # here and below: help would wait for Textual
@@ -55,12 +62,30 @@ def command(context: click.Context, lang: str | None) -> int:
 @click.command("open")
 @click.argument("name")
 @LANG
+@NAME
 @click.pass_context
-def _open(context: click.Context, name: str, lang: str | None) -> int:
+def _open(context: click.Context, name: str, lang: str | None, learner: str | None) -> int:
     """Open one lesson."""
     from inspector.cli.app import open_lessons
 
-    return open_lessons(_found(name), language(lang or context.obj))
+    lesson = _found(name)
+    _take_name(learner)
+    return open_lessons(lesson, language(lang or context.obj))
+
+
+def _take_name(name: str | None) -> None:
+    """Keep the learner's name, where one was given."""
+    if name is None:
+        return
+    from inspector.lab.files.folders import FolderError
+    from inspector.lessons.classroom import notes
+
+    try:
+        notes.give_name(name)
+    except FolderError as error:
+        raise CommandError(str(error), MISSING, error.remedy) from error
+    except OSError as error:
+        raise CommandError(f"Your name cannot be kept: {error.strerror}.", MISSING) from error
 
 
 def language(chosen: str | None) -> str:
@@ -174,13 +199,20 @@ def _print_faults(error: LessonError) -> None:
 @command.command("reset")
 @click.argument("name", required=False)
 def reset(name: str | None) -> int:
-    """Forget how far a lesson was done, or all of them."""
+    """Forget how far a lesson was done and what was answered, or all of it."""
+    from inspector.lab.files.folders import FolderError
     from inspector.lessons import library, progress
+    from inspector.lessons.classroom import notes
 
-    if name is not None and name not in {*library.names(), *progress.names()}:
+    learner = notes.own()
+    answered = () if learner is None else tuple(one.lesson for one in learner.lessons)
+    if name is not None and name not in {*library.names(), *progress.names(), *answered}:
         raise CommandError(str(library.UnknownLessonError(name)), USAGE)
     try:
         gone = progress.reset(name)
+        gone += tuple(one for one in answered if name in (None, one) and one not in gone)
+        with contextlib.suppress(FolderError):           # then nothing was kept
+            notes.forget(name)
     except OSError as error:
         raise CommandError(f"{error.filename} cannot be written: {error.strerror}.", MISSING) from error
     if gone:
@@ -221,3 +253,85 @@ def quiz(context: click.Context, /, trace: str, questions: int, seed: int | None
     from inspector.cli.quiz import ask
 
     return ask(trace, questions, seed, language(lang or context.obj))
+
+
+@command.command("results")
+@click.argument("sources", nargs=-1, metavar="[FILE|DIR ...]", type=FileName())
+@click.option("--json", "form", flag_value="json", help="One JSON object a line, one a learner.")
+@click.option("--csv", "form", flag_value="csv", help="A table: a line a learner and lesson.")
+@click.option("--steps", is_flag=True, help="With --csv, a line a learner and question.")
+@LANG
+@NAME
+@click.pass_context
+def results(context: click.Context, /, sources: tuple[str, ...], form: str | None, steps: bool,
+            lang: str | None, learner: str | None) -> int:
+    """Show what became of the answers: your own, or those in files and folders of a class.
+
+    What --json prints of your own is what you hand in. A folder's *.json and *.jsonl are read; what is no
+    results file is told and left out, with exit status 4.
+    """
+    from inspector.lessons.classroom import tables
+    from inspector.lessons.classroom.results import object_of
+
+    if steps and form != "csv":
+        raise CommandError("--steps goes with --csv.", USAGE)
+    _take_name(learner)
+    found = _gathered(sources)
+    if form == "json":
+        for one, _ in found.learners:
+            write_line(object_of(one))
+    elif form == "csv":
+        write_text(tables.csv_line(tables.STEP_COLUMNS if steps else tables.LESSON_COLUMNS))
+        for row in (tables.step_rows if steps else tables.lesson_rows)(found.learners):
+            write_text(tables.csv_line(row))
+    elif found.learners:
+        _write_results(found, language(lang or context.obj))
+    for fault in found.faults:
+        notice(fault)
+    if not (found.learners or found.faults):
+        notice("There are no results: no lesson was begun." if not sources else "There are no results there.")
+    return UNREADABLE if found.faults else DONE
+
+
+def _gathered(sources: tuple[str, ...]) -> Gathered:
+    from inspector.lessons.classroom import notes
+    from inspector.lessons.classroom.gather import Gathered, gathered
+
+    if sources:
+        return gathered(map(Path, sources))
+    own = notes.own()
+    return Gathered([] if own is None else [(own, "")])
+
+
+def _write_results(found: Gathered, chosen: str) -> None:
+    from inspector.cli.output import line_width
+    from inspector.lessons.classroom.tables import class_lines
+    from inspector.lessons.library import lessons
+
+    for line in class_lines(found.learners, lessons(), chosen, line_width()):
+        write_text(line)
+
+
+@command.command("teach")
+@click.argument("name", required=False, metavar="[NAME|DIR]")
+@click.option("--class", "folder", metavar="DIR", type=FileName(),
+              help="Take votes from the browsers of 'inspector serve --class DIR', too.")
+@LANG
+@click.pass_context
+def teach(context: click.Context, name: str | None, folder: str | None, lang: str | None) -> int:
+    """Show a lesson to a class: before each thing happens, the class votes on what will.
+
+    Votes are taken in two rounds, first alone, then after talking with a neighbour. Hands are counted by you,
+    browsers by themselves. What was answered is shown when you say so, then it happens.
+    """
+    from inspector.cli.app import open_lessons
+    from inspector.cli.options.classroom import class_folder
+    from inspector.lessons.classroom.ballot import BallotBox, LedError
+
+    lesson = None if name is None else _found(name)
+    box = BallotBox(None if folder is None else class_folder(folder))
+    try:
+        with box:
+            return open_lessons(lesson, language(lang or context.obj), box)
+    except LedError as error:
+        raise CommandError(str(error), MISSING) from error

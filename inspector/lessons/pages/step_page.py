@@ -42,7 +42,7 @@ class StepPage:
 
 def step_page(player: Player, language: str, width: int, given: Answer = ()) -> StepPage:
     """The step that is seen. `given`: the part of an answer (order, blanks) that was given so far."""
-    return _Writer(player, language, width, given).write()
+    return Writer(player, language, width, given).write()
 
 
 def options_of(step: Step) -> tuple[str, ...]:
@@ -69,8 +69,8 @@ def how_to_answer(step: Step, given: Answer) -> list[Word]:
     return [] if step.ask == "number" else ["answer"]        # the line for numbers says so itself
 
 
-class _Writer:
-    """Writes one page."""
+class Writer:
+    """Writes one page; classroom/poll_page.py writes those of a class with it."""
 
     def __init__(self, player: Player, language: str, width: int, given: Answer) -> None:
         self.player, self.language, self.given = player, language, given

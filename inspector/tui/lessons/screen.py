@@ -28,9 +28,11 @@ from textual.widgets import Input
 from inspector.lab.errors import LabError
 from inspector.lessons import progress
 from inspector.lessons.asking.scene import TooMuchError
+from inspector.lessons.classroom.notes import Notes
+from inspector.lessons.classroom.notes import keep as keep_result
 from inspector.lessons.format.model import Lesson
 from inspector.lessons.pages.compare import Compared
-from inspector.lessons.pages.step_page import how_to_answer, next_blank, options_of, step_page
+from inspector.lessons.pages.step_page import StepPage, how_to_answer, next_blank, options_of, step_page
 from inspector.lessons.pages.words import Word, word
 from inspector.lessons.play.answers import Answer, blank_row, is_number, number_of
 from inspector.lessons.play.headless import field_paths
@@ -113,6 +115,7 @@ class LessonScreen(BaseScreen):
         super().__init__()
         self.lesson, self.language = lesson, language
         self.player = Player(lesson)
+        self.notes = Notes(lesson)
         self.runs = Runs()
         self.feed: TraceFeed | None = None
         self.given: Answer = ()             # the part of an answer that was given so far
@@ -139,14 +142,18 @@ class LessonScreen(BaseScreen):
 
     def on_mount(self) -> None:
         self.panes = list(self.query(Pane))
-        kept = progress.of(self.lesson.name)
-        if 0 < kept.step < len(self.lesson.steps) and not kept.done:
-            self.player.resume_at(kept.step)
+        if place := self.kept_place():
+            self.player.resume_at(place)
             self.app.notify(self.word("resumed"), timeout=4)
         self._arrange()
         self._draw()
         self.query_one(PageList).focus()
         self._bring_run()
+
+    def kept_place(self) -> int:
+        """The step where one goes on; 0 for the beginning."""
+        kept = progress.of(self.lesson.name)
+        return kept.step if kept.step < len(self.lesson.steps) and not kept.done else 0
 
     def on_resize(self, _event: events.Resize) -> None:
         self._arrange()
@@ -180,12 +187,14 @@ class LessonScreen(BaseScreen):
         width = pages.line_width
         record = player.record
         state = (player.place, record.phase, record.hints, record.revealed, record.tries, self.given, width,
-                 tuple(record.values.items()), player.scene is None, player.catching_up)
+                 tuple(record.values.items()), player.scene is None, player.catching_up, *self.more_drawn())
         if state == self._drawn or width < 12:
             return
         moved = not isinstance(self._drawn, tuple) or self._drawn[0] != player.place
         self._drawn = state
-        page = step_page(player, self.language, width, self.given)
+        if not player.catching_up:
+            self.notes.look(player.step)
+        page = self.made_page(width)
         pages.show_page(page, None if moved else pages.option)
         if moved:
             pages.scroll_to(y=0, animate=False)
@@ -199,6 +208,14 @@ class LessonScreen(BaseScreen):
         self._give_room(page.count)
         self._update_title()
         self.call_after_refresh(self.refresh_bindings)     # whether the words scroll is known then
+
+    def made_page(self, width: int) -> StepPage:
+        """The step that is seen, in lines."""
+        return step_page(self.player, self.language, width, self.given)
+
+    def more_drawn(self) -> tuple[object, ...]:
+        """What else the page is drawn from."""
+        return ()
 
     def _give_room(self, lines: int) -> None:
         """Where the words stand above: as many lines as they need, as long as enough is left below."""
@@ -225,16 +242,22 @@ class LessonScreen(BaseScreen):
 
     def _show_number_line(self) -> None:
         number = self.query_one(NumberInput)
-        wanted = is_number(self.player.step) and self.player.record.phase == "ask" and (
-            self.player.scene is not None)
-        if wanted != number.display:
-            number.display = wanted
-            number.placeholder = self.word("number")
+        wanted = self.player.scene is not None and self.wants_number()
+        number.display = wanted
+        number.placeholder = self.number_wanted()
         if wanted and not number.has_focus and self.pane not in (
             self.focused.ancestors if self.focused else ()):
             number.focus()
         elif not wanted and (number.has_focus or self.focused is None):
             self.query_one(PageList).focus()
+
+    def wants_number(self) -> bool:
+        """Whether the line for numbers is wanted now."""
+        return is_number(self.player.step) and self.player.record.phase == "ask"
+
+    def number_wanted(self) -> str:
+        """What the line for numbers says while it is empty."""
+        return self.word("number")
 
     def _light(self) -> None:
         step, scene = self.player.step, self.player.scene
@@ -367,19 +390,23 @@ class LessonScreen(BaseScreen):
     @on(PageList.Answered)
     def _answered(self, message: PageList.Answered) -> None:
         message.stop()
+        if self.player.scene is not None and not self.player.catching_up and (
+                self.player.record.phase != "running"):
+            self.go_on(message.option)
+
+    def go_on(self, option: str | None) -> None:
+        """Enter, on an option or on none: what the step waits for."""
         player, record = self.player, self.player.record
-        if player.scene is None or player.catching_up or record.phase == "running":
-            return
         if record.phase == "ask" and player.step.kind in ASKED:
             if player.step.kind == "order":
-                self._order(message.option)
-            elif message.option is None:
+                self._order(option)
+            elif option is None:
                 self._say_how()
             else:
-                self._give((message.option,))
+                self._give((option,))
         elif record.phase == "ready" and player.step.kind == "fix":
-            if message.option is not None:
-                player.act(message.option)
+            if option is not None:
+                player.act(option)
         elif record.phase == "ready":
             player.go()
         elif player.step.kind == "explain" and not record.revealed:
@@ -397,6 +424,7 @@ class LessonScreen(BaseScreen):
     def _give(self, answer: Answer) -> None:
         player = self.player
         player.answer(answer)
+        self._keep_result()
         self.given, judged = (), player.record.judged
         if player.step.kind == "blank" and player.record.phase == "ask" and judged is not None:
             # what is right stays; the others are asked again
@@ -426,10 +454,18 @@ class LessonScreen(BaseScreen):
             event.input.clear()
             return
         text = event.value.strip()
-        if number_of(text) is None:
+        if self.takes(text):
+            event.input.clear()
+            self.take_number(text)
+        else:
             self.app.notify(self.word("number-wrong"), severity="warning", timeout=4)
-            return
-        event.input.clear()
+
+    def takes(self, text: str) -> bool:
+        """Whether what was typed can be what is wanted."""
+        return number_of(text) is not None
+
+    def take_number(self, text: str) -> None:
+        """A number was typed: it answers, or is a part of an answer."""
         step = self.player.step
         if step.kind != "blank":
             self._give((text,))
@@ -507,6 +543,12 @@ class LessonScreen(BaseScreen):
         if self.lesson.number:                  # a stranger's lesson has no place on the map
             progress.keep(self.lesson.name, progress.Progress(
                 place, len(self.lesson.steps), done, right, len(asked)))
+        self._keep_result(done=done)
+
+    def _keep_result(self, *, done: bool = False) -> None:
+        """Keep what was answered, for the learner and who teaches them."""
+        if self.player.scene is not None and not self.player.catching_up:
+            keep_result(self.notes.result(self.player, done=done))
 
     def _look(self) -> None:
         """Show what a step of kind look is about."""
@@ -528,13 +570,19 @@ class LessonScreen(BaseScreen):
     def action_again(self) -> None:
         if self._starting:
             return
-        progress.reset(self.lesson.name)
+        self._begin_again()
         self.player = Player(self.lesson)
         self.given, self.comparing, self.front = (), False, LADDER.id
         self._drawn = None
         self._arrange()
         self._bring_run()
         self._draw()
+
+    def _begin_again(self) -> None:
+        """One goes on at the beginning from now on; what was answered first stays."""
+        self._keep_result()
+        self.notes.begin_again()
+        progress.reset(self.lesson.name)
 
     def action_map(self) -> None:
         self.post_message(LessonsAsked(None))
@@ -595,6 +643,7 @@ class LessonScreen(BaseScreen):
             pane.show_selection(selection)
 
     async def on_unmount(self) -> None:
+        self._keep_result()
         if self.feed is not None:
             self.feed.stop()
         await asyncio.to_thread(self.runs.close)

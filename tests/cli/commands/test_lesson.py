@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from inspector.lessons import progress
+from inspector.lessons.classroom import notes
+from inspector.lessons.classroom.ballot import BallotBox
+from inspector.lessons.classroom.results import LessonResult, StepResult
 from inspector.lessons.library import names
 from inspector.lessons.pages.words import WORDS
 from inspector.views.line.spans import cell_width
@@ -67,6 +70,12 @@ def test_a_lesson_is_begun_checked_and_spoilt(tmp_path: Path) -> None:
     (("new", "/nonexistent/x"), 2, "/nonexistent/x cannot be made"),
     (("quiz", "/nonexistent"), 4, ""),
     (("list", "--lang", "fr"), 2, "'fr' is not one of"),
+    (("results", "--steps"), 2, "--steps goes with --csv"),
+    (("results", "/nonexistent"), 4, "/nonexistent: No such file or directory"),
+    (("results", ""), 2, "An empty text names no file"),
+    (("teach", "nowhere"), 2, "No lesson is named nowhere"),
+    (("teach", "socket"), 3, "The app needs a terminal"),
+    (("teach", "--class", "/proc/x"), 3, "The class cannot be kept in /proc/x"),
 ])
 def test_what_cannot_be_done_is_one_sentence(words: tuple[str, ...], status: int, sentence: str) -> None:
     done = lesson(*words)
@@ -104,3 +113,46 @@ def test_a_quiz_is_graded_answer_by_answer(language: str) -> None:
     assert all(cell_width(line) <= 100 for line in left.stdout.splitlines())
     some = lesson(*words, said="1\n" * 6)
     assert some.stdout.count("✓") + some.stdout.count("✗") == 6
+
+
+def test_own_results_are_handed_in_and_a_class_is_read_together(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    nothing = lesson("results")
+    assert (nothing.returncode, nothing.stdout) == (0, "") and "There are no results" in nothing.stderr
+    notes.keep(LessonResult("socket", "2026-03-02T08:15:00Z", 10, False, (
+        StepResult("number", "predict", ("5",), False, "", 1, 0, False, True, 30),
+        StepResult("silent", "predict", ("none",), True, "", 1, 1, False, True, 12))))
+    own = lesson("results", "--json", "--name", "=Ada")
+    assert own.returncode == 0 and own.stdout.count("\n") == 1
+    folder = tmp_path / "class"
+    folder.mkdir()
+    (folder / "ada.json").write_text(own.stdout)
+    assert lesson("results", "--json", str(folder)).stdout == own.stdout        # as it was handed in
+    table = lesson("results", "--csv", str(folder)).stdout.splitlines()
+    assert table[0].startswith("learner,lesson,begun,done,") and len(table) == 2
+    assert table[1] == ("'=Ada,socket,2026-03-02T08:15:00Z,no,10,2,1,2,1,0,42,number=5,ada.json")
+    assert len(lesson("results", "--csv", "--steps", str(folder)).stdout.splitlines()) == 3
+    shown = lesson("results", str(folder), "--lang", "zh").stdout
+    assert "socket, number: 0 of 1 right at the first try" in shown and "1 of 2" in shown
+    (folder / "bo.json").write_text("no")
+    both = lesson("results", "--csv", str(folder))
+    assert both.returncode == 4 and both.stdout.splitlines() == table
+    assert both.stderr == f"inspector: {folder}/bo.json: it is no JSON.\n"
+    assert "socket" in lesson("reset").stderr and notes.own() is None
+
+
+def test_a_class_is_kept_where_nobody_else_writes(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o770)
+    refused = lesson("teach", "socket", "--class", str(shared))
+    assert refused.returncode == 3 and "Others can write in" in refused.stderr
+    assert f"chmod go-w {shared}" in refused.stderr
+    made = tmp_path / "new" / "class"
+    assert "needs a terminal" in lesson("teach", "socket", "--class", str(made)).stderr
+    assert made.stat().st_mode & 0o777 == 0o700 and (made / "votes").is_dir()
+    with BallotBox(made):
+        second = lesson("teach", "socket", "--class", str(made))
+    assert second.returncode == 3 and "asks this class; it has to end first" in second.stderr

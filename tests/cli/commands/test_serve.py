@@ -10,14 +10,17 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.error import HTTPError
 
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from inspector.lessons.classroom.ballot import Ballot, BallotBox
+from inspector.lessons.classroom.gather import gathered
 from tests.support.running.chromium import chromium, needs_chromium
 from tests.support.running.lab import needs_lab, wait_until
 from tests.support.running.processes import marked
@@ -47,11 +50,20 @@ class Serving:
             with error:
                 return error.code, error.read().decode()
 
-    def visit(self) -> ClientConnection:
+    def visit(self, *cookies: str) -> ClientConnection:
         return connect(
             f"ws://127.0.0.1:{self.port}/ws?width=120&height=40", origin=Origin(self.origin), max_size=None,
-            additional_headers={"Cookie": f"inspector-key={KEY}"},
+            additional_headers={"Cookie": "; ".join([f"inspector-key={KEY}", *cookies])},
         )
+
+    def seat(self, *cookies: str) -> str:
+        """The seat of the class that the page gives a browser with these cookies; "" for none."""
+        cookie = {"Cookie": "; ".join([f"inspector-key={KEY}", *cookies])}
+        asked = urllib.request.Request(self.origin, headers=cookie)
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            given = [one for one in answer.headers.get_all("Set-Cookie", []) if "inspector-seat=" in one]
+            assert all("HttpOnly" in one and "SameSite=Strict" in one for one in given)
+            return given[0].partition("=")[2].partition(";")[0] if given else ""
 
     @property
     def apps(self) -> list[int]:
@@ -60,12 +72,13 @@ class Serving:
 
 
 @contextmanager
-def serving(folder: Path, most: int = 4) -> Iterator[Serving]:
+def serving(folder: Path, most: int = 4, classroom: Path | None = None) -> Iterator[Serving]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     folder.mkdir(exist_ok=True)
     app = f"exec {sys.executable} -P -m inspector.tui.visitor"
-    given = {"command": app, "host": "127.0.0.1", "port": port, "key": KEY, "most": most}
+    given = {"command": app, "host": "127.0.0.1", "port": port, "key": KEY, "most": most,
+             "class": None if classroom is None else str(classroom)}
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "inspector.serve"],
         env={**os.environ, "INSPECTOR_SERVE": json.dumps(given), "TMPDIR": str(folder)},
@@ -181,6 +194,107 @@ def test_files_and_services_of_this_machine_are_not_for_visitors(tmp_path: Path)
             seen += got if isinstance(got, bytes) else got.encode()
         for words in (b"Open which capture", b"listens on this machine", b"Open a file"):
             assert words not in seen
+
+
+def said(visit: ClientConnection, *keys: str) -> None:
+    for key in keys:
+        visit.send(json.dumps(["stdin", key]))
+
+
+def a_class(folder: Path) -> Path:
+    (folder / "class" / "votes").mkdir(parents=True, mode=0o700)
+    return folder / "class"
+
+
+@needs_lab
+def test_a_browser_keeps_its_seat_in_a_class_and_nobody_takes_anothers(tmp_path: Path) -> None:
+    folder = a_class(tmp_path)
+    with serving(tmp_path / "server", classroom=folder) as server:
+        seat = server.seat()
+        assert len(seat) == 22 and server.seat() not in ("", seat)
+        assert server.seat(f"inspector-seat={seat}") == ""                      # it is kept
+        for forged in ("../../x", "A" * 22, "lead"):
+            assert len(server.seat(f"inspector-seat={forged}")) == 22
+        with server.visit(f"inspector-seat={seat}") as visit:
+            until(visit, b"Your name")
+            wait_until(lambda: (folder / "votes" / f"{seat}.json").exists(), "the learner to be there")
+            said(visit, *"Ada", "\r")
+            wait_until(lambda: (folder / f"{seat}.json").exists(), "the name to be kept")
+        wait_until(lambda: not server.apps, "the end of the visitor")
+        wait_until(lambda: not list((folder / "votes").iterdir()), "the vote to go")
+        assert json.loads((folder / f"{seat}.json").read_text())["learner"] == "Ada"
+    with serving(tmp_path / "later", classroom=folder) as server:
+        assert server.seat(f"inspector-seat={seat}") == ""                      # from the lesson before
+        with server.visit(f"inspector-seat={seat}") as visit:
+            until(visit, b"next question appears")
+            server.process.kill()
+            wait_until(lambda: not server.apps, "the end of the visitor")
+        wait_until(lambda: not list((folder / "votes").iterdir()), "the vote to go")
+
+
+@needs_lab
+def test_three_browsers_vote_and_their_answers_stay_with_the_class(tmp_path: Path) -> None:
+    folder = a_class(tmp_path)
+    asked = Ballot("q", 1, "open", "A lesson", "How many?", (("a", "one"), ("b", "two")))
+    with (BallotBox(folder) as box, serving(tmp_path / "server", classroom=folder) as server,
+          ExitStack() as all_of_them):
+        visits = [all_of_them.enter_context(server.visit()) for _ in range(3)]
+        for name, visit in zip(("Ada", "Bo", "Cy"), visits, strict=True):
+            until(visit, b"Your name")
+            said(visit, *name, "\r")
+            until(visit, b"next question appears")
+        box.publish(asked)
+        for number, visit in zip("122", visits, strict=True):
+            until(visit, b"How many?")
+            said(visit, number, "\r")
+            until(visit, b"Your answer")
+        assert box.votes(asked) == (3, {"a": 1, "b": 2})
+        box.publish(Ballot("q", 1, "told", "A lesson", "How many?", asked.options, truth="b"))
+        for words, visit in zip((b"Not so.", b"Right.", b"Right."), visits, strict=True):
+            until(visit, words)
+        said(visits[0], "L")
+        until(visits[0], b"What a socket is")
+        said(visits[0], "\r")
+        until(visits[0], b"paused")
+        said(visits[0], "\r")
+        until(visits[0], b"Which number will")
+        said(visits[0], "5", "\r")
+        until(visits[0], b"It was")
+    found = gathered([folder])
+    assert not found.faults and sorted(one.name for one, _ in found.learners) == ["Ada", "Bo", "Cy"]
+    (ada,) = (one for one, _ in found.learners if one.name == "Ada")
+    assert ada.lessons[0].lesson == "socket" and ada.lessons[0].answers[1].first == ("5",)
+
+
+@needs_lab
+@needs_chromium
+def test_a_real_browser_votes_by_key_and_a_page_that_is_loaded_again_is_the_same_learner(
+    tmp_path: Path,
+) -> None:
+    folder = a_class(tmp_path)
+    asked = Ballot("q", 1, "open", "A lesson", "How many?", (("a", "one"), ("b", "two")))
+    with (BallotBox(folder) as box, serving(tmp_path / "server", classroom=folder) as server,
+          chromium(tmp_path / "profile") as tab):
+        box.publish(asked)
+        for again in (False, True):
+            tab.call("Page.navigate", url=f"{server.origin}/?key={KEY}")
+            tab.until("document.body?.classList.contains('-first-byte')", "the first picture")
+            tab.until("document.activeElement.matches('.xterm-helper-textarea')", "the terminal's focus")
+            wait_until(lambda: box.votes(asked)[0] == 1, "the learner")
+            if not again:
+                for key in "Bo":
+                    tab.press(key)
+                tab.enter()
+                wait_until(lambda: len(list(folder.glob("*.json"))) == 1, "the name")
+            tab.press("1" if again else "2")
+            tab.enter()
+            wait_until(partial(_counts, box, asked, "a" if again else "b"), "the vote")
+    (learner, _), = gathered([folder]).learners
+    assert learner.name == "Bo"
+
+
+def _counts(box: BallotBox, asked: Ballot, choice: str) -> bool:
+    return box.votes(asked)[1] == {choice: 1}
 
 
 @needs_lab

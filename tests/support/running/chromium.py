@@ -64,6 +64,11 @@ class Tab:
             self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=ord(key.upper()),
                       **written)
 
+    def enter(self) -> None:
+        """Press Enter."""
+        for kind, written in (("keyDown", {"text": "\r"}), ("keyUp", {})):
+            self.call("Input.dispatchKeyEvent", type=kind, key="Enter", windowsVirtualKeyCode=13, **written)
+
 
 @contextmanager
 def chromium(profile: Path) -> Iterator[Tab]:

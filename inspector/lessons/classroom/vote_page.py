@@ -1,0 +1,90 @@
+"""What a learner sees in the browser while the class is asked: question, options, then what it was."""
+
+from __future__ import annotations
+
+from inspector.lessons.classroom.ballot import Ballot
+from inspector.lessons.format.page import page, wrapped_spans
+from inspector.lessons.pages.step_page import StepPage
+from inspector.lessons.pages.words import Word, word
+from inspector.views.line.spans import Span, Style, cell_width
+
+_MARGIN = 1
+
+
+def vote_page(ballot: Ballot | None, said: str | None, language: str, width: int) -> StepPage:
+    """The page. `said`: the learner's own answer in the round that is, or was last; None without one."""
+    written = _VotePage(language if ballot is None else ballot.language, width)
+    if ballot is None:
+        written.say(Span(word(written.language, "vote-wait"), "dim"))
+    else:
+        written.ballot(ballot, said)
+    return written.page
+
+
+class _VotePage:
+    def __init__(self, language: str, width: int) -> None:
+        self.language, self.width = language, max(width - 2 * _MARGIN, 12)
+        self.page = StepPage()
+
+    def put(self, *spans: Span) -> None:
+        self.page.lines.append((Span(" " * _MARGIN), *spans) if spans else ())
+
+    def say(self, *spans: Span) -> None:
+        for line in wrapped_spans(list(spans), self.width):
+            self.put(*line)
+
+    def prose(self, text: str) -> None:
+        for line in page(text, self.width):
+            self.put(*line)
+
+    def word(self, name: Word) -> str:
+        return word(self.language, name)
+
+    def ballot(self, ballot: Ballot, said: str | None) -> None:
+        self.say(Span(self.word("vote-round").format(ballot.round), "title"),
+                 Span(f"   {ballot.title}", "dim"))
+        self.put()
+        self.prose(ballot.question)
+        self._options(ballot, said)
+        self.put()
+        if ballot.state == "told":
+            self._told(ballot, said)
+            return
+        if said is not None:
+            shown = dict(ballot.options).get(said, said)
+            self.say(Span(f"✓ {self.word('vote-own')}{self._colon}", "ok"), Span(shown, "bold"))
+        states: dict[str, Word] = {"open": "vote-number" if ballot.asks_number else "vote-open",
+                                   "closed": "vote-closed"}
+        self.say(Span(self.word(states[ballot.state]), "dim"))
+
+    @property
+    def _colon(self) -> str:
+        return "：" if self.language == "zh" else ": "
+
+    def _options(self, ballot: Ballot, said: str | None) -> None:
+        for number, (name, text) in enumerate(ballot.options, 1):
+            if number == 1:
+                self.put()
+            right = ballot.state == "told" and name == ballot.truth
+            mark = f"{'✓' if right else number}  "
+            style: Style = "bold" if name == said else "dim" if ballot.state != "open" else ""
+            for line_number, line in enumerate(page(text, self.width - cell_width(mark) - 1)):
+                lead = mark if line_number == 0 else " " * cell_width(mark)
+                if ballot.state == "open":
+                    self.page.options[len(self.page.lines)] = name
+                self.put(Span(" " + lead, "ok" if right else "key"),
+                         *(Span(one.text, one.style or style) for one in line))
+
+    def _told(self, ballot: Ballot, said: str | None) -> None:
+        shown = dict(ballot.options)
+        right = said == ballot.truth
+        if said is not None:
+            self.say(Span("✓ " if right else "✗ ", "ok" if right else "error"),
+                     Span(self.word("right" if right else "wrong"), "ok" if right else "error"),
+                     Span(f" {self.word('you-said')}{self._colon}", "dim"),
+                     Span(shown.get(said, said), "bold"))
+        self.say(Span(f"{self.word('truth')}{self._colon}", "dim"),
+                 Span(shown.get(ballot.truth, ballot.truth), "bold"))
+        if said is not None and not right and said in ballot.words:
+            self.put()
+            self.prose(ballot.words[said])

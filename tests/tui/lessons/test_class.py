@@ -1,0 +1,247 @@
+"""A class on the screen: the teacher's vote in two rounds, and learners who vote in the same folder."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from inspector.lessons import progress
+from inspector.lessons.classroom import notes
+from inspector.lessons.classroom.ballot import BallotBox, Seat
+from inspector.lessons.library import EXAMPLE, find
+from inspector.tui.launcher.screen import LauncherScreen
+from inspector.tui.lessons.map import LessonMapScreen
+from inspector.tui.lessons.page_list import NumberInput, PageList
+from inspector.tui.lessons.screen import LessonScreen
+from inspector.tui.lessons.teach import TeachScreen
+from inspector.tui.lessons.vote import VoteScreen
+from inspector.tui.messages import LessonsAsked
+from inspector.tui.visitor import VisitorApp
+from inspector.tui.widgets.prompt import PromptScreen
+from inspector.views.line.spans import plain
+from tests.support.running.lab import needs_lab
+from tests.support.screen.live import SMALL, USUAL, QuietApp, grid, until, until_shown
+
+
+class Visitor(VisitorApp, QuietApp):
+    """A learner's app without its preloading."""
+
+
+@pytest.fixture
+def classroom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "class"
+    (folder / "votes").mkdir(parents=True)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return folder
+
+
+def teaching(pilot: Pilot[Any]) -> TeachScreen:
+    screen = pilot.app.screen
+    assert isinstance(screen, TeachScreen)
+    return screen
+
+
+def words(pilot: Pilot[Any]) -> str:
+    page = pilot.app.screen.query_one(PageList).page
+    assert page is not None
+    return " ".join(" ".join(plain(line) for line in page.lines).split())
+
+
+@asynccontextmanager
+async def teacher(
+    name: str, folder: Path | None, size: tuple[int, int] = USUAL, language: str = "en"
+) -> AsyncIterator[Pilot[Any]]:
+    with BallotBox(folder) as box:
+        app = QuietApp(lessons=LessonsAsked(find(name), language, box))
+        async with app.run_test(size=size) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, TeachScreen), "the lesson")
+            await until(pilot, lambda: teaching(pilot).player.scene, "its run")
+            yield pilot
+
+
+@asynccontextmanager
+async def learner(folder: Path, seat: str) -> AsyncIterator[Pilot[Any]]:
+    app = Visitor(None, Seat(folder, seat))
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, VoteScreen | PromptScreen), "the vote")
+        yield pilot
+    app.last_act()
+
+
+def at(screen: TeachScreen, place: int) -> bool:
+    return screen.player.place == place and not screen.player.catching_up
+
+
+def types(pilot: Pilot[Any]) -> bool:
+    return pilot.app.screen.query_one(NumberInput).has_focus
+
+
+async def until_read(pilot: Pilot[Any], text: str) -> None:
+    """Wait until it stands on the page of a step or a vote."""
+    await until(pilot, lambda: pilot.app.screen.query(PageList) and text in words(pilot), text)
+
+
+async def until_over(pilot: Pilot[Any]) -> None:
+    await until(pilot, lambda: teaching(pilot).player.record.phase == "over", "the end of the step")
+    await pilot.pause()
+
+
+@needs_lab
+@pytest.mark.parametrize("size", [SMALL, USUAL])
+async def test_hands_are_counted_in_two_rounds_and_the_truth_is_held_back(size: tuple[int, int]) -> None:
+    progress.keep(EXAMPLE.name, progress.Progress(2, 4))       # the teacher's own way is another one
+    async with teacher(str(EXAMPLE), None, size) as pilot:
+        screen = teaching(pilot)
+        await pilot.press("enter")
+        assert "Enter opens round 1" in words(pilot) and not screen.query_one(NumberInput).display
+        await pilot.press("2", "enter")                        # digits answer nothing here: the class does
+        assert screen.poll is not None and screen.poll.stage == "first"
+        number = screen.query_one(NumberInput)
+        await until(pilot, lambda: number.has_focus, "the line for numbers")
+        assert number.placeholder == "A number that is called, then Enter"
+        await pilot.press("2", "enter")
+        assert number.placeholder == "Hands for 2, then Enter"
+        await pilot.press("1", "4", "enter", "3", "enter", "6", "enter")
+        assert "2 hands: 14 3 hands: 6" in words(pilot) and "answers: 20" in words(pilot)
+        await pilot.press("enter")
+        assert "convince them" in words(pilot) and "70%" not in words(pilot)
+        await pilot.press("t")
+        assert "alone" in words(pilot) and "70%" in words(pilot)
+        await pilot.press("t")
+        assert "70%" not in words(pilot)
+        await pilot.press("enter", "3", "enter", "2", "0", "enter", "enter")
+        assert "discussed" in words(pilot) and "100%" in words(pilot)
+        assert screen.player.record.phase == "ask" and screen.player.scene is not None
+        assert screen.player.scene.trace.index.count == 0      # nothing has happened, nothing was told
+        assert "must also say" not in words(pilot)
+        await pilot.press("enter")
+        await until_over(pilot)
+        assert "✓ 3" in words(pilot) and "must also say that it heard" in words(pilot)
+        assert "Not so" not in words(pilot) and "to port 9000" in words(pilot)
+        await pilot.press("enter", "1", "enter")               # a blank is filled in as ever
+        await until_over(pilot)
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: number.has_focus, "the line for numbers")
+        assert number.placeholder == "Hands for 1, then Enter"
+        await pilot.press("5", "enter")
+        assert number.placeholder == "Hands for 2, then Enter"
+        await pilot.press("up", "4", "enter", "down", "9", "enter")
+        assert screen.poll is not None
+        assert screen.poll.tally(1) == {"server SYN ACK": 4, "server RST ACK": 0, "nothing": 9}
+        await pilot.press("enter")
+        await pilot.press("h")                                 # no second round
+        await until_over(pilot)
+        assert "69%" in words(pilot) and "silence means a firewall" in words(pilot)
+        assert screen.comparing                                # a change: both runs stand side by side
+        await pilot.press("left")
+        await pilot.press("left")
+        assert "discussed" in words(pilot)                     # a vote of before is still there
+    assert notes.own() is None and progress.of(EXAMPLE.name).step == 2
+
+
+@needs_lab
+async def test_steps_can_be_passed_by_and_the_map_leads_on_to_lessons_for_a_class() -> None:
+    async with teacher("socket", None) as pilot:
+        screen = teaching(pilot)
+        await pilot.press("enter")
+        for place in (2, 3):
+            await pilot.press("right")
+            await until(pilot, partial(at, screen, place), "the next step")
+        assert screen.poll is not None and screen.poll.stage == "before"
+        await pilot.press("R")
+        await until(pilot, lambda: screen.player.place == 0 and screen.player.scene and not screen._starting,
+                    "the beginning")
+        await pilot.press("m")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LessonMapScreen), "the map")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TeachScreen), "a lesson for the class")
+    assert notes.own() is None
+
+
+@needs_lab
+async def test_three_learners_vote_alone_and_after_talking(classroom: Path) -> None:
+    async with AsyncExitStack() as all_of_them:
+        pilot = await all_of_them.enter_async_context(teacher(str(EXAMPLE), classroom))
+        screen = teaching(pilot)
+        seats = [await all_of_them.enter_async_context(learner(classroom, name)) for name in "abc"]
+        for each in seats:
+            await each.press("escape")                         # no name
+            await until_read(each, "next question appears here")
+        await pilot.press("enter", "enter")
+        for each, said in zip(seats, ("2", "2", "3"), strict=True):
+            await until_read(each, "How many packets does that take?")
+            await until(each, partial(types, each), "the line for numbers")
+            await each.press(said, "enter")
+            await until_read(each, f"Your answer: {said}")
+        await until(pilot, lambda: screen.poll and screen.poll.count == 3, "three votes")
+        assert "answers: 3 browsers here: 3" in words(pilot) and "%" not in words(pilot)
+        await seats[0].press("4", "enter")                     # another opinion, in time
+        await pilot.press("enter")                             # what came at the last moment counts
+        assert screen.poll is not None and screen.poll.tally(1) == {"2": 1, "3": 1, "4": 1}
+        for each in seats:
+            await until_read(each, "The round is closed")
+        await pilot.press("enter")
+        for each in seats:
+            await until_read(each, "Round 2")
+            assert "Your answer" not in grid(each.app.screen)
+        await seats[1].press("L")                              # on to lessons of one's own
+        await until(seats[1], lambda: isinstance(seats[1].app.screen, LessonMapScreen), "the map")
+        for each in (seats[0], seats[2]):
+            await each.press("3", "enter")
+        await until(pilot, lambda: screen.poll and screen.poll.count == 2, "two votes")
+        await pilot.press("enter", "enter")
+        await until_over(pilot)
+        assert "50%" not in words(pilot) and "33%" in words(pilot) and "100%" in words(pilot)
+        await until_read(seats[0], "Right. You said: 3")
+        await seats[1].press("V")
+        await until_read(seats[1], "You said: 2")             # of round 1
+        await until_read(seats[1], "The client must also say that it heard")
+        await pilot.press("enter")                             # no vote at the next step
+        for each in seats:
+            await until_read(each, "next question appears here")
+        await pilot.press("1", "enter")
+        await until_over(pilot)
+        await pilot.press("enter", "enter")
+        await until_read(seats[0], "client ◀── RST ACK ── server")
+        await seats[0].press("2", "enter")
+        await until_read(seats[0], "Your answer: client ◀── RST ACK ── server")
+        await seats[1].press("L")
+        await until(seats[1], lambda: isinstance(seats[1].app.screen, LessonMapScreen), "the map")
+        await pilot.press("enter", "enter")
+        await until_shown(seats[1], "Your teacher asks")       # who looks elsewhere is called
+    assert not list((classroom / "votes").glob("[abc].json"))
+    assert not (classroom / "votes" / "ballot.json").exists()
+
+
+@needs_lab
+async def test_a_learner_of_a_class_is_asked_for_a_name_once_and_their_answers_stay(
+    classroom: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSPECTOR_CLASS", str(classroom))
+    monkeypatch.setenv("INSPECTOR_SEAT", "a")
+    async with learner(classroom, "a") as pilot:
+        await until(pilot, lambda: "Your name, for your teacher" in grid(pilot.app.screen), "the question")
+        await pilot.press(*"Ada", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, VoteScreen), "the vote")
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LauncherScreen), "the launcher")
+        await pilot.press("L")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LessonMapScreen), "the map")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LessonScreen), "a lesson")
+        screen = pilot.app.screen
+        assert isinstance(screen, LessonScreen) and not isinstance(screen, TeachScreen)
+        await until(pilot, lambda: screen.player.scene, "its run")
+        await pilot.press("enter", "5", "enter")
+        await until(pilot, lambda: screen.player.record.phase == "over", "the answer")
+    async with learner(classroom, "a") as pilot:               # the page was loaded again
+        assert isinstance(pilot.app.screen, VoteScreen)
+    kept = notes.own()
+    assert kept is not None and kept.name == "Ada"
+    assert kept.lessons[0].asked == 1 and kept.lessons[0].answers[1].first == ("5",)

@@ -22,14 +22,20 @@ from typing import Any
 from textual.pilot import Pilot
 
 from inspector.lessons import progress
+from inspector.lessons.classroom.ballot import Ballot, BallotBox, Seat
+from inspector.lessons.classroom.notes import give_name
+from inspector.lessons.classroom.poll import option_words
 from inspector.lessons.library import find
 from inspector.model.packets import Row
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.tui.app import InspectorApp
 from inspector.tui.lessons.screen import LessonScreen
+from inspector.tui.lessons.teach import TeachScreen
+from inspector.tui.lessons.vote import VoteScreen
 from inspector.tui.messages import LessonsAsked, Selection
 from inspector.tui.panes.registry import PANES
+from inspector.tui.visitor import VisitorApp
 from tests.support.captures.traces import DATA, TRACES
 from tests.support.screen.live import (
     LARGE,
@@ -53,7 +59,7 @@ class Scene:
     """What is to be seen: the app's start, what is done in it, at which sizes and in which themes."""
 
     name: str
-    start: SessionSpec | Path | LessonsAsked | None
+    start: SessionSpec | Path | LessonsAsked | Ballot | None      # a ballot: a learner's side of a vote
     steps: Steps
     sizes: tuple[tuple[int, int], ...] = ((120, 40),)
     themes: tuple[str, ...] = ("textual-dark",)
@@ -160,6 +166,58 @@ def lesson(name: str, language: str, step: int, *keys: str, sizes: tuple[tuple[i
     return Scene(f"lesson-{name}-{language}", asked, steps, sizes, pictures=pictures, resumed=step)
 
 
+def teaching(name: str, language: str, step: int, hands: tuple[str, ...], stop: str = "",
+             sizes: tuple[tuple[int, int], ...] = (USUAL,),
+             pictures: tuple[tuple[int, int], ...] = ()) -> Scene:
+    """A lesson for a class at one of its steps: both rounds with these raised hands, up to the truth.
+
+    `stop`: the stage of the vote at which the picture is taken, "" for when it has happened.
+    """
+
+    async def steps(pilot: Pilot[Any]) -> None:
+        await until(pilot, lambda: isinstance(pilot.app.screen, TeachScreen), "the lesson")
+        screen = pilot.app.screen
+        assert isinstance(screen, TeachScreen)
+        await until(pilot, lambda: screen.player.scene, "its run")
+        while screen.player.place < step:
+            before = screen.player.place
+            await pilot.press("enter" if screen.player.record.phase == "read" else "right")
+            await until(pilot, partial(_went_on, screen, before), "the next step")
+        for counts in hands:
+            await pilot.press("enter")
+            for count in counts.split():
+                await pilot.press(*count, "enter")
+            if screen.poll is not None and screen.poll.stage == stop:
+                return
+            await pilot.press("enter")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.player.record.phase == "over", "what happens")
+
+    asked = LessonsAsked(find(name), language, BallotBox(None))
+    return Scene(f"teach-{name}-{language}", asked, steps, sizes, pictures=pictures)
+
+
+def _went_on(screen: TeachScreen, before: int) -> bool:
+    return screen.player.place > before and not screen.player.catching_up
+
+
+async def vote(pilot: Pilot[Any]) -> None:
+    """Give the second answer."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, VoteScreen), "the question")
+    await until(pilot, lambda: "2  " in grid(pilot.app.screen), "its answers")
+    await pilot.press("2", "enter")
+    await until(pilot, lambda: "✓" in grid(pilot.app.screen), "that it was taken")
+
+
+def question(name: str, step: str) -> Ballot:
+    """What a learner is asked at a step."""
+    asked = find(name)
+    found = next(one for one in asked.steps if one.id == step)
+    text = asked.text("en")
+    return Ballot("one", 1, "open", text.title, text.steps[step].body,
+                  tuple(option_words(asked, found, "en").items()))
+
+
 BOTH = ("textual-dark", "textual-light")
 PROTOCOL_ERRORS = DATA / "captures" / "websocket" / "zeek__websocket__wrong-accept-header.pcap"
 SEVERAL = DATA / "protocols" / "redis.pcapng"          # conversations
@@ -209,6 +267,9 @@ SCENES += [
     lesson("upgrade", "en", 5),
     lesson("frames", "en", 4, *"55", "enter", pictures=(USUAL,)),
     lesson("names", "zh", 5, *"11", "enter"),
+    teaching("closing", "en", 2, ("9 12 3 1", "21 3 0 1"), sizes=(SMALL, USUAL), pictures=(USUAL,)),
+    teaching("socket", "zh", 2, ("14 6 5",), "first", sizes=(SMALL,)),
+    Scene("vote", question("closing", "first-fin"), vote, (SMALL,)),
 ]
 SCENES += [                      # a pane that has no picture above gets one
     Scene(f"{pane.id}-websocket", spec("websocket"), choose(11, Row(7), pane.key), (SMALL, USUAL))
@@ -250,6 +311,8 @@ async def take(scene: Scene, size: tuple[int, int], theme: str, directory: Path)
     app = InspectorApp(start=start if isinstance(start, SessionSpec) else None,
                        trace_path=start if isinstance(start, Path) else None,
                        lessons=start if isinstance(start, LessonsAsked) else None)
+    if isinstance(start, Ballot):
+        app = _learner(start)
     async with app.run_test(size=size) as pilot:
         app.theme = theme
         await pilot.pause()
@@ -262,6 +325,15 @@ async def take(scene: Scene, size: tuple[int, int], theme: str, directory: Path)
     if size in scene.pictures and not light:
         _draw(svg.replace(FONT, '"DejaVu Sans Mono"'), path.with_suffix(".png"))
     return path
+
+
+def _learner(asked: Ballot) -> VisitorApp:
+    """A learner's app, in a class that is asked this."""
+    folder = Path(tempfile.mkdtemp(dir=os.environ["XDG_STATE_HOME"]))
+    (folder / "votes").mkdir()
+    BallotBox(folder).publish(asked)
+    give_name("Ada")                       # what is asked once was asked
+    return VisitorApp(None, Seat(folder, "one"))
 
 
 def _draw(svg: str, path: Path) -> None:

@@ -34,7 +34,7 @@ class Gathered:
         name = escaped(str(path), 200)
         try:
             data = read_whole(path, MOST, follow=follow)
-            found = _learners(data)
+            found = learners_of(data)
         except OSError as error:
             self.faults.append(f"{name}: {error.strerror or error}.")
         except ResultsError as error:
@@ -68,8 +68,8 @@ def gathered(paths: Iterable[Path]) -> Gathered:
     return all_of_them
 
 
-def _learners(data: bytes) -> list[Learner]:
-    """One learner, or one a line."""
+def learners_of(data: bytes) -> list[Learner]:
+    """One learner, or one a line; ResultsError."""
     if len(data) > MOST:
         raise ResultsError(f"it is longer than {MOST >> 20} MiB")
     try:

@@ -32,6 +32,7 @@ class _PollWriter(Writer):
     def __init__(self, player: Player, language: str, width: int, poll: Poll) -> None:
         super().__init__(player, language, width, ())
         self.poll = poll
+        self._bars_begin = 0
         judged = self.record.judged
         self.truth = judged.truth[0] if judged is not None and self.record.phase == "over" else None
 
@@ -44,10 +45,17 @@ class _PollWriter(Writer):
             self.put()
             self.prose(self.text.after)
 
+    def write(self) -> StepPage:
+        """The page; what comes last in it are the bars, with all that stands below."""
+        page = super().write()
+        page.news = self._bars_begin if self.poll.tells else 0
+        return page
+
     def options(self) -> None:
         """Each answer, with its bars where they may be seen."""
         poll = self.poll
         if poll.stage in _STAGES:
+            self._bars_begin = len(self.page.lines) + 1
             self.put()
             self.say(Span(self.word(_STAGES[poll.stage]), "title"))
             if poll.is_open or poll.stage == "talk":

@@ -41,8 +41,7 @@ class _VotePage:
         return word(self.language, name)
 
     def ballot(self, ballot: Ballot, said: str | None) -> None:
-        self.say(Span(self.word("vote-round").format(ballot.round), "title"),
-                 Span(f"   {ballot.title}", "dim"))
+        self.say(Span(self.word("vote-round").format(ballot.round), "title"))
         self.put()
         self.prose(ballot.question)
         self._options(ballot, said)

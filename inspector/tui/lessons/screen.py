@@ -228,7 +228,11 @@ class LessonScreen(BaseScreen):
         if not self.query_one("#beside").visible:
             words.styles.height = room                         # nothing is seen below
             return
-        words.styles.height = max(min(wanted, room - _LEAST_BELOW), room // 3)
+        words.styles.height = max(min(wanted, room - self.least_below()), room // 3)
+
+    def least_below(self) -> int:
+        """Lines that stay for the pane below the words, however many they are."""
+        return _LEAST_BELOW
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "scroll_words":

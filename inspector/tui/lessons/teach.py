@@ -78,6 +78,10 @@ class TeachScreen(LessonScreen):
         poll = self.poll
         return () if poll is None else (poll.stage, poll.shown, poll.there, poll.mark, self._called)
 
+    def least_below(self) -> int:
+        """None while the class is asked: nothing happens there then."""
+        return 0 if self.poll is not None and self.player.record.phase == "ask" else super().least_below()
+
     def wants_number(self) -> bool:
         poll = self.poll
         return super().wants_number() if poll is None else poll.is_open

@@ -109,6 +109,9 @@ class VoteScreen(BaseScreen):
     def on_resize(self, _event: events.Resize) -> None:
         self.call_after_refresh(lambda: self.show(self.ballot))
 
+    def key_name(self, binding: Binding) -> str:
+        return "Answer" if binding.id == "lesson.go" else super().key_name(binding)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "scroll_words":
             return any(page.overflows for page in self.query(PageList))

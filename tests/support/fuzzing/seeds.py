@@ -18,6 +18,7 @@ import zstandard
 
 from inspector.lab import summary
 from inspector.lab.network import commands as relay_commands
+from inspector.lessons.classroom.results import Learner, LessonResult, StepResult, object_of
 from inspector.lessons.library import EXAMPLE
 from inspector.model import commands
 from inspector.model.messages import Message
@@ -215,6 +216,18 @@ def diagnoses() -> Iterator[bytes]:
 def a_lesson() -> Iterator[bytes]:
     """The example: its facts, a NUL, its words in English."""
     yield b"\0".join((EXAMPLE / name).read_bytes() for name in ("lesson.toml", "en.md"))
+
+
+def a_class() -> Iterator[bytes]:
+    """A learner's results, two of them a line each, and the question of a vote."""
+    step = StepResult("isn", "predict", ("=zero", "2"), False, "zero", 1, 2, False, True, 31)
+    lessons = (LessonResult("handshake", "2026-03-02T08:15:00Z", 11, True, (step,)),)
+    one = json.dumps(object_of(Learner("Ada", lessons)))
+    yield one.encode()
+    yield f"{one}\n{one}\n".encode()
+    yield json.dumps({"id": "a", "round": 2, "state": "told", "title": "t", "question": "**q** `c`\n\n- x",
+                      "options": [["a", "one"], ["b", "two"]], "language": "zh", "truth": "a",
+                      "words": {"b": "no"}}).encode()
 
 
 def spoilt(data: bytes, chance: random.Random) -> bytes:

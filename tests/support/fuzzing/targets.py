@@ -21,6 +21,11 @@ from inspector.lab.network import commands as relay_commands
 from inspector.lessons.asking.functions import compiled
 from inspector.lessons.asking.scene import Scene, TooMuchError
 from inspector.lessons.asking.syntax import ExpressionError
+from inspector.lessons.classroom import tables
+from inspector.lessons.classroom.ballot import Seat
+from inspector.lessons.classroom.gather import learners_of
+from inspector.lessons.classroom.results import ResultsError, learner_of, object_of
+from inspector.lessons.classroom.vote_page import vote_page
 from inspector.lessons.format.faults import LessonError
 from inspector.lessons.format.loader import load
 from inspector.lessons.format.page import page
@@ -192,6 +197,24 @@ def lesson(data: bytes) -> None:
         assert all(map(str.isprintable, (text for text, *_ in line)))
 
 
+def classroom(data: bytes) -> None:
+    """What a learner hands in, and the question of a vote."""
+    try:
+        found = [(one, escaped(one.name)) for one in learners_of(data)]
+    except ResultsError as error:
+        assert str(error).isprintable()
+    else:
+        rows = [tables.csv_line(row) for row in (*tables.lesson_rows(found), *tables.step_rows(found))]
+        assert all(map(str.isprintable, (*rows, *tables.class_lines(found, (), "en", 100))))
+        assert [learner_of(object_of(one)) for one, _ in found] == [one for one, _ in found]
+    folder = _folder() / "class"
+    (folder / "votes").mkdir(parents=True, exist_ok=True)
+    (folder / "votes" / "ballot.json").write_bytes(data)
+    ballot = Seat(folder, "one").ballot()
+    for line in vote_page(ballot, None, "en", 60).lines:
+        assert all(map(str.isprintable, (text for text, *_ in line)))
+
+
 def lines(data: bytes) -> None:
     """A line to agent and endpoints, to the relay, of the journal, of the agent's end."""
     with in_a_sentence():
@@ -287,6 +310,7 @@ TARGETS: dict[str, Target] = {
     "inflation": Target(inflation, seeds.bodies, 1024),
     "filter": Target(display_filter, seeds.filters, 300),
     "lesson": Target(lesson, seeds.a_lesson, 4096),
+    "classroom": Target(classroom, seeds.a_class, 1024),
     "expression": Target(expression, seeds.expressions, 300),
     "lines": Target(lines, seeds.lines, 600),
     "texts": Target(texts, seeds.some_texts, 600),

@@ -20,6 +20,7 @@ from inspector.wire.tcp.analysis import UNKNOWN_TIME
 if TYPE_CHECKING:
     from inspector.trace.flows.tcp import Handshake
     from inspector.trace.trace import Trace
+    from inspector.wire.arrays import Int64s
 
 _PLAIN = [(protocol.name, protocol.plain) for protocol in REGISTRY if protocol.plain is not None]
 
@@ -49,23 +50,65 @@ class Summaries:
         self._place = np.full(len(index.streams[TCP]), -1, "i8")
         self._place[found.stream] = np.arange(len(found.stream))
         self._openings: dict[bytes, tuple[Handshake, tuple[str, str]]] = {}     # by pattern
+        self._alike: dict[tuple[bytes, str], Summary] = {}         # by pattern and what is spoken
+        self._names: list[str | None] = []       # of what the conversations of `_named` speak
+        self._named: PlainBlock | None = None
 
     def of(self, stream: int) -> Summary:
         """The summary of conversation `stream`."""
-        place = int(self._place[stream])
-        if place < 0:
+        (summary,), (round_trip,) = self.many(np.array([stream]))
+        return summary._replace(rtt_ns=None if round_trip == UNKNOWN_TIME else round_trip)
+
+    def many(self, streams: Int64s) -> tuple[list[Summary], list[int]]:
+        """Summaries of many without their round trips, and these; UNKNOWN_TIME where there is none.
+
+        Where all but the round trip is alike it is, mostly, one and the same summary.
+        """
+        places = self._place[streams]
+        round_trips = np.append(self._regular.round_trip, UNKNOWN_TIME)[places].tolist()
+        patterns, found = self._regular.pattern, []
+        for number, (stream, place) in enumerate(zip(streams.tolist(), places.tolist(), strict=True)):
+            if place < 0:
+                one = self._walked(stream)
+                round_trips[number] = UNKNOWN_TIME if one.rtt_ns is None else one.rtt_ns
+                found.append(one._replace(rtt_ns=None))
+                continue
+            name, pattern = self._name(place), patterns[place]
+            alike = None if name is None else self._alike.get((pattern, name))
+            found.append(alike or self._regular_one(stream, place, pattern, name))
+        return found, round_trips
+
+    def _walked(self, stream: int) -> Summary:
+        """Of a conversation that is not regular."""
+        flow = self._trace.flow(stream)
+        return Summary(flow.handshake, flow.state, flow.rtt_ns, self._missing(stream), *self._decoded(stream))
+
+    def _regular_one(self, stream: int, place: int, pattern: bytes, name: str | None) -> Summary:
+        """Of a regular conversation; `name`: what it speaks, where that is known without decoding."""
+        opening = self._openings.get(pattern)
+        if opening is None:
             flow = self._trace.flow(stream)
-            return Summary(flow.handshake, flow.state, flow.rtt_ns, self._missing(stream),
-                           *self._decoded(stream))
-        pattern, found = self._regular.pattern[place], self._openings.get(self._regular.pattern[place])
-        if found is None:
-            flow = self._trace.flow(stream)
-            found = self._openings[pattern] = flow.handshake, flow.state
-        rtt = int(self._regular.round_trip[place])
-        name = None if self._plain is None else _name(self._plain.block(place), place)
-        spoken = self._decoded(stream) if name is None else (name, False)
-        missing = (0, 0) if self._regular.whole[place] else self._missing(stream)
-        return Summary(*found, None if rtt == UNKNOWN_TIME else rtt, missing, *spoken)
+            opening = self._openings[pattern] = flow.handshake, flow.state
+        whole = bool(self._regular.whole[place])
+        missing = (0, 0) if whole else self._missing(stream)
+        if name is not None:
+            found = Summary(*opening, None, missing, name, False)
+            if whole:
+                self._alike[pattern, name] = found
+            return found
+        application = self._trace.application(stream)      # its turns are no protocol's that can be scanned
+        return Summary(*opening, None, missing, application.protocol, application.inferred)
+
+    def _name(self, place: int) -> str | None:
+        """What the regular conversation at `place` speaks; None: it has to be decoded."""
+        if self._plain is None:
+            return None
+        block = self._plain.block(place)
+        if block is not self._named:
+            begin = block.block.begin
+            self._named = block
+            self._names = [_name(block, begin + number) for number in range(len(block.parsed))]
+        return self._names[place - block.block.begin]
 
     def _missing(self, stream: int) -> tuple[int, int]:
         flow = self._trace.flow(stream)

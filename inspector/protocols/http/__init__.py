@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from inspector.protocols.api import Field, Opening, Protocol, Scan, Source, Start
@@ -47,9 +48,14 @@ def _begins(head: bytes) -> bool:
 
 
 def _turns(said: Sequence[bytes]) -> Sequence[Head] | None:
+    return _exchanges()(said)
+
+
+@cache
+def _exchanges() -> Callable[[Sequence[bytes]], Sequence[Head] | None]:
     from inspector.protocols.http.plain import exchanges
 
-    return exchanges(said)
+    return exchanges
 
 
 def _scanned(source: Source, told: Sequence[Head], said: Sequence[bytes]) -> HttpDecoder:

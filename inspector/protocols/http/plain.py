@@ -38,11 +38,13 @@ _SPECIAL = {"upgrade", "sec-websocket-key", "content-encoding"}     # what says 
 class Head:
     """A head as it is at the beginning of a stream; `body`: the bytes that follow it.
 
+    `bodiless`: it asks with HEAD, and no body follows the answer.
     Heads of the same bytes are mostly one and the same, by which one who prints them knows them again.
     """
 
     record: HttpMessage
     body: int
+    bodiless: bool
 
 
 class Exchanges(Sequence[HttpMessage]):
@@ -89,14 +91,17 @@ def exchanges(turns: Sequence[bytes]) -> list[Head] | None:
     if len(turns) % 2:
         return None
     found: list[Head] = []
-    for number, data in enumerate(turns):
-        size = data.find(b"\r\n\r\n") + 4
-        if size > _LONGEST:
+    each = iter(turns)
+    for said, answered in zip(each, each, strict=True):
+        size = said.find(b"\r\n\r\n") + 4
+        asked = _asked(said[:size]) if size <= _LONGEST else None
+        if asked is None or len(said) - size != asked.body:
             return None
-        head = _answer(data[:size], found[-1].record.method == "HEAD") if number & 1 else _asked(data[:size])
-        if head is None or len(data) - size != head.body:
+        size = answered.find(b"\r\n\r\n") + 4
+        told = _answer(answered[:size], asked.bodiless) if size <= _LONGEST else None
+        if told is None or len(answered) - size != told.body:
             return None
-        found.append(head)
+        found += asked, told
     return found
 
 
@@ -129,7 +134,7 @@ def _framed(message: HttpMessage, framing: Framing | None) -> Head | None:
         return None
     framing = framing or own
     size = content_length(message) or 0 if framing == "length" else 0
-    return Head(message._replace(framing=framing, body_length=size), size)
+    return Head(message._replace(framing=framing, body_length=size), size, message.method == "HEAD")
 
 
 def _no_bytes(row: Row, start: int, size: int) -> bytes:

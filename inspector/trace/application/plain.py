@@ -8,7 +8,7 @@ certain is decoded as ever: both ways give the same.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -193,17 +193,14 @@ class PlainConversations:
 
     def _read(self, place: int) -> PlainBlock:
         block = self._spoken.read(place)
-        parsed: list[Sequence[Any] | None] = []
-        protocols: list[Protocol | None] = []
-        silent = []
+        sent, nothing = block.sent, (None, None)
         begins_back = block.back[block.turns[:-1]].tolist()
-        for (start, stop), known in zip(pairwise(block.bounds), block.known, strict=True):
-            asks = known and start < stop and not begins_back[start]
-            protocol, found = _scanned(block.sent[start:stop]) if asks else (None, None)
-            protocols.append(protocol)
-            parsed.append(found)
-            silent.append(known and start == stop)
-        return PlainBlock(block, protocols, parsed, silent)
+        found = [
+            _scanned(sent[start:stop]) if known and start < stop and not begins_back[start] else nothing
+            for (start, stop), known in zip(pairwise(block.bounds), block.known, strict=True)]
+        silent = [known and start == stop
+                  for (start, stop), known in zip(pairwise(block.bounds), block.known, strict=True)]
+        return PlainBlock(block, [one for one, _ in found], [parsed for _, parsed in found], silent)
 
     def layer(self, stream: int) -> Layer | None:
         """The protocol of a conversation, and a decoder that has all its records; None: not known here."""
@@ -247,8 +244,26 @@ class PlainConversations:
     def quiet(self, stream: int) -> bool:
         """Whether there is certainly no finding about a conversation."""
         place = int(self._place[stream])
-        if place < 0 or not self._regular.quiet[place]:
-            return False
+        return place >= 0 and bool(self._regular.quiet[place]) and self._is_known(place)
+
+    def _is_known(self, place: int) -> bool:
         block = self.block(place)
         number = place - block.block.begin
         return block.silent[number] or block.parsed[number] is not None
+
+    def not_quiet(self, streams: Sequence[int]) -> Iterator[int]:
+        """All others of some conversations."""
+        places = self._place[np.array(streams, np.int64)]
+        perhaps = places >= 0
+        perhaps[perhaps] = self._regular.quiet[places[perhaps]]
+        for stream, place, quiet in zip(streams, places.tolist(), perhaps.tolist(), strict=True):
+            if not (quiet and self._is_known(place)):
+                yield stream
+
+    def perhaps(self, stream: int) -> bool:
+        """Whether it may be that all is said turn by turn: it was not looked at, or is so."""
+        place = int(self._place[stream])
+        if place < 0:
+            return True
+        block = self.block(place)
+        return block.parsed[place - block.block.begin] is not None

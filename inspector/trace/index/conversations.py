@@ -7,7 +7,8 @@ extended as the trace grows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from itertools import repeat
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import Row
 from inspector.trace.index.index import Index
-from inspector.wire.arrays import Bools, Int32s, Int64s, UInt16s, UInt32s
+from inspector.wire.arrays import Array, Bools, Int32s, Int64s, UInt16s, UInt32s
 
 PROTOCOLS = {"tcp": TCP, "udp": UDP}
 _KEPT = 4096            # conversations whose rows are remembered
@@ -132,39 +133,83 @@ def grown(index: Index, protocol: str, since: int) -> tuple[Int64s, Int64s]:
     return streams, first[streams]
 
 
+class ConversationColumns(NamedTuple):
+    """All conversations of a protocol as columns, in order of their numbers; `a` sent the first packet.
+
+    `addresses` and `ports` are those of a and b; `counted` what `ConversationRow` counts, in its order.
+    """
+
+    protocol: str
+    stream: Int64s
+    addresses: tuple[UInt32s, UInt32s]
+    ports: tuple[UInt16s, UInt16s]
+    counted: tuple[Int64s, Int64s, Int64s, Int64s]
+    start_ns: Int64s
+    end_ns: Int64s
+    first_row: Int64s
+    carries: Int64s
+
+    def taken(self, which: slice | Bools) -> ConversationColumns:
+        """Some of them."""
+        one, other, counted = self.addresses, self.ports, self.counted
+        return ConversationColumns(
+            self.protocol, self.stream[which], (one[0][which], one[1][which]),
+            (other[0][which], other[1][which]),
+            (counted[0][which], counted[1][which], counted[2][which], counted[3][which]),
+            self.start_ns[which], self.end_ns[which], self.first_row[which], self.carries[which],
+        )
+
+    def lists(self, index: Index) -> list[list[Any]]:
+        """A list for each field of `ConversationRow` but the protocol."""
+        ends = [_ends(index, addresses, ports)
+                for addresses, ports in zip(self.addresses, self.ports, strict=True)]
+        columns = (*self.counted, self.start_ns, self.end_ns, self.first_row, self.carries)
+        return [self.stream.tolist(), *ends, *[column.tolist() for column in columns]]
+
+    def rows(self, index: Index) -> list[ConversationRow]:
+        """One by one."""
+        return list(map(ConversationRow, repeat(self.protocol), *self.lists(index)))
+
+
+def _ends(index: Index, addresses: UInt32s, ports: UInt16s) -> list[str]:
+    """Texts of ends, where many have the same address."""
+    before = {one: join_endpoint(index.address(one), "") for one in np.unique(addresses).tolist()}
+    return [f"{before[one]}{port}" for one, port in zip(addresses.tolist(), ports.tolist(), strict=True)]
+
+
 def conversations(index: Index, protocol: str) -> list[ConversationRow]:
     """All conversations of "tcp" or "udp", in order of their numbers; those around tunnels among them."""
+    return conversation_columns(index, protocol).rows(index)
+
+
+def conversation_columns(index: Index, protocol: str) -> ConversationColumns:
+    """The same as columns."""
     number = PROTOCOLS[protocol]
     size = len(index.streams[number])
     segments = _segments(index, number)
     rows, stream = segments.row, segments.stream
-    if not len(rows):
-        return []
     first = np.full(size, -1, "i8")
     first[stream[::-1]] = np.arange(len(rows))[::-1]
     last = np.full(size, -1, "i8")
     last[stream] = rows
     heads = first[stream]
     forward = (segments.src == segments.src[heads]) & (segments.sport == segments.sport[heads])
-    packets, payload = np.ones(len(rows)), segments.payload_length.astype("f8")
-    counted = [
-        np.bincount(stream[mask], weights[mask], size).astype("i8")
-        for weights in (packets, payload) for mask in (forward, ~forward)
-    ]
-    counted.append(np.bincount(stream, segments.carries, size).astype("i8"))
     known = np.flatnonzero(first >= 0)    # others are known from the quotation in an ICMP error alone
+    here, there = stream[forward], stream[~forward]
+
+    def counted(of: Int32s, weights: Array | None = None) -> Int64s:
+        sums: Int64s = np.bincount(of, weights, size)[known].astype("i8", copy=False)
+        return sums
+
+    lengths = segments.payload_length
     heads = first[known]
-    ends = [[join_endpoint(index.address(one), port) for one, port in zip(
-        addresses[heads].tolist(), ports[heads].tolist(), strict=True)]
-        for addresses, ports in ((segments.src, segments.sport), (segments.dst, segments.dport))]
-    times = index.time_ns[rows[heads]], index.time_ns[last[known]]
-    columns = (*[column[known] for column in counted], *times, rows[heads])
-    return [
-        ConversationRow(protocol, stream, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, start, end,
-                        Row(row), carries)
-        for stream, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, carries, start, end, row in zip(
-            known.tolist(), *ends, *[column.tolist() for column in columns], strict=True)
-    ]
+    return ConversationColumns(
+        protocol, known, (segments.src[heads], segments.dst[heads]),
+        (segments.sport[heads], segments.dport[heads]),
+        (counted(here), counted(there), counted(here, lengths[forward]), counted(there, lengths[~forward])),
+        index.time_ns[rows[heads]], index.time_ns[last[known]], rows[heads],
+        counted(stream[segments.carries]),
+    )
 
 
 class _Segments(NamedTuple):

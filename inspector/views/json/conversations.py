@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from functools import lru_cache
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,9 +20,10 @@ from inspector.trace.summaries import Summaries, Summary
 from inspector.views.session.outside import outside_peers
 from inspector.views.session.sockets import SocketTable
 from inspector.wire.arrays import Int64s
+from inspector.wire.tcp.analysis import UNKNOWN_TIME
 
 if TYPE_CHECKING:
-    from inspector.trace.index.conversations import ConversationRow
+    from inspector.trace.index.conversations import ConversationColumns, ConversationRow
     from inspector.trace.trace import Trace
 
 _ANYWHERE = ("0.0.0.0:", "[::]:", ":")
@@ -35,50 +34,62 @@ _encode: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=True).encode
 def conversations(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str, Any]]:
     """One object a conversation (those of the packets `rows`): TCP's first, then UDP's."""
     processes = _processes(trace)
-    for row, summary in _listed(trace, rows):
-        yield _conversation(trace, row, summary, processes)
+    for some, summaries in _listed(trace, rows):
+        yield from _objects(trace, some, summaries, processes)
 
 
 def conversation_lines(trace: Trace, rows: Int64s | None = None) -> Iterator[list[str]]:
     """The same as JSON, some lines at a time."""
-    processes, listed = _processes(trace), _listed(trace, rows)
-    while some := list(islice(listed, _TOGETHER)):
-        if processes:
-            yield [_encode(_conversation(trace, row, summary, processes)) for row, summary in some]
+    processes = _processes(trace)
+    for some, summaries in _listed(trace, rows):
+        if processes or summaries is None or some.carries.any():
+            yield [_encode(one) for one in _objects(trace, some, summaries, processes)]
         else:
-            yield [_line(trace, row, summary) for row, summary in some]
+            yield _lines(trace, some, summaries)
 
 
-def _listed(trace: Trace, rows: Int64s | None) -> Iterator[tuple[ConversationRow, Summary | None]]:
+def _listed(
+    trace: Trace, rows: Int64s | None
+) -> Iterator[tuple[ConversationColumns, Summaries | None]]:
+    """Some conversations at a time; of TCP who sums them up."""
     index = trace.index
     for protocol, number in (("tcp", TCP), ("udp", UDP)):
-        wanted = None
+        found = trace.conversation_columns(protocol)
         if rows is not None:
             mine = rows[index.protocol[rows] == number]
-            wanted = set(np.unique(index.stream[mine]).tolist())
-            wanted |= set(streams_around(index, rows, protocol).tolist())
-        found = trace.conversations(protocol)
-        summaries = Summaries(trace) if protocol == "tcp" and found else None
-        for conversation in found:
-            if wanted is None or conversation.stream in wanted:
-                yield conversation, None if summaries is None else summaries.of(conversation.stream)
+            found = found.taken(np.isin(found.stream, np.concatenate(
+                (index.stream[mine].astype("i8"), streams_around(index, rows, protocol)))))
+        summaries = Summaries(trace) if protocol == "tcp" and len(found.stream) else None
+        for start in range(0, len(found.stream), _TOGETHER):
+            yield found.taken(slice(start, start + _TOGETHER)), summaries
 
 
-def _line(trace: Trace, row: ConversationRow, summary: Summary | None) -> str:
-    """The line of a conversation of which no process is known."""
-    if summary is None or row.carries:
-        return _encode(_conversation(trace, row, summary, {}))
-    rtt = "" if summary.rtt_ns is None else f', "rtt_ns": {summary.rtt_ns}'
-    rest = _after_rtt(summary.states, summary.missing, summary.application, summary.inferred)
-    return (f'{{"protocol": "{row.protocol}", "stream": {row.stream}, "a": "{row.a}", "b": "{row.b}", '
-            f'"packets_ab": {row.packets_ab}, "packets_ba": {row.packets_ba}, "bytes_ab": {row.bytes_ab}, '
-            f'"bytes_ba": {row.bytes_ba}, "start_ns": {row.start_ns}, "end_ns": {row.end_ns}, '
-            f'"handshake": "{summary.handshake}"{rtt}, {rest}}}')
+def _objects(
+    trace: Trace, some: ConversationColumns, summaries: Summaries | None, processes: _Processes
+) -> Iterator[dict[str, Any]]:
+    for row in some.rows(trace.index):
+        yield _conversation(trace, row, None if summaries is None else summaries.of(row.stream), processes)
 
 
-@lru_cache(1 << 12)
-def _after_rtt(states: tuple[str, str], missing: tuple[int, int], application: str, inferred: bool) -> str:
-    return _encode(_state(states, missing, application, inferred))[1:-1]
+def _lines(trace: Trace, some: ConversationColumns, summaries: Summaries) -> list[str]:
+    """The lines of TCP conversations of which no process is known, and which carry no others."""
+    found, round_trips = summaries.many(some.stream)
+    around = {one: _around_rtt(one) for one in set(found)}
+    spans = [f', "rtt_ns": {one}' if one != UNKNOWN_TIME else "" for one in round_trips]
+    return [
+        f'{{"protocol": "tcp", "stream": {stream}, "a": "{a}", "b": "{b}", '
+        f'"packets_ab": {packets_ab}, "packets_ba": {packets_ba}, "bytes_ab": {bytes_ab}, '
+        f'"bytes_ba": {bytes_ba}, "start_ns": {start}, "end_ns": {end}, '
+        f'"handshake": "{before}"{rtt}, {after}}}'
+        for (stream, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, start, end, _, _), (before, after), rtt
+        in zip(zip(*some.lists(trace.index), strict=True), map(around.__getitem__, found), spans, strict=True)
+    ]
+
+
+def _around_rtt(summary: Summary) -> tuple[str, str]:
+    """What stands before the round trip, and behind it."""
+    rest = _state(summary.states, summary.missing, summary.application, summary.inferred)
+    return summary.handshake, _encode(rest)[1:-1]
 
 
 def _state(

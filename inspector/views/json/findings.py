@@ -31,7 +31,7 @@ def findings(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str, Any
 def findings_of(trace: Trace, chosen: frozenset[int] | None = None) -> Iterator[Finding]:
     """The findings of all conversations in that order; with `chosen` those that touch one of these rows."""
     streams = streams_of(trace, None if chosen is None else np.array(sorted(chosen), "i8"))
-    found = [one for stream in streams for one in trace.findings_of(stream)]
+    found = [one for stream in trace.perhaps_with_findings(streams) for one in trace.findings_of(stream)]
     found += trace.datagram_findings() + kernel_findings(trace) + wire_findings(trace)
     found += left_out_findings(trace)
     for one in sorted(found, key=lambda one: one.rows[0] if one.rows else -1):

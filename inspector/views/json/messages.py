@@ -246,7 +246,8 @@ def _when(trace: Trace, rows: Iterable[Row]) -> Object:
 def streams_of(trace: Trace, rows: Int64s | None) -> list[int]:
     """The TCP conversations that have one of the rows; None: all."""
     if rows is None:
-        return [int(stream) for stream in grown(trace.index, "tcp", 0)[0]]
+        streams: list[int] = grown(trace.index, "tcp", 0)[0].tolist()
+        return streams
     index = trace.index
     tcp = rows[index.protocol[rows] == TCP]
     return sorted({int(stream) for stream in index.stream[tcp].tolist() if stream >= 0})

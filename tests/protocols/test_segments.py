@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.model.packets import Row
-from inspector.protocols.framing.segments import ends_before, with_mark
-from inspector.protocols.http.start import _look
+from inspector.protocols.framing.segments import ends_before, marks_of, with_mark
+from inspector.protocols.http.message import METHODS
+from inspector.protocols.http.start import _look, _marks
 from inspector.wire.tcp.stream import ByteStream
 
 PARTS = st.sampled_from([
@@ -28,9 +29,18 @@ def test_what_begins_somewhere_is_found(parts: list[bytes]) -> None:
         at += len(part)
     with stream.sampled():
         ends = ends_before(stream, stream.length)
-        mark = re.compile(rb"HTTP/1\.|GET |PUT |POST ")
-        kept = with_mark(stream, ends, mark, 2048)
+        kept = with_mark(stream, ends, _marks, 2048)
         for end in ends:
             if end not in kept:
                 assert _look(stream, end) not in ("request", "response")
         assert [end for end in kept if end in ends] == kept
+
+
+WORDS = st.sampled_from([*METHODS, b"ET ", b" ", b"  ", b"T", b"GE", b"G", b"x", b"HEAD", b"TRACE"])
+
+
+@given(st.lists(WORDS, max_size=20))
+def test_words_before_spaces_are_found_as_by_an_expression(parts: list[bytes]) -> None:
+    data = b"".join(parts)
+    wanted = [match.start() for match in re.finditer(b"|".join(METHODS), data)]
+    assert sorted(marks_of(METHODS)(data)) == wanted

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from inspector.protocols.api import CERTAIN, LATE, Opening, Start
-from inspector.protocols.framing.segments import ends_before, starts_between, with_mark
+from inspector.protocols.framing.segments import ends_before, marks_of, starts_between, with_mark
 from inspector.protocols.http.message import HEAD_LIMIT, METHODS, head_end, looks_like_http, parse_head
 from inspector.protocols.http.upgrade import is_switch
 from inspector.protocols.websocket.start import next_frame
@@ -18,7 +18,7 @@ from inspector.wire.tcp.stream import ByteStream
 
 _METHOD = 40           # bytes among which a request's method must end
 _LINE = 2048           # bytes that are looked at where a message may begin
-_MARK = re.compile(rb"HTTP/1\.|" + b"|".join(METHODS))       # one of them stands in every first line
+_METHODS, _VERSION = marks_of(METHODS), re.compile(rb"HTTP/1\.")
 
 
 def sniff(opening: Opening) -> Start | None:
@@ -53,6 +53,11 @@ def _after_switch(streams: tuple[ByteStream, ByteStream], client: int) -> Start 
     offsets = [answering.start + stop] * 2
     offsets[client] = next_frame(asking, asking.start, True)
     return Start(client, (offsets[0], offsets[1]), CERTAIN, "websocket")
+
+
+def _marks(data: bytes) -> list[int]:
+    """Where something stands of which every first line has one."""
+    return _METHODS(data) + [match.start() for match in _VERSION.finditer(data)]
 
 
 def _late(streams: tuple[ByteStream, ByteStream]) -> Start | None:
@@ -94,7 +99,7 @@ def _look(stream: ByteStream, start: int) -> str:
 def _first_starts(stream: ByteStream) -> dict[str, int | None]:
     """Where the first request begins, and the first response."""
     found: dict[str, int | None] = {"request": None, "response": None}
-    for start in with_mark(stream, ends_before(stream, stream.length), _MARK, _LINE):
+    for start in with_mark(stream, ends_before(stream, stream.length), _marks, _LINE):
         look = _look(stream, start)
         if look in found and found[look] is None:
             found[look] = start
@@ -104,6 +109,6 @@ def _first_starts(stream: ByteStream) -> dict[str, int | None]:
 
 
 def _starts(stream: ByteStream, kind: str) -> Iterator[int]:
-    for start in with_mark(stream, ends_before(stream, stream.length), _MARK, _LINE):
+    for start in with_mark(stream, ends_before(stream, stream.length), _marks, _LINE):
         if _begins(stream, start, kind):
             yield start

@@ -98,8 +98,12 @@ def _late(streams: tuple[ByteStream, ByteStream]) -> Start | None:
     return None
 
 
+def _marks(data: bytes) -> list[int]:
+    return [match.start() for match in _MARK.finditer(data)]
+
+
 def _starts(stream: ByteStream) -> Iterator[tuple[int, bytes]]:
-    for start in with_mark(stream, ends_before(stream, stream.length), _MARK, 1):
+    for start in with_mark(stream, ends_before(stream, stream.length), _marks, 1):
         match = _REQUEST.match(stream.read(start, start + LINE))
         if match is not None:
             yield start, match[1]

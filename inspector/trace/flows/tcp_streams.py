@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from inspector.model.packets import Row
 from inspector.wire.arrays import Array, Int64s, UInt8s, UInt16s, UInt32s
 
 _FEW = 16                # segments up to which columns cost more than they save
+_LONG = 64               # segments of a run, on average, from which on arrays are faster than lists
 
 if TYPE_CHECKING:
     from inspector.wire.tcp.stream import ByteStream
@@ -57,23 +58,35 @@ def _extend_by_runs(stream: ByteStream, rows: Int64s, flags: UInt16s, seq: UInt3
     cut = captured < size
     breaks = np.flatnonzero(~following | marks[1:] | marks[:-1] | (cut[1:] != cut[:-1])) + 1
     begins = np.cumsum(size) - size
-    columns = [column.tolist() for column in (rows, flags, seq, size, captured, payload)]
+    arrays = rows, flags, seq, size, captured, payload
     starts = [0, *breaks.tolist()]
+    lists = [column.tolist() for column in arrays] if len(rows) < _LONG * len(starts) or cut.any() else None
     for first, last in zip(starts, [*starts[1:], len(rows)], strict=True):
+        if lists is None:
+            part = slice(first, last)
+            offsets = begins[part] - begins[first]
+            where = int(seq[first]), rows[part], offsets, size[part], payload[part]
+            if last - first == 1 or not stream.add_run(*where):
+                _add_each(stream, [column[part].tolist() for column in arrays])
+            continue
         if cut[first] and last - first > 1:
-            _add(stream, *(column[first] for column in columns))      # what is before it may go on in it
+            _add(stream, *(column[first] for column in lists))        # what is before it may go on in it
             first += 1
         part = slice(first, last)
-        where = columns[2][first], columns[0][part], (begins[part] - begins[first]).tolist(), columns[3][part]
+        run = lists[2][first], lists[0][part], (begins[part] - begins[first]).tolist(), lists[3][part]
         if last - first == 1:
             taken = False
         elif cut[first]:
-            taken = stream.add_cut_run(*where, columns[4][part], columns[5][part])
+            taken = stream.add_cut_run(*run, lists[4][part], lists[5][part])
         else:
-            taken = stream.add_run(*where, columns[5][part])
+            taken = stream.add_run(*run, lists[5][part])
         if not taken:
-            for segment in zip(*(column[part] for column in columns), strict=True):
-                _add(stream, *segment)
+            _add_each(stream, [column[part] for column in lists])
+
+
+def _add_each(stream: ByteStream, columns: list[list[Any]]) -> None:
+    for segment in zip(*columns, strict=True):
+        _add(stream, *segment)
 
 
 def _add(stream: ByteStream, row: Row, flags: int, seq: int, length: int, captured: int, place: int) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, MutableSequence
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from inspector.model.packets import Row
-from inspector.wire.arrays import Int64s
+from inspector.wire.arrays import Array, Int64s
 
 FEW = 16                # segments up to which columns cost more than they save
 
@@ -43,6 +43,14 @@ class Overlap(NamedTuple):
     row: Row
     start: int
     end: int
+
+
+def extend_column(column: MutableSequence[Any], values: list[Any] | Array) -> None:
+    """Put values behind those of one of the columns below."""
+    if isinstance(column, array) and not isinstance(values, list):
+        column.frombytes(values.astype(column.typecode).tobytes())
+    else:
+        column.extend(values)
 
 
 class Segments:

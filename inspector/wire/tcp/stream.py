@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from inspector.model.packets import Row
-from inspector.wire.arrays import Int64s, UInt32s
-from inspector.wire.tcp.segments import FEW, Overlap, Piece, Pieces, Segments
+from inspector.wire.arrays import Array, Int64s, UInt32s
+from inspector.wire.tcp.segments import FEW, Overlap, Piece, Pieces, Segments, extend_column
 
 __all__ = ["ByteStream", "Conflict", "Fetch", "Gap", "Gather", "Piece", "Pieces"]
 
@@ -34,6 +34,10 @@ _ENDS = 256            # segments at the start whose ends are told
 _HEAD = 2048           # bytes at the start that are kept: many look at them to tell what it is,
 _SAMPLE = 1 << 16      # and while they do so that many
 MOST_COMPARED = 1 << 16
+
+
+Column = list[Any] | Array
+"""Values of many segments; longer ones are faster as an array."""
 
 
 class Gap(NamedTuple):
@@ -132,22 +136,25 @@ class ByteStream(Segments):
                 self.contiguous = self.contiguous_from(self.contiguous)
         return start
 
-    def add_run(self, seq: int, rows: Sequence[Row], starts: Sequence[int], sizes: Sequence[int],
-                places: Sequence[int]) -> bool:
+    def add_run(self, seq: int, rows: Column, starts: Column, sizes: Column, places: Column) -> bool:
         """Take many whole segments at once if they follow each other and all that came before them.
 
         `starts` are relative to the first one's (so starts[0] is 0), each the end of the one before. False,
         and nothing taken, when the first is not the next byte of the stream.
         """
         start = self.offset_of(seq)
-        if start != self.length or start != self.contiguous or not rows:
+        if start != self.length or start != self.contiguous or not len(rows):
             return False
-        index, end = len(self._row), start + starts[-1] + sizes[-1]
-        self._row.extend(rows)
-        self._start.extend([start + offset for offset in starts] if start else starts)
-        self._size.extend(sizes)
-        self._place.extend(places)
-        self._reference, self._reference_seq = start + starts[-1], (seq + starts[-1]) & 0xFFFFFFFF
+        index, last = len(self._row), int(starts[-1])
+        end = start + last + int(sizes[-1])
+        if isinstance(starts, list):
+            starts = [start + offset for offset in starts] if start else starts
+        else:
+            starts = starts + start
+        for column, values in ((self._row, rows), (self._start, starts), (self._size, sizes),
+                               (self._place, places)):
+            extend_column(column, values)
+        self._reference, self._reference_seq = start + last, (seq + last) & 0xFFFFFFFF
         self.length = self.contiguous = end
         self.captured += end - start
         if self._run_end and self._run_end[-1] == start and self._run_last[-1] == index - 1:
@@ -267,7 +274,8 @@ class ByteStream(Segments):
         captured, base, head = self._head
         if captured != self.captured and self._run_start and start < end <= self.start + _HEAD:
             captured, base = self.captured, self.start
-            head = self._read(base, base + _HEAD)
+            sampled = self._sample is not None and self._sample[0] == base
+            head = self._sample[1][:_HEAD] if self._sample and sampled else self._read(base, base + _HEAD)
             self._head = captured, base, head
         if captured == self.captured and base <= start < base + len(head) and (
                 end <= base + len(head) or len(head) < _HEAD):

@@ -1,7 +1,7 @@
 """What lists say of each TCP conversation: its handshake, states, round trip, and what is spoken on it.
 
-Regular conversations are told by columns (flows/patterns.py), and by their bytes what they carry, many of
-them at once, where a protocol can say so without being decoded; all others are decoded one by one.
+Regular conversations are told by columns (flows/together/), and by their bytes what they carry, many of them
+at once, where a protocol can say so without being decoded; all others are decoded one by one.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from inspector.model.numbers import TCP
 from inspector.protocols import REGISTRY
 from inspector.trace.application.plain import PlainBlock
 from inspector.trace.flows.missing import missing_bytes
-from inspector.trace.flows.patterns import regular
+from inspector.trace.flows.together.patterns import regular
 from inspector.wire.tcp.analysis import UNKNOWN_TIME
+from inspector.wire.tcp.state import UNKNOWN
 
 if TYPE_CHECKING:
     from inspector.trace.flows.tcp import Handshake
@@ -80,6 +81,12 @@ class Summaries:
 
     def _walked(self, stream: int) -> Summary:
         """Of a conversation that is not regular."""
+        midway = None if self._plain is None else self._plain.midway
+        at = -1 if midway is None else midway.at(stream)
+        if midway is not None and at >= 0:
+            state = "ESTABLISHED" if midway.proven[at] else UNKNOWN
+            missing = (0, 0) if midway.whole[at] else self._missing(stream)
+            return Summary("missing", (state, state), None, missing, *self._decoded(stream))
         flow = self._trace.flow(stream)
         return Summary(flow.handshake, flow.state, flow.rtt_ns, self._missing(stream), *self._decoded(stream))
 

@@ -36,6 +36,7 @@ from inspector.trace.file.source import TraceError, open_source
 from inspector.trace.file.window import Window
 from inspector.trace.flows.kept import BUDGET, Kept
 from inspector.trace.flows.tcp import TcpFlow
+from inspector.trace.flows.together.ahead import Ahead
 from inspector.trace.flows.turns import AT_ONCE, Turns, UndecodedError
 from inspector.trace.flows.udp import UdpFlow
 from inspector.trace.index.conversations import (
@@ -110,6 +111,7 @@ class Trace:
         self._contents = Contents()
         self._reader = Reader(self._source, self.name, self._contents)
         self._rows = RowLists(self._contents.index)
+        self.ahead = Ahead(self._contents.index, self._rows.of, self.pieces, _far)
         self._last: tuple[int, bytes] = (-1, b"")
         self._truncation_before: str | None = None       # the sentence of it when it was refreshed last
         self.turns: Turns | None = None        # conversations are decoded by turns
@@ -411,14 +413,18 @@ class Trace:
         starts = self.index.offset[rows].astype("i8") + positions
         stops, found = starts + lengths, []
         if _SCATTERED * int(_far(starts, stops).sum()) > len(starts):
-            return self._window.each(starts.tolist(), lengths.tolist())
+            held = self.ahead.find(starts, lengths)
+            return self._window.each(starts.tolist(), lengths.tolist()) if held is None else held
         for first, last in _close_ones(starts, stops):
             low = int(starts[first])
             data: memoryview | bytes = self._window.peek(low, int(stops[last - 1]))
             if len(data) < _DENSE * int(lengths[first:last].sum()):
                 data = bytes(data)            # of which a piece is taken twice as fast
-            found += [bytes(data[start:stop]) for start, stop in zip(
-                (starts[first:last] - low).tolist(), (stops[first:last] - low).tolist(), strict=True)]
+            places = zip((starts[first:last] - low).tolist(), (stops[first:last] - low).tolist(), strict=True)
+            if isinstance(data, bytes):
+                found += [data[start:stop] for start, stop in places]
+            else:
+                found += [bytes(data[start:stop]) for start, stop in places]
         return found
 
     def link_type(self, row: Row) -> int:
@@ -468,6 +474,7 @@ class Trace:
             self._applications.clear()     # they are something else now
             if self.turns is not None:
                 self._flows.clear()        # all of them begin with their first packets again
+        self.ahead.come(stream)
         flow = self._flow(stream)          # its bytes come first
         if self.turns is not None and flow.left:
             if self.turns.strict:
@@ -618,12 +625,17 @@ class Trace:
             return []
         if plain is not None and plain.perhaps(stream) and self.exchanged(stream) is not None:
             return sorted(self._flow(stream).findings(), key=by_place)
+        if plain is not None and not self.decoded(stream) and plain.tcp_quiet(stream):
+            return self.application(stream).own_findings
         return self.application(stream).findings
 
     def perhaps_with_findings(self, streams: Sequence[int]) -> Iterator[int]:
         """Of some TCP conversations all but those of which it is certain that there is no finding."""
         plain = self.plain_conversations() if self.turns is None else None
-        return iter(streams) if plain is None else plain.not_quiet(streams)
+        if plain is None:
+            return iter(streams)
+        self.ahead.expect(streams)
+        return plain.not_quiet(streams)
 
     def knows_findings(self, stream: int, seconds: float) -> bool:
         """Decode for about so long, where that is needed; whether `findings_of` can be asked."""

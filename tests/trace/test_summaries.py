@@ -10,7 +10,7 @@ import pytest
 
 from inspector.model.numbers import LINK_RAW
 from inspector.trace.flows.missing import missing_bytes
-from inspector.trace.flows.patterns import regular
+from inspector.trace.flows.together.patterns import regular
 from inspector.trace.summaries import Summaries
 from inspector.trace.trace import Trace
 from tests.support.captures.frames import pcapng_bytes, trace_of
@@ -90,14 +90,22 @@ def harmed(packets: list[Packet], chance: random.Random) -> list[Packet]:
     return packets
 
 
-def capture(seed: int) -> bytes:
-    """Conversations of all kinds, their packets mixed."""
+def late(packets: list[Packet], chance: random.Random) -> list[Packet]:
+    """The same captured from somewhere in the middle on, and mostly not to its end."""
+    packets = packets[chance.choice((2, 3, 3, 3, 4, 5)) :] or packets[-1:]
+    return packets if chance.random() < 0.2 else [one for one in packets if not set(one[1]) & set("SFR")]
+
+
+def capture(seed: int, *, begun: bool = False) -> bytes:
+    """Conversations of all kinds, their packets mixed; `begun`: before the capture."""
     chance = random.Random(seed)
     waiting = []
     for number in range(150):
         packets = usual(chance)
         for _ in range(chance.choice((0, 0, 1, 2))):
             packets = harmed(packets, chance) or packets
+        if begun:
+            packets = late(packets, chance) or packets[:1]
         ports = 20_000 + number, 80
         waiting.append([segment(direction, flags, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, payload, ports=ports)
                         for direction, flags, seq, ack, payload in packets])
@@ -133,6 +141,28 @@ def test_summaries_say_what_walking_and_decoding_says(seed: int, tmp_path: Path)
         assert differences(trace) == []
         told = len(regular(trace.index).stream)
         assert 40 < told < len(trace.conversations("tcp"))       # both ways were gone
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_began_before_the_capture_is_told_as_by_walking(seed: int, tmp_path: Path) -> None:
+    with trace_of(tmp_path / "x.pcapng", capture(seed, begun=True)) as trace:
+        trace.finish()
+        plain = trace.plain_conversations()
+        assert plain is not None
+        assert differences(trace) == []
+        assert 40 < len(plain.midway.stream) < len(trace.conversations("tcp"))       # both ways were gone
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("begun", [False, True])
+def test_where_columns_say_that_tcp_is_quiet_it_is(begun: bool, seed: int, tmp_path: Path) -> None:
+    with trace_of(tmp_path / "x.pcapng", capture(seed, begun=begun)) as trace:
+        trace.finish()
+        plain = trace.plain_conversations()
+        assert plain is not None
+        quiet = [one.stream for one in trace.conversations("tcp") if plain.tcp_quiet(one.stream)]
+        assert len(quiet) > 20
+        assert [stream for stream in quiet if trace.flow(stream).findings()] == []
 
 
 def test_regular_conversations_are_not_decoded(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from inspector.protocols.websocket.rules import CONTROL_LIMIT, shortest_form
 
 SAMPLE = 1 << 16       # bytes of each direction that are looked at
 PLACES = 16            # segment starts that are tried
+_NEXT = 16             # bytes that hold a frame's header
 BITS = 24              # evidence that a guess needs when masked frames were seen …
 BITS_UNMASKED = 40     # … and when only unmasked ones were
 _OPCODES = frozenset(ws.OPCODES)
@@ -67,6 +68,16 @@ def frames_follow(sample: Sample, place: int, masked: bool) -> bool:
     """True when valid frames, one of them whole, are all that follows from stream offset `place` on."""
     chain = _follow(sample, place, {*sample.segments, sample.start + len(sample.data)})
     return chain is not None and chain.masked is masked and chain.bits > 0
+
+
+def may_follow(sample: Sample) -> bool:
+    """Whether frames may follow from one of the places on that are tried, by the bytes next to them."""
+    return not sample.data or bool(_chains(sample))
+
+
+def reach(start: int, segments: Sequence[int]) -> int:
+    """Up to where bytes are needed to rule that out."""
+    return ([start, *(one for one in segments if one > start)][:PLACES])[-1] + _NEXT
 
 
 def _chains(sample: Sample) -> list[_Chain]:

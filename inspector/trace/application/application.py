@@ -174,15 +174,22 @@ class Application:
     @property
     def findings(self) -> list[Finding]:
         """All findings so far, those of TCP among them, in order of the packets where to look."""
+        found = self.own_findings
+        if self._flow.out_of_order:
+            return []
+        of_tcp = self._flow.findings()
+        if any(layer.decoder.explained_end for layer in self.layers):
+            of_tcp = [one for one in of_tcp if one.id not in ENDINGS]
+        return sorted(of_tcp + found, key=by_place)
+
+    @property
+    def own_findings(self) -> list[Finding]:
+        """The same without those of TCP."""
         current = self._engine.current
         begun = current.provisional() if current is not None and not self._ended else []
         if self._flow.out_of_order:
             return []
-        found = self._flow.findings()
-        if any(layer.decoder.explained_end for layer in self.layers):
-            found = [one for one in found if one.id not in ENDINGS]
-        found = found + self._counted() + [self._place(one) for one in begun]
-        return sorted(found, key=by_place)
+        return sorted(self._counted() + [self._place(one) for one in begun], key=by_place)
 
     def _counted(self) -> list[Finding]:
         """The findings; where a rule has more than are kept, the last one says how many."""

@@ -1,8 +1,8 @@
 """Conversations in which nothing is out of line, told without being decoded one by one.
 
-Of the regular ones (flows/patterns.py) columns say whether TCP has anything to tell; what both ends said in
-turn is read many at a time (flows/spoken.py) and scanned by the protocol that knows it again. What is not
-certain is decoded as ever: both ways give the same.
+Of the regular ones (flows/together/) columns say whether TCP has anything to tell; what both ends said in
+turn is read many at a time and scanned by the protocol that knows it again. What is not certain is decoded as
+ever: both ways give the same.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from inspector.protocols import REGISTRY
 from inspector.protocols.api import Protocol
 from inspector.trace.application.engine import Layer
 from inspector.trace.flows.delivered import delivered
-from inspector.trace.flows.patterns import Regular, regular
-from inspector.trace.flows.spoken import BEGINS, Block, Pieces, Spoken
+from inspector.trace.flows.together.columns import followed, tcp_columns
+from inspector.trace.flows.together.midway import midway_ones
+from inspector.trace.flows.together.patterns import Regular, quiet_ones, regular_ones
+from inspector.trace.flows.together.spoken import BEGINS, Block, Pieces, Spoken
 
 if TYPE_CHECKING:
     from inspector.trace.application.application import Application
@@ -162,7 +164,11 @@ class PlainConversations:
     def __init__(self, index: Index, pieces: Pieces, decode: Callable[[int], Application]) -> None:
         self._index, self._decode = index, decode
         self.count = index.count                 # packets that are known here
-        self._regular = regular(index)
+        columns = tcp_columns(index)
+        follows, quiet = followed(columns), quiet_ones(index, columns)
+        self._regular = regular_ones(index, columns, follows, quiet)
+        self.midway = midway_ones(index, columns, follows, quiet)     # those that began before the capture
+        del columns, follows                     # 100 bytes a packet
         self._place = np.full(len(index.streams[TCP]), -1, np.int64)
         self._place[self._regular.stream] = np.arange(len(self._regular.stream))
         self._spoken = Spoken(index, self._regular, pieces, _perhaps)
@@ -240,6 +246,14 @@ class PlainConversations:
             return False
         block = self.block(place)
         return block.silent[place - block.block.begin]
+
+    def tcp_quiet(self, stream: int) -> bool:
+        """Whether there is certainly no finding about TCP in a conversation."""
+        place = int(self._place[stream])
+        if place >= 0:
+            return bool(self._regular.quiet[place])
+        at = self.midway.at(stream)
+        return at >= 0 and bool(self.midway.quiet[at])
 
     def quiet(self, stream: int) -> bool:
         """Whether there is certainly no finding about a conversation."""

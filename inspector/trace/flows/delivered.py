@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inspector.model.numbers import ACK
-from inspector.trace.flows.spoken import LARGEST, Block
+from inspector.trace.flows.together.spoken import LARGEST, Block
 from inspector.wire.arrays import Int64s
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.tcp.stream import ByteStream

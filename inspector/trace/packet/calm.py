@@ -13,7 +13,7 @@ import numpy as np
 from inspector.model.numbers import ACK, FIN, RST, SYN, TCP
 from inspector.model.packets import rows_in
 from inspector.trace.application.plain import PacketWords, PlainBlock, PlainConversations
-from inspector.trace.flows.patterns import previous
+from inspector.trace.flows.together.columns import previous
 from inspector.trace.packet.info import option_words
 from inspector.trace.packet.protocol_names import NO_KIND, plain_kinds
 from inspector.wire.arrays import Array, Bools, Int64s

@@ -60,6 +60,8 @@ def _listed(
             found = found.taken(np.isin(found.stream, np.concatenate(
                 (index.stream[mine].astype("i8"), streams_around(index, rows, protocol)))))
         summaries = Summaries(trace) if protocol == "tcp" and len(found.stream) else None
+        if summaries is not None:
+            trace.ahead.expect(found.stream.tolist())
         for start in range(0, len(found.stream), _TOGETHER):
             yield found.taken(slice(start, start + _TOGETHER)), summaries
 

@@ -30,7 +30,7 @@ from inspector.views.json.messages import (
 from inspector.wire.arrays import Array, Bools, Int64s
 
 if TYPE_CHECKING:
-    from inspector.trace.flows.spoken import Block
+    from inspector.trace.flows.together.spoken import Block
     from inspector.trace.trace import Trace
 
 _TEXTS = 4096            # records whose text is kept, as others may be alike

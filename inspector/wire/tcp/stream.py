@@ -30,9 +30,10 @@ Gather = Callable[[Int64s, Int64s, Int64s], bytes]
 """Columns of rows, positions and lengths -> all these bytes joined; fewer where the file has fewer."""
 
 _MANY = 8192           # bytes from which a read goes by columns
-_ENDS = 256            # segments at the start whose ends are told
+ENDS = 256             # segments at the start whose ends are told
 _HEAD = 2048           # bytes at the start that are kept: many look at them to tell what it is,
-_SAMPLE = 1 << 16      # and while they do so that many
+SAMPLE = 1 << 16       # and while they do so that many, or so many
+BEHIND = 4096          # behind the last of the segments whose ends are told
 MOST_COMPARED = 1 << 16
 
 
@@ -85,7 +86,8 @@ class ByteStream(Segments):
         self._next_overlap = 0        # overlaps before this one were compared
         self._compared = 0            # pieces that were
         self._head = -1, 0, b""       # what there is at the start: of how many bytes, from where on
-        self._sample: tuple[int, bytes] | None = None         # more of it, while many look: see `sampled`
+        # More of it, from where on and whether that is all, while many look: see `sampled`.
+        self._sample: tuple[int, bytes, bool] | None = None
         self._ends: tuple[tuple[int, int], list[int]] = (-1, 0), []
         # Of a stream of few segments, up to which offset they were asked for, and where they begin and end.
         self._first_few: tuple[tuple[int, int, int], list[tuple[int, int]]] = (-1, 0, 0), []
@@ -281,8 +283,8 @@ class ByteStream(Segments):
                 end <= base + len(head) or len(head) < _HEAD):
             return head[start - base : end - base]
         if self._sample is not None:
-            base, sample = self._sample
-            if base <= start < base + len(sample) and (end <= base + len(sample) or len(sample) < _SAMPLE):
+            base, sample, whole = self._sample
+            if base <= start < base + len(sample) and (end <= base + len(sample) or whole):
                 return sample[start - base : end - base]
         return self._read(start, end)
 
@@ -292,9 +294,11 @@ class ByteStream(Segments):
 
         Nothing is added meanwhile.
         """
-        base = self.start
+        base, ends = self.start, self.segment_ends()
         if self.captured > _HEAD:
-            self._sample = base, self._read(base, base + _SAMPLE)
+            size = SAMPLE if len(ends) < ENDS else min(SAMPLE, ends[-1] - base + BEHIND)
+            sample = self._read(base, base + size)
+            self._sample = base, sample, len(sample) < size
         try:
             yield
         finally:
@@ -304,7 +308,7 @@ class ByteStream(Segments):
         """Offsets at which the first segments end, from the start to the first hole, ascending."""
         key = self.captured, self.start
         if self._ends[0] != key:
-            self._ends = key, [stop for _, stop in self.first_segments(_ENDS, self.contiguous_from(key[1]))]
+            self._ends = key, [stop for _, stop in self.first_segments(ENDS, self.contiguous_from(key[1]))]
         return self._ends[1]
 
     def first_segments(self, most: int, end: int) -> list[tuple[int, int]]:

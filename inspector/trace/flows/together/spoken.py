@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from inspector.model.packets import Row, rows_in
-from inspector.trace.flows.patterns import Regular
+from inspector.trace.flows.together.patterns import Regular
 
 if TYPE_CHECKING:
     from inspector.trace.index.index import Index
@@ -71,8 +71,10 @@ class Spoken:
         ahead = slice(begin, begin + _CONVERSATIONS)
         sizes, whole = self._size[ahead], found.whole[ahead] & (self._size[ahead] <= LARGEST)
         most = int(np.searchsorted(np.cumsum(sizes), _BYTES)) + 1
-        for number in np.flatnonzero(sizes[:most] > _LARGE).tolist():
-            whole[number] = whole[number] and self._may_be_known(begin + number)
+        for number in np.flatnonzero((sizes[:most] > _LARGE) & whole[:most]).tolist():
+            whole[number] = self._may_be_known(begin + number)
+            if not whole[number]:
+                break                          # the block ends before it
         if not whole[0]:
             none = np.zeros(0, np.int64)
             return Block(begin, [False], [0, 0], np.zeros(1, np.int64), [], none, none > 0)

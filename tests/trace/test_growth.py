@@ -17,7 +17,7 @@ from inspector.cli.exports import export_of
 from inspector.trace import trace as trace_module
 from inspector.trace.file import window
 from inspector.trace.file.plain import FileSource
-from inspector.trace.flows import spoken
+from inspector.trace.flows.together import spoken
 from inspector.trace.trace import Trace
 from inspector.views.findings.list import FindingList
 from inspector.wire.tcp import stream as tcp_stream

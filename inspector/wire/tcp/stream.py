@@ -33,7 +33,7 @@ _MANY = 8192           # bytes from which a read goes by columns
 ENDS = 256             # segments at the start whose ends are told
 _HEAD = 2048           # bytes at the start that are kept: many look at them to tell what it is,
 SAMPLE = 1 << 16       # and while they do so that many, or so many
-BEHIND = 4096          # behind the last of the segments whose ends are told
+BEHIND = _MANY         # behind the last of the segments whose ends are told
 MOST_COMPARED = 1 << 16
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from inspector.model.numbers import ACK, FIN, RST, SYN
-from inspector.model.units import duration
+from inspector.model.units import amount, duration
 from inspector.wire.arrays import Bools, Int64s
 from inspector.wire.findings import MOST_ROWS, Finding
 from inspector.wire.tcp.flags import KEEP_ALIVE, RETRANSMISSION, ZERO_WINDOW_PROBE
@@ -23,7 +23,9 @@ MS = 1_000_000
 CLOSE_WAIT_NS = 10_000 * MS      # half-closed for so long without a byte: nobody there means to close
 ZERO_WINDOW_NS = 200 * MS        # closed for so long is a stall; shorter is ordinary flow control
 DELAYED_ACK_NS = (30 * MS, 600 * MS)   # RFC 9293 section 3.8.6.3 allows 500 ms; systems use 40 to 200
-NAGLE_NS = 5 * MS                # what waited for an ACK leaves at once when it comes
+NAGLE_NS = 5 * MS                # what waited for an ACK leaves at once when it comes …
+AT_ONCE_NS = MS // 5             # … in the kernel's own time; a program that writes then takes longer
+RARE = 1000                      # one such wait in so many segments is a coincidence
 SMALL = 1220                     # less than any usual MSS (RFC 8200: 1280 bytes less the headers)
 UNANSWERED = 3                   # so many repetitions without any answer: the peer is gone
 SENT_AGAIN_S = 0.1               # between two SYNs that are not one, captured twice
@@ -137,12 +139,30 @@ def _opening(facts: TcpFacts) -> list[Finding]:
     syns = facts.delivered(syns)
     if not len(syns):
         return []
+    silent = not (facts.direction != end).any()
+    if silent and (facts.flags & (ACK | RST) == ACK).any():
+        return []                      # it acknowledges: what answered is of the direction that is not here
     seconds = float(np.ptp(facts.arrived_ns[syns])) / 1e9
-    if len(syns) > 1 and seconds >= SENT_AGAIN_S and not (facts.direction != end).any():
+    if len(syns) > 1 and seconds >= SENT_AGAIN_S and silent:
         return [_unanswered(facts, syns, f"{peer} answered none of {len(syns)} SYNs in {seconds:.1f} s")]
-    if facts.errors and not (facts.direction != end).any():
+    if facts.errors and silent:
         return [_unanswered(facts, syns, f"{peer} did not answer SYN")]
-    return []
+    return _answered_late(facts, end, syns)
+
+
+def _answered_late(facts: TcpFacts, end: int, syns: Int64s) -> list[Finding]:
+    """SYNs that came and had to be sent again before one was answered: a full backlog, or loss."""
+    answers = np.flatnonzero((facts.direction != end) & (facts.flags & (SYN | ACK) == SYN | ACK))
+    if not len(answers):
+        return []
+    answered = int(facts.time_ns[answers[0]])
+    earlier = syns[(facts.direction[syns] == end) & (facts.arrived_ns[syns] <= answered)]
+    if len(earlier) < 2 or answered - int(facts.arrived_ns[earlier[0]]) < SENT_AGAIN_S * 1e9:
+        return []
+    waited = duration(answered - int(facts.arrived_ns[earlier[0]]))
+    what = (f"{facts.names[end]} sent SYN {len(earlier)} times before {facts.names[1 - end]} answered, {waited}"
+            " after the first.")
+    return [_place(facts, finding("tcp.late-answer", what), [*earlier.tolist(), int(answers[0])])]
 
 
 def _unanswered(facts: TcpFacts, syns: Int64s, what: str) -> Finding:
@@ -164,8 +184,10 @@ def _kept_open(facts: TcpFacts) -> list[Finding]:
         return []
     end = int(facts.direction[fins[0]])
     theirs = np.flatnonzero(facts.direction != end)
-    if (facts.direction[fins] != end).any() or not len(theirs):
+    if (facts.direction[fins] != end).any() or not len(theirs) or _lacks(facts, 1 - end, len(facts.row)):
         return []
+    if not ((facts.flags[theirs] & SYN != 0) | (facts.length[theirs] > 0)).any():
+        return []                      # it may have closed before the capture began
     fin = int(fins[0])
     number = (int(facts.seq[fin]) + int(facts.length[fin]) + 1) & 0xFFFFFFFF
     acks = theirs[(facts.flags[theirs] & ACK != 0) & (theirs > fin) & (facts.ack[theirs] == number)]
@@ -179,6 +201,19 @@ def _kept_open(facts: TcpFacts) -> list[Finding]:
     what = (f"{facts.names[1 - end]} acknowledged the FIN of {facts.names[end]}, and has not closed"
             f" in the {seconds:.0f} s since.")
     return [_place(facts, finding("tcp.close-wait", what), [fin, int(acks[0])])]
+
+
+def _lacks(facts: TcpFacts, end: int, until: int) -> bool:
+    """Whether the peer acknowledged, before position `until`, more than `end` was seen to send: a lost FIN, say."""
+    flags, mine = facts.flags[:until], facts.direction[:until] == end
+    sent, acks = np.flatnonzero(mine), np.flatnonzero(~mine & (flags & (ACK | RST) == ACK))
+    if not len(sent) or not len(acks):
+        return False
+    start = int(facts.seq[sent[0]])
+    spans = facts.length[sent] + (flags[sent] & SYN != 0) + (flags[sent] & FIN != 0)
+    reach = ((facts.seq[sent] - start + (1 << 31)) % (1 << 32) - (1 << 31) + spans).max()
+    known = ((facts.ack[acks] - start + (1 << 31)) % (1 << 32) - (1 << 31)).max()
+    return int(known) > int(reach)
 
 
 def _size(facts: TcpFacts, positions: Int64s) -> int:
@@ -201,9 +236,13 @@ def _resets(facts: TcpFacts) -> list[Finding]:
     end = int(facts.direction[at])
     mine, theirs = facts.direction[:at] == end, facts.direction[:at] != end
     finished = bool((mine & (facts.flags[:at] & FIN != 0)).any())
+    if not finished and _lacks(facts, end, at):
+        return []                      # it had closed, or sent what the capture lacks
     if _answers_foreign(facts, at, theirs, finished):
         cause = int(np.flatnonzero(theirs)[-1])
-        what = f"{facts.names[end]} answered with RST: it knows nothing of this connection."
+        opened = (mine & (facts.flags[:at] & SYN != 0)).any()
+        what = (f"{facts.names[end]} answered with RST: it knows nothing of this connection"
+                f"{'' if opened else ' (any more: it may have closed before the capture began)'}.")
         return [_place(facts, finding("tcp.half-open", what), [cause, at])]
     data = facts.delivered(np.flatnonzero(theirs & (facts.length[:at] > 0)))
     own = np.flatnonzero(mine & (facts.length[:at] > 0))
@@ -286,7 +325,7 @@ def _unread(facts: TcpFacts, at: int, data: Int64s, own: int, finished: bool) ->
         if not len(data):
             return []
         size = _size(facts, data)
-        what = f"{facts.names[end]} reset the connection after {size} bytes that it had not answered."
+        what = f"{facts.names[end]} reset the connection after {amount(size, 'byte')} that it had not answered."
     if not len(data):
         return []
     (start, _), (_, stop) = _range(facts, int(data[0])), _range(facts, int(data[-1]))
@@ -303,7 +342,7 @@ def _after_news(facts: TcpFacts, closed: int, data: Int64s) -> Finding | None:
     if not len(data) or not len(acks) or acks[0] >= data[0] or facts.length[acks[0]]:
         return None
     waited = duration(int(facts.time_ns[data[0]] - facts.time_ns[closed]))
-    what = (f"{facts.names[1 - end]} sent {_size(facts, data)} bytes {waited} after {facts.names[end]}"
+    what = (f"{facts.names[1 - end]} sent {amount(_size(facts, data), 'byte')} {waited} after {facts.names[end]}"
             " had closed the connection, and got RST.")
     (start, _), (_, stop) = _range(facts, int(data[0])), _range(facts, int(data[-1]))
     one = finding("tcp.sent-after-close", what, 1 - end, start, max(start, stop))
@@ -337,17 +376,18 @@ def _small_writes(facts: TcpFacts, end: int) -> list[Finding]:
     length, direction, plain = facts.length, facts.direction, facts.flags & (SYN | FIN | RST) == 0
     least, most = DELAYED_ACK_NS
     least += facts.rtt_ns or 0
+    at_once = min(NAGLE_NS, AT_ONCE_NS + (facts.rtt_ns or 0))
     stalls = np.flatnonzero(
         (direction[first] == end) & (direction[ack] != end) & (direction[second] == end)
         & (length[first] > 0) & (length[first] < SMALL) & (length[ack] == 0)
         & (length[second] > 0) & (length[second] < SMALL) & plain[first] & plain[ack]
-        & (delay >= least) & (delay <= most) & (wait >= 0) & (wait <= NAGLE_NS)
+        & (delay >= least) & (delay <= most) & (wait >= 0) & (wait <= at_once)
         & ((facts.seq[first] + length[first]) & 0xFFFFFFFF == facts.ack[ack])
         & (facts.ack[ack] == facts.seq[second])
         & (facts.bits[first] == 0) & (facts.bits[second] == 0)
         & (facts.arrived_ns[first] >= 0) & (facts.arrived_ns[ack] >= 0)
     )
-    if not len(stalls):
+    if len(stalls) * RARE < np.count_nonzero((direction == end) & (length > 0)) or not len(stalls):
         return []
     lost = float(delay[stalls].sum()) / MS
     times = "once" if len(stalls) == 1 else f"{len(stalls)} times"

@@ -11,19 +11,24 @@ BOOK = Rulebook(
          "Look at the route and at firewalls on the way: an ICMP error came back."),
     Rule("tcp.backlog-full", "warning", "RFC 9293 §3.9.1.1",
          "The listener should accept() faster, or listen() with a larger backlog; or packets are lost."),
+    Rule("tcp.late-answer", "note", "RFC 6298 §2",
+         "Each SYN that is lost, or meets a full backlog, costs its client 1 s or more: accept() faster, or"
+         " listen() with a larger backlog."),
     Rule("tcp.close-wait", "warning", "RFC 9293 §3.6",
          "The application should close() when recv() gives no more bytes; else its sockets pile up."),
     Rule("tcp.reset-with-unread-data", "warning", "RFC 9293 §3.6.1",
-         "Read all that came before close(); otherwise the kernel resets and the peer may lose data."),
+         "close() with bytes unread makes the kernel reset, as SO_LINGER 0 does, and the peer may lose data:"
+         " read all that came, then close()."),
     Rule("tcp.sent-after-close", "warning", "RFC 9293 §3.6",
          "Who keeps a connection should look for its end (recv() gives 0) before it sends on it again,"
          " and take a new one then; who closes should keep idle ones for longer."),
     Rule("tcp.reset-after-data", "warning", "RFC 9293 §3.10.5",
-         "Close in order: shut down, read to the end, close(); RST throws away what is on its way."),
+         "Close in order: shut down, read to the end, close(). With bytes unread, or SO_LINGER 0, close()"
+         " resets, and throws away what is on its way."),
     Rule("tcp.reset-after-open", "note", "RFC 9293 §3.10.5",
          "Who looks whether somebody listens may do so; a server should say why it refuses, and close()."),
     Rule("tcp.half-open", "warning", "RFC 9293 §3.5.1",
-         "Both ends should know of the connection; the other one restarted, crashed or forgot it."),
+         "Both ends should know of the connection; the other one closed, restarted, crashed or forgot it."),
     Rule("tcp.small-write-stall", "warning", "RFC 9293 §3.7.4",
          "Write a message in one call (or set TCP_NODELAY), so that Nagle does not wait for a delayed ACK."),
     Rule("tcp.zero-window-stall", "warning", "RFC 9293 §3.8.6",

@@ -26,7 +26,7 @@ class _End:
     """What is known of one end: the rows at which facts came true, and raw sequence numbers."""
 
     __slots__ = ("ack", "ack_sent", "challenged", "fin", "fin_acked", "fin_sent", "got_fin", "got_syn",
-                 "next", "passive", "proven", "reset", "syn", "syn_acked", "syn_sent", "to_listen")
+                 "next", "passive", "proven", "reset", "syn", "syn_acked", "syn_sent", "to_listen", "unseen")
 
     def __init__(self) -> None:
         self.syn_sent = self.got_syn = self.syn_acked = NEVER
@@ -40,6 +40,7 @@ class _End:
         self.ack_sent = False            # its SYN carried ACK
         self.to_listen = False           # a reset leads back to LISTEN
         self.challenged = False          # was sent an unacceptable ACK in SYN-SENT
+        self.unseen = False              # its FIN is known by its acknowledgment alone
 
     def rows(self) -> tuple[Row, ...]:
         return (self.syn_sent, self.got_syn, self.syn_acked, self.fin_sent, self.got_fin, self.fin_acked,
@@ -168,10 +169,24 @@ class TcpStates:
                 sender.fin_acked = NEVER          # sent again: the acknowledgment had not come
         if flags & ACK:
             sender.ack = ack
+            self._take_unseen(row, ack, sender, peer)
             if peer.fin is not None and ack != peer.fin and sender.got_fin < row:
                 sender.got_fin = row              # crossed on the way: it cannot have come before this
         if self._started == NEVER and (flags & SYN or max(sender.proven, peer.proven) != NEVER):
             self._started = row
+
+    def _take_unseen(self, row: Row, ack: int, sender: _End, peer: _End) -> None:
+        """An acknowledgment of one number more than was seen is of a FIN that the capture lacks.
+
+        It could be of one byte of data, too; then its sender goes on, and the FIN is taken back.
+        """
+        if sender.unseen and _difference(sender.next or 0, sender.fin or 0) > 0:
+            sender.fin, sender.unseen = None, False
+            sender.fin_sent = sender.fin_acked = peer.got_fin = NEVER
+        if peer.fin is None and peer.next is not None and peer.syn_acked != NEVER and (
+                _difference(ack, peer.next) == 1):
+            peer.fin, peer.fin_sent, peer.unseen = ack, row, True
+            sender.got_fin = row
 
     def _send_syn(self, row: Row, flags: int, seq: int, ack: int, sender: _End, peer: _End) -> None:
         acks = bool(flags & ACK)

@@ -71,7 +71,14 @@ def test_connection_refused() -> None:
 def test_no_answer() -> None:
     one = only("tcp.no-answer", OPEN[0], at(1000, 0, "S", 100), at(3000, 0, "S", 100))
     assert one.rows == (0, 1, 2) and "3 SYNs in 3.0 s" in one.text
-    assert findings(OPEN[0], at(1000, 0, "S", 100), *OPEN[1:]) == []
+    assert findings(OPEN[0], at(1000, 0, "S", 100), at(1000.1, 0, "A", 101, 301)) == []   # one direction alone
+
+
+def test_a_late_answer() -> None:
+    again, answered = at(1000, 0, "S", 100), [at(1000.1, 1, "SA", 300, 101), at(1000.2, 0, "A", 101, 301)]
+    one = only("tcp.late-answer", OPEN[0], again, *answered)
+    assert one.rows == (0, 1, 2) and "sent SYN 2 times before 10.0.0.2:80 answered, 1.0 s after" in one.text
+    assert findings(OPEN[0], at(0.1, 0, "S", 100), *OPEN[1:]) == []           # one SYN, captured twice
 
 
 def prohibited(quoted: bytes) -> bytes:
@@ -106,6 +113,17 @@ def test_a_socket_kept_in_close_wait() -> None:
     late = at(19_000, 1, "PA", 307, 107, b"more")                              # it still speaks
     assert findings(*OPEN, *TALK, *fin, late, at(20_000, 0, "A", 107, 311)) == []
     assert findings(*OPEN, *TALK, fin[0], (20_000 * MS, segment(0, "S", 1, ports=(1, 2)))) == []
+
+
+def test_a_close_that_the_capture_lost_is_no_close_wait() -> None:
+    later = (20_000 * MS, segment(0, "S", 1, ports=(1, 2)))
+    lost = [at(901, 1, "A", 307, 107), at(902, 0, "A", 107, 308)]      # the ACK of a FIN that is not here
+    assert findings(*OPEN, *TALK, CLOSE[0], *lost, later) == []
+    assert findings(CLOSE[1], CLOSE[2], later) == []                   # it began at the last FIN
+    only("tcp.close-wait", *TALK[2:], CLOSE[0], lost[0], later)        # had spoken, and did not close
+    assert findings(*OPEN, *TALK, at(9000, 0, "PA", 106, 308, b"there?"), at(9001, 1, "R", 308)) == []
+    one = only("tcp.half-open", at(9000, 0, "PA", 106, 308, b"there?"), at(9001, 1, "R", 308))
+    assert "may have closed before the capture began" in one.text
 
 
 def test_bytes_that_came_twice_count_once() -> None:
@@ -167,6 +185,8 @@ def test_small_writes_and_a_delayed_ack() -> None:
     assert findings(*OPEN, *TALK, *prompt) == []
     idle = [late[0], late[1], at(200, 0, "PA", 110, 307, b"body")]       # it had nothing to write until then
     assert findings(*OPEN, *TALK, *idle) == []
+    late = [late[0], late[1], at(47, 0, "PA", 110, 307, b"body")]        # a program, not the kernel
+    assert findings(*OPEN, *TALK, *late) == []
     far = [at(0, 0, "S", 100), at(40, 1, "SA", 300, 101), at(41, 0, "A", 101, 301)]
     slow = [at(50, 0, "PA", 101, 301, b"a"), at(91, 1, "A", 301, 102), at(91.1, 0, "PA", 102, 301, b"b")]
     assert findings(*far, *slow) == []
@@ -182,7 +202,7 @@ def test_zero_window_stall() -> None:
 
 
 @pytest.mark.parametrize(("name", "rules"), [
-    ("half-close", []), ("half-open", ["tcp.half-open"]), ("loss-3", []), ("loss-10", []),
+    ("half-close", []), ("half-open", ["tcp.half-open"]), ("loss-3", ["tcp.late-answer"]), ("loss-10", []),
     ("slow-reader", []), ("loss-without-options", []), ("keep-alive", ["tcp.reset-with-unread-data"]),
     ("simultaneous-open", []),
     ("refused-and-unanswered", ["tcp.connection-refused", "tcp.no-answer"]), ("reordered", []),

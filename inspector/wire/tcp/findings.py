@@ -160,8 +160,8 @@ def _answered_late(facts: TcpFacts, end: int, syns: Int64s) -> list[Finding]:
     if len(earlier) < 2 or answered - int(facts.arrived_ns[earlier[0]]) < SENT_AGAIN_S * 1e9:
         return []
     waited = duration(answered - int(facts.arrived_ns[earlier[0]]))
-    what = (f"{facts.names[end]} sent SYN {len(earlier)} times before {facts.names[1 - end]} answered, {waited}"
-            " after the first.")
+    what = (f"{facts.names[end]} sent SYN {len(earlier)} times before {facts.names[1 - end]} answered,"
+            f" {waited} after the first.")
     return [_place(facts, finding("tcp.late-answer", what), [*earlier.tolist(), int(answers[0])])]
 
 
@@ -204,22 +204,27 @@ def _kept_open(facts: TcpFacts) -> list[Finding]:
 
 
 def _lacks(facts: TcpFacts, end: int, until: int) -> bool:
-    """Whether the peer acknowledged, before position `until`, more than `end` was seen to send: a lost FIN, say."""
+    """Whether the peer acknowledged, before position `until`, what `end` was not seen to send (its FIN)."""
     flags, mine = facts.flags[:until], facts.direction[:until] == end
     sent, acks = np.flatnonzero(mine), np.flatnonzero(~mine & (flags & (ACK | RST) == ACK))
     if not len(sent) or not len(acks):
         return False
     start = int(facts.seq[sent[0]])
     spans = facts.length[sent] + (flags[sent] & SYN != 0) + (flags[sent] & FIN != 0)
-    reach = ((facts.seq[sent] - start + (1 << 31)) % (1 << 32) - (1 << 31) + spans).max()
-    known = ((facts.ack[acks] - start + (1 << 31)) % (1 << 32) - (1 << 31)).max()
-    return int(known) > int(reach)
+    # An empty segment brings nothing up to its number; the first one says where all begins.
+    ends = np.append(_behind(facts.seq[sent], start)[spans > 0] + spans[spans > 0], 0)
+    return int(_behind(facts.ack[acks], start).max()) > int(ends.max())
+
+
+def _behind(numbers: Int64s, start: int) -> Int64s:
+    """How far sequence numbers are behind `start`, from -2^31 to 2^31 - 1."""
+    far: Int64s = (numbers - start + (1 << 31)) % (1 << 32) - (1 << 31)
+    return far
 
 
 def _size(facts: TcpFacts, positions: Int64s) -> int:
     """How many different bytes some segments of one end carry."""
-    starts = facts.seq[positions] - int(facts.seq[positions[0]])
-    starts = (starts + (1 << 31)) % (1 << 32) - (1 << 31)
+    starts = _behind(facts.seq[positions], int(facts.seq[positions[0]]))
     size, reach = 0, -(1 << 62)
     for start, length in sorted(zip(starts.tolist(), facts.length[positions].tolist(), strict=True)):
         size += max(start + length - max(start, reach), 0)
@@ -279,8 +284,7 @@ def _knows_more(facts: TcpFacts, at: int) -> bool:
     ends = facts.seq[sent] + facts.length[sent]
     if base is not None:
         ends = np.append(ends, base + 1)
-    ends = (ends - int(facts.ack[at]) + (1 << 31)) % (1 << 32) - (1 << 31)
-    return int(ends.max()) < 0
+    return int(_behind(ends, int(facts.ack[at])).max()) < 0
 
 
 def _sent_more(facts: TcpFacts, at: int) -> bool:
@@ -324,8 +328,8 @@ def _unread(facts: TcpFacts, at: int, data: Int64s, own: int, finished: bool) ->
         data = data[data > own]
         if not len(data):
             return []
-        size = _size(facts, data)
-        what = f"{facts.names[end]} reset the connection after {amount(size, 'byte')} that it had not answered."
+        size = amount(_size(facts, data), "byte")
+        what = f"{facts.names[end]} reset the connection after {size} that it had not answered."
     if not len(data):
         return []
     (start, _), (_, stop) = _range(facts, int(data[0])), _range(facts, int(data[-1]))
@@ -342,7 +346,8 @@ def _after_news(facts: TcpFacts, closed: int, data: Int64s) -> Finding | None:
     if not len(data) or not len(acks) or acks[0] >= data[0] or facts.length[acks[0]]:
         return None
     waited = duration(int(facts.time_ns[data[0]] - facts.time_ns[closed]))
-    what = (f"{facts.names[1 - end]} sent {amount(_size(facts, data), 'byte')} {waited} after {facts.names[end]}"
+    size = amount(_size(facts, data), "byte")
+    what = (f"{facts.names[1 - end]} sent {size} {waited} after {facts.names[end]}"
             " had closed the connection, and got RST.")
     (start, _), (_, stop) = _range(facts, int(data[0])), _range(facts, int(data[-1]))
     one = finding("tcp.sent-after-close", what, 1 - end, start, max(start, stop))

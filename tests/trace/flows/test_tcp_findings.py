@@ -71,7 +71,8 @@ def test_connection_refused() -> None:
 def test_no_answer() -> None:
     one = only("tcp.no-answer", OPEN[0], at(1000, 0, "S", 100), at(3000, 0, "S", 100))
     assert one.rows == (0, 1, 2) and "3 SYNs in 3.0 s" in one.text
-    assert findings(OPEN[0], at(1000, 0, "S", 100), at(1000.1, 0, "A", 101, 301)) == []   # one direction alone
+    one_direction = [OPEN[0], at(1000, 0, "S", 100), at(1000.1, 0, "A", 101, 301)]
+    assert findings(*one_direction) == []
 
 
 def test_a_late_answer() -> None:
@@ -119,6 +120,7 @@ def test_a_close_that_the_capture_lost_is_no_close_wait() -> None:
     later = (20_000 * MS, segment(0, "S", 1, ports=(1, 2)))
     lost = [at(901, 1, "A", 307, 107), at(902, 0, "A", 107, 308)]      # the ACK of a FIN that is not here
     assert findings(*OPEN, *TALK, CLOSE[0], *lost, later) == []
+    assert findings(*OPEN, *TALK, CLOSE[0], at(902, 1, "A", 308, 107), at(903, 0, "A", 107, 308), later) == []
     assert findings(CLOSE[1], CLOSE[2], later) == []                   # it began at the last FIN
     only("tcp.close-wait", *TALK[2:], CLOSE[0], lost[0], later)        # had spoken, and did not close
     assert findings(*OPEN, *TALK, at(9000, 0, "PA", 106, 308, b"there?"), at(9001, 1, "R", 308)) == []

@@ -207,15 +207,9 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
 
     def _enter_many(self, found: _Found, position: int, stop: int) -> int:
         """Enter plain and packed frames up to `stop`, or to one that is not right; where it got to."""
-        columns, meant = found.columns, b""
-        wrong = None
-        for index in (np.flatnonzero(columns.packed[position:stop]) + position).tolist():
-            meant = self._inflate(found, index, index - position)
-            if self._is_right(found, index, meant):
-                columns.size[index] = len(meant)
-                continue
-            wrong = index
-            break
+        columns = found.columns
+        packed = np.flatnonzero(columns.packed[position:stop]) + position
+        wrong, meant = self._inflate(found, packed, position) if len(packed) else (None, b"")
         end = stop if wrong is None else wrong
         if position < end:
             part = columns.part(position, end)
@@ -231,29 +225,35 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         self._judge(int(columns.direction[wrong]), self._frame(found, wrong), meant)
         return wrong + 1
 
-    def _inflate(self, found: _Found, index: int, ahead: int) -> bytes:
-        """Inflate packed frame `index`, `ahead` frames after those that the session knows."""
-        columns = found.columns
-        direction = int(columns.direction[index])
-        inflater = self.session.inflater(direction)
-        assert inflater is not None
-        self.payloads.note(direction, message_number(self.session.messages + ahead), inflater)
-        base, data = self._window[direction]
-        start = int(columns.start[index] + columns.header[index]) - base
-        key = data[start - 4 : start] if direction == self.session.client else b""
-        return inflater.feed(unmask(data[start : start + int(columns.length[index])], key), True)
+    def _inflate(self, found: _Found, packed: Int64s, first: int) -> tuple[int | None, bytes]:
+        """Inflate packed frames and set their sizes; the first that is not right, if any, and what it means.
 
-    def _is_right(self, found: _Found, index: int, meant: bytes) -> bool:
-        """Whether what a packed frame inflated to is right; then the inflater is ready for the next."""
-        direction = int(found.columns.direction[index])
-        inflater = self.session.inflater(direction)
-        assert inflater is not None
-        text = int(found.columns.first[index]) & 15 == TEXT
-        if not inflater.right or (text and not is_utf8(meant)):
-            return False
-        inflater.end()
-        self.payloads.grew(direction, len(meant))
-        return True
+        `first`: the frame with which the next message of the session begins.
+        """
+        columns, payloads, number = found.columns, self.payloads, self.session.messages - first
+        inflaters, client = (self.session.inflater(0), self.session.inflater(1)), self.session.client
+        lists = [column.tolist() for column in (
+            packed, columns.direction[packed], (columns.start + columns.header)[packed],
+            columns.length[packed], columns.first[packed] & 15 == TEXT)]
+        sizes: list[int] = []
+        wrong, meant = None, b""
+        for index, direction, start, length, text in zip(*lists, strict=True):
+            inflater = inflaters[direction]
+            assert inflater is not None
+            payloads.note(direction, message_number(number + index), inflater)
+            base, data = self._window[direction]
+            start -= base
+            key = data[start - 4 : start] if direction == client else b""
+            meant = inflater.feed(unmask(data[start : start + length], key), True)
+            if inflater.problem or inflater.window_exceeded or (
+                    text and not meant.isascii() and not is_utf8(meant)):
+                wrong = index
+                break
+            inflater.end()
+            payloads.grew(direction, len(meant))
+            sizes.append(len(meant))
+        columns.size[packed[: len(sizes)]] = sizes
+        return wrong, meant
 
     def _enter_one(self, found: _Found, index: int) -> None:
         direction, start = int(found.columns.direction[index]), int(found.columns.start[index])

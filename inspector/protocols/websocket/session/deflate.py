@@ -18,6 +18,7 @@ TAIL = b"\x00\x00\xff\xff"
 _FREE_STEPS, _MOST_STEPS = 512, 1 << 18      # of the check of a window: without input, and with any
 _FLAGS = ("server_no_context_takeover", "client_no_context_takeover")
 _BITS = ("server_max_window_bits", "client_max_window_bits")
+_MOST_RECENT = 1 << 17   # bytes of what came out that are kept, four windows
 _STEP = 1 << 16          # bytes that come out at once,
 _SLICE = 2048            # and that go in: what is left of them is copied with each block that ends the stream
 
@@ -151,11 +152,6 @@ class Inflater:
         """True from the first reference on that is farther back than the negotiated window."""
         return self._window is not None and self._window.exceeded
 
-    @property
-    def right(self) -> bool:
-        """True when nothing is wrong with the message at hand, nor with the window so far."""
-        return not self.problem and not self.window_exceeded
-
     def copy(self) -> Inflater:
         """An independent context in the same state, to inflate again from here later (no window check)."""
         twin = Inflater(15, self.no_context_takeover, self.limit)
@@ -175,7 +171,14 @@ class Inflater:
             self._window.feed(data, self.limit - self._size)
         parts: list[bytes] = []
         try:
-            for start in range(0, len(data), _SLICE):
+            if 0 < len(data) <= _SLICE:            # a short message: mostly all of it comes at once
+                room = self.limit - self._size
+                part, data = self._context.step(data, min(room, _STEP) or 1)
+                if not data and len(part) <= room:
+                    self._size += len(part)
+                    return part
+                self._add(part, room, parts)
+            for start in range(0, len(data) if not self.problem else 0, _SLICE):
                 self._inflate(data[start : start + _SLICE], parts)
                 if self.problem:
                     break
@@ -188,11 +191,16 @@ class Inflater:
         while data:
             room = self.limit - self._size
             part, data = step(data, min(room, _STEP) or 1)
-            if len(part) > room:
-                self.problem = "limit"
+            self._add(part, room, parts)
+            if self.problem:
                 return
-            self._size += len(part)
-            parts.append(part)
+
+    def _add(self, part: bytes, room: int, parts: list[bytes]) -> None:
+        if len(part) > room:
+            self.problem = "limit"
+            return
+        self._size += len(part)
+        parts.append(part)
 
     def lose(self) -> None:
         """Input was not captured: what relies on the context cannot be inflated from here on."""
@@ -227,7 +235,10 @@ class _RawInflate:
         """Inflate up to `most` bytes; what came out, and the input that is left. zlib.error for bad data."""
         inflate = self._inflate
         part = inflate.decompress(data, most)
-        if part:
+        recent = self._recent
+        if len(part) + len(recent) < _MOST_RECENT:
+            recent += part
+        else:
             self._remember(part)
         if not inflate.eof:
             return part, inflate.unconsumed_tail
@@ -241,8 +252,7 @@ class _RawInflate:
             recent[:] = part[-size:]
             return
         recent += part
-        if len(recent) > 4 * size:
-            del recent[:-size]
+        del recent[:-size]
 
 
 class _WindowCheck:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Literal, TypeVar, assert_never, get_args
 
 from inspector.model.messages import Message, Opcode, check_close, checked, parse_hex
 from inspector.model.spec import SessionSpec, SpecError
@@ -156,20 +156,28 @@ _WHOLE = {each.do: each for each in (Stop, Quit)}
 
 def to_line(command: Command) -> bytes:
     """The command as one JSON line."""
-    data: dict[str, Any] = {"do": command.do}
-    if isinstance(command, Start):
-        data["session"] = command.spec.to_json()
-    elif isinstance(command, Execute):
-        data["command"] = command.command
-    elif isinstance(command, Wire):
-        data |= {"act": command.act, "packet": command.packet}
-    elif not isinstance(command, Stop | Quit):
-        data["to"] = command.to
-    if isinstance(command, Send):
-        data |= _message_json(command.message)
-    elif isinstance(command, Close):
-        data |= {"code": command.code, "reason": command.reason}
-    return json.dumps(data, separators=(",", ":")).encode() + b"\n"
+    return json.dumps({"do": command.do, **_fields(command)}, separators=(",", ":")).encode() + b"\n"
+
+
+def _fields(command: Command) -> dict[str, Any]:
+    """What a command says beside its name."""
+    match command:
+        case Start(spec):
+            return {"session": spec.to_json()}
+        case Execute(words):
+            return {"command": words}
+        case Wire(act, packet):
+            return {"act": act, "packet": packet}
+        case Stop() | Quit():
+            return {}
+        case Send(message, to):
+            return {"to": to, **_message_json(message)}
+        case Close(to, code, reason):
+            return {"to": to, "code": code, "reason": reason}
+        case Abort(to) | HalfClose(to) | KeepOpen(to) | Connect(to) | Pause(to) | Resume(to) | Step(to):
+            return {"to": to}
+        case _:
+            assert_never(command)
 
 
 def from_line(line: bytes) -> Command:

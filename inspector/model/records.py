@@ -5,8 +5,12 @@ They come out of a trace's journal blocks (see `wire/journal.py` for the fields)
 
 from __future__ import annotations
 
+import contextlib
+import json
 from dataclasses import dataclass
 from typing import Literal, get_args
+
+from inspector.model.spec import SessionSpec, SpecError
 
 EventKind = Literal[
     "agent-ready",         # the capture runs; fields mode (lab, host) and interface
@@ -20,7 +24,7 @@ EventKind = Literal[
     "session-ended",       # both endpoints ended; field ok is true when all went as asked
     "note",                # an endpoint says one sentence to the person that is no failure
     "failed",              # something went wrong; text is one sentence for the user
-    "program-started",     # a program runs in the lab; field command
+    "program-started",     # a program runs in the lab; field command: its words as a JSON list
     "program-ended",       # it ended; field status (its exit status)
     "published",           # a port of the lab is reachable on the host; fields inside and outside
     "reached",             # likewise the other way
@@ -101,6 +105,22 @@ class Event:
     role: str = ""
     pid: int | None = None
     fields: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def session(self) -> SessionSpec | None:
+        """Of "session-started" which one; None where it is of another version, or in a stranger's file."""
+        with contextlib.suppress(SpecError):
+            return SessionSpec.from_json(dict(self.fields).get("session", "{}"))
+        return None
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Of "program-started" the program's words, not safe to show; none where they cannot be told."""
+        with contextlib.suppress(ValueError, RecursionError):
+            words = json.loads(dict(self.fields).get("command", ""))
+            if isinstance(words, list) and all(isinstance(word, str) for word in words):
+                return tuple(words)
+        return ()
 
 
 @dataclass(frozen=True, slots=True)

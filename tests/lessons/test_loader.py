@@ -103,7 +103,7 @@ def test_a_file_that_would_block_is_refused(folder: Path) -> None:
     assert "no ordinary file" in faults(folder)[0]
 
 
-def test_words_are_made_harmless(folder: Path) -> None:
+def test_words_are_made_safe(folder: Path) -> None:
     path = folder / "en.md"
     path.write_text(path.read_text() + "\n\x1b[2J[@click=app.bell]\u202e\n", encoding="utf-8")
     said = load(folder).text("en").steps["refused"].after

@@ -1,4 +1,4 @@
-"""How calls are written: harmless, short, and as strace would."""
+"""How calls are written: safe to show, short, and as strace would."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_preview_is_cut_between_characters() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_a_preview_is_harmless_and_short(data: bytes) -> None:
+def test_a_preview_is_safe_and_short(data: bytes) -> None:
     text = preview(data)
     assert escaped(text) == text
     assert len(text) <= 4 * PREVIEW + 3
@@ -56,7 +56,7 @@ def test_a_queued_error_names_its_cause() -> None:
     assert queued_error(b"", []).cause == "no cause given"
 
 
-def test_hostile_payload_is_harmless_in_the_journal() -> None:
+def test_hostile_payload_is_safe_in_the_journal() -> None:
     hostile = "\x1b[31m\x07\u202e[@click=x]\x9b\r\n"
     with session(messages=(hostile,)) as pair:
         assert pair.finish() == [0, 0], pair.client.report()

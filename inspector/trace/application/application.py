@@ -310,7 +310,7 @@ class Application:
             texts.append(layer.decoder.summary(record) if begins else layer.decoder.short(record))
         return _joined(texts, len(places))
 
-    def _info_by_messages(self, places: list[tuple[Layer, int]], row: int) -> str:
+    def _info_by_messages(self, places: list[tuple[Layer, int]], row: Row) -> str:
         """The messages of a packet, each however many records it has; one that goes on as `… ROWS`."""
         numbers = dict.fromkeys((layer, layer.decoder.message_of(position)) for layer, position in places)
         texts = []
@@ -321,12 +321,12 @@ class Application:
             texts.append(decoder.message_summary(number) if begins else f"… {decoder.line(number).kind}")
         return _joined(texts, len(numbers))
 
-    def _starts(self, layer: Layer, position: int, row: int) -> bool:
+    def _starts(self, layer: Layer, position: int, row: Row) -> bool:
         record = layer.decoder.records[position]
         return self._begins(layer, record.direction, record.start, row)
 
     @staticmethod
-    def _begins(layer: Layer, direction: int, start: int, row: int) -> bool:
+    def _begins(layer: Layer, direction: int, start: int, row: Row) -> bool:
         first = next(layer.streams[direction].pieces(start, start + 1), None)
         return first is not None and first.row == row
 

@@ -109,7 +109,8 @@ class Fates:
             if event.kind == "wire":
                 changed += self._take(trace, event)
             elif event.kind == "session-started":
-                self._begin('"wire": "held"' in dict(event.fields).get("session", ""))
+                session = event.session
+                self._begin(session is not None and session.wire == "held")
         self._read = len(events)
         return changed
 

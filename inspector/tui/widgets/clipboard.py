@@ -19,7 +19,7 @@ LONGEST = 74_994        # bytes: 100,000 of base64, where xterm and others end
 
 def copy(app: App[Any], text: str) -> None:
     """Copy `text`, whole; lines and tabs stay what they are."""
-    safe = harmless(text)
+    safe = escaped_lines(text)
     app.copy_to_clipboard(safe)
     size = len(safe.encode())
     sentence = f"Copied: {size:,} byte{'' if size == 1 else 's'}."
@@ -35,7 +35,7 @@ def copy(app: App[Any], text: str) -> None:
         app.notify(sentence, timeout=2)
 
 
-def harmless(text: str) -> str:
+def escaped_lines(text: str) -> str:
     """The text without anything that acts where it is pasted; lines end in LF."""
     lines = text.replace("\r\n", "\n").split("\n")
     return "\n".join("\t".join(escaped(cell) for cell in line.split("\t")) for line in lines)

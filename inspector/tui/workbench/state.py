@@ -5,14 +5,15 @@ trace.events -> `SessionState` -> title line, composers. A value, computed anew 
 
 from __future__ import annotations
 
-import contextlib
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import assert_never
 
 from inspector.model.records import Event
-from inspector.model.spec import SessionSpec, SpecError
+from inspector.model.spec import SessionSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class SessionState:
     ok: bool = True
     failures: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    program: str = ""
+    program: str = ""                  # as one would type it by name; not safe to show
     program_status: str = ""
     limit: str = ""
     resumed: dict[str, int] = field(default_factory=dict)      # role -> how often it was let go
@@ -63,8 +64,7 @@ def session_state(events: Sequence[Event]) -> SessionState:
                 running.clear()
                 waiting.clear()
                 idle.clear()
-                with contextlib.suppress(SpecError):
-                    spec = SessionSpec.from_json(fields.get("session", "{}"))
+                spec = event.session or spec
             case "endpoint-started":
                 running.add(event.role)
             case "listening":
@@ -92,7 +92,7 @@ def session_state(events: Sequence[Event]) -> SessionState:
             case "note":
                 notes.append(event.text)
             case "program-started":
-                program = fields.get("command", event.text)
+                program = _typed(event.command) or fields.get("command", event.text)
             case "program-ended":
                 program_status, ended = fields.get("status", ""), True
             case "limit-reached":
@@ -109,3 +109,8 @@ def session_state(events: Sequence[Event]) -> SessionState:
     return SessionState(spec, mode, address, frozenset(running), by_role, ended, ok, tuple(failures),
                         tuple(notes), program, program_status, limit, dict(resumed), frozenset(idle),
                         tuple(doors.items()))
+
+
+def _typed(command: Sequence[str]) -> str:
+    """A command as one would type it by its name."""
+    return shlex.join([Path(command[0]).name, *command[1:]]) if command else ""

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -98,9 +96,6 @@ class TraceScreen(BaseScreen, SessionControl):
     @property
     def program(self) -> str:
         """The program that the trace was made around, as one would type it by name; not safe to show."""
-        with contextlib.suppress(ValueError, TypeError):
-            first, *rest = json.loads(self.state.program)
-            return shlex.join([Path(first).name, *rest])
         return self.state.program
 
     # --- for the screen that shows the trace ---

@@ -1,7 +1,7 @@
 """Conversations as flat JSON objects: ends, counts, times; of TCP the handshake, states, what is spoken.
 
 Pure functions: a `Trace` (read as far as wanted) and rows, or None for all -> dictionaries, or the same as
-JSON lines, written by a pattern since captures have 100,000 of them. All texts are harmless.
+JSON lines, written by a pattern since captures have 100,000 of them. All texts are safe to show.
 """
 
 from __future__ import annotations

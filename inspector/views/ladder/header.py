@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import Row, row_at
-from inspector.model.spec import SessionSpec, SpecError
 from inspector.views.ladder.ends import Conversation, Ends, Side, conversation_ends, row_ends
 from inspector.views.ladder.layout import LEFT, RIGHT, Moment
 from inspector.views.ladder.margin import Margins
@@ -174,10 +173,8 @@ def _without_server(ladder: Drawn) -> bool:
     """Whether the session was asked to have no server, so that nobody stands on the right."""
     for event in ladder.trace.events:
         if event.kind == "session-started":
-            try:
-                return not SessionSpec.from_json(dict(event.fields).get("session", "{}")).with_server
-            except SpecError:                      # of another version, or a stranger's file
-                return False
+            session = event.session
+            return session is not None and not session.with_server
     return False
 
 

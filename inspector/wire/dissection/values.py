@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from inspector.model.numbers import UDP
 from inspector.wire.text import escaped
 
 _PROTOCOLS = {0: "hop-by-hop options", 1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 41: "IPv6", 43: "routing",
@@ -88,7 +89,7 @@ def transport_checksum_text(addresses: bytes, protocol: int, segment: bytes, at:
     `addresses`: source and destination as in the IP header (RFC 9293 section 3.1, RFC 8200 section 8.1).
     """
     value = int.from_bytes(segment[at : at + 2], "big")
-    if protocol == 17 and value == 0:
+    if protocol == UDP and value == 0:
         return "0x0000  not used"
     expected = transport_checksum(addresses, protocol, segment, at)
     if value == expected:
@@ -102,7 +103,7 @@ def transport_checksum(addresses: bytes, protocol: int, segment: bytes, at: int)
     """What should stand at `segment[at:at + 2]`."""
     pseudo = _pseudo_header(addresses, protocol, segment)
     expected = _complement(pseudo + segment[:at] + b"\0\0" + segment[at + 2 :])
-    return 0xFFFF if protocol == 17 and expected == 0 else expected
+    return 0xFFFF if protocol == UDP and expected == 0 else expected
 
 
 def is_offloaded(addresses: bytes, protocol: int, segment: bytes, at: int) -> bool:

@@ -1,6 +1,6 @@
 """Any bytes: what real programs said, with bytes changed, taken out, put in, or said by the other end.
 
-No protocol may raise, every record has its place in the stream, and all that views ask for is harmless text.
+No protocol may raise, every record has its place in the stream, and all that views ask for is safe to show.
 """
 
 from __future__ import annotations

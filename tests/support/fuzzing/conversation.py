@@ -152,7 +152,7 @@ def read(given: Input, secrets: KeyLog, *, protocol: str = "", sizes: Iterable[i
 
 
 def check(engine: Engine) -> None:
-    """Every record has its place, and all that views ask for is harmless text."""
+    """Every record has its place, and all that views ask for is safe to show."""
     for layer in engine.layers:
         decoder = layer.decoder
         for position, record in enumerate(decoder.records):

@@ -17,7 +17,7 @@ UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def text_of(lines: Iterable[Line], width: int) -> str:
-    """The lines as text; each must be exactly `width` cells wide and harmless."""
+    """The lines as text; each must be exactly `width` cells wide and safe to show."""
     texts = []
     for line in lines:
         text = plain(line)

@@ -1,4 +1,4 @@
-"""Follow stream, messages, findings, sparklines: lines of any width, harmless; targets, and back."""
+"""Follow stream, messages, findings, sparklines: lines of any width, safe to show; targets, and back."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.views.ladder.layout import LEFT, RIGHT, Layout, Moment
+from inspector.wire.arrays import Int64s
 
 STEP = 1_000_000
 
@@ -22,7 +23,7 @@ packets = st.lists(st.tuples(st.integers(0, 200), st.integers(0, 1)), max_size=3
 calls = st.lists(st.tuples(st.integers(0, 200), st.integers(0, 1), st.integers(0, 3)), max_size=30)
 
 
-def _layout(times: np.ndarray, moments: list[Moment], sides: list[int]) -> Layout:
+def _layout(times: Int64s, moments: list[Moment], sides: list[int]) -> Layout:
     layout = Layout()
     layout.update(times, moments, lambda position: sides[position], 0)
     return layout

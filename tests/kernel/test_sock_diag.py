@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -67,13 +66,29 @@ def test_connections_that_nobody_accepts_are_a_listeners_queue() -> None:
             one.close()
 
 
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every look is a look, however soon after the one before."""
+    monkeypatch.setattr("inspector.kernel.sampler.EVERY", 0.0)
+
+
+def test_a_look_a_moment_after_another_tells_nothing(
+    pair: tuple[socket.socket, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inspector.kernel.sampler.EVERY", 1e6)
+    sampler = Sampler(lambda: [os.getpid()], (pair[2].getsockname()[1],))
+    sampler._last_look = -1e6
+    assert list(sampler.look()) and not list(sampler.look())
+    sampler.close()
+
+
+@pytest.mark.usefixtures("always")
 def test_the_sampler_tells_what_changed_and_who_holds_it(pair: tuple[socket.socket, ...]) -> None:
     _, client, server = pair
     sampler = Sampler(lambda: [os.getpid()], (server.getsockname()[1],))
     own = (end(server), end(client))
 
     def told() -> list[KernelSample]:
-        time.sleep(0.11)                          # it looks no more often
         return [one for one in sampler.look() if (one.local, one.peer) == own]
 
     (first,) = told()
@@ -95,6 +110,7 @@ def test_any_bytes_give_sockets_or_nothing(data: bytes, number: int) -> None:
     socket_of(data)
 
 
+@pytest.mark.usefixtures("always")
 def test_what_waits_is_told_first_where_one_look_cannot_tell_all(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -110,7 +126,6 @@ def test_what_waits_is_told_first_where_one_look_cannot_tell_all(monkeypatch: py
         for one in (*clients[:6], *servers[:6]):               # they stand in TIME-WAIT now, or are gone
             one.close()
         servers[-1].recv(100)
-        time.sleep(0.11)
         (read,) = [one for one in sampler.look() if (one.local, one.peer) == waits]
         assert read.receive_queue == 0
         sampler.close()

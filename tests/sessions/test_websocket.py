@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,6 +13,7 @@ from websockets.sync.server import Server, ServerConnection, serve
 
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
+from tests.support.running.lab import wait_until
 from tests.support.running.sessions import LIMIT, Endpoint, free_port, has_ipv6, session
 
 IPV6 = pytest.param(True, marks=pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback here"))
@@ -180,9 +180,7 @@ def test_the_library_understands_the_client(other: tuple[Server, list[object]], 
     finally:
         client.kill()
     expected: list[object] = ["text 你好", b"\x00\xff", b"abc", "hello there world", b"\x01\x02", "ab", ""]
-    deadline = time.monotonic() + 30
-    while len(seen) <= len(expected) and time.monotonic() < deadline:      # its thread hears of the end
-        time.sleep(0.01)
+    wait_until(lambda: len(seen) > len(expected), "the end, of which its thread hears")
     assert seen == [*expected, (4002, "read")]
 
 

@@ -22,7 +22,7 @@ from inspector.trace.trace import Trace
 from inspector.views.findings.unjudged import outside_words
 from inspector.views.json.conversations import conversations
 from inspector.views.session.outside import outside_peers
-from tests.support.running.lab import needs_lab
+from tests.support.running.lab import needs_lab, wait_for_event
 
 pytestmark = needs_lab
 WITHIN = 20.0
@@ -81,7 +81,7 @@ def test_both_directions_and_the_end_of_each_are_handed_on(tmp_path: Path, servi
             assert client.recv(100) == b"answer"
             assert client.recv(100) == b""
         named = client.getsockname()
-        wait_for_event(path, "relayed", 2)
+        wait_for_event(agent, path, "relayed", 2)
     with read_whole(path) as trace:
         (found,) = conversations(trace)
         assert (found["bytes_ab"], found["bytes_ba"], found["handshake"]) == (160_000, 6, "complete")
@@ -91,15 +91,6 @@ def test_both_directions_and_the_end_of_each_are_handed_on(tmp_path: Path, servi
         assert found["process_a"] == str(peers[found["a"]])
         assert found["process_a"] in outside_words(trace)          # whose own sockets nobody looked at
         assert found["b"].endswith(f":{service.getsockname()[1]}")
-
-
-def wait_for_event(path: Path, kind: str, count: int) -> None:
-    until = time.monotonic() + WITHIN
-    with Trace.open(path, following=True) as trace:
-        while sum(event.kind == kind for event in trace.events) < count:
-            trace.refresh()
-            assert time.monotonic() < until, f"{count} events {kind!r} were waited for"
-            time.sleep(0.05)
 
 
 def test_a_reset_is_handed_on_as_one(tmp_path: Path, service: socket.socket) -> None:
@@ -122,7 +113,7 @@ def test_nobody_behind_the_relay_is_a_reset_and_a_sentence(tmp_path: Path) -> No
             client.sendall(b"x")
             client.recv(1)
             client.recv(1)
-        wait_for_event(path, "failed", 1)
+        wait_for_event(agent, path, "failed", 1)
         assert agent.poll() is None
 
 

@@ -9,6 +9,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from inspector.tui.terminal.turnstile import TurnstileApp
+from tests.support.screen.live import until
 
 
 def burst(app: App[Any], text: str) -> None:
@@ -24,8 +25,4 @@ async def type_together(pilot: Pilot[Any], text: str) -> None:
     assert isinstance(app, TurnstileApp)
     burst(app, text)
     await pilot.pause()
-    for _ in range(3000):
-        if not app.turnstile.busy:
-            return
-        await pilot.pause(0.01)
-    raise AssertionError(f"{text!r} does not end; {app.screen_stack}, focus {app.focused}")
+    await until(pilot, lambda: not app.turnstile.busy, f"the end of {text!r}")

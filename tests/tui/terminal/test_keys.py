@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import Input
 
 from inspector.model.spec import SessionSpec
@@ -21,6 +18,7 @@ from inspector.tui.widgets.prompt import PromptScreen
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from tests.support.running.lab import needs_lab
 from tests.support.screen.keys import burst, type_together
+from tests.support.screen.live import until
 
 TRACES = Path(__file__).parents[2] / "data" / "traces"
 WEBSOCKET = TRACES / "websocket.pcapng"
@@ -31,15 +29,6 @@ class QuietApp(InspectorApp):
 
     def preload(self) -> None:
         return None
-
-
-async def until(pilot: Pilot[Any], true: Callable[[], object], what: str) -> None:
-    """Wait for it, 30 s at most; a failure says what it waited for and where one was."""
-    for _ in range(3000):
-        if true():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError(f"waited in vain for {what}; {pilot.app.screen_stack}, focus {pilot.app.focused}")
 
 
 def bench(app: InspectorApp) -> WorkbenchScreen:
@@ -88,9 +77,8 @@ async def test_a_path_in_one_burst_then_keys_for_the_file_that_it_opens() -> Non
     app = QuietApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await type_together(pilot, f"o{WEBSOCKET}\r/udp\r:7")
+        await until(pilot, lambda: isinstance(app.focused, Input) and app.focused.value == "7", "7")
         assert isinstance(app.screen, PromptScreen)
-        assert isinstance(app.focused, Input)
-        assert app.focused.value == "7"
         assert bench(app)._path == WEBSOCKET
         assert bench(app).query_one(FilterInput).in_force == "udp"
 

@@ -106,6 +106,17 @@ def test_what_counts_as_a_reason(tmp_path: Path) -> None:
     assert [has for *_, has in reasons(file)] == [False]
 
 
+def test_the_handbook_names_the_rooms_that_there_are() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `inspector/(\w+)/` \|[^|]*\|([^|]*)\|$", page, re.M)
+    folders = {path.name for path in (ROOT / "inspector").iterdir() if (path / "__init__.py").exists()}
+    assert {room for room, _ in rows} == folders
+    places = [Path(room, place) for room, second in rows for place in re.findall(r"`([\w/]+/)`", second)]
+    files = map(Path, re.findall(r"`((?:inspector|tests|views|wire|lab|model|cli|trace)/[\w/]+\.py)`", page))
+    assert [place for place in (*places, *files)
+            if not (ROOT / place).exists() and not (ROOT / "inspector" / place).exists()] == []
+
+
 def test_no_view_parses_bytes() -> None:
     """Nor does a screen or a command: what bytes mean is wire's, protocols' and trace's."""
     parsing = re.compile(r"\bfrom_bytes\b|^\s*(import|from) struct\b", re.M)

@@ -41,7 +41,7 @@ def ask(file: str, count: int, seed: int | None, language: str) -> int:
 def _ask_all(trace: Trace, found: list[Question], language: str) -> int:
     """Ask one after the other, as long as somebody answers; how many answers were right."""
     asked = right = 0
-    _say(word(language, "quiz-how"))
+    _print(word(language, "quiz-how"))
     try:
         for number, one in enumerate(found, 1):
             right += _asked(trace, one, number, len(found), language)
@@ -59,7 +59,7 @@ def _columns() -> int:
     return max(min(columns, MOST_COLUMNS), 60)
 
 
-def _say(text: str, indent: str = "") -> None:
+def _print(text: str, indent: str = "") -> None:
     """Print a paragraph, broken between its words."""
     for line in wrapped(text, _columns() - len(indent)):
         write_text(indent + plain(line))
@@ -71,7 +71,7 @@ def _asked(trace: Trace, question: Question, number: int, count: int, language: 
     write_text(f"— {word(language, 'question')} {number} / {count}")
     for line in picture(trace, question, _columns()):
         write_text(to_text(line, colour=colour))
-    _say(question.text)
+    _print(question.text)
     for place, name in enumerate(question.choices, 1):
         write_text(f"  {place}  {shown(question, name, language)}")
     passed = question.right(_answer(question, language))
@@ -80,7 +80,7 @@ def _asked(trace: Trace, question: Question, number: int, count: int, language: 
     else:
         truth = shown(question, question.truth, language) if question.choices else question.truth
         write_text(f"✗ {word(language, 'wrong')} {word(language, 'truth')}: {truth}")
-    _say(question.note, "  ")
+    _print(question.note, "  ")
     write_text("")
     return passed
 
@@ -101,4 +101,4 @@ def _answer(question: Question, language: str) -> str:
         value, choices = number_of(answer), len(question.choices)
         if value is not None and (not choices or 1 <= value <= choices):
             return answer
-        _say(word(language, "quiz-choice").format(choices) if choices else word(language, "quiz-number"))
+        _print(word(language, "quiz-choice").format(choices) if choices else word(language, "quiz-number"))

@@ -462,7 +462,7 @@ class PacketReader(Generic[T]):
     pairing: Pairing[T] | None = None
 
 
-class Told(Interface):
+class TurnRecord(Interface):
     """A record that one turn of an end is: `record` has the offsets that it would have as the first one."""
 
     @property
@@ -470,17 +470,17 @@ class Told(Interface):
         """The record."""
 
 
-L = TypeVar("L", bound=Told)
+L = TypeVar("L", bound=TurnRecord)
 
 
 @dataclass(frozen=True, slots=True)
 class Scan(Generic[L]):
     """Reads conversations in which each turn of an end is one record, in turn, and nothing is wrong.
 
-    `turns(said)`: what each turn is, a's first; None: perhaps it is another protocol's, or something is
+    `turns(sent)`: what each turn is, a's first; None: perhaps it is another protocol's, or something is
     wrong. Turns that are alike in all that is printed of them give one and the same object, mostly.
-    `decoder(source, told, said)`: a decoder that has all these records, the same as one that reads.
-    `reader()`: what fields take for the decoder of a record that is `Told`, and who sums it up.
+    `decoder(source, records, turns)`: a decoder that has all these records, the same as one that reads.
+    `reader()`: what fields take for the decoder of a record that is `TurnRecord`, and who sums it up.
     `begins(head)`: whether a conversation of which these are the first bytes is worth being read for it.
     """
 

@@ -190,21 +190,21 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
 
         width, height = size or self.size
         small = width < SMALLEST[0] or height < SMALLEST[1]
-        if small and not self._says_too_small:
+        if small and not self._shows_too_small:
             self.turnstile.drop()
             self.push_screen(TooSmallScreen(*SMALLEST))
-        elif self._says_too_small and not small:
+        elif self._shows_too_small and not small:
             self.pop_screen()
 
     @property
-    def _says_too_small(self) -> bool:
+    def _shows_too_small(self) -> bool:
         from inspector.tui.launcher.help import TooSmallScreen
 
         return isinstance(self.screen_stack[-1], TooSmallScreen) if self.screen_stack else False
 
     def push_screen(self, *args: Any, **kwargs: Any) -> Any:
         """Push a screen as Textual does, below the word that the terminal is too small: that stays on top."""
-        covered = self._says_too_small
+        covered = self._shows_too_small
         if covered:
             self.pop_screen()
         pushed = super().push_screen(*args, **kwargs)
@@ -215,7 +215,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
     def action_command_palette(self) -> None:
         """Open the palette where there is none, and where it can be seen."""
         open_already = any(isinstance(screen, CommandPalette) for screen in self.screen_stack)
-        if not open_already and not self._says_too_small:
+        if not open_already and not self._shows_too_small:
             self.push_screen(Palette(id="--command-palette"))
 
     def search_themes(self) -> None:

@@ -159,9 +159,9 @@ class StraceReader:
             return None
         first = next((found for found, _ in sockets if "->" in found[3]), sockets[0][0])
         local, peer = _ends(first[3])
-        told = ", ".join(f"{found[1]} {events.replace('EPOLL', '')}" for found, events in sockets[:8])
+        names = ", ".join(f"{found[1]} {events.replace('EPOLL', '')}" for found, events in sockets[:8])
         return replace(record, arguments=_plain([own[1], arguments[3]]), result=int(result), fd=int(first[1]),
-                       local=local, peer=peer, protocol=first[2].lower(), detail=escaped(told))
+                       local=local, peer=peer, protocol=first[2].lower(), detail=escaped(names))
 
     def _numbered(self, record: CallRecord) -> CallRecord:
         if record.id:

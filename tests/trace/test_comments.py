@@ -26,9 +26,9 @@ def made(*texts: str) -> Comments:
 
 def test_a_mark_is_a_comment_that_comes_and_goes() -> None:
     comments = made("slow")
-    assert comments.turn(ROW) and comments.is_marked(ROW) and comments.of(ROW) == (MARK, "slow")
+    assert comments.toggle_mark(ROW) and comments.is_marked(ROW) and comments.of(ROW) == (MARK, "slow")
     assert comments.changed == {ROW: (MARK, "slow")} and comments.rows == {ROW}
-    assert not comments.turn(ROW) and comments.of(ROW) == ("slow",) and not comments.changed
+    assert not comments.toggle_mark(ROW) and comments.of(ROW) == ("slow",) and not comments.changed
 
 
 @pytest.mark.parametrize(("before", "own", "after"), [
@@ -69,6 +69,6 @@ def test_comments_of_a_file_are_shown_and_found(tmp_path: Path) -> None:
         (field,) = (one for one in packet_tree(trace, ROW)[0].children if one.name == "frame.comment")
         assert field.value == "slow ␛[31m"
         assert [packet_row(trace, row).note for row in (Row(0), ROW)] == ["", COMMENTED]
-        trace.comments.turn(ROW)
+        trace.comments.toggle_mark(ROW)
         assert packet_row(trace, ROW).note == MARKED
         assert Filter('frame.comment == "marked"').rows(trace).tolist() == [1]

@@ -49,7 +49,7 @@ class Forwarder(asyncio.DatagramProtocol):
             try:
                 door.send(data)
             except ConnectionRefusedError:             # an earlier one was; this one was not sent yet
-                self._tell_refusal(client)
+                self._report_refusal(client)
                 door.send(data)
             self._newest[client] = data
 
@@ -77,7 +77,7 @@ class Forwarder(asyncio.DatagramProtocol):
                     async with asyncio.timeout(_IDLE):
                         answer = await loop.sock_recv(door, _LARGEST)
                 except ConnectionRefusedError:
-                    self._tell_refusal(client)
+                    self._report_refusal(client)
                     continue
                 if self._inside is not None:
                     self._inside.sendto(answer, client)
@@ -88,7 +88,7 @@ class Forwarder(asyncio.DatagramProtocol):
             self._newest.pop(client, None)
             door.close()
 
-    def _tell_refusal(self, client: Address) -> None:
+    def _report_refusal(self, client: Address) -> None:
         """Send the client the ICMP error that a gateway would, quoting its newest datagram."""
         self._refused()
         data = self._newest.get(client)

@@ -105,7 +105,7 @@ class Writer:
     def put(self, *spans: Span) -> None:
         self.page.lines.append((Span(" " * _MARGIN), *spans) if spans else ())
 
-    def say(self, *spans: Span, lead: str = "") -> None:
+    def words(self, *spans: Span, lead: str = "") -> None:
         """A few words in as many lines as they need, behind `lead`."""
         room = cell_width(lead)
         for number, line in enumerate(wrapped_spans(list(spans), self.width - room)):
@@ -202,21 +202,21 @@ class Writer:
         judged = self.record.judged
         assert judged is not None
         if judged.all_right:
-            self.say(Span("✓ ", "ok"), Span(self.word("right"), "ok"), *self.fact("truth", judged.truth))
+            self.words(Span("✓ ", "ok"), Span(self.word("right"), "ok"), *self.fact("truth", judged.truth))
             self.right_order()
             return
         part = self.step.kind in TRIES and any(judged.right)
         self.put(Span("✗ ", "error"), Span(self.word("partly" if part else "wrong"), "error"))
         if self.step.kind == "predict":
-            self.say(*self.fact("you-said", judged.given), lead="  ")
-            self.say(*self.fact("truth", judged.truth), lead="  ")
+            self.words(*self.fact("you-said", judged.given), lead="  ")
+            self.words(*self.fact("truth", judged.truth), lead="  ")
         self.right_order()
 
     def right_order(self) -> None:
         judged = self.record.judged
         if judged is not None and self.step.kind == "order" and self.record.phase == "over":
             for number, name in enumerate(judged.truth, 1):
-                self.say(*styled(self.option(name)), lead=f" {number}  ")
+                self.words(*styled(self.option(name)), lead=f" {number}  ")
 
     def fact(self, label: Word, answer: Answer) -> list[Span]:
         if self.step.kind != "predict":
@@ -228,19 +228,19 @@ class Writer:
     def foot(self) -> None:
         """What can be done now."""
         record, step = self.record, self.step
-        says: list[Word] = []
+        hints: list[Word] = []
         if record.phase == "ask":
             if record.judged is not None:
-                says.append("try-again")
-            says += how_to_answer(step, self.given)
+                hints.append("try-again")
+            hints += how_to_answer(step, self.given)
         elif record.phase == "ready":
-            says.append("answer" if step.kind == "fix" else "go")
+            hints.append("answer" if step.kind == "fix" else "go")
         elif step.kind == "explain" and not record.revealed:
-            says.append("think")
+            hints.append("think")
         elif record.phase in ("over", "read"):
-            says.append("finished" if self.player.is_last else "next")
+            hints.append("finished" if self.player.is_last else "next")
         if record.phase in ("ask", "ready") and record.hints < len(self.text.hints):
-            says.append("more-hints" if record.hints else "first-hint")
-        for name in says:
+            hints.append("more-hints" if record.hints else "first-hint")
+        for name in hints:
             self.put()
-            self.say(Span(self.word(name), "dim"))
+            self.words(Span(self.word(name), "dim"))

@@ -47,8 +47,8 @@ def _begins(head: bytes) -> bool:
     return _BEGINS.match(head) is not None
 
 
-def _turns(said: Sequence[bytes]) -> Sequence[Head] | None:
-    return _exchanges()(said)
+def _turns(sent: Sequence[bytes]) -> Sequence[Head] | None:
+    return _exchanges()(sent)
 
 
 @cache
@@ -58,10 +58,10 @@ def _exchanges() -> Callable[[Sequence[bytes]], Sequence[Head] | None]:
     return exchanges
 
 
-def _scanned(source: Source, told: Sequence[Head], said: Sequence[bytes]) -> HttpDecoder:
+def _scanned(source: Source, heads: Sequence[Head], sent: Sequence[bytes]) -> HttpDecoder:
     from inspector.protocols.http.plain import Exchanges, PlainHttpDecoder
 
-    return PlainHttpDecoder(source, Exchanges(told, said))
+    return PlainHttpDecoder(source, Exchanges(heads, sent))
 
 
 def _reader() -> HttpDecoder:

@@ -52,7 +52,7 @@ class Comments:
         """Whether it has a mark."""
         return MARK in self.of(row)
 
-    def turn(self, row: Row) -> bool:
+    def toggle_mark(self, row: Row) -> bool:
         """Mark a packet, or take its mark away; whether it has one now."""
         texts = self.of(row)
         marked = MARK in texts

@@ -121,7 +121,7 @@ class Calm:
         calm = np.array(plain) & ~np.array([index.streams[TCP].reopened(one) for one in streams.tolist()])
         calm[owner[self._restless(packets, streams)]] = False
         self._state[streams] = np.where(calm, _CALM, _OTHER)
-        self._tell(block)
+        self._take_in(block)
 
     def _take_troubled(self, stream: int, block: PlainBlock | None) -> None:
         """Look at a conversation in which TCP has something to tell of some packets; all others are calm."""
@@ -142,7 +142,7 @@ class Calm:
             self._base[side, stream] = base or 0
             self._scale[side, stream] = 0 if detail is None else detail.scale or 0
         self._back[rows], self._kinds[rows] = back == 1, plain_kinds(trace, rows)
-        self._tell(block)
+        self._take_in(block)
         marked, turns, carry = np.array(sorted(flow.flagged()), np.int64), block.block.turns, block.block.rows
         troubled = np.add.reduceat(np.isin(carry, marked), turns[:-1])
         odd = (index.status[rows] & ~np.uint8(CUT) != 0) | (self._kinds[rows] == NO_KIND)
@@ -190,7 +190,7 @@ class Calm:
         odd |= (index.status[rows] & ~np.uint8(CUT) != 0) | (self._kinds[rows] == NO_KIND)
         return odd
 
-    def _tell(self, block: PlainBlock) -> None:
+    def _take_in(self, block: PlainBlock) -> None:
         """Note of each packet that carries something what it says."""
         rows, turns, bounds = block.block.rows.tolist(), block.block.turns.tolist(), block.block.bounds
         for number, parsed in enumerate(block.parsed):

@@ -68,12 +68,12 @@ def wire_findings(trace: Trace) -> list[Finding]:
             deed = _OF_MANY[fate.fate, fate.by]
             together.setdefault((_place(trace, fate.row), fate.sender, deed, fate.fate), []).append(fate)
     found: list[Finding] = []
-    told: set[Row] = set()                   # as sent again while another one waited
+    repeats: set[Row] = set()                   # as sent again while another one waited
     for fate in sorted(singly):
         one = _of_one(trace, fate)
-        if one is not None and not (fate.fate in ("held", "passed") and fate.row in told):
+        if one is not None and not (fate.fate in ("held", "passed") and fate.row in repeats):
             found.append(one)
-            told.update(one.rows)
+            repeats.update(one.rows)
     found += [_of_many(trace, *key, fates) for key, fates in together.items()]
     return sorted(found, key=lambda one: one.rows[0])
 

@@ -405,7 +405,7 @@ class LessonScreen(BaseScreen):
             if player.step.kind == "order":
                 self._order(option)
             elif option is None:
-                self._say_how()
+                self._show_how()
             else:
                 self._give((option,))
         elif record.phase == "ready" and player.step.kind == "fix":
@@ -420,7 +420,7 @@ class LessonScreen(BaseScreen):
         self._lead()
         self._draw()
 
-    def _say_how(self) -> None:
+    def _show_how(self) -> None:
         """Say how a step of this kind is answered."""
         how = how_to_answer(self.player.step, self.given)
         self.app.notify(self.word(how[0] if self.player.step.kind in TRIES else "answer-first"), timeout=4)
@@ -447,7 +447,7 @@ class LessonScreen(BaseScreen):
         elif self.given:
             self.app.notify(self.word("order-so-far").format(len(self.given), len(items)), timeout=4)
         else:
-            self._say_how()
+            self._show_how()
 
     @on(Input.Submitted)
     def _number_given(self, event: Input.Submitted) -> None:

@@ -240,13 +240,13 @@ class ListPane(Pane):
         return self.whole(index)
 
     @property
-    def told(self) -> int | None:
+    def explained(self) -> int | None:
         """The line of which the foot tells all."""
         return self.lines.cursor
 
     def foot(self, width: int) -> list[Line]:
         """The chosen line in full where the list had to cut it; its lines stay, so that nothing jumps."""
-        provider, index = self.lines.provider, self.told
+        provider, index = self.lines.provider, self.explained
         texts: list[str] = []
         if provider is not None and index is not None and index < self.lines.count:
             whole = self.whole(index)

@@ -158,7 +158,7 @@ class DetailPane(ListPane):
         self._cursor_moved()                 # the foot tells of another line now
 
     @property
-    def told(self) -> int | None:
+    def explained(self) -> int | None:
         """The chosen line, else the sentence that says what it is all about."""
         if self.lines.cursor is not None:
             return self.lines.cursor

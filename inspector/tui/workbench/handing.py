@@ -111,7 +111,7 @@ class HandingOn(DOMNode):
         if trace is None or row is None:
             self.app.notify("Choose a packet first: it is marked then.", timeout=3)
             return
-        marked = trace.comments.turn(row)
+        marked = trace.comments.toggle_mark(row)
         self._commented()
         self.app.notify(f"Packet {packet_number(row)} is {'marked' if marked else 'not marked any more'}.",
                         timeout=2)

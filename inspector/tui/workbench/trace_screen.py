@@ -85,7 +85,7 @@ class TraceScreen(BaseScreen, SessionControl):
         self._to_draw: list[Callable[[], None]] = []
         self._saved_size = self._saved_count = -1
         self._saved_comments = 0       # the version of the comments that were saved last
-        self._truncation_told = ""
+        self._truncation_reported = ""
         self._was_read = False         # the file was read to its end once
 
     @property
@@ -197,20 +197,20 @@ class TraceScreen(BaseScreen, SessionControl):
                 self._look_for_plain(trace)
         first, self._was_read = not self.is_live and not self._was_read, not loading
         self._to_draw = self.trace_grew(trace, first_reading=first)
-        self._tell_truncation("" if loading or self.is_live else trace.truncated or "")
+        self._report_truncation("" if loading or self.is_live else trace.truncated or "")
         if trace.fates.waiting:
             self._take_back(NONE_HELD)
         self._show_title()
         self._draw_next()
 
-    def _tell_truncation(self, sentence: str) -> None:
+    def _report_truncation(self, sentence: str) -> None:
         """Say once what is missing at the end; when more came, take the sentence away and say the next."""
         app = self.app
-        if self._truncation_told and sentence != self._truncation_told:
-            self._take_back(escaped(self._truncation_told))
-        if sentence and sentence != self._truncation_told:
+        if self._truncation_reported and sentence != self._truncation_reported:
+            self._take_back(escaped(self._truncation_reported))
+        if sentence and sentence != self._truncation_reported:
             app.notify(sentence, severity="warning", timeout=15)
-        self._truncation_told = sentence
+        self._truncation_reported = sentence
 
     def _take_back(self, sentence: str) -> None:
         """Take a toast away that is true no more."""

@@ -58,7 +58,7 @@ class FindingList:
         self.severities: frozenset[Severity] = frozenset(STYLES)
         self.counts: Counter[Severity] = Counter()      # findings of each severity, shown or not
         self._found: dict[Conversation, list[Finding]] = {}
-        self._told: set[int] = set()                    # UDP conversations among them: it may be so no more
+        self._suspect: set[int] = set()                 # UDP conversations among them: it may be so no more
         self._pending: dict[Conversation, None] = {}    # conversations that grew, in order
         self._due: list[tuple[int, Conversation]] = []  # those that say more when it is so late (a heap),
         self._awaited: set[Conversation] = set()        # each once
@@ -115,7 +115,7 @@ class FindingList:
         index = self.trace.index
         for stream in grown(index, "tcp", self._packets_read)[0].tolist():
             self._pending[Conversation("tcp", stream)] = None
-        judged = self._told.union(worth_judging(index))
+        judged = self._suspect.union(worth_judging(index))
         fresh = judged if len(index.quoted) != self._quotes_read else \
             judged & set(grown(index, "udp", self._packets_read)[0].tolist())
         for stream in sorted(fresh):
@@ -166,7 +166,7 @@ class FindingList:
         else:
             self._found.pop(whose, None)
         if whose.protocol == "udp":
-            (self._told.add if found else self._told.discard)(whose.stream)
+            (self._suspect.add if found else self._suspect.discard)(whose.stream)
         return len(before) > same or len(found) > same
 
     @property

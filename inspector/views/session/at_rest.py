@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from inspector.model.records import Call
 from inspector.views.session.sockets import Socket, SocketTable
 
-_SAYS = {"client": "c", "server": "v"}
+_COMPOSER_KEYS = {"client": "c", "server": "v"}
 _ONE_WAY = (", SHUT_WR", ", SHUT_RDWR")
 
 
@@ -21,9 +21,9 @@ def nothing_to_step(calls: Sequence[Call], running: Set[str], anew: Mapping[str,
     table.update(calls)
     roles = [role for role in ("client", "server") if role in running]
     ends = [f"the {role} {_doing(role, table, calls)}" for role in roles]
-    talks = [_SAYS[role] for role in roles if _can_say(role, table, calls)]
+    senders = [_COMPOSER_KEYS[role] for role in roles if _can_send(role, table, calls)]
     keys = ["p lets a packet pass that waits on the wire"] if held else []
-    keys += [f"{' or '.join(talks)} says something", "x closes"] if talks else []
+    keys += [f"{' or '.join(senders)} says something", "x closes"] if senders else []
     for role in roles:
         if role in anew and not _open(role, table):
             key, name = anew[role]
@@ -47,7 +47,7 @@ def _blocked(role: str, calls: Sequence[Call]) -> Iterator[Call]:
     return (call for call in calls if call.role == role and call.end_ns is None)
 
 
-def _can_say(role: str, table: SocketTable, calls: Sequence[Call]) -> bool:
+def _can_send(role: str, table: SocketTable, calls: Sequence[Call]) -> bool:
     """Whether it has a socket over which it may send: connected, and its direction not ended."""
     if any(call.name == "connect" for call in _blocked(role, calls)):
         return False

@@ -194,9 +194,9 @@ def _waiting_since(samples: Iterable[KernelSample], local: str, peer: str) -> in
 
 def _end(name: str, address: str, calls: Iterable[Call], samples: Sequence[KernelSample],
          outside: Outside | None) -> End:
-    told = next((f"{call.role} {call.pid}" for call in calls if call.local == address), "")
+    by_calls = next((f"{call.role} {call.pid}" for call in calls if call.local == address), "")
     owner = next((f"{one.process} {one.pid}" for one in reversed(samples)
-                  if one.local == address and one.process), told)
+                  if one.local == address and one.process), by_calls)
     return End(name, address, "" if owner.startswith(f"{name} ") else escaped(owner, 40),
                "" if outside is None else str(outside))
 

@@ -168,7 +168,7 @@ def test_tshark_reads_a_part_and_its_comments(tmp_path: Path) -> None:
     path = tmp_path / "part.pcapng"
     with open_trace("http-connections") as trace:
         trace.comments.write(Row(13), "here: it’s 'slow'\\")
-        trace.comments.turn(Row(13))
+        trace.comments.toggle_mark(Row(13))
         path.write_bytes(b"".join(conversation_part(trace, Conversation("tcp", 1))))
         expected = [frame for frame, *_ in packets(trace, trace.rows_of("tcp", 1))]
     done = subprocess.run(["tshark", "-r", str(path), "-Y", "tcp", "-T", "fields", "-e", "frame.len",

@@ -46,9 +46,9 @@ def _round_trips(ladder: Ladder) -> int:
     if not len(rows):
         return 0
     tcp, opens_or_ends = index.protocol[rows] == TCP, (index.tcp_flags[rows] & (SYN | FIN | RST)) != 0
-    says = (tcp & (opens_or_ends | (index.payload_length[rows] > 0))) | (index.protocol[rows] == UDP)
+    speaks = (tcp & (opens_or_ends | (index.payload_length[rows] > 0))) | (index.protocol[rows] == UDP)
     as_first = (index.src[rows] == index.src[rows[0]]) & (index.sport[rows] == index.sport[rows[0]])
-    from_client = (as_first == (ladder.side.direction(0) == LEFT))[says]
+    from_client = (as_first == (ladder.side.direction(0) == LEFT))[speaks]
     return int(np.count_nonzero(from_client[:-1] & ~from_client[1:]))
 
 

@@ -57,7 +57,7 @@ class _PollWriter(Writer):
         if poll.stage in _STAGES:
             self._bars_begin = len(self.page.lines) + 1
             self.put()
-            self.say(Span(self.word(_STAGES[poll.stage]), "title"))
+            self.words(Span(self.word(_STAGES[poll.stage]), "title"))
             if poll.is_open or poll.stage == "talk":
                 count: Word = "poll-browsers" if poll.there else "poll-count"
                 self.put(Span(self.word(count).format(poll.count, poll.there), "dim"))
@@ -124,4 +124,4 @@ class _PollWriter(Writer):
             says.append("finished" if self.player.is_last else "next")
         for name in says:
             self.put()
-            self.say(Span(self.word(name), "dim"))
+            self.words(Span(self.word(name), "dim"))

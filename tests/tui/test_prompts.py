@@ -32,7 +32,6 @@ from tests.support.screen.live import (
     grid,
     launcher,
     opened,
-    running,
     session,
     settled,
     until,
@@ -127,7 +126,7 @@ async def test_a_prompt_says_its_keys_whole_at_80_columns(place: Path, place_of:
             await launcher(pilot)
         else:
             (await workbench(pilot)).action_show_pane(place_of)
-            await running(pilot)
+            await settled(pilot)                           # what is still being read is not saved
         screen = app.screen
         for key in PROMPTS[place_of]:
             await pilot.press(key)

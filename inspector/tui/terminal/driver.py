@@ -15,6 +15,7 @@ import signal
 import sys
 import termios
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -131,6 +132,7 @@ class TerminalDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         loop = asyncio.get_running_loop()
         assert sys.__stderr__ is not None
+        self._come_to_front()
         self._output = Output(sys.__stderr__, lambda: _soon(loop, self._app.refresh))
         self._output.start()
         super().start_application_mode()  # type: ignore[no-untyped-call]
@@ -148,6 +150,20 @@ class TerminalDriver(LinuxDriver):
             super().stop_application_mode()
 
     # --- stopped, and going on ---
+
+    def _come_to_front(self) -> None:
+        """Started behind (`inspector &`): stop, as whoever touches the terminal from there, until in front.
+
+        The signal's own effect stops us: the kernel leaves it out where no shell would let us go on.
+        """
+        while os.isatty(self.fileno) and not self._is_ours():
+            self._continued = False
+            ours = signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTTOU)
+            time.sleep(BEHIND_SECONDS)               # that we went on is told on this thread, a moment later
+            signal.signal(signal.SIGTTOU, ours)
+            if not self._continued:
+                return
 
     def stop_group(self) -> None:
         """Stop, with all that was started in one line with us, as the terminal's own ctrl+z does.

@@ -155,6 +155,25 @@ def test_what_is_started_in_a_subshell_or_script_goes_on_as_well(
         wait_until(lambda: len(app.family()) == 1, "the shell alone")
 
 
+@sweep("words", [(), ("open", str(TRACES / "websocket.pcapng"))], lambda words: not words)
+def test_what_is_started_behind_has_its_keys_in_front(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with terminal(tmp_path, ["bash", "--norc", "-i"]) as app:
+        stopped = "until jobs | grep -q Stopped; do sleep 0.1; done"
+        app.write(f"{shlex.join(inspector(*words))} & {stopped}; echo it' 'stopped\n".encode())
+        app.until_shown("it stopped")
+        app.write(f"bg; {stopped}; echo and' 'again\n".encode())       # it is behind still
+        app.until_shown("and again")
+        app.write(b"fg\n")
+        app.until_shown("? Help")
+        app.write(b"?")
+        app.until_shown("Keys:")
+        app.write(b"qq")
+        app.read_until(LEFT)
+        app.write(b"echo at' 'last\n")
+        app.until_shown("at last")
+        wait_until(lambda: len(app.family()) == 1, "the shell alone")
+
+
 def test_ctrl_z_where_no_shell_waits_only_says_so(tmp_path: Path) -> None:
     with terminal(tmp_path, inspector()) as app:
         app.until_shown(PAINTED)

@@ -91,6 +91,18 @@ def test_statuses_as_a_shell_gives_them(
 
 
 @needs_lab
+def test_texts_that_are_programs(tmp_path: Path) -> None:
+    plain, astray = tmp_path / "plain", tmp_path / "astray"
+    plain.write_text("exit $1\n")
+    astray.write_text("#!/does/not/exist\n")
+    for path in (plain, astray):
+        path.chmod(0o755)
+    assert record(RecordOptions(tmp_path / "a.pcapng", (str(plain), "9"))).status == 9
+    outcome = record(RecordOptions(tmp_path / "b.pcapng", (str(astray),)))
+    assert outcome.status == 127 and "the interpreter that it names is not there." in outcome.sentence
+
+
+@needs_lab
 def test_what_a_program_leaves_behind_is_ended(tmp_path: Path) -> None:
     code = "import subprocess; print(subprocess.Popen(['setsid', 'sleep', '1000']).pid)"
     command = recorder(RecordOptions(tmp_path / "t.pcapng", python(code)))

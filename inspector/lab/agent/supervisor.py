@@ -22,7 +22,7 @@ from inspector.lab.network.bridge import Bridge
 from inspector.lab.network.wire.ends import Ends
 from inspector.lab.network.wire.wire import Wire
 from inspector.lab.options import AgentOptions
-from inspector.lab.programs.children import Child, start_program
+from inspector.lab.programs.children import Child, not_started, start_program
 from inspector.lab.programs.processes import Lab
 from inspector.lab.programs.tracer import Tracer
 from inspector.model import commands
@@ -311,7 +311,7 @@ class Supervisor:
             child = start_program(words, self._lab.mark, self._options.terminal, self._options.group)
         except (OSError, IndexError, ValueError) as error:
             status = "126" if isinstance(error, PermissionError) else "127"
-            reason = error.strerror if isinstance(error, OSError) else error
+            reason = not_started(error, command)
             name = escaped(" ".join(command[:1]), 100) or "The program"
             self.program_failure = f"{name} could not be started: {reason}."
             self._report("failed", self.program_failure)

@@ -6,7 +6,9 @@ get the user's terminal, or nothing and a pipe. None of them ever gets the trace
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,7 +128,20 @@ def start_endpoint(role: Role, mark: str, network: int | None = None) -> Child:
 def start_program(
     command: Sequence[str], mark: str, terminal: tuple[int, int, int] | None = None, group: int = 0
 ) -> Child:
-    """Start a program; OSError when it cannot be. With a terminal it joins that foreground process group."""
+    """Start a program; OSError when it cannot be. With a terminal it joins that foreground process group.
+
+    A text without "#!" is a shell's to read, as for execvp(3), and so for `env` and every shell.
+    """
+    try:
+        return _started(command, mark, terminal, group)
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+    path = shutil.which(command[0]) or command[0]
+    return _started(["/bin/sh", path, *command[1:]], mark, terminal, group)
+
+
+def _started(command: Sequence[str], mark: str, terminal: tuple[int, int, int] | None, group: int) -> Child:
     setup: Callable[[], None] = die_with_parent
     if terminal is not None:
         setup = _joining(group)
@@ -147,6 +162,15 @@ def start_program(
     if output is not None:
         os.set_blocking(output, False)
     return Child("program", process, None, output)
+
+
+def not_started(error: Exception, command: Sequence[str]) -> str:
+    """Why a program was not started, in words."""
+    if not isinstance(error, OSError):
+        return str(error)
+    if error.errno == errno.ENOENT and command and shutil.which(command[0]):
+        return "the interpreter that it names is not there"
+    return error.strerror or str(error)
 
 
 def _in_network(network: int | None) -> Callable[[], None]:

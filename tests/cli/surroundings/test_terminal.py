@@ -166,7 +166,7 @@ def test_what_is_started_behind_has_its_keys_in_front(tmp_path: Path, words: tup
         app.write(b"fg\n")
         app.until_shown("? Help")
         app.write(b"?")
-        app.until_shown("Keys:")
+        app.until_shown("esc Back")
         app.write(b"qq")
         app.read_until(LEFT)
         app.write(b"echo at' 'last\n")

@@ -159,7 +159,8 @@ def test_what_is_started_in_a_subshell_or_script_goes_on_as_well(
 def test_what_is_started_behind_has_its_keys_in_front(tmp_path: Path, words: tuple[str, ...]) -> None:
     with terminal(tmp_path, ["bash", "--norc", "-i"]) as app:
         stopped = "until jobs | grep -q Stopped; do sleep 0.1; done"
-        app.write(f"PS1='your turn '; {shlex.join(inspector(*words))} & {stopped}; echo it' 'stopped\n".encode())
+        app.write(b"PS1='your turn '\n")
+        app.write(f"{shlex.join(inspector(*words))} & {stopped}; echo it' 'stopped\n".encode())
         app.until_shown("it stopped")
         app.write(f"bg; {stopped}; echo and' 'again\n".encode())       # it is behind still
         app.until_shown("and again")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Handshake = Literal["complete", "partial", "refused", "missing"]
 _BATCH = 1 << 14
 _FEW = 16                # packets of a conversation that are looked at one by one
+_TIMESTAMPS = 32         # header length with the timestamps option alone
 _ERRORS = {number: [reader for _, reader in readers(carrier)]            # what tells of errors, in words
            for number, carrier in CARRIER_OF.items() if number in (ICMP, ICMPV6)}
 
@@ -88,6 +89,7 @@ class TcpFlow:
         self._rows_read = 0                               # rows of the trace that were looked at
         self.left = 0                                # packets that were not granted so far
         self._judged = TcpAnalysis(self.options, self._is_lost)     # of as many packets as it counts
+        self._fields: dict[Row, bytes] = {}          # options of packets that are judged now
         self._streams = ByteStream(self._fetch, self._gather), ByteStream(self._fetch, self._gather)
         self._packets_carried = 0                            # packets whose payload the streams have
         self._opening: dict[str, Row] = {}           # "SYN", "SYN ACK", "ACK", "RST" of the opening: row
@@ -223,8 +225,25 @@ class TcpFlow:
                 index.payload_length[rows], index.window[rows], index.time_ns[rows],
                 index.payload[rows] - index.l4[rows],
             )
+            self._read_options(rows)
             judged.feed(Columns(*(column.astype(np.int64, copy=False) for column in columns)))
+            self._fields = {}
         return judged
+
+    def _read_options(self, rows: Int64s) -> None:
+        """Read the options that are more than timestamps in one go: the analysis asks for them."""
+        index = self._trace.index
+        rows = rows[index.payload[rows].astype(np.int64) - index.l4[rows] > _TIMESTAMPS]
+        if len(rows) <= _FEW or index.reassembly.segments:
+            return
+        starts = index.l4[rows].astype(np.int64) + 20
+        stops = np.minimum(index.payload[rows], index.cap_len[rows]).astype(np.int64)
+        sizes = np.maximum(stops - starts, 0)
+        data, ends = self._gather(rows, starts, sizes), np.cumsum(sizes)
+        if len(data) == int(ends[-1]):
+            bounds = zip((ends - sizes).tolist(), ends.tolist(), strict=True)
+            self._fields = {row: data[first:last] for row, (first, last) in zip(
+                rows_in(rows), bounds, strict=True)}
 
     def _is_lost(self, row: Row) -> bool:
         """Whether somebody on the wire kept it from arriving, so far at least."""
@@ -434,7 +453,9 @@ class TcpFlow:
 
     def options(self, row: Row) -> TcpOptions:
         """The TCP options of a packet, from its captured bytes."""
-        index = self._trace.index
+        index, known = self._trace.index, self._fields.get(row)
+        if known is not None:
+            return parse_options(known)
         start, stop = int(index.l4[row]) + 20, int(index.payload[row])
         return parse_options(self._fetch(row, start, stop - start)) if start < stop else NO_OPTIONS
 

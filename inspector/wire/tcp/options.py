@@ -5,6 +5,7 @@ Any bytes give a value: what does not fit ends the list and is kept as it stands
 
 from __future__ import annotations
 
+import struct
 from typing import NamedTuple
 
 from inspector.wire.headers.options import END_OF_LIST, Option, walk_options
@@ -14,6 +15,9 @@ NAMES = {
     4: "SACK Permitted", 5: "SACK", 8: "Timestamps", 19: "MD5 Signature", 28: "User Timeout",
     29: "Authentication (TCP-AO)", 30: "Multipath TCP", 34: "Fast Open Cookie",
 }
+_STAMP, _SACK = b"\1\1\x08\x0a", b"\1\1\5"
+_ALIGN, _ALIGN_SACK = (Option(1, b"", 0), Option(1, b"", 1)), (Option(1, b"", 12), Option(1, b"", 13))
+_BLOCK, _LENGTHS = struct.Struct(">II"), (24, 32, 40)
 _SIZES = {2: 4, 3: 3, 4: 2, 8: 10}
 
 
@@ -38,6 +42,9 @@ def parse_options(field: bytes) -> TcpOptions:
     """Decode the bytes between the fixed TCP header and the payload (network byte order, at most 40)."""
     if not field:
         return NO_OPTIONS
+    if field[:4] == _STAMP and (len(field) == 12 or (
+            len(field) in _LENGTHS and field[12:16] == _SACK + bytes([len(field) - 14]))):
+        return _usual(field)
     options, end = walk_options(field)
     broken = ""
     for kind, data, _ in options:
@@ -47,6 +54,17 @@ def parse_options(field: bytes) -> TcpOptions:
         size, left = field[end + 1] if end + 1 < len(field) else 0, len(field) - end
         broken = f"Option {field[end]} at byte {end} has length {size}, but {left} bytes are left."
     return _decode(options, broken)
+
+
+def _usual(field: bytes) -> TcpOptions:
+    """As Linux and others lay them out (RFC 7323 appendix A): timestamps, and perhaps blocks of SACK."""
+    options: tuple[Option, ...] = *_ALIGN, Option(8, field[4:12], 2)
+    blocks: tuple[tuple[int, int], ...] = ()
+    if len(field) > 12:
+        options = *options, *_ALIGN_SACK, Option(5, field[16:], 14)
+        blocks = tuple(_BLOCK.iter_unpack(field[16:]))
+    return TcpOptions(options, sack=blocks, timestamp=int.from_bytes(field[4:8], "big"),
+                      timestamp_echo=int.from_bytes(field[8:12], "big"))
 
 
 def _decode(options: tuple[Option, ...], broken: str) -> TcpOptions:

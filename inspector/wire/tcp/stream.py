@@ -31,6 +31,7 @@ Gather = Callable[[Int64s, Int64s, Int64s], bytes]
 
 _MANY = 8192           # bytes from which a read goes by columns
 ENDS = 256             # segments at the start whose ends are told
+_SEVERAL = 8           # segments of a run from which on columns are faster
 _HEAD = 2048           # bytes at the start that are kept: many look at them to tell what it is,
 SAMPLE = 1 << 16       # and while they do so that many, or so many
 BEHIND = _MANY         # behind the last of the segments whose ends are told
@@ -320,11 +321,17 @@ class ByteStream(Segments):
                 self._first_few = key, [(piece.offset, piece.offset + piece.length) for piece in pieces]
             return self._first_few[1][:most]
         at = bisect_right(self._run_end, self.start)
-        if len(self._run_start) - at != 1:
+        last, count = at, 0                       # the runs of which these segments are
+        while last < len(self._run_start) and count < most:
+            before, count = count, count + self._run_last[last] - self._run_first[last] + 1
+            last += 1
+        if count < _SEVERAL * (last - at) or last == at:      # short runs are faster piece by piece
             pieces = islice(self.pieces(self.start, end), most)
             return [(piece.offset, piece.offset + piece.length) for piece in pieces]
-        if self._run_last[at] - self._run_first[at] > most:
-            end = min(end, self._start[self._run_first[at] + most])
+        if count > most:
+            end = min(end, self._start[self._run_first[last - 1] + most - before])
+        elif last < len(self._run_start):
+            end = min(end, self._run_end[last - 1])
         found = self.columns(self.start, end)
         return list(zip(found.offset.tolist(), (found.offset + found.length).tolist(), strict=True))[:most]
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.wire.headers.options import walk_options
-from inspector.wire.tcp.options import NAMES, NO_OPTIONS, parse_options
+from inspector.wire.tcp.options import NAMES, NO_OPTIONS, _decode, parse_options
 
 
 def test_usual_options() -> None:
@@ -41,3 +41,11 @@ def test_any_bytes(field: bytes) -> None:
     assert found.options == options and end <= len(field)
     assert [option.offset for option in options] == [0, *(option.stop for option in options)][: len(options)]
     assert not options or options[-1].stop == end
+
+
+@given(st.binary(min_size=8, max_size=8), st.integers(0, 3), st.binary(min_size=24, max_size=24))
+def test_what_is_laid_out_as_usual_is_read_as_any(stamp: bytes, blocks: int, numbers: bytes) -> None:
+    field = b"\1\1\x08\x0a" + stamp
+    if blocks:
+        field += b"\1\1\5" + bytes([2 + 8 * blocks]) + numbers[: 8 * blocks]
+    assert parse_options(field) == _decode(walk_options(field)[0], "")

@@ -187,3 +187,17 @@ def test_gigabytes_are_read_in_windows_of_bounded_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 8_000_000
     finally:
         tracemalloc.stop()
+
+
+PLACES = st.tuples(st.integers(0, 400), st.integers(1, 12))
+
+
+@given(st.lists(PLACES, min_size=1, max_size=120), st.integers(1, 40))
+def test_the_first_segments_are_the_first_pieces(segments: list[tuple[int, int]], most: int) -> None:
+    stream = ByteStream(lambda row, start, length: bytes(length))
+    stream.open_at(1000)
+    for row, (offset, size) in enumerate([(12 * number, 12) for number in range(20)] + segments):
+        stream.add(1000 + offset, size, Row(row), 0)
+    for end in (stream.length, stream.length // 2):
+        wanted = [(piece.offset, piece.offset + piece.length) for piece in stream.pieces(stream.start, end)]
+        assert stream.first_segments(most, end) == wanted[:most]

@@ -88,6 +88,20 @@ def open_lessons(lesson: Lesson | None, language: str, box: BallotBox | None = N
     return _run(InspectorApp(lessons=LessonsAsked(lesson, language, box)))
 
 
+def teach_lessons(lesson: Lesson | None, language: str, folder: str | None) -> int:
+    """Open the app on a lesson, or the map, for a class; `folder`: through which its browsers vote, too."""
+    from inspector.cli.options.classroom import class_folder
+    from inspector.lessons.classroom.ballot import BallotBox, LedError
+
+    _leave_root(lab=True)                  # before it is asked whose the folder is
+    box = BallotBox(None if folder is None else class_folder(folder))
+    try:
+        with box:
+            return open_lessons(lesson, language, box)
+    except LedError as error:
+        raise CommandError(str(error), MISSING) from error
+
+
 def open_session(spec: SessionSpec) -> int:
     """Open the app on a session that begins at once; returns the exit status."""
     from inspector.lab.network.namespace import probe

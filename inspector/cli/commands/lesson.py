@@ -324,14 +324,6 @@ def teach(context: click.Context, name: str | None, folder: str | None, lang: st
     Votes are taken in two rounds, first alone, then after talking with a neighbour. Hands are counted by you,
     browsers by themselves. What was answered is shown when you say so, then it happens.
     """
-    from inspector.cli.app import open_lessons
-    from inspector.cli.options.classroom import class_folder
-    from inspector.lessons.classroom.ballot import BallotBox, LedError
+    from inspector.cli.app import teach_lessons
 
-    lesson = None if name is None else _found(name)
-    box = BallotBox(None if folder is None else class_folder(folder))
-    try:
-        with box:
-            return open_lessons(lesson, language(lang or context.obj), box)
-    except LedError as error:
-        raise CommandError(str(error), MISSING) from error
+    return teach_lessons(None if name is None else _found(name), language(lang or context.obj), folder)

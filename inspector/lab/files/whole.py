@@ -25,7 +25,7 @@ def write_whole(path: Path, text: str) -> None:
     """Put a file of this text, its owner's alone, in the place of the one that is there; OSError."""
     descriptor, part = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
         Path(part).replace(path)
     finally:

@@ -26,7 +26,7 @@ from inspector.wire.text import escaped
 
 LOOK = 0.4
 FOLDER, _BALLOT, _LEAD = "votes", "ballot.json", "lead.lock"
-_MOST, _MOST_VOTE, _MOST_SEATS = 64 * 1024, 1024, 500          # bytes of files; seats
+_MOST, _MOST_VOTE, _MOST_SEATS = 1 << 20, 1024, 500            # bytes of files; seats
 _LONGEST, _LONGEST_TEXT, _MOST_OPTIONS = 60, 8000, 24
 _SEAT = re.compile(r"[A-Za-z0-9_-]{1,60}")
 State = Literal["open", "closed", "told"]
@@ -107,7 +107,7 @@ class BallotBox:
             data = {"id": ballot.id, "round": ballot.round, "state": ballot.state, "title": ballot.title,
                     "question": ballot.question, "options": ballot.options, "language": ballot.language,
                     "truth": ballot.truth, "words": dict(ballot.words)}
-            write_whole(self._folder / _BALLOT, json.dumps(data) + "\n")
+            write_whole(self._folder / _BALLOT, json.dumps(data, ensure_ascii=False) + "\n")
 
     def withdraw(self) -> None:
         """There is no question any more."""

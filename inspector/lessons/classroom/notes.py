@@ -19,6 +19,7 @@ from inspector.lab.files.folders import FolderError, state_folder
 from inspector.lab.files.ownership import make_folder
 from inspector.lab.files.whole import read_whole, write_whole
 from inspector.lessons.classroom.results import (
+    LONGEST,
     Learner,
     LessonResult,
     ResultsError,
@@ -125,7 +126,8 @@ class Notes:
         one = before or StepResult(step.id, step.kind)
         if not one.first and record.first is not None:
             first = record.first
-            one = replace(one, first=first.given, right=first.all_right, foreseen=first.foreseen)
+            given = tuple(part[:LONGEST] for part in first.given)      # a number may be typed at any length
+            one = replace(one, first=given, right=first.all_right, foreseen=first.foreseen)
         return replace(
             one, kind=step.kind, tries=one.tries + record.tries, hints=max(one.hints, record.hints),
             shown=one.shown or (record.revealed and step.kind in (*TRIES, "explain")),

@@ -20,8 +20,8 @@ from inspector.wire.text import escaped
 
 FORMAT = 1
 ASKED = ("predict", "order", "blank")                 # kinds of steps that have an answer
-LONGEST_NAME = 60
-_LONGEST, _MOST_PARTS, _MOST_LESSONS, _MOST_ANSWERS = 80, 16, 200, 100
+LONGEST_NAME, LONGEST = 60, 80                        # characters of a name; of other texts
+_MOST_PARTS, _MOST_LESSONS, _MOST_ANSWERS = 16, 200, 100
 _MOST = 10_000_000                                    # of any number
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 Part = TypeVar("Part")
@@ -167,7 +167,7 @@ class _Taker:
             raise ResultsError(f"{what} of it is no object")
         self._data, self._what = data, what
 
-    def text(self, key: str, most: int = _LONGEST) -> str:
+    def text(self, key: str, most: int = LONGEST) -> str:
         value = self._data.get(key)
         if not isinstance(value, str) or len(value) > most:
             raise ResultsError(f"{key} of {self._what} is no text of at most {most} characters")

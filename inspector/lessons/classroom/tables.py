@@ -8,9 +8,9 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from inspector.lessons.classroom.results import ASKED, Learner, LessonResult, StepResult
+from inspector.lessons.classroom.results import ASKED, Learner, StepResult
 from inspector.lessons.format.model import Lesson
 from inspector.lessons.format.page import styled
 from inspector.lessons.pages.words import row_words, word
@@ -82,10 +82,22 @@ def class_lines(found: Found, lessons: Sequence[Lesson], language: str, width: i
         of = f"{right} of {asked}"
         yield (f"{fit(escaped(str(name)), 20)} {fit(escaped(str(lesson)), 14)} {_cell(done):<5} {of:>11} "
                f"{tries:>6} {hints:>6} {_time(int(str(seconds))):>10}")
-    taken = {one.lesson: one for learner, _ in found for one in learner.lessons}
+    answers = _by_question(found)
     known = {lesson.name: lesson for lesson in lessons}
-    for name in sorted(taken, key=lambda one: (known[one].number if one in known else 1000, one)):
-        yield from _questions(name, found, known.get(name), language, width)
+    for one in sorted(answers, key=lambda name: (known[name].number if name in known else 1000, name)):
+        yield from _questions(one, answers[one], known.get(one), language, width)
+
+
+def _by_question(found: Found) -> dict[str, dict[str, list[StepResult]]]:
+    """All answers, by lesson and step: one walk, however many names a hostile file makes up."""
+    answers: dict[str, dict[str, list[StepResult]]] = {}
+    for learner, _ in found:
+        for lesson in learner.lessons:
+            steps = answers.setdefault(lesson.lesson, {})
+            for one in lesson.answers:
+                if one.answered:
+                    steps.setdefault(one.step, []).append(one)
+    return answers
 
 
 def _time(seconds: int) -> str:
@@ -93,13 +105,12 @@ def _time(seconds: int) -> str:
 
 
 def _questions(
-    name: str, found: Found, lesson: Lesson | None, language: str, width: int
+    name: str, asked: Mapping[str, Sequence[StepResult]], lesson: Lesson | None, language: str, width: int
 ) -> Iterator[str]:
     """What was asked in one lesson, in its order, and the wrong answers that were given first."""
-    results = [one for one in (learner.lesson(name) for learner, _ in found) if one is not None]
-    order = [step.id for step in lesson.steps] if lesson is not None else []
-    for step in dict.fromkeys([*order, *(answer.step for one in results for answer in one.answers)]):
-        answers = [one for one in (_answer(result, step) for result in results) if one is not None]
+    order = {} if lesson is None else {step.id: place for place, step in enumerate(lesson.steps)}
+    for step in sorted(asked, key=lambda one: order.get(one, len(order))):
+        answers = asked[step]
         wrong = [one for one in answers if not one.right]
         if not wrong:
             continue
@@ -109,11 +120,6 @@ def _questions(
         for (said, foreseen), count in Counter((one.first, one.foreseen) for one in wrong).most_common(8):
             words = _words(lesson, step, said, foreseen, language)
             yield fit(f"  {count:>3} × {words}", width).rstrip()
-
-
-def _answer(result: LessonResult, step: str) -> StepResult | None:
-    one = result.step(step)
-    return one if one is not None and one.answered else None
 
 
 def _words(lesson: Lesson | None, step: str, said: Sequence[str], foreseen: str, language: str) -> str:

@@ -8,6 +8,7 @@ one.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from inspector.lab.files.folders import FolderError
 from inspector.lessons.pages.words import word
 from inspector.tui.app import InspectorApp
 
@@ -34,6 +36,7 @@ class VisitorApp(InspectorApp):
         super().__init__(visitor=True)
         self._folder, self.seat = folder, seat
         self._vote: VoteScreen | None = None
+        self._noted: set[str] = set()      # questions whose answers were kept
         self._called: tuple[str, int] | None = None        # the round to which the learner was called
 
     def on_mount(self) -> None:
@@ -68,6 +71,12 @@ class VisitorApp(InspectorApp):
             return
         self.seat.be_there()
         ballot = self.seat.ballot()
+        if ballot is not None and ballot.state == "told" and ballot.id not in self._noted:
+            from inspector.lessons.classroom.notes import note_vote
+
+            self._noted.add(ballot.id)
+            with contextlib.suppress(FolderError, OSError):        # then nothing can be kept
+                note_vote(ballot, self.seat.answers(ballot))
         if self._vote is not None and self._vote in self.screen_stack:
             self._vote.show(ballot)
         elif ballot is not None and ballot.state == "open" and (ballot.id, ballot.round) != self._called:

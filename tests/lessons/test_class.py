@@ -198,7 +198,8 @@ def test_the_truth_and_the_words_for_misconceptions_stand_there_when_it_has_happ
         assert "✓  3" in after and "The client must also say that it heard" in after
         assert "Not so" not in after and "Three, to port" in after
         told = poll.ballot(player, "en")
-        assert told.truth == "3" and "must also say" in told.words["2"]
+        assert told.truth == "3" and "must also say" in told.words["2"] and told.foreseen == {"2": "two"}
+        assert (told.lesson, told.step, told.steps) == (f"./{EXAMPLE.name}", "packets", 4)
         player.forth()
         player.reveal()
         player.forth()

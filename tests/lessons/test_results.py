@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.lessons.classroom import notes, tables
+from inspector.lessons.classroom.ballot import Ballot
 from inspector.lessons.classroom.gather import MOST_FILES, gathered
 from inspector.lessons.classroom.notes import MOST, Notes
 from inspector.lessons.classroom.results import (
@@ -141,6 +143,25 @@ def test_who_is_of_a_class_keeps_answers_in_its_folder(
     assert [path.name for path in (tmp_path / "class").iterdir()] == ["a-seat.json"]
     (learner, file), = gathered([tmp_path / "class"]).learners
     assert learner.lessons == ADA.lessons and file == "a-seat.json"
+
+
+def test_a_vote_is_an_answer_and_the_first_one_stays() -> None:
+    told = Ballot("q", 2, "told", truth="b", options=(("a", "one"), ("b", "two")), lesson="handshake",
+                  foreseen={"a": "a", "b": "b"}, step="isn", steps=11)
+    notes.note_vote(told, ())
+    assert notes.own() is None                             # who said nothing
+    notes.note_vote(told, ("a", "b"))
+    learner = notes.own()
+    assert learner is not None and learner.lessons[0].steps == 11
+    assert learner.lessons[0].answers == (StepResult("isn", "predict", ("a",), False, "a", 2, over=True),)
+    kept = replace(ADA.lessons[0], answers=(replace(WRONG, first=("b",), right=True, foreseen=""),))
+    notes.keep(kept)                                       # a lesson that was open when it was noted
+    notes.note_vote(replace(told, step="other", truth="a"), ("a",))
+    learner = notes.own()
+    assert learner is not None
+    isn, other = learner.lessons[0].answers
+    assert (isn.first, isn.right, isn.foreseen, isn.seconds) == (("a",), False, "a", 31)
+    assert (other.first, other.right, other.foreseen) == (("a",), True, "")
 
 
 texts = st.text(max_size=60)

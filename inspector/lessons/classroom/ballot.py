@@ -21,13 +21,14 @@ from types import TracebackType
 from typing import Any, Literal, Self, get_args
 
 from inspector.lab.files.whole import read_whole, write_whole
+from inspector.lessons.classroom.results import LONGEST
 from inspector.lessons.play.answers import number_of
 from inspector.wire.text import escaped
 
 LOOK = 0.4
 FOLDER, _BALLOT, _LEAD = "votes", "ballot.json", "lead.lock"
 _MOST, _MOST_VOTE, _MOST_SEATS = 1 << 20, 1024, 500            # bytes of files; seats
-_LONGEST, _LONGEST_TEXT, _MOST_OPTIONS = 60, 8000, 24
+_LONGEST, _LONGEST_TEXT, _MOST_OPTIONS, _MOST_STEPS = 60, 8000, 24, 1000
 _SEAT = re.compile(r"[A-Za-z0-9_-]{1,60}")
 State = Literal["open", "closed", "told"]
 
@@ -40,7 +41,8 @@ class LedError(Exception):
 class Ballot:
     """One question. `options`: ids and words, none where a number is asked for; `round`: 1 or 2.
 
-    `told`: it happened; `truth` is the right option or number then, `words` what is said to wrong ones.
+    `told`: it happened; `truth` is the right option or number then, `words` what is said to wrong ones, and
+    `foreseen` their ids in the lesson. `lesson`, `step`: where it stands in results; `steps` that lesson has.
     """
 
     id: str
@@ -52,6 +54,10 @@ class Ballot:
     language: str = "en"
     truth: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
+    foreseen: Mapping[str, str] = field(default_factory=dict)
+    lesson: str = ""
+    step: str = ""
+    steps: int = 0
 
     @property
     def asks_number(self) -> bool:
@@ -106,7 +112,8 @@ class BallotBox:
         if self._folder is not None:
             data = {"id": ballot.id, "round": ballot.round, "state": ballot.state, "title": ballot.title,
                     "question": ballot.question, "options": ballot.options, "language": ballot.language,
-                    "truth": ballot.truth, "words": dict(ballot.words)}
+                    "truth": ballot.truth, "words": dict(ballot.words), "foreseen": dict(ballot.foreseen),
+                    "lesson": ballot.lesson, "step": ballot.step, "steps": ballot.steps}
             write_whole(self._folder / _BALLOT, json.dumps(data, ensure_ascii=False) + "\n")
 
     def withdraw(self) -> None:
@@ -201,6 +208,11 @@ class Seat:
         last = self._choices.get((ballot.id, ballot.round))
         return last if ballot.state != "told" else last or self._choices.get((ballot.id, 1))
 
+    def answers(self, ballot: Ballot) -> tuple[str, ...]:
+        """What was said in each round in which something was."""
+        rounds = (self._choices.get((ballot.id, number)) for number in (1, 2))
+        return tuple(one for one in rounds if one is not None)
+
     def leave(self) -> None:
         """Be there no longer, and take the vote along."""
         self._own.unlink(missing_ok=True)
@@ -222,9 +234,11 @@ def _ballot_of(data: Any) -> Ballot:
     if not isinstance(data, dict):
         raise ValueError("no object")
     options = data.get("options")
-    words = data.get("words")
-    if not isinstance(options, list) or len(options) > _MOST_OPTIONS or not isinstance(words, dict):
+    words, foreseen, steps = data.get("words"), data.get("foreseen"), data.get("steps")
+    if not isinstance(options, list) or len(options) > _MOST_OPTIONS:
         raise ValueError("no options")
+    if not isinstance(words, dict) or not isinstance(foreseen, dict) or type(steps) is not int:
+        raise ValueError("no words")
     pairs = []
     for one in options:
         if not isinstance(one, list) or len(one) != 2:
@@ -235,7 +249,10 @@ def _ballot_of(data: Any) -> Ballot:
     return Ballot(
         _text(data.get("id"), _LONGEST), data["round"], data["state"], _text(data.get("title")),
         _text(data.get("question")), tuple(pairs), _text(data.get("language"), 8),
-        _text(data.get("truth"), _LONGEST), {_text(key): _text(value) for key, value in words.items()})
+        _text(data.get("truth"), _LONGEST), {_text(key): _text(value) for key, value in words.items()},
+        {_text(key, _LONGEST): _text(value, _LONGEST) for key, value in foreseen.items()},
+        _text(data.get("lesson"), LONGEST), _text(data.get("step"), _LONGEST),
+        min(max(steps, 0), _MOST_STEPS))
 
 
 def _text(value: object, most: int = _LONGEST_TEXT) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from inspector.lab.files.folders import FolderError, state_folder
 from inspector.lab.files.ownership import make_folder
 from inspector.lab.files.whole import read_whole, write_whole
+from inspector.lessons.classroom.ballot import Ballot
 from inspector.lessons.classroom.results import (
     LONGEST,
     Learner,
@@ -65,7 +66,35 @@ def keep(result: LessonResult) -> None:
     with contextlib.suppress(FolderError, OSError):
         learner = own() or Learner()
         others = tuple(one for one in learner.lessons if one.lesson != result.lesson)
+        before = learner.lesson(result.lesson)
+        if before is not None:                 # a vote may have been noted while the lesson was open
+            result = replace(result, answers=_both(before.answers, result.answers))
         _keep(replace(learner, lessons=(*others, result)))
+
+
+def _both(before: tuple[StepResult, ...], now: tuple[StepResult, ...]) -> tuple[StepResult, ...]:
+    """Steps of now, with first answers of before, and those of before alone."""
+    old, new = {one.step: one for one in before}, {one.step: one for one in now}
+    for name, one in new.items():
+        first = old.get(name, one)
+        if first.first:
+            new[name] = replace(one, first=first.first, right=first.right, foreseen=first.foreseen)
+    return tuple((old | new).values())
+
+
+def note_vote(ballot: Ballot, said: tuple[str, ...]) -> None:
+    """A vote is an answer, in each round: the question's first one, where there was none before."""
+    if not said or not ballot.step:
+        return
+    learner = own() or Learner()
+    lesson = learner.lesson(ballot.lesson) or LessonResult(ballot.lesson, _now(), ballot.steps)
+    one = lesson.step(ballot.step) or StepResult(ballot.step)
+    if not one.first:
+        first = said[0]
+        one = replace(one, first=(first,), right=first == ballot.truth,
+                      foreseen="" if first == ballot.truth else ballot.foreseen.get(first, ""))
+    one = replace(one, kind="predict", tries=one.tries + len(said), over=True)
+    keep(replace(lesson, answers=_both(lesson.answers, (one,))))
 
 
 def forget(name: str | None = None) -> None:
@@ -78,6 +107,10 @@ def forget(name: str | None = None) -> None:
         _keep(replace(learner, lessons=rest))
     else:
         own_file().unlink(missing_ok=True)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def key_of(lesson: Lesson) -> str:
@@ -99,8 +132,7 @@ class Notes:
         """The lesson is played anew: first answers stay what they were."""
         learner = own()
         before = None if learner is None else learner.lesson(key_of(self._lesson))
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self._before = before or LessonResult(key_of(self._lesson), now, len(self._lesson.steps))
+        self._before = before or LessonResult(key_of(self._lesson), _now(), len(self._lesson.steps))
         self._seen.clear()
 
     def look(self, step: Step) -> None:

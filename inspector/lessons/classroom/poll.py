@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from inspector.lessons.classroom.ballot import Ballot, State
+from inspector.lessons.classroom.notes import key_of
 from inspector.lessons.format.model import Lesson, Step
 from inspector.lessons.format.page import filled
 from inspector.lessons.pages.words import row_words
@@ -36,13 +37,18 @@ def option_words(lesson: Lesson, step: Step, language: str) -> dict[str, str]:
 
 def wrong_words(player: Player, language: str) -> dict[str, str]:
     """What the lesson says to each wrong answer that it foresees, once it has happened."""
-    step, record = player.step, player.record
-    said = player.lesson.text(language).steps[step.id].feedback
+    said = player.lesson.text(language).steps[player.step.id].feedback
+    return {choice: filled(said[name], player.record.values)
+            for choice, name in foreseen(player).items() if name in said}
+
+
+def foreseen(player: Player) -> dict[str, str]:
+    """The wrong answers that the lesson foresees, with their ids in it, once it has happened."""
+    step = player.step
     if step.ask != "number":
-        return {name: filled(text, record.values) for name, text in said.items()}
-    numbers = {one.id: one.value.of(player.scene) for one in step.wrongs} if player.scene is not None else {}
-    return {str(numbers[name]): filled(text, record.values) for name, text in said.items()
-            if numbers.get(name) is not None}
+        return {one.id: one.id for one in step.choices}
+    values = {} if player.scene is None else {one.id: one.value.of(player.scene) for one in step.wrongs}
+    return {str(value): name for name, value in values.items() if value is not None}
 
 
 @dataclass(slots=True)
@@ -148,4 +154,5 @@ class Poll:
             self.id, self.round, state, text.title, filled(text.steps[step.id].body, record.values),
             tuple(option_words(lesson, step, language).items()), language,
             record.judged.truth[0] if told and record.judged is not None else "",
-            wrong_words(player, language) if told else {})
+            wrong_words(player, language) if told else {}, foreseen(player) if told else {},
+            key_of(lesson), step.id, len(lesson.steps))

@@ -249,7 +249,8 @@ def test_three_browsers_vote_and_their_answers_stay_with_the_class(tmp_path: Pat
             said(visit, number, "\r")
             until(visit, b"Your answer")
         assert box.votes(asked) == (3, {"a": 1, "b": 2})
-        box.publish(Ballot("q", 1, "told", "A lesson", "How many?", asked.options, truth="b"))
+        box.publish(Ballot("q", 1, "told", "A lesson", "How many?", asked.options, truth="b",
+                           foreseen={"a": "a"}, lesson="udp", step="many", steps=9))
         for words, visit in zip((b"Not so.", b"Right.", b"Right."), visits, strict=True):
             until(visit, words)
         said(visits[0], "L")
@@ -263,7 +264,10 @@ def test_three_browsers_vote_and_their_answers_stay_with_the_class(tmp_path: Pat
     found = gathered([folder])
     assert not found.faults and sorted(one.name for one, _ in found.learners) == ["Ada", "Bo", "Cy"]
     (ada,) = (one for one, _ in found.learners if one.name == "Ada")
-    assert ada.lessons[0].lesson == "socket" and ada.lessons[0].answers[1].first == ("5",)
+    votes = {one.name: one.lessons[0].answers[0] for one, _ in found.learners}
+    assert {name: (one.first, one.right, one.foreseen) for name, one in votes.items()} == {
+        "Ada": (("a",), False, "a"), "Bo": (("b",), True, ""), "Cy": (("b",), True, "")}
+    assert ada.lessons[1].lesson == "socket" and ada.lessons[1].answers[1].first == ("5",)
 
 
 @needs_lab

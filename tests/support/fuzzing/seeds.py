@@ -227,7 +227,8 @@ def a_class() -> Iterator[bytes]:
     yield f"{one}\n{one}\n".encode()
     yield json.dumps({"id": "a", "round": 2, "state": "told", "title": "t", "question": "**q** `c`\n\n- x",
                       "options": [["a", "one"], ["b", "two"]], "language": "zh", "truth": "a",
-                      "words": {"b": "no"}}).encode()
+                      "words": {"b": "no"}, "foreseen": {"b": "b"}, "lesson": "handshake", "step": "isn",
+                      "steps": 11}).encode()
 
 
 def spoilt(data: bytes, chance: random.Random) -> bytes:

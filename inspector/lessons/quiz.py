@@ -229,7 +229,7 @@ class _Maker:
                 continue
             flow = self.trace.flow(number)
             ends = flow.states(row)
-            first = 0 if flow.client in (0, None) else 1
+            first = self.trace.client(number)
             for place, role in ((first, client), (1 - first, server)):
                 if ends[place] in STATES:
                     choices = self.among(ends[place], STATES)

@@ -466,6 +466,15 @@ class Trace:
     def _flow(self, stream: int) -> TcpFlow:
         return self._flows.of(stream, self.index.count)
 
+    def client(self, stream: int) -> int:
+        """The direction of a TCP conversation's client (0: a to b), as well as it is known.
+
+        By SYN or SYN ACK, else by what is spoken; else the end with the smaller port is taken as the server.
+        """
+        flow = self.flow(stream)
+        known = self.application(stream).client if flow.client is None else flow.client
+        return int(flow.a[1] < flow.b[1]) if known is None else known
+
     def application(self, stream: int) -> Application:
         """What the TCP conversation `stream` carries, up to the packets read so far; by turns as `flow`."""
         decoded_by = self.secrets.count, decode_as.stamp()

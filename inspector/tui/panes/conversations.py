@@ -247,7 +247,7 @@ class ConversationsPane(ListPane):
         if conversation is None or conversation.protocol != "tcp" or conversation.stream < 0:
             return None
         flow = self.trace.flow(conversation.stream)
-        return (flow.a, flow.b)[flow.client == 0 or flow.client is None][1]
+        return (flow.b, flow.a)[self.trace.client(conversation.stream)][1]
 
 
 SPEC = PaneSpec("conversations", "0", "Conversations", "middle", ConversationsPane, short="Convs")

@@ -278,12 +278,13 @@ class MessageList:
             return self._part_line(number, at, width)
         decoder, own = self._of(number)
         one = decoder.line(own)
-        side: Style = "client" if one.direction == decoder.client else "server"
+        asks = one.direction == decoder.client
+        side: Style = "client" if asks else "server"
         base = int(self.trace.index.time_ns[0])
         time = int(self.trace.index.time_ns[one.rows[-1]]) if one.rows else base
         spans = [
             Span(fit(str(number), self._digits, align="right"), "number"),
-            Span(" → " if one.direction == 0 else " ← ", side),
+            Span(" → " if asks else " ← ", side),
             Span(fit(seconds_text(time - base), _TIME, align="right"), "dim"),
             Span(fit(f"{one.size:,}", _SIZE + 2, align="right"), "number"),
             Span(self._wait_text(number)),

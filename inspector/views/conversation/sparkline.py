@@ -65,8 +65,7 @@ def round_trips(trace: Trace, stream: int, cells: int) -> NDArray[np.float64]:
 
 def throughput_line(trace: Trace, stream: int, direction: int, width: int) -> Line:
     """A label, the bars of one direction's payload, and the highest rate; of a few bytes their number."""
-    flow = trace.flow(stream)
-    client = direction == (flow.client or 0)
+    client = direction == trace.client(stream)
     cells = max(width - _LABEL - _VALUE, 0)
     sums, seconds = throughput(trace, stream, direction, cells)
     peak = float(sums.max()) / seconds if len(sums) and seconds > 0 else 0.0
@@ -88,7 +87,7 @@ def round_trip_line(trace: Trace, stream: int, width: int) -> Line:
 
 def sparklines(trace: Trace, stream: int, width: int) -> tuple[Line, ...]:
     """Throughput of both directions (the client's first) and the round trips of a TCP conversation."""
-    first = trace.flow(stream).client or 0
+    first = trace.client(stream)
     return (
         throughput_line(trace, stream, first, width),
         throughput_line(trace, stream, 1 - first, width),

@@ -41,9 +41,9 @@ def sent_at(trace: Trace, row: Row, byte: int | None = None) -> Sent:
     if conversation.protocol != "tcp":
         first = row_at(trace.rows_of("udp", conversation.stream), 0)
         return _bytes(datagram_payload(trace, row), row, trace.index.sport[row] == trace.index.sport[first])
-    application, flow = trace.application(conversation.stream), trace.flow(conversation.stream)
+    flow = trace.flow(conversation.stream)
     direction = flow.direction(row)
-    by_client = direction == (application.client or 0)
+    by_client = direction == trace.client(conversation.stream)
     one = _chosen(trace, conversation.stream, row, byte)
     if one is not None and one.layer.protocol.name == "websocket":
         decoder = one.layer.decoder

@@ -22,7 +22,17 @@ from inspector.views.conversation.stream.follow import MODES, FollowStream, Mode
 from inspector.views.findings.list import FindingList
 from inspector.views.line.spans import Line, cell_width, plain
 from inspector.views.line.wrap import wrap
-from tests.support.captures.websocket import CLIENT, CLOSING, SERVER, UPGRADE, client, server, talk, traced
+from tests.support.captures.websocket import (
+    CLIENT,
+    CLOSING,
+    SERVER,
+    UPGRADE,
+    Traffic,
+    client,
+    server,
+    talk,
+    traced,
+)
 
 WIDTHS = (20, 60, 80, 133)
 
@@ -238,3 +248,24 @@ def test_real_traces_in_every_view(path: Path) -> None:
         place = place_of(trace, 0, 0, 0, 4)
         assert place.row is not None and place.start is not None
         assert trace.frame(place.row)[place.start : place.start + 4] == b"GET "
+
+
+def test_arrows_lead_from_the_client_wherever_the_capture_begins() -> None:
+    turns = [*UPGRADE, server(b"pushed"), client(b"hi"), server(b"there")]
+    arrows = {"GET": "→", "101": "←", "pushed": "←", "hi": "→", "there": "←"}
+    made = talk(*turns)
+    whole = made.trace.index.count
+    for begins in range(whole - 1):
+        frames = [made.trace.frame(Row(row)) for row in range(begins, whole)]
+        late = Traffic(syn=False)
+        late._add(*frames)
+        trace = traced(late)
+        seen = 0
+        for view in (MessageList(trace, 0), FollowStream(trace, 0)):
+            for text in texts(view):
+                word = next((word for word in arrows if word in text), None)
+                if word and set("→←") & set(text[:12]):
+                    assert arrows[word] in text[:12], (begins, text)
+                    seen += 1
+        assert seen or begins > whole - 3
+        assert "client 10.0.0.1:40000" in plain(FollowStream(trace, 0).title(100)), begins

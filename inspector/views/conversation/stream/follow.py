@@ -413,7 +413,7 @@ class FollowStream:
     def title(self, width: int) -> Line:
         """Who is who, in their colours."""
         flow = self.trace.flow(self.stream)
-        client = flow.client or 0
+        client = self.trace.client(self.stream)
         ends = (flow.a, flow.b)
         sent = self._pump.streams
         texts = [f"{name} {escaped(ends[side][0])}:{ends[side][1]}  {sent[side].captured:,} bytes  "
@@ -440,7 +440,7 @@ class FollowStream:
         cut = self._lines[index]
         direction, start, stop, part, unit = cut
         style = self._style(direction)
-        mark = ("→ " if direction == 0 else "← ") if self._lines.turns(index) else "  "
+        mark = ("→ " if style == "client" else "← ") if self._lines.turns(index) else "  "
         note = self._lines.note_of(unit)
         if note is not None:
             text, style = note
@@ -454,7 +454,7 @@ class FollowStream:
         return (Span(fit(mark, min(_INDENT, width)), "dim"), Span(fit(text, max(width - _INDENT, 0)), style))
 
     def _style(self, direction: int) -> Style:
-        return "client" if direction == (self.trace.flow(self.stream).client or 0) else "server"
+        return "client" if direction == self.trace.client(self.stream) else "server"
 
     def target(self, index: int, cell: int | None = None) -> StreamPlace:
         """The packet and bytes of line `index`; with `cell` (from 0) those of the byte drawn there."""

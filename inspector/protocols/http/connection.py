@@ -7,12 +7,12 @@ Upgrade or CONNECT that the server took, HTTP is over: `switched` tells where th
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 from inspector.protocols.api import MessageIndex
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import HttpMessage
+from inspector.protocols.http.pairing import ENDLESS, Pairing
 from inspector.protocols.http.reader import BodyReader, HttpReader, asks_to_switch
 from inspector.protocols.http.rules import body_framing, check_request, check_response, reflected
 from inspector.wire.findings import FirstFindings
@@ -40,15 +40,18 @@ class HttpConnection:
         self.client = client
         self.whole = whole
         self.restarted = False                         # messages were lost
+        self._left = False                             # the client closed first
         self.keep, self.keeps = keep, keeps
         self.messages: list[HttpMessage] = []
         self.findings = FirstFindings()
         self.switched: tuple[int, int] | None = None   # stream offsets per direction
         self.switch: int | None = None                 # number of the response that ended HTTP
-        self.waiting: deque[int] = deque()             # requests without a final response
+        self.pairing = Pairing(whole)
+        self.sure = True                               # what the last message means is not guessed
         self.answered: list[int] = []                  # requests that got one, in order
         self._requests = 0                                # requests so far
-        self._sides = (HttpReader(self, 0, starts[0]), HttpReader(self, 1, starts[1]))
+        self._sides = (HttpReader(self, 0, starts[0], certain=whole),
+                       HttpReader(self, 1, starts[1], certain=whole))
 
     def let_go(self) -> None:
         """Nothing more will be fed: forget who listens, and both readers."""
@@ -62,6 +65,7 @@ class HttpConnection:
 
     def end(self, direction: int, *, left: bool = False) -> None:
         """The direction ended (FIN, RST, or nothing more will come); `left`: the other end went first."""
+        self._left = self._left or (left and direction != self.client)
         self._sides[direction].end(left=left)
 
     def skippable(self, direction: int) -> int:
@@ -80,7 +84,7 @@ class HttpConnection:
     def asks_nothing(self) -> bool:
         """True when a response would begin now, but no request is outstanding, as far as they came."""
         client, server = self._sides[self.client], self._sides[1 - self.client]
-        return not self.waiting and server.state == "start" and client.state not in ("wait", "over")
+        return not self.pairing.waiting and server.state == "start" and client.state not in ("wait", "over")
 
     def offset(self, direction: int) -> int:
         """Stream offset up to which the direction's bytes are taken as HTTP; what is held lies behind it."""
@@ -100,55 +104,91 @@ class HttpConnection:
 
     def lose(self, direction: int, size: int) -> bool:
         """`size` bytes are missing in the capture; False when more than a body is hit: then `restart`."""
-        self.whole = False
         return self._sides[direction].lose(size)
 
     def restart(self, direction: int, offset: int) -> None:
-        """After a loss a message begins at `offset`; which request a response answers is not known then."""
-        self._sides[direction].restart(offset)
-        self.whole, self.restarted = False, True
-        if direction != self.client:
-            self.waiting.clear()
+        """After a loss a message begins at `offset`; what came before it is not known."""
+        side = self._sides[direction]
+        begins, missing = side.at_a_message, offset - side.offset
+        side.restart(offset)
+        if direction == self.client:
+            self.pairing.miss_requests(len(self.messages), missing, begins=begins)
+        else:
+            self._sides[self.client].go_on()           # the answer that it waits for may be among it
+            self.pairing.miss_answers(len(self.messages))
+        self.restarted = True
 
     def finish(self) -> None:
         """The connection is over (both directions ended): requests that got no answer are told."""
         if self._sides[1 - self.client].lost or self.switched is not None or self.restarted:
             return
-        for number in self.waiting:
+        if self.pairing.doubted:
+            return
+        for number in self.pairing.waiting:
             request = self.messages[number]
-            what = f"\"{escaped(request.start_line, 60)}\" got no response before the connection ended."
-            self.findings.append(finding("http.unanswered-request", what, request.direction, request.start,
-                                         request.line_stop))
+            line = escaped(request.start_line, 60)
+            if not request.complete:
+                continue               # that is told of it
+            if self._left:
+                rule, what = "http.closed-early", f"The client closed before \"{line}\" had got a response."
+            else:
+                rule, what = "http.unanswered-request", \
+                    f"\"{line}\" got no response before the connection ended."
+            self.findings.append(finding(rule, what, request.direction, request.start, request.line_stop))
+
+    def give_up(self, direction: int) -> None:
+        """What a direction sends is not understood any more."""
+        if direction == self.client:
+            self.pairing.miss_requests(len(self.messages), ENDLESS, begins=False)
+
+    def has_answer(self, request: HttpMessage) -> bool:
+        """Whether a final response to a request has begun, or may have."""
+        return self.pairing.doubted or self.messages[request.number].partner is not None
 
     def start_message(self, message: HttpMessage) -> HttpMessage:
         """Enter a message whose head is whole; pairs it, and gives it back with its framing."""
         number = len(self.messages)
         if message.is_request:
-            self.waiting.append(number)
+            self.pairing.ask(number)
             self._requests += 1
+            self.sure = True
             self.findings += check_request(message)
             framing = body_framing(message, None)
             message = message._replace(number=number, framing=framing)
         else:
-            request = self.messages[self.waiting[0]] if self.waiting else None
+            hidden = not self.pairing.waiting and self._answers_lost(message)
+            asked = self.pairing.asked_by(hidden=hidden)
+            self.sure = self.pairing.sure
+            request = None if asked is None else self.messages[asked]
             framing = body_framing(message, request)
-            partner = request.number if request else None
-            message = message._replace(number=number, framing=framing, partner=partner)
-            self._pair(message, request)
+            message = message._replace(number=number, framing=framing, partner=asked)
+            self._pair(message, request, hidden)
         self.messages.append(message)
         return message
 
-    def _pair(self, message: HttpMessage, request: HttpMessage | None) -> None:
+    def _pair(self, message: HttpMessage, request: HttpMessage | None, hidden: bool) -> None:
         self.findings += check_response(message)
         if message.framing == "switch":
             self.switch = message.number
-        if request is None:
+        if request is not None:
+            self.findings += reflected(request, message)
+        elif self.sure:
             self._unasked(message)
+        if message.status // 100 == 1 and message.status != 101:
             return
-        self.findings += reflected(request, message)
-        if message.status // 100 != 1 or message.status == 101:
-            self.answered.append(self.waiting.popleft())
+        asked = None if request is None else request.number
+        for wrong in self.pairing.answer(message.number, asked, hidden=hidden):
+            self._part(wrong)
+        if request is not None:
+            self.answered.append(request.number)
             self.messages[request.number] = self.messages[request.number]._replace(partner=message.number)
+
+    def _part(self, number: int) -> None:
+        """An answer was paired with a request by order alone, and that is not certain any more."""
+        asked = self.messages[number].partner
+        self.messages[number] = self.messages[number]._replace(partner=None)
+        if asked is not None:
+            self.messages[asked] = self.messages[asked]._replace(partner=None)
 
     def _unasked(self, message: HttpMessage) -> None:
         asked, before = self._requests, len(self.messages) - self._requests
@@ -156,15 +196,11 @@ class HttpConnection:
         client = self._sides[self.client]
         if message.status == 408 or client.lost:
             return                         # a time-out may be told unasked; or requests were not understood
-        if self.restarted or self._answers_lost(message):
-            return
         if before and asked:
             what = f"After its answer to the last request the server sent another one, \"{line}\"."
             rule = "http.response-splitting"
-        elif self.whole and not asked:
-            what, rule = f"The server sent \"{line}\" before any request.", "http.unasked-response"
         else:
-            return
+            what, rule = f"The server sent \"{line}\" before any request.", "http.unasked-response"
         self.findings.append(finding(rule, what, message.direction, message.start, message.line_stop))
 
     def settle(self, side: HttpReader, message: HttpMessage) -> None:
@@ -180,7 +216,7 @@ class HttpConnection:
             other = self._sides[1 - side.direction]
             # Who waits has sent nothing after what it asked last.
             if other.state == "wait" and not (
-                    self.waiting and asks_to_switch(self.messages[self.waiting[-1]])):
+                    self.pairing.waiting and asks_to_switch(self.messages[self.pairing.waiting[-1]])):
                 other.resume()
 
 

@@ -156,8 +156,9 @@ class HttpDecoder(Decoder[HttpMessage]):
 
     def _upgrade_pending(self) -> bool:
         http = self._http
-        held = http.waiting and not http.wants(http.client)
-        return bool(held) and is_upgrade_request(http.messages[http.waiting[-1]])
+        waiting = http.pairing.waiting
+        held = waiting and not http.wants(http.client)
+        return bool(held) and is_upgrade_request(http.messages[waiting[-1]])
 
     def end(self, first: int, reset: bool) -> None:
         if self.over or self.successor is not None:
@@ -188,11 +189,15 @@ class HttpDecoder(Decoder[HttpMessage]):
         response = http.messages[http.switch] if http.switch is not None else None
         request = http.messages[response.partner] if response and response.partner is not None else None
         self.pump.position = list(offsets)
-        if request is None or response is None or not is_upgrade_request(request):
-            if request is None and response is not None and is_switch(response):
-                self._open(None)           # the request was not captured
+        if request is None and response is not None:       # the request was not captured
+            if is_switch(response):
+                self._open(None)
             else:
+                self.pump.position[http.client] = self._sent_after(response)
                 self._follow(response)
+            return
+        if request is None or response is None or not is_upgrade_request(request):
+            self._follow(response)
             return
         self.upgrade = examine(request, response)
         self._pending.discard(request.number)
@@ -200,6 +205,14 @@ class HttpDecoder(Decoder[HttpMessage]):
         self.findings += self.upgrade.findings
         self._look_for_early_data(request.direction, offsets[request.direction], response)
         self._open(self.upgrade)
+
+    def _sent_after(self, response: HttpMessage) -> int:
+        """Where begins what the other end sent when it had got a response."""
+        stream = self.source.streams[1 - response.direction]
+        for piece in stream.pieces(self.pump.position[1 - response.direction], stream.length):
+            if self.source.acknowledged_by(piece.row) >= response.stop:
+                return piece.offset
+        return stream.length
 
     def _follow(self, response: HttpMessage | None) -> None:
         """After CONNECT, or an upgrade to something else: by its name, or to be found out."""
@@ -213,7 +226,8 @@ class HttpDecoder(Decoder[HttpMessage]):
     def _look_for_early_data(self, client: int, offset: int, response: HttpMessage) -> None:
         frames = self.source.rows_of(client, offset, offset + 1)
         answer = self.source.rows_of(response.direction, response.stop - 1, response.stop)
-        if frames and answer and frames[0] < answer[-1]:
+        if frames and answer and frames[0] < answer[-1] \
+                and self.source.acknowledged_by(frames[0]) < response.stop:
             what = "The client sent data before the server's 101 had come."
             self.findings.append(
                 websocket_finding("websocket.early-data", what, client, offset, offset + 1))

@@ -36,6 +36,8 @@ BOOK = Rulebook(
          "A 1xx or 204 answer has neither a body nor Content-Length or Transfer-Encoding."),
     Rule("http.incomplete-message", "error", "RFC 9112 §8",
          "The sender should close only after all bytes that it announced."),
+    Rule("http.closed-early", "note", "RFC 9112 §9.5",
+         "Whoever sends is not to blame: a user who stops, a time-out or a limit ends a connection so."),
     Rule("http.excess-body", "error", "RFC 9112 §6.3",
          "The body ends where its head says; what follows is taken for the next message, and spoils it."),
     Rule("http.unanswered-request", "warning", "RFC 9112 §9.2",

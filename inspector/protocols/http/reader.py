@@ -29,6 +29,7 @@ State = Literal[
 _CHUNK_LINE_LIMIT = 4096
 _LINE = 80               # bytes after which a start line can be told from other things
 _HEAD_START = 2048
+_ANSWER = b"HTTP/1."
 _TLS = (b"\x15\x03", b"\x16\x03")    # an alert, a handshake
 
 
@@ -56,6 +57,7 @@ class Connection(Protocol):
     keeps: Callable[[HttpMessage], bool]
     messages: list[HttpMessage]
     findings: FirstFindings
+    sure: bool
 
     def start_message(self, message: HttpMessage) -> HttpMessage:
         """Enter a message whose head is whole, and give it back with its number and framing."""
@@ -66,6 +68,12 @@ class Connection(Protocol):
     def settle(self, side: HttpReader, message: HttpMessage) -> None:
         """Take note that a message ended."""
 
+    def give_up(self, direction: int) -> None:
+        """Take note that what a direction sends is not understood any more."""
+
+    def has_answer(self, request: HttpMessage) -> bool:
+        """Whether a final response to a request has begun, or may have."""
+
 
 def asks_to_switch(request: HttpMessage) -> bool:
     """True for a request after which something else than HTTP may follow (Upgrade, CONNECT)."""
@@ -75,8 +83,10 @@ def asks_to_switch(request: HttpMessage) -> bool:
 class HttpReader:
     """A buffer of what is not yet understood, and where in a message it stands."""
 
-    def __init__(self, connection: Connection, direction: int, start: int) -> None:
+    def __init__(self, connection: Connection, direction: int, start: int, *, certain: bool = True) -> None:
         self.connection, self.direction = connection, direction
+        self._certain = certain            # a message begins where one is looked for
+        self._doubted = False              # of the answer under way: it may have no body, as to HEAD
         self.offset = start                # of the first byte in the buffer
         self.state: State = "start"
         self._buffer = bytearray()
@@ -109,6 +119,17 @@ class HttpReader:
         if self._ended:
             self.end()
 
+    def go_on(self) -> None:
+        """The answer that is waited for may be lost: read on, if it is HTTP what follows."""
+        if self.state == "wait":
+            self._certain = False
+            self.resume()
+
+    @property
+    def at_a_message(self) -> bool:
+        """Whether a message certainly begins at `offset`."""
+        return self.state == "start" and self._certain
+
     @property
     def under_way(self) -> MessageIndex | None:
         """The message that has begun and not ended; None: none has."""
@@ -123,7 +144,7 @@ class HttpReader:
     @property
     def skippable(self) -> int:
         full = len(self._body) >= self._room and self._body_reader is None
-        if not full or self._buffer or self.state not in ("length", "chunk-data", "close"):
+        if not full or self._doubted or self._buffer or self.state not in ("length", "chunk-data", "close"):
             return 0
         return (1 << 62) if self.state == "close" else self._left
 
@@ -135,7 +156,7 @@ class HttpReader:
     def lose(self, size: int) -> bool:
         """`size` bytes will never come; False when they were not all part of the body under way."""
         known = self.state in ("length", "chunk-data") and size <= self._left
-        if not known and self.state != "close":
+        if self._doubted or (not known and self.state != "close"):
             return False
         self._holes = True
         if self._body_reader is not None:
@@ -151,6 +172,7 @@ class HttpReader:
             self._store(complete=False)
             self._close(cut=True)
         self._message, self.state, self.offset, self._scanned = None, "start", offset, 0
+        self._certain = self._doubted = False
         self._buffer.clear()
 
     def _run(self) -> None:
@@ -158,10 +180,23 @@ class HttpReader:
             "start": self._start, "length": self._data, "close": self._data, "chunk-data": self._data,
             "chunk-size": self._chunk_size, "chunk-end": self._chunk_end, "trailers": self._trailers,
         }
-        while self.state in steps and steps[self.state]():
-            pass
+        while self.state in steps:
+            if not (self._has_no_body() if self._doubted else steps[self.state]()):
+                break
         if self._message is not None:
             self._store(complete=False)
+
+    def _has_no_body(self) -> bool:
+        """An answer to what was not captured, perhaps to HEAD: it has no body where the next one follows."""
+        seen = bytes(self._buffer[: len(_ANSWER)])
+        if not seen or (seen != _ANSWER and _ANSWER.startswith(seen)):
+            return False
+        self._doubted = False
+        if seen == _ANSWER:
+            assert self._message is not None
+            self._message = self._message._replace(framing="none")
+            self._finish()
+        return True
 
     def _take(self, size: int) -> bytes:
         data = bytes(self._buffer[:size])
@@ -225,7 +260,9 @@ class HttpReader:
         return seen in ("perhaps", "request" if self.is_request else "response")
 
     def _give_up(self, *findings: Finding) -> None:
-        self.connection.findings += findings
+        if self._certain:
+            self.connection.findings += findings
+        self.connection.give_up(self.direction)
         self._close(cut=True)
         self.state, self.lost = "over", True
         self._message = None
@@ -236,12 +273,16 @@ class HttpReader:
         self._body, self._body_length, self._holes = bytearray(), 0, False
         self._bare_reported = False
         self._body_reader = self.connection.body_reader(message)
+        sure = message.is_request or self.connection.sure
+        self._certain = sure
+        self._doubted = not sure and message.framing in ("length", "chunked", "close")
         if message.framing in ("none", "switch"):
             self._finish()
         elif message.framing == "length":
             self._left = content_length(message) or 0
             self.state = "length"
             if not self._left:
+                self._doubted = False
                 self._finish()
         else:
             self.state = "chunk-size" if message.framing == "chunked" else "close"
@@ -383,21 +424,40 @@ class HttpReader:
         message = self._message
         if left:
             self._close(cut=True)
-        if message is not None and self.state == "close":
+        if message is not None and self._doubted:
+            self._doubted = False
             self._finish()
             self.state = "over"
-        elif message is not None and left and is_event_stream(message):
-            self._store(complete=False)
-            self._message, self.state = None, "over"
+        elif message is not None and self.state == "close":
+            self._finish()
+            self.state = "over"
         elif message is not None:
             self._store(complete=False)
             self._close()
-            what = f"The connection ended after {self._body_length} bytes of the body"
-            what += f"; {self._left} of {self._body_length + self._left} are missing." if self._left else "."
-            rule = "http.incomplete-message"
-            self._give_up(finding(rule, what, self.direction, message.start, self.offset))
+            self._cut_off(message, left)
         elif self.state == "start" and self._buffer and not self._plausible(ended=True):
             self._give_up(self._no_message())
         elif self.state == "start" and self._buffer:
-            what, stop = "The connection ended inside a head.", self.offset + len(self._buffer)
-            self._give_up(finding("http.incomplete-message", what, self.direction, self.offset, stop))
+            self._cut_off(None, left)
+
+    def _cut_off(self, message: HttpMessage | None, left: bool) -> None:
+        """The connection ended inside of a message (None: in its head)."""
+        client = self.connection.client
+        who = "client" if (self.direction == client) != left else "server"
+        start = self.offset if message is None else message.start
+        stop = self.offset + len(self._buffer)
+        if message is None:
+            where = "inside a head"
+        else:
+            where = f"after {self._body_length} bytes of the body"
+            where += f"; {self._left} of {self._body_length + self._left} are missing" if self._left else ""
+        if left and message is not None and is_event_stream(message):
+            self._give_up()                # so it ends
+        elif message is not None and message.is_request and self.connection.has_answer(message):
+            self._give_up()                # with an answer that came first the body is not wanted any more
+        elif left:
+            self._give_up(finding("http.closed-early", f"The {who} closed first, {where}.", self.direction,
+                                  start, stop))
+        else:
+            self._give_up(finding("http.incomplete-message", f"The connection ended {where}.",
+                                  self.direction, start, stop))

@@ -28,6 +28,8 @@ def sniff(opening: Opening) -> Start | None:
     looks = tuple(looks_like_http(stream.read(stream.start, stream.start + 2048)) for stream in streams)
     for direction in (0, 1):
         if looks[direction] in ("request", "response"):
+            if not looks[1 - direction] and not _has_line(streams[direction]):
+                continue           # the one word that is there may be anybody's
             client = direction if looks[direction] == "request" else 1 - direction
             other = 1 - direction
             offsets = [first, second]
@@ -38,8 +40,15 @@ def sniff(opening: Opening) -> Start | None:
                     return late
                 wanted = "request" if other == client else "response"
                 offsets[other] = next(_starts(streams[other], wanted), streams[other].contiguous)
+            if not streams[client].start_known:
+                offsets[client] = _behind_body(streams[client], offsets[client])
             return Start(client, (offsets[0], offsets[1]), CERTAIN)
     return _late(streams)
+
+
+def _has_line(stream: ByteStream) -> bool:
+    """Whether the first line of a direction is there."""
+    return b"\n" in stream.read(stream.start, stream.start + _LINE).lstrip(b"\r\n")
 
 
 def _after_switch(streams: tuple[ByteStream, ByteStream], client: int) -> Start | None:
@@ -67,7 +76,8 @@ def _late(streams: tuple[ByteStream, ByteStream]) -> Start | None:
         if request is None and response is None:
             continue
         offsets = [0, 0]
-        offsets[client] = streams[client].contiguous if request is None else request
+        offsets[client] = streams[client].contiguous if request is None else \
+            _behind_body(streams[client], request)
         offsets[1 - client] = streams[1 - client].contiguous if response is None else response
         return Start(client, (offsets[0], offsets[1]), LATE)
     return None
@@ -78,8 +88,17 @@ def next_message(stream: ByteStream, offset: int, kind: str) -> int:
     stop = stream.contiguous_from(offset)
     for start in starts_between(stream, offset, stop):
         if _begins(stream, start, kind):
-            return start
+            return _behind_body(stream, start) if kind == "request" else start
     return stop
+
+
+def _behind_body(stream: ByteStream, start: int) -> int:
+    """Where a request begins that stands at `start`, where a body may end: behind that, if it is a word."""
+    if stream.read(start, start + _METHOD).startswith(METHODS):
+        return start
+    line = stream.read(start, start + HEAD_LIMIT).split(b"\n")[0]
+    return next((place for place in starts_between(stream, start + 1, start + len(line))
+                 if line[place - start :].startswith(METHODS)), start)
 
 
 def _begins(stream: ByteStream, start: int, kind: str) -> bool:

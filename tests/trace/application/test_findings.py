@@ -114,7 +114,9 @@ ENDINGS: dict[str, Turns] = {
     "websocket.unanswered-ping": [*UPGRADE, server(b"?", PING), client(), client(), client(), *CLOSING],
     "http.incomplete-message": [(CLIENT, GET), (SERVER, OK[:-1])],
     "http.unanswered-request": [(CLIENT, GET)],
+    "http.closed-early": [(CLIENT, GET), (SERVER, OK[:-1])],
 }
+CLOSED_BY_SERVER = {"http.incomplete-message", "http.unanswered-request"}
 
 HTTP: dict[str, Turns] = {
     "http.invalid-start-line": [(CLIENT, GET + b"GET / HTTP/1.1 extra\r\nHost: x\r\n\r\n")],
@@ -193,7 +195,8 @@ CLEAN_TALKS: dict[str, Turns] = {
 @pytest.mark.parametrize("rule", BROKEN)
 def test_a_broken_rule_is_told(rule: str) -> None:
     turns, end = BROKEN[rule]
-    found = [one for one in application(*turns, end=end).findings if one.id == rule]
+    first = SERVER if rule in CLOSED_BY_SERVER else CLIENT
+    found = [one for one in application(*turns, end=end, first=first).findings if one.id == rule]
     assert found, rule
     one = found[0]
     assert (one.severity, one.clause) == (RULES[rule].severity, RULES[rule].clause)

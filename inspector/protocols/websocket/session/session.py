@@ -202,12 +202,17 @@ class WebSocketSession:
         """Take a frame that lacks some of its payload: its header is judged, not what it says."""
         side = self._sides[direction]
         self._add(*check_frame(frame, side.role))
+        if frame.opcode >= 8:
+            side.tear()                # the message around it is not hurt
+            if frame.opcode == ws.CLOSE:
+                side.close = side.close or read_close(frame.payload)
+            side.frames += 1
+            self.count += 1
+            return Part(self._next_message(), True, True, False, len(frame.payload))
         opens = side.message >= 0 and frame.opcode == ws.CONTINUATION
         message, ends = side.message if opens else self._next_message(), frame.fin
         side.interrupt()
-        if frame.opcode == ws.CLOSE:
-            side.close = read_close(frame.payload)
-        elif frame.opcode < 8 and not ends:
+        if not ends:
             side.message, side.message_start = message, frame.start
         side.frames += 1
         self.count += 1
@@ -272,9 +277,10 @@ class WebSocketSession:
             side.let_go()
         elif not begins and side.message < 0:
             begins = True
-            if side.frames or not self.inferred:
+            if not side.headless and (side.frames or not self.inferred):
                 what, at = "A continuation frame follows no fragmented message.", frame.start
                 self._report(side, "websocket.continuation-without-start", what, at, at + 1, (4, 8))
+        side.headless = False
         if begins:
             self._begin(side, frame)
         if begins and frame.fin and not side.compressed and frame.whole:

@@ -40,6 +40,7 @@ class Side:
         self.window_reported = False
         self.asked = False             # a ping was ever sent
         self.torn = False              # bytes of this end are missing: there may have been a ping
+        self.headless = False          # the beginning of the message that goes on may be among them
         # The peer's Pongs (frame, sentence, start, stop) to no Ping, until it shows that none was lost
         self.doubts: deque[tuple[FrameIndex, str, int, int]] = deque(maxlen=OPEN_PINGS)
         self.pings: deque[OpenPing] = deque(maxlen=OPEN_PINGS)
@@ -85,15 +86,21 @@ class Side:
     def plain(self, count: int, key: bytes) -> None:
         """`count` plain frames were sent, the last one (of a client) with this masking key."""
         self.frames += count
+        self.headless = False
         self._key, self._same_key = key if self.role.client else b"", int(self.role.client)
 
     def interrupt(self) -> None:
         """Bytes of this end are missing in the capture: nothing that relies on them can be said."""
-        self.torn = True
-        self.doubts.clear()
+        self.tear()
+        self.headless = True
         if self.inflater is not None:
             self.inflater.lose()
         self.message, self.text, self.compressed = -1, None, False
+
+    def tear(self) -> None:
+        """A Ping of this end may be missing."""
+        self.torn = True
+        self.doubts.clear()
 
     def let_go(self) -> None:
         """The message under way is over, whole or not."""

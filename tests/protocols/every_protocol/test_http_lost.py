@@ -1,0 +1,138 @@
+"""HTTP of which packets are lost, cut or swapped: nobody is accused, no answer is paired wrongly.
+
+What the whole session gives is the truth: a finding that is not among its own accuses somebody of what the
+capture lacks, and an answer (by its place in the stream) answers the same request, or one that is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from inspector.model.packets import Row, first_rows
+from inspector.trace.application.application import Application
+from inspector.trace.flows.tcp import TcpFlow
+from inspector.trace.trace import Trace
+from inspector.wire.findings import Finding
+from tests.support.captures.tcp import MemoryTrace
+from tests.support.tiers import thorough
+
+SESSIONS = sorted((Path(__file__).parents[2] / "data" / "sessions" / "http").glob("*.pcap"))
+CUT = 70
+FEW = 7                      # changes of each kind in the default tier
+
+Packet = tuple[int, bytes, int]
+"""Time, frame as captured, length on the wire."""
+
+Place = tuple[int, int]
+"""Port of the sender, sequence number of the first byte."""
+
+
+def packets_of(path: Path) -> tuple[list[Packet], int]:
+    with Trace.open(path) as trace:
+        trace.finish()
+        index = trace.index
+        packets = [(int(index.time_ns[row]), trace.frame(row), int(index.length[row]))
+                   for row in first_rows(index.count)]
+        return packets, trace.link_type(Row(0))
+
+
+def accused(application: Application) -> list[Finding]:
+    """What is said of HTTP and what follows it; TCP has tests of its own."""
+    return [one for one in application.own_findings if one.severity != "note"]
+
+
+def pairs(application: Application, flow_of: MemoryTrace) -> dict[Place, Place]:
+    """Which request each answer is paired with, by their places."""
+    index = flow_of.index
+
+    def place(direction: int, start: int) -> Place:
+        stream = application.streams[direction]
+        row = next(stream.pieces(start, start + 1)).row
+        seq = int(index.seq[row])
+        return int(index.sport[row]), seq + start - stream.offset_of(seq)
+
+    found = {}
+    for layer in application.layers:
+        records = layer.decoder.records
+        for position, one in enumerate(records):
+            partner = layer.decoder.partner(position) if layer.protocol.name == "http" else None
+            if partner is not None and partner < position:
+                asked = records[partner]
+                found[place(one.direction, one.start)] = place(asked.direction, asked.start)
+    return found
+
+
+def told(packets: list[Packet], link: int) -> tuple[list[Finding], dict[Place, Place]]:
+    trace = MemoryTrace(link)
+    trace.add([frame for _, frame, _ in packets], [time for time, _, _ in packets],
+              [length for _, _, length in packets])
+    application = Application(trace, TcpFlow(trace, 0))
+    return accused(application), pairs(application, trace)
+
+
+def sender(packet: Packet) -> bytes:
+    return packet[1][34:36]
+
+
+def changed(packets: list[Packet], places: list[int]) -> Iterator[tuple[str, list[Packet]]]:
+    """The session with one thing changed at each of these packets, and what that was."""
+    for end in sorted({sender(one) for one in packets}):
+        yield f"nothing of {end.hex()}", [one for one in packets if sender(one) != end]
+    for size in (66, CUT, 90, 120, 160, 300):
+        yield f"all cut at {size}", [(time, frame[:size], length) for time, frame, length in packets]
+    for at in places:
+        time, frame, length = packets[at]
+        yield f"without packet {at + 1}", packets[:at] + packets[at + 1 :]
+        yield f"without packets {at + 1} and {at + 2}", packets[:at] + packets[at + 2 :]
+        yield f"packet {at + 1} cut", [*packets[:at], (time, frame[:CUT], length), *packets[at + 1 :]]
+        yield f"from packet {at + 1} on", packets[at:]
+        yield f"up to packet {at + 1}", packets[: at + 1]
+        if at + 1 < len(packets):
+            later, other, size = packets[at + 1]
+            yield f"packets {at + 1} and {at + 2} swapped", [
+                *packets[:at], (time, other, size), (later, frame, length), *packets[at + 2 :]]
+            yield f"packets {at + 1} and {at + 2} in wrong order", [
+                *packets[:at], packets[at + 1], packets[at], *packets[at + 2 :]]
+
+
+def wrong(path: Path, step: int) -> list[tuple[str, object]]:
+    packets, link = packets_of(path)
+    findings, truth = told(packets, link)
+    clean = {one.id for one in findings}
+    found: list[tuple[str, object]] = []
+    for how, some in changed(packets, list(range(0, len(packets), step))):
+        said, paired = told(some, link)
+        found += [(how, f"{one.id}: {one.text}") for one in said if one.id not in clean]
+        found += [(how, pair) for pair in paired.items() if truth.get(pair[0]) != pair[1]]
+    return found
+
+
+@pytest.mark.parametrize("path", SESSIONS, ids=lambda path: path.stem)
+def test_some_losses_accuse_nobody_and_pair_nothing_wrongly(path: Path) -> None:
+    count = len(packets_of(path)[0])
+    assert not wrong(path, max(count // FEW, 1))
+
+
+@thorough
+@pytest.mark.parametrize("path", SESSIONS, ids=lambda path: path.stem)
+def test_no_loss_accuses_anybody_or_pairs_anything_wrongly(path: Path) -> None:
+    assert not wrong(path, 1)
+
+
+@pytest.mark.parametrize(("name", "at", "size"), [
+    ("pairs-pipe", 3, 0), ("pairs-pipe", 5, 0), ("pairs-head", 5, 0), ("pairs-head", 7, CUT), ("gz", 28, 0),
+])
+def test_the_worst_of_them(name: str, at: int, size: int) -> None:
+    """A lost request among pipelined ones, a lost HEAD: told as an answer that is known to be no other's."""
+    path = next(path for path in SESSIONS if path.stem == name)
+    packets, link = packets_of(path)
+    _, truth = told(packets, link)
+    time, frame, length = packets[at]
+    lost = [*packets[:at], *([(time, frame[:size], length)] if size else []), *packets[at + 1 :]]
+    findings, paired = told(lost, link)
+    assert not [one for one in findings if one.severity == "error" and one.id.startswith("http.")
+                and one.id != "http.invalid-content-encoding"]
+    assert paired.items() <= truth.items() and len(paired) < len(truth)

@@ -136,7 +136,7 @@ async def test_each_kept_trace_that_is_shown_has_a_key() -> None:
 
 async def test_all_there_is_to_choose_is_in_sight_or_said_to_be_further_down() -> None:
     async with LauncherApp().run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "Open a file  pcap" in grid(pilot.app.screen), "the row of files")
+        await until(pilot, lambda: "Open a file  " in grid(pilot.app.screen), "the row of files")
         assert "more below" not in grid(pilot.app.screen)
     for _ in range(9):
         trace = traces.begin("tcp")
@@ -145,7 +145,7 @@ async def test_all_there_is_to_choose_is_in_sight_or_said_to_be_further_down() -
     async with LauncherApp().run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "more below" in grid(pilot.app.screen), "that there is more")
         (rest,) = re.findall(r"▼ (\d+) more below", grid(pilot.app.screen))
-        assert "Open a file  pcap" in grid(pilot.app.screen)
+        assert "Open a file  " in grid(pilot.app.screen)
         await pilot.press("up")                                 # from the first row to the last one
         await until(pilot, lambda: f"▲ {rest} above" in grid(pilot.app.screen), "that there was more")
         assert "more below" not in grid(pilot.app.screen)

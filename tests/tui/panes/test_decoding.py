@@ -10,7 +10,7 @@ from inspector.trace.flows.turns import AT_ONCE, FIRST, STEP, Turns
 from inspector.tui.panes.messages import MessagesPane
 from inspector.tui.panes.registry import PANES
 from tests.support.captures.growth import KINDS
-from tests.support.screen.live import opened, settled
+from tests.support.screen.live import opened, settled, until
 
 
 async def test_panes_of_a_large_conversation_take_shares(
@@ -30,6 +30,8 @@ async def test_panes_of_a_large_conversation_take_shares(
         for pane in PANES:
             await pilot.press(pane.key)
         await pilot.press("3")
+        lines = screen.query_one(MessagesPane).lines
+        await until(pilot, lambda: lines.count == 6000, "all messages")
         await settled(pilot)
-        assert screen.query_one(MessagesPane).lines.count == 6000      # in the end all of it is there
-        assert max(shares) <= max(AT_ONCE, FIRST, STEP) and sum(shares) == 6006
+        assert max(shares) <= max(AT_ONCE, FIRST, STEP)
+        assert 6006 <= sum(shares) < 7000                 # a beginning may be looked at once more, not all

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.model.numbers import TCP
+from inspector.model.packets import Row
 from inspector.model.records import KernelSample
 from inspector.trace.kernel import kernel_findings, spans
 from inspector.trace.trace import Trace
@@ -87,6 +88,16 @@ def test_owners_have_the_room_that_is_left() -> None:
         for width in (92, 118, 130, 200):                         # at 120x40 the pane has 118 or 92
             assert "gunicorn: worker 123456" in plain(sockets.line(0, width))
             assert cell_width(plain(sockets.line(0, width))) == width
+
+
+def test_a_sockets_state_is_in_sight_wherever_there_is_little_room() -> None:
+    path = Path(__file__).parents[1] / "data" / "traces" / "tcp.pcapng"
+    with Trace.open(path) as trace:
+        trace.finish()
+        sockets = SocketLines(trace, Row(4))                      # without samples of the kernel
+        for width in range(58, 140):
+            assert "ESTABLISHED" in plain(sockets.line(1, width)), width
+            assert cell_width(plain(sockets.line(1, width))) == width
 
 
 def test_a_wait_counts_from_the_last_time_that_something_was_read() -> None:

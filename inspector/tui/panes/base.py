@@ -214,6 +214,7 @@ class ListPane(Pane):
 
     def on_mount(self) -> None:
         self.watch(self.lines, "cursor", self._cursor_moved, init=False)
+        self.watch(self.lines, "drawn", self._cursor_moved, init=False)    # it may say something else now
 
     def _cursor_moved(self) -> None:
         for foot in self.query(".foot").results(Head):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inspector.tui.messages import Selection, SelectionMade
+from inspector.tui.messages import PaneAsked, Selection, SelectionMade
 from inspector.tui.panes.base import ListPane, PaneSpec
 from inspector.tui.widgets.painter import Head
 from inspector.views.line.spans import Line
@@ -14,8 +14,8 @@ class SocketsPane(ListPane):
 
     LEGEND = (
         "Every socket that the session's programs asked for: owner, descriptor, addresses, the TCP state of "
-        "its end at the chosen packet, and the call that made it. Choosing one leads to its conversation's "
-        "first packet.",
+        "its end at the chosen packet, and the call that made it. Choosing one moves no time: below stands "
+        "where the bytes of its conversation are then. **Enter** shows it in the ladder, at its packet then.",
         "**Unread** and **Unacked** are the kernel's own queues then: bytes that came and were not read, "
         "bytes written and not acknowledged, sent or not; of a listener the connections that wait for "
         "accept(), and the most that may.",
@@ -49,7 +49,7 @@ class SocketsPane(ListPane):
         if not self._sockets.count and self.follow:
             self.lines.show(None)
         elif not self._sockets.count:
-            self.hint("Neither system calls nor the kernel's sockets were kept with this capture.")
+            self.hint(self._sockets.empty)
         elif self.lines.provider is self._sockets:
             self.lines.refill()
         else:
@@ -58,15 +58,29 @@ class SocketsPane(ListPane):
 
     def update_selection(self) -> None:
         if self._sockets is not None and self._sockets.row != self.selection.row:
-            self._sockets.row = self.selection.row
+            self._sockets.row, self._sockets.asked = self.selection.row, None
             self.update_trace()
 
     def chosen(self, index: int, cell: int | None) -> None:
-        if self._sockets is None or not self._sockets.count:
+        """Tell below of the conversation of that socket; what is looked at, and when, stays."""
+        sockets = self._shown
+        if sockets is not None and index < len(sockets.rows):
+            sockets.asked = sockets.target(index)
+            self.update_trace()
+
+    @property
+    def _shown(self) -> SocketLines | None:
+        """The sockets, None while a sentence stands in their place."""
+        return self._sockets if self.lines.provider is self._sockets else None
+
+    def opened(self, index: int) -> None:
+        sockets = self._shown
+        row = None if sockets is None else sockets.nearest(index)
+        if row is None:
+            self.app.notify("No packet of this socket was captured: its line tells all of it.", timeout=3)
             return
-        row = self._sockets.target(index)
-        if row is not None:
-            self.post_message(SelectionMade(Selection(row=row)))
+        self.post_message(SelectionMade(Selection(row=row)))
+        self.post_message(PaneAsked("ladder", opens=True))
 
 
 SPEC = PaneSpec("sockets", "6", "Sockets", "middle", SocketsPane)

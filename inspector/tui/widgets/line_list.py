@@ -81,6 +81,7 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
 
     cursor: reactive[int | None] = reactive(None, repaint=False)
     following: reactive[bool] = reactive(False, repaint=False)
+    drawn: reactive[int] = reactive(0, repaint=False)         # counts how often what is seen changed
 
     class LineChosen(Message):
         """The cursor was moved to a line by the user."""
@@ -174,13 +175,13 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         if self.following or self.scroll_y > self.max_scroll_y:
             self._place(self.max_scroll_y)
         if not unseen_here:
-            self._strips.clear()
-            self.refresh()
+            self.again()
 
     def again(self) -> None:
         """Draw again what is seen, from the same lines."""
         self._strips.clear()
         self.refresh()
+        self.drawn += 1
 
     def choose(self, index: int | None, also: frozenset[int] = frozenset(), *, go: bool = True) -> None:
         """Put the cursor on a line that was chosen elsewhere, mark others with it; no message is posted.

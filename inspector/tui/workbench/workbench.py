@@ -47,7 +47,6 @@ from inspector.tui.messages import (
 from inspector.tui.panes.base import Pane, PaneSpec
 from inspector.tui.panes.detail import DetailPane
 from inspector.tui.panes.ladder import LadderPane
-from inspector.tui.panes.ladder_list import LadderList
 from inspector.tui.panes.registry import PANES
 from inspector.tui.terminal.turnstile import turnstile_of
 from inspector.tui.widgets.base import TALL, WIDE
@@ -138,6 +137,9 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         self._size = Size(0, 0)
         self.sizes = load_sizes()
         self.front, self.lower = LADDER[0].id, FIRST_LOWER
+        self._began_with = self.front  # the pane that had the screen at first,
+        self._has_keys = False         # whether it got the keys,
+        self._turned = False           # and whether another one was brought since
 
     def parts(self) -> list[Part]:
         return self.chosen_parts()
@@ -171,14 +173,21 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         self.panes = list(self.query(Pane))
         self._size = self.app.size
         self._open_kept_panes()
+        self._began_with = self.front
         self._arrange()
         if self.front == LADDER[0].id:
-            self.query_one(LadderPane).focus_inside()
+            self._focus_first()
         else:
-            turnstile_of(self).after_refresh(self, self.pane(self.front).focus_inside)
+            turnstile_of(self).after_refresh(self, self._focus_first)
         if self.session is not None and self.session.spec is not None:
             self._show_composers(self.session.spec)
         self.begin()
+
+    def _focus_first(self) -> None:
+        """Give the keys to the pane that was opened at first, unless another one was asked for by now."""
+        if self.is_untouched:
+            self.pane(self._began_with).focus_inside()
+        self._has_keys = True
 
     def _open_kept_panes(self) -> None:
         """Open the panes as they were left; but what goes on now begins with its ladder."""
@@ -275,6 +284,7 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         self._keep_panes()
 
     def _bring(self, name: str) -> None:
+        self._turned = True
         if name != LADDER[0].id and not (self.is_wide and name in ASIDE_IDS):
             self.lower = name
         self.front = name
@@ -326,7 +336,8 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         for lines in self.query(LineList):
             lines.typing_changed()
-        pane = _pane_of(event.widget)
+        # Told late, of a widget that has lost the focus to the pane that was brought since, it means nothing.
+        pane = _pane_of(event.widget) if event.widget is self.focused else None
         if pane is not None and pane.id is not None and pane.id != self.front:
             self.front = pane.id
             self._arrange()
@@ -377,6 +388,7 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         if first_reading and not self._overview_shown and trace.complete:
             self._overview_shown = True
             if trace.conversation_count > 1 and self.is_untouched:
+                self.set_focus(None)           # what the first pane still tells of it is late
                 self._bring("conversations")
         for pane in self.panes:
             pane.first_reading = first_reading
@@ -397,7 +409,9 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
     @property
     def is_untouched(self) -> bool:
         """Whether one still is where the screen began: only then may it go elsewhere by itself."""
-        return self.app.screen is self and isinstance(self.focused, LadderList)
+        pane = _pane_of(self.focused)
+        here = not self._has_keys or pane is None or pane.id == self._began_with
+        return self.app.screen is self and here and not self._turned and self.selection == NOTHING
 
     def state_changed(self, state: SessionState, *, live: bool) -> None:
         if self.trace is not None and not self.trace.index.count:

@@ -28,11 +28,14 @@ class Socket:
     local: str | None = None
     peer: str | None = None        # whom it is connected to; of UDP by connect(), not by a datagram's address
     listening: bool = False
+    listens_ns: int = 0            # when listen() returned; 0: before all that is known
+    made_ns: int = 0               # when the call that made it returned; 0: before all that is known
     connected_ns: int = 0          # when connect() returned; 0: before all that is known
     closed_ns: int | None = None
     parent: int | None = None      # number of the listening socket that accepted it
     peers: set[str] = field(default_factory=set)   # whom an unconnected UDP socket talked to
-    error: str = ""                # errno of the last call that failed
+    error: str = ""                # errno of the last call that failed,
+    failed_ns: int = 0             # and when
 
 
 class SocketTable:
@@ -77,23 +80,27 @@ class SocketTable:
     def _returned(self, index: int, call: Call) -> None:
         if call.name == "socket":
             if call.result is not None and call.result >= 0 and not call.errno:
-                self.of_call[index] = self._new(call, call.result).number
+                made = self._new(call, call.result)
+                made.made_ns = call.end_ns or call.time_ns
+                self.of_call[index] = made.number
             return
         socket = self.socket_of(index)
         if socket is None:
             return
         if call.errno:
-            socket.error = call.errno
+            socket.error, socket.failed_ns = call.errno, call.end_ns or call.time_ns
             return
         if call.name.startswith("accept") and call.result is not None:
             child = self._new(call, call.result)
             child.parent, child.local, child.peer = socket.number, call.local, call_peer(call)
+            child.made_ns = call.end_ns or call.time_ns
             self.accepted[index] = child.number
             self._listens(socket)          # of a worker, too, that took the socket over from its parent
             return
         self._learn(socket, call)
         if call.name == "listen":
             self._listens(socket)
+            socket.listens_ns = call.end_ns or call.time_ns
         elif call.name == "close":
             socket.closed_ns = call.end_ns
             self._open.pop((socket.pid, socket.fd), None)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import TCP
-from inspector.model.packets import Row, row_at, rows_in
+from inspector.model.packets import Row, packet_number, row_at, rows_in
 from inspector.model.units import amount
 from inspector.trace.index.conversations import grown
 from inspector.trace.kernel import unread
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 _GONE = ("closed", "CLOSED")
+_NOT_HELD = ("gone", "LISTEN", "TIME-WAIT")       # the calls know a listener by its address
 _USUAL = 80            # cells for which it is counted how many lines there are
 _OWNER = 30            # cells of the owner, where there is room
 
@@ -59,7 +60,9 @@ class SocketLines:
         self._table = SocketTable()
         self._packets_read = 0                                  # packets
         self._streams: set[int] = set()
+        self.asked: Row | None = None      # a packet of the conversation of which it is told where bytes are
         self._samples: dict[tuple[str, str], KernelSample] = {}      # the last one of each socket, then
+        self._of_calls: dict[int, KernelSample] = {}           # a socket's number -> its sample
         self._by_ends: dict[frozenset[str], tuple[int, Row]] = {}    # both ends -> conversation, first row
         self.rows: tuple[SocketRow, ...] = ()
         self._below: tuple[int, list[Line]] = 0, []              # for a width: where the bytes are
@@ -71,20 +74,23 @@ class SocketLines:
         self._outside = outside_peers(self.trace.events)
         self._take_conversations()
         self._samples = self._samples_now()
+        self._of_calls = self._matched()
         known = tuple(map(self._describe, self._table.sockets))
         listed = {(row.local, row.peer) for row in known}
         others = [one for one in self._samples.values() if _ends(one) not in listed and one.state != "gone"]
         self.rows = known + tuple(map(self._of_kernel, others))
         self._stream = self._conversation()
         self._below = 0, []
-        self._count = len(self.rows) + len(self._lines_below(_USUAL))
+        self._count = len(self.rows) + (len(self._lines_below(_USUAL)) if self.rows else 0)
 
     def _conversation(self) -> int | None:
-        """The TCP conversation of the chosen packet, else the last one; None where its bytes are not told."""
-        trace, row = self.trace, self.row
+        """The TCP conversation that was asked for, else the chosen packet's, else the last one; None where
+        its bytes are not told."""
+        trace = self.trace
         if not (trace.calls or trace.kernel) or not self._streams:
             return None
         found = max(self._streams)
+        row = self.row if self.asked is None else self.asked
         if row is not None and row < trace.index.count and int(trace.index.protocol[row]) == TCP:
             found = max(int(trace.index.stream[row]), 0)
         return found if trace.reached(row_at(trace.rows_of("tcp", found), -1), self.deep) else None
@@ -103,6 +109,61 @@ class SocketLines:
         if until is not None:
             samples = samples[: bisect_right(samples, until, key=lambda one: one.time_ns)]
         return {_ends(one): one for one in samples}
+
+    def _matched(self) -> dict[int, KernelSample]:
+        """The sample of each socket that the calls know: by its addresses, else by who holds it.
+
+        Until connect() has returned no call tells the local address that the kernel has chosen.
+        """
+        found: dict[int, KernelSample] = {}
+        by_holder: dict[int, list[KernelSample]] = {}
+        exact = {_ends_of(socket): socket.number for socket in self._table.sockets}
+        for ends, sample in self._samples.items():
+            if ends in exact:
+                found[exact[ends]] = sample
+            elif sample.pid is not None and sample.state not in _NOT_HELD:
+                by_holder.setdefault(sample.pid, []).append(sample)
+        for socket in self._table.sockets:
+            waiting = by_holder.get(socket.pid, [])
+            if socket.number not in found and waiting and self._is_unnamed(socket):
+                fitting = (each for each in waiting if socket.peer in (None, each.peer))
+                if (one := next(fitting, None)) is not None:
+                    waiting.remove(one)
+                    found[socket.number] = one
+        return found
+
+    def _is_unnamed(self, socket: Socket) -> bool:
+        """Whether it is a TCP socket that is open then, and of which the calls do not know both addresses."""
+        unnamed = socket.local is None or socket.peer is None
+        return (socket.protocol == "tcp" and not socket.listening and unnamed
+                and self._by_now(socket.made_ns) and not self._is_closed(socket))
+
+    def _by_now(self, time_ns: int) -> bool:
+        """Whether that was at the time of the chosen packet, or before."""
+        return self.row is None or time_ns <= int(self.trace.index.time_ns[self.row])
+
+    def _is_closed(self, socket: Socket) -> bool:
+        return socket.closed_ns is not None and self._by_now(socket.closed_ns)
+
+    @property
+    def empty(self) -> str:
+        """Why there is no socket to show; "" where there are some."""
+        trace = self.trace
+        if self.rows:
+            return ""
+        if not (trace.calls or trace.kernel):
+            return "Neither system calls nor the kernel's sockets were kept with this capture."
+        if self.row is None:
+            return ("All sockets of which the kernel told are gone. Choose a packet: those of its time are "
+                    "shown.")
+        index, here = trace.index, f"packet {packet_number(self.row)}"
+        told = [one.time_ns for one in trace.kernel if one.state != "gone"]
+        first = int(index.time_ns.searchsorted(min(told))) if told else index.count
+        if self.row < first < index.count:
+            return f"At {here} the kernel had told of no socket yet: it did before packet {first + 1}."
+        if self.row < first:
+            return f"At {here} the kernel had told of no socket yet: it did after the last packet."
+        return f"At {here} all sockets of which the kernel had told were gone."
 
     def _relays(self, width: int) -> list[Line]:
         """Whose place the relay takes: a queue of its socket is not the program's."""
@@ -172,52 +233,76 @@ class SocketLines:
         return _cells(texts, styles, width, kernel=bool(self.trace.kernel))
 
     def target(self, index: int) -> Row | None:
-        """The row of the first packet of the socket's conversation."""
-        if index < len(self.rows):
-            return self.rows[index].first_row
-        return None if self._stream is None else row_at(self.trace.rows_of("tcp", self._stream), 0)
+        """The first packet of the socket's conversation."""
+        return self.rows[index].first_row if index < len(self.rows) else None
+
+    def nearest(self, index: int) -> Row | None:
+        """Of the socket's conversation the packet at the time that is looked at, or the last before it."""
+        first = self.target(index)
+        if first is None or self.row is None:
+            return first
+        rows = self.trace.rows_of("tcp", int(self.trace.index.stream[first]))
+        return row_at(rows, max(int(rows.searchsorted(self.row, side="right")) - 1, 0))
 
     def _describe(self, socket: Socket) -> SocketRow:
+        sample = self._of_calls.get(socket.number)
+        local, peer = socket.local, socket.peer
+        if sample is not None:
+            told = _ends(sample)
+            local, peer = local or told[0], peer or (None if told[1] == "–" else told[1])
         stream = None
-        if socket.protocol == "tcp" and socket.local and socket.peer:
-            stream = self._by_ends.get(frozenset((socket.local, socket.peer)))
+        if socket.protocol == "tcp" and local and peer:
+            stream = self._by_ends.get(frozenset((local, peer)))
         peers = ", ".join(sorted(socket.peers)[:3]) + (" …" if len(socket.peers) > 3 else "")
-        sample = self._samples.get((socket.local or "", "–" if socket.listening else socket.peer or "–"))
         parent = None if socket.parent is None else self._table.sockets[socket.parent]
         return SocketRow(
             owner=escaped(f"{socket.role} {socket.pid}", 30),
             fd=socket.fd,
             protocol=socket.protocol.upper() or "?",
-            local=escaped(socket.local or "not bound", 60),
-            peer=escaped(socket.peer or (f"({peers})" if peers else "–"), 120),
-            state=self._state(socket, None if stream is None else stream[0]),
+            local=escaped(local or "not bound", 60),
+            peer=escaped(peer or (f"({peers})" if peers else "–"), 120),
+            state=self._state(socket, None if stream is None else stream[0], sample),
             made_by="socket()" if parent is None else f"accept() on {parent.fd}",
             role=socket.role,
             first_row=None if stream is None else stream[1],
             queues=_queues(sample) if sample is not None else ("", ""),
         )
 
-    def _state(self, socket: Socket, stream: int | None) -> str:
-        moment = None if self.row is None else int(self.trace.index.time_ns[self.row])
-        closed = socket.closed_ns is not None and (moment is None or socket.closed_ns <= moment)
-        if socket.listening:
+    def _state(self, socket: Socket, stream: int | None, sample: KernelSample | None) -> str:
+        closed = self._is_closed(socket)
+        if stream is None and not self._by_now(socket.made_ns):
+            return "not yet"
+        if socket.listening and (closed or self._by_now(socket.listens_ns)):
             return "closed" if closed else "LISTEN"
         if socket.protocol == "udp":
-            connected = socket.peer is not None and (moment is None or socket.connected_ns <= moment)
+            connected = socket.peer is not None and self._by_now(socket.connected_ns)
             return "closed" if closed else "connected" if connected else "unconnected"
         if stream is None:
-            refused = socket.error or ("closed" if socket.closed_ns is not None else "open")
-            return escaped(refused, 24)
+            error = socket.error if self._by_now(socket.failed_ns) else ""
+            return escaped(error or ("closed" if closed else "open"), 24)
+        if sample is not None and self.trace.fates and sample.state != "gone":
+            return sample.state          # on a wire that holds packets they arrive long after they were sent
+        return self._state_of_flow(socket, stream)
+
+    def _state_of_flow(self, socket: Socket, stream: int) -> str:
+        """The state of the socket's end of a conversation after the chosen packet."""
         rows = self.trace.rows_of("tcp", stream)
         place = len(rows) if self.row is None else int(rows.searchsorted(self.row, side="right"))
         if not place:
             return "not yet"
         flow = self.trace.reached(row_at(rows, place - 1), self.deep)
         if flow is None:
-            return "closed" if socket.closed_ns is not None else "connected"
-        host, _, port = (socket.local or "").rpartition(":")
+            return "closed" if self._is_closed(socket) else "connected"
+        sample = self._of_calls.get(socket.number)
+        local = socket.local or ("" if sample is None else sample.local)
+        host, _, port = local.rpartition(":")
         is_a = (host.strip("[]"), int(port)) == flow.a
         return flow.states(row_at(rows, place - 1))[0 if is_a else 1]
+
+
+def _ends_of(socket: Socket) -> tuple[str, str]:
+    """The same of a socket that calls tell of."""
+    return socket.local or "", "–" if socket.listening else socket.peer or "–"
 
 
 def _ends(sample: KernelSample) -> tuple[str, str]:
@@ -246,6 +331,9 @@ def _cells(texts: tuple[str, ...], styles: tuple[Style, ...], width: int, *, ker
     widths = [16, 3, 5, 21, 21, 12, *queues, 14] if wide else [13, 3, 5, 17, 17, 12, *queues, 0]
     if kernel and width < 100:
         widths = [max(11, min(width - 65, 16)), 0, 0, 15, 15, 11, 6, 7, 0]    # a pid of six digits, with room
+    elif width < 78:                                  # the state stands in sight, whatever else does not
+        widths = [max(9, min(width - (61 if width >= 72 else 49), 13)), 3, 5, 15, 15, 12, 0, 0, 0]
+        widths[1:3] = (3, 5) if width >= 72 else (0, 0)
     if width >= 140:
         widths[3] = widths[4] = 30
     spare = width + 1 - sum(size + 2 for size in widths if size)       # a program's name is the longest text

@@ -10,7 +10,9 @@ from textual.screen import Screen
 
 from inspector.lab.capture.access import may_capture
 from inspector.lab.options import Watch
+from inspector.tui.files.settings import keep
 from inspector.tui.panes.conversations import ConversationsPane
+from inspector.tui.panes.registry import PANES
 from tests.support.captures.traces import DATA
 from tests.support.screen.live import (
     QuietApp,
@@ -26,6 +28,15 @@ from tests.support.screen.live import (
 
 def app_screen(pilot: Pilot[object]) -> Screen[object]:
     return pilot.app.screen
+
+
+@pytest.mark.parametrize("left", [spec.id for spec in PANES if spec.place == "middle"])
+async def test_a_file_of_several_opens_on_it_wherever_one_left_before(left: str) -> None:
+    keep(front=left, lower=left)
+    async with opened(DATA / "protocols" / "redis.pcapng", (80, 24)) as (pilot, screen):
+        await until(pilot, lambda: screen.front == "conversations", "the list of conversations")
+        pane = screen.query_one(ConversationsPane)
+        await until(pilot, lambda: pane.lines.has_focus, "the keys in the list")
 
 
 @pytest.mark.quick

@@ -12,11 +12,12 @@ from textual.widgets import Static
 
 from inspector.model.packets import Row
 from inspector.tui.launcher.help import HelpScreen
-from inspector.tui.messages import Selection
+from inspector.tui.messages import NOTHING, Selection
 from inspector.tui.panes.base import PaneSpec
 from inspector.tui.panes.detail import HINT
 from inspector.tui.panes.registry import PANES
 from inspector.tui.widgets.line_list import LineList
+from inspector.tui.widgets.painter import Head
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from inspector.wire import pcapng
 from tests.support.running.lab import needs_lab
@@ -73,6 +74,36 @@ async def test_all_say_that_there_is_nothing_on_an_empty_file(tmp_path: Path) ->
         await show_each(pilot, screen)
         await pilot.resize_terminal(*USUAL)
         await show_each(pilot, screen)
+
+
+def drawn(head: Head) -> str:
+    return " ".join(head.render_line(y).text for y in range(head.size.height))
+
+
+async def test_a_chosen_socket_moves_no_time() -> None:
+    async with opened("tcp.pcapng", USUAL) as (pilot, screen):
+        await pilot.press("6")
+        await settled(pilot)
+        before = lines(screen, "sockets")
+        foot = screen.query_one("#sockets-foot", Head)
+        for key in ("down", "down", "home", "end"):
+            await pilot.press(key)
+            await settled(pilot)
+            assert screen.selection == NOTHING
+            now = [text[1:] for text in lines(screen, "sockets")]
+            assert now == [text[1:] for text in before][: len(now)]
+        screen.choose(Selection(row=Row(2)))
+        await settled(pilot)
+        await pilot.press("home", "down", "down")
+        await settled(pilot)
+        assert screen.selection.row == 2
+        shown = next(text for text in lines(screen, "sockets") if text.startswith("▶"))
+        assert " ESTABLISHED" in shown
+        screen.choose(Selection(row=Row(11)))            # the foot tells of the line as it is now
+        await until(pilot, lambda: "TIME-WAIT" in drawn(foot), "the foot's word of the new state")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.front == "ladder", "the ladder")
+        assert screen.selection.row == 11                # of this conversation it is the packet then
 
 
 @needs_lab

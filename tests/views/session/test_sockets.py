@@ -19,7 +19,7 @@ from inspector.trace.trace import Trace
 from inspector.views.line.spans import plain
 from inspector.views.session.sockets import SocketTable
 from inspector.views.session.sockets_table import SocketLines, SocketRow
-from tests.support.running.lab import needs_lab, wait_for_event
+from tests.support.running.lab import needs_lab, wait_for_event, wait_until
 
 
 def played(path: Path, spec: SessionSpec, outside: Outside = NOTHING) -> Trace:
@@ -84,13 +84,59 @@ def test_one_word_means_one_thing() -> None:
     path = Path(__file__).parents[2] / "data" / "kernel" / "lazy.pcapng"
     with Trace.open(path) as trace:
         trace.finish()
-        sockets = SocketLines(trace, Row(4))                     # 500 bytes, of which nothing is read
+        sockets = SocketLines(trace, Row(18))                    # 500 bytes, of which nothing is read
         for width in (80, 100, 130):
             above = plain(sockets.title(width))
             below = next(text for at in range(sockets.count)
                          if "Written" in (text := plain(sockets.line(at, width))))
             assert "Unacked" in above and "Unsent" not in above
             assert "Unsent" in below
+
+
+def test_sockets_that_are_not_known_yet_are_not_called_lost() -> None:
+    path = Path(__file__).parents[2] / "data" / "kernel" / "lazy.pcapng"
+    with Trace.open(path) as trace:
+        trace.finish()
+        first = int(trace.index.time_ns.searchsorted(min(one.time_ns for one in trace.kernel)))
+        assert 0 < first < trace.index.count
+        for row in range(trace.index.count):
+            sockets = SocketLines(trace, Row(row))
+            wanted = (f"At packet {row + 1} the kernel had told of no socket yet: it did before packet "
+                      f"{first + 1}.")
+            assert (sockets.count, sockets.empty) == (0, wanted) if row < first else not sockets.empty
+    bare = Path(__file__).parents[2] / "data" / "tcp" / "half-close.pcap"
+    with Trace.open(bare) as trace:
+        trace.finish()
+        assert SocketLines(trace, Row(0)).empty.startswith("Neither system calls nor the kernel's sockets")
+
+
+def test_a_socket_is_told_as_it_is_at_the_chosen_packet() -> None:
+    path = Path(__file__).parents[2] / "data" / "traces" / "tcp-refused.pcapng"
+    with Trace.open(path) as trace:
+        trace.finish()
+        (last,) = SocketLines(trace).rows
+        (first,) = SocketLines(trace, Row(0)).rows
+        assert last.state in ("CLOSED", "closed", "ECONNREFUSED")
+        assert first.state in ("SYN-SENT", "open")
+
+
+@needs_lab
+def test_a_socket_stands_once_while_its_program_waits_in_connect(tmp_path: Path) -> None:
+    path = tmp_path / "t.pcapng"
+    spec = resolved(SessionSpec("tcp", wire="held", messages=("hello",)))
+    with start_agent(path, wiring=spec.wiring) as agent, Trace.open(path, following=True) as trace:
+        agent.send(Start(spec))
+
+        def connecting() -> bool:
+            trace.refresh()
+            return any(one.state == "SYN-SENT" for one in trace.kernel)
+
+        wait_until(connecting, "the kernel's word on the client's socket")
+        rows = SocketLines(trace).rows
+        (client,) = [row for row in rows if row.state == "SYN-SENT"]
+        assert client.role == "client" and client.fd is not None
+        assert client.local.startswith("10.0.0.1:") and client.peer.startswith("10.0.0.2:")
+        assert len(rows) == len({(row.local, row.peer) for row in rows}) == 2
 
 
 @needs_lab

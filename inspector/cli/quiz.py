@@ -25,21 +25,21 @@ class _LeftError(Exception):
 
 
 def ask(file: str, count: int, seed: int | None, language: str) -> int:
-    """Ask; the exit status: 0 when every answer was right, 1 when not."""
+    """Ask; the exit status: 0 when all that was answered was answered rightly, 1 when not."""
     try:
         with Trace.open(file) as trace:
             trace.finish()
             found = questions(trace, count, language, seed)
             if not found:
                 raise CommandError("There is no TCP conversation in it to ask about.", NO)
-            right = _ask_all(trace, found, language)
+            asked, right = _ask_all(trace, found, language)
     except TraceError as error:
         raise CommandError(str(error), UNREADABLE) from error
-    return DONE if right == len(found) else NO
+    return DONE if asked and right == asked else NO
 
 
-def _ask_all(trace: Trace, found: list[Question], language: str) -> int:
-    """Ask one after the other, as long as somebody answers; how many answers were right."""
+def _ask_all(trace: Trace, found: list[Question], language: str) -> tuple[int, int]:
+    """Ask one after the other, as long as somebody answers; how many were answered, and how many rightly."""
     asked = right = 0
     _print(word(language, "quiz-how"))
     try:
@@ -51,7 +51,7 @@ def _ask_all(trace: Trace, found: list[Question], language: str) -> int:
     rest = len(found) - asked
     left_out = f", {rest} {word(language, 'left-out')}" if rest else ""
     write_text(f"{right} / {asked or len(found)} {word(language, 'score')}{left_out}")
-    return right
+    return asked, right
 
 
 def _columns() -> int:

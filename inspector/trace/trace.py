@@ -63,6 +63,7 @@ _APART = 1 << 14        # bytes between wanted ones that are read with them rath
 _MOST = 1 << 22          # bytes that are read at once for many packets
 _DENSE = 8               # part of what is read that is wanted, at least: it is copied whole first
 _SCATTERED = 4           # fewer neighbours than so many: each packet is read by itself
+_LAST_WORDS = 32         # events at the end among which a program's end is looked for
 _PATIENCE = 1.5          # seconds of waiting for who writes at this moment
 _SMALL = 1 << 13          # packets of a conversation that is looked at at once (15 ms), where it is plain
 _MOST_PLAIN = 2_000_000   # packets up to which a screen has plain conversations looked for
@@ -237,8 +238,18 @@ class Trace:
 
     @property
     def writer(self) -> Writer:
-        """Whether somebody writes on: nobody is known to, somebody does, or did and has ended."""
-        return self._source.writer
+        """Whether somebody writes on: nobody is known to, somebody does, or did and has ended.
+
+        A trace around a program is at its end when it says that the program ended, whoever still has it open.
+        """
+        found = self._source.writer
+        over = found == "writes" and any(one.kind == "program-ended" for one in self.events[-_LAST_WORDS:])
+        return "ended" if over else found
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether there may be more than was read: it is followed, written, or still being read."""
+        return self.following or self.writer == "writes" or not self.complete
 
     @property
     def searched(self) -> str | None:

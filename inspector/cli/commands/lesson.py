@@ -248,7 +248,7 @@ def quiz(context: click.Context, /, trace: str, questions: int, seed: int | None
     """Ask about a trace, your own for instance: next packet, flags, numbers, states.
 
     Answers are read from standard input, a line each, and graded one by one: s shows the answer, q leaves
-    with the result so far. Exit status 0 when all were right, 1 when not.
+    with the result so far. Exit status 0 when all that were answered were right, 1 when not, or none was.
     """
     from inspector.cli.quiz import ask
 

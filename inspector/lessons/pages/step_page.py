@@ -90,8 +90,12 @@ class Writer:
             self.outcome()
             self.options()
         else:
+            begins = len(self.page.lines)
             self.options()
-            self.page.news = 0 if self.record.phase in ("read", "ready") else len(self.page.lines)
+            if self.step.kind != "blank":          # there the truth stands beside what was filled in
+                begins = len(self.page.lines)
+            nothing_new = self.record.phase in ("read", "ready") and not self.record.revealed
+            self.page.news = 0 if nothing_new else begins
             self.outcome()
         self.foot()
         return self.page

@@ -141,10 +141,15 @@ class Player:
         """Ask for one hint more."""
         self.record.hints += 1
 
-    def reveal(self) -> None:
-        """See the answer of explain; or give up on an order or blanks, and see the truth."""
+    def reveal(self, given: Answer = ()) -> None:
+        """See the answer of explain; or give up on an order or blanks, and see the truth.
+
+        `given`: what was said since the last try, beside which the truth is to stand.
+        """
         self.record.revealed = True
         if self.record.phase == "ask" and self.step.kind in TRIES and self.scene is not None:
+            if "".join(given):
+                self.record.given = given
             self._judge(self.scene)
             self.record.phase = "over"
 

@@ -122,7 +122,9 @@ class LessonScreen(BaseScreen):
         self.selection = NOTHING
         self.front = LADDER.id
         self.comparing = False
-        self._drawn: object = None         # what the page was drawn from
+        self._drawn: object = None         # what the page was drawn from,
+        self._place_drawn = -1             # and the step
+        self._hinted = ""                  # the toast that says what is to be done
         self._starting = False
         self.is_done = False               # it was gone through to its end, and left
 
@@ -190,22 +192,17 @@ class LessonScreen(BaseScreen):
                  tuple(record.values.items()), player.scene is None, player.catching_up, *self.more_drawn())
         if state == self._drawn or width < 12:
             return
-        moved = not isinstance(self._drawn, tuple) or self._drawn[0] != player.place
+        moved, self._place_drawn = self._place_drawn != player.place, player.place
         self._drawn = state
         if not player.catching_up:
             self.notes.look(player.step)
         page = self.made_page(width)
         pages.show_page(page, None if moved else pages.option)
-        if moved:
-            pages.scroll_to(y=0, animate=False)
-        elif page.news:
-            pages.scroll_to(y=max(page.count - pages.size.height, 0) if page.count - page.news <
-                            pages.size.height else page.news, animate=False)
-        elif record.hints or self.given or record.judged is not None:
-            pages.scroll_to(y=max(page.count - pages.size.height, 0), animate=False)
+        self._take_hint_back()
         self._show_number_line()
         self._light()
         self._give_room(page.count)
+        turnstile_of(self).after_refresh(self, self._bring_into_sight, page, moved)    # in its new room
         self._update_title()
         self.call_after_refresh(self.refresh_bindings)     # whether the words scroll is known then
 
@@ -216,6 +213,30 @@ class LessonScreen(BaseScreen):
     def more_drawn(self) -> tuple[object, ...]:
         """What else the page is drawn from."""
         return ()
+
+    def _bring_into_sight(self, page: StepPage, moved: bool) -> None:
+        """Show of a step what is to be read now: its beginning, or what came last, from its first line on."""
+        pages, record = self.query_one(PageList), self.player.record
+        end = max(page.count - pages.size.height, 0)
+        if pages.page is not page:
+            return
+        if moved:
+            pages.scroll_to(y=0, animate=False)
+        elif page.news:
+            pages.scroll_to(y=min(page.news, end), animate=False)
+        elif record.hints or self.given or record.judged is not None:
+            pages.scroll_to(y=end, animate=False)
+
+    def _hint_at(self, sentence: str, *, wrong: bool = False) -> None:
+        """Say what is to be done, for as long as that is so: what is done then takes it away."""
+        self._take_hint_back()
+        self._hinted = sentence
+        self.app.notify(sentence, severity="warning" if wrong else "information", timeout=4)
+
+    def _take_hint_back(self) -> None:
+        if self._hinted:
+            self.take_back(self._hinted)
+        self._hinted = ""
 
     def _give_room(self, lines: int) -> None:
         """Where the words stand above: as many lines as they need, as long as enough is left below."""
@@ -228,7 +249,7 @@ class LessonScreen(BaseScreen):
         if not self.query_one("#beside").visible:
             words.styles.height = room                         # nothing is seen below
             return
-        words.styles.height = max(min(wanted, room - self.least_below()), room // 3)
+        words.styles.height = max(min(wanted, room - self.least_below()), room // 2)
 
     def least_below(self) -> int:
         """Lines that stay for the pane below the words, however many they are."""
@@ -247,7 +268,9 @@ class LessonScreen(BaseScreen):
     def _show_number_line(self) -> None:
         number = self.query_one(NumberInput)
         wanted = self.player.scene is not None and self.wants_number()
-        number.display = wanted
+        if wanted != number.display:
+            number.display = wanted
+            number.clear()                 # what was begun for another step is no answer of this one
         number.placeholder = self.number_wanted()
         if wanted and not number.has_focus and self.pane not in (
             self.focused.ancestors if self.focused else ()):
@@ -282,7 +305,7 @@ class LessonScreen(BaseScreen):
             states_hidden=veiled and step.ask == "state")
 
     def _update_title(self) -> None:
-        trace, scene = self.runs.trace, self.player.scene
+        trace, scene, session = self.runs.trace, self.player.scene, self.runs.session
         life = "starting" if scene is None or self.player.wants is not None else "paused"
         if scene is not None and any(event.kind == "session-ended" for event in scene.trace.events):
             life = "ended"
@@ -290,7 +313,7 @@ class LessonScreen(BaseScreen):
         self.query_one(TitleBar).show(TitleFacts(
             name + self.lesson.text(self.language).title, "", "", life,
             0 if trace is None else trace.index.count, 0 if trace is None else trace.statistics.dropped,
-            loss_word(trace)))
+            loss_word(trace, None if session is None else session.spec)))
 
     def _compare(self) -> None:
         """The two runs as they are now, the first line that differs in sight."""
@@ -423,7 +446,7 @@ class LessonScreen(BaseScreen):
     def _show_how(self) -> None:
         """Say how a step of this kind is answered."""
         how = how_to_answer(self.player.step, self.given)
-        self.app.notify(self.word(how[0] if self.player.step.kind in TRIES else "answer-first"), timeout=4)
+        self._hint_at(self.word(how[0] if self.player.step.kind in TRIES else "answer-first"))
 
     def _give(self, answer: Answer) -> None:
         player = self.player
@@ -445,7 +468,7 @@ class LessonScreen(BaseScreen):
         elif option is not None and option not in self.given:
             self.given = (*self.given, option)
         elif self.given:
-            self.app.notify(self.word("order-so-far").format(len(self.given), len(items)), timeout=4)
+            self._hint_at(self.word("order-so-far").format(len(self.given), len(items)))
         else:
             self._show_how()
 
@@ -462,7 +485,7 @@ class LessonScreen(BaseScreen):
             event.input.clear()
             self.take_number(text)
         else:
-            self.app.notify(self.word("number-wrong"), severity="warning", timeout=4)
+            self._hint_at(self.word("number-wrong"), wrong=True)
 
     def takes(self, text: str) -> bool:
         """Whether what was typed can be what is wanted."""
@@ -502,11 +525,11 @@ class LessonScreen(BaseScreen):
             self.player.hint()
             self._draw()
         else:
-            self.app.notify(self.word("no-hint"), timeout=3)
+            self._hint_at(self.word("no-hint"))
 
     def action_give_up(self) -> None:
         if self.player.step.kind in TRIES and self.player.record.phase == "ask":
-            self.player.reveal()
+            self.player.reveal(self.given)
             self._happened()
             self._draw()
 
@@ -522,7 +545,7 @@ class LessonScreen(BaseScreen):
 
     def action_forth(self) -> None:
         if self.player.is_last:
-            self.app.notify(self.word("last-step"), timeout=3)
+            self._hint_at(self.word("last-step"))
         else:
             self._moved(self.player.forth(), "locked")
             self._draw()
@@ -533,7 +556,7 @@ class LessonScreen(BaseScreen):
 
     def _moved(self, moved: bool, why_not: Word) -> None:
         if not moved:
-            self.app.notify(self.word(why_not), timeout=3)
+            self._hint_at(self.word(why_not))
             return
         self.given, self.comparing, self.front = (), False, LADDER.id
         self._arrange()
@@ -577,7 +600,7 @@ class LessonScreen(BaseScreen):
         self._begin_again()
         self.player = Player(self.lesson)
         self.given, self.comparing, self.front = (), False, LADDER.id
-        self._drawn = None
+        self._drawn, self._place_drawn = None, -1
         self._arrange()
         self._bring_run()
         self._draw()

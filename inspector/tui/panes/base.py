@@ -87,6 +87,11 @@ class Pane(LeavesQuietly, Vertical):
         """A few words beside the pane's name, such as "12 of 400"."""
         return ""
 
+    @property
+    def so_far(self) -> str:
+        """" so far" behind what is said of a trace that may grow; "" where all of it is there."""
+        return "" if self.trace is not None and not self.trace.may_grow else " so far"
+
     def show_trace(self, trace: Trace | None, *, follow: bool = True, waits_for: str = "") -> None:
         """Begin with another trace. `follow`: lists keep its newest lines in sight. `waits_for`: what empty
         lists say until there is a packet."""
@@ -107,6 +112,8 @@ class Pane(LeavesQuietly, Vertical):
         """The trace has more than before."""
         if self.is_seen:
             self._stale_trace = False
+            for lines in self.query(LineList):
+                lines.so_far = self.so_far
             if self.trace is not None and self.trace.index.count:
                 reading = self.trace.progress < 1.0
                 for lines in self.query(LineList):

@@ -91,7 +91,7 @@ class FindingsPane(ListPane):
             if self.trace is not None:
                 lacking, outside = unjudged_words(self.trace), outside_words(self.trace)
             nothing = "In what there is: nothing to complain about." if lacking else (
-                "Nothing to complain about so far.")
+                f"Nothing to complain about{self.so_far}.")
             self.hint(" ".join(filter(None, (lacking, nothing, outside))))
         self._refresh_heads()
         return not findings.complete

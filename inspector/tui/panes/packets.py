@@ -190,7 +190,7 @@ class PacketsPane(ListPane):
         # The prompt comes whatever there is: what is typed after its key must not land elsewhere.
         def check(text: str) -> str | None:
             if self.trace is None or not self.trace.index.count:
-                return "There are no packets so far."
+                return f"There are no packets{self.so_far}."
             try:
                 find_row(self.trace, text)
             except GoToError as error:

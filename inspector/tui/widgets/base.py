@@ -51,6 +51,12 @@ class BaseScreen(LeavesQuietly, Screen[None], inherit_bindings=False):
         """What stands beside a key: what it does now."""
         return binding.description
 
+    def take_back(self, sentence: str) -> None:
+        """Take a toast away that is true no more."""
+        for note in list(self.app._notifications):
+            if note.message == sentence:
+                self.app._unnotify(note)
+
     def leave(self, go: Callable[[], None]) -> None:
         """Call `go`, which leaves this screen; a screen on which something would be lost asks first."""
         go()

@@ -106,7 +106,8 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         self._provider = provider
         self._hint = hint      # what stands here while there is no line,
         self.waits_for = ""    # and instead of it while what is to come is waited for, where
-        self._awaits = awaits  # that brings lines here
+        self._awaits = awaits  # that brings lines here;
+        self.so_far = " so far"      # "" where there will never be more
         self._strips: LRUCache[tuple[int, int, str], Strip] = LRUCache(512)
         self._moving = False
         self._count = provider.count if provider is not None else 0
@@ -344,7 +345,8 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         """A line below the last one; of a list without lines the hint's."""
         if not self.count and self._hint:
             document = Document()
-            document.prose((self._awaits and self.waits_for) or self._hint, style="dim")
+            hint = self._hint.replace(" so far", self.so_far)
+            document.prose((self._awaits and self.waits_for) or hint, style="dim")
             page = document.page(max(width, 20))
             if 0 <= index < page.count:
                 return self.paint(page.line(index, width), width, "")

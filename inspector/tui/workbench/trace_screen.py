@@ -199,7 +199,7 @@ class TraceScreen(BaseScreen, SessionControl):
         self._to_draw = self.trace_grew(trace, first_reading=first)
         self._report_truncation("" if loading or self.is_live else trace.truncated or "")
         if trace.fates.waiting:
-            self._take_back(NONE_HELD)
+            self.take_back(NONE_HELD)
         self._show_title()
         self._draw_next()
 
@@ -207,16 +207,10 @@ class TraceScreen(BaseScreen, SessionControl):
         """Say once what is missing at the end; when more came, take the sentence away and say the next."""
         app = self.app
         if self._truncation_reported and sentence != self._truncation_reported:
-            self._take_back(escaped(self._truncation_reported))
+            self.take_back(escaped(self._truncation_reported))
         if sentence and sentence != self._truncation_reported:
             app.notify(sentence, severity="warning", timeout=15)
         self._truncation_reported = sentence
-
-    def _take_back(self, sentence: str) -> None:
-        """Take a toast away that is true no more."""
-        for note in list(self.app._notifications):
-            if note.message == sentence:
-                self.app._unnotify(note)
 
     def _draw_next(self) -> None:
         """Draw one pane a turn, so that keys are heard in between; then more may be read.
@@ -288,7 +282,8 @@ class TraceScreen(BaseScreen, SessionControl):
             facts = TitleFacts(name, state.mode, escaped(doors, 120), life, packets, dropped,
                                loss_word(trace), cut=cut, behind=behind)
         elif session is None:
-            life = "starting" if trace is None else _FILE_LIVES[trace.writer]
+            ended = state.program_status and trace is not None and trace.writer == "ended"
+            life = "starting" if trace is None else "ended" if ended else _FILE_LIVES[trace.writer]
             progress = trace.progress if loading and trace is not None else 1.0
             path = self._path
             name = "" if path is None else "a stream" if is_nameless(path) else escaped(path.name, 40)
@@ -305,7 +300,7 @@ class TraceScreen(BaseScreen, SessionControl):
             if life == "ended" and state.limit:
                 address = f"{address}  {state.limit}"
             facts = TitleFacts(name, session.mode, escaped(address, 120), life, packets, dropped,
-                               loss_word(trace), cut=cut, behind=behind)
+                               loss_word(trace, spec), cut=cut, behind=behind)
         self.query_one(TitleBar).show(facts)
 
     # --- keeping and ending ---

@@ -103,9 +103,9 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         "What you choose in one pane is chosen in all of them: a packet, a system call, a message, a field.",
         "**ctrl** with an arrow moves what divides the panes, and so does the mouse, on the tabs below the "
         "ladder and on the line beside it; they stay so for the next time.",
-        "**dropped** at the top counts what came faster than it could be kept; where packets are lost on the "
-        "wire on purpose it is called **missed**. **TCP 0** is the first TCP conversation, as Wireshark's "
-        "tcp.stream counts.",
+        "**dropped** at the top counts what came faster than it could be kept; on a wire, where packets can "
+        "be lost on purpose, it is called **missed**. **TCP 0** is the first TCP conversation, as "
+        "Wireshark's tcp.stream counts.",
     )
     HORIZONTAL_BREAKPOINTS = []  # noqa: RUF012  (`_arrange` sets the classes, zoomed or not)
     VERTICAL_BREAKPOINTS = []  # noqa: RUF012

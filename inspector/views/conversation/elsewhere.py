@@ -74,5 +74,5 @@ class Elsewhere:
                     "and the packets tell what it says.")
         data = any(one.length for one in self._trace.flow(self._stream).streams)
         why = "Its bytes are of no protocol that is known here: pane Stream shows them." if data else \
-            "No bytes were sent in it so far."
+            f"No bytes were sent in it{' so far' if self._trace.may_grow else ''}."
         return f"No messages in this conversation, TCP {self._stream}. {why}"

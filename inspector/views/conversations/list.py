@@ -459,16 +459,22 @@ class ConversationList:
         return int(found[0]) if len(found) else None
 
     def columns(self, width: int) -> Sequence[Column]:
-        """The columns at `width` cells."""
-        return columns_for(width, len(str(len(self.table))), processes=bool(self.processes))
+        """The columns at `width` cells, less those of the marks where some are marked."""
+        return columns_for(width - self._room, len(str(len(self.table))), processes=bool(self.processes))
 
     def title(self, width: int) -> Line:
         """The titles above the lines, the column that is sorted by marked."""
-        return title_line(self.columns(width), width, self.sorted_by, self.descending)
+        titles = title_line(self.columns(width), width - self._room, self.sorted_by, self.descending)
+        return (Span(" " * self._room), *titles) if self._room else titles
 
     def column_at(self, cell: int, width: int) -> str | None:
         """The name of the column at a cell that the lines can be sorted by."""
-        return column_at(self.columns(width), cell)
+        return column_at(self.columns(width), cell - self._room)
+
+    @property
+    def _room(self) -> int:
+        """Cells before the columns, where the mark stands of those that are to be compared."""
+        return 2 if self.marked else 0
 
     def whole(self, index: int) -> str:
         """All of the cells of line `index`, each with its title, nothing cut."""
@@ -477,7 +483,11 @@ class ConversationList:
 
     def line(self, index: int, width: int) -> Line:
         """Line `index` in exactly `width` cells."""
-        number, spans, used = self.target(index), [], 0
+        number, used = self.target(index), self._room
+        spans: list[Span] = []
+        if self._room:
+            marked = number in self.marked
+            spans.append(Span(fit("=" if marked else "", self._room), "marked" if marked else ""))
         for column in self.columns(width):
             text, style = self.cell(number, column.name)
             if column.name in ("a", "b") and len(text) > column.width:
@@ -485,9 +495,6 @@ class ConversationList:
             spans += [Span(fit(text, column.width, align="right" if column.right else "left"), style),
                       Span(" ")]
             used += column.width + 1
-        if number in self.marked:
-            first = spans[0]
-            spans[0] = Span("=" + first.text[1:], "marked")
         return (*spans[:-1], Span(" " * (width - used + 1)))
 
 

@@ -14,6 +14,8 @@ from inspector.lessons.classroom.ballot import BallotBox
 from inspector.lessons.classroom.results import LessonResult, StepResult
 from inspector.lessons.library import names
 from inspector.lessons.pages.words import WORDS
+from inspector.lessons.quiz import Question, questions
+from inspector.trace.trace import Trace
 from inspector.views.line.spans import cell_width
 from tests.support.captures.traces import TRACES
 from tests.support.running.commands import inspector
@@ -99,6 +101,12 @@ def test_the_words_alone_can_be_checked() -> None:
     assert done.returncode == 0 and len(done.stdout.splitlines()) == len(names())
 
 
+def made(file: str, language: str) -> list[Question]:
+    with Trace.open(file) as trace:
+        trace.finish()
+        return questions(trace, 6, language, 5)
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_quiz_is_graded_answer_by_answer(language: str) -> None:
     trace = str(TRACES / "tcp.pcapng")
@@ -111,6 +119,12 @@ def test_a_quiz_is_graded_answer_by_answer(language: str) -> None:
     assert left.returncode == 1 and left.stdout.count("✗") == 2 and left.stdout.count("> ") == 6
     assert f"0 / 2 {WORDS[language]['score']}, 4 {WORDS[language]['left-out']}" in left.stdout
     assert all(cell_width(line) <= 100 for line in left.stdout.splitlines())
+    answers = [one.truth if not one.choices else str(one.choices.index(one.truth) + 1)
+               for one in made(trace, language)]
+    right = lesson(*words, said=f"{answers[0]}\n{answers[1]}\nq\n")       # who leaves has said nothing wrong
+    assert "2 / 2" in right.stdout and right.returncode == 0
+    assert lesson(*words, said="q\n").returncode == 1                      # and here nothing at all
+    assert lesson(*words, said="".join(f"{one}\n" for one in answers)).returncode == 0
     some = lesson(*words, said="1\n" * 6)
     assert some.stdout.count("✓") + some.stdout.count("✗") == 6
 

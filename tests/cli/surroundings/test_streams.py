@@ -11,8 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.captures.traces import TRACES
+from tests.support.running.lab import needs_lab
 from tests.support.screen.terminal import Terminal
 
+TALK = """
+import socket
+a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); a.bind(("127.0.0.1", 5353))
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"hi", ("127.0.0.1", 5353)); a.recv(9)
+"""
 CAPTURE = TRACES / "tcp.pcapng"
 PACKETS = "12 packets"
 
@@ -68,3 +74,13 @@ def test_what_is_no_capture_is_one_sentence(tmp_path: Path) -> None:
         with Terminal.of(["bash", "-c", line]) as app:
             assert app.end() == 4
             assert said in app.seen and app.seen.count(b"\n") == 1 and b"\x1b" not in app.seen
+
+
+@needs_lab
+def test_the_trace_of_a_program_that_ended_is_not_followed() -> None:
+    with Terminal(["exec", "--", sys.executable, "-c", TALK], size=(120, 40)) as app:
+        app.until_shown("1 packet ", "■ ended")
+        app.press("7")
+        app.until_shown("Findings")
+        app.press("q")
+        assert app.end() == 0

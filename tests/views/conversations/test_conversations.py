@@ -131,3 +131,21 @@ def test_they_say_what_is_spoken() -> None:
 def test_a_title_has_room_for_the_arrow_that_tells_the_order() -> None:
     cut = [column.title for column in COLUMNS if column.sorts and len(column.title) >= column.width]
     assert cut == []
+
+
+def test_the_mark_of_those_to_be_compared_takes_no_letter_of_them() -> None:
+    with Trace.open(DATA / "protocols" / "redis.pcapng") as trace:
+        trace.finish()
+        found = ConversationList(trace)
+        while not found.complete:
+            found.update()
+        for width in (58, 79, 118):
+            before, titles = plain(found.line(0, width)), plain(found.title(width))
+            first = found.column_at(0, width)
+            assert found.mark(found.target(0))
+            assert plain(found.line(0, width)).startswith(f"= {before[:5]}")
+            assert plain(found.line(1, width)).startswith("  ")
+            assert plain(found.title(width)).startswith(f"  {titles[:5]}")
+            assert {len(plain(line)) for line in (found.line(0, width), found.title(width))} == {width}
+            assert found.column_at(2, width) == first
+            assert not found.mark(found.target(0)) and plain(found.line(0, width)) == before

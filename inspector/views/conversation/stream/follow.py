@@ -350,7 +350,8 @@ class FollowStream:
         elif start < stream.length:
             lost = self._missing(direction, start)
             size, rest = (lost.size, stream.length - lost.stop) if lost else (0, 0)
-            text = f"{size:,} bytes not captured so far; {rest:,} bytes behind them wait for them"
+            so_far = " so far" if self.trace.may_grow else ""
+            text = f"{size:,} bytes not captured{so_far}; {rest:,} bytes behind them wait for them"
             self._note(direction, start, stream.length, text, "warning")
         lost = None if self._is_inside else self._missing(direction, stream.length)
         if lost is not None:

@@ -114,6 +114,8 @@ def test_what_becomes_of_each_held_packet_is_printed() -> None:
     process = subprocess.run([*COMMAND, "run", "tcp", "--hold"], input="pass\npass\ndrop\nopen\n",
                              capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "100"})
     assert process.returncode == 0, process.stderr
+    names, states = process.stdout.splitlines()[:2]            # they stay above all that comes
+    assert " TCP " in names and "packet" not in names and "wait" not in states
     last: dict[int, str] = {}
     for line in process.stdout.splitlines():
         if found := re.search("│ +([0-9]+) [^│]", line):

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.content import Content
 from textual.pilot import Pilot
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
 import inspector.tui
 from inspector.sessions.kinds import REGISTRY
+from inspector.tui.widgets.base import Options
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.key_line import KeyLine
-from inspector.tui.widgets.prompt import PromptScreen
+from inspector.tui.widgets.prompt import MenuScreen, PromptScreen
 from inspector.views.line.spans import cell_width
 from tests.support.captures.traces import TRACES
 from tests.support.running.lab import needs_lab
@@ -94,6 +96,36 @@ async def try_all(pilot: Pilot[Any], key: str) -> None:
             said = str(hint.content)
             assert hint.has_class("-wrong") and said and said.isprintable(), (key, text)
     await back(pilot, screen)
+
+
+def in_sight(screen: Screen[Any]) -> bool:
+    """Whether the box has room, frame and the way out, and its list shows what is highlighted."""
+    box, options = screen.query_one(".prompt"), screen.query_one(Options)
+    last, whole = screen.query_one(".keys"), screen.region
+    chosen = options.get_option_at_index(options.highlighted or 0).prompt
+    assert isinstance(chosen, Content)
+    shown = all(part.strip() in grid(screen) for part in chosen.plain.split("\n"))
+    inside = all(box.region.contains_region(one.region) for one in (last, options))
+    return shown and inside and whole.contains_region(box.region)
+
+
+@needs_lab
+@pytest.mark.parametrize("kind", [one.name for one in REGISTRY if one.endings and one.name != "browser"])
+async def test_a_menu_can_be_read_and_used_on_the_smallest_screen(kind: str) -> None:
+    async with session(kind, (60, 16)) as pilot:
+        await running(pilot)
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MenuScreen), "the menu")
+        options = pilot.app.screen.query_one(Options)
+        for size in ((60, 16), (80, 24), (60, 16)):
+            await pilot.resize_terminal(*size)
+            await until(pilot, lambda: in_sight(pilot.app.screen), "all of the box")
+            for key in ("end", "home"):
+                await pilot.press(key)
+                await until(pilot, lambda: in_sight(pilot.app.screen), "the chosen line")
+        await pilot.press("end")
+        assert options.highlighted == options.option_count - 1
+        await pilot.press("escape")
 
 
 def test_every_prompt_is_tried() -> None:

@@ -80,7 +80,7 @@ def packet_info(trace: Trace, fact: Facts, *, preview: int = _PREVIEW, brief: bo
     the window and options where they are not the point.
     """
     text = _packet_text(trace, fact, preview, brief=brief)
-    if is_again(trace, fact):
+    if is_again(trace, fact) and not _is_resent(fact):
         text = f"[{AGAIN}] {text}"
     if fact.same_as is not None:
         text = f"[Packet {packet_number(fact.same_as)} again] {text}"
@@ -88,12 +88,13 @@ def packet_info(trace: Trace, fact: Facts, *, preview: int = _PREVIEW, brief: bo
 
 
 def is_again(trace: Trace, fact: Facts) -> bool:
-    """Whether a packet that did not arrive, or not yet, says what its sender had said before (TCP).
+    """Whether a packet that somebody held, or did something with, says what its sender had said before (TCP).
 
-    The analysis speaks of packets that arrived; who decides about this one has to know it before.
+    The analysis speaks of packets that arrived; who decides about this one has to know it before, and what
+    was said of it then is as true when it was decided.
     """
-    fate, index = fact.fate, trace.index
-    if fate is None or fate.has_arrived or fact.protocol != TCP or fact.stream < 0:
+    index = trace.index
+    if fact.fate is None or fact.protocol != TCP or fact.stream < 0:
         return False
     counts = fact.length + bool(fact.flags & SYN) + bool(fact.flags & FIN)
     rows = trace.rows_of("tcp", fact.stream)
@@ -201,6 +202,11 @@ def analysis_marks(fact: Facts) -> str:
         names = tuple(name for name in names if name != _RETRANSMISSION)
     words = [_WINDOW_PROBE if fact.probes_window and name in _PROBES else mark_words(name) for name in names]
     return " ".join(f"[{word} {fact.duplicate}]" if word == "Dup ACK" else f"[{word}]" for word in words)
+
+
+def _is_resent(fact: Facts) -> bool:
+    """Whether the analysis says already that it was sent again."""
+    return any(name in (_RETRANSMISSION, *_CLOSER) for name in fact.analysis)
 
 
 _WINDOW_PROBE = "Window probe"       # what it is: "Keep-Alive" alone leads astray

@@ -159,7 +159,7 @@ class LauncherScreen(BaseScreen):
             brand = Content.assemble(("inspector", "bold $text-accent"), "   see what a socket does")
             yield Static(brand, id="brand")
             with Vertical(classes="section", id="kinds"):
-                yield Static("Start a conversation  [dim]press a key, or click[/]", classes="heading")
+                yield Static(self._heading(), classes="heading", id="heading")
                 for kind in LAUNCHED:
                     content = _row(kind.key, kind.title, Content(kind.about))
                     yield Row(content, f"start('{kind.name}')", id=f"kind-{kind.name}", classes="kind")
@@ -210,6 +210,16 @@ class LauncherScreen(BaseScreen):
     def on_screen_resume(self) -> None:
         self.app.sub_title = ""
 
+    def _heading(self) -> Content:
+        """What to do, and how it will be where that was chosen: the options may be out of sight."""
+        chosen = [f"{choice.name} {name} ({choice.key})" for choice in CHOICES
+                  for place, (value, name, _) in enumerate(choice.values)
+                  if place and value == getattr(self.spec, choice.field)]
+        if chosen:
+            how = Content.styled(f"with {', '.join(chosen)}", "bold $text-warning")
+            return Content.assemble("Start  ", how)
+        return Content.assemble("Start a conversation  ", Content.styled("press a key, or click", "dim"))
+
     def _choice_row(self, choice: Option) -> Content:
         current = getattr(self.spec, choice.field)
         parts: list[Content] = []
@@ -241,6 +251,7 @@ class LauncherScreen(BaseScreen):
         value = values[(values.index(getattr(self.spec, field)) + 1) % len(values)]
         self.spec = replace(self.spec, **{field: value})
         self.query_one(f"#option-{field}", Row).update(self._choice_row(choice))
+        self.query_one("#heading", Static).update(self._heading())
 
     def action_port(self) -> None:
         def chosen(text: str | None) -> None:

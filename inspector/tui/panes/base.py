@@ -262,7 +262,7 @@ class ListPane(Pane):
                 texts = textwrap.wrap(whole.partition("\n")[0], max(width, 8))
         if len(texts) > FOOT_LINES or (texts and "\n" in self.whole(index or 0)):
             texts = [*texts[:FOOT_LINES]]
-            texts[-1] = fit(texts[-1], width - 16) + "… e shows all"
+            texts[-1] = fit(texts[-1], width - 15).rstrip("… ") + "… e shows all"
         self._foot_lines = max(self._foot_lines, len(texts))
         return [(Span(text),) for text in texts] + [()] * (self._foot_lines - len(texts))
 

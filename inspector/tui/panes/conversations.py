@@ -22,6 +22,7 @@ from inspector.tui.messages import (
 from inspector.tui.pace import WORK_SECONDS
 from inspector.tui.panes.base import ListPane, PaneSpec
 from inspector.tui.panes.comparison import CompareScreen
+from inspector.tui.widgets.base import BaseScreen
 from inspector.tui.widgets.painter import Head
 from inspector.tui.widgets.prompt import PromptScreen
 from inspector.views.conversations.columns import SORTED_BY
@@ -29,6 +30,8 @@ from inspector.views.conversations.compare.compare import FEWEST, MOST_COLUMNS, 
 from inspector.views.conversations.list import ConversationList
 from inspector.views.line.spans import Line
 from inspector.wire.text import escaped
+
+MARKED = "It is marked: = on another compares the two."
 
 
 class ConversationsPane(ListPane):
@@ -205,8 +208,10 @@ class ConversationsPane(ListPane):
         found = [Side(self.trace, one) for each in listed.marked
                  if (one := listed.table.conversation(each)) is not None]
         if len(found) < FEWEST:
-            self.app.notify("It is marked: = on another compares the two.", timeout=4)
+            self.app.notify(MARKED, timeout=4)
         else:
+            if isinstance(self.screen, BaseScreen):
+                self.screen.take_back(MARKED)
             self.app.push_screen(CompareScreen(found))
 
     def action_decode_as(self) -> None:

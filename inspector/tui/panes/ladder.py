@@ -50,9 +50,10 @@ class LadderPane(ListPane):
         "**┆┆**: two threads of that program block at once, as in a server, where one waits in accept() for "
         "the next client while another waits in recv() for this one's bytes.",
         "The line above names each end, its process, its address, and the TCP state in which it is at the "
-        "chosen line, at the end while the picture follows it. With several servers, as behind a proxy, each "
-        "packet names the ports of both ends: **:50412→:8000**. **r** switches sequence numbers between "
-        "relative ones, from 0, and those on the wire. **a** shows one conversation, or all of them.",
+        "chosen line, else at the first one in sight, and at the end while the picture follows it. With "
+        "several servers, as behind a proxy, each packet names the ports of both ends: **:50412→:8000**. "
+        "**r** switches sequence numbers between relative ones, from 0, and those on the wire. **a** shows"
+        " one conversation, or all of them.",
         "**↑** **↓** choose a line, **←** **→** a call or the packet on it; **Enter** shows all of it.",
         "On a wire that you hold (launcher, **i**) each packet waits in the middle, **┃**: **p** lets it "
         "pass, **d** drops it, **b** has it arrive twice, **t** a second later, **u** after the next one; "
@@ -87,6 +88,13 @@ class LadderPane(ListPane):
             yield Composer("client")
             yield Composer("server")
 
+    def on_mount(self) -> None:          # Textual calls that of the list's pane too
+        self.watch(self.lines, "scroll_y", self._scrolled, init=False)
+
+    def _scrolled(self) -> None:
+        """The states above are those of the first line in sight, where none is chosen."""
+        self.query_one(Head).refresh()
+
     @property
     def lines(self) -> LadderList:
         return self.query_one(LadderList)
@@ -106,7 +114,9 @@ class LadderPane(ListPane):
     def head(self, width: int) -> list[Line]:
         if self.ladder is None:
             return [(), ()]
-        return list(self.ladder.header(width, None if self.lines.following else self.lines.cursor))
+        lines = self.lines
+        here = round(lines.scroll_y) if lines.cursor is None else lines.cursor
+        return list(self.ladder.header(width, None if lines.following else here))
 
     def reset(self) -> None:
         self.ladder = None

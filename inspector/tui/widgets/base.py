@@ -69,6 +69,7 @@ class BaseModal(LeavesQuietly, ModalScreen[Result], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         *COMMON, Binding("ctrl+c", "app.quit", "Quit", show=False, id="modal.interrupt"),
     ]
+    VERTICAL_BREAKPOINTS = [(0, "-tight"), (22, "-roomy")]  # noqa: RUF012  (Textual's way)
 
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
         """Go, with an answer. A box answers once: what comes while it goes, or is covered, ends no other."""

@@ -94,20 +94,40 @@ class MenuScreen(BaseModal[str | None]):
     def __init__(self, question: str, items: list[MenuItem]) -> None:
         super().__init__()
         self._question, self._items = question, items
+        self._room = 0                     # cells in which what an action does is said
 
     def compose(self) -> ComposeResult:
-        width = max(len(item.name) for item in self._items)
-        room = max(min(_MENU, self.app.size.width * 95 // 100) - _FRAME - width - 6, 16)
-        gap = "\n" + " " * (width + 6)             # what does not fit goes on below itself
         with Vertical(classes="prompt menu"):
             yield Static(Content(self._question), classes="question")
-            yield Options(*(
-                Option(Content.assemble((f" {item.key} ", "bold $text-accent"), f" {item.name:<{width}}  ",
-                                        (gap.join(textwrap.wrap(item.about, room)), "$foreground 60%")),
-                       id=item.value)
-                for item in self._items
-            ), compact=True)
+            yield Options(*self._options(), compact=True)
             yield Static(Content("escape: back"), classes="keys")
+
+    def _options(self) -> list[Option]:
+        """The actions as the menu's width has them: what does not fit goes on below itself."""
+        width = max(len(item.name) for item in self._items)
+        self._room = max(min(_MENU, self.app.size.width * 95 // 100) - _FRAME - width - 6, 16)
+        gap = "\n" + " " * (width + 6)
+        return [Option(Content.assemble((f" {item.key} ", "bold $text-accent"), f" {item.name:<{width}}  ",
+                                        (gap.join(textwrap.wrap(item.about, self._room)), "$foreground 60%")),
+                       id=item.value)
+                for item in self._items]
+
+    def on_resize(self) -> None:
+        """Have the actions in sight, or scrolled where they are more than the screen has lines."""
+        options, before = self.query_one(Options), self._room
+        made = self._options()
+        if before != self._room:
+            chosen = options.highlighted
+            options.clear_options()
+            options.add_options(made)
+            options.highlighted = chosen
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        for menu in self.query(".menu"):           # none where it goes already
+            options = self.query_one(Options)
+            frame = menu.outer_size.height - options.outer_size.height
+            options.styles.max_height = max(self.app.size.height - frame, 3)
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _PREVIEW = 40
 _FOR_YOU = 36            # cells from which "[again]" has room beside "▸ waits for you"
 _LEAST_LABEL = 8         # cells of a label, where what became of the packet needs the others
+_AGAIN_MARK = f"[{AGAIN}]"
+_LEAST_AGAIN = 13        # cells of the label of a packet that was sent before
 _MIDWAY = 24             # cells from which a line can end midway and say why
 _HEADS = {"left": "◀", "right": "▶"}
 
@@ -49,6 +51,7 @@ class Label(NamedTuple):
     keep: str = "slamw"
     short: str = ""          # stands for `main` where that does not fit
     fate: str = ""           # what became of it on the wire, where it arrived all the same
+    again: str = ""          # its sender had said it before
 
 
 def arrow(trace: Trace, fact: Facts, width: int, *, to_right: bool, tag: str = "",
@@ -67,7 +70,7 @@ def arrow(trace: Trace, fact: Facts, width: int, *, to_right: bool, tag: str = "
     room = width - 7                        # head, two strokes at each end, the label's spaces
     if room < 1:
         return (Span(fit(_HEADS["right" if to_right else "left"], width, align="centre"), style),)
-    words = _words(_with_fate(_label(trace, fact), fate), tag, style, room)
+    words = _words(_with_fate(_label(trace, fact), trace, fact), tag, style, room)
     used = sum(cell_width(span.text) for span in words)
     lead = _lead(fact)
     tail = _repeat(stroke, width - used - 2 - len(lead) - 1, from_end=not to_right)
@@ -83,7 +86,8 @@ def _midway(trace: Trace, fact: Facts, fate: Fate, why: str, width: int, tag: st
     rest = max(min(cell_width(why) + 2, width - _LEAST_LABEL - 6), width - 2 * width // 3)
     label = _label(trace, fact)
     if is_again(trace, fact):
-        label = label._replace(marks=f"[{AGAIN}]")
+        label = label._replace(again=_AGAIN_MARK, marks="")
+        rest = max(min(rest, width - 6 - _LEAST_AGAIN), 3)
     words = _words(label, tag, style, width - rest - 6)
     used = sum(cell_width(span.text) for span in words)
     lead = _lead(fact)
@@ -96,9 +100,13 @@ def _midway(trace: Trace, fact: Facts, fate: Fate, why: str, width: int, tag: st
             Span(" " + lead[::-1], style))
 
 
-def _with_fate(label: Label, fate: Fate | None) -> Label:
-    """The label of a packet that arrived, but not just so."""
-    return label if fate is None else label._replace(fate=f"[{fate_text(fate)}]")
+def _with_fate(label: Label, trace: Trace, fact: Facts) -> Label:
+    """The label of a packet that arrived, but not just so. What was said while it waited is said still."""
+    if fact.fate is None:
+        return label
+    if is_again(trace, fact):
+        label = label._replace(again=_AGAIN_MARK, marks="")
+    return label._replace(fate=f"[{fate_text(fact.fate)}]")
 
 
 def _lead(fact: Facts) -> str:
@@ -126,9 +134,9 @@ def _stroke(fact: Facts) -> str:
 def _words(label: Label, tag: str, style: Style, room: int) -> Line:
     """The label in at most `room` cells: details fall off its end, at last the main text is cut."""
     spans: list[Span] = []
-    for text, text_style in ((tag, "dim"), (label.fate, "warning"), (label.marks, "warning")):
+    for text in (tag, label.again, label.fate, label.marks):
         if text and room > cell_width(text) + 4:
-            spans.append(Span(text + " ", text_style))  # type: ignore[arg-type]
+            spans.append(Span(text + " ", "dim" if text == tag else "warning"))
             room -= cell_width(text) + 1
     main = label.short if label.short and cell_width(label.main) > room else label.main
     details = list(label.details)

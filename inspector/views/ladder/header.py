@@ -76,11 +76,13 @@ def header_lines(ladder: Drawn, time: int, margin: int, middle: int, at: Instant
     if before:
         states = _states_at_first(ladder)
         left, right = left._replace(state=states[LEFT]), right._replace(state=states[RIGHT])
+        if ladder.trace.may_grow:          # lines are printed as it happens: there will be more packets
+            what = what.partition("  ")[0]
     width = time + 2 * margin + middle + 2
     names = _names(left, right, what, time, margin, width)
     legend = _LEGEND if ladder.margins.blocks and margin < _BLOCKED_WIDTH else ""
     held = len(ladder.trace.fates.waiting)
-    if held:
+    if held and not before:                # a head that is printed stays, and they will not
         legend = f" ┃ {held} wait{'s' if held == 1 else ''} "
     return names, _rule(left.state, right.state, time, margin, middle, legend)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -109,6 +110,19 @@ async def test_on_a_wide_screen_too_a_packet_that_comes_again_says_so() -> None:
         bench(pilot).choose(Selection(row=trace(pilot).fates.waiting[1].row))
         await until(pilot, lambda: any("[again] SYN" in line and "▸ waits" in line
                                        for line in grid(bench(pilot)).splitlines()), "both marks")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_what_was_said_of_a_packet_that_waits_is_said_afterwards(size: tuple[int, int]) -> None:
+    async with session("tcp", size, wire="held") as pilot:
+        await until_waiting(pilot, 3)                          # a SYN, and the same twice
+        second, third = (one.row for one in trace(pilot).fates.waiting[1:3])
+        for key, row, fate in (("u", second, "swapped"), ("p", third, "passed")):
+            bench(pilot).choose(Selection(row=row))
+            await pilot.press(key)
+            await until(pilot, lambda: (it := trace(pilot).fates.of(row)) and it.fate == fate, fate)  # noqa: B023
+            await until(pilot, lambda: any(f" {row + 1} " in line and "[again]" in line and "┃ ▸" not in line  # noqa: B023
+                                           for line in grid(bench(pilot)).splitlines()), "its mark")
 
 
 async def test_what_becomes_of_a_packet_is_seen_where_it_is() -> None:

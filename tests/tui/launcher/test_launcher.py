@@ -16,7 +16,8 @@ from inspector.sessions.kinds import resolved
 from inspector.tui.files import traces
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.prompt import PromptScreen
-from tests.support.screen.live import QuietApp, grid, until
+from tests.support.running.lab import needs_lab
+from tests.support.screen.live import SMALL, QuietApp, grid, launcher, until, workbench
 
 
 class LauncherApp(QuietApp):
@@ -73,6 +74,23 @@ async def test_options_turn_by_a_click_and_show_what_they_mean() -> None:
         shown = str(app.screen.query_one("#option-behaviour", Static).render())
         assert "● push" in shown
         assert "speaks first" in shown
+
+
+@needs_lab
+@pytest.mark.parametrize("size", [(60, 16), SMALL])
+async def test_what_was_chosen_is_said_where_sessions_start(size: tuple[int, int]) -> None:
+    async with QuietApp().run_test(size=size) as pilot:
+        screen = await launcher(pilot)
+        assert "press a key, or click" in grid(screen)
+        await pilot.press("s", "i")
+        await until(pilot, lambda: "Start  with Pace step (s), Wire held (i)" in grid(screen), "what was set")
+        await pilot.press("t")
+        await workbench(pilot)
+        await pilot.press("n")                                 # it stays for the next one
+        again = await launcher(pilot)
+        await until(pilot, lambda: "with Pace step (s), Wire held (i)" in grid(again), "the same")
+        await pilot.press("s", "i", "i")
+        await until(pilot, lambda: "press a key, or click" in grid(again), "nothing chosen any more")
 
 
 async def test_a_port_is_asked_for_and_checked() -> None:

@@ -15,13 +15,27 @@ from inspector.tui.launcher.help import HelpScreen
 from inspector.tui.messages import NOTHING, Selection
 from inspector.tui.panes.base import PaneSpec
 from inspector.tui.panes.detail import HINT
+from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.panes.registry import PANES
 from inspector.tui.widgets.line_list import LineList
 from inspector.tui.widgets.painter import Head
+from inspector.tui.widgets.title_bar import TitleBar
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from inspector.wire import pcapng
 from tests.support.running.lab import needs_lab
-from tests.support.screen.live import LARGE, SMALL, USUAL, bench, opened, running, session, settled, until
+from tests.support.screen.live import (
+    LARGE,
+    SMALL,
+    USUAL,
+    bench,
+    grid,
+    opened,
+    running,
+    session,
+    settled,
+    trace,
+    until,
+)
 from tests.support.tiers import sweep
 
 every_pane = pytest.mark.parametrize("spec", PANES, ids=[spec.id for spec in PANES])
@@ -152,3 +166,39 @@ async def test_a_paragraph_is_wrapped_anew_when_its_pane_changes_its_width(
                 return " ".join(parts) == words and (len(parts) == 1 or len(parts[0]) > lines.line_width // 2)
 
             await until(pilot, whole, f"all of it in {width} columns")
+
+
+async def test_states_above_the_ladder_are_those_of_what_is_in_sight() -> None:
+    async with opened("tcp.pcapng", SMALL) as (pilot, screen):
+        pane = screen.query_one(LadderPane)
+        head = screen.query_one("#ladder-head", Head)
+        await until(pilot, lambda: drawn(head).count("CLOSED") == 2, "those before its first call")
+        pane.lines.scroll_to(y=pane.lines.max_scroll_y - 1, animate=False)
+        await until(pilot, lambda: "LISTEN" in drawn(head), "those of the first line in sight")
+        screen.choose(Selection(row=Row(0)))
+        await until(pilot, lambda: "SYN-SENT" in drawn(head), "those of the chosen packet")
+
+
+@pytest.mark.parametrize(("file", "key", "words"), [
+    ("udp.pcapng", "3", "UDP 0 has no stream of messages"), ("tcp.pcapng", "7", "Nothing to complain about."),
+])
+async def test_what_is_wholly_there_has_no_so_far(file: str, key: str, words: str) -> None:
+    async with opened(file, SMALL) as (pilot, screen):
+        for spec in PANES:
+            await pilot.press(spec.key)
+            await settled(pilot)
+            assert "so far" not in grid(screen), spec.id
+        await pilot.press(key)
+        await until(pilot, lambda: words in grid(screen), "the words")
+
+
+@needs_lab
+async def test_the_word_for_uncaptured_packets_is_one_for_all_of_a_session() -> None:
+    async with session("tcp", SMALL, wire="held") as pilot:
+        facts = [bench(pilot).query_one(TitleBar).facts.loss]
+        await until(pilot, lambda: trace(pilot).fates.waiting, "a packet that waits")
+        facts.append(bench(pilot).query_one(TitleBar).facts.loss)
+        assert set(facts) == {"missed"}
+        await pilot.press("P")
+        await until(pilot, lambda: not trace(pilot).fates.waiting, "its way")
+        assert bench(pilot).query_one(TitleBar).facts.loss == "missed"

@@ -34,6 +34,7 @@ from tests.support.screen.live import (
     grid,
     launcher,
     opened,
+    running,
     session,
     settled,
     until,

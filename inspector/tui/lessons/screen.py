@@ -249,7 +249,7 @@ class LessonScreen(BaseScreen):
         if not self.query_one("#beside").visible:
             words.styles.height = room                         # nothing is seen below
             return
-        words.styles.height = max(min(wanted, room - self.least_below()), room // 2)
+        words.styles.height = min(wanted, max(room - self.least_below(), room // 2))
 
     def least_below(self) -> int:
         """Lines that stay for the pane below the words, however many they are."""

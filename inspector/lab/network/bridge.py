@@ -14,7 +14,17 @@ import sys
 import time
 from pathlib import Path
 
-from inspector.lab.network.commands import Publish, Reach, Ready, RelayCommand, Resolve, Retract, to_line
+from inspector.lab.network.commands import (
+    READY,
+    SOCKETS,
+    Publish,
+    Reach,
+    Ready,
+    RelayCommand,
+    Resolve,
+    Retract,
+    to_line,
+)
 from inspector.lab.network.names import PORT
 from inspector.lab.options import Outside
 from inspector.lab.programs.children import Child
@@ -23,13 +33,6 @@ from inspector.lab.programs.processes import die_with_parent
 _RELAY = "inspector.lab.network.relay"
 _EVERY = 0.2               # seconds between two looks at what listens
 _LISTEN = "0A"             # include/net/tcp_states.h
-_KINDS = {
-    b"4": (socket.AF_INET, socket.SOCK_STREAM, 0), b"6": (socket.AF_INET6, socket.SOCK_STREAM, 0),
-    b"d": (socket.AF_INET, socket.SOCK_DGRAM, 0), b"D": (socket.AF_INET6, socket.SOCK_DGRAM, 0),
-    b"i": (socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP),
-    b"I": (socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6),
-}
-_READY = b"r"
 _READY_WITHIN = 5.0        # seconds
 
 
@@ -83,13 +86,13 @@ class Bridge:
             asked = self.channel.recv(1)
         except OSError:
             return
-        if asked == _READY:
+        if asked == READY:
             self._ready = True
-        if asked not in _KINDS:
+        if asked not in SOCKETS:
             return
         with contextlib.suppress(OSError):         # the relay has ended, which its own end will tell
             try:
-                made = socket.socket(*_KINDS[asked])
+                made = socket.socket(*SOCKETS[asked])
             except OSError:                        # no IPv6, no descriptors left, no privilege
                 self.channel.send(b"n")
                 return

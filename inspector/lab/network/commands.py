@@ -1,12 +1,15 @@
-"""What the agent asks of the relay: one JSON object a line, each a dataclass here.
+"""What the agent asks of the relay: JSON lines, each a dataclass here; and what it says back, by letters.
 
-`Bridge` writes them into the relay's standard input (`to_line`), the relay reads (`from_line`) and obeys.
+`Bridge` writes them into the relay's standard input (`to_line`), the relay reads (`from_line`) and obeys. On
+their channel the relay asks for sockets of the lab (`SOCKETS`), or says that it is ready (`READY`).
 Ports are TCP's and UDP's, hosts are names or addresses as people write them.
 """
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
+from typing import get_args
 
 from inspector.model.lines import line_of, read_line
 
@@ -53,7 +56,14 @@ class Ready:
 
 
 RelayCommand = Publish | Retract | Reach | Resolve | Ready
-_KINDS: tuple[type[RelayCommand], ...] = (Publish, Retract, Reach, Resolve, Ready)
+_KINDS: tuple[type[RelayCommand], ...] = get_args(RelayCommand)
+SOCKETS = {
+    b"4": (socket.AF_INET, socket.SOCK_STREAM, 0), b"6": (socket.AF_INET6, socket.SOCK_STREAM, 0),
+    b"d": (socket.AF_INET, socket.SOCK_DGRAM, 0), b"D": (socket.AF_INET6, socket.SOCK_DGRAM, 0),
+    b"i": (socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP),
+    b"I": (socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6),
+}
+READY = b"r"
 
 
 def to_line(command: RelayCommand) -> bytes:

@@ -37,9 +37,7 @@ from inspector.wire.journal import EventRecord, to_line
 _BACKLOG = 128
 _LOOPBACK = "127.0.0.1"
 _FREEBIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}
-_ASKED = {(socket.AF_INET, socket.SOCK_STREAM): b"4", (socket.AF_INET6, socket.SOCK_STREAM): b"6",
-          (socket.AF_INET, socket.SOCK_DGRAM): b"d", (socket.AF_INET6, socket.SOCK_DGRAM): b"D",
-          (socket.AF_INET, socket.SOCK_RAW): b"i", (socket.AF_INET6, socket.SOCK_RAW): b"I"}
+_ASKED = {(family, kind): letter for letter, (family, kind, _) in commands.SOCKETS.items()}
 Address = tuple[Any, ...]                  # host, port, and more for IPv6
 Connect = Callable[[], Awaitable[socket.socket]]
 
@@ -68,7 +66,7 @@ class Relay:
                 await self._resolve(address, (host, port))
             case Ready():
                 async with self._asking:
-                    self._channel.send(b"r")
+                    self._channel.send(commands.READY)
             case _:
                 assert_never(command)
 

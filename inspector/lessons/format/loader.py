@@ -38,7 +38,7 @@ from inspector.lessons.format.moves import Move, MoveError, OnWire, move_of
 from inspector.lessons.format.texts import read_texts
 from inspector.model.commands import Wire
 from inspector.model.spec import SessionSpec
-from inspector.sessions.kinds import resolved
+from inspector.sessions.kinds import kind_of, resolved
 from inspector.trace.filter.filter import Filter, FilterError
 from inspector.wire.text import escaped
 
@@ -405,7 +405,7 @@ def _moves(table: _Table, key: str, runs: SessionSpec) -> tuple[Move, ...]:
     moves = []
     for line in table.texts(key, []):
         try:
-            moves.append(move_of(line, http=runs.kind == "http"))
+            moves.append(move_of(line, kind_of(runs).read))
         except MoveError as error:
             table.fault(key, escaped(str(error), 300))
     if runs.wiring is None and any(isinstance(move, OnWire | Wire) for move in moves):

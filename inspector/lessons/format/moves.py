@@ -28,7 +28,7 @@ from inspector.model.commands import (
     Wire,
     WireAct,
 )
-from inspector.model.messages import Message, parse_message
+from inspector.model.messages import Message
 
 _PLAIN: dict[str, Callable[[Target], Command]] = {
     "close": Close, "half-close": HalfClose, "abort": Abort, "connect": Connect, "go": Resume, "hold": Pause,
@@ -64,8 +64,8 @@ class OnWire:
 Move = Let | OnWire | Command
 
 
-def move_of(line: str, *, http: bool = False) -> Move:
-    """Read one line; MoveError where it is none. `http`: what is sent is a request, as it stands."""
+def move_of(line: str, read: Callable[[str], Message]) -> Move:
+    """Read one line; MoveError where it is none. `read`: what is sent, ValueError where it cannot be."""
     verb, _, rest = line.strip().partition(" ")
     role, _, what = rest.strip().partition(" ")
     if verb not in VERBS:
@@ -83,7 +83,7 @@ def move_of(line: str, *, http: bool = False) -> Move:
         if not what:
             raise MoveError("After the end should stand what it sends.")
         try:
-            return Send(Message(what.encode()) if http else parse_message(what), to)
+            return Send(read(what), to)
         except ValueError as error:
             raise MoveError(str(error)) from None
     if not what and verb in _ON_WIRE:

@@ -114,6 +114,11 @@ class Kind:
     lacking: Callable[[], str] = lacks_nothing               # why it cannot be on this machine, a sentence
     starts_programs: bool = False      # others than our own, of this machine
 
+    def read(self, text: str) -> Message:
+        """A message of a script; ValueError where it cannot be one. A request goes as it stands."""
+        found = self.check_message(text)
+        return found if isinstance(found, Message) else Message(text.encode())
+
     def typed(self, message: Message) -> tuple[Form, str] | None:
         """The form and the text by which a person would say a message; None where no form can."""
         texts = [message.data.hex(" ")]

@@ -15,6 +15,10 @@ from inspector.cli.output import OutputError, give_up_output, notice
 
 DONE, NO, USAGE, MISSING, UNREADABLE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 4, 130, 141
 
+# Signals that end a process which does not ask for them; it would leave its temporary folders behind.
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM,
+          signal.SIGXCPU)  # fmt: skip
+
 
 class CommandError(Exception):
     """A command could not do what was asked; `str()` is one sentence, `status` its exit status.
@@ -30,7 +34,7 @@ class CommandError(Exception):
 
 
 class Terminated(BaseException):
-    """The signal `number` came, SIGTERM or SIGHUP: what is open is closed on the way out, as after ctrl+c."""
+    """The signal `number` came, one of `ENDING`: what is open is closed on the way out, as after ctrl+c."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -38,11 +42,11 @@ class Terminated(BaseException):
 
 
 def end_in_order() -> None:
-    """Have SIGTERM and SIGHUP raise `Terminated`, once, SIGINT KeyboardInterrupt; what is ignored stays."""
+    """Have signals that end a process raise `Terminated`, once, SIGINT KeyboardInterrupt; what is ignored
+    stays so."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    both = signal.SIGTERM, signal.SIGHUP
-    numbers = [number for number in both if signal.getsignal(number) is not signal.SIG_IGN]
+    numbers = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
 
     def handler(number: int, _frame: FrameType | None) -> None:
         for each in numbers:
@@ -55,7 +59,7 @@ def end_in_order() -> None:
 
 def end_at_once() -> None:
     """Have signals end the process where it stands: there is nothing left to be closed."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, *ENDING):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
 

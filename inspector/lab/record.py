@@ -6,18 +6,24 @@ Where this user may not capture on the host but may run dumpcap, the agent has d
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inspector.lab.errors import LabError
-from inspector.lab.launch import start_agent
+from inspector.lab.launch import Agent, start_agent
 from inspector.lab.options import NO_LIMITS, NOTHING, Limits, Outside
+from inspector.lab.programs.relayed import ENDING, Heard
 from inspector.lab.summary import Summary
+from inspector.model.commands import Signal
+
+ENDS_WITHIN = 10.0                 # seconds that a program has from a signal that is to end it
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class RecordOutcome:
     """`status`: what this process should exit with (the program's own, 128+N for signal N; else 0).
 
     `broken`: why the capture ended before the program did, else "". `started`: the program did run.
+    `passed_on`: signals that came to us and went on to it. `ended_by`: one that was to end both, 0 for none.
     """
 
     status: int
@@ -53,38 +60,45 @@ class RecordOutcome:
     sentence: str
     broken: str = ""
     started: bool = True
+    passed_on: tuple[str, ...] = ()
+    ended_by: int = 0
 
 
 def record(
     options: RecordOptions, started: Callable[[str], None] = lambda sentence: None,
-    meanwhile: Callable[[], object] | None = None,
+    meanwhile: Callable[[], object] | None = None, heard: Heard | None = None,
 ) -> RecordOutcome:
     """Record as asked; `started` hears a sentence when the capture of the host runs.
 
     `meanwhile` is called while a program runs, which ends when it returns (else: when it ends by itself).
+    `heard`: signals to pass on to the program, held back since before there were threads; without it they do
+    to us what they always do.
 
     LabError (exit 3) where something needed is missing or forbidden, or the capture broke; FilterError
     (a ValueError, exit 2) for wrong ports or filter; OSError where the file cannot be written. Call it in
-    the main thread: ctrl+c ends a host capture in order, and goes to the program in the lab.
+    the main thread: ctrl+c ends a host capture in order.
     """
     if options.command:
-        return _record_program(options, meanwhile)
+        return _record_program(options, meanwhile, heard)
     return _record_host(options, started)
 
 
-def _record_program(options: RecordOptions, meanwhile: Callable[[], object] | None) -> RecordOutcome:
-    with _ignoring(signal.SIGINT, signal.SIGQUIT):         # they are the program's, which shares our terminal
-        agent = start_agent(
-            options.output, "auto", ports=options.ports, limits=options.limits, command=options.command,
-            syscalls=options.syscalls, stdout=options.stdout, outside=options.outside, apart=options.apart,
-        )
-        try:
-            if meanwhile is not None:
-                meanwhile()
-            while meanwhile is None and agent.poll() is None:
-                agent.wait_for_news(1.0)
-        finally:
-            agent.close()
+def _record_program(
+    options: RecordOptions, meanwhile: Callable[[], object] | None, heard: Heard | None
+) -> RecordOutcome:
+    agent = start_agent(
+        options.output, "auto", ports=options.ports, limits=options.limits, command=options.command,
+        syscalls=options.syscalls, stdout=options.stdout, outside=options.outside, apart=options.apart,
+    )
+    passed_on: list[str] = []
+    ended_by = 0
+    try:
+        if meanwhile is not None:
+            meanwhile()
+        else:
+            ended_by = _wait_for_program(agent, heard, passed_on)
+    finally:
+        agent.close()
     failure, summary = agent.failure(), agent.summary
     if summary is None or summary.program is None:
         raise failure or LabError("The agent ended before the program did.")
@@ -92,7 +106,33 @@ def _record_program(options: RecordOptions, meanwhile: Callable[[], object] | No
     sentence = unable or " ".join(filter(None, (broken, _sentence(options, summary))))
     if agent.mode == "host":
         sentence += " The lab is forbidden here: the program ran on this machine's own loopback."
-    return replace(_outcome(summary.program, summary, sentence), broken=broken, started=not unable)
+    outcome = _outcome(summary.program, summary, sentence)
+    return replace(outcome, broken=broken, started=not unable,
+                   passed_on=tuple(dict.fromkeys(passed_on)), ended_by=ended_by)
+
+
+def _wait_for_program(agent: Agent, heard: Heard | None, passed_on: list[str]) -> int:
+    """Until it ends, signals passed on to it. The number of one that was to end us both, else 0.
+
+    Such a one is obeyed like any other; but a program that does not end, or a second such signal, is not
+    waited for.
+    """
+    poll = select.poll()
+    poll.register(agent.wake_fd, select.POLLIN)
+    if heard is not None:
+        poll.register(heard.descriptor, select.POLLIN)
+    ended_by, until = 0, math.inf
+    while agent.poll() is None and time.monotonic() < until:
+        poll.poll(1000)
+        agent.drain_wake()
+        for number, alone in heard.numbers() if heard is not None else ():
+            if alone:
+                agent.send(Signal(number))
+                passed_on.append(number.name)
+            if number in ENDING:
+                until = min(time.monotonic() + (0 if ended_by else ENDS_WITHIN), until)
+                ended_by = number
+    return ended_by
 
 
 def _record_host(options: RecordOptions, started: Callable[[str], None]) -> RecordOutcome:
@@ -131,16 +171,6 @@ def _sentence(options: RecordOptions, summary: Summary) -> str:
         f"{limit}{summary.packets:,} packets, {summary.dropped:,} dropped, {cut}"
         f"{summary.bytes:,} bytes in {options.name or options.output}."
     )
-
-
-@contextmanager
-def _ignoring(*numbers: signal.Signals) -> Iterator[None]:
-    before = [(number, signal.signal(number, signal.SIG_IGN)) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
 
 
 @contextmanager

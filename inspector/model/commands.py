@@ -21,6 +21,7 @@ WIRE_ACTS: tuple[WireAct, ...] = get_args(WireAct)
 OPCODES: tuple[Opcode, ...] = get_args(Opcode)
 MAX_NUMBER = 10_000                # no number of a command is greater,
 MAX_PACKET = 1 << 31               # but that of a packet on the wire
+MAX_SIGNAL = 64
 
 
 class CommandError(ValueError):
@@ -41,6 +42,14 @@ class Execute:
 
     command: tuple[str, ...]
     do: ClassVar = "exec"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Send the program a signal, or the next one as soon as it begins."""
+
+    number: int
+    do: ClassVar = "signal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +156,7 @@ class Step:
 SocketCommand = Send | Close | Abort | HalfClose | KeepOpen | Connect
 GateCommand = Pause | Resume | Step
 EndpointCommand = SocketCommand | GateCommand
-AgentCommand = Start | Execute | Stop | Quit | Wire
+AgentCommand = Start | Execute | Signal | Stop | Quit | Wire
 Command = AgentCommand | EndpointCommand
 
 _TO_ONE_END = {each.do: each for each in (Abort, HalfClose, KeepOpen, Connect, Pause, Resume, Step)}
@@ -166,6 +175,8 @@ def _fields(command: Command) -> dict[str, Any]:
             return {"session": spec.to_json()}
         case Execute(words):
             return {"command": words}
+        case Signal(number):
+            return {"number": number}
         case Wire(act, packet):
             return {"act": act, "packet": packet}
         case Stop() | Quit():
@@ -195,6 +206,8 @@ def from_line(line: bytes) -> Command:
         return Start(SessionSpec.from_json(data["session"]))
     if do == Execute.do:
         return Execute(_words(data.get("command")))
+    if do == Signal.do:
+        return Signal(_number(data, "number", 0, MAX_SIGNAL))
     if do == Wire.do:
         act = _choice("act of the wire", data.get("act"), WIRE_ACTS)
         return Wire(act, _number(data, "packet", 0, MAX_PACKET))

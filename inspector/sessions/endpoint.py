@@ -23,6 +23,7 @@ from inspector.model.commands import (
     Pause,
     Quit,
     Resume,
+    Signal,
     SocketCommand,
     Start,
     Step,
@@ -81,7 +82,7 @@ class Control(threading.Thread):
             case Step():
                 if gate.step():
                     self._context.loop.post(lambda: None)
-            case Start() | Execute() | Stop() | Quit() | Wire():
+            case Start() | Execute() | Signal() | Stop() | Quit() | Wire():
                 raise CommandError(f"An endpoint cannot {command.do}.")
             case _:
                 self._context.loop.post(partial(self._do, command))

@@ -27,16 +27,18 @@ from tests.support.tiers import sweep
 RECORDER = """
 import json, sys
 from pathlib import Path
+from inspector.lab.programs.relayed import Heard
+options = json.loads(sys.argv[1])
+heard = Heard() if options.get("command") else None
 from inspector.lab.errors import LabError
 from inspector.lab.options import Limits
 from inspector.lab.record import RecordOptions, record
-options = json.loads(sys.argv[1])
 options["output"] = Path(options["output"])
 options["limits"] = Limits(**options["limits"])
 for key in ("command", "ports"):
     options[key] = tuple(options.get(key, ()))
 try:
-    outcome = record(RecordOptions(**options), lambda sentence: print(sentence, flush=True))
+    outcome = record(RecordOptions(**options), lambda sentence: print(sentence, flush=True), heard=heard)
 except LabError as error:
     print(error.sentence, error.remedy, sep="|", file=sys.stderr)
     sys.exit(3)

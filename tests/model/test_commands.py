@@ -22,6 +22,7 @@ from inspector.model.commands import (
     Quit,
     Resume,
     Send,
+    Signal,
     Start,
     Step,
     Stop,
@@ -36,6 +37,7 @@ EVERY: tuple[Command, ...] = (
     Start(SessionSpec()),
     Start(SessionSpec(kind="websocket", messages=("a", "ping:b"), close_reason="done", interactive=True)),
     Execute(("ls", "-l", "\udcff")),
+    Signal(2),
     Stop(),
     Quit(),
     Send(Message(b"hello"), "client"),
@@ -59,7 +61,7 @@ values = st.recursive(
     max_leaves=6,
 )
 keys = st.sampled_from(
-    ("do", "to", "text", "hex", "opcode", "fragments", "code", "reason", "session", "command")
+    ("do", "to", "text", "hex", "opcode", "fragments", "code", "reason", "session", "command", "number")
 )
 session = st.dictionaries(st.sampled_from(("kind", "port", "messages", "ending", "timeout", "ipv6")), values)
 near = st.builds(

@@ -31,6 +31,7 @@ from inspector.cli.trace_files import TraceFile, empty_file, trace_file
 
 if TYPE_CHECKING:
     from inspector.lab.options import Outside
+    from inspector.lab.programs.relayed import Heard
     from inspector.lab.record import RecordOutcome
 
 _BEGINS_WITHIN = 5.0               # seconds
@@ -53,12 +54,16 @@ _BEGINS_WITHIN = 5.0               # seconds
 @check_options
 def command(
     program: tuple[str, ...], save: str | None, overwrite: bool, what: Export | None, output: str | None,
-    join: bool, syscalls: bool, outside: Outside, checks: CheckOptions,
+    join: bool, syscalls: bool, outside: Outside, checks: CheckOptions, heard: Heard | None,
 ) -> int:
     """Run a program in the lab and look at what it said on its loopback; its exit status is passed on.
 
     What it says by TLS is shown too where it tells its secrets: SSLKEYLOGFILE is set for it, and the trace
     keeps them (set it to nothing for a program that is not to tell them).
+
+    A signal that is sent to this command (SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGALRM, SIGUSR1 and 2) goes on
+    to the program, which decides; one that has not ended 10 seconds after SIGTERM or SIGHUP, or at a second
+    one, is ended. The trace is kept in any case.
 
     Without --save or --json the trace is kept among those of the app, which opens on it when the program
     ends, or at once with --join; where there is no terminal the ladder is printed. With a check the report is
@@ -82,7 +87,7 @@ def command(
         asked = RecordOptions(
             file.path, program, syscalls=syscalls, outside=outside, name=file.name, stdout=stdout, apart=join
         )
-        outcome = recorded(asked, partial(_look_on, file) if join else None)
+        outcome = recorded(asked, partial(_look_on, file) if join else None, heard)
         if not outcome.started:
             os.truncate(file.path, 0)                      # nothing was said in it
             notice(outcome.sentence)
@@ -91,7 +96,8 @@ def command(
         file.restore()
         if outcome.broken and (save is None or what is not None):     # else it is told with how much there is
             notice(outcome.broken)
-        _show(file, outcome, what, saved=save is not None, shown=bool(checks) or join)
+        shown = bool(checks) or join or outcome.ended_by != 0
+        _show(file, outcome, what, saved=save is not None, shown=shown)
         for sentence in missed(file.path, outside=outside.net):
             notice(sentence)
         status = check_file(file.path, checks, stdout_taken=taken)

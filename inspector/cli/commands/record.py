@@ -17,6 +17,7 @@ from inspector.cli.trace_files import trace_file
 
 if TYPE_CHECKING:
     from inspector.lab.options import Limits
+    from inspector.lab.programs.relayed import Heard
     from inspector.lab.record import RecordOptions, RecordOutcome
 
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 @check_options
 def command(
     *, ports: tuple[int, ...], program: tuple[str, ...], output: str, overwrite: bool, lab: bool,
-    syscalls: bool, limits: Limits, checks: CheckOptions,
+    syscalls: bool, limits: Limits, checks: CheckOptions, heard: Heard | None,
 ) -> int:
     """Record loopback traffic to a file, without the app.
 
@@ -52,10 +53,14 @@ def command(
 
     require_filter(limits, ports)
     packet_socket = -1 if lab else packet_socket_for(ports, limits)
-    with trace_file(output, overwrite=overwrite, read=bool(checks)) as file, program_secrets() as secrets:
-        outcome = recorded(RecordOptions(
+    with (
+        trace_file(output, overwrite=overwrite, read=bool(checks)) as file,
+        program_secrets() as secrets,
+    ):
+        asked = RecordOptions(
             file.path, program, ports, limits, syscalls, file.name, packet_socket=packet_socket,
-        ))
+        )
+        outcome = recorded(asked, heard=heard)
         secrets.keep(file.path)
         file.restore()
         notice(outcome.sentence)
@@ -63,13 +68,18 @@ def command(
     return outcome.status or (MISSING if outcome.broken else status)
 
 
-def recorded(options: RecordOptions, meanwhile: Callable[[], object] | None = None) -> RecordOutcome:
-    """Record as the options say, and do `meanwhile` that; what cannot be becomes a CommandError."""
+def recorded(
+    options: RecordOptions, meanwhile: Callable[[], object] | None = None, heard: Heard | None = None
+) -> RecordOutcome:
+    """Record as the options say, and do `meanwhile` that; what cannot be becomes a CommandError.
+
+    `heard`: signals that are to go on to the program; they are let go with its end.
+    """
     from inspector.lab.errors import LabError
     from inspector.lab.record import record as record_traffic
 
     try:
-        return record_traffic(options, notice, meanwhile)
+        outcome = record_traffic(options, notice, meanwhile, heard)
     except LabError as error:
         raise CommandError(error.sentence, MISSING, error.remedy) from error
     except ValueError as error:
@@ -77,4 +87,10 @@ def recorded(options: RecordOptions, meanwhile: Callable[[], object] | None = No
     except OSError as error:
         name = options.name or "The trace"
         raise CommandError(f"{name} cannot be written: {error.strerror}.", USAGE) from error
+    finally:
+        if heard is not None:
+            heard.close()
+    if outcome.passed_on:
+        notice(f"{' and '.join(outcome.passed_on)} went on to the program.")
+    return outcome
 

@@ -144,13 +144,23 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class WithProgram(click.Command):
-    """A command line with a program after `--`: its words reach the function as `program`, untouched."""
+    """A command line with a program after `--`: its words reach the function as `program`, untouched.
+
+    Signals that come from now on, before an option makes numpy start its threads, are for that program;
+    they reach the function as `heard`: None where no program was named, or the app has the terminal.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         program: list[str] = []
         if "--" in args:
             cut = args.index("--")
             args, program = args[:cut], args[cut + 1 :]
+        heard = None
+        if program and "--join" not in args:
+            from inspector.lab.programs.relayed import Heard  # help is to be instant
+
+            heard = ctx.with_resource(Heard())
         rest = super().parse_args(ctx, args)
         ctx.params["program"] = tuple(program)
+        ctx.params["heard"] = heard
         return rest

@@ -29,6 +29,7 @@ from inspector.lab.network.routes import all_addresses_here
 from inspector.lab.network.wire.ends import make as make_ends
 from inspector.lab.network.world import World, carrier
 from inspector.lab.options import AgentOptions
+from inspector.lab.programs import relayed
 from inspector.lab.programs.processes import Guardian, Lab, adopt_orphans
 from inspector.lab.summary import Refusal, Summary, to_line
 from inspector.sessions.lab_mark import remove_lab_folder
@@ -111,6 +112,7 @@ def run(options: AgentOptions) -> int:
 def _take_over_standard_streams() -> tuple[int, int]:
     """Descriptors of the commands and the trace, at which whatever is started later cannot get."""
     commands, trace = os.dup(0), os.dup(1)
+    relayed.unblock()                              # while they are, who started us keeps them back
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)

@@ -26,7 +26,7 @@ from inspector.lab.programs.children import Child, not_started, start_program
 from inspector.lab.programs.processes import Lab
 from inspector.lab.programs.tracer import Tracer
 from inspector.model import commands
-from inspector.model.commands import Command, EndpointCommand, Execute, Quit, Start, Stop, WireAct
+from inspector.model.commands import Command, EndpointCommand, Execute, Quit, Signal, Start, Stop, WireAct
 from inspector.model.records import EventKind
 from inspector.model.spec import SessionSpec, SpecError
 from inspector.model.wiring import SENDERS, Sender
@@ -66,6 +66,7 @@ class Supervisor:
         self.broken = ""                           # why the capture broke
         self.program_status: int | None = None     # exit status of the last program, 128+N for signal N
         self.program_failure = ""                  # why it could not be started
+        self._early_signals: list[int] = []        # for a program that has not begun
         self._wake_reader, self._wake_writer = os.pipe()
         os.set_blocking(self._wake_reader, False)
         os.set_blocking(self._wake_writer, False)
@@ -260,6 +261,8 @@ class Supervisor:
                     self._start(self._asked)       # else when what it talks to can be reached
             case Execute(words):
                 self._execute(list(words))
+            case Signal(number):
+                self._signal_program(number)
             case Stop():
                 if self._session is not None:
                     self._session.stop()
@@ -321,6 +324,16 @@ class Supervisor:
         self.watch_child(child)
         text = f"{escaped(' '.join(command), 200)} runs."
         self._report("program-started", text, child=child, command=json.dumps(command))
+        early, self._early_signals = self._early_signals, []
+        for number in early:
+            child.signal(number)
+
+    def _signal_program(self, number: int) -> None:
+        programs = [child for child in self._children.values() if child.role == "program"]
+        for child in programs:
+            child.signal(number)
+        if not programs and self.program_status is None:
+            self._early_signals.append(number)
 
     def _read_tracer(self) -> None:
         for record in self._tracer.read() if self._tracer is not None else ():

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from inspector.lab.programs.processes import die_with_parent, join
+from inspector.lab.programs.relayed import ignore_as_we_were_told
 from inspector.model.spec import Role
 from inspector.sessions.lab_mark import MARK
 from inspector.wire.text import escaped
@@ -142,9 +143,7 @@ def start_program(
 
 
 def _started(command: Sequence[str], mark: str, terminal: tuple[int, int, int] | None, group: int) -> Child:
-    setup: Callable[[], None] = die_with_parent
-    if terminal is not None:
-        setup = _joining(group)
+    setup = _joining(group) if terminal is not None else _apart
     output, output_end = (None, None) if terminal else os.pipe()
     stdin, stdout, stderr = terminal or (subprocess.DEVNULL, output_end, output_end)
     try:
@@ -182,9 +181,14 @@ def _in_network(network: int | None) -> Callable[[], None]:
     return setup
 
 
+def _apart() -> None:
+    die_with_parent()
+    ignore_as_we_were_told()
+
+
 def _joining(group: int) -> Callable[[], None]:
     def setup() -> None:
-        die_with_parent()
+        _apart()
         try:
             os.setpgid(0, group)
         except OSError:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.tui.terminal.guard import ENDING_SIGNALS
 from tests.support.running.lab import needs_lab
 from tests.support.screen.window import LEFT, inspector, terminal, wait_until
 from tests.support.tiers import sweep
@@ -32,7 +33,7 @@ def test_q_quits_and_the_terminal_is_as_before(tmp_path: Path) -> None:
         assert app.ended() == 0
 
 
-@sweep("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], lambda number: number == signal.SIGHUP)
+@sweep("number", ENDING_SIGNALS, lambda number: number in (signal.SIGHUP, signal.SIGQUIT))
 def test_a_signal_ends_the_app_and_the_terminal_is_as_before(tmp_path: Path, number: signal.Signals) -> None:
     with terminal(tmp_path, inspector()) as app:
         app.until_shown(PAINTED)

@@ -6,9 +6,10 @@ queue something waits is told twice a second, so that a trace knows how long it 
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from inspector.kernel.holders import Owner, holders
 from inspector.kernel.sock_diag import KernelSocket, SockDiag
@@ -19,8 +20,10 @@ _AGAIN = 0.5                 # seconds after which what waits is told again
 _MOST = 256                  # sockets that one look tells of, what waits first; the rest comes with the next
 _WAITING = ("CLOSE-WAIT", "LAST-ACK", "FIN-WAIT-1", "CLOSING")
 # What makes a socket worth telling again; its estimates of time change with every packet.
-_WATCHED = frozenset({"retransmits", "total_retrans", "bytes_acked", "bytes_received", "notsent", "lost"})
-Key = tuple[str, str, int]
+_WATCHED = frozenset({
+    "retransmits", "total_retrans", "bytes_acked", "bytes_received", "notsent", "lost", "drops",
+})
+Key = tuple[str, str, int, Literal["tcp", "udp"]]
 
 
 class _Reported(NamedTuple):
@@ -55,22 +58,23 @@ class Sampler:
             return
         self._last_look = now
         time_ns = time.time_ns()
-        found = {(one.local, one.peer, one.inode): one for one in self._sockets()}
+        found = {_key(one): one for one in self._sockets()}
         fresh = [one for key, one in found.items() if self._is_news(key, one, now)]
         if len(fresh) > _MOST:
             fresh = sorted(fresh, key=self._urgency)[:_MOST]
         owners = self._owners(fresh)
         for one in fresh:
             owner = owners.get(one.inode, ("", None))
-            self._reported[one.local, one.peer, one.inode] = _Reported(_state(one), now, owner, _waits(one))
+            self._reported[_key(one)] = _Reported(_state(one), now, owner, _waits(one))
             yield _sample(one, time_ns, owner)
         for key in self._reported.keys() - found.keys():
             owner = self._reported.pop(key).owner
-            yield KernelSample(time_ns, key[0], key[1], "gone", 0, 0, *owner)
+            yield KernelSample(time_ns, key[0], key[1], "gone", 0, 0, *owner, protocol=key[3])
 
     def _sockets(self) -> Iterator[KernelSocket]:
         try:
-            for one in (each for diag in self._diags for each in diag.sockets()):
+            for one in (each for diag in self._diags for protocol in (socket.IPPROTO_TCP, socket.IPPROTO_UDP)
+                        for each in diag.sockets(protocol)):
                 if not self._ports or one.local.endswith(self._ports) or one.peer.endswith(self._ports):
                     yield one
         except OSError:                            # a dump that was torn; the next look sees all again
@@ -84,7 +88,7 @@ class Sampler:
 
     def _urgency(self, one: KernelSocket) -> int:
         """What is told first: who was said to wait, who waits, all others, what is closed already."""
-        reported = self._reported.get((one.local, one.peer, one.inode))
+        reported = self._reported.get(_key(one))
         if one.state == "LISTEN" or (reported is not None and reported.waits):
             return 0
         return 1 if _waits(one) else 3 if one.state == "TIME-WAIT" else 2
@@ -94,6 +98,10 @@ class Sampler:
         known = {key[2]: one.owner for key, one in self._reported.items() if one.owner[1] is not None}
         missing = {one.inode for one in fresh if one.inode} - known.keys()
         return known | holders(missing, self._members()) if missing else known
+
+
+def _key(one: KernelSocket) -> Key:
+    return one.local, one.peer, one.inode, one.protocol
 
 
 def _waits(one: KernelSocket) -> bool:
@@ -108,5 +116,6 @@ def _state(one: KernelSocket) -> tuple[object, ...]:
 
 def _sample(one: KernelSocket, time_ns: int, owner: Owner) -> KernelSample:
     return KernelSample(
-        time_ns, one.local, one.peer, one.state, one.receive_queue, one.send_queue, *owner, one.info
+        time_ns, one.local, one.peer, one.state, one.receive_queue, one.send_queue, *owner, one.info,
+        one.protocol,
     )

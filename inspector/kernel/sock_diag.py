@@ -1,4 +1,4 @@
-"""The kernel's own list of TCP sockets, by netlink: sock_diag(7), inet_diag.h, `struct tcp_info`.
+"""The kernel's own list of TCP and UDP sockets, by netlink: sock_diag(7), inet_diag.h, `struct tcp_info`.
 
 A request for each address family -> one dump -> `KernelSocket`s. It needs no privilege, and it tells of the
 network namespace in which the netlink socket was made. Our own, since pyroute2 takes half a second to import,
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
 
 from inspector.model.endpoint import join_endpoint
 
@@ -21,12 +21,15 @@ STATES = {
 _NETLINK_SOCK_DIAG, _BY_FAMILY = 4, 20
 _REQUEST_DUMP = 0x1 | 0x300                    # NLM_F_REQUEST, NLM_F_ROOT | NLM_F_MATCH
 _ERROR, _DONE = 2, 3
-_INFO, _WANT_INFO = 2, 1 << (2 - 1)            # INET_DIAG_INFO, and its bit in idiag_ext
+_INFO, _MEMORY = 2, 7                          # INET_DIAG_INFO, INET_DIAG_SKMEMINFO
+_WANTED = {socket.IPPROTO_TCP: 1 << (_INFO - 1), socket.IPPROTO_UDP: 1 << (_MEMORY - 1)}      # in idiag_ext
 _HEAD = struct.Struct("=IHHII")                # struct nlmsghdr
 _REQUEST = struct.Struct("=BBBxI48x")          # struct inet_diag_req_v2: any address, port, cookie
 _MESSAGE = struct.Struct("=BBxx2s2s16s16s16xII4xI")     # struct inet_diag_msg
 _ATTRIBUTE = struct.Struct("=HH")
 _BUFFER = 1 << 16
+_UDP_STATES = {1: "connected", 7: "unconnected"}
+_UDP_FIELDS = (("rcvbuf", 4, "I"), ("drops", 32, "I"))   # SK_MEMINFO_RCVBUF, _DROPS
 # Offsets in struct tcp_info of what is kept; an older kernel gives a shorter one.
 _FIELDS = (
     ("retransmits", 2, "B"), ("rto", 8, "I"), ("mss", 16, "I"), ("unacked", 24, "I"), ("lost", 32, "I"),
@@ -41,7 +44,8 @@ class KernelSocket(NamedTuple):
     """One socket as the kernel has it. Of a listener, the queues are connections: waiting, and the most.
 
     `receive_queue`: bytes that came and were not read; `send_queue`: bytes written and not acknowledged.
-    `info`: fields of tcp_info, bytes, segments and microseconds as tcp(7) has them.
+    `info`: fields of tcp_info, bytes, segments and microseconds as tcp(7) has them. Of UDP: see
+    `KernelSample`.
     """
 
     state: str
@@ -51,6 +55,7 @@ class KernelSocket(NamedTuple):
     send_queue: int
     inode: int                   # 0 when no program holds it any more
     info: tuple[tuple[str, int], ...]
+    protocol: Literal["tcp", "udp"] = "tcp"
 
 
 class SockDiag:
@@ -66,14 +71,14 @@ class SockDiag:
         """Give the socket back."""
         self._socket.close()
 
-    def sockets(self) -> Iterator[KernelSocket]:
-        """All TCP sockets there are now, of IPv4 and then of IPv6."""
+    def sockets(self, protocol: int = socket.IPPROTO_TCP) -> Iterator[KernelSocket]:
+        """All sockets of TCP (or UDP) there are now, of IPv4 and then of IPv6."""
         for family in (socket.AF_INET, socket.AF_INET6):
-            yield from self._dump(family)
+            yield from self._dump(family, protocol)
 
-    def _dump(self, family: int) -> Iterator[KernelSocket]:
+    def _dump(self, family: int, protocol: int) -> Iterator[KernelSocket]:
         self._number += 1
-        body = _REQUEST.pack(family, socket.IPPROTO_TCP, _WANT_INFO, 0xFFFFFFFF)
+        body = _REQUEST.pack(family, protocol, _WANTED[protocol], 0xFFFFFFFF)
         length = _HEAD.size + len(body)
         self._socket.send(_HEAD.pack(length, _BY_FAMILY, _REQUEST_DUMP, self._number, 0) + body)
         while True:
@@ -81,7 +86,7 @@ class SockDiag:
             for kind, payload in messages(data, self._number):
                 if kind in (_DONE, _ERROR):            # an error: this family is not there
                     return
-                found = socket_of(payload)
+                found = socket_of(payload, protocol)
                 if found is not None:
                     yield found
 
@@ -98,7 +103,7 @@ def messages(data: bytes, number: int) -> Iterator[tuple[int, bytes]]:
         position += -(-length // 4) * 4
 
 
-def socket_of(body: bytes) -> KernelSocket | None:
+def socket_of(body: bytes, protocol: int = socket.IPPROTO_TCP) -> KernelSocket | None:
     """The socket of one inet_diag_msg; None for what is none."""
     if len(body) < _MESSAGE.size:
         return None
@@ -106,7 +111,11 @@ def socket_of(body: bytes) -> KernelSocket | None:
     if family not in (socket.AF_INET, socket.AF_INET6):
         return None
     local, peer = _end(family, source, sport), _end(family, target, dport)
-    return KernelSocket(STATES.get(state, str(state)), local, peer, receive, send, inode, _info(body))
+    if protocol == socket.IPPROTO_UDP:
+        state_name, info = _UDP_STATES.get(state, str(state)), _info(body, _MEMORY, _UDP_FIELDS)
+        return KernelSocket(state_name, local, peer, receive, send, inode, info, "udp")
+    state_name, info = STATES.get(state, str(state)), _info(body, _INFO, _FIELDS)
+    return KernelSocket(state_name, local, peer, receive, send, inode, info)
 
 
 def _end(family: int, address: bytes, port: bytes) -> str:
@@ -114,16 +123,17 @@ def _end(family: int, address: bytes, port: bytes) -> str:
     return join_endpoint(text.removeprefix("::ffff:") if "." in text else text, int.from_bytes(port, "big"))
 
 
-def _info(body: bytes) -> tuple[tuple[str, int], ...]:
+def _info(body: bytes, wanted: int, fields: Iterable[tuple[str, int, str]]) -> tuple[tuple[str, int], ...]:
+    """The fields of the attribute of this kind, by their offsets in it."""
     position = _MESSAGE.size
     while position + _ATTRIBUTE.size <= len(body):
         length, kind = _ATTRIBUTE.unpack_from(body, position)
         if length < _ATTRIBUTE.size:
             break
-        if kind == _INFO:
+        if kind == wanted:
             data = body[position + _ATTRIBUTE.size : position + length]
             return tuple(
-                (name, struct.unpack_from(f"={form}", data, offset)[0]) for name, offset, form in _FIELDS
+                (name, struct.unpack_from(f"={form}", data, offset)[0]) for name, offset, form in fields
                 if offset + struct.calcsize(form) <= len(data)
             )
         position += -(-length // 4) * 4

@@ -61,11 +61,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class KernelSample:
-    """What the kernel held of one TCP socket at one moment (sock_diag(7)).
+    """What the kernel held of one socket of TCP or UDP at one moment (sock_diag(7)).
 
     `receive_queue`: bytes that came and were not read; `send_queue`: bytes written and not acknowledged; of a
     listener: connections that wait for accept(), and the most that may. `state`: as RFC 9293 names it, or
     "gone". `info`: fields of tcp_info in bytes, segments and microseconds.
+
+    Of UDP the queues are bytes of memory, more than the datagrams have; `state` is "connected", "unconnected"
+    or "gone"; `info` has `rcvbuf`, what the receive queue may take, and `drops`, datagrams so far.
     """
 
     time_ns: int
@@ -77,6 +80,7 @@ class KernelSample:
     process: str = ""          # its holder's name, "" where unknown
     pid: int | None = None
     info: tuple[tuple[str, int], ...] = ()
+    protocol: Literal["tcp", "udp"] = "tcp"
 
 
 @dataclass(frozen=True, slots=True)

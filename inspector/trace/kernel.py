@@ -18,6 +18,7 @@ from inspector.model.numbers import ACK, FIN, SYN, TCP
 from inspector.model.packets import Row, row_at
 from inspector.model.records import KernelSample
 from inspector.model.units import duration
+from inspector.trace.packet.dropped import dropped_findings
 from inspector.wire.findings import Finding, Rule, Rulebook
 
 if TYPE_CHECKING:
@@ -115,16 +116,17 @@ def _waits(sample: KernelSample) -> tuple[tuple[Kind, int], ...]:
 def kernel_findings(trace: Trace) -> list[Finding]:
     """What the samples prove, each with its conversation and its last packet before.
 
-    Nothing of a session that is led call by call: there the person is who waits.
+    Nobody waits too long in a session that is led call by call: there the person is who waits.
     """
+    lost = dropped_findings(trace)
     if not trace.kernel or any(event.kind == "waiting" for event in trace.events):
-        return []
+        return lost
     found = [_without_accepted(trace, span) for span in spans(trace.kernel)]
     streams: dict[frozenset[str], list[ConversationRow]] = {}
     if any(span is not None for span in found):
         for row in trace.conversations("tcp"):
             streams.setdefault(frozenset((row.a, row.b)), []).append(row)
-    return [_finding(trace, span, _stream(streams, span)) for span in found if span is not None]
+    return [_finding(trace, span, _stream(streams, span)) for span in found if span is not None] + lost
 
 
 def _stream(streams: dict[frozenset[str], list[ConversationRow]], span: Span) -> int:

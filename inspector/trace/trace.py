@@ -329,8 +329,18 @@ class Trace:
 
     @property
     def kernel(self) -> list[KernelSample]:
-        """What the kernel held of each socket, in the order in which it was looked at."""
+        """What the kernel held of each TCP socket, in the order in which it was looked at."""
         return self._contents.kernel
+
+    @property
+    def kernel_udp(self) -> list[KernelSample]:
+        """The same of each UDP socket."""
+        return self._contents.kernel_udp
+
+    @property
+    def samples(self) -> int:
+        """How many of both there are."""
+        return len(self.kernel) + len(self.kernel_udp)
 
     @property
     def statistics(self) -> Statistics:

@@ -148,7 +148,9 @@ def _of_sample(sample: KernelSample) -> dict[str, str]:
         PREFIX + "KERNEL": sample.state, PREFIX + "TIME_NS": str(sample.time_ns),
         PREFIX + "LOCAL": sample.local, PREFIX + "PEER": sample.peer,
         PREFIX + "RECEIVE_QUEUE": str(sample.receive_queue), PREFIX + "SEND_QUEUE": str(sample.send_queue),
-        PREFIX + "PROCESS": sample.process, **{f"{PREFIX}X_{k.upper()}": str(v) for k, v in sample.info},
+        PREFIX + "PROCESS": sample.process,
+        **({PREFIX + "PROTOCOL": sample.protocol} if sample.protocol != "tcp" else {}),
+        **{f"{PREFIX}X_{k.upper()}": str(v) for k, v in sample.info},
     }
 
 
@@ -167,6 +169,7 @@ def _sample(fields: Mapping[str, str]) -> KernelSample:
             (key[len(PREFIX) + 2 :].lower(), _integer(value))
             for key, value in fields.items() if key.startswith(PREFIX + "X_")
         ),
+        protocol="udp" if fields.get(PREFIX + "PROTOCOL") == "udp" else "tcp",
     )
 
 

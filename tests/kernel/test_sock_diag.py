@@ -131,3 +131,38 @@ def test_what_waits_is_told_first_where_one_look_cannot_tell_all(monkeypatch: py
         sampler.close()
         for one in (*clients[6:], *servers[6:]):
             one.close()
+
+
+@pytest.mark.parametrize(("host", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
+def test_a_udp_sockets_queue_and_what_had_no_room_in_it(host: str, family: int) -> None:
+    kind = socket.SOCK_DGRAM
+    with socket.socket(family, kind) as receiver, socket.socket(family, kind) as sender:
+        receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+        try:
+            receiver.bind((host, 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+        sampler = Sampler(lambda: [os.getpid()], (receiver.getsockname()[1],))
+        (first,) = sampler.look()
+        assert (first.protocol, first.state, first.receive_queue, dict(first.info)["drops"]) == (
+            "udp", "unconnected", 0, 0)
+        for _ in range(50):
+            sender.sendto(bytes(100), receiver.getsockname())
+        sender.connect(receiver.getsockname())
+        time.sleep(0.11)                          # it looks no more often
+        told = {one.local: one for one in sampler.look()}
+        full, other = told[end(receiver)], told[end(sender)]
+        assert other.state == "connected" and other.peer == end(receiver)
+        received = 0
+        receiver.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while receiver.recv(200):
+                received += 1
+        assert dict(full.info)["drops"] == 50 - received > 0
+        assert 0 < full.receive_queue <= dict(full.info)["rcvbuf"]
+        assert (full.process, full.pid) != ("", None)
+        receiver.close()
+        time.sleep(0.11)
+        (gone,) = [one for one in sampler.look() if one.local == full.local]
+        assert (gone.state, gone.protocol) == ("gone", "udp")
+        sampler.close()

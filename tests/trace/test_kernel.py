@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from inspector.views.conversations.list import ConversationList
 from inspector.views.findings.list import FindingList
 from inspector.views.line.spans import cell_width, plain
 from inspector.views.session.sockets_table import SocketLines
-from inspector.wire.journal import from_fields, to_fields
+from inspector.wire.journal import EventRecord, from_fields, to_fields
 from tests.support.captures.network import CLIENT, SERVER, START_NS, Network
+from tests.support.running.commands import inspector
+from tests.support.running.lab import needs_lab
 
 LAZY = Path(__file__).parents[1] / "data" / "kernel" / "lazy.pcapng"
 SECOND = 1_000_000_000
@@ -203,3 +206,92 @@ def test_once_the_peer_has_closed_or_is_gone_it_does() -> None:
     for state, pid in (("FIN-WAIT-2", None), ("gone", 7)):
         (span,) = spans(half_closed(other_end(0, "FIN-WAIT-2", 7), other_end(4, state, pid)))
         assert (span.kind, span.ns) == ("close-wait", 5 * SECOND)
+
+
+SLOW = """
+import socket, time
+receiver, sender = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+receiver.bind(('127.0.0.1', 9999))
+for _ in range(50):
+    sender.sendto(bytes(100), ('127.0.0.1', 9999))
+time.sleep(0.5)                           # looked at in the meantime
+receiver.settimeout(0)
+read = 0
+try:
+    while receiver.recv(200):
+        read += 1
+except BlockingIOError:
+    print(50 - read, end='')
+time.sleep(0.3)
+"""
+
+
+@needs_lab
+def test_a_server_that_reads_too_slowly_is_told_what_it_lost(tmp_path: Path) -> None:
+    file = tmp_path / "t.pcapng"
+    done = inspector("exec", "--save", str(file), "--", sys.executable, "-c", SLOW)
+    lost = int(done.stdout)
+    with Trace.open(file) as trace:
+        trace.finish()
+        (found,) = kernel_findings(trace)
+        assert (found.id, found.carrier, found.stream, found.rows) == ("kernel.queue-full", "udp", 0, (49,))
+        assert found.text.startswith(f"{lost} datagrams to 127.0.0.1:9999 (python")
+        assert " were dropped by the kernel: the receive queue was full (" in found.text
+        listed = ConversationList(trace)
+        while not listed.complete:
+            listed.update()
+        while listed.decode(range(listed.count), 1.0):
+            pass
+        assert listed.cell(0, "findings")[0] == "▲ 1"
+        sockets = SocketLines(trace)
+        lines = [plain(sockets.line(number, 80)) for number in range(sockets.count)]
+        assert any(f"{lost} datagrams dropped there so far" in line for line in lines)
+        assert [(row.protocol, row.state) for row in sockets.rows] == [("UDP", "unconnected")] * 2
+    exported = inspector("decode", str(file), "--json", "kernel").stdout
+    assert f'"drops": {lost}' in exported and "kernel.queue-full" in inspector(
+        "decode", str(file), "--json", "findings").stdout
+
+
+UDP_SAMPLE = KernelSample(START_NS, "127.0.0.1:9000", "0.0.0.0:0", "unconnected", 0, 0, "srv", 7,
+                          (("rcvbuf", 4608), ("drops", 0)), "udp")  # fmt: skip
+
+
+def udp_findings(path: Path, *samples: tuple[int, int], lab: bool = True) -> list[tuple[str, str]]:
+    """Samples as (memory in the queue, drops) after a datagram each: rules and how many datagrams."""
+    network = Network()
+    network.record(EventRecord("agent-ready", "", START_NS, "", 1, (("mode", "lab" if lab else "host"),)))
+    for queue, drops in samples:
+        network.udp(CLIENT, bytes(100))
+        network.record(replace(UDP_SAMPLE, time_ns=network.now_ns + 1, receive_queue=queue,
+                               info=(("rcvbuf", 4608), ("drops", drops))))
+    with network.open(path) as trace:
+        return [(one.id, one.text.partition(" datagram")[0]) for one in kernel_findings(trace)]
+
+
+def test_only_a_queue_that_was_full_accuses_the_program(tmp_path: Path) -> None:
+    path = tmp_path / "t.pcapng"
+    full, room = ("kernel.queue-full", "kernel.datagrams-dropped")
+    assert udp_findings(path, (832, 0), (4160, 0)) == []
+    assert udp_findings(path, (832, 0), (4160, 45)) == [(full, "45")]
+    assert udp_findings(path, (832, 0), (0, 3)) == [(room, "3")]             # a wrong checksum, perhaps
+    assert udp_findings(path, (832, 0), (4160, 5), (832, 7)) == [(full, "5"), (room, "2")]
+    assert udp_findings(path, (4160, 9)) == [(full, "9")]                      # made between two looks
+    assert udp_findings(path, (4160, 9), lab=False) == []                      # before anybody looked
+    assert udp_findings(path, (4160, 9), (4160, 12), lab=False) == [(full, "3")]
+
+
+def test_samples_of_tcp_and_udp_at_one_address_are_two_sockets(tmp_path: Path) -> None:
+    network = Network()
+    network.handshake()
+    network.record(replace(SAMPLE, time_ns=network.now_ns, local="127.0.0.1:9000", peer="0.0.0.0:0",
+                           state="LISTEN", info=()))
+    network.record(replace(UDP_SAMPLE, time_ns=network.now_ns))
+    with network.open(tmp_path / "t.pcapng") as trace:
+        assert (len(trace.kernel), len(trace.kernel_udp), trace.samples) == (1, 1, 2)
+        assert [(row.protocol, row.state) for row in SocketLines(trace).rows] == [
+            ("TCP", "LISTEN"), ("UDP", "unconnected")]
+
+
+def test_a_sample_of_udp_is_read_as_it_was_written() -> None:
+    assert from_fields(to_fields(UDP_SAMPLE)) == UDP_SAMPLE

@@ -37,6 +37,7 @@ class Contents:
         self.calls: list[Call] = []
         self.events: list[Event] = []
         self.kernel: list[KernelSample] = []
+        self.kernel_udp: list[KernelSample] = []
         self.interfaces: list[pcapng.Interface] = []
         self.comments = Comments()
         self.host_names: dict[str, str] = {}
@@ -92,7 +93,7 @@ class Contents:
         if isinstance(record, CallRecord):
             self._call(record)
         elif isinstance(record, KernelSample):
-            self.kernel.append(replace(
+            (self.kernel if record.protocol == "tcp" else self.kernel_udp).append(replace(
                 record, local=escaped(record.local, 80), peer=escaped(record.peer, 80),
                 state=escaped(record.state, 20), process=escaped(record.process, 32),
                 info=tuple((escaped(name, 40), value) for name, value in record.info),

@@ -21,6 +21,8 @@ class SocketsPane(ListPane):
         "accept(), and the most that may.",
         "A UDP socket is **connected** when its program called connect(); a datagram that came or went does "
         "not connect it, and its peers stand in parentheses.",
+        "Of a UDP socket both are bytes of memory, which is more than the datagrams have; what its queue may "
+        "take stands below, and how many datagrams the kernel dropped there.",
         "Below stands where the bytes of the conversation are at the chosen packet: written by the program, "
         "kept back by its kernel (**Unsent**), on the way, in the receiver's queue, read. Unacked above is "
         "Unsent and On the way together.",

@@ -85,7 +85,8 @@ class ConversationList:
         self._narrowing: Narrowing | None = None
         self._decoded: dict[int, Decoded] = {}
         self.marked: list[int] = []                 # to be compared, in the order in which they were marked
-        self._kernel: dict[int, list[Finding]] = {}     # by TCP stream: what the kernel's samples prove
+        # By conversation: what the kernel's samples prove.
+        self._kernel: dict[tuple[str, int], list[Finding]] = {}
         self._samples = 0                           # of which that is
         self._openings: dict[int, str] = {}         # of those not decoded: what their first packets speak
         self._opening: tuple[int, Opening] | None = None     # the one that is looked at now
@@ -279,11 +280,11 @@ class ConversationList:
 
     def _ask_kernel(self) -> None:
         """What the kernel's samples prove, anew where there are more."""
-        if len(self.trace.kernel) != self._samples:
-            self._samples = len(self.trace.kernel)
+        if self.trace.samples != self._samples:
+            self._samples = self.trace.samples
             self._kernel = {}
             for one in kernel_findings(self.trace):
-                self._kernel.setdefault(one.stream, []).append(one)
+                self._kernel.setdefault((one.carrier, one.stream), []).append(one)
 
     def _all_packets(self) -> Int64s:
         packets: Int64s = self.table.column("packets_ab") + self.table.column("packets_ba")
@@ -387,8 +388,8 @@ class ConversationList:
 
     def _findings(self, number: int) -> tuple[str, Style]:
         known, conversation = self._decoded.get(number), self.table.conversation(number)
-        tcp = conversation is not None and conversation.protocol == "tcp"
-        kernel = self._kernel.get(conversation.stream, []) if conversation is not None and tcp else []
+        key = ("", -1) if conversation is None else (conversation.protocol, conversation.stream)
+        kernel = self._kernel.get(key, [])
         if known is None and self._wants(number):        # part of them would be a wrong number
             return "…", "dim"
         if known is None and not kernel:

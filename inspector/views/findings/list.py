@@ -97,8 +97,8 @@ class FindingList:
             self._look_again(whose)
             if time.monotonic() >= until:
                 break
-        if len(self.trace.kernel) != self._samples:
-            self._samples = len(self.trace.kernel)
+        if self.trace.samples != self._samples:
+            self._samples = self.trace.samples
             changed = self._replace(_KERNEL, kernel_findings(self.trace)) or changed
         fates, packets = self.trace.fates, self.trace.index.count
         if fates and self._fates_seen != (fates.version, packets):

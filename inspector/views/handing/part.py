@@ -148,5 +148,10 @@ def _is_sample_of(sample: KernelSample, chosen: _Conversations) -> bool:
     if sample.peer in chosen.by_end:
         return any({sample.local, sample.peer} == {one.ends.client, one.ends.server}
                    and one.is_during(sample.time_ns, sample.time_ns) for one in chosen.by_end[sample.peer])
-    return any(same_address(sample.local, one.ends.server) and one.is_during(sample.time_ns, sample.time_ns)
-               for one in chosen.near(sample.local, ())) if sample.state == "LISTEN" else False
+    if sample.state not in ("LISTEN", "unconnected"):
+        return False
+    return any(
+        (same_address(sample.local, one.ends.server)
+         or (sample.protocol == "udp" and same_address(sample.local, one.ends.client)))
+        and one.is_during(sample.time_ns, sample.time_ns) for one in chosen.near(sample.local, ())
+    )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from heapq import merge
 from typing import TYPE_CHECKING, Any
 
 from inspector.trace.kernel import unread
+from inspector.trace.packet.dropped import counted
 
 if TYPE_CHECKING:
     from inspector.model.records import KernelSample
@@ -14,12 +16,14 @@ if TYPE_CHECKING:
 
 def kernel(trace: Trace, chosen: object = None) -> Iterator[dict[str, Any]]:
     """One object a sample. `chosen`: a display filter asks packets and calls; no sample passes one."""
-    return map(sample_object, trace.kernel if chosen is None else ())
+    both = merge(trace.kernel, trace.kernel_udp, key=lambda one: one.time_ns)
+    return map(sample_object, both if chosen is None else ())
 
 
 def sample_object(sample: KernelSample) -> dict[str, Any]:
-    """The object of one sample; of a listener the queues are connections, of others bytes."""
-    found: dict[str, Any] = {"time_ns": sample.time_ns, "local": sample.local, "state": sample.state}
+    """The object of one sample; of a listener the queues are connections, of UDP memory, of others bytes."""
+    found: dict[str, Any] = {"time_ns": sample.time_ns, "protocol": sample.protocol, "local": sample.local,
+                             "state": sample.state}
     if not sample.peer.endswith(":0"):
         found["peer"] = sample.peer
     if sample.pid is not None:
@@ -27,4 +31,7 @@ def sample_object(sample: KernelSample) -> dict[str, Any]:
     if sample.state == "LISTEN":
         return found | {"backlog": sample.receive_queue, "backlog_max": sample.send_queue}
     found |= {"receive_queue": unread(sample), "send_queue": sample.send_queue}
+    if sample.protocol == "udp" and sample.info:
+        drops, most = counted(sample)
+        return found | {"drops": drops, "receive_buffer": most}
     return found | {f"tcp_info.{name}": value for name, value in sample.info}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _WRITES, _READS = ("send", "write"), ("recv", "read")
 _NAME, _NUMBER = 24, 10
-SENTENCE = 74                    # cells of a line of a sentence, so that lines are as many at any width
+SENTENCE = 72                    # cells of a line of a sentence, so that lines are as many at any width
 _TITLES = ("Written", "Unsent", "On the way", "Unread", "Read")
 
 

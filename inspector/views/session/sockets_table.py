@@ -16,6 +16,7 @@ from inspector.model.packets import Row, packet_number, row_at, rows_in
 from inspector.model.units import amount
 from inspector.trace.index.conversations import grown
 from inspector.trace.kernel import unread
+from inspector.trace.packet.dropped import counted
 from inspector.trace.packet.facts import DEEP
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.line.wrap import wrap
@@ -61,7 +62,7 @@ class SocketLines:
         self._packets_read = 0                                  # packets
         self._streams: set[int] = set()
         self.asked: Row | None = None      # a packet of the conversation of which it is told where bytes are
-        self._samples: dict[tuple[str, str], KernelSample] = {}      # the last one of each socket, then
+        self._samples: dict[tuple[str, str, str], KernelSample] = {}      # the last one of each socket, then
         self._of_calls: dict[int, KernelSample] = {}           # a socket's number -> its sample
         self._by_ends: dict[frozenset[str], tuple[int, Row]] = {}    # both ends -> conversation, first row
         self.rows: tuple[SocketRow, ...] = ()
@@ -76,7 +77,8 @@ class SocketLines:
         self._samples = self._samples_now()
         self._of_calls = self._matched()
         known = tuple(map(self._describe, self._table.sockets))
-        listed = {(row.local, row.peer) for row in known}
+        listed = {(row.protocol.lower(), row.local, "–" if row.peer.startswith("(") else row.peer)
+                  for row in known}
         others = [one for one in self._samples.values() if _ends(one) not in listed and one.state != "gone"]
         self.rows = known + tuple(map(self._of_kernel, others))
         self._stream = self._conversation()
@@ -99,16 +101,18 @@ class SocketLines:
         if self._below[0] != width:
             found = [] if self._stream is None else custody_lines(
                 custody(self.trace, self._stream, self.row), self._stream, width)
-            self._below = width, self._relays(width) + found
+            self._below = width, self._relays(width) + self._datagrams(width) + found
         return self._below[1]
 
-    def _samples_now(self) -> dict[tuple[str, str], KernelSample]:
+    def _samples_now(self) -> dict[tuple[str, str, str], KernelSample]:
         """The kernel's last word on each socket, up to the chosen packet."""
         until = None if self.row is None else int(self.trace.index.time_ns[self.row])
-        samples = self.trace.kernel
-        if until is not None:
-            samples = samples[: bisect_right(samples, until, key=lambda one: one.time_ns)]
-        return {_ends(one): one for one in samples}
+        found: dict[tuple[str, str, str], KernelSample] = {}
+        for samples in (self.trace.kernel, self.trace.kernel_udp):
+            if until is not None:
+                samples = samples[: bisect_right(samples, until, key=lambda one: one.time_ns)]
+            found |= {_ends(one): one for one in samples}
+        return found
 
     def _matched(self) -> dict[int, KernelSample]:
         """The sample of each socket that the calls know: by its addresses, else by who holds it.
@@ -121,7 +125,7 @@ class SocketLines:
         for ends, sample in self._samples.items():
             if ends in exact:
                 found[exact[ends]] = sample
-            elif sample.pid is not None and sample.state not in _NOT_HELD:
+            elif sample.protocol == "tcp" and sample.pid is not None and sample.state not in _NOT_HELD:
                 by_holder.setdefault(sample.pid, []).append(sample)
         for socket in self._table.sockets:
             waiting = by_holder.get(socket.pid, [])
@@ -151,13 +155,13 @@ class SocketLines:
         trace = self.trace
         if self.rows:
             return ""
-        if not (trace.calls or trace.kernel):
+        if not (trace.calls or trace.samples):
             return "Neither system calls nor the kernel's sockets were kept with this capture."
         if self.row is None:
             return ("All sockets of which the kernel told are gone. Choose a packet: those of its time are "
                     "shown.")
         index, here = trace.index, f"packet {packet_number(self.row)}"
-        told = [one.time_ns for one in trace.kernel if one.state != "gone"]
+        told = [one.time_ns for one in (*trace.kernel, *trace.kernel_udp) if one.state != "gone"]
         first = int(index.time_ns.searchsorted(min(told))) if told else index.count
         if self.row < first < index.count:
             return f"At {here} the kernel had told of no socket yet: it did before packet {first + 1}."
@@ -179,20 +183,36 @@ class SocketLines:
             found += [(Span(fit(f" {line}", width), "dim"),) for line in wrap(text, SENTENCE)]
         return [(Span(" " * width),), *found] if found else []
 
+    def _datagrams(self, width: int) -> list[Line]:
+        """What the queues of UDP sockets hold: memory, and what had no room in it."""
+        found: list[Line] = []
+        for one in self._samples.values():
+            if one.protocol != "udp" or one.state == "gone":
+                continue
+            drops, most = counted(one)
+            if not (drops or one.receive_queue):
+                continue
+            lost = f"; {amount(drops, 'datagram')} dropped there so far" if drops else ""
+            text = (f"{escaped(one.local, 60)} (UDP): datagrams that wait to be read take "
+                    f"{one.receive_queue:,} of {most:,} bytes of memory{lost}.")
+            style: Style = "warning" if drops else "dim"
+            found += [(Span(fit(f" {line}", width), style),) for line in wrap(text, SENTENCE)]
+        return [(Span(" " * width),), *found] if found else []
+
     def _of_kernel(self, sample: KernelSample) -> SocketRow:
-        local, peer = _ends(sample)
-        place = self._by_ends.get(frozenset((local, peer)))
-        outside = None if sample.process else self._outside.get(local)
+        protocol, local, peer = _ends(sample)
+        place = self._by_ends.get(frozenset((local, peer))) if protocol == "tcp" else None
+        outside = None if sample.process or protocol != "tcp" else self._outside.get(local)
         stands_for = f"relay: {outside}" if outside else "–"
         owner = f"{sample.process} {sample.pid}" if sample.process else stands_for
         queues = _relayed(outside) if outside and sample.state == "LISTEN" else _queues(sample)
-        return SocketRow(owner, None, "TCP", local, peer, sample.state, "", "", place[1] if place else None,
-                         queues)  # fmt: skip
+        first = place[1] if place else None
+        return SocketRow(owner, None, protocol.upper(), local, peer, sample.state, "", "", first, queues)
 
     def _take_conversations(self) -> None:
         """Note the ends of new conversations; of several between the same ends the last one counts."""
         index = self.trace.index
-        if not (self.trace.calls or self.trace.kernel):        # nobody's sockets are known
+        if not (self.trace.calls or self.trace.samples):       # nobody's sockets are known
             return
         streams, rows = grown(index, "tcp", self._packets_read)
         self._packets_read = index.count
@@ -230,7 +250,7 @@ class SocketLines:
         return self._cells(titles, styles, width)
 
     def _cells(self, texts: tuple[str, ...], styles: tuple[Style, ...], width: int) -> Line:
-        return _cells(texts, styles, width, kernel=bool(self.trace.kernel))
+        return _cells(texts, styles, width, kernel=bool(self.trace.samples))
 
     def target(self, index: int) -> Row | None:
         """The first packet of the socket's conversation."""
@@ -248,8 +268,8 @@ class SocketLines:
         sample = self._of_calls.get(socket.number)
         local, peer = socket.local, socket.peer
         if sample is not None:
-            told = _ends(sample)
-            local, peer = local or told[0], peer or (None if told[1] == "–" else told[1])
+            _, own, other = _ends(sample)
+            local, peer = local or own, peer or (None if other == "–" else other)
         stream = None
         if socket.protocol == "tcp" and local and peer:
             stream = self._by_ends.get(frozenset((local, peer)))
@@ -300,14 +320,14 @@ class SocketLines:
         return flow.states(row_at(rows, place - 1))[0 if is_a else 1]
 
 
-def _ends_of(socket: Socket) -> tuple[str, str]:
+def _ends_of(socket: Socket) -> tuple[str, str, str]:
     """The same of a socket that calls tell of."""
-    return socket.local or "", "–" if socket.listening else socket.peer or "–"
+    return socket.protocol, socket.local or "", "–" if socket.listening else socket.peer or "–"
 
 
-def _ends(sample: KernelSample) -> tuple[str, str]:
-    """Local address and peer, "–" for a socket that has none."""
-    return sample.local, "–" if sample.peer.endswith(":0") else sample.peer
+def _ends(sample: KernelSample) -> tuple[str, str, str]:
+    """Protocol, local address and peer, "–" for a socket that has none."""
+    return sample.protocol, sample.local, "–" if sample.peer.endswith(":0") else sample.peer
 
 
 def _queues(sample: KernelSample) -> tuple[str, str]:

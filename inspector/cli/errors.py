@@ -6,6 +6,7 @@ calls `ended`, which turns whatever happened into the sentence and the status.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Callable
@@ -20,6 +21,14 @@ ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.
           signal.SIGXCPU)  # fmt: skip
 
 
+# What the system may have none of, whatever the user wrote; and what gives more, where a command does.
+_LACKING: dict[int, str | None] = {
+    errno.EMFILE: "ulimit -n 1024", errno.ENFILE: None, errno.EAGAIN: "ulimit -u unlimited",
+    errno.EFBIG: "ulimit -f unlimited", errno.ENOMEM: None, errno.ENOSPC: None, errno.EDQUOT: None,
+    errno.EIO: None,
+}
+
+
 class CommandError(Exception):
     """A command could not do what was asked; `str()` is one sentence, `status` its exit status.
 
@@ -31,6 +40,21 @@ class CommandError(Exception):
         self.status = status
         self.remedy = remedy
         self.place = place
+
+
+def unwritable(name: object, error: OSError, verb: str = "written") -> CommandError:
+    """The error for a file that could not be `verb`: usage, unless the system has none of what it takes."""
+    if error.errno in _LACKING:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            return lacking(error)
+        return CommandError(f"{name} cannot be {verb}: {error.strerror}.", MISSING, _LACKING[error.errno])
+    return CommandError(f"{name} cannot be {verb}: {error.strerror or error}.", USAGE)
+
+
+def lacking(error: OSError) -> CommandError:
+    """The error where the system gives no more of something to this process."""
+    return CommandError(f"The system refused what this needs: {error.strerror}.", MISSING,
+                        _LACKING.get(error.errno or 0))  # fmt: skip
 
 
 class Terminated(BaseException):
@@ -64,15 +88,23 @@ def end_at_once() -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
+def _told(error: CommandError) -> int:
+    notice(str(error), *error.place.splitlines())
+    if error.remedy:
+        notice(f"This mends it: {error.remedy}")
+    return error.status
+
+
 def ended(action: Callable[[], int]) -> int:
     """Run `action` and return its exit status; errors become a sentence, never a traceback."""
     try:
         return action()
     except CommandError as error:
-        notice(str(error), *error.place.splitlines())
-        if error.remedy:
-            notice(f"This mends it: {error.remedy}")
-        return error.status
+        return _told(error)
+    except OSError as error:           # one that no command expected, where it is not a mistake of ours
+        if error.errno not in _LACKING:
+            raise
+        return _told(lacking(error))
     except KeyboardInterrupt:
         notice("Interrupted.")
         return INTERRUPTED

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from inspector.cli.errors import USAGE, CommandError, Terminated
+from inspector.cli.errors import USAGE, CommandError, Terminated, unwritable
 from inspector.cli.output import notice
 
 
@@ -50,7 +50,7 @@ class TraceFile:
             with self.path.open("rb") as trace, os.fdopen(created.descriptor, "wb") as copy:
                 shutil.copyfileobj(trace, copy, 1 << 20)
         except OSError as error:
-            raise CommandError(f"{self.name} cannot be written: {error.strerror or error}.", USAGE) from error
+            raise unwritable(self.name, error) from error
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def empty_file(name: str, capture: str | Path, *, overwrite: bool, mode: int = 0
     except TakenError as error:
         raise _taken(error) from error
     except OSError as error:
-        raise CommandError(f"{name} cannot be written: {error.strerror}.", USAGE) from error
+        raise unwritable(name, error) from error
     return file
 
 
@@ -117,7 +117,7 @@ def write_file(name: str, text: str, capture: str | Path, *, overwrite: bool) ->
         with os.fdopen(file, "w", encoding="utf-8") as stream:
             stream.write(text)
     except OSError as error:
-        raise CommandError(f"{name} cannot be written: {error.strerror}.", USAGE) from error
+        raise unwritable(name, error) from error
 
 
 @contextmanager
@@ -151,7 +151,7 @@ def _saved(path: Path, overwrite: bool, read: bool) -> Iterator[TraceFile]:
     except TakenError as error:
         raise _taken(error) from error
     except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror or error}.", USAGE) from error
+        raise unwritable(path, error) from error
     try:
         if read and not stat.S_ISREG(os.fstat(created.descriptor).st_mode):
             raise CommandError(f"{path} is no ordinary file; the trace is read from it again.", USAGE)

@@ -71,7 +71,7 @@ def _lab() -> list[Check]:
                 pass
         except (LabError, OSError) as error:
             remedy = error.remedy if isinstance(error, LabError) else ""
-            sentence = error.sentence if isinstance(error, LabError) else str(error)
+            sentence = error.sentence if isinstance(error, LabError) else f"{error.strerror or error}."
             return [*checks, Check("lab", "missing", sentence, remedy)]
         facts = _ready(trace.read())
     checks.append(Check("lab", "ok", "The lab starts, and its loopback is up."))

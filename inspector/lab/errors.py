@@ -16,3 +16,7 @@ class LabError(Exception):
 
     def __str__(self) -> str:
         return f"{self.sentence} To mend it: {self.remedy}" if self.remedy else self.sentence
+
+
+class NoSuchError(LabError):
+    """There is nothing of the name that was given: a mistake of who wrote it (exit status 2)."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inspector.cli.errors import DONE, UNREADABLE, USAGE, CommandError
+from inspector.cli.errors import DONE, UNREADABLE, USAGE, CommandError, unwritable
 from inspector.cli.exports import LISTED, Export, Selected
 from inspector.cli.options.checks import CheckOptions, check, check_options, filter_of
 from inspector.cli.options.shared import INPUT, OUTPUT, OVERWRITE, UNPACK, WHAT, reading_options
@@ -155,4 +155,4 @@ def _write(descriptor: int, pieces: Iterator[bytes], name: str) -> None:
         with os.fdopen(os.dup(descriptor), "wb") as file:
             file.writelines(pieces)
     except OSError as error:
-        raise CommandError(f"{name} cannot be written: {error.strerror or error}.", USAGE) from error
+        raise unwritable(name, error) from error

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inspector.cli.errors import DONE, MISSING, NO, UNREADABLE, USAGE, CommandError
+from inspector.cli.errors import DONE, MISSING, NO, UNREADABLE, USAGE, CommandError, unwritable
 from inspector.cli.options.shared import INPUT, FileName
 from inspector.cli.output import notice, write_line, write_text
 from inspector.wire.text import escaped
@@ -232,7 +232,7 @@ def new(folder: str) -> int:
     try:
         files = write_example(folder)
     except OSError as error:
-        raise CommandError(f"{folder} cannot be made: {error.strerror}.", USAGE) from error
+        raise unwritable(folder, error, "made") from error
     for file in files:
         write_text(str(file))
     return DONE

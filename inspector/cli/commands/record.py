@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inspector.cli.errors import MISSING, USAGE, CommandError
+from inspector.cli.errors import MISSING, USAGE, CommandError, unwritable
 from inspector.cli.options.capture import capture_options, require_filter
 from inspector.cli.options.checks import CheckOptions, check_file, check_options
 from inspector.cli.options.shared import OUTPUT, OVERWRITE, PORT, WithProgram, reading_options
@@ -86,7 +86,7 @@ def recorded(
         raise CommandError(str(error), USAGE) from error
     except OSError as error:
         name = options.name or "The trace"
-        raise CommandError(f"{name} cannot be written: {error.strerror}.", USAGE) from error
+        raise unwritable(name, error) from error
     finally:
         if heard is not None:
             heard.close()

@@ -65,10 +65,11 @@ def command(
     place = None
     if netns is not None or container is not None:
         from inspector.lab.capture import elsewhere
-        from inspector.lab.errors import LabError
+        from inspector.lab.errors import LabError, NoSuchError
 
         try:
             place = elsewhere.place_of(netns) if netns is not None else elsewhere.container(container or "")
         except LabError as error:
-            raise CommandError(error.sentence, MISSING, error.remedy) from error
+            status = USAGE if isinstance(error, NoSuchError) else MISSING
+            raise CommandError(error.sentence, status, error.remedy) from error
     return watch_ports(ports, limits, output, overwrite=overwrite, place=place)

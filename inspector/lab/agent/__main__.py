@@ -10,6 +10,7 @@ or forbidden. The last line of standard error is a `Summary` of the capture, or 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import signal
@@ -38,6 +39,8 @@ from inspector.wire.journal import EventRecord
 if TYPE_CHECKING:
     from inspector.lab.agent.supervisor import Supervisor
     from inspector.lab.capture.capturing import Capturing
+
+_REMEDIES = {errno.EMFILE: "ulimit -n 1024", errno.EAGAIN: "ulimit -u unlimited"}
 
 
 def enter_network(options: AgentOptions) -> str:
@@ -194,7 +197,8 @@ def _refused(error: OSError | ValueError, mode: str) -> LabError:
             "Capturing this machine's own loopback needs the privilege CAP_NET_RAW.", how_to_capture()
         )
     if isinstance(error, OSError):
-        return LabError(f"The capture could not start: {error.strerror or error}.")
+        what = f"The capture could not start: {error.strerror or error}."
+        return LabError(what, _REMEDIES.get(error.errno or 0, ""))
     return LabError(str(error))
 
 
@@ -204,6 +208,10 @@ def main() -> NoReturn:
         status = run(AgentOptions.from_json(sys.argv[1]))
     except LabError as error:
         print(to_line(Refusal(error.sentence, error.remedy)), file=sys.stderr)
+        status = 3
+    except OSError as error:                       # this process has no more files, memory, children
+        sentence = f"The system refused what the lab needs: {error.strerror or error}."
+        print(to_line(Refusal(sentence, _REMEDIES.get(error.errno or 0, ""))), file=sys.stderr)
         status = 3
     sys.stderr.flush()
     os._exit(status)                               # scapy's thread may sit in a wait that nobody ends

@@ -6,6 +6,7 @@ when the server can be reached.
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import time
@@ -53,8 +54,9 @@ class Session:
                 child = start_endpoint(role, mark, networks[role] if networks else None)
             except OSError as error:
                 self._ok = False
-                report("failed", f"The {role} could not be started: {error.strerror or error}.")
-                continue
+                text = f"The {role} could not be started: {error.strerror or error}."
+                report("failed", text, missing=errno.errorcode.get(error.errno or 0, "?"))
+                break                              # nor can the other one, for the same reason
             watch(child)
             self._endpoints[role] = child
             if role == "client" and "server" in self._endpoints:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -18,13 +19,14 @@ from pathlib import Path
 
 from inspector.capture.choice import choose_program
 from inspector.capture.packet_socket import lock_filter, open_everywhere
-from inspector.lab.errors import LabError
+from inspector.lab.errors import LabError, NoSuchError
 from inspector.lab.network.namespace import CLONE_NEWNET, CLONE_NEWUSER
 from inspector.lab.options import Limits
 from inspector.wire.text import escaped
 
 _NAMED = Path("/run/netns")                # where `ip netns add` keeps them
 _TOOLS = ("docker", "podman")
+_NO_SUCH = re.compile(r"\bno such (container|object)\b", re.IGNORECASE)
 _PATIENCE = 20.0                           # seconds for a container tool's answer
 
 
@@ -41,13 +43,13 @@ def place_of(netns: str) -> Place:
     """The network of a process id, or of a name of `ip netns`. LabError where there is none."""
     if netns.isascii() and netns.isdigit() and len(netns) < 10:
         if not Path("/proc", netns).is_dir():
-            raise LabError(f"There is no process {netns}.")
+            raise NoSuchError(f"There is no process {netns}.")
         return Place(f"process {netns}", Path("/proc", netns, "ns/net"), int(netns))
     shown = escaped(netns, 40)
     if not netns or "/" in netns or netns.startswith("."):
-        raise LabError(f"\"{shown}\" is no process id, and no name of a network namespace.")
+        raise NoSuchError(f"\"{shown}\" is no process id, and no name of a network namespace.")
     if not (_NAMED / netns).exists():
-        raise LabError(f"There is no network namespace \"{shown}\".", "ip netns list")
+        raise NoSuchError(f"There is no network namespace \"{shown}\".", "ip netns list")
     return Place(f"network {shown}", _NAMED / netns)
 
 
@@ -55,11 +57,11 @@ def container(name: str) -> Place:
     """The network of a running container, as docker or podman tell. LabError where there is none."""
     shown = escaped(name, 40)
     if not name or name.startswith("-"):
-        raise LabError(f"\"{shown}\" is no name of a container.")
+        raise NoSuchError(f"\"{shown}\" is no name of a container.")
     tools = [path for tool in _TOOLS if (path := shutil.which(tool))]
     if not tools:
         raise LabError("Neither docker nor podman is installed here, which would tell of containers.")
-    complaint = ""
+    complaint, knows_none = "", True
     for tool in tools:
         try:
             asked = subprocess.run(
@@ -67,7 +69,7 @@ def container(name: str) -> Place:
                 capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL, timeout=_PATIENCE,
             )
         except (OSError, subprocess.TimeoutExpired):
-            complaint = f"{Path(tool).name} does not answer"
+            complaint, knows_none = f"{Path(tool).name} does not answer", False
             continue
         answer = asked.stdout.strip()
         if asked.returncode == 0 and answer.isascii() and answer.isdigit():
@@ -76,7 +78,9 @@ def container(name: str) -> Place:
             return Place(f"container {shown}", Path("/proc", answer, "ns/net"), int(answer))
         lines = [line for line in asked.stderr.splitlines() if line.strip()]
         complaint = f"{Path(tool).name}: {escaped(lines[-1].strip(), 200)}" if lines else complaint
-    raise LabError(f"The container {shown} was not found ({complaint or 'nobody knows it'}).")
+        knows_none = knows_none and _NO_SUCH.search(asked.stderr) is not None
+    sentence = f"The container {shown} was not found ({complaint or 'nobody knows it'})."
+    raise NoSuchError(sentence) if knows_none else LabError(sentence)      # else a tool could not say
 
 
 def opened_in(place: Place, ports: tuple[int, ...], limits: Limits) -> socket.socket:

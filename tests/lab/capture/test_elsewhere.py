@@ -15,6 +15,7 @@ from inspector.capture.packet_socket import ANY, bind
 from inspector.lab.capture.elsewhere import Place, container, opened_in, place_of
 from inspector.lab.errors import LabError
 from inspector.lab.options import NO_LIMITS
+from tests.support.running.commands import inspector
 from tests.support.running.lab import needs_lab
 from tests.support.running.processes import first_line
 from tests.support.running.users import UNKNOWN, environment, interpreter
@@ -130,3 +131,22 @@ def test_two_places_at_once_are_refused() -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (
         2, "inspector: One place at a time: a machine, --netns or --container.\n")
+
+
+@pytest.mark.parametrize("words", ["--netns nope", "--netns 4000000", "--netns ..", "--container nope",
+                                   "--container -x"])
+def test_what_has_no_such_name_is_a_mistake_of_who_wrote_it(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "docker"
+    tool.write_text('#!/bin/sh\necho "Error: No such container: $6" >&2; exit 1\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = inspector("watch", *words.split())
+    assert done.returncode == 2, done.stderr
+    tool.write_text('#!/bin/sh\necho "Cannot connect to the Docker daemon." >&2; exit 1\n')
+    if words == "--container nope":
+        done = inspector("watch", *words.split())
+        assert done.returncode == 3 and "Cannot connect" in done.stderr
+        tool.unlink()
+        assert inspector("watch", *words.split()).returncode == 3       # nobody knows

@@ -1,0 +1,57 @@
+"""A process that may have few files open, or write small ones alone: one sentence, status 3, a remedy."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.running.commands import COMMAND, ROOT
+from tests.support.running.lab import needs_lab
+from tests.support.tiers import sweep
+
+CAPTURE = ROOT / "tests" / "data" / "traces" / "http-connections.pcapng"
+FILES = ["exec -- true", "exec --save t.pcapng -- true", "record --lab -o t.pcapng -- true", "run tcp"]
+SIZES = [f"decode {CAPTURE} -o t.pcapng", f"draw {CAPTURE} --to svg -o t.svg", "exec --save t.pcapng -- true",
+         "run tcp --save t.pcapng", f"decode {CAPTURE} --json packets"]  # fmt: skip
+
+
+def limited(command: str, folder: Path, limit: int, most: int) -> subprocess.CompletedProcess[str]:
+    def before() -> None:
+        resource.setrlimit(limit, (most, most))
+
+    with (folder / "output").open("w") as output:
+        settings = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(ROOT)}
+        return subprocess.run(
+            [*COMMAND, *command.split()], preexec_fn=before, stdin=subprocess.DEVNULL, stdout=output,
+            stderr=subprocess.PIPE, text=True, timeout=60, check=False, cwd=folder, env=settings,
+        )
+
+
+@needs_lab
+@sweep(("command", "most"), [(command, most) for command in FILES for most in (8, 12, 16)],
+       lambda case: case in (("run tcp", 12), (FILES[0], 12), ("run tcp", 16)))  # fmt: skip
+def test_few_open_files_are_no_mistake_of_the_user(command: str, most: int, tmp_path: Path) -> None:
+    done = limited(command, tmp_path, resource.RLIMIT_NOFILE, most)
+    assert done.returncode == 3, done.stderr
+    first, *mends = done.stderr.splitlines()
+    assert first.endswith(": Too many open files.") and "[Errno" not in first
+    assert mends == ["inspector: This mends it: ulimit -n 1024"] or "could not be started" in first
+    assert [one.name for one in tmp_path.iterdir()] == ["output"]
+
+
+@needs_lab
+@sweep("command", SIZES, lambda command: command in SIZES[:3])
+def test_a_file_that_may_not_grow_is_told_once(command: str, tmp_path: Path) -> None:
+    done = limited(command, tmp_path, resource.RLIMIT_FSIZE, 512)
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.count("File too large") == 1 and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["missing/t.pcapng", "."])
+def test_a_name_that_cannot_be_a_file_is_a_mistake(name: str, tmp_path: Path) -> None:
+    done = limited(f"decode {CAPTURE} -o {name}", tmp_path, resource.RLIMIT_NOFILE, 64)
+    assert done.returncode == 2 and name in done.stderr

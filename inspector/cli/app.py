@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import stat
 import sys
 import threading
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 from inspector.cli.errors import DONE, MISSING, UNREADABLE, CommandError
 from inspector.cli.output import notice
 from inspector.cli.trace_files import trace_file
+from inspector.cli.waiting import PATIENCE, Leaving
 
 if TYPE_CHECKING:
     from inspector.cli.options.remote import Remote
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from inspector.lessons.format.model import Lesson
     from inspector.model.spec import SessionSpec
 
-_SOON, _PATIENCE = 0.05, 1.0        # seconds between two looks; after which it is said what is waited for
+_SOON = 0.05                       # seconds between two looks
 _HEAD = 64                         # bytes that tell of any format whether it is a capture
 NO_TERMINAL = (
     "The app needs a terminal on its input, output and error output; "
@@ -59,7 +61,7 @@ def open_file(file: str, *, joined: bool = False) -> int:
         return _open_standard_input()
     if is_stream(Path(file)):
         try:
-            source = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+            source = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)     # no writer is waited for
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error.strerror}.", UNREADABLE) from error
         _require_terminal(sys.stdin.isatty())
@@ -187,22 +189,26 @@ def _open_stream(source: int, name: str, why: Callable[[], str] = str) -> int:
     with path_of(spool.fileno()).open("rb", buffering=0) as read:
         pump = threading.Thread(target=_spool, args=(source, spool), daemon=True)
         pump.start()
-        _wait_for_head(pump, read.fileno(), name, why)
+        if not _wait_for_head(pump, read.fileno(), name, why):
+            return DONE
         return _run(InspectorApp(trace_path=path_of(read.fileno())))
 
 
-def _wait_for_head(pump: threading.Thread, spool: int, name: str, why: Callable[[], str] = str) -> None:
+def _wait_for_head(pump: threading.Thread, spool: int, name: str, why: Callable[[], str] = str) -> bool:
     """Wait until the first bytes tell whether it is a capture; CommandError where it is none.
 
-    `why` gives the sentence for a source that ended without any, "" where it has none.
+    `why` gives the sentence for a source that ended without any, "" where it has none. False: who waited
+    has left.
     """
     from inspector.trace.file.pcap import Pcap
     from inspector.trace.file.scratch import path_of
     from inspector.trace.trace import Trace, TraceError
 
-    begun = time.monotonic()
+    begun, leaving = time.monotonic(), Leaving()
     while True:
         pump.join(_SOON)
+        if leaving.asked():
+            return False
         size, ended = os.fstat(spool).st_size, not pump.is_alive()
         if ended and not size and (sentence := why()):
             raise CommandError(sentence, UNREADABLE)
@@ -212,9 +218,12 @@ def _wait_for_head(pump: threading.Thread, spool: int, name: str, why: Callable[
             sentence = str(error).replace(str(path_of(spool).name), name, 1)
             raise CommandError(sentence, UNREADABLE) from error
         if ended or size >= _HEAD or _is_pcap(os.pread(spool, Pcap.HEADER, 0)):
-            return
-        if begun and time.monotonic() - begun > _PATIENCE:
-            notice(f"Waiting for the first bytes of {name}; ctrl+c ends it.")
+            leaving.forget()
+            return True
+        if begun and time.monotonic() - begun > PATIENCE:
+            nobody = "" if size else ": nobody has written to it so far"
+            leaving.listen()
+            notice(f"Waiting for the first bytes of {name}{nobody}; q or ctrl+c ends it.")
             begun = 0.0
 
 
@@ -237,6 +246,8 @@ def _is_pcap(head: bytes) -> bool:
 def _spool(source: int, spool: FileIO) -> None:
     # A spool that takes no more ends it too: what is there is shown.
     with spool, contextlib.suppress(OSError):
+        select.select([source], [], [])            # a pipe that nobody has opened to write has not ended
+        os.set_blocking(source, True)
         while chunk := os.read(source, 1 << 20):
             rest = memoryview(chunk)
             while rest:

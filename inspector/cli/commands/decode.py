@@ -22,6 +22,7 @@ from inspector.cli.exports import LISTED, Export, Selected
 from inspector.cli.options.checks import CheckOptions, check, check_options, filter_of
 from inspector.cli.options.shared import INPUT, OUTPUT, OVERWRITE, UNPACK, WHAT, reading_options
 from inspector.cli.output import notice, write_lines
+from inspector.cli.waiting import told_of_waiting
 from inspector.model.units import amount
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def decode_file(
     from inspector.views.findings.unjudged import lacking_words
 
     try:
-        trace = Trace.open(file)
+        with told_of_waiting(file):
+            trace = Trace.open(file)
     except TraceError as error:
         raise CommandError(str(error), UNREADABLE) from error
     gc.set_threshold(_SELDOM, 20, 50)

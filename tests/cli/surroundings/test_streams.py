@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -84,3 +85,31 @@ def test_the_trace_of_a_program_that_ended_is_not_followed() -> None:
         app.until_shown("Findings")
         app.press("q")
         assert app.end() == 0
+
+
+@pytest.mark.parametrize("key", ["q", "\x1b", "\x03"])
+def test_a_pipe_that_nobody_writes_is_said_and_can_be_left(key: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    line = f"stty -a; {sys.executable} -m inspector open {tmp_path / 'pipe'}; echo left $?; stty -a"
+    with Terminal.of(["bash", "-c", line]) as app:
+        app.until_shown("nobody has written")
+        app.press("x")                                               # a key of nobody's
+        app.press(key)
+        assert app.end() == 0
+    before, after = re.findall(rb"-?icanon.*?-?echo ", app.seen, re.DOTALL)
+    assert before == after and b"Traceback" not in app.seen
+    assert (b"left 130" if key == "\x03" else b"left 0") in app.seen
+
+
+@pytest.mark.parametrize("command", ["decode PIPE --json packets", "draw PIPE", "lesson quiz PIPE"])
+def test_each_command_says_that_it_waits_for_a_writer(command: str, tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")
+    with Terminal(command.replace("PIPE", str(pipe)).split()) as app:
+        app.until_shown("Waiting for somebody who writes to", "ctrl+c ends it.")
+        with pipe.open("wb") as writer:
+            writer.write(CAPTURE.read_bytes())
+        if "quiz" in command:
+            app.until_shown("1")                                     # the first question
+            app.press("\x04")
+        app.end()
+        assert b"Traceback" not in app.seen and len(app.seen) > 500

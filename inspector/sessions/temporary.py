@@ -1,8 +1,8 @@
-"""Temporary folders of ours, which go when their owner ends, however that ends.
+"""Temporary folders of ours, which go when their owner ends, however that ends; files that go a day later.
 
 `folder` makes one and holds a lock on it; `give_back` takes it away in order, `give_back_all` before the
 process ends by force. What a killed process left has no lock any more: the next folder that is made sweeps it
-up.
+up. `handed_on` makes a file that other programs read when we may have ended: it is swept up when it is old.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 
 PREFIXES = ("inspector-secrets-", "inspector-calls-", "inspector-lab-")
+BODIES = "inspector-body-"     # begins the names of files that are handed on
+_OLD = 86_400.0                # seconds for which these are left alone
 _YOUNG = 60.0                  # seconds in which one may be made, and not locked yet
 _held: dict[Path, int] = {}    # folders of this process, and the descriptors that lock them
 
@@ -28,6 +30,19 @@ def folder(prefix: str) -> Path:
     path = Path(tempfile.mkdtemp(prefix=prefix))
     hold(path)
     return path
+
+
+def handed_on(data: bytes) -> Path:
+    """A new file with these bytes, for other programs of this user and a day. OSError where none can be."""
+    sweep()
+    descriptor, name = tempfile.mkstemp(prefix=BODIES, suffix=".bin")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Path(name)
 
 
 def hold(path: Path) -> None:
@@ -58,6 +73,16 @@ def sweep() -> None:
         for entry in entries:
             if entry.name.startswith(PREFIXES):
                 _sweep_one(Path(entry.path))
+            elif entry.name.startswith(BODIES):
+                _sweep_file(entry)
+
+
+def _sweep_file(entry: os.DirEntry[str]) -> None:
+    with contextlib.suppress(OSError):
+        status = entry.stat(follow_symlinks=False)
+        own = status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode)
+        if own and time.time() - status.st_mtime > _OLD:
+            os.unlink(entry.path)
 
 
 def _sweep_one(path: Path) -> None:

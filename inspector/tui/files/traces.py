@@ -2,7 +2,7 @@
 
 A session's trace is a file from its first packet on, so nothing is lost when the screen dies; where none
 can be kept it stands in a file without a name, and the session goes on. "Save" is a copy under a name of
-the user's choosing.
+the user's choosing. One that holds a person's marks and comments is that person's: it never makes room.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ KEPT_BYTES = 2_000_000_000         # bytes of all of them,
 KEPT_DAYS = 30                     # and days since they were written, at most
 SUFFIX = ".pcapng"
 CAPTURE_SUFFIXES = (".pcapng", ".pcap", ".cap")
+_WRITTEN_IN = stat.S_ISVTX         # a person wrote into this file: the bit means nothing else on a file
+_PART = ".part"                    # ends the name of a file that is being written,
+_HALF = 3600.0                     # and has not been for long, after so many seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class KeptTrace:
     label: str
     size: int
     modified: float
+    commented: bool = False        # a person marked packets in it, or wrote of them
 
     @property
     def age(self) -> str:
@@ -137,17 +141,22 @@ def _all() -> list[KeptTrace]:
             with contextlib.suppress(OSError):
                 status = path.stat()
                 label = path.name.removesuffix(SUFFIX).rpartition("_")[2]
-                found.append(KeptTrace(path, label, status.st_size, status.st_mtime))
+                commented = bool(status.st_mode & _WRITTEN_IN)
+                found.append(KeptTrace(path, label, status.st_size, status.st_mtime, commented))
     return sorted(found, key=lambda trace: trace.modified, reverse=True)
 
 
 def prune(keep: int = KEPT, size: int = KEPT_BYTES, days: float = KEPT_DAYS) -> None:
     """Remove the oldest traces until so many, so large, so old ones are left; and empty ones of yesterday.
 
-    Those that a session still writes, here or in another terminal, stay.
+    Those that a session still writes, here or in another terminal, stay; and those with comments, which are
+    not counted.
     """
     now, count, total = time.time(), 0, 0
+    _sweep_halves(now)
     for trace in _all():
+        if trace.commented:
+            continue
         count += bool(trace.size)
         total += trace.size
         age = (now - trace.modified) / 86400
@@ -155,6 +164,15 @@ def prune(keep: int = KEPT, size: int = KEPT_BYTES, days: float = KEPT_DAYS) -> 
             with contextlib.suppress(OSError), trace.path.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 trace.path.unlink()
+
+
+def _sweep_halves(now: float) -> None:
+    """Remove what was half written when its process was ended by force."""
+    with contextlib.suppress(FolderError, OSError):
+        for path in traces_folder().glob(f".*{_PART}"):
+            with contextlib.suppress(OSError):
+                if now - path.lstat().st_mtime > _HALF:
+                    path.unlink()
 
 
 def save(parts: Iterable[bytes], name: str, *, overwrite: bool = False) -> Path:
@@ -167,7 +185,7 @@ def save(parts: Iterable[bytes], name: str, *, overwrite: bool = False) -> Path:
     if there and not overwrite:
         raise FileExistsError(f"{target} exists already.")
     # A name nobody can foretell, and a file that was not there: no link is followed, and it is ours alone.
-    descriptor, partial = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
+    descriptor, partial = tempfile.mkstemp(prefix=".", suffix=_PART, dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as copy:
             copy.writelines(parts)
@@ -184,8 +202,8 @@ def is_kept(path: Path) -> bool:
     return False
 
 
-def rewrite(path: Path, parts: Iterable[bytes]) -> None:
-    """Write a trace that is ours anew; it appears whole or not at all.
+def rewrite(path: Path, parts: Iterable[bytes], *, commented: bool = False) -> None:
+    """Write a trace that is ours anew; it appears whole or not at all. `commented`: from now on a person's.
 
     OSError where it cannot be, BlockingIOError where a session still writes it, here or elsewhere.
     """
@@ -194,11 +212,12 @@ def rewrite(path: Path, parts: Iterable[bytes]) -> None:
         return
     with path.open("rb") as there:
         fcntl.flock(there, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _replace(path, parts, stat.S_IMODE(status.st_mode))
+        mode = stat.S_IMODE(status.st_mode) & ~_WRITTEN_IN
+        _replace(path, parts, mode | (_WRITTEN_IN if commented else 0))
 
 
 def _replace(path: Path, parts: Iterable[bytes], mode: int) -> None:
-    descriptor, partial = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    descriptor, partial = tempfile.mkstemp(prefix=".", suffix=_PART, dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as copy:
             copy.writelines(parts)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,6 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 
 from inspector.model.packets import packet_number
+from inspector.sessions import temporary
 from inspector.tui.messages import Selection
 from inspector.tui.panes.base import Pane
 from inspector.tui.panes.packets import PacketsPane
@@ -195,8 +195,6 @@ class HandingOn(DOMNode):
         """Write a body to a file that only its owner reads; its path."""
         if getattr(self.app, "visitor", False):
             raise OSError(None, "this machine's files are not for visitors")
-        descriptor, path = tempfile.mkstemp(prefix="inspector-body-", suffix=".bin")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(body)
-        self.app.notify(f"The body is in {escaped(path)}, which the command reads.", timeout=10)
+        path = str(temporary.handed_on(body))
+        self.app.notify(f"The body is in {escaped(path)}, which the command reads, for a day.", timeout=10)
         return path

@@ -398,7 +398,7 @@ class TraceScreen(BaseScreen, SessionControl):
             if trace.truncated:
                 why = trace.truncated                  # what stands behind it would be lost
             else:
-                traces.rewrite(kept, whole_file(trace))
+                traces.rewrite(kept, whole_file(trace), commented=bool(trace.comments.rows))
         except OSError as error:
             why = f"{error.strerror or error}."
         if why:

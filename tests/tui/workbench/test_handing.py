@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from inspector.model.packets import Row
+from inspector.sessions import temporary
 from inspector.trace.trace import Trace
 from inspector.tui.files import traces
 from inspector.tui.messages import Selection
@@ -73,6 +74,13 @@ async def test_a_long_body_is_kept_in_a_file(tmp_path: Path, monkeypatch: pytest
     (kept,) = tmp_path.glob("inspector-body-*.bin")
     assert kept.read_bytes() == body and f"@{kept}" in pilot.app.clipboard
     assert kept.stat().st_mode & 0o077 == 0
+    temporary.sweep()
+    assert kept.exists()                                           # the command is pasted later
+    (mine := tmp_path / "inspector-body-mine").mkdir()
+    for path in (kept, mine):
+        os.utime(path, (1, 1))
+    temporary.sweep()
+    assert not kept.exists() and mine.exists()
 
 
 @pytest.mark.parametrize(("key", "count", "calls"), [("a", 20, None), ("c", 10, 19), ("f", 2, None)])
@@ -188,6 +196,36 @@ async def test_a_kept_trace_takes_its_comments_without_being_asked() -> None:
         screen.choose(Selection(row=Row(2)))
         await type_comment(pilot, "kept")
     assert comments_of(new.path) == {2: ("kept",)}
+    os.utime(new.path, (1, 1))                                     # however old, and however many come
+    for _ in range(3):
+        traces.begin("next").close()
+        other = traces.begin("other")
+        os.write(other.descriptor, b"x")
+        other.close()
+    traces.prune(keep=1, size=1, days=0)
+    assert new.path.exists() and comments_of(new.path) == {2: ("kept",)}
+    assert [trace.commented for trace in traces.kept()] == [True]  # and it is counted for none of them
+
+
+async def test_a_trace_whose_comments_were_taken_away_is_one_like_others_again() -> None:
+    new = traces.begin("tcp")
+    os.write(new.descriptor, (TRACES / "tcp.pcapng").read_bytes())
+    new.close()
+    for commented in (True, False):
+        async with opened(new.path, SMALL) as (pilot, screen):
+            screen.choose(Selection(row=Row(2)))
+            await pilot.press("M")
+        (trace,) = traces.kept()
+        assert trace.commented is commented and new.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_was_half_written_goes() -> None:
+    folder = traces.begin("tcp").path.parent
+    (folder / ".abc.part").write_bytes(b"half")
+    (folder / ".new.part").write_bytes(b"half")
+    os.utime(folder / ".abc.part", (1, 1))
+    traces.prune()
+    assert [path.name for path in folder.glob(".*")] == [".new.part"]
 
 
 def test_a_trace_that_is_still_written_is_left_alone() -> None:

@@ -32,6 +32,7 @@ _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _REQUEST_START = re.compile(_TOKEN + rb" +[^ \r\n]+ +HTTP/1\.\d")
 _REQUEST_PREFIX = re.compile(_TOKEN + rb"(?: +[^\x00-\x20]*(?: +[HTP/1.]{0,8})?)?\r?\Z")
+_LONG_LINE = 2000        # bytes of a first line that is taken for one before its end
 METHODS = (
     b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"CONNECT ", b"OPTIONS ", b"TRACE ", b"PATCH ",
 )
@@ -154,8 +155,12 @@ def tokens(message: HttpMessage, name: str) -> list[str]:
     return [part.strip() for value in values for part in value.split(",") if part.strip()] if values else []
 
 
-def looks_like_http(data: bytes) -> Literal["request", "response", "perhaps", ""]:
-    """What a stream that begins with `data` is; "perhaps": too few bytes to tell."""
+def looks_like_http(data: bytes, *, whole: bool = False) -> Literal["request", "response", "perhaps", ""]:
+    """What a stream that begins with `data` is; "perhaps": too few bytes to tell.
+
+    A method alone is none: other protocols ask "GET key" too. Only where the line does not end, because no
+    more of it can come (`whole`) or it is longer than theirs, it is taken for a request.
+    """
     data = data[:HEAD_LIMIT].lstrip(b"\r\n")
     if not data:
         return "perhaps"
@@ -164,7 +169,9 @@ def looks_like_http(data: bytes) -> Literal["request", "response", "perhaps", ""
     if b"HTTP/1.".startswith(data):
         return "perhaps"
     line, end, _ = data.partition(b"\n")
-    if _REQUEST_START.match(line) or (not end and line.startswith(METHODS)):
+    if _REQUEST_START.match(line):
+        return "request"
+    if not end and line.startswith(METHODS) and (whole or len(line) >= _LONG_LINE):
         return "request"
     return "perhaps" if not end and _REQUEST_PREFIX.match(line) else ""
 

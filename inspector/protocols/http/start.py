@@ -25,7 +25,8 @@ def sniff(opening: Opening) -> Start | None:
     """HTTP by the first bytes of either side, or by a head that begins later."""
     streams = opening.streams
     first, second = (stream.start for stream in streams)
-    looks = tuple(looks_like_http(stream.read(stream.start, stream.start + 2048)) for stream in streams)
+    looks = tuple(looks_like_http(stream.read(stream.start, stream.start + _LINE), whole=_is_whole(stream))
+                  for stream in streams)
     for direction in (0, 1):
         if looks[direction] in ("request", "response"):
             if not looks[1 - direction] and not _has_line(streams[direction]):
@@ -43,12 +44,21 @@ def sniff(opening: Opening) -> Start | None:
             if not streams[client].start_known:
                 offsets[client] = _behind_body(streams[client], offsets[client])
             return Start(client, (offsets[0], offsets[1]), CERTAIN)
+    if any(look == "perhaps" and stream.start_known and stream.length > 0 and not _is_whole(stream)
+           for look, stream in zip(looks, streams, strict=True)):
+        return None                        # its first line has not ended, and is not searched for others
     return _late(streams)
 
 
 def _has_line(stream: ByteStream) -> bool:
     """Whether the first line of a direction is there."""
     return b"\n" in stream.read(stream.start, stream.start + _LINE).lstrip(b"\r\n")
+
+
+def _is_whole(stream: ByteStream) -> bool:
+    """Whether nothing can follow the first bytes: the stream has ended, or the capture lacks what does."""
+    stop = stream.contiguous_from(stream.start)
+    return stop < stream.length or (stream.end is not None and stop >= stream.end)
 
 
 def _after_switch(streams: tuple[ByteStream, ByteStream], client: int) -> Start | None:

@@ -18,7 +18,7 @@ PORT = 6379
 _SAMPLE = 4096           # bytes of each direction by which it is recognised
 _REQUEST = re.compile(rb"\*[1-9]\d{0,6}\r\n\$[1-9]\d{0,8}\r\n([!-~]{1,32})")
 _MARK = re.compile(rb"\*")             # with which a request begins
-_REPLY = re.compile(rb"[+-][^\r\n]*(?:\r\n|\Z)|:[+-]?\d+\r\n|[$*](?:-1|\d+|\?)\r\n|[%~>|!=]\d+\r\n|_\r\n"
+_REPLY = re.compile(rb"[+-][^\r\n]*\r\n|:[+-]?\d+\r\n|[$*](?:-1|\d+|\?)\r\n|[%~>|!=]\d+\r\n|_\r\n"
                     rb"|#[tf]\r\n|,[+\-\d.einfa]+\r\n|\([+-]?\d+\r\n")
 _INLINE_COMMAND = re.compile(rb"([A-Za-z_]{2,20})(?:[ \t][^\r\n]*)?\r?\n")
 
@@ -33,13 +33,15 @@ def next_start(stream: ByteStream, offset: int, stop: int, is_request: bool) -> 
 
 
 def _is_reply(data: bytes, strong: bool) -> bool:
-    """Whether bytes are replies; `strong`: not alone by + and -, which other protocols have too."""
-    if not _REPLY.match(data):
-        return False
+    """Whether bytes are replies; `strong`: not alone by + and -, which other protocols have too.
+
+    By the first one that tells: what comes later changes nothing, so that a conversation is the same live.
+    """
+    if not strong or not _REPLY.match(data):
+        return _REPLY.match(data) is not None
     scanner = Scanner(False)
     scanner.feed(data)
-    types = {unit.type for unit in scanner.units}
-    return scanner.lost < 0 and not scanner.problems and (not strong or not types <= {"+", "-"})
+    return any(unit.type not in "+-" for unit in scanner.units)
 
 
 def sniff(opening: Opening) -> Start | None:
@@ -62,13 +64,16 @@ def _client(opening: Opening) -> tuple[int | None, int]:
     heads = [stream.read(stream.start, stream.start + _SAMPLE) for stream in opening.streams]
     requests = [_REQUEST.match(head) for head in heads]
     served = [port == PORT for port in opening.ports]                 # a server's direction by its port
+    over = any(stream.end is not None for stream in opening.streams)
     for direction in (0, 1):
         match = requests[direction]
         if match is not None and is_known(match[1]) and not served[direction]:
             return direction, CERTAIN
     for direction in (0, 1):
         answered = heads[1 - direction]
-        if requests[direction] and not served[direction] and (not answered or _is_reply(answered, False)):
+        if requests[direction] and not served[direction] and (
+            _is_reply(answered, False) or (over and not answered)
+        ):
             return direction, LIKELY
     for client in (0, 1):
         asked, answered = heads[client], heads[1 - client]
@@ -78,7 +83,8 @@ def _client(opening: Opening) -> tuple[int | None, int]:
             strong = not by_port and inline[1].upper() != b"PING"
             if _is_reply(answered, strong):
                 return client, LIKELY
-        one_half = not asked or not opening.streams[client].start_known
+        # That one end is silent is known when it is over: before, it may not have spoken yet.
+        one_half = not opening.streams[client].start_known or (over and not asked)
         if one_half and _is_reply(answered, not by_port):
             return client, LIKELY
     return None, 0

@@ -51,6 +51,7 @@ class Engine:
         self._rule = rule
         self._more = False
         self._bytes_tried = 0                         # bytes there were when a start was last looked for
+        self._stops_tried = 0                         # and how many streams had ended, or a hole
         self._behind: Start | None = None       # what begins behind the last layer, and is to be found out
         self._own: list[Layer] = []
         self._beside: dict[int, Layer] = {}     # what is read with layers of `_own`, by their places
@@ -109,9 +110,13 @@ class Engine:
         if decoder is not None and self._behind is None:
             return decoder.take() and self._follow(decoder)
         size = sum(stream.captured for stream in self._source.streams)
-        if size == self._bytes_tried or (self._more and size < self._bytes_tried * _AGAIN):
+        stops = sum((stream.end is not None) + (stream.captured < stream.length - stream.start)
+                    for stream in self._source.streams)
+        if stops == self._stops_tried and (
+            size == self._bytes_tried or (self._more and size < self._bytes_tried * _AGAIN)
+        ):
             return False
-        self._bytes_tried = size
+        self._bytes_tried, self._stops_tried = size, stops
         found = self._sniff()
         if found is None:
             return False

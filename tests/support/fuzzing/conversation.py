@@ -145,6 +145,8 @@ def read(given: Input, secrets: KeyLog, *, protocol: str = "", sizes: Iterable[i
             engine.update(heard.known.__getitem__)
     if not given.options & _OPEN:
         heard.known = [stream.length for stream in heard.streams]        # by both FINs
+        for stream in heard.streams:
+            stream.finish_at(1 + stream.length & 0xFFFFFFFF)
     engine.update(heard.known.__getitem__)
     if not given.options & _OPEN and engine.layers and not engine.lacking:
         engine.end(0, False)

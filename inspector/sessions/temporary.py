@@ -82,7 +82,7 @@ def _sweep_file(entry: os.DirEntry[str]) -> None:
         status = entry.stat(follow_symlinks=False)
         own = status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode)
         if own and time.time() - status.st_mtime > _OLD:
-            os.unlink(entry.path)
+            Path(entry.path).unlink()
 
 
 def _sweep_one(path: Path) -> None:

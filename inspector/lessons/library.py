@@ -5,9 +5,11 @@ A name is a folder of `content/`; whatever has a `/` in it, or is a folder with 
 
 from __future__ import annotations
 
+import os
 from difflib import get_close_matches
 from pathlib import Path
 
+from inspector.lab.files.ownership import HANDED_ON, create_file, give_like
 from inspector.lessons.format.loader import FACTS, load
 from inspector.lessons.format.model import Lesson
 from inspector.sessions.kinds import kind_of
@@ -55,10 +57,16 @@ def write_example(folder: str) -> list[Path]:
     """Write a small lesson into a new folder; its files. OSError where it is there, or cannot be made."""
     target = Path(folder)
     target.mkdir()
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    made, beside = os.open(target, flags), os.open(target.parent, flags)
+    give_like(made, beside)                    # under sudo: the caller's
+    os.close(made)
+    os.close(beside)
     files = []
     for source in sorted(EXAMPLE.iterdir()):
         files.append(target / source.name)
-        files[-1].write_bytes(source.read_bytes())
+        with os.fdopen(create_file(files[-1], mode=HANDED_ON).descriptor, "wb") as file:
+            file.write(source.read_bytes())
     return files
 
 

@@ -23,6 +23,18 @@ def test_a_check_that_passes_and_one_that_fails() -> None:
     assert "packet 1  tcp.connection-refused" in done.stdout
 
 
+def test_what_broke_off_passes_no_check_of_absence(tmp_path: Path) -> None:
+    part = tmp_path / "part.pcapng"
+    part.write_bytes(Path(TCP).read_bytes()[:-40])
+    done = inspector("decode", str(part), "--expect", "tcp", "--expect-none", "udp", "--fail-on", "error")
+    assert done.returncode == 4
+    lines = done.stdout.splitlines()
+    assert [line[0] for line in lines] == ["✓", "?", "?", "2"] and "the capture ended early" in lines[1]
+    done = inspector("decode", str(part), "--expect-none", "udp", "--report", "json")
+    answer = json.loads(done.stdout)
+    assert (answer["passed"], answer["ended_early"]) == (False, True)
+
+
 def test_the_report_stands_beside_what_is_printed() -> None:
     done = inspector("decode", REFUSED, "--json", "findings", "--fail-on", "note", "--report", "json")
     assert done.returncode == 1

@@ -100,7 +100,7 @@ def command(
         _show(file, outcome, what, saved=save is not None, shown=shown)
         for sentence in missed(file.path, outside=outside.net):
             notice(sentence)
-        status = check_file(file.path, checks, stdout_taken=taken)
+        status = check_file(file.path, checks, stdout_taken=taken, ended_early=bool(outcome.broken))
     return outcome.status or (MISSING if outcome.broken else status)
 
 

@@ -64,7 +64,7 @@ def command(
         secrets.keep(file.path)
         file.restore()
         notice(outcome.sentence)
-        status = check_file(file.path, checks, stdout_taken=False)
+        status = check_file(file.path, checks, stdout_taken=False, ended_early=bool(outcome.broken))
     return outcome.status or (MISSING if outcome.broken else status)
 
 

@@ -114,14 +114,17 @@ def filter_of(expression: str) -> Filter:
         raise CommandError(str(error), USAGE, place=error.marked()) from error
 
 
-def check(trace: Trace, options: CheckOptions, *, stdout_taken: bool) -> int:
-    """Report on a trace that was read to its end; the exit status, 0 where nothing is asked."""
+def check(trace: Trace, options: CheckOptions, *, stdout_taken: bool, ended_early: bool = False) -> int:
+    """Report on a trace that was read to its end; the exit status, 0 where nothing is asked.
+
+    `ended_early`: its capture broke, so that what is not in it may have come all the same.
+    """
     if not options:
         return DONE
     from inspector.views.checks.report import FORMATS as REPORTS  # here: not for those that ask nothing
     from inspector.views.checks.verdicts import verdicts
 
-    found = verdicts(trace, options.checks)
+    found = verdicts(trace, options.checks, ended_early=ended_early)
     lines = REPORTS[options.format](found, trace.statistics.dropped)
     if options.file is not None:
         write_file(options.file, "\n".join(lines) + "\n", trace.path, overwrite=options.overwrite)
@@ -133,7 +136,7 @@ def check(trace: Trace, options: CheckOptions, *, stdout_taken: bool) -> int:
     return DONE if all(one.passed for one in found) else NO
 
 
-def check_file(path: Path, options: CheckOptions, *, stdout_taken: bool) -> int:
+def check_file(path: Path, options: CheckOptions, *, stdout_taken: bool, ended_early: bool = False) -> int:
     """`check` of a capture's file; nothing is opened where nothing is asked."""
     if not options:
         return DONE
@@ -142,6 +145,6 @@ def check_file(path: Path, options: CheckOptions, *, stdout_taken: bool) -> int:
     try:
         with Trace.open(path) as trace:
             trace.finish()
-            return check(trace, options, stdout_taken=stdout_taken)
+            return check(trace, options, stdout_taken=stdout_taken, ended_early=ended_early)
     except TraceError as error:
         raise CommandError(str(error), UNREADABLE) from error

@@ -25,7 +25,8 @@ def as_text(verdicts: Sequence[Verdict], lost: int = 0) -> list[str]:
     """A line a check, below it what decided a failed one, and the sum at last."""
     lines = []
     for one in verdicts:
-        lines.append(f"{'✓' if one.passed else '✗'} {escaped(one.name)}  {_outcome(one)}")
+        mark = "✓" if one.passed else "?" if one.ended_early else "✗"
+        lines.append(f"{mark} {escaped(one.name)}  {_outcome(one)}")
         if not one.passed:
             lines += [f"    {witness.text}" for witness in one.witnesses]
             if one.count > len(one.witnesses):
@@ -40,7 +41,8 @@ def as_text(verdicts: Sequence[Verdict], lost: int = 0) -> list[str]:
 
 def as_json(verdicts: Sequence[Verdict], lost: int = 0) -> list[str]:
     """One JSON object a check: `check`, `asked`, `passed`, `count`, `frames`, `findings`, `frames_lost`,
-    `searched_in_part` (of how many large messages the expression saw the beginning alone)."""
+    `searched_in_part` (of how many large messages the expression saw the beginning alone), `ended_early`
+    (the capture broke off, so that it cannot be said: not passed)."""
     return [json.dumps(_object(one, lost), ensure_ascii=True) for one in verdicts]
 
 
@@ -69,6 +71,8 @@ FORMATS: dict[str, Report] = {"text": as_text, "json": as_json, "junit": as_juni
 
 
 def _outcome(one: Verdict) -> str:
+    if one.ended_early:
+        return "not known: the capture ended early, and nothing is there up to then"
     if one.kind == "fail-on":
         return f"{one.count:,} {'finding' if one.count == 1 else 'findings'}" if one.count else "no finding"
     if not one.count:
@@ -84,6 +88,8 @@ def _object(one: Verdict, lost: int) -> dict[str, Any]:
         found["findings"] = findings
     if lost:
         found["frames_lost"] = lost
+    if one.ended_early:
+        found["ended_early"] = True
     if one.searched_in_part:
         found["searched_in_part"] = one.searched_in_part
     return found

@@ -7,7 +7,7 @@ decide it -> report.py. Pure: nothing is printed here, and the trace is not chan
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
@@ -51,7 +51,10 @@ class Witness(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer to one check. `count`: how many there were of what was asked for; `witnesses`: the first."""
+    """The answer to one check. `count`: how many there were of what was asked for; `witnesses`: the first.
+
+    `ended_early`: the capture broke off, so that nothing can be said not to have come: not passed.
+    """
 
     kind: Kind
     asked: str               # the expression, or the severity
@@ -59,6 +62,7 @@ class Verdict:
     count: int
     witnesses: tuple[Witness, ...] = ()
     searched_in_part: int = 0    # large messages of which the expression saw the beginning alone
+    ended_early: bool = False
 
     @property
     def name(self) -> str:
@@ -66,8 +70,12 @@ class Verdict:
         return f"{self.kind} {self.asked}"
 
 
-def verdicts(trace: Trace, checks: Checks) -> list[Verdict]:
-    """The answers, in the order in which the checks are listed in `Checks`."""
+def verdicts(trace: Trace, checks: Checks, *, ended_early: bool = False) -> list[Verdict]:
+    """The answers, in the order in which the checks are listed in `Checks`.
+
+    `ended_early`: the capture broke off, as where a disk is full; so did a file that ends inside a block.
+    """
+    early = ended_early or trace.truncated is not None
     within = None if checks.within is None else frozenset(checks.within.rows(trace).tolist())
     found = []
     for kind, filters in (("expect", checks.expect), ("expect-none", checks.expect_none)):
@@ -78,7 +86,8 @@ def verdicts(trace: Trace, checks: Checks) -> list[Verdict]:
                                  witnesses, len(trace.searched_in_part)))  # fmt: skip
     if checks.fail_on is not None:
         found.append(_grave(trace, checks, checks.fail_on, within))
-    return found
+    return [replace(one, passed=False, ended_early=True) if early and one.passed and not one.count else one
+            for one in found]
 
 
 def _matching(trace: Trace, wanted: Filter, within: frozenset[int] | None) -> tuple[int, tuple[Witness, ...]]:

@@ -60,3 +60,15 @@ def test_a_new_file_belongs_to_who_called(tmp_path: Path) -> None:
     assert (output.stat().st_uid, output.stat().st_mode & 0o777) == (CALLER, 0o600)
     assert record(tmp_path / "none.pcapng", files=12) != 0
     assert not (tmp_path / "none.pcapng").exists()
+
+
+@pytest.mark.parametrize("words", [["run", "udp", "--no-server"], ["lesson", "new", "mine"]],
+                         ids=["run", "new"])
+def test_nothing_of_roots_is_left_in_the_callers_home(words: list[str], tmp_path: Path) -> None:
+    os.chown(tmp_path, CALLER, CALLER)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    environment |= {"SUDO_UID": str(CALLER), "SUDO_GID": str(CALLER), "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-m", "inspector", *words], cwd=tmp_path, env=environment,
+                          capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert {one for one in tmp_path.rglob("*") if one.stat().st_uid != CALLER} == set()

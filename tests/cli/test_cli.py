@@ -125,6 +125,16 @@ def test_what_becomes_of_each_held_packet_is_printed() -> None:
 
 
 @needs_lab
+def test_how_long_a_packet_was_on_its_way_is_printed_when_it_comes() -> None:
+    process = inspector("run", "tcp", "--latency", "60", COLUMNS="100")
+    assert process.returncode == 0, process.stderr
+    for number in (1, 2):                  # it leaves, where it was seen before it came; and it comes
+        *left, came = [line for line in process.stdout.splitlines() if re.search(f"│ +{number} ", line)]
+        assert "[took " in came and "on its way" not in came
+        assert all("on its way" in line for line in left)
+
+
+@needs_lab
 def test_run_shows_a_refusal_and_that_is_what_was_asked() -> None:
     process = inspector("run", "tcp", "--no-server")
     assert process.returncode == 0, process.stderr

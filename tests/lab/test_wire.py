@@ -297,6 +297,14 @@ def test_a_slow_and_long_wire_takes_its_time(tmp_path: Path) -> None:
         assert ended_well(trace)
         times = trace.index.time_ns
         assert int(times[1] - times[0]) >= 20_000_000             # the SYN's way
+        came = trace.fates.of(Row(0))
+        assert came is not None and came.fate == "arrived"         # it left then, and came so much later:
+        assert 20_000_000 <= came.time_ns - came.held_ns <= int(times[1] - times[0])
+        shown = [plain(Ladder(trace).line(line, 100)) for line in range(Ladder(trace).count)]
+        assert any("1 ── [took " in line and "▶│" in line for line in shown)
+        trace.fates._fates[Row(0)] = came._replace(fate="under way")       # as it was until then
+        shown = [plain(Ladder(trace).line(line, 100)) for line in range(Ladder(trace).count)]
+        assert any("1 ── SYN" in line and "▶ on its way" in line and "▶│" not in line for line in shown)
 
 
 def test_what_is_lost_by_chance_is_told(tmp_path: Path) -> None:

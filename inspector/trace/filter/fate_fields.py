@@ -1,7 +1,8 @@
 """Fields of packets on a wire that somebody stood in: what became of one, and who decided it.
 
-`wire.fate` (held, passed, dropped, doubled, put off, delayed, swapped, overtaken, lost, overflowed); who
-decided, `wire.by` (you, rule, chance, rate); `wire.lost`: it never arrived. Wireshark has no such packets.
+`wire.fate` (held, passed, dropped, doubled, put off, delayed, swapped, overtaken, lost, overflowed,
+under way, arrived); who decided, `wire.by` (you, rule, chance, rate); `wire.lost`: it never arrived.
+Wireshark has no such packets.
 """
 
 from __future__ import annotations

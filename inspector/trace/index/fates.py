@@ -53,6 +53,11 @@ class Fate(NamedTuple):
         return self.fate in LOST
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether it goes on a wire that takes its time, with nobody's doing: it will arrive."""
+        return self.fate == "under way"
+
+    @property
     def has_arrived(self) -> bool:
         """Whether it came to its receiver, or is on its way there."""
         return self.fate not in LOST | WAITS

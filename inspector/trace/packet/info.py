@@ -47,6 +47,7 @@ _FATES = {               # by fate and who decided it; "": whoever
     ("held", ""): "waits for you", ("swapped", ""): "waits for the next", ("overtaken", ""): "after the next",
     ("dropped", "you"): "dropped by you", ("dropped", ""): "dropped", ("doubled", ""): "twice",
     ("put off", ""): f"waits {LATER:g} s", ("delayed", ""): "late", ("lost", ""): "lost by chance",
+    ("under way", ""): "on its way",
     ("overflowed", ""): "lost, queue full", ("unsent", ""): "never left the wire",
 }  # fmt: skip
 
@@ -112,6 +113,8 @@ def fate_text(fate: Fate) -> str:
     """What became of a packet on the wire, in a few words: `dropped by you`, `waits for you`."""
     if fate.fate == "passed":
         return f"waited {duration(fate.time_ns - fate.held_ns)}"
+    if fate.fate == "arrived":
+        return f"took {duration(fate.time_ns - fate.held_ns)}"
     return _FATES.get((fate.fate, fate.by)) or _FATES.get((fate.fate, "")) or escaped(fate.fate, 20)
 
 

@@ -60,6 +60,8 @@ class LadderPane(ListPane):
         "**P** lets all pass, or holds them again. They mean the chosen packet, else the one that waits "
         "longest: it says **▸ waits for you**, the others **waits**, and the line above how many there are. "
         "**[again]**: its sender has sent the same before. **✗** ends the line of a packet that was lost.",
+        "On a wire that is slow or long, **▶ on its way** is a packet that has left and not come; **[took 50 "
+        "ms]**: it came so long after the height at which it stands, where it left.",
         "While a session lives: **c** and **v** type what the client or the server says, **space** pauses "
         "both before their next system call, or lets them run on, **s** lets each make one, **x** ends the "
         "session in one of several ways.",

@@ -61,7 +61,7 @@ def arrow(trace: Trace, fact: Facts, width: int, *, to_right: bool, tag: str = "
     `tag`: names its conversation. `meant`: of those that wait on the wire it is the one that keys mean.
     """
     style, fate = packet_style(fact), fact.fate
-    if fate is not None and not fate.has_arrived and width >= _MIDWAY:
+    if fate is not None and (fate.is_under_way or not fate.has_arrived) and width >= _MIDWAY:
         text = fate_text(fate)
         if fate.fate == "held":
             text = "waits" if not meant else f"▸ {text}" if width >= _FOR_YOU else "▸ waits"
@@ -82,7 +82,8 @@ def arrow(trace: Trace, fact: Facts, width: int, *, to_right: bool, tag: str = "
 def _midway(trace: Trace, fact: Facts, fate: Fate, why: str, width: int, tag: str, *, to_right: bool) -> Line:
     """A packet that does not arrive, or not yet: its line ends near the middle, and why stands behind it."""
     style, stroke = packet_style(fact), _stroke(fact)
-    end = "✗" if fate.is_lost else "┃"
+    head = _HEADS["right" if to_right else "left"]
+    end = "✗" if fate.is_lost else head if fate.is_under_way else "┃"
     rest = max(min(cell_width(why) + 2, width - _LEAST_LABEL - 6), width - 2 * width // 3)
     label = _label(trace, fact)
     if is_again(trace, fact):

@@ -25,7 +25,7 @@ from inspector.model.wiring import LATER, NONE_HELD, SENDERS, Sender, What, Wiri
 
 Fate = Literal[
     "held", "passed", "dropped", "doubled", "put off", "delayed", "swapped", "overtaken", "lost",
-    "overflowed", "unsent",
+    "overflowed", "unsent", "under way", "arrived",
 ]
 _SO_RCVBUFFORCE = 33
 _LARGEST, _BUFFER = 1 << 17, 1 << 24
@@ -71,7 +71,7 @@ class Wire:
         self._counts = [0] * len(self._rules)
         self._held: list[Packet] = []
         self._behind: list[Packet] = []        # swapped: they go after the next one of their sender
-        self._due: list[tuple[float, int, Packet, bool]] = []      # when, in which order, what, put off
+        self._due: list[tuple[float, int, Packet, Fate | None]] = []   # when, which, what, its fate then
         self._later_count = 0
         self._busy: dict[Sender, float] = dict.fromkeys(SENDERS, 0.0)
 
@@ -116,9 +116,9 @@ class Wire:
         """Hand on what has become due."""
         now = time.monotonic()
         while self._due and self._due[0][0] <= now:
-            _, _, packet, put_off = heapq.heappop(self._due)
-            if put_off:
-                self._report_fate("delayed", "delayed", packet, "")
+            _, _, packet, fate = heapq.heappop(self._due)
+            if fate is not None:
+                self._report_fate(fate, fate, packet, "")
             self._put(packet)
 
     def close(self) -> None:
@@ -149,7 +149,7 @@ class Wire:
             self._held.append(packet)
             self._report_fate("held", "waits", packet, "you")
         else:
-            self._pass(packet)
+            self._pass(packet, plainly=True)
 
     def _do(self, act: WireAct, packet: Packet, by: str) -> None:
         if act == "swap" and any(each.sender == packet.sender for each in self._behind):
@@ -158,7 +158,7 @@ class Wire:
         fate, word = _DONE[act]
         self._report_fate(fate, word, packet, by)
         if act == "delay":
-            self._later(time.monotonic() + LATER, packet, put_off=True)
+            self._later(time.monotonic() + LATER, packet, "delayed")
         elif act == "swap":
             self._behind.append(packet)
         elif act != "drop":
@@ -166,8 +166,11 @@ class Wire:
             if act == "double":
                 self._pass(packet)
 
-    def _pass(self, packet: Packet) -> None:
-        """Put it on the wire's further half, which may be slow or long."""
+    def _pass(self, packet: Packet, *, plainly: bool = False) -> None:
+        """Put it on the wire's further half, which may be slow or long.
+
+        `plainly`: nothing was done with it, so that it is told when it leaves and when it arrives.
+        """
         rate, latency = self._wiring.rate * 1000 / 8, self._wiring.latency / 1000
         now = time.monotonic()
         start = now
@@ -177,7 +180,10 @@ class Wire:
                 self._report_fate("overflowed", "lost: the slow wire's queue is full", packet, "rate")
                 return
             self._busy[packet.sender] = start = start + len(packet.frame) / rate
-        if start + latency > now:
+        if start + latency > now and plainly:
+            self._report_fate("under way", "under way", packet, "")
+            self._later(start + latency, packet, "arrived")
+        elif start + latency > now:
             self._later(start + latency, packet)
         else:
             self._put(packet)
@@ -196,9 +202,9 @@ class Wire:
         self._report_fate("overtaken", "overtaken", packet, "")
         self._pass(packet)
 
-    def _later(self, moment: float, packet: Packet, *, put_off: bool = False) -> None:
+    def _later(self, moment: float, packet: Packet, fate: Fate | None = None) -> None:
         self._later_count += 1
-        heapq.heappush(self._due, (moment, self._later_count, packet, put_off))
+        heapq.heappush(self._due, (moment, self._later_count, packet, fate))
 
     def _put(self, packet: Packet) -> None:
         other: Sender = "server" if packet.sender == "client" else "client"
@@ -209,7 +215,8 @@ class Wire:
 
     def _report_fate(self, fate: Fate, word: str, packet: Packet, by: str) -> None:
         whose = f"A packet of the {packet.sender}"
-        text = f"{whose} waits on the wire." if fate == "held" else f"{whose} was {word}{_BY.get(by, '')}."
+        told = {"held": "waits on the wire", "under way": "is on its way", "arrived": "arrived"}
+        text = f"{whose} {told[fate]}." if fate in told else f"{whose} was {word}{_BY.get(by, '')}."
         sum_of_bytes = f"{zlib.crc32(packet.frame):08x}"
         number = str(packet.number)
         self._report(text, packet=number, sum=sum_of_bytes, fate=fate, by=by, sender=packet.sender)

@@ -79,7 +79,7 @@ class Margins:
         moment = place.right if side else place.left
         blocked = self._blocked_at(line, place, side)
         if moment is None:
-            text, style = self._filler(line, blocked, room)
+            text, style = self._filler(line, blocked, room, silent=place.gap_ns > 0)
             return (Span(" " + fit(text, room), style),)
         part = self.moments[moment].part
         if part == "return":
@@ -127,7 +127,8 @@ class Margins:
         call = self.call(entry)
         return call.end_ns is None or call.end_ns - call.time_ns >= AT_ONCE_NS
 
-    def _filler(self, line: int, blocked: list[int], room: int) -> tuple[str, Style]:
+    def _filler(self, line: int, blocked: list[int], room: int, *, silent: bool) -> tuple[str, Style]:
+        """The bars of calls that block, and how long the newest did; in a silence, which ones they are."""
         if not blocked:
             return "", ""
         text = ("  " if room >= _INDENTED else "") + "┆" * min(len(blocked), 2)
@@ -137,6 +138,9 @@ class Margins:
             returned = call.end_ns is not None and not self.append_only
             took = f" {duration((call.end_ns or 0) - call.time_ns)}" if returned else ""
             text += f" blocked{took}" if len(text) + 8 + len(took) <= room else took
+        elif silent:               # a server that rests is in no call but these
+            names = ", ".join(dict.fromkeys(f"{self.call(entry).name}()" for entry in blocked))
+            text += f" {names}" if len(text) + 1 + len(names) <= room else ""
         return text, "blocked"
 
     def _blocked_at(self, line: int, place: Place, side: int) -> list[int]:

@@ -48,8 +48,9 @@ class LadderPane(ListPane):
         "back. Between them the packets: **──▶** handshake and acknowledgments, **══▶** data, **──×** one "
         "direction closes (FIN), **×─×** reset (RST), **╌╌▶** ICMP.",
         "**┆┆**: two threads of that program block at once, as in a server, where one waits in accept() for "
-        "the next client while another waits in recv() for this one's bytes. In a silence the bar names its call: a server that "
-        "rests (Slow reader) waits in **┆ accept()** alone, and calls no recv().",
+        "the next client while another waits in recv() for this one's bytes. In a silence the "
+        "bar names its call: a server that rests (Slow reader) waits in **┆ accept()** alone, and calls no "
+        "recv().",
         "The line above names each end, its process, its address, and the TCP state in which it is at the "
         "chosen line, else at the first one in sight, and at the end while the picture follows it. With "
         "several servers, as behind a proxy, each packet names the ports of both ends: **:50412→:8000**. "

@@ -58,9 +58,22 @@ def pytest_collection_finish() -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)       # ignored here still: a handler is not inherited
+    from inspector.lab.programs import own  # here and below: light, where tests run
+    from tests.support.running.commands import asked
+
+    own.start = asked
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, 10, 10)
+
+
+@pytest.fixture
+def really_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agents, endpoints and relays of this test are Pythons of their own, as users have them."""
+    from inspector.lab.programs import own
+    from tests.support.running.commands import own_start
+
+    monkeypatch.setattr(own, "start", own_start)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import select
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -22,6 +21,7 @@ from inspector.capture.choice import choose_program
 from inspector.lab.errors import LabError
 from inspector.lab.files.ownership import create_file
 from inspector.lab.options import NO_LIMITS, NOTHING, AgentOptions, Limits, Mode, Outside
+from inspector.lab.programs import own
 from inspector.lab.programs.tracer import strace
 from inspector.lab.summary import Refusal, Summary, from_line
 from inspector.model.commands import Command, to_line
@@ -36,7 +36,7 @@ _MODES = {b"l": "lab", b"h": "host"}
 class Agent:
     """A running agent. `wake_fd`: readable when the trace grew (read it empty); `mode`: "lab" or "host"."""
 
-    def __init__(self, process: subprocess.Popen[bytes], wake_fd: int, words: IO[bytes]) -> None:
+    def __init__(self, process: own.Process, wake_fd: int, words: IO[bytes]) -> None:
         self._process = process
         self._words = words
         self.wake_fd = wake_fd
@@ -209,19 +209,18 @@ def _begun(options: AgentOptions, trace: int, stdout: int, apart: bool) -> Agent
         options, passed = replace(options, wake=wake_writer), [wake_writer]
         if options.command:
             first = os.open(os.devnull, os.O_RDONLY) if apart else os.dup(0)
-            own = (first, os.dup(stdout), os.dup(stdout if apart else 2))
-            for descriptor in own:
+            streams = (first, os.dup(stdout), os.dup(stdout if apart else 2))
+            for descriptor in streams:
                 handed_on.callback(os.close, descriptor)
-            passed += own
-            options = replace(options, terminal=own, group=os.getpgrp() if terminal else 0)
+            passed += streams
+            options = replace(options, terminal=streams, group=os.getpgrp() if terminal else 0)
         passed += [options.packet_socket] if options.packet_socket >= 0 else []
         words = os.fdopen(os.memfd_create("agent's words"), "w+b")    # lives as long as the agent
         given_up.callback(words.close)
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "inspector.lab.agent", options.to_json()], stdin=subprocess.PIPE,
-            stdout=trace, stderr=words, pass_fds=passed, start_new_session=not terminal,
-            process_group=0 if terminal else None,
-        )
+        process = own.start("inspector.lab.agent", (options.to_json(),), own.Setting(
+            stdout=trace, stderr=words.fileno(), passed=passed, session=not terminal,
+            group=0 if terminal else None,
+        ))
         given_up.pop_all()                 # they are the agent's now
     return Agent(process, wake_reader, words)
 

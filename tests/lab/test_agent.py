@@ -51,6 +51,7 @@ def done(name: str, path: Path) -> int:
 
 
 @pytest.mark.quick
+@pytest.mark.usefixtures("really_started")
 def test_a_session_is_captured_with_its_calls_between_the_packets(tmp_path: Path) -> None:
     path = tmp_path / "t.pcapng"
     with start_agent(path) as agent:

@@ -320,6 +320,7 @@ def test_a_window_is_no_larger_than_asked(tmp_path: Path) -> None:
         assert int(trace.index.protocol[0]) == TCP
 
 
+@pytest.mark.usefixtures("really_started")
 @pytest.mark.parametrize("killed", ["agent", "input"])
 def test_nothing_is_left_in_the_networks_of_the_ends(tmp_path: Path, killed: str) -> None:
     with Held(tmp_path / "t.pcapng", SessionSpec(interactive=True, wire="open")) as held:

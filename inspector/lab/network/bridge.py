@@ -10,7 +10,6 @@ import contextlib
 import os
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from inspector.lab.network.commands import (
 )
 from inspector.lab.network.names import PORT
 from inspector.lab.options import Outside
+from inspector.lab.programs import own
 from inspector.lab.programs.children import Child
 from inspector.lab.programs.processes import die_with_parent
 
@@ -45,12 +45,10 @@ class Bridge:
         self.channel, channel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         journal, journal_end = os.pipe()
         try:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", _RELAY, str(channel.fileno()), str(journal_end)],
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL if words is None else words,
-                pass_fds=(channel.fileno(), journal_end), preexec_fn=_apart,
-            )
+            process = own.start(_RELAY, (str(channel.fileno()), str(journal_end)), own.Setting(
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL if words is None else words,
+                passed=(channel.fileno(), journal_end), first=_apart,
+            ))
         finally:
             channel.close()
             os.close(journal_end)

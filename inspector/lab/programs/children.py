@@ -11,10 +11,10 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from inspector.lab.programs import own
 from inspector.lab.programs.processes import die_with_parent, join
 from inspector.lab.programs.relayed import ignore_as_we_were_told
 from inspector.model.spec import Role
@@ -22,6 +22,7 @@ from inspector.sessions.lab_mark import MARK
 from inspector.wire.text import escaped
 
 ChildRole = Role | Literal["program", "relay"]
+_ENDPOINT = "inspector.sessions.endpoint"
 _TAIL = 8192                       # bytes of standard error that are kept
 
 
@@ -29,7 +30,7 @@ class Child:
     """One started process; `journal` and `output` are readable descriptors, `tail` is what it wrote last."""
 
     def __init__(
-        self, role: ChildRole, process: subprocess.Popen[bytes], journal: int | None, output: int | None
+        self, role: ChildRole, process: own.Process, journal: int | None, output: int | None
     ) -> None:
         self.role = role
         self.pid = process.pid
@@ -106,14 +107,11 @@ def start_endpoint(role: Role, mark: str, network: int | None = None) -> Child:
     journal, journal_end = os.pipe()
     output, output_end = os.pipe()
     try:
-        process = subprocess.Popen(
-            [
-                sys.executable, "-P", "-m", "inspector.sessions.endpoint", role,
-                "--journal-fd", str(journal_end),
-            ],
-            stdin=subprocess.PIPE, stdout=output_end, stderr=output_end, pass_fds=(journal_end,),
-            env=os.environ | {MARK: mark}, preexec_fn=_in_network(network),
+        setting = own.Setting(
+            stdout=output_end, stderr=output_end, passed=(journal_end,),
+            environment=os.environ | {MARK: mark}, first=_in_network(network),
         )
+        process = own.start(_ENDPOINT, (role, "--journal-fd", str(journal_end)), setting)
     except OSError:
         os.close(journal)
         os.close(output)

@@ -15,13 +15,18 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from inspector.lab.programs import own
+
+own_start = own.start                # a new Python
 COMMAND = [sys.executable, "-m", "inspector"]
 ROOT = Path(__file__).parents[3]
 LIMIT = 60.0                         # seconds until a test that hangs fails; never a measure of speed
@@ -41,12 +46,9 @@ class Running:
         and the numbers that the descriptors `handed` on have there. `talks`: `stdin` stays open.
         """
         self.words = list(words)
-        order = {"words": self.words, "code": code, "folder": str(Path(folder).resolve()),
-                 "environment": dict(os.environ if environment is None else environment)}
-        self._socket, answer = socket.socketpair()
-        self._answer: IO[bytes] = self._socket.makefile("rb")
+        order = Order(self.words, os.environ if environment is None else environment, code=code,
+                      folder=str(Path(folder).resolve()))
         with ExitStack() as theirs:
-            theirs.callback(answer.close)
             stdin, outputs = os.pipe(), (os.pipe(), os.pipe())
             for descriptor in (stdin[0], *(writing for _, writing in outputs)):
                 theirs.callback(os.close, descriptor)
@@ -55,9 +57,8 @@ class Running:
             if not talks:
                 with self.stdin as given:
                     given.write(input)
-            descriptors = [stdin[0], outputs[0][1], outputs[1][1], answer.fileno(), *handed]
-            socket.send_fds(_forker(), [json.dumps(order).encode()], descriptors)
-        self.pid = int(self._answer.readline())
+            self._end = order.given(stdin[0], outputs[0][1], outputs[1][1], *handed)
+        self.pid = self._end.pid
 
     def send_signal(self, number: signal.Signals) -> None:
         """As another process would."""
@@ -83,12 +84,11 @@ class Running:
 
     def wait(self, limit: float = LIMIT) -> int:
         """Its exit status once it has ended; -N after signal N."""
-        self._socket.settimeout(limit)
-        return int(self._answer.readline())
+        return self._end.wait(limit)
 
     def close(self) -> None:
         """Leave no descriptor open."""
-        for each in (self.stdin, self.stdout, self.stderr, self._answer, self._socket):
+        for each in (self.stdin, self.stdout, self.stderr, self._end):
             with suppress(BrokenPipeError):              # of what it has not read
                 each.close()
 
@@ -112,6 +112,102 @@ def inspector(
     """The same with text, and with changes to the environment: `inspector("doctor", HOME="/")`."""
     done = run(*words, input=input.encode(), folder=folder, environment=os.environ | environment)
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the forker is asked for: see there."""
+
+    words: Sequence[str]
+    environment: Mapping[str, str]
+    module: str = "inspector"
+    code: str = ""
+    folder: str = "."
+    numbers: Sequence[int] = ()
+    session: bool = False
+
+    def given(self, stdin: int, stdout: int, stderr: int, *handed: int) -> Forked:
+        """Have it started with these descriptors, which stay the caller's."""
+        ours, theirs = socket.socketpair()
+        line = json.dumps(asdict(self) | {"environment": dict(self.environment)}).encode()
+        with theirs:
+            socket.send_fds(_forker(), [line], [stdin, stdout, stderr, theirs.fileno(), *handed])
+        return Forked(ours)
+
+
+class Forked:
+    """What the forker started: as much of `subprocess.Popen` as `inspector.lab.programs.own` promises."""
+
+    def __init__(self, answer: socket.socket, stdin: IO[bytes] | None = None) -> None:
+        self._answer, self.stdin = answer, stdin
+        self.returncode: int | None = None
+        self._rest = b""
+        self._waits = threading.Lock()
+        self.pid = self._number(LIMIT)
+
+    def poll(self) -> int | None:
+        """Its exit status once it has ended; -N after signal N. None too where somebody waits for that."""
+        if self.returncode is None and self._waits.acquire(blocking=False):
+            try:
+                self._ended(0)
+            except subprocess.TimeoutExpired:
+                pass
+            finally:
+                self._waits.release()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit status once it has ended; `subprocess.TimeoutExpired` as Popen does."""
+        with self._waits:
+            return self._ended(timeout)
+
+    def _ended(self, timeout: float | None) -> int:
+        if self.returncode is None:
+            self.returncode = self._number(timeout)
+            self.close()
+        return self.returncode
+
+    def _number(self, timeout: float | None) -> int:
+        self._answer.settimeout(timeout)
+        try:
+            while b"\n" not in self._rest:
+                chunk = self._answer.recv(64)
+                assert chunk, "the forker has ended"
+                self._rest += chunk
+        except (TimeoutError, BlockingIOError):
+            raise subprocess.TimeoutExpired("a fork", timeout or 0) from None
+        line, _, self._rest = self._rest.partition(b"\n")
+        return int(line)
+
+    def kill(self) -> None:
+        """Kill it, if it runs."""
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Hear no more of it."""
+        self._answer.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def asked(module: str, arguments: Sequence[str], setting: own.Setting) -> own.Process:
+    """As `own.start`, by the forker, for what is to be apart from this process anyway."""
+    if not setting.session or setting.first is not None:
+        return own_start(module, arguments, setting)
+    order = Order(arguments, os.environ if setting.environment is None else setting.environment, module,
+                  folder=str(Path.cwd()), numbers=setting.passed, session=True)
+    reader, writer = os.pipe()
+    try:
+        process = order.given(reader, setting.stdout, setting.stderr, *setting.passed)
+    except BaseException:
+        os.close(writer)
+        raise
+    finally:
+        os.close(reader)
+    process.stdin = os.fdopen(writer, "wb")
+    return process
 
 
 @cache

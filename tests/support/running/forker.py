@@ -2,29 +2,28 @@
 
 Run by `commands.py` beside this as `python -m tests.support.running.forker DESCRIPTOR`: a socket on which
 orders come (JSON, with the descriptors of standard input, output, error, of an answer, and of what else the
-code is to have, whose numbers are its last arguments) until its other end is closed. To each answer go the
-pid and then the exit status, as two numbers; `-N`: ended by signal N.
+process is to have, by the `numbers` of the order, or by any that are its last arguments) until its other end
+is closed. To each answer go the pid and then the exit status, as two numbers; `-N`: ended by signal N.
 """
 
 from __future__ import annotations
 
-import atexit
 import gc
 import importlib
 import json
 import os
 import pkgutil
-import runpy
 import selectors
 import signal
 import socket
 import sys
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any
 
 import inspector
+from tests.support.running.forks import be, close_others, take_descriptors
 
-LONGEST = 1 << 18                            # bytes of an order: words, code, and an environment
+LONGEST, MOST = 1 << 18, 16                  # an order's bytes (words, code, an environment), and descriptors
 
 
 @dataclass
@@ -44,7 +43,7 @@ class Forker:
                 if key.fd != self.orders.fileno():
                     self._ended(key.fd)
                     continue
-                data, descriptors, _, _ = socket.recv_fds(self.orders, LONGEST, 5)
+                data, descriptors, _, _ = socket.recv_fds(self.orders, LONGEST, MOST)
                 if not data:
                     return None
                 if not self._forked(*descriptors):
@@ -99,17 +98,6 @@ def import_all() -> None:
             importlib.import_module(found.name)
 
 
-def open_streams() -> None:
-    """Python's three streams on what the descriptors are now: a stream knows whether its file can seek."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        old: TextIO = getattr(sys, name)
-        buffering = 1 if number == 2 or os.isatty(number) else -1
-        stream = open(number, "w" if number else "r", buffering, old.encoding,   # noqa: SIM115
-                      old.errors, "\n", closefd=False)
-        setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
-
-
 def main() -> None:
     """Serve; in each new process: become the command, or run the code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)         # ctrl+c is for the tests and for what they start
@@ -121,22 +109,15 @@ def main() -> None:
     if order is None:
         forker.close()
         return
+    numbers = order["numbers"] or range(3, 3 + len(forker.handed))
+    take_descriptors(forker.handed, numbers)
+    close_others(numbers)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.environ.clear()
-    os.environ.update(order["environment"])
+    if order["session"]:
+        os.setsid()
     os.chdir(order["folder"])
-    open_streams()
-    sys.argv = ["inspector", *order["words"], *map(str, forker.handed)]
-    try:
-        if order["code"]:
-            exec(compile(order["code"], "<code>", "exec"), {"__name__": "__main__"})
-            raise SystemExit(0)
-        runpy.run_module("inspector", run_name="__main__", alter_sys=True)
-    except SystemExit as end:
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(end.code or 0 if isinstance(end.code, int | None) else 1)      # modules take long to go
+    words = order["words"] if order["numbers"] else [*order["words"], *map(str, numbers)]
+    be(order["module"], words, order["environment"], order["code"])
 
 
 if __name__ == "__main__":

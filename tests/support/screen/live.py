@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -57,12 +58,18 @@ def state(app: App[Any]) -> str:
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], object], what: str) -> None:
-    """Wait for something that has to come; a failure says `what` did not, and shows the screen."""
+    """Wait for something that has to come; a failure says `what` did not, and shows the screen.
+
+    The app is left alone meanwhile: a pause of the pilot sends a message to each widget. One follows, for
+    what came to be taken and drawn.
+    """
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {PATIENCE:.0f} s in vain for {what}\n{state(pilot.app)}")
-        await pilot.pause(0.01)
+        while not condition():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"waited {PATIENCE:.0f} s in vain for {what}\n{state(pilot.app)}")
+            await asyncio.sleep(0.01)
+        await pilot.pause()
 
 
 async def settled(pilot: Pilot[Any]) -> None:

@@ -22,9 +22,11 @@ from inspector.views.session.sockets_table import SocketLines, SocketRow
 from tests.support.running.lab import needs_lab, wait_for_event, wait_until
 
 
-def played(path: Path, spec: SessionSpec, outside: Outside = NOTHING) -> Trace:
+def played(path: Path, spec: SessionSpec, outside: Outside = NOTHING, sampled: bytes = b"") -> Trace:
+    """`sampled`: what the trace holds before the session begins."""
     spec = resolved(spec)
     with start_agent(path, outside=outside) as agent:
+        wait_until(lambda: sampled in path.read_bytes(), f"{sampled!r} in the trace")
         agent.send(Start(spec))
         wait_for_event(agent, path, "session-ended")
     trace = Trace.open(path)
@@ -152,7 +154,7 @@ def test_the_relays_backlog_is_not_the_services(tmp_path: Path) -> None:
         threading.Thread(target=serve, daemon=True).start()
         reached = Outside(reach=(("127.0.0.1", port),))
         spec = SessionSpec("tcp", port=port, messages=("hello",), to=f"127.0.0.1:{port}", with_server=False)
-        with played(tmp_path / "t.pcapng", spec, reached) as trace:
+        with played(tmp_path / "t.pcapng", spec, reached, b"LISTEN") as trace:
             sockets = SocketLines(trace, Row(3))
             listener = next(row for row in sockets.rows if row.state == "LISTEN")
             assert listener.queues == ("–", "of 5")

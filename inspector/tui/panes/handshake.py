@@ -42,14 +42,17 @@ class HandshakePane(ConversationPane):
     def begin(self, conversation: Conversation) -> LineProvider | None:
         return self._page(conversation)
 
-    def _page(self, conversation: Conversation) -> LineProvider:
+    def _page(self, conversation: Conversation) -> Page:
         assert self.trace is not None
         return handshake(self.trace, conversation).page(max(self.lines.line_width, 20))
 
     def go_on(self) -> bool:
         if self._shown is not None:
-            cursor, top = self.lines.cursor, self.lines.scroll_y
-            self.lines.show(self._page(self._shown), cursor)
+            cursor, before, page = self.lines.cursor, self.lines.provider, self._page(self._shown)
+            top = round(self.lines.scroll_y)
+            if isinstance(before, Page):
+                top = page.same_place(before, top)      # sections above it have other heights
+            self.lines.show(page, cursor)
             self.lines.scroll_to(y=top, animate=False, immediate=True)
         return False
 

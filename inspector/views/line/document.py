@@ -50,6 +50,15 @@ class Page:
         """The row of the packet that line `index` speaks of."""
         return self.rows[index]
 
+    def same_place(self, before: Page, line: int) -> int:
+        """The line at which the section stands that stood at `line` of a page of another width."""
+        heading, begins = next(((name, at) for name, at in reversed(before.headings) if at <= line), ("", 0))
+        ends = [at for _, at in self.headings[1:]] + [self.count]
+        for (name, at), end in zip(self.headings, ends, strict=False):
+            if name == heading:
+                return min(at + line - begins, max(end - 1, at))
+        return line
+
 
 class Document:
     """Items in their order."""

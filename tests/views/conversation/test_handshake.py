@@ -129,3 +129,17 @@ def test_udp_without_an_error(tmp_path: Path) -> None:
     with network.open(tmp_path / "udp.pcapng") as trace:
         text = _text(trace, "udp")
     assert "UDP has no handshake" in text and "ICMP" not in text
+
+
+def test_a_section_is_found_again_in_a_page_of_another_width() -> None:
+    with open_trace("websocket") as trace:
+        document = handshake(trace, ("tcp", 0))
+        narrow, wide = document.page(20), document.page(100)
+    assert narrow.count > 2 * wide.count
+    for heading, line in narrow.headings:
+        there = wide.same_place(narrow, line)
+        assert there == dict(wide.headings)[heading]
+        assert narrow.same_place(wide, there) == line
+        assert narrow.same_place(narrow, line + 1) == line + 1
+    end = wide.same_place(narrow, narrow.count - 1)
+    assert wide.headings[-1][1] < end < wide.count

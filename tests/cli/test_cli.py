@@ -99,8 +99,7 @@ def test_run_drops_a_packet_and_shows_what_follows() -> None:
 @needs_lab
 def test_words_on_standard_input_say_what_becomes_of_each_packet() -> None:
     words = "pass pass drop pass\nnothing\nopen\n"
-    process = subprocess.run([*COMMAND, "run", "tcp", "--hold", "--json"], input=words, capture_output=True,
-                             text=True, check=False)
+    process = inspector("run", "tcp", "--hold", "--json", input=words)
     assert process.returncode == 0, process.stderr
     told = [json.loads(line) for line in process.stdout.splitlines()]
     fates = {int(one["packet"]): one["fate"] for one in told if one["event"] == "wire" and "packet" in one}
@@ -111,8 +110,7 @@ def test_words_on_standard_input_say_what_becomes_of_each_packet() -> None:
 
 @needs_lab
 def test_what_becomes_of_each_held_packet_is_printed() -> None:
-    process = subprocess.run([*COMMAND, "run", "tcp", "--hold"], input="pass\npass\ndrop\nopen\n",
-                             capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "100"})
+    process = inspector("run", "tcp", "--hold", input="pass\npass\ndrop\nopen\n", COLUMNS="100")
     assert process.returncode == 0, process.stderr
     names, states = process.stdout.splitlines()[:2]            # they stay above all that comes
     assert " TCP " in names and "packet" not in names and "wait" not in states

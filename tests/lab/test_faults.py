@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from inspector.views.json.findings import findings
 from inspector.views.line.spans import plain
 from inspector.views.session.custody import custody, custody_sentences
 from inspector.views.session.sockets_table import SocketLines
+from tests.support.running.commands import inspector
 from tests.support.running.lab import needs_lab
 
 pytestmark = needs_lab
@@ -63,8 +63,7 @@ def recorded(folder: Path, serve: str, client: str, *options: str, backlog: int 
     """The trace of a program with a server and a client in the lab."""
     program, path = folder / "program.py", folder / "x.pcapng"
     program.write_text(BEGIN.format(serve=serve, client=client, backlog=backlog).replace("\\\\", "\\"))
-    words = [sys.executable, "-m", "inspector", "exec", *options, "--save", str(path), "--"]
-    subprocess.run([*words, sys.executable, str(program)], check=True, capture_output=True, timeout=60)
+    inspector("exec", *options, "--save", str(path), "--", sys.executable, str(program)).check_returncode()
     trace = Trace.open(path)
     trace.finish()
     return trace

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import struct
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from inspector.views.detail.call import call_fields
 from inspector.views.detail.tree import packet_tree
 from inspector.views.session.kernel_times import call_times, moments, packet_delay, packet_times
 from tests.support.captures.traces import TRACES
+from tests.support.running.commands import inspector
 from tests.support.running.lab import needs_lab
 from tests.support.running.sessions import session
 
@@ -64,9 +63,8 @@ def test_both_ends_write_their_kernels_times() -> None:
 @needs_lab
 def test_packets_and_calls_say_where_their_time_went(tmp_path: Path) -> None:
     path = tmp_path / "x.pcapng"
-    words = [sys.executable, "-m", "inspector", "run", "tcp", "--kernel-times", "--behaviour", "push"]
-    done = subprocess.run(
-        [*words, "--save", str(path)], capture_output=True, text=True, timeout=60, check=True)
+    done = inspector("run", "tcp", "--kernel-times", "--behaviour", "push", "--save", str(path))
+    assert done.returncode == 0, done.stderr
     assert " kernel " in done.stdout
     with Trace.open(path) as trace:
         trace.finish()

@@ -6,17 +6,16 @@ import json
 import os
 import pty
 import re
-import resource
 import signal
 import socket
-import subprocess
 import sys
+from contextlib import closing
 from itertools import product
 from pathlib import Path
 
 import pytest
 
-from tests.support.running.commands import COMMAND, inspector
+from tests.support.running.commands import COMMAND, Running, inspector, run
 from tests.support.running.lab import needs_lab, wait_until
 from tests.support.screen.window import terminal
 from tests.support.tiers import sweep
@@ -26,6 +25,12 @@ import socket
 a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); a.bind(('127.0.0.1', 5353))
 b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); b.sendto(b'hi' * {size}, ('127.0.0.1', 5353)); a.recv(9)
 print('talked', flush=True)
+"""
+LIMITED = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))
+from inspector.__main__ import main
+main()
 """
 pytestmark = needs_lab
 
@@ -101,31 +106,19 @@ def test_a_trace_that_the_program_removed_is_written_anew(tmp_path: Path) -> Non
 
 @sweep("command", [("exec", "--save"), ("record", "--lab", "-o")], lambda words: words[0] == "exec")
 def test_a_capture_that_broke_is_told_and_no_success(command: tuple[str, ...], tmp_path: Path) -> None:
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-
     for status, expected in ((0, 3), (7, 7)):
         program = f"{TALK.format(size=2000) * 3}\nimport sys, time; time.sleep(0.3); sys.exit({status})"
         file = tmp_path / f"{command[0]}-{status}.pcapng"
-        done = subprocess.run(
-            [*COMMAND, *command, str(file), "--", sys.executable, "-c", program.replace("5353", "0x1000")],
-            preexec_fn=limit, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60,
-            check=False, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},       # a .pyc that is cut breaks
-        )
+        words = [*command, str(file), "--", sys.executable, "-c", program.replace("5353", "0x1000")]
+        done = run(*words, code=LIMITED.format(size=4096))
         assert done.returncode == expected, done.stderr
-        assert done.stderr.count("File too large") == 1 and "Traceback" not in done.stderr
+        assert done.stderr.count(b"File too large") == 1 and b"Traceback" not in done.stderr
 
 
 def test_a_session_whose_trace_cannot_be_written_is_told_once_and_no_answer(tmp_path: Path) -> None:
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-
-    done = subprocess.run(
-        [*COMMAND, "run", "slow-reader", "--save", str(tmp_path / "full.pcapng")], preexec_fn=limit,
-        capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False,
-        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    assert done.returncode == 3 and done.stderr.count("File too large") == 1, done.stderr
+    words = "run", "slow-reader", "--save", str(tmp_path / "full.pcapng")
+    done = run(*words, code=LIMITED.format(size=100_000))
+    assert done.returncode == 3 and done.stderr.count(b"File too large") == 1, done.stderr
 
 
 def test_json_and_the_programs_output_never_mix(tmp_path: Path) -> None:
@@ -172,16 +165,15 @@ def test_a_signal_leaves_nothing_in_the_temporary_folder(
         words += ["--behaviour", "push"]
     else:
         words += ["--", sys.executable, "-c", program]
-    with subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          stdin=subprocess.DEVNULL, env=os.environ | {"TMPDIR": str(folder)}) as process:
-        assert process.stdout is not None
+    with closing(Running(words, environment=os.environ | {"TMPDIR": str(folder)})) as process:
         if words[0] == "run":
             process.stdout.readline()
         else:
             wait_until(sign.exists, "the program's start")
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == 128 + number
+        _, output = process.communicate()
+        assert process.wait() == 128 + number
+    said = output.decode()
     told = f"Ended by {number.name}." if words[0] == "run" else f"{number.name} went on to the program."
     assert f"inspector: {told}\n" in said and "Traceback" not in said
     assert list(folder.iterdir()) == []

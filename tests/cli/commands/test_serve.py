@@ -24,6 +24,7 @@ from inspector.lessons.classroom.gather import gathered
 from tests.support.running.chromium import chromium, needs_chromium
 from tests.support.running.lab import needs_lab, wait_until
 from tests.support.running.processes import marked
+from tests.support.tiers import sweep
 
 KEY = "a-key-for-tests"
 
@@ -302,9 +303,11 @@ def _counts(box: BallotBox, asked: Ballot, choice: str) -> bool:
 
 
 @needs_lab
-def test_a_browser_that_sends_what_is_no_message_goes(tmp_path: Path) -> None:
+@sweep("messages", [('["resize", 5]', '["stdin", "\\ud800"]', "x"), ('"x"', '["stdin"]', "[]")],
+       lambda messages: "x" in messages, ids=["some", "others"])
+def test_a_browser_that_sends_what_is_no_message_goes(tmp_path: Path, messages: tuple[str, ...]) -> None:
     with serving(tmp_path) as server:
-        for message in ('"x"', '["stdin"]', '["resize", 5]', "[]", '["stdin", "\\ud800"]', "x"):
+        for message in messages:
             with server.visit() as visit:
                 until(visit, b"WebSocket")
                 visit.send(message)

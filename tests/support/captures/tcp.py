@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,14 @@ from inspector.wire.keylog import KeyLog
 
 PADDING = bytes(64)
 CAPTURES = Path(__file__).parents[2] / "data"
+
+
+def usual(third: int) -> Callable[[Path], bool]:
+    """For a sweep over all captures: those of protocols and sessions, and each third of the others."""
+    def is_usual(path: Path) -> bool:
+        return path.parent.name in ("protocols", "sessions") or crc32(path.name.encode()) % 3 == third
+
+    return is_usual
 
 
 class MemoryTrace(Packets):

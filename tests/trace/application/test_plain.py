@@ -19,7 +19,7 @@ from inspector.trace.trace import Trace
 from inspector.wire.arrays import Int64s
 from tests.support.captures.growth import CLIENT, GET, OK, SERVER, Wire
 from tests.support.captures.hostile import CASES
-from tests.support.captures.tcp import CAPTURES
+from tests.support.captures.tcp import CAPTURES, usual
 from tests.support.tiers import sweep
 
 EXPORTS = "http", "findings", "packets", "conversations"
@@ -72,7 +72,7 @@ def scanned(path: Path) -> int:
         return sum(trace.plain(stream) is not None for stream in streams)
 
 
-@sweep("path", FILES, lambda path: path.stem not in COSTLY, ids=lambda path: path.name)
+@sweep("path", FILES, lambda path: path.stem not in COSTLY and usual(1)(path), ids=lambda path: path.name)
 def test_captures_are_told_the_same(path: Path) -> None:
     compare(path)
 

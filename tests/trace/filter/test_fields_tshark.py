@@ -14,12 +14,14 @@ from inspector.trace.filter.deep_fields import DEEP
 from inspector.trace.trace import Trace, TraceError
 from inspector.views.json.packets import packet
 from tests.support.oracles.fields import REASONS, Difference, differences
-from tests.support.tiers import sweep, thorough
+from tests.support.tiers import sweep
 from tests.tools.fields import answers, asked, captures
 from tests.tools.oracle import DATA
 
 pytestmark = pytest.mark.xdist_group("tshark's fields")               # the answers take a second to read
 NAMES = [str(path.relative_to(DATA)) for path in captures()]
+USUAL = [name for name in NAMES if name.startswith(("frames/", "sessions/")) and "mutations" not in name]
+ELSEWHERE = {"preface", "dns"}           # reasons that no usual capture needs
 
 
 @cache
@@ -47,7 +49,7 @@ def test_every_capture_and_field_was_asked_about() -> None:
     assert len(fields()) > 320 and set(fields()) <= {*COLUMNS, *DEEP}
 
 
-@sweep("capture", NAMES, lambda name: name.startswith(("frames/", "sessions/")) and "mutations" not in name)
+@sweep("capture", NAMES, USUAL.__contains__)
 def test_fields_have_tsharks_values(capture: str) -> None:
     unexplained = [one for one, why in compared(capture) if not why]
     assert not unexplained[:10]
@@ -74,12 +76,17 @@ def test_numbers_of_frames_are_known_in_wiresharks_count_too() -> None:
                 assert COLUMNS["wireshark.frame.number"].values(trace.index, row) == [wireshark], capture
 
 
-@thorough
-def test_differences_have_reasons_that_are_needed(capsys: pytest.CaptureFixture[str]) -> None:
-    counts = Counter(why for capture in NAMES for _, why in compared(capture))
+@sweep(("captures", "needed"), [(USUAL, REASONS.keys() - ELSEWHERE), (NAMES, REASONS.keys())],
+       lambda case: case[0] is USUAL, ids=["usual", "all"])
+def test_differences_have_reasons_that_are_needed(
+    captures: list[str], needed: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = Counter(why for capture in captures for _, why in compared(capture))
+    assert set(counts) == needed
+    if captures is USUAL:
+        return
     values = sum(len(found) for answer in told().values() for found in answer["fields"].values())
     with capsys.disabled():
         print(f"\nFields against tshark: {len(NAMES)} captures, {len(fields())} fields, {values:,} values")
         for why, count in counts.most_common():
-            print(f"{count:>6}  {REASONS.get(why, 'not explained')}")
-    assert set(counts) == set(REASONS)
+            print(f"{count:>6}  {REASONS[why]}")

@@ -16,7 +16,8 @@ from inspector.trace.flows.turns import AT_ONCE, FIRST, STEP, Turns
 from inspector.trace.trace import Trace
 from inspector.views.findings.list import FindingList
 from tests.support.captures.growth import KINDS
-from tests.support.captures.tcp import CAPTURES
+from tests.support.captures.tcp import CAPTURES, usual
+from tests.support.tiers import sweep
 from tests.tools.benchmarks.bench_connections import make_kept
 
 FILES = sorted(path for path in CAPTURES.rglob("*.pcap*") if path.suffix in (".pcap", ".pcapng"))
@@ -65,7 +66,7 @@ def test_by_turns_the_same_is_told(kind: str, tmp_path: Path) -> None:
     assert repeated(path, turns=True) == repeated(path, turns=False)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@sweep("path", FILES, usual(0), ids=lambda path: path.name)
 def test_captures_are_told_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inspector.trace.flows.turns.FIRST", 1)
     monkeypatch.setattr("inspector.trace.trace.AT_ONCE", 0)

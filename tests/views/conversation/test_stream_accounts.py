@@ -18,7 +18,9 @@ from inspector.views.conversation.messages import MessageList
 from inspector.views.conversation.stream.follow import MODES, FollowStream, Mode
 from inspector.views.line.spans import plain
 from inspector.wire import pcapng
+from tests.support.captures.tcp import usual
 from tests.support.captures.websocket import CLIENT, SERVER, talk, traced
+from tests.support.tiers import sweep
 
 DATA = Path(__file__).parents[2] / "data"
 CAPTURES = sorted([
@@ -62,7 +64,7 @@ def check_accounts(trace: Trace, mode: Mode = "json") -> None:
             assert at == sent(trace, flow, direction), (stream, direction, at, lines_of(trace, stream))
 
 
-@pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.name)
+@sweep("path", CAPTURES, usual(2), ids=lambda path: path.name)
 def test_every_byte_is_accounted_for(path: Path, tmp_path: Path) -> None:
     with Trace.open(path) as whole:
         whole.finish()

@@ -45,8 +45,12 @@ async def until_waiting(pilot: Pilot[Any], count: int) -> None:
 
 
 async def until_seen(pilot: Pilot[Any], *words: str) -> None:
-    screen = bench(pilot)
-    await until(pilot, lambda: all(word in grid(screen) for word in words), f"{words} on the screen")
+    """Wait for words on the screen, wherever a line of theirs is wrapped: it grows with each repetition."""
+    def seen() -> bool:
+        shown = grid(bench(pilot))
+        return all(word in shown or word in " ".join(shown.split()) for word in words)
+
+    await until(pilot, seen, f"{words} on the screen")
 
 
 async def test_keys_of_the_wire_wait_for_a_session_that_starts() -> None:

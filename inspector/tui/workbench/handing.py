@@ -126,14 +126,13 @@ class HandingOn(DOMNode):
                 trace.comments.write(row, text)
                 self._commented()
 
-        def check(_text: str) -> str | None:
-            return "Choose a packet first: escape leads back." if trace is None or row is None else None
-
+        there = trace is not None and row is not None
+        lacking = None if there else "Choose a packet first: escape leads back."
         known = trace.comments.own(row) if trace is not None and row is not None else ""
-        number = "" if row is None else f" {packet_number(row)}"
-        self.app.push_screen(PromptScreen(
-            f"Comment on packet{number}", known, check=check,
-            hint="saved with the trace (ctrl+s), Wireshark shows it too; empty: no comment"), chosen)
+        question = "A comment, and no packet is chosen" if row is None else (
+            f"Comment on packet {packet_number(row)}")
+        hint = lacking or "saved with the trace (ctrl+s), Wireshark shows it too; empty: no comment"
+        self.app.push_screen(PromptScreen(question, known, check=lambda _text: lacking, hint=hint), chosen)
 
     def _commented(self) -> None:
         for pane in self.query(Pane):

@@ -100,8 +100,8 @@ def _write(app: App[Any], trace: Trace, part: Part, name: str, saved: Callable[[
     def work() -> None:
         try:
             path = traces.save(pieces, name, overwrite=overwrite)
-        except FileExistsError:
-            app.call_from_thread(_ask_again)
+        except FileExistsError as error:
+            app.call_from_thread(_ask_again, str(error))
         except (OSError, PathError) as error:
             sentence = str(error)
             if isinstance(error, OSError):
@@ -110,9 +110,10 @@ def _write(app: App[Any], trace: Trace, part: Part, name: str, saved: Callable[[
         else:
             app.call_from_thread(saved, path)
 
-    def _ask_again() -> None:
-        items = [MenuItem("y", "Overwrite", "the file's contents are lost", "yes"),
-                 MenuItem("n", "Another name", "", "no")]
+    def _ask_again(sentence: str) -> None:
+        # What loses nothing stands first: Enter may come twice.
+        items = [MenuItem("n", "Another name", "that file stays as it is", "no"),
+                 MenuItem("y", "Overwrite", "its contents are lost", "yes")]
 
         def decided(answer: str | None) -> None:
             if answer == "yes":
@@ -120,6 +121,6 @@ def _write(app: App[Any], trace: Trace, part: Part, name: str, saved: Callable[[
             elif answer == "no":
                 ask_for_name(app, trace, saved, part)
 
-        app.push_screen(MenuScreen(f"{escaped(name, 40)} exists already.", items), decided)
+        app.push_screen(MenuScreen(escaped(sentence, 120), items), decided)
 
     app.run_worker(work, thread=True, group="save")

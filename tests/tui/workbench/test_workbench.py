@@ -335,7 +335,12 @@ async def test_saving_asks_before_it_overwrites(tmp_path: Path) -> None:
         target.write_text("something else")
         await save_as(pilot, target)
         await until(pilot, lambda: isinstance(pilot.app.screen, MenuScreen), "the question")
+        await pilot.press("enter")                     # twice by mistake: nothing is lost
+        await until(pilot, lambda: isinstance(pilot.app.screen, PromptScreen), "another name")
         assert target.read_text() == "something else"
+        await pilot.press("escape")
+        await save_as(pilot, target)
+        await until(pilot, lambda: isinstance(pilot.app.screen, MenuScreen), "the question again")
         await pilot.press("y")
         await until(pilot, lambda: target.read_bytes() == whole, "the copy over it")
 

@@ -31,7 +31,7 @@ from inspector.protocols.http.message import (
     decode_content,
     tokens,
 )
-from inspector.protocols.http.rules import check_body, check_scheme, is_event_stream
+from inspector.protocols.http.rules import check_body, check_scheme, is_event_stream, is_inner_part
 from inspector.protocols.http.start import next_message
 from inspector.protocols.http.upgrade import Upgrade, examine, is_switch, is_upgrade_request
 from inspector.protocols.websocket.findings import finding as websocket_finding
@@ -221,7 +221,8 @@ class HttpDecoder(Decoder[HttpMessage]):
         upgrade = f"after the upgrade to {escaped(', '.join(names), 60)}"
         self.left = upgrade if names else "in the tunnel that CONNECT opened"
         first, second = self.pump.position
-        self.successor = Start(self.client, (first, second), protocol=name)
+        begins = (first, second) if self._http.whole and not self._http.restarted else (-1, -1)
+        self.successor = Start(self.client, (first, second), protocol=name, base=begins)
 
     def _look_for_early_data(self, client: int, offset: int, response: HttpMessage) -> None:
         frames = self.source.rows_of(client, offset, offset + 1)
@@ -281,6 +282,8 @@ class HttpDecoder(Decoder[HttpMessage]):
     def decoded_body(self, message: HttpMessage, limit: int | None = None) -> Decoded:
         """The body of a message with its Content-Encoding undone too, up to `limit` bytes of it."""
         limit = self.source.limit if limit is None else limit
+        if is_inner_part(message):
+            return Decoded(self.body(message), "part")
         return decode_content(self.body(message), tokens(message, "content-encoding"), limit)
 
     # --- events ------------------------------------------------------------------------------------
@@ -451,6 +454,9 @@ class HttpDecoder(Decoder[HttpMessage]):
             return Shown((*head, "") if body else tuple(head), body, note=note)
         body, problem = self.decoded_body(message, limit)
         coding = escaped(", ".join(codings), 40)
+        if problem == "part":
+            return Shown((*head, "", f"[{message.body_length} bytes of a body in {coding}, "
+                                     "not readable without its beginning]"), body, True)
         if problem == "unknown":
             return Shown((*head, "", f"[{message.body_length} bytes in {coding}, not unpacked]"), body, True)
         note = _PROBLEMS.get(problem, "").format(coding=coding, limit=limit)

@@ -8,6 +8,8 @@ BOOK = Rulebook(
          "It should be METHOD SP target SP HTTP/1.1, or HTTP/1.1 SP status SP reason."),
     Rule("http.tls-and-plain", "error", "RFC 9110 §4.2.2",
          "Both should speak TLS (https, wss), or both plain (http, ws): see the URL's scheme, and the port."),
+    Rule("http.http2-only", "error", "RFC 9113 §3.3",
+         "Who asks a server for HTTP/2 alone needs prior knowledge (curl --http2-prior-knowledge), or TLS."),
     Rule("http.invalid-status", "error", "RFC 9112 §4", "A status code has three digits, 100 to 599."),
     Rule("http.invalid-header", "error", "RFC 9112 §5", "A header line is name \":\" value."),
     Rule("http.space-before-colon", "error", "RFC 9112 §5.1",

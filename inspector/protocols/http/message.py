@@ -315,7 +315,7 @@ def _header(line: bytes, at: tuple[int, int, int], findings: FirstFindings) -> H
 
 
 class Decoded(NamedTuple):
-    """A body with its Content-Encoding undone; `problem`: "" or "data", "cut", "limit", "unknown"."""
+    """A body with its Content-Encoding undone; `problem`: "" or "data", "cut", "limit", "unknown", "part"."""
 
     data: bytes
     problem: str

@@ -6,6 +6,7 @@ direction is `HttpConnection`'s part. Heads, chunk lines and what is held of a b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Literal, Protocol
 
@@ -29,6 +30,7 @@ State = Literal[
 _CHUNK_LINE_LIMIT = 4096
 _LINE = 80               # bytes after which a start line can be told from other things
 _HEAD_START = 2048
+_SETTINGS = re.compile(rb"\0[\0-\x03][\0-\xff]\x04\0\0{4}")     # of HTTP/2, which begin its connection
 _ANSWER = b"HTTP/1."
 _TLS = (b"\x15\x03", b"\x16\x03")    # an alert, a handshake
 
@@ -211,7 +213,8 @@ class HttpReader:
             self._take(len(self._buffer) - len(self._buffer.lstrip(b"\r\n")))
         if not self._buffer:
             return False
-        decidable = len(self._buffer) >= _LINE or b"\n" in self._buffer or self._buffer.startswith(_TLS)
+        decidable = (len(self._buffer) >= _LINE or b"\n" in self._buffer or self._buffer.startswith(_TLS)
+                     or _SETTINGS.match(self._buffer) is not None)
         if decidable and not self._plausible():
             self._give_up(self._no_message())
             return False
@@ -236,6 +239,9 @@ class HttpReader:
             who = "client" if self.is_request else "server"
             what, stop = f"The {who} speaks TLS here, the other side plain HTTP.", self.offset + 5
             return finding("http.tls-and-plain", what, self.direction, self.offset, stop)
+        if not self.is_request and _SETTINGS.match(self._buffer):
+            what, stop = "The server answers in HTTP/2, the client speaks HTTP/1.", self.offset + 9
+            return finding("http.http2-only", what, self.direction, self.offset, stop)
         line = bytes(self._buffer[:_LINE]).split(b"\n")[0]
         before = self._before
         if before is not None and before.stop == self.offset and before.framing in ("length", "none"):

@@ -5,6 +5,7 @@ Pure functions from messages to a framing or to findings; `connection` calls the
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote_to_bytes
 
 from inspector.protocols.http.findings import finding
@@ -84,7 +85,7 @@ def check_response(message: HttpMessage) -> list[Finding]:
 def check_body(message: HttpMessage, body: bytes, limit: int) -> list[Finding]:
     """What undoing Content-Encoding of a whole body shows."""
     header = message.first("content-encoding")
-    if header is None or not body:
+    if header is None or not body or message.status == 206:
         return []
     problem = decode_content(body, tokens(message, "content-encoding"), limit).problem
     if problem == "data":
@@ -99,6 +100,14 @@ def check_body(message: HttpMessage, body: bytes, limit: int) -> list[Finding]:
     else:
         return []
     return [finding(rule, what, message.direction, message.body_start, message.stop)]
+
+
+def is_inner_part(message: HttpMessage) -> bool:
+    """Whether a body is a part of an encoded one (RFC 9110 §14.4) without its beginning, not to be undone."""
+    if message.status != 206:
+        return False
+    place = message.first("content-range")
+    return place is None or re.match(r"bytes\s+0+-", place.value.strip(), re.IGNORECASE) is None
 
 
 _WANTS_TLS = (b"plain HTTP request was sent to HTTPS port", b"HTTP request to an HTTPS server",

@@ -135,9 +135,9 @@ class Http2Decoder(ExchangeDecoder[Frame]):
     # --- units -------------------------------------------------------------------------------------
 
     def measure(self, direction: int, head: bytes) -> int:
-        if direction == self.client and not self._begun:
-            if head.startswith(PREFACE):
-                return len(PREFACE)
+        if direction == self.client and head.startswith(PREFACE):
+            return len(PREFACE)
+        if direction == self.client and (not self._begun or head.startswith(PREFACE[:3])):
             return MORE if PREFACE.startswith(head) else FOREIGN
         if len(head) < HEADER:
             return MORE

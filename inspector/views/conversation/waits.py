@@ -34,7 +34,10 @@ class Wait(NamedTuple):
 
 
 def wait_of(trace: Trace, decoder: Decoder[Any], position: int) -> Wait | None:
-    """How long record `position` was waited for; None for a request, and where one of both is not known."""
+    """How long record `position` was waited for; None for a request, and where one of both is not known.
+
+    None too for an answer that came before its request had ended: nobody waited for it.
+    """
     partner = decoder.partner(position)
     if partner is None or partner > position:
         return None
@@ -44,7 +47,7 @@ def wait_of(trace: Trace, decoder: Decoder[Any], position: int) -> Wait | None:
     times = trace.index.time_ns
     rows = max(asked), min(began), max(ended)
     start, first, last = (int(times[row]) for row in rows)
-    return Wait(*rows, max(first - start, 0), max(last - start, 0))
+    return Wait(*rows, first - start, max(last - start, 0)) if first >= start else None
 
 
 def _ends(decoder: Decoder[Any], position: int) -> tuple[tuple[Row, ...], tuple[Row, ...]]:

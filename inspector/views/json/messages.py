@@ -173,7 +173,7 @@ def pair_of(trace: Trace, entry: Entry, partner: int, number: ObjectNumber) -> O
     asked = _times(trace, decoder.rows_of(decoder.records[partner]))
     answered = _times(trace, entry.rows)
     found: Object = {"request_in": number}
-    if asked and answered:
+    if asked and answered and answered[0] >= asked[1]:     # else it came before the request had ended
         found[f"{protocol.name}.time"] = round((answered[0] - asked[1]) / 1e9, 9)
     return found
 

@@ -264,8 +264,9 @@ class _Waiting:
             if text.__class__ is not str:
                 lines.append(self._by_itself(text, ObjectNumber(other) if has_one and other else None))
                 continue
-            pair = f'"response_in": {other}' if other > number else (
-                f'"request_in": {other}, "{time}": {round(wait / 1e9, 9)!r}')
+            pair = f'"response_in": {other}' if other > number else f'"request_in": {other}'
+            if other <= number and wait >= 0:              # else it came before the request had ended
+                pair += f', "{time}": {round(wait / 1e9, 9)!r}'
             lines.append(f'{{"tcp.stream": {stream}, "frames": [{frames or key + 1}], "time_ns": {start}, '
                          f'"end_ns": {end}{text}, {pair}}}')
         return lines

@@ -12,9 +12,15 @@ from pathlib import Path
 import pytest
 
 from inspector.model.packets import Row, first_rows
+from inspector.protocols.http import HTTP
+from inspector.protocols.http2 import HTTP2
+from inspector.protocols.websocket import WEBSOCKET
 from inspector.trace.application.application import Application
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
+from inspector.views.conversation.waits import wait_of
+from inspector.views.json.findings import findings as findings_in
+from inspector.views.json.messages import messages
 from inspector.wire.findings import Finding
 from tests.support.captures.tcp import MemoryTrace
 from tests.support.tiers import thorough
@@ -136,3 +142,44 @@ def test_the_worst_of_them(name: str, at: int, size: int) -> None:
     assert not [one for one in findings if one.severity == "error" and one.id.startswith("http.")
                 and one.id != "http.invalid-content-encoding"]
     assert paired.items() <= truth.items() and len(paired) < len(truth)
+
+
+def session(name: str) -> Path:
+    return next(path for path in SESSIONS if path.stem == name)
+
+
+@pytest.mark.parametrize(("name", "ids"), [
+    ("abortcl", ["http.closed-early"]), ("curl413expect", []), ("cont413close", []), ("rng", []),
+    ("curlh2odd", ["http.http2-only"]), ("ssegzip", ["http.closed-early"]), ("upgradeother", []),
+])
+def test_who_is_accused(name: str, ids: list[str]) -> None:
+    with Trace.open(session(name)) as trace:
+        trace.finish()
+        assert [one["id"] for one in findings_in(trace) if not one["id"].startswith("tcp.")] == ids
+
+
+@pytest.mark.parametrize("name", ["cont100", "cont413send", "earlyok"])
+def test_an_answer_that_came_before_its_request_had_ended_was_not_waited_for(name: str) -> None:
+    with Trace.open(session(name)) as trace:
+        trace.finish()
+        found = list(messages(trace, HTTP))
+        early = [one for one in found if "request_in" in one and "http.time" not in one]
+        assert early and all(one.get("http.time", 0) >= 0 for one in found)
+        (layer,) = trace.application(0).layers
+        waits = [wait_of(trace, layer.decoder, position) for position in range(len(layer.decoder.records))]
+        assert sum(wait is not None for wait in waits) == sum("http.time" in one for one in found)
+
+
+def test_after_an_upgrade_to_http2_both_ends_are_read() -> None:
+    with Trace.open(session("h2-upgrade")) as trace:
+        trace.finish()
+        found = list(messages(trace, HTTP2))
+        (layer,) = [one for one in trace.application(0).layers if one.protocol is HTTP2]
+        assert {record.direction for record in layer.decoder.records} == {0, 1} and len(found) > 8
+
+
+def test_what_is_compressed_and_joined_late_is_marked() -> None:
+    with Trace.open(session("dplain-late")) as trace:
+        trace.finish()
+        packed = [one for one in messages(trace, WEBSOCKET) if one["websocket.rsv"] == 4]
+        assert packed and all("websocket.context-not-captured" in one["findings"] for one in packed)

@@ -122,6 +122,9 @@ HTTP: dict[str, Turns] = {
     "http.invalid-start-line": [(CLIENT, GET + b"GET / HTTP/1.1 extra\r\nHost: x\r\n\r\n")],
     "http.tls-and-plain": [
         (CLIENT, GET), (SERVER, bytes.fromhex("15030100020246"))],
+    "http.http2-only": [
+        (CLIENT, GET), (SERVER, bytes.fromhex("000012040000000000 000300000080 000400010000 000500ffffff")
+                        + bytes.fromhex("000008070000000000 00000000 00000001"))],
     "http.invalid-status": [(CLIENT, GET), (SERVER, OK.replace(b"200", b"2000"))],
     "http.invalid-header": [(CLIENT, GET.replace(b"\r\n\r\n", b"\r\nnot a header\r\n\r\n")), (SERVER, OK)],
     "http.space-before-colon": [(CLIENT, GET.replace(b"Host:", b"Host :")), (SERVER, OK)],

@@ -157,7 +157,7 @@ class WebSocketSession:
         side = self._sides[direction]
         right = frame.masked is side.role.client and not frame.rsv and is_plain(frame)
         rules = () if right else self._wrong.get(_kind(side, frame))
-        packed = frame.rsv & ws.RSV1 and side.inflater is not None
+        packed = frame.rsv & ws.RSV1 and (side.inflater is not None or self.inferred)
         if not self.settled or packed or rules is None or not side.same_key(frame.masking_key):
             return None
         return rules if self.findings.all_full(rules, direction, 0) else None
@@ -298,6 +298,9 @@ class WebSocketSession:
         is_text = frame.opcode == ws.TEXT and (side.compressed or not frame.rsv)
         side.text = TextCheck() if is_text else None
         side.reported, side.message_start = False, frame.start
+        if compressed and self.inferred:
+            what = "The payload is compressed, by its bit RSV1, and the handshake was not captured."
+            self._report(side, "websocket.context-not-captured", what, frame.payload_start, frame.stop)
         side.message = self._next_message()
 
     def _single(self, side: Side, frame: Frame) -> Part:

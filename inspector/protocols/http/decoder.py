@@ -31,7 +31,13 @@ from inspector.protocols.http.message import (
     decode_content,
     tokens,
 )
-from inspector.protocols.http.rules import check_body, check_scheme, is_event_stream, is_inner_part
+from inspector.protocols.http.rules import (
+    brings_events,
+    check_body,
+    check_scheme,
+    is_event_stream,
+    is_inner_part,
+)
 from inspector.protocols.http.start import next_message
 from inspector.protocols.http.upgrade import Upgrade, examine, is_switch, is_upgrade_request
 from inspector.protocols.websocket.findings import finding as websocket_finding
@@ -290,7 +296,13 @@ class HttpDecoder(Decoder[HttpMessage]):
 
     def _events_reader(self, message: HttpMessage) -> EventsDecoder | None:
         """Who reads the body of a message that begins: a stream of events is told event by event."""
-        if not is_event_stream(message) or message.framing not in ("length", "chunked", "close"):
+        if message.framing not in ("length", "chunked", "close") or not brings_events(message):
+            return None
+        if not is_event_stream(message):
+            from inspector.protocols.sse.findings import BOOK  # for the time of start-up
+
+            self.findings.append(BOOK.finding("sse.compressed", "Compressed events are not told one by one.",
+                                              message.direction, message.start, message.line_stop))
             return None
         if self._events is None:
             from inspector.protocols.sse.decoder import EventsDecoder  # for the time of start-up

@@ -20,7 +20,7 @@ from inspector.protocols.http.message import (
     parse_fields,
     parse_head,
 )
-from inspector.protocols.http.rules import content_length, is_event_stream
+from inspector.protocols.http.rules import brings_events, content_length
 from inspector.wire.findings import Finding, FirstFindings
 from inspector.wire.text import escaped
 
@@ -457,7 +457,7 @@ class HttpReader:
         else:
             where = f"after {self._body_length} bytes of the body"
             where += f"; {self._left} of {self._body_length + self._left} are missing" if self._left else ""
-        if left and message is not None and is_event_stream(message):
+        if left and message is not None and brings_events(message):
             self._give_up()                # so it ends
         elif message is not None and message.is_request and self.connection.has_answer(message):
             self._give_up()                # with an answer that came first the body is not wanted any more

@@ -47,14 +47,18 @@ def body_framing(message: HttpMessage, request: HttpMessage | None) -> Framing:
     return "none" if message.is_request else "close"
 
 
-def is_event_stream(message: HttpMessage) -> bool:
-    """Whether an answer brings server-sent events (WHATWG HTML §9.2.3) that can be read as they come."""
+def brings_events(message: HttpMessage) -> bool:
+    """Whether an answer brings server-sent events (WHATWG HTML §9.2.3)."""
     kind = message.first("content-type")
     if kind is None or message.is_request or not 200 <= message.status < 300:
         return False
-    codings = [*tokens(message, "transfer-encoding"), *tokens(message, "content-encoding")]
-    return (kind.value.partition(";")[0].strip().lower() == "text/event-stream"
-            and all(coding.lower() in ("chunked", "identity") for coding in codings))
+    return kind.value.partition(";")[0].strip().lower() == "text/event-stream"
+
+
+def is_event_stream(message: HttpMessage) -> bool:
+    """Whether an answer brings events that can be read as they come: not compressed."""
+    codings = (*tokens(message, "transfer-encoding"), *tokens(message, "content-encoding"))
+    return brings_events(message) and all(coding.lower() in ("chunked", "identity") for coding in codings)
 
 
 def check_request(message: HttpMessage) -> list[Finding]:

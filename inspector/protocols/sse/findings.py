@@ -12,5 +12,7 @@ BOOK = Rulebook(
          "a colon; each line of data needs a \"data:\" of its own."),
     Rule("sse.invalid-retry", "note", "WHATWG HTML §9.2.6", "It should be milliseconds, digits alone."),
     Rule("sse.null-in-id", "note", "WHATWG HTML §9.2.6", "An id should have no NULL character."),
+    Rule("sse.compressed", "note", "RFC 9110 §8.4",
+         "They stand in the body of the answer, which is unpacked as a whole."),
     Rule("sse.not-utf-8", "warning", "WHATWG HTML §9.2.5", "It should be UTF-8, whatever the header says."),
 )

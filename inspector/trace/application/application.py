@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from inspector.model.numbers import ACK, FIN, RST
-from inspector.model.packets import Row, row_at, rows_in
+from inspector.model.numbers import ACK, FIN, RST, URG
+from inspector.model.packets import Row, packet_number, row_at, rows_in
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Decoder, Protocol, Rest
 from inspector.trace.application import decode_as
@@ -68,6 +68,8 @@ class Application:
         self._closing: Row | None = None       # the packet that began the end
         # For findings without bytes: whose end was looked for among how many packets, and where it is.
         self._last_words: tuple[tuple[int | None, int], tuple[Row, ...]] = ((None, -1), ())
+        # The first packet of each direction with an urgent byte, among how many.
+        self._urgent_among: tuple[int, list[Row | None]] = (-1, [None, None])
         # Per direction what was asked last: which stream, bytes, how many it had, what packet completed them.
         self._completed = [(0, 0, 0, 0, Row(-1)), (0, 0, 0, 0, Row(-1))]
         # The packet asked for last, among how many: its direction, and its ranges of the stream.
@@ -213,7 +215,23 @@ class Application:
             if self._last_words[0] != key:
                 self._last_words = key, self._closing_rows(one.direction)
             rows = self._last_words[1]
+        urgent = self._urgent(direction) if one.stop > one.start and one.severity != "note" else None
+        if urgent is not None:
+            what = f"But packet {packet_number(urgent)} has an urgent byte, which a program reads apart "
+            what += "from the others, unless it asks otherwise."
+            one = replace(one, severity="note", text=f"{one.text} {what}")
         return one.at(self._flow.stream, rows)
+
+    def _urgent(self, direction: int) -> Row | None:
+        """The first packet of a direction that has an urgent byte."""
+        if self._urgent_among[0] != self._packets:
+            index, rows = self._trace.index, self._flow.rows
+            first: list[Row | None] = [None, None]
+            for row in rows_in(rows[(index.tcp_flags[rows] & URG != 0) & (index.payload_length[rows] > 0)]):
+                end = self._flow.direction(row)
+                first[end] = row if first[end] is None else first[end]
+            self._urgent_among = self._packets, first
+        return self._urgent_among[1][direction]
 
     def _closing_rows(self, direction: int | None) -> tuple[Row, ...]:
         """The packet with which a direction (or the connection) ended, else the last one there is."""

@@ -150,12 +150,19 @@ def session(name: str) -> Path:
 
 @pytest.mark.parametrize(("name", "ids"), [
     ("abortcl", ["http.closed-early"]), ("curl413expect", []), ("cont413close", []), ("rng", []),
-    ("curlh2odd", ["http.http2-only"]), ("ssegzip", ["http.closed-early"]), ("upgradeother", []),
+    ("curlh2odd", ["http.http2-only"]), ("ssegzip", ["sse.compressed"]), ("upgradeother", []),
 ])
 def test_who_is_accused(name: str, ids: list[str]) -> None:
     with Trace.open(session(name)) as trace:
         trace.finish()
         assert [one["id"] for one in findings_in(trace) if not one["id"].startswith("tcp.")] == ids
+
+
+def test_an_urgent_byte_makes_nobody_guilty() -> None:
+    with Trace.open(session("urgenthttp")) as trace:
+        trace.finish()
+        (one,) = [one for one in findings_in(trace) if one["id"] == "http.missing-host"]
+        assert one["severity"] == "note" and "packet 6 has an urgent byte" in one["text"]
 
 
 @pytest.mark.parametrize("name", ["cont100", "cont413send", "earlyok"])

@@ -81,8 +81,10 @@ class Evaluation:
     """
 
     def __init__(self, filter: Filter, trace: Trace) -> None:
+        self.text = filter.text
         self._test = filter.test
         self._trace = trace
+        self._awaited: int | None = None     # the conversation that has to be decoded before it goes on
         self.in_part: set[tuple[str, Row]] = set()
         trace.searched_in_part = self.in_part
         self._found = Growing("i8")
@@ -110,6 +112,11 @@ class Evaluation:
         return (self.position + self._place) / count if count else 1.0
 
     @property
+    def decoded(self) -> float | None:
+        """Which part is decoded of the conversation that it waits for, 0 to 1; None: it waits for none."""
+        return None if self._awaited is None else self._trace.share(self._awaited)
+
+    @property
     def done(self) -> bool:
         """Whether every packet that was read so far was looked at."""
         return self.position >= self._trace.index.count
@@ -135,8 +142,10 @@ class Evaluation:
             with self._trace.strictly():
                 mask = self._test.mask(self._trace, block)
         except UndecodedError as one:
+            self._awaited = one.stream
             self._trace.advance(one.stream, _DECODING)
             return False
+        self._awaited = None
         self._passing[block[mask] - self.position] = True
         self._place += len(block)
         if self._place == len(self._region):

@@ -67,6 +67,7 @@ class ConversationPane(ListPane):
         if self.decoding != self._decoding:
             self._decoding = self.decoding
             self.post_message(StatusChanged())
+            self.query_one(Head).again()
         if changed:
             self.lines.refill()
             self.query_one(Head).again()

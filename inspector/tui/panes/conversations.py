@@ -5,6 +5,7 @@ views/conversations makes the lines; packets are taken in and visible conversati
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar
 
 from textual import on
@@ -29,7 +30,8 @@ from inspector.views.conversations.columns import SORTED_BY
 from inspector.views.conversations.compare.compare import FEWEST, MOST_COLUMNS, Side
 from inspector.views.conversations.list import ConversationList
 from inspector.views.line.spans import Line
-from inspector.wire.text import escaped
+
+DRAWN = 0.1              # seconds between pictures of how far a filter is
 
 MARKED = "It is marked: = on another compares the two."
 
@@ -37,7 +39,7 @@ MARKED = "It is marked: = on another compares the two."
 class ConversationsPane(ListPane):
     """TCP and UDP conversations, and what else passed between two addresses."""
 
-    HINT = "No conversations so far, or none that the words let through."
+    HINT = "No conversations so far."
     LEGEND = (
         "Every conversation of the trace: its two ends (who sent first stands left), state, start, length, "
         "packets and bytes each way, round trip of the handshake, findings. **Enter** makes it the one that "
@@ -63,6 +65,7 @@ class ConversationsPane(ListPane):
     def __init__(self, spec: PaneSpec) -> None:
         super().__init__(spec)
         self.list: ConversationList | None = None
+        self._drawn = 0.0                       # when how far a filter is was shown last
         self._chosen: int | None = None         # the conversation under the cursor, whatever the order
 
     @property
@@ -71,7 +74,8 @@ class ConversationsPane(ListPane):
             return ""
         cut = self.list.searched_in_part
         part = f"  {cut:,} large, searched in part" if cut else ""
-        return f"{self.list.count:,} of {len(self.list.table):,}{part}"
+        done = "" if self.list.complete else f"  {self.list.narrowed:.0%} searched"
+        return f"{self.list.count:,} of {len(self.list.table):,}{done}{part}"
 
     def head(self, width: int) -> list[Line]:
         return [self.list.title(width)] if self.list is not None else [()]
@@ -97,7 +101,9 @@ class ConversationsPane(ListPane):
             seen = range(first, min(first + self.lines.size.height + 1, self.list.count))
             more = self.list.decode(seen, WORK_SECONDS)
             changed = True
-        if changed:
+        now = time.monotonic()
+        if changed or (more and not self.list.count and now - self._drawn >= DRAWN):
+            self._drawn = now
             self._again()
         return more
 
@@ -108,9 +114,10 @@ class ConversationsPane(ListPane):
 
     def _again(self) -> None:
         """Draw the lines anew, the cursor on the conversation where it was."""
-        empty = self.list is not None and self.list.complete and not self.list.count and self.list.filter_text
-        if self.list is not None and empty:
-            self.hint(f"No conversation has {escaped(self.list.filter_text, 200)}. Escape shows all of them.")
+        empty = self.list is not None and not self.list.count and self.list.filter_text
+        if self.list is not None and self.trace is not None and empty:
+            growing = self.follow or self.trace.progress < 1.0
+            self.hint(self.list.none_words(growing=growing))
         elif self.lines.provider is not self.list:
             self.lines.show(self.list)
         self.lines.refill()

@@ -18,7 +18,6 @@ from inspector.views.conversation.elsewhere import Elsewhere
 from inspector.views.conversation.messages import MessageList, message_layer
 from inspector.views.line.document import Page
 from inspector.views.line.spans import Line
-from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
     from inspector.views.ladder.ends import Conversation
@@ -116,11 +115,8 @@ class MessagesPane(ConversationPane):
         messages = self._messages
         if messages is None:
             return
-        whole = messages.complete and not self.decoding
-        if whole and not messages.count and self._choice.search:
-            self.hint(f"No message has {escaped(self._choice.search, 200)}. Escape shows all of them.")
-        elif whole and not messages.count:
-            self.hint("No message of this kind. Escape shows all of them.")
+        if not messages.count and self._choice != _ALL:
+            self.hint(messages.none_words())
         elif self.lines.provider is not messages:
             self.lines.show(messages)
 

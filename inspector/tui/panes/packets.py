@@ -27,6 +27,7 @@ from inspector.views.detail.whole import packet_text
 from inspector.views.line.spans import Line
 from inspector.views.packets.go_to import GoToError, find_row
 from inspector.views.packets.list import PacketList, TimeFormat
+from inspector.views.packets.searching import looking_words, none_words
 from inspector.wire.arrays import Int64s
 from inspector.wire.text import escaped
 
@@ -64,7 +65,7 @@ class FilterInput(TextInput):
 class PacketsPane(ListPane):
     """Packets, newest at the bottom; `/` filters, `:` jumps, `T` changes the times."""
 
-    HINT = "No packets so far, or none that the filter lets through."
+    HINT = "No packets so far."
     FOLLOWS = True
     LEGEND = (
         "Every packet that crossed the loopback, in order. It follows the newest until you scroll up; "
@@ -287,9 +288,11 @@ class PacketsPane(ListPane):
             return
         self.packets.rows = rows
         searched = self._evaluation
-        if searched is not None and searched.done and not self.packets.count:
-            text = escaped(self.query_one(FilterInput).value, 200)
-            self.hint(f"No packet passes {text}. Escape clears the filter.")
+        if searched is not None and self.trace is not None and not self.packets.count:
+            text, count = searched.text, self.trace.index.count
+            growing = self.follow or self.trace.progress < 1.0
+            self.hint(none_words(text, count, "packet", growing=growing) if searched.done else
+                      looking_words(text, searched.progress, count, "packet", searched.decoded))
         elif self.lines.provider is not self.packets:
             self.lines.show(self.packets)
         self.lines.refill()

@@ -19,6 +19,7 @@ from inspector.views.conversation.turns import number_of_turn, turn, turn_count
 from inspector.views.conversation.waits import Wait, wait_of
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.packets.list import seconds_text
+from inspector.views.packets.searching import looking_words, none_words
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -144,6 +145,20 @@ class MessageList:
         return self._decoder is None or self._messages_read >= self._there
 
     @property
+    def decoded(self) -> float:
+        """Which part of the conversation is decoded, 0 to 1: more messages come while it is not all."""
+        return self.trace.share(self.stream) or 1.0      # none: it was read without being decoded in turns
+
+    def none_words(self) -> str:
+        """The sentence in place of the list where nothing is left of it, or nothing so far."""
+        what = self.search or "what was chosen"
+        if not self.complete:
+            return looking_words(what, self.progress, self._there, "message")
+        if self.decoded < 1.0:
+            return looking_words(what, self.decoded, len(self.trace.rows_of("tcp", self.stream)), "packet")
+        return none_words(what, self._there, "message")
+
+    @property
     def progress(self) -> float:
         """Which part of the messages was looked at, 0 to 1."""
         return self._messages_read / max(self._there, 1) if self._decoder is not None else 1.0
@@ -259,7 +274,10 @@ class MessageList:
         text += fit("Size", _SIZE, align="right")
         text += fit("Wait", _WAIT, align="right") if self._waited_for else ""
         text += f"  {fit('Kind', _KIND)}  Payload"
-        return (Span(fit(text, width), "title"),)
+        if self.decoded == 1.0:
+            return (Span(fit(text, width), "title"),)
+        more = f"  {self.decoded:.0%} decoded, more come"
+        return Span(fit(text, width - len(more)), "title"), Span(more, "warning")
 
     @property
     def _waited_for(self) -> bool:
@@ -290,7 +308,9 @@ class MessageList:
             Span(self._wait_text(number)),
             Span("  " + fit(one.kind, _KIND), self._colour(decoder)),
         ]
-        marks = [*(["!"] if one.troubled else []), *one.marks, *self._missing(number)]
+        own_marks = one.marks if self.decoded == 1.0 else tuple(
+            "not all decoded" if mark == "unfinished" else mark for mark in one.marks)
+        marks = [*(["!"] if one.troubled else []), *own_marks, *self._missing(number)]
         if marks:
             spans.append(Span("  " + " ".join(marks), "warning" if one.troubled else "dim"))
         spans.append(Span("  " + one.text, side))

@@ -32,6 +32,7 @@ from inspector.views.conversations.table import STATES, ConversationTable
 from inspector.views.findings.list import MARKS, STYLES
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.views.packets.list import seconds_text
+from inspector.views.packets.searching import looking_words, none_words
 from inspector.views.session.outside import outside_peers
 from inspector.wire.arrays import Int64s
 from inspector.wire.text import escaped
@@ -184,6 +185,27 @@ class ConversationList:
         """How many messages are so large that the filter looked at their beginning alone."""
         evaluation = self._narrowing.evaluation if self._narrowing is not None else None
         return len(evaluation.in_part) if evaluation is not None else 0
+
+    @property
+    def narrowed(self) -> float:
+        """Which part was looked at, 0 to 1: of the packets by a display filter, of the lines for words."""
+        one = self._narrowing
+        if one is None:
+            return 1.0
+        if one.evaluation is not None:
+            return one.evaluation.progress
+        compared = int((one.compared.values == self._all_packets()[: one.compared.count]).sum())
+        return compared / max(len(self.table), 1)
+
+    def none_words(self, *, growing: bool) -> str:
+        """The sentence in place of the lines where the filter lets none through, or none so far."""
+        one = self._narrowing
+        if one is None or self.complete:
+            return none_words(self.filter_text, len(self.table), "conversation", growing=growing)
+        if one.evaluation is None:
+            return looking_words(one.text, self.narrowed, len(self.table), "conversation")
+        count, decoded = self.trace.index.count, one.evaluation.decoded
+        return looking_words(one.text, self.narrowed, count, "packet", decoded)
 
     def narrow(self, text: str) -> None:
         """Keep conversations with a packet that the display filter `text` lets through.

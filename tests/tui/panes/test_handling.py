@@ -63,12 +63,13 @@ async def test_an_empty_result_says_so_and_escape_takes_the_filter_back() -> Non
     async with opened("websocket.pcapng", SMALL) as (pilot, screen):
         pane, total = screen.query_one(PacketsPane), 16
         await pilot.press("slash", *"udp", "enter")
-        await shown(pilot, pane, "No packet passes udp. Escape clears the filter.")
+        await shown(pilot, pane, "No packet of 16 is let through by udp. Escape shows all of them.")
         assert pane.status == f"0 of {total}"
         await pilot.press("escape")
         await until(pilot, lambda: pane.lines.count == total, "the packets again")
         assert pane.status == "" and pane.lines.has_focus
-        for name, empty in (("3", "No message has qqq."), ("0", "No conversation has qqq.")):
+        for name, empty in (("3", "No message of 6 is let through by qqq."),
+                            ("0", "No conversation of 1 is let through by qqq.")):
             await pilot.press(name, "f", *"qqq", "enter")
             front = list_pane(screen, screen.front)
             await shown(pilot, front, f"{empty} Escape shows all of them.")

@@ -144,7 +144,7 @@ async def test_help_explains_the_pane_that_has_the_keys() -> None:
 
 @sweep(("pane", "key", "words"), [
     ("detail", "8", HINT),
-    ("packets", "2", "No packet passes udp. Escape clears the filter."),
+    ("packets", "2", "No packet of 12 is let through by udp. Escape shows all of them."),
     ("findings", "7", "Nothing to complain about."),
     ("stream", "4", "UDP has no stream: every datagram stands for itself, as the packets show."),
 ], lambda case: case[0] in ("packets", "stream"))

@@ -1,0 +1,52 @@
+"""Messages of a conversation that is still being decoded: nothing is told as if it were all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inspector.protocols.websocket.frame import CONTINUATION, TEXT
+from inspector.trace.trace import Trace
+from inspector.views.conversation.messages import MessageList
+from inspector.views.line.spans import plain
+from tests.support.captures.growth import KINDS
+from tests.support.captures.websocket import UPGRADE, client, talk
+
+
+def test_the_titles_say_that_more_messages_come(tmp_path: Path) -> None:
+    path = tmp_path / "large.pcapng"
+    path.write_bytes(KINDS["requests_in_turn"](300))
+    with Trace.open(path) as trace:
+        trace.finish()
+        trace.by_turns()
+        messages = MessageList(trace, 0)
+        assert 0 < trace.share(0) < 1 and messages.complete
+        assert plain(messages.title(80)).endswith(f"  {trace.share(0):.0%} decoded, more come")
+        messages.choose(search="qqq")
+        messages.update()
+        assert not messages.count
+        assert messages.none_words() == (
+            f"Still looking for qqq: {trace.share(0):.1%} of 606 packets looked at."
+            " None is let through so far. Escape stops it.")
+        while not trace.advance(0, 1.0):
+            pass
+        while messages.update() or not messages.complete:
+            pass
+        assert "decoded" not in plain(messages.title(80))
+        assert messages.none_words() == "No message of 600 is let through by qqq. Escape shows all of them."
+
+
+def test_a_message_whose_end_is_not_decoded_yet_is_not_called_unfinished(tmp_path: Path) -> None:
+    parts = [client(b"x", CONTINUATION if n else TEXT, fin=n == 399) for n in range(400)]
+    path = tmp_path / "fragments.pcapng"
+    talk(*UPGRADE, *parts).trace.save(path)
+    with Trace.open(path) as trace:
+        trace.finish()
+        trace.by_turns()
+        messages = MessageList(trace, 0)
+        last = plain(messages.line(messages.count - 1, 100))
+        assert 0 < trace.share(0) < 1 and "not all decoded" in last and "unfinished" not in last
+        while not trace.advance(0, 1.0):
+            pass
+        messages.update()
+        last = plain(messages.line(messages.count - 1, 100))
+        assert "400 frames" in last and "decoded" not in last and "unfinished" not in last

@@ -421,12 +421,16 @@ class Field(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class SentRecord(Generic[T]):
-    """One record of a conversation of datagrams: its packet, which end sent it, when, and what it says."""
+    """One record of a conversation of datagrams: its packet, which end sent it, when, and what it says.
+
+    `whole`: the capture has all of its bytes.
+    """
 
     row: Row
     direction: int
     time_ns: int
     record: T
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,10 @@ BOOK = Rulebook(
     Rule("dns.failure", "warning", "RFC 1035 §4.1.1", "Look at the server, or at one that it asked."),
     Rule("dns.no-answer", "warning", "RFC 1035 §4.2.1",
          "A name server should be at this address, and its answers should find the way back."),
+    Rule("dns.one-direction", "note", "RFC 1035 §4.2.1",
+         "Look whether the capture sees both directions, and whether a name server is at this address."),
+    Rule("dns.malformed", "warning", "RFC 1035 §4.1", "Look at the program that wrote it."),
+    Rule("dns.wrong-id", "warning", "RFC 1035 §4.1.1", "A response should have the id of its query."),
 )
 
 
@@ -34,22 +38,52 @@ def judge(sent: Sequence[SentRecord[DnsMessage]], end_ns: int) -> list[Finding]:
     """The findings of one conversation of datagrams; `end_ns`: up to when the capture went on."""
     found: list[Finding] = []
     waiting: dict[tuple[int, str], list[SentRecord[DnsMessage]]] = {}
+    unasked: list[SentRecord[DnsMessage]] = []           # responses to what was not asked
     for one in sent:
         message = one.record
+        if message.broken and one.whole:
+            kind = "response" if message.response else "query"
+            what = f"This {kind} is malformed: {message.broken}"
+            found.append(BOOK.finding("dns.malformed", what).at(-1, [one.row]))
         name = message.questions[0].name if message.questions else ""
         if not message.response:
-            waiting.setdefault((message.id, name), []).append(one)
+            if not message.broken or message.questions:      # else it asks nothing that could be answered
+                waiting.setdefault((message.id, name), []).append(one)
             continue
         asked = waiting.pop((message.id, name), None) or waiting.pop((message.id, ""), [])
+        if not asked:
+            unasked.append(one)
         refused = refusal(message)
         if refused is not None:
             rows = [one.row, *(query.row for query in asked)]
             found.append(BOOK.finding(*refused).at(-1, rows))
-    for (_, name), asked in waiting.items():
+    return found + _silence(waiting, unasked, end_ns, any(one.record.response for one in sent))
+
+
+def _silence(waiting: dict[tuple[int, str], list[SentRecord[DnsMessage]]],
+             unasked: Sequence[SentRecord[DnsMessage]], end_ns: int, responds: bool) -> list[Finding]:
+    """Of queries without an answer. `responds`: the capture has a response of this conversation at all."""
+    found, once = [], []
+    for (number, name), asked in waiting.items():
         seconds = (end_ns - asked[0].time_ns) / 1e9
         if len(asked) < 2 and seconds * 1e9 < WAIT_NS:
             continue
+        other = next((one for one in unasked if one.row > asked[0].row and name and one.record.questions
+                      and one.record.questions[0].name == name), None)
         times = "once" if len(asked) == 1 else f"{len(asked)} times"
-        what = f"\"{name}\" was asked for {times}, and no answer came in {seconds:.1f} s."
-        found.append(BOOK.finding("dns.no-answer", what).at(-1, [one.row for one in asked]))
-    return found
+        silence = "no answer came" if responds else "nothing of the other direction was captured"
+        what = f"\"{name}\" was asked for {times}, and {silence} in {seconds:.1f} s."
+        if other is not None:
+            what = f"\"{name}\" was asked for with the id {number}, and answered with {other.record.id}."
+            found.append(BOOK.finding("dns.wrong-id", what).at(-1, [asked[0].row, other.row]))
+        else:
+            found.append(BOOK.finding("dns.no-answer", what).at(-1, [one.row for one in asked]))
+        if len(asked) == 1:
+            once.append(asked[0].row)
+    if responds or not once or len(waiting) < 2:
+        return found
+    # Whoever waits in vain asks again: these did not, so answers may have come where nobody captured.
+    rows = [one.row for asked in waiting.values() for one in asked]
+    what = (f"{len(rows):,} queries and no response: the capture has no packet of the other"
+            f" direction, and {len(once)} of them were not asked again, as what is not answered is.")
+    return [BOOK.finding("dns.one-direction", what).at(-1, rows)]

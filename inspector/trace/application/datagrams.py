@@ -12,16 +12,19 @@ import numpy as np
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import LINK_ETHERNET, UDP
-from inspector.model.packets import row_at, rows_in
+from inspector.model.packets import Row, row_at, rows_in
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import SentRecord
 from inspector.trace.application.packets import packet_records
+from inspector.trace.flows.fragments import fragments_of
 from inspector.trace.flows.udp import UdpFlow, troubled_streams
 from inspector.trace.index.index import Index
 from inspector.trace.index.packets import Packets
 from inspector.wire.findings import Finding
+from inspector.wire.headers.read import CUT, FRAGMENT
 from inspector.wire.tcp.rules import finding
 
+_UNSURE = (".no-answer", ".wrong-id", ".one-direction")      # nothing of it is sure where packets may lack
 WAIT_NS = 5_000_000_000        # after the last datagram in which an answer should have come
 
 _JUDGED = [port for protocol in REGISTRY if protocol.packets is not None and protocol.packets.judge
@@ -54,17 +57,29 @@ def findings_of_datagrams(trace: Packets, flow: UdpFlow, *, lossless: bool = Fal
             if arrived is None and not flow.direction(row):   # waits on the wire, or lost there: unasked
                 continue
             for protocol, record in packet_records(trace, row):
-                one = SentRecord(row, flow.direction(row), arrived or sent_ns, record)
+                one = SentRecord(row, flow.direction(row), arrived or sent_ns, record, _whole(trace, row))
                 sent.setdefault(protocol.name, []).append(one)
     for protocol in REGISTRY:
         judge = protocol.packets.judge if protocol.packets is not None else None
         if judge is not None and protocol.name in sent:
             found += judge(sent[protocol.name], trace.end_ns)
-    explained = any(one.id.endswith(".no-answer") and one.id != "udp.no-answer" for one in found)
+    explained = any(one.id.endswith((*_UNSURE, ".malformed")) and one.id != "udp.no-answer" for one in found)
     unsure = refused or not lossless           # the answer may be what was dropped
     return [replace(one, stream=flow.stream, carrier="udp") for one in found
             if not (explained and one.id == "udp.no-answer")
-            and not (unsure and one.id.endswith(".no-answer"))]
+            and not (unsure and one.id.endswith(_UNSURE))]
+
+
+def _whole(trace: Packets, row: Row) -> bool:
+    """Whether the capture has all bytes of a datagram: not cut, and no fragment of it lacks."""
+    status = int(trace.index.status[row])
+    if status & CUT:
+        return False
+    if not status & FRAGMENT:
+        return True
+    datagram = fragments_of(trace, row)
+    return datagram is not None and datagram.complete and not any(
+        int(trace.index.status[other]) & CUT for other in datagram.rows)
 
 
 def no_answer(trace: Packets, flow: UdpFlow) -> Finding | None:

@@ -308,3 +308,25 @@ def test_a_datagram_that_did_not_arrive_accuses_nobody(tmp_path: Path) -> None:
     answer = udp(1, QUERY[:2] + b"\x81\x80" + QUERY[4:])
     asked_and_held = (0, query), (0.1, answer), *later
     assert one_way(tmp_path, *asked_and_held, fates=((0.101, answer, "held"),)) == []     # it did answer
+
+
+def test_a_capture_of_one_direction_proves_no_silence(tmp_path: Path) -> None:
+    """Who waits in vain asks again; a query that was not asked again may have had its answer."""
+    asked = [(0.1 * number, udp(0, bytes([0, number]) + QUERY[2:])) for number in range(3)]
+    on = 9, udp(0, b"x", (7, 8))
+    assert judged(tmp_path, *asked, on) == [("dns.one-direction", [1, 2, 3], 0)]
+    again = [(time + 1, frame) for time, frame in asked]
+    assert judged(tmp_path, *asked, *again, on) == [("dns.no-answer", [n, n + 3], 0) for n in (1, 2, 3)]
+
+
+def test_a_malformed_query_is_no_silent_server(tmp_path: Path) -> None:
+    on = 9, udp(0, b"x", (7, 8))
+    assert judged(tmp_path, (0, udp(0, QUERY[:-3])), on) == [("dns.malformed", [1], 0)]
+    assert judged(tmp_path, (0, udp(0, b"not dns at all")), on) == [("dns.malformed", [1], 0)]
+
+
+def test_an_answer_with_another_id_is_named(tmp_path: Path) -> None:
+    asked, other = udp(0, QUERY), udp(1, b"\xff\xfe" + ANSWER[2:])
+    on = 9, udp(0, b"x", (7, 8))
+    assert judged(tmp_path, (0, asked), (1, other), on) == [("dns.wrong-id", [1, 2], 0)]
+    assert judged(tmp_path, (0, other), (1, asked), on) == [("dns.no-answer", [2], 0)]      # of one before it

@@ -360,7 +360,7 @@ async def test_again_starts_the_same_session_once_more() -> None:
         await pilot.press("R")
         await until(pilot, lambda: starts(trace(pilot)) == 2, "the second session")
         await running(pilot, 8)
-        assert life(pilot) == "live"
+        await until(pilot, lambda: life(pilot) == "live", "a title that says so")
 
 
 @pytest.mark.quick

@@ -12,6 +12,7 @@ import numpy as np
 from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import ACK, FIN, RST
 from inspector.model.packets import Row, packet_number, row_at, rows_in
+from inspector.model.units import amount
 from inspector.views.line.document import Document
 from inspector.wire.arrays import Int64s
 
@@ -70,8 +71,10 @@ def _describe_fin(document: Document, trace: Trace, flow: TcpFlow, row: Row, ans
     last = seq + int(index.payload_length[row])
     document.prose(f"{number}  FIN   {sender} → {receiver}   packet {packet_number(row)}", "fin", row)
     call = "close() or shutdown()"
-    document.prose(f"The {sender} has no more to say ({call}): its direction ends after {max(last - 1, 0)} "
-                   f"bytes. {_heard(trace, flow, row, receiver, number)}", row=row)
+    known = flow.streams[flow.direction(row)].start_known
+    size = amount(max(last - 1, 0), "byte") + ("" if known else ", counted from the first that was captured")
+    document.prose(f"The {sender} has no more to say ({call}): its direction ends after {size}. "
+                   f"{_heard(trace, flow, row, receiver, number)}", row=row)
     if answer is not None:
         _, ack = flow.relative(answer)
         with_fin = int(index.tcp_flags[answer]) & FIN

@@ -7,11 +7,12 @@ close. Each line leads to its packet. UDP says plainly that it has none of this.
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from inspector.model.numbers import ACK, RST, SYN
-from inspector.model.packets import Row, packet_number, row_at
-from inspector.model.units import duration
+from inspector.model.packets import Row, packet_number, row_at, rows_in
+from inspector.model.units import amount, duration
 from inspector.views.conversation.close import describe_close
 from inspector.views.conversation.upgrade import describe_upgrade
 from inspector.views.ladder.ends import Conversation, conversation_ends, quoting_rows
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 _WORDS = {"complete": "complete", "partial": "only a part of it was captured", "refused": "refused",
           "missing": "not captured"}
+
+
+_FAST_OPEN = 34          # the option's number
+_FIRST = 64              # packets among which SYNs are looked for
 
 
 def handshake(trace: Trace, conversation: Conversation | tuple[str, int]) -> Document:
@@ -51,8 +56,8 @@ def handshake(trace: Trace, conversation: Conversation | tuple[str, int]) -> Doc
 
 def _describe_opening(document: Document, trace: Trace, flow: TcpFlow) -> None:
     kind = flow.handshake
-    took = f"  round trip {duration(flow.rtt_ns)}" if kind == "complete" and flow.rtt_ns is not None else ""
-    document.heading("TCP three-way handshake", _WORDS[kind] + took)
+    name = "TCP simultaneous open" if _is_simultaneous(trace, flow) else "TCP three-way handshake"
+    document.heading(name, _WORDS[kind] + _round_trip(trace, flow))
     if kind == "missing":
         document.prose("The capture begins in the middle of this conversation: no SYN was seen. Sequence "
                        "numbers are counted from the first byte that was captured, and window scales are "
@@ -75,10 +80,28 @@ def _describe_opening(document: Document, trace: Trace, flow: TcpFlow) -> None:
         _agreed(document, trace, flow)
 
 
+def _round_trip(trace: Trace, flow: TcpFlow) -> str:
+    """How long the handshake took; no more than a bound where the capture may lack the ACK that ended it."""
+    if flow.handshake != "complete" or flow.rtt_ns is None or _is_simultaneous(trace, flow):
+        return ""
+    if int(trace.index.payload_length[flow.handshake_rows[-1]]):
+        return f"  round trip unknown, at most {duration(flow.rtt_ns)}: the first ACK came with data"
+    return f"  round trip {duration(flow.rtt_ns)}"
+
+
+def _is_simultaneous(trace: Trace, flow: TcpFlow) -> bool:
+    """Whether both ends sent SYN before either had heard the other's (RFC 9293 section 3.5)."""
+    flags, rows = trace.index.tcp_flags, flow.rows[:_FIRST]
+    if flow.a == flow.b:
+        return bool((flags[rows] & SYN).any())
+    first = takewhile(lambda row: int(flags[row]) & (SYN | ACK) == SYN, rows_in(rows))
+    return len({flow.direction(row) for row in first}) == 2
+
+
 def _opening_rows(trace: Trace, flow: TcpFlow) -> tuple[Row, ...]:
     """The handshake's packets, and SYNs that were sent again."""
     index = trace.index
-    rows = flow.rows[:64]
+    rows = flow.rows[:_FIRST]
     syns = rows[(index.tcp_flags[rows] & SYN) != 0].tolist()
     return tuple(sorted({*flow.handshake_rows, *syns}))
 
@@ -99,6 +122,13 @@ def _announced(document: Document, trace: Trace, flow: TcpFlow, row: Row, step: 
     name = "SYN ACK" if flags & ACK else "SYN"
     document.heading(f"{step}  {name}   {sender} → {receiver}", after, "syn", row)
     again = "tcp.analysis.retransmission" in flow.analysis(row)
+    if flags & ACK and _is_simultaneous(trace, flow):
+        other = "its own SYN" if flow.a == flow.b else f"the {receiver}'s SYN"
+        document.prose(f"The {sender} had sent SYN too: it says it again, now with the ACK of {other}.",
+                       row=row)
+        if flow.a != flow.b:
+            _acknowledges(document, trace, flow, row)
+        return
     if again:
         document.prose(f"No answer had come, so the {sender} says it again.", "warning", row)
         return
@@ -110,6 +140,9 @@ def _announced(document: Document, trace: Trace, flow: TcpFlow, row: Row, step: 
         document.prose(f"The {sender} wants a connection and names the number from which it will count its "
                        "bytes. It is chosen at random, so that nobody else can guess it.", row=row)
     document.fact("initial sequence number", str(number), "shown as 0 where numbers are relative", row=row)
+    size = int(index.payload_length[row])
+    if size:
+        document.fact("data", amount(size, "byte"), "already in the SYN: TCP Fast Open (RFC 7413)", row=row)
     _options(document, trace, flow, row)
 
 
@@ -121,11 +154,22 @@ def _acknowledges(document: Document, trace: Trace, flow: TcpFlow, row: Row) -> 
         document.fact("acknowledges", str(ack), row=row)
         return
     expected = (base + 1) & 0xFFFFFFFF
-    if ack == expected:
+    size = _size_of_syn(trace, flow, 1 - flow.direction(row))
+    if size and ack == (expected + size) & 0xFFFFFFFF:
+        sum_text = f"{ack} = {base & 0xFFFFFFFF} + 1 + {size}  ✓"
+        document.fact("acknowledges", sum_text, "the SYN and its data: Fast Open", "ok", row)
+    elif ack == expected:
         sum_text = f"{ack} = {base & 0xFFFFFFFF} + 1  ✓"
         document.fact("acknowledges", sum_text, "a SYN counts as one byte", "ok", row)
     else:
         document.fact("acknowledges", f"{ack}  ✗", f"{expected} was expected", "error", row)
+
+
+def _size_of_syn(trace: Trace, flow: TcpFlow, direction: int) -> int:
+    """How many bytes an end's SYN carried."""
+    index = trace.index
+    return max((int(index.payload_length[row]) for row in _opening_rows(trace, flow)
+                if int(index.tcp_flags[row]) & SYN and flow.direction(row) == direction), default=0)
 
 
 def _options(document: Document, trace: Trace, flow: TcpFlow, row: Row) -> None:
@@ -141,6 +185,10 @@ def _options(document: Document, trace: Trace, flow: TcpFlow, row: Row) -> None:
         document.fact("SACK permitted", "yes", "losses may be told one by one (RFC 2018)", row=row)
     if options.timestamp is not None:
         document.fact("timestamps", str(options.timestamp), "to measure round trips (RFC 7323)", row=row)
+    for option in options.options:
+        if option.kind == _FAST_OPEN:
+            told = option.data.hex() or "asked for"
+            document.fact("Fast Open cookie", told, "to send data with the next SYN (RFC 7413)", row=row)
     if options.broken:
         document.fact("broken option", escaped(options.broken, 200), style="error", row=row)
 

@@ -143,3 +143,44 @@ def test_a_section_is_found_again_in_a_page_of_another_width() -> None:
         assert narrow.same_place(narrow, line + 1) == line + 1
     end = wide.same_place(narrow, narrow.count - 1)
     assert wide.headings[-1][1] < end < wide.count
+
+
+def test_fast_open_acknowledges_the_data_of_the_syn(tmp_path: Path) -> None:
+    network = Network()
+    network.tcp(CLIENT, "S", b"GET /", options=[(34, b"12345678")])
+    network.tcp(SERVER, "SA")
+    network.tcp(CLIENT, "A")
+    with network.open(tmp_path / "fast.pcapng") as trace:
+        text = _text(trace)
+    assert "3000000006 = 3000000000 + 1 + 5  ✓" in text and "✗" not in text
+    assert "5 bytes  already in the SYN: TCP Fast Open" in text and "Fast Open cookie" in text
+
+
+def test_a_simultaneous_open_answers_and_repeats_nothing(tmp_path: Path) -> None:
+    network = Network()
+    network.tcp(CLIENT, "S")
+    network.tcp(SERVER, "S")
+    network.tcp(CLIENT, "SA", seq=3_000_000_000, ack=1_000_000_001)
+    network.tcp(SERVER, "SA", seq=1_000_000_000, ack=3_000_000_001)
+    network.tcp(CLIENT, "A", seq=3_000_000_001, ack=1_000_000_001)
+    with network.open(tmp_path / "both.pcapng") as trace:
+        text = _text(trace)
+    assert "TCP simultaneous open" in text and "No answer had come" not in text and "✗" not in text
+
+
+def test_a_first_ack_with_data_may_be_late_for_other_reasons_than_the_way(tmp_path: Path) -> None:
+    network = Network()
+    network.tcp(CLIENT, "S")
+    network.tcp(SERVER, "SA")
+    network.tcp(CLIENT, "PA", b"hello")
+    with network.open(tmp_path / "lost.pcapng") as trace:
+        assert "round trip unknown, at most 20 µs: the first ACK came with data" in _text(trace)
+
+
+def test_bytes_before_the_capture_are_not_counted(tmp_path: Path) -> None:
+    network = Network()
+    network.tcp(CLIENT, "FA")
+    network.tcp(SERVER, "A")
+    with network.open(tmp_path / "middle.pcapng") as trace:
+        text = " ".join(_text(trace).split())
+    assert "ends after 0 bytes, counted from the first that was captured" in text

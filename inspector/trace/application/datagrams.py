@@ -20,11 +20,12 @@ from inspector.trace.flows.fragments import fragments_of
 from inspector.trace.flows.udp import UdpFlow, troubled_streams
 from inspector.trace.index.index import Index
 from inspector.trace.index.packets import Packets
-from inspector.wire.findings import Finding
+from inspector.wire.findings import MOST_ROWS, Finding
 from inspector.wire.headers.read import CUT, FRAGMENT
 from inspector.wire.tcp.rules import finding
 
 _UNSURE = (".no-answer", ".wrong-id", ".one-direction")      # nothing of it is sure where packets may lack
+_MOST_FRAGMENTED = 1000        # datagrams out of fragments that are looked at in a conversation
 WAIT_NS = 5_000_000_000        # after the last datagram in which an answer should have come
 
 _JUDGED = [port for protocol in REGISTRY if protocol.packets is not None and protocol.packets.judge
@@ -37,12 +38,16 @@ def worth_judging(index: Index) -> list[int]:
     first = np.asarray(index.streams[UDP].first_row, np.int64)
     known = np.isin(index.sport[first], _JUDGED) | np.isin(index.dport[first], _JUDGED)
     known |= ~index.streams[UDP].answered
+    of_parts = (index.status[: index.count] & FRAGMENT != 0) & (index.protocol[: index.count] == UDP)
+    if of_parts.any():
+        parts = index.stream[: index.count][of_parts]
+        streams.update(parts[parts >= 0].tolist())
     return sorted(streams | set(np.flatnonzero(known).tolist()))
 
 
 def findings_of_datagrams(trace: Packets, flow: UdpFlow, *, lossless: bool = False) -> list[Finding]:
     """The findings of one UDP conversation; `lossless`: the capture is known to have dropped nothing."""
-    found = flow.findings()
+    found = flow.findings() + _incomplete(trace, flow)
     silence = no_answer(trace, flow) if lossless else None
     if silence is not None:
         found.append(silence)
@@ -68,6 +73,22 @@ def findings_of_datagrams(trace: Packets, flow: UdpFlow, *, lossless: bool = Fal
     return [replace(one, stream=flow.stream, carrier="udp") for one in found
             if not (explained and one.id == "udp.no-answer")
             and not (unsure and one.id.endswith(_UNSURE))]
+
+
+def _incomplete(trace: Packets, flow: UdpFlow) -> list[Finding]:
+    """Datagrams that came in fragments, of which some in the middle are not in the capture."""
+    index, found = trace.index, []
+    for row in rows_in(flow.rows[index.status[flow.rows] & FRAGMENT != 0][:_MOST_FRAGMENTED]):
+        datagram = fragments_of(trace, row)
+        if datagram is None or datagram.length is None or datagram.complete:
+            continue
+        if any(int(index.status[other]) & CUT for other in datagram.rows):
+            continue
+        what = (f"Of the IP datagram {datagram.identification:#06x}, {datagram.length:,} bytes in fragments,"
+                f" what follows byte {len(datagram.payload):,} lacks in the capture: a receiver that lacks"
+                " it too drops all.")
+        found.append(finding("udp.lost-fragment", what).at(flow.stream, datagram.rows[:MOST_ROWS]))
+    return found
 
 
 def _whole(trace: Packets, row: Row) -> bool:

@@ -1,5 +1,6 @@
 """What limits of ours left out of a trace, as findings: nobody is to think that it is not there.
 
+And that its clock was set back, so that nobody takes the times across that for real.
 Headers deeper than they are read, datagrams out of fragments that were given up, secrets that were not kept.
 """
 
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inspector.model.packets import rows_in
-from inspector.model.units import amount
+from inspector.model.packets import packet_number, row_at, rows_in
+from inspector.model.units import amount, duration
 from inspector.trace.index.reassembly import MOST_WAITING
 from inspector.wire.findings import MOST_ROWS, Finding, Rule, Rulebook
 from inspector.wire.headers.link import MAX_TAGS
@@ -22,10 +23,13 @@ from inspector.wire.keylog import MOST_SECRETS
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
+_SET_BACK_NS = 1_000_000_000     # queues and interfaces put packets out of order by less
 _CLAUSE = "a limit of ours"
 BOOK = Rulebook(
     Rule("reading.too-deep", "note", _CLAUSE, "Their bytes are shown; no conversation has what is inside."),
     Rule("reading.fragments", "note", _CLAUSE, "The fragments are shown; conversations lack their bytes."),
+    Rule("reading.clock-back", "note", "the clock of the capture",
+         "Times and waits across it mean nothing: the clock was set, or files were joined in another order."),
     Rule("reading.secrets", "note", _CLAUSE, "What these would open stays closed: give fewer at once."),
 )
 
@@ -49,9 +53,25 @@ def left_out_findings(trace: Trace) -> list[Finding]:
         what = (f"{amount(trace.secrets.left_out, 'secret')} of TLS {_was(trace.secrets.left_out)} left out:"
                 f" {MOST_SECRETS:,} are kept.")
         found.append(BOOK.finding("reading.secrets", what))
+    back = _set_back(trace)
+    if back is not None:
+        found.append(back)
     if trace.secrets_cut:
         found.append(BOOK.finding("reading.secrets", trace.secrets_cut))
     return found
+
+
+def _set_back(trace: Trace) -> Finding | None:
+    """That time goes back in the file by more than packets of several queues are out of order."""
+    times = trace.index.time_ns[: trace.index.count]
+    back = np.flatnonzero(times[1:] < times[:-1] - _SET_BACK_NS) + 1
+    if not len(back):
+        return None
+    by = duration(int(times[back[0] - 1]) - int(times[back[0]]))
+    what = f"Time goes back by {by} at packet {packet_number(row_at(back, 0))}"
+    what += f", and {len(back) - 1:,} times more." if len(back) > 1 else "."
+    first = replace(BOOK.finding("reading.clock-back", what), more_rows=max(len(back) - MOST_ROWS, 0))
+    return first.at(-1, rows_in(back[:MOST_ROWS]))
 
 
 def _was(count: int) -> str:

@@ -328,7 +328,8 @@ class MessageList:
         if not self._waited_for:
             return ""
         wait = self._wait(number)
-        return fit(duration(wait.first_ns) if wait is not None else "", _WAIT, align="right")
+        known = wait is not None and wait.first_ns >= 0         # else the clock was set back
+        return fit(duration(wait.first_ns) if wait is not None and known else "", _WAIT, align="right")
 
     def _part_line(self, number: MessageNumber, at: int, width: int) -> Line:
         decoder, own = self._of(number)

@@ -450,7 +450,7 @@ class ConversationList:
         if name == "duration":
             first, last = (int(self.trace.index.time_ns[int(table.column(one)[number])])
                            for one in ("first_row", "last_row"))
-            return duration(last - first), ""
+            return ("unknown" if last < first else duration(last - first)), ""
         if name == "rtt":
             rtt = self._rtt_ns(number)
             return ("" if rtt is None else duration(rtt)), ""

@@ -40,6 +40,8 @@ BOOK = Rulebook(
     Rule("udp.no-answer", "note", "RFC 768",
          "Where an answer is due, somebody should read there, and no firewall drop it; UDP itself promises"
          " none, and a log or a counter gets none."),
+    Rule("udp.lost-fragment", "note", "RFC 1122 §3.3.2",
+         "Datagrams that fit into one packet are lost one by one, not all for each of their fragments."),
 )
 finding = BOOK.finding
 ENDINGS = frozenset({"tcp.reset-with-unread-data", "tcp.reset-after-data", "tcp.sent-after-close"})

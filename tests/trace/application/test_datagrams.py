@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scapy.layers.inet import IP, UDP, fragment
+from scapy.packet import Raw
 
 from inspector.model.packets import Row, first_rows, rows_in
 from inspector.protocols.dns import DNS
@@ -330,3 +332,33 @@ def test_an_answer_with_another_id_is_named(tmp_path: Path) -> None:
     on = 9, udp(0, b"x", (7, 8))
     assert judged(tmp_path, (0, asked), (1, other), on) == [("dns.wrong-id", [1, 2], 0)]
     assert judged(tmp_path, (0, other), (1, asked), on) == [("dns.no-answer", [2], 0)]      # of one before it
+
+
+def test_a_datagram_without_one_of_its_fragments_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "parts.pcapng"
+    sent = IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=5, dport=6) / Raw(bytes(5000))
+    parts = [bytes(part) for part in fragment(sent, 1000)]
+    whole, lost = parts, [*parts[:2], *parts[3:]]
+    for frames, told in (whole, []), (lost, [("udp.lost-fragment", [1, 2, 3, 4, 5])]):
+        trace = MemoryTrace()
+        trace.add(frames, list(range(len(frames))))
+        trace.save(path)
+        with Trace.open(path) as found:
+            found.finish()
+            assert [(one["id"], one["frames"]) for one in findings(found)] == told
+
+
+def test_a_clock_that_was_set_back_is_told_once(tmp_path: Path) -> None:
+    x = udp(0, b"x", (7, 8))
+    assert judged_whole(tmp_path, (5, x), (4.9, x), (6, x)) == []
+    assert judged_whole(tmp_path, (3600, x), (3601, x), (1, x), (2, x)) == [("reading.clock-back", [3])]
+
+
+def judged_whole(tmp_path: Path, *packets: tuple[float, bytes]) -> list[Any]:
+    """The findings of all of a file with these datagrams at their seconds."""
+    trace = MemoryTrace()
+    trace.add([frame for _, frame in packets], [int(time * 1e9) for time, _ in packets])
+    trace.save(tmp_path / "x.pcapng")
+    with Trace.open(tmp_path / "x.pcapng") as found:
+        found.finish()
+        return [(one["id"], one["frames"]) for one in findings(found)]

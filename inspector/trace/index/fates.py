@@ -67,6 +67,7 @@ class Fates:
     """The fates that a trace tells; `update` reads on."""
 
     def __init__(self) -> None:
+        self.begun = False                 # a session on the wire was read
         self.holds = False                 # each packet waits from now on
         self.version = 0                   # counts what was read
         self._read = 0
@@ -121,7 +122,7 @@ class Fates:
 
     def _begin(self, holds: bool) -> None:
         """A new session begins on the wire; what was held before is not there any more."""
-        self.holds = holds
+        self.begun, self.holds = True, holds
         self._numbers.clear()
         for row, fate in self._pending.items():
             self._fates[row] = fate._replace(fate="unsent", by="kernel")

@@ -67,7 +67,12 @@ class WireControl(DOMNode):
 
     def action_hold(self) -> None:
         """Let every packet pass from now on, or hold each again."""
-        holds = self.trace is not None and self.trace.fates.holds
+        fates = None if self.trace is None else self.trace.fates
+        spec = None if self.session is None else self.session.spec
+        if fates is not None and fates.begun:
+            holds = fates.holds
+        else:                                      # it starts: as it was asked for
+            holds = spec is not None and spec.wire == "held"
         self.send(Wire("open" if holds else "hold"))
         self.app.notify("All packets pass; P holds them again." if holds else
                         "Each packet waits now; p lets it pass, d drops it.", timeout=3)

@@ -59,7 +59,7 @@ async def test_keys_of_the_wire_wait_for_a_session_that_starts() -> None:
         await pilot.press("i")
         burst(app, "tP")
         await running(pilot)
-        await until_waiting(pilot, 1)
+        await until(pilot, lambda: "hello" in ladder_text(pilot), "data: all packets pass")
         assert not any("has ended" in note.message for note in app.toasts)
 
 

@@ -69,10 +69,8 @@ class WireControl(DOMNode):
         """Let every packet pass from now on, or hold each again."""
         fates = None if self.trace is None else self.trace.fates
         spec = None if self.session is None else self.session.spec
-        if fates is not None and fates.begun:
-            holds = fates.holds
-        else:                                      # it starts: as it was asked for
-            holds = spec is not None and spec.wire == "held"
+        asked = spec is not None and spec.wire == "held"       # while the session starts, as it was asked for
+        holds = fates.holds if fates is not None and fates.begun else asked
         self.send(Wire("open" if holds else "hold"))
         self.app.notify("All packets pass; P holds them again." if holds else
                         "Each packet waits now; p lets it pass, d drops it.", timeout=3)

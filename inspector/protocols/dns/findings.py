@@ -70,7 +70,7 @@ def _silence(waiting: dict[tuple[int, str], list[SentRecord[DnsMessage]]],
             continue
         other = next((one for one in unasked if one.row > asked[0].row and name and one.record.questions
                       and one.record.questions[0].name == name), None)
-        times = "once" if len(asked) == 1 else f"{len(asked)} times"
+        times = {1: "once", 2: "twice"}.get(len(asked), f"{len(asked)} times")
         silence = "no answer came" if responds else "nothing of the other direction was captured"
         what = f"\"{name}\" was asked for {times}, and {silence} in {seconds:.1f} s."
         if other is not None:

@@ -296,7 +296,7 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         for direction, stream in enumerate(self.source.streams):
             start = self.pump.position[direction]
             if stream.contiguous > start and self.ready(direction):
-                what = f"The connection ended after {stream.contiguous - start} bytes of a packet."
+                what = f"The connection ended after {amount(stream.contiguous - start, 'byte')} of a packet."
                 self.findings.append(BOOK.finding("mysql.incomplete-packet", what, direction, start,
                                                   stream.contiguous))
                 return

@@ -309,7 +309,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         for direction, stream in enumerate(self.source.streams):
             start = self.pump.position[direction]
             if stream.contiguous > start:
-                what = f"The connection ended after {stream.contiguous - start} bytes of a message."
+                what = f"The connection ended after {amount(stream.contiguous - start, 'byte')} of a message."
                 self.findings.append(BOOK.finding("pgsql.incomplete-message", what, direction, start,
                                                   stream.contiguous))
                 return

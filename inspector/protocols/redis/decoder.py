@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from inspector.model.packets import Row
+from inspector.model.units import amount
 from inspector.protocols.api import Decoder, Hole, MessageIndex, MessageLine, Part, Shown, Source, Start
 from inspector.protocols.redis.commands import COMMANDS, EVERY_KEY, KEYLESS, PUBLISHED, SUBSCRIPTIONS
 from inspector.protocols.redis.findings import finding
@@ -189,7 +190,8 @@ class RedisDecoder(Decoder[RedisMessage]):
             if not scanner.pending or scanner.lost >= 0:
                 continue
             if not scanner.doubted:
-                what = f"The connection ended after {scanner.offset - scanner.start} bytes of a message."
+                size = amount(scanner.offset - scanner.start, "byte")
+                what = f"The connection ended after {size} of a message."
                 self._find("redis.incomplete-message", what, direction, scanner.start, scanner.offset)
             scanner.give_up()
             self._enter(direction)

@@ -65,6 +65,7 @@ def _set_back(trace: Trace) -> Finding | None:
     """That time goes back in the file by more than packets of several queues are out of order."""
     times = trace.index.time_ns[: trace.index.count]
     back = np.flatnonzero(times[1:] < times[:-1] - _SET_BACK_NS) + 1
+    back = back[~np.isin(back, trace.index.sections.values)]        # of these other words tell
     if not len(back):
         return None
     by = duration(int(times[back[0] - 1]) - int(times[back[0]]))

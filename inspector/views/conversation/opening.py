@@ -202,7 +202,7 @@ def _confirmed(document: Document, trace: Trace, flow: TcpFlow, row: Row, step: 
     _acknowledges(document, trace, flow, row)
     size = int(trace.index.payload_length[row])
     if size:
-        document.fact("data", f"{size} bytes", "already with the acknowledgment", row=row)
+        document.fact("data", amount(size, "byte"), "already with the acknowledgment", row=row)
 
 
 def _refused(document: Document, flow: TcpFlow, row: Row, step: int, after: str) -> None:
@@ -258,7 +258,7 @@ def _describe_udp(document: Document, trace: Trace, conversation: Conversation) 
     if len(rows):
         first = row_at(rows, 0)
         size = int(trace.index.payload_length[first])
-        document.fact("first datagram", f"packet {packet_number(first)}, {size} bytes", row=first)
+        document.fact("first datagram", f"packet {packet_number(first)}, {amount(size, 'byte')}", row=first)
         document.fact("datagrams", str(len(rows)))
     errors = quoting_rows(trace, conversation)
     if len(errors):

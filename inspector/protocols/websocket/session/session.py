@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from inspector.model.units import amount
 from inspector.protocols.api import MessageIndex
 from inspector.protocols.websocket import frame as ws
 from inspector.protocols.websocket.findings import finding
@@ -380,7 +381,7 @@ class WebSocketSession:
     def _cut_off(self, side: Side, frame: Frame | None) -> None:
         if frame is not None and not frame.payload_length >> 63:
             what = f"The connection ended inside a {opcode_name(frame.opcode)} frame"
-            what += f" of {frame.payload_length} bytes."
+            what += f" of {amount(frame.payload_length, 'byte')}."
             self._report(side, "websocket.unfinished-frame", what, frame.start, frame.payload_start,
                          frame=_NO_FRAME)
         elif side.message >= 0:
@@ -391,5 +392,6 @@ class WebSocketSession:
         for ping in side.pings:
             # One frame may have been on its way when the ping came; a Close may take a pong's place.
             if other.frames - (other.close is not None) - ping.peer_frames >= 2:
-                what = f"A Ping ({len(ping.payload)} bytes) got no Pong, though its receiver went on sending."
+                size = amount(len(ping.payload), "byte")
+                what = f"A Ping ({size}) got no Pong, though its receiver went on sending."
                 self._report(side, "websocket.unanswered-ping", what, 0, 0, frame=ping.frame)

@@ -105,8 +105,10 @@ class SocketLines:
         return self._below[1]
 
     def _samples_now(self) -> dict[tuple[str, str, str], KernelSample]:
-        """The kernel's last word on each socket, up to the chosen packet."""
-        until = None if self.row is None else int(self.trace.index.time_ns[self.row])
+        """The kernel's last word on each socket while the chosen packet was the last: until the next one."""
+        index = self.trace.index
+        last = self.row is None or self.row + 1 >= index.count
+        until = None if last or self.row is None else int(index.time_ns[self.row + 1]) - 1
         found: dict[tuple[str, str, str], KernelSample] = {}
         for samples in (self.trace.kernel, self.trace.kernel_udp):
             if until is not None:
@@ -145,6 +147,12 @@ class SocketLines:
     def _by_now(self, time_ns: int) -> bool:
         """Whether that was at the time of the chosen packet, or before."""
         return self.row is None or time_ns <= int(self.trace.index.time_ns[self.row])
+
+    def _is_news(self, sample: KernelSample) -> bool:
+        """Whether the sample was taken after the chosen packet, so that what the packet did is in it."""
+        index = self.trace.index
+        row = index.count - 1 if self.row is None else self.row
+        return row < 0 or sample.time_ns >= int(index.time_ns[row])
 
     def _is_closed(self, socket: Socket) -> bool:
         return socket.closed_ns is not None and self._by_now(socket.closed_ns)
@@ -300,7 +308,7 @@ class SocketLines:
         if stream is None:
             error = socket.error if self._by_now(socket.failed_ns) else ""
             return escaped(error or ("closed" if closed else "open"), 24)
-        if sample is not None and self.trace.fates and sample.state != "gone":
+        if sample is not None and self.trace.fates and sample.state != "gone" and self._is_news(sample):
             return sample.state          # on a wire that holds packets they arrive long after they were sent
         return self._state_of_flow(socket, stream)
 

@@ -9,16 +9,16 @@ import unicodedata
 
 _MOST_KNOWN = 1 << 14      # characters of which it is known how they are shown
 _PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
-_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
 
 
 def escaped(text: str | bytes, limit: int | None = None) -> str:
     """Return `text` on one line without anything a terminal, a table or a reader could trip over.
 
     C0 controls become their control pictures (U+2400 block), every other control, format, private,
-    unassigned or surrogate character its escape (`\\x9b`, `\\u202e`); bytes are read as UTF-8 with
-    invalid ones shown as `\\xNN`. With `limit`, at most that many characters, the last one `…` when
-    something was cut.
+    unassigned or surrogate character, and every space but the usual one, its escape (`\\x9b`, `\\u202e`);
+    bytes are read as UTF-8 with invalid ones shown as `\\xNN`. With `limit`, at most that many characters,
+    the last one `…` when something was cut.
     """
     if limit is not None:
         text = text[: limit * 4 + 4] if isinstance(text, bytes) else text[: limit + 1]
@@ -35,6 +35,8 @@ def _escape_character(character: str) -> str:
     code = ord(character)
     if code in _PICTURES:
         return _PICTURES[code]
+    if character == " ":
+        return character
     if unicodedata.category(character) in _UNSAFE_CATEGORIES or _is_invisible(code):
         if code <= 0xFF:
             return f"\\x{code:02x}"

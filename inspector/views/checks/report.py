@@ -33,9 +33,7 @@ def as_text(verdicts: Sequence[Verdict], lost: int = 0) -> list[str]:
                 lines.append(f"    … and {one.count - len(one.witnesses):,} more")
         if one.searched_in_part:
             lines.append(f"    {searched_words(one.searched_in_part)}")
-    failed = sum(not one.passed for one in verdicts)
-    all_ = f"{len(verdicts)} {'check' if len(verdicts) == 1 else 'checks'}"
-    lines.append(f"{failed} of {all_} failed." if failed else f"{all_} passed.")
+    lines.append(_sum(verdicts))
     return lines + ([_loss(lost)] if lost else [])
 
 
@@ -68,6 +66,16 @@ def as_junit(verdicts: Sequence[Verdict], lost: int = 0) -> list[str]:
 
 
 FORMATS: dict[str, Report] = {"text": as_text, "json": as_json, "junit": as_junit}
+
+
+def _sum(verdicts: Sequence[Verdict]) -> str:
+    """`2 checks passed.`, `1 of 2 checks failed.`, `Of 3 checks: 1 failed, 1 not known.`"""
+    failed, unknown = (sum(not one.passed and one.ended_early is early for one in verdicts)
+                       for early in (False, True))
+    checks = f"{len(verdicts)} {'check' if len(verdicts) == 1 else 'checks'}"
+    if unknown:
+        return f"Of {checks}: {f'{failed} failed, ' if failed else ''}{unknown} not known."
+    return f"{failed} of {checks} failed." if failed else f"{checks} passed."
 
 
 def _outcome(one: Verdict) -> str:

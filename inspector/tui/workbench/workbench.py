@@ -372,8 +372,8 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         if not self.is_live or (self.session is not None and self.session.spec is not None):
             return ""
         if self.state.ended:
-            return ("It has ended, and no packet came on this loopback. 'inspector exec --syscalls' shows what"
-                    " a program asks of its system.")
+            return ("It has ended, and no packet came on this loopback. 'inspector exec --syscalls' shows"
+                    " what a program asks of its system.")
         if reached:
             addresses = escaped(" or ".join(reached), 200)
             return f"Talk to {addresses}: what is said there is led through the lab and shown here."

@@ -105,7 +105,10 @@ class SocketLines:
         return self._below[1]
 
     def _samples_now(self) -> dict[tuple[str, str, str], KernelSample]:
-        """The kernel's last word on each socket while the chosen packet was the last: until the next one."""
+        """The kernel's last word on each socket while the chosen packet was the last: until the next one.
+
+        A socket that went after that packet was there at its time, and is shown.
+        """
         index = self.trace.index
         last = self.row is None or self.row + 1 >= index.count
         until = None if last or self.row is None else int(index.time_ns[self.row + 1]) - 1
@@ -113,7 +116,8 @@ class SocketLines:
         for samples in (self.trace.kernel, self.trace.kernel_udp):
             if until is not None:
                 samples = samples[: bisect_right(samples, until, key=lambda one: one.time_ns)]
-            found |= {_ends(one): one for one in samples}
+            found |= {_ends(one): one for one in samples
+                      if self.row is None or one.state != "gone" or one.time_ns <= int(index.time_ns[self.row])}
         return found
 
     def _matched(self) -> dict[int, KernelSample]:

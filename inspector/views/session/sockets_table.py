@@ -112,12 +112,13 @@ class SocketLines:
         index = self.trace.index
         last = self.row is None or self.row + 1 >= index.count
         until = None if last or self.row is None else int(index.time_ns[self.row + 1]) - 1
+        here = None if self.row is None else int(index.time_ns[self.row])
         found: dict[tuple[str, str, str], KernelSample] = {}
         for samples in (self.trace.kernel, self.trace.kernel_udp):
             if until is not None:
                 samples = samples[: bisect_right(samples, until, key=lambda one: one.time_ns)]
             found |= {_ends(one): one for one in samples
-                      if self.row is None or one.state != "gone" or one.time_ns <= int(index.time_ns[self.row])}
+                      if here is None or one.state != "gone" or one.time_ns <= here}
         return found
 
     def _matched(self) -> dict[int, KernelSample]:

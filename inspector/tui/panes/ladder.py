@@ -120,7 +120,9 @@ class LadderPane(ListPane):
             return [(), ()]
         lines = self.lines
         here = round(lines.scroll_y) if lines.cursor is None else lines.cursor
-        return list(self.ladder.header(width, None if lines.following else here))
+        # A file's end stays where it is: who chose a line there means that line.
+        at_end = lines.following and (self.follow or lines.cursor is None)
+        return list(self.ladder.header(width, None if at_end else here))
 
     def reset(self) -> None:
         self.ladder = None

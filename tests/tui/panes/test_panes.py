@@ -179,6 +179,15 @@ async def test_states_above_the_ladder_are_those_of_what_is_in_sight() -> None:
         await until(pilot, lambda: "SYN-SENT" in drawn(head), "those of the chosen packet")
 
 
+async def test_states_above_the_ladder_of_a_file_are_those_of_what_is_chosen_after_its_end() -> None:
+    async with opened("tcp.pcapng", LARGE) as (pilot, screen):
+        head = screen.query_one("#ladder-head", Head)
+        await pilot.press("1", "G")
+        await until(pilot, lambda: "TIME-WAIT" in drawn(head), "those of the end")
+        screen.choose(Selection(row=Row(0)))            # it is in sight, and nothing moves
+        await until(pilot, lambda: "SYN-SENT" in drawn(head), "those of the chosen packet")
+
+
 @pytest.mark.parametrize(("file", "key", "words"), [
     ("udp.pcapng", "3", "UDP 0 has no stream of messages"), ("tcp.pcapng", "7", "Nothing to complain about."),
 ])

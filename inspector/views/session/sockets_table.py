@@ -101,7 +101,7 @@ class SocketLines:
         if self._below[0] != width:
             found = [] if self._stream is None else custody_lines(
                 custody(self.trace, self._stream, self.row), self._stream, width)
-            self._below = width, self._relays(width) + self._datagrams(width) + found
+            self._below = width, self._moment(width) + self._relays(width) + self._datagrams(width) + found
         return self._below[1]
 
     def _samples_now(self) -> dict[tuple[str, str, str], KernelSample]:
@@ -181,6 +181,14 @@ class SocketLines:
         if self.row < first:
             return f"At {here} the kernel had told of no socket yet: it did after the last packet."
         return f"At {here} all sockets of which the kernel had told were gone."
+
+    def _moment(self, width: int) -> list[Line]:
+        """That it is the past that is shown, where it is."""
+        count = self.trace.index.count
+        if self.row is None or self.row + 1 >= count:
+            return []
+        text = f"As they were at packet {packet_number(self.row)} of {count:,}."
+        return [(Span(" " * width),), (Span(fit(f" {text}", width), "dim"),)]
 
     def _relays(self, width: int) -> list[Line]:
         """Whose place the relay takes: a queue of its socket is not the program's."""

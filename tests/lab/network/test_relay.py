@@ -109,7 +109,7 @@ def test_a_reset_is_handed_on_as_one(tmp_path: Path, service: socket.socket) -> 
 def test_nobody_behind_the_relay_is_a_reset_and_a_sentence(tmp_path: Path) -> None:
     path, port = tmp_path / "x.pcapng", free_port()
     with start_agent(path, "lab", outside=Outside(via=((port, free_port()),))) as agent:
-        with connected(port) as client, pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError), connected(port) as client:     # so early, too
             client.sendall(b"x")
             client.recv(1)
             client.recv(1)

@@ -65,6 +65,8 @@ def _require_service(spec: SessionSpec) -> None:
         socket.getaddrinfo(*spec.service, type=kind)
         if spec.kind != "udp":
             socket.create_connection(spec.service, _WITHIN).close()
+    except UnicodeError as error:              # of the codec for names: a label that is empty or too long
+        raise CommandError(f"{spec.to} cannot be reached: no host can have this name.", MISSING) from error
     except OSError as error:
         reason = error.strerror or error
         raise CommandError(f"{spec.to} cannot be reached: {reason}.", MISSING) from error

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import os
 import socket
@@ -77,12 +78,14 @@ class Relay:
 
         `via`: behind the port of the lab is the host's own again.
         """
+        why = ""
         try:
             listener = _listen(socket.socket(socket.AF_INET), (_LOOPBACK, outside))
-        except OSError:
+        except OSError as error:
             listener = _listen(socket.socket(socket.AF_INET), (_LOOPBACK, 0))
+            taken = error.errno == errno.EADDRINUSE
+            why = f" ({outside} is taken there)" if taken else f" ({outside} there: {error.strerror})"
         found = listener.getsockname()[1]
-        why = "" if found == outside else f" ({outside} is taken there)"
         text = f"Port {port} of the lab is {_LOOPBACK}:{found} of this machine{why}."
         if via:
             text = f"Talk to {_LOOPBACK}:{found}{why}: you are led through the lab to {_LOOPBACK}:{port}."
@@ -98,6 +101,9 @@ class Relay:
         target = join_endpoint(host, port)
         try:
             await asyncio.get_running_loop().getaddrinfo(host, port)
+        except UnicodeError:                       # of the codec for names: a label that is empty or too long
+            self._report("failed", f"Nobody is led to {target}: no host can have this name.")
+            return
         except OSError as error:
             self._report("failed", f"Nobody is led to {target}: {_reason(error)}.")
             return

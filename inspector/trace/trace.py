@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,7 +32,7 @@ from inspector.trace.file.keylog import KeyLogFiles
 from inspector.trace.file.plain import Writer
 from inspector.trace.file.reader import SLICE, Reader
 from inspector.trace.file.source import TraceError, open_source
-from inspector.trace.file.window import Window
+from inspector.trace.file.window import Window, are_scattered
 from inspector.trace.flows.kept import BUDGET, Kept
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.flows.together.ahead import Ahead
@@ -51,7 +50,7 @@ from inspector.trace.index.conversations import (
 )
 from inspector.trace.index.fates import Fates
 from inspector.trace.index.index import Index
-from inspector.wire.arrays import Bools, Int64s
+from inspector.wire.arrays import Int64s
 from inspector.wire.findings import Finding
 from inspector.wire.keylog import KeyLog
 from inspector.wire.pcapng import Interface
@@ -59,10 +58,6 @@ from inspector.wire.pcapng import Interface
 __all__ = ["Trace", "TraceError"]
 
 
-_APART = 1 << 14        # bytes between wanted ones that are read with them rather than in two reads
-_MOST = 1 << 22          # bytes that are read at once for many packets
-_DENSE = 8               # part of what is read that is wanted, at least: it is copied whole first
-_SCATTERED = 4           # fewer neighbours than so many: each packet is read by itself
 _LAST_WORDS = 32         # events at the end among which a program's end is looked for
 _PATIENCE = 1.5          # seconds of waiting for who writes at this moment
 _SMALL = 1 << 13          # packets of a conversation that is looked at at once (15 ms), where it is plain
@@ -78,28 +73,6 @@ def searched_words(count: int) -> str:
     return f"{what} searched from the beginning only, up to a limit; more of them may match."
 
 
-def _far(starts: Int64s, stops: Int64s) -> Bools:
-    """Of each place but the first, whether it stands so far from the one before that each is read alone."""
-    ahead = starts[1:] - stops[:-1]
-    return (ahead > _APART) | (ahead < 0)
-
-
-def _close_ones(starts: Int64s, stops: Int64s) -> list[tuple[int, int]]:
-    """Ranges of places: what they name stands so close together in the file that it is read at once."""
-    if not len(starts):
-        return []
-    far = np.flatnonzero(_far(starts, stops)) + 1
-    found, bounds = [], [0, *far.tolist(), len(starts)]
-    for first, last in pairwise(bounds):
-        while int(stops[last - 1]) - int(starts[first]) > _MOST and last - first > 1:
-            middle = max(first + 1, int(np.searchsorted(stops[:last], starts[first] + _MOST)))
-            middle = min(middle, last - 1)
-            found.append((first, middle))
-            first = middle
-        found.append((first, last))
-    return found
-
-
 class Trace:
     """One capture file and all that was read of it so far. Not for several threads at once."""
 
@@ -112,7 +85,7 @@ class Trace:
         self._contents = Contents()
         self._reader = Reader(self._source, self.name, self._contents)
         self._rows = RowLists(self._contents.index)
-        self.ahead = Ahead(self._contents.index, self._rows.of, self.pieces, _far)
+        self.ahead = Ahead(self._contents.index, self._rows.of, self.pieces)
         self._last: tuple[int, bytes] = (-1, b"")
         self._truncation_before: str | None = None       # the sentence of it when it was refreshed last
         self.turns: Turns | None = None        # conversations are decoded by turns
@@ -432,21 +405,10 @@ class Trace:
     def pieces(self, rows: Int64s, positions: Int64s, lengths: Int64s) -> list[bytes]:
         """The same, each packet's by itself."""
         starts = self.index.offset[rows].astype("i8") + positions
-        stops, found = starts + lengths, []
-        if _SCATTERED * int(_far(starts, stops).sum()) > len(starts):
-            held = self.ahead.find(starts, lengths)
-            return self._window.each(starts.tolist(), lengths.tolist()) if held is None else held
-        for first, last in _close_ones(starts, stops):
-            low = int(starts[first])
-            data: memoryview | bytes = self._window.peek(low, int(stops[last - 1]))
-            if len(data) < _DENSE * int(lengths[first:last].sum()):
-                data = bytes(data)            # of which a piece is taken twice as fast
-            places = zip((starts[first:last] - low).tolist(), (stops[first:last] - low).tolist(), strict=True)
-            if isinstance(data, bytes):
-                found += [data[start:stop] for start, stop in places]
-            else:
-                found += [bytes(data[start:stop]) for start, stop in places]
-        return found
+        if not are_scattered(starts, starts + lengths):
+            return self._window.together(starts, lengths)
+        held = self.ahead.find(starts, lengths)
+        return self._window.each(starts.tolist(), lengths.tolist()) if held is None else held
 
     def link_type(self, row: Row) -> int:
         """The link type (tcpdump.org/linktypes) of a packet."""

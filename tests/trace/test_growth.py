@@ -14,7 +14,6 @@ from unittest.mock import patch
 import pytest
 
 from inspector.cli.exports import export_of
-from inspector.trace import trace as trace_module
 from inspector.trace.file import window
 from inspector.trace.file.plain import FileSource
 from inspector.trace.flows.together import spoken
@@ -61,8 +60,7 @@ class Work:
         self._patches = ExitStack()
         self._patches.enter_context(patch.object(FileSource, "read", counted))
         self._patches.enter_context(patch.object(FileSource, "read_each", counted_each))
-        self._patches.enter_context(patch.multiple(window, _AHEAD=0, _APART=0))
-        self._patches.enter_context(patch.object(trace_module, "_APART", 0))
+        self._patches.enter_context(patch.multiple(window, _AHEAD=0, _APART=0, _BETWEEN=0))
         self._patches.enter_context(patch.object(spoken, "_CONVERSATIONS", 8))
         self._patches.enter_context(patch.object(tcp_stream, "_HEAD", 0))
         self._profile.enable()

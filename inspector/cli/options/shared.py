@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,7 @@ class WithProgram(click.Command):
         if program and "--join" not in args:
             from inspector.lab.programs.relayed import Heard  # help is to be instant
 
-            heard = ctx.with_resource(Heard())
+            heard = ctx.with_resource(closing(Heard()))
         rest = super().parse_args(ctx, args)
         ctx.params["program"] = tuple(program)
         ctx.params["heard"] = heard

@@ -11,8 +11,6 @@ import os
 import signal
 import struct
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self
 
 RELAYED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM,
            signal.SIGTERM)  # fmt: skip
@@ -58,14 +56,6 @@ class Heard:
         os.close(self.descriptor)
         self.descriptor = -1
         signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def unblock() -> None:

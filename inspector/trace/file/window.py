@@ -7,14 +7,33 @@ source, so what a read has to make sure of (is it still the same file?) is done 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
 
 from inspector.trace.file.source import Source
+from inspector.wire.arrays import Bools, Int64s
 
 _AHEAD = 1 << 17         # bytes that are read at once, at most, after reads that followed each other,
 _APART = 1 << 11         # and at first
 _MOST = 1 << 20          # longer ones are not kept
 _MOST_PEEKED = 1 << 22   # bytes that `peek` keeps room for
 _EACH = 1 << 12          # places that are read before it is looked again whether it is still the same file
+_BETWEEN = 1 << 14       # bytes between wanted ones that are read with them rather than in two reads
+_TOGETHER = 1 << 22      # bytes that are read at once for many places
+_DENSE = 8               # part of what is read that is wanted, at least: it is copied whole first
+_SCATTERED = 4           # fewer neighbours than so many: each place is read by itself
+
+
+def _far(starts: Int64s, stops: Int64s) -> Bools:
+    """Of each place but the first, whether it stands so far from the one before that each is read alone."""
+    ahead = starts[1:] - stops[:-1]
+    return (ahead > _BETWEEN) | (ahead < 0)
+
+
+def are_scattered(starts: Int64s, stops: Int64s) -> bool:
+    """Whether places have so few neighbours that each is read by itself."""
+    return _SCATTERED * int(_far(starts, stops).sum()) > len(starts)
 
 
 class Window:
@@ -59,3 +78,34 @@ class Window:
             self._buffer = bytearray(min(size, _MOST_PEEKED))
         buffer = memoryview(self._buffer if size <= len(self._buffer) else bytearray(size))[:size]
         return buffer[: self._source.read(start, buffer)].toreadonly()
+
+    def together(self, starts: Int64s, lengths: Int64s) -> list[bytes]:
+        """The bytes of many places, each by itself; those that stand close together are read at once."""
+        stops, found = starts + lengths, []
+        for first, last in _close_ones(starts, stops):
+            low = int(starts[first])
+            data: memoryview | bytes = self.peek(low, int(stops[last - 1]))
+            if len(data) < _DENSE * int(lengths[first:last].sum()):
+                data = bytes(data)            # of which a piece is taken twice as fast
+            places = zip((starts[first:last] - low).tolist(), (stops[first:last] - low).tolist(), strict=True)
+            if isinstance(data, bytes):
+                found += [data[start:stop] for start, stop in places]
+            else:
+                found += [bytes(data[start:stop]) for start, stop in places]
+        return found
+
+
+def _close_ones(starts: Int64s, stops: Int64s) -> list[tuple[int, int]]:
+    """Ranges of places: what they name stands so close together in the file that it is read at once."""
+    if not len(starts):
+        return []
+    far = np.flatnonzero(_far(starts, stops)) + 1
+    found, bounds = [], [0, *far.tolist(), len(starts)]
+    for first, last in pairwise(bounds):
+        while int(stops[last - 1]) - int(starts[first]) > _TOGETHER and last - first > 1:
+            middle = max(first + 1, int(np.searchsorted(stops[:last], starts[first] + _TOGETHER)))
+            middle = min(middle, last - 1)
+            found.append((first, middle))
+            first = middle
+        found.append((first, last))
+    return found

@@ -168,13 +168,19 @@ NO_SUCH = QUERY[:2] + bytes.fromhex("8183") + QUERY[4:]
 FAILED = QUERY[:2] + bytes.fromhex("8182") + QUERY[4:]
 
 
-def judged(tmp_path: Path, *packets: tuple[float, bytes]) -> list[Any]:
-    """The findings of a file with these datagrams at their seconds."""
+def written(tmp_path: Path, *packets: tuple[float, bytes]) -> Trace:
+    """A file with these datagrams at their seconds, read to its end."""
     trace = MemoryTrace()
     trace.add([frame for _, frame in packets], [int(time * 1e9) for time, _ in packets])
     trace.save(tmp_path / "x.pcapng")
-    with Trace.open(tmp_path / "x.pcapng") as found:
-        found.finish()
+    found = Trace.open(tmp_path / "x.pcapng")
+    found.finish()
+    return found
+
+
+def judged(tmp_path: Path, *packets: tuple[float, bytes]) -> list[Any]:
+    """The findings of a file with these datagrams at their seconds."""
+    with written(tmp_path, *packets) as found:
         lines = FindingList(found)
         told = [lines.finding(number) for number in range(lines.count)]
         assert told == found.datagram_findings()
@@ -356,9 +362,5 @@ def test_a_clock_that_was_set_back_is_told_once(tmp_path: Path) -> None:
 
 def judged_whole(tmp_path: Path, *packets: tuple[float, bytes]) -> list[Any]:
     """The findings of all of a file with these datagrams at their seconds."""
-    trace = MemoryTrace()
-    trace.add([frame for _, frame in packets], [int(time * 1e9) for time, _ in packets])
-    trace.save(tmp_path / "x.pcapng")
-    with Trace.open(tmp_path / "x.pcapng") as found:
-        found.finish()
+    with written(tmp_path, *packets) as found:
         return [(one["id"], one["frames"]) for one in findings(found)]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from inspector.model.numbers import TCP
+from inspector.trace.file.window import are_scattered
 from inspector.trace.flows.together.spoken import Pieces
 from inspector.trace.index.index import Index
 from inspector.wire.arrays import Bools, Int64s
@@ -24,12 +25,11 @@ _LEAST = 64              # packets of a conversation from which on it is worth i
 class Ahead:
     """The beginnings of conversations that are asked for next.
 
-    `rows_of` gives the packets of one; `pieces` bytes of many; `far` which of some places stand far apart.
+    `rows_of` gives the packets of one; `pieces` bytes of many.
     """
 
-    def __init__(self, index: Index, rows_of: Callable[[str, int], Int64s], pieces: Pieces,
-                 far: Callable[[Int64s, Int64s], Bools]) -> None:
-        self._index, self._rows_of, self._pieces, self._far = index, rows_of, pieces, far
+    def __init__(self, index: Index, rows_of: Callable[[str, int], Int64s], pieces: Pieces) -> None:
+        self._index, self._rows_of, self._pieces = index, rows_of, pieces
         self._waiting: dict[int, None] = {}           # conversations, in the order they will be asked for
         # By where in the file the first piece of a direction stands: places, sizes, and all its pieces.
         self._held: dict[int, tuple[Int64s, Int64s, list[bytes]]] = {}
@@ -67,8 +67,7 @@ class Ahead:
         sizes = index.payload_length[rows].astype(np.int64)
         rows = rows[_first(sizes, ~back) | _first(sizes, back)]
         starts = index.offset[rows].astype(np.int64)
-        few = 4 * int(self._far(starts, starts).sum()) <= len(rows)
-        return np.zeros(0, np.int64) if few else np.asarray(rows, np.int64)
+        return np.asarray(rows, np.int64) if are_scattered(starts, starts) else np.zeros(0, np.int64)
 
     def _reverse(self, rows: Int64s) -> Bools:
         index, first = self._index, rows[0]

@@ -20,6 +20,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from inspector.model.language import use
+
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 for size in ("COLUMNS", "LINES"):
@@ -84,3 +86,10 @@ def no_rules() -> Iterator[None]:
     if said is not None and said._changes:
         said._rules.clear()
         said._changes.clear()
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """Screens speak English again after a test that chose another language."""
+    yield
+    use("en")

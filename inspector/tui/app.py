@@ -29,7 +29,7 @@ from textual.screen import Screen
 from textual.theme import Theme, ThemeProvider
 
 from inspector.lab.options import Watch
-from inspector.lessons.pages.words import usual_language
+from inspector.model.language import use, usual_language
 from inspector.model.spec import SessionSpec
 from inspector.tui.files.keymap import KeymapError, read_keymap
 from inspector.tui.files.settings import keep, kept
@@ -75,6 +75,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         self._lessons = lessons
         self._box = lessons.box if lessons else None       # the lessons are shown to a class
         self.language = lessons.language if lessons and lessons.language else usual_language()
+        use(self.language)
         self._start, self._trace_path, self._watch = start, trace_path, watch
         self.farewell = ""
         self._read_by = 0.0            # until then a sentence stays, whatever is done

@@ -90,7 +90,7 @@ def _take_name(name: str | None) -> None:
 
 def language(chosen: str | None) -> str:
     """The language that was asked for, else the locale's, else English."""
-    from inspector.lessons.pages.words import usual_language
+    from inspector.model.language import usual_language
 
     return chosen or usual_language()
 

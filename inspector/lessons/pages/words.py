@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import locale
 from typing import Literal
 
 Word = Literal[
@@ -210,15 +209,6 @@ WORDS: dict[str, dict[Word, str]] = {
         "name-hint": "你的回答只以这个名字存在老师的文件夹里，不会发送到别处；留空表示不留名",
     },
 }
-
-
-def usual_language() -> str:
-    """The language of the locale, English where it is neither."""
-    try:
-        chosen = locale.setlocale(locale.LC_MESSAGES, "")
-    except locale.Error:                 # one that this system does not have
-        return "en"
-    return "zh" if chosen.lower().startswith("zh") else "en"
 
 
 def word(language: str, name: Word) -> str:

@@ -1,0 +1,94 @@
+"""The language of the screens: English stands in the code, other languages in gettext's catalogues.
+
+`use("zh")` once, before the first screen. `tr("{size} wait", size=3)` is then the sentence in that language
+where a catalogue has it, else in English. What is made before it is known where it will be read (a finding,
+which JSON tells in English) is a `Sentence`: a str of English that `tr` can translate later. Texts in tables
+are `marked`, and go through `tr` where they are shown. `python -m tests.tools.translations` renews it all.
+"""
+
+from __future__ import annotations
+
+import locale
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from gettext import NullTranslations
+
+LANGUAGES: Final = ("en", "zh")                        # "en" is the code's own
+DOMAINS: Final = ("screens", "views", "findings")      # a catalogue each; the first that has a text gives it
+LOCALE: Final = Path(__file__).with_name("locale")
+
+_chosen = "en"
+
+
+class Sentence(str):
+    """A sentence in English, with what it was made of: `tr` says it in the language of the screens."""
+
+    __slots__ = ("template", "values")
+
+    template: str
+    values: dict[str, object]
+
+
+def sentence(template: str, /, **values: object) -> Sentence:
+    """`template` with its `{names}` filled in; of what stands in `values`, only a Sentence is translated."""
+    made = Sentence(template.format(**values) if values else template)
+    made.template, made.values = template, values
+    return made
+
+
+def marked(text: str) -> str:
+    """The same text: that catalogues should hold it, since `tr` is to show it from a table."""
+    return text
+
+
+def tr(text: str, /, **values: object) -> str:
+    """`text` in the language of the screens, its `{names}` filled in where `values` are given."""
+    if isinstance(text, Sentence):
+        values = text.values
+        text = text.template
+    if _chosen != "en":
+        text = _look_up(_chosen, text)
+        values = {name: tr(value) if isinstance(value, Sentence) else value for name, value in values.items()}
+    return text.format(**values) if values else text
+
+
+def use(language: str) -> None:
+    """The language that `tr` speaks from now on: one of `LANGUAGES`."""
+    global _chosen
+    if language not in LANGUAGES:
+        raise ValueError(f"no such language: {language}")
+    _chosen = language
+
+
+def language() -> str:
+    """The language that `tr` speaks."""
+    return _chosen
+
+
+def usual_language() -> str:
+    """The language of the locale, English where it is neither."""
+    try:
+        chosen = locale.setlocale(locale.LC_MESSAGES, "")
+    except locale.Error:                 # one that this system does not have
+        return "en"
+    return "zh" if chosen.lower().startswith("zh") else "en"
+
+
+@cache
+def _catalogues(language: str) -> tuple[NullTranslations, ...]:
+    from gettext import translation  # here: in English nobody waits for it
+
+    return tuple(translation(domain, LOCALE, [language], fallback=True) for domain in DOMAINS)
+
+
+def _look_up(language: str, text: str) -> str:
+    if not text:
+        return text                      # gettext's header stands under it
+    for catalogue in _catalogues(language):
+        found = catalogue.gettext(text)
+        if found != text:
+            return found
+    return text

@@ -2,8 +2,9 @@
 
 `use("zh")` once, before the first screen. `tr("{size} wait", size=3)` is then the sentence in that language
 where a catalogue has it, else in English. What is made before it is known where it will be read (a finding,
-which JSON tells in English) is a `Sentence`: a str of English that `tr` can translate later. Texts in tables
-are `marked`, and go through `tr` where they are shown. `python -m tests.tools.translations` renews it all.
+which JSON tells in English) is a `Sentence`: a str of English that `tr` can translate later, as it is and
+among the `values` of another text. Texts in tables are `marked`, and go through `tr` where they are shown.
+`python -m tests.tools.translations` renews it all.
 """
 
 from __future__ import annotations
@@ -34,7 +35,12 @@ class Sentence(str):
 
 def sentence(template: str, /, **values: object) -> Sentence:
     """`template` with its `{names}` filled in; of what stands in `values`, only a Sentence is translated."""
-    made = Sentence(template.format(**values) if values else template)
+    return said_as(template.format(**values) if values else template, template, values)
+
+
+def said_as(english: str, template: str, values: dict[str, object]) -> Sentence:
+    """A Sentence that has a form of its own in English, such as a singular; others say `template`."""
+    made = Sentence(english)
     made.template, made.values = template, values
     return made
 
@@ -46,13 +52,15 @@ def marked(text: str) -> str:
 
 def tr(text: str, /, **values: object) -> str:
     """`text` in the language of the screens, its `{names}` filled in where `values` are given."""
+    if _chosen == "en":
+        return text.format(**values) if values else text
     if isinstance(text, Sentence):
         values = text.values
         text = text.template
-    if _chosen != "en":
-        text = _look_up(_chosen, text)
-        values = {name: tr(value) if isinstance(value, Sentence) else value for name, value in values.items()}
-    return text.format(**values) if values else text
+    text = _look_up(_chosen, text)
+    if not values:
+        return text
+    return text.format(**{key: tr(one) if isinstance(one, Sentence) else one for key, one in values.items()})
 
 
 def use(language: str) -> None:

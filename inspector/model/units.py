@@ -1,5 +1,9 @@
 """Quantities as people read them."""
 
+from __future__ import annotations
+
+from inspector.model.language import Sentence, said_as
+
 
 def duration(nanoseconds: int) -> str:
     """A length of time with two or three digits and its unit: `41 µs`, `1.2 s`, `3 min 20 s`."""
@@ -16,9 +20,10 @@ def duration(nanoseconds: int) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def amount(count: int, noun: str) -> str:
-    """A number of things: `1 byte`, `1,448 bytes`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def amount(count: int, noun: str) -> Sentence:
+    """A number of things: `1 byte`, `1,448 bytes`. Catalogues have it by its plural, `{count:,} bytes`."""
+    plural = f"{{count:,}} {noun}s"
+    return said_as(f"{count:,} {noun}{'' if count == 1 else 's'}", plural, {"count": count})
 
 
 def _digits(value: float) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Self
 
+from inspector.model.language import Sentence, sentence
 from inspector.model.packets import Row
 
 Severity = Literal["error", "warning", "note"]
@@ -34,7 +35,8 @@ class Finding:
 
     `direction` is the end that sent the bytes (0: a to b, 1: b to a; None: no bytes to point at), [start,
     stop) their bytes in that direction's reassembled stream, and [bit_start, bit_stop) the offending bits,
-    counted from the most significant bit of the byte at `start`. `rows` are packet rows of the trace, the
+    counted from the most significant bit of the byte at `start`. `text` is English, a Sentence that screens
+    show in their language. `rows` are packet rows of the trace, the
     first one is where to look; `more_rows`: how many there are beside them. `stream` counts the conversations
     of `carrier`.
     """
@@ -98,6 +100,11 @@ class FirstFindings(list[Finding]):
         return self
 
 
+def _said(text: str) -> Sentence:
+    """The text as a sentence that has a translation, where catalogues know it."""
+    return text if isinstance(text, Sentence) else sentence(text)
+
+
 class Rulebook:
     """The rules of one protocol. `finding` makes findings of them, which only its own decoder does.
 
@@ -123,9 +130,10 @@ class Rulebook:
         KeyError for an id that is not in the book (a mistake of the caller, never of the data).
         """
         rule = self._by_id[rule_id]
-        remedy = instead or rule.instead
+        text, remedy = _said(what), instead or rule.instead
         return Finding(
-            rule.id, rule.severity, rule.clause, f"{what} {remedy}" if remedy else what,
+            rule.id, rule.severity, rule.clause,
+            sentence("{what} {remedy}", what=text, remedy=_said(remedy)) if remedy else text,
             direction=direction, start=start, stop=stop,
             bit_start=bits[0] if bits else None, bit_stop=bits[1] if bits else None,
         )

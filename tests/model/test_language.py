@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
+from dataclasses import replace
 from string import Formatter
 
 import pytest
 
 from inspector.model.language import DOMAINS, LANGUAGES, language, marked, sentence, tr, use
+from inspector.model.packets import Row
+from inspector.model.units import amount
+from inspector.protocols import RULES
+from inspector.protocols.http.findings import BOOK
 from tests.tools.translations import mo_of, po_of, po_path, renewed
 
 OTHERS = [one for one in LANGUAGES if one != "en"]
@@ -56,3 +64,29 @@ def test_a_sentence_is_english_and_keeps_what_it_is_made_of() -> None:
 def test_only_known_languages_can_be_used() -> None:
     with pytest.raises(ValueError, match="no such language"):
         use("xx")
+
+
+def test_an_amount_is_a_sentence_with_a_singular_of_its_own() -> None:
+    assert [amount(1, "byte"), amount(2000, "byte")] == ["1 byte", "2,000 bytes"]
+    use("zh")
+    try:
+        assert [tr(amount(1, "byte")), tr(amount(2000, "byte"))] == ["1 字节", "2,000 字节"]
+    finally:
+        use("en")
+
+
+def test_a_sentence_survives_where_findings_are_copied_and_sent() -> None:
+    made = BOOK.finding("http.missing-host", "The request has no Host header.").at(3, [Row(1)])
+    for one in (pickle.loads(pickle.dumps(made)), copy.deepcopy(made), replace(made, start=4)):
+        assert one.text == "The request has no Host header. A request of HTTP/1.1 needs one Host header."
+        assert json.dumps(one.text) == f'"{one.text}"'
+        use("zh")
+        try:
+            assert tr(one.text) == "请求没有 Host 首部。HTTP/1.1 的请求必须有一个 Host 首部。"
+        finally:
+            use("en")
+
+
+def test_every_rule_has_a_translation() -> None:
+    catalogue = {str(one.id): one.string for one in renewed("zh", "findings")}
+    assert not [rule.id for rule in RULES.values() if rule.instead and not catalogue.get(rule.instead)]

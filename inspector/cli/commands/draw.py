@@ -13,7 +13,7 @@ import click
 
 from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError
 from inspector.cli.options.checks import filter_of
-from inspector.cli.options.shared import INPUT, OUTPUT, OVERWRITE, UNPACK, reading_options
+from inspector.cli.options.shared import INPUT, LANG, OUTPUT, OVERWRITE, UNPACK, reading_options
 from inspector.cli.output import notice, write_text
 from inspector.cli.trace_files import write_file
 from inspector.cli.waiting import told_of_waiting
@@ -46,6 +46,7 @@ _NAMES = {"header": "header", "compare": "comparison"}
               help="How many characters wide a ladder is.")
 @click.option("-o", "--output", type=OUTPUT, metavar="FILE", help="The file to write; else standard output.")
 @OVERWRITE
+@LANG
 @UNPACK
 @reading_options
 def command(file: str, what: str, others: tuple[str, ...], form: str, expression: str | None, width: int,

@@ -12,6 +12,7 @@ import click
 
 from inspector.cli.errors import USAGE, CommandError
 from inspector.cli.exports import Export, export_of, exports
+from inspector.model.language import LANGUAGES, use
 from inspector.wire.text import escaped
 
 
@@ -110,6 +111,17 @@ UNPACK = click.option(
     "--unpack", type=Size(), metavar="SIZE", callback=_unpack, expose_value=False,
     help="Unpack compressed captures, and messages in them, up to SIZE (as 4G); else 32 MB, and 20 times what"
          " was read of it.",
+)
+
+
+def _lang(ctx: click.Context, param: click.Parameter, chosen: str | None) -> None:
+    if chosen is not None:
+        use(chosen)
+
+
+LANG = click.option(
+    "--lang", type=click.Choice(LANGUAGES), callback=_lang, expose_value=False,
+    help="The language of what is drawn: en (else) or zh.",
 )
 
 

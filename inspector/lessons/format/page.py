@@ -11,11 +11,10 @@ import re
 from collections.abc import Iterator, Mapping
 
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
+from inspector.views.line.wrap import may_break
 
 _MARKS = re.compile(r"\*\*(.+?)\*\*|\*([^*\s](?:[^*]*[^*\s])?)\*|`([^`]+)`")
 _PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
-_NOT_FIRST = frozenset("，。、；：？！）」』”’》〉】…—·,.;:?!)]}%")
-_NOT_LAST = frozenset("（「『“‘《〈【([{")
 UNKNOWN = "…"
 
 
@@ -151,9 +150,7 @@ def _pieces(spans: list[Span]) -> Iterator[list[Span]]:
 def _may_break(before: str, letter: str) -> bool:
     if before == " " or letter == " ":
         return before != letter
-    if letter in _NOT_FIRST or before in _NOT_LAST:
-        return False
-    return cell_width(before) > 1 or cell_width(letter) > 1
+    return may_break(before, letter)
 
 
 def _spans(piece: list[tuple[str, Style]]) -> list[Span]:

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, assert_never
 
 from inspector.model.packets import Row
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
+from inspector.views.line.wrap import wrap
 
 _LABELS = 26             # cells for the labels of facts, where there is room
 
@@ -134,6 +135,8 @@ def _fact(item: Item, width: int, labels: int) -> list[Line]:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
+    if cell_width(text) != len(text):            # wide characters stand in it
+        return wrap(text, max(width, 8), whole=True)
     return textwrap.wrap(text, max(width, 8), break_long_words=True, break_on_hyphens=False)
 
 

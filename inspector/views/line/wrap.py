@@ -1,20 +1,66 @@
-"""Text broken into lines of a number of cells, at spaces where there are any."""
+"""Text broken into lines of a number of cells: at spaces, and between wide characters, as Chinese is.
+
+Chinese has no blanks to break at: a line may end after any of its characters, but none begins with a closing
+sign, and none ends with an opening one.
+"""
 
 from __future__ import annotations
 
 from inspector.views.line.spans import cell_width, fit
 
+NOT_FIRST = frozenset("，。、；：？！）」』”’》〉】…—·,.;:?!)]}%")
+NOT_LAST = frozenset("（「『“‘《〈【([{")
 
-def wrap(text: str, width: int) -> list[str]:
-    """`text` on lines of at most `width` cells; words that are too long are cut with `…`."""
+
+def wrap(text: str, width: int, *, whole: bool = False) -> list[str]:
+    """`text` on lines of at most `width` cells; words that are too long are cut with `…`.
+
+    `whole`: such words go on in the next line instead.
+    """
     lines: list[str] = []
     line = ""
-    for word in text.split():
-        longer = f"{line} {word}" if line else word
+    for blank, word in _words(text):
+        longer = f"{line} {word}" if line and blank else line + word
         if cell_width(longer) <= width:
             line = longer
             continue
         if line:
             lines.append(line)
+        while whole and cell_width(word) > width:
+            head = _head(word, width)
+            lines.append(head)
+            word = word[len(head) :]
         line = word if cell_width(word) <= width else fit(word, width)
     return [*lines, line] if line else lines
+
+
+def may_break(before: str, letter: str) -> bool:
+    """Whether a line may end between two characters that are no blanks."""
+    if letter in NOT_FIRST or before in NOT_LAST:
+        return False
+    return cell_width(before) > 1 or cell_width(letter) > 1
+
+
+def _head(word: str, width: int) -> str:
+    """What has room in `width` cells, one character at least."""
+    used = 0
+    for place, letter in enumerate(word):
+        used += cell_width(letter)
+        if used > width and place:
+            return word[:place]
+    return word
+
+
+def _words(text: str) -> list[tuple[bool, str]]:
+    """What must not be broken, and whether a blank stands before it."""
+    found: list[tuple[bool, str]] = []
+    for word in text.split():
+        if cell_width(word) == len(word):
+            found.append((True, word))
+            continue
+        start = 0
+        for place in range(1, len(word) + 1):
+            if place == len(word) or may_break(word[place - 1], word[place]):
+                found.append((not start, word[start:place]))
+                start = place
+    return found

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from inspector.model.numbers import TCP_FLAGS
 
 _LAYER_TABLE = """
@@ -237,6 +239,12 @@ FLAGS: dict[str, dict[str, tuple[str, str]]] = {
         "evil": ("ip.flags.rb", "reserved"),
     },
 }  # fmt: skip
+
+
+def labels() -> Iterator[str]:
+    """All labels of the tables, for the catalogues of other languages: they are shown by `tr`."""
+    yield from (label for _, label in (*_LAYERS.values(), *_FIELDS.values()))
+    yield from (label for names in FLAGS.values() for _, label in names.values())
 
 
 def layer_name(scapy_name: str, title: str) -> tuple[str, str]:

@@ -52,6 +52,17 @@ def to_read(text: str) -> Path:
     return path
 
 
+def no_capture(text: str) -> str | None:
+    """Why nothing can be opened by what was typed; None where a file can be tried. The check of a prompt."""
+    if not text:
+        return "Type the file's name."
+    try:
+        to_read(text)
+    except PathError as error:
+        return str(error)
+    return None
+
+
 def to_write(text: str, suffixes: tuple[str, ...]) -> tuple[Path, bool]:
     """The path of a file to write, and whether it is there; PathError where nothing can be written there.
 

@@ -24,7 +24,7 @@ from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import LAUNCHED, OPTIONS
 from inspector.sessions.kinds.options import Option
 from inspector.tui.files import traces
-from inspector.tui.files.paths import PathError, to_read, typed
+from inspector.tui.files.paths import no_capture, typed
 from inspector.tui.messages import FirstPictureDone, LessonsAsked
 from inspector.tui.widgets.base import BaseScreen, PlainScroll, may
 from inspector.tui.widgets.key_line import KeyLine
@@ -268,7 +268,7 @@ class LauncherScreen(BaseScreen):
             if text:
                 self.post_message(FileAsked(typed(text)))
 
-        self.app.push_screen(PromptScreen("Open which capture?", "", check=_check_file, paths=True,
+        self.app.push_screen(PromptScreen("Open which capture?", "", check=no_capture, paths=True,
                                           hint="pcap or pcapng; → takes what is suggested"), chosen)
 
     def action_lessons(self) -> None:
@@ -306,13 +306,3 @@ def _check_port(text: str) -> str | None:
     if not text or (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
         return None
     return f"Port {escaped(text, 20)} is out of range; a port is a number from 1 to 65535."
-
-
-def _check_file(text: str) -> str | None:
-    if not text:
-        return "Type the file's name."
-    try:
-        to_read(text)
-    except PathError as error:
-        return str(error)
-    return None

@@ -1,40 +1,58 @@
 """Conversations side by side, over the workbench; Escape leads back, Enter shows all of a line.
 
-Conversations that were marked -> views/conversations/compare -> a list of lines.
+Conversations that were marked, and those of other captures -> views/conversations/compare -> a list of lines.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
-from inspector.tui.widgets.base import BaseModal
+from inspector.trace.trace import TraceError
+from inspector.tui.files import traces
+from inspector.tui.files.paths import no_capture, typed
+from inspector.tui.widgets.base import BaseModal, may
 from inspector.tui.widgets.clipboard import copy
 from inspector.tui.widgets.key_line import KeyLine
 from inspector.tui.widgets.line_list import LineList
+from inspector.tui.widgets.prompt import MenuItem, MenuScreen, PromptScreen
 from inspector.tui.widgets.whole import WholeScreen
-from inspector.views.conversations.compare.compare import Comparison, Side
+from inspector.views.conversations.compare.compare import FEWEST, MOST_COLUMNS, Comparison, Side, side_of
 from inspector.views.line.spans import plain
+from inspector.wire.text import escaped
 
+_OFFERED = 6                # sessions before this one that can be chosen by a key
 _COPIED = 160              # cells that the lines have in the clipboard
 
 
 class CompareScreen(BaseModal[None]):
-    """The comparison as it stood when it was opened."""
+    """The comparison as it stood when it was opened; where it is of one, it asks for another capture first.
+
+    `path`: the file of the trace that it stands over, which is not offered.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,equals_sign,q", "dismiss", "Back", key_display="esc", id="compare.back"),
+        Binding("o", "open", "With a file", id="compare.open",
+                tooltip="Beside these, the conversation of another capture"),
         Binding("y", "copy", "Copy all", id="compare.copy"),
     ]
 
-    def __init__(self, sides: Sequence[Side]) -> None:
+    def __init__(self, sides: Sequence[Side], path: Path | None = None) -> None:
         super().__init__()
-        self._comparison = Comparison(sides)
+        self._sides, self._path = list(sides), path
+        self._comparison = Comparison(self._sides)
+        self._opened_here: list[Side] = []
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether it can be done now."""
+        return may(self.app, action)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="compare") as frame:
@@ -44,6 +62,12 @@ class CompareScreen(BaseModal[None]):
 
     def on_mount(self) -> None:
         self.query_one(LineList).focus()
+        if len(self._sides) < FEWEST:
+            self.action_open()
+
+    def on_unmount(self) -> None:
+        for side in self._opened_here:
+            side.trace.close()
 
     @on(LineList.LineOpened)
     def _opened(self, message: LineList.LineOpened) -> None:
@@ -51,6 +75,67 @@ class CompareScreen(BaseModal[None]):
         text = self._comparison.whole(message.index)
         if text:
             self.app.push_screen(WholeScreen(text, text))
+
+    def action_open(self) -> None:
+        """Ask for another capture: one of the sessions before, or a file."""
+        if len(self._sides) == MOST_COLUMNS:
+            self.app.notify(f"{MOST_COLUMNS} are compared at most.", timeout=4)
+            return
+        before = [one for one in traces.kept() if one.path != self._path][:_OFFERED]
+        items = [MenuItem(str(number), escaped(one.label, 20), f"{one.age}, {traces.human_size(one.size)}",
+                          str(number)) for number, one in enumerate(before, start=1)]
+
+        def chosen(answer: str | None) -> None:
+            if answer in (None, "o"):
+                self._ask_for_file() if answer else self._give_up()
+            else:
+                self._read(before[int(answer or 1) - 1].path)
+
+        if items:
+            self.app.push_screen(MenuScreen("Compare with which session, or capture?", [
+                *items, MenuItem("o", "Another file", "any pcap or pcapng", "o")]), chosen)
+        else:
+            self._ask_for_file()
+
+    def _ask_for_file(self) -> None:
+        def chosen(text: str | None) -> None:
+            if text:
+                self._read(typed(text))
+            else:
+                self._give_up()
+
+        self.app.push_screen(PromptScreen("Compare with which capture?", check=no_capture, paths=True,
+                                          hint="pcap or pcapng; → takes what is suggested"), chosen)
+
+    def _give_up(self) -> None:
+        """Nothing was chosen: one alone is no comparison."""
+        if len(self._sides) < FEWEST:
+            self.dismiss()
+
+    @work(thread=True, group="compare")
+    def _read(self, path: Path) -> None:
+        """Open a capture, and find its conversation; no key waits for it."""
+        try:
+            side = side_of(path)
+        except (TraceError, OSError) as error:
+            self.app.call_from_thread(self._failed, escaped(str(error)))
+        else:
+            self.app.call_from_thread(self._add, side)
+
+    def _failed(self, sentence: str) -> None:
+        if not self.is_leaving:
+            self.app.notify(sentence, severity="error", timeout=10)
+            self._give_up()
+
+    def _add(self, side: Side) -> None:
+        if self.is_leaving or len(self._sides) == MOST_COLUMNS:
+            side.trace.close()
+            return
+        self._opened_here.append(side)
+        here = "" if self._path is None else escaped(self._path.name, 60)
+        self._sides = [one if one.name else one._replace(name=here) for one in self._sides] + [side]
+        self._comparison = Comparison(self._sides)
+        self.query_one(LineList).show(self._comparison)
 
     def action_copy(self) -> None:
         made = self._comparison

@@ -6,7 +6,8 @@ views/conversations makes the lines; packets are taken in and visible conversati
 from __future__ import annotations
 
 import time
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -23,13 +24,16 @@ from inspector.tui.messages import (
 from inspector.tui.pace import WORK_SECONDS
 from inspector.tui.panes.base import ListPane, PaneSpec
 from inspector.tui.panes.comparison import CompareScreen
-from inspector.tui.widgets.base import BaseScreen
+from inspector.tui.widgets.base import BaseScreen, may
 from inspector.tui.widgets.painter import Head
 from inspector.tui.widgets.prompt import PromptScreen
 from inspector.views.conversations.columns import SORTED_BY
 from inspector.views.conversations.compare.compare import FEWEST, MOST_COLUMNS, Side
 from inspector.views.conversations.list import ConversationList
 from inspector.views.line.spans import Line
+
+if TYPE_CHECKING:
+    from inspector.trace.trace import Trace
 
 DRAWN = 0.1              # seconds between pictures of how far a filter is
 
@@ -49,7 +53,8 @@ class ConversationsPane(ListPane):
         "or with all of the words in their ends, state, protocol or process; empty for all.",
         "**=** marks a conversation to be compared (a **=** stands before it); with the second one, "
         "up to four, they stand side by side: what they cost, and their steps, those that differ lit. On a "
-        "marked one it takes the mark away.",
+        "marked one it takes the mark away. **o** puts the chosen one beside that of another capture, such "
+        "as the session before.",
         "**d** says what is spoken on a port where the guess is wrong, or **none**; empty guesses again.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -59,6 +64,8 @@ class ConversationsPane(ListPane):
                 id="conversations.sort-previous"),
         Binding("i", "invert", "Invert", id="conversations.invert"),
         Binding("equals_sign", "compare", "Compare", key_display="=", id="conversations.compare"),
+        Binding("o", "open", "With a file", show=False, id="conversations.compare-file",
+                tooltip="Beside this conversation, that of another capture"),
         Binding("d", "decode_as", "Decode as", show=False, id="conversations.decode-as"),
     ]
 
@@ -67,6 +74,10 @@ class ConversationsPane(ListPane):
         self.list: ConversationList | None = None
         self._drawn = 0.0                       # when how far a filter is was shown last
         self._chosen: int | None = None         # the conversation under the cursor, whatever the order
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether it can be done now."""
+        return may(self.app, action)
 
     @property
     def status(self) -> str:
@@ -199,11 +210,8 @@ class ConversationsPane(ListPane):
 
     def action_compare(self) -> None:
         """Mark the chosen conversation, or take its mark away; two and more stand side by side at once."""
-        listed, line, number = self._listed, self.lines.cursor, None
-        if listed is not None and line is not None and line < listed.count:
-            number = listed.target(line)
-        if listed is None or number is None or self.trace is None or not listed.table.conversation(number):
-            self.app.notify("Choose a TCP or UDP conversation first: it is compared with others.", timeout=3)
+        listed, number = self._listed, self._comparable()
+        if listed is None or number is None or self.trace is None:
             return
         if number not in listed.marked and len(listed.marked) == MOST_COLUMNS:
             self.app.notify(f"{MOST_COLUMNS} are compared at most: = on one of them takes it out.", timeout=4)
@@ -212,14 +220,40 @@ class ConversationsPane(ListPane):
         self._again()
         if not marked:
             return
-        found = [Side(self.trace, one) for each in listed.marked
-                 if (one := listed.table.conversation(each)) is not None]
+        found = self._sides(self.trace, listed.marked)
         if len(found) < FEWEST:
             self.app.notify(MARKED, timeout=4)
         else:
-            if isinstance(self.screen, BaseScreen):
-                self.screen.take_back(MARKED)
-            self.app.push_screen(CompareScreen(found))
+            self._show_beside(found)
+
+    def action_open(self) -> None:
+        """The chosen conversation beside that of another capture."""
+        number = self._comparable()
+        if number is not None and self.trace is not None:
+            self._show_beside(self._sides(self.trace, [number]))
+
+    def _comparable(self) -> int | None:
+        """The conversation under the cursor; None where it is none, which is said."""
+        listed, line = self._listed, self.lines.cursor
+        number = None
+        if line is None and listed is not None and listed.count == 1:
+            line = 0                       # nothing is chosen while all that comes is followed
+        if listed is not None and line is not None and line < listed.count:
+            number = listed.target(line)
+        if listed is None or number is None or not listed.table.conversation(number):
+            self.app.notify("Choose a TCP or UDP conversation first: it is compared with others.", timeout=3)
+            return None
+        return number
+
+    def _sides(self, trace: Trace, numbers: Sequence[int]) -> list[Side]:
+        table = self._listed.table if self._listed is not None else None
+        return [Side(trace, one) for each in numbers
+                if table is not None and (one := table.conversation(each)) is not None]
+
+    def _show_beside(self, sides: Sequence[Side]) -> None:
+        if isinstance(self.screen, BaseScreen):
+            self.screen.take_back(MARKED)
+        self.app.push_screen(CompareScreen(sides, getattr(self.screen, "trace_path", None)))
 
     def action_decode_as(self) -> None:
         port = self._port()

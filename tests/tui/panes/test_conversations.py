@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+from functools import partial
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widgets import Input
 
 from inspector.lab.capture.access import may_capture
+from inspector.lab.files.folders import traces_folder
 from inspector.lab.options import Watch
 from inspector.tui.files.settings import keep
 from inspector.tui.panes.conversations import ConversationsPane
@@ -121,6 +126,62 @@ async def test_conversations_that_are_marked_stand_side_by_side() -> None:
         await pilot.press("escape", "down", "equals_sign")
         await until_shown(pilot, "4 are compared at most")
         assert len(pane.list.marked) == 4
+
+
+def shows(pilot: Pilot[object], text: str) -> bool:
+    return text in grid(app_screen(pilot))
+
+
+async def asked(pilot: Pilot[object]) -> None:
+    await until(pilot, partial(shows, pilot, "Compare with which capture?"), "the prompt")
+    await until(pilot, lambda: isinstance(app_screen(pilot).focused, Input), "the keys in it")
+
+
+async def test_a_conversation_stands_beside_that_of_another_capture() -> None:
+    async with opened(DATA / "protocols" / "redis.pcapng") as (pilot, screen):
+        pane = screen.query_one(ConversationsPane)
+        await until(pilot, lambda: pane.lines.has_focus and pane.lines.cursor == 0, "the first line")
+        await pilot.press("o")
+        await asked(pilot)
+        await pilot.press("escape")                               # nothing to compare with: back at once
+        await until(pilot, lambda: app_screen(pilot) is screen, "the conversations")
+        other = DATA / "protocols" / "mqtt.pcapng"
+        for path, shown in ((other, "2  MQTT"), (DATA / "traces" / "udp.pcapng", "3  UDP")):
+            await pilot.press("o")
+            await asked(pilot)
+            app_screen(pilot).query_one(Input).value = str(path)
+            await pilot.press("enter")
+            await until(pilot, partial(shows, pilot, shown), f"the column {shown}")
+        shown_now = grid(app_screen(pilot))
+        assert "redis.pcapng" in shown_now and "mqtt.pcapng" in shown_now
+        await pilot.press("escape")
+        await until(pilot, lambda: app_screen(pilot) is screen, "the conversations")
+
+
+async def test_a_conversation_stands_beside_that_of_an_earlier_session() -> None:
+    shutil.copy(DATA / "traces" / "udp.pcapng", traces_folder() / "2026-11-28_01-00-00_udp.pcapng")
+    async with opened(DATA / "traces" / "tcp.pcapng") as (pilot, screen):
+        await pilot.press("0")
+        pane = screen.query_one(ConversationsPane)
+        await until(pilot, lambda: pane.lines.has_focus and pane.list and pane.list.count, "a line")
+        await pilot.press("o")
+        await until(pilot, partial(shows, pilot, "1  udp"), "the sessions before")
+        await pilot.press("1")
+        await until(pilot, partial(shows, pilot, "2  UDP"), "its column")
+        assert "1  TCP" in grid(app_screen(pilot))
+
+
+async def test_a_file_that_is_no_capture_is_told_and_nothing_is_compared(tmp_path: Path) -> None:
+    (tmp_path / "no.pcap").write_bytes(b"this is no capture, whatever its name says")
+    async with opened(DATA / "protocols" / "redis.pcapng") as (pilot, screen):
+        pane = screen.query_one(ConversationsPane)
+        await until(pilot, lambda: pane.lines.has_focus and pane.lines.cursor == 0, "the first line")
+        await pilot.press("o")
+        await asked(pilot)
+        app_screen(pilot).query_one(Input).value = str(tmp_path / "no.pcap")
+        await pilot.press("enter")
+        await until(pilot, lambda: app_screen(pilot) is screen, "the conversations")
+        assert [note.severity for note in pilot.app._notifications] == ["error"]
 
 
 async def test_lines_that_come_into_sight_by_a_larger_window_are_decoded() -> None:

@@ -13,11 +13,13 @@ Ladders -> `happenings` and `sums_of` each -> `aligned` rows -> lines of any wid
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from inspector.model.numbers import TCP, UDP
+from inspector.trace.trace import Trace, TraceError
 from inspector.views.conversations.compare.align import AlignedRow, aligned, same
 from inspector.views.conversations.compare.happenings import MOST, Happening, happenings
 from inspector.views.conversations.compare.sums import sums_of, table
@@ -25,9 +27,9 @@ from inspector.views.ladder.ends import Conversation
 from inspector.views.ladder.header import ladder_ends
 from inspector.views.ladder.ladder import Ladder, default_conversation
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit, plain
+from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
-    from inspector.trace.trace import Trace
     from inspector.wire.arrays import Int64s
 
 FEWEST, MOST_COLUMNS = 2, 4
@@ -68,6 +70,24 @@ def conversations_of(trace: Trace, rows: Int64s | None, most: int) -> list[Conve
     _, first = np.unique(protocols << 40 | streams, return_index=True)
     return [Conversation("tcp" if int(protocols[place]) == TCP else "udp", int(streams[place]))
             for place in sorted(first.tolist())[:most]]
+
+
+def side_of(path: Path) -> Side:
+    """The conversation that the ladder of another capture opens with; the file is left open.
+
+    TraceError (one sentence) where it cannot be read, or holds no conversation.
+    """
+    trace = Trace.open(path)
+    try:
+        trace.finish()
+        name = escaped(path.name, 60)
+        found = conversations_of(trace, None, 1)
+        if not found:
+            raise TraceError(f"{name} has no TCP or UDP conversation.")
+        return Side(trace, found[0], name)
+    except BaseException:
+        trace.close()
+        raise
 
 
 class Comparison:

@@ -6,6 +6,7 @@ Conversations that were marked, and those of other captures -> views/conversatio
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,6 +18,7 @@ from textual.containers import Vertical
 from inspector.trace.trace import TraceError
 from inspector.tui.files import traces
 from inspector.tui.files.paths import no_capture, typed
+from inspector.tui.pace import REST_SECONDS, WORK_SECONDS
 from inspector.tui.widgets.base import BaseModal, may
 from inspector.tui.widgets.clipboard import copy
 from inspector.tui.widgets.key_line import KeyLine
@@ -27,6 +29,8 @@ from inspector.views.conversations.compare.compare import FEWEST, MOST_COLUMNS, 
 from inspector.views.line.spans import plain
 from inspector.wire.text import escaped
 
+TITLE = "Conversations side by side"
+_LOOK = 0.2                # seconds between two looks whether all is decoded
 _OFFERED = 6                # sessions before this one that can be chosen by a key
 _COPIED = 160              # cells that the lines have in the clipboard
 
@@ -47,7 +51,8 @@ class CompareScreen(BaseModal[None]):
     def __init__(self, sides: Sequence[Side], path: Path | None = None) -> None:
         super().__init__()
         self._sides, self._path = list(sides), path
-        self._comparison = Comparison(self._sides)
+        self._comparison = Comparison(self._sides)     # what is shown, once it is made
+        self._next = self._comparison                  # what is made now
         self._opened_here: list[Side] = []
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -56,18 +61,52 @@ class CompareScreen(BaseModal[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="compare") as frame:
-            frame.border_title = "Conversations side by side"
-            yield LineList(self._comparison, id="compared")
+            frame.border_title = TITLE
+            yield LineList(id="compared")
         yield KeyLine()
 
     def on_mount(self) -> None:
         self.query_one(LineList).focus()
+        self._compare()
         if len(self._sides) < FEWEST:
             self.action_open()
 
     def on_unmount(self) -> None:
         for side in self._opened_here:
             side.trace.close()
+
+    def _compare(self) -> None:
+        """Make the comparison, in turns; again once all that it is of was decoded."""
+        self._next = Comparison(self._sides)
+        self._turn(self._next, [side for side in self._sides if side.wants()])
+
+    def _turn(self, making: Comparison, lacking: Sequence[Side]) -> None:
+        if making is not self._next:
+            return                                     # another side came meanwhile
+        if not making.advance(WORK_SECONDS):
+            self.set_timer(REST_SECONDS, partial(self._turn, making, lacking))
+            return
+        self._comparison = making
+        lines = self.query_one(LineList)
+        cursor = lines.cursor
+        lines.show(making, cursor if cursor is not None and cursor < making.count else None)
+        self.query_one("#compare").border_title = f"{TITLE} (as far as decoded)" if lacking else TITLE
+        if lacking:
+            self._look(making, lacking)
+
+    def _look(self, made: Comparison, lacking: Sequence[Side]) -> None:
+        """Ask for what was not decoded; who was whole once is not asked for again: memory has a bound."""
+        if made is not self._next:
+            return
+        lacking = [side for side in lacking if side.wants()]
+        if lacking:
+            self.set_timer(_LOOK, partial(self._look, made, lacking))
+        else:
+            self._again()
+
+    def _again(self) -> None:
+        self._next = Comparison(self._sides)
+        self._turn(self._next, [])
 
     @on(LineList.LineOpened)
     def _opened(self, message: LineList.LineOpened) -> None:
@@ -117,6 +156,7 @@ class CompareScreen(BaseModal[None]):
         """Open a capture, and find its conversation; no key waits for it."""
         try:
             side = side_of(path)
+            Comparison([side]).finish()                # it is decoded here, and no turn of the loop is
         except (TraceError, OSError) as error:
             self.app.call_from_thread(self._failed, escaped(str(error)))
         else:
@@ -134,8 +174,7 @@ class CompareScreen(BaseModal[None]):
         self._opened_here.append(side)
         here = "" if self._path is None else escaped(self._path.name, 60)
         self._sides = [one if one.name else one._replace(name=here) for one in self._sides] + [side]
-        self._comparison = Comparison(self._sides)
-        self.query_one(LineList).show(self._comparison)
+        self._compare()
 
     def action_copy(self) -> None:
         made = self._comparison

@@ -18,6 +18,7 @@ from inspector.lab.options import Watch
 from inspector.tui.files.settings import keep
 from inspector.tui.panes.conversations import ConversationsPane
 from inspector.tui.panes.registry import PANES
+from tests.support.captures.growth import requests_in_turn
 from tests.support.captures.traces import DATA
 from tests.support.screen.live import (
     QuietApp,
@@ -169,6 +170,22 @@ async def test_a_conversation_stands_beside_that_of_an_earlier_session() -> None
         await pilot.press("1")
         await until(pilot, partial(shows, pilot, "2  UDP"), "its column")
         assert "1  TCP" in grid(app_screen(pilot))
+
+
+async def test_what_is_not_decoded_yet_is_compared_again_when_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "long.pcap"
+    path.write_bytes(requests_in_turn(8000))
+    async with opened(path, size=(120, 40)) as (pilot, screen):
+        await pilot.press("0")
+        pane = screen.query_one(ConversationsPane)
+        await until(pilot, lambda: pane.list and pane.list.count and pane.lines.has_focus, "its line")
+        await pilot.press("o")
+        await asked(pilot)
+        app_screen(pilot).query_one(Input).value = str(path)
+        await pilot.press("enter")
+        await until(pilot, partial(shows, pilot, "side by side ─"), "the comparison of all that it is")
+        assert shows(pilot, "1  HTTP") and shows(pilot, "2  HTTP")
+        assert screen.trace is not None and screen.trace.share(0) == 1.0
 
 
 async def test_a_file_that_is_no_capture_is_told_and_nothing_is_compared(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_of_a_long_one_the_beginning_and_it_is_told(tmp_path: Path) -> None:
     with Trace.open(path) as trace:
         trace.finish()
         one = side(trace)
-        made = Comparison([one, one])
+        made = Comparison([one, one]).finish()
         texts = [plain(made.line(index, 100)) for index in range(made.count)]
     assert sum("steps are compared" in text for text in texts) == 2
     assert len(texts) < MOST + 20
@@ -106,7 +106,7 @@ def test_of_a_long_one_the_beginning_and_it_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("others", [("udp",), ("udp", "websocket"), ("tcp-half-close",)])
 def test_each_column_keeps_the_order_of_what_happened(others: tuple[str, ...]) -> None:
     traces = [open_trace(name) for name in ("tcp", *others)]
-    made = Comparison([side(trace) for trace in traces])
+    made = Comparison([side(trace) for trace in traces]).finish()
     for number, steps in enumerate(made._steps):
         shown = [row[number] for row in made._rows if row[number] is not None]
         assert shown == list(range(len(steps)))

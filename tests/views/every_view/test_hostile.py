@@ -69,7 +69,7 @@ def test_no_view_hands_on_anything_harmful(tmp_path: Path) -> None:
         for line in [*printed.update(), *printed.footer()]:
             assert_safe(to_text(line))
         sides = [Side(trace, Conversation("tcp", 0), escaped(EVIL)), Side(trace, Conversation("udp", 0))]
-        compared = Comparison(sides)
+        compared = Comparison(sides).finish()
         for width in (80, 200):
             text_of(all_lines(compared.count, compared.line, width), width)
         for index in range(compared.count):

@@ -14,10 +14,18 @@ AlignedRow = list[int | None]        # for each sequence: the place in it that s
 
 def aligned(sequences: Sequence[Sequence[str]]) -> list[AlignedRow]:
     """Rows over all sequences. What only some have gets a row in which the others have nothing."""
-    rows: list[AlignedRow] = [[place] for place in range(len(sequences[0]))] if sequences else []
-    for number, names in enumerate(sequences[1:], start=1):
-        rows = _added(rows, sequences, number, names)
+    rows: list[AlignedRow] = []
+    for number in range(len(sequences)):
+        rows = aligned_further(rows, sequences, number)
     return rows
+
+
+def aligned_further(rows: list[AlignedRow], sequences: Sequence[Sequence[str]],
+                    number: int) -> list[AlignedRow]:
+    """Rows over the sequences up to `number`, of those over the ones before it."""
+    if not number:
+        return [[place] for place in range(len(sequences[0]))]
+    return _added(rows, sequences, number, sequences[number])
 
 
 def same(row: AlignedRow, sequences: Sequence[Sequence[str]]) -> bool:

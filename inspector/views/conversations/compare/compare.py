@@ -12,16 +12,17 @@ Ladders -> `happenings` and `sums_of` each -> `aligned` rows -> lines of any wid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
 from inspector.model.numbers import TCP, UDP
 from inspector.trace.trace import Trace, TraceError
-from inspector.views.conversations.compare.align import AlignedRow, aligned, same
-from inspector.views.conversations.compare.happenings import MOST, Happening, happenings
+from inspector.views.conversations.compare.align import AlignedRow, aligned_further, same
+from inspector.views.conversations.compare.happenings import MOST, Happening, happened, happenings
 from inspector.views.conversations.compare.sums import sums_of, table
 from inspector.views.ladder.ends import Conversation
 from inspector.views.ladder.header import ladder_ends
@@ -45,6 +46,15 @@ class Side(NamedTuple):
     trace: Trace
     conversation: Conversation | None
     name: str = ""
+
+
+    def wants(self) -> bool:
+        """Whether there is more to decode of it than was; it is asked for then."""
+        conversation = self.conversation
+        if self.trace.turns is None or conversation is None or conversation.protocol != "tcp":
+            return False
+        self.trace.application(conversation.stream)
+        return self.trace.share(conversation.stream) < 1.0
 
 
 class Head(NamedTuple):
@@ -91,26 +101,56 @@ def side_of(path: Path) -> Side:
 
 
 class Comparison:
-    """The lines, made when they are seen: `count`, `line(i, width)`. What comes later is not taken in."""
+    """The lines, made when they are seen: `count`, `line(i, width)`. What comes later is not taken in.
+
+    There are none before `advance` said that all is compared: it works for as long as one likes.
+    """
 
     def __init__(self, sides: Sequence[Side]) -> None:
         self.sides = tuple(sides)
-        ladders = [Ladder(side.trace, side.conversation) for side in sides]
-        runs = [happenings(ladder) for ladder in ladders]
-        self._steps = [steps for steps, _ in runs]
-        self._names = [[step.name for step in steps] for steps in self._steps]
-        self._rows = aligned(self._names)
-        self._heads = _heads(sides, ladders, self._steps)
-        self._notes: list[Span] = [Span(LEGEND, "dim")]
-        for number, (_, count) in enumerate(runs, start=1):
-            if count > MOST:
+        self._steps: list[list[Happening]] = []
+        self._names: list[list[str]] = []
+        self._rows: list[AlignedRow] = []
+        self._heads: list[Head] = []
+        self._notes: list[Span] = []
+        self._work = self._compared()
+
+    def advance(self, seconds: float) -> bool:
+        """Compare further for about so long; whether all is done."""
+        until = time.monotonic() + seconds
+        return all(time.monotonic() < until for _ in self._work)
+
+    def finish(self) -> Self:
+        """Compare all, and return this."""
+        for _ in self._work:
+            pass
+        return self
+
+    def _compared(self) -> Iterator[None]:
+        """Compare, a little at each step; the lines are there after the last."""
+        ladders = [Ladder(side.trace, side.conversation) for side in self.sides]
+        for ladder in ladders:
+            own: list[Happening] = []
+            for step in happenings(ladder):
+                own.append(step)
+                yield
+            self._steps.append(own)
+            self._names.append([step.name for step in own])
+        rows: list[AlignedRow] = []
+        for number in range(len(ladders)):
+            rows = aligned_further(rows, self._names, number)
+            yield
+        self._rows, self._heads = rows, _heads(self.sides, ladders, self._steps)
+        self._notes = [Span(LEGEND, "dim")]
+        for number, ladder in enumerate(ladders, start=1):
+            if (count := happened(ladder)) > MOST:
                 text = f"Of {number}, the first {MOST} of {count:,} steps are compared; the sums are of all."
                 self._notes.append(Span(text, "warning"))
 
     @property
     def count(self) -> int:
         """How many lines there are."""
-        return len(self._heads) + 1 + len(self._rows) + 1 + len(self._notes)
+        return len(self._heads) + 1 + len(self._rows) + 1 + len(self._notes) if self._heads else 0
 
     def target(self, index: int) -> None:
         """A line leads nowhere: it stands for packets of several conversations."""
@@ -159,7 +199,7 @@ class Comparison:
 
 def comparison(sides: Sequence[Side], width: int) -> list[Line]:
     """All lines in `width` cells."""
-    made = Comparison(sides)
+    made = Comparison(sides).finish()
     return [made.line(index, width) for index in range(made.count)]
 
 

@@ -6,14 +6,14 @@ Ladder of a conversation -> packets and system calls, in the order of time, each
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP
 from inspector.model.packets import Row, row_at
 from inspector.trace.packet.facts import facts
 from inspector.trace.packet.info import packet_info, protocol_name
-from inspector.views.ladder.layout import LEFT
+from inspector.views.ladder.layout import LEFT, Moment
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -93,18 +93,25 @@ def _is_quiet(name: str) -> bool:
     return _is_call(name) and name.partition(" ")[2].partition(" = ")[0] in _QUIET
 
 
-def happenings(ladder: Ladder, most: int = MOST) -> tuple[list[Happening], int]:
-    """The first `most` packets and calls of a ladder, and how many there are.
+def happenings(ladder: Ladder, most: int = MOST) -> Iterator[Happening]:
+    """The first `most` packets and calls of a ladder, each made when it is asked for.
 
     A call stands where it was entered, since what it does follows; one that waits for something (accept,
     recv) where it returned, behind what it waited for.
     """
-    calls = [moment for moment in ladder.moments if moment.part != "return"]
     places = [(int(stamp), 1, position) for position, stamp in enumerate(ladder.side.times[:most].tolist())]
-    places += [_moment(ladder.trace.calls[moment.call], moment.call) for moment in calls[:most]]
-    found = [_of_packet(ladder, which) if kind == 1 else _of_call(ladder.trace.calls[which])
-             for _, kind, which in sorted(places)[:most]]
-    return found, len(ladder.side.rows) + len(calls)
+    places += [_moment(ladder.trace.calls[moment.call], moment.call) for moment in _entries(ladder)[:most]]
+    for _, kind, which in sorted(places)[:most]:
+        yield _of_packet(ladder, which) if kind == 1 else _of_call(ladder.trace.calls[which])
+
+
+def happened(ladder: Ladder) -> int:
+    """How many packets and calls there are."""
+    return len(ladder.side.rows) + len(_entries(ladder))
+
+
+def _entries(ladder: Ladder) -> list[Moment]:
+    return [moment for moment in ladder.moments if moment.part != "return"]
 
 
 def _moment(call: Call, number: int) -> tuple[int, int, int]:

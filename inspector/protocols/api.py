@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, NewType, TypeVar, cast, get_args
 from typing import Protocol as Interface
 
+from inspector.model.messages import Message
 from inspector.model.numbers import ICMP, ICMPV6, TCP, UDP
 from inspector.model.packets import Row
 from inspector.wire.arrays import Int64s
@@ -291,6 +292,13 @@ class Decoder(ABC, Generic[R]):
         """What `contains` and `matches` search in a record."""
         stop = min(record.stop, record.start + limit)
         return self.source.streams[record.direction].read(record.start, stop)
+
+    def repeatable(self, position: int, limit: int) -> Message | None:
+        """The message that a composer of ours would say again of a record, `limit` bytes at most.
+
+        None: what its packets carry is said again as it stands, byte by byte.
+        """
+        return None
 
     @abstractmethod
     def summary(self, record: R) -> str:

@@ -12,12 +12,9 @@ import click
 from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.model.endpoint import join_endpoint
 from inspector.model.spec import SessionSpec, SpecError
-from inspector.sessions.kinds import resolved
+from inspector.sessions.kinds import REGISTRY, kind_of, resolved
 
-_KINDS = {"tcp": "tcp", "udp": "udp", "http": "http", "ws": "websocket",
-          "tls": "tcp", "https": "http", "wss": "websocket"}
-_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
-_SECURE = frozenset({"tls", "https", "wss"})
+_SCHEMES = {scheme.name: (scheme, kind) for kind in REGISTRY for scheme in kind.schemes}
 _WITHIN = 5.0                      # seconds
 
 
@@ -60,10 +57,11 @@ def _require_service(spec: SessionSpec) -> None:
     import socket
 
     assert spec.service is not None
-    kind = socket.SOCK_DGRAM if spec.kind == "udp" else socket.SOCK_STREAM
+    datagrams = kind_of(spec).transport == "udp"
+    kind = socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM
     try:
         socket.getaddrinfo(*spec.service, type=kind)
-        if spec.kind != "udp":
+        if not datagrams:
             socket.create_connection(spec.service, _WITHIN).close()
     except UnicodeError as error:              # of the codec for names: a label that is empty or too long
         raise CommandError(f"{spec.to} cannot be reached: no host can have this name.", MISSING) from error
@@ -78,17 +76,17 @@ def spec_of(
 ) -> SessionSpec:
     """The session of a client with the service at `url`. SpecError where it names none."""
     parts, host, port = _parsed(url)
-    kind = _KINDS[parts.scheme]
+    scheme, kind = _SCHEMES[parts.scheme]
     path = parts.path or "/"
     if parts.query:
         path += f"?{parts.query}"
-    if kind in ("tcp", "udp") and (path != "/" or headers):
+    if not kind.takes_path and (path != "/" or headers):
         raise SpecError(f"{parts.scheme}:// has a host and a port, and nothing else.")
-    messages = (f"GET {path}",) if kind == "http" else ()
+    messages = (kind.asks.format(path=path),) if kind.asks else ()
     spec = SessionSpec(
-        kind=kind, to=join_endpoint(host, port), port=port, messages=messages, interactive=True,
+        kind=kind.name, to=join_endpoint(host, port), port=port, messages=messages, interactive=True,
         path=path, headers=headers or None,
-        deflate=deflate, paused=step, ending="close", tls=parts.scheme in _SECURE, insecure=insecure,
+        deflate=deflate, paused=step, ending="close", tls=scheme.secure, insecure=insecure,
         kernel_times=kernel_times,
     )
     resolved(spec)
@@ -98,11 +96,12 @@ def spec_of(
 def _parsed(url: str) -> tuple[SplitResult, str, int]:
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+        host, known = parts.hostname or "", _SCHEMES.get(parts.scheme)
+        port = parts.port or (known[0].port if known else 0)
     except ValueError as error:
         raise SpecError(f"{url!r:.80} is no URL: {error}.") from None
-    if parts.scheme not in _KINDS or not host:
-        raise SpecError(f"{url!r:.80} is no URL of {', '.join(f'{name}://' for name in _KINDS)}HOST:PORT.")
+    if known is None or not host:
+        raise SpecError(f"{url!r:.80} is no URL of {', '.join(f'{name}://' for name in _SCHEMES)}HOST:PORT.")
     if not port:
         raise SpecError(f"{url!r:.80} has no port.")
     return parts, host, port

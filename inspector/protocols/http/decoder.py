@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from inspector.model.messages import Message
 from inspector.model.units import amount
 from inspector.protocols.api import (
     Beside,
@@ -451,6 +452,14 @@ class HttpDecoder(Decoder[HttpMessage]):
         if index in self._first_event and self._events is not None:
             marks = (amount(self._events.count_of(index), "event"),)
         return MessageLine(message.direction, kind, text, message.body_length, tuple(sorted(rows)), marks)
+
+    def repeatable(self, position: int, limit: int) -> Message | None:
+        one = self.records[position]
+        if not one.is_request:
+            return None
+        body = self.shown(self.message_of(position), limit).body
+        words = [one.method, one.target, *([body.decode("utf-8", "replace")] if body else [])]
+        return Message(" ".join(words).encode())
 
     def shown(self, index: MessageIndex, limit: int) -> Shown:
         message = self._http.messages[index]

@@ -9,10 +9,11 @@ and every one knows its bytes in the stream.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol, cast, get_args
 
 import numpy as np
 
+from inspector.model.messages import Message, Opcode
 from inspector.model.packets import Row, packet_number
 from inspector.model.units import duration
 from inspector.protocols.api import (
@@ -487,6 +488,12 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
             text += f"  key {record.masking_key.hex()}"
         text += "  packet " + ", ".join(str(packet_number(row)) for row in record.rows[:8])
         return text + ("  ! " + ", ".join(record.findings) if record.findings else "")
+
+    def repeatable(self, position: int, limit: int) -> Message:
+        number = self.message_of(position)
+        kind = self.line(number).kind.lower()
+        opcode: Opcode = next((name for name in get_args(Opcode) if name == kind), "binary")
+        return Message(self.content(number, limit), opcode)
 
     def content(self, index: MessageIndex, limit: int) -> bytes:
         return self.message_payload(message_number(index), limit)

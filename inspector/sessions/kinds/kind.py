@@ -10,7 +10,7 @@ import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from inspector.model.commands import EndpointCommand, SocketCommand
 from inspector.model.messages import Message, checked, parse_message
@@ -83,6 +83,15 @@ class Ending:
     command: EndpointCommand
 
 
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A URL by which a service of a kind is named. `port`: its usual one, 0 where each URL has to say it."""
+
+    name: str
+    port: int = 0
+    secure: bool = False               # spoken by TLS
+
+
 def accept_any(spec: SessionSpec) -> None:
     """The check of a kind that needs none beyond that of each message."""
 
@@ -113,6 +122,10 @@ class Kind:
     check: Callable[[SessionSpec], None] = accept_any        # ValueError: cannot be a session
     lacking: Callable[[], str] = lacks_nothing               # why it cannot be on this machine, a sentence
     starts_programs: bool = False      # others than our own, of this machine
+    schemes: tuple[Scheme, ...] = ()   # of services of this kind that a client of ours can talk to
+    takes_path: bool = False           # a URL's path, and headers, mean something to it
+    asks: str = ""                     # the message that asks for a URL's "{path}" at once
+    transport: Literal["tcp", "udp"] = "tcp"
 
     def read(self, text: str) -> Message:
         """A message of a script; ValueError where it cannot be one. A request goes as it stands."""

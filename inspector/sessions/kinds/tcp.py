@@ -9,7 +9,7 @@ from inspector.model.commands import Abort, Close, Connect, HalfClose
 from inspector.model.messages import Message, parse_message
 from inspector.model.spec import push_messages
 from inspector.sessions.context import Context
-from inspector.sessions.kinds.kind import HEX, TEXT, Ending, Kind
+from inspector.sessions.kinds.kind import HEX, TEXT, Ending, Kind, Scheme
 from inspector.sessions.stream.connection import Connection, Exchange
 from inspector.sessions.stream.ends import StreamClient, StreamServer
 
@@ -104,6 +104,7 @@ class ClientExchange(TcpExchange):
 KIND = Kind(
     name="tcp", title="TCP", key="t", about="a stream of bytes: handshake, data both ways, orderly end",
     port=9000, messages=("hello", "how are you?"), forms=(TEXT, HEX), endings=ENDINGS,
+    schemes=(Scheme("tcp"), Scheme("tls", secure=True)),
     server=lambda context: StreamServer(context, lambda: ServerExchange),
     client=lambda context: StreamClient(context, lambda: ClientExchange),
 )  # fmt: skip

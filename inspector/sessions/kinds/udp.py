@@ -16,7 +16,7 @@ from inspector.model.messages import parse_message
 from inspector.model.spec import SessionSpec, push_messages
 from inspector.sessions.context import Context, FailedError, bind_failure
 from inspector.sessions.gate import EndedError, RetiredError
-from inspector.sessions.kinds.kind import HEX, TEXT, Ending, Kind
+from inspector.sessions.kinds.kind import HEX, TEXT, Ending, Kind, Scheme
 from inspector.sessions.kinds.options import (
     BEHAVIOUR,
     CONNECTED,
@@ -295,4 +295,5 @@ KIND = Kind(
         Ending("N", "Server, open anew", "when it is closed: bound to its port again", Connect("server")),
     ),
     options=(BEHAVIOUR, IPV6, LISTENING, TO, PACE, *WIRE_OPTIONS, *ENDING_OPTIONS, CONNECTED),
+    schemes=(Scheme("udp"),), transport="udp",
 )  # fmt: skip

@@ -1,14 +1,13 @@
 """What the chosen packet says, as a message that a composer can send again, edited or as it is.
 
-Packet (and a byte of its frame) -> the message of WebSocket or HTTP that it carries, else its bytes.
+Packet (and a byte of its frame) -> the message that its protocol would say again, else its bytes.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from inspector.model.commands import OPCODES
-from inspector.model.messages import Message, Opcode
+from inspector.model.messages import Message
 from inspector.model.numbers import TCP
 from inspector.model.packets import Row, packet_number, row_at
 from inspector.trace.application.application import Carried
@@ -45,17 +44,9 @@ def sent_at(trace: Trace, row: Row, byte: int | None = None) -> Sent:
     direction = flow.direction(row)
     by_client = direction == trace.client(conversation.stream)
     one = _chosen(trace, conversation.stream, row, byte)
-    if one is not None and one.layer.protocol.name == "websocket":
-        decoder = one.layer.decoder
-        number = decoder.message_of(one.position)
-        kind = decoder.line(number).kind.lower()
-        opcode: Opcode = next((name for name in OPCODES if name == kind), "binary")
-        return Sent(Message(decoder.content(number, LONGEST), opcode), by_client)
-    if one is not None and one.layer.protocol.name == "http" and one.record.is_request:
-        decoder = one.layer.decoder
-        body = decoder.shown(decoder.message_of(one.position), LONGEST).body
-        words = [one.record.method, one.record.target, *([body.decode("utf-8", "replace")] if body else [])]
-        return Sent(Message(" ".join(words).encode()), True)
+    message = None if one is None else one.layer.decoder.repeatable(one.position, LONGEST)
+    if message is not None:
+        return Sent(message, by_client)
     start = int(trace.index.payload[row])
     size = int(trace.index.payload_length[row]) if int(trace.index.protocol[row]) == TCP else 0
     return _bytes(trace.frame(row)[start : start + size] if size else b"", row, by_client)

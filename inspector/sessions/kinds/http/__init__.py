@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inspector.model.messages import parse_request
 from inspector.sessions.context import Context
-from inspector.sessions.kinds.kind import STREAM_OPTIONS, TEXT, Form, Kind
+from inspector.sessions.kinds.kind import STREAM_OPTIONS, TEXT, Form, Kind, Scheme
 from inspector.sessions.kinds.options import CHUNKED, KEEP_ALIVE
 from inspector.sessions.kinds.tcp import ENDINGS
 from inspector.sessions.stream.connection import Exchange
@@ -39,4 +39,5 @@ KIND = Kind(
     message_help="'GET /path', 'POST /echo body'",
     server=_server, client=_client, forms=(REQUEST,), endings=ENDINGS,
     options=(*STREAM_OPTIONS, CHUNKED, KEEP_ALIVE),
+    schemes=(Scheme("http", 80), Scheme("https", 443, secure=True)), takes_path=True, asks="GET {path}",
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspector.sessions.context import Context
-from inspector.sessions.kinds.kind import BINARY, IN_FRAGMENTS, PING, STREAM_OPTIONS, TEXT, Kind
+from inspector.sessions.kinds.kind import BINARY, IN_FRAGMENTS, PING, STREAM_OPTIONS, TEXT, Kind, Scheme
 from inspector.sessions.kinds.options import CLOSE_CODE, CLOSE_REASON, DEFLATE, PATH
 from inspector.sessions.kinds.tcp import endings
 from inspector.sessions.stream.connection import Exchange
@@ -38,4 +38,5 @@ KIND = Kind(
     server=_server, client=_client,
     forms=(TEXT, BINARY, PING, IN_FRAGMENTS), endings=endings("close frame, then FIN"),
     options=(*STREAM_OPTIONS, PATH, DEFLATE, CLOSE_CODE, CLOSE_REASON),
+    schemes=(Scheme("ws", 80), Scheme("wss", 443, secure=True)), takes_path=True,
 )  # fmt: skip

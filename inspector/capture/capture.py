@@ -50,15 +50,16 @@ class Capture:
     def __init__(
         self, descriptor: int, *, description: str, woken: Callable[[], None], failed: Callable[[str], None],
         program: Program = ACCEPT_ALL, filter: str = "", snaplen: int = 0, max_size: int = 0, most: int = 0,
-        source: Source | None = None, blocks: int = BLOCKS, interface: str = "lo",
+        source: Source | None = None, blocks: int = BLOCKS, interface: str = "lo", waits: float = 0.0,
     ) -> None:
+        """`waits`: seconds for which the source may keep frames back."""
         self._source = source or open_source(program, blocks)
         self._failed = failed
         self.last_counts = Counts()                        # after `stop`: the kernel's counts
         self._nudge = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._sniffer: Sniffer | None = None
         self._starter = threading.Thread(target=self._start, name="start-sniffer", daemon=True)
-        self.writer = TraceWriter(descriptor, woken, max_size, most)
+        self.writer = TraceWriter(descriptor, woken, max_size, most, waits)
         self.writer.begin(
             application="inspector", interface=interface, description=description, filter=filter,
             snaplen=snaplen,
@@ -66,8 +67,8 @@ class Capture:
 
     @property
     def kind(self) -> str:
-        """How frames come: "ring" or "recvmsg"."""
-        return "ring" if isinstance(self._source, Ring) else "recvmsg"
+        """How frames come: "ring", "recvmsg", or "narrowed" by what is known of them later."""
+        return {Ring: "ring", Receiver: "recvmsg"}.get(type(self._source), "narrowed")
 
     def start(self) -> None:
         """Start writing what is captured, soon and in another thread."""
@@ -76,6 +77,10 @@ class Capture:
     def record(self, record: Record) -> None:
         """Put a system call or event into the trace, at its time; from any thread."""
         self.writer.record(record)
+        os.eventfd_write(self._nudge, 1)
+
+    def wake(self) -> None:
+        """Have the source asked once more, though no frame came; from any thread."""
         os.eventfd_write(self._nudge, 1)
 
     def counts(self) -> Counts:

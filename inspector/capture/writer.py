@@ -39,7 +39,7 @@ _QUIET = 12 * STATISTICS_EVERY     # so long after the last packet they go on: w
 _SETTLE = 6_000_000                # a packet or record of before this has arrived by now
 _LATE = 0.005                      # seconds that packets wait for the calls around them, while calls come
 _CALLS_COME = 1_000_000_000        # nanoseconds since the last record, up to which they do
-_TRUST = 150_000_000               # a record is never held longer
+_TRUST = 150_000_000               # a record is never held longer than that, and than packets are
 _ASTRAY = 1_000_000_000            # a record from further in the future: the clock was set back meanwhile
 _END_ROOM = 2048                   # of the size limit, kept for the last events and statistics
 
@@ -51,10 +51,13 @@ class TraceWriter:
     be written: it then ends with the last whole block, and nothing more is written.
     """
 
-    def __init__(self, descriptor: int, woken: Callable[[], None], max_size: int = 0, most: int = 0) -> None:
+    def __init__(self, descriptor: int, woken: Callable[[], None], max_size: int = 0, most: int = 0,
+                 waits: float = 0.0) -> None:
+        """`waits`: seconds for which packets are kept back before they come here."""
         self._descriptor = descriptor
         self._woken = woken
         self._max_size, self._most = max_size, most
+        self._trust = _TRUST + int(waits * 1e9)
         self._merge = Merge()
         self._inbox: deque[Record] = deque()
         self._heard = -_CALLS_COME
@@ -98,7 +101,7 @@ class TraceWriter:
             time.sleep(_LATE)
         self._collect()
         now, waits = time.time_ns(), self._merge.next_time()
-        until = max(batch.seen_until - _SETTLE, now - _TRUST)
+        until = max(batch.seen_until - _SETTLE, now - self._trust)
         if len(batch.times):
             until = max(until, int(batch.times[-1]))
         if waits is not None and waits > now + _ASTRAY:

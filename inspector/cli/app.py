@@ -27,7 +27,7 @@ from inspector.cli.waiting import PATIENCE, Leaving
 if TYPE_CHECKING:
     from inspector.cli.options.remote import Remote
     from inspector.lab.capture.elsewhere import Place
-    from inspector.lab.options import Limits
+    from inspector.lab.options import Limits, Process
     from inspector.lessons.classroom.ballot import BallotBox
     from inspector.lessons.format.model import Lesson
     from inspector.model.spec import SessionSpec
@@ -118,17 +118,21 @@ def open_session(spec: SessionSpec) -> int:
 
 
 def watch_ports(
-    ports: tuple[int, ...], limits: Limits, save: str | None, *, overwrite: bool, place: Place | None = None
+    ports: tuple[int, ...], limits: Limits, save: str | None, *, overwrite: bool, place: Place | None = None,
+    process: Process | None = None,
 ) -> int:
     """Open the app on this machine's own loopback, on these ports or all; returns the exit status.
 
     `save`: the file that the trace goes to, None for one of those that are kept. `place`: another network.
+    `process`: whose ports they are, found as they open.
     """
     from inspector.cli.options.capture import packet_socket_for, packet_socket_in
     from inspector.lab.options import Watch
 
     _require_terminal(sys.stdin.isatty())
-    if place is None:
+    if process is not None:
+        watch = Watch(limits=limits, process=process, packet_socket=_packet_socket_of(process, limits))
+    elif place is None:
         watch = Watch(ports, limits=limits, packet_socket=packet_socket_for(ports, limits, screen=True))
     else:
         watch = Watch(ports, limits=limits, packet_socket=packet_socket_in(place, ports, limits),
@@ -141,6 +145,19 @@ def watch_ports(
         status = _run(InspectorApp(watch=replace(watch, save=(file.path, file.name))))
         file.restore()
         return status
+
+
+def _packet_socket_of(process: Process, limits: Limits) -> int:
+    """A packet socket for a process's ports, asked for when it is known that they can be told."""
+    from inspector.cli.options.capture import packet_socket_for
+    from inspector.cli.options.process import require_sockets_of
+    from inspector.lab.capture.privilege import under_sudo
+
+    if not under_sudo():                   # else it is the caller who will look
+        require_sockets_of(process)
+    found = packet_socket_for((), limits, screen=True)
+    require_sockets_of(process)
+    return found
 
 
 def watch_remote(remote: Remote, ports: tuple[int, ...]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -71,3 +72,24 @@ def backlog_of(port: int) -> int | None:
 def processes() -> Iterator[int]:
     """All processes that this one can see."""
     return (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+
+
+class Now:
+    """All processes that there are, to whom it is called again and again: none where that was a moment ago.
+
+    Who holds a new socket is looked for in all of their descriptors, which a busy server must not make us do
+    with each connection.
+    """
+
+    _EVERY = 0.5                 # seconds
+
+    def __init__(self) -> None:
+        self._last = -self._EVERY
+
+    def __call__(self) -> Iterable[int]:
+        """The processes, or none."""
+        now = time.monotonic()
+        if now - self._last < self._EVERY:
+            return ()
+        self._last = now
+        return processes()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from inspector.kernel.holders import Owner, holders
@@ -24,6 +24,8 @@ _WATCHED = frozenset({
     "retransmits", "total_retrans", "bytes_acked", "bytes_received", "notsent", "lost", "drops",
 })
 Key = tuple[str, str, int, Literal["tcp", "udp"]]
+# Of the sockets that a look at that time found those that are to be told of.
+Chosen = Callable[[Sequence[KernelSocket], int], Sequence[KernelSocket]]
 
 
 class _Reported(NamedTuple):
@@ -38,11 +40,15 @@ class Sampler:
 
     def __init__(
         self, members: Callable[[], Iterable[int]], ports: tuple[int, ...] = (),
-        networks: Iterable[SockDiag] | None = None,
+        networks: Iterable[SockDiag] | None = None, chosen: Chosen | None = None,
     ) -> None:
-        """`networks`: of which to tell; the caller's, unless given. OSError where there is no sock_diag."""
+        """`networks`: of which to tell; the caller's, unless given. OSError where there is no sock_diag.
+
+        `chosen`: says of all sockets of a look which ones are told of, and hears so what there is.
+        """
         self._diags = [SockDiag()] if networks is None else list(networks)
         self._members, self._ports = members, tuple(f":{port}" for port in ports)
+        self._chosen = chosen
         self._reported: dict[Key, _Reported] = {}
         self._last_look = 0.0
 
@@ -58,7 +64,10 @@ class Sampler:
             return
         self._last_look = now
         time_ns = time.time_ns()
-        found = {_key(one): one for one in self._sockets()}
+        sockets: Iterable[KernelSocket] = self._sockets()
+        if self._chosen is not None:
+            sockets = self._chosen(list(sockets), time_ns)
+        found = {_key(one): one for one in sockets}
         fresh = [one for key, one in found.items() if self._is_news(key, one, now)]
         if len(fresh) > _MOST:
             fresh = sorted(fresh, key=self._urgency)[:_MOST]

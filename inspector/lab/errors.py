@@ -18,5 +18,9 @@ class LabError(Exception):
         return f"{self.sentence} To mend it: {self.remedy}" if self.remedy else self.sentence
 
 
+class NeedsRootError(LabError):
+    """Only root may, or somebody to whom root lends a hand."""
+
+
 class NoSuchError(LabError):
     """There is nothing of the name that was given: a mistake of who wrote it (exit status 2)."""

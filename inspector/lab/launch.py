@@ -20,7 +20,7 @@ from typing import IO, Self
 from inspector.capture.choice import choose_program
 from inspector.lab.errors import LabError
 from inspector.lab.files.ownership import create_file
-from inspector.lab.options import NO_LIMITS, NOTHING, AgentOptions, Limits, Mode, Outside
+from inspector.lab.options import NO_LIMITS, NOTHING, AgentOptions, Limits, Mode, Outside, Process
 from inspector.lab.programs import own
 from inspector.lab.programs.tracer import strace
 from inspector.lab.summary import Refusal, Summary, from_line
@@ -158,7 +158,7 @@ def start_agent(
     trace_path: str | Path, mode: Mode = "auto", *, ports: Sequence[int] = (),
     limits: Limits = NO_LIMITS, command: Sequence[str] = (), syscalls: bool = False, stdout: int = 1,
     apart: bool = False, outside: Outside = NOTHING, packet_socket: int = -1, place: str = "",
-    wiring: Wiring | None = None,
+    wiring: Wiring | None = None, process: Process | None = None,
 ) -> Agent:
     """Start an agent that writes the file `trace_path` anew, and return when its capture runs.
 
@@ -171,14 +171,15 @@ def start_agent(
     what of the lab and of the host's network shall reach each other, by a relay. `packet_socket`: one that
     captures for those ports, opened by somebody with the privilege (`privilege`); it stays the caller's;
     `place`: the other network that it hears, in words.
-    `wiring`: the ends talk over a wire that does this, in place of the loopback.
+    `wiring`: the ends talk over a wire that does this, in place of the loopback. `process`: of the host,
+    whose ports are captured as they open.
     """
     if syscalls:
         strace()
     choose_program(ports, limits.filter, limits.snaplen)                 # to refuse before anything starts
     options = AgentOptions(
         mode, tuple(ports), limits, command=tuple(command), syscalls=syscalls, outside=outside,
-        packet_socket=packet_socket, place=place, wiring=wiring,
+        packet_socket=packet_socket, place=place, wiring=wiring, process=process,
     )
     path = Path(trace_path)
     created = create_file(path)

@@ -74,11 +74,26 @@ NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
+class Process:
+    """Whose ports are watched, its children's too: the process of a number, or all of a name, once there."""
+
+    pid: int = 0
+    name: str = ""
+
+    @property
+    def words(self) -> str:
+        """`process 812 (nginx)`, `processes named nginx`."""
+        if not self.pid:
+            return f"processes named {self.name}"
+        return f"process {self.pid}" + (f" ({self.name})" if self.name else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """What is captured without a session of ours: ports of this machine (none: all), or, with `outside`,
     what is led through the lab. `save`: a file that is open for the trace, and the name that people know.
     `packet_socket`: what captures, opened by somebody with the privilege (lab/capture/); -1: none.
-    `place`: in which other network, in words."""
+    `place`: in which other network, in words. `process`: the ports are those that it has."""
 
     ports: tuple[int, ...] = ()
     outside: Outside = NOTHING
@@ -86,6 +101,7 @@ class Watch:
     save: tuple[Path, str] | None = None
     packet_socket: int = -1
     place: str = ""
+    process: Process | None = None
 
     @property
     def words(self) -> str:
@@ -93,7 +109,8 @@ class Watch:
         if self.outside.via:
             return ", ".join(f"{listen} → {target}" for listen, target in self.outside.via) + ", relayed"
         ports = f"port{'s' if len(self.ports) > 1 else ''} {', '.join(map(str, self.ports))}"
-        only = (ports if self.ports else "", self.limits.filter, self.place)
+        whose = "" if self.process is None else self.process.words
+        only = (whose, ports if self.ports else "", self.limits.filter, self.place)
         return ", ".join(filter(None, only)) or "all ports"
 
 
@@ -111,6 +128,7 @@ class AgentOptions:
     outside: Outside = NOTHING
     packet_socket: int = -1                       # what captures, opened by somebody with the privilege
     place: str = ""                               # the socket hears another network: which, in words
+    process: Process | None = None                # what is kept is what has one of its ports
     wiring: Wiring | None = None                  # a wire between the ends, not the loopback
     group: int = 0                                # for programs: the terminal's foreground process group
 
@@ -127,6 +145,8 @@ class AgentOptions:
         data["outside"] = Outside.of(data["outside"])
         if data["wiring"] is not None:
             data["wiring"] = Wiring(**data["wiring"] | {"rules": tuple(data["wiring"]["rules"])})
+        if data["process"] is not None:
+            data["process"] = Process(**data["process"])
         data["command"] = tuple(data["command"])
         data["terminal"] = tuple(data["terminal"]) if data["terminal"] else None
         return cls(**data)

@@ -85,13 +85,20 @@ class KernelSample:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A TCP port that something listens on. `chain`: its process and what started it, the nearest first."""
+    """A TCP port that something listens on. `chain`: its process and what started it, the nearest first.
+
+    `container`: in which it runs, by its name, or by its id where only that is known. `elsewhere`: a process
+    of the network that it is in, where that is another than ours; else 0.
+    """
 
     address: str               # "127.0.0.1:8000"
     chain: tuple[str, ...]     # "python3 812", "bash 700"; empty where another user's
     connections: int           # that are open now
     backlog: int               # connections that wait for accept()
     since: float | None        # seconds since the epoch at which its process began
+    pid: int | None = None
+    container: str = ""
+    elsewhere: int = 0
 
     @property
     def port(self) -> int:

@@ -211,7 +211,7 @@ def section_order(head: bytes) -> str | None:
     return {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}.get(bytes(head[8:12]))
 
 
-def block_at(data: bytes | memoryview, start: int, order: str) -> Block | None:
+def block_at(data: bytes | bytearray | memoryview, start: int, order: str) -> Block | None:
     """The block at `start` of `data`, or None where it does not stand there to its end (yet).
 
     Raises BlockError where its length cannot be right.

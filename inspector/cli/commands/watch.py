@@ -29,6 +29,10 @@ class Place(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
 
 @click.command("watch")
 @click.argument("places", metavar="[ssh://[USER@]HOST[:PORT]] [PORT ...]", nargs=-1, type=Place())
+@click.option("--pid", metavar="PID", type=click.IntRange(min=1),
+              help="Watch the ports that this process and its children have, as they open.")
+@click.option("--name", metavar="PROCESS",
+              help="Likewise of all processes of this name; waits for the first one.")
 @click.option("--netns", metavar="PID|NAME",
               help="Watch the network of this process, or of this name of 'ip netns'.")
 @click.option("--container", metavar="NAME", help="Watch the network of this container (docker, podman).")
@@ -38,8 +42,8 @@ class Place(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
 @capture_options
 @reading_options
 def command(
-    *, places: tuple[int | Remote, ...], netns: str | None, container: str | None, output: str | None,
-    overwrite: bool, limits: Limits,
+    *, places: tuple[int | Remote, ...], pid: int | None, name: str | None, netns: str | None,
+    container: str | None, output: str | None, overwrite: bool, limits: Limits,
 ) -> int:
     """Open the app on this machine's own loopback, on these ports or all.
 
@@ -47,14 +51,19 @@ def command(
     socket. No screen runs as root: under sudo it becomes the calling user. What ends the capture leaves the
     app open on what was captured.
 
+    --pid and --name watch what a process and its children say on the loopback, whichever ports they listen
+    on or are connected from: those are found as they open (a connection of theirs that lasts no tenth of a
+    second may be missed, one to a port on which they listen is not). --name waits for a service that is not
+    up yet.
+
     --netns and --container watch all interfaces of another network of this machine: one of yours (rootless
     podman, a lab), or any with sudo. ssh://HOST watches another machine, by tcpdump there.
     """
     ports = tuple(place for place in places if isinstance(place, int))
     require_filter(limits, ports)
     remotes = [place for place in places if isinstance(place, Remote)]
-    if len(remotes) + (netns is not None) + (container is not None) > 1:
-        raise CommandError("One place at a time: a machine, --netns or --container.", USAGE)
+    if len(remotes) + sum(one is not None for one in (pid, name, netns, container)) > 1:
+        raise CommandError("One place at a time: a machine, --pid, --name, --netns or --container.", USAGE)
     from inspector.cli.app import watch_ports, watch_remote  # here and below: help is to be instant
 
     if remotes:
@@ -62,6 +71,12 @@ def command(
             raise CommandError("What another machine sends is not narrowed here; ctrl+s in the app saves it.",
                                USAGE)
         return watch_remote(remotes[0], ports)
+    if pid is not None or name is not None:
+        if ports:
+            raise CommandError("A process's ports are found; name either it or the ports.", USAGE)
+        from inspector.cli.options.process import process_of
+
+        return watch_ports((), limits, output, overwrite=overwrite, process=process_of(pid, name))
     place = None
     if netns is not None or container is not None:
         from inspector.lab.capture import elsewhere

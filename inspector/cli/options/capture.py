@@ -82,12 +82,23 @@ def packet_socket_for(ports: tuple[int, ...], limits: Limits, *, screen: bool = 
 
 
 def packet_socket_in(place: Place, ports: tuple[int, ...], limits: Limits) -> int:
-    """A packet socket of another network of this machine; under sudo this process is the caller then."""
+    """A packet socket of another network of this machine; under sudo this process is the caller then.
+
+    Asks by sudo or pkexec where entering it needs that, there is a terminal, and the network is a process's.
+    """
     from inspector.lab.capture import elsewhere, privilege
-    from inspector.lab.errors import LabError
+    from inspector.lab.errors import LabError, NeedsRootError
 
     try:
-        opened = elsewhere.opened_in(place, ports, limits)
+        try:
+            opened = elsewhere.opened_in(place, ports, limits)
+        except NeedsRootError:
+            ask = privilege.asker()
+            if not ask or not place.pid or limits.filter:
+                raise
+            notice(f"The network of {place.words} is another user's: a helper opens a packet socket in it "
+                   "with privilege, and ends.")
+            opened = privilege.borrow(ask, ports, limits.snaplen, place.pid)
         if privilege.under_sudo():
             privilege.become_caller()
     except LabError as error:

@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
@@ -29,7 +30,7 @@ from inspector.lab.network.bridge import Bridge
 from inspector.lab.network.routes import all_addresses_here
 from inspector.lab.network.wire.ends import make as make_ends
 from inspector.lab.network.world import World, carrier
-from inspector.lab.options import AgentOptions
+from inspector.lab.options import AgentOptions, Limits
 from inspector.lab.programs import relayed
 from inspector.lab.programs.processes import Guardian, Lab, adopt_orphans
 from inspector.lab.summary import Refusal, Summary, to_line
@@ -37,6 +38,7 @@ from inspector.sessions.lab_mark import remove_lab_folder
 from inspector.wire.journal import EventRecord
 
 if TYPE_CHECKING:
+    from inspector.capture.batch import Source
     from inspector.lab.agent.supervisor import Supervisor
     from inspector.lab.capture.capturing import Capturing
 
@@ -133,12 +135,15 @@ def _open_capture(
     from inspector.capture.capture import Capture, open_source
     from inspector.capture.choice import choose_program
     from inspector.capture.ring import BLOCKS, SESSION_BLOCKS
-    from inspector.lab.capture.dumpcap import Dumpcap
+    from inspector.lab.capture.dumpcap import Dumpcap, dumpcap_command
+    from inspector.lab.capture.narrowed import WAITS, Narrowed
+    from inspector.lab.capture.piped import Piped
 
-    woken, limits = partial(_wake, options), options.limits
+    woken, limits, ports = partial(_wake, options), options.limits, supervisor.ports_of_process
     given = socket.socket(fileno=options.packet_socket) if options.packet_socket >= 0 else None
     program, text = choose_program(options.ports, limits.filter, limits.snaplen)
-    if mode == "host" and given is None and not may_capture() and (path := dumpcap()) is not None:
+    path = dumpcap() if mode == "host" and given is None and not may_capture() else None
+    if path is not None and ports is None:
         return Dumpcap(
             path, trace, options, text, woken=woken, failed=supervisor.capture_failed,
             born=guardian.watch_over_me,
@@ -148,11 +153,16 @@ def _open_capture(
     blocks = BLOCKS if options.command or options.mode == "host" else SESSION_BLOCKS
     what = "loopback" if options.wiring is None else "wire"
     heard = f"all interfaces of {options.place}" if options.place else f"{what} of the {mode}"
+    if path is not None:                           # the limits of the file are kept here
+        command = dumpcap_command(path, replace(options, limits=Limits(snaplen=limits.snaplen)), text)
+        source: Source = Piped(command, guardian.watch_over_me)
+    else:
+        source = open_source(program, blocks, given, _interface(options))
     return Capture(
         trace, description=heard, woken=woken, failed=supervisor.capture_failed,
-        filter=text, snaplen=limits.snaplen, max_size=limits.max_size,
-        most=limits.packets, source=open_source(program, blocks, given, _interface(options)),
-        interface=_interface(options),
+        filter=text, snaplen=limits.snaplen, max_size=limits.max_size, most=limits.packets,
+        source=source if ports is None else Narrowed(source, ports), interface=_interface(options),
+        waits=0.0 if ports is None else WAITS,
     )
 
 

@@ -11,13 +11,17 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from inspector.kernel.sampler import EVERY, Sampler
-from inspector.kernel.sock_diag import SockDiag
+from inspector.kernel.followed import Followed
+from inspector.kernel.holders import Now
+from inspector.kernel.sampler import EVERY, Chosen, Sampler
+from inspector.kernel.sock_diag import KernelSocket, SockDiag
 from inspector.lab.agent.session import Session
+from inspector.lab.capture.narrowed import Ports
+from inspector.lab.errors import LabError
 from inspector.lab.network.bridge import Bridge
 from inspector.lab.network.wire.ends import Ends
 from inspector.lab.network.wire.wire import Wire
@@ -62,7 +66,10 @@ class Supervisor:
         self._bridge = bridge
         self._ends = ends
         self._wire: Wire | None = None
-        self._sampler = _sampler(lab, options, ends)
+        # Whose ports are wanted is looked up here; the capture waits for what is found.
+        self.ports_of_process = Ports() if options.process is not None else None
+        self._followed = _followed(options)
+        self._sampler = _sampler(lab, options, ends, self._of_process if self._followed else None)
         self.broken = ""                           # why the capture broke
         self.program_status: int | None = None     # exit status of the last program, 128+N for signal N
         self.program_failure = ""                  # why it could not be started
@@ -108,6 +115,8 @@ class Supervisor:
             if (self.broken or writer.limited) and not self._options.command:
                 break                              # a program goes on, uncaptured: its status is wanted
         self._end_children()
+        if self.ports_of_process is not None:
+            self.ports_of_process.end()
         if self._tracer is not None:
             self._selector.unregister(self._tracer.descriptor)
             self._tracer.close()
@@ -145,6 +154,21 @@ class Supervisor:
             self._bridge.tick()
         for sample in self._sampler.look() if self._sampler is not None else ():
             self.record(sample)
+        if self._followed is not None:
+            self._tell_of(self._followed)
+
+    def _of_process(self, found: Sequence[KernelSocket], time_ns: int) -> Sequence[KernelSocket]:
+        """Of all sockets those of the process that is followed; what its ports are goes to the capture."""
+        assert self._followed is not None and self.ports_of_process is not None
+        chosen = self._followed.chosen(found)
+        self.ports_of_process.tell(time_ns, self._followed.ports)
+        self.capture.wake()
+        return chosen
+
+    def _tell_of(self, followed: Followed) -> None:
+        for sentence in followed.news:
+            self._report("note", sentence)
+        followed.news.clear()
 
     def _watch(self, descriptor: int, action: Callable[[], None]) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, action)
@@ -374,15 +398,28 @@ class Supervisor:
             self._turn(0.05)
 
 
-def _sampler(lab: Lab, options: AgentOptions, ends: Ends | None) -> Sampler | None:
-    """What looks at the kernel's sockets: all of the lab's, or those of the host's ports that are watched."""
-    if options.place or (not lab.networks and not options.ports):
+def _followed(options: AgentOptions) -> Followed | None:
+    """Who looks after the process that is watched; never taken for it are we, and who started us."""
+    if options.process is None:
+        return None
+    own = os.getpid()
+    return Followed(options.process.pid, options.process.name, frozenset({own, os.getppid()}))
+
+
+def _sampler(lab: Lab, options: AgentOptions, ends: Ends | None, chosen: Chosen | None) -> Sampler | None:
+    """What looks at the kernel's sockets: all of the lab's, those of the host's ports, or of the process."""
+    if options.place or (not lab.networks and not options.ports and chosen is None):
         return None                                # a whole machine's sockets are no picture of anything
     try:
         if ends is not None:
             return Sampler(lab.members, networks=[_sockets_at(ends, end) for end in SENDERS])
-        return Sampler(lab.members, options.ports if not lab.networks else ())
-    except OSError:                                # a kernel without sock_diag
+        if lab.networks:
+            return Sampler(lab.members)
+        return Sampler(Now(), options.ports, chosen=chosen)
+    except OSError as error:                       # a kernel without sock_diag
+        if chosen is not None:
+            raise LabError("This kernel does not tell whose sockets are whose (sock_diag): name the ports "
+                           "to be watched.") from error  # fmt: skip
         return None
 
 

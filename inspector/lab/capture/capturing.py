@@ -18,13 +18,16 @@ class Capturing(Protocol):
 
     @property
     def kind(self) -> str:
-        """How frames come: "ring", "recvmsg" or "dumpcap"."""
+        """How frames come: "ring", "recvmsg", "narrowed" or "dumpcap"."""
 
     def start(self) -> None:
         """Start writing what is captured."""
 
     def record(self, record: Record) -> None:
         """Put a system call or event into the trace, at its time."""
+
+    def wake(self) -> None:
+        """Look whether there is something to write, though no packet came."""
 
     def stop(self) -> None:
         """Write all that was captured until now; `last_counts` and `writer` say what it was."""

@@ -50,6 +50,9 @@ class Dumpcap:
         """Keep an event until dumpcap has ended."""
         self.writer.record(record)
 
+    def wake(self) -> None:
+        """Nothing waits here."""
+
     def start(self) -> None:
         """Write what was recorded until now, then have dumpcap write."""
         self.writer.flush()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from inspector.capture.choice import choose_program
 from inspector.capture.packet_socket import lock_filter, open_everywhere
-from inspector.lab.errors import LabError, NoSuchError
+from inspector.lab.errors import LabError, NeedsRootError, NoSuchError
 from inspector.lab.network.namespace import CLONE_NEWNET, CLONE_NEWUSER
 from inspector.lab.options import Limits
 from inspector.wire.text import escaped
@@ -84,7 +84,10 @@ def container(name: str) -> Place:
 
 
 def opened_in(place: Place, ports: tuple[int, ...], limits: Limits) -> socket.socket:
-    """A packet socket of all interfaces of that network, its filter locked, not bound. LabError if not."""
+    """A packet socket of all interfaces of that network, its filter locked, not bound. LabError if not.
+
+    NeedsRootError: this process may not enter it; `privilege.borrow` asks somebody who may.
+    """
     program, _ = choose_program(ports, limits.filter, limits.snaplen)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     child = os.fork()
@@ -106,8 +109,10 @@ def opened_in(place: Place, ports: tuple[int, ...], limits: Limits) -> socket.so
         return socket.socket(fileno=descriptors[0])
     number, _, reason = answer.decode("utf-8", "replace").partition(" ")
     if number in ("1", "13"):                                # EPERM, EACCES
-        raise LabError(f"The network of {place.words} belongs to another user: entering it needs root.",
-                       "run the same command with sudo")
+        raise NeedsRootError(
+            f"The network of {place.words} belongs to another user: entering it needs root.",
+            "run the same command with sudo",
+        )
     raise LabError(f"The network of {place.words} cannot be watched: {reason or 'nothing was said'}.")
 
 

@@ -35,10 +35,11 @@ def asker() -> list[str]:
     return [path] if path else []
 
 
-def borrow(ask: list[str], ports: tuple[int, ...], snaplen: int) -> socket.socket:
-    """The packet socket that the helper opens for us. LabError where it does not."""
+def borrow(ask: list[str], ports: tuple[int, ...], snaplen: int, pid: int = 0) -> socket.socket:
+    """The packet socket that the helper opens for us; `pid`: in this process's network. LabError if not."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    words = [sys.executable, "-I", str(Path(opener.__file__).resolve()), *map(str, (snaplen, *ports))]
+    words = [sys.executable, "-I", str(Path(opener.__file__).resolve())]
+    words += map(str, (snaplen, *((0, pid) if pid else ()), *ports))
     with ours:
         with theirs:
             try:

@@ -1,7 +1,7 @@
 """What listens on this machine, kept current; choosing a service opens the workbench on it.
 
 kernel/services (on a thread, every second) -> `ServiceLines` -> a list -> a `Watch`: through the lab, which
-needs no privilege, or on the loopback itself where this user may capture there.
+needs no privilege, or on the loopback itself where this user may capture there; in another network: in there.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on, work
@@ -18,7 +19,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from inspector.lab.options import Outside, Watch
+from inspector.lab.options import NO_LIMITS, Outside, Process, Watch
 from inspector.model.records import Service
 from inspector.tui.widgets.base import BaseModal
 from inspector.tui.widgets.line_list import LineList
@@ -26,6 +27,7 @@ from inspector.tui.widgets.painter import Head
 from inspector.views.line.document import Document
 from inspector.views.line.spans import Line
 from inspector.views.session.services import ServiceLines
+from inspector.wire.text import escaped
 
 EVERY = 1.0                # seconds between two looks
 NOTHING = "Nothing listens on TCP here now. Start your service; it appears by itself."
@@ -37,6 +39,7 @@ class ServicesScreen(BaseModal[Watch | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,v", "dismiss(None)", "Cancel", id="services.cancel"),
         Binding("w", "watch", "Watch itself", id="services.watch"),
+        Binding("p", "process", "Watch its process", id="services.process"),
     ]
 
     def __init__(self) -> None:
@@ -49,8 +52,9 @@ class ServicesScreen(BaseModal[Watch | None]):
             yield Head(self._titles)
             yield LineList(id="services")
             yield Static(Content(
-                "enter  through the lab: no privilege; talk to the port that is named then\n"
-                "w      itself, on the loopback (root or dumpcap)    esc  back"
+                "enter  through the lab: no privilege; talk to the port named then\n"
+                "w      itself, on the loopback (root or dumpcap)\n"
+                "p      all ports that its process has, likewise      esc  back"
             ), classes="hint")  # fmt: skip
 
     def on_mount(self) -> None:
@@ -94,20 +98,53 @@ class ServicesScreen(BaseModal[Watch | None]):
     def _opened(self, message: LineList.LineOpened) -> None:
         message.stop()
         service = self._chosen()
-        if service is not None:
+        if service is not None and service.elsewhere:
+            self._watch_elsewhere(service)
+        elif service is not None:
             self.dismiss(Watch(outside=Outside(via=((free_port(service.port + 1), service.port),))))
 
     def action_watch(self) -> None:
-        from inspector.lab.capture.access import dumpcap, may_capture  # start-up: hardly ever needed
+        service = self._chosen()
+        if service is not None and service.elsewhere:
+            self._watch_elsewhere(service)
+        elif service is not None and self._may_watch(f"watch {service.port}"):
+            self.dismiss(Watch((service.port,)))
 
+    def action_process(self) -> None:
         service = self._chosen()
         if service is None:
             return
+        if service.pid is None:
+            self.app.notify("It is another user's: which sockets its process has, only root may know.")
+        elif service.elsewhere:
+            self.app.notify("Its process lives in another network; enter watches that.")
+        elif self._may_watch(f"watch --pid {service.pid}"):
+            name = service.chain[0].rpartition(" ")[0]
+            self.dismiss(Watch(process=Process(service.pid, escaped(name, 40))))
+
+    def _may_watch(self, words: str) -> bool:
+        from inspector.lab.capture.access import dumpcap, may_capture  # start-up: hardly ever needed
+
         if may_capture() or dumpcap() is not None:
-            self.dismiss(Watch((service.port,)))
-        else:
-            self.app.notify(f"Watching itself: 'inspector watch {service.port}' in a shell, which asks for "
-                            "the privilege; enter goes through the lab, which needs none.")
+            return True
+        self.app.notify(f"Watching itself: 'inspector {words}' in a shell, which asks for the privilege; "
+                        "enter goes through the lab, which needs none.")
+        return False
+
+    def _watch_elsewhere(self, service: Service) -> None:
+        """Its own network has no address here that could be led anywhere: it is listened to in there."""
+        from inspector.lab.capture import elsewhere  # start-up: hardly ever needed
+        from inspector.lab.errors import LabError
+
+        try:
+            place = elsewhere.place_of(str(service.elsewhere))
+            if service.container:
+                place = replace(place, words=f"container {escaped(service.container, 40)}")
+            opened = elsewhere.opened_in(place, (service.port,), NO_LIMITS)
+        except LabError as error:
+            self.app.notify(f"{error.sentence} sudo inspector watch --netns {service.elsewhere}")
+            return
+        self.dismiss(Watch((service.port,), packet_socket=opened.detach(), place=place.words))
 
 
 def free_port(first: int) -> int:

@@ -5,6 +5,7 @@ Everything here may block for a moment and is called from worker threads, but fo
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -61,7 +62,8 @@ class LiveSession:
 
         mode: Mode = "lab" if watch.outside else "host"
         return start_agent(self.path, mode, ports=watch.ports, limits=watch.limits, outside=watch.outside,
-                           packet_socket=watch.packet_socket, place=watch.place)  # fmt: skip
+                           packet_socket=watch.packet_socket, place=watch.place,
+                           process=watch.process)  # fmt: skip
 
     @property
     def path(self) -> Path:
@@ -113,6 +115,8 @@ class LiveSession:
             if self._agent is not None:
                 self._agent.close()
                 self._agent = None
+                if self.watch.packet_socket >= 0:
+                    os.close(self.watch.packet_socket)     # and the ring goes that the agent had made of it
             if not self._is_written:
                 self._is_written, self._keeps = True, self._write()
             return self._keeps

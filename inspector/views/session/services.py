@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from inspector.model.records import Service
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.wire.text import escaped
 
-_TITLES = ("Address", "Connections", "Since", "Process  ← parents")
-_WIDTHS = (24, 11, 8)
+_TITLES = ("Address", "Connections", "Since", "Container", "Process  ← parents")
+_WIDTHS = (24, 11, 8, 14)
+_NARROW, _NARROW_WIDTHS = 88, (18, 11, 6, 9)       # cells of a line in which the process has little room
+_CONTAINER = 3               # the column that is there where a service has one
 
 
 class ServiceLines:
@@ -21,6 +24,8 @@ class ServiceLines:
     def __init__(self, services: Sequence[Service], now: float) -> None:
         """`now`: seconds since the epoch."""
         self.services, self.now = tuple(services), now
+        some = any(one.container or one.elsewhere for one in self.services)
+        self._columns = tuple(n for n in range(len(_TITLES)) if some or n != _CONTAINER)
 
     @property
     def count(self) -> int:
@@ -33,8 +38,7 @@ class ServiceLines:
 
     def title(self, width: int) -> Line:
         """The titles above the lines."""
-        styles: list[Style] = ["title" for _ in _TITLES]
-        return _cells(_TITLES, styles, width)
+        return self._cells(_TITLES, ["title"] * len(_TITLES), width)
 
     def line(self, index: int, width: int) -> Line:
         """Line `index` in exactly `width` cells."""
@@ -42,8 +46,24 @@ class ServiceLines:
         chain = escaped("  ← ".join(one.chain) or "another user's", 200)
         waiting = f"{one.connections}" + (f" +{one.backlog}" if one.backlog else "")
         since = "" if one.since is None else age(self.now - one.since)
-        styles: tuple[Style, ...] = ("bold", "number", "dim", "" if one.chain else "dim")
-        return _cells((escaped(one.address, 60), waiting, since, chain), styles, width)
+        where = one.container or ("elsewhere" if one.elsewhere else "")
+        styles: tuple[Style, ...] = ("bold", "number", "dim", "" if one.container else "dim",
+                                     "" if one.chain else "dim")
+        texts = escaped(one.address, 60), waiting, since, escaped(where, 40), chain
+        return self._cells(texts, styles, width)
+
+    def _cells(self, texts: Sequence[str], styles: Sequence[Style], width: int) -> Line:
+        *heads, last = self._columns
+        widths = _WIDTHS if width >= _NARROW else _NARROW_WIDTHS
+        spans = [Span(" ")]
+        used = 1
+        for place in heads:
+            align: Literal["left", "right"] = "left" if place in (0, _CONTAINER) else "right"
+            spans.append(Span(fit(texts[place], widths[place], align=align) + "  ", styles[place]))
+            used += widths[place] + 2
+        if used < width:
+            spans.append(Span(fit(texts[last], width - used), styles[last]))
+        return tuple(spans)
 
 
 def age(seconds: float) -> str:
@@ -53,14 +73,3 @@ def age(seconds: float) -> str:
             return f"{int(seconds // unit)} {name}"
     return f"{max(int(seconds), 0)} s"
 
-
-def _cells(texts: Sequence[str], styles: Sequence[Style], width: int) -> Line:
-    *heads, last = texts
-    spans = [Span(" ")]
-    used = 1
-    for place, (text, size) in enumerate(zip(heads, _WIDTHS, strict=True)):
-        spans.append(Span(fit(text, size, align="left" if place == 0 else "right") + "  ", styles[place]))
-        used += size + 2
-    if used < width:
-        spans.append(Span(fit(last, width - used), styles[-1]))
-    return tuple(spans)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +15,14 @@ import pytest
 
 from inspector.capture.packet_socket import ANY, bind
 from inspector.lab.capture.elsewhere import Place, container, opened_in, place_of
+from inspector.lab.capture.privilege import borrow
 from inspector.lab.errors import LabError
 from inspector.lab.options import NO_LIMITS
 from tests.support.running.commands import inspector
-from tests.support.running.lab import needs_lab
+from tests.support.running.lab import needs_lab, needs_root
 from tests.support.running.processes import first_line
 from tests.support.running.users import UNKNOWN, environment, interpreter
+from tests.support.screen.terminal import Terminal
 from tests.support.screen.window import LEFT, terminal
 
 COMMAND = [sys.executable, "-m", "inspector"]
@@ -82,7 +86,7 @@ case "$6" in
 esac
 """)
         tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        monkeypatch.setenv("PATH", str(tmp_path))              # without the tools of this machine
         assert hears(container("web"), process, "hello from a container")
         with pytest.raises(LabError, match="old does not run"):
             container("old")
@@ -114,6 +118,44 @@ def test_another_user_s_network_needs_root() -> None:
 
 
 @needs_lab
+@needs_root
+def test_the_helper_opens_a_socket_in_another_network_for_its_ports_alone() -> None:
+    with elsewhere() as process, borrow([], (PORT,), 0, process.pid) as packets:
+        bind(packets, ANY)
+        packets.settimeout(20)
+        say(process, "by the helper")
+        assert any(b"by the helper" in packets.recv(1 << 16) for _ in range(8))
+    with elsewhere() as process, borrow([], (PORT + 1,), 0, process.pid) as packets:
+        bind(packets, ANY)
+        packets.setblocking(False)
+        say(process, "not its port")
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait()
+        with pytest.raises(BlockingIOError):
+            packets.recv(1 << 16)
+
+
+@needs_lab
+@pytest.mark.skipif(not interpreter(), reason="a second user needs root, and a Python that it may run")
+def test_a_helper_is_asked_where_entering_needs_privilege() -> None:
+    with tempfile.TemporaryDirectory() as folder, elsewhere() as process:
+        lends = Path(folder, "pkexec")       # runs its words as root, as pkexec does on a yes
+        shutil.copy("/usr/bin/env", lends)
+        lends.chmod(0o4755)
+        Path(folder).chmod(0o777)
+        words = [str(shutil.which("setpriv")), f"--reuid={UNKNOWN}", f"--regid={UNKNOWN}", "--clear-groups",
+                 interpreter(), "-m", "inspector", "watch", "--netns", str(process.pid), str(PORT)]
+        given = environment(PATH=folder, XDG_STATE_HOME=folder, HOME=folder)
+        with Terminal.of(words, given) as app:
+            app.until_shown(f"process {process.pid}", "● live")
+            say(process, "hello by pkexec")
+            app.until_shown("hello by pkexec")
+            app.press("\x11")
+            assert app.end() == 0
+
+
+@needs_lab
 def test_the_app_watches_another_network(tmp_path: Path) -> None:
     with elsewhere() as process:
         words = [*COMMAND, "watch", "--netns", str(process.pid), str(PORT)]
@@ -130,7 +172,7 @@ def test_two_places_at_once_are_refused() -> None:
     words = [*COMMAND, "watch", "--netns", "1", "--container", "x"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (
-        2, "inspector: One place at a time: a machine, --netns or --container.\n")
+        2, "inspector: One place at a time: a machine, --pid, --name, --netns or --container.\n")
 
 
 @pytest.mark.parametrize("words", ["--netns nope", "--netns 4000000", "--netns ..", "--container nope",

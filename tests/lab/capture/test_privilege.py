@@ -30,17 +30,20 @@ HELPER = [sys.executable, "-I", str(Path(opener.__file__))]
 @given(st.lists(st.text(max_size=8)))
 def test_any_words_are_numbers_in_range_or_refused(words: list[str]) -> None:
     try:
-        snaplen, ports = opener.numbers(words)
+        snaplen, pid, ports = opener.numbers(words)
     except ValueError:
         return
-    assert [str(snaplen), *map(str, ports)] == [str(int(word)) for word in words]
+    place = ("0", str(pid)) if pid else ()
+    assert [str(snaplen), *place, *map(str, ports)] == [str(int(word)) for word in words]
     assert 0 <= snaplen <= 1 << 18
     assert all(0 < port < 1 << 16 for port in ports)
 
 
 @pytest.mark.parametrize("words", [
     [], ["x"], ["0", "/etc/shadow"], ["0", "-i", "eth0"], ["0", "0"], ["0", "65536"], ["-1"], ["262145"],
-    ["0", "٨٠"], ["0", "8000;id"], ["0", *["80"] * 65], ["0", "80", "--help"],
+    ["0", "٨٠"], ["0", "8000;id"], ["0", *["80"] * 65], ["0", "80", "--help"], ["0", "0", "0"],
+    ["0", "0", "4194305"], ["0", "0", "-1"], ["0", "80", "0", "812"], ["0", "0", "812", "0"],
+    ["0", "0", "../1"], ["0", "0", "812", *["80"] * 65],
 ])  # fmt: skip
 def test_what_is_no_number_of_ports_gets_nothing(words: list[str]) -> None:
     ours, theirs = socket.socketpair()
@@ -61,6 +64,17 @@ def test_only_a_unix_socket_is_answered(kind: str, tmp_path: Path) -> None:
         done = subprocess.run([*HELPER, "0", "80"], stdin=stdin, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert not (tmp_path / "x").read_bytes()
+
+
+@needs_privilege
+def test_this_machine_s_own_network_is_not_opened_as_another_one() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        done = subprocess.run([*HELPER, "0", "0", str(os.getpid())], stdin=theirs.fileno(),
+                              capture_output=True, text=True, check=False)
+        theirs.close()
+        assert (done.returncode, done.stderr) == (2, "inspector: that is this machine's own network.\n")
+        assert ours.recv(10) == b""
 
 
 @needs_privilege

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+import pytest
+from textual.pilot import Pilot
 from textual.widgets import Static
 
 from inspector.kernel.services import services
+from inspector.lab.capture.access import may_capture
 from inspector.model.records import Service
 from inspector.tui.launcher.services import ServicesScreen, free_port
 from inspector.tui.widgets.line_list import LineList
 from inspector.views.line.spans import plain
 from inspector.views.session.services import ServiceLines, age
 from tests.support.running.lab import needs_lab
+from tests.support.running.processes import first_line
 from tests.support.screen.live import QuietApp, launcher, until, workbench
 
 
@@ -25,6 +35,85 @@ def test_a_service_is_told_with_its_process_its_causes_and_its_connections() -> 
         assert (found.connections, found.backlog) == (1, 1)
         assert found.since
     assert all(one.address != address for one in services())
+
+
+# What podman starts a container with, by its name and its option; its network is another one.
+CONMON = """#!{python}
+import subprocess, sys
+subprocess.run([sys.executable, "-c", {program!r}])
+"""
+INSIDE = """
+import socket, sys
+from inspector.lab.network import namespace
+namespace.enter()
+with socket.create_server(("127.0.0.1", 0)) as server:
+    print(server.getsockname()[1], flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def contained(folder: Path) -> Iterator[int]:
+    """A service in a network of its own, started as podman starts one that is called web; its port."""
+    conmon = folder / "conmon"
+    conmon.write_text(CONMON.format(python=sys.executable, program=INSIDE))
+    conmon.chmod(0o755)
+    with subprocess.Popen([conmon, "-c", "0" * 64, "-n", "web"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as process:
+        yield int(first_line(process))
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+@needs_lab
+def test_a_container_s_service_is_listed_with_its_name(tmp_path: Path) -> None:
+    with contained(tmp_path) as port:
+        found = next(one for one in services() if one.elsewhere and one.port == port)
+        assert (found.address, found.container) == (f"127.0.0.1:{port}", "web")
+        assert found.pid and found.elsewhere == found.pid and found.chain[1].startswith("conmon ")
+        text = plain(ServiceLines([found], 0.0).line(0, 100))
+        assert " web " in text and " web " not in plain(ServiceLines([found], 0.0).title(100))
+        assert "Container" in plain(ServiceLines([found], 0.0).title(100))
+    assert "Container" not in plain(ServiceLines([Service("127.0.0.1:1", (), 0, 0, None)], 0.0).title(100))
+
+
+@needs_lab
+async def test_a_container_s_service_is_watched_in_its_own_network(tmp_path: Path) -> None:
+    with contained(tmp_path) as port:
+        app = QuietApp()
+        async with app.run_test(size=(120, 40)) as pilot:
+            await choose(app, pilot, port)
+            await pilot.press("enter")
+            bench = await workbench(pilot)
+            assert bench.session is not None
+            assert bench.session.watch.words == f"port {port}, container web"
+            await until(pilot, lambda: bench.trace is not None, "the capture")
+
+
+@needs_lab
+@pytest.mark.skipif(not may_capture(), reason="the host's loopback needs root or CAP_NET_RAW")
+async def test_all_that_a_service_s_process_has_is_watched() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        app = QuietApp()
+        async with app.run_test(size=(120, 40)) as pilot:
+            await choose(app, pilot, listener.getsockname()[1])
+            await pilot.press("p")
+            bench = await workbench(pilot)
+            assert bench.session is not None and bench.session.watch.process is not None
+            assert bench.session.watch.process.pid == os.getpid()
+            await until(pilot, lambda: bench.trace is not None, "the capture")
+
+
+async def choose(app: QuietApp, pilot: Pilot[int], port: int) -> None:
+    """Open the list, and choose the service on this port."""
+    await launcher(pilot)
+    await pilot.press("v")
+    await until(pilot, lambda: isinstance(app.screen, ServicesScreen), "the list of services")
+    screen = app.screen
+    assert isinstance(screen, ServicesScreen)
+    await until(pilot, lambda: any(one.port == port for one in screen._lines.services), "the service")
+    place = next(n for n, one in enumerate(screen._lines.services) if one.port == port)
+    screen.query_one(LineList).cursor = place
 
 
 def test_lines_fit_every_width_and_hold_no_foreign_control() -> None:
@@ -55,14 +144,7 @@ async def test_a_service_is_chosen_and_what_is_said_to_it_is_seen() -> None:
         port = listener.getsockname()[1]
         app = QuietApp()
         async with app.run_test(size=(120, 40)) as pilot:
-            await launcher(pilot)
-            await pilot.press("v")
-            await until(pilot, lambda: isinstance(app.screen, ServicesScreen), "the list of services")
-            screen = app.screen
-            assert isinstance(screen, ServicesScreen)
-            await until(pilot, lambda: any(one.port == port for one in screen._lines.services), "the service")
-            place = next(n for n, one in enumerate(screen._lines.services) if one.port == port)
-            screen.query_one(LineList).cursor = place
+            await choose(app, pilot, port)
             await pilot.press("enter")
             bench = await workbench(pilot)
             assert bench.session is not None

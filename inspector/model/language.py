@@ -63,6 +63,11 @@ def tr(text: str, /, **values: object) -> str:
     return text.format(**{key: tr(one) if isinstance(one, Sentence) else one for key, one in values.items()})
 
 
+def said(text: str) -> str:
+    """A Sentence in the language of the screens; other text, such as bytes off the wire, as it is."""
+    return tr(text) if isinstance(text, Sentence) else text
+
+
 def use(language: str) -> None:
     """The language that `tr` speaks from now on: one of `LANGUAGES`."""
     global _chosen

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.model.language import Sentence, marked, sentence
 from inspector.model.numbers import (
     ACK,
     FIN,
@@ -42,14 +43,15 @@ _ETHER_TYPES = {0x0842: "WoL", 0x8035: "RARP", 0x809B: "AppleTalk", 0x8863: "PPP
 _UDP_PORTS = {67: "DHCP", 68: "DHCP", 123: "NTP", 137: "NBNS", 138: "NBDS", 161: "SNMP", 443: "QUIC",
               514: "Syslog", 546: "DHCPv6", 547: "DHCPv6", 1900: "SSDP"}
 
-AGAIN = "again"
+AGAIN = marked("again")
 _FATES = {               # by fate and who decided it; "": whoever
-    ("held", ""): "waits for you", ("swapped", ""): "waits for the next", ("overtaken", ""): "after the next",
-    ("dropped", "you"): "dropped by you", ("dropped", ""): "dropped", ("doubled", ""): "twice",
-    ("put off", ""): f"waits {LATER:g} s", ("delayed", ""): "late", ("lost", ""): "lost by chance",
-    ("under way", ""): "on its way",
-    ("overflowed", ""): "lost, queue full", ("unsent", ""): "never left the wire",
-}  # fmt: skip
+    ("held", ""): sentence("waits for you"), ("swapped", ""): sentence("waits for the next"),
+    ("overtaken", ""): sentence("after the next"), ("dropped", "you"): sentence("dropped by you"),
+    ("dropped", ""): sentence("dropped"), ("doubled", ""): sentence("twice"),
+    ("put off", ""): sentence("waits {time} s", time=f"{LATER:g}"), ("delayed", ""): sentence("late"),
+    ("lost", ""): sentence("lost by chance"), ("under way", ""): sentence("on its way"),
+    ("overflowed", ""): sentence("lost, queue full"), ("unsent", ""): sentence("never left the wire"),
+}
 
 SHOWN_NAMES = frozenset({*_IP_PROTOCOLS.values(), *_ETHER_TYPES.values(), *_UDP_PORTS.values()})
 """Names of protocols of which nothing more is known here."""
@@ -75,17 +77,17 @@ def protocol_name(trace: Trace, fact: Facts) -> str:
 
 
 def packet_info(trace: Trace, fact: Facts, *, preview: int = _PREVIEW, brief: bool = False) -> str:
-    """What the packet says, in one line.
+    """What the packet says, in one line; where words of ours stand before it, it is a Sentence.
 
     `preview`: characters of a text payload to show, 0 for none. `brief`: without the ports, and without
     the window and options where they are not the point.
     """
     text = _packet_text(trace, fact, preview, brief=brief)
     if is_again(trace, fact) and not _is_resent(fact):
-        text = f"[{AGAIN}] {text}"
+        text = sentence("[{word}] {text}", word=sentence(AGAIN), text=text)
     if fact.same_as is not None:
-        text = f"[Packet {packet_number(fact.same_as)} again] {text}"
-    return text if fact.fate is None else f"[{fate_text(fact.fate)}] {text}"
+        text = sentence("[Packet {number} again] {text}", number=packet_number(fact.same_as), text=text)
+    return text if fact.fate is None else sentence("[{word}] {text}", word=fate_text(fact.fate), text=text)
 
 
 def is_again(trace: Trace, fact: Facts) -> bool:
@@ -109,13 +111,15 @@ def is_again(trace: Trace, fact: Facts) -> bool:
     return bool((before + counts <= took).any())
 
 
-def fate_text(fate: Fate) -> str:
+def fate_text(fate: Fate) -> Sentence:
     """What became of a packet on the wire, in a few words: `dropped by you`, `waits for you`."""
+    took = duration(fate.time_ns - fate.held_ns)
     if fate.fate == "passed":
-        return f"waited {duration(fate.time_ns - fate.held_ns)}"
+        return sentence("waited {time}", time=took)
     if fate.fate == "arrived":
-        return f"took {duration(fate.time_ns - fate.held_ns)}"
-    return _FATES.get((fate.fate, fate.by)) or _FATES.get((fate.fate, "")) or escaped(fate.fate, 20)
+        return sentence("took {time}", time=took)
+    known = _FATES.get((fate.fate, fate.by)) or _FATES.get((fate.fate, ""))
+    return known or sentence("{text}", text=escaped(fate.fate, 20))
 
 
 def _packet_text(trace: Trace, fact: Facts, preview: int, *, brief: bool) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inspector.model.endpoint import join_endpoint
+from inspector.model.language import Sentence, sentence, tr
 from inspector.model.numbers import ACK, FIN, RST
 from inspector.model.packets import Row, packet_number, row_at, rows_in
 from inspector.model.units import amount
@@ -29,28 +30,32 @@ def describe_close(document: Document, trace: Trace, flow: TcpFlow) -> None:
     if flow.handshake == "refused":
         return
     if flow.left and len(fins) < 2 and not len(resets):
-        document.heading("Close", f"{flow.left:,} packets of this conversation are not decoded yet")
+        document.heading(tr("Close"), tr("{count:,} packets of this conversation are not decoded yet",
+                                         count=flow.left))
         return
     if not fins and not len(resets):
-        document.heading("Close", "not yet")
-        document.prose("Neither side has closed its direction: no FIN and no RST was captured.")
+        document.heading(tr("Close"), tr("not yet"))
+        document.prose(tr("Neither side has closed its direction: no FIN and no RST was captured."))
         return
     heard = [_acknowledged(trace, flow, row) for row in fins]
     reset = row_at(resets, 0) if len(resets) else None
     in_order = len(fins) == 2 and (reset is None or all(row is not None and row < reset for row in heard))
-    kind = "orderly" if in_order else "half" if reset is None else "by RST"
-    document.heading("Close", kind if reset is None or not in_order else "orderly, a reset after it")
+    kind = tr("orderly") if in_order else tr("half") if reset is None else tr("by RST")
+    if in_order and reset is not None:
+        kind = tr("orderly, a reset after it")
+    document.heading(tr("Close"), kind)
     for number, row in enumerate(fins, 1):
         _describe_fin(document, trace, flow, row, heard[number - 1], number)
     if reset is not None:
         _describe_reset(document, trace, flow, reset, in_order=in_order)
     elif len(fins) == 2:
-        first = "client" if flow.direction(fins[0]) == flow.client else "server"
-        document.prose(f"Both directions are closed. The {first}, which closed first, waits in TIME-WAIT "
-                       "for a while, so that late packets cannot be taken for a new connection's.")
+        first = sentence("client") if flow.direction(fins[0]) == flow.client else sentence("server")
+        document.prose(tr("Both directions are closed. The {first}, which closed first, waits in TIME-WAIT "
+                          "for a while, so that late packets cannot be taken for a new connection's.",
+                          first=first))
     else:
-        document.prose("The other direction is still open: this is a half-closed connection, and data may "
-                       "go on flowing that way.", "warning")
+        document.prose(tr("The other direction is still open: this is a half-closed connection, and data may "
+                          "go on flowing that way."), "warning")
 
 
 def _first_fins(flow: TcpFlow, rows: Int64s) -> list[Row]:
@@ -66,41 +71,47 @@ def _first_fins(flow: TcpFlow, rows: Int64s) -> list[Row]:
 def _describe_fin(document: Document, trace: Trace, flow: TcpFlow, row: Row, answer: Row | None,
                   number: int) -> None:
     index = trace.index
-    sender, receiver = _names(flow, row)
+    sender, receiver = end_names(flow, row)
     seq, _ = flow.relative(row)
     last = seq + int(index.payload_length[row])
-    document.prose(f"{number}  FIN   {sender} → {receiver}   packet {packet_number(row)}", "fin", row)
-    call = "close() or shutdown()"
-    known = flow.streams[flow.direction(row)].start_known
-    size = amount(max(last - 1, 0), "byte") + ("" if known else ", counted from the first that was captured")
-    document.prose(f"The {sender} has no more to say ({call}): its direction ends after {size}. "
-                   f"{_heard(trace, flow, row, receiver, number)}", row=row)
+    packet = tr("packet {number}", number=packet_number(row))
+    document.prose(f"{number}  FIN   {tr(sender)} → {tr(receiver)}   {packet}", "fin", row)
+    size = amount(max(last - 1, 0), "byte")
+    if not flow.streams[flow.direction(row)].start_known:
+        size = sentence("{size}, counted from the first that was captured", size=size)
+    document.prose(tr("The {sender} has no more to say (close() or shutdown()): its direction ends after "
+                      "{size}. {heard}", sender=sender, size=size, heard=_heard(trace, flow, row, receiver,
+                                                                                number)),
+                   row=row)
     if answer is not None:
         _, ack = flow.relative(answer)
         with_fin = int(index.tcp_flags[answer]) & FIN
-        how = "together with its own FIN" if with_fin else "with an ACK of its own"
+        how = sentence("together with its own FIN") if with_fin else sentence("with an ACK of its own")
         if index.payload_length[answer] and not with_fin:
-            how = "together with data that still flows the other way"
-        document.fact("acknowledged", f"packet {packet_number(answer)}, ack {ack} = {last} + 1  ✓",
-                      f"{how}; a FIN counts as one byte", "ok", answer)
+            how = sentence("together with data that still flows the other way")
+        packet = tr("packet {number}", number=packet_number(answer))
+        document.fact(tr("acknowledged"), f"{packet}, ack {ack} = {last} + 1  ✓",
+                      tr("{how}; a FIN counts as one byte", how=how), "ok", answer)
     else:
-        document.fact("acknowledged", "not seen", style="warning", row=row)
+        document.fact(tr("acknowledged"), tr("not seen"), style="warning", row=row)
 
 
-def _heard(trace: Trace, flow: TcpFlow, row: Row, receiver: str, number: int) -> str:
+def _heard(trace: Trace, flow: TcpFlow, row: Row, receiver: Sentence, number: int) -> Sentence:
     """What the program at the other end hears of a FIN: it may have closed its socket before."""
     sender = flow.direction(row)
     ends = [join_endpoint(*flow.a), join_endpoint(*flow.b)]
     own = [call for call in trace.calls if (call.local, call.peer) == (ends[1 - sender], ends[sender])]
     receives = [call for call in own if call.name.startswith(("recv", "read"))]
     if any(call.result == 0 and not call.detail.startswith("woken") for call in receives):
-        return f"The {receiver}'s recv() returns 0, the end of the stream."
+        return sentence("The {receiver}'s recv() returns 0, the end of the stream.", receiver=receiver)
     if any(call.name == "close" and call.time_ns <= int(trace.index.time_ns[row]) for call in own):
-        return f"No recv() of the {receiver} hears of it: its program had closed the socket."
+        return sentence("No recv() of the {receiver} hears of it: its program had closed the socket.",
+                        receiver=receiver)
     if number == 1 or any(call.end_ns is None for call in receives):
-        return f"A recv() of the {receiver} returns 0 for it, the end of the stream."
-    return (f"A recv() of the {receiver} would return 0 for it, the end of the stream; after a close() "
-            "there is none.")
+        return sentence("A recv() of the {receiver} returns 0 for it, the end of the stream.",
+                        receiver=receiver)
+    return sentence("A recv() of the {receiver} would return 0 for it, the end of the stream; after a "
+                    "close() there is none.", receiver=receiver)
 
 
 def _acknowledged(trace: Trace, flow: TcpFlow, row: Row) -> Row | None:
@@ -115,22 +126,27 @@ def _acknowledged(trace: Trace, flow: TcpFlow, row: Row) -> Row | None:
 
 
 def _describe_reset(document: Document, trace: Trace, flow: TcpFlow, row: Row, *, in_order: bool) -> None:
-    sender, receiver = _names(flow, row)
-    document.prose(f"RST   {sender} → {receiver}   packet {packet_number(row)}", "rst", row)
-    reasons = ("It is sent when a program ends with data unread, when SO_LINGER with time 0 asks for it, or "
-               "when a packet comes for a connection that no longer is.")
+    sender, receiver = end_names(flow, row)
+    packet = tr("packet {number}", number=packet_number(row))
+    document.prose(f"RST   {tr(sender)} → {tr(receiver)}   {packet}", "rst", row)
+    reasons = sentence(
+        "It is sent when a program ends with data unread, when SO_LINGER with time 0 asks for it, or when a "
+        "packet comes for a connection that no longer is.")
     if in_order:
-        document.prose(f"Both ends had closed and heard of it: nothing is lost by this reset. {reasons}",
-                       row=row)
+        document.prose(tr("Both ends had closed and heard of it: nothing is lost by this reset. {reasons}",
+                          reasons=reasons), row=row)
         return
     lost = _unheard(trace, flow, row)
-    if lost:
-        were = "1 byte that the {0} sent was" if lost == 1 else "{1:,} bytes that the {0} sent were"
-        document.prose(f"{were.format(receiver, lost)} not acknowledged by the {sender} before, and may "
-                       "never have been read.", "warning", row)
-    document.prose(f"The {sender} throws the connection away: nothing more is delivered, and where the "
-                   f"{receiver}'s program still has its socket, its next call fails with ECONNRESET (or "
-                   f"EPIPE). {reasons}", row=row)
+    if lost == 1:
+        document.prose(tr("1 byte that the {receiver} sent was not acknowledged by the {sender} before, and "
+                          "may never have been read.", receiver=receiver, sender=sender), "warning", row)
+    elif lost:
+        document.prose(tr("{count:,} bytes that the {receiver} sent were not acknowledged by the {sender} "
+                          "before, and may never have been read.", count=lost, receiver=receiver,
+                          sender=sender), "warning", row)
+    document.prose(tr("The {sender} throws the connection away: nothing more is delivered, and where the "
+                      "{receiver}'s program still has its socket, its next call fails with ECONNRESET (or "
+                      "EPIPE). {reasons}", sender=sender, receiver=receiver, reasons=reasons), row=row)
 
 
 def _unheard(trace: Trace, flow: TcpFlow, reset: Row) -> int:
@@ -153,9 +169,12 @@ def _after(numbers: Int64s, first: int) -> Int64s:
     return distances
 
 
-def _names(flow: TcpFlow, row: Row) -> tuple[str, str]:
+def end_names(flow: TcpFlow, row: Row) -> tuple[Sentence, Sentence]:
+    """Who sends packet `row` to whom, in words."""
     sender = flow.direction(row)
     if flow.client is None:
         ports = flow.a[1], flow.b[1]
-        return f"port {ports[sender]}", f"port {ports[1 - sender]}"
-    return ("client", "server") if sender == flow.client else ("server", "client")
+        return (sentence("port {number}", number=ports[sender]),
+                sentence("port {number}", number=ports[1 - sender]))
+    ends = sentence("client"), sentence("server")
+    return ends if sender == flow.client else ends[::-1]

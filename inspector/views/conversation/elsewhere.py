@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from inspector.model.endpoint import join_endpoint
+from inspector.model.language import sentence, tr
 from inspector.model.numbers import TCP
 from inspector.model.packets import packet_number, row_at
 from inspector.trace.packet.facts import DEEP
@@ -58,21 +59,24 @@ class Elsewhere:
         document = Document()
         document.prose(self._here(), style="dim")
         if self._found:
-            document.heading("Messages are elsewhere in this trace", "0 lists all conversations")
+            document.heading(tr("Messages are elsewhere in this trace"), tr("0 lists all conversations"))
         for title, stream in self._found[:_NAMED]:
             flow = self._trace.flow(stream)
             ends = f"{join_endpoint(*flow.a)} ↔ {join_endpoint(*flow.b)}"
             row = row_at(self._trace.rows_of("tcp", stream), 0)
-            document.fact(f"TCP {stream}", title, f"{ends}, from packet {packet_number(row)}", row=row)
+            where = tr("{ends}, from packet {number}", ends=ends, number=packet_number(row))
+            document.fact(f"TCP {stream}", title, where, row=row)
         if len(self._found) > _NAMED:
-            document.prose(f"and in {len(self._found) - _NAMED} more conversations.", style="dim")
+            more = len(self._found) - _NAMED
+            document.prose(tr("and in {count} more conversations.", count=more), style="dim")
         return document.page(width)
 
     def _here(self) -> str:
         if self._protocol == "udp":
-            return (f"UDP {self._stream} has no stream of messages: every datagram stands for itself, "
-                    "and the packets tell what it says.")
-        data = any(one.length for one in self._trace.flow(self._stream).streams)
-        why = "Its bytes are of no protocol that is known here: pane Stream shows them." if data else \
-            f"No bytes were sent in it{' so far' if self._trace.may_grow else ''}."
-        return f"No messages in this conversation, TCP {self._stream}. {why}"
+            return tr("UDP {number} has no stream of messages: every datagram stands for itself, and the "
+                      "packets tell what it says.", number=self._stream)
+        why = sentence("Its bytes are of no protocol that is known here: pane Stream shows them.")
+        if not any(one.length for one in self._trace.flow(self._stream).streams):
+            why = (sentence("No bytes were sent in it so far.") if self._trace.may_grow else
+                   sentence("No bytes were sent in it."))
+        return tr("No messages in this conversation, TCP {number}. {why}", number=self._stream, why=why)

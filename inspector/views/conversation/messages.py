@@ -11,6 +11,7 @@ from array import array
 from bisect import bisect_left, bisect_right, insort
 from typing import TYPE_CHECKING, Any
 
+from inspector.model.language import marked, said, tr
 from inspector.model.packets import Row
 from inspector.model.units import amount, duration
 from inspector.protocols.api import Colour, Decoder, MessageIndex, MessageNumber, Protocol, message_numbers
@@ -151,7 +152,7 @@ class MessageList:
 
     def none_words(self) -> str:
         """The sentence in place of the list where nothing is left of it, or nothing so far."""
-        what = self.search or "what was chosen"
+        what = self.search or tr("what was chosen")
         if not self.complete:
             return looking_words(what, self.progress, self._there, "message")
         if self.decoded < 1.0:
@@ -270,14 +271,14 @@ class MessageList:
 
     def title(self, width: int) -> Line:
         """The titles above the lines."""
-        text = f"{fit('No.', self._digits, align='right')}   {fit('Time', _TIME, align='right')}  "
-        text += fit("Size", _SIZE, align="right")
-        text += fit("Wait", _WAIT, align="right") if self._waited_for else ""
-        text += f"  {fit('Kind', _KIND)}  Payload"
+        text = f"{fit(tr('No.'), self._digits, align='right')}   {fit(tr('Time'), _TIME, align='right')}  "
+        text += fit(tr("Size"), _SIZE, align="right")
+        text += fit(tr("Wait"), _WAIT, align="right") if self._waited_for else ""
+        text += f"  {fit(tr('Kind'), _KIND)}  {tr('Payload')}"
         if self.decoded == 1.0:
             return (Span(fit(text, width), "title"),)
-        more = f"  {self.decoded:.0%} decoded, more come"
-        return Span(fit(text, width - len(more)), "title"), Span(more, "warning")
+        more = "  " + tr("{part:.0%} decoded, more come", part=self.decoded)
+        return Span(fit(text, width - cell_width(more)), "title"), Span(more, "warning")
 
     @property
     def _waited_for(self) -> bool:
@@ -309,11 +310,11 @@ class MessageList:
             Span("  " + fit(one.kind, _KIND), self._colour(decoder)),
         ]
         own_marks = one.marks if self.decoded == 1.0 else tuple(
-            "not all decoded" if mark == "unfinished" else mark for mark in one.marks)
-        marks = [*(["!"] if one.troubled else []), *own_marks, *self._missing(number)]
+            marked("not all decoded") if mark == "unfinished" else mark for mark in one.marks)
+        marks = [*(["!"] if one.troubled else []), *map(tr, own_marks), *self._missing(number)]
         if marks:
             spans.append(Span("  " + " ".join(marks), "warning" if one.troubled else "dim"))
-        spans.append(Span("  " + one.text, side))
+        spans.append(Span("  " + said(one.text), side))
         return _cut(spans, width)
 
     def _missing(self, number: MessageNumber) -> list[str]:
@@ -321,7 +322,7 @@ class MessageList:
         decoder, own = self._of(number)
         direction, start, stop = decoder.span(own)
         missing = decoder.source.missing_in(direction, start, stop)
-        return [f"{amount(missing, 'byte')} missing"] if missing else []
+        return [tr("{size} missing", size=amount(missing, "byte"))] if missing else []
 
     def _wait_text(self, number: MessageNumber) -> str:
         """The cells of the column Wait, "" where there is none."""

@@ -10,10 +10,11 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from inspector.model.language import marked, sentence, tr
 from inspector.model.numbers import ACK, RST, SYN
 from inspector.model.packets import Row, packet_number, row_at, rows_in
 from inspector.model.units import amount, duration
-from inspector.views.conversation.close import describe_close
+from inspector.views.conversation.close import describe_close, end_names
 from inspector.views.conversation.upgrade import describe_upgrade
 from inspector.views.ladder.ends import Conversation, conversation_ends, quoting_rows
 from inspector.views.line.document import Document
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from inspector.trace.flows.tcp import TcpFlow
     from inspector.trace.trace import Trace
 
-_WORDS = {"complete": "complete", "partial": "only a part of it was captured", "refused": "refused",
-          "missing": "not captured"}
+_WORDS = {"complete": marked("complete"), "partial": marked("only a part of it was captured"),
+          "refused": marked("refused"), "missing": marked("not captured")}
 
 
 _FAST_OPEN = 34          # the option's number
@@ -41,7 +42,7 @@ def handshake(trace: Trace, conversation: Conversation | tuple[str, int]) -> Doc
         return document
     flow = trace.flow(conversation.stream)
     if not len(flow.rows):
-        document.prose("No packet of this conversation was captured.")
+        document.prose(tr("No packet of this conversation was captured."))
         return document
     _describe_opening(document, trace, flow)
     application = trace.application(conversation.stream)
@@ -56,18 +57,20 @@ def handshake(trace: Trace, conversation: Conversation | tuple[str, int]) -> Doc
 
 def _describe_opening(document: Document, trace: Trace, flow: TcpFlow) -> None:
     kind = flow.handshake
-    name = "TCP simultaneous open" if _is_simultaneous(trace, flow) else "TCP three-way handshake"
-    document.heading(name, _WORDS[kind] + _round_trip(trace, flow))
+    simultaneous = _is_simultaneous(trace, flow)
+    name = tr("TCP simultaneous open") if simultaneous else tr("TCP three-way handshake")
+    document.heading(name, tr(_WORDS[kind]) + _round_trip(trace, flow))
     if kind == "missing":
-        document.prose("The capture begins in the middle of this conversation: no SYN was seen. Sequence "
-                       "numbers are counted from the first byte that was captured, and window scales are "
-                       "unknown.")
+        document.prose(tr("The capture begins in the middle of this conversation: no SYN was seen. Sequence "
+                          "numbers are counted from the first byte that was captured, and window scales are "
+                          "unknown."))
         return
     index = trace.index
     start = int(index.time_ns[flow.handshake_rows[0]])
     for step, row in enumerate(_opening_rows(trace, flow), 1):
         flags = int(index.tcp_flags[row])
-        after = f"packet {packet_number(row)}   +{duration(int(index.time_ns[row]) - start)}"
+        after = tr("packet {number}", number=packet_number(row))
+        after += f"   +{duration(int(index.time_ns[row]) - start)}"
         if flags & RST:
             _refused(document, flow, row, step, after)
         elif flags & SYN:
@@ -85,8 +88,9 @@ def _round_trip(trace: Trace, flow: TcpFlow) -> str:
     if flow.handshake != "complete" or flow.rtt_ns is None or _is_simultaneous(trace, flow):
         return ""
     if int(trace.index.payload_length[flow.handshake_rows[-1]]):
-        return f"  round trip unknown, at most {duration(flow.rtt_ns)}: the first ACK came with data"
-    return f"  round trip {duration(flow.rtt_ns)}"
+        return "  " + tr("round trip unknown, at most {time}: the first ACK came with data",
+                         time=duration(flow.rtt_ns))
+    return "  " + tr("round trip {time}", time=duration(flow.rtt_ns))
 
 
 def _is_simultaneous(trace: Trace, flow: TcpFlow) -> bool:
@@ -106,43 +110,39 @@ def _opening_rows(trace: Trace, flow: TcpFlow) -> tuple[Row, ...]:
     return tuple(sorted({*flow.handshake_rows, *syns}))
 
 
-def _ends(flow: TcpFlow, row: Row) -> tuple[str, str]:
-    """Who sends packet `row` to whom, in words."""
-    sender = flow.direction(row)
-    if flow.client is None:
-        ports = flow.a[1], flow.b[1]
-        return f"port {ports[sender]}", f"port {ports[1 - sender]}"
-    return ("client", "server") if sender == flow.client else ("server", "client")
-
-
 def _announced(document: Document, trace: Trace, flow: TcpFlow, row: Row, step: int, after: str) -> None:
     index = trace.index
-    sender, receiver = _ends(flow, row)
+    sender, receiver = end_names(flow, row)
     number, flags = int(index.seq[row]), int(index.tcp_flags[row])
     name = "SYN ACK" if flags & ACK else "SYN"
-    document.heading(f"{step}  {name}   {sender} → {receiver}", after, "syn", row)
+    document.heading(f"{step}  {name}   {tr(sender)} → {tr(receiver)}", after, "syn", row)
     again = "tcp.analysis.retransmission" in flow.analysis(row)
     if flags & ACK and _is_simultaneous(trace, flow):
-        other = "its own SYN" if flow.a == flow.b else f"the {receiver}'s SYN"
-        document.prose(f"The {sender} had sent SYN too: it says it again, now with the ACK of {other}.",
-                       row=row)
+        other = (sentence("its own SYN") if flow.a == flow.b else
+                 sentence("the {receiver}'s SYN", receiver=receiver))
+        document.prose(tr("The {sender} had sent SYN too: it says it again, now with the ACK of {other}.",
+                          sender=sender, other=other), row=row)
         if flow.a != flow.b:
             _acknowledges(document, trace, flow, row)
         return
     if again:
-        document.prose(f"No answer had come, so the {sender} says it again.", "warning", row)
+        document.prose(tr("No answer had come, so the {sender} says it again.", sender=sender), "warning",
+                       row)
         return
     if flags & ACK:
-        document.prose(f"The {sender} agrees: it confirms the {receiver}'s number and names its own.",
-                       row=row)
+        document.prose(tr("The {sender} agrees: it confirms the {receiver}'s number and names its own.",
+                          sender=sender, receiver=receiver), row=row)
         _acknowledges(document, trace, flow, row)
     else:
-        document.prose(f"The {sender} wants a connection and names the number from which it will count its "
-                       "bytes. It is chosen at random, so that nobody else can guess it.", row=row)
-    document.fact("initial sequence number", str(number), "shown as 0 where numbers are relative", row=row)
+        document.prose(tr("The {sender} wants a connection and names the number from which it will count its "
+                          "bytes. It is chosen at random, so that nobody else can guess it.", sender=sender),
+                       row=row)
+    document.fact(tr("initial sequence number"), str(number), tr("shown as 0 where numbers are relative"),
+                  row=row)
     size = int(index.payload_length[row])
     if size:
-        document.fact("data", amount(size, "byte"), "already in the SYN: TCP Fast Open (RFC 7413)", row=row)
+        document.fact(tr("data"), tr(amount(size, "byte")),
+                      tr("already in the SYN: TCP Fast Open (RFC 7413)"), row=row)
     _options(document, trace, flow, row)
 
 
@@ -151,18 +151,19 @@ def _acknowledges(document: Document, trace: Trace, flow: TcpFlow, row: Row) -> 
     ack = int(trace.index.ack[row])
     base = flow.base(1 - flow.direction(row))
     if base is None:
-        document.fact("acknowledges", str(ack), row=row)
+        document.fact(tr("acknowledges"), str(ack), row=row)
         return
     expected = (base + 1) & 0xFFFFFFFF
     size = _size_of_syn(trace, flow, 1 - flow.direction(row))
     if size and ack == (expected + size) & 0xFFFFFFFF:
         sum_text = f"{ack} = {base & 0xFFFFFFFF} + 1 + {size}  ✓"
-        document.fact("acknowledges", sum_text, "the SYN and its data: Fast Open", "ok", row)
+        document.fact(tr("acknowledges"), sum_text, tr("the SYN and its data: Fast Open"), "ok", row)
     elif ack == expected:
         sum_text = f"{ack} = {base & 0xFFFFFFFF} + 1  ✓"
-        document.fact("acknowledges", sum_text, "a SYN counts as one byte", "ok", row)
+        document.fact(tr("acknowledges"), sum_text, tr("a SYN counts as one byte"), "ok", row)
     else:
-        document.fact("acknowledges", f"{ack}  ✗", f"{expected} was expected", "error", row)
+        document.fact(tr("acknowledges"), f"{ack}  ✗", tr("{number} was expected", number=expected), "error",
+                      row)
 
 
 def _size_of_syn(trace: Trace, flow: TcpFlow, direction: int) -> int:
@@ -175,43 +176,47 @@ def _size_of_syn(trace: Trace, flow: TcpFlow, direction: int) -> int:
 def _options(document: Document, trace: Trace, flow: TcpFlow, row: Row) -> None:
     """What a SYN announces in its window and options."""
     options = flow.options(row)
-    document.fact("window", f"{int(trace.index.window[row])} bytes", "never scaled in a SYN", row=row)
+    window = tr("{size} bytes", size=int(trace.index.window[row]))
+    document.fact(tr("window"), window, tr("never scaled in a SYN"), row=row)
     if options.mss is not None:
-        document.fact("largest segment (MSS)", f"{options.mss} bytes", "that it wants to receive", row=row)
+        largest = tr("{size} bytes", size=options.mss)
+        document.fact(tr("largest segment (MSS)"), largest, tr("that it wants to receive"), row=row)
     if options.scale is not None:
         times = 1 << min(options.scale, 14)
-        document.fact("window scale", f"{options.scale}", f"its later windows count × {times}", row=row)
+        note = tr("its later windows count × {times}", times=times)
+        document.fact(tr("window scale"), f"{options.scale}", note, row=row)
     if options.sack_permitted:
-        document.fact("SACK permitted", "yes", "losses may be told one by one (RFC 2018)", row=row)
+        document.fact(tr("SACK permitted"), tr("yes"), tr("losses may be told one by one (RFC 2018)"),
+                      row=row)
     if options.timestamp is not None:
-        document.fact("timestamps", str(options.timestamp), "to measure round trips (RFC 7323)", row=row)
+        note = tr("to measure round trips (RFC 7323)")
+        document.fact(tr("timestamps"), str(options.timestamp), note, row=row)
     for option in options.options:
         if option.kind == _FAST_OPEN:
-            told = option.data.hex() or "asked for"
-            document.fact("Fast Open cookie", told, "to send data with the next SYN (RFC 7413)", row=row)
+            told, note = option.data.hex() or tr("asked for"), tr("to send data with the next SYN (RFC 7413)")
+            document.fact(tr("Fast Open cookie"), told, note, row=row)
     if options.broken:
-        document.fact("broken option", escaped(options.broken, 200), style="error", row=row)
+        document.fact(tr("broken option"), escaped(options.broken, 200), style="error", row=row)
 
 
 def _confirmed(document: Document, trace: Trace, flow: TcpFlow, row: Row, step: int, after: str) -> None:
-    sender, receiver = _ends(flow, row)
-    document.heading(f"{step}  ACK   {sender} → {receiver}", after, "syn", row)
-    document.prose(f"The {sender} confirms the {receiver}'s number. Both sides are ESTABLISHED; data may "
-                   "flow.",
-                   row=row)
+    sender, receiver = end_names(flow, row)
+    document.heading(f"{step}  ACK   {tr(sender)} → {tr(receiver)}", after, "syn", row)
+    document.prose(tr("The {sender} confirms the {receiver}'s number. Both sides are ESTABLISHED; data may "
+                      "flow.", sender=sender, receiver=receiver), row=row)
     _acknowledges(document, trace, flow, row)
     size = int(trace.index.payload_length[row])
     if size:
-        document.fact("data", amount(size, "byte"), "already with the acknowledgment", row=row)
+        document.fact(tr("data"), tr(amount(size, "byte")), tr("already with the acknowledgment"), row=row)
 
 
 def _refused(document: Document, flow: TcpFlow, row: Row, step: int, after: str) -> None:
-    sender, receiver = _ends(flow, row)
-    document.heading(f"{step}  RST   {sender} → {receiver}", after, "rst", row)
+    sender, receiver = end_names(flow, row)
+    document.heading(f"{step}  RST   {tr(sender)} → {tr(receiver)}", after, "rst", row)
     port = (flow.a, flow.b)[flow.direction(row)][1]
-    document.prose(f"Refused: no program listens on port {port}. The kernel of that machine answers by "
-                   "itself, and the client's connect() fails with ECONNREFUSED. Start the server first, "
-                   "or look at the address and the port that it is bound to.", "rst", row)
+    document.prose(tr("Refused: no program listens on port {port}. The kernel of that machine answers by "
+                      "itself, and the client's connect() fails with ECONNREFUSED. Start the server first, "
+                      "or look at the address and the port that it is bound to.", port=port), "rst", row)
 
 
 def _unanswered(document: Document, trace: Trace, flow: TcpFlow) -> None:
@@ -219,14 +224,15 @@ def _unanswered(document: Document, trace: Trace, flow: TcpFlow) -> None:
     index, rows = trace.index, flow.rows
     syns = rows[(index.tcp_flags[rows[:64]] & (SYN | ACK)) == SYN] if len(rows) <= 64 else rows[:0]
     if len(syns) == len(rows):
-        tries = f"{len(syns)} times" if len(syns) > 1 else "once"
         waited = duration(int(index.time_ns[syns[-1]]) - int(index.time_ns[syns[0]]))
-        over = f" over {waited}" if len(syns) > 1 else ""
-        document.prose(f"Nobody answers: the SYN was sent {tries}{over}. A firewall drops it, or no "
-                       "machine has this address. connect() waits, and ends with ETIMEDOUT.",
+        tries = (sentence("{count} times over {time}", count=len(syns), time=waited) if len(syns) > 1 else
+                 sentence("once"))
+        document.prose(tr("Nobody answers: the SYN was sent {tries}. A firewall drops it, or no machine has "
+                          "this address. connect() waits, and ends with ETIMEDOUT.", tries=tries),
                        "warning", row_at(syns, -1))
     else:
-        document.prose("The rest of the handshake is not in this capture (or has not come yet).", "warning")
+        document.prose(tr("The rest of the handshake is not in this capture (or has not come yet)."),
+                       "warning")
 
 
 def _agreed(document: Document, trace: Trace, flow: TcpFlow) -> None:
@@ -236,32 +242,33 @@ def _agreed(document: Document, trace: Trace, flow: TcpFlow) -> None:
     if len(syns) != 2:
         return
     first, second = (flow.options(row) for row in syns)
-    names = [("window scaling", first.scale is not None and second.scale is not None),
+    names = [(tr("window scaling"), first.scale is not None and second.scale is not None),
              ("SACK", first.sack_permitted and second.sack_permitted),
-             ("timestamps", first.timestamp is not None and second.timestamp is not None)]
-    in_use = ", ".join(name for name, both in names if both) or "none"
-    document.heading("Agreed")
-    document.fact("options in use", in_use, "each counts only where both sides sent it")
+             (tr("timestamps"), first.timestamp is not None and second.timestamp is not None)]
+    in_use = ", ".join(name for name, both in names if both) or tr("none")
+    document.heading(tr("Agreed"))
+    document.fact(tr("options in use"), in_use, tr("each counts only where both sides sent it"))
     if first.mss is not None and second.mss is not None:
-        smaller = f"{min(first.mss, second.mss)} bytes"
-        document.fact("segments carry at most", smaller, "the smaller MSS, less options")
+        smaller = tr("{size} bytes", size=min(first.mss, second.mss))
+        document.fact(tr("segments carry at most"), smaller, tr("the smaller MSS, less options"))
 
 
 def _describe_udp(document: Document, trace: Trace, conversation: Conversation) -> None:
     rows = trace.rows_of("udp", conversation.stream)
     ends = conversation_ends(trace, conversation, SocketTable())
-    document.heading("UDP has no handshake", f"{escaped(ends.client)} → {escaped(ends.server)}")
-    document.prose("Nothing is agreed before data flows, and nothing is said at the end. The first "
-                   "datagram already carries data. Whether it arrives, in which order, and whether "
-                   "anybody listens, is for the programs to find out. connect() on a UDP socket sends "
-                   "nothing: it only remembers the peer.")
+    document.heading(tr("UDP has no handshake"), f"{escaped(ends.client)} → {escaped(ends.server)}")
+    document.prose(tr("Nothing is agreed before data flows, and nothing is said at the end. The first "
+                      "datagram already carries data. Whether it arrives, in which order, and whether "
+                      "anybody listens, is for the programs to find out. connect() on a UDP socket sends "
+                      "nothing: it only remembers the peer."))
     if len(rows):
         first = row_at(rows, 0)
         size = int(trace.index.payload_length[first])
-        document.fact("first datagram", f"packet {packet_number(first)}, {amount(size, 'byte')}", row=first)
-        document.fact("datagrams", str(len(rows)))
+        told = tr("packet {number}, {size}", number=packet_number(first), size=amount(size, "byte"))
+        document.fact(tr("first datagram"), told, row=first)
+        document.fact(tr("datagrams"), str(len(rows)))
     errors = quoting_rows(trace, conversation)
     if len(errors):
-        document.prose("An ICMP error came back: at that port nobody listens, and the kernel says so. "
-                       "The next call on the connected socket fails with ECONNREFUSED.",
+        document.prose(tr("An ICMP error came back: at that port nobody listens, and the kernel says so. "
+                          "The next call on the connected socket fails with ECONNREFUSED."),
                        "icmp", row_at(errors, 0))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from inspector.model.language import tr
 from inspector.model.units import duration
 from inspector.views.line.spans import Line, Span, Style, fit
 
@@ -70,9 +71,10 @@ def throughput_line(trace: Trace, stream: int, direction: int, width: int) -> Li
     sums, seconds = throughput(trace, stream, direction, cells)
     peak = float(sums.max()) / seconds if len(sums) and seconds > 0 else 0.0
     style: Style = "client" if client else "server"
-    label = "client sends" if client else "server sends"
+    label = tr("client sends") if client else tr("server sends")
     most = float(sums.sum())
-    text = f"top {rate_text(peak)}" if most >= _RATES_FROM else f"{most:,.0f} bytes"
+    text = (tr("top {value}", value=rate_text(peak)) if most >= _RATES_FROM else
+            tr("{count:,.0f} bytes", count=most))
     return _line(label, sparkline(sums.tolist()), text, style, width)
 
 
@@ -81,8 +83,8 @@ def round_trip_line(trace: Trace, stream: int, width: int) -> Line:
     cells = max(width - _LABEL - _VALUE, 0)
     values = round_trips(trace, stream, cells)
     longest = float(values.max()) if len(values) else 0.0
-    text = duration(round(longest)) if longest else "none seen"
-    return _line("data to ACK", sparkline(values.tolist()), f"top {text}" if longest else text, "ack", width)
+    text = tr("top {value}", value=duration(round(longest))) if longest else tr("none seen")
+    return _line(tr("data to ACK"), sparkline(values.tolist()), text, "ack", width)
 
 
 def sparklines(trace: Trace, stream: int, width: int) -> tuple[Line, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.model.language import said, tr
 from inspector.model.packets import Row, packet_number
 from inspector.protocols.http.upgrade import GUID, Check, Upgrade
 from inspector.views.line.document import Document
@@ -22,17 +23,17 @@ def describe_upgrade(document: Document, upgrade: Upgrade, application: Applicat
     """Add the upgrade: what was asked, what was answered, whether the proof holds."""
     asked = _row(application, upgrade.request)
     answered = _row(application, upgrade.response) if upgrade.response is not None else None
-    verdict = "refused" if upgrade.response is not None else "no answer yet"
+    verdict = tr("refused") if upgrade.response is not None else tr("no answer yet")
     if upgrade.accepted:
-        verdict = "accepted, every check holds" if upgrade.valid else "accepted, but not rightly"
-    document.heading("WebSocket opening handshake", verdict, row=asked)
+        verdict = tr("accepted, every check holds") if upgrade.valid else tr("accepted, but not rightly")
+    document.heading(tr("WebSocket opening handshake"), verdict, row=asked)
     document.prose(f"1  {escaped(upgrade.request.start_line, 200)}   {_packet(asked)}", "exchange", asked)
-    document.prose("The client speaks HTTP for the last time and asks to change over. Its key is 16 "
-                   "random bytes; it is no secret, it only must be answered by someone who knows "
-                   "WebSocket.", row=asked)
+    document.prose(tr("The client speaks HTTP for the last time and asks to change over. Its key is 16 "
+                      "random bytes; it is no secret, it only must be answered by someone who knows "
+                      "WebSocket."), row=asked)
     _checks(document, [check for check in upgrade.checks if check.side == "request"], asked)
     if upgrade.response is None:
-        document.prose("The server has not answered yet.", "warning", asked)
+        document.prose(tr("The server has not answered yet."), "warning", asked)
         return
     words = escaped(upgrade.response.start_line, 200)
     document.prose(f"2  {words}   {_packet(answered)}", "exchange", answered)
@@ -40,14 +41,14 @@ def describe_upgrade(document: Document, upgrade: Upgrade, application: Applicat
     _proof(document, upgrade, asked, answered)
     _negotiated(document, upgrade, answered)
     for found in upgrade.findings:
-        document.prose(f"{escaped(found.clause)}: {escaped(found.text, 400)}", "error", answered)
+        document.prose(f"{escaped(found.clause)}: {escaped(tr(found.text), 400)}", "error", answered)
 
 
 def _checks(document: Document, checks: list[Check], row: Row | None) -> None:
     for check in checks:
-        actual = "missing" if check.actual is None else escaped(check.actual, 200)
-        note = "" if check.ok else f"should be {escaped(check.expected, 200)}"
-        document.fact(escaped(check.name, 60), f"{actual}  {'✓' if check.ok else '✗'}", note,
+        actual = tr("missing") if check.actual is None else escaped(said(check.actual), 200)
+        note = "" if check.ok else tr("should be {what}", what=escaped(said(check.expected), 200))
+        document.fact(escaped(said(check.name), 60), f"{actual}  {'✓' if check.ok else '✗'}", note,
                       "value" if check.ok else "error", row)
 
 
@@ -56,30 +57,34 @@ def _proof(document: Document, upgrade: Upgrade, asked: Row | None, answered: Ro
     if upgrade.proof is None:
         return
     proof = upgrade.proof
-    document.heading("The proof", "base64(SHA-1(key + GUID))  RFC 6455 §4.2.2")
-    document.prose("The server shows that it read this very request and speaks WebSocket, and is no HTTP "
-                   "server or cache that echoes something.")
-    document.fact("key", escaped(proof.key, 200), "sent by the client", row=asked)
-    document.fact("+ GUID", GUID, "the same for everybody")
+    document.heading(tr("The proof"), "base64(SHA-1(key + GUID))  RFC 6455 §4.2.2")
+    document.prose(tr("The server shows that it read this very request and speaks WebSocket, and is no HTTP "
+                      "server or cache that echoes something."))
+    document.fact("key", escaped(proof.key, 200), tr("sent by the client"), row=asked)
+    document.fact("+ GUID", GUID, tr("the same for everybody"))
     document.fact("SHA-1", proof.sha1.hex(" "))
-    document.fact("base64", proof.expected, "what the server must send", "key")
+    document.fact("base64", proof.expected, tr("what the server must send"), "key")
     same = upgrade.accept is not None and upgrade.accept.strip() == proof.expected
-    sent = "nothing" if upgrade.accept is None else escaped(upgrade.accept, 200)
-    words: tuple[str, str, Style] = ("✓", "the same", "ok") if same else ("✗", "not the same", "error")
-    document.fact("the server sent", f"{sent}  {words[0]}", words[1], words[2], answered)
+    sent = tr("nothing") if upgrade.accept is None else escaped(upgrade.accept, 200)
+    words: tuple[str, str, Style] = (
+        ("✓", tr("the same"), "ok") if same else ("✗", tr("not the same"), "error"))
+    document.fact(tr("the server sent"), f"{sent}  {words[0]}", words[1], words[2], answered)
 
 
 def _negotiated(document: Document, upgrade: Upgrade, row: Row | None) -> None:
     if not upgrade.accepted:
         return
-    document.heading("From now on", "WebSocket frames in both directions")
-    subprotocol = escaped(upgrade.subprotocol, 100) if upgrade.subprotocol else "none"
+    document.heading(tr("From now on"), tr("WebSocket frames in both directions"))
+    subprotocol = escaped(upgrade.subprotocol, 100) if upgrade.subprotocol else tr("none")
     offered = ", ".join(escaped(name, 60) for name in upgrade.offered_subprotocols)
-    note = f"offered: {offered}" if offered else "none was offered"
-    document.fact("subprotocol", subprotocol, note, row=row)
-    names = ", ".join(escaped(extension.name, 60) for extension in upgrade.extensions) or "none"
+    document.fact(tr("subprotocol"), subprotocol, _offered(offered), row=row)
+    names = ", ".join(escaped(extension.name, 60) for extension in upgrade.extensions) or tr("none")
     asked = ", ".join(escaped(extension.name, 60) for extension in upgrade.offered_extensions)
-    document.fact("extensions", names, f"offered: {asked}" if asked else "none was offered", row=row)
+    document.fact(tr("extensions"), names, _offered(asked), row=row)
+
+
+def _offered(names: str) -> str:
+    return tr("offered: {names}", names=names) if names else tr("none was offered")
 
 
 def _row(application: Application, message: HttpMessage) -> Row | None:
@@ -88,4 +93,4 @@ def _row(application: Application, message: HttpMessage) -> Row | None:
 
 
 def _packet(row: Row | None) -> str:
-    return "" if row is None else f"packet {packet_number(row)}"
+    return "" if row is None else tr("packet {number}", number=packet_number(row))

@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inspector.model.endpoint import join_endpoint
+from inspector.model.language import sentence, tr
 from inspector.model.packets import Row, packet_number
 from inspector.model.units import duration
 from inspector.protocols.api import Decoder
@@ -59,22 +60,24 @@ def _ends(decoder: Decoder[Any], position: int) -> tuple[tuple[Row, ...], tuple[
 
 def wait_text(trace: Trace, wait: Wait, stream: int) -> str:
     """One sentence: `840 ms after the request (packet 28), 838 ms of them in the server`."""
-    text = f"{duration(wait.first_ns)} after the request (packet {packet_number(wait.asked)})"
-    text += _with_whom(trace, wait, stream)
     rest = wait.whole_ns - wait.first_ns
-    return text + (f"; its last byte {duration(rest)} later" if rest > 0 else "")
+    later = sentence("; its last byte {time} later", time=duration(rest)) if rest > 0 else ""
+    return tr("{time} after the request (packet {number}){with_whom}{later}", time=duration(wait.first_ns),
+              number=packet_number(wait.asked), with_whom=_with_whom(trace, wait, stream), later=later)
 
 
 def _with_whom(trace: Trace, wait: Wait, stream: int) -> str:
     calls = _server_calls(trace, wait)
     if calls is not None:
         read, wrote = calls
-        return f": the server read it after {duration(read)}, and wrote {duration(wrote - read)} later"
+        return sentence(": the server read it after {read}, and wrote {wrote} later", read=duration(read),
+                        wrote=duration(wrote - read))
     trip = trace.flow(stream).rtt_ns
     if trip is None:
         return ""
     inside = max(wait.first_ns - trip, 0)
-    return f", {duration(inside)} of them in the server (a round trip takes {duration(trip)})"
+    return sentence(", {inside} of them in the server (a round trip takes {trip})", inside=duration(inside),
+                    trip=duration(trip))
 
 
 def _server_calls(trace: Trace, wait: Wait) -> tuple[int, int] | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.model.language import said, tr
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP, flag_names
 from inspector.model.units import duration
 from inspector.trace.index.fates import Fate
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 _PREVIEW = 40
 _FOR_YOU = 36            # cells from which "[again]" has room beside "▸ waits for you"
 _LEAST_LABEL = 8         # cells of a label, where what became of the packet needs the others
-_AGAIN_MARK = f"[{AGAIN}]"
 _LEAST_AGAIN = 13        # cells of the label of a packet that was sent before
 _MIDWAY = 24             # cells from which a line can end midway and say why
 _HEADS = {"left": "◀", "right": "▶"}
@@ -42,12 +42,12 @@ _HEADS = {"left": "◀", "right": "▶"}
 class Label(NamedTuple):
     """What is written on an arrow: warnings, then what it is, then details in their order.
 
-    `keep`: the details' first letters in the order of their importance; the last of them falls first.
+    `details`: each with a letter; `keep`: these in the order of their importance, the last one falls first.
     """
 
     marks: str
     main: str
-    details: tuple[str, ...]
+    details: tuple[tuple[str, str], ...]
     keep: str = "slamw"
     short: str = ""          # stands for `main` where that does not fit
     fate: str = ""           # what became of it on the wire, where it arrived all the same
@@ -62,9 +62,10 @@ def arrow(trace: Trace, fact: Facts, width: int, *, to_right: bool, tag: str = "
     """
     style, fate = packet_style(fact), fact.fate
     if fate is not None and (fate.is_under_way or not fate.has_arrived) and width >= _MIDWAY:
-        text = fate_text(fate)
+        text = tr(fate_text(fate))
         if fate.fate == "held":
-            text = "waits" if not meant else f"▸ {text}" if width >= _FOR_YOU else "▸ waits"
+            short = tr("waits")
+            text = short if not meant else f"▸ {text}" if width >= _FOR_YOU else f"▸ {short}"
         return _midway(trace, fact, fate, text, width, tag, to_right=to_right)
     stroke = _stroke(fact)
     room = width - 7                        # head, two strokes at each end, the label's spaces
@@ -87,7 +88,7 @@ def _midway(trace: Trace, fact: Facts, fate: Fate, why: str, width: int, tag: st
     rest = max(min(cell_width(why) + 2, width - _LEAST_LABEL - 6), width - 2 * width // 3)
     label = _label(trace, fact)
     if is_again(trace, fact):
-        label = label._replace(again=_AGAIN_MARK, marks="")
+        label = label._replace(again=_again_mark(), marks="")
         rest = max(min(rest, width - 6 - _LEAST_AGAIN), 3)
     words = _words(label, tag, style, width - rest - 6)
     used = sum(cell_width(span.text) for span in words)
@@ -106,8 +107,12 @@ def _with_fate(label: Label, trace: Trace, fact: Facts) -> Label:
     if fact.fate is None:
         return label
     if is_again(trace, fact):
-        label = label._replace(again=_AGAIN_MARK, marks="")
-    return label._replace(fate=f"[{fate_text(fact.fate)}]")
+        label = label._replace(again=_again_mark(), marks="")
+    return label._replace(fate=f"[{tr(fate_text(fact.fate))}]")
+
+
+def _again_mark() -> str:
+    return f"[{tr(AGAIN)}]"
 
 
 def _lead(fact: Facts) -> str:
@@ -141,11 +146,11 @@ def _words(label: Label, tag: str, style: Style, room: int) -> Line:
             room -= cell_width(text) + 1
     main = label.short if label.short and cell_width(label.main) > room else label.main
     details = list(label.details)
-    while details and cell_width(main) + sum(len(text) + 1 for text in details) + 1 > room:
-        details.remove(max(details, key=lambda text: label.keep.find(text[0])))
+    while details and cell_width(main) + sum(cell_width(text) + 1 for _, text in details) + 1 > room:
+        details.remove(max(details, key=lambda detail: label.keep.find(detail[0])))
     spans.append(Span(_cut(main, room), style))
     if details:
-        spans.append(Span("  " + " ".join(details), "dim"))
+        spans.append(Span("  " + " ".join(text for _, text in details), "dim"))
     return tuple(spans)
 
 
@@ -164,9 +169,9 @@ def _label(trace: Trace, fact: Facts) -> Label:
     if fact.protocol == UDP and fact.stream >= 0:
         text = fact.application or payload_preview(trace, fact.row, _PREVIEW)
         name = protocol_name(trace, fact)
-        return Label("", f"{name} {text}" if text else name, (f"len {fact.length}",))
+        return Label("", f"{name} {text}" if text else name, (("l", f"len {fact.length}"),))
     name = protocol_name(trace, fact)
-    text = packet_info(trace, fact._replace(fate=None))
+    text = said(packet_info(trace, fact._replace(fate=None)))
     if fact.protocol in (ICMP, ICMPV6):
         inner = text.partition("(")[2].partition(")")[0] if text.endswith(")") else ""
         return Label("", text, (), short=inner)
@@ -175,27 +180,30 @@ def _label(trace: Trace, fact: Facts) -> Label:
 
 def _tcp_label(trace: Trace, fact: Facts) -> Label:
     marks = analysis_marks(fact)
-    flags = " ".join(flag_names(fact.flags)) or "no flags"
-    seq, ack = f"seq {fact.seq}", f"ack {fact.ack}" if fact.flags & ACK else ""
+    flags = " ".join(flag_names(fact.flags)) or tr("no flags")
+    seq, ack = ("s", f"seq {fact.seq}"), ("a", f"ack {fact.ack}" if fact.flags & ACK else "")
+    window = "w", f"win {fact.window}"
     if fact.flags & SYN:
-        options = [word.replace("=", " ").lower() for word in syn_options(trace, fact.row)
-                   if word.startswith(("MSS", "WS"))]
-        return Label(marks, flags, _present(seq, ack, *options, f"win {fact.window}"), "samw")
+        words = [word.replace("=", " ").lower() for word in syn_options(trace, fact.row)
+                 if word.startswith(("MSS", "WS"))]
+        options = [(word[0], word) for word in words]
+        return Label(marks, flags, _present(seq, ack, *options, window), "samw")
     if not fact.length:
         if fact.flags & (FIN | RST):
-            return Label(marks, flags, _present(seq, ack, f"win {fact.window}"), "saw")
-        return Label(marks, flags, _present(seq, ack, f"win {fact.window}"), "asw")
-    size = f"len {fact.length}"
+            return Label(marks, flags, _present(seq, ack, window), "saw")
+        return Label(marks, flags, _present(seq, ack, window), "asw")
+    size = "l", f"len {fact.length}"
     delay = packet_delay(trace, fact.row)
-    kernel = "" if delay is None else f"kernel {duration(delay)}"      # from send() to the peer's kernel
+    # From send() to the peer's kernel.
+    kernel = "" if delay is None else tr("kernel {time}", time=duration(delay))
     if fact.application:
         main = fact.application if not fact.flags & (FIN | RST) else f"{flags}  {fact.application}"
         short = main.replace("Switching Protocols", "Switching")
-        return Label(marks, main, _present(kernel, seq, ack, size), "klsa", short)
+        return Label(marks, main, _present(("k", kernel), seq, ack, size), "klsa", short)
     preview = payload_preview(trace, fact.row, _PREVIEW)
     main = f"{flags}  {preview}" if preview else flags
-    return Label(marks, main, _present(kernel, seq, ack, size), "klsa", preview)
+    return Label(marks, main, _present(("k", kernel), seq, ack, size), "klsa", preview)
 
 
-def _present(*texts: str) -> tuple[str, ...]:
-    return tuple(text for text in texts if text)
+def _present(*details: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(detail for detail in details if detail[1])

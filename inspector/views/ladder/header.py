@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from inspector.model.endpoint import join_endpoint
+from inspector.model.language import marked, tr
 from inspector.model.numbers import TCP, UDP
 from inspector.model.packets import Row, row_at
+from inspector.model.units import amount
 from inspector.views.ladder.ends import Conversation, Ends, Side, conversation_ends, row_ends
 from inspector.views.ladder.layout import LEFT, RIGHT, Moment
 from inspector.views.ladder.margin import Margins
-from inspector.views.line.spans import Line, Span, cell_width, fit
+from inspector.views.line.spans import Line, Span, cell_width, centred, fit, tail
+from inspector.views.session.call_text import role_name
 from inspector.views.session.outside import Outside, outside_peers
 from inspector.views.session.sockets import SocketTable, same_address
 from inspector.wire.tcp.state import UNKNOWN
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 _GONE = "gone"           # the state of a sample of a socket that is there no more
 _NARROW = 12             # cells of a margin in which a TCP state has room
 _BLOCKED_WIDTH = 20               # cells of a margin in which "┆ blocked 23 ms" has room
-_LEGEND = " ┆ blocked "   # elsewhere
+_LEGEND = marked(" ┆ blocked ")   # elsewhere
 
 
 class Drawn(Protocol):
@@ -47,7 +50,7 @@ class Drawn(Protocol):
 
 
 class End(NamedTuple):
-    """One margin's head."""
+    """One margin's head. `name`: a program's, or what an end is called in the screens' language."""
 
     name: str
     pid: int | None
@@ -80,10 +83,10 @@ def header_lines(ladder: Drawn, time: int, margin: int, middle: int, at: Instant
             what = what.partition("  ")[0]
     width = time + 2 * margin + middle + 2
     names = _names(left, right, what, time, margin, width)
-    legend = _LEGEND if ladder.margins.blocks and margin < _BLOCKED_WIDTH else ""
+    legend = tr(_LEGEND) if ladder.margins.blocks and margin < _BLOCKED_WIDTH else ""
     held = len(ladder.trace.fates.waiting)
     if held and not before:                # a head that is printed stays, and they will not
-        legend = f" ┃ {held} wait{'s' if held == 1 else ''} "
+        legend = tr(" ┃ {count} waits ", count=held) if held == 1 else tr(" ┃ {count} wait ", count=held)
     return names, _rule(left.state, right.state, time, margin, middle, legend)
 
 
@@ -108,11 +111,11 @@ def ladder_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:
             states = _states_of_kernel(ladder.trace, ends, states)
         if ladder.side.several_servers:
             names, pids = _programs_of(ladder, ends)
-    client = End(names[LEFT], pids[LEFT], ends.client, states[0])
-    server = End(names[RIGHT], pids[RIGHT], ends.server or _listening(ladder), states[1])
+    client = End(role_name(names[LEFT]), pids[LEFT], ends.client, states[0])
+    server = End(role_name(names[RIGHT]), pids[RIGHT], ends.server or _listening(ladder), states[1])
     outside = outside_peers(ladder.trace.events)
     client, server = _relayed(client, outside), _relayed(server, outside)
-    count = f"{len(rows)} packet{'' if len(rows) == 1 else 's'}" if len(rows) else ""
+    count = tr(amount(len(rows), "packet")) if len(rows) else ""
     protocol = f"{conversation.protocol.upper()}  " if conversation else ""
     return client, server, protocol + (_others(ladder) or count)
 
@@ -120,7 +123,9 @@ def ladder_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:
 def _others(ladder: Drawn) -> str:
     """That there are conversations which a ladder of one does not draw, and the key for them."""
     count = sum(len(streams) for streams in ladder.trace.index.streams.values())
-    return f"1 of {count}  a: all" if ladder.conversation is not None and count > 1 else ""
+    if ladder.conversation is None or count < 2:
+        return ""
+    return tr("1 of {count}  a: all", count=count)
 
 
 def _relayed(end: End, outside: dict[str, Outside]) -> End:
@@ -128,7 +133,8 @@ def _relayed(end: End, outside: dict[str, Outside]) -> End:
     peer = outside.get(end.address)
     if peer is None:
         return end
-    return end._replace(name=peer.process or "outside", pid=peer.pid, address=f"{peer.address} relayed")
+    return end._replace(name=peer.process or tr("outside"), pid=peer.pid,
+                        address=tr("{address} relayed", address=peer.address))
 
 
 def _conversation_at(ladder: Drawn, row: Row) -> Conversation | None:
@@ -145,7 +151,7 @@ def _programs(ladder: Drawn) -> tuple[list[str], list[int | None]]:
     """Name and pid of each margin's program, from its calls, else from the events."""
     names, pids = ["client", "server"], [None, None]  # type: list[str], list[int | None]
     if _without_server(ladder):
-        names[RIGHT] = "nobody"
+        names[RIGHT] = tr("nobody")
     for event in ladder.trace.events:
         if event.kind == "endpoint-started" and event.role in names:
             pids[names.index(event.role)] = event.pid
@@ -258,14 +264,14 @@ def _name_spans(end: End, room: int, side: str) -> tuple[Span, ...]:
         spans.append(Span(pid, "dim"))
     left = max(room - name - len(pid), 0)
     if cell_width(address) > left:           # its tail, with the port, tells more than its head
-        address = "  …" + address[len(address) - left + 3 :] if left > 8 else ""
+        address = "  " + tail(end.address, left - 2) if left > 8 else ""
     spans.append(Span(address))
     return tuple(span for span in spans if span.text)
 
 
 def _rule(left: str, right: str, time: int, margin: int, middle: int, legend: str) -> Line:
     if margin >= _NARROW:
-        between = Span("┬" + legend.center(middle, "─") + "┬", "dim")
+        between = Span("┬" + centred(legend, middle, "─") + "┬", "dim")
         return (Span(" " * time), *_state(left, margin), between, *_state(right, margin))
     half = middle // 2
     inner = (*_state(left, half), *_state(right, middle - half, at_end=True))

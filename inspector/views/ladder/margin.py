@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from inspector.model.language import tr
 from inspector.model.records import Call
 from inspector.model.units import duration
 from inspector.views.ladder.calls import AT_ONCE_NS, Blocked
@@ -105,10 +106,10 @@ class Margins:
         room -= len(indent) + 2
         took = ""
         if not self._labelled(entry) and call.end_ns is not None:
-            took = f"  after {duration(call.end_ns - call.time_ns)}"
+            took = "  " + tr("after {time}", time=duration(call.end_ns - call.time_ns))
         cells = call_line(call, "return", room, named=named)
         text_width = cell_width("".join(span.text for span in cells).rstrip())
-        if took and text_width + len(took) <= room:
+        if took and text_width + cell_width(took) <= room:
             cells = call_line(call, "return", text_width, named=named)
             cells = (*cells, Span(fit(took, room - text_width), "dim"))
         return (*spans, *cells)
@@ -137,7 +138,8 @@ class Margins:
             call = self.call(newest)
             returned = call.end_ns is not None and not self.append_only
             took = f" {duration((call.end_ns or 0) - call.time_ns)}" if returned else ""
-            text += f" blocked{took}" if len(text) + 8 + len(took) <= room else took
+            word = f" {tr('blocked')}"
+            text += word + took if len(text) + cell_width(word) + len(took) <= room else took
         elif silent:               # a server that rests is in no call but these
             names = ", ".join(dict.fromkeys(f"{self.call(entry).name}()" for entry in blocked))
             text += f" {names}" if len(text) + 1 + len(names) <= room else ""

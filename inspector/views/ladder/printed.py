@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.model.language import tr
 from inspector.model.packets import row_at
 from inspector.model.units import duration
 from inspector.views.ladder.ends import Conversation
@@ -74,8 +75,9 @@ class LadderText:
         calls = len({(moment.call) for moment in self.ladder.moments})
         _, _, what = ladder_ends(self.ladder, None)
         took = f"  {duration(int(stamps[-1]) - int(stamps[0]))}" if len(stamps) else ""
-        cut = f"  {trace.cut:,} cut short" if trace.cut else ""
-        return f"{what}  {calls} system calls{took}  {trace.statistics.dropped} {loss_word(trace)}{cut}"
+        lost = f"{trace.statistics.dropped} {tr(loss_word(trace))}"
+        parts = [what, tr("{count} system calls", count=calls) + took, lost]
+        return "  ".join([*parts, tr("{count:,} cut short", count=trace.cut)] if trace.cut else parts)
 
     def _time_of(self, index: int) -> int:
         """When line `index` happens; a silence is over with the line below."""

@@ -38,6 +38,23 @@ def cell_width(text: str) -> int:
     return len(text) if text.isascii() and text.isprintable() else cell_len(text)
 
 
+def tail(text: str, width: int) -> str:
+    """`text` in at most `width` cells: of what is too long its end, after `…`."""
+    if cell_width(text) <= width:
+        return text
+    kept = text[max(len(text) - width + 1, 0) :] if width > 0 else ""
+    while cell_width(kept) > width - 1 and kept:
+        kept = kept[1:]
+    return "…" + kept
+
+
+def centred(text: str, width: int, filling: str) -> str:
+    """`text` in the middle of `width` cells, among signs of one cell, as str.center has it."""
+    space = max(width - cell_width(text), 0)
+    before = space // 2 + (space & width & 1)
+    return filling * before + text + filling * (space - before)
+
+
 def fit(text: str, width: int, *, align: Literal["left", "right", "centre"] = "left") -> str:
     """`text` in exactly `width` cells: padded, or cut with `…`."""
     if width <= 0:

@@ -6,6 +6,7 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+from inspector.model.language import sentence, tr
 from inspector.model.packets import PacketNumber, Row, row_of
 from inspector.wire.text import escaped
 
@@ -26,7 +27,9 @@ def find_row(trace: Trace, text: str) -> Row:
     text, count = text.strip().replace(",", "").removeprefix("#"), trace.index.count
     if text.isascii() and text.isdigit():
         if not 1 <= int(text) <= count:
-            raise GoToError(f"There is no packet {text[:20]}; the last one is {count}{_last_there(trace)}.")
+            raise GoToError(tr("There is no packet {number}; the last one is {last}{there}.",
+                               number=text[:20],
+                               last=count, there=_last_there(trace)))
         return row_of(PacketNumber(int(text)))
     if match := _WIRESHARK.fullmatch(text):
         return _row_in_wireshark(trace, int(match[1]))
@@ -39,8 +42,8 @@ def find_row(trace: Trace, text: str) -> Row:
         seconds = int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3] or 0)
         wanted = round((midnight + seconds) * 1e9)
     else:
-        raise GoToError(f"{escaped(text, 20) or 'Nothing'} is neither a number nor a time; "
-                        "try 12, w12 (as Wireshark counts), 1.5s or 14:03:05.")
+        raise GoToError(tr("{text} is neither a number nor a time; try 12, w12 (as Wireshark counts), 1.5s "
+                           "or 14:03:05.", text=escaped(text, 20) or sentence("Nothing")))
     return Row(min(int(stamps.searchsorted(wanted)), int(count) - 1))
 
 
@@ -51,13 +54,14 @@ def _row_in_wireshark(trace: Trace, number: int) -> Row:
     if place < len(numbers) and int(numbers[place]) == number:
         return Row(place)
     if not 1 <= number < int(numbers[-1]):
-        raise GoToError(f"Wireshark has no packet {number} of this file; the last one is its {numbers[-1]}.")
-    raise GoToError(f"Number {number} in Wireshark is no packet but a system call; "
-                    f"packet {place + 1}, there {numbers[place]}, follows it.")
+        raise GoToError(tr("Wireshark has no packet {number} of this file; the last one is its {last}.",
+                           number=number, last=numbers[-1]))
+    raise GoToError(tr("Number {number} in Wireshark is no packet but a system call; packet {packet}, there "
+                       "{there}, follows it.", number=number, packet=place + 1, there=numbers[place]))
 
 
 def _last_there(trace: Trace) -> str:
     """The last packet's number in Wireshark, where it is another one."""
     last = Row(trace.index.count - 1)
     number = trace.index.wireshark_number(last)
-    return f", in Wireshark {number}" if number != last + 1 else ""
+    return sentence(", in Wireshark {number}", number=number) if number != last + 1 else ""

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from inspector.model.endpoint import join_endpoint
+from inspector.model.language import marked, said, tr
 from inspector.model.numbers import FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP
 from inspector.model.packets import PacketNumber, Row, packet_number, row_at
 from inspector.protocols import by_name
@@ -19,6 +20,7 @@ from inspector.trace.packet.facts import ALL, DEEP, Facts, facts
 from inspector.trace.packet.header_bytes import hardware_ends
 from inspector.trace.packet.info import packet_info, protocol_name
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
+from inspector.views.session.call_text import role_name
 from inspector.wire.arrays import Int64s
 
 if TYPE_CHECKING:
@@ -69,8 +71,8 @@ def packet_row(trace: Trace, row: Row, *, time_format: TimeFormat = "relative",
         destination=destination,
         protocol=protocol_name(trace, fact),
         length=int(trace.index.length[row]),
-        info=packet_info(trace, fact),
-        brief=packet_info(trace, fact, brief=True),
+        info=said(packet_info(trace, fact)),
+        brief=said(packet_info(trace, fact, brief=True)),
         style=packet_style(fact),
         note=MARKED if trace.comments.is_marked(row) else COMMENTED if trace.comments.of(row) else "",
     )
@@ -123,19 +125,19 @@ def packet_columns(width: int, count: int, *, absolute: bool = False) -> tuple[C
     """The columns for `width` cells and a list of `count` packets; the info takes what remains."""
     digits = max(len(str(count)), 3 if width < 100 else 5)
     clock = 15 if absolute else 10 if width < 100 else 12
-    columns = [Column("number", "No.", digits, True), Column("time", "Time", clock, True)]
+    columns = [Column("number", marked("No."), digits, True), Column("time", marked("Time"), clock, True)]
     if width < 70:
-        columns += [Column("source", "From", 9), Column("protocol", "Proto", 9)]
+        columns += [Column("source", marked("From"), 9), Column("protocol", marked("Proto"), 9)]
     elif width < 100:                       # an end is its name, or the tail that tells it from the other
         ends = 7 if width < 90 else 10
-        columns += [Column("source", "From", ends), Column("destination", "To", ends),
-                    Column("protocol", "Proto", 9), Column("length", "Len", 5, True)]
+        columns += [Column("source", "From", ends), Column("destination", marked("To"), ends),
+                    Column("protocol", "Proto", 9), Column("length", marked("Len"), 5, True)]
     else:
         ends = 16 if width < 130 else 22 if width < 180 else 30
         columns += [Column("source", "From", ends), Column("destination", "To", ends),
-                    Column("protocol", "Protocol", 9), Column("length", "Length", 6, True)]
+                    Column("protocol", marked("Protocol"), 9), Column("length", marked("Length"), 6, True)]
     rest = width - sum(column.width + len(_gap(column)) for column in columns)
-    return (*columns, Column("info", "Info", max(rest, 0)))
+    return (*columns, Column("info", marked("Info"), max(rest, 0)))
 
 
 def packet_line(packet: PacketRow, columns: Sequence[Column]) -> Line:
@@ -144,10 +146,10 @@ def packet_line(packet: PacketRow, columns: Sequence[Column]) -> Line:
     for column in columns:
         brief = column.name == "info" and column.width < BRIEF
         text = str(packet.brief if brief else getattr(packet, column.name))
+        style = _cell_style(column.name, text, packet.style)
         if column.name in ("source", "destination"):
-            text = _shortened(text, column.width)
-        spans.append(Span(fit(text, column.width, align="right" if column.right else "left"),
-                          _cell_style(column.name, text, packet.style)))
+            text = _shortened(role_name(text), column.width)
+        spans.append(Span(fit(text, column.width, align="right" if column.right else "left"), style))
         noted = column.name == "number" and packet.note
         spans.append(Span(packet.note, "warning") if noted else Span(_gap(column)))
     return _exactly(spans, _width(columns))
@@ -157,7 +159,7 @@ def title_line(columns: Sequence[Column]) -> Line:
     """The line of the columns' titles."""
     spans: list[Span] = []
     for column in columns:
-        title = fit(column.title, column.width, align="right" if column.right else "left")
+        title = fit(tr(column.title), column.width, align="right" if column.right else "left")
         spans.append(Span(title, "title"))
         spans.append(Span(_gap(column)))
     return _exactly(spans, _width(columns))

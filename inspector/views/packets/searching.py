@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from inspector.model.language import marked, sentence, tr
 from inspector.model.units import amount
 from inspector.wire.text import escaped
 
 _MOST_TEXT = 200         # characters of a filter that are repeated
+_NONE = {
+    "packet": marked("No packet of {count:,}{so_far} is let through by {text}. Escape shows all of them."),
+    "message": marked("No message of {count:,}{so_far} is let through by {text}. Escape shows all of them."),
+    "conversation": marked(
+        "No conversation of {count:,}{so_far} is let through by {text}. Escape shows all of them."),
+}
 
 
 def looking_words(text: str, share: float, count: int, noun: str, decoded: float | None = None) -> str:
     """While it looks. `share`: of `count` things; `decoded`: of the conversation that it is at, if known."""
-    within = "" if decoded is None else f"; {decoded:.0%} of the conversation that comes next is decoded"
-    return (f"Still looking for {escaped(text, _MOST_TEXT)}: {share:.1%} of {amount(count, noun)} looked at"
-            f"{within}. None is let through so far. Escape stops it.")
+    within = "" if decoded is None else sentence(
+        "; {part:.0%} of the conversation that comes next is decoded", part=decoded)
+    return tr("Still looking for {text}: {share:.1%} of {things} looked at{within}. None is let through so "
+              "far. Escape stops it.", text=escaped(text, _MOST_TEXT), share=share, things=amount(count,
+                                                                                                  noun),
+              within=within)
 
 
 def none_words(text: str, count: int, noun: str, *, growing: bool = False) -> str:
     """When all was looked at. `growing`: there may be more to come."""
-    return (f"No {noun} of {count:,}{' so far' if growing else ''} is let through by "
-            f"{escaped(text, _MOST_TEXT)}. Escape shows all of them.")
+    shown, so_far = escaped(text, _MOST_TEXT), sentence(" so far") if growing else ""
+    return tr(_NONE[noun], count=count, so_far=so_far, text=shown)

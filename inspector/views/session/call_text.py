@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from inspector.model.language import marked, tr
 from inspector.model.records import Call
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.wire.text import escaped
@@ -18,8 +19,9 @@ _LOOPBACK = re.compile(r"(?:127\.\d+\.\d+\.\d+|\[::1\]):(\d+)")
 _UNREADABLE = re.compile("\\\\x[0-9a-f]{2}|[\u2400-\u2408\u240b\u240c\u240e-\u2421]")
 _SENDING = re.compile(r'^(?P<data>".*"…?), (?P<size>\d+)(?:, (?P<to>\S+))?$', re.DOTALL)
 _SENDERS = ("send", "sendto", "write", "sendall", "sendmsg")
-_WOKEN = "woken by its own shutdown"
-_SHORT = {"end of stream": "end", _WOKEN: "woken"}
+_WOKEN = marked("woken by its own shutdown")
+_SHORT = {marked("end of stream"): marked("end"), _WOKEN: marked("woken")}
+_ROLES = (marked("client"), marked("server"))
 _RECEIVERS = ("recv", "recvfrom", "recvmsg", "read")
 
 
@@ -52,7 +54,7 @@ def _candidates(call: Call, form: Form, *, named: bool, full: bool) -> list[Line
     if form == "return":
         tails = _tails(call, always=True)
         if call.detail == _WOKEN:               # a bare 0 would say that the stream has ended
-            tails[-1] = [(_SHORT[_WOKEN], "dim")]
+            tails[-1] = [(tr(_SHORT[_WOKEN]), "dim")]
         before = [_line((f"{name}() ", role), *tail) for tail in tails] if named else []
         return before + [_line(*tail) for tail in tails]
     tails = _tails(call, always=False)
@@ -84,7 +86,7 @@ def _heads(call: Call, *, full: bool) -> list[str]:
         if match and _UNREADABLE.search(match["data"]):
             found += [match["size"]]
         elif match:
-            to = f" to {match['to']}" if match["to"] else ""
+            to = " " + tr("to {address}", address=match["to"]) if match["to"] else ""
             found += [match["data"] + to, match["data"], match["size"] + to, match["size"]]
         else:
             found.append(inner)
@@ -119,13 +121,25 @@ def _tails(call: Call, *, always: bool) -> list[list[tuple[str, Style]]]:
             return [[("", "")]]
     if call.name == "getsockname":
         return [[(f"= {detail}", "")], [value]]
-    tails: list[list[tuple[str, Style]]] = [[value, (f"  {detail}", "dim")]] if detail else []
+    tails: list[list[tuple[str, Style]]] = [[value, (f"  {detail_words(detail)}", "dim")]] if detail else []
     if detail in _SHORT:
-        tails.append([value, (f"  {_SHORT[detail]}", "dim")])
+        tails.append([value, (f"  {tr(_SHORT[detail])}", "dim")])
     tails.append([value])
     if call.result == 0 and call.name not in _RECEIVERS and not always:
         tails.append([("", "")])
     return tails
+
+
+def role_name(name: str) -> str:
+    """Of an end: its role in the language of the screens; a program's name as it is."""
+    return tr(name) if name in _ROLES else name
+
+
+def detail_words(detail: str) -> str:
+    """What the journal says beside a call's result, in the language of the screens."""
+    if detail.startswith("from ") and " " not in detail[5:]:
+        return tr("from {address}", address=detail[5:])
+    return tr(detail) if detail in _SHORT else detail
 
 
 def _line(*parts: tuple[str, Style]) -> Line:

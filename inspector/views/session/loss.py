@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.model.language import marked
 from inspector.model.spec import SessionSpec, SpecError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def loss_word(trace: Trace | None, spec: SessionSpec | None = None) -> str:
     on_wire = spec is not None and spec.wiring is not None
     if trace is not None and not on_wire:
         on_wire = bool(trace.fates) or any(_is_on_wire(event) for event in trace.events[:_FIRST])
-    return "missed" if on_wire else "dropped"
+    return marked("missed") if on_wire else marked("dropped")
 
 
 def _is_on_wire(event: Event) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from inspector.model.language import tr
 from inspector.protocols.api import MessageIndex, message_number
 from inspector.views.conversation.turns import turn, turn_count
 from inspector.wire.text import escaped
@@ -68,7 +69,7 @@ def under_way(decoder: Decoder[Any]) -> frozenset[MessageIndex | None]:
 def unit_lines(application: Application, layer: int, index: MessageIndex, wrap: int) -> list[str]:
     """The lines of a message, safe to show."""
     shown = application.layers[layer].decoder.shown(index, JSON_LIMIT)
-    return [*_shown_lines(shown, wrap), *([f"[{shown.note}]"] if shown.note else [])]
+    return [*_shown_lines(shown, wrap), *([f"[{tr(shown.note)}]"] if shown.note else [])]
 
 
 def _shown_lines(shown: Shown, wrap: int) -> list[str]:

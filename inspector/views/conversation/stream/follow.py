@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from inspector.model.language import tr
 from inspector.model.packets import Row
 from inspector.model.units import amount
 from inspector.protocols.api import MessageIndex
@@ -186,7 +187,7 @@ class FollowStream:
         """Add a message; how many lines it has."""
         lines: list[str] = []
         application, direction = self.trace.application(self.stream), unit.direction
-        self._fill(direction, unit.start, "in no message")
+        self._fill(direction, unit.start, tr("in no message"))
         whole = min(application.streams[direction].contiguous_from(unit.start), unit.stop)
         if self._wanted(direction):
             lines = unit_lines(application, unit.layer, unit.message, self.wrap)
@@ -195,7 +196,7 @@ class FollowStream:
         if not application.layers[unit.layer].decoder.complete(unit.message):
             self._note(direction, whole, whole, unended_words(self.trace, self.stream, unit))
         if whole < unit.stop:
-            self._fill(direction, unit.stop, "what follows the hole, as it came")
+            self._fill(direction, unit.stop, tr("what follows the hole, as it came"))
         return len(lines)
 
     def _fill(self, direction: int, stop: int, words: str) -> None:
@@ -211,14 +212,14 @@ class FollowStream:
                 self._cross(direction, lost._replace(stop=min(lost.stop, stop)))
                 continue
             if self._opened:
-                self._note(direction, start, end, f"{amount(end - start, 'byte')} of TLS")
+                self._note(direction, start, end, tr("{size} of TLS", size=amount(end - start, "byte")))
                 position[direction] = end
                 continue
             if not noted:
                 self._note(direction, start, start, words)
             noted = True
             if not self._take(direction, end, 1 << 62):        # the file was cut or written over meanwhile
-                text = f"the file does not hold these {amount(end - start, 'byte')} any more"
+                text = tr("the file does not hold these {size} any more", size=amount(end - start, "byte"))
                 self._note(direction, start, end, text, "warning")
                 position[direction] = end
 
@@ -260,7 +261,7 @@ class FollowStream:
         if not self._decoded:
             return
         application = self.trace.application(self.stream)
-        words = application.rest(direction).text
+        words = tr(application.rest(direction).text)
         if self._rest_words[direction] != words:
             self._rest_words[direction], self._layers = words, len(application.layers)
             start = self._pump.position[direction]
@@ -286,8 +287,8 @@ class FollowStream:
             self._begun[direction] = True
             if not self._pump.streams[direction].start_known:
                 self._open = False
-                text = "[the capture began later: what was said before is not known]"
-                self._lines.note(direction, start, start, text)
+                text = tr("the capture began later: what was said before is not known")
+                self._lines.note(direction, start, start, f"[{text}]")
 
     # --- holes and notes ---------------------------------------------------------------------------
 
@@ -312,8 +313,8 @@ class FollowStream:
         return None if piece is None else piece.row
 
     def _cross(self, direction: int, lost: Missing) -> None:
-        words = f"{amount(lost.size, 'byte')} that could not be opened" if self._is_inside \
-            else missing_words(self.trace, lost)
+        words = (tr("{size} that could not be opened", size=amount(lost.size, "byte")) if self._is_inside
+                 else missing_words(self.trace, lost))
         self._note(direction, lost.start, lost.stop, words, "warning")
         self._pump.position[direction] = lost.stop
         self._crossed = [*self._crossed[-_CROSSED:], (direction, lost.start)]
@@ -344,14 +345,18 @@ class FollowStream:
         stream, start = self._pump.streams[direction], self._pump.position[direction]
         if self._decoded and start < stream.length:
             stop = min(stream.length, start + JSON_LIMIT)
-            self._fill(direction, stop, self.trace.application(self.stream).rest(direction).text)
+            self._fill(direction, stop, tr(self.trace.application(self.stream).rest(direction).text))
             if stop < stream.length:
-                self._note(direction, stop, stream.length, f"{stream.length - stop:,} more bytes of it")
+                self._note(direction, stop, stream.length,
+                           tr("{count:,} more bytes of it", count=stream.length - stop))
         elif start < stream.length:
             lost = self._missing(direction, start)
             size, rest = (lost.size, stream.length - lost.stop) if lost else (0, 0)
-            so_far = " so far" if self.trace.may_grow else ""
-            text = f"{size:,} bytes not captured{so_far}; {rest:,} bytes behind them wait for them"
+            text = (tr("{size:,} bytes not captured so far; {rest:,} bytes behind them wait for them",
+                       size=size,
+                       rest=rest) if self.trace.may_grow else
+                    tr("{size:,} bytes not captured; {rest:,} bytes behind them wait for them", size=size,
+                       rest=rest))
             self._note(direction, start, stream.length, text, "warning")
         lost = None if self._is_inside else self._missing(direction, stream.length)
         if lost is not None:
@@ -417,8 +422,9 @@ class FollowStream:
         client = self.trace.client(self.stream)
         ends = (flow.a, flow.b)
         sent = self._pump.streams
-        texts = [f"{name} {escaped(ends[side][0])}:{ends[side][1]}  {sent[side].captured:,} bytes  "
-                 for name, side in (("client", client), ("server", 1 - client))]
+        texts = [f"{name} {escaped(ends[side][0])}:{ends[side][1]}  "
+                 + tr("{count:,} bytes", count=sent[side].captured) + "  "
+                 for name, side in ((tr("client"), client), (tr("server"), 1 - client))]
         words, room = self._secrecy_words(), width
         if cell_width(words) + _LEAST <= width:
             room -= cell_width(words)
@@ -434,7 +440,7 @@ class FollowStream:
         if not secrecy:
             return ""
         opened = secrecy == "opened" and (self.inside or self.mode == "json")
-        return " TLS, decrypted" if opened else " TLS, encrypted"
+        return tr(" TLS, decrypted") if opened else tr(" TLS, encrypted")
 
     def line(self, index: int, width: int) -> Line:
         """Line `index` in exactly `width` cells."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.model.language import sentence, tr
 from inspector.model.units import amount
 
 if TYPE_CHECKING:
@@ -15,14 +16,14 @@ if TYPE_CHECKING:
 def missing_words(trace: Trace, lost: Missing, behind: bool = False) -> str:
     """`1,448 bytes missing: cut off by the snapshot length`; `behind`: all that was captured."""
     if lost.cut:
-        why = "cut off by the snapshot length"
+        why = sentence("cut off by the snapshot length")
     elif trace.statistics.dropped:
-        why = "the capture dropped packets"
+        why = sentence("the capture dropped packets")
     elif behind:
-        why = "the other end has acknowledged them, the capture lacks them"
+        why = sentence("the other end has acknowledged them, the capture lacks them")
     else:
-        why = "the capture lacks them"
-    return f"{amount(lost.size, 'byte')} missing: {why}"
+        why = sentence("the capture lacks them")
+    return tr("{size} missing: {why}", size=amount(lost.size, "byte"), why=why)
 
 
 def unended_words(trace: Trace, stream: int, unit: Unit) -> str:
@@ -30,7 +31,8 @@ def unended_words(trace: Trace, stream: int, unit: Unit) -> str:
     flow, decoder = trace.flow(stream), trace.application(stream).layers[unit.layer].decoder
     sent = flow.streams[unit.direction]
     if unit.stop >= sent.length and (sent.end is not None or "CLOSED" in flow.state):
-        return "the connection ended before the rest of this message"
+        return tr("the connection ended before the rest of this message")
     if unit.message not in (decoder.under_way(0), decoder.under_way(1)):
-        return "this message has no end"
-    return "not ended yet" if trace.following or not trace.complete else "not ended when the capture did"
+        return tr("this message has no end")
+    grows = trace.following or not trace.complete
+    return tr("not ended yet") if grows else tr("not ended when the capture did")

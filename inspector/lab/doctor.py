@@ -13,7 +13,7 @@ import shutil
 import sys
 from ctypes.util import find_library
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from inspector.lab.capture.access import dumpcap, how_to_capture, may_capture
 from inspector.lab.capture.privilege import asker
@@ -22,6 +22,7 @@ from inspector.lab.files import folders
 from inspector.lab.launch import start_agent
 from inspector.lab.network import namespace
 from inspector.lab.network.wire.ends import make as make_ends
+from inspector.model.records import EventFields
 from inspector.model.wiring import Wiring
 from inspector.wire import pcapng
 from inspector.wire.journal import EventRecord, from_fields
@@ -90,13 +91,13 @@ def _lab() -> list[Check]:
     return checks
 
 
-def _ready(data: bytes) -> dict[str, str]:
+def _ready(data: bytes) -> EventFields:
     at = 0
     while (block := pcapng.block_at(data, at, "<" if sys.byteorder == "little" else ">")) is not None:
         if block.type == pcapng.JOURNAL_EXPORT:
             record = from_fields(pcapng.parse_journal(data[block.body : block.body_end]))
             if isinstance(record, EventRecord) and record.kind == "agent-ready":
-                return dict(record.fields)
+                return cast(EventFields, dict(record.fields))
         at = block.end
     return {}
 

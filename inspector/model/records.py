@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypedDict, cast, get_args
 
 from inspector.model.spec import SessionSpec, SpecError
 
@@ -35,6 +35,44 @@ EventKind = Literal[
     "limit-reached",       # the capture ended because of a limit; the text says which
     "journal",             # an entry of another program's journal that the file holds
 ]
+
+
+class EventFields(TypedDict, total=False):
+    """What programs read of an event beside its sentence: all are text, since a file may hold anything."""
+
+    mode: str                  # agent-ready: "lab" or "host"
+    interface: str             # agent-ready: whose packets they are
+    ipv6: str                  # agent-ready: "yes" where the lab has it
+    capture: str               # agent-ready: "ring" where the kernel gives a memory-mapped one
+    session: str               # session-started: the SessionSpec as JSON
+    address: str               # listening: "127.0.0.1:8000"
+    call: str                  # waiting, resumed: "recv(4)"
+    tid: str                   # waiting, resumed: the thread
+    status: str                # endpoint-ended, program-ended
+    ok: str                    # session-ended: "true" or "false"
+    missing: str               # failed: the errno's name of what could not be started
+    command: str               # program-started: its words as a JSON list
+    inside: str                # published, reached, relayed: the address in the lab
+    outside: str               # the same: on the host
+    process: str               # relayed: "curl 812"
+    backlog: str               # reached: what the service's listen() allows
+    stage: str                 # kernel-time: as SO_TIMESTAMPING calls it
+    byte: str                  # kernel-time: offset in the stream
+    local: str                 # kernel-time
+    peer: str                  # kernel-time
+    line: str                  # secret
+    packet: str                # wire: its number, from 1
+    sum: str                   # wire: by which the packet is found
+    fate: str                  # wire
+    by: str                    # wire: who decided it
+    sender: str                # wire: "client" or "server"
+
+
+def pairs_of(fields: EventFields) -> tuple[tuple[str, str], ...]:
+    """The fields as records hold them."""
+    return tuple((name, str(value)) for name, value in fields.items())
+
+
 EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
 
 
@@ -118,17 +156,22 @@ class Event:
     fields: tuple[tuple[str, str], ...] = ()
 
     @property
+    def known(self) -> EventFields:
+        """The fields by name; what else a stranger's file holds is among them, and asked for by nobody."""
+        return cast(EventFields, dict(self.fields))
+
+    @property
     def session(self) -> SessionSpec | None:
         """Of "session-started" which one; None where it is of another version, or in a stranger's file."""
         with contextlib.suppress(SpecError):
-            return SessionSpec.from_json(dict(self.fields).get("session", "{}"))
+            return SessionSpec.from_json(self.known.get("session", "{}"))
         return None
 
     @property
     def command(self) -> tuple[str, ...]:
         """Of "program-started" the program's words, not safe to show; none where they cannot be told."""
         with contextlib.suppress(ValueError, RecursionError):
-            words = json.loads(dict(self.fields).get("command", ""))
+            words = json.loads(self.known.get("command", ""))
             if isinstance(words, list) and all(isinstance(word, str) for word in words):
                 return tuple(words)
         return ()

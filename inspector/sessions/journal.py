@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Unpack
 
-from inspector.model.records import EventKind
+from inspector.model.records import EventFields, EventKind, pairs_of
 from inspector.model.spec import Role
 from inspector.wire.journal import CallRecord, EventRecord, Reported, to_line
 from inspector.wire.text import escaped
@@ -73,9 +74,9 @@ class Journal:
                 deliver()
             self._write(record)
 
-    def event(self, kind: EventKind, text: str, **fields: str) -> None:
+    def event(self, kind: EventKind, text: str, **fields: Unpack[EventFields]) -> None:
         """Write an event: one sentence, and what programs read of it as fields."""
-        extra = tuple((key, escaped(value, TEXT_LIMIT)) for key, value in fields.items())
+        extra = tuple((key, escaped(value, TEXT_LIMIT)) for key, value in pairs_of(fields))
         with self._lock:
             self.failed = self.failed or kind == "failed"
             self._write(
@@ -84,7 +85,7 @@ class Journal:
 
     def kernel_time(self, stage: str, byte: int, moment: int, local: str, peer: str) -> None:
         """Write when the kernel did something with the byte at an offset of a stream (ns since the epoch)."""
-        fields = (("stage", stage), ("byte", str(byte)), ("local", local), ("peer", peer))
+        fields = pairs_of({"stage": stage, "byte": str(byte), "local": local, "peer": peer})
         with self._lock:
             text = f"The kernel of the {self.role}: byte {byte} {stage}."
             self._write(EventRecord("kernel-time", text, moment, self.role, self._pid, fields))
@@ -93,7 +94,7 @@ class Journal:
         """Write a line of TLS's key log for the packets from `moment` on (ns since the epoch)."""
         with self._lock:
             self._write(EventRecord("secret", "A secret of TLS.", moment, self.role, self._pid,
-                                    (("line", line),)))
+                                    pairs_of({"line": line})))
 
     def note(self, text: str) -> None:
         """Say one sentence to the person that is no failure."""

@@ -99,9 +99,9 @@ def _follow(agent: Agent, trace: Trace, spec: SessionSpec, printer: Printer) -> 
         notice(escaped(sentence))
     if not ended and (failure := agent.failure()):
         raise CommandError(failure.sentence, MISSING, failure.remedy)
-    if any("missing" in dict(event.fields) for event in trace.events if event.kind == "failed"):
+    if any("missing" in event.known for event in trace.events if event.kind == "failed"):
         return MISSING
-    endings = [dict(event.fields).get("ok") for event in trace.events if event.kind == "session-ended"]
+    endings = [event.known.get("ok") for event in trace.events if event.kind == "session-ended"]
     return DONE if endings == ["true"] and not failures else NO
 
 

@@ -34,6 +34,7 @@ from inspector.lab.options import AgentOptions, Limits
 from inspector.lab.programs import relayed
 from inspector.lab.programs.processes import Guardian, Lab, adopt_orphans
 from inspector.lab.summary import Refusal, Summary, to_line
+from inspector.model.records import pairs_of
 from inspector.sessions.lab_mark import remove_lab_folder
 from inspector.wire.journal import EventRecord
 
@@ -97,7 +98,7 @@ def run(options: AgentOptions) -> int:
         raise _refused(error, mode) from error
     supervisor.capture = capture
     ipv6 = "yes" if namespace.has_ipv6() else "no"
-    fields = (("mode", mode), ("interface", _interface(options)), ("capture", capture.kind), ("ipv6", ipv6))
+    fields = pairs_of({"mode": mode, "interface": _interface(options), "capture": capture.kind, "ipv6": ipv6})
     where = f"{mode}'s loopback" if options.wiring is None else "wire between the ends"
     text = f"The capture of the {where} runs."
     capture.record(EventRecord("agent-ready", text, time.time_ns(), "", os.getpid(), fields))

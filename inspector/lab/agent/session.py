@@ -12,11 +12,11 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, Unpack
 
 from inspector.lab.programs.children import Child, start_endpoint
 from inspector.model.commands import EndpointCommand, HalfClose, KeepOpen, Pause, Resume, Target, to_line
-from inspector.model.records import EventKind
+from inspector.model.records import EventFields, EventKind
 from inspector.model.spec import Role, SessionSpec
 from inspector.wire.journal import EventRecord
 
@@ -27,7 +27,8 @@ _LEFT_ALONE = 30.0                # seconds a server gets to end by itself after
 class Report(Protocol):
     """Puts an event into the trace."""
 
-    def __call__(self, kind: EventKind, text: str, *, child: Child | None = None, **fields: str) -> None: ...
+    def __call__(self, kind: EventKind, text: str, *, child: Child | None = None,
+                 **fields: Unpack[EventFields]) -> None: ...
 
 
 class Session:

@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from inspector.kernel.followed import Followed
 from inspector.kernel.holders import Now
@@ -31,7 +31,7 @@ from inspector.lab.programs.processes import Lab
 from inspector.lab.programs.tracer import Tracer
 from inspector.model import commands
 from inspector.model.commands import Command, EndpointCommand, Execute, Quit, Signal, Start, Stop, WireAct
-from inspector.model.records import EventKind
+from inspector.model.records import EventFields, EventKind, pairs_of
 from inspector.model.spec import SessionSpec, SpecError
 from inspector.model.wiring import SENDERS, Sender
 from inspector.sessions.kinds import resolved
@@ -181,9 +181,10 @@ class Supervisor:
                 return
             os.close(descriptor)
 
-    def _report(self, kind: EventKind, text: str, *, child: Child | None = None, **fields: str) -> None:
+    def _report(self, kind: EventKind, text: str, *, child: Child | None = None,
+                **fields: Unpack[EventFields]) -> None:
         role, pid = (child.role, child.pid) if child is not None else ("", None)
-        self.record(EventRecord(kind, text, time.time_ns(), role, pid, tuple(fields.items())))
+        self.record(EventRecord(kind, text, time.time_ns(), role, pid, pairs_of(fields)))
 
     # --- what children report --------------------------------------------------------------------------
 
@@ -301,8 +302,8 @@ class Supervisor:
         else:
             self._wire.obey(act, packet)
 
-    def _report_of_wire(self, text: str, **fields: str) -> None:
-        self.record(EventRecord("wire", text, time.time_ns(), fields=tuple(fields.items())))
+    def _report_of_wire(self, text: str, **fields: Unpack[EventFields]) -> None:
+        self.record(EventRecord("wire", text, time.time_ns(), fields=pairs_of(fields)))
 
     def _hand_on(self, command: EndpointCommand) -> None:
         session = self._session

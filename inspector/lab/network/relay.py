@@ -23,7 +23,7 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, assert_never
+from typing import Any, Unpack, assert_never
 
 from inspector.kernel.holders import backlog_of, owner_of
 from inspector.lab.network import commands
@@ -32,7 +32,7 @@ from inspector.lab.network.datagrams import Forwarder
 from inspector.lab.network.hands import hand_on, reset_on_close
 from inspector.lab.network.names import PORT
 from inspector.model.endpoint import join_endpoint
-from inspector.model.records import EventKind
+from inspector.model.records import EventFields, EventKind, pairs_of
 from inspector.wire.journal import EventRecord, to_line
 
 _BACKLOG = 128
@@ -245,8 +245,8 @@ class Relay:
             self._failures.add(text)
             self._report("failed", text)
 
-    def _report(self, kind: EventKind, text: str, **fields: str) -> None:
-        record = EventRecord(kind, text, time.time_ns(), "", os.getpid(), tuple(fields.items()))
+    def _report(self, kind: EventKind, text: str, **fields: Unpack[EventFields]) -> None:
+        record = EventRecord(kind, text, time.time_ns(), "", os.getpid(), pairs_of(fields))
         os.write(self._journal, to_line(record))
         if kind != "relayed":
             print(f"inspector: {text}", file=sys.stderr, flush=True)

@@ -52,7 +52,7 @@ class Held:
         for event in events[self.seen :]:
             if event.role not in ROLES:
                 continue
-            fields = dict(event.fields)
+            fields = event.known
             name = fields.get("call", "").partition("(")[0]
             queue, thread = self.waiting[event.role], fields.get("tid", "")
             if event.kind == "waiting":

@@ -129,7 +129,7 @@ class Fates:
         self._pending.clear()
 
     def _take(self, trace: Frames, event: Event) -> list[Row]:
-        fields = dict(event.fields)
+        fields = event.known
         fate, number = fields.get("fate", ""), fields.get("packet", "")
         self.version += 1
         if fate in ("hold", "open"):

@@ -80,7 +80,7 @@ def dropped(trace: Trace) -> Iterator[Dropped]:
 
 def _from_the_start(trace: Trace) -> bool:
     """Whether every socket was made while somebody looked: so it is in the lab, where we are first."""
-    return any(event.kind == "agent-ready" and ("mode", "lab") in event.fields for event in trace.events)
+    return any(event.kind == "agent-ready" and event.known.get("mode") == "lab" for event in trace.events)
 
 
 def _is_full(trace: Trace, sample: KernelSample) -> bool:

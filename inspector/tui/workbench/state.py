@@ -55,7 +55,7 @@ def session_state(events: Sequence[Event]) -> SessionState:
     notes: list[str] = []
     doors: dict[str, str] = {}
     for event in events:
-        fields = dict(event.fields)
+        fields = event.known
         match event.kind:
             case "agent-ready":
                 mode = fields.get("mode", "lab")

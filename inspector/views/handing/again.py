@@ -216,7 +216,7 @@ def _of_http2(decoder: Any, number: int, server: tuple[str, int], secure: bool) 
 
 def _reachable(trace: Trace, request: Request) -> Request:
     """The request to where the service is reached from outside, where it ran in the lab."""
-    facts = [(event.kind, dict(event.fields)) for event in trace.events]
+    facts = [(event.kind, event.known) for event in trace.events]
     if ("agent-ready", "lab") not in ((kind, found.get("mode")) for kind, found in facts):
         return request
     server = _endpoint(request.server)

@@ -25,7 +25,7 @@ class Waiting:
         before = dict(self._calls)
         for event in events[self._events_read :]:
             side = RIGHT if event.role == "server" else LEFT
-            fields = dict(event.fields)
+            fields = event.known
             if event.kind == "waiting":
                 call = fields.get("call") or event.text
                 self._calls[side, event.pid, fields.get("tid", "")] = short_addresses(escaped(call, 120))

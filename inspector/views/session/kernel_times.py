@@ -36,7 +36,7 @@ class _Marks:
     def update(self, trace: Trace) -> None:
         for event in trace.events[self.read :]:
             if event.kind == "kernel-time":
-                fields = dict(event.fields)
+                fields = event.known
                 ends, byte = (fields.get("local", ""), fields.get("peer", "")), fields.get("byte", "")
                 if byte.isascii() and byte.isdigit() and len(byte) < 19:
                     bytes_, times = self.columns.setdefault((ends, fields.get("stage", "")), ([], []))

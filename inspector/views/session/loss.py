@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from inspector.model.language import marked
-from inspector.model.spec import SessionSpec, SpecError
 
 if TYPE_CHECKING:
     from inspector.model.records import Event
+    from inspector.model.spec import SessionSpec
     from inspector.trace.trace import Trace
 
 _FIRST = 8               # events among which a session says that it starts
@@ -29,9 +29,4 @@ def loss_word(trace: Trace | None, spec: SessionSpec | None = None) -> str:
 
 
 def _is_on_wire(event: Event) -> bool:
-    if event.kind != "session-started":
-        return False
-    try:
-        return SessionSpec.from_json(dict(event.fields).get("session", "{}")).wiring is not None
-    except SpecError:                              # of another version, or a stranger's file
-        return False
+    return event.kind == "session-started" and event.session is not None and event.session.wiring is not None

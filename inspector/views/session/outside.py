@@ -33,7 +33,7 @@ def outside_peers(events: Iterable[Event]) -> dict[str, Outside]:
     found: dict[str, Outside] = {}
     backlogs: dict[str, int] = {}
     for event in events:
-        fields = dict(event.fields)
+        fields = event.known
         if event.kind not in ("relayed", "reached") or not fields.get("inside"):
             continue
         name, _, pid = fields.get("process", "").rpartition(" ")

@@ -15,12 +15,13 @@ import socket
 import time
 import zlib
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Unpack
 
 from inspector.capture.bpf import ACCEPT_ALL
 from inspector.capture.packet_socket import bind, open_packet_socket
 from inspector.lab.network.wire.frame import kinds_of
 from inspector.model.commands import WireAct
+from inspector.model.records import EventFields
 from inspector.model.wiring import LATER, NONE_HELD, SENDERS, Sender, What, Wiring, rule_of
 
 Fate = Literal[
@@ -41,7 +42,7 @@ _DONE: dict[WireAct, tuple[Fate, str]] = {
 class Report(Protocol):
     """Puts an event of the wire into the trace; `fields` are its fields."""
 
-    def __call__(self, text: str, **fields: str) -> None: ...
+    def __call__(self, text: str, **fields: Unpack[EventFields]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

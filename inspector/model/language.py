@@ -10,6 +10,7 @@ among the `values` of another text. Texts in tables are `marked`, and go through
 from __future__ import annotations
 
 import locale
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 LANGUAGES: Final = ("en", "zh")                        # "en" is the code's own
 DOMAINS: Final = ("screens", "views", "findings")      # a catalogue each; the first that has a text gives it
 LOCALE: Final = Path(__file__).with_name("locale")
+
+_PLACE = re.compile(r"\{([a-z_]+)[^{}]*\}")
+_INSIDE = frozenset({"sentence", "why", "problem"})    # places in which other sentences of ours stand
+_LEAST = 8                                             # letters beside its places by which a text is known
 
 _chosen = "en"
 
@@ -68,6 +73,28 @@ def said(text: str) -> str:
     return tr(text) if isinstance(text, Sentence) else text
 
 
+def recognised(text: str) -> str:
+    """A sentence that was made in English where no language is chosen (the agent's, in a trace, of an error).
+
+    It is known by the text that it was made of: all of it, or a text with places, the one with most words.
+    """
+    if isinstance(text, Sentence) or _chosen == "en" or not text:
+        return tr(text)
+    found = _look_up(_chosen, text)
+    if found != text:
+        return found
+    for template, pattern in _patterns(_chosen):
+        if match := pattern.fullmatch(text):
+            values = {name: recognised(value) if name in _INSIDE else value
+                      for name, value in match.groupdict().items()}
+            return _filled(_look_up(_chosen, template), values)
+    return text
+
+
+def _filled(text: str, values: dict[str, str]) -> str:
+    return _PLACE.sub(lambda place: values[place[1]], text)
+
+
 def use(language: str) -> None:
     """The language that `tr` speaks from now on: one of `LANGUAGES`."""
     global _chosen
@@ -95,6 +122,25 @@ def _catalogues(language: str) -> tuple[NullTranslations, ...]:
     from gettext import translation  # here: in English nobody waits for it
 
     return tuple(translation(domain, LOCALE, [language], fallback=True) for domain in DOMAINS)
+
+
+@cache
+def _patterns(language: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """The texts with places of a language's catalogues, those with most words first."""
+    texts = {text for one in _catalogues(language) for text in getattr(one, "_catalog", {})
+             if isinstance(text, str) and _PLACE.search(text)}
+    found = [(len(_PLACE.sub("", text)), text) for text in texts]
+    return tuple((text, _pattern(text)) for words, text in sorted(found, reverse=True) if words >= _LEAST)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    parts, known, at = [], set(), 0
+    for place in _PLACE.finditer(text):
+        parts.append(re.escape(text[at : place.start()]))
+        parts.append(f"(?P={place[1]})" if place[1] in known else f"(?P<{place[1]}>.+?)")
+        known.add(place[1])
+        at = place.end()
+    return re.compile("".join([*parts, re.escape(text[at:])]), re.DOTALL)
 
 
 def _look_up(language: str, text: str) -> str:

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from inspector.model.language import tr
+
 Opcode = Literal["text", "binary", "ping", "pong"]
 _METHOD = re.compile("[A-Za-z]+")
 _TARGET = re.compile(r"(/|\*|http://)[!-~]*")
@@ -79,7 +81,8 @@ def parse_request(message: str | Message) -> Request:
     method, _, rest = message.partition(" ")
     target, _, body = rest.partition(" ")
     if not (_METHOD.fullmatch(method) and _TARGET.fullmatch(target)):
-        raise ValueError(f"{message[:40]!r} is no request; write for example GET / or POST /echo hello.")
+        raise ValueError(tr("{text!r} is no request; write for example GET / or POST /echo hello.",
+                            text=message[:40]))
     return Request(method.upper(), target, parse_message(body).data)
 
 
@@ -105,7 +108,8 @@ def checked(message: Message) -> Message:
         raise ValueError(f"A message is sent in 1 to {MAX_FRAGMENTS} fragments.")
     if message.opcode in ("ping", "pong"):
         if len(message.data) > MAX_CONTROL:
-            raise ValueError(f"A {message.opcode} carries at most {MAX_CONTROL} bytes.")
+            raise ValueError(tr("A {opcode} carries at most {most} bytes.",
+                                opcode=message.opcode, most=MAX_CONTROL))
         if message.fragments > 1:
-            raise ValueError(f"A {message.opcode} cannot be fragmented.")
+            raise ValueError(tr("A {opcode} cannot be fragmented.", opcode=message.opcode))
     return message

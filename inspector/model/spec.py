@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from inspector.model.endpoint import split_endpoint
+from inspector.model.language import tr
 from inspector.model.messages import check_close
 from inspector.model.wiring import LEAST_IPV6_MTU, LEAST_MTU, MOST_MTU, WIRE_ADDRESSES, Wiring, rule_of
 
@@ -119,11 +120,13 @@ class SessionSpec:
         _choice("ending", self.ending, ENDINGS)
         _choice("role", self.end_by, ROLES)
         if not 0 <= self.port <= 65535:
-            raise SpecError(f"Port {self.port} is out of range; a port is a number from 1 to 65535.")
+            raise SpecError(tr("Port {port} is out of range; a port is a number from 1 to 65535.",
+                               port=self.port))
         if not 0 <= self.push_count <= MAX_PUSH:
-            raise SpecError(f"A server pushes 0 to {MAX_PUSH} messages, not {self.push_count}.")
+            raise SpecError(tr("A server pushes 0 to {most} messages, not {count}.",
+                               most=MAX_PUSH, count=self.push_count))
         if not (0 <= self.push_interval <= MAX_SECONDS and 0 < self.timeout <= MAX_SECONDS):
-            raise SpecError(f"Intervals and time limits are seconds from 0 to {MAX_SECONDS}.")
+            raise SpecError(tr("Intervals and time limits are seconds from 0 to {most}.", most=MAX_SECONDS))
         try:
             service = self.service
         except ValueError as error:
@@ -153,7 +156,8 @@ class SessionSpec:
         except ValueError as error:
             raise SpecError(str(error)) from None
         if self.wiring is not None and self.to:
-            raise SpecError("A wire that can lose packets has a server of ours at its other end, no service.")
+            raise SpecError(
+                tr("A wire that can lose packets has a server of ours at its other end, no service."))
         least_mtu = LEAST_IPV6_MTU if self.ipv6 else LEAST_MTU
         for name, value, least, most in (
             ("MTU", self.mtu, least_mtu, MOST_MTU), ("rate", self.rate, 1, MOST_RATE),

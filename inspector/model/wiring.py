@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from inspector.model.language import marked
+
 Act = Literal["pass", "drop", "double", "delay", "swap"]
 Sender = Literal["client", "server"]
 What = Literal["data", "syn", "fin", "rst", "ack"]
@@ -22,7 +24,8 @@ WIRE_ADDRESSES: dict[Sender, tuple[str, str]] = {
     "client": ("10.0.0.1", "fd00::1"), "server": ("10.0.0.2", "fd00::2"),
 }  # fmt: skip
 LATER = 1.0                        # seconds by which a packet is delayed
-NONE_HELD = "The wire holds no packet now: it waits here when an end sends one, or sends one again."
+NONE_HELD = marked(
+    "The wire holds no packet now: it waits here when an end sends one, or sends one again.")
 LEAST_MTU, LEAST_IPV6_MTU, MOST_MTU = 256, 1280, 65_535     # IPv6: RFC 8200 section 5
 _NUMBERS = re.compile(r"([1-9]\d{0,8})(?:-([1-9]\d{0,8}))?")
 

@@ -29,7 +29,7 @@ from textual.screen import Screen
 from textual.theme import Theme, ThemeProvider
 
 from inspector.lab.options import Watch
-from inspector.model.language import use, usual_language
+from inspector.model.language import recognised, tr, use, usual_language
 from inspector.model.spec import SessionSpec
 from inspector.tui.files.keymap import KeymapError, read_keymap
 from inspector.tui.files.settings import keep, kept
@@ -220,11 +220,11 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
             self.push_screen(Palette(id="--command-palette"))
 
     def search_themes(self) -> None:
-        self.push_screen(Palette([ThemeProvider], placeholder="Search for themes…"))
+        self.push_screen(Palette([ThemeProvider], placeholder=tr("Search for themes…")))
 
     def notify(self, message: str, *, markup: bool = False, **options: Any) -> None:
         """Show a sentence for a moment. It may speak of names and addresses: escaped, no markup."""
-        text, now = escaped(message), time.monotonic()
+        text, now = escaped(recognised(message)), time.monotonic()
         if now < self._shown.get(text, 0.0):       # it stands there already
             return
         self._shown[text] = now + (options.get("timeout") or self.NOTIFICATION_TIMEOUT)
@@ -255,10 +255,12 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
                 saved = keep_picture(svg)
             except OSError as error:
                 where = escaped(str(error.filename), 60)
-                sentence = f"The screenshot cannot be kept in {where}: {error.strerror}."
+                sentence = tr("The screenshot cannot be kept in {place}: {why}.", place=where,
+                              why=error.strerror)
                 self.call_from_thread(self.notify, sentence, severity="error")
             else:
-                self.call_from_thread(self.notify, f"The screenshot is saved as {escaped(str(saved))}.")
+                sentence = tr("The screenshot is saved as {path}.", path=escaped(str(saved)))
+                self.call_from_thread(self.notify, sentence)
 
         self.run_worker(work, thread=True, group="screenshot")
         return None
@@ -291,10 +293,10 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette's list for this screen: what always can be done, then each action of its keys once."""
         if not screen.is_modal:
-            yield SystemCommand("Help", "Keys, and what the picture means", self.action_help)
+            yield SystemCommand(tr("Help"), tr("Keys, and what the picture means"), self.action_help)
         for command in super().get_system_commands(screen):
             if command.title != "Keys":
-                yield command
+                yield command._replace(title=tr(command.title), help=tr(command.help))
         listed: dict[tuple[DOMNode, str, str], list[Binding]] = {}
         for active in screen.active_bindings.values():
             binding = active.binding
@@ -304,7 +306,8 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
                 listed.setdefault((active.node, binding.action, binding.description), []).append(binding)
         for (node, action, description), bindings in listed.items():
             keys = "  ".join(dict.fromkeys(map(self.get_key_display, bindings)))
-            yield SystemCommand(description, bindings[0].tooltip or f"Key: {keys}",
+            about = tr(bindings[0].tooltip) if bindings[0].tooltip else tr("Key: {keys}", keys=keys)
+            yield SystemCommand(tr(description), about,
                                 partial(self._run_action, node, action))
 
     def _run_action(self, node: DOMNode, action: str) -> None:

@@ -1,6 +1,8 @@
-"""Renews the catalogues of the screens' languages: code -> texts of `tr`, `marked`, `sentence` -> .po -> .mo.
+"""Renews the catalogues of the screens' languages: code -> texts -> .po -> .mo.
 
-So are, from where they stand: the nouns of `amount`, rules and sentences of findings, labels of the detail.
+Texts are what `tr`, `marked` and `sentence` are called with, and what the code declares for a person: a
+binding's description, a pane's title, a LEGEND (`DECLARED`, `ATTRIBUTES`), which need no mark. So are, from
+where they stand, the nouns of `amount`, rules and sentences of findings, labels of the detail.
 
 `python -m tests.tools.translations` keeps what is translated, adds what is new with an empty translation and
 drops what the code says no more; then translate in inspector/model/locale/LANGUAGE/LC_MESSAGES/DOMAIN.po and
@@ -9,6 +11,7 @@ run it again. It prints what still has no translation, and ends with status 1 wh
 
 from __future__ import annotations
 
+import ast
 import datetime
 import io
 import sys
@@ -16,7 +19,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
@@ -31,13 +33,21 @@ ROOMS = {                  # which rooms' texts stand in a catalogue
     "findings": ("protocols", "trace", "wire"),
 }
 ALWAYS = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)      # the time in a header: it says nothing
-# Functions whose argument (by its number) is a text; None: the first one.
-Keywords = dict[str, tuple[int, ...] | None]
-KEYWORDS: Keywords = {"tr": None, "marked": None, "sentence": None}
-JUDGING: Keywords = {"Part": (2,), "Rule": (4,), "finding": (2,)}
-DETAIL: Keywords = {"Field": (2,)}
-COUNTED: Keywords = {"amount": (2,)}
+Declared = dict[str, tuple[int | str, ...]]       # which arguments of a call, by place or name, are texts
+DECLARED: Declared = {
+    "tr": (0,), "marked": (0,), "sentence": (0,),
+    "Binding": (2, "description", "tooltip"),
+    "PaneSpec": (2, "short"), "Anywhere": (2,),
+    "Kind": ("title", "about"),
+    "Option": (1,), "Value": (1, 2), "Ending": (1, 2), "endings": (0,), "Form": (0, 1),
+    # Doors: these translate what they are given.
+    "notify": (0,), "hint": (0,), "PromptScreen": (0, "hint"), "MenuScreen": (0,), "MenuItem": (1, 2),
+}
+JUDGING: Declared = {"Part": (1,), "Rule": (3,), "finding": (1,)}
+DETAIL: Declared = {"Field": (1,)}
+COUNTED: Declared = {"amount": (1,)}
 ALSO = {"protocols": JUDGING, "trace": JUDGING, "wire": JUDGING | DETAIL, "views": JUDGING | DETAIL}
+ATTRIBUTES = frozenset({"LEGEND", "LEGEND_TITLE", "HINT"})        # of classes that are seen
 
 
 def po_path(language: str, domain: str) -> Path:
@@ -49,20 +59,19 @@ def texts(domain: str) -> dict[str, list[str]]:
     """The texts of a domain, in the order of the code, with the files that say them."""
     found: dict[str, list[str]] = {}
     for room in ROOMS[domain]:
-        for file, _, message in sorted(_extracted(room, KEYWORDS | ALSO.get(room, {}))):
-            places = found.setdefault(message, [])
-            place = f"inspector/{room}/{file}"
+        for place, text in extracted(room, DECLARED | ALSO.get(room, {})):
+            places = found.setdefault(text, [])
             if place not in places:
                 places.append(place)
-    for message in (*tables(), *amounts()) if domain == "findings" else ():
-        found.setdefault(message, ["inspector"])
+    for text in (*tables(), *amounts()) if domain == "findings" else ():
+        found.setdefault(text, ["inspector"])
     return found
 
 
 def amounts() -> Iterator[str]:
     """What is counted anywhere."""
     rooms = sorted({room for some in ROOMS.values() for room in some})
-    nouns = {noun for room in rooms for _, _, noun in _extracted(room, COUNTED)}
+    nouns = {noun for room in rooms for _, noun in extracted(room, COUNTED)}
     return (f"{{count:,}} {noun}s" for noun in sorted(nouns))
 
 
@@ -72,12 +81,52 @@ def tables() -> Iterator[str]:
     yield from (field.label for protocol in REGISTRY for field in protocol.fields if field.label)
 
 
-def _extracted(room: str, keywords: Keywords) -> Iterator[tuple[str, int, str]]:
-    """File, line and text of what stands in calls of these functions."""
-    folder = ROOT / "inspector" / room
-    for file, line, message, _, _ in extract_from_dir(str(folder), [("**.py", "python")], keywords=keywords):
-        assert isinstance(message, str)
-        yield file, line, message
+def extracted(room: str, declared: Declared) -> Iterator[tuple[str, str]]:
+    """File and text of what stands in calls of these functions, in the order of the code."""
+    for file in sorted((ROOT / "inspector" / room).rglob("*.py")):
+        nodes = [one for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+                 for one in telling(node, declared)]
+        constants = [one for node in nodes for one in ast.walk(node) if isinstance(one, ast.Constant)]
+        for one in sorted(constants, key=lambda one: (one.lineno, one.col_offset)):
+            if isinstance(one.value, str) and any(map(str.isalpha, one.value)):
+                yield file.relative_to(ROOT).as_posix(), one.value
+
+
+def telling(node: ast.AST, declared: Declared) -> Iterator[ast.Constant]:
+    """What of a node of the code is a text, or one of several."""
+    if isinstance(node, ast.Call) and (which := declared.get(called(node))):
+        given = [*enumerate(node.args), *((one.arg, one.value) for one in node.keywords)]
+        for name, argument in given:
+            if name in which:
+                yield from alternatives(argument)
+    elif isinstance(node, ast.ClassDef) and declared is not COUNTED:
+        for one in node.body:
+            if isinstance(one, ast.Assign | ast.AnnAssign) and one.value is not None:
+                targets = one.targets if isinstance(one, ast.Assign) else [one.target]
+                if any(isinstance(name, ast.Name) and name.id in ATTRIBUTES for name in targets):
+                    yield from alternatives(one.value)
+
+
+def called(node: ast.Call) -> str:
+    """The name of what is called, without the object that it belongs to."""
+    function = node.func
+    return function.id if isinstance(function, ast.Name) else (
+        function.attr if isinstance(function, ast.Attribute) else "")
+
+
+def alternatives(node: ast.expr) -> Iterator[ast.Constant]:
+    """The literals of which an expression is one, or which it holds."""
+    if isinstance(node, ast.Constant):
+        yield node
+    elif isinstance(node, ast.IfExp):
+        yield from alternatives(node.body)
+        yield from alternatives(node.orelse)
+    elif isinstance(node, ast.BoolOp):
+        for one in node.values:
+            yield from alternatives(one)
+    elif isinstance(node, ast.Tuple | ast.List):
+        for one in node.elts:
+            yield from alternatives(one)
 
 
 def renewed(language: str, domain: str) -> Catalog:

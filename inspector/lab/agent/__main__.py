@@ -34,6 +34,7 @@ from inspector.lab.options import AgentOptions, Limits
 from inspector.lab.programs import relayed
 from inspector.lab.programs.processes import Guardian, Lab, adopt_orphans
 from inspector.lab.summary import Refusal, Summary, to_line
+from inspector.model.language import marked, sentence
 from inspector.model.records import pairs_of
 from inspector.sessions.lab_mark import remove_lab_folder
 from inspector.wire.journal import EventRecord
@@ -76,10 +77,10 @@ def run(options: AgentOptions) -> int:
     if world is not None:
         world.open()
     if options.wiring is not None and mode != "lab":
-        raise LabError("The lab is forbidden here, so that there is no wire to stand in.")
+        raise LabError(marked("The lab is forbidden here, so that there is no wire to stand in."))
     ends = None if options.wiring is None else make_ends(options.wiring)
     if options.outside and mode != "lab":
-        raise LabError("The lab is forbidden here, so that nothing can be led into it.")
+        raise LabError(marked("The lab is forbidden here, so that nothing can be led into it."))
     adopt_orphans()
     networks = (namespace.identity(), *(ends.inodes if ends else ())) if mode == "lab" else ()
     lab = Lab(networks, secrets.token_hex(8))
@@ -203,12 +204,12 @@ def _import_numpy() -> None:
 def _refused(error: OSError | ValueError, mode: str) -> LabError:
     if isinstance(error, PermissionError):
         if mode == "lab":
-            return LabError("The lab's packet socket was refused: CAP_NET_RAW is missing there.")
+            return LabError(marked("The lab's packet socket was refused: CAP_NET_RAW is missing there."))
         return LabError(
-            "Capturing this machine's own loopback needs the privilege CAP_NET_RAW.", how_to_capture()
+            marked("Capturing this machine's own loopback needs the privilege CAP_NET_RAW."), how_to_capture()
         )
     if isinstance(error, OSError):
-        what = f"The capture could not start: {error.strerror or error}."
+        what = sentence("The capture could not start: {why}.", why=error.strerror or error)
         return LabError(what, _REMEDIES.get(error.errno or 0, ""))
     return LabError(str(error))
 
@@ -221,8 +222,8 @@ def main() -> NoReturn:
         print(to_line(Refusal(error.sentence, error.remedy)), file=sys.stderr)
         status = 3
     except OSError as error:                       # this process has no more files, memory, children
-        sentence = f"The system refused what the lab needs: {error.strerror or error}."
-        print(to_line(Refusal(sentence, _REMEDIES.get(error.errno or 0, ""))), file=sys.stderr)
+        words = sentence("The system refused what the lab needs: {why}.", why=error.strerror or error)
+        print(to_line(Refusal(words, _REMEDIES.get(error.errno or 0, ""))), file=sys.stderr)
         status = 3
     sys.stderr.flush()
     os._exit(status)                               # scapy's thread may sit in a wait that nobody ends

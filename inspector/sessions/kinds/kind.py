@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from inspector.model.commands import EndpointCommand, SocketCommand
+from inspector.model.language import sentence, tr
 from inspector.model.messages import Message, checked, parse_message
 from inspector.model.spec import Role, SessionSpec
 from inspector.sessions.context import Context
@@ -153,8 +154,8 @@ def read_hex(text: str) -> Message:
     """Bytes typed as hex digits, with or without 0x, blanks, colons, commas."""
     digits = re.sub(r"0x|[\s:,]", "", text)
     if not digits or len(digits) % 2 or not re.fullmatch(r"[0-9a-fA-F]+", digits):
-        shown = escaped(text, 24) or "Nothing"
-        raise ValueError(f"{shown} is not hex: a byte is two digits, such as 68 65 6c.")
+        raise ValueError(tr("{text} is not hex: a byte is two digits, such as 68 65 6c.",
+                            text=escaped(text, 24) or tr("Nothing")))
     return Message(bytes.fromhex(digits), "binary")
 
 
@@ -163,5 +164,5 @@ HEX = Form("hex", "hex: 68 65 6c 6c 6f", "68 65 6c 6c 6f", read_hex)
 BINARY = Form("binary", "hex: 00 ff 10", "00 ff 10", read_hex)
 PING = Form("ping", "what the ping carries", "are you there?",
             lambda text: checked(Message(text.encode(), "ping")))  # fmt: skip
-IN_FRAGMENTS = Form("fragments", f"a text in {FRAGMENTS}", "in pieces",
+IN_FRAGMENTS = Form("fragments", sentence("a text in {count}", count=FRAGMENTS), "in pieces",
                     lambda text: Message(text.encode(), fragments=FRAGMENTS))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from inspector.lab.files.folders import FolderError, settings_folder
+from inspector.model.language import tr
 from inspector.tui.files.settings import settings_text
 
 
@@ -34,9 +35,10 @@ def read_keymap(path: Path | None = None) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise KeymapError(f"The keymap {path} cannot be read: {error.strerror}.") from error
+        raise KeymapError(tr("The keymap {path} cannot be read: {why}.",
+                             path=path, why=error.strerror)) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise KeymapError(f"The keymap {path} cannot be read: {error}.") from error
+        raise KeymapError(tr("The keymap {path} cannot be read: {why}.", path=path, why=error)) from error
     keys: dict[str, str] = {}
     _flatten(data, "", keys, path)
     return keys
@@ -49,4 +51,5 @@ def _flatten(data: Mapping[str, object], prefix: str, keys: dict[str, str], path
         elif isinstance(value, str) and value.strip():
             keys[prefix + name] = value
         else:
-            raise KeymapError(f"The keymap {path} gives no key for {prefix}{name}, such as \"ctrl+w\".")
+            raise KeymapError(tr("The keymap {path} gives no key for {name}, such as \"ctrl+w\".",
+                                 path=path, name=prefix + name))

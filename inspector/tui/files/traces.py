@@ -19,6 +19,7 @@ from pathlib import Path
 
 from inspector.lab.files.folders import FolderError, traces_folder
 from inspector.lab.files.ownership import give_like
+from inspector.model.language import marked, tr
 from inspector.trace.file.scratch import path_of, scratch
 from inspector.tui.files.paths import to_write
 
@@ -30,6 +31,11 @@ CAPTURE_SUFFIXES = (".pcapng", ".pcap", ".cap")
 _WRITTEN_IN = stat.S_ISVTX         # a person wrote into this file: the bit means nothing else on a file
 _PART = ".part"                    # ends the name of a file that is being written,
 _HALF = 3600.0                     # and has not been for long, after so many seconds
+_AGES = (                          # of one, of several, the unit's seconds
+    (marked("{count} day ago"), marked("{count} days ago"), 86400),
+    (marked("{count} h ago"), marked("{count} h ago"), 3600),
+    (marked("{count} min ago"), marked("{count} min ago"), 60),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +52,11 @@ class KeptTrace:
     def age(self) -> str:
         """How long ago, in the largest unit that fits: "just now", "5 min ago", "3 days ago"."""
         seconds = max(time.time() - self.modified, 0)
-        for name, length in (("day", 86400), ("h", 3600), ("min", 60)):
+        for one, many, length in _AGES:
             if seconds >= length:
                 count = int(seconds // length)
-                return f"{count} {name}{'s' if name == 'day' and count > 1 else ''} ago"
-        return "just now"
+                return tr(one if count == 1 else many, count=count)
+        return tr("just now")
 
 
 @dataclass(frozen=True, slots=True)

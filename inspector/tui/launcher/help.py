@@ -17,8 +17,10 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Static
 
+from inspector.model.language import marked, tr
 from inspector.tui.widgets.base import BaseModal, PlainScroll
 from inspector.tui.widgets.key_line import KeyLine
+from inspector.views.line.spans import cell_width, fit
 
 
 class HelpScreen(BaseModal[None]):
@@ -46,25 +48,26 @@ class HelpScreen(BaseModal[None]):
             binding = active.binding
             if binding.description and not binding.system and active.enabled:
                 group = groups.setdefault(_title_of(active.node), {})
-                group.setdefault(names(binding), []).append(screen.app.get_key_display(binding))
+                group.setdefault(tr(names(binding)), []).append(screen.app.get_key_display(binding))
         listed = [(title, [("  ".join(dict.fromkeys(keys)), name) for name, keys in rows.items()])
                   for title, rows in groups.items()]
         nodes = screen.focused.ancestors_with_self if screen.focused else [screen]
-        texts = [(str(getattr(node, "LEGEND_TITLE", "")), legend) for node in nodes
+        texts = [(getattr(node, "LEGEND_TITLE", ""), legend) for node in nodes
                  if (legend := getattr(node, "LEGEND", ()))]
         return cls(listed, texts)
 
     def compose(self) -> ComposeResult:
         with PlainScroll(id="help"):
             for title, paragraphs in self._texts:
-                yield Static(Content(title), classes="heading")
+                yield Static(Content(tr(title)), classes="heading")
                 for paragraph in paragraphs:
-                    yield Static(Content.from_markup(_bold(paragraph)), classes="paragraph")
+                    yield Static(Content.from_markup(_bold(tr(paragraph))), classes="paragraph")
             for title, rows in self._groups:
-                yield Static(Content.assemble(("Keys: ", "$foreground 60%"), title), classes="heading")
-                width = max(len(keys) for keys, _ in rows)
+                heading = Content.assemble((tr("Keys: "), "$foreground 60%"), tr(title))
+                yield Static(heading, classes="heading")
+                width = max(cell_width(keys) for keys, _ in rows)
                 for keys, name in rows:
-                    yield Static(Content.assemble((f"  {keys:<{width}}  ", "bold $text-accent"), name))
+                    yield Static(Content.assemble((f"  {fit(keys, width)}  ", "bold $text-accent"), name))
         yield KeyLine()
 
     def action_scroll(self, lines: int) -> None:
@@ -75,8 +78,9 @@ def _title_of(node: DOMNode) -> str:
     for candidate in node.ancestors_with_self:
         title = getattr(candidate, "LEGEND_TITLE", "")
         if title:
-            return str(title)
-    return "everywhere"
+            assert isinstance(title, str)
+            return title
+    return marked("everywhere")
 
 
 def _bold(text: str) -> str:
@@ -96,5 +100,5 @@ class TooSmallScreen(BaseModal[None]):
 
     def compose(self) -> ComposeResult:
         width, height = self._needed
-        yield Static(f"This terminal is too small: at least {width} columns and {height} lines are needed.",
-                     id="too-small")
+        yield Static(tr("This terminal is too small: at least {width} columns and {height} lines are needed.",
+                        width=width, height=height), id="too-small")

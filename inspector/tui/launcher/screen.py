@@ -20,6 +20,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from inspector.lab.options import Watch
+from inspector.model.language import Sentence, sentence, tr
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import LAUNCHED, OPTIONS
 from inspector.sessions.kinds.options import Option
@@ -30,14 +31,14 @@ from inspector.tui.widgets.base import BaseScreen, PlainScroll, may
 from inspector.tui.widgets.key_line import KeyLine
 from inspector.tui.widgets.painter import Head
 from inspector.tui.widgets.prompt import PromptScreen
-from inspector.views.line.spans import Line, Span
+from inspector.views.line.spans import Line, Span, cell_width, fit
 from inspector.wire.text import escaped
 
 TRACE_KEYS = "12345789"                # of the kept traces that are shown; 6 is IPv6
 
 
 CHOICES = tuple(option for option in OPTIONS if option.key)
-_NAMES = 1 + max(len(name) for name in (*(kind.title for kind in LAUNCHED), *(one.name for one in CHOICES)))
+_NAMED = (*(kind.title for kind in LAUNCHED), *(one.name for one in CHOICES))
 
 SAMPLE: tuple[Line, ...] = (
     (Span("  connect() …   ", "client"), Span("│ "), Span("1 ── SYN ─────────────────▶", "syn"), Span(" │ "),
@@ -111,15 +112,15 @@ class Beyond(Static):
         height, top = rows.virtual_size.height, round(rows.scroll_y)
         self.display = height > room
         below = max(height - top - rows.size.height, 0)
-        parts = [f"▲ {top} above"] if top > 0 else []
-        parts += [f"▼ {below} more below"] if below else []
-        self.update(Content(f"{'   '.join(parts)}   ↑ ↓ or the mouse wheel"))
+        parts = [tr("▲ {count} above", count=top)] if top > 0 else []
+        parts += [tr("▼ {count} more below", count=below)] if below else []
+        self.update(Content("   ".join([*parts, tr("↑ ↓ or the mouse wheel")])))
 
 
-def _either(keys: Iterable[str]) -> str:
+def _either(keys: Iterable[str]) -> Sentence:
     """`**t**, **u** or **w**`."""
     *others, last = [f"**{key}**" for key in keys]
-    return f"{', '.join(others)} or {last}"
+    return sentence("{others} or {last}", others=", ".join(others), last=last)
 
 
 class LauncherScreen(BaseScreen):
@@ -127,10 +128,10 @@ class LauncherScreen(BaseScreen):
 
     LEGEND_TITLE = "Launcher"
     LEGEND = (
-        f"Press {_either(kind.key for kind in LAUNCHED)}: two real processes, a server and a client, start "
-        "in a private network and talk over its loopback. You watch their system calls and every packet "
-        "between them. "
-        "It needs no root and touches nothing of this machine's network.",
+        sentence("Press {keys}: two real processes, a server and a client, start in a private network and "
+                 "talk over its loopback. You watch their system calls and every packet between them. "
+                 "It needs no root and touches nothing of this machine's network.",
+                 keys=_either(kind.key for kind in LAUNCHED)),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         # Not in the last line: each stands with its key in a row above, however many kinds there are.
@@ -142,8 +143,8 @@ class LauncherScreen(BaseScreen):
         Binding("o", "open", "Open a file", id="launcher.open"),
         Binding("L", "lessons", "Lessons", id="launcher.lessons"),
         Binding("v", "services", "Services", show=False, id="launcher.services"),
-        *(Binding(key, f"reopen({place})", f"Kept trace {key}", show=False, id=f"launcher.trace-{key}")
-          for place, key in enumerate(TRACE_KEYS)),
+        *(Binding(key, f"reopen({place})", sentence("Kept trace {key}", key=key), show=False,
+                  id=f"launcher.trace-{key}") for place, key in enumerate(TRACE_KEYS)),
     ]
 
     VERTICAL_BREAKPOINTS = [(0, "-tight"), (28, "-low"), (38, "-roomy")]  # noqa: RUF012  (Textual's way)
@@ -156,37 +157,37 @@ class LauncherScreen(BaseScreen):
     def compose(self) -> ComposeResult:
         self.kept = traces.kept()[: len(TRACE_KEYS)]
         with PlainScroll(id="launcher"):
-            brand = Content.assemble(("inspector", "bold $text-accent"), "   see what a socket does")
+            brand = Content.assemble(("inspector", "bold $text-accent"), f"   {tr('see what a socket does')}")
             yield Static(brand, id="brand")
             with Vertical(classes="section", id="kinds"):
                 yield Static(self._heading(), classes="heading", id="heading")
                 for kind in LAUNCHED:
-                    content = _row(kind.key, kind.title, Content(kind.about))
+                    content = _row(kind.key, tr(kind.title), Content(tr(kind.about)))
                     yield Row(content, f"start('{kind.name}')", id=f"kind-{kind.name}", classes="kind")
             with Vertical(classes="section", id="options"):
-                yield Static("with these options", classes="heading")
+                yield Static(tr("with these options"), classes="heading")
                 for choice in CHOICES:
                     name = choice.field
                     yield Row(self._choice_row(choice), f"turn('{name}')", id=f"option-{name}")
                 yield Row(self._port_row(), "port", id="option-port")
             with Vertical(classes="section" if self.kept or may(self.app, "open") else "gone", id="traces"):
-                yield Static("or look at what is there", classes="heading")
-                about = _muted("predict, let it happen, compare; English and 中文")
-                yield Row(_row("L", "Lessons", about), "lessons", id="lessons-row")
-                about = _muted("what listens on this machine: watch it, without root")
+                yield Static(tr("or look at what is there"), classes="heading")
+                about = _muted(tr("predict, let it happen, compare; English and 中文"))
+                yield Row(_row("L", tr("Lessons"), about), "lessons", id="lessons-row")
+                about = _muted(tr("what listens on this machine: watch it, without root"))
                 if may(self.app, "services"):
-                    yield Row(_row("v", "Services", about), "services", id="services-row")
-                about = _muted("pcap or pcapng, also .gz and .zst")
+                    yield Row(_row("v", tr("Services"), about), "services", id="services-row")
+                about = _muted(tr("pcap or pcapng, also .gz and .zst"))
                 if may(self.app, "open"):
-                    yield Row(_row("o", "Open a file", about), "open", id="open")
+                    yield Row(_row("o", tr("Open a file"), about), "open", id="open")
                 if problem := traces.problem():
                     yield Static(Content(escaped(problem)), id="no-traces")
                 for place, (key, trace) in enumerate(zip(TRACE_KEYS, self.kept, strict=False)):
                     size = traces.human_size(trace.size)
-                    what = _muted(f"{trace.age:<12} {size:>7}   {escaped(trace.path.name)}")
+                    what = _muted(f"{fit(trace.age, 12)} {size:>7}   {escaped(trace.path.name)}")
                     yield Row(_row(key, trace.label, what), f"reopen({place})", classes="trace")
             with Vertical(classes="section", id="sample"):
-                yield Static("what you will see", classes="heading")
+                yield Static(tr("what you will see"), classes="heading")
                 yield Head(lambda _width: SAMPLE)
         yield Beyond()
         yield KeyLine()
@@ -212,13 +213,14 @@ class LauncherScreen(BaseScreen):
 
     def _heading(self) -> Content:
         """What to do, and how it will be where that was chosen: the options may be out of sight."""
-        chosen = [f"{choice.name} {name} ({choice.key})" for choice in CHOICES
+        chosen = [f"{tr(choice.name)} {tr(name)} ({choice.key})" for choice in CHOICES
                   for place, (value, name, _) in enumerate(choice.values)
                   if place and value == getattr(self.spec, choice.field)]
         if chosen:
-            how = Content.styled(f"with {', '.join(chosen)}", "bold $text-warning")
-            return Content.assemble("Start  ", how)
-        return Content.assemble("Start a conversation  ", Content.styled("press a key, or click", "dim"))
+            how = Content.styled(tr("with {options}", options=", ".join(chosen)), "bold $text-warning")
+            return Content.assemble(tr("Start"), "  ", how)
+        how = Content.styled(tr("press a key, or click"), "dim")
+        return Content.assemble(tr("Start a conversation"), "  ", how)
 
     def _choice_row(self, choice: Option) -> Content:
         current = getattr(self.spec, choice.field)
@@ -226,19 +228,19 @@ class LauncherScreen(BaseScreen):
         about = ""
         for value, name, explanation in choice.values:
             if value == current:
-                parts.append(Content.styled(f"● {name}", "bold $text-primary"))
-                about = explanation
+                parts.append(Content.styled(f"● {tr(name)}", "bold $text-primary"))
+                about = tr(explanation)
             else:
-                parts.append(Content.styled(f"○ {name}", "$foreground 60%"))
+                parts.append(Content.styled(f"○ {tr(name)}", "$foreground 60%"))
         values = Content("  ").join(parts)
         padding = " " * max(30 - values.cell_length, 1)
         explained = Content.styled(about, "$foreground 60% italic")
-        return _row(choice.key, choice.name, Content.assemble(values, padding, explained))
+        return _row(choice.key, tr(choice.name), Content.assemble(values, padding, explained))
 
     def _port_row(self) -> Content:
-        default = f"each its own: {', '.join(str(kind.port) for kind in LAUNCHED)}"
+        default = tr("each its own: {ports}", ports=", ".join(str(kind.port) for kind in LAUNCHED))
         chosen = Content.styled(str(self.spec.port), "bold $text-primary")
-        return _row("p", "Port", chosen if self.spec.port else _muted(default))
+        return _row("p", tr("Port"), chosen if self.spec.port else _muted(default))
 
     def action_start(self, kind: str) -> None:
         # What was chosen, not what is filled in from it: port and messages of one kind are not another's.
@@ -299,10 +301,11 @@ def _muted(text: str) -> Content:
 
 
 def _row(key: str, name: str, rest: Content) -> Content:
-    return Content.assemble((f" {key} ", "bold $text-accent"), f" {name:<{_NAMES}} ", rest)
+    width = 1 + max(cell_width(tr(one)) for one in _NAMED)
+    return Content.assemble((f" {key} ", "bold $text-accent"), f" {fit(name, width)} ", rest)
 
 
 def _check_port(text: str) -> str | None:
     if not text or (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
         return None
-    return f"Port {escaped(text, 20)} is out of range; a port is a number from 1 to 65535."
+    return tr("Port {port} is out of range; a port is a number from 1 to 65535.", port=escaped(text, 20))

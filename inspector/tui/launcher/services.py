@@ -20,6 +20,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from inspector.lab.options import NO_LIMITS, Outside, Process, Watch
+from inspector.model.language import marked, tr
 from inspector.model.records import Service
 from inspector.tui.widgets.base import BaseModal
 from inspector.tui.widgets.line_list import LineList
@@ -30,7 +31,7 @@ from inspector.views.session.services import ServiceLines
 from inspector.wire.text import escaped
 
 EVERY = 1.0                # seconds between two looks
-NOTHING = "Nothing listens on TCP here now. Start your service; it appears by itself."
+NOTHING = marked("Nothing listens on TCP here now. Start your service; it appears by itself.")
 
 
 class ServicesScreen(BaseModal[Watch | None]):
@@ -48,14 +49,14 @@ class ServicesScreen(BaseModal[Watch | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="prompt -large"):
-            yield Static(Content("Which service of this machine?"), classes="question")
+            yield Static(Content(tr("Which service of this machine?")), classes="question")
             yield Head(self._titles)
             yield LineList(id="services")
-            yield Static(Content(
+            yield Static(Content(tr(
                 "enter  through the lab: no privilege; talk to the port named then\n"
                 "w      itself, on the loopback (root or dumpcap)\n"
                 "p      all ports that its process has, likewise      esc  back"
-            ), classes="hint")  # fmt: skip
+            )), classes="hint")  # fmt: skip
 
     def on_mount(self) -> None:
         self.query_one(LineList).focus()
@@ -80,7 +81,7 @@ class ServicesScreen(BaseModal[Watch | None]):
         self._lines = ServiceLines(found, time.time())
         if not found:
             page = Document()
-            page.prose(NOTHING, style="dim")
+            page.prose(tr(NOTHING), style="dim")
             lines.show(page.page(max(lines.size.width, 20)))
             return
         same = (place for place, one in enumerate(found) if chosen and one.address == chosen.address)
@@ -127,8 +128,8 @@ class ServicesScreen(BaseModal[Watch | None]):
 
         if may_capture() or dumpcap() is not None:
             return True
-        self.app.notify(f"Watching itself: 'inspector {words}' in a shell, which asks for the privilege; "
-                        "enter goes through the lab, which needs none.")
+        self.app.notify(tr("Watching itself: 'inspector {words}' in a shell, which asks for the privilege; "
+                           "enter goes through the lab, which needs none.", words=words))
         return False
 
     def _watch_elsewhere(self, service: Service) -> None:

@@ -37,6 +37,7 @@ from inspector.lessons.pages.words import Word, word
 from inspector.lessons.play.answers import Answer, blank_row, is_number, number_of
 from inspector.lessons.play.headless import field_paths
 from inspector.lessons.play.player import ASKED, TRIES, Player
+from inspector.model.language import sentence, tr
 from inspector.model.packets import row_at
 from inspector.sessions.kinds import kind_of
 from inspector.tui.lessons.ladder_pane import SPEC as LADDER
@@ -74,7 +75,6 @@ if TYPE_CHECKING:
 
 SPECS = (LADDER, *(spec for spec in PANES if spec.id not in ("ladder", "conversations")))
 _LEAST_BELOW = 9         # lines that stay for the pane below the words: its tabs, two of its head, six of it
-TABS = tuple(TabName(spec.id, "", spec.title, spec.short or spec.title) for spec in SPECS)
 
 
 class LessonScreen(BaseScreen):
@@ -92,7 +92,7 @@ class LessonScreen(BaseScreen):
         "goes into it, **o** compares two runs.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(str(number), f"option({number})", f"Answer {number}", show=False,
+        *(Binding(str(number), f"option({number})", sentence("Answer {number}", number=number), show=False,
                   id=f"lesson.option-{number}") for number in range(1, 10)),
         Binding("i", "hint", "Hint", id="lesson.hint", tooltip="One hint, and with the next press one more"),
         Binding("s", "give_up", "Show the answer", show=False, id="lesson.give-up"),
@@ -137,7 +137,7 @@ class LessonScreen(BaseScreen):
                 yield PageList(id="page")
                 yield NumberInput(id="number", compact=True)
             with Vertical(id="beside"):
-                yield TabBar(TABS, id="tabs-lesson")
+                yield TabBar(_tabs(), id="tabs-lesson")
                 yield from (spec.pane(spec) for spec in SPECS)
                 yield LineList(id="comparison")
         yield KeyLine()
@@ -342,7 +342,8 @@ class LessonScreen(BaseScreen):
         wanted = self.player.wants
         assert wanted is not None
         if kind_of(wanted).starts_programs and not may(self.app, "programs"):
-            self.app.call_from_thread(self._failed, "Programs of this machine are not started for visitors.")
+            sentence = tr("Programs of this machine are not started for visitors.")
+            self.app.call_from_thread(self._failed, sentence)
             return
         try:
             trace = self.runs.start(wanted)
@@ -624,7 +625,7 @@ class LessonScreen(BaseScreen):
     def action_save(self) -> None:
         if self.runs.trace is not None:
             ask_for_name(self.app, self.runs.trace, saved=lambda path: self.app.notify(
-                f"The trace is saved as {escaped(str(path))}."))
+                tr("The trace is saved as {path}.", path=escaped(str(path)))))
 
     # --- the panes ---
 
@@ -674,3 +675,7 @@ class LessonScreen(BaseScreen):
         if self.feed is not None:
             self.feed.stop()
         await asyncio.to_thread(self.runs.close)
+
+
+def _tabs() -> tuple[TabName, ...]:
+    return tuple(TabName(spec.id, "", tr(spec.title), tr(spec.short or spec.title)) for spec in SPECS)

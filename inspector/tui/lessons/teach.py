@@ -20,6 +20,7 @@ from inspector.lessons.format.model import Lesson
 from inspector.lessons.pages.step_page import StepPage
 from inspector.lessons.pages.words import Word
 from inspector.lessons.play.answers import number_of
+from inspector.model.language import tr
 from inspector.tui.lessons.page_list import PageList
 from inspector.tui.lessons.screen import LessonScreen
 
@@ -179,7 +180,7 @@ class TeachScreen(LessonScreen):
             else:
                 self.box.publish(poll.ballot(self.player, self.language))
         except OSError as error:
-            self.app.notify(f"Browsers are not told: {error.strerror}.", severity="error")
+            self.app.notify(tr("Browsers are not told: {why}.", why=error.strerror), severity="error")
 
     # --- raised hands ---
 

@@ -18,6 +18,7 @@ from inspector.lessons.classroom import notes
 from inspector.lessons.classroom.ballot import Ballot, Seat
 from inspector.lessons.classroom.vote_page import vote_page
 from inspector.lessons.pages.words import Word, word
+from inspector.model.language import marked, sentence
 from inspector.tui.lessons.page_list import NumberInput, PageList
 from inspector.tui.messages import FirstPictureDone, LauncherAsked, LessonsAsked
 from inspector.tui.widgets.base import BaseScreen
@@ -37,7 +38,7 @@ class VoteScreen(BaseScreen):
         "again. What it was you see when it has happened.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(str(number), f"option({number})", f"Answer {number}", show=False,
+        *(Binding(str(number), f"option({number})", sentence("Answer {number}", number=number), show=False,
                   id=f"vote.option-{number}") for number in range(1, 10)),
         Binding("L", "lessons", "Lessons", id="vote.lessons", tooltip="Lessons of your own, meanwhile"),
         Binding("n", "launcher", "Launcher", id="vote.launcher"),
@@ -110,7 +111,7 @@ class VoteScreen(BaseScreen):
         self.call_after_refresh(lambda: self.show(self.ballot))
 
     def key_name(self, binding: Binding) -> str:
-        return "Answer" if binding.id == "lesson.go" else super().key_name(binding)
+        return marked("Answer") if binding.id == "lesson.go" else super().key_name(binding)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "scroll_words":

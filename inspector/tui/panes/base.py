@@ -8,7 +8,6 @@ a head above it (`ListPane`): they say what its lines are and what a chosen line
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
@@ -19,6 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.timer import Timer
 
+from inspector.model.language import marked, tr
 from inspector.tui.messages import NOTHING, BackAsked, PaneAsked, Selection
 from inspector.tui.pace import REST_SECONDS, settle
 from inspector.tui.widgets.clipboard import copy
@@ -26,7 +26,8 @@ from inspector.tui.widgets.leaving import LeavesQuietly
 from inspector.tui.widgets.line_list import LineList, Paragraph
 from inspector.tui.widgets.painter import Head
 from inspector.tui.widgets.whole import WholeScreen
-from inspector.views.line.spans import Line, Span, fit, plain
+from inspector.views.line.spans import Line, Span, cell_width, fit, plain
+from inspector.views.line.wrap import folded
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -36,7 +37,7 @@ WIDEST = 4000        # cells in which a line says all that it has to say
 FOOT_LINES = 3       # of the chosen line below its list
 Place = Literal["ladder", "middle", "aside"]
 
-READING = "The file is being read: what it holds stands here in a moment."
+READING = marked("The file is being read: what it holds stands here in a moment.")
 
 
 class Anywhere(NamedTuple):
@@ -90,7 +91,7 @@ class Pane(LeavesQuietly, Vertical):
     @property
     def so_far(self) -> str:
         """" so far" behind what is said of a trace that may grow; "" where all of it is there."""
-        return "" if self.trace is not None and not self.trace.may_grow else " so far"
+        return "" if self.trace is not None and not self.trace.may_grow else tr(" so far")
 
     def show_trace(self, trace: Trace | None, *, follow: bool = True, waits_for: str = "") -> None:
         """Begin with another trace. `follow`: lists keep its newest lines in sight. `waits_for`: what empty
@@ -117,7 +118,7 @@ class Pane(LeavesQuietly, Vertical):
             if self.trace is not None and self.trace.index.count:
                 reading = self.trace.progress < 1.0
                 for lines in self.query(LineList):
-                    lines.waits_for = READING if reading else ""
+                    lines.waits_for = tr(READING) if reading else ""
             self.update_trace()
         else:
             self._stale_trace = True
@@ -259,10 +260,10 @@ class ListPane(Pane):
         if provider is not None and index is not None and index < self.lines.count:
             whole = self.whole(index)
             if squeezed(plain(provider.line(index, self.lines.line_width))) != whole:
-                texts = textwrap.wrap(whole.partition("\n")[0], max(width, 8))
+                texts = folded(whole.partition("\n")[0], max(width, 8))
         if len(texts) > FOOT_LINES or (texts and "\n" in self.whole(index or 0)):
-            texts = [*texts[:FOOT_LINES]]
-            texts[-1] = fit(texts[-1], width - 15).rstrip("… ") + "… e shows all"
+            texts, more = [*texts[:FOOT_LINES]], tr("… e shows all")
+            texts[-1] = fit(texts[-1], width - cell_width(more) - 1).rstrip("… ") + more
         self._foot_lines = max(self._foot_lines, len(texts))
         return [(Span(text),) for text in texts] + [()] * (self._foot_lines - len(texts))
 
@@ -291,7 +292,7 @@ class ListPane(Pane):
 
     def hint(self, text: str) -> None:
         """A paragraph in place of the list, which has nothing to show."""
-        self.lines.show(Paragraph(text, self.lines.line_width))
+        self.lines.show(Paragraph(tr(text), self.lines.line_width))
 
     @on(LineList.LineChosen)
     def _line_chosen(self, message: LineList.LineChosen) -> None:

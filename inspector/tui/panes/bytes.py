@@ -14,6 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
+from inspector.model.language import marked
 from inspector.model.packets import Row
 from inspector.tui.messages import ByteChosen
 from inspector.tui.panes.base import ListPane, PaneSpec, squeezed
@@ -24,7 +25,7 @@ from inspector.tui.widgets.whole import WholeScreen
 from inspector.views.detail.bytes import HexDump, Mark, bits_lines, bytes_per_line
 from inspector.views.line.spans import Line
 
-HINT = "The bytes of the packet that is chosen stand here; a system call has none."
+HINT = marked("The bytes of the packet that is chosen stand here; a system call has none.")
 
 
 class HexList(LineList):

@@ -15,6 +15,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
+from inspector.model.language import marked, tr
 from inspector.trace.trace import TraceError
 from inspector.tui.files import traces
 from inspector.tui.files.paths import no_capture, typed
@@ -29,7 +30,8 @@ from inspector.views.conversations.compare.compare import FEWEST, MOST_COLUMNS, 
 from inspector.views.line.spans import plain
 from inspector.wire.text import escaped
 
-TITLE = "Conversations side by side"
+TITLE = marked("Conversations side by side")
+UNFINISHED = marked("Conversations side by side (as far as decoded)")
 _LOOK = 0.2                # seconds between two looks whether all is decoded
 _OFFERED = 6                # sessions before this one that can be chosen by a key
 _COPIED = 160              # cells that the lines have in the clipboard
@@ -61,7 +63,7 @@ class CompareScreen(BaseModal[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="compare") as frame:
-            frame.border_title = TITLE
+            frame.border_title = tr(TITLE)
             yield LineList(id="compared")
         yield KeyLine()
 
@@ -90,7 +92,7 @@ class CompareScreen(BaseModal[None]):
         lines = self.query_one(LineList)
         cursor = lines.cursor
         lines.show(making, cursor if cursor is not None and cursor < making.count else None)
-        self.query_one("#compare").border_title = f"{TITLE} (as far as decoded)" if lacking else TITLE
+        self.query_one("#compare").border_title = tr(UNFINISHED if lacking else TITLE)
         if lacking:
             self._look(making, lacking)
 
@@ -118,7 +120,7 @@ class CompareScreen(BaseModal[None]):
     def action_open(self) -> None:
         """Ask for another capture: one of the sessions before, or a file."""
         if len(self._sides) == MOST_COLUMNS:
-            self.app.notify(f"{MOST_COLUMNS} are compared at most.", timeout=4)
+            self.app.notify(tr("{most} are compared at most.", most=MOST_COLUMNS), timeout=4)
             return
         before = [one for one in traces.kept() if one.path != self._path][:_OFFERED]
         items = [MenuItem(str(number), escaped(one.label, 20), f"{one.age}, {traces.human_size(one.size)}",

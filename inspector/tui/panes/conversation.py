@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.model.language import tr
 from inspector.tui.messages import Selection, StatusChanged
 from inspector.tui.panes.base import ListPane, PaneSpec
 from inspector.tui.widgets.line_list import LineProvider
@@ -41,7 +42,7 @@ class ConversationPane(ListPane):
         if self.trace is None or self._shown is None or self._shown.protocol != "tcp":
             return []
         share = self.trace.share(self._shown.stream)
-        return [f"{share:.0%} decoded"] if 0 < share < 1 else []
+        return [tr("{share:.0%} decoded", share=share)] if 0 < share < 1 else []
 
     def reset(self) -> None:
         self._shown = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
+from inspector.model.language import marked, tr
 from inspector.model.packets import row_at
 from inspector.trace.application import decode_as
 from inspector.tui.messages import (
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 DRAWN = 0.1              # seconds between pictures of how far a filter is
 
-MARKED = "It is marked: = on another compares the two."
+MARKED = marked("It is marked: = on another compares the two.")
 
 
 class ConversationsPane(ListPane):
@@ -84,9 +85,9 @@ class ConversationsPane(ListPane):
         if self.list is None or not self.list.filter_text:
             return ""
         cut = self.list.searched_in_part
-        part = f"  {cut:,} large, searched in part" if cut else ""
-        done = "" if self.list.complete else f"  {self.list.narrowed:.0%} searched"
-        return f"{self.list.count:,} of {len(self.list.table):,}{done}{part}"
+        part = "  " + tr("{count:,} large, searched in part", count=cut) if cut else ""
+        done = "" if self.list.complete else "  " + tr("{share:.0%} searched", share=self.list.narrowed)
+        return tr("{count:,} of {all:,}", count=self.list.count, all=len(self.list.table)) + done + part
 
     def head(self, width: int) -> list[Line]:
         return [self.list.title(width)] if self.list is not None else [()]
@@ -205,7 +206,7 @@ class ConversationsPane(ListPane):
                 self._narrow(text)
 
         before = self.list.filter_text if self.list is not None else ""
-        hint = "a display filter, or words such as 8000 reset; empty for all"
+        hint = tr("a display filter, or words such as 8000 reset; empty for all")
         self.app.push_screen(PromptScreen("Which conversations?", before, hint=hint), chosen)
 
     def action_compare(self) -> None:
@@ -214,7 +215,8 @@ class ConversationsPane(ListPane):
         if listed is None or number is None or self.trace is None:
             return
         if number not in listed.marked and len(listed.marked) == MOST_COLUMNS:
-            self.app.notify(f"{MOST_COLUMNS} are compared at most: = on one of them takes it out.", timeout=4)
+            self.app.notify(tr("{most} are compared at most: = on one of them takes it out.",
+                               most=MOST_COLUMNS), timeout=4)
             return
         marked = listed.mark(number)
         self._again()
@@ -281,8 +283,9 @@ class ConversationsPane(ListPane):
                 decode_as.forget()
             self.post_message(DecodedAnew())
 
-        hint = f"{', '.join(decode_as.known())}; or tcp.stream==3,http; empty guesses again"
-        self.app.push_screen(PromptScreen(f"What is spoken on port {port}?", hint=hint, check=check), chosen)
+        hint = tr("{known}; or tcp.stream==3,http; empty guesses again", known=", ".join(decode_as.known()))
+        question = tr("What is spoken on port {port}?", port=port)
+        self.app.push_screen(PromptScreen(question, hint=hint, check=check), chosen)
 
     def _port(self) -> int | None:
         """The server's port of the chosen conversation; None where it is none of TCP."""

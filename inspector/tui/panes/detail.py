@@ -13,6 +13,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from inspector.model.language import marked
 from inspector.tui.messages import Selection, SelectionMade, StatusChanged
 from inspector.tui.panes.base import ListPane, PaneSpec, squeezed
 from inspector.tui.widgets.line_list import LineList
@@ -22,7 +23,7 @@ from inspector.views.detail.tree import OPEN_AT_FIRST, Detail, packet_tree
 from inspector.wire.dissection.field import Field
 
 SENTENCES = frozenset({"What it does", "Came"})       # of a call, of a message
-HINT = "Choose a packet, a system call or a message in any pane: what it consists of stands here."
+HINT = marked("Choose a packet, a system call or a message in any pane: what it consists of stands here.")
 _DISSECTOR = "inspector.wire.dissection.tree"
 OPEN = OPEN_AT_FIRST | {"call"}
 

@@ -6,6 +6,7 @@ import time
 
 from textual.app import ComposeResult
 
+from inspector.model.language import tr
 from inspector.tui.messages import SelectionMade, StatusChanged
 from inspector.tui.pace import WORK_SECONDS
 from inspector.tui.panes.base import ListPane, PaneSpec
@@ -43,7 +44,7 @@ class FindingsPane(ListPane):
         if findings is None:
             return ""
         counts = findings.counts
-        done = [] if findings.complete else [f"{findings.progress:.0%} judged"]
+        done = [] if findings.complete else [tr("{share:.0%} judged", share=findings.progress)]
         return "  ".join([*(f"{mark} {counts[name]}" for name, mark in MARKS.items() if counts[name]), *done])
 
     def head(self, width: int) -> list[Line]:
@@ -84,14 +85,15 @@ class FindingsPane(ListPane):
                 self.lines.show(findings)
             self.lines.refill()
         elif not findings.complete:
-            self.hint(f"{findings.progress:.1%} is judged so far, without a finding. Conversations of very "
-                      "many packets take longest.")
+            self.hint(tr("{share:.1%} is judged so far, without a finding. Conversations of very "
+                         "many packets take longest.", share=findings.progress))
         else:
             lacking, outside = "", ""
             if self.trace is not None:
                 lacking, outside = unjudged_words(self.trace), outside_words(self.trace)
-            nothing = "In what there is: nothing to complain about." if lacking else (
-                f"Nothing to complain about{self.so_far}.")
+            nothing = tr("In what there is: nothing to complain about." if lacking else
+                         "Nothing to complain about so far." if self.so_far else
+                         "Nothing to complain about.")
             self.hint(" ".join(filter(None, (lacking, nothing, outside))))
         self._refresh_heads()
         return not findings.complete

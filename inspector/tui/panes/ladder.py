@@ -212,8 +212,8 @@ class LadderPane(ListPane):
         if self.ladder is not None:
             self.ladder.relative = self.relative
             self.lines.refill()
-        kind = "relative, from 0" if self.relative else "as on the wire"
-        self.notify(f"Sequence numbers {kind}.", timeout=2)
+        self.notify("Sequence numbers relative, from 0." if self.relative else
+                    "Sequence numbers as on the wire.", timeout=2)
 
     def action_whole(self) -> None:
         if self.ladder is None or self.trace is None:

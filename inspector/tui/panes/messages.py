@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from inspector.model.language import tr
 from inspector.tui.messages import PaneAsked, Selection, SelectionMade, StatusChanged
 from inspector.tui.pace import WORK_SECONDS
 from inspector.tui.panes.base import PaneSpec
@@ -68,12 +69,12 @@ class MessagesPane(ConversationPane):
 
     @property
     def status(self) -> str:
-        parts = [f"find {self._choice.search!r}"] if self._choice.search else []
+        parts = [tr("find {text!r}", text=self._choice.search)] if self._choice.search else []
         if self._messages is not None and (cut := self._messages.searched_in_part):
-            parts.append(f"{cut:,} searched up to 1 MiB")
-        parts += ["no control frames"] if not self._choice.control else []
-        parts += ["slowest first"] if self._choice.slowest else []
-        parts += ["one side"] if self._choice.direction is not None else []
+            parts.append(tr("{count:,} searched up to 1 MiB", count=cut))
+        parts += [tr("no control frames")] if not self._choice.control else []
+        parts += [tr("slowest first")] if self._choice.slowest else []
+        parts += [tr("one side")] if self._choice.direction is not None else []
         if self._messages is not None and not self._messages.complete:
             parts.append(f"{self._messages.progress:.0%}")
         parts += self.decoding
@@ -127,7 +128,7 @@ class MessagesPane(ConversationPane):
     def chosen(self, index: int, cell: int | None) -> None:
         if self._messages is not None and self._listed is not None:
             place = self._messages.target(index)
-            label = f"Message {place.message}" if place.message else "Frame"
+            label = tr("Message {number}", number=place.message) if place.message else tr("Frame")
             self.post_message(SelectionMade(selection_of(place, label)))
         elif isinstance(self.lines.provider, Page):
             row = self.lines.provider.target(index)

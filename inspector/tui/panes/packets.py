@@ -15,6 +15,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from inspector.model.language import marked, tr
 from inspector.model.packets import packet_number
 from inspector.trace.filter.filter import Evaluation, Filter, FilterError
 from inspector.tui.messages import Selection, SelectionMade, StatusChanged
@@ -100,10 +101,11 @@ class PacketsPane(ListPane):
     def status(self) -> str:
         if self._evaluation is None or self.packets is None or self.trace is None:
             return ""
-        done = "" if self._evaluation.done else f"  {self._evaluation.progress:.0%} searched"
+        done = "" if self._evaluation.done else (
+            "  " + tr("{share:.0%} searched", share=self._evaluation.progress))
         cut = len(self._evaluation.in_part)
-        part = f"  {cut:,} large, searched in part" if cut else ""
-        return f"{self.packets.count:,} of {self.trace.index.count:,}{done}{part}"
+        part = "  " + tr("{count:,} large, searched in part", count=cut) if cut else ""
+        return tr("{count:,} of {all:,}", count=self.packets.count, all=self.trace.index.count) + done + part
 
     def head(self, width: int) -> list[Line]:
         return [self.packets.title(width)] if self.packets is not None else [()]
@@ -185,13 +187,13 @@ class PacketsPane(ListPane):
             self.packets.time_format = self.time_format
             self.lines.refill()
             self.query_one(Head).refresh()
-        self.notify(f"Times: {_TIME_TEXTS[self.time_format]}.", timeout=2)
+        self.notify(tr("Times: {which}.", which=tr(_TIME_TEXTS[self.time_format])), timeout=2)
 
     def action_go_to(self) -> None:
         # The prompt comes whatever there is: what is typed after its key must not land elsewhere.
         def check(text: str) -> str | None:
             if self.trace is None or not self.trace.index.count:
-                return f"There are no packets{self.so_far}."
+                return tr("There are no packets so far." if self.so_far else "There are no packets.")
             try:
                 find_row(self.trace, text)
             except GoToError as error:
@@ -203,16 +205,18 @@ class PacketsPane(ListPane):
                 row = find_row(self.trace, text)
                 index = self.packets.index_of(row)
                 if index is None:
-                    self.notify(f"The filter keeps packet {packet_number(row)} out.", severity="warning")
+                    self.notify(tr("The filter keeps packet {number} out.", number=packet_number(row)),
+                                severity="warning")
                 else:
                     self.lines.go_to(index)
                     self.lines.focus()
 
         count = 0 if self.trace is None else self.trace.index.count
-        numbers = f"a number from 1 to {count:,}" if count else "a number"
+        numbers = tr("a number from 1 to {count:,}", count=count) if count else tr("a number")
         self.app.push_screen(PromptScreen(
             "Go to which packet?", check=check,
-            hint=f"{numbers}, w12 for 12 in Wireshark, seconds such as 1.5s, or a time 14:03:05",
+            hint=tr("{numbers}, w12 for 12 in Wireshark, seconds such as 1.5s, or a time 14:03:05",
+                    numbers=numbers),
         ), chosen)
 
     # --- the display filter ---
@@ -301,9 +305,9 @@ class PacketsPane(ListPane):
 
 
 _TIME_TEXTS: dict[TimeFormat, str] = {
-    "relative": "seconds since the first packet",
-    "delta": "seconds since the packet before",
-    "absolute": "time of day",
+    "relative": marked("seconds since the first packet"),
+    "delta": marked("seconds since the packet before"),
+    "absolute": marked("time of day"),
 }
 
 

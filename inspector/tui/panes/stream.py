@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from inspector.model.language import marked, tr
 from inspector.tui.messages import SelectionMade, StatusChanged
 from inspector.tui.pace import WORK_SECONDS
 from inspector.tui.panes.base import PaneSpec
@@ -19,7 +20,7 @@ from inspector.views.line.spans import Line
 if TYPE_CHECKING:
     from inspector.views.ladder.ends import Conversation
 
-MODES: dict[Mode, str] = {"json": "decoded", "text": "text", "hex": "hex"}
+MODES: dict[Mode, str] = {"json": marked("decoded"), "text": marked("text"), "hex": marked("hex")}
 _OPENED: tuple[tuple[Mode, bool], ...] = (
     ("json", True), ("text", True), ("hex", True), ("text", False), ("hex", False))      # and whether inside
 PIECE = 1 << 15            # bytes that are cut into lines between looks at the clock
@@ -56,9 +57,9 @@ class StreamPane(ConversationPane):
 
     @property
     def status(self) -> str:
-        side = ("" if self._stream is None or self._direction is None
-                else "  only " + ("the first sender" if self._direction == 0 else "the other end"))
-        return "  ".join([f"{MODES[self._mode]}{side}", *self.decoding])
+        side = [] if self._stream is None or self._direction is None else [
+            tr("only the first sender" if self._direction == 0 else "only the other end")]
+        return "  ".join([tr(MODES[self._mode]), *side, *self.decoding])
 
     def head(self, width: int) -> list[Line]:
         if self._stream is None or self.trace is None:
@@ -76,7 +77,7 @@ class StreamPane(ConversationPane):
         width = self.lines.line_width
         self._stream = None
         if conversation.protocol != "tcp":
-            text = "UDP has no stream: every datagram stands for itself, as the packets show."
+            text = tr("UDP has no stream: every datagram stands for itself, as the packets show.")
             return Paragraph(text, width)
         self._stream = FollowStream(self.trace, conversation.stream, self._mode, wrap=max(width - 12, 8),
                                     direction=self._direction, inside=self._inside, most=PIECE)
@@ -93,7 +94,7 @@ class StreamPane(ConversationPane):
 
     def chosen(self, index: int, cell: int | None) -> None:
         if self._stream is not None:
-            self.post_message(SelectionMade(selection_of(self._stream.target(index, cell), "Stream")))
+            self.post_message(SelectionMade(selection_of(self._stream.target(index, cell), tr("Stream"))))
 
     def mark(self) -> None:
         if self._stream is not None and self.selection.row is not None and not self.lines.has_focus:

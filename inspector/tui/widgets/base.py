@@ -14,8 +14,10 @@ from textual.containers import ScrollableContainer
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, OptionList
 
+from inspector.model.language import recognised
 from inspector.tui.widgets.leaving import LeavesQuietly
 from inspector.tui.widgets.painter import PAINTS
+from inspector.wire.text import escaped
 
 Result = TypeVar("Result")
 SCREEN_PAINTS = {*PAINTS, *Screen.COMPONENT_CLASSES}       # Textual looks into the first base alone
@@ -54,7 +56,7 @@ class BaseScreen(LeavesQuietly, Screen[None], inherit_bindings=False):
     def take_back(self, sentence: str) -> None:
         """Take a toast away that is true no more."""
         for note in list(self.app._notifications):
-            if note.message == sentence:
+            if note.message == escaped(recognised(sentence)):
                 self.app._unnotify(note)
 
     def leave(self, go: Callable[[], None]) -> None:

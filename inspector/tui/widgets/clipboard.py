@@ -12,6 +12,7 @@ from typing import Any
 
 from textual.app import App
 
+from inspector.model.language import tr
 from inspector.wire.text import escaped
 
 LONGEST = 74_994        # bytes: 100,000 of base64, where xterm and others end
@@ -22,15 +23,15 @@ def copy(app: App[Any], text: str) -> None:
     safe = escaped_lines(text)
     app.copy_to_clipboard(safe)
     size = len(safe.encode())
-    sentence = f"Copied: {size:,} byte{'' if size == 1 else 's'}."
+    sentence = tr("Copied: {size:,} byte." if size == 1 else "Copied: {size:,} bytes.", size=size)
     if safe != text.replace("\r\n", "\n"):
-        sentence += " Control characters in it are written out."
+        sentence += tr(" Control characters in it are written out.")
     if size > LONGEST:
-        app.notify(f"{sentence} Many terminals take {LONGEST:,} at most.", severity="warning")
+        app.notify(sentence + tr(" Many terminals take {most:,} at most.", most=LONGEST), severity="warning")
     elif not getattr(app, "copied_before", False):
         app.copied_before = True  # type: ignore[attr-defined]
-        app.notify(f"{sentence} Where nothing arrives, the terminal forbids it "
-                   "(OSC 52; tmux: set-clipboard on).")
+        app.notify(sentence + tr(" Where nothing arrives, the terminal forbids it "
+                                 "(OSC 52; tmux: set-clipboard on)."))
     else:
         app.notify(sentence, timeout=2)
 

@@ -18,6 +18,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from inspector.model.commands import Send
+from inspector.model.language import tr
 from inspector.model.spec import MAX_SECONDS, Role
 from inspector.sessions.kinds import REGISTRY
 from inspector.sessions.kinds.kind import Form, Kind
@@ -108,9 +109,9 @@ class Composer(Vertical):
 
     def compose(self) -> ComposeResult:
         with Horizontal():
-            yield Static(Content(f"{self.role} ▸"), classes=f"who {self.role}")
+            yield Static(Content(f"{tr(self.role)} ▸"), classes=f"who {self.role}")
             yield ComposerInput()
-            yield Static(self._form.name, classes="form")
+            yield Static(tr(self._form.name), classes="form")
         yield Static("", classes="waiting")
 
     @property
@@ -128,7 +129,7 @@ class Composer(Vertical):
 
     def show_waiting(self, calls: tuple[str, ...]) -> None:
         """Show which call this end waits before; nothing where it runs freely."""
-        text = f"‖ before {', '.join(escaped(call, 60) for call in calls)}" if calls else ""
+        text = tr("‖ before {calls}", calls=", ".join(escaped(call, 60) for call in calls)) if calls else ""
         self.query_one(".waiting", Static).update(Content(text))
         self.set_class(bool(calls), "-waiting")
 
@@ -155,14 +156,14 @@ class Composer(Vertical):
             if seconds is not None:
                 self._repeat(command, float(seconds))
 
-        hint = f"{LEAST_SECONDS:g} to {MAX_SECONDS}; ctrl+r again ends it"
+        hint = tr("{least:g} to {most}; ctrl+r again ends it", least=LEAST_SECONDS, most=MAX_SECONDS)
         self.app.push_screen(
             PromptScreen("Say it every how many seconds?", "1", check=_check_seconds, hint=hint), chosen)
 
     def _repeat(self, command: Send, seconds: float) -> None:
         self.stop_repeating()
         self.repeats = self.set_interval(seconds, lambda: self.post_message(self.Composed(command)))
-        self._every = f"every {seconds:g} s"
+        self._every = tr("every {seconds:g} s", seconds=seconds)
         self.post_message(self.Composed(command, by_hand=True))
         self._show_form()
 
@@ -180,8 +181,8 @@ class Composer(Vertical):
         self._show_form()
 
     def _show_form(self) -> None:
-        self.input.placeholder = self._form.hint_for(self.role)
-        self.query_one(".form", Static).update(Content(self._every or self._form.name))
+        self.input.placeholder = tr(self._form.hint_for(self.role))
+        self.query_one(".form", Static).update(Content(self._every or tr(self._form.name)))
 
     def _command(self, text: str) -> Send | None:
         """What sends a text; None, and a toast, where it cannot be sent in this form."""
@@ -218,5 +219,5 @@ def _check_seconds(text: str) -> str | None:
         seconds = -1.0
     if LEAST_SECONDS <= seconds <= MAX_SECONDS:
         return None
-    shown = escaped(text, 20) or "Nothing"
-    return f"{shown} is no number of seconds from {LEAST_SECONDS:g} to {MAX_SECONDS}."
+    return tr("{text} is no number of seconds from {least:g} to {most}.",
+              text=escaped(text, 20) or tr("Nothing"), least=LEAST_SECONDS, most=MAX_SECONDS)

@@ -17,7 +17,9 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widgets import Input
 
+from inspector.model.language import tr
 from inspector.tui.widgets.painter import Painter
+from inspector.views.line.spans import cell_width
 
 # What stands first where not all have room: what the pane alone can do, then these, then all others. In the
 # ladder, where sessions are steered, it is the keys of the session.
@@ -68,7 +70,7 @@ class KeyLine(Painter):
             group = "always" if one.id in ALWAYS else (one.id or "").partition(".")[0]
             if enabled and one.show and group in ("wire", "session", "always"):
                 names.add(group)
-                needed += _size((one.key, self.app.get_key_display(one), one.description, False))
+                needed += _size((one.key, self.app.get_key_display(one), tr(one.description), False))
         lines = 2 if "wire" in names and needed > self.screen.size.width else 1
         if self.styles.height is None or self.styles.height.value != lines:
             self.styles.height = lines
@@ -86,7 +88,7 @@ class KeyLine(Painter):
                 shown.setdefault(binding.action, named)
         names = getattr(self.screen, "key_name", attrgetter("description"))
         order = partial(_rank, FIRST_IN_LADDER if ladder else FIRST)
-        found = [(one.key, self.app.get_key_display(one), names(one), one.id in ALWAYS)
+        found = [(one.key, self.app.get_key_display(one), tr(names(one)), one.id in ALWAYS)
                  for one in sorted(shown.values(), key=order)]
         right = [key for key in found if key[3]]
         stop = width - sum(_size(key) for key in right)
@@ -135,4 +137,4 @@ def _rank(first: tuple[str, ...], binding: Binding) -> int:
 
 
 def _size(key: tuple[str, str, str, bool]) -> int:
-    return len(key[1]) + len(key[2]) + 3
+    return cell_width(key[1]) + cell_width(key[2]) + 3

@@ -18,9 +18,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import Input
 
+from inspector.model.language import tr
 from inspector.tui.widgets.painter import Painter
 from inspector.views.line.document import Document
-from inspector.views.line.spans import Line
+from inspector.views.line.spans import Line, cell_width
 
 
 class LineProvider(Protocol):
@@ -138,7 +139,7 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def _unseen_text(self) -> str:
         key = "" if isinstance(self.screen.focused, Input) else "  G"       # there it types a letter
-        return f" ▼ {self.unseen:,} new{key} "
+        return f" ▼ {tr('{count:,} new', count=self.unseen)}{key} "
 
     def typing_changed(self) -> None:
         """The focus went into a line to be typed in, or out of one."""
@@ -311,7 +312,7 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
     async def _on_click(self, event: events.Click) -> None:
         index = round(self.scroll_y) + event.y
         if self.unseen and event.y == self.scrollable_content_region.height - 1 and (
-                event.x >= self.scrollable_content_region.width - len(self._unseen_text)):
+                event.x >= self.scrollable_content_region.width - cell_width(self._unseen_text)):
             self.action_end()
             return
         if event.button != 1 or not 0 <= index < self.count:
@@ -345,7 +346,9 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         """A line below the last one; of a list without lines the hint's."""
         if not self.count and self._hint:
             document = Document()
-            hint = self._hint.replace(" so far", self.so_far)
+            hint = tr(self._hint)
+            if not self.so_far:
+                hint = hint.replace(tr(" so far"), "")
             document.prose((self._awaits and self.waits_for) or hint, style="dim")
             page = document.page(max(width, 20))
             if 0 <= index < page.count:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import textwrap
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
@@ -17,8 +16,11 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from inspector.lab.files.folders import is_folder
+from inspector.model.language import tr
 from inspector.tui.files.paths import PathError, typed
 from inspector.tui.widgets.base import BaseModal, Options, TextInput
+from inspector.views.line.spans import cell_width, fit
+from inspector.views.line.wrap import folded
 from inspector.wire.text import escaped
 
 
@@ -45,7 +47,7 @@ class PromptScreen(BaseModal[str | None]):
     def __init__(self, question: str, value: str = "", *, hint: str = "", paths: bool = False,
                  check: Callable[[str], str | None] = lambda _text: None) -> None:
         super().__init__()
-        self._question, self._value, self._hint, self._check = question, value, hint, check
+        self._question, self._value, self._hint, self._check = tr(question), value, tr(hint), check
         self._suggester = PathSuggester(use_cache=False, case_sensitive=True) if paths else None
 
     def compose(self) -> ComposeResult:
@@ -53,7 +55,7 @@ class PromptScreen(BaseModal[str | None]):
             yield Static(Content(self._question), classes="question")
             yield TextInput(self._value, suggester=self._suggester, compact=True)
             yield Static(Content(self._hint), classes="hint")
-            yield Static(Content("⏎ takes it   escape: back"), classes="keys")
+            yield Static(Content(tr("⏎ takes it   escape: back")), classes="keys")
 
     @on(Input.Changed)
     def _typed(self) -> None:
@@ -93,22 +95,23 @@ class MenuScreen(BaseModal[str | None]):
 
     def __init__(self, question: str, items: list[MenuItem]) -> None:
         super().__init__()
-        self._question, self._items = question, items
+        self._question = tr(question)
+        self._items = [item._replace(name=tr(item.name), about=tr(item.about)) for item in items]
         self._room = 0                     # cells in which what an action does is said
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="prompt menu"):
             yield Static(Content(self._question), classes="question")
             yield Options(*self._options(), compact=True)
-            yield Static(Content("escape: back"), classes="keys")
+            yield Static(Content(tr("escape: back")), classes="keys")
 
     def _options(self) -> list[Option]:
         """The actions as the menu's width has them: what does not fit goes on below itself."""
-        width = max(len(item.name) for item in self._items)
+        width = max(cell_width(item.name) for item in self._items)
         self._room = max(min(_MENU, self.app.size.width * 95 // 100) - _FRAME - width - 6, 16)
         gap = "\n" + " " * (width + 6)
-        return [Option(Content.assemble((f" {item.key} ", "bold $text-accent"), f" {item.name:<{width}}  ",
-                                        (gap.join(textwrap.wrap(item.about, self._room)), "$foreground 60%")),
+        return [Option(Content.assemble((f" {item.key} ", "bold $text-accent"), f" {fit(item.name, width)}  ",
+                                        (gap.join(folded(item.about, self._room)), "$foreground 60%")),
                        id=item.value)
                 for item in self._items]
 

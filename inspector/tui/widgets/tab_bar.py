@@ -11,7 +11,7 @@ from textual.strip import Strip
 from inspector.tui.messages import PaneAsked
 from inspector.tui.widgets.divider import Divider
 from inspector.tui.widgets.painter import Painter
-from inspector.views.line.spans import fit
+from inspector.views.line.spans import cell_width, fit
 
 
 class TabName(NamedTuple):
@@ -50,12 +50,12 @@ class TabBar(Divider, Painter):
             tabs = [tab._replace(name=tab.short) for tab in tabs]
         if _cells(tabs) > self.size.width:
             letters = max(self.size.width // len(tabs) - 2, 1)       # too narrow even so
-            tabs = [tab._replace(name=tab.name[:letters]) for tab in tabs]
-        room = self.size.width - (len(self._shown[2]) + 2 if self._shown[2] else 0)
-        loose = sum(len(tab.key + tab.name) + 2 for tab in tabs) <= room
+            tabs = [tab._replace(name=_first(tab.name, letters)) for tab in tabs]
+        room = self.size.width - (cell_width(self._shown[2]) + 2 if self._shown[2] else 0)
+        loose = sum(cell_width(tab.key + tab.name) + 2 for tab in tabs) <= room
         placed, at = [], 0
         for tab in tabs:
-            size = len(tab.key + tab.name) + (2 if loose else 1)
+            size = cell_width(tab.key + tab.name) + (2 if loose else 1)
             placed.append((tab, at, at + size))
             at += size
         return placed
@@ -68,11 +68,11 @@ class TabBar(Divider, Painter):
             under = () if tab.pane != front else ("tab--front",) if tab.pane != focused else ("tab--focused",)
             key = self.colours(*under, "tab--key")
             name = self.colours("tab--name", *under)
-            lead = " " * (stop - start - len(tab.key + tab.name) - 1)
+            lead = " " * (stop - start - cell_width(tab.key + tab.name) - 1)
             segments += [Segment(lead, name), Segment(tab.key, key), Segment(tab.name + " ", name)]
             at = stop
         room = self.size.width - at - 2
-        if status and room >= len(status):
+        if status and room >= cell_width(status):
             style = self.colours("line--key")
             segments.append(Segment(" " + fit(status, room, align="right") + " ", style))
         return Strip(segments).adjust_cell_length(self.size.width, plain)
@@ -85,4 +85,11 @@ class TabBar(Divider, Painter):
 
 def _cells(tabs: list[TabName]) -> int:
     """Cells that the tabs need at least."""
-    return sum(len(tab.key + tab.name) + 1 for tab in tabs)
+    return sum(cell_width(tab.key + tab.name) + 1 for tab in tabs)
+
+
+def _first(name: str, cells: int) -> str:
+    """The letters of a name that have room in so many cells, one at least."""
+    while cell_width(name) > cells and len(name) > 1:
+        name = name[:-1]
+    return name

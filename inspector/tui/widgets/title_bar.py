@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from textual.strip import Strip
 
+from inspector.model.language import marked, tr
 from inspector.tui.widgets.painter import Painter
 from inspector.views.line.spans import Span, Style, cell_width, fit
 
@@ -19,18 +20,19 @@ class TitleFacts(NamedTuple):
     name: str = ""
     place: str = ""                # lab, host
     address: str = ""
-    life: str = "starting"         # one of _SIGNS
+    life: str = "starting"         # one of _SIGNS; `tr` says it
     packets: int = 0
     dropped: int = 0               # packets that the capture could not keep
-    loss: str = "dropped"          # what they are called
+    loss: str = marked("dropped")  # what they are called
     progress: float = 1.0
     cut: int = 0                   # packets of which the beginning alone was captured
     behind: int = 0                # packets that were captured and do not stand in the picture yet
 
 
 _SIGNS: dict[str, tuple[str, Style]] = {
-    "live": ("●", "ok"), "paused": ("‖", "warning"), "ended": ("■", "dim"), "starting": ("○", "warning"),
-    "file": ("▤", "dim"), "followed": ("●", "ok"), "writer ended": ("■", "dim"),
+    marked("live"): ("●", "ok"), marked("paused"): ("‖", "warning"), marked("ended"): ("■", "dim"),
+    marked("starting"): ("○", "warning"), marked("file"): ("▤", "dim"), marked("followed"): ("●", "ok"),
+    marked("writer ended"): ("■", "dim"),
 }
 _BAR = 12
 LEAST_BEHIND = 1000                # what comes between two pictures of a busy wire is no delay
@@ -73,12 +75,15 @@ def title_left(facts: TitleFacts) -> list[Span]:
 def title_right(facts: TitleFacts) -> list[Span]:
     """How it stands."""
     sign, style = _SIGNS[facts.life]
-    life = Span(f"{sign} {facts.life}", style)
+    words = tr(facts.life)
+    life = Span(f"{sign} {words}", style)
     if facts.progress < 1:
         done = round(facts.progress * _BAR)
-        life = Span(f"reading {'━' * done}{'╌' * (_BAR - done)} {facts.progress:4.0%}", "warning")
+        life = Span(f"{tr('reading')} {'━' * done}{'╌' * (_BAR - done)} {facts.progress:4.0%}", "warning")
     if facts.behind >= LEAST_BEHIND:
-        life = Span(f"{sign} {facts.life}, {facts.behind:,} packets behind", "warning")
-    counts = f"   {facts.packets:,} packet{'' if facts.packets == 1 else 's'}"
-    lost = Span(f"   {facts.dropped:,} {facts.loss}", "error" if facts.dropped else "dim")
-    return [life, Span(counts), lost, *([Span(f"   {facts.cut:,} cut", "warning")] if facts.cut else [])]
+        behind = tr("{life}, {count:,} packets behind", life=words, count=facts.behind)
+        life = Span(f"{sign} {behind}", "warning")
+    packets = tr("{count:,} packet" if facts.packets == 1 else "{count:,} packets", count=facts.packets)
+    loss = Span(f"   {facts.dropped:,} {tr(facts.loss)}", "error" if facts.dropped else "dim")
+    cut = [Span(f"   {tr('{count:,} cut', count=facts.cut)}", "warning")] if facts.cut else []
+    return [life, Span(f"   {packets}"), loss, *cut]

@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 
 from inspector.model.commands import Command, Connect, Pause, Resume, Send, Start, Step, Stop, Wire
+from inspector.model.language import tr
 from inspector.model.spec import Role
 from inspector.sessions.kinds import kind_of
 from inspector.sessions.kinds.kind import Kind
@@ -170,7 +171,7 @@ class SessionControl(DOMNode):
         """Why a step lets nobody go, and which keys make that otherwise."""
         spec, trace = None if self.session is None else self.session.spec, self.trace
         endings = () if spec is None else kind_of(spec).endings
-        anew = {str(ending.command.to): (ending.key, ending.name) for ending in endings
+        anew = {str(ending.command.to): (ending.key, tr(ending.name)) for ending in endings
                 if isinstance(ending.command, Connect)}
         calls = () if trace is None else trace.calls
         held = trace is not None and bool(trace.fates.waiting)

@@ -16,6 +16,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 
+from inspector.model.language import tr
 from inspector.model.packets import packet_number
 from inspector.sessions import temporary
 from inspector.tui.messages import Selection
@@ -76,8 +77,9 @@ class HandingOn(DOMNode):
             self.app.notify(str(error), severity="warning")
             return
         except OSError as error:
-            self.app.notify(f"The body is too long for a command, and no file could be written for it: "
-                            f"{error.strerror or error}.", severity="error")
+            sentence = tr("The body is too long for a command, and no file could be written for it: {why}.",
+                          why=error.strerror or error)
+            self.app.notify(sentence, severity="error")
             return
         copy(self.app, again.command)
         for note in again.notes:
@@ -95,12 +97,13 @@ class HandingOn(DOMNode):
             name, stream = conversation
             mine = len(trace.rows_of(name, stream))
             if mine < count:
-                found.append(Part("c", "This conversation", f"{name.upper()} {stream}, {mine:,} packets",
-                                  f"-{name}-{stream}", lambda: conversation_part(trace, conversation)))
+                size = tr("{flow}, {count:,} packets", flow=f"{name.upper()} {stream}", count=mine)
+                found.append(Part("c", tr("This conversation"), size, f"-{name}-{stream}",
+                                  lambda: conversation_part(trace, conversation)))
         rows = self.query_one(PacketsPane).filtered
         if rows is not None and len(rows) < count:
-            found.append(Part("f", "What the filter shows", f"{len(rows):,} packets", "-part",
-                              lambda: rows_part(trace, rows)))
+            found.append(Part("f", tr("What the filter shows"), tr("{count:,} packets", count=len(rows)),
+                              "-part", lambda: rows_part(trace, rows)))
         return found
 
     # --- marks and comments ---
@@ -113,8 +116,9 @@ class HandingOn(DOMNode):
             return
         marked = trace.comments.toggle_mark(row)
         self._commented()
-        self.app.notify(f"Packet {packet_number(row)} is {'marked' if marked else 'not marked any more'}.",
-                        timeout=2)
+        number = packet_number(row)
+        self.app.notify(tr("Packet {number} is marked." if marked else
+                           "Packet {number} is not marked any more.", number=number), timeout=2)
 
     def action_comment(self) -> None:
         """Ask for a comment on the chosen packet."""
@@ -127,11 +131,11 @@ class HandingOn(DOMNode):
                 self._commented()
 
         there = trace is not None and row is not None
-        lacking = None if there else "Choose a packet first: escape leads back."
+        lacking = None if there else tr("Choose a packet first: escape leads back.")
         known = trace.comments.own(row) if trace is not None and row is not None else ""
-        question = "A comment, and no packet is chosen" if row is None else (
-            f"Comment on packet {packet_number(row)}")
-        hint = lacking or "saved with the trace (ctrl+s), Wireshark shows it too; empty: no comment"
+        question = tr("A comment, and no packet is chosen") if row is None else (
+            tr("Comment on packet {number}", number=packet_number(row)))
+        hint = lacking or tr("saved with the trace (ctrl+s), Wireshark shows it too; empty: no comment")
         self.app.push_screen(PromptScreen(question, known, check=lambda _text: lacking, hint=hint), chosen)
 
     def _commented(self) -> None:
@@ -171,11 +175,11 @@ class HandingOn(DOMNode):
         except subprocess.TimeoutExpired:
             return                                  # it runs, and goes on without us
         except OSError as error:
-            sentence = f"Wireshark could not be started: {error.strerror}."
+            sentence = tr("Wireshark could not be started: {why}.", why=error.strerror)
         else:
             if not status:
                 return
-            sentence = f"Wireshark ended at once, with status {status}."
+            sentence = tr("Wireshark ended at once, with status {status}.", status=status)
         self.app.call_from_thread(self.app.notify, sentence, severity="error")
 
     def action_copy_lines(self) -> None:
@@ -193,7 +197,8 @@ class HandingOn(DOMNode):
     def _keep_body(self, body: bytes) -> str:
         """Write a body to a file that only its owner reads; its path."""
         if getattr(self.app, "visitor", False):
-            raise OSError(None, "this machine's files are not for visitors")
+            raise OSError(None, tr("this machine's files are not for visitors"))
         path = str(temporary.handed_on(body))
-        self.app.notify(f"The body is in {escaped(path)}, which the command reads, for a day.", timeout=10)
+        self.app.notify(tr("The body is in {path}, which the command reads, for a day.", path=escaped(path)),
+                        timeout=10)
         return path

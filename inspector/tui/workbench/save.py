@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textual.app import App
 
+from inspector.model.language import tr
 from inspector.trace.file.scratch import is_nameless
 from inspector.tui.files import traces
 from inspector.tui.files.paths import PathError, to_write
@@ -38,7 +39,8 @@ class Part(NamedTuple):
 
 def whole(trace: Trace) -> Part:
     """All of a trace."""
-    return Part("a", "All of it", f"{trace.index.count:,} packets", "", lambda: whole_file(trace))
+    size = tr("{count:,} packets", count=trace.index.count)
+    return Part("a", tr("All of it"), size, "", lambda: whole_file(trace))
 
 
 def whole_file(trace: Trace) -> Iterator[bytes]:
@@ -74,14 +76,15 @@ def ask_for_name(app: App[Any], trace: Trace, saved: Callable[[Path], None],
         if name:
             _write(app, trace, part, name, saved, overwrite=False)
 
+    question = tr("Save {part} as", part=part.name.lower()) if part.suffix else tr("Save the trace as")
     app.push_screen(PromptScreen(
-        f"Save {part.name.lower()} as" if part.suffix else "Save the trace as", suggested, paths=True,
+        question, suggested, paths=True,
         check=_check, hint="a pcapng file: Wireshark and tshark open it too, system calls included"), chosen)
 
 
 def _check(text: str) -> str | None:
     if not text:
-        return "Type a name."
+        return tr("Type a name.")
     try:
         to_write(text, traces.CAPTURE_SUFFIXES)
     except PathError as error:
@@ -105,7 +108,8 @@ def _write(app: App[Any], trace: Trace, part: Part, name: str, saved: Callable[[
         except (OSError, PathError) as error:
             sentence = str(error)
             if isinstance(error, OSError):
-                sentence = f"{escaped(name, 60)} could not be written: {error.strerror or error}."
+                sentence = tr("{name} could not be written: {why}.", name=escaped(name, 60),
+                              why=error.strerror or error)
             app.call_from_thread(app.notify, sentence, severity="error")
         else:
             app.call_from_thread(saved, path)

@@ -17,6 +17,7 @@ from textual.binding import Binding, BindingType
 from inspector.lab.errors import LabError
 from inspector.model.commands import Command, Start
 from inspector.model.endpoint import join_endpoint
+from inspector.model.language import marked, recognised, tr
 from inspector.model.spec import SessionSpec
 from inspector.model.wiring import NONE_HELD
 from inspector.sessions.kinds import kind_of
@@ -154,8 +155,8 @@ class TraceScreen(BaseScreen, SessionControl):
             return
         self.trace = trace
         if self.session is not None and (problem := self.session.file.problem):
-            self.app.notify(f"{escaped(problem)} This one is gone when you leave; ctrl+s saves it.",
-                            severity="warning", timeout=15)
+            self.app.notify(tr("{problem} This one is gone when you leave; ctrl+s saves it.",
+                               problem=escaped(recognised(problem))), severity="warning", timeout=15)
         self.trace_opened(trace)
         wake = None if self.session is None else self.session.wake_fd
         self.behind = Behind(trace, self._decoded_further)
@@ -279,14 +280,14 @@ class TraceScreen(BaseScreen, SessionControl):
         if session is None and self._joined:
             life = "starting" if trace is None else "ended" if state.ended else "live"
             name = escaped(self.program, 14 if doors else 40)
-            facts = TitleFacts(name, state.mode, escaped(doors, 120), life, packets, dropped,
+            facts = TitleFacts(name, tr(state.mode), escaped(doors, 120), life, packets, dropped,
                                loss_word(trace), cut=cut, behind=behind)
         elif session is None:
             ended = state.program_status and trace is not None and trace.writer == "ended"
             life = "starting" if trace is None else "ended" if ended else _FILE_LIVES[trace.writer]
             progress = trace.progress if loading and trace is not None else 1.0
             path = self._path
-            name = "" if path is None else "a stream" if is_nameless(path) else escaped(path.name, 40)
+            name = "" if path is None else tr("a stream") if is_nameless(path) else escaped(path.name, 40)
             facts = TitleFacts(name, "", "", life, packets, dropped, loss_word(trace), progress,
                                cut=cut, behind=behind)
         else:
@@ -294,12 +295,12 @@ class TraceScreen(BaseScreen, SessionControl):
             life = "starting" if trace is None else "paused" if self.is_held else "live"
             if trace is not None and (state.ended or not session.alive):
                 life = "ended"
-            name = kind_of(spec).title if spec else "Watching"
+            name = tr(kind_of(spec).title) if spec else tr("Watching")
             address = state.address or (join_endpoint(spec.address, spec.port) if spec else
                                         doors or session.watch.words)
             if life == "ended" and state.limit:
-                address = f"{address}  {state.limit}"
-            facts = TitleFacts(name, session.mode, escaped(address, 120), life, packets, dropped,
+                address = f"{address}  {recognised(state.limit)}"
+            facts = TitleFacts(name, tr(session.mode), escaped(address, 120), life, packets, dropped,
                                loss_word(trace, spec), cut=cut, behind=behind)
         self.query_one(TitleBar).show(facts)
 
@@ -320,7 +321,8 @@ class TraceScreen(BaseScreen, SessionControl):
         return super().check_action(action, parameters)
 
     def key_name(self, binding: Binding) -> str:
-        return "Run on" if binding.id == "session.pause" and self.is_held else super().key_name(binding)
+        runs_on = binding.id == "session.pause" and self.is_held
+        return marked("Run on") if runs_on else super().key_name(binding)
 
     @property
     def would_lose(self) -> str:
@@ -329,9 +331,11 @@ class TraceScreen(BaseScreen, SessionControl):
         if trace is None or not trace.index.count:
             return ""
         if session is not None and session.file.problem and self._saved_count != trace.index.count:
-            return f"{session.file.problem} This trace is gone when you leave."
+            return tr("{problem} This trace is gone when you leave.",
+                      problem=recognised(session.file.problem))
         if self._has_news(trace) and not self._is_ours():
-            return f"What you marked and commented is not in {trace.name}: it is gone when you leave."
+            return tr("What you marked and commented is not in {name}: it is gone when you leave.",
+                      name=trace.name)
         return ""
 
     def _has_news(self, trace: Trace) -> bool:
@@ -381,13 +385,14 @@ class TraceScreen(BaseScreen, SessionControl):
 
     def _saved(self, path: Path, part: Part) -> None:
         if part.suffix:
-            self.app.notify(f"{part.name} is saved as {escaped(str(path))}: {part.about}.")
+            self.app.notify(tr("{part} is saved as {path}: {about}.", part=part.name, path=escaped(str(path)),
+                               about=part.about))
             return
         with contextlib.suppress(OSError):
             self._saved_size = path.stat().st_size
         if self.trace is not None:
             self._saved_count, self._saved_comments = self.trace.index.count, self.trace.comments.version
-        self.app.notify(f"The trace is saved as {escaped(str(path))}.")
+        self.app.notify(tr("The trace is saved as {path}.", path=escaped(str(path))))
 
     def _keep_comments(self, trace: Trace, kept: Path) -> None:
         """Write what was marked and commented into a trace that is ours."""
@@ -402,7 +407,8 @@ class TraceScreen(BaseScreen, SessionControl):
         except OSError as error:
             why = f"{error.strerror or error}."
         if why:
-            self._farewell(f"inspector: the comments are not in {escaped(str(kept))}: {escaped(why)}")
+            self._farewell(tr("inspector: the comments are not in {path}: {why}", path=escaped(str(kept)),
+                              why=escaped(why)))
 
     async def on_unmount(self) -> None:
         if self.feed is not None:
@@ -423,7 +429,8 @@ class TraceScreen(BaseScreen, SessionControl):
         if session is not None:
             with contextlib.suppress(OSError):
                 if kept is not None and self._saved_size != kept.stat().st_size:
-                    self._farewell(f"inspector: the trace of this session is kept as {escaped(str(kept))}")
+                    self._farewell(tr("inspector: the trace of this session is kept as {path}",
+                                      path=escaped(str(kept))))
         if self.trace is not None:
             with contextlib.suppress(OSError):
                 self.trace.close()

@@ -30,6 +30,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from inspector.lab.options import Watch
+from inspector.model.language import marked, tr
 from inspector.model.packets import Row
 from inspector.model.spec import Role, SessionSpec
 from inspector.sessions.kinds import kind_of
@@ -76,11 +77,12 @@ def _in(place: str) -> tuple[PaneSpec, ...]:
 LADDER, MIDDLE, ASIDE = _in("ladder"), _in("middle"), _in("aside")
 ASIDE_IDS, MIDDLE_IDS = (frozenset(spec.id for spec in specs) for specs in (ASIDE, MIDDLE))
 FIRST_LOWER = "packets"        # of the middle, at first
-STEP_HINT = ("Both ends are held, and wait for you: s lets each make its next system call, space lets them "
-             "run on. What they do is shown here.")
+STEP_HINT = marked("Both ends are held, and wait for you: s lets each make its next system call, space lets "
+                   "them run on. What they do is shown here.")
 SIZE_KEYS = (
-    ("down", "ladder", 5, "Ladder higher"), ("up", "ladder", -5, "Ladder lower"),
-    ("left", "aside", 5, "Panes aside wider"), ("right", "aside", -5, "Panes aside narrower"),
+    ("down", "ladder", 5, marked("Ladder higher")), ("up", "ladder", -5, marked("Ladder lower")),
+    ("left", "aside", 5, marked("Panes aside wider")),
+    ("right", "aside", -5, marked("Panes aside narrower")),
 )
 
 
@@ -368,17 +370,18 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         reached = [outside for _, outside in self.state.doors]
         reached = reached or [f"127.0.0.1:{port}" for port, _ in watch.outside.via]
         if self.state.waiting and not self.state.ended:
-            return STEP_HINT
+            return tr(STEP_HINT)
         if not self.is_live or (self.session is not None and self.session.spec is not None):
             return ""
         if self.state.ended:
-            return ("It has ended, and no packet came on this loopback. 'inspector exec --syscalls' shows"
-                    " what a program asks of its system.")
+            return tr("It has ended, and no packet came on this loopback. 'inspector exec --syscalls' shows"
+                      " what a program asks of its system.")
         if reached:
-            addresses = escaped(" or ".join(reached), 200)
-            return f"Talk to {addresses}: what is said there is led through the lab and shown here."
+            addresses = escaped(tr(" or ").join(reached), 200)
+            return tr("Talk to {addresses}: what is said there is led through the lab and shown here.",
+                      addresses=addresses)
         what = escaped(self.program if self.session is None else watch.words, 60)
-        return f"Waiting for the first packet ({what}): it is shown here as soon as it comes."
+        return tr("Waiting for the first packet ({what}): it is shown here as soon as it comes.", what=what)
 
     def _show_composers(self, spec: SessionSpec) -> None:
         """They are there from the first moment on: what is typed while the session starts is sent then."""
@@ -468,14 +471,15 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         composer = self.query_one(f"#composer-{role}", Composer)
         if self.state.ended or composer.has_class("-absent"):
             turnstile_of(self).drop()       # the text that was typed after the key has no line to go to
-            who = "session has ended; R starts it again" if self.state.ended else f"session has no {role}"
-            self.app.notify(f"The {who}.", severity="warning")
+            why = tr("The session has ended; R starts it again.") if self.state.ended else (
+                tr("The session has no {role}.", role=tr(role)))
+            self.app.notify(why, severity="warning")
             return
         turnstile_of(self).after_refresh(self, composer.input.focus)
 
 
 def _tabs(specs: tuple[PaneSpec, ...]) -> tuple[TabName, ...]:
-    return tuple(TabName(spec.id, spec.key, spec.title, spec.short or spec.title) for spec in specs)
+    return tuple(TabName(spec.id, spec.key, tr(spec.title), tr(spec.short or spec.title)) for spec in specs)
 
 
 def _pane_of(widget: Widget | None) -> Pane | None:

@@ -7,11 +7,11 @@ cell. Characters outside printable ASCII are dots, so nothing on the right side 
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
+from inspector.views.line.wrap import folded
 from inspector.wire.dissection.field import Field
 
 _DOT = "·"
@@ -117,7 +117,7 @@ def bits_lines(data: bytes, field: Field, width: int) -> list[Line]:
     if rows and used + 3 + cell_width(words) <= width:
         rows[-1] += [Span(f"   {words}")]
     else:
-        rows += [[Span(text)] for text in textwrap.wrap(words, max(width, 8))]
+        rows += [[Span(text)] for text in folded(words, max(width, 8))]
     return [_exactly(_joined(spans), width) for spans in rows]
 
 

@@ -6,6 +6,8 @@ sign, and none ends with an opening one.
 
 from __future__ import annotations
 
+import textwrap
+
 from inspector.views.line.spans import cell_width, fit
 
 NOT_FIRST = frozenset("，。、；：？！）」』”’》〉】…—·,.;:?!)]}%")
@@ -32,6 +34,11 @@ def wrap(text: str, width: int, *, whole: bool = False) -> list[str]:
             word = word[len(head) :]
         line = word if cell_width(word) <= width else fit(word, width)
     return [*lines, line] if line else lines
+
+
+def folded(text: str, width: int) -> list[str]:
+    """The same as `textwrap` does it, which knows no wide characters: by it where there are none."""
+    return textwrap.wrap(text, width) if cell_width(text) == len(text) else wrap(text, width, whole=True)
 
 
 def may_break(before: str, letter: str) -> bool:

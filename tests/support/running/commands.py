@@ -1,8 +1,8 @@
 """`inspector WORDS` as tests call it: a process of its own, its output and its exit status.
 
 The processes come from `tests.support.running.forker`, one for each process of pytest: the same as
-`python -m inspector`, but for the quarter of a second of imports. What is about a start itself, a shell or a
-terminal starts `COMMAND`.
+`python -m inspector`, but for the second of imports (the app's on a terminal too: `screen/started.py`). What
+is about a start itself or a shell starts `COMMAND`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from inspector.lab.programs import own
 own_start = own.start                # a new Python
 COMMAND = [sys.executable, "-m", "inspector"]
 ROOT = Path(__file__).parents[3]
+ROOM = 4096                          # bytes: what an order's environment may have more (`tell_environment`)
 LIMIT = 60.0                         # seconds until a test that hangs fails; never a measure of speed
 
 
@@ -125,6 +126,7 @@ class Order:
     folder: str = "."
     numbers: Sequence[int] = ()
     session: bool = False
+    terminal: bool = False           # standard input becomes the terminal of its session
 
     def given(self, stdin: int, stdout: int, stderr: int, *handed: int) -> Forked:
         """Have it started with these descriptors, which stay the caller's."""
@@ -218,6 +220,7 @@ def _forker() -> socket.socket:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.running.forker", str(theirs.fileno())],
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, cwd=ROOT,
+            env=os.environ | {"ROOM": " " * ROOM},
         )
 
     def end() -> None:

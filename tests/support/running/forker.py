@@ -8,6 +8,7 @@ is closed. To each answer go the pid and then the exit status, as two numbers; `
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import importlib
 import json
@@ -17,6 +18,7 @@ import selectors
 import signal
 import socket
 import sys
+import termios
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,9 +94,9 @@ class Forker:
 
 
 def import_all() -> None:
-    """Import all modules that a command may need, but for the app's."""
+    """Import all modules that a command may need."""
     for found in pkgutil.walk_packages(inspector.__path__, "inspector."):
-        if not found.name.startswith("inspector.tui") and not found.name.endswith("__main__"):
+        if not found.name.endswith("__main__"):
             importlib.import_module(found.name)
 
 
@@ -115,6 +117,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if order["session"]:
         os.setsid()
+    if order["terminal"]:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     os.chdir(order["folder"])
     words = order["words"] if order["numbers"] else [*order["words"], *map(str, numbers)]
     be(order["module"], words, order["environment"], order["code"])

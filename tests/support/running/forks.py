@@ -8,6 +8,7 @@ that started forks itself (`forked`). A test of the start itself takes the fixtu
 from __future__ import annotations
 
 import atexit
+import ctypes
 import fcntl
 import gc
 import itertools
@@ -20,6 +21,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO, NoReturn, TextIO
 
 from inspector.lab.programs import own
@@ -33,7 +35,7 @@ _before: list[object] = []         # streams of the process that was forked: nev
 class Fork:
     """A child of this process (`own.Process`)."""
 
-    def __init__(self, pid: int, stdin: IO[bytes]) -> None:
+    def __init__(self, pid: int, stdin: IO[bytes] | None = None) -> None:
         self.pid, self.stdin = pid, stdin
         self.returncode: int | None = None
 
@@ -128,13 +130,25 @@ def forget_signals() -> None:
 def open_streams() -> None:
     """Python's three streams on what the descriptors are now: a stream knows whether its file can seek."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        old: TextIO = getattr(sys, name)
-        _before.append(old)
+        old: TextIO = getattr(sys, f"__{name}__")          # an app on a terminal has its own in their place
+        _before.extend((old, getattr(sys, name)))
         buffering = 1 if number == 2 or os.isatty(number) else -1
         stream = open(number, "w" if number else "r", buffering, old.encoding,   # noqa: SIM115
                       old.errors, "\n", closefd=False)
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
+
+
+def tell_environment(environment: Mapping[str, str]) -> None:
+    """Have /proc tell this environment as the one that the process was started with, or as much as has room.
+
+    What others know it by (`processes.marked`) is said first; nothing else of this process lies there now.
+    """
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end = int(fields[47]), int(fields[48])          # env_start, env_end (proc_pid_stat(5))
+    known = sorted(environment.items(), key=lambda pair: not pair[0].startswith("XDG_"))
+    told = b"".join(os.fsencode(f"{name}={value}\0") for name, value in known)
+    ctypes.memmove(start, told[: end - start].ljust(end - start, b"\0"), end - start)
 
 
 def be(module: str, arguments: Sequence[str], environment: Mapping[str, str], code: str = "") -> NoReturn:
@@ -143,6 +157,7 @@ def be(module: str, arguments: Sequence[str], environment: Mapping[str, str], co
     environment = dict(environment)                # it may be the one that is about to be emptied
     os.environ.clear()
     os.environ.update(environment)
+    tell_environment(environment)
     sys.setswitchinterval(_SWITCH_INTERVAL)
     open_streams()
     sys.argv = [module, *arguments]

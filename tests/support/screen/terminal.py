@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import select
-import signal
-import struct
 import sys
-import termios
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 from tests.support.screen.painted import Painted
+from tests.support.screen.started import on_terminal
 
 SECONDS = 60.0
 
@@ -41,16 +37,9 @@ class Terminal:
         self, command: Sequence[str], environment: Mapping[str, str], size: tuple[int, int], user: int | None
     ) -> None:
         self.seen, self.painted = b"", Painted(size)
-        self.pid, self.terminal = pty.fork()
-        if self.pid == 0:
-            fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-            own = dict(environment) | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-            if user is not None:
-                os.setgroups([])
-                os.setgid(user)
-                os.setuid(user)
-                os.chdir("/")
-            os.execvpe(command[0], list(command), own)
+        own = dict(environment) | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        self._process, self.terminal = on_terminal(command, own, size, user=user)
+        self.pid = self._process.pid
 
     def press(self, keys: str | bytes) -> None:
         """Press keys."""
@@ -76,9 +65,8 @@ class Terminal:
         deadline = time.monotonic() + SECONDS
         while self._read(0.5):
             assert time.monotonic() < deadline, f"it still runs: {self.seen[-800:]!r}"
-        _, status = os.waitpid(self.pid, 0)
         self.pid = 0
-        return os.waitstatus_to_exitcode(status)
+        return self._process.wait(SECONDS)
 
     def _read(self, seconds: float) -> bool:
         """Read what comes within a time; False at the end."""
@@ -99,6 +87,6 @@ class Terminal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.pid:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
+            self._process.kill()
+            self._process.wait(SECONDS)
         os.close(self.terminal)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import pty
 import select
 import signal
 import struct
@@ -15,8 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from inspector.lab.programs import own
 from tests.support.running.processes import marked
 from tests.support.screen.painted import Painted
+from tests.support.screen.started import on_terminal
 
 SECONDS = 60.0
 LEFT = b"\x1b[?1049l"                   # the alternate screen was left
@@ -25,9 +26,10 @@ LEFT = b"\x1b[?1049l"                   # the alternate screen was left
 class Terminal:
     """A terminal and what was started on it: `pid` leads its session."""
 
-    def __init__(self, pid: int, descriptor: int, mark: str) -> None:
-        self.pid, self.descriptor = pid, descriptor
-        self.painted = Painted()
+    def __init__(self, process: own.Process, descriptor: int, size: tuple[int, int], mark: str) -> None:
+        self.pid, self.descriptor = process.pid, descriptor
+        self.painted = Painted(size)
+        self._process = process
         self._mark = mark.encode()
 
     def resize(self, width: int, height: int) -> None:
@@ -78,18 +80,11 @@ class Terminal:
 
     def ended(self) -> int:
         """The exit status of the leader, once it has ended by itself."""
-        found: list[int] = []
-
-        def looked() -> bool:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            found.append(status)
-            return pid != 0
-        wait_until(looked, "the leader's end")
-        return os.waitstatus_to_exitcode(found[-1])
+        return self._process.wait(SECONDS)
 
     def runs(self) -> bool:
         """Whether the leader has not ended."""
-        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        return self._process.poll() is None
 
     def family(self) -> list[int]:
         """Pids of all that was started here and runs, whoever their parents are now."""
@@ -101,8 +96,8 @@ class Terminal:
         for pid in self.family():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        with suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
+        self._process.kill()
+        self._process.wait(SECONDS)
 
 
 def wait_until(true: Callable[[], object], what: str) -> None:
@@ -117,15 +112,10 @@ def wait_until(true: Callable[[], object], what: str) -> None:
 def terminal(directory: Path, program: Sequence[str], *, ignored: Sequence[signal.Signals] = (),
              size: tuple[int, int] = (80, 24)) -> Iterator[Terminal]:
     """`program` on a terminal of its own; `directory` is for its traces. `ignored`: signals, as by nohup."""
-    own = str(directory)
-    environment = {"TERM": "xterm-256color", "XDG_STATE_HOME": own, "XDG_CONFIG_HOME": own}
-    pid, descriptor = pty.fork()
-    if pid == 0:
-        for number in ignored:
-            signal.signal(number, signal.SIG_IGN)
-        os.execvpe(program[0], list(program), os.environ | environment)
-    found = Terminal(pid, descriptor, f"XDG_STATE_HOME={own}")
-    found.resize(*size)
+    place = str(directory)
+    environment = {"TERM": "xterm-256color", "XDG_STATE_HOME": place, "XDG_CONFIG_HOME": place}
+    process, descriptor = on_terminal(program, os.environ | environment, size, ignored=ignored)
+    found = Terminal(process, descriptor, size, f"XDG_STATE_HOME={place}")
     try:
         yield found
     finally:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from itertools import product
 
-import pytest
-
 from inspector.protocols import REGISTRY
 from inspector.trace.application.engine import Engine
 from tests.support.fuzzing import seeds
 from tests.support.fuzzing.conversation import Heard, Part, cut, input_of, read, read_input, told
+from tests.support.tiers import sweep
 
 HTTP_REQUEST = b"GET /abc HTTP/1.1\r\nHost: a\r\n\r\n"
 HTTP_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -30,9 +29,15 @@ DIALOGUES: dict[str, tuple[str, list[tuple[int, bytes]]]] = {
 }
 SIZES = [[1], [3], [7], [20, 900], [4000]]
 CASES = list(product(DIALOGUES, (80, 6379, 40001)))
+LONGEST = ("a long target", 40001)    # of 3,000 bytes: fewer pieces here, byte by byte where it is thorough
 
 
-@pytest.mark.parametrize(("name", "port"), CASES)
+def usual(case: tuple[str, int]) -> bool:
+    """The long one at one port, all others at each."""
+    return case[0] != LONGEST[0] or case == LONGEST
+
+
+@sweep(("name", "port"), CASES, usual)
 def test_a_conversation_is_the_same_live_in_any_pieces(name: str, port: int) -> None:
     wanted, turns = DIALOGUES[name]
     given, known = read_input(input_of(port, turns)), seeds.secrets()
@@ -40,17 +45,18 @@ def test_a_conversation_is_the_same_live_in_any_pieces(name: str, port: int) -> 
     if not (name == "a greeting" and port == 6379):            # there it may be an answer of Redis
         assert [layer.protocol.name for layer in once.layers] == ([wanted] if wanted else [])
     whole = told(once)
-    for sizes in SIZES:
+    for sizes in SIZES[3:] if (name, port) == LONGEST else SIZES:
         assert told(read(given, known, sizes=sizes, live=True)) == whole, sizes
 
 
-@pytest.mark.parametrize(("name", "port"), CASES)
+@sweep(("name", "port"), CASES, usual)
 def test_nothing_is_said_before_it_is_known(name: str, port: int) -> None:
     """What was said at any moment is what is said in the end."""
     known = seeds.secrets()
     heard = Heard(known, begun=True)
     engine, said = Engine(heard, (40000, port), REGISTRY, None), ""
-    for part in cut([Part(end, data) for end, data in DIALOGUES[name][1]], [1]):
+    sizes = [1, 90] if (name, port) == LONGEST else [1]
+    for part in cut([Part(end, data) for end, data in DIALOGUES[name][1]], sizes):
         heard.add(part)
         engine.update(heard.known.__getitem__)
         now = engine.layers[-1].protocol.name if engine.layers else ""

@@ -240,7 +240,10 @@ class SocksDecoder(UnitDecoder[SocksMessage]):
 
 
 def sniff(opening: Opening) -> Start | None:
-    """By a greeting or request and what fits as its answer; with the port alone by the first one."""
+    """By a greeting or request and what fits as its answer; on its port by the first one alone.
+
+    What has been said once is not taken back: live it is told before an answer that does not fit.
+    """
     for client, asking in enumerate(opening.streams):
         answering = opening.streams[1 - client]
         head = asking.read(asking.start, asking.start + 600)
@@ -255,17 +258,14 @@ def _is_greeting(head: bytes, answer: bytes, served: bool) -> bool:
     if len(head) < 3 or head[0] != 5 or not 0 < head[1] <= 16 or len(head) < 2 + head[1]:
         return False
     methods = head[2 : 2 + head[1]]
-    if len(answer) >= 2:
-        return answer[0] == 5 and (answer[1] in methods or answer[1] == _NO_METHOD)
-    return served and not answer and len(head) == 2 + head[1]
+    fits = len(answer) >= 2 and answer[0] == 5 and (answer[1] in methods or answer[1] == _NO_METHOD)
+    return served or fits
 
 
 def _is_request(head: bytes, answer: bytes, served: bool) -> bool:
     if len(head) < 9 or head[0] != 4 or head[1] not in (1, 2) or b"\0" not in head[8:]:
         return False
-    if len(answer) >= 2:
-        return answer[0] == 0 and answer[1] in _REPLIES4
-    return served and not answer
+    return served or (len(answer) >= 2 and answer[0] == 0 and answer[1] in _REPLIES4)
 
 
 def _of(name: str, *steps: Step) -> Callable[[Any, SocksMessage], Sequence[Any]]:

@@ -1,7 +1,8 @@
 """`python -m tests.tools.trust [--run] [--seconds N] [--moments N]`: what was tried and survived, counted.
 
 Prints the table; `--run` tries all of it once more before: the fuzzer, signals, 1 MB of each kind of hostile
-bytes, and the tests of faults and walls. Counts stand in tests/data/trust.jsonl, the table in SECURITY.md.
+bytes, a soak of five minutes, and the tests of faults and walls. Counts stand in tests/data/trust.jsonl, the
+table in SECURITY.md.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def run(seconds: int, moments: int) -> None:
     """Try everything; what came of it is added to the record."""
     for tool in (["fuzz", "--seconds", str(seconds)], ["fuzz", "--unguided", "--seconds", str(seconds)],
                  ["signals", "--moments", str(moments)],
-                 ["hostile", "--no-app"]):
+                 ["hostile", "--no-app"], ["soak"]):
         subprocess.run([sys.executable, "-m", f"tests.tools.{tool[0]}", *tool[1:], "--counts", str(RECORD)],
                        cwd=ROOT, check=False)
     for name, paths in TESTS.items():
@@ -76,6 +77,11 @@ def table(found: Sequence[Tried]) -> Iterator[str]:
     if hostile:
         yield ("| 1 MB of each kind of hostile bytes: 2 s of CPU, 200 MB (`python -m tests.tools.hostile`) "
                f"| {len(hostile)} kinds | {slow(hostile)} |")
+    soaks = [one for one in found if one.what == "soak"]
+    if soaks:
+        longest = max(soaks, key=lambda one: one.tried)
+        yield (f"| the app watching real traffic: {longest.name} (`python -m tests.tools.soak`, "
+               f"[curves](screenshots/soak.svg)) | {longest.tried:,} packets | {failures(soaks)} |")
     for one in found:
         if one.what == "tests":
             yield f"| {one.name} | {one.tried:,} tests | {one.failed or 'none'} |"

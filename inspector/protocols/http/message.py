@@ -32,7 +32,7 @@ _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _REQUEST_START = re.compile(_TOKEN + rb" +[^ \r\n]+ +HTTP/1\.\d")
 _REQUEST_PREFIX = re.compile(_TOKEN + rb"(?: +[^\x00-\x20]*(?: +[HTP/1.]{0,8})?)?\r?\Z")
-_LONG_LINE = 2000        # bytes of a first line that is taken for one before its end
+LONG_LINE = 2000        # bytes of a first line that is taken for one before its end
 METHODS = (
     b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"CONNECT ", b"OPTIONS ", b"TRACE ", b"PATCH ",
 )
@@ -171,7 +171,7 @@ def looks_like_http(data: bytes, *, whole: bool = False) -> Literal["request", "
     line, end, _ = data.partition(b"\n")
     if _REQUEST_START.match(line):
         return "request"
-    if not end and line.startswith(METHODS) and (whole or len(line) >= _LONG_LINE):
+    if not end and line.startswith(METHODS) and (whole or len(line) >= LONG_LINE):
         return "request"
     return "perhaps" if not end and _REQUEST_PREFIX.match(line) else ""
 

@@ -219,7 +219,7 @@ class HttpReader:
             self._give_up(self._no_message())
             return False
         stop = head_end(self._buffer, self._scanned)
-        if stop < 0:
+        if stop < 0 or stop > HEAD_LIMIT:
             self._scanned = max(0, len(self._buffer) - 3)
             if len(self._buffer) > HEAD_LIMIT:
                 what, stop = f"This head is longer than {HEAD_LIMIT} bytes.", self.offset + HEAD_LIMIT
@@ -315,26 +315,26 @@ class HttpReader:
         self._count(size)
         return True
 
-    def _line(self) -> bytes | None:
-        end = self._buffer.find(b"\n", self._scanned)
+    def _line(self, limit: int) -> bytes | None:
+        """The next line, which has no more bytes than the limit; None: it has not ended."""
+        end = self._buffer.find(b"\n", self._scanned, limit)
         if end < 0:
-            self._scanned = len(self._buffer)
+            self._scanned = min(len(self._buffer), limit)
             return None
         return self._take(end + 1)
 
     def _chunk_size(self) -> bool:
-        start, line = self.offset, self._line()
+        start = self.offset
+        if self._buffer[:1].strip(b"0123456789abcdefABCDEF"):      # told by the first byte, however it is cut
+            self._invalid_chunk("No chunk size stands where one should.", start, start + 1)
+            return False
+        line = self._line(_CHUNK_LINE_LIMIT)
         if line is None:
-            if self._buffer[:1].strip(b"0123456789abcdefABCDEF"):
-                self._invalid_chunk("No chunk size stands where one should.", start, start + 1)
-            elif len(self._buffer) > _CHUNK_LINE_LIMIT:
+            if len(self._buffer) > _CHUNK_LINE_LIMIT:
                 stop = start + _CHUNK_LINE_LIMIT
                 self._invalid_chunk("The line of a chunk's size does not end.", start, stop)
             return False
         digits = line.split(b";")[0].strip()
-        if line[:1].strip(b"0123456789abcdefABCDEF"):
-            self._invalid_chunk("No chunk size stands where one should.", start, start + 1)
-            return False
         if len(digits.lstrip(b"0")) > 16 or digits.strip(b"0123456789abcdefABCDEF"):
             self._invalid_chunk(f"\"{escaped(digits, 40)}\" is no chunk size.", start, start + len(line))
             return False
@@ -377,9 +377,9 @@ class HttpReader:
         else:
             stop = head_end(self._buffer, self._scanned)
             self._scanned = max(0, len(self._buffer) - 3)
-        if stop < 0:
+        if stop < 0 or stop > HEAD_LIMIT:
             if len(self._buffer) > HEAD_LIMIT:
-                self._invalid_chunk("The trailers do not end.", self.offset, self.offset + len(self._buffer))
+                self._invalid_chunk("The trailers do not end.", self.offset, self.offset + HEAD_LIMIT)
             return False
         start = self.offset
         assert self._message is not None

@@ -11,7 +11,14 @@ from collections.abc import Iterator
 
 from inspector.protocols.api import CERTAIN, LATE, Opening, Start
 from inspector.protocols.framing.segments import ends_before, marks_of, starts_between, with_mark
-from inspector.protocols.http.message import HEAD_LIMIT, METHODS, head_end, looks_like_http, parse_head
+from inspector.protocols.http.message import (
+    HEAD_LIMIT,
+    LONG_LINE,
+    METHODS,
+    head_end,
+    looks_like_http,
+    parse_head,
+)
 from inspector.protocols.http.upgrade import is_switch
 from inspector.protocols.websocket.start import next_frame
 from inspector.wire.tcp.stream import ByteStream
@@ -27,10 +34,15 @@ def sniff(opening: Opening) -> Start | None:
     first, second = (stream.start for stream in streams)
     looks = tuple(looks_like_http(stream.read(stream.start, stream.start + _LINE), whole=_is_whole(stream))
                   for stream in streams)
+    undecided = False
     for direction in (0, 1):
         if looks[direction] in ("request", "response"):
-            if not looks[1 - direction] and not _has_line(streams[direction]):
-                continue           # the one word that is there may be anybody's
+            if not _has_line(streams[direction]):          # the one word that is there may be anybody's
+                answer = looks[1 - direction]
+                waits = answer == "perhaps" and not _is_whole(streams[1 - direction])
+                undecided = undecided or waits             # what the other end says will tell
+                if waits or not answer:
+                    continue
             client = direction if looks[direction] == "request" else 1 - direction
             other = 1 - direction
             offsets = [first, second]
@@ -44,15 +56,18 @@ def sniff(opening: Opening) -> Start | None:
             if not streams[client].start_known:
                 offsets[client] = _behind_body(streams[client], offsets[client])
             return Start(client, (offsets[0], offsets[1]), CERTAIN)
-    if any(look == "perhaps" and stream.start_known and stream.length > 0 and not _is_whole(stream)
-           for look, stream in zip(looks, streams, strict=True)):
+    if undecided or any(
+        look == "perhaps" and stream.start_known and stream.length > 0 and not _is_whole(stream)
+        for look, stream in zip(looks, streams, strict=True)
+    ):
         return None                        # its first line has not ended, and is not searched for others
     return _late(streams)
 
 
 def _has_line(stream: ByteStream) -> bool:
-    """Whether the first line of a direction is there."""
-    return b"\n" in stream.read(stream.start, stream.start + _LINE).lstrip(b"\r\n")
+    """Whether the first line of a direction is there, or so much of it that it is nobody else's."""
+    data = stream.read(stream.start, stream.start + _LINE).lstrip(b"\r\n")
+    return b"\n" in data or len(data) >= LONG_LINE
 
 
 def _is_whole(stream: ByteStream) -> bool:

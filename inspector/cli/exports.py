@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from inspector.protocols.api import Protocol
     from inspector.trace.filter.filter import Filter
     from inspector.trace.trace import Trace
+    from inspector.views.json.spread import Spread
 
 Object = dict[str, Any]
 Selected = Any                           # rows, or places of calls, that a filter lets through; None: all
-Writer = Callable[["Trace", Selected], Iterable[Object]]
-LineWriter = Callable[["Trace", Selected], Iterable[Sequence[str]]]
+Writer = Callable[..., Iterable[Object]]              # (trace, selected), and where it `spreads` a `Spread`
+LineWriter = Callable[..., Iterable[Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +33,20 @@ class Export:
     one: str                    # what one of its objects is called
     line_writer: Callable[[], LineWriter] | None = None     # gives the same as JSON, faster
     nothing: str = ""           # how the object ends that holds all of them, where it holds none
+    spreads: bool = False       # parts of it can be made in several processes
 
     def objects(self, trace: Trace, display_filter: Filter | None) -> Iterable[Object]:
         """One object a line, of all that is read of the trace, or of what the filter lets through."""
         return self.writer()(trace, self.selected(trace, display_filter))
 
-    def lines(self, trace: Trace, selected: Selected) -> Iterator[Sequence[str]]:
+    def lines(self, trace: Trace, selected: Selected, spread: Spread = map) -> Iterator[Sequence[str]]:
         """The same as JSON, an object a line (without its end); some lines at a time."""
+        given = (trace, selected, spread) if self.spreads else (trace, selected)
         if self.line_writer is not None:
-            yield from self.line_writer()(trace, selected)
+            yield from self.line_writer()(*given)
             return
         encode = json.JSONEncoder(ensure_ascii=True).encode
-        for one in self.writer()(trace, selected):
+        for one in self.writer()(*given):
             yield (encode(one),)
 
     def counted(self, some: Iterable[Sequence[str]], found: list[int]) -> Iterator[Sequence[str]]:
@@ -110,11 +113,12 @@ def _har() -> Writer:
 
 EXPORTS: tuple[Export, ...] = (
     Export("packets", "packets", _packets, "packet", _packet_lines),
-    Export("conversations", "packets", _conversations, "conversation", _conversation_lines),
+    Export("conversations", "packets", _conversations, "conversation", _conversation_lines,
+           spreads=True),
     Export("syscalls", "calls", _syscalls, "system call"),
     Export("kernel", "packets", _kernel, "sample of the kernel"),
     Export("har", "packets", _har, "HTTP exchange", nothing='"entries": []}}'),
-    Export("findings", "packets", _findings, "finding"),
+    Export("findings", "packets", _findings, "finding", spreads=True),
 )
 LISTED = f"{', '.join(export.name for export in EXPORTS)}, or any protocol's name (http, websocket, …)"
 

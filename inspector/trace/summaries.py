@@ -52,8 +52,9 @@ class Summaries:
         self._place[found.stream] = np.arange(len(found.stream))
         self._openings: dict[bytes, tuple[Handshake, tuple[str, str]]] = {}     # by pattern
         self._alike: dict[tuple[bytes, str], Summary] = {}         # by pattern and what is spoken
-        self._names: list[str | None] = []       # of what the conversations of `_named` speak
-        self._named: PlainBlock | None = None
+        self._round_trips = np.append(found.round_trip, UNKNOWN_TIME)     # by place; the last one of -1
+        # The first place of the block that was read last, and what its conversations speak.
+        self._named: tuple[int, list[str | None]] = (0, [])
 
     def of(self, stream: int) -> Summary:
         """The summary of conversation `stream`."""
@@ -66,17 +67,21 @@ class Summaries:
         Where all but the round trip is alike it is, mostly, one and the same summary.
         """
         places = self._place[streams]
-        round_trips = np.append(self._regular.round_trip, UNKNOWN_TIME)[places].tolist()
-        patterns, found = self._regular.pattern, []
-        for number, (stream, place) in enumerate(zip(streams.tolist(), places.tolist(), strict=True)):
-            if place < 0:
-                one = self._walked(stream)
-                round_trips[number] = UNKNOWN_TIME if one.rtt_ns is None else one.rtt_ns
-                found.append(one._replace(rtt_ns=None))
-                continue
-            name, pattern = self._name(place), patterns[place]
-            alike = None if name is None else self._alike.get((pattern, name))
-            found.append(alike or self._regular_one(stream, place, pattern, name))
+        round_trips, listed = self._round_trips[places].tolist(), places.tolist()
+        names, patterns, alike = self._names_of(listed), self._regular.pattern, self._alike
+        known = [alike.get((patterns[place], name)) if name is not None else None
+                 for place, name in zip(listed, names, strict=True)]
+        found = []
+        for number, one in enumerate(known):
+            if one is None:
+                stream, place = int(streams[number]), listed[number]
+                if place < 0:
+                    one = self._walked(stream)
+                    round_trips[number] = UNKNOWN_TIME if one.rtt_ns is None else one.rtt_ns
+                    one = one._replace(rtt_ns=None)
+                else:
+                    one = self._regular_one(stream, place, patterns[place], names[number])
+            found.append(one)
         return found, round_trips
 
     def _walked(self, stream: int) -> Summary:
@@ -106,16 +111,24 @@ class Summaries:
         application = self._trace.application(stream)      # its turns are no protocol's that can be scanned
         return Summary(*opening, None, missing, application.protocol, application.inferred)
 
-    def _name(self, place: int) -> str | None:
-        """What the regular conversation at `place` speaks; None: it has to be decoded."""
+    def _names_of(self, places: list[int]) -> list[str | None]:
+        """What regular conversations speak; None: it has to be decoded, or (-1) it is not regular."""
         if self._plain is None:
-            return None
-        block = self._plain.block(place)
-        if block is not self._named:
-            begin = block.block.begin
-            self._named = block
-            self._names = [_name(block, begin + number) for number in range(len(block.parsed))]
-        return self._names[place - block.block.begin]
+            return [None] * len(places)
+        found: list[str | None] = []
+        begin, names = self._named
+        stop = begin + len(names)
+        for place in places:
+            if place < 0:
+                found.append(None)
+                continue
+            if not begin <= place < stop:
+                block = self._plain.block(place)
+                begin = block.block.begin
+                names = [_name(block, number) for number in range(len(block.parsed))]
+                stop, self._named = begin + len(names), (begin, names)
+            found.append(names[place - begin])
+        return found
 
     def _missing(self, stream: int) -> tuple[int, int]:
         flow = self._trace.flow(stream)
@@ -129,13 +142,12 @@ class Summaries:
         return application.protocol, application.inferred
 
 
-def _name(plain: PlainBlock, place: int) -> str | None:
-    """What the regular conversation at `place` speaks, "" where it is silent; None: it has to be decoded."""
-    block = plain.block
-    number = place - block.begin
+def _name(plain: PlainBlock, number: int) -> str | None:
+    """What conversation `number` of a block speaks, "" where it is silent; None: it has to be decoded."""
     protocol = plain.protocol[number]
     if protocol is not None:
         return protocol.name
+    block = plain.block
     if not block.known[number] or plain.silent[number]:
         return "" if plain.silent[number] else None
     first, last = block.bounds[number : number + 2]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from inspector.cli.errors import DONE, UNREADABLE, USAGE, CommandError, unwritable
+from inspector.cli.errors import DONE, UNREADABLE, USAGE, CommandError, end_at_once, unwritable
 from inspector.cli.exports import LISTED, Export, Selected
 from inspector.cli.options.checks import CheckOptions, check, check_options, filter_of
 from inspector.cli.options.shared import INPUT, OUTPUT, OVERWRITE, UNPACK, WHAT, reading_options
@@ -66,7 +66,8 @@ def decode_file(
 
     `output`: where the chosen packets are written ("-": standard output).
     """
-    from inspector.trace.trace import Trace, TraceError  # here and below: help would wait for numpy
+    from inspector.trace.flows.processes import Processes  # here and below: help would wait for numpy
+    from inspector.trace.trace import Trace, TraceError
     from inspector.views.findings.unjudged import lacking_words
 
     try:
@@ -84,7 +85,8 @@ def decode_file(
             selected = what.selected(trace, chosen)
             searched = trace.searched if chosen is not None else None
             found: list[int] = []
-            write_lines(what.counted(what.lines(trace, selected), found))
+            with Processes(trace, end_at_once) as processes:
+                write_lines(what.counted(what.lines(trace, selected, processes.spread), found))
             if not sum(found) and not checks:           # a report on stderr may be read by a program
                 notice(_nothing(trace, what, selected))
         if output is not None:

@@ -30,14 +30,15 @@ if TYPE_CHECKING:
     from inspector.trace.application.application import Application
     from inspector.trace.flows.tcp import TcpFlow
     from inspector.trace.index.index import Index
-    from inspector.wire.arrays import Int64s
+    from inspector.wire.arrays import Bools, Int64s
     from inspector.wire.keylog import KeyLog
     from inspector.wire.tcp.stream import ByteStream
 
 _SCANNED = [(protocol, protocol.scan) for protocol in REGISTRY if protocol.scan is not None]
 
 
-_KEPT = 1024             # conversations of which it is known what their packets say
+_KEPT = 1024             # conversations of which it is known what their packets say; exchanges that are
+_SHORT = 1024            # known, and bytes of each of their turns, at most
 
 PacketWords = tuple[str, tuple[str, ...]]
 """The info of a packet, and the names of the protocols of which it completes a record."""
@@ -131,7 +132,29 @@ _NONE = PlainBlock(Block(0, [], [0], np.zeros(1, np.int64), [], np.zeros(0, np.i
                    [], [], [])
 
 
-def _scanned(sent: Sequence[bytes]) -> tuple[Protocol | None, Sequence[Any] | None]:
+_Scanned = tuple[Protocol | None, Sequence[Any] | None]
+
+
+class _Seen:
+    """What short exchanges of one question and one answer are, of which many are the same byte for byte."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[bytes, bytes], _Scanned] = {}
+
+    def scanned(self, sent: Sequence[bytes]) -> _Scanned:
+        """As `_scanned`."""
+        if len(sent) != 2 or len(sent[0]) > _SHORT or len(sent[1]) > _SHORT:
+            return _scanned(sent)
+        pair = sent[0], sent[1]
+        found = self._known.get(pair)
+        if found is None:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            found = self._known[pair] = _scanned(sent)
+        return found
+
+
+def _scanned(sent: Sequence[bytes]) -> _Scanned:
     """The protocol that knows turns for its own, and what they are; None, None: none does."""
     for protocol, scan in _SCANNED:
         parsed = scan.turns(sent)
@@ -173,6 +196,7 @@ class PlainConversations:
         self._place[self._regular.stream] = np.arange(len(self._regular.stream))
         self._spoken = Spoken(index, self._regular, pieces, _perhaps)
         self._block = _NONE                      # the conversations that were read last
+        self._seen = _Seen()
         self._last: tuple[int, Layer | None] = (-1, None)
         self._words: dict[int, dict[Row, PacketWords]] = {}
 
@@ -190,6 +214,11 @@ class PlainConversations:
         """The place of a conversation; -1: it is not regular."""
         return int(self._place[stream])
 
+    def irregular(self, streams: Int64s) -> Bools:
+        """Which of some conversations are not regular."""
+        found: Bools = self._place[streams] < 0
+        return found
+
     def block(self, place: int) -> PlainBlock:
         """What the regular conversation at `place` says, and those behind it that are read with it."""
         if not self._block.has(place):
@@ -199,10 +228,10 @@ class PlainConversations:
 
     def _read(self, place: int) -> PlainBlock:
         block = self._spoken.read(place)
-        sent, nothing = block.sent, (None, None)
+        sent, nothing, scanned = block.sent, (None, None), self._seen.scanned
         begins_back = block.back[block.turns[:-1]].tolist()
         found = [
-            _scanned(sent[start:stop]) if known and start < stop and not begins_back[start] else nothing
+            scanned(sent[start:stop]) if known and start < stop and not begins_back[start] else nothing
             for (start, stop), known in zip(pairwise(block.bounds), block.known, strict=True)]
         silent = [known and start == stop
                   for (start, stop), known in zip(pairwise(block.bounds), block.known, strict=True)]

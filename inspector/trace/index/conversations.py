@@ -149,6 +149,11 @@ class ConversationColumns(NamedTuple):
     first_row: Int64s
     carries: Int64s
 
+    @property
+    def packets(self) -> Int64s:
+        """How many packets each has."""
+        return self.counted[0] + self.counted[1]
+
     def taken(self, which: slice | Bools) -> ConversationColumns:
         """Some of them."""
         one, other, counted = self.addresses, self.ports, self.counted

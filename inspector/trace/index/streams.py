@@ -174,7 +174,7 @@ class Streams:
         moments = np.concatenate((sends * 2, acks * 2 + 1))
         offset = np.where(traffic.tcp_flags[sends] & SYN != 0, 0, 1).astype("u4")
         values = np.concatenate((traffic.seq[sends] - offset, traffic.ack[acks] - np.uint32(1)))
-        order = np.argsort(moments)[::-1]
+        order = np.argsort(moments, kind="stable")[::-1]     # of two sorted runs, which are merged
         base[slots[order]] = values[order]             # the earliest is written last and stays
         known[slots] = True
         return slots, moments

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from inspector.trace.application.packets import by_ports
 from inspector.trace.index.conversations import streams_around
 from inspector.trace.packet.protocol_names import tunnel_name
 from inspector.trace.summaries import Summaries, Summary
+from inspector.views.json.spread import Spread, parts_of, worth
 from inspector.views.session.outside import outside_peers
 from inspector.views.session.sockets import SocketTable
 from inspector.wire.arrays import Int64s
@@ -27,31 +29,32 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 _ANYWHERE = ("0.0.0.0:", "[::]:", ":")
-_TOGETHER = 256          # lines that are printed together
 _encode: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=True).encode
 
 
 def conversations(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str, Any]]:
     """One object a conversation (those of the packets `rows`): TCP's first, then UDP's."""
     processes = _processes(trace)
-    for some, summaries in _listed(trace, rows):
-        yield from _objects(trace, some, summaries, processes)
+    for listed, summaries in _listed(trace, rows):
+        for part in parts_of(listed.packets):
+            yield from _objects(trace, _part(trace, listed, part), summaries, processes)
 
 
-def conversation_lines(trace: Trace, rows: Int64s | None = None) -> Iterator[list[str]]:
+def conversation_lines(
+    trace: Trace, rows: Int64s | None = None, spread: Spread = map
+) -> Iterator[list[str]]:
     """The same as JSON, some lines at a time."""
     processes = _processes(trace)
-    for some, summaries in _listed(trace, rows):
-        if processes or summaries is None or some.carries.any():
-            yield [_encode(one) for one in _objects(trace, some, summaries, processes)]
-        else:
-            yield _lines(trace, some, summaries)
+    for listed, summaries in _listed(trace, rows):
+        lines, packets = partial(_lines_of, trace, listed, summaries, processes), listed.packets
+        by = map if summaries is None else worth(trace, listed.stream, packets, spread)
+        yield from by(lines, parts_of(packets))
 
 
 def _listed(
     trace: Trace, rows: Int64s | None
 ) -> Iterator[tuple[ConversationColumns, Summaries | None]]:
-    """Some conversations at a time; of TCP who sums them up."""
+    """The conversations of each protocol; of TCP who sums them up."""
     index = trace.index
     for protocol, number in (("tcp", TCP), ("udp", UDP)):
         found = trace.conversation_columns(protocol)
@@ -59,11 +62,26 @@ def _listed(
             mine = rows[index.protocol[rows] == number]
             found = found.taken(np.isin(found.stream, np.concatenate(
                 (index.stream[mine].astype("i8"), streams_around(index, rows, protocol)))))
-        summaries = Summaries(trace) if protocol == "tcp" and len(found.stream) else None
-        if summaries is not None:
-            trace.ahead.expect(found.stream.tolist())
-        for start in range(0, len(found.stream), _TOGETHER):
-            yield found.taken(slice(start, start + _TOGETHER)), summaries
+        yield found, Summaries(trace) if protocol == "tcp" and len(found.stream) else None
+
+
+def _part(trace: Trace, listed: ConversationColumns, part: slice) -> ConversationColumns:
+    """Some conversations, which are looked at next."""
+    some = listed.taken(part)
+    if some.protocol == "tcp":
+        trace.ahead.expect(some.stream.tolist())
+    return some
+
+
+def _lines_of(
+    trace: Trace, listed: ConversationColumns, summaries: Summaries | None, processes: _Processes,
+    part: slice,
+) -> list[str]:
+    """The lines of some conversations."""
+    some = _part(trace, listed, part)
+    if processes or summaries is None or some.carries.any():
+        return [_encode(one) for one in _objects(trace, some, summaries, processes)]
+    return _lines(trace, some, summaries)
 
 
 def _objects(
@@ -76,7 +94,8 @@ def _objects(
 def _lines(trace: Trace, some: ConversationColumns, summaries: Summaries) -> list[str]:
     """The lines of TCP conversations of which no process is known, and which carry no others."""
     found, round_trips = summaries.many(some.stream)
-    around = {one: _around_rtt(one) for one in set(found)}
+    alike = {id(one): one for one in found}            # most are one and the same
+    around = {key: _around_rtt(one) for key, one in alike.items()}
     spans = [f', "rtt_ns": {one}' if one != UNKNOWN_TIME else "" for one in round_trips]
     return [
         f'{{"protocol": "tcp", "stream": {stream}, "a": "{a}", "b": "{b}", '
@@ -84,7 +103,8 @@ def _lines(trace: Trace, some: ConversationColumns, summaries: Summaries) -> lis
         f'"bytes_ba": {bytes_ba}, "start_ns": {start}, "end_ns": {end}, '
         f'"handshake": "{before}"{rtt}, {after}}}'
         for (stream, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, start, end, _, _), (before, after), rtt
-        in zip(zip(*some.lists(trace.index), strict=True), map(around.__getitem__, found), spans, strict=True)
+        in zip(zip(*some.lists(trace.index), strict=True), [around[id(one)] for one in found], spans,
+               strict=True)
     ]
 
 

@@ -85,7 +85,7 @@ def decode_file(
             selected = what.selected(trace, chosen)
             searched = trace.searched if chosen is not None else None
             found: list[int] = []
-            with Processes(trace, end_at_once) as processes:
+            with Processes(lambda: trace.truncated, end_at_once) as processes:
                 write_lines(what.counted(what.lines(trace, selected, processes.spread), found))
             if not sum(found) and not checks:           # a report on stderr may be read by a program
                 notice(_nothing(trace, what, selected))

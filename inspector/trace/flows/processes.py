@@ -15,10 +15,7 @@ import signal
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fcntl import F_SETPIPE_SZ, fcntl
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from inspector.trace.trace import Trace
+from typing import TypeVar
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -28,13 +25,14 @@ _SIZE = struct.Struct("<Q")
 
 
 class Processes:
-    """Processes beside this one that work on parts of `trace`; `begin` is called in each of them first.
+    """Processes beside this one that work on parts of a trace.
 
-    `begin` is to give signals back their usual meaning.
+    `trouble` says what is wrong with its file by now; `begin`, which is called in each of them first, gives
+    signals back their usual meaning.
     """
 
-    def __init__(self, trace: Trace, begin: Callable[[], object]) -> None:
-        self._trace, self._begin = trace, begin
+    def __init__(self, trouble: Callable[[], str | None], begin: Callable[[], object]) -> None:
+        self._trouble, self._begin = trouble, begin
         self._running: list[tuple[int, int]] = []       # id, and the pipe's end
 
     def spread(self, do: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
@@ -87,10 +85,10 @@ class Processes:
             for _, other in self._running:
                 os.close(other)
             with open(its, "wb", closefd=False) as pipe:
-                before = self._trace.truncated
+                before = self._trouble()
                 for part in parts:
                     found = pickle.dumps(do(part), pickle.HIGHEST_PROTOCOL)
-                    if self._trace.truncated != before:
+                    if self._trouble() != before:
                         break
                     pipe.write(_SIZE.pack(len(found)))
                     pipe.write(found)

@@ -41,8 +41,14 @@ def lossy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def processes(lossy: Path) -> Iterator[Processes]:
-    with Trace.open(lossy) as trace, Processes(trace, end_at_once) as found:
+def trouble() -> list[str]:
+    """What is wrong with the file."""
+    return []
+
+
+@pytest.fixture
+def processes(trouble: list[str]) -> Iterator[Processes]:
+    with Processes(lambda: "".join(trouble), end_at_once) as found:
         yield found
 
 
@@ -65,10 +71,10 @@ def test_parts_of_a_process_that_died_are_done_here(processes: Processes) -> Non
     assert found == [(place % 2 == 0 or place >= 3, place) for place in range(8)]
 
 
-def test_trouble_with_the_file_is_met_here(processes: Processes) -> None:
+def test_trouble_with_the_file_is_met_here(processes: Processes, trouble: list[str]) -> None:
     def fails(part: int) -> tuple[bool, int]:
         if os.getpid() != HERE:
-            processes._trace._source.problem = "It cannot be read further."
+            trouble.append("It cannot be read further.")
         return where(part)
 
     assert list(processes.spread(fails, range(4))) == [(True, place) for place in range(4)]
@@ -113,7 +119,7 @@ def test_several_processes_tell_the_same(what: str, name: str, monkeypatch: pyte
     export, told, used = export_of(what), [], []
     assert export is not None
     for several in (False, True):
-        with Trace.open(DATA / name) as trace, Processes(trace, end_at_once) as found:
+        with Trace.open(DATA / name) as trace, Processes(lambda: None, end_at_once) as found:
             trace.finish()
 
             def by(do: Callable[[P], R], parts: Sequence[P], found: Processes = found) -> Iterator[R]:

@@ -14,18 +14,25 @@ from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 from inspector.model.numbers import LINK_NAMES, READ_LINKS, TCP
 from inspector.model.packets import Row
 from inspector.model.records import Call, Event, KernelSample, Statistics
+from inspector.protocols.api import Decoder
 from inspector.trace.application import decode_as
 from inspector.trace.application.application import Application, by_place
 from inspector.trace.application.datagrams import findings_of_datagrams, worth_judging
 from inspector.trace.application.engine import Layer
-from inspector.trace.application.plain import PacketWords, PlainBlock, PlainConversations, exchanged
+from inspector.trace.application.plain import (
+    Completed,
+    PacketWords,
+    PlainBlock,
+    PlainConversations,
+    exchanged,
+)
 from inspector.trace.contents.comments import Comments
 from inspector.trace.contents.contents import Contents
 from inspector.trace.file.keylog import KeyLogFiles
@@ -493,6 +500,12 @@ class Trace:
         if self.turns is not None:             # whoever looks at it right now goes on to
             self._dropped += [flow, *([application] if application is not None else [])]
 
+    def let_dropped_go(self) -> None:
+        """Free what was given back: nobody is in the middle of looking at a conversation."""
+        for dropped in self._dropped:
+            dropped.let_go()
+        self._dropped.clear()
+
     def _grant(self, fresh: int, taken: int) -> int:
         return fresh if self.turns is None else self.turns.grant(fresh, taken)
 
@@ -502,9 +515,7 @@ class Trace:
         Without turns it is all decoded at once.
         """
         turns, until = self.turns, time.monotonic() + seconds
-        for dropped in self._dropped:
-            dropped.let_go()
-        self._dropped.clear()
+        self.let_dropped_go()
         wanted = None if turns is None else stream in turns.wanted
         application = self.application(stream)
         flow = self._flow(stream)
@@ -572,6 +583,29 @@ class Trace:
         known = None if self.turns is None else self._applications.so_far(stream)
         application = self.application(stream) if known is None else known
         return application.info(row), application.protocols(row)
+
+    def _completed(self, stream: int) -> Completed | None:
+        plain = self.plain_conversations() if self.turns is None or self._small(stream) else None
+        return None if plain is None or self.decoded(stream) else plain.completed(stream)
+
+    def spoken(self, stream: int) -> str:
+        """The protocol of a TCP conversation; "" where nothing is known."""
+        found = self._completed(stream)
+        if found is None:
+            return self.application(stream).protocol
+        return "" if found[0] is None else found[0].protocol.name
+
+    def completed(self, row: Row, protocol: str) -> list[tuple[Decoder[Any], Any]]:
+        """The records of a protocol that a TCP packet completes, each with its decoder."""
+        stream = int(self.index.stream[row])
+        found = self._completed(stream)
+        if found is None:
+            return [(one.layer.decoder, one.record)
+                    for one in self.application(stream).completed(row, protocol)]
+        layer, records = found
+        if layer is None or layer.protocol.name != protocol:
+            return []
+        return [(layer.decoder, record) for record in records.get(row, ())]
 
     def look_for_plain(self) -> None:
         """Find the plain conversations, where all there is was read: many packets will be asked for."""

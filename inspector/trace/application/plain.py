@@ -37,8 +37,9 @@ if TYPE_CHECKING:
 _SCANNED = [(protocol, protocol.scan) for protocol in REGISTRY if protocol.scan is not None]
 
 
-_KEPT = 1024             # conversations of which it is known what their packets say; exchanges that are
-_SHORT = 1024            # known, and bytes of each of their turns, at most
+_KEPT = 1024             # conversations of which it is known what their packets say; exchanges that are known
+_SHORT = 1024            # bytes of each turn of such an exchange, at most
+_FEW = 64                # conversations whose records are kept
 
 PacketWords = tuple[str, tuple[str, ...]]
 """The info of a packet, and the names of the protocols of which it completes a record."""
@@ -55,6 +56,17 @@ def _words_of(layer: Layer) -> dict[Row, PacketWords]:
         if len(rows) > 1:
             found[rows[-1]] = decoder.short(record), names
         found[rows[0]] = decoder.summary(record), names if len(rows) == 1 else ()
+    return found
+
+
+Completed = tuple[Layer | None, dict[Row, list[Any]]]
+"""What is spoken in a conversation (None: nothing), and the records that each of its packets completes."""
+
+
+def _completed(layer: Layer) -> dict[Row, list[Any]]:
+    found: dict[Row, list[Any]] = {}
+    for record in layer.decoder.records:
+        found.setdefault(layer.decoder.rows_of(record)[-1], []).append(record)
     return found
 
 
@@ -199,6 +211,7 @@ class PlainConversations:
         self._seen = _Seen()
         self._last: tuple[int, Layer | None] = (-1, None)
         self._words: dict[int, dict[Row, PacketWords]] = {}
+        self._completed: dict[int, Completed] = {}
 
     @property
     def regular(self) -> Regular:
@@ -267,6 +280,19 @@ class PlainConversations:
             if len(self._words) >= _KEPT:
                 self._words.clear()
             self._words[stream] = known
+        return known
+
+    def completed(self, stream: int) -> Completed | None:
+        """What is read of a conversation, by the packets that complete it; None: not known here."""
+        known = self._completed.get(stream)
+        if known is None:
+            layer = self.layer(stream)
+            if layer is None and not self._silent(stream):
+                return None
+            known = layer, {} if layer is None else _completed(layer)
+            if len(self._completed) >= _FEW:
+                self._completed.clear()
+            self._completed[stream] = known
         return known
 
     def _silent(self, stream: int) -> bool:

@@ -135,6 +135,7 @@ class Evaluation:
 
     def _deep_step(self) -> bool:
         """The same for what has to be decoded: conversation by conversation, each is decoded once."""
+        self._trace.let_dropped_go()           # many conversations are decoded for one filter
         if self._place == len(self._region):
             self._begin_region()
         block = np.sort(self._region[self._place : self._stop()])

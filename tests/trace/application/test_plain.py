@@ -13,8 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.cli.exports import Export, export_of
+from inspector.model.numbers import TCP
+from inspector.model.packets import rows_in
+from inspector.protocols import REGISTRY
 from inspector.protocols.http import HTTP
 from inspector.trace.application.plain import PlainConversations
+from inspector.trace.filter.deep_fields import BYTES_OF, DEEP
 from inspector.trace.trace import Trace
 from inspector.wire.arrays import Int64s
 from tests.support.captures.growth import CLIENT, GET, OK, SERVER, Wire
@@ -24,6 +28,7 @@ from tests.support.tiers import sweep
 
 EXPORTS = "http", "findings", "packets", "conversations"
 FILES = sorted(path for path in CAPTURES.rglob("*.pcap*") if path.suffix in (".pcap", ".pcapng"))
+ASKED = 500                # packets of a capture of which a filter reads all fields
 NO_CAPTURE = {"gz_of_zeros"}
 HOSTILE = sorted(CASES.keys() - NO_CAPTURE)
 COSTLY = {                 # half of all the work
@@ -56,12 +61,28 @@ def decoded(path: Path) -> list[str]:
         return printed(path)
 
 
+def asked(path: Path) -> list[Any]:
+    """What a filter reads of the protocols that are scanned, packet by packet."""
+    protocols = [protocol for protocol in REGISTRY if protocol.scan is not None]
+    names = ["application", *(f.name for protocol in protocols for f in protocol.fields if f.filtered)]
+    reads = [DEEP[name].read for name in names] + [BYTES_OF[protocol.name] for protocol in protocols]
+    with Trace.open(path) as trace:
+        trace.finish()
+        index = trace.index
+        rows = np.flatnonzero((index.protocol == TCP) & (index.payload_length > 0) & (index.stream >= 0))
+        found = [list(read(trace, row)) for row in rows_in(rows[:ASKED]) for read in reads]
+        return [found, trace.searched_in_part]
+
+
 def compare(path: Path) -> None:
     """Scanned, decoded, and printed many at a time: all packets and some are told the same."""
     told = printed(path)
     assert told == decoded(path)
     assert told == printed(path, lines=True)
     assert printed(path, 3) == printed(path, 3, lines=True)
+    read = asked(path)
+    with patch.object(Trace, "plain_conversations", lambda trace: None):
+        assert read == asked(path)
 
 
 def scanned(path: Path) -> int:

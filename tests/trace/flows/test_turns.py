@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from inspector.model.packets import rows_in
+from inspector.trace.application.application import Application
 from inspector.trace.filter.filter import Filter
 from inspector.trace.flows.turns import AT_ONCE, FIRST, STEP, Turns
 from inspector.trace.trace import Trace
@@ -18,7 +19,7 @@ from inspector.views.findings.list import FindingList
 from tests.support.captures.growth import KINDS
 from tests.support.captures.tcp import CAPTURES, usual
 from tests.support.tiers import sweep
-from tests.tools.benchmarks.bench_connections import make_kept
+from tests.tools.benchmarks.bench_connections import make, make_kept
 
 FILES = sorted(path for path in CAPTURES.rglob("*.pcap*") if path.suffix in (".pcap", ".pcapng"))
 GROWN = ("requests_in_turn", "holes_in_http", "pings_inside_a_message", "reversed_segments", "resp_commands",
@@ -178,6 +179,21 @@ def test_what_is_given_back_is_free_at_once(tmp_path: Path) -> None:
                 given.append(weakref.ref(trace.application(stream)))
             trace.advance(3, 0)
             assert [one() is None for one in given] == [True, True, True, False]
+        finally:
+            gc.enable()
+
+
+def test_a_filter_frees_what_it_decoded(tmp_path: Path) -> None:
+    """Small conversations are decoded at a stretch, with nobody who goes on with one of them in between."""
+    path = tmp_path / "x.pcap"
+    make(path, 200)
+    with opened(path, turns=True) as trace:
+        trace.by_turns(budget=1)
+        gc.collect()
+        gc.disable()
+        try:
+            assert len(Filter("info contains GET").rows(trace)) == 200
+            assert sum(isinstance(one, Application) for one in gc.get_objects()) < 30
         finally:
             gc.enable()
 

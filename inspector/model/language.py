@@ -50,6 +50,11 @@ def said_as(english: str, template: str, values: dict[str, object]) -> Sentence:
     return made
 
 
+def verbatim(text: str) -> Sentence:
+    """Text that is the same in every language where others beside it are translated: a name off the wire."""
+    return said_as(text, "{text}", {"text": text})
+
+
 def marked(text: str) -> str:
     """The same text: that catalogues should hold it, since `tr` is to show it from a table."""
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import json
 import pickle
@@ -15,7 +16,7 @@ from inspector.model.packets import Row
 from inspector.model.units import amount
 from inspector.protocols import RULES
 from inspector.protocols.http.findings import BOOK
-from tests.tools.translations import mo_of, po_of, po_path, renewed
+from tests.tools.translations import ROOT, called, mo_of, po_of, po_path, renewed
 
 OTHERS = [one for one in LANGUAGES if one != "en"]
 CATALOGUES = [(language, domain) for language in OTHERS for domain in DOMAINS]
@@ -90,3 +91,13 @@ def test_a_sentence_survives_where_findings_are_copied_and_sent() -> None:
 def test_every_rule_has_a_translation() -> None:
     catalogue = {str(one.id): one.string for one in renewed("zh", "findings")}
     assert not [rule.id for rule in RULES.values() if rule.instead and not catalogue.get(rule.instead)]
+
+
+def test_no_text_is_glued_before_it_is_looked_up() -> None:
+    lost = []
+    for file in sorted((ROOT / "inspector").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            looks_up = isinstance(node, ast.Call) and called(node) in ("tr", "marked", "sentence")
+            if looks_up and isinstance(node, ast.Call) and isinstance(node.args[0], ast.JoinedStr | ast.BinOp):
+                lost.append(f"{file.relative_to(ROOT)}:{node.lineno} {ast.unparse(node.args[0])}")
+    assert not lost

@@ -25,6 +25,8 @@ from babel.messages.pofile import read_po, write_po
 from inspector.model.language import DOMAINS, LANGUAGES, LOCALE
 from inspector.protocols import REGISTRY
 from inspector.wire.dissection.names import labels
+from inspector.wire.dissection.parts import IP_OPTIONS
+from inspector.wire.tcp.options import NAMES as OPTIONS
 
 ROOT = Path(__file__).parents[2]
 ROOMS = {                  # which rooms' texts stand in a catalogue
@@ -47,6 +49,7 @@ JUDGING: Declared = {"Part": (1,), "Rule": (3,), "finding": (1,)}
 DETAIL: Declared = {"Field": (1,)}
 COUNTED: Declared = {"amount": (1,)}
 ALSO = {"protocols": JUDGING, "trace": JUDGING, "wire": JUDGING | DETAIL, "views": JUDGING | DETAIL}
+BETWEEN = (", ", "; ")          # of texts without letters those that another language has other signs for
 ATTRIBUTES = frozenset({"LEGEND", "LEGEND_TITLE", "HINT"})        # of classes that are seen
 
 
@@ -78,6 +81,7 @@ def amounts() -> Iterator[str]:
 def tables() -> Iterator[str]:
     """Labels of the detail: of headers, and of what protocols say."""
     yield from labels()
+    yield from (*OPTIONS.values(), *IP_OPTIONS.values())
     yield from (field.label for protocol in REGISTRY for field in protocol.fields if field.label)
 
 
@@ -88,7 +92,7 @@ def extracted(room: str, declared: Declared) -> Iterator[tuple[str, str]]:
                  for one in telling(node, declared)]
         constants = [one for node in nodes for one in ast.walk(node) if isinstance(one, ast.Constant)]
         for one in sorted(constants, key=lambda one: (one.lineno, one.col_offset)):
-            if isinstance(one.value, str) and any(map(str.isalpha, one.value)):
+            if isinstance(one.value, str) and (any(map(str.isalpha, one.value)) or one.value in BETWEEN):
                 yield file.relative_to(ROOT).as_posix(), one.value
 
 

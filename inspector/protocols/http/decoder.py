@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from inspector.model.language import verbatim
 from inspector.model.messages import Message
 from inspector.model.units import amount
 from inspector.protocols.api import (
@@ -400,7 +401,7 @@ class HttpDecoder(Decoder[HttpMessage]):
         found = [Part(name, "Start line", escaped(record.start_line, 400), record.start, record.line_stop)]
         for header in record.headers[:256]:
             key = f"http.{escaped(header.name.lower().replace('-', '_'), 60)}"
-            label, value = escaped(header.name, 60), escaped(header.value, 400)
+            label, value = verbatim(escaped(header.name, 60)), escaped(header.value, 400)
             found.append(Part(key, label, value, header.start, header.stop))
         if record.stop > record.body_start:
             text = self._body_text(record)

@@ -223,21 +223,21 @@ _CLOSER = ("tcp.analysis.fast_retransmission", "tcp.analysis.spurious_retransmis
 
 
 _MARKS = {
-    "tcp.analysis.retransmission": "Retransmission",
-    "tcp.analysis.fast_retransmission": "Fast Retransmission",
-    "tcp.analysis.spurious_retransmission": "Spurious Retransmission",
-    "tcp.analysis.out_of_order": "Out-Of-Order",
-    "tcp.analysis.lost_segment": "Previous segment not captured",
-    "tcp.analysis.ack_lost_segment": "ACKed unseen segment",
-    "tcp.analysis.duplicate_ack": "Dup ACK",
-    "tcp.analysis.zero_window": "ZeroWindow",
-    "tcp.analysis.zero_window_probe": "ZeroWindowProbe",
-    "tcp.analysis.zero_window_probe_ack": "ZeroWindowProbeAck",
-    "tcp.analysis.window_full": "Window Full",
-    "tcp.analysis.window_update": "Window Update",
-    "tcp.analysis.keep_alive": "Keep-Alive",
-    "tcp.analysis.keep_alive_ack": "Keep-Alive ACK",
-    "tcp.analysis.reused_ports": "Port numbers reused",
+    "tcp.analysis.retransmission": marked("Retransmission"),
+    "tcp.analysis.fast_retransmission": marked("Fast Retransmission"),
+    "tcp.analysis.spurious_retransmission": marked("Spurious Retransmission"),
+    "tcp.analysis.out_of_order": marked("Out-Of-Order"),
+    "tcp.analysis.lost_segment": marked("Previous segment not captured"),
+    "tcp.analysis.ack_lost_segment": marked("ACKed unseen segment"),
+    "tcp.analysis.duplicate_ack": marked("Dup ACK"),
+    "tcp.analysis.zero_window": marked("ZeroWindow"),
+    "tcp.analysis.zero_window_probe": marked("ZeroWindowProbe"),
+    "tcp.analysis.zero_window_probe_ack": marked("ZeroWindowProbeAck"),
+    "tcp.analysis.window_full": marked("Window Full"),
+    "tcp.analysis.window_update": marked("Window Update"),
+    "tcp.analysis.keep_alive": marked("Keep-Alive"),
+    "tcp.analysis.keep_alive_ack": marked("Keep-Alive ACK"),
+    "tcp.analysis.reused_ports": marked("Port numbers reused"),
 }
 
 

@@ -271,10 +271,10 @@ class MessageList:
 
     def title(self, width: int) -> Line:
         """The titles above the lines."""
-        text = f"{fit(tr('No.'), self._digits, align='right')}   {fit(tr('Time'), _TIME, align='right')}  "
-        text += fit(tr("Size"), _SIZE, align="right")
+        text = fit(tr("No."), self._digits, align="right") + "   " + fit(tr("Time"), _TIME, align="right")
+        text += "  " + fit(tr("Size"), _SIZE, align="right")
         text += fit(tr("Wait"), _WAIT, align="right") if self._waited_for else ""
-        text += f"  {fit(tr('Kind'), _KIND)}  {tr('Payload')}"
+        text += "  " + fit(tr("Kind"), _KIND) + "  " + tr("Payload")
         if self.decoded == 1.0:
             return (Span(fit(text, width), "title"),)
         more = "  " + tr("{part:.0%} decoded, more come", part=self.decoded)

@@ -245,7 +245,7 @@ def _agreed(document: Document, trace: Trace, flow: TcpFlow) -> None:
     names = [(tr("window scaling"), first.scale is not None and second.scale is not None),
              ("SACK", first.sack_permitted and second.sack_permitted),
              (tr("timestamps"), first.timestamp is not None and second.timestamp is not None)]
-    in_use = ", ".join(name for name, both in names if both) or tr("none")
+    in_use = tr(", ").join(name for name, both in names if both) or tr("none")
     document.heading(tr("Agreed"))
     document.fact(tr("options in use"), in_use, tr("each counts only where both sides sent it"))
     if first.mss is not None and second.mss is not None:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from inspector.views.line.spans import Line, Span, fit
+from inspector.model.language import marked, tr
+from inspector.views.line.spans import Line, Span, cell_width, fit
 
 
 class Column(NamedTuple):
@@ -23,13 +24,14 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("number", "No.", 4, True), Column("protocol", "Proto", 9), Column("a", "From", 14),
-    Column("b", "To", 14), Column("state", "State", 11), Column("start", "Start", 10, True),
-    Column("duration", "Lasts", 8, True), Column("packets", "Packets", 8, True),
-    Column("packets_ab", "Pkts →", 8, True), Column("packets_ba", "Pkts ←", 8, True),
-    Column("bytes", "Bytes", 6, True), Column("bytes_ab", "Bytes →", 8, True),
-    Column("bytes_ba", "Bytes ←", 8, True), Column("rtt", "RTT", 7, True),
-    Column("findings", "Finds", 6, True, sorts=False), Column("process", "Process", 24, sorts=False),
+    Column("number", marked("No."), 4, True), Column("protocol", marked("Proto"), 9),
+    Column("a", marked("From"), 14), Column("b", marked("To"), 14), Column("state", marked("State"), 11),
+    Column("start", marked("Start"), 10, True), Column("duration", marked("Lasts"), 8, True),
+    Column("packets", marked("Packets"), 8, True), Column("packets_ab", marked("Pkts →"), 8, True),
+    Column("packets_ba", marked("Pkts ←"), 8, True), Column("bytes", marked("Bytes"), 6, True),
+    Column("bytes_ab", marked("Bytes →"), 8, True), Column("bytes_ba", marked("Bytes ←"), 8, True),
+    Column("rtt", marked("RTT"), 7, True), Column("findings", marked("Finds"), 6, True, sorts=False),
+    Column("process", marked("Process"), 24, sorts=False),
 )
 SORTED_BY = tuple(column.name for column in COLUMNS if column.sorts)
 _BY_NAME = {column.name: column for column in COLUMNS}
@@ -77,7 +79,11 @@ def title_line(columns: Sequence[Column], width: int, sorted_by: str, descending
     used = 0
     for column in columns:
         chosen = column.name == sorted_by
-        title = (column.title + ("▼" if descending else "▲"))[-column.width :] if chosen else column.title
+        title = tr(column.title)
+        if chosen:
+            title += "▼" if descending else "▲"
+            while cell_width(title) > column.width:         # its end, with the arrow
+                title = title[1:]
         spans += [Span(fit(title, column.width, align="right" if column.right else "left"),
                        "key" if chosen else "title"), Span(" ")]
         used += column.width + 1

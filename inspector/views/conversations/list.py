@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from inspector.model.endpoint import join_endpoint
+from inspector.model.language import tr
 from inspector.model.numbers import TRANSPORT_NAMES
 from inspector.model.packets import row_at
 from inspector.model.units import duration
@@ -33,6 +34,7 @@ from inspector.views.findings.list import MARKS, STYLES
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.views.packets.list import seconds_text
 from inspector.views.packets.searching import looking_words, none_words
+from inspector.views.session.call_text import role_name
 from inspector.views.session.outside import outside_peers
 from inspector.wire.arrays import Int64s
 from inspector.wire.text import escaped
@@ -116,7 +118,7 @@ class ConversationList:
         calls, before = self.trace.calls, len(self.processes)
         for call in calls[max(self._named - _RETURNING, 0) :]:
             if call.local:
-                self.processes[call.local] = f"{escaped(call.role, 16)} {call.pid}"
+                self.processes[call.local] = f"{role_name(escaped(call.role, 16))} {call.pid}"
         self._named = len(calls)
         if len(self.trace.events) != self._events:
             self._events = len(self.trace.events)
@@ -281,9 +283,9 @@ class ConversationList:
     def _search_text(self, number: int) -> str:
         a, b = self.ends(number)
         carried_by = TRANSPORT_NAMES.get(int(self.table.column("protocol")[number]), "")
-        parts = (self.application(number), carried_by, a, b, STATES[int(self._state(number))],
-                 self.process(number))
-        return " ".join(parts).lower()
+        state = STATES[int(self._state(number))]
+        parts = (self.application(number), carried_by, a, b, state, self.process(number))
+        return " ".join(parts if tr(state) == state else (*parts, tr(state))).lower()
 
     # --- what takes decoding ---
 
@@ -432,7 +434,7 @@ class ConversationList:
             return self.ends(number)[name == "b"], ""
         if name == "state":
             state = STATES[self._state(number)]
-            return state, _STATE_STYLES.get(state, "")
+            return tr(state), _STATE_STYLES.get(state, "")
         if name == "start":
             base = int(self.trace.index.time_ns[0])
             row = int(table.column("first_row")[number])
@@ -450,7 +452,7 @@ class ConversationList:
         if name == "duration":
             first, last = (int(self.trace.index.time_ns[int(table.column(one)[number])])
                            for one in ("first_row", "last_row"))
-            return ("unknown" if last < first else duration(last - first)), ""
+            return (tr("unknown") if last < first else duration(last - first)), ""
         if name == "rtt":
             rtt = self._rtt_ns(number)
             return ("" if rtt is None else duration(rtt)), ""
@@ -501,7 +503,7 @@ class ConversationList:
 
     def whole(self, index: int) -> str:
         """All of the cells of line `index`, each with its title, nothing cut."""
-        cells = ((column.title, self.cell(self.target(index), column.name)[0]) for column in COLUMNS)
+        cells = ((tr(column.title), self.cell(self.target(index), column.name)[0]) for column in COLUMNS)
         return "  ".join(f"{title} {text}" for title, text in cells if text)
 
     def line(self, index: int, width: int) -> Line:

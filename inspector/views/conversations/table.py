@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from inspector.model.language import marked
 from inspector.model.numbers import ACK, FIN, RST, SYN, TCP, UDP
 from inspector.model.packets import Row
 from inspector.trace.index.addresses import KeyTable
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 SLICE = 1 << 15              # packets that are taken in at once: some 5 ms
-STATES = ("", "SYN sent", "open", "half-closed", "closed", "reset", "refused", "one way", "carries")
+STATES = ("", marked("SYN sent"), marked("open"), marked("half-closed"), marked("closed"), marked("reset"),
+          marked("refused"), marked("one way"), marked("carries"))
 _NONE = -1
 _COLUMNS = {
     "first_row": "i8", "last_row": "i8", "protocol": "u1", "network": "u1", "stream": "i4", "src": "u4",

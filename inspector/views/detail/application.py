@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from inspector.model.language import Sentence, sentence, verbatim
 from inspector.model.packets import Row, packet_number
 from inspector.protocols.api import Part
 from inspector.trace.application.application import Carried
@@ -37,7 +38,8 @@ def application_fields(trace: Trace, row: Row) -> tuple[Field, ...]:
     fields = [_record(one, place, _waited(trace, one, stream)) for one in islice(carried, _MOST)]
     more = sum(1 for _ in carried)
     if more:
-        fields.append(Field("", "…", f"and {more:,} more records, not shown", 0, 0))
+        fields.append(Field("", verbatim("…"), sentence("and {count:,} more records, not shown", count=more),
+                            0, 0))
     return tuple(fields)
 
 
@@ -55,7 +57,10 @@ class _Place:
               children: tuple[Field, ...] = ()) -> Field:
         """A field of stream bytes [start, stop), with its bytes in this frame."""
         first, last = self.bytes(start, stop)
-        return Field(name, label, value + self.elsewhere(start, stop), first, last, children=children)
+        elsewhere = self.elsewhere(start, stop)
+        if elsewhere:
+            value = sentence("{value}  ({elsewhere})", value=value, elsewhere=elsewhere)
+        return Field(name, label, value, first, last, children=children)
 
     def bytes(self, start: int, stop: int) -> tuple[int, int]:
         """The bytes of the frame that hold stream bytes [start, stop); empty where none do."""
@@ -65,18 +70,21 @@ class _Place:
         shift = self.payload - self.here[0]
         return min(first + shift, self.captured), min(last + shift, self.captured)
 
-    def elsewhere(self, start: int, stop: int) -> str:
-        """Where the bytes that are not in this packet are: "  (continues in packet 12)"."""
-        words = []
-        if start < self.here[0] and start < stop:
-            words.append(f"begins in {self._packet(start)}")
-        if stop > self.here[1] and start < stop:
-            words.append(f"continues in {self._packet(max(start, self.here[1]))}")
-        return f"  ({', '.join(words)})" if words else ""
+    def elsewhere(self, start: int, stop: int) -> Sentence | None:
+        """Where the bytes that are not in this packet are: "continues in packet 12"."""
+        begins = start < self.here[0] and start < stop
+        continues = stop > self.here[1] and start < stop
+        first = sentence("begins in {packet}", packet=self._packet(start)) if begins else None
+        last = None
+        if continues:
+            last = sentence("continues in {packet}", packet=self._packet(max(start, self.here[1])))
+        return sentence("{first}, {last}", first=first, last=last) if first and last else first or last
 
-    def _packet(self, offset: int) -> str:
+    def _packet(self, offset: int) -> Sentence:
         row = next((piece.row for piece in self.stream.pieces(offset, offset + 1)), None)
-        return "a packet not captured" if row is None else f"packet {packet_number(row)}"
+        if row is None:
+            return sentence("a packet not captured")
+        return sentence("packet {number}", number=packet_number(row))
 
 
 def _waited(trace: Trace, one: Carried, stream: int) -> list[Part]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from inspector.views.detail.words import label_of, value_of
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.line.wrap import folded
 from inspector.wire.dissection.field import Field
@@ -110,14 +111,14 @@ def bits_lines(data: bytes, field: Field, width: int) -> list[Line]:
     piece = data[field.start : field.stop]
     if not piece:
         return []
-    label = re.split("  ", field.label)[0]
-    words = f"{label} = {field.value}" if field.value else label       # a message's value is what it says
+    label, value = re.split("  ", label_of(field))[0], value_of(field)
+    words = f"{label} = {value}" if value else label       # a message's value is what it says
     rows = _bits(piece, field, max((width + 1) // 10, 1)) if len(piece) * 8 <= _MOST_BITS else []
     used = sum(len(span.text) for span in rows[-1]) if rows else 0
     if rows and used + 3 + cell_width(words) <= width:
         rows[-1] += [Span(f"   {words}")]
     else:
-        rows += [[Span(text)] for text in folded(words, max(width, 8))]
+        rows += [[Span(text)] for text in folded(words, width)]
     return [_exactly(_joined(spans), width) for spans in rows]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.model.language import Sentence, sentence
 from inspector.model.numbers import TCP
 from inspector.model.packets import Row, packet_number
 from inspector.model.units import duration
@@ -17,6 +18,7 @@ from inspector.protocols import REGISTRY
 from inspector.trace.filter.column_fields import COLUMNS
 from inspector.trace.packet.facts import DEEP
 from inspector.trace.packet.info import mark_words
+from inspector.views.detail.words import label_of, value_of
 from inspector.views.line.spans import Line, Span, cell_width, fit
 from inspector.views.packets.list import packet_time, seconds_text
 from inspector.views.session.kernel_times import packet_times
@@ -102,7 +104,7 @@ def packet_tree(trace: Trace, row: Row, *, deep: int = DEEP) -> tuple[Field, ...
     from inspector.wire.dissection.tree import dissect  # here and below: scapy, which takes a while to start
 
     frame, index = trace.frame(row), trace.index
-    notes: dict[str, str] = {}
+    notes: dict[str, Sentence] = {}
     extra: list[Field] = []
     application: tuple[Field, ...] = ()
     stream = int(index.stream[row])
@@ -134,7 +136,7 @@ def detail_line(row: DetailRow, width: int) -> Line:
     """One line of the tree: mark, label, value."""
     mark = ("▾ " if row.is_open else "▸ ") if row.opens else "  "
     head = "  " * row.depth + mark
-    label, value = row.field.label, row.field.value
+    label, value = label_of(row.field), value_of(row.field)
     if row.depth:
         label = fit(label, max(row.label_width, cell_width(label)))
     gap = "  " if value else ""
@@ -150,7 +152,7 @@ def detail_line(row: DetailRow, width: int) -> Line:
 
 def _rows(fields: Sequence[Field], opened: frozenset[str], above: str = "",
           depth: int = 0) -> Iterator[DetailRow]:
-    labels = min(max((cell_width(field.label) for field in fields), default=0), _LABELS)
+    labels = min(max((cell_width(label_of(field)) for field in fields), default=0), _LABELS)
     for path, field in _named(fields, above):
         is_open = bool(field.children) and path in opened
         yield DetailRow(path, depth, field, bool(field.children), is_open, labels)
@@ -193,11 +195,11 @@ def _deepest(fields: Sequence[Field], above: str, byte: int, bit: int | None) ->
 def _frame_field(trace: Trace, row: Row, frame: bytes) -> Field:
     index = trace.index
     length = int(index.length[row])
-    size = f"{length} bytes on the wire"
+    size = sentence("{length} bytes on the wire", length=length)
     if len(frame) != length:
-        size += f", {len(frame)} captured"
+        size = sentence("{length} bytes on the wire, {captured} captured", length=length, captured=len(frame))
     before = int(index.time_ns[row]) - int(index.time_ns[max(row - 1, 0)])
-    wireshark = f"{index.wireshark_number(row)}, where system calls are counted too"
+    wireshark = sentence("{number}, where system calls are counted too", number=index.wireshark_number(row))
     about = (
         *(Field("frame.comment", "Comment", text, 0, 0) for text in trace.comments.shown(row)),
         *([Field("wireshark.frame.number", "Number in Wireshark", wireshark, 0, 0)]
@@ -205,35 +207,37 @@ def _frame_field(trace: Trace, row: Row, frame: bytes) -> Field:
         Field("frame.time", "Time of day", packet_time(trace, row, "absolute"), 0, 0),
         Field("frame.time_relative", "Since the first packet", f"{packet_time(trace, row)} s", 0, 0),
         Field("frame.time_delta", "Since the one before", f"{seconds_text(before)} s", 0, 0),
-        Field("frame.len", "Length on the wire", f"{length} bytes", 0, 0),
-        Field("frame.cap_len", "Captured", f"{len(frame)} bytes", 0, 0),
+        Field("frame.len", "Length on the wire", sentence("{size} bytes", size=length), 0, 0),
+        Field("frame.cap_len", "Captured", sentence("{size} bytes", size=len(frame)), 0, 0),
     )
-    return Field("frame", f"Packet {packet_number(row)}", size, 0, len(frame), children=about)
+    return Field("frame", sentence("Packet {number}", number=packet_number(row)), size, 0, len(frame),
+                 children=about)
 
 
-def _tcp_notes(trace: Trace, row: Row, stream: int) -> tuple[dict[str, str], list[Field]]:
+def _tcp_notes(trace: Trace, row: Row, stream: int) -> tuple[dict[str, Sentence], list[Field]]:
     """Relative numbers for the header's fields, and what the flow knows about this packet."""
     flow = trace.flow(stream)
     seq, ack = flow.relative(row)
-    notes = {"tcp.seq_raw": f"relative {seq}"}
+    notes = {"tcp.seq_raw": sentence("relative {number}", number=seq)}
     if int(trace.index.tcp_flags[row]) & 16:
-        notes["tcp.ack_raw"] = f"relative {ack}"
+        notes["tcp.ack_raw"] = sentence("relative {number}", number=ack)
     found = [Field("tcp.stream", "Conversation", f"TCP {stream}", 0, 0)]
-    probe = "; a probe of a window of 0, which Linux sends in this form" if flow.probes_window(row) else ""
     for name in flow.analysis(row):
-        also = probe if name == "tcp.analysis.keep_alive" else ""
-        found.append(Field(name, "Analysis", mark_words(name) + also, 0, 0))
+        text = sentence("{mark}", mark=sentence(mark_words(name)))
+        if name == "tcp.analysis.keep_alive" and flow.probes_window(row):
+            text = sentence("{mark}; a probe of a window of 0, which Linux sends in this form", mark=text)
+        found.append(Field(name, "Analysis", text, 0, 0))
     detail = flow.detail(row)
     if detail is not None:
         if detail.window != int(trace.index.window[row]):
-            notes["tcp.window_size_value"] = f"scaled {detail.window}"
+            notes["tcp.window_size_value"] = sentence("scaled {number}", number=detail.window)
         if detail.rtt_ns is not None:
             found.append(Field("tcp.analysis.ack_rtt", "Round trip", duration(detail.rtt_ns), 0, 0))
         if detail.in_flight:
-            flight = f"{detail.in_flight} bytes"
+            flight = sentence("{size} bytes", size=detail.in_flight)
             found.append(Field("tcp.analysis.bytes_in_flight", "Bytes in flight", flight, 0, 0))
     if times := packet_times(trace, row):
         found.append(Field("tcp.kernel_times", "In the kernels", times, 0, 0))
     for (_, port), state in zip((flow.a, flow.b), flow.states(row), strict=True):
-        found.append(Field("tcp.state", f"State of {port} after it", state, 0, 0))
+        found.append(Field("tcp.state", sentence("State of {port} after it", port=port), state, 0, 0))
     return notes, found

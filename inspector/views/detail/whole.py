@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.model.language import said, tr
 from inspector.model.packets import Row
 from inspector.trace.packet.facts import facts
 from inspector.trace.packet.info import packet_info, protocol_name
 from inspector.views.detail.call import call_fields
+from inspector.views.detail.words import label_of, value_of
 from inspector.views.packets.list import packet_row
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ def packet_text(trace: Trace, row: Row) -> str:
     """`5  0.001250  127.0.0.1:8765 → 127.0.0.1:36330  TCP  66 bytes  8765 → 36330 [ACK] …`."""
     one, fact = packet_row(trace, row), facts(trace, row)
     parts = (str(one.number), one.time, f"{one.source} → {one.destination}", protocol_name(trace, fact),
-             f"{one.length} bytes", packet_info(trace, fact, preview=_PREVIEW))
+             tr("{size} bytes", size=one.length), said(packet_info(trace, fact, preview=_PREVIEW)))
     return "  ".join(parts)
 
 
@@ -32,4 +34,5 @@ def target_text(trace: Trace, row: Row | None, call: tuple[int, int] | None) -> 
     if found is None:
         return ""
     (field,) = call_fields(trace, found)
-    return "\n".join([field.label, *(f"{child.label}: {child.value}" for child in field.children)])
+    children = (f"{label_of(child)}: {value_of(child)}" for child in field.children)
+    return "\n".join([label_of(field), *children])

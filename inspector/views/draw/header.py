@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
+from inspector.model.language import tr
+from inspector.views.detail.words import label_of, value_of
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.line.wrap import wrap
 from inspector.wire.dissection.field import Field
@@ -18,7 +20,7 @@ from inspector.wire.dissection.field import Field
 BITS, CELL = 32, 2                 # bits a row; cells a bit
 _UPRIGHT = 4                       # letters of an upright name
 _RESERVED = "Rsrvd", "Rsv"          # as RFC 9293 §3.1 writes it where there is little room; upright
-_WORDS = re.compile(r"(\d+ bytes)  \((\d+) words\)")     # a length whose bits count words of four bytes
+_WORDS = re.compile(r"(\d+) bytes  \((\d+) words\)")     # a length whose bits count words of four bytes
 _SHOWN_ROWS = 2                    # of a field that takes more, such as options or data
 
 
@@ -49,7 +51,7 @@ def header_diagram(layer: Field) -> list[Line]:
     rows = _rows(boxes)
     if not rows:
         return []
-    lines: list[Line] = [(Span(layer.label, "title"),), (Span(_ruler(), "dim"),)]
+    lines: list[Line] = [(Span(label_of(layer), "title"),), (Span(_ruler(), "dim"),)]
     above: Sequence[Box] = ()
     for row in rows:
         lines.append((Span(_border(above, row), "dim"),))
@@ -80,13 +82,16 @@ def _bits(field: Field, base: int) -> _Bits:
     first, last = (field.start - base) * 8, (field.stop - base) * 8
     if field.bit_start is not None and field.bit_stop is not None:
         first, last = first + field.bit_start, first + field.bit_stop
-    single, label = last - first == 1, field.label
-    value = {"set": "1", "not set": "0"}.get(field.value, _WORDS.sub(r"\2  (\1)", field.value))
-    if label.lower() == "reserved" and last - first < 5:
-        label = _RESERVED[single]
+    single = last - first == 1
+    value = {"set": "1", "not set": "0"}.get(field.value, value_of(field))
+    if match := _WORDS.fullmatch(field.value):
+        size = tr("{size} bytes", size=match[1])
+        value = f"{match[2]}  ({size})"
+    if field.label.lower() == "reserved" and last - first < 5:
+        return _Bits(first, last, _RESERVED[single], value[:1] if single else value)
     if single:
-        return _Bits(first, last, label.split(" ")[0], value[:1])
-    return _Bits(first, last, label, value)
+        return _Bits(first, last, field.label.split(" ")[0], value[:1])
+    return _Bits(first, last, label_of(field), value)
 
 
 def _boxes(fields: Sequence[_Bits]) -> Iterator[tuple[int, Box]]:
@@ -104,8 +109,9 @@ def _parts(field: _Bits, number: int) -> Iterator[tuple[int, Box]]:
              for row in range(first, last + 1)]  # fmt: skip
     size = ""
     if len(spans) > _SHOWN_ROWS:
-        spans, size = [spans[0], spans[-1]], f"  ({(field.stop - field.start) // 8} bytes)"
-        size = "" if field.value.endswith("bytes") else size
+        told = tr("{size} bytes", size=(field.stop - field.start) // 8)
+        spans, size = [spans[0], spans[-1]], f"  ({told})"
+        size = "" if field.value.endswith(tr("bytes")) else size
     widest = max(spans, key=lambda span: span[2] - span[1])
     for span in spans:
         row, start, stop = span
@@ -179,7 +185,7 @@ def _texts(box: Box, above: Sequence[Box]) -> list[tuple[str, Style]]:
     if not box.name:
         own = [over for over in above if over.field == box.field]
         joined = any(over.start < box.stop and box.start < over.stop for over in own)
-        return [("" if joined else "(continued)", "dim")]
+        return [("" if joined else tr("(continued)"), "dim")]
     value = next((text for text in _shorter(box.value) if cell_width(text) <= box.width), box.value)
     names: list[tuple[str, Style]] = [(text, "name") for text in wrap(box.name, box.width)]
     return [*names, (value, "bold")]

@@ -13,6 +13,7 @@ from heapq import heappop, heappush
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from inspector.model.language import marked, tr
 from inspector.model.packets import Row, packet_number
 from inspector.trace.application.datagrams import WAIT_NS, worth_judging
 from inspector.trace.index.conversations import grown
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 STYLES: dict[Severity, Style] = {"error": "error", "warning": "warning", "note": "dim"}
 MARKS: dict[Severity, str] = {"error": "✖", "warning": "▲", "note": "·"}
+_SEVERITIES: dict[Severity, str] = {
+    "error": marked("error"), "warning": marked("warning"), "note": marked("note")}
 _KERNEL = Conversation("kernel", -1)      # whose findings rest on no packet's bytes
 _WIRE = Conversation("wire", -1)          # what was done to packets on their way
 _LEFT_OUT = Conversation("reading", -1)   # what limits of ours left out
@@ -209,7 +212,7 @@ class FindingList:
 
     def title(self, width: int) -> Line:
         """The titles above the lines."""
-        return (Span(fit(f"  {fit('Packet', 8, align='right')}  Finding", width), "title"),)
+        return (Span(fit("  " + fit(tr("Packet"), 8, align="right") + "  " + tr("Finding"), width), "title"),)
 
     def line(self, index: int, width: int) -> Line:
         """Line `index` in exactly `width` cells."""
@@ -218,20 +221,20 @@ class FindingList:
         head = f"{MARKS[one.severity]} {fit(number, 8, align='right')}  "
         style, rest = STYLES[one.severity], max(width - len(head), 0)
         if rest < 60:
-            return (Span(fit(head, min(width, len(head))), style), Span(fit(one.text, rest)))
+            return (Span(fit(head, min(width, len(head))), style), Span(fit(tr(one.text), rest)))
         clause = min(len(one.clause) + 2, rest // 4)
-        text = Span(fit(one.text, rest - clause))
+        text = Span(fit(tr(one.text), rest - clause))
         return (Span(head, style), text, Span(fit("  " + one.clause, clause), "dim"))
 
     def detail(self, index: int, width: int) -> tuple[Line, ...]:
         """All of a finding: its id, severity and clause, and the text on as many lines as it needs."""
         one = self._shown[index]
-        head = fit(f"{one.id}  {one.severity}  {one.clause}", width)
+        head = fit(f"{one.id}  {tr(_SEVERITIES[one.severity])}  {one.clause}", width)
         lines: list[Line] = [(Span(head, STYLES[one.severity]),)]
-        lines += [(Span(text),) for text in wrap(one.text, width)]
+        lines += [(Span(text),) for text in wrap(tr(one.text), width)]
         packets = ", ".join(str(packet_number(row)) for row in one.rows[:12])
         more = max(len(one.rows) - 12, 0) + one.more_rows
-        packets += f" and {more:,} more" if more else ""
+        packets += tr(" and {count:,} more", count=more) if more else ""
         if packets:
-            lines.append((Span(fit(f"packet {packets}", width), "dim"),))
+            lines.append((Span(fit(tr("packet {number}", number=packets), width), "dim"),))
         return tuple(lines)

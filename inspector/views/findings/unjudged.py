@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from inspector.model.language import tr
 from inspector.model.units import amount
 from inspector.views.session.loss import loss_word
 from inspector.views.session.outside import outside_peers
@@ -17,10 +18,10 @@ def unjudged_words(trace: Trace) -> str:
     reasons = _lacking(trace)
     begins, times = trace.index.sections.values, trace.index.time_ns
     if (times[begins] < times[begins - 1]).any():
-        reasons.append("its sections are not in order of time")
+        reasons.append(tr("its sections are not in order of time"))
     if trace.truncated:
-        reasons.append("the file is not whole")
-    return f"Not all can be judged: {', '.join(reasons)}." if reasons else ""
+        reasons.append(tr("the file is not whole"))
+    return tr("Not all can be judged: {reasons}.", reasons=tr(", ").join(reasons)) if reasons else ""
 
 
 def outside_words(trace: Trace) -> str:
@@ -28,8 +29,8 @@ def outside_words(trace: Trace) -> str:
     names = dict.fromkeys(map(str, outside_peers(trace.events).values()))
     if not names:
         return ""
-    some = ", ".join([*list(names)[:3], *(["others"] if len(names) > 3 else [])])
-    return f"Of {some}, outside of the lab, the relay's sockets are seen, not their own."
+    some = tr(", ").join([*list(names)[:3], *([tr("others")] if len(names) > 3 else [])])
+    return tr("Of {some}, outside of the lab, the relay's sockets are seen, not their own.", some=some)
 
 
 def lacking_words(trace: Trace) -> str:
@@ -38,13 +39,14 @@ def lacking_words(trace: Trace) -> str:
     That the file is not whole has a sentence of its own (`Trace.truncated`).
     """
     reasons = _lacking(trace)
-    return f"The capture lacks something: {', '.join(reasons)}." if reasons else ""
+    return tr("The capture lacks something: {reasons}.", reasons=tr(", ").join(reasons)) if reasons else ""
 
 
 def _lacking(trace: Trace) -> list[str]:
     reasons = []
     if trace.statistics.dropped:
-        reasons.append(f"{amount(trace.statistics.dropped, 'packet')} {loss_word(trace)}")
+        lost = amount(trace.statistics.dropped, "packet")
+        reasons.append(tr("{packets} {lost}", packets=lost, lost=tr(loss_word(trace))))
     if trace.cut:
-        reasons.append(f"{amount(trace.cut, 'packet')} cut short")
+        reasons.append(tr("{packets} cut short", packets=amount(trace.cut, "packet")))
     return reasons

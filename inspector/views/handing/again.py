@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inspector.model.endpoint import join_endpoint, split_endpoint
+from inspector.model.language import tr
 from inspector.model.packets import Row, packet_number
 from inspector.model.units import amount
 from inspector.protocols.http.text import as_bytes
@@ -91,18 +92,18 @@ def sent_again(trace: Trace, row: Row, byte: int | None = None, *, body_file: st
     """
     conversation = conversation_at(trace, row)
     if conversation is None or conversation.protocol != "tcp":
-        raise NothingToSendError(f"Packet {packet_number(row)} belongs to no TCP connection: there is no "
-                                 "request to send again.")
+        raise NothingToSendError(tr("Packet {number} belongs to no TCP connection: there is no request to "
+                                    "send again.", number=packet_number(row)))
     stream = conversation.stream
     application = trace.application(stream)
     found = [one for one in application.carried(row) if _is_message(one)]
     chosen = next((one for one in found if byte is not None and holds(trace, stream, one, row, byte)),
                   found[0] if found else _only(application))
     if chosen is None and application.protocol == "tls":
-        raise NothingToSendError("What this connection says is encrypted: no request can be read in it.")
+        raise NothingToSendError(tr("What this connection says is encrypted: no request can be read in it."))
     if chosen is None:
-        raise NothingToSendError(f"Packet {packet_number(row)} is part of no request and no answer; choose "
-                                 "one of HTTP or WebSocket, in Messages for instance.")
+        raise NothingToSendError(tr("Packet {number} is part of no request and no answer; choose one of HTTP "
+                                    "or WebSocket, in Messages for instance.", number=packet_number(row)))
     return _command(trace, stream, chosen, body_file)
 
 
@@ -138,7 +139,7 @@ def _command(trace: Trace, stream: int, chosen: Carried, body_file: str) -> Agai
     message, frames = (_opening(application), decoder) if name == "websocket" else (chosen.record, None)
     if not message.is_request:
         if message.partner is None:
-            raise NothingToSendError("The request of this answer is not in the capture.")
+            raise NothingToSendError(tr("The request of this answer is not in the capture."))
         message = decoder.records[message.partner]
     http = next(layer.decoder for layer in application.layers if layer.protocol.name == "http")
     request = _of_http(http, message, server, secure)
@@ -157,8 +158,8 @@ def _opening(application: Application) -> HttpMessage:
         if upgrade is not None:
             found: HttpMessage = upgrade.request
             return found
-    raise NothingToSendError("The request that opened this WebSocket is not in the capture: "
-                             "its URL is not known.")
+    raise NothingToSendError(tr("The request that opened this WebSocket is not in the capture: its URL is "
+                                "not known."))
 
 
 def _sends_binary(frames: Any) -> bool:
@@ -178,9 +179,9 @@ def _of_http(decoder: Any, message: HttpMessage, server: tuple[str, int], secure
     missing = decoder.source.missing_in(message.direction, message.start, message.stop)
     notes = []
     if missing:
-        notes.append(f"The capture lacks {amount(missing, 'byte')} of this request.")
+        notes.append(tr("The capture lacks {size} of this request.", size=amount(missing, "byte")))
     elif not message.complete or len(body) < message.body_length:
-        notes.append("The body is not all of it: the request is not whole here.")
+        notes.append(tr("The body is not all of it: the request is not whole here."))
     return Request(
         as_bytes(message.method), as_bytes(message.target), None if host is None else as_bytes(host.value),
         headers, body, message.version.removeprefix("HTTP/"), server, secure, tuple(notes),
@@ -193,19 +194,21 @@ def _of_http2(decoder: Any, number: int, server: tuple[str, int], secure: bool) 
     if first.direction != decoder.client:
         partner = decoder.partner(decoder.records_of(number)[0])
         if partner is None:
-            raise NothingToSendError("This message of HTTP/2 answers no request that is in the capture.")
+            raise NothingToSendError(tr("This message of HTTP/2 answers no request that is in the capture."))
         number = decoder.message_of(partner)
     frames = [decoder.records[at] for at in decoder.records_of(number) if decoder.records[at].headers]
     headers = [one for frame in frames for one in frame.headers if one.known]
     lost = sum(not one.known for frame in frames for one in frame.headers)
     pseudo = {one.name: one.value for one in headers if one.name.startswith(b":")}
     if b":method" not in pseudo:
-        raise NothingToSendError("This message of HTTP/2 is no request whose headers are known here.")
+        raise NothingToSendError(tr("This message of HTTP/2 is no request whose headers are known here."))
     cookies = b"; ".join(one.value for one in headers if one.name == b"cookie")      # RFC 9113 §8.2.3
     pairs = [(one.name, one.value) for one in headers if one.name[:1] != b":" and one.name != b"cookie"]
-    notes = [f"{amount(lost, 'header')} could not be read, and stand not in it."] if lost else []
+    notes = []
+    if lost:
+        notes.append(tr("{headers} could not be read, and stand not in it.", headers=amount(lost, "header")))
     if not decoder.complete(number):
-        notes.append("The request is not whole in the capture.")
+        notes.append(tr("The request is not whole in the capture."))
     authority = pseudo.get(b":authority") or dict(pairs).get(b"host")
     return Request(
         pseudo[b":method"], pseudo.get(b":path", b"/"), authority,
@@ -223,7 +226,8 @@ def _reachable(trace: Trace, request: Request) -> Request:
     ways = {found.get("inside"): found.get("outside", "") for kind, found in facts if kind == "published"}
     if outside := ways.get(server):
         return replace(request, server=split_endpoint(outside))
-    note = f"{server} was in the lab: from outside it is reached where it is published (exec --publish)."
+    note = tr("{server} was in the lab: from outside it is reached where it is published (exec --publish).",
+              server=server)
     return replace(request, notes=(*request.notes, note))
 
 
@@ -232,7 +236,7 @@ def _reachable(trace: Trace, request: Request) -> Request:
 
 def _curl(request: Request, body_file: str) -> Again:
     if request.method == b"CONNECT":
-        raise NothingToSendError("CONNECT opens a tunnel; what is said within it can be sent again.")
+        raise NothingToSendError(tr("CONNECT opens a tunnel; what is said within it can be sent again."))
     if request.first(b"http2-settings") is not None:           # curl --http2 says all of this itself
         request = replace(request.without(b"upgrade", b"connection", b"http2-settings"), version="h2c")
     address, to = _address(request)
@@ -348,7 +352,7 @@ def _headers(request: Request) -> Iterator[str]:
 
 def _websocat(request: Request, *, binary: bool) -> Again:
     if not _TARGET.fullmatch(request.target):
-        raise NothingToSendError("websocat cannot ask for this target: it is none that a URL can have.")
+        raise NothingToSendError(tr("websocat cannot ask for this target: it is none that a URL can have."))
     authority, way = _authority(request)
     url = (b"wss" if request.secure else b"ws") + b"://" + authority + request.target
     notes, start = request.notes, "websocat --binary" if binary else "websocat"
@@ -358,7 +362,7 @@ def _websocat(request: Request, *, binary: bool) -> Again:
     else:
         lines = [f"{start} {word(url)}"]
         if way:
-            notes += ("It goes where the name in its URL leads from here.",)
+            notes += (tr("It goes where the name in its URL leads from here."),)
     for name, option in ((b"sec-websocket-protocol", "--protocol"), (b"origin", "--origin")):
         value = request.first(name)
         if value:

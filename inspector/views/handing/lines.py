@@ -9,6 +9,7 @@ import json
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from inspector.model.language import tr
 from inspector.views.json.messages import conversation_messages
 from inspector.views.json.packets import packets
 
@@ -36,6 +37,6 @@ def json_lines(trace: Trace, conversation: Conversation) -> str:
         lines.append(json.dumps(one))
         size += len(lines[-1])
         if len(lines) > MOST or size > LONGEST:
-            raise TooLongError("This conversation is too long for a clipboard: ctrl+s saves it, and "
-                               "'inspector decode FILE --json' prints it.")
+            raise TooLongError(tr("This conversation is too long for a clipboard: ctrl+s saves it, and "
+                                  "'inspector decode FILE --json' prints it."))
     return "\n".join(lines) + "\n"

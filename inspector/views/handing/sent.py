@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.model.language import tr
 from inspector.model.messages import Message
 from inspector.model.numbers import TCP
 from inspector.model.packets import Row, packet_number, row_at
@@ -36,7 +37,7 @@ def sent_at(trace: Trace, row: Row, byte: int | None = None) -> Sent:
     """What packet `row` says at a byte of its frame (None: first of all). NothingSentError where nothing."""
     conversation = conversation_at(trace, row)
     if conversation is None:
-        raise NothingSentError(f"Packet {packet_number(row)} belongs to no conversation.")
+        raise NothingSentError(tr("Packet {number} belongs to no conversation.", number=packet_number(row)))
     if conversation.protocol != "tcp":
         first = row_at(trace.rows_of("udp", conversation.stream), 0)
         return _bytes(datagram_payload(trace, row), row, trace.index.sport[row] == trace.index.sport[first])
@@ -54,7 +55,8 @@ def sent_at(trace: Trace, row: Row, byte: int | None = None) -> Sent:
 
 def _bytes(data: bytes, row: Row, by_client: bool) -> Sent:
     if not data:
-        raise NothingSentError(f"Packet {packet_number(row)} says nothing that could be said again.")
+        raise NothingSentError(tr("Packet {number} says nothing that could be said again.",
+                                  number=packet_number(row)))
     data = data[:LONGEST]
     try:
         readable = all(letter.isprintable() or letter == "\n" for letter in data.decode())

@@ -138,7 +138,7 @@ class Margins:
             call = self.call(newest)
             returned = call.end_ns is not None and not self.append_only
             took = f" {duration((call.end_ns or 0) - call.time_ns)}" if returned else ""
-            word = f" {tr('blocked')}"
+            word = " " + tr("blocked")
             text += word + took if len(text) + cell_width(word) + len(took) <= room else took
         elif silent:               # a server that rests is in no call but these
             names = ", ".join(dict.fromkeys(f"{self.call(entry).name}()" for entry in blocked))

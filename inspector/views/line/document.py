@@ -5,13 +5,12 @@ A view writes a `Document` once; `page(width)` wraps it. All text given to it mu
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, assert_never
 
 from inspector.model.packets import Row
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit
-from inspector.views.line.wrap import wrap
+from inspector.views.line.wrap import folded
 
 _LABELS = 26             # cells for the labels of facts, where there is room
 
@@ -104,7 +103,7 @@ def _laid_out(item: Item, width: int, labels: int) -> list[Line]:
         case "heading":
             return [_heading(item, width)]
         case "prose":
-            return [(Span("   " + part, item.style),) for part in _wrapped(item.text, width - 4)]
+            return [(Span("   " + part, item.style),) for part in folded(item.text, width - 4, hyphens=False)]
         case "fact":
             return _fact(item, width, labels)
         case _:
@@ -122,7 +121,7 @@ def _heading(item: Item, width: int) -> Line:
 def _fact(item: Item, width: int, labels: int) -> list[Line]:
     room = max(width - labels - 4, 8)
     head = "   " + fit(item.label, labels) + " "
-    texts = _wrapped(item.text, room) or [""]
+    texts = folded(item.text, room, hyphens=False) or [""]
     lines: list[Line] = [(Span(head, "name"), Span(texts[0], item.style))]
     lines += [(Span(" " * cell_width(head)), Span(text, item.style)) for text in texts[1:]]
     if item.note:
@@ -130,14 +129,9 @@ def _fact(item: Item, width: int, labels: int) -> list[Line]:
         if used + cell_width(item.note) <= room:
             lines[-1] = (*lines[-1], Span("  " + item.note, "dim"))
         else:
-            lines += [(Span(" " * (labels + 4)), Span(text, "dim")) for text in _wrapped(item.note, room)]
+            lines += [(Span(" " * (labels + 4)), Span(text, "dim")) for text in folded(item.note, room,
+                                                                                       hyphens=False)]
     return lines
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    if cell_width(text) != len(text):            # wide characters stand in it
-        return wrap(text, max(width, 8), whole=True)
-    return textwrap.wrap(text, max(width, 8), break_long_words=True, break_on_hyphens=False)
 
 
 def _padded(line: Line, width: int) -> Line:

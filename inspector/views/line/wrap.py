@@ -6,10 +6,12 @@ sign, and none ends with an opening one.
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 from inspector.views.line.spans import cell_width, fit
 
+_WORD = re.compile(r"(\s*)(\S+)")
 NOT_FIRST = frozenset("，。、；：？！）」』”’》〉】…—·,.;:?!)]}%")
 NOT_LAST = frozenset("（「『“‘《〈【([{")
 
@@ -17,12 +19,12 @@ NOT_LAST = frozenset("（「『“‘《〈【([{")
 def wrap(text: str, width: int, *, whole: bool = False) -> list[str]:
     """`text` on lines of at most `width` cells; words that are too long are cut with `…`.
 
-    `whole`: such words go on in the next line instead.
+    `whole`: such words go on in the next line instead, and blanks stay as they are.
     """
     lines: list[str] = []
     line = ""
     for blank, word in _words(text):
-        longer = f"{line} {word}" if line and blank else line + word
+        longer = line + (blank if whole else blank[:1]) + word if line else word
         if cell_width(longer) <= width:
             line = longer
             continue
@@ -36,9 +38,12 @@ def wrap(text: str, width: int, *, whole: bool = False) -> list[str]:
     return [*lines, line] if line else lines
 
 
-def folded(text: str, width: int) -> list[str]:
-    """The same as `textwrap` does it, which knows no wide characters: by it where there are none."""
-    return textwrap.wrap(text, width) if cell_width(text) == len(text) else wrap(text, width, whole=True)
+def folded(text: str, width: int, *, hyphens: bool = True) -> list[str]:
+    """The same, nothing cut, on lines of 8 cells at least; `hyphens`: a line may end after one."""
+    width = max(width, 8)
+    if cell_width(text) == len(text):
+        return textwrap.wrap(text, width, break_on_hyphens=hyphens)
+    return wrap(text, width, whole=True)
 
 
 def may_break(before: str, letter: str) -> bool:
@@ -58,16 +63,17 @@ def _head(word: str, width: int) -> str:
     return word
 
 
-def _words(text: str) -> list[tuple[bool, str]]:
-    """What must not be broken, and whether a blank stands before it."""
-    found: list[tuple[bool, str]] = []
-    for word in text.split():
+def _words(text: str) -> list[tuple[str, str]]:
+    """What must not be broken, and the blanks before it."""
+    found: list[tuple[str, str]] = []
+    for match in _WORD.finditer(text):
+        before, word = " " * len(match[1]), match[2]
         if cell_width(word) == len(word):
-            found.append((True, word))
+            found.append((before, word))
             continue
         start = 0
         for place in range(1, len(word) + 1):
             if place == len(word) or may_break(word[place - 1], word[place]):
-                found.append((not start, word[start:place]))
+                found.append(("" if start else before, word[start:place]))
                 start = place
     return found

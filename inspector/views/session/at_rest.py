@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 
+from inspector.model.language import Sentence, sentence, tr
 from inspector.model.records import Call
 from inspector.views.session.sockets import Socket, SocketTable
 
@@ -20,27 +21,30 @@ def nothing_to_step(calls: Sequence[Call], running: Set[str], anew: Mapping[str,
     table = SocketTable()
     table.update(calls)
     roles = [role for role in ("client", "server") if role in running]
-    ends = [f"the {role} {_doing(role, table, calls)}" for role in roles]
+    ends = [tr(_doing(role, table, calls)) for role in roles]
     senders = [_COMPOSER_KEYS[role] for role in roles if _can_send(role, table, calls)]
-    keys = ["p lets a packet pass that waits on the wire"] if held else []
-    keys += [f"{' or '.join(senders)} says something", "x closes"] if senders else []
+    keys = [tr("p lets a packet pass that waits on the wire")] if held else []
+    either = tr(" or ").join(senders)
+    keys += [tr("{keys} says something", keys=either), tr("x closes")] if senders else []
     for role in roles:
         if role in anew and not _open(role, table):
             key, name = anew[role]
             keys.append(f"x {key}: {name.lower()}")
-    sentence = f" {'; '.join(keys)}." if keys else ""
-    return f"Nothing to step: {', '.join(ends)}.{sentence}"
+    help_keys = sentence(" {keys}.", keys=tr("; ").join(keys)) if keys else ""
+    return tr("Nothing to step: {ends}.{keys}", ends=tr(", ").join(ends), keys=help_keys)
 
 
 def _open(role: str, table: SocketTable) -> list[Socket]:
     return [socket for socket in table.sockets if socket.role == role and socket.closed_ns is None]
 
 
-def _doing(role: str, table: SocketTable, calls: Sequence[Call]) -> str:
+def _doing(role: str, table: SocketTable, calls: Sequence[Call]) -> Sentence:
+    who = sentence("client") if role == "client" else sentence("server")
     blocked = [f"{call.name}()" for call in _blocked(role, calls)]
     if blocked:
-        return f"waits in {' and '.join(dict.fromkeys(blocked))}"
-    return "has no call to make" if _open(role, table) else "is closed"
+        return sentence("the {who} waits in {calls}", who=who, calls=tr(" and ").join(dict.fromkeys(blocked)))
+    return (sentence("the {who} has no call to make", who=who) if _open(role, table) else
+            sentence("the {who} is closed", who=who))
 
 
 def _blocked(role: str, calls: Sequence[Call]) -> Iterator[Call]:

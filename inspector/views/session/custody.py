@@ -14,13 +14,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from inspector.model.endpoint import join_endpoint
+from inspector.model.language import Sentence, marked, sentence, tr
 from inspector.model.numbers import ACK
 from inspector.model.packets import Row
 from inspector.model.records import Call, KernelSample
 from inspector.model.units import amount, duration
 from inspector.trace.kernel import LEAST_NS, unread
-from inspector.views.line.spans import Line, Span, Style, fit
+from inspector.views.line.spans import Line, Span, Style, cell_width, fit
 from inspector.views.line.wrap import wrap
+from inspector.views.session.call_text import role_name
 from inspector.views.session.outside import Outside, outside_peers
 from inspector.wire.arrays import Int64s
 from inspector.wire.text import escaped
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 _WRITES, _READS = ("send", "write"), ("recv", "read")
 _NAME, _NUMBER = 24, 10
 SENTENCE = 72                    # cells of a line of a sentence, so that lines are as many at any width
-_TITLES = ("Written", "Unsent", "On the way", "Unread", "Read")
+_TITLES = (marked("Written"), marked("Unsent"), marked("On the way"), marked("Unread"), marked("Read"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,14 +212,15 @@ def custody_lines(both: Iterable[Custody], stream: int, width: int) -> list[Line
     if not both:
         return []
     name = max(min(_NAME, width - 5 * (_NUMBER + 1) - 2), 8)
-    titles = "".join(fit(title, _NUMBER + 1, align="right") for title in _TITLES)
+    titles = "".join(fit(tr(title), _NUMBER + 1, align="right") for title in _TITLES)
+    whose = tr("Bytes of TCP {number}", number=stream)
     lines: list[Line] = [(Span(fit("", width)),),
-                         (Span(fit(f" {fit(f'Bytes of TCP {stream}', name)}{titles}", width), "title"),)]
+                         (Span(fit(f" {fit(whose, name)}{titles}", width), "title"),)]
     for one in both:
         numbers = (one.written, one.unsent, one.on_the_way, one.unread, one.read)
         texts = ["–" if number is None else f"{number:,}" for number in numbers]
-        way = f" {fit(f'{one.sender.name} → {one.receiver.name}', name)}"
-        spans = [Span(fit(way, min(len(way), width)))]
+        way = f" {fit(f'{role_name(one.sender.name)} → {role_name(one.receiver.name)}', name)}"
+        spans = [Span(fit(way, min(cell_width(way), width)))]
         waits = (False, bool(one.unsent), False, one.waits_ns >= LEAST_NS, False)
         spans += [Span(fit(text, _NUMBER + 1, align="right"), "warning" if waiting else "number")
                   for text, waiting in zip(texts, waits, strict=True)]
@@ -235,24 +238,33 @@ def custody_lines(both: Iterable[Custody], stream: int, width: int) -> list[Line
 def custody_sentences(one: Custody) -> Iterator[tuple[str, Style]]:
     """What is to be said of a direction, each with a style: where bytes wait, whether the sums hold."""
     if one.unread and one.waits_ns >= LEAST_NS:
-        verb = "waited" if one.gone else "waits" if one.unread == 1 else "wait"
-        end = "when it was seen last" if one.gone else "it does not read"
-        owner = f" ({one.receiver.owner})" if one.receiver.owner else ""
-        yield (f"{amount(one.unread, 'byte')} {verb} in {_whose(one.receiver)} receive queue{owner} for "
-               f"{duration(one.waits_ns)}: {end}.", "warning")
+        owner = sentence(" ({owner})", owner=one.receiver.owner) if one.receiver.owner else ""
+        template = _WAITED if one.gone else _WAITS if one.unread == 1 else _WAIT
+        yield tr(template, size=amount(one.unread, "byte"), whose=_whose(one.receiver), owner=owner,
+                 time=duration(one.waits_ns)), "warning"
     if one.unsent:
-        verb = "is" if one.unsent == 1 else "are"
-        why = "; the receiver's window is closed" if one.window is not None and one.window < 2 else ""
-        yield f"{amount(one.unsent, 'byte')} {verb} written and not sent yet{why}.", "warning"
+        closed = one.window is not None and one.window < 2
+        why = sentence("; the receiver's window is closed") if closed else ""
+        yield tr(_UNSENT_ONE if one.unsent == 1 else _UNSENT, size=amount(one.unsent, "byte"),
+                 why=why), "warning"
     if one.receiver.outside and one.read:
-        yield (f"Read by the relay, for {one.receiver.outside} outside of the lab: whether that program "
-               "has read it is not seen.", "dim")
+        yield tr("Read by the relay, for {outside} outside of the lab: whether that program has read it is "
+                 "not seen.", outside=one.receiver.outside), "dim"
     if one.contradiction:
-        yield (f"The sums do not hold: by calls and packets {amount(one.unread or 0, 'byte')} should wait, "
-               f"the kernel says {one.in_queue or 0:,}.", "warning")
+        yield tr("The sums do not hold: by calls and packets {size} should wait, the kernel says {told:,}.",
+                 size=amount(one.unread or 0, "byte"), told=one.in_queue or 0), "warning"
     elif one.in_queue:
-        yield "The sums hold: calls, packets and the kernel's queues say the same.", "dim"
+        yield tr("The sums hold: calls, packets and the kernel's queues say the same."), "dim"
 
 
-def _whose(end: End) -> str:
-    return f"the {end.name}'s" if end.name != end.address else f"{end.name}'s"
+_WAITED = marked("{size} waited in {whose} receive queue{owner} for {time}: when it was seen last.")
+_WAITS = marked("{size} waits in {whose} receive queue{owner} for {time}: it does not read.")
+_WAIT = marked("{size} wait in {whose} receive queue{owner} for {time}: it does not read.")
+_UNSENT_ONE = marked("{size} is written and not sent yet{why}.")
+_UNSENT = marked("{size} are written and not sent yet{why}.")
+
+
+def _whose(end: End) -> Sentence:
+    if end.name == end.address:
+        return sentence("{end}'s", end=end.name)
+    return sentence("the {end}'s", end=sentence(end.name))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from inspector.model.endpoint import join_endpoint
+from inspector.model.language import marked, tr
 from inspector.model.packets import Row
 from inspector.model.records import Call
 from inspector.model.units import duration
@@ -19,8 +20,8 @@ from inspector.model.units import duration
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
-_WORDS = {"scheduled": "queue of the device", "sent": "device", "received": "the peer's kernel",
-          "acknowledged": "acknowledged"}
+_WORDS = {"scheduled": marked("queue of the device"), "sent": marked("device"),
+          "received": marked("the peer's kernel"), "acknowledged": marked("acknowledged")}
 _Column = tuple[list[int], list[int]]            # bytes ascending, and times
 Ends = tuple[str, str]
 
@@ -132,5 +133,5 @@ def _words(trace: Trace, ends: Ends, byte: int) -> str:
     found, begun = moments(trace, ends, byte), _written(trace, ends, byte)
     if not found or begun is None:
         return ""
-    texts = [f"{_WORDS[stage]} +{duration(max(at - begun, 0))}" for stage, at in found]
+    texts = [f"{tr(_WORDS[stage])} +{duration(max(at - begun, 0))}" for stage, at in found]
     return f"send(), {', '.join(texts)}"

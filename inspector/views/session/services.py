@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from inspector.model.language import marked, tr
 from inspector.model.records import Service
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.wire.text import escaped
 
-_TITLES = ("Address", "Connections", "Since", "Container", "Process  ← parents")
+_TITLES = (marked("Address"), marked("Connections"), marked("Since"), marked("Container"),
+           marked("Process  ← parents"))
 _WIDTHS = (24, 11, 8, 14)
 _NARROW, _NARROW_WIDTHS = 88, (18, 11, 6, 9)       # cells of a line in which the process has little room
 _CONTAINER = 3               # the column that is there where a service has one
@@ -38,15 +40,15 @@ class ServiceLines:
 
     def title(self, width: int) -> Line:
         """The titles above the lines."""
-        return self._cells(_TITLES, ["title"] * len(_TITLES), width)
+        return self._cells([tr(title) for title in _TITLES], ["title"] * len(_TITLES), width)
 
     def line(self, index: int, width: int) -> Line:
         """Line `index` in exactly `width` cells."""
         one = self.services[index]
-        chain = escaped("  ← ".join(one.chain) or "another user's", 200)
+        chain = escaped("  ← ".join(one.chain) or tr("another user's"), 200)
         waiting = f"{one.connections}" + (f" +{one.backlog}" if one.backlog else "")
         since = "" if one.since is None else age(self.now - one.since)
-        where = one.container or ("elsewhere" if one.elsewhere else "")
+        where = one.container or (tr("elsewhere") if one.elsewhere else "")
         styles: tuple[Style, ...] = ("bold", "number", "dim", "" if one.container else "dim",
                                      "" if one.chain else "dim")
         texts = escaped(one.address, 60), waiting, since, escaped(where, 40), chain

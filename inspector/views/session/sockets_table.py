@@ -11,6 +11,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.endpoint import join_endpoint
+from inspector.model.language import marked, sentence, tr
 from inspector.model.numbers import TCP
 from inspector.model.packets import Row, packet_number, row_at, rows_in
 from inspector.model.units import amount
@@ -18,8 +19,9 @@ from inspector.trace.index.conversations import grown
 from inspector.trace.kernel import unread
 from inspector.trace.packet.dropped import counted
 from inspector.trace.packet.facts import DEEP
-from inspector.views.line.spans import Line, Span, Style, cell_width, fit
+from inspector.views.line.spans import Line, Span, Style, cell_width, fit, tail
 from inspector.views.line.wrap import wrap
+from inspector.views.session.call_text import role_name
 from inspector.views.session.custody import SENTENCE, custody, custody_lines
 from inspector.views.session.outside import Outside, outside_peers
 from inspector.views.session.sockets import Socket, SocketTable
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
     from inspector.model.records import KernelSample
     from inspector.trace.trace import Trace
 
+_TITLES = (marked("Owner"), "fd", marked("Proto"), marked("Local address"), marked("Peer"), marked("State"),
+           marked("Unread"), marked("Unacked"), marked("Made by"))
+_WORDS = frozenset({marked("not yet"), marked("closed"), marked("connected"), marked("unconnected"),
+                    marked("open"), marked("gone")})         # of states that are none of TCP's
 _GONE = ("closed", "CLOSED")
 _NOT_HELD = ("gone", "LISTEN", "TIME-WAIT")       # the calls know a listener by its address
 _USUAL = 80            # cells for which it is counted how many lines there are
@@ -169,25 +175,30 @@ class SocketLines:
         if self.rows:
             return ""
         if not (trace.calls or trace.samples):
-            return "Neither system calls nor the kernel's sockets were kept with this capture."
+            return tr("Neither system calls nor the kernel's sockets were kept with this capture.")
         if self.row is None:
-            return ("All sockets of which the kernel told are gone. Choose a packet: those of its time are "
-                    "shown.")
-        index, here = trace.index, f"packet {packet_number(self.row)}"
+            return tr("All sockets of which the kernel told are gone. Choose a packet: those of its time are "
+                      "shown.")
+        index, here = trace.index, packet_number(self.row)
         told = [one.time_ns for one in (*trace.kernel, *trace.kernel_udp) if one.state != "gone"]
         first = int(index.time_ns.searchsorted(min(told))) if told else index.count
         if self.row < first < index.count:
-            return f"At {here} the kernel had told of no socket yet: it did before packet {first + 1}."
+            return tr("At packet {number} the kernel had told of no socket yet: it did before packet "
+                      "{first}.",
+                      number=here, first=first + 1)
         if self.row < first:
-            return f"At {here} the kernel had told of no socket yet: it did after the last packet."
-        return f"At {here} all sockets of which the kernel had told were gone."
+            return tr("At packet {number} the kernel had told of no socket yet: it did after the last "
+                      "packet.",
+                      number=here)
+        return tr("At packet {number} all sockets of which the kernel had told were gone.", number=here)
 
     def _moment(self, width: int) -> list[Line]:
         """That it is the past that is shown, where it is."""
         count = self.trace.index.count
         if self.row is None or self.row + 1 >= count:
             return []
-        text = f"As they were at packet {packet_number(self.row)} of {count:,}."
+        text = tr("As they were at packet {number} of {count:,}.", number=packet_number(self.row),
+                  count=count)
         return [(Span(" " * width),), (Span(fit(f" {text}", width), "dim"),)]
 
     def _relays(self, width: int) -> list[Line]:
@@ -198,9 +209,11 @@ class SocketLines:
             if (outside := self._outside.get(inside)) is None:
                 continue
             most = outside.backlog
-            own = "" if most is None else f", where {amount(most, 'connection')} may wait for it"
-            text = (f"{escaped(inside, 60)} is the relay's socket in the lab: {outside} listens outside, "
-                    f"at {outside.address}{own}.")
+            own = "" if most is None else sentence(", where {connections} may wait for it",
+                                                   connections=amount(most, "connection"))
+            text = tr("{inside} is the relay's socket in the lab: {outside} listens outside, at "
+                      "{address}{own}.",
+                      inside=escaped(inside, 60), outside=outside, address=outside.address, own=own)
             found += [(Span(fit(f" {line}", width), "dim"),) for line in wrap(text, SENTENCE)]
         return [(Span(" " * width),), *found] if found else []
 
@@ -213,9 +226,11 @@ class SocketLines:
             drops, most = counted(one)
             if not (drops or one.receive_queue):
                 continue
-            lost = f"; {amount(drops, 'datagram')} dropped there so far" if drops else ""
-            text = (f"{escaped(one.local, 60)} (UDP): datagrams that wait to be read take "
-                    f"{one.receive_queue:,} of {most:,} bytes of memory{lost}.")
+            lost = sentence("; {datagrams} dropped there so far",
+                            datagrams=amount(drops, "datagram")) if drops else ""
+            text = tr("{local} (UDP): datagrams that wait to be read take {used:,} of {most:,} bytes of "
+                      "memory{lost}.", local=escaped(one.local,
+                                                     60), used=one.receive_queue, most=most, lost=lost)
             style: Style = "warning" if drops else "dim"
             found += [(Span(fit(f" {line}", width), style),) for line in wrap(text, SENTENCE)]
         return [(Span(" " * width),), *found] if found else []
@@ -224,7 +239,7 @@ class SocketLines:
         protocol, local, peer = _ends(sample)
         place = self._by_ends.get(frozenset((local, peer))) if protocol == "tcp" else None
         outside = None if sample.process or protocol != "tcp" else self._outside.get(local)
-        stands_for = f"relay: {outside}" if outside else "–"
+        stands_for = tr("relay: {outside}", outside=outside) if outside else "–"
         owner = f"{sample.process} {sample.pid}" if sample.process else stands_for
         queues = _relayed(outside) if outside and sample.state == "LISTEN" else _queues(sample)
         first = place[1] if place else None
@@ -261,12 +276,13 @@ class SocketLines:
         waits: list[Style] = ["warning" if text not in ("", "0", "–") else "dim" for text in socket.queues]
         styles: tuple[Style, ...] = (role, "number", "", "", "", "dim" if gone else "bold", *waits, "dim")
         fd = "–" if socket.fd is None else str(socket.fd)
-        return self._cells((socket.owner, fd, socket.protocol, socket.local, socket.peer, socket.state,
+        state = tr(socket.state) if socket.state in _WORDS else socket.state
+        return self._cells((socket.owner, fd, socket.protocol, socket.local, socket.peer, state,
                             *socket.queues, socket.made_by), styles, width)
 
     def title(self, width: int) -> Line:
         """The titles above the lines."""
-        titles = ("Owner", "fd", "Proto", "Local address", "Peer", "State", "Unread", "Unacked", "Made by")
+        titles = tuple(map(tr, _TITLES))
         styles: tuple[Style, ...] = tuple("title" for _ in titles)
         return self._cells(titles, styles, width)
 
@@ -297,13 +313,13 @@ class SocketLines:
         peers = ", ".join(sorted(socket.peers)[:3]) + (" …" if len(socket.peers) > 3 else "")
         parent = None if socket.parent is None else self._table.sockets[socket.parent]
         return SocketRow(
-            owner=escaped(f"{socket.role} {socket.pid}", 30),
+            owner=escaped(f"{role_name(socket.role)} {socket.pid}", 30),
             fd=socket.fd,
             protocol=socket.protocol.upper() or "?",
-            local=escaped(local or "not bound", 60),
+            local=escaped(local or tr("not bound"), 60),
             peer=escaped(peer or (f"({peers})" if peers else "–"), 120),
             state=self._state(socket, None if stream is None else stream[0], sample),
-            made_by="socket()" if parent is None else f"accept() on {parent.fd}",
+            made_by="socket()" if parent is None else tr("accept() on {fd}", fd=parent.fd),
             role=socket.role,
             first_row=None if stream is None else stream[1],
             queues=_queues(sample) if sample is not None else ("", ""),
@@ -356,13 +372,13 @@ def _queues(sample: KernelSample) -> tuple[str, str]:
     if sample.state == "gone":
         return "", ""
     if sample.state == "LISTEN":
-        return f"{sample.receive_queue} conn", f"of {sample.send_queue}"
+        return tr("{count} conn", count=sample.receive_queue), tr("of {most}", most=sample.send_queue)
     return str(unread(sample)), str(sample.send_queue)
 
 
 def _relayed(outside: Outside) -> tuple[str, str]:
     """Of a listener that the relay stands in for: who waits outside is not counted, the most is its own."""
-    return "–", "–" if outside.backlog is None else f"of {outside.backlog}"
+    return "–", "–" if outside.backlog is None else tr("of {most}", most=outside.backlog)
 
 
 def _cells(texts: tuple[str, ...], styles: tuple[Style, ...], width: int, *, kernel: bool) -> Line:
@@ -385,7 +401,7 @@ def _cells(texts: tuple[str, ...], styles: tuple[Style, ...], width: int, *, ker
         if not size or used + size > width:
             continue
         is_address = place in (3, 4) and cell_width(text) > size
-        shown = "…" + text[len(text) - size + 1 :] if is_address else text
+        shown = tail(text, size) if is_address else text
         cell = fit(shown, size, align="right" if place in (1, 6, 7) else "left")
         spans.append(Span(cell, style))
         used += size

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from inspector.model.language import sentence
 from inspector.wire.dissection.field import Field
 from inspector.wire.domain_name import read_name
 from inspector.wire.headers.options import END_OF_LIST, NO_OPERATION, Option, walk_options
 from inspector.wire.tcp.options import NAMES
 from inspector.wire.text import escaped
 
-_IP_NAMES = {0: "End of options list", 1: "No operation", 7: "Record route", 68: "Timestamp", 130: "Security",
-             131: "Loose source route", 136: "Stream ID", 137: "Strict source route", 148: "Router alert"}
+IP_OPTIONS = {0: "End of options list", 1: "No operation", 7: "Record route", 68: "Timestamp",
+              130: "Security",
+             131: "Loose source route", 136: "Stream ID", 137: "Strict source route",
+              148: "Router alert"}
 _TCP_KEYS = {0: "eol", 1: "nop", 2: "mss", 3: "wscale", 4: "sack_perm", 5: "sack", 8: "timestamp"}
 _MOST_RECORDS = 256
 
@@ -28,14 +31,15 @@ def tcp_options(data: bytes, start: int) -> tuple[Field, ...]:
 
 def ip_options(data: bytes, start: int) -> tuple[Field, ...]:
     """The options of an IPv4 header."""
-    return _options(data, start, "ip.opt", _IP_NAMES, lambda kind, value: value.hex(" "), {})
+    return _options(data, start, "ip.opt", IP_OPTIONS, lambda kind, value: value.hex(" "), {})
 
 
 def _options(data: bytes, start: int, prefix: str, names: dict[int, str],
              value_of: Callable[[int, bytes], str], keys: dict[int, str]) -> tuple[Field, ...]:
     options, end = walk_options(data)
     fields = [_option(option, start, f"{prefix}.{keys.get(option.kind, str(option.kind))}",
-                      names.get(option.kind, f"Option {option.kind}"), value_of) for option in options]
+                      names.get(option.kind) or sentence("Option {kind}", kind=option.kind),
+                      value_of) for option in options]
     if end < len(data):
         place = start + end, start + len(data)
         if options and options[-1].kind == END_OF_LIST:
@@ -61,9 +65,9 @@ def _option(option: Option, start: int, name: str, label: str,
 def _tcp_value(kind: int, value: bytes) -> str:
     number = int.from_bytes(value, "big")
     if kind == 2 and len(value) == 2:
-        return f"{number} bytes"
+        return sentence("{size} bytes", size=number)
     if kind == 3 and len(value) == 1:
-        return f"{number}  (multiply by {1 << min(number, 14)})"
+        return sentence("{number}  (multiply by {times})", number=number, times=1 << min(number, 14))
     if kind == 8 and len(value) == 8:
         return f"TSval {number >> 32}, TSecr {number & 0xFFFFFFFF}"
     if kind == 5 and len(value) % 8 == 0:
@@ -90,7 +94,7 @@ def dns_records(message: bytes, at: int, records: list[Any], start: int, *,
         fields.append(_record(record, (start + at, start + stop, start + fixed, start + end), question))
         at = end
     if len(records) > _MOST_RECORDS:
-        more = f"and {len(records) - _MOST_RECORDS:,} more, not shown"
+        more = sentence("and {count:,} more, not shown", count=len(records) - _MOST_RECORDS)
         fields.append(Field("", "…", more, start + at, start + at))
     return tuple(fields), at
 

@@ -20,6 +20,7 @@ from scapy.layers.l2 import ARP, CookedLinux, CookedLinuxV2, Ether  # noqa: F401
 from scapy.packet import NoPayload, Packet, Raw
 
 from inspector.model import numbers
+from inspector.model.language import Sentence, said_as, sentence
 from inspector.model.numbers import (
     LINK_ETHERNET,
     LINK_IPV4,
@@ -45,6 +46,7 @@ from inspector.wire.dissection.values import (
 from inspector.wire.headers.names import Place, layers_of
 from inspector.wire.text import escaped
 
+_SET, _NOT_SET = sentence("set"), sentence("not set")
 _DEEPEST = 48              # layers shown of one frame
 _FIRST_LAYERS = {LINK_ETHERNET: Ether, LINK_SLL: CookedLinux, LINK_SLL2: CookedLinuxV2}
 _RAW = {*RAW_LINKS, LINK_IPV4, LINK_IPV6}
@@ -139,7 +141,7 @@ def _judge_around(layers: list[Field], frame: bytes, transports: Sequence[tuple[
         value = int.from_bytes(segment[outer.at : outer.at + 2], "big")
         around = outer.start < inner.start < outer.start + outer.size
         if around and value == transport_checksum(outer.addresses, outer.protocol, segment, outer.at):
-            text = f"0x{value:04x}  correct once the one inside is complete (offloaded)"
+            text = sentence("0x{value:04x}  correct once the one inside is complete (offloaded)", value=value)
             layers[index] = _with_value(layers[index], "udp.checksum", text)
 
 
@@ -201,7 +203,8 @@ def _field(layer: Packet, owner: str, scapy_field: Any, value: Any, frame: bytes
     bits = (None, None) if whole else (first % 8, first % 8 + last - first)
     if name in ("tcp.options", "ip.options"):
         options = (tcp_options if name == "tcp.options" else ip_options)(frame[start:stop], start)
-        return Field(name, label, f"{stop - start} bytes", start, stop, children=options)
+        size = sentence("{size} bytes", size=stop - start)
+        return Field(name, label, size, start, stop, children=options)
     if name in FLAGS:
         return _flags(name, label, scapy_field, int(value), start, stop, first % 8, last - first)
     text = value_text(name, scapy_field, layer, value)
@@ -220,7 +223,7 @@ def _flags(name: str, label: str, scapy_field: Any, value: int, start: int, stop
         is_set = bool(value >> number & 1)
         at = bit + place
         byte = start + at // 8
-        word = "set" if is_set else "not set"
+        word = _SET if is_set else _NOT_SET
         children.append(Field(child, text, word, byte, byte + 1, at % 8, at % 8 + 1))
         if is_set:
             words.append(text.split(" ", 1)[0])
@@ -292,16 +295,21 @@ def _with_value(layer: Field, name: str, text: str) -> Field:
 
 
 def _noted(layer: Field, notes: Mapping[str, str]) -> Field:
-    changed = (child._replace(value=f"{child.value}  ({escaped(notes[child.name])})") if child.name in notes
+    changed = (child._replace(value=_beside(child.value, notes[child.name])) if child.name in notes
                else child for child in layer.children)
     return layer._replace(children=tuple(changed))
 
 
+def _beside(value: str, note: str) -> Sentence:
+    return sentence("{value}  ({note})", value=value, note=note if isinstance(note,
+                                                                              Sentence) else escaped(note))
+
+
 def _payload(data: bytes, start: int, name: str = "data", label: str = "Payload") -> Field:
     data = bytes(data) if isinstance(data, bytes | bytearray) else b""
-    size = f"{len(data)} byte{'' if len(data) == 1 else 's'}"
-    text = bytes_text(data) if data else ""
-    return Field(name, label, f"{size}  {text}", start, start + len(data))
+    size = said_as(f"{len(data)} byte{'' if len(data) == 1 else 's'}", "{size} bytes", {"size": len(data)})
+    value = sentence("{size}  {text}", size=size, text=bytes_text(data) if data else "")
+    return Field(name, label, value, start, start + len(data))
 
 
 def _cover_rest(frame: bytes, layers: list[Field]) -> None:
@@ -322,7 +330,7 @@ def _summary(layer: Packet, name: str) -> str:
             flags = f"  [{', '.join(numbers.flag_names(int(layer.flags)))}]" if name == "tcp" else ""
             return f"{int(layer.sport)} → {int(layer.dport)}{flags}"
         if name == "dns":
-            return "response" if layer.qr else "query"
+            return sentence("response") if layer.qr else sentence("query")
         if name in ("arp", "icmp", "icmpv6"):
             words = layer.mysummary()
             return escaped(words if isinstance(words, str) else words[0], 80)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from inspector.model.language import Sentence, sentence
 from inspector.model.numbers import UDP
 from inspector.wire.text import escaped
 
@@ -25,19 +26,19 @@ _SHOWN = 96
 def value_text(name: str, field: Any, layer: Any, value: Any) -> str:
     """The value of a field as text; `field` and `layer` are scapy's."""
     if name in _WORDS and isinstance(value, int):
-        return f"{value * 4} bytes  ({value} words)"
+        return sentence("{size} bytes  ({words} words)", size=value * 4, words=value)
     if name in _PLAIN_PORTS or name in _PLAIN_NUMBERS:
         return str(value)
     if name in ("ip.proto", "ipv6.nxt") and isinstance(value, int):
         return f"{_PROTOCOLS.get(value, 'protocol')} ({value})"
     if name == "ip.frag_offset" and isinstance(value, int):
-        return f"{value * 8} bytes" if value else "0"
+        return sentence("{size} bytes", size=value * 8) if value else "0"
     if name in ("ip.id", "dns.id", "icmp.ident") and isinstance(value, int):
         return f"0x{value:04x}  ({value})"
     if name in ("eth.type", "sll.etype", "arp.proto.type", "vlan.type") and isinstance(value, int):
         return f"{_enum_word(field, layer, value)} (0x{value:04x})"
     if name in _YES_NO and isinstance(value, int):
-        return "yes" if value else "no"
+        return sentence("yes") if value else sentence("no")
     if name == "websocket.masking_key" and isinstance(value, int):
         return value.to_bytes(4, "big").hex(" ")
     if name == "ipv6.flow" and isinstance(value, int):
@@ -80,7 +81,7 @@ def _is_number(text: str) -> bool:
 def header_checksum_text(header: bytes, value: int) -> str:
     """An IPv4 header's checksum (RFC 791 section 3.1): right, or what it should be."""
     expected = _complement(header[:10] + b"\0\0" + header[12:])
-    return f"0x{value:04x}  {'correct' if expected == value else f'wrong, should be 0x{expected:04x}'}"
+    return _correct(value) if expected == value else _wrong(value, expected)
 
 
 def transport_checksum_text(addresses: bytes, protocol: int, segment: bytes, at: int) -> str:
@@ -90,13 +91,22 @@ def transport_checksum_text(addresses: bytes, protocol: int, segment: bytes, at:
     """
     value = int.from_bytes(segment[at : at + 2], "big")
     if protocol == UDP and value == 0:
-        return "0x0000  not used"
+        return sentence("0x0000  not used")
     expected = transport_checksum(addresses, protocol, segment, at)
     if value == expected:
-        return f"0x{value:04x}  correct"
+        return _correct(value)
     if is_offloaded(addresses, protocol, segment, at):
-        return f"0x{value:04x}  offloaded, as on loopback (complete: 0x{expected:04x})"
-    return f"0x{value:04x}  wrong, should be 0x{expected:04x}"
+        return sentence("0x{value:04x}  offloaded, as on loopback (complete: 0x{expected:04x})", value=value,
+                        expected=expected)
+    return _wrong(value, expected)
+
+
+def _correct(value: int) -> Sentence:
+    return sentence("0x{value:04x}  correct", value=value)
+
+
+def _wrong(value: int, expected: int) -> Sentence:
+    return sentence("0x{value:04x}  wrong, should be 0x{expected:04x}", value=value, expected=expected)
 
 
 def transport_checksum(addresses: bytes, protocol: int, segment: bytes, at: int) -> int:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
+from inspector.model.language import marked, tr
 from inspector.model.numbers import TCP, UDP
 from inspector.trace.trace import Trace, TraceError
 from inspector.views.conversations.compare.align import AlignedRow, aligned_further, same
@@ -37,7 +38,7 @@ FEWEST, MOST_COLUMNS = 2, 4
 _TITLES = 18                 # cells of the titles of the table
 _SIGN = 2                    # cells of the sign before a row
 _BETWEEN = "  "
-LEGEND = "≠ not at this place in all of them   ≈ in all, with another size, protocol or call"
+LEGEND = marked("≠ not at this place in all of them   ≈ in all, with another size, protocol or call")
 
 
 class Side(NamedTuple):
@@ -93,7 +94,7 @@ def side_of(path: Path) -> Side:
         name = escaped(path.name, 60)
         found = conversations_of(trace, None, 1)
         if not found:
-            raise TraceError(f"{name} has no TCP or UDP conversation.")
+            raise TraceError(tr("{name} has no TCP or UDP conversation.", name=name))
         return Side(trace, found[0], name)
     except BaseException:
         trace.close()
@@ -141,10 +142,12 @@ class Comparison:
             rows = aligned_further(rows, self._names, number)
             yield
         self._rows, self._heads = rows, _heads(self.sides, ladders, self._steps)
-        self._notes = [Span(LEGEND, "dim")]
+        self._notes = [Span(tr(LEGEND), "dim")]
         for number, ladder in enumerate(ladders, start=1):
             if (count := happened(ladder)) > MOST:
-                text = f"Of {number}, the first {MOST} of {count:,} steps are compared; the sums are of all."
+                text = tr("Of {number}, the first {most} of {count:,} steps are compared; the sums are of "
+                          "all.",
+                          number=number, most=MOST, count=count)
                 self._notes.append(Span(text, "warning"))
 
     @property
@@ -180,7 +183,7 @@ class Comparison:
 
     def _head(self, head: Head, width: int) -> Line:
         room = max((width - _TITLES - len(_BETWEEN) * (len(head.texts) - 1)) // len(head.texts), 1)
-        spans = [Span(fit(head.title, _TITLES), "name")]
+        spans = [Span(fit(tr(head.title), _TITLES), "name")]
         for place, text in enumerate(head.texts):
             spans.append(Span((_BETWEEN if place else "") + fit(text, room), head.style))
         return tuple(spans)
@@ -207,8 +210,9 @@ def _heads(sides: Sequence[Side], ladders: Sequence[Ladder],
            steps: Sequence[Sequence[Happening]]) -> list[Head]:
     ends = [ladder_ends(ladder, None) for ladder in ladders]
     spoken = [f"{number}  {_spoken(each)}" for number, each in enumerate(steps, start=1)]
-    who = (("file", [side.name for side in sides]), ("client", [left.address for left, _, _ in ends]),
-           ("server", [right.address for _, right, _ in ends]))
+    who = ((marked("file"), [side.name for side in sides]), (marked("client"), [left.address for left, _,
+                                                                                _ in ends]),
+           (marked("server"), [right.address for _, right, _ in ends]))
     heads = [Head("", spoken, "bold")]
     heads += [Head(title, texts, "") for title, texts in who if any(texts)]
     for title, texts in table([sums_of(ladder) for ladder in ladders]):

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from inspector.model.language import said
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP
 from inspector.model.packets import Row, row_at
 from inspector.trace.packet.facts import facts
 from inspector.trace.packet.info import packet_info, protocol_name
 from inspector.views.ladder.layout import LEFT, Moment
+from inspector.views.session.call_text import role_name
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -127,7 +129,7 @@ def _of_packet(ladder: Ladder, position: int) -> Happening:
     known = facts(trace, row)
     protocol = protocol_name(trace, known)
     detail = f"{protocol} {int(trace.index.payload_length[row])}"
-    text = packet_info(trace, known, brief=True)
+    text = said(packet_info(trace, known, brief=True))
     return Happening(name, detail, f"{'──▶' if from_client else '◀──'} {text}", _style(trace, row), protocol)
 
 
@@ -144,5 +146,6 @@ def _of_call(call: Call) -> Happening:
     outcome = call.errno or ("…" if call.result is None else str(call.result))
     side: Style = "client" if call.role == "client" else "server"
     arguments = escaped(call.arguments, 60)
-    text = f"{escaped(call.role, 20)}  {escaped(call.name, 20)}({arguments}) = {escaped(outcome, 20)}"
+    name = escaped(call.name, 20)
+    text = f"{role_name(escaped(call.role, 20))}  {name}({arguments}) = {escaped(outcome, 20)}"
     return Happening(call_name(call), call_detail(call), text, side)

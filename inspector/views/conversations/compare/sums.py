@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from inspector.model.language import marked
 from inspector.model.numbers import FIN, RST, SYN, TCP, UDP
 from inspector.model.units import duration
 from inspector.views.ladder.layout import LEFT
@@ -55,12 +56,12 @@ def _round_trips(ladder: Ladder) -> int:
 def table(columns: list[Sums]) -> list[tuple[str, list[str]]]:
     """Title of each row, and its text for each conversation."""
     return [
-        ("packets", [f"{one.packets:,}" for one in columns]),
-        ("bytes of headers", [f"{one.headers:,}" for one in columns]),
-        ("bytes of payload", [f"{one.payload:,}" for one in columns]),
-        ("round trips", [f"{one.round_trips:,}" for one in columns]),
-        ("time", [duration(one.took_ns) for one in columns]),
-        ("system calls", [f"{one.calls:,}" for one in columns]),
+        (marked("packets"), [f"{one.packets:,}" for one in columns]),
+        (marked("bytes of headers"), [f"{one.headers:,}" for one in columns]),
+        (marked("bytes of payload"), [f"{one.payload:,}" for one in columns]),
+        (marked("round trips"), [f"{one.round_trips:,}" for one in columns]),
+        (marked("time"), [duration(one.took_ns) for one in columns]),
+        (marked("system calls"), [f"{one.calls:,}" for one in columns]),
     ]
 
 

@@ -97,7 +97,8 @@ def test_no_text_is_glued_before_it_is_looked_up() -> None:
     lost = []
     for file in sorted((ROOT / "inspector").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            looks_up = isinstance(node, ast.Call) and called(node) in ("tr", "marked", "sentence")
-            if looks_up and isinstance(node, ast.Call) and isinstance(node.args[0], ast.JoinedStr | ast.BinOp):
+            if not isinstance(node, ast.Call) or called(node) not in ("tr", "marked", "sentence"):
+                continue
+            if isinstance(node.func, ast.Name) and isinstance(node.args[0], ast.JoinedStr | ast.BinOp):
                 lost.append(f"{file.relative_to(ROOT)}:{node.lineno} {ast.unparse(node.args[0])}")
     assert not lost

@@ -63,7 +63,7 @@ async def test_the_palette_knows_our_commands() -> None:
         assert isinstance(app.screen, Palette)
 
 
-@pytest.mark.parametrize("key", ["", "question_mark", "o", "v"])
+@sweep("key", ["", "question_mark", "o", "v"], lambda key: key in ("", "question_mark"))
 async def test_the_palette_lists_each_action_once(key: str) -> None:
     app = QuietApp()
     async with app.run_test(size=(80, 24)) as pilot:
@@ -170,7 +170,7 @@ async def test_one_palette_is_enough_also_below_a_terminal_that_is_too_small() -
         assert [type(screen) for screen in app.screen_stack[1:]] == [LauncherScreen, Palette]
 
 
-@pytest.mark.parametrize("key", ["", "ctrl+p", "question_mark"])
+@sweep("key", ["", "ctrl+p", "question_mark"], lambda key: key == "ctrl+p")
 async def test_the_word_of_a_small_terminal_goes_with_its_reason(key: str) -> None:
     app = QuietApp()
     async with app.run_test(size=(80, 24)) as pilot:

@@ -112,7 +112,8 @@ def in_sight(screen: Screen[Any]) -> bool:
 
 
 @needs_lab
-@pytest.mark.parametrize("kind", [one.name for one in REGISTRY if one.endings and one.name != "browser"])
+@sweep("kind", [one.name for one in REGISTRY if one.endings and one.name != "browser"],
+       lambda kind: kind == "tcp")
 async def test_a_menu_can_be_read_and_used_on_the_smallest_screen(kind: str) -> None:
     async with session(kind, (60, 16)) as pilot:
         await running(pilot)
@@ -137,7 +138,7 @@ def test_every_prompt_is_tried() -> None:
     assert calls == sum(map(len, PROMPTS.values())) + OWN_TESTS
 
 
-@sweep("place_of", PROMPTS, lambda place: place in ("launcher", "ladder"))
+@sweep("place_of", PROMPTS, lambda place: place == "ladder")
 async def test_a_prompt_answers_whatever_is_typed(place: Path, place_of: str) -> None:
     app = QuietApp(trace_path=None if place_of == "launcher" else TRACES / "http.pcapng")
     async with app.run_test(size=USUAL) as pilot:
@@ -152,7 +153,7 @@ async def test_a_prompt_answers_whatever_is_typed(place: Path, place_of: str) ->
     assert not list(place.rglob("*.part"))
 
 
-@pytest.mark.parametrize("place_of", PROMPTS)
+@sweep("place_of", PROMPTS, lambda place: place in ("launcher", "packets"))
 async def test_a_prompt_says_its_keys_whole_at_80_columns(place: Path, place_of: str) -> None:
     app = QuietApp(trace_path=None if place_of == "launcher" else TRACES / "http.pcapng")
     async with app.run_test(size=SMALL) as pilot:

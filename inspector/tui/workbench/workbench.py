@@ -176,7 +176,7 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         self._size = self.app.size
         self._open_kept_panes()
         self._began_with = self.front
-        self._arrange()
+        self._arrange(update=False)                # styles follow with the screen's resumption, all at once
         if self.front == LADDER[0].id:
             self._focus_first()
         else:
@@ -219,8 +219,8 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         """Whether the ladder stands above the others."""
         return self._size.height >= TALL and not self.zoomed
 
-    def _arrange(self) -> None:
-        """Set the classes from which inspector.tcss knows which panes are to be seen."""
+    def _arrange(self, update: bool = True) -> None:
+        """Set the classes by which inspector.tcss knows which panes are to be seen; `update`: styles too."""
         wide, tall = self.is_wide, self.is_tall
         if self.lower in ASIDE_IDS and wide:
             self.lower = FIRST_LOWER
@@ -228,10 +228,10 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         self.update_classes({
             "-wide": wide, "-narrow": not wide, "-tall": tall, "-low": not tall,
             "-aside": not wide and (self.lower if tall else front) in ASIDE_IDS,
-        }, animate=False)
+        }, update, animate=False)
         for pane in self.panes:
-            pane.set_class(pane.id == front, "-front")
-            pane.set_class(pane.id == self.lower, "-lower")
+            pane.set_class(pane.id == front, "-front", update=update)
+            pane.set_class(pane.id == self.lower, "-lower", update=update)
         self._divide()
         self._show_tabs()
 

@@ -7,7 +7,6 @@ import re
 import time
 from pathlib import Path
 
-import pytest
 from textual.widgets import Input, Static
 
 from inspector.lab.options import Watch
@@ -18,6 +17,7 @@ from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.prompt import PromptScreen
 from tests.support.running.lab import needs_lab
 from tests.support.screen.live import SMALL, QuietApp, grid, launcher, until, workbench
+from tests.support.tiers import sweep
 
 
 class LauncherApp(QuietApp):
@@ -36,7 +36,8 @@ class LauncherApp(QuietApp):
             self.paths.append(path)
 
 
-@pytest.mark.parametrize(("key", "kind"), [("t", "tcp"), ("u", "udp"), ("h", "http"), ("w", "websocket")])
+@sweep(("key", "kind"), [("t", "tcp"), ("u", "udp"), ("h", "http"), ("w", "websocket")],
+       lambda case: case[0] == "u")
 async def test_one_key_starts_a_session(key: str, kind: str) -> None:
     app = LauncherApp()
     async with app.run_test(size=(80, 24)) as pilot:
@@ -55,11 +56,11 @@ async def test_a_click_and_enter_start_sessions_too() -> None:
         assert [spec.kind for spec in app.specs] == ["http", "http", "websocket"]
 
 
-@pytest.mark.parametrize(("keys", "field", "value"), [
+@sweep(("keys", "field", "value"), [
     ("b", "behaviour", "push"), ("bb", "behaviour", "silent"), ("bbb", "behaviour", "echo"),
     ("6", "ipv6", True), ("l", "with_server", False), ("s", "paused", True), ("c", "connected", False),
     ("k", "chunked", True), ("d", "deflate", True),
-])
+], lambda case: case[0] in ("bb", "l"))
 async def test_options_turn_by_one_key(keys: str, field: str, value: object) -> None:
     app = LauncherApp()
     async with app.run_test(size=(80, 24)) as pilot:
@@ -77,7 +78,7 @@ async def test_options_turn_by_a_click_and_show_what_they_mean() -> None:
 
 
 @needs_lab
-@pytest.mark.parametrize("size", [(60, 16), SMALL])
+@sweep("size", [(60, 16), SMALL], lambda size: size == (60, 16))
 async def test_what_was_chosen_is_said_where_sessions_start(size: tuple[int, int]) -> None:
     async with QuietApp().run_test(size=size) as pilot:
         screen = await launcher(pilot)

@@ -27,6 +27,7 @@ from inspector.tui.widgets.prompt import PromptScreen
 from inspector.views.line.spans import plain
 from tests.support.running.lab import needs_lab
 from tests.support.screen.live import SMALL, USUAL, QuietApp, grid, until, until_shown
+from tests.support.tiers import sweep
 
 
 class Visitor(VisitorApp, QuietApp):
@@ -93,7 +94,7 @@ async def until_over(pilot: Pilot[Any]) -> None:
 
 
 @needs_lab
-@pytest.mark.parametrize("size", [SMALL, USUAL])
+@sweep("size", [SMALL, USUAL], lambda size: size == SMALL)
 async def test_hands_are_counted_in_two_rounds_and_the_truth_is_held_back(size: tuple[int, int]) -> None:
     progress.keep(EXAMPLE.name, progress.Progress(2, 4))       # the teacher's own way is another one
     async with teacher(str(EXAMPLE), None, size) as pilot:

@@ -30,13 +30,14 @@ from tests.support.screen.live import (
     until_shown,
     workbench,
 )
+from tests.support.tiers import sweep
 
 
 def app_screen(pilot: Pilot[object]) -> Screen[object]:
     return pilot.app.screen
 
 
-@pytest.mark.parametrize("left", [spec.id for spec in PANES if spec.place == "middle"])
+@sweep("left", [spec.id for spec in PANES if spec.place == "middle"], lambda left: left == "findings")
 async def test_a_file_of_several_opens_on_it_wherever_one_left_before(left: str) -> None:
     keep(front=left, lower=left)
     async with opened(DATA / "protocols" / "redis.pcapng", (80, 24)) as (pilot, screen):

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
 from textual.color import Color
 from textual.geometry import Offset
 from textual.pilot import Pilot
@@ -45,7 +44,7 @@ async def shown(pilot: Pilot[Any], pane: ListPane, text: str) -> None:
     await until(pilot, lambda: text in " ".join(" ".join(lines(pane.lines)).split()), "the sentence")
 
 
-@pytest.mark.parametrize("size", [SMALL, USUAL])
+@sweep("size", [SMALL, USUAL], lambda size: size == SMALL)
 async def test_a_chosen_finding_stands_once_below_its_list(size: tuple[int, int]) -> None:
     async with opened(CHUNKED_IN_1_0, size) as (pilot, screen):
         await pilot.press("7")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
-import pytest
 from textual.widgets import Input
 
 from inspector.model.spec import SessionSpec
@@ -19,6 +19,7 @@ from inspector.tui.workbench.workbench import WorkbenchScreen
 from tests.support.running.lab import needs_lab
 from tests.support.screen.keys import burst, type_together
 from tests.support.screen.live import until
+from tests.support.tiers import sweep
 
 TRACES = Path(__file__).parents[2] / "data" / "traces"
 WEBSOCKET = TRACES / "websocket.pcapng"
@@ -37,7 +38,7 @@ def bench(app: InspectorApp) -> WorkbenchScreen:
     return screen
 
 
-@pytest.mark.parametrize("loaded", [True, False])
+@sweep("loaded", [True, False], lambda loaded: not loaded)
 async def test_a_filter_in_one_burst(loaded: bool) -> None:
     app = QuietApp(trace_path=WEBSOCKET)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -52,7 +53,8 @@ async def test_a_filter_in_one_burst(loaded: bool) -> None:
         assert app.screen_stack[1:] == [bench(app)]
 
 
-@pytest.mark.parametrize(("keys", "value"), [(":12", "12"), ("c", None), ("\x13lesson", "lesson")])
+@sweep(("keys", "value"), [(":12", "12"), ("c", None), ("\x13lesson", "lesson")],
+       lambda case: case[0] != ":12")
 async def test_prompts_get_all_that_is_typed_after_their_key(keys: str, value: str | None) -> None:
     app = QuietApp(trace_path=WEBSOCKET)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -62,15 +64,22 @@ async def test_prompts_get_all_that_is_typed_after_their_key(keys: str, value: s
         assert (entry.value if isinstance(entry, Input) else None) == value
 
 
-@pytest.mark.parametrize(("keys", "value"), [
-    ("old\x15/root/new", "/root/new"), ("12\x7f3", "13"), ("ab\x1b[Dc", "acb"), ("ab\x1b[Hc", "cab"),
-    ("ab\x1b[H\x1b[3~c\x1b[Fd", "cbd"), ("one two\x17three", "one three"),
-])  # fmt: skip
-async def test_keys_that_edit_act_between_the_letters_where_they_were_typed(keys: str, value: str) -> None:
+async def test_keys_that_edit_act_between_the_letters_where_they_were_typed() -> None:
     app = QuietApp()
     async with app.run_test(size=(80, 24)) as pilot:
-        await type_together(pilot, "o" + keys)
-        await until(pilot, lambda: isinstance(app.focused, Input) and app.focused.value == value, value)
+        for keys, value in (
+            ("old\x15/root/new", "/root/new"), ("12\x7f3", "13"), ("ab\x1b[Dc", "acb"), ("ab\x1b[Hc", "cab"),
+            ("ab\x1b[H\x1b[3~c\x1b[Fd", "cbd"), ("one two\x17three", "one three"),
+        ):
+            await type_together(pilot, "o" + keys)
+            await until(pilot, partial(typed, app, value), value)
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, LauncherScreen), "the launcher")
+
+
+def typed(app: QuietApp, value: str) -> bool:
+    """Whether this stands in the line that has the keys."""
+    return isinstance(app.focused, Input) and app.focused.value == value
 
 
 async def test_a_path_in_one_burst_then_keys_for_the_file_that_it_opens() -> None:
@@ -105,7 +114,7 @@ async def test_a_paste_keeps_all_its_lines() -> None:
         assert app.focused.value == "/tmp/a b.pcap"
 
 
-@pytest.mark.parametrize("turns", range(0, 12, 3))
+@sweep("turns", range(0, 12, 3), lambda turns: turns == 3)
 async def test_what_was_typed_for_a_file_that_breaks_is_not_for_the_launcher(turns: int) -> None:
     app = QuietApp(trace_path=WEBSOCKET)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -18,14 +18,15 @@ from inspector.trace.trace import Trace
 from inspector.tui.files.settings import keep
 from tests.support.running.lab import needs_lab
 from tests.support.screen.live import QuietApp, grid, trace, until, until_shown, workbench
+from tests.support.tiers import sweep
 
 
 @pytest.mark.skipif(not may_capture(), reason="needs root or CAP_NET_RAW")
-@pytest.mark.parametrize(("limits", "said"), [
+@sweep(("limits", "said"), [
     (Limits(packets=3), "The capture ended: 3 packets were captured."),
     (Limits(seconds=1.5), "The capture ended after 1.5 seconds."),
     (Limits(max_size=4000), "The capture ended: the file has reached its limit of 4,000 bytes."),
-])
+], lambda case: case[0].packets)
 async def test_what_ended_a_watch_is_told_and_stays_in_the_title(
     tmp_path: Path, limits: Limits, said: str
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -28,6 +27,7 @@ from tests.support.screen.live import (
     until_drawn,
     until_shown,
 )
+from tests.support.tiers import sweep
 
 pytestmark = needs_lab
 WIRE_KEYS = ("p Pass", "d Drop", "b Double", "t Delay", "u Swap", "P Hold/pass all",
@@ -116,7 +116,7 @@ async def test_on_a_wide_screen_too_a_packet_that_comes_again_says_so() -> None:
                                        for line in grid(bench(pilot)).splitlines()), "both marks")
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@sweep("size", [(80, 24), (120, 40)], lambda size: size == (80, 24))
 async def test_what_was_said_of_a_packet_that_waits_is_said_afterwards(size: tuple[int, int]) -> None:
     async with session("tcp", size, wire="held") as pilot:
         await until_waiting(pilot, 3)                          # a SYN, and the same twice

@@ -21,6 +21,7 @@ import hypothesis
 import pytest
 
 from inspector.model.language import use
+from tests.support.tiers import examples, examples_in_tiers  # noqa: F401   (a fixture)
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
@@ -31,6 +32,7 @@ hypothesis.settings.register_profile(                            # the machine m
     "patient", hypothesis.settings.default, deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("patient")
+pytest_generate_tests = examples_in_tiers
 YOUNG = 50_000           # objects until the collector looks at them; one screen's styles are 20,000
 
 

@@ -15,6 +15,7 @@ import pytest
 from inspector.sessions import temporary
 from tests.support.running.lab import needs_lab, wait_until
 from tests.support.screen.terminal import Terminal
+from tests.support.tiers import sweep
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,7 +79,7 @@ def test_an_app_that_hangs_and_is_ended_by_force_takes_its_folders_along(place: 
 
 
 @needs_lab
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+@sweep("number", [signal.SIGHUP, signal.SIGTERM], lambda number: number == signal.SIGHUP)
 def test_an_app_that_is_ended_leaves_no_folder(number: signal.Signals, place: Path) -> None:
     """The program's secrets stand in one while the app shows what it did."""
     with Terminal(["exec", "--", "true"], {**os.environ, "TMPDIR": str(place)}) as app:

@@ -86,8 +86,10 @@ class VoteScreen(BaseScreen):
     # --- what is seen ---
 
     def show(self, ballot: Ballot | None) -> None:
-        """This is asked now."""
+        """This is asked now. Where the screen is only being put there, `on_mount` shows it."""
         self.ballot = ballot
+        if not self.query(PageList):
+            return
         pages, number = self.query_one(PageList), self.query_one(NumberInput)
         width = pages.line_width
         said = None if ballot is None else self.seat.said(ballot)

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
-import pytest
-
 from inspector.lab.programs.relayed import RELAYED
 from tests.support.running.commands import COMMAND, inspector
 from tests.support.running.lab import needs_lab
@@ -63,7 +61,7 @@ def running(
 
 
 @sweep(("command", "number"), product(["exec --save", "exec --syscalls --save", "record --lab -o"], RELAYED),
-       lambda case: case[0] == "exec --save" and case[1] in (signal.SIGINT, signal.SIGTERM))  # fmt: skip
+       lambda case: case[0] == "exec --save" and case[1] == signal.SIGTERM)  # fmt: skip
 def test_a_signal_to_us_alone_goes_on_to_the_program(
     command: str, number: signal.Signals, tmp_path: Path
 ) -> None:
@@ -99,7 +97,7 @@ def test_a_program_that_does_not_want_to_end_is_ended_at_the_second_time(tmp_pat
     assert process.returncode == 128 + signal.SIGKILL
 
 
-@pytest.mark.parametrize("ignored", [(), (signal.SIGHUP,), (signal.SIGINT, signal.SIGQUIT)])
+@sweep("ignored", [(), (signal.SIGHUP,), (signal.SIGINT, signal.SIGQUIT)], lambda ignored: len(ignored) == 2)
 def test_a_program_ignores_what_it_was_told_to(ignored: tuple[signal.Signals, ...], tmp_path: Path) -> None:
     """SIGHUP by nohup, the others by a shell's `&`; SIGQUIT was ignored always."""
     def before() -> None:
@@ -111,7 +109,7 @@ def test_a_program_ignores_what_it_was_told_to(ignored: tuple[signal.Signals, ..
     assert printed == f"{[int(number) for number in ignored]}\n"
 
 
-@pytest.mark.parametrize("key", [b"\x03", b"\x1c"])
+@sweep("key", [b"\x03", b"\x1c"], lambda key: key == b"\x03")
 def test_a_key_of_the_terminal_reaches_the_program_once(key: bytes, tmp_path: Path) -> None:
     words = ["exec", "--save", str(tmp_path / "t.pcapng"), "--", sys.executable, "-c"]
     with terminal(tmp_path, [*COMMAND, *words, TELLS.format(numbers=NUMBERS)]) as window:

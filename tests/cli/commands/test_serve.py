@@ -306,8 +306,8 @@ def _counts(box: BallotBox, asked: Ballot, choice: str) -> bool:
 
 
 @needs_lab
-@sweep("messages", [('["resize", 5]', '["stdin", "\\ud800"]', "x"), ('"x"', '["stdin"]', "[]")],
-       lambda messages: "x" in messages, ids=["some", "others"])
+@sweep("messages", [('["stdin", "\\ud800"]',), ('["resize", 5]', "x", '"x"', '["stdin"]', "[]")],
+       lambda messages: len(messages) == 1, ids=["some", "others"])
 def test_a_browser_that_sends_what_is_no_message_goes(tmp_path: Path, messages: tuple[str, ...]) -> None:
     with serving(tmp_path) as server:
         for message in messages:

@@ -47,7 +47,7 @@ def test_what_cannot_be_written_is_one_sentence(words: str, where: str, tmp_path
 SAYS = ["--help", "decode FILE --json packets", "nonsense", "decode / --json http"]
 
 
-@sweep("words", SAYS, lambda words: words[0] == "d")
+@sweep("words", SAYS, lambda words: words == SAYS[1])
 def test_nothing_is_said_where_nobody_hears(words: str, tmp_path: Path) -> None:
     heard = shell(words, tmp_path / "one.pcapng")
     assert shell(f"{words} 2>&-", tmp_path / "one.pcapng").returncode == heard.returncode
@@ -79,7 +79,7 @@ def _is_sign(character: str) -> bool:
         cell_len(character) == 1)
 
 
-@pytest.mark.parametrize("columns", ["0", "9" * 20, "²"])
+@sweep("columns", ["0", "9" * 20, "²"], lambda columns: columns == "²")
 def test_any_word_for_the_width_is_taken(columns: str, tmp_path: Path) -> None:
     assert shell("run udp --no-server", tmp_path / "one.pcapng", COLUMNS=columns).returncode == 0
 
@@ -87,7 +87,7 @@ def test_any_word_for_the_width_is_taken(columns: str, tmp_path: Path) -> None:
 ASKING = ["", "open FILE", "lesson", "watch 8000", "via 8001:8000", "exec --join -- true"]
 
 
-@sweep("words", ASKING, lambda words: words[:4] in ("", "open"))
+@sweep("words", ASKING, lambda words: words == "")
 def test_a_closed_input_is_no_terminal(words: str, tmp_path: Path) -> None:
     closed, empty = (shell(f"{words} {how}", tmp_path / "one.pcapng") for how in ("<&-", "< /dev/null"))
     assert (closed.returncode, closed.stderr) == (empty.returncode, empty.stderr)

@@ -14,6 +14,7 @@ import pytest
 from tests.support.captures.traces import TRACES
 from tests.support.running.lab import needs_lab
 from tests.support.screen.terminal import Terminal
+from tests.support.tiers import sweep
 
 TALK = """
 import socket
@@ -87,7 +88,7 @@ def test_the_trace_of_a_program_that_ended_is_not_followed() -> None:
         assert app.end() == 0
 
 
-@pytest.mark.parametrize("key", ["q", "\x1b", "\x03"])
+@sweep("key", ["q", "\x1b", "\x03"], lambda key: key == "q")
 def test_a_pipe_that_nobody_writes_is_said_and_can_be_left(key: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     line = f"stty -a; {sys.executable} -m inspector open {tmp_path / 'pipe'}; echo left $?; stty -a"

@@ -22,6 +22,7 @@ from tests.support.captures.traces import TRACES
 from tests.support.running.lab import needs_lab
 from tests.support.running.users import UNKNOWN, environment, interpreter
 from tests.support.screen.terminal import Terminal
+from tests.support.tiers import sweep
 
 needs_privilege = pytest.mark.skipif(not may_capture(), reason="the helper needs root or CAP_NET_RAW")
 HELPER = [sys.executable, "-I", str(Path(opener.__file__))]
@@ -139,7 +140,8 @@ def test_a_helper_that_gives_nothing_is_a_sentence() -> None:
 
 @needs_lab
 @pytest.mark.skipif(not interpreter(), reason="a second user needs root, and a Python that it may run")
-@pytest.mark.parametrize("command", [["exec", "--reach", "9"], ["record", "-o", "x.pcapng", "--lab"]])
+@sweep("command", [["exec", "--reach", "9"], ["record", "-o", "x.pcapng", "--lab"]],
+       lambda command: command[0] == "exec")
 def test_a_program_under_sudo_is_the_callers(command: list[str], tmp_path: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     program = ["sh", "-c", "id -u; readlink /proc/self/ns/user; nsenter --net=/proc/1/ns/net true"]
@@ -165,7 +167,8 @@ main()
 
 @needs_lab
 @pytest.mark.skipif(not interpreter(), reason="a second user needs root, and a Python that it may run")
-@pytest.mark.parametrize("words", [["open", "x.pcapng"], ["talk", "tcp://127.0.0.1:{port}"], []])
+@sweep("words", [["open", "x.pcapng"], ["talk", "tcp://127.0.0.1:{port}"], []],
+       lambda words: words[:1] != ["talk"])
 def test_no_screen_runs_as_root_under_sudo(words: list[str], tmp_path: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     shutil.copy(TRACES / "tcp.pcapng", tmp_path / "x.pcapng")

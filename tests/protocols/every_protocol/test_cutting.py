@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.trace import Trace
 from inspector.wire.keylog import KeyLog
 from tests.support.captures.tcp import MemoryTrace, segment
+from tests.support.tiers import sweep
 
 DATA = Path(__file__).parents[2] / "data"
 SPOKEN = [
@@ -72,14 +72,15 @@ def told(turns: list[Turn], sizes: list[int], ports: tuple[int, int], secrets: K
     return [*found, sorted((one.id, one.text) for one in application.findings if one.id[:4] != "tcp.")]
 
 
-@pytest.mark.parametrize("path", SPOKEN, ids=lambda path: path.stem)
-def test_cuts_change_nothing(path: Path) -> None:
+@sweep(("path", "most"), [(path, most) for most in (4, 12) for path in SPOKEN], lambda case: case[1] < 12,
+       ids=lambda one: one.stem if isinstance(one, Path) else str(one))
+def test_cuts_change_nothing(path: Path, most: int) -> None:
     turns, secrets = turns_of(path), secrets_of(path)
     ports = (40000, 53 if "dns" in path.stem else 80)
     whole = told(turns, [30_000], ports, secrets)
     assert len(whole) > 2
 
-    @settings(max_examples=12, deadline=None)
+    @settings(max_examples=most, deadline=None)
     @given(st.lists(st.integers(1, 700), min_size=1, max_size=8))
     def same(sizes: list[int]) -> None:
         assert told(turns, sizes, ports, secrets) == whole

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from inspector.trace.flows.tcp import TcpFlow
 from inspector.wire.keylog import KeyLog
 from tests.protocols.every_protocol.test_cutting import SPOKEN, Turn, secrets_of, turns_of
 from tests.support.captures.tcp import MemoryTrace, segment
+from tests.support.tiers import sweep
 
 
 def read(turns: list[Turn], lost: frozenset[int], begun: bool, port: int,
@@ -79,11 +79,12 @@ def changed(turns: list[Turn], changes: list[tuple[int, str, bytes]]) -> list[Tu
     return [(end, said) for end, said in found if said]
 
 
-@pytest.mark.parametrize("path", SPOKEN, ids=lambda path: path.stem)
-def test_any_bytes_give_records_or_findings(path: Path) -> None:
+@sweep(("path", "most"), [(path, most) for most in (13, 40) for path in SPOKEN], lambda case: case[1] < 40,
+       ids=lambda one: one.stem if isinstance(one, Path) else str(one))
+def test_any_bytes_give_records_or_findings(path: Path, most: int) -> None:
     turns, secrets = turns_of(path), secrets_of(path)
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=most, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(CHANGES, st.frozensets(st.integers(0, 30), max_size=3), st.booleans(),
            st.sampled_from([80, 53, 1080, 1883, 5432, 6379]))
     def holds(changes: list[tuple[int, str, bytes]], lost: frozenset[int], begun: bool, port: int) -> None:

@@ -126,6 +126,7 @@ class Order:
     folder: str = "."
     numbers: Sequence[int] = ()
     session: bool = False
+    group: bool = False              # a process group of its own
     terminal: bool = False           # standard input becomes the terminal of its session
 
     def given(self, stdin: int, stdout: int, stderr: int, *handed: int) -> Forked:
@@ -196,10 +197,11 @@ class Forked:
 
 def asked(module: str, arguments: Sequence[str], setting: own.Setting) -> own.Process:
     """As `own.start`, by the forker, for what is to be apart from this process anyway."""
-    if not setting.session or setting.first is not None:
+    if (not setting.session and setting.group != 0) or setting.first is not None:
         return own_start(module, arguments, setting)
     order = Order(arguments, os.environ if setting.environment is None else setting.environment, module,
-                  folder=str(Path.cwd()), numbers=setting.passed, session=True)
+                  folder=str(Path.cwd()), numbers=setting.passed, session=setting.session,
+                  group=setting.group == 0)
     reader, writer = os.pipe()
     try:
         process = order.given(reader, setting.stdout, setting.stderr, *setting.passed)

@@ -117,6 +117,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if order["session"]:
         os.setsid()
+    elif order["group"]:
+        os.setpgid(0, 0)
     if order["terminal"]:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     os.chdir(order["folder"])

@@ -6,6 +6,7 @@ import gc
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -107,9 +108,10 @@ def test_a_packet_of_a_large_conversation_is_not_decoded_for_itself(tmp_path: Pa
         assert trace.reached(last, 100) is trace.flow(0)                       # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "text", ["http.request.method == GET", "tcp.analysis.flags", "not http", "info contains OK"])
-@pytest.mark.parametrize("kind", ["requests_in_turn", "conversations", "repeated_segments"])
+@sweep(("kind", "text"), product(
+    ["requests_in_turn", "conversations", "repeated_segments"],
+    ["http.request.method == GET", "tcp.analysis.flags", "not http", "info contains OK"],
+), lambda case: (case[0] == "requests_in_turn") == (case[1] != "tcp.analysis.flags"))
 def test_a_filter_finds_the_same_by_turns(kind: str, text: str, tmp_path: Path) -> None:
     path = made(kind, 400, tmp_path)
     with opened(path, turns=False) as trace:

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 
 from inspector.lessons import progress
 from inspector.lessons.classroom import notes
-from inspector.lessons.classroom.ballot import BallotBox, Seat
+from inspector.lessons.classroom.ballot import Ballot, BallotBox, Seat
 from inspector.lessons.library import EXAMPLE, find
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.lessons.map import LessonMapScreen
@@ -91,6 +91,14 @@ async def until_read(pilot: Pilot[Any], text: str) -> None:
 async def until_over(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: teaching(pilot).player.record.phase == "over", "the end of the step")
     await pilot.pause()
+
+
+def test_a_vote_that_is_only_being_opened_takes_what_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "votes").mkdir(mode=0o700)
+    asked = Ballot("q", 1, "open", "A lesson", "How many?", (("a", "one"), ("b", "two")))
+    screen = VoteScreen(Seat(tmp_path, "A" * 22), "en")
+    screen.show(asked)                                     # nothing is composed yet
+    assert screen.ballot is asked
 
 
 @needs_lab

@@ -22,6 +22,7 @@ from inspector.views.ladder.ladder import Ladder
 from inspector.views.packets.list import PacketList
 from inspector.views.session.sockets_table import SocketLines
 from tests.support.captures.traces import TRACES
+from tests.support.tiers import sweep
 
 MARK = "OVERWRITTEN"
 
@@ -76,7 +77,8 @@ def everything(trace: Trace) -> Iterator[object]:
 
 @pytest.mark.parametrize("harm", [cut_in_half, empty, overwrite, overwrite_in_place, overwrite_in_the_middle])
 @pytest.mark.parametrize("looked", [False, True], ids=["at once", "after all was shown"])
-@pytest.mark.parametrize("name", ["tcp", "udp-refused", "http", "websocket-deflate"])
+@sweep("name", ["tcp", "udp-refused", "http", "websocket-deflate"],
+       lambda name: name in ("tcp", "websocket-deflate"))
 def test_every_view_goes_on(
     name: str, looked: bool, harm: Callable[[Path], None], tmp_path: Path
 ) -> None:

@@ -19,6 +19,13 @@ _CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 
 MAX_REPEATED = 1 << 20             # bytes of a text that is repeated
 MAX_FRAGMENTS = 1000
 MAX_CONTROL = 125      # RFC 6455 §5.5
+AGENT, PLAIN_TEXT = "inspector", "text/plain; charset=utf-8"       # what our client of HTTP says by itself
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+_NAME = r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)"         # RFC 9110 section 5.1
+_HEADER = re.compile(rf'-H "{_NAME}:((?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\["\\])*)"(?: |$)')
+_SPECIAL = re.compile(r'(hex|binary|ping|pong|repeat|fragments):|-H "')
+_BY_ADDRESS = re.compile(r"(localhost|[0-9.]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
+_ESCAPED, _BACKSLASHED, _BACKSLASH = re.compile(r'(["\\])'), re.compile(r'\\(["\\])'), r"\\\1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +70,42 @@ def _repeated(text: str, rest: str) -> Message:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request a person wrote; without a method, bytes that are sent as they are."""
+    """An HTTP request a person wrote; without a method, bytes that are sent as they are.
+
+    `headers`: beside the client's own, and in place of those of the same name.
+    """
 
     method: str
     target: str
     body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def written_request(request: Request) -> str:
+    """A request as `parse_request` reads it; what the client says by itself is left out."""
+    headers = [f'-H "{name}: {_ESCAPED.sub(_BACKSLASH, value)}"' for name, value in request.headers
+               if re.fullmatch(_NAME, name) and not _is_usual(name.lower(), value)]
+    words = [request.method, request.target, *headers]
+    if request.body:
+        text = request.body.decode("utf-8", "replace")
+        plain = text.encode() == request.body and all(one.isprintable() or one == "\n" for one in text)
+        stands = plain and not _SPECIAL.match(text)
+        words.append(text if stands else f"hex:{request.body.hex()}")
+    return " ".join(words)
+
+
+def _is_usual(name: str, value: str) -> bool:
+    """Whether a header is what our client says anyway: whom it talks to, who it is, the framing."""
+    if name == "host":
+        return _BY_ADDRESS.fullmatch(value) is not None
+    return name in _FRAMING or (name, value) in (("user-agent", AGENT), ("content-type", PLAIN_TEXT))
 
 
 def parse_request(message: str | Message) -> Request:
-    """Read `GET /path`, `POST /path body` (or `hex:…` as body), or `hex:…`; ValueError with one sentence."""
+    """Read `GET /path`, `POST /path body` (or `hex:…` as body), or `hex:…`; ValueError with one sentence.
+
+    Headers stand before the body, as curl takes them: `GET /path -H "Accept: text/plain"`.
+    """
     if isinstance(message, Message):
         if message.opcode == "binary":
             return Request("", "", message.data)
@@ -80,10 +114,18 @@ def parse_request(message: str | Message) -> Request:
         return Request("", "", parse_hex(message[4:]))
     method, _, rest = message.partition(" ")
     target, _, body = rest.partition(" ")
+    headers = []
+    while (found := _HEADER.match(body)) is not None:
+        name, value = found[1], _BACKSLASHED.sub(r"\1", found[2])
+        if name.lower() in _FRAMING:
+            raise ValueError(tr("{name} is said by the client, as the body is; 'hex:…' sends any bytes.",
+                                name=name))
+        headers.append((name, value.strip()))
+        body = body[found.end() :]
     if not (_METHOD.fullmatch(method) and _TARGET.fullmatch(target)):
         raise ValueError(tr("{text!r} is no request; write for example GET / or POST /echo hello.",
                             text=message[:40]))
-    return Request(method.upper(), target, parse_message(body).data)
+    return Request(method.upper(), target, parse_message(body).data, tuple(headers))
 
 
 def parse_hex(text: str) -> bytes:

@@ -29,6 +29,19 @@ def test_keep_alive_serves_all_requests_on_one_connection(ipv6: bool) -> None:
         assert statuses == ["200", "200", "200", "200", "404", "405"]
 
 
+def test_headers_are_said_as_they_were_typed_and_once() -> None:
+    messages = ('POST /echo -H "X-Mine: é" -H "user-agent: me" hello', 'GET / -H "Host: a" -H "Host: b"')
+    with session(kind="http", messages=messages[:1]) as pair:
+        assert pair.finish() == [0, 0], pair.client.report()
+        (said,) = pair.client.calls("send")
+        assert said.result == len(
+            f"POST /echo HTTP/1.1\r\nHost: {said.peer}\r\nX-Mine: é\r\nuser-agent: me\r\nContent-Type: "
+            "text/plain; charset=utf-8\r\nContent-Length: 5\r\n\r\nhello".encode())
+    with session(kind="http", messages=messages[1:]) as pair:
+        pair.finish()
+        assert "Traceback" not in pair.client.report() and "Host" in pair.client.report()
+
+
 def test_without_keep_alive_each_request_has_a_connection_that_the_server_closes() -> None:
     with session(kind="http", keep_alive=False) as pair:
         assert pair.finish() == [0, 0], pair.client.report()

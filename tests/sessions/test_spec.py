@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.model.messages import Message, Request, parse_message, parse_request
+from inspector.model.messages import Message, Request, parse_message, parse_request, written_request
 from inspector.model.spec import SessionSpec, SpecError, event_texts, push_messages
 from inspector.sessions.kinds import NAMES, resolved
 
@@ -92,6 +92,8 @@ def test_messages(text: str, message: Message) -> None:
         ("get /a?b", Request("GET", "/a?b", b"")),
         ("POST /echo hello there", Request("POST", "/echo", b"hello there")),
         ("PUT /x hex:00ff", Request("PUT", "/x", b"\x00\xff")),
+        (r'GET / -H "X-Said: a \"b\" \\" -H "Accept:" -Hx',
+         Request("GET", "/", b"-Hx", (("X-Said", 'a "b" \\'), ("Accept", "")))),
         ("OPTIONS *", Request("OPTIONS", "*", b"")),
         ("hex:4142", Request("", "", b"AB")),
         (Message(b"GET /"), Request("GET", "/", b"")),
@@ -100,6 +102,26 @@ def test_messages(text: str, message: Message) -> None:
 )
 def test_requests(text: str | Message, request_: Request) -> None:
     assert parse_request(text) == request_
+
+
+@given(st.from_regex(r"[A-Z]{1,6}", fullmatch=True), st.binary(), st.lists(st.tuples(
+    st.from_regex(r"X-[a-z]{1,8}", fullmatch=True),
+    st.text(st.characters(exclude_categories=["C"], exclude_characters="\u2028\u2029")).map(str.strip))))
+def test_a_request_that_is_written_down_is_read_again(
+    method: str, body: bytes, headers: list[tuple[str, str]]
+) -> None:
+    request = Request(method, "/a", body, tuple(headers))
+    assert parse_request(written_request(request)) == request
+
+
+def test_what_the_client_says_by_itself_is_not_written_down() -> None:
+    usual = (("Host", "127.0.0.1:80"), ("User-Agent", "inspector"), ("Content-Length", "2"),
+             ("Content-Type", "text/plain; charset=utf-8"))
+    assert written_request(Request("POST", "/", b"hi", usual)) == "POST / hi"
+    assert written_request(Request("GET", "/", b"", (("Host", "web.example"),))) == \
+        'GET / -H "Host: web.example"'
+    with pytest.raises(ValueError, match="Content-Length is said by the client"):
+        parse_request('POST / -H "Content-Length: 9" hi')
 
 
 def test_a_text_is_repeated() -> None:

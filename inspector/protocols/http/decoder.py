@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from inspector.model.language import verbatim
-from inspector.model.messages import Message
+from inspector.model.messages import Message, Request, written_request
 from inspector.model.units import amount
 from inspector.protocols.api import (
     Beside,
@@ -41,6 +41,7 @@ from inspector.protocols.http.rules import (
     is_inner_part,
 )
 from inspector.protocols.http.start import next_message
+from inspector.protocols.http.text import as_bytes
 from inspector.protocols.http.upgrade import Upgrade, examine, is_switch, is_upgrade_request
 from inspector.protocols.websocket.findings import finding as websocket_finding
 from inspector.protocols.websocket.start import next_frame
@@ -458,9 +459,11 @@ class HttpDecoder(Decoder[HttpMessage]):
         one = self.records[position]
         if not one.is_request:
             return None
-        body = self.shown(self.message_of(position), limit).body
-        words = [one.method, one.target, *([body.decode("utf-8", "replace")] if body else [])]
-        return Message(" ".join(words).encode())
+        headers = tuple((header.name, as_bytes(header.value).decode("utf-8", "replace"))
+                        for header in one.headers)
+        body = self.body(one, limit) if one.body_length else b""
+        text = written_request(Request(one.method, one.target, body, headers))
+        return Message(text.encode("utf-8", "replace"))
 
     def shown(self, index: MessageIndex, limit: int) -> Shown:
         message = self._http.messages[index]

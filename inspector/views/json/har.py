@@ -1,4 +1,4 @@
-"""HTTP of a trace as one HAR 1.2 object, with WebSocket messages as browsers and mitmproxy write them.
+"""HTTP/1 and 2 of a trace as one HAR 1.2 object; WebSocket messages as browsers and mitmproxy write them.
 
 Decoded conversations -> an entry each request, with its answer where it was captured, times from the packets
 (http://www.softwareishard.com/blog/har-12-spec/; `_webSocketMessages` is Chrome's). Times are milliseconds.
@@ -10,11 +10,13 @@ import base64
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from inspector.model.packets import Row, rows_in
 from inspector.protocols import by_name
+from inspector.protocols.api import MessageIndex
+from inspector.protocols.http.message import decode_content
 from inspector.protocols.http.text import head_text
 from inspector.views.json.messages import streams_of
 from inspector.wire.arrays import Int64s
@@ -22,10 +24,13 @@ from inspector.wire.arrays import Int64s
 if TYPE_CHECKING:
     from inspector.protocols.http.decoder import HttpDecoder
     from inspector.protocols.http.message import HttpMessage
+    from inspector.protocols.http2.decoder import Http2Decoder
     from inspector.protocols.websocket.decoder import WebSocketDecoder
     from inspector.trace.trace import Trace
 
 Object = dict[str, Any]
+Pairs = tuple[tuple[str, str], ...]
+LONGEST = 64 << 20           # bytes of a body that are taken
 
 
 def har(trace: Trace, rows: Int64s | None = None) -> Iterator[Object]:
@@ -37,40 +42,113 @@ def har(trace: Trace, rows: Int64s | None = None) -> Iterator[Object]:
     yield {"log": {"version": "1.2", "creator": creator, "entries": entries}}
 
 
+class _Said(NamedTuple):
+    """A request or an answer, whichever version said it."""
+
+    rows: tuple[Row, ...]
+    version: str
+    headers: Pairs
+    sizes: tuple[int, int]       # of the head and the body, as they came
+    body: bytes
+    method: str = ""
+    url: str = ""
+    status: int = 0
+    reason: str = ""
+
+    def first(self, name: str) -> str:
+        """The value of the first header of this name (lower-case), "" where there is none."""
+        return next((value for key, value in self.headers if key.lower() == name), "")
+
+
 def _of_stream(trace: Trace, stream: int, chosen: frozenset[int] | None) -> Iterator[Object]:
-    http, websocket = by_name("http"), by_name("websocket")
     layers = trace.application(stream).layers
+    websocket = by_name("websocket")
     frames: Any = next((layer.decoder for layer in layers if layer.protocol is websocket), None)
+    scheme = "https" if any(layer.protocol.name == "tls" for layer in layers) else "http"
     for layer in layers:
-        if layer.protocol is not http:
-            continue
         decoder: Any = layer.decoder
-        for message in decoder.records:
+        name = layer.protocol.name
+        exchanges = (_of_http(decoder, scheme) if name == "http" else
+                     _of_http2(decoder, scheme) if name == "http2" else ())
+        for client, asked, answered in exchanges:
+            if chosen is None or chosen & {*asked.rows, *(answered.rows if answered else ())}:
+                flow = trace.flow(stream)
+                server = flow.a if client else flow.b
+                yield _entry(trace, (str(stream), server[0]), asked, answered, frames)
+
+
+def _of_http(decoder: HttpDecoder, scheme: str) -> Iterator[tuple[int, _Said, _Said | None]]:
+    for message in decoder.records:
+        if message.is_request:
             answer = None if message.partner is None else decoder.records[message.partner]
-            carried = set(decoder.rows_of(message)) | set(decoder.rows_of(answer) if answer else ())
-            if message.is_request and (chosen is None or carried & chosen):
-                yield _entry(trace, stream, decoder, message, answer, frames)
+            said = None if answer is None else _said(decoder, answer, scheme)
+            yield message.direction, _said(decoder, message, scheme), said
 
 
-def _entry(trace: Trace, stream: int, decoder: HttpDecoder, request: HttpMessage,
-           answer: HttpMessage | None, frames: WebSocketDecoder | None) -> Object:
-    asked, answered = _span(trace, decoder.rows_of(request)), None
-    if answer is not None:
-        answered = _span(trace, decoder.rows_of(answer))
+def _said(decoder: HttpDecoder, message: HttpMessage, scheme: str) -> _Said:
+    headers = tuple((head_text(one.name), head_text(one.value))
+                    for one in (*message.headers, *message.trailers))
+    body = decoder.decoded_body(message).data if message.body_length else b""
+    host, target = message.first("host"), head_text(message.target)
+    url = target if "://" in target or host is None else f"{scheme}://{head_text(host.value)}{target}"
+    return _Said(
+        tuple(decoder.rows_of(message)), message.version, headers,
+        (message.body_start - message.start, message.body_length), body, head_text(message.method), url,
+        message.status or 0, head_text(message.reason),
+    )
+
+
+def _of_http2(decoder: Http2Decoder, scheme: str) -> Iterator[tuple[int, _Said, _Said | None]]:
+    for number in map(MessageIndex, range(decoder.count)):
+        asked = _said2(decoder, number, scheme)
+        if asked is None or not asked.method:
+            continue
+        first = decoder.records_of(number)[0]
+        partner = decoder.partner(first)
+        answered = None if partner is None else _said2(decoder, decoder.message_of(partner), scheme)
+        yield decoder.records[first].direction, asked, answered
+
+
+def _said2(decoder: Http2Decoder, number: MessageIndex, scheme: str) -> _Said | None:
+    """A message of HTTP/2 by its headers; None where it has none: frames that serve the connection."""
+    frames = [decoder.records[position] for position in decoder.records_of(number)]
+    found = [(head_text(one.name.decode("latin-1")), head_text(one.value.decode("latin-1")))
+             for frame in frames for one in frame.headers if one.known]
+    if not found:
+        return None
+    pseudo = {name: value for name, value in found if name.startswith(":")}
+    headers = tuple(one for one in found if not one[0].startswith(":"))
+    data = decoder.body(number, LONGEST)
+    codings = [value for name, value in headers if name.lower() == "content-encoding"]
+    words = [one.strip().lower() for one in ",".join(codings).split(",") if one.strip()]
+    body = decode_content(data, words, LONGEST).data if words and data else data
+    host = pseudo.get(":authority") or next((value for name, value in headers if name == "host"), "")
+    status = pseudo.get(":status", "")
+    return _Said(
+        tuple(sorted({row for frame in frames for row in decoder.rows_of(frame)})), "HTTP/2", headers,
+        (-1, len(data)), body, pseudo.get(":method", ""),
+        f"{pseudo.get(':scheme', scheme)}://{host}{pseudo.get(':path', '')}",
+        int(status) if status.isascii() and status.isdigit() and len(status) == 3 else 0,
+    )
+
+
+def _entry(trace: Trace, where: tuple[str, str], request: _Said, answer: _Said | None,
+           frames: WebSocketDecoder | None) -> Object:
+    """An exchange; `where`: the connection, and the server's address."""
+    asked, answered = _span(trace, request.rows), None if answer is None else _span(trace, answer.rows)
     send = _ms(asked[1] - asked[0])
     wait = receive = 0.0
     if answered is not None:
         wait, receive = max(_ms(answered[0] - asked[1]), 0.0), _ms(answered[1] - answered[0])
-    server = trace.flow(stream).a if request.direction else trace.flow(stream).b
     found: Object = {
         "startedDateTime": datetime.fromtimestamp(asked[0] / 1e9, UTC).isoformat(timespec="microseconds"),
         "time": round(send + wait + receive, 6),
-        "request": _request(decoder, request),
-        "response": _response(decoder, answer),
+        "request": _request(request),
+        "response": _response(answer),
         "cache": {},
         "timings": {"send": send, "wait": wait, "receive": receive},
-        "serverIPAddress": server[0],
-        "connection": str(stream),
+        "serverIPAddress": where[1],
+        "connection": where[0],
     }
     if answer is not None and answer.status == 101 and frames is not None:
         found["_resourceType"] = "websocket"
@@ -87,19 +165,44 @@ def _ms(nanoseconds: int) -> float:
     return round(nanoseconds / 1e6, 6)
 
 
-def _request(decoder: HttpDecoder, message: HttpMessage) -> Object:
-    host = message.first("host")
-    target = head_text(message.target)
-    url = target if "://" in target or host is None else f"http://{head_text(host.value)}{target}"
-    found = _common(message) | {
-        "method": head_text(message.method), "url": url,
-        "queryString": [{"name": name, "value": value} for name, value in _query(url)],
+def _request(said: _Said) -> Object:
+    found = _common(said) | {
+        "method": said.method, "url": said.url,
+        "queryString": [{"name": name, "value": value} for name, value in _query(said.url)],
+        "cookies": list(_cookies(said)),
     }
-    if message.body_length:
-        body = decoder.decoded_body(message).data
-        kind = message.first("content-type")
-        found["postData"] = {"mimeType": head_text(kind.value) if kind else "", **_text(body)}
+    if said.sizes[1]:
+        found["postData"] = {"mimeType": said.first("content-type"), **_text(said.body)}
     return found
+
+
+def _cookies(said: _Said) -> Iterator[Object]:
+    """What the client gives back (RFC 6265 §4.2.1)."""
+    for name, value in said.headers:
+        for pair in value.split(";") if name.lower() == "cookie" else ():
+            key, _, content = pair.strip().partition("=")
+            if key:
+                yield {"name": key, "value": content}
+
+
+def _set_cookies(said: _Said) -> Iterator[Object]:
+    """What the server gives to be kept, with its attributes (RFC 6265 §4.1.1)."""
+    for name, value in said.headers:
+        if name.lower() != "set-cookie":
+            continue
+        pair, *attributes = [one.strip() for one in value.split(";")]
+        key, _, content = pair.partition("=")
+        found: Object = {"name": key, "value": content}
+        for one in attributes:
+            attribute, _, told = one.partition("=")
+            word = attribute.lower()
+            if word in ("path", "domain"):
+                found[word] = told
+            elif word in ("httponly", "secure"):
+                found["httpOnly" if word == "httponly" else word] = True
+            elif word == "samesite":
+                found["sameSite"] = told
+        yield found
 
 
 def _query(url: str) -> list[tuple[str, str]]:
@@ -109,27 +212,23 @@ def _query(url: str) -> list[tuple[str, str]]:
         return []
 
 
-def _response(decoder: HttpDecoder, message: HttpMessage | None) -> Object:
+def _response(said: _Said | None) -> Object:
     """The answer; status 0 where none was captured, as browsers write a request that failed."""
-    if message is None:
+    if said is None:
         nothing: Object = {"status": 0, "statusText": "", "httpVersion": "", "headers": [], "cookies": []}
         content = {"size": 0, "mimeType": ""}
         return nothing | {"content": content, "redirectURL": "", "headersSize": -1, "bodySize": -1}
-    body = decoder.decoded_body(message).data if message.body_length else b""
-    kind, location = message.first("content-type"), message.first("location")
-    shown = {"size": len(body), "mimeType": head_text(kind.value) if kind else "", **_text(body)}
-    return _common(message) | {
-        "status": message.status, "statusText": head_text(message.reason), "content": shown,
-        "redirectURL": head_text(location.value) if location else "",
+    shown = {"size": len(said.body), "mimeType": said.first("content-type"), **_text(said.body)}
+    return _common(said) | {
+        "status": said.status, "statusText": said.reason, "content": shown,
+        "redirectURL": said.first("location"), "cookies": list(_set_cookies(said)),
     }
 
 
-def _common(message: HttpMessage) -> Object:
-    headers = [{"name": head_text(one.name), "value": head_text(one.value)} for one in message.headers]
-    return {
-        "httpVersion": message.version, "headers": headers, "cookies": [],
-        "headersSize": message.body_start - message.start, "bodySize": message.body_length,
-    }
+def _common(said: _Said) -> Object:
+    headers = [{"name": name, "value": value} for name, value in said.headers]
+    return {"httpVersion": said.version, "headers": headers, "headersSize": said.sizes[0],
+            "bodySize": said.sizes[1]}
 
 
 def _text(body: bytes) -> Object:

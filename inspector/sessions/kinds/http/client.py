@@ -1,17 +1,17 @@
 """The client's end of an HTTP/1.1 connection: sends requests one after the other by h11.
 
-A message is a request as people write it ("GET /", "POST /echo hello"); "hex:…" is sent as it stands,
-past h11, which is how one sends what is no HTTP.
+A message is a request as people write it ("GET /", "POST /echo hello", headers by -H as curl has them);
+"hex:…" is sent as it stands, past h11, which is how one sends what is no HTTP.
 """
 
 from __future__ import annotations
 
 import h11
 
-from inspector.model.messages import Message, Request, parse_request
+from inspector.model.messages import AGENT, PLAIN_TEXT, Message, Request, parse_request
 from inspector.model.spec import SessionSpec
 from inspector.sessions.context import Context, FailedError
-from inspector.sessions.kinds.http.server import TEXT, connections, in_chunks
+from inspector.sessions.kinds.http.server import connections, in_chunks
 from inspector.sessions.sockets.strace import address_text
 from inspector.sessions.stream.connection import Connection, Exchange
 
@@ -70,19 +70,23 @@ class ClientExchange(Exchange):
             self.connection.send(request.body)
             return
         body, chunked = request.body, self.spec.chunked and bool(request.body)
-        own = self.spec.header_pairs
+        typed = {name.lower() for name, _ in request.headers}
+        own = [one for one in self.spec.header_pairs if one[0].lower() not in typed] + list(request.headers)
         named = {name.lower() for name, _ in own}
-        usual = (("Host", self.spec.to or address_text(self.context.address)), ("User-Agent", "inspector"))
-        headers = [(name, value) for name, value in usual if name.lower() not in named] + list(own)
+        usual = (("Host", self.spec.to or address_text(self.context.address)), ("User-Agent", AGENT))
+        headers = [(name, value) for name, value in usual if name.lower() not in named] + own
         if body and "content-type" not in named:
-            headers.append(("Content-Type", TEXT))
+            headers.append(("Content-Type", PLAIN_TEXT))
         if chunked:
             headers.append(("Transfer-Encoding", "chunked"))
         elif body or request.method not in ("GET", "HEAD"):
             headers.append(("Content-Length", str(len(body))))
-        if not self.spec.keep_alive:
+        if not self.spec.keep_alive and "connection" not in named:
             headers.append(("Connection", "close"))
-        events: list[h11.Event] = [h11.Request(method=request.method, target=request.target, headers=headers)]
+        events: list[h11.Event] = [h11.Request(
+            method=request.method, target=request.target,
+            headers=[(name.encode(), value.encode()) for name, value in headers],
+        )]
         events += [h11.Data(chunk) for chunk in (in_chunks(body) if chunked else (body,))] if body else []
         events.append(h11.EndOfMessage())
         pieces = [self._http.send(event) or b"" for event in events]
@@ -102,7 +106,10 @@ class ClientExchange(Exchange):
         elif request.method and self._http.our_state is not h11.IDLE:
             note("The answer to the last request is not complete; HTTP/1.1 sends one after the other.")
         else:
-            self.request(request)
+            try:
+                self.request(request)
+            except h11.LocalProtocolError as error:
+                note(f"This is no request that can be sent: {error}.")
 
     def script(self) -> None:
         messages = [parse_request(text) for text in self.spec.messages or ()]

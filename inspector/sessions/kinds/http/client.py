@@ -83,13 +83,14 @@ class ClientExchange(Exchange):
             headers.append(("Content-Length", str(len(body))))
         if not self.spec.keep_alive and "connection" not in named:
             headers.append(("Connection", "close"))
-        events: list[h11.Event] = [h11.Request(
-            method=request.method, target=request.target,
-            headers=[(name.encode(), value.encode()) for name, value in headers],
-        )]
-        events += [h11.Data(chunk) for chunk in (in_chunks(body) if chunked else (body,))] if body else []
-        events.append(h11.EndOfMessage())
-        pieces = [self._http.send(event) or b"" for event in events]
+        said = [(name.encode(), value.encode()) for name, value in headers]
+        try:
+            events: list[h11.Event] = [h11.Request(method=request.method, target=request.target, headers=said)]
+            events += [h11.Data(chunk) for chunk in (in_chunks(body) if chunked else (body,))] if body else []
+            events.append(h11.EndOfMessage())
+            pieces = [self._http.send(event) or b"" for event in events]
+        except h11.LocalProtocolError as error:
+            raise FailedError(f"This is no request that can be sent: {error}.") from error
         for piece in pieces if chunked else [b"".join(pieces)]:
             self.connection.send(piece)
 
@@ -108,8 +109,8 @@ class ClientExchange(Exchange):
         else:
             try:
                 self.request(request)
-            except h11.LocalProtocolError as error:
-                note(f"This is no request that can be sent: {error}.")
+            except FailedError as error:
+                note(str(error))
 
     def script(self) -> None:
         messages = [parse_request(text) for text in self.spec.messages or ()]

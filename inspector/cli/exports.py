@@ -105,6 +105,12 @@ def _kernel() -> Writer:
     return kernel
 
 
+def _custody() -> Writer:
+    from inspector.views.json.custody import custodies
+
+    return custodies
+
+
 def _har() -> Writer:
     from inspector.views.json.har import har
 
@@ -117,6 +123,7 @@ EXPORTS: tuple[Export, ...] = (
            spreads=True),
     Export("syscalls", "calls", _syscalls, "system call"),
     Export("kernel", "packets", _kernel, "sample of the kernel"),
+    Export("custody", "packets", _custody, "direction of a conversation"),
     Export("har", "packets", _har, "HTTP exchange", nothing='"entries": []}}'),
     Export("findings", "packets", _findings, "finding", spreads=True),
 )

@@ -9,6 +9,7 @@ Each number comes from where it is known best; where more than that is known the
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -86,22 +87,38 @@ class Custody:
         return self.in_queue is not None and self.in_queue != self.unread
 
 
-def custody(trace: Trace, stream: int, until: Row | None = None) -> tuple[Custody, Custody]:
-    """Both directions of TCP conversation `stream`, a to b first, after packet `until` (None: the last)."""
+class Known:
+    """Calls and samples by the two ends that they speak of, in their order: for many conversations."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.calls: dict[frozenset[str | None], list[Call]] = defaultdict(list)
+        self.samples: dict[frozenset[str | None], list[KernelSample]] = defaultdict(list)
+        for call in trace.calls:
+            self.calls[frozenset((call.local, call.peer))].append(call)
+        for sample in trace.kernel:
+            self.samples[frozenset((sample.local, sample.peer))].append(sample)
+        self.outside = outside_peers(trace.events)
+
+
+def custody(
+    trace: Trace, stream: int, until: Row | None = None, known: Known | None = None
+) -> tuple[Custody, Custody]:
+    """Both directions of TCP conversation `stream`, a to b first, after packet `until` (None: the last).
+
+    `known`: of this trace, where it is asked for many.
+    """
     flow, index = trace.flow(stream), trace.index
+    known = known or Known(trace)
     rows = flow.rows if until is None else flow.rows[: int(flow.rows.searchsorted(until, side="right"))]
     moment = _moment(trace, until)
     addresses = join_endpoint(*flow.a), join_endpoint(*flow.b)
-    calls = [call for call in trace.calls if call.peer in addresses and call.local in addresses
-             and 0 < (call.end_ns or 0) <= moment]  # fmt: skip
-    samples = [one for one in trace.kernel if one.peer in addresses and one.local in addresses
-               and one.time_ns <= moment]  # fmt: skip
+    calls = [call for call in known.calls[frozenset(addresses)] if 0 < (call.end_ns or 0) <= moment]
+    samples = [one for one in known.samples[frozenset(addresses)] if one.time_ns <= moment]
     gone = next((one.time_ns for one in samples if one.state == "gone"), 0)
     samples = [one for one in samples if one.state != "gone"]
     moment = min(moment, gone) if gone else moment
     names = ("client", "server") if flow.streams[0].start_known else addresses
-    outside = outside_peers(trace.events)
-    ends = [_end(name, address, calls, samples, outside.get(address))
+    ends = [_end(name, address, calls, samples, known.outside.get(address))
             for name, address in zip(names, addresses, strict=True)]
     moved = int(index.time_ns[rows[-1]]) if len(rows) else 0
     found = []
@@ -199,8 +216,7 @@ def _end(name: str, address: str, calls: Iterable[Call], samples: Sequence[Kerne
     by_calls = next((f"{call.role} {call.pid}" for call in calls if call.local == address), "")
     owner = next((f"{one.process} {one.pid}" for one in reversed(samples)
                   if one.local == address and one.process), by_calls)
-    return End(name, address, "" if owner.startswith(f"{name} ") else escaped(owner, 40),
-               "" if outside is None else str(outside))
+    return End(name, address, escaped(owner, 40), "" if outside is None else str(outside))
 
 
 # --- as lines ------------------------------------------------------------------------------------------
@@ -238,7 +254,8 @@ def custody_lines(both: Iterable[Custody], stream: int, width: int) -> list[Line
 def custody_sentences(one: Custody) -> Iterator[tuple[str, Style]]:
     """What is to be said of a direction, each with a style: where bytes wait, whether the sums hold."""
     if one.unread and one.waits_ns >= LEAST_NS:
-        owner = sentence(" ({owner})", owner=one.receiver.owner) if one.receiver.owner else ""
+        named = one.receiver.owner and not one.receiver.owner.startswith(f"{one.receiver.name} ")
+        owner = sentence(" ({owner})", owner=one.receiver.owner) if named else ""
         template = _WAITED if one.gone else _WAITS if one.unread == 1 else _WAIT
         yield tr(template, size=amount(one.unread, "byte"), whose=_whose(one.receiver), owner=owner,
                  time=duration(one.waits_ns)), "warning"

@@ -85,7 +85,8 @@ class ClientExchange(Exchange):
             headers.append(("Connection", "close"))
         said = [(name.encode(), value.encode()) for name, value in headers]
         try:
-            events: list[h11.Event] = [h11.Request(method=request.method, target=request.target, headers=said)]
+            head = h11.Request(method=request.method, target=request.target, headers=said)
+            events: list[h11.Event] = [head]
             events += [h11.Data(chunk) for chunk in (in_chunks(body) if chunked else (body,))] if body else []
             events.append(h11.EndOfMessage())
             pieces = [self._http.send(event) or b"" for event in events]

@@ -29,6 +29,7 @@ EventKind = Literal[
     "published",           # a port of the lab is reachable on the host; fields inside and outside
     "reached",             # likewise the other way
     "relayed",             # a connection between lab and host; fields inside, outside, process
+    "sample",              # a KernelSample of the relay's, on its way to the agent; in no trace
     "kernel-time",         # of SO_TIMESTAMPING; fields stage, byte (offset in its stream), local, peer
     "secret",              # TLS: field line is one of a key log; in the trace it is a block of its own
     "wire",                # what became of a packet on the wire; fields packet (its number), sum, fate, by
@@ -105,6 +106,8 @@ class KernelSample:
     listener: connections that wait for accept(), and the most that may. `state`: as RFC 9293 names it, or
     "gone". `info`: fields of tcp_info in bytes, segments and microseconds.
 
+    `lab`: of a socket in the host's network, of a program that the relay stands for: where in the lab.
+
     Of UDP the queues are bytes of memory, more than the datagrams have; `state` is "connected", "unconnected"
     or "gone"; `info` has `rcvbuf`, what the receive queue may take, and `drops`, datagrams so far.
     """
@@ -119,6 +122,7 @@ class KernelSample:
     pid: int | None = None
     info: tuple[tuple[str, int], ...] = ()
     protocol: Literal["tcp", "udp"] = "tcp"
+    lab: tuple[str, str] = ("", "")        # the relay's end in the lab, and the other one; a listener has one
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,12 +116,19 @@ def _waits(sample: KernelSample) -> tuple[tuple[Kind, int], ...]:
 def kernel_findings(trace: Trace) -> list[Finding]:
     """What the samples prove, each with its conversation and its last packet before.
 
+    Where a program outside of the lab leaves bytes unread the relay comes to a stand too: it is the program
+    that is told of.
     Nobody waits too long in a session that is led call by call: there the person is who waits.
     """
     lost = dropped_findings(trace)
-    if not trace.kernel or any(event.kind == "waiting" for event in trace.events):
+    samples = trace.kernel or trace.kernel_outside
+    if not samples or any(event.kind == "waiting" for event in trace.events):
         return lost
-    found = [_without_accepted(trace, span) for span in spans(trace.kernel)]
+    outside = list(spans(trace.kernel_outside))
+    waiting = {(span.kind, span.first.lab) for span in outside}
+    own = [span for span in spans(trace.kernel)
+           if (span.kind, (span.first.local, span.first.peer)) not in waiting]
+    found = [_without_accepted(trace, span) for span in (*own, *outside)]
     streams: dict[frozenset[str], list[ConversationRow]] = {}
     if any(span is not None for span in found):
         for row in trace.conversations("tcp"):
@@ -131,7 +138,8 @@ def kernel_findings(trace: Trace) -> list[Finding]:
 
 def _stream(streams: dict[frozenset[str], list[ConversationRow]], span: Span) -> int:
     """The conversation that a span speaks of: between the same ends the one of its time; else -1."""
-    same = streams.get(frozenset((span.first.local, span.first.peer)), [])
+    ends = span.first.lab if span.first.lab[0] else (span.first.local, span.first.peer)
+    same = streams.get(frozenset(ends), [])
     begun = [row for row in same if row.start_ns <= span.first.time_ns]
     return (begun[-1] if begun else same[0]).stream if same else -1
 
@@ -170,7 +178,7 @@ def _accepted(trace: Trace, span: Span) -> int | None:
 def _finding(trace: Trace, span: Span, stream: int) -> Finding:
     sample, lasted = span.last, f"at least {duration(span.ns)}"
     owner = f" ({sample.process} {sample.pid})" if sample.process else ""
-    whose = f"{sample.local}{owner}"
+    whose = f"{sample.local}{owner}" + (" outside of the lab" if sample.lab[0] else "")
     match span.kind:
         case "unread":
             words = f"{_count(span.waiting, 'byte')} in the receive queue of {whose} for {lasted}."

@@ -318,9 +318,14 @@ class Trace:
         return self._contents.kernel_udp
 
     @property
+    def kernel_outside(self) -> list[KernelSample]:
+        """The same of programs outside of the lab that the relay stands for there."""
+        return self._contents.kernel_outside
+
+    @property
     def samples(self) -> int:
-        """How many of both there are."""
-        return len(self.kernel) + len(self.kernel_udp)
+        """How many of all there are."""
+        return len(self.kernel) + len(self.kernel_udp) + len(self.kernel_outside)
 
     @property
     def statistics(self) -> Statistics:

@@ -71,6 +71,17 @@ def to_line(record: Reported) -> bytes:
     return json.dumps(data, separators=(",", ":")).encode() + b"\n"
 
 
+def carrying(sample: KernelSample) -> EventRecord:
+    """An event with a sample in it: what reports to the agent in lines sends one so."""
+    return EventRecord("sample", "", sample.time_ns, fields=tuple(to_fields(sample).items()))
+
+
+def carried(event: EventRecord) -> KernelSample | None:
+    """The sample in such an event; None where there is none that can be read."""
+    found = from_fields(dict(event.fields))
+    return found if isinstance(found, KernelSample) else None
+
+
 def from_line(line: bytes | str) -> Reported:
     """Read what `to_line` wrote; anything else gives a ValueError with one sentence."""
     try:
@@ -149,6 +160,7 @@ def _of_sample(sample: KernelSample) -> dict[str, str]:
         PREFIX + "LOCAL": sample.local, PREFIX + "PEER": sample.peer,
         PREFIX + "RECEIVE_QUEUE": str(sample.receive_queue), PREFIX + "SEND_QUEUE": str(sample.send_queue),
         PREFIX + "PROCESS": sample.process,
+        **({PREFIX + "LAB": sample.lab[0], PREFIX + "LAB_PEER": sample.lab[1]} if sample.lab[0] else {}),
         **({PREFIX + "PROTOCOL": sample.protocol} if sample.protocol != "tcp" else {}),
         **{f"{PREFIX}X_{k.upper()}": str(v) for k, v in sample.info},
     }
@@ -170,6 +182,7 @@ def _sample(fields: Mapping[str, str]) -> KernelSample:
             for key, value in fields.items() if key.startswith(PREFIX + "X_")
         ),
         protocol="udp" if fields.get(PREFIX + "PROTOCOL") == "udp" else "tcp",
+        lab=(fields.get(PREFIX + "LAB", ""), fields.get(PREFIX + "LAB_PEER", "")),
     )
 
 

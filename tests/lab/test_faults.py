@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import re
+import socket
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from inspector.lab.errors import LabError
+from inspector.lab.launch import start_agent
+from inspector.lab.options import Outside
 from inspector.lab.programs.tracer import strace
 from inspector.model.packets import first_rows, row_at
 from inspector.trace.trace import Trace
 from inspector.views.conversation.waits import wait_of, wait_text
+from inspector.views.json.custody import custodies
 from inspector.views.json.findings import findings
+from inspector.views.json.kernel import kernel
 from inspector.views.line.spans import plain
 from inspector.views.session.custody import custody, custody_sentences
 from inspector.views.session.sockets_table import SocketLines
 from tests.support.running.commands import inspector
-from tests.support.running.lab import needs_lab
+from tests.support.running.lab import needs_lab, wait_for_event, wait_until
+from tests.support.running.processes import first_line
 
 pytestmark = needs_lab
 
@@ -115,3 +125,62 @@ def test_a_server_that_is_slow(tmp_path: Path) -> None:
         wait = wait_of(trace, decoder, 1)
         assert wait is not None and wait.first_ns >= 400_000_000
         assert " of them in the server (a round trip takes " in wait_text(trace, wait, 0)
+
+
+# A service of the host, and what is said to it through the lab: over the port that `via` gives.
+UNREAD = """
+import socket, sys
+server = socket.create_server(("127.0.0.1", 0), backlog=3)
+print(server.getsockname()[1], flush=True)
+came, _ = server.accept()
+came.recv(700)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def unread(tmp_path: Path) -> Iterator[Trace]:
+    """What is known of a service outside of the lab that reads 700 of 1,200 bytes and accepts one of two."""
+    path = tmp_path / "x.pcapng"
+    with (subprocess.Popen([sys.executable, "-c", UNREAD], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                           text=True) as service, ExitStack() as clients):
+        port = int(first_line(service))
+        agent = start_agent(path, "lab", outside=Outside(via=((0, port),)))
+        with agent:
+            door = wait_for_event(agent, path, "published").fact("published", "outside").rpartition(":")[2]
+            for _ in range(2):
+                client = clients.enter_context(socket.create_connection(("127.0.0.1", int(door))))
+                client.sendall(b"x" * 1200)
+            wait_until(lambda: ids_in(path).keys() >= {"kernel.unread-data", "kernel.backlog-waiting"},
+                       "both findings")
+        assert service.stdin is not None
+        service.stdin.close()
+    with Trace.open(path) as trace:
+        trace.finish()
+        yield trace
+
+
+def ids_in(path: Path) -> dict[str, str]:
+    with Trace.open(path) as trace:
+        trace.finish()
+        return ids(trace)
+
+
+def test_of_a_relayed_service_it_is_the_service_that_does_not_read(unread: Trace) -> None:
+    texts = [one["text"] for one in findings(unread) if "outside of the lab" in one["text"]]
+    for words in ("500 bytes wait in the receive queue", "1 connection waits in the backlog"):
+        whose = r"of 127.0.0.1:\d+ \(python3?[.\d]* \d+\) outside of the lab for at least "
+        assert any(re.match(f"{words} {whose}", text) for text in texts), texts
+    way = custody(unread, 0)[0]
+    assert way.beyond is not None and (way.read, way.beyond.read, way.beyond.unread) == (1200, 700, 500)
+    (said,) = [text for text, _ in custody_sentences(way) if "outside" in text]
+    assert re.fullmatch(r"500 bytes wait in the receive queue of python3?[.\d]* \d+, outside of the lab, "
+                        r"for .*: it does not read\.", said)
+    there = next(iter(custodies(unread)))
+    assert (there["outside_unread"], there["outside_read"]) == (500, 700)
+    sockets = SocketLines(unread)
+    listener = next(row for row in sockets.rows if row.state == "LISTEN")
+    assert listener.queues == ("1 conn", "of 3")
+    text = " ".join(plain(sockets.line(at, 120)).strip() for at in range(sockets.count))
+    assert "where 1 of 3 connections wait for it" in text
+    assert listener.local in {one.get("stands_for") for one in kernel(unread)}

@@ -35,7 +35,7 @@ from inspector.model.records import EventFields, EventKind, pairs_of
 from inspector.model.spec import SessionSpec, SpecError
 from inspector.model.wiring import SENDERS, Sender
 from inspector.sessions.kinds import resolved
-from inspector.wire.journal import CallRecord, EventRecord, Record, Reported, from_line
+from inspector.wire.journal import CallRecord, EventRecord, Record, Reported, carried, from_line
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -205,6 +205,11 @@ class Supervisor:
             self._take(child, record)
 
     def _take(self, child: Child, record: Reported) -> None:
+        if isinstance(record, EventRecord) and record.kind == "sample":
+            sample = carried(record)
+            if sample is not None:
+                self.record(sample)
+            return
         self.record(record)
         if isinstance(record, CallRecord):
             return

@@ -25,7 +25,9 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Unpack, assert_never
 
+from inspector.kernel.beyond import Beyond
 from inspector.kernel.holders import backlog_of, owner_of
+from inspector.kernel.sampler import EVERY
 from inspector.lab.network import commands
 from inspector.lab.network.commands import Publish, Reach, Ready, RelayCommand, Resolve, Retract
 from inspector.lab.network.datagrams import Forwarder
@@ -33,7 +35,7 @@ from inspector.lab.network.hands import hand_on, reset_on_close
 from inspector.lab.network.names import PORT
 from inspector.model.endpoint import join_endpoint
 from inspector.model.records import EventFields, EventKind, pairs_of
-from inspector.wire.journal import EventRecord, to_line
+from inspector.wire.journal import EventRecord, carrying, to_line
 
 _BACKLOG = 128
 _LOOPBACK = "127.0.0.1"
@@ -51,7 +53,11 @@ class Relay:
         self._listeners: dict[tuple[str, int], list[asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._asking, self._naming = asyncio.Lock(), asyncio.Lock()
+        self._beyond: Beyond | None = None
+        with contextlib.suppress(OSError):         # a kernel without sock_diag
+            self._beyond = Beyond()
         self._failures: set[str] = set()
+        self._looking: asyncio.Task[None] | None = None
 
     async def obey(self, command: RelayCommand) -> None:
         """Do it; what came of it goes to the journal."""
@@ -122,6 +128,9 @@ class Relay:
         text = f"{target}{' of this machine' if here else ''} is {inside} in the lab."
         most = await asyncio.to_thread(backlog_of, port) if here else None
         backlog = {} if most is None else {"backlog": str(most)}      # the service's own: ours is another
+        if here and self._beyond is not None:
+            self._beyond.listens(join_endpoint(_LOOPBACK, port), inside)
+            self._look_beyond()
         self._report("reached", text, inside=inside, outside=target, **backlog)
         self._listeners["reach", port] = [
             self._start(self._serve(one, lambda: _connect_outside(host, port), entering=False))
@@ -194,6 +203,11 @@ class Relay:
                 _without_delay(gone)
                 there = came.getpeername() if entering else gone.getpeername()
                 inside = gone.getsockname() if entering else came.getsockname()
+                if self._beyond is not None:
+                    own, other = (came.getsockname(), gone.getpeername()) if entering else (
+                        gone.getsockname(), came.getpeername())
+                    self._beyond.add(_end(there), _end(own), (_end(inside), _end(other)))
+                    self._look_beyond()
                 self._start(self._name(inside, there, owner or asyncio.create_task(self._owner(there, True))))
                 await hand_on(came, gone)
 
@@ -226,6 +240,17 @@ class Relay:
         return made
 
     # --- what is told ---
+
+    def _look_beyond(self) -> None:
+        """See to it that the sockets of the programs outside are looked at, as long as there are some."""
+        if self._beyond is not None and (self._looking is None or self._looking.done()):
+            self._looking = self._start(self._sample(self._beyond))
+
+    async def _sample(self, beyond: Beyond) -> None:
+        while not beyond.idle:
+            for sample in await asyncio.to_thread(lambda: [*beyond.look()]):
+                os.write(self._journal, to_line(carrying(sample)))
+            await asyncio.sleep(EVERY)
 
     async def _owner(self, address: Address, listening: bool = False) -> str:
         async with self._naming:
@@ -296,6 +321,10 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _end(address: Address) -> str:
+    return join_endpoint(*address[:2])
 
 
 def _reason(error: OSError) -> str:

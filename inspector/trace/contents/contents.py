@@ -38,6 +38,7 @@ class Contents:
         self.events: list[Event] = []
         self.kernel: list[KernelSample] = []
         self.kernel_udp: list[KernelSample] = []
+        self.kernel_outside: list[KernelSample] = []
         self.interfaces: list[pcapng.Interface] = []
         self.comments = Comments()
         self.host_names: dict[str, str] = {}
@@ -93,10 +94,13 @@ class Contents:
         if isinstance(record, CallRecord):
             self._call(record)
         elif isinstance(record, KernelSample):
-            (self.kernel if record.protocol == "tcp" else self.kernel_udp).append(replace(
+            kept = self.kernel_outside if record.lab[0] else (
+                self.kernel if record.protocol == "tcp" else self.kernel_udp)
+            kept.append(replace(
                 record, local=escaped(record.local, 80), peer=escaped(record.peer, 80),
                 state=escaped(record.state, 20), process=escaped(record.process, 32),
                 info=tuple((escaped(name, 40), value) for name, value in record.info),
+                lab=(escaped(record.lab[0], 80), escaped(record.lab[1], 80)),
             ))
         elif record is not None:
             extra = tuple((escaped(k, 100), escaped(v, _LONGEST_TEXT)) for k, v in record.fields)

@@ -99,7 +99,7 @@ def session_state(events: Sequence[Event]) -> SessionState:
                 limit = event.text
             case "wire" if fields.get("fate") == "none":
                 notes.append(event.text)
-            case "journal" | "relayed" | "reached" | "secret" | "kernel-time" | "wire":
+            case "journal" | "relayed" | "reached" | "secret" | "kernel-time" | "wire" | "sample":
                 pass                   # another program's; the views name whom the relay stands for
             case _:
                 assert_never(event.kind)

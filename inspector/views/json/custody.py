@@ -48,6 +48,12 @@ def custody_object(way: Custody, stream: int) -> dict[str, Any]:
     found |= {key: int(count) for key, count in counts.items() if count is not None}
     if way.waits_ns:
         found["unread_ns"] = int(way.waits_ns)
+    if way.beyond is not None:
+        found["outside_unread"] = int(way.beyond.unread)
+        if way.beyond.read is not None:
+            found["outside_read"] = int(way.beyond.read)
+        if way.beyond.waits_ns:
+            found["outside_unread_ns"] = int(way.beyond.waits_ns)
     if way.in_queue is not None:
         found["sums_hold"] = not way.contradiction
     return found | {"gone": way.gone, "text": [text for text, _ in custody_sentences(way)]}

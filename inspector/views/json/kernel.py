@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def kernel(trace: Trace, chosen: object = None) -> Iterator[dict[str, Any]]:
     """One object a sample. `chosen`: a display filter asks packets and calls; no sample passes one."""
-    both = merge(trace.kernel, trace.kernel_udp, key=lambda one: one.time_ns)
-    return map(sample_object, both if chosen is None else ())
+    all_of_them = merge(trace.kernel, trace.kernel_udp, trace.kernel_outside, key=lambda one: one.time_ns)
+    return map(sample_object, all_of_them if chosen is None else ())
 
 
 def sample_object(sample: KernelSample) -> dict[str, Any]:
@@ -26,6 +26,8 @@ def sample_object(sample: KernelSample) -> dict[str, Any]:
                              "state": sample.state}
     if not sample.peer.endswith(":0"):
         found["peer"] = sample.peer
+    if sample.lab[0]:
+        found["stands_for"] = sample.lab[0]
     if sample.pid is not None:
         found |= {"process": sample.process, "pid": sample.pid}
     if sample.state == "LISTEN":

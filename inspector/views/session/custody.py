@@ -52,6 +52,20 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class Beyond:
+    """What the kernel of this machine says of the program that the relay stands for: its own socket.
+
+    `read`: bytes that it has read, None where an older kernel does not count; `waits_ns`: how long some wait.
+    """
+
+    owner: str
+    unread: int
+    read: int | None
+    waits_ns: int = 0
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Custody:
     """One direction's bytes at a moment; None: not known. `waits_ns`: how long bytes wait to be read.
 
@@ -70,6 +84,7 @@ class Custody:
     window: int | None = None      # that the receiver grants, by the kernel
     in_queue: int | None = None
     gone: bool = False             # the sockets are: it is how they were seen last
+    beyond: Beyond | None = None   # behind a receiver that is the relay's
 
     @property
     def unsent(self) -> int | None:
@@ -97,6 +112,9 @@ class Known:
             self.calls[frozenset((call.local, call.peer))].append(call)
         for sample in trace.kernel:
             self.samples[frozenset((sample.local, sample.peer))].append(sample)
+        self.beyond: dict[tuple[str, str], list[KernelSample]] = defaultdict(list)
+        for sample in trace.kernel_outside:
+            self.beyond[sample.lab].append(sample)
         self.outside = outside_peers(trace.events)
 
 
@@ -127,7 +145,7 @@ def custody(
         own, peer = ends[direction], ends[1 - direction]
         way = _of(own, peer, sent, acknowledged, calls, samples, (moment, moved),
                   flow.streams[direction].start_known)
-        found.append(replace(way, gone=bool(gone)))
+        found.append(replace(way, gone=bool(gone), beyond=_beyond(known, peer, own, _moment(trace, until))))
     return found[0], found[1]
 
 
@@ -211,6 +229,19 @@ def _waiting_since(samples: Iterable[KernelSample], local: str, peer: str) -> in
     return since
 
 
+def _beyond(known: Known, receiver: End, sender: End, moment: int) -> Beyond | None:
+    samples = [one for one in known.beyond[receiver.address, sender.address] if one.time_ns <= moment]
+    held = [one for one in samples if one.state != "gone"]
+    if not held:
+        return None
+    last, gone = held[-1], samples[-1].state == "gone"
+    came = dict(last.info).get("bytes_received")
+    since = _waiting_since(held, last.local, last.peer)
+    owner = f"{last.process} {last.pid}" if last.process else receiver.outside or last.local
+    return Beyond(escaped(owner, 40), unread(last), None if came is None else max(came - unread(last), 0),
+                  0 if since is None else max((last.time_ns if gone else moment) - since, 0), gone)
+
+
 def _end(name: str, address: str, calls: Iterable[Call], samples: Sequence[KernelSample],
          outside: Outside | None) -> End:
     by_calls = next((f"{call.role} {call.pid}" for call in calls if call.local == address), "")
@@ -264,7 +295,9 @@ def custody_sentences(one: Custody) -> Iterator[tuple[str, Style]]:
         why = sentence("; the receiver's window is closed") if closed else ""
         yield tr(_UNSENT_ONE if one.unsent == 1 else _UNSENT, size=amount(one.unsent, "byte"),
                  why=why), "warning"
-    if one.receiver.outside and one.read:
+    if one.beyond is not None:
+        yield from _sentences_beyond(one.beyond)
+    elif one.receiver.outside and one.read:
         yield tr("Read by the relay, for {outside} outside of the lab: whether that program has read it is "
                  "not seen.", outside=one.receiver.outside), "dim"
     if one.contradiction:
@@ -279,6 +312,26 @@ _WAITS = marked("{size} waits in {whose} receive queue{owner} for {time}: it doe
 _WAIT = marked("{size} wait in {whose} receive queue{owner} for {time}: it does not read.")
 _UNSENT_ONE = marked("{size} is written and not sent yet{why}.")
 _UNSENT = marked("{size} are written and not sent yet{why}.")
+_OUTSIDE_WAITED = marked("{size} waited in the receive queue of {owner}, outside of the lab, for {time}: when it "
+                         "was seen last.")
+_OUTSIDE_WAITS = marked("{size} waits in the receive queue of {owner}, outside of the lab, for {time}: it does not "
+                        "read.")
+_OUTSIDE_WAIT = marked("{size} wait in the receive queue of {owner}, outside of the lab, for {time}: it does not "
+                       "read.")
+
+
+def _sentences_beyond(one: Beyond) -> Iterator[tuple[str, Style]]:
+    """Of the program behind the relay: where bytes wait, else how much it has read."""
+    if one.unread and one.waits_ns >= LEAST_NS:
+        template = _OUTSIDE_WAITED if one.gone else _OUTSIDE_WAITS if one.unread == 1 else _OUTSIDE_WAIT
+        yield tr(template, size=amount(one.unread, "byte"), owner=one.owner,
+                 time=duration(one.waits_ns)), "warning"
+    elif one.read and one.unread:
+        yield tr("{owner}, outside of the lab, has read {size} of it, {left} not.", owner=one.owner,
+                 size=amount(one.read, "byte"), left=amount(one.unread, "byte")), "dim"
+    elif one.read:
+        yield tr("{owner}, outside of the lab, has read {size} of it.", owner=one.owner,
+                 size=amount(one.read, "byte")), "dim"
 
 
 def _whose(end: End) -> Sentence:

@@ -69,6 +69,7 @@ class SocketLines:
         self._streams: set[int] = set()
         self.asked: Row | None = None      # a packet of the conversation of which it is told where bytes are
         self._samples: dict[tuple[str, str, str], KernelSample] = {}      # the last one of each socket, then
+        self._listening: dict[str, KernelSample] = {}          # of services, by the relay's listener
         self._of_calls: dict[int, KernelSample] = {}           # a socket's number -> its sample
         self._by_ends: dict[frozenset[str], tuple[int, Row]] = {}    # both ends -> conversation, first row
         self.rows: tuple[SocketRow, ...] = ()
@@ -125,6 +126,8 @@ class SocketLines:
                 samples = samples[: bisect_right(samples, until, key=lambda one: one.time_ns)]
             found |= {_ends(one): one for one in samples
                       if here is None or one.state != "gone" or one.time_ns <= here}
+        self._listening = {one.lab[0]: one for one in self.trace.kernel_outside
+                           if one.state == "LISTEN" and (until is None or one.time_ns <= until)}
         return found
 
     def _matched(self) -> dict[int, KernelSample]:
@@ -208,9 +211,12 @@ class SocketLines:
         for inside in dict.fromkeys(listening):
             if (outside := self._outside.get(inside)) is None:
                 continue
-            most = outside.backlog
-            own = "" if most is None else sentence(", where {connections} may wait for it",
-                                                   connections=amount(most, "connection"))
+            most, listener = outside.backlog, self._listening.get(inside)
+            own: str = "" if most is None else sentence(", where {connections} may wait for it",
+                                                        connections=amount(most, "connection"))
+            if listener is not None:
+                own = sentence(", where {waiting:,} of {most:,} connections wait for it",
+                               waiting=listener.receive_queue, most=listener.send_queue)
             text = tr("{inside} is the relay's socket in the lab: {outside} listens outside, at "
                       "{address}{own}.",
                       inside=escaped(inside, 60), outside=outside, address=outside.address, own=own)
@@ -241,7 +247,10 @@ class SocketLines:
         outside = None if sample.process or protocol != "tcp" else self._outside.get(local)
         stands_for = tr("relay: {outside}", outside=outside) if outside else "–"
         owner = f"{sample.process} {sample.pid}" if sample.process else stands_for
-        queues = _relayed(outside) if outside and sample.state == "LISTEN" else _queues(sample)
+        queues = _queues(sample)
+        if outside and sample.state == "LISTEN":
+            own = self._listening.get(local)
+            queues = _relayed(outside) if own is None else _queues(own)
         first = place[1] if place else None
         return SocketRow(owner, None, protocol.upper(), local, peer, sample.state, "", "", first, queues)
 

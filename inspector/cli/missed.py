@@ -42,7 +42,8 @@ def missed(path: Path, *, outside: bool = False) -> Iterator[str]:
     if not refused:
         return
     try:
-        found = {service.port: service.chain for service in services()}
+        found = {service.port: service.chain for service in services()
+                 if service.protocol == "tcp" and not service.elsewhere}
     except OSError:                                # a kernel without sock_diag: nothing is known of outside
         return
     for port in sorted(refused & found.keys())[:_MOST]:

@@ -10,11 +10,13 @@ import os
 import socket
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from inspector.kernel.holders import Owner, holders, processes
-from inspector.kernel.sock_diag import STATES, KernelSocket, SockDiag
+from inspector.kernel.sock_diag import STATES, UDP_STATES, KernelSocket, SockDiag
 from inspector.model.endpoint import join_endpoint
 from inspector.model.records import Service
 
@@ -23,22 +25,31 @@ _DEEPEST = 32                # processes between one of a container and what sta
 _SHORT = 12                  # digits of an id that docker and podman show
 # What starts a container, and the options with which it is told which one.
 _NAMES = {"conmon": ("-n", "--name"), "containerd-shim": ("-id",)}
+_ACCEPTS, _STREAMS = 0x10000, ("0001", "0005")     # __SO_ACCEPTCON; SOCK_STREAM and SOCK_SEQPACKET
 _OPEN = frozenset({"ESTABLISHED", "CLOSE-WAIT", "FIN-WAIT-1", "FIN-WAIT-2"})
 
 
 def services() -> list[Service]:
-    """TCP ports that something listens on, this network's first, by port. OSError without sock_diag."""
+    """All that something listens on: this network's ports by number, those elsewhere, then Unix sockets.
+
+    OSError without sock_diag.
+    """
     diag = SockDiag()
     try:
-        found = list(diag.sockets())
+        found = [*diag.sockets(), *diag.sockets(socket.IPPROTO_UDP)]
     finally:
         diag.close()
     networks = _networks()
-    own = networks.pop(Path("/proc/self/ns/net").stat().st_ino, [])
-    listed = [*_services(found, own or [*processes()], 0)]
+    own = networks.pop(Path("/proc/self/ns/net").stat().st_ino, []) or [*processes()]
+    unix = dict(_unix_sockets())
+    owners = holders({one.inode for one in found if _waits(one)} | unix.keys(), own)
+    listed = [*_services(found, owners, 0)]
     for pids in networks.values():
-        listed += _services([*_sockets_in(pids[0])], pids, pids[0])
-    return sorted(listed, key=lambda service: (bool(service.elsewhere), service.port, service.address))
+        there = [*_sockets_in(pids[0])]
+        listed += _services(there, holders({one.inode for one in there if _waits(one)}, pids), pids[0])
+    listed.sort(key=lambda one: (bool(one.elsewhere), one.port, one.protocol, one.address))
+    return listed + [_service(path, owners.get(inode, ("", None)), 0, "unix")
+                     for inode, path in sorted(unix.items(), key=lambda one: one[1])]
 
 
 def _networks() -> dict[int, list[int]]:
@@ -53,31 +64,59 @@ def _networks() -> dict[int, list[int]]:
     return found
 
 
-def _services(found: Sequence[KernelSocket], pids: Sequence[int], elsewhere: int) -> Iterator[Service]:
-    listening = [one for one in found if one.state == "LISTEN"]
-    owners = holders({one.inode for one in listening}, pids)
+def _waits(one: KernelSocket) -> bool:
+    """Whether it waits for others: a listener, or a socket of UDP that is connected to nobody."""
+    return one.state in ("LISTEN", "unconnected")
+
+
+def _services(
+    found: Sequence[KernelSocket], owners: Mapping[int, Owner], elsewhere: int
+) -> Iterator[Service]:
     connections = Counter(one.local.rpartition(":")[2] for one in found if one.state in _OPEN)
-    for one in listening:
-        owner = owners.get(one.inode, ("", None))
-        pid = owner[1] or elsewhere
-        yield Service(
-            one.local, tuple(_chain(owner)), connections[one.local.rpartition(":")[2]], one.receive_queue,
-            None if owner[1] is None else _began(owner[1]), owner[1], _container(pid) if pid else "",
-            pid if elsewhere and pid else 0,
-        )  # fmt: skip
+    for one in filter(_waits, found):
+        service = _service(one.local, owners.get(one.inode, ("", None)), elsewhere, one.protocol)
+        if one.protocol == "tcp":
+            service = replace(service, connections=connections[one.local.rpartition(":")[2]],
+                              backlog=one.receive_queue)
+        yield service
+
+
+def _service(
+    address: str, owner: Owner, elsewhere: int, protocol: Literal["tcp", "udp", "unix"]
+) -> Service:
+    pid = owner[1] or elsewhere
+    return Service(
+        address, tuple(_chain(owner)), 0, 0, None if owner[1] is None else _began(owner[1]), owner[1],
+        _container(pid) if pid else "", pid if elsewhere and pid else 0, protocol,
+    )
+
+
+def _unix_sockets() -> Iterator[tuple[int, str]]:
+    """Inode and path of the Unix sockets that listen; an abstract name begins with "@"."""
+    try:
+        lines = Path("/proc/net/unix").read_text(errors="replace").splitlines()[1:]
+    except OSError:
+        return
+    for line in lines:
+        _, _, _, flags, kind, _, inode, *path = line.split(maxsplit=7)
+        if int(flags, 16) & _ACCEPTS and kind in _STREAMS and path:
+            yield int(inode), path[0]
 
 
 def _sockets_in(pid: int) -> Iterator[KernelSocket]:
-    """TCP sockets of the network that a process is in; its queues, where they are connections."""
-    for name, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+    """Sockets of the network that a process is in; a listener's queue, where it is connections."""
+    for name, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6), ("udp", socket.AF_INET),
+                         ("udp6", socket.AF_INET6)):
+        protocol: Literal["tcp", "udp"] = "udp" if name.startswith("udp") else "tcp"
+        states = UDP_STATES if protocol == "udp" else STATES
         try:
             lines = Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]
         except OSError:                            # it has ended, or has no IPv6
             continue
         for line in lines:
             _, local, peer, state, queues, _, _, _, _, inode, *_ = line.split()
-            yield KernelSocket(STATES.get(int(state, 16), ""), _end(local, family), _end(peer, family),
-                               int(queues.partition(":")[2], 16), 0, int(inode), ())
+            yield KernelSocket(states.get(int(state, 16), ""), _end(local, family), _end(peer, family),
+                               int(queues.partition(":")[2], 16), 0, int(inode), (), protocol)
 
 
 def _end(text: str, family: socket.AddressFamily) -> str:

@@ -28,7 +28,7 @@ _REQUEST = struct.Struct("=BBBxI48x")          # struct inet_diag_req_v2: any ad
 _MESSAGE = struct.Struct("=BBxx2s2s16s16s16xII4xI")     # struct inet_diag_msg
 _ATTRIBUTE = struct.Struct("=HH")
 _BUFFER = 1 << 16
-_UDP_STATES = {1: "connected", 7: "unconnected"}
+UDP_STATES = {1: "connected", 7: "unconnected"}
 _UDP_FIELDS = (("rcvbuf", 4, "I"), ("drops", 32, "I"))   # SK_MEMINFO_RCVBUF, _DROPS
 # Offsets in struct tcp_info of what is kept; an older kernel gives a shorter one.
 _FIELDS = (
@@ -112,7 +112,7 @@ def socket_of(body: bytes, protocol: int = socket.IPPROTO_TCP) -> KernelSocket |
         return None
     local, peer = _end(family, source, sport), _end(family, target, dport)
     if protocol == socket.IPPROTO_UDP:
-        state_name, info = _UDP_STATES.get(state, str(state)), _info(body, _MEMORY, _UDP_FIELDS)
+        state_name, info = UDP_STATES.get(state, str(state)), _info(body, _MEMORY, _UDP_FIELDS)
         return KernelSocket(state_name, local, peer, receive, send, inode, info, "udp")
     state_name, info = STATES.get(state, str(state)), _info(body, _INFO, _FIELDS)
     return KernelSocket(state_name, local, peer, receive, send, inode, info)

@@ -127,7 +127,9 @@ class KernelSample:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A TCP port that something listens on. `chain`: its process and what started it, the nearest first.
+    """What something listens on: a port of TCP or UDP, or a Unix socket, whose address is its path.
+
+    `chain`: its process and what started it, the nearest first.
 
     `container`: in which it runs, by its name, or by its id where only that is known. `elsewhere`: a process
     of the network that it is in, where that is another than ours; else 0.
@@ -141,11 +143,12 @@ class Service:
     pid: int | None = None
     container: str = ""
     elsewhere: int = 0
+    protocol: Literal["tcp", "udp", "unix"] = "tcp"
 
     @property
     def port(self) -> int:
-        """Its port."""
-        return int(self.address.rpartition(":")[2])
+        """Its port; 0 of a Unix socket."""
+        return 0 if self.protocol == "unix" else int(self.address.rpartition(":")[2])
 
 
 @dataclass(frozen=True, slots=True)

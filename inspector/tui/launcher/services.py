@@ -31,7 +31,7 @@ from inspector.views.session.services import ServiceLines
 from inspector.wire.text import escaped
 
 EVERY = 1.0                # seconds between two looks
-NOTHING = marked("Nothing listens on TCP here now. Start your service; it appears by itself.")
+NOTHING = marked("Nothing listens here now. Start your service; it appears by itself.")
 
 
 class ServicesScreen(BaseModal[Watch | None]):
@@ -99,17 +99,31 @@ class ServicesScreen(BaseModal[Watch | None]):
     def _opened(self, message: LineList.LineOpened) -> None:
         message.stop()
         service = self._chosen()
-        if service is not None and service.elsewhere:
+        if service is None or self._is_unix(service):
+            return
+        if service.elsewhere:
             self._watch_elsewhere(service)
-        elif service is not None:
+        elif service.protocol == "udp":
+            self.app.notify("What is led through the lab is TCP; w watches a UDP port itself.")
+        else:
             self.dismiss(Watch(outside=Outside(via=((free_port(service.port + 1), service.port),))))
 
     def action_watch(self) -> None:
         service = self._chosen()
-        if service is not None and service.elsewhere:
+        if service is None or self._is_unix(service):
+            return
+        if service.elsewhere:
             self._watch_elsewhere(service)
-        elif service is not None and self._may_watch(f"watch {service.port}"):
+        elif self._may_watch(f"watch {service.port}"):
             self.dismiss(Watch((service.port,)))
+
+    def _is_unix(self, service: Service) -> bool:
+        """Whether it is a Unix socket, of which is said then what can be seen."""
+        if service.protocol != "unix":
+            return False
+        self.app.notify("A Unix socket has no packets. What a program asks of it is seen where it runs in "
+                        "the lab: 'inspector exec --syscalls -- PROGRAM'.")
+        return True
 
     def action_process(self) -> None:
         service = self._chosen()

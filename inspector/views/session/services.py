@@ -13,11 +13,11 @@ from inspector.model.records import Service
 from inspector.views.line.spans import Line, Span, Style, fit
 from inspector.wire.text import escaped
 
-_TITLES = (marked("Address"), marked("Connections"), marked("Since"), marked("Container"),
+_TITLES = (marked("Address"), marked("Proto"), marked("Connections"), marked("Since"), marked("Container"),
            marked("Process  ← parents"))
-_WIDTHS = (24, 11, 8, 14)
-_NARROW, _NARROW_WIDTHS = 88, (18, 11, 6, 9)       # cells of a line in which the process has little room
-_CONTAINER = 3               # the column that is there where a service has one
+_WIDTHS = (24, 5, 11, 8, 14)
+_NARROW, _NARROW_WIDTHS = 88, (16, 5, 11, 6, 9)    # cells of a line in which the process has little room
+_CONTAINER = 4               # the column that is there where a service has one
 
 
 class ServiceLines:
@@ -47,11 +47,12 @@ class ServiceLines:
         one = self.services[index]
         chain = escaped("  ← ".join(one.chain) or tr("another user's"), 200)
         waiting = f"{one.connections}" + (f" +{one.backlog}" if one.backlog else "")
+        waiting = waiting if one.protocol == "tcp" else ""
         since = "" if one.since is None else age(self.now - one.since)
         where = one.container or (tr("elsewhere") if one.elsewhere else "")
-        styles: tuple[Style, ...] = ("bold", "number", "dim", "" if one.container else "dim",
+        styles: tuple[Style, ...] = ("bold", "dim", "number", "dim", "" if one.container else "dim",
                                      "" if one.chain else "dim")
-        texts = escaped(one.address, 60), waiting, since, escaped(where, 40), chain
+        texts = escaped(one.address, 60), one.protocol, waiting, since, escaped(where, 40), chain
         return self._cells(texts, styles, width)
 
     def _cells(self, texts: Sequence[str], styles: Sequence[Style], width: int) -> Line:
@@ -60,7 +61,7 @@ class ServiceLines:
         spans = [Span(" ")]
         used = 1
         for place in heads:
-            align: Literal["left", "right"] = "left" if place in (0, _CONTAINER) else "right"
+            align: Literal["left", "right"] = "left" if place in (0, 1, _CONTAINER) else "right"
             spans.append(Span(fit(texts[place], widths[place], align=align) + "  ", styles[place]))
             used += widths[place] + 2
         if used < width:

@@ -116,6 +116,33 @@ async def choose(app: QuietApp, pilot: Pilot[int], port: int) -> None:
     screen.query_one(LineList).cursor = place
 
 
+def test_datagrams_and_unix_sockets_are_listed_by_what_they_are(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    with socket.socket(type=socket.SOCK_DGRAM) as datagrams, socket.socket(socket.AF_UNIX) as unix:
+        datagrams.bind(("127.0.0.1", 0))
+        unix.bind(path)
+        unix.listen()
+        address = f"127.0.0.1:{datagrams.getsockname()[1]}"
+        found = {(one.protocol, one.address): one for one in services()}
+        for key in (("udp", address), ("unix", path)):
+            assert found[key].pid == os.getpid() and found[key].chain
+        assert found["unix", path].port == 0
+        assert " udp " in plain(ServiceLines([found["udp", address]], 0.0).line(0, 80))
+
+
+async def test_of_a_unix_socket_it_is_said_what_can_be_seen(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(tmp_path / "s"))
+        unix.listen()
+        app = QuietApp()
+        async with app.run_test(size=(80, 24)) as pilot:
+            await choose(app, pilot, 0)
+            await pilot.press("enter")
+            await until(pilot, lambda: any("A Unix socket has no packets" in one.message
+                                           for one in app._notifications), "the sentence")
+            assert isinstance(app.screen, ServicesScreen)
+
+
 def test_lines_fit_every_width_and_hold_no_foreign_control() -> None:
     service = Service("127.0.0.1:8000", ("e\x1b]52;c;x\x07vil 812", "bash 7"), 3, 1, 1000.0)
     lines = ServiceLines([service], 1100.0)

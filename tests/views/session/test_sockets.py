@@ -22,7 +22,9 @@ from inspector.views.session.sockets_table import SocketLines, SocketRow
 from tests.support.running.lab import needs_lab, wait_for_event, wait_until
 
 
-def played(path: Path, spec: SessionSpec, outside: Outside = NOTHING, sampled: tuple[bytes, ...] = ()) -> Trace:
+def played(
+    path: Path, spec: SessionSpec, outside: Outside = NOTHING, sampled: tuple[bytes, ...] = ()
+) -> Trace:
     """`sampled`: what the trace holds before the session begins."""
     spec = resolved(spec)
     with start_agent(path, outside=outside) as agent:

@@ -312,12 +312,12 @@ _WAITS = marked("{size} waits in {whose} receive queue{owner} for {time}: it doe
 _WAIT = marked("{size} wait in {whose} receive queue{owner} for {time}: it does not read.")
 _UNSENT_ONE = marked("{size} is written and not sent yet{why}.")
 _UNSENT = marked("{size} are written and not sent yet{why}.")
-_OUTSIDE_WAITED = marked("{size} waited in the receive queue of {owner}, outside of the lab, for {time}: when it "
-                         "was seen last.")
-_OUTSIDE_WAITS = marked("{size} waits in the receive queue of {owner}, outside of the lab, for {time}: it does not "
-                        "read.")
-_OUTSIDE_WAIT = marked("{size} wait in the receive queue of {owner}, outside of the lab, for {time}: it does not "
-                       "read.")
+_OUTSIDE_WAITED = marked("{size} waited in the receive queue of {owner}, outside of the lab, for {time}: "
+                         "when it was seen last.")
+_OUTSIDE_WAITS = marked("{size} waits in the receive queue of {owner}, outside of the lab, for {time}: it "
+                        "does not read.")
+_OUTSIDE_WAIT = marked("{size} wait in the receive queue of {owner}, outside of the lab, for {time}: it "
+                       "does not read.")
 
 
 def _sentences_beyond(one: Beyond) -> Iterator[tuple[str, Style]]:

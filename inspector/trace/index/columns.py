@@ -68,9 +68,10 @@ class Columns:
 class Growing:
     """One array that grows at its end by doubling; `values` is the part in use."""
 
-    def __init__(self, dtype: str, width: int = 1) -> None:
+    def __init__(self, dtype: str, width: int = 1, room: int = 256) -> None:
+        """`room`: rows that it has room for; the system gives memory for those in use."""
         self._shape: tuple[int, ...] = () if width == 1 else (width,)
-        self._data: Array = np.zeros((256, *self._shape), dtype)
+        self._data: Array = np.zeros((max(room, 256), *self._shape), dtype)
         self.count = 0
 
     @property

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from inspector.protocols.api import Field, Opening, Protocol, Source, Start
@@ -33,6 +34,13 @@ def _decoder(source: Source, pump: Pump, start: Start) -> WebSocketDecoder:
     return WebSocketDecoder(source, pump, start)
 
 
+@cache
+def _payload_limit() -> int:
+    from inspector.protocols.websocket.decoder import PAYLOAD_LIMIT
+
+    return PAYLOAD_LIMIT
+
+
 def _of(name: str) -> Callable[[WebSocketDecoder, WebSocketFrameRecord], Sequence[Any]]:
     return lambda decoder, frame: [getattr(frame, name)]
 
@@ -41,30 +49,18 @@ def _key(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[str
     return [frame.masking_key.hex()] if frame.masked else []
 
 
-def _text(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> str | None:
-    """The payload of a text frame; None where it is no text, or cut inside of a character."""
-    if not decoder.is_text(frame):
-        return None
-    try:
-        return decoder.payload(frame).decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-
-
 def _payload(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[str]:
-    text = _text(decoder, frame)
+    text = decoder.text(frame)
     return [] if text is None else [text]
 
 
 def _payload_base64(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[str]:
-    return [base64.b64encode(decoder.payload(frame)).decode()] if _text(decoder, frame) is None else []
+    return [base64.b64encode(decoder.payload(frame)).decode()] if decoder.text(frame) is None else []
 
 
 def _truncated(decoder: WebSocketDecoder, frame: WebSocketFrameRecord) -> Sequence[bool]:
     """Whether the payload is given in part alone: it is very large, or inflates to very much."""
-    from inspector.protocols.websocket.decoder import PAYLOAD_LIMIT
-
-    cut = frame.payload_length > PAYLOAD_LIMIT or "websocket.inflation-limit" in frame.findings
+    cut = frame.payload_length > _payload_limit() or "websocket.inflation-limit" in frame.findings
     return [True] if cut else []
 
 

@@ -67,6 +67,7 @@ from inspector.wire.findings import Finding
 from inspector.wire.tcp.delivery import Pump, Runs
 from inspector.wire.text import escaped
 
+_KEPT_TEXT = 1 << 16     # characters of a text that is kept for who asks again
 PAYLOAD_LIMIT = 64 << 20 # bytes of a frame or message that are read for whoever asks for all of it
 KEEP = 1 << 16           # bytes of a frame's payload that its decoder holds
 _BATCH = 1 << 20         # bytes that are taken at once
@@ -104,6 +105,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
 
     def __init__(self, source: Source, pump: Pump, start: Start) -> None:
         super().__init__(source, pump, start)
+        self._told: tuple[int, str | None] = (-1, None)      # frame, and the text that was read last
         agreed = cast("Agreement | None", start.agreed)
         self.inferred = agreed is None
         self.session = WebSocketSession(
@@ -244,13 +246,14 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
             payloads.note(direction, message_number(number + index), inflater)
             base, data = self._window[direction]
             start -= base
-            key = data[start - 4 : start] if direction == client else b""
-            meant = inflater.feed(unmask(data[start : start + length], key), True)
+            said = data[start : start + length]
+            if direction == client:
+                said = unmask(said, data[start - 4 : start])
+            meant = inflater.message(said)
             if inflater.problem or inflater.window_exceeded or (
                     text and not meant.isascii() and not is_utf8(meant)):
                 wrong = index
                 break
-            inflater.end()
             payloads.grew(direction, len(meant))
             sizes.append(len(meant))
         columns.size[packed[: len(sizes)]] = sizes
@@ -374,6 +377,23 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         if opcode == CONTINUATION:
             opcode = self.messages.opcode_of(message_index(record.message))
         return opcode == TEXT
+
+    def text(self, record: WebSocketFrameRecord) -> str | None:
+        """The payload of a text frame; None where it is no text, or cut inside of a character."""
+        if self._told[0] == record.number:         # several fields of a frame tell of it
+            return self._told[1]
+        found = self._text_of(record)
+        if found is None or len(found) <= _KEPT_TEXT:
+            self._told = record.number, found
+        return found
+
+    def _text_of(self, record: WebSocketFrameRecord) -> str | None:
+        if not self.is_text(record):
+            return None
+        try:
+            return self.payload(record).decode("utf-8")
+        except UnicodeDecodeError:
+            return None
 
     def round_trip_ns(self, number: FrameNumber) -> int | None:
         """For a pong: nanoseconds since its ping; for a ping: until its pong."""

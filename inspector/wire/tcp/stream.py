@@ -31,6 +31,7 @@ Gather = Callable[[Int64s, Int64s, Int64s], bytes]
 
 _MANY = 8192           # bytes from which a read goes by columns
 ENDS = 256             # segments at the start whose ends are told
+_LITTLE = 64           # bytes of a little piece
 _SEVERAL = 8           # segments of a run from which on columns are faster
 _HEAD = 2048           # bytes at the start that are kept: many look at them to tell what it is,
 SAMPLE = 1 << 16       # and while they do so that many, or so many
@@ -87,6 +88,8 @@ class ByteStream(Segments):
         self._next_overlap = 0        # overlaps before this one were compared
         self._compared = 0            # pieces that were
         self._head = -1, 0, b""       # what there is at the start: of how many bytes, from where on
+        self._on = -1, 0, b""         # the same of what is read on, a little at a time,
+        self._last = -1               # and where the last little piece ended
         # More of it, from where on and whether that is all, while many look: see `sampled`.
         self._sample: tuple[int, bytes, bool] | None = None
         self._ends: tuple[tuple[int, int], list[int]] = (-1, 0), []
@@ -287,7 +290,21 @@ class ByteStream(Segments):
             base, sample, whole = self._sample
             if base <= start < base + len(sample) and (end <= base + len(sample) or whole):
                 return sample[start - base : end - base]
-        return self._read(start, end)
+        return self._read_on(start, end)
+
+    def _read_on(self, start: int, end: int) -> bytes:
+        """The same; who reads a little, and then what follows close behind, gets it out of more of it."""
+        captured, base, data = self._on
+        if captured == self.captured and base <= start and end <= base + len(data):
+            return data[start - base : end - base]
+        if end - start > _LITTLE:
+            return self._read(start, end)
+        last, self._last = self._last, end
+        if not last <= start <= last + _LITTLE or self._gather is None:
+            return self._read(start, end)
+        data = self._read(start, start + _MANY)
+        self._on = self.captured, start, data
+        return data[: end - start]
 
     @contextmanager
     def sampled(self) -> Iterator[None]:

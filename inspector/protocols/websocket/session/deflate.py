@@ -21,6 +21,7 @@ _BITS = ("server_max_window_bits", "client_max_window_bits")
 _MOST_RECENT = 1 << 17   # bytes of what came out that are kept, four windows
 _STEP = 1 << 16          # bytes that come out at once,
 _SLICE = 2048            # and that go in: what is left of them is copied with each block that ends the stream
+_SHORT = _SLICE - len(TAIL)
 
 
 class Extension(NamedTuple):
@@ -185,6 +186,27 @@ class Inflater:
         except zlib.error:
             self.problem = "data"
         return b"".join(parts)
+
+    def message(self, data: bytes) -> bytes:
+        """Inflate the payload of a whole message, which is over then, unless there is a problem with it."""
+        if self._broken or self.problem or self._window or self.no_context_takeover or len(data) > _SHORT:
+            found = self.feed(data, True)
+        else:                                      # mostly all of a short one comes at once
+            try:
+                found, rest = self._context.step(data + TAIL, min(self.limit, _STEP) or 1)
+            except zlib.error:
+                self.problem = "data"
+                return b""
+            if not rest and len(found) <= self.limit:
+                return found
+            parts: list[bytes] = []
+            self._add(found, self.limit, parts)
+            if not self.problem:
+                parts.append(self.feed(rest, False))
+            found = b"".join(parts)
+        if not self.problem:
+            self.end()
+        return found
 
     def _inflate(self, data: bytes, parts: list[bytes]) -> None:
         step = self._context.step

@@ -651,7 +651,11 @@ class Trace:
 
     def findings_of(self, stream: int) -> list[Finding]:
         """The findings of one TCP conversation."""
-        plain = self.plain_conversations() if self.turns is None or self._small(stream) else None
+        plain = self.plain_conversations()
+        if self.turns is not None and plain is not None and not self._small(stream):
+            if plain.judged(stream) and not self.decoded(stream):
+                return []
+            plain = None
         if plain is not None and not self.decoded(stream) and plain.quiet(stream):
             return []
         if plain is not None and plain.perhaps(stream) and self.exchanged(stream) is not None:
@@ -674,8 +678,11 @@ class Trace:
             return True                        # whoever asks waits
         if self._looks_for_plain:
             return False
-        plain = self.plain_conversations() if self._small(stream) else None
-        return (plain is not None and plain.quiet(stream)) or self.advance(stream, seconds)
+        plain, until = self.plain_conversations(), time.monotonic() + seconds
+        if plain is None or self.decoded(stream):
+            return self.advance(stream, seconds)
+        quiet = plain.quiet(stream) if self._small(stream) else plain.judge(stream, until)
+        return quiet is not None and (quiet or self.advance(stream, until - time.monotonic()))
 
     def _small(self, stream: int) -> bool:
         return len(self.rows_of("tcp", stream)) <= _SMALL

@@ -7,6 +7,7 @@ ever: both ways give the same.
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -24,7 +25,7 @@ from inspector.trace.flows.delivered import delivered
 from inspector.trace.flows.together.columns import followed, tcp_columns
 from inspector.trace.flows.together.midway import midway_ones
 from inspector.trace.flows.together.patterns import Regular, quiet_ones, regular_ones
-from inspector.trace.flows.together.spoken import BEGINS, Block, Pieces, Spoken
+from inspector.trace.flows.together.spoken import BEGINS, LARGEST, Block, Pieces, Spoken
 
 if TYPE_CHECKING:
     from inspector.trace.application.application import Application
@@ -38,6 +39,7 @@ _SCANNED = [(protocol, protocol.scan) for protocol in REGISTRY if protocol.scan 
 
 
 _KEPT = 1024             # conversations of which it is known what their packets say; exchanges that are known
+_PIECE = 1 << 19         # bytes of a large conversation that are looked at together
 _SHORT = 1024            # bytes of each turn of such an exchange, at most
 _FEW = 64                # conversations whose records are kept
 
@@ -190,6 +192,46 @@ def exchanged(index: Index, flow: TcpFlow) -> PlainBlock | None:
     return None if block is None or parsed is None else PlainBlock(block, [protocol], [parsed], [False])
 
 
+class _Gradual:
+    """Of one large regular conversation, some turns at a time: whether a protocol knows it for its own.
+
+    `plain`: what is known of that; None: not all was looked at.
+    """
+
+    def __init__(self, index: Index, regular: Regular, place: int, pieces: Pieces) -> None:
+        part = slice(int(regular.first[place]), int(regular.last[place]))
+        carries = index.payload_length[regular.rows[part]] > 0
+        self._index, self._pieces = index, pieces
+        self._rows, back = regular.rows[part][carries], regular.reverse[part][carries]
+        self._turns = np.append(np.flatnonzero(np.append(True, back[1:] != back[:-1])), len(back))
+        self._ends = np.cumsum(index.payload_length[self._rows], dtype=np.int64)
+        self._at = 0                            # turns that were looked at
+        self._protocol: Protocol | None = None
+        self.plain: bool | None = None if regular.whole[place] and len(back) and not back[0] else False
+
+    def go_on(self) -> None:
+        """Look at the next questions and answers."""
+        turns, first = self._turns, int(self._turns[self._at])
+        before = int(self._ends[first - 1]) if first else 0
+        reach = int(np.searchsorted(self._ends, before + _PIECE, "right"))     # packets within a piece
+        stop = max(int(np.searchsorted(turns, reach, "right")) - 1, self._at + 2)
+        stop = min(stop - (stop - self._at) % 2, len(turns) - 1)
+        rows = self._rows[first : int(turns[stop])]
+        sizes = self._index.payload_length[rows].astype(np.int64)
+        if int(sizes.sum()) > LARGEST >> 3:     # one answer, which is decoded as it comes
+            self.plain = False
+            return
+        pieces = self._pieces(rows, self._index.payload[rows].astype(np.int64), sizes)
+        whole = sum(map(len, pieces)) == int(sizes.sum())
+        bounds = (turns[self._at : stop + 1] - first).tolist()
+        protocol, found = _scanned([b"".join(pieces[one:other]) for one, other in pairwise(bounds)])
+        if found is None or not whole or self._protocol not in (None, protocol):
+            self.plain = False
+        elif stop == len(turns) - 1:
+            self.plain = True
+        self._at, self._protocol = stop, protocol
+
+
 class PlainConversations:
     """The plain ones of all conversations that an index has now; those asked for in order cost least.
 
@@ -212,6 +254,8 @@ class PlainConversations:
         self._last: tuple[int, Layer | None] = (-1, None)
         self._words: dict[int, dict[Row, PacketWords]] = {}
         self._completed: dict[int, Completed] = {}
+        self._pieces = pieces
+        self._large: dict[int, _Gradual | bool] = {}       # what is known of large ones, or being looked at
 
     @property
     def regular(self) -> Regular:
@@ -319,6 +363,27 @@ class PlainConversations:
         block = self.block(place)
         number = place - block.block.begin
         return block.silent[number] or block.parsed[number] is not None
+
+    def judge(self, stream: int, until: float) -> bool | None:
+        """The same of a large one: look at it up to that moment (`time.monotonic`); None: it takes longer."""
+        place = int(self._place[stream])
+        if place < 0 or not self._regular.quiet[place]:
+            return False
+        if stream not in self._large:
+            self._large[stream] = _Gradual(self._index, self._regular, place, self._pieces)
+        found = self._large[stream]
+        while not isinstance(found, bool):
+            if found.plain is None:
+                found.go_on()
+            if found.plain is not None:
+                found = self._large[stream] = found.plain
+            elif time.monotonic() >= until:
+                return None
+        return found
+
+    def judged(self, stream: int) -> bool:
+        """Whether it is known by now of a large one that there is certainly no finding about it."""
+        return self._large.get(stream) is True
 
     def not_quiet(self, streams: Sequence[int]) -> Iterator[int]:
         """All others of some conversations."""

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from inspector.model.packets import rows_in
+from inspector.trace import trace as trace_module
+from inspector.trace.application import plain as plain_module
 from inspector.trace.application.application import Application
 from inspector.trace.filter.filter import Filter
 from inspector.trace.flows.turns import AT_ONCE, FIRST, STEP, Turns
@@ -224,3 +226,35 @@ def test_kept_connections_that_are_plain_are_judged_without_being_decoded(tmp_pa
         found = FindingList(trace)
         assert found.update(8, 0) is False and found.complete and not found.count
         assert not trace.decoded(0)
+
+
+def test_a_large_conversation_is_judged_by_columns_some_turns_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace_module, "_SMALL", 100)
+    monkeypatch.setattr(plain_module, "_PIECE", 1_000)
+    path = tmp_path / "x.pcap"
+    make_kept(path, exchanges=300, connections=2)
+    data = bytearray(path.read_bytes())
+    wrong = data.rindex(b"GET / HTTP/1.1")                  # in one of both
+    with opened(path, turns=True) as trace:
+        look = trace.plain_apart()
+        assert look is not None
+        look()()
+        found, turns = FindingList(trace), 0
+        while not found.complete:
+            found.update(8, 0)
+            turns += 1
+        assert turns > 100 and not found.count and not trace.decoded(0) and not trace.decoded(1)
+    data[wrong : wrong + 3] = b"G\0T"
+    path.write_bytes(data)
+    with opened(path, turns=False) as trace:
+        whole = FindingList(trace).count
+    with opened(path, turns=True) as trace:
+        look = trace.plain_apart()
+        assert look is not None
+        look()()
+        found = FindingList(trace)
+        while not found.complete:
+            found.update(8, 0)
+        assert found.count == whole > 0 and [trace.decoded(one) for one in (0, 1)] == [False, True]

@@ -20,7 +20,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from inspector.model.language import use
+from inspector.model.language import ask_for
 from tests.support.tiers import examples, examples_in_tiers  # noqa: F401   (a fixture)
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -94,4 +94,4 @@ def no_rules() -> Iterator[None]:
 def _english() -> Iterator[None]:
     """Screens speak English again after a test that chose another language."""
     yield
-    use("en")
+    ask_for("")

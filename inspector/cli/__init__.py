@@ -17,6 +17,7 @@ from inspector import __version__
 from inspector.cli.commands import COMMANDS
 from inspector.cli.errors import INTERRUPTED, USAGE, CommandError, end_at_once, end_in_order, ended
 from inspector.cli.output import prepare_output
+from inspector.model.language import LANGUAGES, ask_for
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -44,10 +45,18 @@ class Commands(click.Group):
             raise CommandError("Interrupted.", INTERRUPTED) from None
 
 
+def _language(ctx: click.Context, param: click.Parameter, chosen: str | None) -> None:
+    if chosen is not None:
+        ask_for(chosen)
+
+
 _LISTED = [click.Command(entry.name, short_help=entry.about) for entry in COMMANDS]
 
 
 @click.group(cls=Commands, invoke_without_command=True, context_settings=CONTEXT, commands=_LISTED)
+@click.option("--lang", type=click.Choice(LANGUAGES), callback=_language, expose_value=False,
+              help="The language of the screens: en or zh; else the one chosen last in the app, else the"
+                   " locale's.")
 @click.version_option(__version__, prog_name="inspector")
 @click.pass_context
 def commands(context: click.Context) -> int:

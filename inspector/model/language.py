@@ -27,6 +27,7 @@ _INSIDE = frozenset({"sentence", "why", "problem"})    # places in which other s
 _LEAST = 8                                             # letters beside its places by which a text is known
 
 _chosen = "en"
+_asked = ""
 
 
 class Sentence(str):
@@ -106,6 +107,18 @@ def use(language: str) -> None:
     if language not in LANGUAGES:
         raise ValueError(f"no such language: {language}")
     _chosen = language
+
+
+def ask_for(language: str) -> None:
+    """The same, as a person asked for it: no setting and no locale changes it. "": nobody does."""
+    global _asked
+    use(language or "en")
+    _asked = language
+
+
+def asked_for() -> str:
+    """The language that was asked for, "" where none was."""
+    return _asked
 
 
 def language() -> str:

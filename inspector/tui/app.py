@@ -29,21 +29,22 @@ from textual.screen import Screen
 from textual.theme import Theme, ThemeProvider
 
 from inspector.lab.options import Watch
-from inspector.model.language import recognised, tr, use, usual_language
+from inspector.model.language import tr, use
 from inspector.model.spec import SessionSpec
 from inspector.tui.files.keymap import KeymapError, read_keymap
-from inspector.tui.files.settings import keep, kept
+from inspector.tui.files.settings import keep, kept, kept_language
 from inspector.tui.launcher.palette import Palette
 from inspector.tui.launcher.preload import everything
 from inspector.tui.launcher.screen import FileAsked, LauncherScreen, SessionAsked, WatchAsked
-from inspector.tui.messages import FirstPictureDone, LauncherAsked, LessonsAsked
+from inspector.tui.messages import FirstPictureDone, LanguageAsked, LauncherAsked, LessonsAsked
 from inspector.tui.terminal.driver import BEHIND_SECONDS, TerminalDriver
 from inspector.tui.terminal.guard import Guard
 from inspector.tui.terminal.turnstile import TurnstileApp
-from inspector.tui.widgets.base import BaseScreen, may
+from inspector.tui.widgets.base import BaseScreen, may, worded
 from inspector.wire.text import escaped
 
 SMALLEST = (60, 16)
+OTHER_LANGUAGE = {"en": "中文", "zh": "English"}
 LEAST_SHOWN, LEAST_SHOWN_TROUBLE = 1.0, 3.0       # seconds that a sentence can be read, whatever is done
 
 
@@ -74,7 +75,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         super().__init__()
         self._lessons = lessons
         self._box = lessons.box if lessons else None       # the lessons are shown to a class
-        self.language = lessons.language if lessons and lessons.language else usual_language()
+        self.language = lessons.language if lessons and lessons.language else kept_language()
         use(self.language)
         self._start, self._trace_path, self._watch = start, trace_path, watch
         self.farewell = ""
@@ -150,12 +151,11 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
 
     @on(LessonsAsked)
     def _lessons_asked(self, message: LessonsAsked) -> None:
-        """Open a lesson, or the map; on the map, only take the language that was chosen there."""
+        """Open a lesson, or the map."""
         from inspector.tui.lessons.map import LessonMapScreen
         from inspector.tui.lessons.screen import LessonScreen
         from inspector.tui.lessons.teach import TeachScreen
 
-        self.language = message.language or self.language
         before = self.screen
         if message.lesson is not None and self._box is not None:
             self._show(TeachScreen(message.lesson, self.language, self._box))
@@ -224,7 +224,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
 
     def notify(self, message: str, *, markup: bool = False, **options: Any) -> None:
         """Show a sentence for a moment. It may speak of names and addresses: escaped, no markup."""
-        text, now = escaped(recognised(message)), time.monotonic()
+        text, now = worded(self, message), time.monotonic()
         if now < self._shown.get(text, 0.0):       # it stands there already
             return
         self._shown[text] = now + (options.get("timeout") or self.NOTIFICATION_TIMEOUT)
@@ -290,9 +290,25 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         if not self.screen.is_modal:
             self.push_screen(HelpScreen.of(self.screen))
 
+    @on(LanguageAsked)
+    def action_language(self) -> None:
+        """Speak the other language, from now on and at the next start."""
+        self.speak("en" if self.language == "zh" else "zh")
+        keep(language=self.language)
+
+    def speak(self, language: str) -> None:
+        """Show all screens in this language."""
+        self.language = language
+        use(language)
+        for screen in list(self.screen_stack):
+            if isinstance(screen, BaseScreen):
+                screen.language_changed()
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette's list for this screen: what always can be done, then each action of its keys once."""
         if not screen.is_modal:
+            yield SystemCommand(tr("Language: {name}", name=OTHER_LANGUAGE[self.language]),
+                                tr("Of all screens and lessons, from now on"), self.action_language)
             yield SystemCommand(tr("Help"), tr("Keys, and what the picture means"), self.action_help)
         for command in super().get_system_commands(screen):
             if command.title != "Keys":

@@ -89,7 +89,7 @@ class FirstPictureDone(Message):
 
 
 class LessonsAsked(Message):
-    """The user wants this lesson, or the map of all; in `language`, where another one was chosen.
+    """The user wants this lesson, or the map of all; in `language`, where one was asked for.
 
     `box`: the lessons are shown to a class, whose votes are counted there.
     """
@@ -97,6 +97,10 @@ class LessonsAsked(Message):
     def __init__(self, lesson: Lesson | None, language: str = "", box: BallotBox | None = None) -> None:
         super().__init__()
         self.lesson, self.language, self.box = lesson, language, box
+
+
+class LanguageAsked(Message):
+    """The user wants the screens in the other language."""
 
 
 class LauncherAsked(Message):

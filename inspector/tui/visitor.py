@@ -1,4 +1,4 @@
-"""The app for a visitor of `inspector serve`: `python -m inspector.tui.visitor`, shown in their browser.
+"""The app for a visitor of `inspector serve`, in their browser: `python -m inspector.tui.visitor [LANGUAGE]`.
 
 The same screens; what reaches this machine's files, services and shell is not for a visitor. It ends with the
 server, however that ended, and takes the visitor's folders (INSPECTOR_VISITOR) along. In a class
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,6 +19,7 @@ from textual.binding import Binding, BindingType
 
 from inspector.lab.files.folders import FolderError
 from inspector.lessons.pages.words import word
+from inspector.model.language import LANGUAGES, ask_for
 from inspector.tui.app import InspectorApp
 
 if TYPE_CHECKING:
@@ -99,6 +101,8 @@ def main() -> None:
         from inspector.lessons.classroom.ballot import Seat
 
         seat = Seat(Path(folder), name)
+    if len(sys.argv) == 2 and sys.argv[1] in LANGUAGES:
+        ask_for(sys.argv[1])
     app = VisitorApp(Path(given) if given else None, seat)
     try:
         app.run()

@@ -24,7 +24,7 @@ from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.cli.exports import LISTED, Export
 from inspector.cli.options.checks import CheckOptions, check_file, check_options
 from inspector.cli.options.outside import outside_options
-from inspector.cli.options.shared import OUTPUT, OVERWRITE, WHAT, WithProgram, reading_options
+from inspector.cli.options.shared import OUTPUT, OVERWRITE, SCREEN_LANG, WHAT, WithProgram, reading_options
 from inspector.cli.output import notice, print_ladder
 from inspector.cli.program_secrets import program_secrets
 from inspector.cli.trace_files import TraceFile, empty_file, trace_file
@@ -50,6 +50,7 @@ _BEGINS_WITHIN = 5.0               # seconds
               help="Look on in the app while it runs. Leaving the app ends it; what it printed comes then.")
 @click.option("--syscalls", is_flag=True,
               help="Trace what it and its children ask of the kernel on their sockets (by strace).")
+@SCREEN_LANG
 @reading_options
 @check_options
 def command(

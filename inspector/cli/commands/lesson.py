@@ -17,6 +17,7 @@ import click
 from inspector.cli.errors import DONE, MISSING, NO, UNREADABLE, USAGE, CommandError, unwritable
 from inspector.cli.options.shared import INPUT, FileName
 from inspector.cli.output import notice, write_line, write_text
+from inspector.model.language import LANGUAGES
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from inspector.lessons.format.faults import LessonError
     from inspector.lessons.format.model import Lesson
 
-LANGUAGES = ("en", "zh")
-LANG = click.option("--lang", type=click.Choice(LANGUAGES), help="The language; the locale's is usual.")
+LANG = click.option("--lang", type=click.Choice(LANGUAGES),
+                    help="The language; else the app's, else the locale's.")
 NAME = click.option("--name", "learner", metavar="TEXT", help="Your name in your results, kept from now on.")
 
 
@@ -89,10 +90,10 @@ def _take_name(name: str | None) -> None:
 
 
 def language(chosen: str | None) -> str:
-    """The language that was asked for, else the locale's, else English."""
-    from inspector.model.language import usual_language
+    """The language that was asked for, else the app's, else the locale's, else English."""
+    from inspector.tui.files.settings import kept_language
 
-    return chosen or usual_language()
+    return chosen or kept_language()
 
 
 @command.command("list")

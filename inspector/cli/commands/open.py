@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from inspector.cli.options.shared import INPUT, UNPACK, reading_options
+from inspector.cli.options.shared import INPUT, SCREEN_LANG, UNPACK, reading_options
 
 
 @click.command("open")
 @click.argument("file", metavar="FILE|-", type=INPUT)
 @UNPACK
+@SCREEN_LANG
 @reading_options
 def command(file: str) -> int:
     """Open a capture in the app: pcap or pcapng, also .gz and .zst; one that grows is followed."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from inspector.cli.errors import MISSING, CommandError
-from inspector.cli.options.shared import PORT, FileName
+from inspector.cli.options.shared import PORT, SCREEN_LANG, FileName
 from inspector.cli.output import notice
+from inspector.model.language import asked_for
 
 LOOPBACK = "127.0.0.1"
 
@@ -31,6 +32,7 @@ def _require_port(host: str, port: int) -> None:
               help="The server's port.")
 @click.option("--visitors", type=click.IntRange(1, 200), default=16, show_default=True, metavar="N",
               help="How many may be there at a time.")
+@SCREEN_LANG
 @click.option("--class", "folder", metavar="DIR", type=FileName(),
               help="Keep each learner's answers in DIR, and vote there when 'inspector lesson teach' asks.")
 def command(host: str, port: int, visitors: int, folder: str | None) -> int:
@@ -69,7 +71,7 @@ def command(host: str, port: int, visitors: int, folder: str | None) -> int:
         named = shlex.quote(str(classroom))
         notice(f"Answers are kept in {classroom}: 'inspector lesson results {named}' shows them.")
         notice(f"'inspector lesson teach NAME --class {named}' asks the class.")
-    app = f"exec {shlex.quote(sys.executable)} -P -m inspector.tui.visitor"
+    app = f"exec {shlex.quote(sys.executable)} -P -m inspector.tui.visitor {asked_for()}".rstrip()
     given = {"command": app, "host": host, "port": port, "key": key, "most": visitors,
              "class": None if classroom is None else str(classroom)}
     os.environ["INSPECTOR_SERVE"] = json.dumps(given)      # arguments are seen by every user of a machine

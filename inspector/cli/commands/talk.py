@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 import click
 
 from inspector.cli.errors import MISSING, USAGE, CommandError
+from inspector.cli.options.shared import SCREEN_LANG
 from inspector.model.endpoint import join_endpoint
 from inspector.model.spec import SessionSpec, SpecError
 from inspector.sessions.kinds import REGISTRY, kind_of, resolved
@@ -28,6 +29,7 @@ _WITHIN = 5.0                      # seconds
 @click.option("--insecure", is_flag=True, help="tls, https, wss: take any certificate.")
 @click.option("--kernel-times", is_flag=True,
               help="Have the kernel tell when it did what with each message (not of UDP).")
+@SCREEN_LANG
 @click.option("--step", is_flag=True, help="One system call of the client for each press of s.")
 def command(
     url: str, headers: tuple[str, ...], subprotocols: tuple[str, ...], deflate: bool, insecure: bool,

@@ -6,11 +6,12 @@ import click
 
 from inspector.cli.errors import USAGE, CommandError
 from inspector.cli.options.outside import pair_of
-from inspector.cli.options.shared import reading_options
+from inspector.cli.options.shared import SCREEN_LANG, reading_options
 
 
 @click.command("via")
 @click.argument("pairs", metavar="LISTEN:TARGET ...", nargs=-1, required=True)
+@SCREEN_LANG
 @reading_options
 def command(pairs: tuple[str, ...]) -> int:
     """Watch a service of this machine on TARGET: talk to LISTEN instead, and see every packet.

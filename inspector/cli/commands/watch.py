@@ -9,7 +9,7 @@ import click
 from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.cli.options.capture import capture_options, require_filter
 from inspector.cli.options.remote import Remote, remote_of
-from inspector.cli.options.shared import OUTPUT, OVERWRITE, PORT, reading_options
+from inspector.cli.options.shared import OUTPUT, OVERWRITE, PORT, SCREEN_LANG, reading_options
 
 if TYPE_CHECKING:
     from inspector.lab.options import Limits
@@ -40,6 +40,7 @@ class Place(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
               help="Write the trace to this file, not among those that are kept.")
 @OVERWRITE
 @capture_options
+@SCREEN_LANG
 @reading_options
 def command(
     *, places: tuple[int | Remote, ...], pid: int | None, name: str | None, netns: str | None,

@@ -12,7 +12,7 @@ import click
 
 from inspector.cli.errors import USAGE, CommandError
 from inspector.cli.exports import Export, export_of, exports
-from inspector.model.language import LANGUAGES, use
+from inspector.model.language import LANGUAGES, ask_for
 from inspector.wire.text import escaped
 
 
@@ -116,12 +116,16 @@ UNPACK = click.option(
 
 def _lang(ctx: click.Context, param: click.Parameter, chosen: str | None) -> None:
     if chosen is not None:
-        use(chosen)
+        ask_for(chosen)
 
 
 LANG = click.option(
     "--lang", type=click.Choice(LANGUAGES), callback=_lang, expose_value=False,
     help="The language of what is drawn: en (else) or zh.",
+)
+SCREEN_LANG = click.option(
+    "--lang", type=click.Choice(LANGUAGES), callback=_lang, expose_value=False,
+    help="The language of the screens: en or zh; else the one chosen last in the app, else the locale's.",
 )
 
 

@@ -1,8 +1,8 @@
 """What the app remembers between runs: one JSON object, `layout.json` in the settings folder.
 
 A change on the screen -> `keep` -> the file -> `kept` at the next start, where whoever reads a value checks
-it. The theme, the dividers and the panes stand in it. A file that cannot be read is as if there were none;
-where none can be written, what was changed holds for this run.
+it. The theme, the language, the dividers and the panes stand in it. A file that cannot be read is as if there
+were none; where none can be written, what was changed holds for this run.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from inspector.lab.files.folders import FolderError, settings_folder
 from inspector.lab.files.ownership import create_file, make_folder
+from inspector.model.language import LANGUAGES, asked_for, usual_language
 
 MOST = 64 * 1024           # bytes that are read of a settings file
 
@@ -36,6 +37,12 @@ def kept() -> dict[str, Any]:
     except (FolderError, OSError, ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
+
+
+def kept_language() -> str:
+    """The language of the screens: asked for now, else chosen in the app, else the locale's, else English."""
+    chosen = asked_for() or kept().get("language")
+    return chosen if isinstance(chosen, str) and chosen in LANGUAGES else usual_language()
 
 
 def keep(**changes: Any) -> None:

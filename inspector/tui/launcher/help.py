@@ -1,7 +1,7 @@
 """Help: the keys that work right here, and what the picture means; and the word that a screen is too small.
 
-A screen or pane that has something to explain carries `LEGEND_TITLE` and `LEGEND` (paragraphs of
-markup written by us, never text off the wire).
+A screen or pane that has something to explain carries `LEGEND_TITLE` and `LEGEND` (paragraphs, with keys
+between `**`, written by us, never text off the wire).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from inspector.model.language import marked, tr
-from inspector.tui.widgets.base import BaseModal, PlainScroll
+from inspector.tui.widgets.base import BaseModal, PlainScroll, Prose
 from inspector.tui.widgets.key_line import KeyLine
 from inspector.views.line.spans import cell_width, fit
 
@@ -61,7 +61,7 @@ class HelpScreen(BaseModal[None]):
             for title, paragraphs in self._texts:
                 yield Static(Content(tr(title)), classes="heading")
                 for paragraph in paragraphs:
-                    yield Static(Content.from_markup(_bold(tr(paragraph))), classes="paragraph")
+                    yield Prose(_bold(tr(paragraph)), classes="paragraph")
             for title, rows in self._groups:
                 heading = Content.assemble((tr("Keys: "), "$foreground 60%"), tr(title))
                 yield Static(heading, classes="heading")
@@ -83,10 +83,11 @@ def _title_of(node: DOMNode) -> str:
     return marked("everywhere")
 
 
-def _bold(text: str) -> str:
-    """`**word**` as bold in the theme's key colour."""
+def _bold(text: str) -> Content:
+    """`**word**` as bold in the theme's key colour; brackets are brackets."""
     parts = text.split("**")
-    return "".join(f"[bold $text-accent]{part}[/]" if place % 2 else part for place, part in enumerate(parts))
+    return Content.assemble(*((part, "bold $text-accent" if place % 2 else "")
+                              for place, part in enumerate(parts)))
 
 
 class TooSmallScreen(BaseModal[None]):
@@ -100,5 +101,5 @@ class TooSmallScreen(BaseModal[None]):
 
     def compose(self) -> ComposeResult:
         width, height = self._needed
-        yield Static(tr("This terminal is too small: at least {width} columns and {height} lines are needed.",
-                        width=width, height=height), id="too-small")
+        yield Prose(tr("This terminal is too small: at least {width} columns and {height} lines are needed.",
+                       width=width, height=height), id="too-small")

@@ -7,11 +7,24 @@ from typing import Any
 from textual.await_complete import AwaitComplete
 from textual.command import CommandList, CommandPalette
 
+from inspector.model.language import marked, tr
 from inspector.tui.widgets.leaving import LeavesQuietly
+
+# What Textual's own commands say, which it says in English.
+TEXTUALS = (
+    marked("Theme"), marked("Change the current theme"),
+    marked("Quit"), marked("Quit the application as soon as possible"),
+    marked("Minimize"), marked("Minimize the widget and restore to normal size"),
+    marked("Maximize"), marked("Maximize the focused widget"),
+    marked("Screenshot"), marked("Save an SVG 'screenshot' of the current screen"),
+)
 
 
 class Palette(CommandPalette, LeavesQuietly):
     """Its search goes on in a worker and in timers, which may outlast it."""
+
+    def __init__(self, *providers: Any, placeholder: str = "", **options: Any) -> None:
+        super().__init__(*providers, placeholder=placeholder or tr("Search for commands…"), **options)
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
         """Go. What comes while it goes, or is covered, ends no other screen."""

@@ -20,14 +20,14 @@ from textual.message import Message
 from textual.widgets import Static
 
 from inspector.lab.options import Watch
-from inspector.model.language import Sentence, sentence, tr
+from inspector.model.language import Sentence, recognised, sentence, tr
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import LAUNCHED, OPTIONS
 from inspector.sessions.kinds.options import Option
 from inspector.tui.files import traces
 from inspector.tui.files.paths import no_capture, typed
 from inspector.tui.messages import FirstPictureDone, LessonsAsked
-from inspector.tui.widgets.base import BaseScreen, PlainScroll, may
+from inspector.tui.widgets.base import BaseScreen, PlainScroll, Prose, may
 from inspector.tui.widgets.key_line import KeyLine
 from inspector.tui.widgets.painter import Head
 from inspector.tui.widgets.prompt import PromptScreen
@@ -181,7 +181,7 @@ class LauncherScreen(BaseScreen):
                 if may(self.app, "open"):
                     yield Row(_row("o", tr("Open a file"), about), "open", id="open")
                 if problem := traces.problem():
-                    yield Static(Content(escaped(problem)), id="no-traces")
+                    yield Prose(Content(escaped(recognised(problem))), id="no-traces")
                 for place, (key, trace) in enumerate(zip(TRACE_KEYS, self.kept, strict=False)):
                     size = traces.human_size(trace.size)
                     what = _muted(f"{fit(trace.age, 12)} {size:>7}   {escaped(trace.path.name)}")
@@ -207,6 +207,9 @@ class LauncherScreen(BaseScreen):
     def _show_beyond(self) -> None:
         for beyond in self.query(Beyond):
             beyond.show(self.query_one("#launcher", PlainScroll), self.size.height - 1)
+
+    def language_changed(self) -> None:
+        self.refresh(recompose=True)
 
     def on_screen_resume(self) -> None:
         self.app.sub_title = ""

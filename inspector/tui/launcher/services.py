@@ -20,7 +20,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from inspector.lab.options import NO_LIMITS, Outside, Process, Watch
-from inspector.model.language import marked, tr
+from inspector.model.language import marked, recognised, tr
 from inspector.model.records import Service
 from inspector.tui.widgets.base import BaseModal
 from inspector.tui.widgets.line_list import LineList
@@ -157,7 +157,8 @@ class ServicesScreen(BaseModal[Watch | None]):
                 place = replace(place, words=f"container {escaped(service.container, 40)}")
             opened = elsewhere.opened_in(place, (service.port,), NO_LIMITS)
         except LabError as error:
-            self.app.notify(f"{error.sentence} sudo inspector watch --netns {service.elsewhere}")
+            self.app.notify(tr("{sentence} sudo inspector watch --netns {network}",
+                               sentence=recognised(error.sentence), network=service.elsewhere))
             return
         self.dismiss(Watch((service.port,), packet_socket=opened.detach(), place=place.words))
 

@@ -15,7 +15,8 @@ from inspector.lessons.classroom import notes
 from inspector.lessons.library import lessons
 from inspector.lessons.pages.map_lines import MapLines
 from inspector.lessons.pages.words import word
-from inspector.tui.messages import FirstPictureDone, LauncherAsked, LessonsAsked
+from inspector.model.language import language
+from inspector.tui.messages import FirstPictureDone, LanguageAsked, LauncherAsked, LessonsAsked
 from inspector.tui.widgets.base import BaseScreen
 from inspector.tui.widgets.key_line import KeyLine
 from inspector.tui.widgets.line_list import LineList
@@ -78,8 +79,11 @@ class LessonMapScreen(BaseScreen):
         self.post_message(LessonsAsked(self.lessons[message.index]))
 
     def action_language(self) -> None:
-        self.language = "en" if self.language == "zh" else "zh"
-        self.post_message(LessonsAsked(None, self.language))
+        self.post_message(LanguageAsked())
+
+    def language_changed(self) -> None:
+        super().language_changed()
+        self.language = language()
         self._show(self.query_one(LineList).cursor)
 
     def action_forget(self) -> None:

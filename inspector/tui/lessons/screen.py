@@ -37,7 +37,7 @@ from inspector.lessons.pages.words import Word, word
 from inspector.lessons.play.answers import Answer, blank_row, is_number, number_of
 from inspector.lessons.play.headless import field_paths
 from inspector.lessons.play.player import ASKED, TRIES, Player
-from inspector.model.language import sentence, tr
+from inspector.model.language import language, sentence, tr
 from inspector.model.packets import row_at
 from inspector.sessions.kinds import kind_of
 from inspector.tui.lessons.ladder_pane import SPEC as LADDER
@@ -160,6 +160,16 @@ class LessonScreen(BaseScreen):
     def on_resize(self, _event: events.Resize) -> None:
         self._arrange()
         self.call_after_refresh(self._redraw)
+
+    def language_changed(self) -> None:
+        super().language_changed()
+        self.language = language()
+        self.query_one("#tabs-lesson", TabBar).rename(_tabs())
+        for pane in self.panes:
+            if pane.trace is not None:
+                pane.show_trace(pane.trace, follow=pane.follow)
+        self._compare()
+        self._redraw()
 
     def _redraw(self) -> None:
         self._drawn = None

@@ -18,7 +18,7 @@ from inspector.lessons.classroom import notes
 from inspector.lessons.classroom.ballot import Ballot, Seat
 from inspector.lessons.classroom.vote_page import vote_page
 from inspector.lessons.pages.words import Word, word
-from inspector.model.language import marked, sentence
+from inspector.model.language import language, marked, sentence
 from inspector.tui.lessons.page_list import NumberInput, PageList
 from inspector.tui.messages import FirstPictureDone, LauncherAsked, LessonsAsked
 from inspector.tui.widgets.base import BaseScreen
@@ -108,6 +108,11 @@ class VoteScreen(BaseScreen):
         if asks_number or number.has_focus:
             (number if asks_number else pages).focus()
         self.call_after_refresh(self.refresh_bindings)
+
+    def language_changed(self) -> None:
+        super().language_changed()
+        self.language, self._drawn = language(), None
+        self.show(self.ballot)
 
     def on_resize(self, _event: events.Resize) -> None:
         self.call_after_refresh(lambda: self.show(self.ballot))

@@ -11,12 +11,16 @@ from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import ScrollableContainer
+from textual.content import Content
+from textual.geometry import Size
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Input, OptionList
+from textual.widgets import Input, OptionList, Static
 
 from inspector.model.language import recognised
 from inspector.tui.widgets.leaving import LeavesQuietly
-from inspector.tui.widgets.painter import PAINTS
+from inspector.tui.widgets.painter import PAINTS, Painter
+from inspector.views.line.spans import cell_width
+from inspector.views.line.wrap import folded
 from inspector.wire.text import escaped
 
 Result = TypeVar("Result")
@@ -38,6 +42,12 @@ def may(app: App[Any], action: str) -> bool:
     return action not in NOT_FOR_VISITORS or not getattr(app, "visitor", False)
 
 
+def worded(app: App[Any], sentence: str) -> str:
+    """What a toast says: escaped, in the language of the screens, broken where Textual would not."""
+    text = escaped(recognised(sentence))
+    return text if cell_width(text) == len(text) else "\n".join(folded(text, app.size.width - 4))
+
+
 class BaseScreen(LeavesQuietly, Screen[None], inherit_bindings=False):
     """A screen of the app."""
 
@@ -53,10 +63,16 @@ class BaseScreen(LeavesQuietly, Screen[None], inherit_bindings=False):
         """What stands beside a key: what it does now."""
         return binding.description
 
+    def language_changed(self) -> None:
+        """What stands there is to be said in another language now."""
+        for head in self.query(Painter):
+            head.refresh()
+        self.refresh_bindings()
+
     def take_back(self, sentence: str) -> None:
         """Take a toast away that is true no more."""
         for note in list(self.app._notifications):
-            if note.message == escaped(recognised(sentence)):
+            if note.message == worded(self.app, sentence):
                 self.app._unnotify(note)
 
     def leave(self, go: Callable[[], None]) -> None:
@@ -111,6 +127,32 @@ class Options(OptionList, inherit_bindings=False):
     """A list of options."""
 
     BINDINGS: ClassVar[list[BindingType]] = _with_ids(OptionList.BINDINGS, "options")
+
+
+class Prose(Static):
+    """A text of several lines: Chinese is broken between its signs, which Textual does at blanks alone."""
+
+    def _folded(self, width: int) -> Content:
+        content = self.content if isinstance(self.content, Content) else Content(str(self.content))
+        text = content.plain
+        if cell_width(text) == len(text) or width <= 0:
+            return content
+        lines, at = [], 0
+        for paragraph in text.split("\n"):
+            for line in folded(paragraph, width) or [""]:
+                at = text.index(line, at)
+                lines.append(content[at : at + len(line)])
+                at += len(line)
+        return Content("\n").join(lines)
+
+    def render(self) -> Content:
+        return self._folded(self.content_size.width)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        made = self._folded(width)
+        if made is self.content:
+            return super().get_content_height(container, viewport, width)
+        return made.plain.count("\n") + 1
 
 
 class PlainScroll(ScrollableContainer, can_focus=False, inherit_bindings=False):

@@ -127,6 +127,11 @@ class Composer(Vertical):
         self.set_class(not there, "-absent")
         self._show_form()
 
+    def language_changed(self) -> None:
+        """What stands there is to be said in another language now."""
+        self.query_one(".who", Static).update(Content(f"{tr(self.role)} ▸"))
+        self._show_form()
+
     def show_waiting(self, calls: tuple[str, ...]) -> None:
         """Show which call this end waits before; nothing where it runs freely."""
         text = tr("‖ before {calls}", calls=", ".join(escaped(call, 60) for call in calls)) if calls else ""

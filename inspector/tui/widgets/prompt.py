@@ -18,7 +18,7 @@ from textual.widgets.option_list import Option
 from inspector.lab.files.folders import is_folder
 from inspector.model.language import tr
 from inspector.tui.files.paths import PathError, typed
-from inspector.tui.widgets.base import BaseModal, Options, TextInput
+from inspector.tui.widgets.base import BaseModal, Options, Prose, TextInput
 from inspector.views.line.spans import cell_width, fit
 from inspector.views.line.wrap import folded
 from inspector.wire.text import escaped
@@ -52,9 +52,9 @@ class PromptScreen(BaseModal[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="prompt"):
-            yield Static(Content(self._question), classes="question")
+            yield Prose(Content(self._question), classes="question")
             yield TextInput(self._value, suggester=self._suggester, compact=True)
-            yield Static(Content(self._hint), classes="hint")
+            yield Prose(Content(self._hint), classes="hint")
             yield Static(Content(tr("⏎ takes it   escape: back")), classes="keys")
 
     @on(Input.Changed)
@@ -101,7 +101,7 @@ class MenuScreen(BaseModal[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="prompt menu"):
-            yield Static(Content(self._question), classes="question")
+            yield Prose(Content(self._question), classes="question")
             yield Options(*self._options(), compact=True)
             yield Static(Content(tr("escape: back")), classes="keys")
 

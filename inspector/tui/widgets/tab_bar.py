@@ -34,6 +34,11 @@ class TabBar(Divider, Painter):
         self._tabs = tabs
         self._shown: tuple[str, str, str, frozenset[str]] = ("", "", "", frozenset())
 
+    def rename(self, tabs: tuple[TabName, ...]) -> None:
+        """The same tabs under other names."""
+        self._tabs = tabs
+        self.refresh()
+
     def show(self, front: str, focused: str, status: str, hidden: frozenset[str]) -> None:
         """Mark the tab of pane `front`, put its status at the end, leave out the tabs of `hidden`.
 

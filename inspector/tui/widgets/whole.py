@@ -7,9 +7,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import Static
 
-from inspector.tui.widgets.base import BaseModal, PlainScroll
+from inspector.tui.widgets.base import BaseModal, PlainScroll, Prose
 from inspector.tui.widgets.clipboard import copy
 from inspector.tui.widgets.key_line import KeyLine
 
@@ -33,7 +32,7 @@ class WholeScreen(BaseModal[None]):
 
     def compose(self) -> ComposeResult:
         with PlainScroll(id="whole"):
-            yield Static(Content(self._text))
+            yield Prose(Content(self._text))
         yield KeyLine()
 
     def action_scroll(self, lines: int) -> None:

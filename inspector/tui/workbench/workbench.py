@@ -77,6 +77,7 @@ def _in(place: str) -> tuple[PaneSpec, ...]:
 LADDER, MIDDLE, ASIDE = _in("ladder"), _in("middle"), _in("aside")
 ASIDE_IDS, MIDDLE_IDS = (frozenset(spec.id for spec in specs) for specs in (ASIDE, MIDDLE))
 FIRST_LOWER = "packets"        # of the middle, at first
+_BARS = {"top": PANES, "middle": (*MIDDLE, *ASIDE), **{spec.id: (spec,) for spec in ASIDE}}    # of tabs
 STEP_HINT = marked("Both ends are held, and wait for you: s lets each make its next system call, space lets "
                    "them run on. What they do is shown here.")
 SIZE_KEYS = (
@@ -326,10 +327,24 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
     @on(DecodedAnew)
     def _decoded_anew(self, message: DecodedAnew) -> None:
         message.stop()
+        self._show_anew()
+
+    def _show_anew(self) -> None:
+        """Have every pane draw all of the trace again, with what is chosen."""
         if self.trace is not None:
-            chosen = self.selection
             self.trace_opened(self.trace)
-            self.choose(chosen)
+            for pane in self.panes:
+                pane.show_selection(self.selection)
+
+    def language_changed(self) -> None:
+        super().language_changed()
+        for bar, specs in _BARS.items():
+            self.query_one(f"#tabs-{bar}", TabBar).rename(_tabs(specs))
+        for composer in self.query(Composer):
+            composer.language_changed()
+        self._show_anew()
+        self._show_tabs()
+        self._show_title()
 
     @on(StatusChanged)
     def _status_changed(self) -> None:

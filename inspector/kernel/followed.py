@@ -16,6 +16,7 @@ from inspector.wire.text import escaped
 
 _COMM = 15                   # characters of a name that the kernel keeps (TASK_COMM_LEN)
 _ALL_AGAIN = 1.0             # seconds after which all descriptors are looked through, though nothing is new
+_YOUNG = 2.0                 # seconds in which a new process may become another program (execve(2))
 _LINGER = 1.0                # seconds for which a port that closed is still one: its last packets come
 _MANY = 5                    # listeners that one sentence names
 Address = tuple[str, str, str]       # protocol, local and peer
@@ -32,7 +33,8 @@ class Followed:
         self._closed: dict[int, float] = {}        # port -> until when it is one
         self._told: set[Address] = set()           # listeners
         self._names: dict[int, str] = {}
-        self._looked = 0.0
+        self._looked = self._asked = 0.0
+        self._ages: dict[int, float] = {}          # process -> when it was seen first
         self._waits = False                        # it was said that there is no such process
         self._forbidden: set[int] = set()
         self.ports: frozenset[int] = frozenset()
@@ -95,7 +97,7 @@ class Followed:
             if self._looked == 0.0:
                 yield self._pid
             return
-        for pid in processes():
+        for pid in self._to_be_asked():
             if pid not in self._members and pid not in self._spare and _is_named(pid, self._name):
                 if can_be_followed(pid):
                     yield pid
@@ -103,6 +105,18 @@ class Followed:
                     self._forbidden.add(pid)
                     self._say(f"{escaped(self._name, 40)} {pid} is another user's: which sockets it has, "
                               "only root may know.")
+
+    def _to_be_asked(self) -> Iterator[int]:
+        """The processes whose name may be another than it was: young ones, and from time to time all."""
+        now = time.monotonic()
+        again = now - self._asked >= _ALL_AGAIN
+        if again:
+            self._asked = now
+        before, self._ages = self._ages, {}
+        for pid in processes():
+            since = self._ages[pid] = before.get(pid, now)
+            if again or now - since < _YOUNG:
+                yield pid
 
     # --- what is told ---
 

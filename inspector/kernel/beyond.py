@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from inspector.kernel.holders import Now
 from inspector.kernel.sampler import Sampler
-from inspector.kernel.sock_diag import KernelSocket
+from inspector.kernel.sock_diag import KernelSocket, SockDiag
 from inspector.model.records import KernelSample
 
 _ANYWHERE = ("0.0.0.0", "[::]")
@@ -21,11 +21,15 @@ class Beyond:
     """`look` may be called in a thread, while another one adds. OSError where there is no sock_diag."""
 
     def __init__(self) -> None:
-        self._sampler = Sampler(Now(), chosen=self._chosen)
+        self._sampler = Sampler(Now(), networks=[SockDiag(ended=False)], chosen=self._chosen)
         self._behind: dict[tuple[str, str], tuple[str, str]] = {}      # a socket's ends -> those in the lab
         self._listeners: dict[str, str] = {}       # "127.0.0.1:5432" -> the relay's listener in the lab
         self._told: set[tuple[str, str]] = set()
         self._missed: set[tuple[str, str]] = set()
+
+    def close(self) -> None:
+        """Give the netlink socket back."""
+        self._sampler.close()
 
     @property
     def idle(self) -> bool:

@@ -23,6 +23,7 @@ _REQUEST_DUMP = 0x1 | 0x300                    # NLM_F_REQUEST, NLM_F_ROOT | NLM
 _ERROR, _DONE = 2, 3
 _INFO, _MEMORY = 2, 7                          # INET_DIAG_INFO, INET_DIAG_SKMEMINFO
 _WANTED = {socket.IPPROTO_TCP: 1 << (_INFO - 1), socket.IPPROTO_UDP: 1 << (_MEMORY - 1)}      # in idiag_ext
+_ALL_STATES, _TIME_WAIT = 0xFFFFFFFF, 6
 _HEAD = struct.Struct("=IHHII")                # struct nlmsghdr
 _REQUEST = struct.Struct("=BBBxI48x")          # struct inet_diag_req_v2: any address, port, cookie
 _MESSAGE = struct.Struct("=BBxx2s2s16s16s16xII4xI")     # struct inet_diag_msg
@@ -61,7 +62,9 @@ class KernelSocket(NamedTuple):
 class SockDiag:
     """A netlink socket of this network namespace. OSError where the kernel has none."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, ended: bool = True) -> None:
+        """`ended`: sockets in TIME-WAIT are told too, of which a busy machine has tens of thousands."""
+        self._states = _ALL_STATES if ended else _ALL_STATES & ~(1 << _TIME_WAIT)
         kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
         self._socket = socket.socket(socket.AF_NETLINK, kind, _NETLINK_SOCK_DIAG)
         self._socket.settimeout(1.0)
@@ -78,7 +81,7 @@ class SockDiag:
 
     def _dump(self, family: int, protocol: int) -> Iterator[KernelSocket]:
         self._number += 1
-        body = _REQUEST.pack(family, protocol, _WANTED[protocol], 0xFFFFFFFF)
+        body = _REQUEST.pack(family, protocol, _WANTED[protocol], self._states)
         length = _HEAD.size + len(body)
         self._socket.send(_HEAD.pack(length, _BY_FAMILY, _REQUEST_DUMP, self._number, 0) + body)
         while True:

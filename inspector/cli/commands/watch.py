@@ -58,7 +58,8 @@ def command(
     up yet.
 
     --netns and --container watch all interfaces of another network of this machine: one of yours (rootless
-    podman, a lab), or any with sudo. ssh://HOST watches another machine, by tcpdump there.
+    podman, a lab), or any other where sudo or pkexec, which is asked, opens the socket in it. ssh://HOST
+    watches another machine, by tcpdump there.
     """
     ports = tuple(place for place in places if isinstance(place, int))
     require_filter(limits, ports)

@@ -2,7 +2,8 @@
 
 Each server bare, in the lab with its port published, the same with its system calls traced; beside them
 strace on the bare server with the same calls, and mitmdump before it (`mitmdump` in PATH, or in $MITMDUMP).
-All ways take turns, `repeats` times; what is printed is the median, and its part of the bare one.
+All ways take turns, `repeats` times; what is printed is the median, its part of the bare one, and the CPU
+that a request took (all processes but wrk; without start and end). On a busy machine that is what counts.
 """
 
 from __future__ import annotations
@@ -52,8 +53,14 @@ def server(name: str, folder: Path, port: int) -> list[str]:
     return ["nginx", "-c", str(folder / "nginx.conf")]
 
 
+class Cost:
+    """Seconds of CPU that programs took with all that they started, once they have ended."""
+
+    cpu = 0.0
+
+
 @contextmanager
-def running(words: Sequence[str], port: int) -> Iterator[None]:
+def running(words: Sequence[str], port: int, cost: Cost) -> Iterator[None]:
     """A program, from when it listens until it is ended with all that it started."""
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
@@ -71,7 +78,9 @@ def running(words: Sequence[str], port: int) -> Iterator[None]:
             yield
         finally:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            cost.cpu += used.ru_utime + used.ru_stime
 
 
 def asked(port: int) -> float:
@@ -84,8 +93,15 @@ def asked(port: int) -> float:
     return float(found[1])
 
 
-def rate(name: str, way: str, folder: Path) -> float:
-    """Requests a second of a server, watched in one of the ways."""
+def measured(name: str, way: str, asks: bool = True) -> tuple[float, float]:
+    """Requests a second of a server, watched in one of the ways, and the seconds of CPU of it all."""
+    cost = Cost()
+    with tempfile.TemporaryDirectory() as folder:
+        found = rate(name, way, Path(folder), cost, asks)
+    return found, cost.cpu
+
+
+def rate(name: str, way: str, folder: Path, cost: Cost, asks: bool) -> float:
     inside, outside = free_port(), free_port()
     words, port = server(name, folder, inside), inside
     lab = [sys.executable, "-m", "inspector", "exec", "--save", str(folder / "x.pcapng"), "--publish",
@@ -95,12 +111,12 @@ def rate(name: str, way: str, folder: Path) -> float:
     elif way == "strace":
         words = ["strace", "--seccomp-bpf", *OPTIONS, "-e", f"trace={','.join(CALLS)}", "-o",
                  str(folder / "strace"), "--", *words]
-    with running(words, port):
+    with running(words, port, cost):
         if way != "mitmdump":
-            return asked(port)
+            return asked(port) if asks else 0.0
         before = [str(mitmdump()), "-q", "--mode", f"reverse:http://127.0.0.1:{inside}", "-p", str(outside)]
-        with running(before, outside):
-            return asked(outside)
+        with running(before, outside, cost):
+            return asked(outside) if asks else 0.0
 
 
 def mitmdump() -> str | None:
@@ -118,13 +134,16 @@ def run(repeats: int = 3) -> Iterator[dict[str, Any]]:
             continue
         ways = [way for way in WAYS if way != "mitmdump" or mitmdump()]
         rates: dict[str, list[float]] = {way: [] for way in ways}
+        costs: dict[str, list[float]] = {way: [] for way in ways}
         for _ in range(repeats):
             for way in ways:
-                with tempfile.TemporaryDirectory() as folder:
-                    rates[way].append(rate(name, way, Path(folder)))
+                _, idle = measured(name, way, asks=False)
+                found, cpu = measured(name, way)
+                rates[way].append(found)
+                costs[way].append((cpu - idle) / (found * SECONDS) * 1e6)
         bare = statistics.median(rates["bare"])
-        cells = {way: f"{way} {statistics.median(found):,.0f} ({statistics.median(found) / bare:.2f})"
-                 for way, found in rates.items()}
+        cells = {way: f"{way} {statistics.median(found):,.0f} ({statistics.median(found) / bare:.2f}; "
+                      f"{statistics.median(costs[way]):,.0f} µs)" for way, found in rates.items()}
         yield {
             "what": what, "target": "",
             "reached": ", ".join(cells[way] for way in ("bare", "published", "--syscalls")),

@@ -227,6 +227,7 @@ def test_icmp_errors_that_quote_the_port_are_kept(tmp_path: Path) -> None:
 def test_a_ring_that_is_too_small_loses_packets_and_says_how_many(tmp_path: Path) -> None:
     path = tmp_path / "t.pcapng"
     in_lab(path, """
+        import select
         source = Ring(open_packet_socket(), blocks=2, block_size=1 << 16)
         sender, receiver = pair()
         for number in range(3000):                 # nobody reads yet
@@ -235,9 +236,8 @@ def test_a_ring_that_is_too_small_loses_packets_and_says_how_many(tmp_path: Path
         for number in range(3000, 3100):
             time.sleep(0.0002)
             sender.sendto(number.to_bytes(4, "big") + bytes(100), ("127.0.0.1", 7000))
-        while running.writer.packets == 0:
-            time.sleep(0.01)
-        time.sleep(0.1)                            # now the ring is empty again
+        while running.writer.packets == 0 or select.select([source], [], [], 0)[0]:
+            time.sleep(0.01)                       # until a block is the kernel's again
         sender.sendto(b"last", ("127.0.0.1", 7000))
         running.stop()
     """)
@@ -363,9 +363,10 @@ def test_an_interface_that_goes_down_and_up_again(tmp_path: Path, source: str) -
         while running.writer.packets == 0:
             time.sleep(0.01)
         fcntl.ioctl(sender, 0x8914, struct.pack("16sH14x", b"lo", 0))
-        time.sleep(0.3)
         reads.clear()
-        time.sleep(0.5)
+        size = os.path.getsize(path)
+        while os.path.getsize(path) == size:       # until it writes statistics, as each second
+            time.sleep(0.01)
         turns = len(reads)
         namespace.loopback_up()
         sender.sendto(b"after", ("127.0.0.1", 7000))

@@ -28,7 +28,7 @@ from inspector.tui.terminal.keyboard import typed
 
 OUTSTANDING = 1 << 18        # bytes that may wait for the terminal; one picture is some ten thousand
 PIECE = 1 << 12              # bytes a write: a terminal that is slow takes small ones
-PATIENCE = 1.0               # seconds without any progress after which the last words are given up
+PATIENCE = 2.0               # seconds in which a terminal takes nothing: then the last words are given up
 
 BEHIND_SECONDS = 0.2
 
@@ -74,10 +74,14 @@ class Output(threading.Thread):
             self._ending = True
             self._changed.notify_all()
             before = -1
-            while self._size and not self._gone and self._written != before:
+            while self._size and not self._gone and (self._written != before or self._takes_more()):
                 before = self._written
                 self._changed.wait_for(lambda: self._gone or not self._size, PATIENCE)
             self._gone = True
+
+    def _takes_more(self) -> bool:
+        """Whether the terminal has room: then the machine is busy, and our own thread late."""
+        return bool(select.select([], [self._number], [], 0)[1])
 
     def run(self) -> None:
         poll = select.poll()

@@ -160,10 +160,11 @@ async def test_a_worker_that_looks_for_what_never_was_is_told_so() -> None:
             await pilot.pause()
 
 
-async def test_a_workbench_on_a_file_may_be_left_while_it_grows() -> None:
+@sweep("times", [3, 8], lambda times: times == 3)
+async def test_a_workbench_on_a_file_may_be_left_while_it_grows(times: int) -> None:
     app = QuietApp(trace_path=TRACES / "websocket.pcapng")
     async with app.run_test() as pilot:
-        for _ in range(8):
+        for _ in range(times):
             bench = await workbench(pilot)
             bench.action_new()
             for _ in range(2000):
@@ -186,13 +187,15 @@ async def test_a_trace_that_breaks_takes_the_boxes_over_it_along() -> None:
         assert [type(screen) for screen in app.screen_stack[1:]] == [LauncherScreen]
 
 
-@sweep("search", ["", "zzzz"], lambda search: not search)
-async def test_the_palette_may_be_left_at_any_moment(search: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@sweep(("search", "step"), [("", 15), ("", 4), ("zzzz", 4)], lambda case: case[1] > 4)
+async def test_the_palette_may_be_left_at_any_moment(
+    search: str, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Palette, "_NO_MATCHES_COUNTDOWN", 0.001)
     app = QuietApp(trace_path=TRACES / "websocket.pcapng")
     async with app.run_test() as pilot:
         bench = await workbench(pilot)
-        for turns in range(0, 60, 4):
+        for turns in range(0, 60, step):
             await pilot.press("ctrl+p")
             burst(app, search)
             await turns_of_the_loop(turns)

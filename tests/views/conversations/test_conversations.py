@@ -13,6 +13,8 @@ from inspector.views.conversations.list import ConversationList
 from inspector.views.json.conversations import conversations
 from inspector.views.ladder.ends import Conversation
 from inspector.views.line.spans import cell_width, plain
+from tests.support.captures.tcp import usual
+from tests.support.tiers import sweep
 
 DATA = Path(__file__).parents[2] / "data"
 CAPTURES = sorted(path for path in DATA.rglob("*.pcap*") if path.suffix in (".pcap", ".pcapng"))
@@ -27,7 +29,7 @@ def listed(trace: Trace) -> ConversationList:
     return found
 
 
-@pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.name[:60])
+@sweep("path", CAPTURES, usual(1), ids=lambda path: path.name[:60])
 def test_they_are_those_of_the_index(path: Path) -> None:
     with Trace.open(path) as trace:
         trace.finish()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from inspector.model.language import sentence
 from inspector.protocols.api import CERTAIN, Field, Opening, Part, Protocol, Start
 from inspector.protocols.framing.units import FOREIGN, MORE, Unit, UnitDecoder
 from inspector.wire.findings import Rule, Rulebook
@@ -110,7 +111,7 @@ class ProxyDecoder(UnitDecoder[Preface]):
         self._go_on()
 
     def foreign(self, direction: int, start: int) -> None:
-        what = "The PROXY header that begins this connection is not as it should be."
+        what = sentence("The PROXY header that begins this connection is not as it should be.")
         self.findings.append(BOOK.finding("proxy.invalid-header", what, direction, start,
                                           max(self.pump.position[direction], start + 5)))
         self._go_on()

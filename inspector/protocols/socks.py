@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from inspector.model.language import sentence
 from inspector.protocols.api import CERTAIN, Field, Hole, Opening, Part, Protocol, Start
 from inspector.protocols.framing.units import FOREIGN, MORE, Unit, UnitDecoder
 from inspector.wire.findings import Rule, Rulebook
@@ -165,10 +166,10 @@ class SocksDecoder(UnitDecoder[SocksMessage]):
         """What the proxy's answer means; after the last one the tunnel begins."""
         place = message.direction, message.start, message.stop
         if message.step == "method" and message.code == _NO_METHOD:
-            what = "The proxy takes none of the methods that the client offers."
+            what = sentence("The proxy takes none of the methods that the client offers.")
             self.findings.append(BOOK.finding("socks.no-method", what, *place))
         elif message.step == "verdict" and message.code:
-            what = "The proxy does not take the client's name and password."
+            what = sentence("The proxy does not take the client's name and password.")
             self.findings.append(BOOK.finding("socks.login-failed", what, *place))
         elif message.step == "method" and message.code not in (0, _LOGIN):
             self.over = True                   # what GSSAPI wraps is not told here
@@ -179,7 +180,8 @@ class SocksDecoder(UnitDecoder[SocksMessage]):
         request = self._last("request")
         if message.code != (90 if message.version == 4 else 0):
             wish = f" {self._target(request)}" if request is not None else ""
-            what = f"The proxy refuses the connection{wish}: {self._result(message)}."
+            what = sentence(
+                "The proxy refuses the connection{wish}: {result}.", wish=wish, result=self._result(message))
             self.findings.append(BOOK.finding("socks.refused", what, *place))
         elif request is None or request.code == 1 or sum(one.step == "reply" for one in self._records) > 1:
             self._go_on()

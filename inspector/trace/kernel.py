@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, assert_never
 import numpy as np
 
 from inspector.model.endpoint import split_endpoint
+from inspector.model.language import marked, said_as, sentence
 from inspector.model.numbers import ACK, FIN, SYN, TCP
 from inspector.model.packets import Row, row_at
 from inspector.model.records import KernelSample
@@ -176,20 +177,28 @@ def _accepted(trace: Trace, span: Span) -> int | None:
 
 
 def _finding(trace: Trace, span: Span, stream: int) -> Finding:
-    sample, lasted = span.last, f"at least {duration(span.ns)}"
+    sample, lasted = span.last, sentence("at least {time}", time=duration(span.ns))
     owner = f" ({sample.process} {sample.pid})" if sample.process else ""
     whose = f"{sample.local}{owner}" + (" outside of the lab" if sample.lab[0] else "")
     match span.kind:
         case "unread":
-            words = f"{_count(span.waiting, 'byte')} in the receive queue of {whose} for {lasted}."
+            waiting = said_as(_count(span.waiting, "byte"), marked("{count:,} bytes wait"),
+                              {"count": span.waiting})
+            words = sentence("{waiting} in the receive queue of {whose} for {time}.", waiting=waiting,
+                             whose=whose, time=lasted)
             found = BOOK.finding("kernel.unread-data", words)
         case "backlog":
-            words = f"{_count(span.waiting, 'connection')} in the backlog of {whose} for {lasted}."
+            waiting = said_as(_count(span.waiting, "connection"), marked("{count:,} connections wait"),
+                              {"count": span.waiting})
+            words = sentence("{waiting} in the backlog of {whose} for {time}.", waiting=waiting, whose=whose,
+                             time=lasted)
             if sample.receive_queue > sample.send_queue:
-                words += f" It is full ({sample.send_queue} may)."
+                words = sentence("{words} It is full ({most} may).", words=words, most=sample.send_queue)
             found = BOOK.finding("kernel.backlog-waiting", words)
         case "close-wait":
-            words = f"{whose} is in CLOSE-WAIT for {lasted}: the peer {sample.peer} sends no more."
+            words = sentence("{whose} is in CLOSE-WAIT for {time}: the peer {peer} sends no more.",
+                             whose=whose,
+                             time=lasted, peer=sample.peer)
             found = BOOK.finding("kernel.close-wait", words)
         case _:
             assert_never(span.kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from inspector.model.language import sentence
 from inspector.protocols.api import SentRecord
 from inspector.protocols.dns.message import RESPONSE_CODES, DnsMessage
 from inspector.wire.findings import Finding, Rule, Rulebook
@@ -42,8 +43,8 @@ def judge(sent: Sequence[SentRecord[DnsMessage]], end_ns: int) -> list[Finding]:
     for one in sent:
         message = one.record
         if message.broken and one.whole:
-            kind = "response" if message.response else "query"
-            what = f"This {kind} is malformed: {message.broken}"
+            kind = sentence("response") if message.response else sentence("query")
+            what = sentence("This {kind} is malformed: {broken}", kind=kind, broken=message.broken)
             found.append(BOOK.finding("dns.malformed", what).at(-1, [one.row]))
         name = message.questions[0].name if message.questions else ""
         if not message.response:
@@ -70,11 +71,18 @@ def _silence(waiting: dict[tuple[int, str], list[SentRecord[DnsMessage]]],
             continue
         other = next((one for one in unasked if one.row > asked[0].row and name and one.record.questions
                       and one.record.questions[0].name == name), None)
-        times = {1: "once", 2: "twice"}.get(len(asked), f"{len(asked)} times")
-        silence = "no answer came" if responds else "nothing of the other direction was captured"
-        what = f"\"{name}\" was asked for {times}, and {silence} in {seconds:.1f} s."
+        count = len(asked)
+        times = (sentence("once") if count == 1 else sentence("twice") if count == 2 else
+                 sentence("{count} times", count=count))
+        silence = (sentence("no answer came") if responds else
+                   sentence("nothing of the other direction was captured"))
+        what = sentence(
+            "\"{name}\" was asked for {times}, and {silence} in {seconds:.1f} s.", name=name, times=times,
+            silence=silence, seconds=seconds)
         if other is not None:
-            what = f"\"{name}\" was asked for with the id {number}, and answered with {other.record.id}."
+            what = sentence(
+                "\"{name}\" was asked for with the id {number}, and answered with {id}.", name=name,
+                number=number, id=other.record.id)
             found.append(BOOK.finding("dns.wrong-id", what).at(-1, [asked[0].row, other.row]))
         else:
             found.append(BOOK.finding("dns.no-answer", what).at(-1, [one.row for one in asked]))
@@ -84,6 +92,7 @@ def _silence(waiting: dict[tuple[int, str], list[SentRecord[DnsMessage]]],
         return found
     # Whoever waits in vain asks again: these did not, so answers may have come where nobody captured.
     rows = [one.row for asked in waiting.values() for one in asked]
-    what = (f"{len(rows):,} queries and no response: the capture has no packet of the other"
-            f" direction, and {len(once)} of them were not asked again, as what is not answered is.")
+    what = sentence(
+        "{count:,} queries and no response: the capture has no packet of the other direction, and {count2} "
+        "of them were not asked again, as what is not answered is.", count=len(rows), count2=len(once))
     return [BOOK.finding("dns.one-direction", what).at(-1, rows)]

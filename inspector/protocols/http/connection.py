@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from inspector.model.language import sentence
 from inspector.protocols.api import MessageIndex
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import HttpMessage
@@ -130,10 +131,11 @@ class HttpConnection:
             if not request.complete:
                 continue               # that is told of it
             if self._left:
-                rule, what = "http.closed-early", f"The client closed before \"{line}\" had got a response."
+                rule, what = "http.closed-early", sentence(
+                    "The client closed before \"{line}\" had got a response.", line=line)
             else:
                 rule, what = "http.unanswered-request", \
-                    f"\"{line}\" got no response before the connection ended."
+                    sentence("\"{line}\" got no response before the connection ended.", line=line)
             self.findings.append(finding(rule, what, request.direction, request.start, request.line_stop))
 
     def give_up(self, direction: int) -> None:
@@ -197,10 +199,12 @@ class HttpConnection:
         if message.status == 408 or client.lost:
             return                         # a time-out may be told unasked; or requests were not understood
         if before and asked:
-            what = f"After its answer to the last request the server sent another one, \"{line}\"."
+            what = sentence(
+                "After its answer to the last request the server sent another one, \"{line}\".", line=line)
             rule = "http.response-splitting"
         else:
-            what, rule = f"The server sent \"{line}\" before any request.", "http.unasked-response"
+            what, rule = sentence(
+                "The server sent \"{line}\" before any request.", line=line), "http.unasked-response"
         self.findings.append(finding(rule, what, message.direction, message.start, message.line_stop))
 
     def settle(self, side: HttpReader, message: HttpMessage) -> None:

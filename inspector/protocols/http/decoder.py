@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from inspector.model.language import verbatim
+from inspector.model.language import sentence, verbatim
 from inspector.model.messages import Message, Request, written_request
 from inspector.model.units import amount
 from inspector.protocols.api import (
@@ -238,7 +238,7 @@ class HttpDecoder(Decoder[HttpMessage]):
         answer = self.source.rows_of(response.direction, response.stop - 1, response.stop)
         if frames and answer and frames[0] < answer[-1] \
                 and self.source.acknowledged_by(frames[0]) < response.stop:
-            what = "The client sent data before the server's 101 had come."
+            what = sentence("The client sent data before the server's 101 had come.")
             self.findings.append(
                 websocket_finding("websocket.early-data", what, client, offset, offset + 1))
 
@@ -304,7 +304,8 @@ class HttpDecoder(Decoder[HttpMessage]):
         if not is_event_stream(message):
             from inspector.protocols.sse.findings import BOOK  # for the time of start-up
 
-            self.findings.append(BOOK.finding("sse.compressed", "Compressed events are not told one by one.",
+            self.findings.append(BOOK.finding("sse.compressed", sentence(
+                "Compressed events are not told one by one."),
                                               message.direction, message.start, message.line_stop))
             return None
         if self._events is None:

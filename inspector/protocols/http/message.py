@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, overload
 
+from inspector.model.language import marked, sentence
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.text import as_text
 from inspector.wire.findings import FirstFindings
@@ -215,14 +216,15 @@ def _read_head(
     line, line_stop = _first_line(data)
     match = (REQUEST_LINE if is_request else STATUS_LINE).match(line)
     if match is None:
-        kind = "request" if is_request else "status"
-        what = f"\"{escaped(line, 80)}\" is no {kind} line."
+        kind = marked("request") if is_request else marked("status")
+        what = sentence("\"{line}\" is no {kind} line.", line=escaped(line, 80), kind=sentence(kind))
         stop = start + max(line_stop, 1)
         findings.append(finding("http.invalid-start-line", what, direction, start, stop))
         return None, findings
     bare = not line_stop or data[line_stop - 2 : line_stop] != b"\r\n"
     if bare and not findings.full("http.bare-line-feed", direction):
-        findings.append(finding("http.bare-line-feed", "The start line ends with LF alone.", direction,
+        findings.append(finding("http.bare-line-feed", sentence(
+            "The start line ends with LF alone."), direction,
                                 start, start + line_stop))
     headers = tuple(_headers(data, line_stop, start, direction, findings, bare))
     first, second, third = (as_text(part) if part is not None else "" for part in match.groups())
@@ -234,7 +236,7 @@ def _read_head(
         digits = re.match("[0-9]{0,9}", second)
         status = int(digits[0] or 0) if digits else 0
         if len(second) != 3 or not 100 <= status <= 599:
-            what = f"The status code is {escaped(second, 20)}."
+            what = sentence("The status code is {second}.", second=escaped(second, 20))
             findings.append(finding("http.invalid-status", what, direction, start, start + line_stop))
         message = HttpMessage(direction, False, start, start + line_stop, stop, stop, first, status=status,
                               reason=third, headers=headers)
@@ -272,11 +274,12 @@ def _headers(
         if not line:
             continue
         if _CONTROLS.search(line) and not findings.full("http.control-in-header", direction):
-            what = f"The header line \"{escaped(line, 80)}\" holds a control character."
+            what = sentence("The header line \"{line}\" holds a control character.", line=escaped(line, 80))
             findings.append(finding("http.control-in-header", what, *at))
         if line[:1] in b" \t" and pending is not None:
             if not findings.full("http.folded-header", direction):
-                findings.append(finding("http.folded-header", f"{escaped(pending.name, 40)} is folded.", *at))
+                findings.append(finding("http.folded-header", sentence(
+                    "{name} is folded.", name=escaped(pending.name, 40)), *at))
             folded.append(as_text(line.strip()))
             last = base + stop
             continue
@@ -287,7 +290,7 @@ def _headers(
     if pending is not None:
         yield _unfolded(pending, folded, last)
     if bare is not None and not bare_reported:
-        what = "A line of the head ends with LF alone."
+        what = sentence("A line of the head ends with LF alone.")
         findings.append(finding("http.bare-line-feed", what, direction, *bare))
 
 
@@ -302,12 +305,13 @@ def _unfolded(header: Header, folded: list[str], stop: int) -> Header:
 def _header(line: bytes, at: tuple[int, int, int], findings: FirstFindings) -> Header | None:
     name, colon, value = line.partition(b":")
     if name != name.rstrip() and colon:
-        what = f"A space stands before the colon of \"{escaped(name.strip(), 40)}\"."
+        what = sentence("A space stands before the colon of \"{name}\".", name=escaped(name.strip(), 40))
         findings.append(finding("http.space-before-colon", what, *at))
         name = name.rstrip()
     if not colon or not _NAME.match(name):
         if not findings.full("http.invalid-header", at[0]):
-            findings.append(finding("http.invalid-header", f"\"{escaped(line, 80)}\" is no header.", *at))
+            findings.append(finding("http.invalid-header", sentence(
+                "\"{line}\" is no header.", line=escaped(line, 80)), *at))
         if not colon:
             return None
     text = as_text(name)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Literal, Protocol
 
+from inspector.model.language import sentence
 from inspector.protocols.api import MessageIndex
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import (
@@ -222,7 +223,9 @@ class HttpReader:
         if stop < 0 or stop > HEAD_LIMIT:
             self._scanned = max(0, len(self._buffer) - 3)
             if len(self._buffer) > HEAD_LIMIT:
-                what, stop = f"This head is longer than {HEAD_LIMIT} bytes.", self.offset + HEAD_LIMIT
+                what, stop = sentence(
+                    "This head is longer than {head_limit} bytes.", head_limit=HEAD_LIMIT), \
+                    self.offset + HEAD_LIMIT
                 self._give_up(finding("http.head-too-large", what, self.direction, self.offset, stop))
             return False
         start = self.offset
@@ -237,25 +240,30 @@ class HttpReader:
     def _no_message(self) -> Finding:
         if self._buffer.startswith(_TLS):
             who = "client" if self.is_request else "server"
-            what, stop = f"The {who} speaks TLS here, the other side plain HTTP.", self.offset + 5
+            what, stop = sentence(
+                "The {who} speaks TLS here, the other side plain HTTP.", who=sentence(who)), self.offset + 5
             return finding("http.tls-and-plain", what, self.direction, self.offset, stop)
         if not self.is_request and _SETTINGS.match(self._buffer):
-            what, stop = "The server answers in HTTP/2, the client speaks HTTP/1.", self.offset + 9
+            what, stop = sentence("The server answers in HTTP/2, the client speaks HTTP/1."), self.offset + 9
             return finding("http.http2-only", what, self.direction, self.offset, stop)
         line = bytes(self._buffer[:_LINE]).split(b"\n")[0]
         before = self._before
         if before is not None and before.stop == self.offset and before.framing in ("length", "none"):
             return self._excess(before, line)
-        what, stop = f"\"{escaped(line, _LINE)}\" begins no message.", self.offset + max(len(line), 1)
+        what, stop = sentence(
+            "\"{line}\" begins no message.", line=escaped(line, _LINE)), self.offset + max(len(line), 1)
         return finding("http.invalid-start-line", what, self.direction, self.offset, stop)
 
     def _excess(self, before: HttpMessage, line: bytes) -> Finding:
         """What stands where a message should begin, behind one whose head told its body's length."""
         line = line.split(b"HTTP/1.")[0] or line
-        name = "request" if before.is_request else f"{before.status} answer"
-        length = f"the {before.body_length} bytes of Content-Length" if before.framing == "length" else \
-            f"a {name} that has no body" if not before.is_request else "a request without Content-Length"
-        what = f"\"{escaped(line, _LINE)}\" stands behind {length}."
+        if before.framing == "length":
+            length = sentence("the {size} bytes of Content-Length", size=before.body_length)
+        elif before.is_request:
+            length = sentence("a request without Content-Length")
+        else:
+            length = sentence("a {status} answer that has no body", status=before.status)
+        what = sentence("\"{line}\" stands behind {length}.", line=escaped(line, _LINE), length=length)
         return finding("http.excess-body", what, self.direction, self.offset,
                        self.offset + max(len(line), 1))
 
@@ -326,34 +334,36 @@ class HttpReader:
     def _chunk_size(self) -> bool:
         start = self.offset
         if self._buffer[:1].strip(b"0123456789abcdefABCDEF"):      # told by the first byte, however it is cut
-            self._invalid_chunk("No chunk size stands where one should.", start, start + 1)
+            self._invalid_chunk(sentence("No chunk size stands where one should."), start, start + 1)
             return False
         line = self._line(_CHUNK_LINE_LIMIT)
         if line is None:
             if len(self._buffer) > _CHUNK_LINE_LIMIT:
                 stop = start + _CHUNK_LINE_LIMIT
-                self._invalid_chunk("The line of a chunk's size does not end.", start, stop)
+                self._invalid_chunk(sentence("The line of a chunk's size does not end."), start, stop)
             return False
         digits = line.split(b";")[0].strip()
         if len(digits.lstrip(b"0")) > 16 or digits.strip(b"0123456789abcdefABCDEF"):
-            self._invalid_chunk(f"\"{escaped(digits, 40)}\" is no chunk size.", start, start + len(line))
+            self._invalid_chunk(sentence(
+                "\"{digits}\" is no chunk size.", digits=escaped(digits, 40)), start, start + len(line))
             return False
         if not line.endswith(b"\r\n"):
-            self._bare("The line of a chunk's size ends with LF alone.", start, start + len(line))
+            self._bare(sentence("The line of a chunk's size ends with LF alone."), start, start + len(line))
         self._left = int(digits, 16)
         self.state = "chunk-data" if self._left else "trailers"
         return True
 
     def _chunk_end(self) -> bool:
         if self._buffer[:1] == b"\n":
-            self._bare("A chunk's data ends with LF alone.", self.offset, self.offset + 1)
+            self._bare(sentence("A chunk's data ends with LF alone."), self.offset, self.offset + 1)
             self._take(1)
         elif self._buffer[:2] == b"\r\n":
             self._take(2)
         elif bytes(self._buffer) in (b"", b"\r"):
             return False
         else:
-            self._invalid_chunk("A chunk is longer than its size says.", self.offset, self.offset + 2)
+            self._invalid_chunk(sentence(
+                "A chunk is longer than its size says."), self.offset, self.offset + 2)
             return False
         self.state = "chunk-size"
         return True
@@ -379,7 +389,8 @@ class HttpReader:
             self._scanned = max(0, len(self._buffer) - 3)
         if stop < 0 or stop > HEAD_LIMIT:
             if len(self._buffer) > HEAD_LIMIT:
-                self._invalid_chunk("The trailers do not end.", self.offset, self.offset + HEAD_LIMIT)
+                self._invalid_chunk(sentence(
+                    "The trailers do not end."), self.offset, self.offset + HEAD_LIMIT)
             return False
         start = self.offset
         assert self._message is not None
@@ -453,17 +464,21 @@ class HttpReader:
         start = self.offset if message is None else message.start
         stop = self.offset + len(self._buffer)
         if message is None:
-            where = "inside a head"
+            where = sentence("inside a head")
+        elif self._left:
+            where = sentence("after {had} bytes of the body; {left} of {whole} are missing",
+                             had=self._body_length, left=self._left, whole=self._body_length + self._left)
         else:
-            where = f"after {self._body_length} bytes of the body"
-            where += f"; {self._left} of {self._body_length + self._left} are missing" if self._left else ""
+            where = sentence("after {had} bytes of the body", had=self._body_length)
         if left and message is not None and brings_events(message):
             self._give_up()                # so it ends
         elif message is not None and message.is_request and self.connection.has_answer(message):
             self._give_up()                # with an answer that came first the body is not wanted any more
         elif left:
-            self._give_up(finding("http.closed-early", f"The {who} closed first, {where}.", self.direction,
+            self._give_up(finding("http.closed-early", sentence(
+                "The {who} closed first, {where}.", who=sentence(who), where=where), self.direction,
                                   start, stop))
         else:
-            self._give_up(finding("http.incomplete-message", f"The connection ended {where}.",
+            self._give_up(finding("http.incomplete-message", sentence(
+                "The connection ended {where}.", where=where),
                                   self.direction, start, stop))

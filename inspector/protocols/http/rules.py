@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
+from inspector.model.language import sentence
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import (
     Framing,
@@ -66,10 +67,11 @@ def check_request(message: HttpMessage) -> list[Finding]:
     findings = _check_length(message)
     hosts = [header for header in message.headers if header.key == "host"]
     if not hosts and message.version == "HTTP/1.1":
-        findings.append(finding("http.missing-host", "The request has no Host header.", message.direction,
+        findings.append(finding("http.missing-host", sentence(
+            "The request has no Host header."), message.direction,
                                 message.start, message.line_stop))
     if len(hosts) > 1:
-        what = f"The request has {len(hosts)} Host headers."
+        what = sentence("The request has {count} Host headers.", count=len(hosts))
         findings.append(_about("http.duplicate-host", what, message, hosts[1]))
     return findings
 
@@ -81,7 +83,8 @@ def check_response(message: HttpMessage) -> list[Finding]:
         for name in ("transfer-encoding", "content-length"):
             header = message.first(name)
             if header is not None:
-                what = f"The {message.status} answer has {escaped(header.name, 40)}."
+                what = sentence(
+                    "The {status} answer has {name}.", status=message.status, name=escaped(header.name, 40))
                 findings.append(_about("http.body-not-allowed", what, message, header))
     return findings
 
@@ -94,13 +97,16 @@ def check_body(message: HttpMessage, body: bytes, limit: int) -> list[Finding]:
     problem = decode_content(body, tokens(message, "content-encoding"), limit).problem
     if problem == "data":
         rule = "http.invalid-content-encoding"
-        what = f"The body is not in the encoding \"{escaped(header.value, 40)}\"."
+        what = sentence("The body is not in the encoding \"{value}\".", value=escaped(header.value, 40))
     elif problem == "cut":
         rule = "http.invalid-content-encoding"
-        what = f"The body ends before its encoding \"{escaped(header.value, 40)}\" does."
+        what = sentence(
+            "The body ends before its encoding \"{value}\" does.", value=escaped(header.value, 40))
     elif problem == "limit":
         rule, what = "http.inflation-limit", \
-            f"{message.body_length} bytes inflate to more than {bound(len(body), limit)}."
+            sentence(
+                "{body_length} bytes inflate to more than {bound}.", body_length=message.body_length,
+                bound=bound(len(body), limit))
     else:
         return []
     return [finding(rule, what, message.direction, message.body_start, message.stop)]
@@ -122,7 +128,7 @@ def check_scheme(response: HttpMessage) -> list[Finding]:
     """A server for TLS that answers plain HTTP says so: in the words of nginx, Go and Apache."""
     if not any(words in response.body for words in _WANTS_TLS):
         return []
-    what = "The server says that this port speaks TLS, and the client sent plain HTTP."
+    what = sentence("The server says that this port speaks TLS, and the client sent plain HTTP.")
     return [finding("http.tls-and-plain", what, response.direction, response.start, response.line_stop)]
 
 
@@ -134,8 +140,9 @@ def reflected(request: HttpMessage, response: HttpMessage) -> list[Finding]:
     injected = {line.strip() for line in decoded.replace("\r", "\n").split("\n")[1:] if line.strip()}
     for header in response.headers:
         if f"{header.name}: {header.value}" in injected or f"{header.name}:{header.value}" in injected:
-            what = f"The header \"{escaped(header.name, 40)}: {escaped(header.value, 60)}\" came from a "
-            what += "line break in the request's target."
+            what = sentence(
+                "The header \"{name}: {value}\" came from a line break in the request's target.",
+                name=escaped(header.name, 40), value=escaped(header.value, 60))
             return [_about("http.response-splitting", what, response, header)]
     return []
 
@@ -148,22 +155,24 @@ def _check_length(message: HttpMessage) -> list[Finding]:
         return findings
     values = set(tokens(message, "content-length"))
     if len(values) > 1:
-        what = f"Content-Length is said to be {escaped(' and '.join(sorted(values)), 60)}."
+        what = sentence(
+            "Content-Length is said to be {value}.", value=escaped(" and ".join(sorted(values)), 60))
         findings.append(_about("http.conflicting-length", what, message, lengths[-1]))
     elif lengths and content_length(message) is None:
-        what = f"Content-Length is \"{escaped(lengths[0].value, 40)}\"."
+        what = sentence("Content-Length is \"{value}\".", value=escaped(lengths[0].value, 40))
         findings.append(_about("http.invalid-content-length", what, message, lengths[0]))
     if encoding is None:
         return findings
     if message.version == "HTTP/1.0":
-        what = f"A message of HTTP/1.0 has Transfer-Encoding \"{escaped(encoding.value, 40)}\"."
+        what = sentence(
+            "A message of HTTP/1.0 has Transfer-Encoding \"{value}\".", value=escaped(encoding.value, 40))
         findings.append(_about("http.chunked-in-http-1.0", what, message, encoding))
     if lengths:
-        what = "Both Transfer-Encoding and Content-Length stand in the head."
+        what = sentence("Both Transfer-Encoding and Content-Length stand in the head.")
         findings.append(_about("http.conflicting-length", what, message, lengths[0]))
     codings = [coding.lower() for coding in tokens(message, "transfer-encoding")]
     if "chunked" in codings[:-1] or (message.is_request and codings[-1:] != ["chunked"]):
-        what = f"Transfer-Encoding is \"{escaped(encoding.value, 40)}\"."
+        what = sentence("Transfer-Encoding is \"{value}\".", value=escaped(encoding.value, 40))
         findings.append(_about("http.unknown-transfer-encoding", what, message, encoding))
     return findings
 

@@ -12,6 +12,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
+from inspector.model.language import sentence
 from inspector.protocols.http.message import Header, HttpMessage, tokens
 from inspector.protocols.websocket.findings import finding
 from inspector.protocols.websocket.session.deflate import (
@@ -134,7 +135,9 @@ class _Examination:
         request = self.request
         line = f"{request.method} {request.version}"
         good = request.method == "GET" and request.version not in ("HTTP/1.0", "HTTP/0.9")
-        self._add(request, "request line", "GET, HTTP/1.1", line, good, None, "websocket.wrong-method")
+        self._add(request, sentence(
+            "request line"), sentence(
+            "GET, HTTP/1.1"), line, good, None, "websocket.wrong-method")
         host = request.first("host")
         self._header(request, "Host", "any", host, host is not None, "websocket.missing-host")
         if not self._dropped(request):
@@ -149,11 +152,14 @@ class _Examination:
         assert response is not None
         line = f"{response.status} {response.reason}".strip()
         if response.status != 101:
-            what = f"The server answered \"{escaped(line, 80)}\" to the WebSocket handshake."
-            self._add(response, "status line", "101 Switching Protocols", line, False, None,
+            what = sentence(
+                "The server answered \"{line}\" to the WebSocket handshake.", line=escaped(line, 80))
+            self._add(response, sentence("status line"), sentence("101 Switching Protocols"), line, False,
+                      None,
                       "websocket.refused-upgrade", what, self._remedy(response))
             return
-        self._add(response, "status line", "101 Switching Protocols", line, True, None, "")
+        self._add(response, sentence("status line"), sentence("101 Switching Protocols"), line, True, None,
+                  "")
         self._switch(response)
         self._check_accept(response)
         self._check_subprotocol(response)
@@ -162,16 +168,17 @@ class _Examination:
     def _remedy(self, response: HttpMessage) -> str:
         wrong = [check.name for check in self.checks if not check.ok]
         if wrong:
-            return "In the request this is missing or wrong: " + ", ".join(wrong) + "."
+            return sentence("In the request this is missing or wrong: {names}.", names=", ".join(wrong))
         supported = response.first("sec-websocket-version")
         if supported:
             return f"The server supports Sec-WebSocket-Version {escaped(supported.value, 40)}."
         if response.status in (401, 403):
-            return "The request's form is right: the server wants other credentials, or another Origin."
+            return sentence("The request's form is right: the server wants other credentials, or another "
+                            "Origin.")
         if response.status in (301, 302, 303, 307, 308):
-            return "The request's form is right: connect to the address in Location."
+            return sentence("The request's form is right: connect to the address in Location.")
         if response.status in (200, 404, 426):
-            return "The request's form is right: perhaps the path is not the WebSocket's."
+            return sentence("The request's form is right: perhaps the path is not the WebSocket's.")
         return ""
 
     def _switch(self, message: HttpMessage) -> None:
@@ -187,7 +194,8 @@ class _Examination:
         options = [token.lower() for token in tokens(request, "connection")]
         if self.key is None or request.first("upgrade") or not {"close", "keep-alive"}.issuperset(options):
             return False
-        what = "The request has Sec-WebSocket-Key, and no Upgrade: a proxy that handed it on dropped that."
+        what = sentence(
+            "The request has Sec-WebSocket-Key, and no Upgrade: a proxy that handed it on dropped that.")
         self._add(request, "Upgrade", "websocket", None, False, None, "websocket.upgrade-dropped", what)
         header = request.first("connection")
         actual = header.value if header else None
@@ -210,7 +218,8 @@ class _Examination:
             self._header(response, "Sec-WebSocket-Accept", expected, None, False, "websocket.missing-accept")
             return
         good = bool(expected) and accept.value.strip() == expected
-        remedy = f"It should be \"{expected}\", the base64 of SHA-1(key + GUID)." if expected else ""
+        remedy = "" if not expected else sentence(
+            "It should be \"{expected}\", the base64 of SHA-1(key + GUID).", expected=expected)
         rule = "websocket.wrong-accept"
         self._header(response, "Sec-WebSocket-Accept", expected, accept, good, rule, remedy)
 
@@ -221,7 +230,7 @@ class _Examination:
         self.subprotocol = header.value.strip()
         good = self.subprotocol in self.offered
         offered = ", ".join(self.offered) or "none"
-        remedy = f"The client offered {escaped(offered, 80)}."
+        remedy = sentence("The client offered {offered}.", offered=escaped(offered, 80))
         rule = "websocket.unoffered-subprotocol"
         self._header(response, "Sec-WebSocket-Protocol", offered, header, good, rule, remedy)
 
@@ -236,13 +245,16 @@ class _Examination:
             self._header(response, "Sec-WebSocket-Extensions", expected, header, False, rule)
         foreign = [one.name for one in self.extensions if one.name != "permessage-deflate"]
         if foreign and header:
-            what = f"The extension \"{escaped(', '.join(foreign), 80)}\" was negotiated."
+            what = sentence(
+                "The extension \"{value}\" was negotiated.", value=escaped(", ".join(foreign), 80))
             self.findings.append(finding(
                 "websocket.foreign-extension", what, response.direction, header.start, header.stop))
         self.deflate, problem = negotiate(self.offered_extensions, self.extensions)
         if problem and header:
             self.checks.append(Check("response", "Sec-WebSocket-Extensions", problem, header.value, False))
-            what = f"The server's permessage-deflate \"{escaped(header.value, 120)}\" is wrong: {problem}."
+            what = sentence(
+                "The server's permessage-deflate \"{value}\" is wrong: {problem}.",
+                value=escaped(header.value, 120), problem=problem)
             self.findings.append(finding(
                 "websocket.invalid-extension", what, response.direction, header.start, header.stop))
 
@@ -261,9 +273,11 @@ class _Examination:
         if ok:
             return
         if not what and actual is None:
-            what = f"The {side} has no {name} header."
+            what = sentence("The {side} has no {name} header.", side=sentence(side), name=name)
         elif not what:
-            what = f"The {side}'s {name} is \"{escaped(actual or '', 120)}\"."
+            what = sentence(
+                "The {side}'s {name} is \"{value}\".", side=sentence(side), name=name,
+                value=escaped(actual or "", 120))
         start, stop = (header.start, header.stop) if header else (message.start, message.line_stop)
         self.findings.append(finding(rule, what, message.direction, start, stop, instead=remedy))
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from inspector.model.language import marked, sentence
 from inspector.model.units import amount
 from inspector.protocols.api import MessageIndex, MessageLine, Part, Shown
 from inspector.protocols.framing.exchanges import ExchangeDecoder, Message
@@ -159,9 +160,9 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         return super()._resume(direction, offset)
 
     def foreign(self, direction: int, start: int) -> None:
-        what = "What stands here is no frame of HTTP/2."
+        what = sentence("What stands here is no frame of HTTP/2.")
         if self.source.streams[direction].read(start, start + 5) == b"HTTP/":
-            what = "The server answers by HTTP/1: it takes no HTTP/2 without an upgrade or TLS."
+            what = sentence("The server answers by HTTP/1: it takes no HTTP/2 without an upgrade or TLS.")
         self.findings.append(BOOK.finding("http2.no-frame", what, direction, start, start + HEADER))
 
     def make(self, unit: Unit, data: bytes) -> None:
@@ -200,10 +201,12 @@ class Http2Decoder(ExchangeDecoder[Frame]):
             message.troubled = True
             rule = "http2.goaway" if frame.type == GOAWAY else "http2.stream-error"
             debug = payload[8:] if frame.type == GOAWAY else b""
-            words = f": \"{escaped(debug, 80)}\"" if debug else ""
+            words = sentence(": \"{debug}\"", debug=escaped(debug, 80)) if debug else ""
             path = self._streams[frame.stream].path if frame.stream in self._streams else ""
-            about = f" ({escaped(path, 80)})" if path else ""
-            what = f"{TYPES[frame.type]} names {error_name(frame.error)}{words}{about}."
+            about = sentence(" ({path})", path=escaped(path, 80)) if path else ""
+            what = sentence(
+                "{types} names {error_name}{words}{about}.", types=TYPES[frame.type],
+                error_name=error_name(frame.error), words=words, about=about)
             self.findings.append(BOOK.finding(rule, what, frame.direction, frame.start, frame.stop))
 
     def _cut_off(self, frame: Frame) -> None:
@@ -249,7 +252,9 @@ class Http2Decoder(ExchangeDecoder[Frame]):
             self._tables[frame.direction].lose()
             frame.note = f"not unpacked: {error}"
             if not self.doubted:
-                what = f"The block of headers on stream {frame.stream} cannot be unpacked: {error}."
+                what = sentence(
+                    "The block of headers on stream {stream} cannot be unpacked: {error}.",
+                    stream=frame.stream, error=error)
                 self.findings.append(BOOK.finding("http2.header-block", what, frame.direction, frame.start,
                                                   frame.stop))
             return
@@ -295,9 +300,10 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         if status not in (None, "0"):
             message.troubled = True
             text = escaped(unquote(frame.header(b"grpc-message") or ""), 120)
-            words = f": \"{text}\"" if text else ""
-            what = f"The call {escaped(stream.path, 120) or f'on stream {frame.stream}'} ends with status "
-            what += f"{status_name(status or '')}{words}."
+            words = sentence(": \"{said}\"", said=text) if text else ""
+            call = escaped(stream.path, 120) or sentence("on stream {number}", number=frame.stream)
+            what = sentence("The call {call} ends with status {status}{words}.", call=call,
+                            status=status_name(status or ""), words=words)
             self.findings.append(BOOK.finding("grpc.status", what, frame.direction, frame.start, frame.stop))
 
     def _take_data(self, frame: Frame, payload: bytes) -> None:
@@ -318,9 +324,10 @@ class Http2Decoder(ExchangeDecoder[Frame]):
             frame = self._records[asked.records[0]]
             if frame.type == HEADERS:
                 who = "client" if first == self.client else "server"
-                how = "resets" if reset else "ends"
-                what = f"\"{self.message_summary(asked.index)}\" got no response before the {who} {how} "
-                what += "the connection."
+                how = marked("resets") if reset else marked("ends")
+                what = sentence(
+                    "\"{message_summary}\" got no response before the {who} {how} the connection.",
+                    message_summary=self.message_summary(asked.index), who=sentence(who), how=sentence(how))
                 self.findings.append(BOOK.finding("http2.unanswered-request", what, frame.direction,
                                                   frame.start, frame.stop))
 

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inspector.model.language import sentence
 from inspector.model.units import amount
 from inspector.protocols.api import Hole, MessageIndex, MessageLine, Part, Shown, Source, Start
 from inspector.protocols.framing.units import Unit, UnitDecoder
@@ -98,7 +99,7 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
 
     def foreign(self, direction: int, start: int) -> None:
         who = "client" if direction == self.client else "server"
-        what = f"What the {who} sends here is no packet of MQTT."
+        what = sentence("What the {who} sends here is no packet of MQTT.", who=sentence(who))
         self.findings.append(BOOK.finding("mqtt.no-packet", what, direction, start, start + 2))
 
     def make(self, unit: Unit, data: bytes) -> None:
@@ -142,21 +143,24 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
             return
         who = "client" if record.direction == self.client else "server"
         texts = ", ".join(dict.fromkeys(reason_text(kind, reason, self.version) for reason in bad[:4]))
-        why = next((f": \"{escaped(text, 100)}\"" for name, text in parsed.properties
+        why = next((sentence(": \"{why}\"", why=escaped(text, 100)) for name, text in parsed.properties
                     if name == "reason"), "")
         place = record.direction, record.start, record.stop
         if kind == CONNACK:
             self.explained_end = True
-            what = f"The server refuses the connection: {texts}{why}."
+            what = sentence("The server refuses the connection: {texts}{why}.", texts=texts, why=why)
             self.findings.append(BOOK.finding("mqtt.refused", what, *place))
         elif kind == DISCONNECT:
             self.explained_end = True
-            what = f"The {who} ends the connection: {texts}{why}."
+            what = sentence("The {who} ends the connection: {texts}{why}.", who=sentence(who), texts=texts,
+                            why=why)
             self.findings.append(BOOK.finding("mqtt.disconnected", what, *place))
         else:
             asked = None if record.partner is None else self._records[record.partner]
-            about = "" if asked is None else f" to \"{self.summary(asked)}\""
-            what = f"The {who} answers {texts}{why}{about}."
+            about = "" if asked is None else sentence(" to \"{asked}\"", asked=self.summary(asked))
+            what = sentence(
+                "The {who} answers {texts}{why}{about}.", who=sentence(who), texts=texts, why=why,
+                about=about)
             self.findings.append(BOOK.finding("mqtt.negative-answer", what, *place))
 
     def lose(self, hole: Hole) -> bool:
@@ -167,21 +171,24 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
         if self.doubted or any(self._lost):
             return
         who = "client" if first == self.client else "server"
-        how = f"before the {who} {'resets' if reset else 'ends'} the connection"
+        ends = sentence("resets") if reset else sentence("ends")
+        how = sentence("before the {who} {ends} the connection", who=sentence(who), ends=ends)
         for (direction, kind, _), waiting in self._asked.items():
             for position in waiting:
                 record = self._records[position]
                 place = direction, record.start, record.stop
                 if kind in (PUBLISH, PUBREL):
-                    what = f"\"{self.summary(record)}\" was not acknowledged {how}."
+                    what = sentence(
+                        "\"{summary}\" was not acknowledged {how}.", summary=self.summary(record), how=how)
                     self.findings.append(BOOK.finding("mqtt.unacknowledged", what, *place))
                 else:
-                    what = f"{self.summary(record)} got no answer {how}."
+                    what = sentence("{summary} got no answer {how}.", summary=self.summary(record), how=how)
                     self.findings.append(BOOK.finding("mqtt.unanswered", what, *place))
         if self._will is not None and not self._left and self._records:
             last = self._records[-1]
             will = escaped(self._will, 80)
-            what = f"The connection ends without DISCONNECT: the will on \"{will}\" is published."
+            what = sentence(
+                "The connection ends without DISCONNECT: the will on \"{will}\" is published.", will=will)
             self.findings.append(BOOK.finding("mqtt.will", what, last.direction, last.start, last.stop))
 
     # --- words -------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from inspector.model.language import marked, sentence
 from inspector.model.units import amount
 from inspector.protocols.api import Hole, Part, Source, Start
 from inspector.protocols.framing.exchanges import ExchangeDecoder, Message
@@ -279,14 +280,17 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         message.troubled = True
         parsed = err(payload)
         state = f" ({parsed.state})" if parsed.state else ""
-        what = f"The server answers {parsed.error}{state} \"{escaped(parsed.text, _SQL)}\""
+        what = sentence(
+            "The server answers {error}{state} \"{said}\"", error=parsed.error, state=state,
+            said=escaped(parsed.text, _SQL))
         place = record.direction, record.start, record.stop
         if self._login or self._changes_user:
             self.explained_end = True
-            self.findings.append(BOOK.finding("mysql.refused", f"{what}.", *place))
+            self.findings.append(BOOK.finding("mysql.refused", sentence("{what}.", what=what), *place))
         else:
-            about = f" to {escaped(self._query, _SQL)}" if self._query else ""
-            self.findings.append(BOOK.finding("mysql.error-response", f"{what}{about}.", *place))
+            about = sentence(" to {query}", query=escaped(self._query, _SQL)) if self._query else ""
+            self.findings.append(BOOK.finding("mysql.error-response", sentence(
+                "{what}{about}.", what=what, about=about), *place))
 
     # --- the end -----------------------------------------------------------------------------------
 
@@ -296,21 +300,28 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         for direction, stream in enumerate(self.source.streams):
             start = self.pump.position[direction]
             if stream.contiguous > start and self.ready(direction):
-                what = f"The connection ended after {amount(stream.contiguous - start, 'byte')} of a packet."
+                what = sentence(
+                    "The connection ended after {size} of a packet.",
+                    size=amount(stream.contiguous - start, "byte"))
                 self.findings.append(BOOK.finding("mysql.incomplete-packet", what, direction, start,
                                                   stream.contiguous))
                 return
         last = self._records[-1] if self._records else None
         quits = last is not None and last.command == 1
         who = "client" if first == self.client or quits else "server"
-        how = "resets" if reset and not quits else "ends"
+        how = marked("resets") if reset and not quits else marked("ends")
         if self._asked is not None:
             record = self._records[self._asked.records[0]]
-            what = f"\"{self.message_summary(self._asked.index)}\" got no answer before the {who} {how} "
-            self.findings.append(BOOK.finding("mysql.unanswered", f"{what}the connection.", record.direction,
-                                              record.start, record.stop))
+            what = sentence(
+                "\"{message_summary}\" got no answer before the {who} {how} the connection.",
+                message_summary=self.message_summary(self._asked.index), who=sentence(who), how=sentence(how))
+            self.findings.append(BOOK.finding("mysql.unanswered", what, record.direction, record.start,
+                                              record.stop))
         elif self.status & IN_TRANSACTION and last is not None:
-            what = f"The {who} {how} the connection in a transaction: what it changed is rolled back."
+            what = sentence(
+                "The {who} {how} the connection in a transaction: what it changed is rolled back.",
+                who=sentence(who),
+                how=sentence(how))
             self.findings.append(BOOK.finding("mysql.open-transaction", what, last.direction, last.start,
                                               last.stop))
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from inspector.model.language import marked, sentence
 from inspector.model.units import amount
 from inspector.protocols.api import Hole, Part, Source, Start
 from inspector.protocols.framing.exchanges import ExchangeDecoder, Message
@@ -116,7 +117,8 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
 
     def foreign(self, direction: int, start: int) -> None:
         who = "client" if direction == self.client else "server"
-        what = f"What the {who} sends here is no message of PostgreSQL's protocol."
+        what = sentence("What the {who} sends here is no message of PostgreSQL's protocol.",
+                        who=sentence(who))
         self.findings.append(BOOK.finding("pgsql.no-message", what, direction, start, start + 5))
 
     def _resume(self, direction: int, offset: int) -> int:
@@ -289,8 +291,10 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         self.explained_end = self.explained_end or self._fatal
         query = "" if message.partner is None else self._query_of(self._messages[message.partner])
         text = escaped(body.of_error("message"), _SQL)
-        what = f"The server answers {severity} {body.of_error('code')} \"{text}\""
-        what += f" to {escaped(query, _SQL)}." if query else "."
+        what = sentence(
+            "The server answers {severity} {of_error} \"{said}\"{about}.", severity=severity,
+            of_error=body.of_error("code"), said=text,
+            about=sentence(" to {query}", query=escaped(query, _SQL)) if query else "")
         hint = body.of_error("hint")
         rule = "pgsql.fatal-error" if self._fatal else "pgsql.error-response"
         self.findings.append(BOOK.finding(rule, what, record.direction, record.start, record.stop,
@@ -309,22 +313,30 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         for direction, stream in enumerate(self.source.streams):
             start = self.pump.position[direction]
             if stream.contiguous > start:
-                what = f"The connection ended after {amount(stream.contiguous - start, 'byte')} of a message."
+                what = sentence(
+                    "The connection ended after {size} of a message.",
+                    size=amount(stream.contiguous - start, "byte"))
                 self.findings.append(BOOK.finding("pgsql.incomplete-message", what, direction, start,
                                                   stream.contiguous))
                 return
         last = self._records[-1] if self._records else None
         asked = last is not None and last.type == "X"
         who = "client" if first == self.client or asked else "server"
-        how = "resets" if reset and not asked else "ends"
+        how = marked("resets") if reset and not asked else marked("ends")
         if last is not None and last.type == ANSWER:
-            what = f"The server speaks no TLS (it answers \"N\"), and the {who} {how} the connection."
+            what = sentence(
+                "The server speaks no TLS (it answers \"N\"), and the {who} {how} the connection.",
+                                                          who=sentence(who),
+                how=sentence(how))
             self.findings.append(BOOK.finding("pgsql.no-tls", what, last.direction, last.start, last.stop))
         elif not self._fatal and self._waiting:
             self._accuse_of_silence(f"the {who} {how} the connection")
         elif self.status in (ord("T"), ord("E")) and not self._fatal:
             place = self._records[self._messages[-1].records[-1]]
-            what = f"The {who} {how} the connection {STATUS[self.status]}: what it changed is rolled back."
+            what = sentence(
+                "The {who} {how} the connection {status}: what it changed is rolled back.",
+                who=sentence(who), how=sentence(how),
+                status=STATUS[self.status])
             self.findings.append(BOOK.finding("pgsql.open-transaction", what, place.direction, place.start,
                                               place.stop))
 
@@ -334,7 +346,9 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
             if record.type == "p":
                 continue                  # the client looks for a password, and comes again
             asked = self._query_of(request.message) or FRONTEND.get(record.type, "")
-            what = f"\"{escaped(asked, _SQL)}\" got no whole answer before {how}."
+            what = sentence(
+                "\"{asked}\" got no whole answer before {how}.", asked=escaped(asked,
+                                                                               _SQL), how=sentence(how))
             self.findings.append(BOOK.finding("pgsql.unanswered-query", what, record.direction, record.start,
                                               record.stop))
 

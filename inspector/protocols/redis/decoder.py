@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from inspector.model.language import sentence
 from inspector.model.packets import Row
 from inspector.model.units import amount
 from inspector.protocols.api import Decoder, Hole, MessageIndex, MessageLine, Part, Shown, Source, Start
@@ -191,7 +192,7 @@ class RedisDecoder(Decoder[RedisMessage]):
                 continue
             if not scanner.doubted:
                 size = amount(scanner.offset - scanner.start, "byte")
-                what = f"The connection ended after {size} of a message."
+                what = sentence("The connection ended after {size} of a message.", size=size)
                 self._find("redis.incomplete-message", what, direction, scanner.start, scanner.offset)
             scanner.give_up()
             self._enter(direction)
@@ -200,7 +201,9 @@ class RedisDecoder(Decoder[RedisMessage]):
         for position, _ in self._waiting:
             request = self._messages[position]
             if request.command != "SHUTDOWN" and request.complete:
-                what = f"\"{self._request_text(request)}\" got no reply before the connection ended."
+                what = sentence(
+                    "\"{request_text}\" got no reply before the connection ended.",
+                    request_text=self._request_text(request))
                 self._find("redis.unanswered-request", what, request.direction, request.start, request.stop)
 
     def _find(self, rule: str, what: str, direction: int, start: int, stop: int) -> None:
@@ -268,7 +271,8 @@ class RedisDecoder(Decoder[RedisMessage]):
             return
         message = self._add(unit, 1 - self.client, "reply", "")
         if unit.type in ("-", "!"):
-            what = f"The server answers \"{escaped(self.value(message, _PREVIEW).text, _TEXT)}\"."
+            what = sentence(
+                "The server answers \"{said}\".", said=escaped(self.value(message, _PREVIEW).text, _TEXT))
             self._find("redis.error-reply", what, message.direction, message.start, message.stop)
         if not self._sure:
             self._count(self._answered, message.number)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from inspector.model.language import sentence
 from inspector.protocols.redis.commands import is_known
 from inspector.wire.text import escaped
 
@@ -167,7 +168,7 @@ class Scanner:
             if not left:
                 self.offset = base + stop
                 if self._ragged:
-                    what = "No CR LF stands after the bytes of a string."
+                    what = sentence("No CR LF stands after the bytes of a string.")
                     self._problem("redis.invalid-line-end", what, self.offset - 2, self.offset)
                 self._string_ended()
         return stop
@@ -214,8 +215,9 @@ class Scanner:
         else:
             right = kind in _SCALAR or kind in AGGREGATES or kind in STRINGS
         if not right:
-            what = "A line's end" if kind in (b"", b"\r", b"\n") else f'"{escaped(kind)}"'
-            what += f" begins no {'argument' if self.is_request else 'value'}."
+            which = sentence("A line's end") if kind in (b"", b"\r", b"\n") else f"\"{escaped(kind)}\""
+            what = (sentence("{which} begins no argument.", which=which) if self.is_request else
+                    sentence("{which} begins no value.", which=which))
             self._problem("redis.invalid-type", what, start, start + 1)
             self.lost = start
         return right
@@ -223,7 +225,8 @@ class Scanner:
     def _scalar(self, kind: bytes, line: bytes, start: int, stop: int) -> None:
         text = line[1:]
         if stop - start <= LINE and not _SCALAR[kind].fullmatch(text):
-            what = f'"{escaped(text, 40)}" is no {TYPES[kind.decode("ascii")]}.'
+            what = sentence(
+                "\"{said}\" is no {types}.", said=escaped(text, 40), types=TYPES[kind.decode("ascii")])
             self._problem("redis.invalid-value", what, start, stop)
         if len(self._words) < 3:
             self._words.append(text[:NUMBER])
@@ -267,7 +270,7 @@ class Scanner:
         if kind in STRINGS:
             self._chunked = True
         elif len(self._outer) >= _STREAMED:
-            what = f"{_STREAMED} streamed aggregates are inside each other."
+            what = sentence("{streamed} streamed aggregates are inside each other.", streamed=_STREAMED)
             self._problem("redis.too-deep", what, start, start + 1)
             self.lost = start
         else:
@@ -297,12 +300,12 @@ class Scanner:
         self._open = self._damaged = False
 
     def _bad_length(self, line: bytes, start: int) -> None:
-        what = f'"{escaped(line[:NUMBER])}" gives no length.'
+        what = sentence("\"{line}\" gives no length.", line=escaped(line[:NUMBER]))
         self._problem("redis.invalid-length", what, start, start + min(len(line), NUMBER))
         self.lost = start
 
     def _too_long(self, start: int) -> None:
-        what = f"The line goes on after {INLINE} bytes."
+        what = sentence("The line goes on after {inline} bytes.", inline=INLINE)
         self._problem("redis.inline-too-long", what, start, start + INLINE)
         self.lost = start
 

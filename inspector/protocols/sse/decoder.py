@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from inspector.model.language import sentence
 from inspector.protocols.api import Decoder, Hole, MessageIndex, MessageLine, Part, Rest, Shown, Source, Start
 from inspector.protocols.sse.event import Event, EventReader, Problem, data_of
 from inspector.protocols.sse.findings import BOOK
@@ -73,7 +74,7 @@ class EventsDecoder(Decoder[Event]):
         self._stops[answer] = stop
         if reader.finish(stop) and not doubted:
             last = self._events[-1]
-            what = "The body ends inside of an event, which no listener is told of."
+            what = sentence("The body ends inside of an event, which no listener is told of.")
             self._problems.append(Problem("sse.unfinished-event", what, last.start, last.stop))
         self._note(answer)
 

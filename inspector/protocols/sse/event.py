@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from inspector.model.language import sentence
 from inspector.wire.text import escaped
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -209,27 +210,31 @@ class EventReader:
             block.name = _text(value)
         elif name == b"id":
             if b"\0" in value:
-                self._report("sse.null-in-id", "The id has a NULL character, and is ignored.", start, stop)
+                self._report("sse.null-in-id", sentence(
+                    "The id has a NULL character, and is ignored."), start, stop)
             else:
                 block.id = _text(value)
         elif name == b"retry":
             if value.isdigit() and len(value) < 20:
                 block.retry = int(value)
             elif whole:
-                what = f"\"{escaped(value, 40)}\" is no time to retry after, and is ignored."
+                what = sentence(
+                    "\"{value}\" is no time to retry after, and is ignored.", value=escaped(value, 40))
                 self._report("sse.invalid-retry", what, start, stop)
         elif whole:
-            what = f"\"{escaped(line, 60)}\" begins with no field that there is, and is ignored."
+            what = sentence(
+                "\"{line}\" begins with no field that there is, and is ignored.", line=escaped(line, 60))
             self._report("sse.unknown-field", what, start, stop)
         if length <= _KEPT and not _is_utf8(line):
-            what = "Bytes that are no UTF-8 stand in an event; they are replaced by U+FFFD."
+            what = sentence("Bytes that are no UTF-8 stand in an event; they are replaced by U+FFFD.")
             self._report("sse.not-utf-8", what, start, stop)
 
     def _put(self, block: Block, stop: int, *, ended: bool) -> None:
         event = Event(self._direction, block.start, stop, self.answer, block.name, block.id, block.retry,
                       tuple(block.comments), max(block.size, 0), block.size >= 0, ended)
         if ended and block.name and not event.has_data:
-            what = f"The event \"{escaped(block.name, 40)}\" has no data: no listener is told of it."
+            what = sentence(
+                "The event \"{name}\" has no data: no listener is told of it.", name=escaped(block.name, 40))
             self._report("sse.event-without-data", what, block.start, block.stop)
         self._grows = event if ended else None
         self.events.append(event)

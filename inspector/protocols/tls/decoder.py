@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from inspector.model.language import marked, sentence
 from inspector.protocols.api import MessageIndex, Part, Shown, Start
 from inspector.protocols.framing.units import FOREIGN, MORE, Unit, UnitDecoder
 from inspector.protocols.tls.findings import BOOK
@@ -128,7 +129,9 @@ class TlsDecoder(UnitDecoder[TlsRecord]):
             self.inside = self._session.inside
         if self._session.why and not self._explained:
             self._explained = True
-            what = f"What is said inside is not shown, though its secrets are known: {self._session.why}."
+            what = sentence(
+                "What is said inside is not shown, though its secrets are known: {why}.",
+                why=self._session.why)
             self.findings.append(BOOK.finding("tls.not-opened", what, *where))
         if found is not None and found.type == ALERT and len(found.content) == 2:
             self._warn(where, version, (found.content[0], found.content[1]), data[0], ALERT)
@@ -154,14 +157,17 @@ class TlsDecoder(UnitDecoder[TlsRecord]):
             return
         self.explained_end = True
         who = "client" if where[0] == self.client else "server"
-        what = f"The {who} ends the connection by the alert {_alert(code)}."
+        what = sentence("The {who} ends the connection by the alert {alert}.", who=sentence(who),
+                        alert=_alert(code))
         self.findings.append(BOOK.finding("tls.alert", what, *where, instead=_REMEDIES.get(code, "")))
 
     def foreign(self, direction: int, start: int) -> None:
         head = self.source.streams[direction].read(start, start + _HEADER)
         first = not any(one.direction == direction for one in self._records)
         who, other = ("client", "server") if direction == self.client else ("server", "client")
-        what = f"\"{escaped(head)}\" from the {who} begins no record of TLS, which the {other} speaks."
+        what = sentence(
+            "\"{head}\" from the {who} begins no record of TLS, which the {other} speaks.",
+            head=escaped(head), who=sentence(who), other=sentence(other))
         instead = _SCHEME if first else ""
         self.findings.append(BOOK.finding("tls.no-record", what, direction, start, start + _HEADER,
                                           instead=instead))
@@ -176,10 +182,13 @@ class TlsDecoder(UnitDecoder[TlsRecord]):
         stream = self.source.streams[server]
         if stream.length > 0 or (stream.end or 0) > 0:
             return
-        how = "resets" if reset and first == server else "ends"
+        how = marked("resets") if reset and first == server else marked("ends")
         who = "server" if first == server else "client"
         hello = self._records[0]
-        what = f"The {who} {how} the connection, and the server sent nothing after the Client Hello."
+        what = sentence(
+            "The {who} {how} the connection, and the server sent nothing after the Client Hello.",
+            who=sentence(who),
+            how=sentence(how))
         self.findings.append(BOOK.finding("tls.closed-in-handshake", what, hello.direction, hello.start,
                                           hello.stop))
 

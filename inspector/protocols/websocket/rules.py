@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from inspector.model.language import sentence
 from inspector.protocols.websocket.findings import finding
 from inspector.protocols.websocket.frame import BINARY, CONTINUATION, OPCODES, PONG, RSV1, Frame, opcode_name
 from inspector.wire.findings import Finding
@@ -85,29 +86,38 @@ def check_frame(frame: Frame, role: Role) -> list[Finding]:
         found.append(finding(rule, what, role.direction, frame.start + start, frame.start + stop, bits))
 
     if role.client and not frame.masked:
-        add("websocket.unmasked-client-frame", f"The client sent a {name} frame unmasked.", 1, 2, (0, 1))
+        add("websocket.unmasked-client-frame", sentence(
+            "The client sent a {name} frame unmasked.", name=name), 1, 2, (0, 1))
     if not role.client and frame.masked:
-        add("websocket.masked-server-frame", f"The server sent a {name} frame masked.", 1, 2, (0, 1))
+        add("websocket.masked-server-frame", sentence(
+            "The server sent a {name} frame masked.", name=name), 1, 2, (0, 1))
     if frame.opcode not in OPCODES:
-        add("websocket.reserved-opcode", f"Opcode {frame.opcode} is reserved.", 0, 1, (4, 8))
+        add("websocket.reserved-opcode", sentence(
+            "Opcode {opcode} is reserved.", opcode=frame.opcode), 0, 1, (4, 8))
     rule, what = _rsv1(frame, role)
     if rule:
         add(rule, what, 0, 1, (1, 2))
     if frame.rsv & 3 and not (role.inferred or role.foreign):
         names = {1: "RSV3", 2: "RSV2", 3: "RSV2 and RSV3"}[frame.rsv & 3]
         bits = {1: (3, 4), 2: (2, 3), 3: (2, 4)}[frame.rsv & 3]
-        add("websocket.reserved-bits", f"A {name} frame has {names} set.", 0, 1, bits)
+        add("websocket.reserved-bits", sentence(
+            "A {name} frame has {names} set.", name=name, names=names), 0, 1, bits)
     form = shortest_form(frame.payload_length)
     length_stop = 2 + (0, 2, 8)[(7, 16, 64).index(frame.length_form)]
     if frame.payload_length >> 63:
-        add("websocket.length-top-bit", "The 64-bit length has its most significant bit set.", 2, 3, (0, 1))
+        add("websocket.length-top-bit", sentence(
+            "The 64-bit length has its most significant bit set."), 2, 3, (0, 1))
     elif frame.length_form != form:
-        what = f"The length {frame.payload_length} stands in {frame.length_form} bits, {form} would do."
+        what = sentence(
+            "The length {payload_length} stands in {length_form} bits, {form} would do.",
+            payload_length=frame.payload_length, length_form=frame.length_form, form=form)
         add("websocket.non-minimal-length", what, 1, length_stop)
     if frame.is_control and not frame.fin:
-        add("websocket.fragmented-control-frame", f"A {name} frame has no FIN.", 0, 1, (0, 1))
+        add("websocket.fragmented-control-frame", sentence(
+            "A {name} frame has no FIN.", name=name), 0, 1, (0, 1))
     if frame.is_control and frame.payload_length > CONTROL_LIMIT:
-        what = f"A {name} frame carries {frame.payload_length} bytes."
+        what = sentence(
+            "A {name} frame carries {payload_length} bytes.", name=name, payload_length=frame.payload_length)
         add("websocket.oversized-control-frame", what, 1, length_stop)
     return found
 
@@ -116,13 +126,15 @@ def _rsv1(frame: Frame, role: Role) -> tuple[str, str]:
     if not frame.rsv & RSV1 or role.foreign:
         return "", ""
     if frame.is_control:
-        return "websocket.compressed-control-frame", f"A {opcode_name(frame.opcode)} frame has RSV1 set."
+        return "websocket.compressed-control-frame", sentence(
+            "A {name} frame has RSV1 set.", name=opcode_name(frame.opcode))
     if role.deflate:
         rule = "websocket.rsv1-on-continuation" if frame.opcode == CONTINUATION else ""
-        return rule, "A continuation frame has RSV1 set."
+        return rule, sentence("A continuation frame has RSV1 set.")
     if role.inferred:
         return "", ""
-    return "websocket.rsv1-without-extension", "RSV1 is set, but no extension that uses it was negotiated."
+    return "websocket.rsv1-without-extension", sentence(
+        "RSV1 is set, but no extension that uses it was negotiated.")
 
 
 def check_close(frame: Frame, role: Role) -> list[Finding]:
@@ -131,19 +143,24 @@ def check_close(frame: Frame, role: Role) -> list[Finding]:
     if not payload:
         return []
     if len(payload) == 1:
-        what = "The Close frame has a body of one byte."
+        what = sentence("The Close frame has a body of one byte.")
         return [finding("websocket.one-byte-close", what, role.direction, start, start + 1)]
     found = []
     code = int.from_bytes(payload[:2], "big")
     if not is_sendable(code):
-        what = f"The Close frame has the code {code} ({close_meaning(code)})."
+        what = sentence(
+            "The Close frame has the code {code} ({close_meaning}).", code=code,
+            close_meaning=close_meaning(code))
         if code in (1005, 1006, 1015):
-            what = f"The Close frame has the code {code}, which only stands for \"{close_meaning(code)}\"."
+            what = sentence(
+                "The Close frame has the code {code}, which only stands for \"{close_meaning}\".", code=code,
+                close_meaning=close_meaning(code))
         found.append(finding("websocket.invalid-close-code", what, role.direction, start, start + 2))
     try:
         payload[2:].decode("utf-8")
     except UnicodeDecodeError as error:
         at = start + 2 + error.start
-        found.append(finding("websocket.close-reason-not-utf8", "The Close frame's reason is not UTF-8.",
+        found.append(finding("websocket.close-reason-not-utf8", sentence(
+            "The Close frame's reason is not UTF-8."),
                              role.direction, at, start + 2 + error.end))
     return found

@@ -11,8 +11,10 @@ from ipaddress import ip_address
 import numpy as np
 
 from inspector.model.endpoint import join_endpoint
+from inspector.model.language import sentence
 from inspector.model.numbers import LINK_ETHERNET, UDP
 from inspector.model.packets import Row, row_at, rows_in
+from inspector.model.units import amount
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import SentRecord
 from inspector.trace.application.packets import packet_records
@@ -84,9 +86,10 @@ def _incomplete(trace: Packets, flow: UdpFlow) -> list[Finding]:
             continue
         if any(int(index.status[other]) & CUT for other in datagram.rows):
             continue
-        what = (f"Of the IP datagram {datagram.identification:#06x}, {datagram.length:,} bytes in fragments,"
-                f" what follows byte {len(datagram.payload):,} lacks in the capture: a receiver that lacks"
-                " it too drops all.")
+        what = sentence(
+            "Of the IP datagram {identification:#06x}, {length:,} bytes in fragments, what follows byte "
+            "{count:,} lacks in the capture: a receiver that lacks it too drops all.",
+            identification=datagram.identification, length=datagram.length, count=len(datagram.payload))
         found.append(finding("udp.lost-fragment", what).at(flow.stream, datagram.rows[:MOST_ROWS]))
     return found
 
@@ -124,7 +127,8 @@ def no_answer(trace: Packets, flow: UdpFlow) -> Finding | None:
     group = trace.link_type(row) == LINK_ETHERNET and trace.frame(row)[:1] > b"" and trace.frame(row)[0] & 1
     if seconds * 1e9 < WAIT_NS or group or address.is_multicast or str(address) == "255.255.255.255":
         return None
-    count = f"{len(rows):,} datagrams" if len(rows) > 1 else "1 datagram"
-    what = (f"{count} went to {join_endpoint(*flow.b)}, and nothing came back in the {seconds:.1f} s that"
-            " the capture went on.")
+    count = amount(len(rows), "datagram")
+    what = sentence(
+        "{count} went to {b}, and nothing came back in the {seconds:.1f} s that the capture went on.",
+        count=count, b=join_endpoint(*flow.b), seconds=seconds)
     return finding("udp.no-answer", what).at(flow.stream, rows_in(rows))

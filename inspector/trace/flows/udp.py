@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from inspector.model.endpoint import join_endpoint
+from inspector.model.language import sentence
 from inspector.model.numbers import ICMP, ICMPV6, UDP
 from inspector.model.packets import Row, row_at, rows_in
 from inspector.trace.flows.copies import Elsewhere, copies
@@ -103,7 +104,9 @@ class UdpFlow:
         end = self.b if refused[0].cause is None or self.direction(refused[0].cause) == 0 else self.a
         name = join_endpoint(*end)
         rows = [row for one in refused for row in (one.cause, one.row) if row is not None]
-        what = f"Nobody is bound to {name}: ICMP \"port unreachable\" came back, {len(refused)} in all."
+        what = sentence(
+            "Nobody is bound to {name}: ICMP \"port unreachable\" came back, {count} in all.", name=name,
+            count=len(refused))
         return [finding("udp.port-unreachable", what).at(self.stream, rows)]
 
 

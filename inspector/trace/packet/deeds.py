@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from inspector.model.language import Sentence, marked, said_as, sentence
 from inspector.model.numbers import FIN, RST, SYN, TCP, UDP, flag_names
 from inspector.model.packets import Row, packet_number, row_at, rows_in
 from inspector.model.units import amount, duration
@@ -35,17 +36,19 @@ _RULES = {
     "held": "wire.late", "passed": "wire.late",
     "swapped": "wire.swapped", "overtaken": "wire.swapped",
 }
-_DEEDS = {"put off": "delayed {}", "delayed": "delayed {}", "swapped": "put {} behind the next one",
-          "overtaken": "put {} behind the next one"}
+_DELAYED = marked("You delayed {which}: {after}.")
+_PUT_BEHIND = marked("You put {which} behind the next one: {after}.")
+_DEEDS = {"put off": _DELAYED, "delayed": _DELAYED, "swapped": _PUT_BEHIND, "overtaken": _PUT_BEHIND}
 _OF_MANY = {
-    ("dropped", "rule"): "dropped by a rule", ("lost", "chance"): "lost by chance",
-    ("overflowed", "rate"): "lost: the slow wire's queue was full",
-    ("overflowed", "full"): "lost: too many waited already", ("unsent", "kernel"): "lost: they never left",
-    ("doubled", "rule"): "doubled by a rule", ("delayed", "rule"): "delayed by a rule",
-    ("put off", "rule"): "delayed by a rule",
-    ("swapped", "rule"): "put behind the next one by a rule",
-    ("overtaken", "rule"): "put behind the next one by a rule",
-}  # fmt: skip
+    ("dropped", "rule"): marked("dropped by a rule"), ("lost", "chance"): marked("lost by chance"),
+    ("overflowed", "rate"): marked("lost: the slow wire's queue was full"),
+    ("overflowed", "full"): marked("lost: too many waited already"),
+    ("unsent", "kernel"): marked("lost: they never left"),
+    ("doubled", "rule"): marked("doubled by a rule"), ("delayed", "rule"): marked("delayed by a rule"),
+    ("put off", "rule"): marked("delayed by a rule"),
+    ("swapped", "rule"): marked("put behind the next one by a rule"),
+    ("overtaken", "rule"): marked("put behind the next one by a rule"),
+}
 _LOOKED_AHEAD = 20_000      # packets of a conversation in which what follows is looked for
 _NAMED = 6                  # packets that a sentence names
 
@@ -91,54 +94,68 @@ def _of_one(trace: Trace, fate: Fate) -> Finding | None:
     """None where it only waited for a while, and nobody noticed."""
     ahead = _ahead(trace, fate.row)
     again = _sent_again(trace, fate.row, ahead)
-    which = f"packet {packet_number(fate.row)} of the {fate.sender} ({_contents(trace, fate.row)})"
+    which = sentence("packet {number} of the {sender} ({contents})", number=packet_number(fate.row),
+                     sender=sentence(fate.sender), contents=_contents(trace, fate.row))
     rows: tuple[Row, ...] = (fate.row, *again)
     if fate.fate in ("held", "passed"):
         meanwhile = [row for row in again if fate.fate == "held" or _time(trace, row) < fate.time_ns]
         if not meanwhile:
             return None
-        waits = "waits on the wire" if fate.fate == "held" else \
-            f"waited on the wire for {duration(fate.time_ns - fate.held_ns)}, until you let it pass"
-        text = f"{which[0].upper()}{which[1:]} {waits}; meanwhile {_again_words(trace, fate.row, meanwhile)}."
+        waits = sentence("waits on the wire") if fate.fate == "held" else sentence(
+            "waited on the wire for {time}, until you let it pass",
+            time=duration(fate.time_ns - fate.held_ns))
+        first = said_as(f"{which[0].upper()}{which[1:]}", which.template, which.values)
+        text = sentence("{which} {waits}; meanwhile {again}.", which=first, waits=waits,
+                        again=_again_words(trace, fate.row, meanwhile))
         rows = (fate.row, *meanwhile)
     elif fate.is_lost:
-        what = "You dropped" if fate.fate == "dropped" else "The wire lost"
-        text = f"{what} {which}: {_after_loss(trace, fate.row, again)}."
+        after = _after_loss(trace, fate.row, again)
+        text = sentence("The wire lost {which}: {after}.", which=which, after=after)
+        if fate.fate == "dropped":
+            text = sentence("You dropped {which}: {after}.", which=which, after=after)
     elif fate.fate == "doubled":
         twice = _acknowledged_twice(trace, fate.row, ahead)
         rows = (fate.row, *twice)
-        text = f"You doubled {which}: it arrived twice" + (
-            f", and was acknowledged twice, in packets {_numbers(twice)}." if twice else ".")
+        answered = sentence(", and was acknowledged twice, in packets {numbers}",
+                            numbers=_numbers(twice)) if twice else ""
+        text = sentence("You doubled {which}: it arrived twice{answered}.", which=which, answered=answered)
     else:
-        text = f"You {_DEEDS[fate.fate].format(which)}: {_after_delay(trace, fate, again)}."
+        text = sentence(_DEEDS[fate.fate], which=which, after=_after_delay(trace, fate, again))
     return _finding(trace, fate, text, rows)
 
 
-def _after_loss(trace: Trace, row: Row, again: list[Row]) -> str:
+def _after_loss(trace: Trace, row: Row, again: list[Row]) -> Sentence:
     if again:
         return _again_words(trace, row, again)
     if _place(trace, row).is_udp:
-        return "UDP itself sends nothing again"
+        return sentence("UDP itself sends nothing again")
     if not _occupies(trace, row):
         later = _later_acknowledgment(trace, row)
-        return "an ACK is not sent again" + (
-            f", but packet {packet_number(later)} acknowledges as much or more" if later is not None else "")
-    return "it was not sent again up to now"
+        if later is None:
+            return sentence("an ACK is not sent again")
+        return sentence("an ACK is not sent again, but packet {number} acknowledges as much or more",
+                        number=packet_number(later))
+    return sentence("it was not sent again up to now")
 
 
-def _after_delay(trace: Trace, fate: Fate, again: list[Row]) -> str:
+def _after_delay(trace: Trace, fate: Fate, again: list[Row]) -> Sentence:
     if fate.fate in ("swapped", "put off"):
-        return "it waits for the next one" if fate.fate == "swapped" else "it waits a second"
-    what = "it arrived after packets that were sent later" if fate.fate == "overtaken" else \
-        "it arrived a second later"
-    return f"{what}; {_again_words(trace, fate.row, again)}" if again else what
+        swapped = fate.fate == "swapped"
+        return sentence("it waits for the next one") if swapped else sentence("it waits a second")
+    what = (sentence("it arrived after packets that were sent later") if fate.fate == "overtaken" else
+            sentence("it arrived a second later"))
+    if not again:
+        return what
+    return sentence("{what}; {again}", what=what, again=_again_words(trace, fate.row, again))
 
 
-def _again_words(trace: Trace, row: Row, again: list[Row]) -> str:
+def _again_words(trace: Trace, row: Row, again: list[Row]) -> Sentence:
     after = duration(_time(trace, again[0]) - _time(trace, row))
     if len(again) == 1:
-        return f"it was sent again as packet {packet_number(again[0])}, {after} later"
-    return f"it was sent again {len(again)} times, first {after} later (packets {_numbers(again)})"
+        return sentence("it was sent again as packet {number}, {after} later", number=packet_number(again[0]),
+                        after=after)
+    return sentence("it was sent again {count} times, first {after} later (packets {numbers})",
+                    count=len(again), after=after, numbers=_numbers(again))
 
 
 # --- many to which the wire itself did something --------------------------------------------------------
@@ -146,20 +163,25 @@ def _again_words(trace: Trace, row: Row, again: list[Row]) -> str:
 
 def _of_many(trace: Trace, place: Place, sender: str, deed: str, kind: str, fates: list[Fate]) -> Finding:
     rows = sorted(fate.row for fate in fates)
-    one = len(rows) == 1
-    text = f"{amount(len(rows), 'packet')} of the {sender} {'was' if one else 'were'} {deed}"
-    if one:
-        text = text.replace("they never", "it never")
+    more: str = ""
     if kind in ("dropped", "lost", "overflowed", "unsent") and not place.is_udp and place.stream >= 0:
         own = _own(trace, rows[0])
         if len(own) <= _LOOKED_AHEAD:
             lost = [row for row in rows if _occupies(trace, row)]
             count = sum(bool(_sent_again(trace, row, own[own > row][:_LOOKED_AHEAD])) for row in lost[:1000])
             if len(lost) == len(rows) == 1:
-                text += ", and sent again" if count else ", and not sent again up to now"
+                more = sentence(", and sent again") if count else sentence(", and not sent again up to now")
             elif lost and len(lost) <= 1000:
-                text += f"; {count:,} of the {len(lost):,} that carry something were sent again"
-    return _finding(trace, fates[0], f"{text}.", rows)
+                more = sentence("; {count:,} of the {lost:,} that carry something were sent again",
+                                count=count, lost=len(lost))
+    form = _ONE if len(rows) == 1 else _SOME
+    what = said_as(deed.replace("they never", "it never") if len(rows) == 1 else deed, deed, {})
+    text = sentence(form, packets=amount(len(rows), "packet"), sender=sentence(sender), deed=what, more=more)
+    return _finding(trace, fates[0], text, rows)
+
+
+_ONE = marked("{packets} of the {sender} was {deed}{more}.")
+_SOME = marked("{packets} of the {sender} were {deed}{more}.")
 
 
 # --- what follows in the conversation -------------------------------------------------------------------
@@ -235,10 +257,10 @@ def _contents(trace: Trace, row: Row) -> str:
     return " ".join(flags) if flags and not size else amount(size, "byte")
 
 
-def _numbers(rows: Iterable[Row]) -> str:
+def _numbers(rows: Iterable[Row]) -> Sentence:
     named = [str(packet_number(row)) for row in rows]
-    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-    return ", ".join(named[:_NAMED]) + more
+    more = sentence(" and {count} more", count=len(named) - _NAMED) if len(named) > _NAMED else ""
+    return sentence("{numbers}{more}", numbers=", ".join(named[:_NAMED]), more=more)
 
 
 def _time(trace: Trace, row: Row) -> int:

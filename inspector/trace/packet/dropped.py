@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from inspector.model.endpoint import split_endpoint
+from inspector.model.language import marked, sentence
 from inspector.model.numbers import UDP
 from inspector.model.packets import row_at
 from inspector.model.units import amount
@@ -101,20 +102,28 @@ def _to(trace: Trace, sample: KernelSample) -> Int64s:
     return np.flatnonzero(came)
 
 
+_ONE_DROPPED = marked("{datagrams} to {local}{owner} was dropped")
+_DROPPED = marked("{datagrams} to {local}{owner} were dropped")
+
+
 def dropped_findings(trace: Trace) -> list[Finding]:
     """A finding for each, with the last packet to the socket before it was seen."""
     found = []
     for count, sample, full in dropped(trace):
         owner = f" ({sample.process} {sample.pid})" if sample.process else ""
-        verb = "was" if count == 1 else "were"
-        were = f"{amount(count, 'datagram')} to {sample.local}{owner} {verb} dropped"
-        memory = f"{sample.receive_queue:,} of {counted(sample)[1]:,} bytes of memory"
+        lost = _ONE_DROPPED if count == 1 else _DROPPED
+        were = sentence(lost, datagrams=amount(count, "datagram"), local=sample.local, owner=owner)
+        memory = sentence("{used:,} of {most:,} bytes of memory", used=sample.receive_queue,
+                          most=counted(sample)[1])
         if full:
-            reader = "the program" if owner else "its holder"
-            words = f"{were} by the kernel: the receive queue was full ({memory}), {reader} did not read."
+            reader = sentence("the program") if owner else sentence("its holder")
+            words = sentence("{were} by the kernel: the receive queue was full ({memory}), {reader} did not "
+                             "read.",
+                             were=were, memory=memory, reader=reader)
             one = BOOK.finding("kernel.queue-full", words)
         else:
-            words = f"{were} by the kernel. When it was looked at, the receive queue had {memory}."
+            words = sentence("{were} by the kernel. When it was looked at, the receive queue had {memory}.",
+                             were=were, memory=memory)
             one = BOOK.finding("kernel.datagrams-dropped", words)
         rows = _to(trace, sample)
         stream = int(trace.index.stream[rows[-1]]) if len(rows) else -1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from inspector.model.language import marked, sentence
 from inspector.model.packets import packet_number, row_at, rows_in
 from inspector.model.units import amount, duration
 from inspector.trace.index.reassembly import MOST_WAITING
@@ -39,19 +40,20 @@ def left_out_findings(trace: Trace) -> list[Finding]:
     index, found = trace.index, []
     deep = np.flatnonzero(index.status[: index.count] & DEEP)
     if len(deep):
-        what = (f"More than {MAX_TAGS} tags or labels, {MAX_TUNNELS} tunnels within each other, or"
-                f" {MAX_EXTENSIONS} extension headers in {amount(len(deep), 'packet')}: what stands behind is"
-                " not read.")
+        what = sentence(
+            "More than {tags} tags or labels, {tunnels} tunnels within each other, or {extensions} extension "
+            "headers in {packets}: what stands behind is not read.", tags=MAX_TAGS, tunnels=MAX_TUNNELS,
+            extensions=MAX_EXTENSIONS, packets=amount(len(deep), "packet"))
         first = replace(BOOK.finding("reading.too-deep", what), more_rows=max(len(deep) - MOST_ROWS, 0))
         found.append(first.at(-1, rows_in(deep[:MOST_ROWS])))
     given_up = index.reassembly.given_up
     if given_up:
-        what = (f"{amount(given_up, 'datagram')} out of fragments {_was(given_up)} given up:"
-                f" no more than {MOST_WAITING:,} are waited for.")
+        form = _ONE_GIVEN_UP if given_up == 1 else _GIVEN_UP
+        what = sentence(form, datagrams=amount(given_up, "datagram"), most=MOST_WAITING)
         found.append(BOOK.finding("reading.fragments", what).at(-1, index.reassembly.first_given_up))
     if trace.secrets.left_out:
-        what = (f"{amount(trace.secrets.left_out, 'secret')} of TLS {_was(trace.secrets.left_out)} left out:"
-                f" {MOST_SECRETS:,} are kept.")
+        form = _ONE_SECRET if trace.secrets.left_out == 1 else _SECRETS
+        what = sentence(form, secrets=amount(trace.secrets.left_out, "secret"), most=MOST_SECRETS)
         found.append(BOOK.finding("reading.secrets", what))
     back = _set_back(trace)
     if back is not None:
@@ -69,11 +71,14 @@ def _set_back(trace: Trace) -> Finding | None:
     if not len(back):
         return None
     by = duration(int(times[back[0] - 1]) - int(times[back[0]]))
-    what = f"Time goes back by {by} at packet {packet_number(row_at(back, 0))}"
-    what += f", and {len(back) - 1:,} times more." if len(back) > 1 else "."
+    more = sentence(", and {count:,} times more", count=len(back) - 1) if len(back) > 1 else ""
+    what = sentence("Time goes back by {by} at packet {number}{more}.", by=by,
+                    number=packet_number(row_at(back, 0)), more=more)
     first = replace(BOOK.finding("reading.clock-back", what), more_rows=max(len(back) - MOST_ROWS, 0))
     return first.at(-1, rows_in(back[:MOST_ROWS]))
 
 
-def _was(count: int) -> str:
-    return "was" if count == 1 else "were"
+_ONE_GIVEN_UP = marked("{datagrams} out of fragments was given up: no more than {most:,} are waited for.")
+_GIVEN_UP = marked("{datagrams} out of fragments were given up: no more than {most:,} are waited for.")
+_ONE_SECRET = marked("{secrets} of TLS was left out: {most:,} are kept.")
+_SECRETS = marked("{secrets} of TLS were left out: {most:,} are kept.")

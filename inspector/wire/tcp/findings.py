@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from inspector.model.language import Sentence, sentence
 from inspector.model.numbers import ACK, FIN, RST, SYN
 from inspector.model.units import amount, duration
 from inspector.wire.arrays import Bools, Int64s
@@ -110,7 +111,9 @@ def _conflicts(facts: TcpFacts, direction: int) -> list[Finding]:
     return _first([
         finding(
             "tcp.conflicting-retransmission",
-            f"Bytes {one.start} to {one.end - 1} of what {name} sends came twice and differ.",
+            sentence(
+                "Bytes {start} to {end} of what {name} sends came twice and differ.", start=one.start,
+                end=one.end - 1, name=name),
             direction, one.start, one.end,
         ).at(-1, (one.row, one.first_row))
         for one in conflicts[:MOST_CONFLICTS]
@@ -120,7 +123,8 @@ def _conflicts(facts: TcpFacts, direction: int) -> list[Finding]:
 def _first(found: list[Finding], count: int) -> list[Finding]:
     """The first findings of a rule, of which the last one says how many more there are of all `count`."""
     if found and count > len(found):
-        more = f"{found[-1].text} (The same {count - len(found):,} times more.)"
+        more = sentence("{first} (The same {count:,} times more.)", first=found[-1].text,
+                        count=count - len(found))
         found[-1] = replace(found[-1], text=more)
     return found
 
@@ -134,7 +138,8 @@ def _opening(facts: TcpFacts) -> list[Finding]:
     peer = facts.names[1 - end]
     if facts.refused:
         reset = int(np.flatnonzero(facts.flags & RST)[0])
-        return [_place(facts, finding("tcp.connection-refused", f"{peer} answered SYN with RST: it refuses."),
+        return [_place(facts, finding("tcp.connection-refused", sentence(
+            "{peer} answered SYN with RST: it refuses.", peer=peer)),
                        [int(syns[0]), reset])]
     syns = facts.delivered(syns)
     if not len(syns):
@@ -144,9 +149,11 @@ def _opening(facts: TcpFacts) -> list[Finding]:
         return []                      # it acknowledges: what answered is of the direction that is not here
     seconds = float(np.ptp(facts.arrived_ns[syns])) / 1e9
     if len(syns) > 1 and seconds >= SENT_AGAIN_S and silent:
-        return [_unanswered(facts, syns, f"{peer} answered none of {len(syns)} SYNs in {seconds:.1f} s")]
+        return [_unanswered(facts, syns, sentence(
+            "{peer} answered none of {count} SYNs in {seconds:.1f} s", peer=peer, count=len(syns),
+            seconds=seconds))]
     if facts.errors and silent:
-        return [_unanswered(facts, syns, f"{peer} did not answer SYN")]
+        return [_unanswered(facts, syns, sentence("{peer} did not answer SYN", peer=peer))]
     return _answered_late(facts, end, syns)
 
 
@@ -160,21 +167,23 @@ def _answered_late(facts: TcpFacts, end: int, syns: Int64s) -> list[Finding]:
     if len(earlier) < 2 or answered - int(facts.arrived_ns[earlier[0]]) < SENT_AGAIN_S * 1e9:
         return []
     waited = duration(answered - int(facts.arrived_ns[earlier[0]]))
-    what = (f"{facts.names[end]} sent SYN {len(earlier)} times before {facts.names[1 - end]} answered,"
-            f" {waited} after the first.")
+    what = sentence(
+        "{end} sent SYN {count} times before {peer} answered, {waited} after the first.",
+        end=facts.names[end], count=len(earlier), peer=facts.names[1 - end], waited=waited)
     return [_place(facts, finding("tcp.late-answer", what), [*earlier.tolist(), int(answers[0])])]
 
 
-def _unanswered(facts: TcpFacts, syns: Int64s, what: str) -> Finding:
+def _unanswered(facts: TcpFacts, syns: Int64s, what: Sentence) -> Finding:
     """Why SYNs got no answer, as far as other packets tell."""
     if facts.errors:
         words = facts.errors[0][1]
         rows = [int(facts.row[syns[0]]), *(one[0] for one in facts.errors), *facts.row[syns[1:]].tolist()]
-        return finding("tcp.unreachable", f"{what}; an ICMP error did: {words}.").at(-1, rows)
+        return finding("tcp.unreachable", sentence(
+            "{what}; an ICMP error did: {words}.", what=what, words=words)).at(-1, rows)
     if facts.accepts:
-        what = f"{what}, though it accepted other connections: its backlog may be full."
+        what = sentence("{what}, though it accepted other connections: its backlog may be full.", what=what)
         return _place(facts, finding("tcp.backlog-full", what), syns)
-    return _place(facts, finding("tcp.no-answer", f"{what}."), syns)
+    return _place(facts, finding("tcp.no-answer", sentence("{what}.", what=what)), syns)
 
 
 def _kept_open(facts: TcpFacts) -> list[Finding]:
@@ -198,8 +207,9 @@ def _kept_open(facts: TcpFacts) -> list[Finding]:
     seconds = (max(facts.end_ns, int(facts.time_ns[-1])) - int(facts.time_ns[since])) / 1e9
     if seconds * 1e9 < CLOSE_WAIT_NS:
         return []
-    what = (f"{facts.names[1 - end]} acknowledged the FIN of {facts.names[end]}, and has not closed"
-            f" in the {seconds:.0f} s since.")
+    what = sentence(
+        "{end} acknowledged the FIN of {peer}, and has not closed in the {seconds:.0f} s since.",
+        end=facts.names[1 - end], peer=facts.names[end], seconds=seconds)
     return [_place(facts, finding("tcp.close-wait", what), [fin, int(acks[0])])]
 
 
@@ -246,8 +256,9 @@ def _resets(facts: TcpFacts) -> list[Finding]:
     if _answers_foreign(facts, at, theirs, finished):
         cause = int(np.flatnonzero(theirs)[-1])
         opened = (mine & (facts.flags[:at] & SYN != 0)).any()
-        what = (f"{facts.names[end]} answered with RST: it knows nothing of this connection"
-                f"{'' if opened else ' (any more: it may have closed before the capture began)'}.")
+        what = sentence(
+            "{end} answered with RST: it knows nothing of this connection{value}.", end=facts.names[end],
+            value="" if opened else sentence(" (any more: it may have closed before the capture began)"))
         return [_place(facts, finding("tcp.half-open", what), [cause, at])]
     data = facts.delivered(np.flatnonzero(theirs & (facts.length[:at] > 0)))
     own = np.flatnonzero(mine & (facts.length[:at] > 0))
@@ -262,7 +273,7 @@ def _resets(facts: TcpFacts) -> list[Finding]:
         return []
     if not (len(data) or len(own)):
         return _reset_at_once(facts, at)
-    what = f"{facts.names[end]} aborted with RST after data had been exchanged."
+    what = sentence("{end} aborted with RST after data had been exchanged.", end=facts.names[end])
     return [_place(facts, finding("tcp.reset-after-data", what), [at])]
 
 
@@ -271,7 +282,9 @@ def _reset_at_once(facts: TcpFacts, at: int) -> list[Finding]:
     opened = [np.flatnonzero((facts.flags[:at] & (SYN | ACK)) == flags) for flags in (SYN, SYN | ACK, ACK)]
     if not all(map(len, opened)):          # half of it: a scanner's look, or the beginning is not there
         return []
-    what = f"{facts.names[int(facts.direction[at])]} reset the connection before anything was said on it."
+    what = sentence(
+        "{end} reset the connection before anything was said on it.",
+        end=facts.names[int(facts.direction[at])])
     return [_place(facts, finding("tcp.reset-after-open", what), [int(opened[0][0]), at])]
 
 
@@ -323,13 +336,15 @@ def _unread(facts: TcpFacts, at: int, data: Int64s, own: int, finished: bool) ->
         late = _after_news(facts, int(closed), data)
         if late is not None:
             return [late]
-        what = f"{facts.names[end]} had closed, and answered what still came with RST."
+        what = sentence("{end} had closed, and answered what still came with RST.", end=facts.names[end])
     else:
         data = data[data > own]
         if not len(data):
             return []
         size = amount(_size(facts, data), "byte")
-        what = f"{facts.names[end]} reset the connection after {size} that it had not answered."
+        what = sentence(
+            "{end} reset the connection after {size} that it had not answered.", end=facts.names[end],
+            size=size)
     if not len(data):
         return []
     (start, _), (_, stop) = _range(facts, int(data[0])), _range(facts, int(data[-1]))
@@ -347,8 +362,9 @@ def _after_news(facts: TcpFacts, closed: int, data: Int64s) -> Finding | None:
         return None
     waited = duration(int(facts.time_ns[data[0]] - facts.time_ns[closed]))
     size = amount(_size(facts, data), "byte")
-    what = (f"{facts.names[1 - end]} sent {size} {waited} after {facts.names[end]}"
-            " had closed the connection, and got RST.")
+    what = sentence(
+        "{end} sent {size} {waited} after {peer} had closed the connection, and got RST.",
+        end=facts.names[1 - end], size=size, waited=waited, peer=facts.names[end])
     (start, _), (_, stop) = _range(facts, int(data[0])), _range(facts, int(data[-1]))
     one = finding("tcp.sent-after-close", what, 1 - end, start, max(start, stop))
     return _place(facts, one, [closed, *data.tolist()])
@@ -365,7 +381,9 @@ def _gone(facts: TcpFacts) -> list[Finding]:
     repeated = facts.delivered(repeated)
     if len(repeated) < UNANSWERED or facts.window[answers[-1]] == 0:
         return []
-    what = f"{facts.names[1 - last]} does not answer any more: {len(repeated)} repetitions in vain."
+    what = sentence(
+        "{end} does not answer any more: {count} repetitions in vain.", end=facts.names[1 - last],
+        count=len(repeated))
     return [_place(facts, finding("tcp.half-open", what), repeated)]
 
 
@@ -395,8 +413,10 @@ def _small_writes(facts: TcpFacts, end: int) -> list[Finding]:
     if len(stalls) * RARE < np.count_nonzero((direction == end) & (length > 0)) or not len(stalls):
         return []
     lost = float(delay[stalls].sum()) / MS
-    times = "once" if len(stalls) == 1 else f"{len(stalls)} times"
-    what = f"{facts.names[end]} waited {times}, {lost:.0f} ms in sum, for a delayed ACK between small writes."
+    times = sentence("once") if len(stalls) == 1 else sentence("{count} times", count=len(stalls))
+    what = sentence(
+        "{end} waited {times}, {lost:.0f} ms in sum, for a delayed ACK between small writes.",
+        end=facts.names[end], times=times, lost=lost)
     (start, _), (_, stop) = _range(facts, int(stalls[0])), _range(facts, int(stalls[0]) + 2)
     one = finding("tcp.small-write-stall", what, end, start, max(start, stop))
     return [_place(facts, one, np.ravel(np.column_stack((stalls, stalls + 1, stalls + 2))))]
@@ -418,8 +438,10 @@ def _zero_windows(facts: TcpFacts, end: int) -> list[Finding]:
         probes = np.flatnonzero((facts.bits[start:stop] & (ZERO_WINDOW_PROBE | KEEP_ALIVE) != 0) & waiting)
         if not reopened and not len(probes):
             continue
-        how = "for" if reopened else "to the end of the capture,"
-        what = f"The application at {facts.names[end]} does not read: window 0 {how} {lasted[i] / 1e9:.2f} s."
+        how = sentence("for") if reopened else sentence("to the end of the capture,")
+        what = sentence(
+            "The application at {end} does not read: window 0 {how} {lasted:.2f} s.",
+            end=facts.names[end], how=how, lasted=lasted[i] / 1000000000.0)
         found.append(_place(facts, finding("tcp.zero-window-stall", what),
                             [start, *(probes[:20] + start).tolist(), stop]))
     return _first(found, len(found) + max(len(stalls) - MOST_STALLS, 0))

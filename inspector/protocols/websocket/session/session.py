@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from inspector.model.language import marked, sentence
 from inspector.model.units import amount
 from inspector.protocols.api import MessageIndex
 from inspector.protocols.websocket import frame as ws
@@ -130,7 +131,9 @@ class WebSocketSession:
             self._report(side, "websocket.predictable-masking-key", problem, start, start + 4)
         if side.close is not None:
             rule = "websocket.control-after-close" if frame.opcode >= 8 else "websocket.data-after-close"
-            what = f"A {opcode_name(frame.opcode)} frame follows the sender's own Close."
+            what = sentence(
+                "A {opcode_name} frame follows the sender's own Close.",
+                opcode_name=opcode_name(frame.opcode))
             self._report(side, rule, what, frame.start, frame.stop)
         part = self._control(side, frame) if frame.opcode >= 8 else self._data(side, frame, inflated)
         side.frames += 1
@@ -266,20 +269,23 @@ class WebSocketSession:
             if ping is not None:
                 self.answers[self.next], self.answered[ping] = ping, self.next
             elif not other.torn and (other.asked or not self.inferred):
-                what = "The Pong answers no Ping" + (" that is still open." if other.asked else ".")
+                what = (sentence("The Pong answers no Ping that is still open.") if other.asked else
+                        sentence("The Pong answers no Ping."))
                 other.doubts.append((self.next, what, frame.start, frame.stop))
         return Part(self._next_message(), True, True, False, frame.payload_length)
 
     def _data(self, side: Side, frame: Frame, inflated: bytes | None) -> Part:
         begins = frame.opcode != ws.CONTINUATION
         if begins and side.message >= 0:
-            what = f"A {opcode_name(frame.opcode)} frame stands inside a fragmented message."
+            what = sentence(
+                "A {opcode_name} frame stands inside a fragmented message.",
+                opcode_name=opcode_name(frame.opcode))
             self._report(side, "websocket.data-inside-message", what, frame.start, frame.start + 1, (4, 8))
             side.let_go()
         elif not begins and side.message < 0:
             begins = True
             if not side.headless and (side.frames or not self.inferred):
-                what, at = "A continuation frame follows no fragmented message.", frame.start
+                what, at = sentence("A continuation frame follows no fragmented message."), frame.start
                 self._report(side, "websocket.continuation-without-start", what, at, at + 1, (4, 8))
         side.headless = False
         if begins:
@@ -300,7 +306,7 @@ class WebSocketSession:
         side.text = TextCheck() if is_text else None
         side.reported, side.message_start = False, frame.start
         if compressed and self.inferred:
-            what = "The payload is compressed, by its bit RSV1, and the handshake was not captured."
+            what = sentence("The payload is compressed, by its bit RSV1, and the handshake was not captured.")
             self._report(side, "websocket.context-not-captured", what, frame.payload_start, frame.stop)
         side.message = self._next_message()
 
@@ -340,24 +346,29 @@ class WebSocketSession:
         if not side.compressed:
             start = max(start, start + position + wrong.position)
             stop = min(stop, start + wrong.size)
-        what = f"A text message is not UTF-8: {wrong.reason}."
+        what = sentence("A text message is not UTF-8: {reason}.", reason=wrong.reason)
         self._report(side, "websocket.invalid-utf8", what, start, stop)
 
     def _check_inflation(self, side: Side, inflater: Inflater, frame: Frame) -> None:
         start, stop = frame.payload_start, frame.stop
         if inflater.problem and not side.reported:
             side.reported = True
-            rule, what = "websocket.invalid-deflate", "The payload cannot be inflated."
+            rule, what = "websocket.invalid-deflate", sentence("The payload cannot be inflated.")
             if inflater.problem == "lost":
                 rule = "websocket.context-not-captured"
-                what = "The payload cannot be read: earlier messages of this side were not captured."
+                what = sentence(
+                    "The payload cannot be read: earlier messages of this side were not captured.")
             if inflater.problem == "limit":
                 rule = "websocket.inflation-limit"
-                what = f"The message inflates to more than {self.limit} bytes; the rest was let go."
+                what = sentence(
+                    "The message inflates to more than {limit} bytes; the rest was let go.",
+                    limit=self.limit)
             self._report(side, rule, what, start, stop)
         if inflater.window_exceeded and not side.window_reported:
             side.window_reported = True
-            what = f"The payload refers back further than the window of {1 << inflater.window_bits} bytes."
+            what = sentence(
+                "The payload refers back further than the window of {value} bytes.",
+                value=1 << inflater.window_bits)
             self._report(side, "websocket.window-bits-exceeded", what, start, stop)
 
     def end(self, first: int, partial: tuple[Frame | None, Frame | None], reset: bool) -> None:
@@ -369,23 +380,26 @@ class WebSocketSession:
                 continue
             self._cut_off(side, partial[side.role.direction])
             if closing:
-                what = f"The {side.name} did not answer the Close."
+                what = sentence("The {name} did not answer the Close.", name=sentence(side.name))
                 self._report(side, "websocket.unanswered-close", what, 0, 0, frame=_NO_FRAME)
         if not closing:
-            how = "reset" if reset else "closed"
-            what = f"The {self._sides[first].name} {how} the connection without a Close frame."
+            how = marked("reset") if reset else marked("closed")
+            what = sentence(
+                "The {name} {how} the connection without a Close frame.", name=self._sides[first].name,
+                how=how)
             self._report(self._sides[first], "websocket.missing-close", what, 0, 0, frame=_NO_FRAME)
         for side in self._sides:
             self._unanswered(side, self._sides[1 - side.role.direction])
 
     def _cut_off(self, side: Side, frame: Frame | None) -> None:
         if frame is not None and not frame.payload_length >> 63:
-            what = f"The connection ended inside a {opcode_name(frame.opcode)} frame"
-            what += f" of {amount(frame.payload_length, 'byte')}."
+            what = sentence(
+                "The connection ended inside a {opcode_name} frame of {size}.",
+                opcode_name=opcode_name(frame.opcode), size=amount(frame.payload_length, "byte"))
             self._report(side, "websocket.unfinished-frame", what, frame.start, frame.payload_start,
                          frame=_NO_FRAME)
         elif side.message >= 0:
-            what, at = "The connection ended inside a fragmented message.", side.message_start
+            what, at = sentence("The connection ended inside a fragmented message."), side.message_start
             self._report(side, "websocket.unfinished-message", what, at, at + 1, (0, 1), frame=_NO_FRAME)
 
     def _unanswered(self, side: Side, other: Side) -> None:
@@ -393,5 +407,6 @@ class WebSocketSession:
             # One frame may have been on its way when the ping came; a Close may take a pong's place.
             if other.frames - (other.close is not None) - ping.peer_frames >= 2:
                 size = amount(len(ping.payload), "byte")
-                what = f"A Ping ({size}) got no Pong, though its receiver went on sending."
+                what = sentence(
+                    "A Ping ({size}) got no Pong, though its receiver went on sending.", size=size)
                 self._report(side, "websocket.unanswered-ping", what, 0, 0, frame=ping.frame)

@@ -144,11 +144,20 @@ def to_fields(record: Record) -> dict[str, str]:
         fields |= {"_COMM": record.role or "inspector", "PRIORITY": priority, "MESSAGE": record.text}
         fields[PREFIX + "EVENT"] = record.kind
         fields |= {f"{PREFIX}X_{key.upper()}": value for key, value in record.fields}
-    skipped = {"pid", "name", "fields", "kind", "text"}
-    for key, value in asdict(record).items():
-        if key not in skipped and value not in (None, ""):
-            fields[PREFIX + key.upper()] = str(value)
+    for name, key in _written(isinstance(record, CallRecord)):
+        value = getattr(record, name)
+        if value is not None and value != "":
+            fields[key] = str(value)
     return fields
+
+
+@cache
+def _written(of_call: bool) -> tuple[tuple[str, str], ...]:
+    """The fields of a record that are written by their own name, and that name."""
+    skipped = {"pid", "name", "fields", "kind", "text"}
+    return tuple((one.name, PREFIX + one.name.upper())
+                 for one in dataclass_fields(CallRecord if of_call else EventRecord)
+                 if one.name not in skipped)
 
 
 def _of_sample(sample: KernelSample) -> dict[str, str]:

@@ -12,6 +12,7 @@ import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 SECTION_HEADER = 0x0A0D0D0A
@@ -164,11 +165,16 @@ def decryption_secrets(keylog: bytes) -> bytes:
     return _block(DECRYPTION_SECRETS, struct.pack("=II", TLS_KEYLOG, len(keylog)) + data)
 
 
+@lru_cache(1024)
+def _field_name(key: str) -> bytes:
+    return _KEY.sub("_", key.upper()).encode("ascii")
+
+
 def journal(fields: Mapping[str, str]) -> bytes:
     """A systemd Journal Export Block of one entry; values with line breaks go in the binary form."""
     parts = []
     for key, value in fields.items():
-        name = _KEY.sub("_", key.upper()).encode("ascii")
+        name = _field_name(key)
         data = value.encode("utf-8", "backslashreplace")
         if b"\n" in data or b"\0" in data:
             parts.append(name + b"\n" + struct.pack("<Q", len(data)) + data + b"\n")

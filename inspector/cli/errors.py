@@ -43,12 +43,11 @@ class CommandError(Exception):
 
 
 def unwritable(name: object, error: OSError, verb: str = "written") -> CommandError:
-    """The error for a file that could not be `verb`: usage, unless the system has none of what it takes."""
-    if error.errno in _LACKING:
-        if error.errno in (errno.EMFILE, errno.ENFILE):
-            return lacking(error)
-        return CommandError(f"{name} cannot be {verb}: {error.strerror}.", MISSING, _LACKING[error.errno])
-    return CommandError(f"{name} cannot be {verb}: {error.strerror or error}.", USAGE)
+    """The error for a file that could not be `verb`, with what would mend it where that is known."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return lacking(error)
+    return CommandError(f"{name} cannot be {verb}: {error.strerror or error}.", MISSING,
+                        _LACKING.get(error.errno or 0))  # fmt: skip
 
 
 def lacking(error: OSError) -> CommandError:

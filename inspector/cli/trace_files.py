@@ -12,9 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inspector.cli.errors import USAGE, CommandError, Terminated, unwritable
 from inspector.cli.output import notice
+
+if TYPE_CHECKING:
+    from inspector.lab.files.ownership import Created
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +89,8 @@ def _taken(sentence: object) -> CommandError:
     return CommandError(f"{sentence} --overwrite writes it anew.", USAGE)
 
 
-def empty_file(name: str, capture: str | Path, *, overwrite: bool, mode: int = 0o600) -> int:
-    """A descriptor of the file `name`, emptied for what is to be written; CommandError where it cannot be.
+def empty_file(name: str, capture: str | Path, *, overwrite: bool, mode: int = 0o600) -> Created:
+    """The file `name`, emptied for what is to be written; CommandError where it cannot be.
 
     So too for one that has contents, without `overwrite`. A pipe that nobody reads is not waited for, and
     `capture`, which is still read, is never emptied. `mode`: of a new file, less the umask.
@@ -94,7 +98,8 @@ def empty_file(name: str, capture: str | Path, *, overwrite: bool, mode: int = 0
     from inspector.lab.files.ownership import TakenError, create_file  # here: help is to be instant
 
     try:
-        file = create_file(Path(name), overwrite=overwrite, mode=mode).descriptor
+        created = create_file(Path(name), overwrite=overwrite, mode=mode)
+        file = created.descriptor
         if stat.S_ISREG(os.fstat(file).st_mode):
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(file), Path(capture).stat()):
@@ -105,17 +110,16 @@ def empty_file(name: str, capture: str | Path, *, overwrite: bool, mode: int = 0
         raise _taken(error) from error
     except OSError as error:
         raise unwritable(name, error) from error
-    return file
+    return created
 
 
 def write_file(name: str, text: str, capture: str | Path, *, overwrite: bool) -> None:
     """Write the file `name`, to be handed on, in UTF-8; CommandError as of `empty_file`."""
-    from inspector.lab.files.ownership import HANDED_ON  # help is to be instant
+    from inspector.lab.files.ownership import HANDED_ON, write_created  # help is to be instant
 
     file = empty_file(name, capture, overwrite=overwrite, mode=HANDED_ON)
     try:
-        with os.fdopen(file, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        write_created(Path(name), file, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise unwritable(name, error) from error
 

@@ -22,6 +22,7 @@ from inspector.lab.options import NO_LIMITS, NOTHING, Limits, Outside
 from inspector.lab.programs.relayed import ENDING, Heard
 from inspector.lab.summary import Summary
 from inspector.model.commands import Signal
+from inspector.model.units import amount
 
 ENDS_WITHIN = 10.0                 # seconds that a program has from a signal that is to end it
 
@@ -168,7 +169,7 @@ def _sentence(options: RecordOptions, summary: Summary) -> str:
     limit = f"{summary.limit} " if summary.limit else ""
     cut = f"{summary.cut:,} cut short, " if summary.cut else ""
     return (
-        f"{limit}{summary.packets:,} packets, {summary.dropped:,} dropped, {cut}"
+        f"{limit}{amount(summary.packets, 'packet')}, {summary.dropped:,} dropped, {cut}"
         f"{summary.bytes:,} bytes in {options.name or options.output}."
     )
 

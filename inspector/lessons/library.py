@@ -9,7 +9,7 @@ import os
 from difflib import get_close_matches
 from pathlib import Path
 
-from inspector.lab.files.ownership import HANDED_ON, create_file, give_like
+from inspector.lab.files.ownership import HANDED_ON, create_file, give_like, write_created
 from inspector.lessons.format.loader import FACTS, load
 from inspector.lessons.format.model import Lesson
 from inspector.sessions.kinds import kind_of
@@ -62,11 +62,17 @@ def write_example(folder: str) -> list[Path]:
     give_like(made, beside)                    # under sudo: the caller's
     os.close(made)
     os.close(beside)
-    files = []
-    for source in sorted(EXAMPLE.iterdir()):
-        files.append(target / source.name)
-        with os.fdopen(create_file(files[-1], mode=HANDED_ON).descriptor, "wb") as file:
-            file.write(source.read_bytes())
+    files: list[Path] = []
+    try:
+        for source in sorted(EXAMPLE.iterdir()):
+            file = target / source.name
+            write_created(file, create_file(file, mode=HANDED_ON), source.read_bytes())
+            files.append(file)
+    except OSError:                            # half a lesson is none
+        for file in files:
+            file.unlink(missing_ok=True)
+        target.rmdir()
+        raise
     return files
 
 

@@ -27,6 +27,7 @@ from textual.geometry import Size
 from textual.notifications import Notification
 from textual.screen import Screen
 from textual.theme import Theme, ThemeProvider
+from textual.widgets import Input
 
 from inspector.lab.options import Watch
 from inspector.model.language import tr, use
@@ -192,8 +193,10 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
         width, height = size or self.size
         small = width < SMALLEST[0] or height < SMALLEST[1]
         if small and not self._shows_too_small:
-            self.turnstile.drop()
-            self.push_screen(TooSmallScreen(*SMALLEST))
+            covered = TooSmallScreen(*SMALLEST, self.focused if isinstance(self.focused, Input) else None)
+            if not covered.takes_text:
+                self.turnstile.drop()
+            self.push_screen(covered)
         elif self._shows_too_small and not small:
             self.pop_screen()
 

@@ -78,7 +78,7 @@ def test_the_report_goes_to_a_file(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
     assert 'failures="1"' in file.read_text()
     done = inspector("decode", TCP, "--expect", "udp", "--report-file", str(tmp_path / "no" / "such"))
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert done.stderr.endswith("cannot be written: No such file or directory.\n")
 
 

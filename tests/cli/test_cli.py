@@ -97,6 +97,18 @@ def test_run_drops_a_packet_and_shows_what_follows() -> None:
 
 
 @needs_lab
+def test_a_rule_of_the_wire_that_nothing_was_done_by_is_told() -> None:
+    done = inspector("run", "tcp", "--drop", "data:99", "--double", "syn", "--swap", "client:rst")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "inspector: No packet was dropped by the rule drop:data:99: 4 such packets came.",
+        "inspector: No packet was put behind the next one by the rule swap:client:rst: no such packet came.",
+    ]
+    told = map(json.loads, inspector("run", "tcp", "--drop", "data:99", "--json").stdout.splitlines())
+    assert [one["ok"] for one in told if one["event"] == "session-ended"] == ["false"]
+
+
+@needs_lab
 def test_words_on_standard_input_say_what_becomes_of_each_packet() -> None:
     words = "pass pass drop pass\nnothing\nopen\n"
     process = inspector("run", "tcp", "--hold", "--json", input=words)
@@ -181,7 +193,7 @@ WRONG = [
     (("run", "browser", "--drop", "1"), 2, "--drop means nothing to Browser"),
     (("run", "smoke-signals"), 2, "'smoke-signals' is not one of"),
     (("run", "tcp", "--message", "hex:zz"), 2, "'zz' is not hexadecimal."),
-    (("run", "tcp", "--save", "/nonexistent/x.pcapng"), 2, "/nonexistent/x.pcapng cannot be written"),
+    (("run", "tcp", "--save", "/nonexistent/x.pcapng"), 3, "/nonexistent/x.pcapng cannot be written"),
     (("decode", "/nonexistent", "--json", "packets"), 4, "There is no file /nonexistent."),
     (("decode", "/", "--json", "packets"), 4, "is a directory"),
     (("decode", __file__, "--json", "packets"), 4, "neither a pcap nor a pcapng file"),
@@ -189,7 +201,7 @@ WRONG = [
     (("record", "-o", "/nonexistent/x.pcapng", "--lab"), 2, "--lab records around a program"),
     (("record", "-o", "/nonexistent/x.pcapng", "--", "true"), 2, "say --lab before"),
     (("record", "-o", "/nonexistent/x.pcapng", "--max-size", "3x"), 2, "'3x' is no size"),
-    (("record", "-o", "/nonexistent/x.pcapng", "--lab", "--", "true"), 2, "cannot be written"),
+    (("record", "-o", "/nonexistent/x.pcapng", "--lab", "--", "true"), 3, "cannot be written"),
     (("open", "/nonexistent"), 4, "There is no file /nonexistent."),
     (("watch", "http"), 2, "'http' is no port (1 to 65535)."),
     (("watch", "--capture-filter", "tcp portt 80"), 2, "The filter 'tcp portt 80' "),

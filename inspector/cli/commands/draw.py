@@ -44,7 +44,8 @@ _NAMES = {"header": "header", "compare": "comparison"}
                    "to compare: of all that it lets through.")
 @click.option("--width", type=click.IntRange(60, 400), default=100, show_default=True, metavar="N",
               help="How many characters wide a ladder is.")
-@click.option("-o", "--output", type=OUTPUT, metavar="FILE", help="The file to write; else standard output.")
+@click.option("-o", "--output", type=OUTPUT, metavar="FILE|-",
+              help="The file to write; else standard output.")
 @OVERWRITE
 @LANG
 @UNPACK
@@ -69,11 +70,14 @@ def command(file: str, what: str, others: tuple[str, ...], form: str, expression
             chosen = row if expression else None
             text = (_ladder(traces[0], chosen, form, width) if what == "ladder"
                     else _header(traces[0], row, form))
-    if output is None:
+        cut = [trace.truncated for trace in traces if trace.truncated]
+    if output is None or output == "-":
         write_text(text.rstrip("\n"))
     else:
         write_file(output, text, file, overwrite=overwrite)
-    return DONE
+    for sentence in cut:
+        notice(sentence)
+    return UNREADABLE if cut else DONE
 
 
 def _read(file: str) -> Trace:

@@ -24,7 +24,15 @@ from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.cli.exports import LISTED, Export
 from inspector.cli.options.checks import CheckOptions, check_file, check_options
 from inspector.cli.options.outside import outside_options
-from inspector.cli.options.shared import OUTPUT, OVERWRITE, SCREEN_LANG, WHAT, WithProgram, reading_options
+from inspector.cli.options.shared import (
+    OUTPUT,
+    OVERWRITE,
+    SCREEN_LANG,
+    WHAT,
+    OutputName,
+    WithProgram,
+    reading_options,
+)
 from inspector.cli.output import notice, print_ladder
 from inspector.cli.program_secrets import program_secrets
 from inspector.cli.trace_files import TraceFile, empty_file, trace_file
@@ -38,12 +46,13 @@ _BEGINS_WITHIN = 5.0               # seconds
 
 
 @click.command("exec", cls=WithProgram, options_metavar="[OPTIONS] -- CMD ...")
-@click.option("--save", type=OUTPUT, metavar="FILE.pcapng", help="Keep the trace under this name.")
+@click.option("--save", type=OutputName("is the program's"), metavar="FILE.pcapng",
+              help="Keep the trace under this name.")
 @OVERWRITE
 @click.option("--json", "what", metavar="WHAT", type=WHAT,
               help=f"Print this as JSON lines when it ends: {LISTED}. The program's own standard output goes "
                    "to standard error then.")
-@click.option("--output", type=OUTPUT, metavar="FILE",
+@click.option("--output", type=OUTPUT, metavar="FILE|-",
               help="The program's standard output goes to this file.")
 @outside_options
 @click.option("--join", is_flag=True,
@@ -74,6 +83,10 @@ def command(
         raise CommandError("Name the program after '--', such as: inspector exec -- pytest tests/", USAGE)
     if join and what is not None:
         raise CommandError("--join shows the trace in the app, --json prints it: choose one.", USAGE)
+    if output == "-":
+        if what is not None:
+            raise CommandError("Standard output is JSON; name a file for what the program prints.", USAGE)
+        output = None                                      # it goes there anyway
     from inspector.cli.missed import missed  # here and below: help is to be instant
     from inspector.lab.record import RecordOptions
 
@@ -180,7 +193,7 @@ def _stdout(output: str | None, taken: bool, trace: Path, overwrite: bool) -> It
     if output is None:
         yield 2 if taken else 1
         return
-    file = empty_file(output, trace, overwrite=overwrite)
+    file = empty_file(output, trace, overwrite=overwrite).descriptor
     try:
         yield file
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from inspector.lab.programs.relayed import Heard
     from inspector.lab.record import RecordOptions, RecordOutcome
 
+_STANDARD_OUTPUT = "/dev/stdout"
+
 
 @click.command("record", cls=WithProgram, options_metavar="[OPTIONS] [-- CMD ...]")
 @click.argument("ports", metavar="[PORT ...]", nargs=-1, type=PORT)
-@click.option("-o", "--output", metavar="FILE", required=True, type=OUTPUT,
-              help="The pcapng file to write.")
+@click.option("-o", "--output", metavar="FILE|-", required=True, type=OUTPUT,
+              help="The pcapng file to write; '-', for a program that reads it, is standard output.")
 @OVERWRITE
 @click.option("--lab", is_flag=True, help="Run CMD in a private loopback and record that; needs no root.")
 @capture_options
@@ -48,6 +51,9 @@ def command(
         raise CommandError("A program is recorded in the lab; say --lab before '-- CMD'.", USAGE)
     if syscalls and not lab:
         raise CommandError("--syscalls traces a program in the lab: --lab --syscalls -- CMD.", USAGE)
+    if output == "-":
+        _require_output(lab=lab, checks=bool(checks))
+        output = _STANDARD_OUTPUT
     from inspector.cli.options.capture import packet_socket_for  # here and below: help is to be instant
     from inspector.lab.record import RecordOptions
 
@@ -57,8 +63,9 @@ def command(
         trace_file(output, overwrite=overwrite, read=bool(checks)) as file,
         program_secrets() as secrets,
     ):
+        name = "standard output" if output == _STANDARD_OUTPUT else file.name
         asked = RecordOptions(
-            file.path, program, ports, limits, syscalls, file.name, packet_socket=packet_socket,
+            file.path, program, ports, limits, syscalls, name, packet_socket=packet_socket,
         )
         outcome = recorded(asked, heard=heard)
         secrets.keep(file.path)
@@ -66,6 +73,14 @@ def command(
         notice(outcome.sentence)
         status = check_file(file.path, checks, stdout_taken=False, ended_early=bool(outcome.broken))
     return outcome.status or (MISSING if outcome.broken else status)
+
+
+def _require_output(*, lab: bool, checks: bool) -> None:
+    """CommandError where a capture cannot go to standard output."""
+    taken = ("the program's" if lab else "the report's" if checks
+             else "a terminal" if sys.stdout.isatty() else "")  # fmt: skip
+    if taken:
+        raise CommandError(f"Standard output is {taken}; name a file for the packets: -o FILE.", USAGE)
 
 
 def recorded(

@@ -15,7 +15,7 @@ import click
 from inspector.cli.errors import DONE, MISSING, NO, CommandError
 from inspector.cli.options.checks import CheckOptions, check, check_options
 from inspector.cli.options.session import session_options
-from inspector.cli.options.shared import LANG, OUTPUT, OVERWRITE, reading_options
+from inspector.cli.options.shared import LANG, OVERWRITE, OutputName, reading_options
 from inspector.cli.output import ladder_printer, notice, write_line
 from inspector.cli.trace_files import trace_file
 from inspector.cli.wire_words import WireWords
@@ -34,7 +34,7 @@ Printer = Callable[[int | None], None]
 @click.command("run")
 @session_options
 @click.option("--raw", is_flag=True, help="Raw sequence numbers in the ladder, not relative ones.")
-@click.option("--save", type=OUTPUT, metavar="FILE.pcapng", help="Keep the trace.")
+@click.option("--save", type=OutputName("shows what happens"), metavar="FILE.pcapng", help="Keep the trace.")
 @OVERWRITE
 @click.option("--json", "as_json", is_flag=True, help="Events as JSON lines instead of the ladder.")
 @LANG

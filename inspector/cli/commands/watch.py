@@ -9,7 +9,7 @@ import click
 from inspector.cli.errors import MISSING, USAGE, CommandError
 from inspector.cli.options.capture import capture_options, require_filter
 from inspector.cli.options.remote import Remote, remote_of
-from inspector.cli.options.shared import OUTPUT, OVERWRITE, PORT, SCREEN_LANG, reading_options
+from inspector.cli.options.shared import OVERWRITE, PORT, SCREEN_LANG, OutputName, reading_options
 
 if TYPE_CHECKING:
     from inspector.lab.options import Limits
@@ -36,7 +36,7 @@ class Place(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
 @click.option("--netns", metavar="PID|NAME",
               help="Watch the network of this process, or of this name of 'ip netns'.")
 @click.option("--container", metavar="NAME", help="Watch the network of this container (docker, podman).")
-@click.option("-o", "--output", "--save", metavar="FILE", type=OUTPUT,
+@click.option("-o", "--output", "--save", metavar="FILE", type=OutputName("the app draws on"),
               help="Write the trace to this file, not among those that are kept.")
 @OVERWRITE
 @capture_options

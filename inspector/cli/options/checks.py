@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from inspector.cli.errors import DONE, NO, UNREADABLE, USAGE, CommandError
-from inspector.cli.options.shared import OUTPUT, typed
+from inspector.cli.options.shared import OutputName, typed
 from inspector.cli.options.together import together
 from inspector.cli.output import report, write_text
 from inspector.cli.trace_files import refuse_taken, write_file
@@ -87,7 +87,8 @@ def _refuse_unknown(patterns: tuple[str, ...]) -> None:
 
 
 check_options = together("checks", checks_of, (
-    click.option("--report-file", metavar="FILE", type=OUTPUT, help="Write the report to this file."),
+    click.option("--report-file", metavar="FILE", type=OutputName("has the report without this option"),
+                 help="Write the report to this file; else it is printed."),
     click.option("--report", "report_format", type=click.Choice(FORMATS), default="text",
                  show_default=True, help="How to say which checks passed and which failed."),
     click.option("--ignore", metavar="RULE", multiple=True,

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from inspector.cli.errors import USAGE, CommandError
+from inspector.cli.errors import UNREADABLE, USAGE, CommandError
 from inspector.cli.exports import Export, export_of, exports
 from inspector.model.language import LANGUAGES, ask_for
 from inspector.wire.text import escaped
@@ -38,6 +38,9 @@ PORT = Port()
 class FileName(click.Path):
     """A path that is at least a name; what else is wrong with it is said where it is opened."""
 
+    def __init__(self, *, allow_dash: bool = False) -> None:
+        super().__init__(readable=False, allow_dash=allow_dash)
+
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
     ) -> str | bytes | os.PathLike[str]:
@@ -47,8 +50,26 @@ class FileName(click.Path):
         return super().convert(value, param, ctx)
 
 
+class OutputName(FileName):
+    """A file to be written. "-" is standard output, and never a file of that name."""
+
+    def __init__(self, taken: str = "") -> None:
+        """`taken`: the words for what stands on standard output anyway; "" where this may."""
+        super().__init__(allow_dash=not taken)
+        self._taken = taken
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """The path as it was given; a usage error for standard output where something else has that."""
+        if self._taken and os.fspath(value) == "-":
+            self.fail(f"'-' is standard output, which {self._taken}; name a file (./- for one of that name).",
+                      param, ctx)
+        return super().convert(value, param, ctx)
+
+
 INPUT = FileName(allow_dash=True)
-OUTPUT = FileName(dir_okay=False, readable=False)
+OUTPUT = OutputName()
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Write the file anew where it has contents.")
 
 
@@ -143,6 +164,11 @@ def _keylog(ctx: click.Context, param: click.Parameter, paths: tuple[str, ...]) 
     for path in paths:
         from inspector.trace.file import keylog
 
+        try:
+            keylog.require(Path(path))
+        except OSError as error:
+            sentence = f"The secrets in {path} cannot be read: {error.strerror}."
+            raise CommandError(sentence, UNREADABLE) from error
         keylog.choose(Path(path))
 
 
@@ -155,7 +181,7 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
     return click.option(
         "--keylog", multiple=True, metavar="FILE", callback=_keylog, expose_value=False,
-        type=click.Path(exists=True, dir_okay=False, readable=True),
+        type=FileName(),
         help="Secrets of TLS as SSLKEYLOGFILE has them: what they open is shown (repeatable).",
     )(command)
 

@@ -10,7 +10,7 @@ import errno
 import json
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, Unpack
 
@@ -36,10 +36,13 @@ class Session:
 
     def __init__(
         self, spec: SessionSpec, mark: str, watch: Callable[[Child], None], report: Report,
-        networks: Mapping[Role, int] | None = None,
+        networks: Mapping[Role, int] | None = None, unmet: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """`networks`: a descriptor of the network that each end lives in, by its role; None: all in ours."""
-        self._spec, self._report = spec, report
+        """`networks`: a descriptor of the network that each end lives in, by its role; None: all in ours.
+
+        `unmet`: sentences at the end of the session about what was asked of its wire, and could not be done.
+        """
+        self._spec, self._report, self._unmet = spec, report, unmet
         self._line = json.dumps(spec.to_json()).encode() + b"\n"
         self._endpoints: dict[str, Child] = {}
         self._held: Child | None = None
@@ -144,5 +147,8 @@ class Session:
 
     def _finish(self) -> None:
         self.over = True
+        for sentence in self._unmet():             # whoever leads a session has seen what came of it
+            self._report("note" if self._spec.interactive else "failed", sentence)
+            self._ok = self._ok and self._spec.interactive
         text = "The session ended." if self._ok else "The session ended, not as asked."
         self._report("session-ended", text, ok="true" if self._ok else "false")

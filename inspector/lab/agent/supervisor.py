@@ -110,7 +110,8 @@ class Supervisor:
             self._turn(0.25 if self._sampler is None else EVERY)
             if self._deadline is not None and time.monotonic() >= self._deadline:
                 self._deadline = None
-                text = f"The capture ended after {self._options.limits.seconds:g} seconds."
+                seconds = self._options.limits.seconds
+                text = f"The capture ended after {seconds:g} second{'' if seconds == 1 else 's'}."
                 writer.limit(text, time.time_ns())
             if (self.broken or writer.limited) and not self._options.command:
                 break                              # a program goes on, uncaptured: its status is wanted
@@ -330,8 +331,14 @@ class Supervisor:
             return
         if self._wire is not None:
             self._wire.begin()
+        if self._bridge is not None and spec.service is not None:
+            self._read_journal(self._bridge.child)
+            if self._bridge.child.failed:              # the lab's own loopback would answer in its place
+                self._report("session-ended", "Nobody is there to talk to: no session begins.", ok="false")
+                return
         networks = None if self._ends is None else self._ends.networks
-        self._session = Session(spec, self._lab.mark, self.watch_child, self._report, networks)
+        unmet = tuple if self._wire is None else self._wire.unmet
+        self._session = Session(spec, self._lab.mark, self.watch_child, self._report, networks, unmet)
 
     # --- programs --------------------------------------------------------------------------------------
 

@@ -49,6 +49,17 @@ def create_file(path: Path, *, overwrite: bool = True, mode: int = 0o600) -> Cre
     return Created(made, made=True)
 
 
+def write_created(path: Path, created: Created, data: bytes) -> None:
+    """Write all of a file that was created; one that was not there before goes again where it has no room."""
+    try:
+        with os.fdopen(created.descriptor, "wb") as file:
+            file.write(data)
+    except OSError:
+        if created.made:
+            path.unlink(missing_ok=True)
+        raise
+
+
 def make_folder(path: Path) -> None:
     """Make an absolute path's folders where they are missing, for their owner alone; OSError where not.
 

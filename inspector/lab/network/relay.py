@@ -108,10 +108,10 @@ class Relay:
         try:
             await asyncio.get_running_loop().getaddrinfo(host, port)
         except UnicodeError:                       # of the codec for names: a label that is empty or too long
-            self._report("failed", f"Nobody is led to {target}: no host can have this name.")
+            self._report("failed", f"Nobody is led to {target}: no host can have this name.", missing=target)
             return
         except OSError as error:
-            self._report("failed", f"Nobody is led to {target}: {_reason(error)}.")
+            self._report("failed", f"Nobody is led to {target}: {_reason(error)}.", missing=target)
             return
         listeners, problem = [], OSError(0, "no address")
         for address in (_LOOPBACK, *await _addresses(host, port)):
@@ -121,7 +121,8 @@ class Relay:
             except OSError as error:               # of two that are reached by one port the second, at times
                 problem = error
         if not listeners:
-            self._report("failed", f"Port {port} of the lab cannot stand for {target}: {problem.strerror}.")
+            text = f"Port {port} of the lab cannot stand for {target}: {problem.strerror}."
+            self._report("failed", text, missing=target)
             return
         inside = join_endpoint(*listeners[0].getsockname()[:2])
         here = host == "localhost" or _is_loopback(host)

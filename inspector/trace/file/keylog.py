@@ -22,13 +22,18 @@ def choose(path: Path) -> None:
     _chosen.append(path)
 
 
+def require(path: Path) -> None:
+    """OSError where the file cannot be read now."""
+    os.close(_no_waiting(str(path), os.O_RDONLY))
+
+
 def _no_waiting(path: str, flags: int) -> int:
     """Open a file, but no pipe: nobody may ever write to it (and it can be read once, not by each trace)."""
     found = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
     if stat.S_ISREG(os.fstat(found).st_mode):
         return found
     os.close(found)
-    raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE))
+    raise OSError(errno.ESPIPE, "it is no ordinary file")
 
 
 class KeyLogFiles:

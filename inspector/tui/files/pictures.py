@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from inspector.lab.files.folders import home, is_folder
-from inspector.lab.files.ownership import HANDED_ON, TakenError, create_file
+from inspector.lab.files.ownership import HANDED_ON, TakenError, create_file, write_created
 
 
 def keep_picture(svg: str) -> Path:
@@ -23,8 +23,7 @@ def keep_picture(svg: str) -> Path:
     for folder in _folders():
         try:
             made = create_file(folder / name, overwrite=False, mode=HANDED_ON)
-            with os.fdopen(made.descriptor, "w", encoding="utf-8") as file:
-                file.write(svg)
+            write_created(folder / name, made, svg.encode("utf-8", "backslashreplace"))
             return folder / name
         except TakenError:                     # made in the same microsecond
             continue

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from inspector.lab.files.folders import FolderError, settings_folder
-from inspector.lab.files.ownership import create_file, make_folder
+from inspector.lab.files.ownership import make_folder
+from inspector.lab.files.whole import write_whole
 from inspector.model.language import LANGUAGES, asked_for, usual_language
 
 MOST = 64 * 1024           # bytes that are read of a settings file
@@ -53,11 +54,9 @@ def keep(**changes: Any) -> None:
             path = _path()
             make_folder(path.parent)
             text = json.dumps(before | changes) + "\n"
-            created = create_file(path)
-            with os.fdopen(created.descriptor, "wb") as file:
-                if stat.S_ISREG(os.fstat(created.descriptor).st_mode):
-                    file.truncate()
-                    file.write(text.encode())
+            path = path.resolve()              # a link to a file that is kept elsewhere stays one
+            if path.is_file() or not path.exists():
+                write_whole(path, text)
 
 
 def _path() -> Path:

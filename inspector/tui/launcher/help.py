@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.screen import Screen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from inspector.model.language import marked, tr
 from inspector.tui.widgets.base import BaseModal, PlainScroll, Prose
@@ -91,15 +92,41 @@ def _bold(text: str) -> Content:
 
 
 class TooSmallScreen(BaseModal[None]):
-    """One sentence until the terminal is large enough."""
+    """One sentence until the terminal is large enough.
+
+    What is typed into a line of text below goes on to it; all other keys would act on what nobody sees.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "app.quit", "Quit", id="too-small.quit")]
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, line: Input | None) -> None:
+        """`line`: where typing goes."""
         super().__init__()
-        self._needed = (width, height)
+        self._needed, self._line = (width, height), line
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether what is typed goes somewhere."""
+        return self._line is not None and self._line.is_attached
 
     def compose(self) -> ComposeResult:
         width, height = self._needed
-        yield Prose(tr("This terminal is too small: at least {width} columns and {height} lines are needed.",
-                       width=width, height=height), id="too-small")
+        small = tr("This terminal is too small: at least {width} columns and {height} lines are needed.",
+                   width=width, height=height)
+        goes_on = tr(" Text that you type still goes to the line below.") if self.takes_text else ""
+        yield Prose(small + goes_on, id="too-small")
+
+    def on_key(self, event: events.Key) -> None:
+        if self._line is None or not self.takes_text:
+            return
+        if event.is_printable:
+            event.stop()
+            self._line.post_message(event)
+        elif event.key == "backspace":
+            event.stop()
+            self._line.action_delete_left()
+
+    def on_paste(self, event: events.Paste) -> None:
+        if self._line is not None and self.takes_text:
+            event.stop()
+            self._line.post_message(event)

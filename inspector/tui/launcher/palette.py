@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
-from textual.command import CommandList, CommandPalette
+from textual.command import CommandInput, CommandList, CommandPalette
 
 from inspector.model.language import marked, tr
+from inspector.tui.widgets.base import TextInput
 from inspector.tui.widgets.leaving import LeavesQuietly
 
 # What Textual's own commands say, which it says in English.
@@ -20,11 +22,20 @@ TEXTUALS = (
 )
 
 
+class PaletteInput(CommandInput, TextInput):
+    """Its line, which shows and takes what all our lines do."""
+
+
 class Palette(CommandPalette, LeavesQuietly):
     """Its search goes on in a worker and in timers, which may outlast it."""
 
     def __init__(self, *providers: Any, placeholder: str = "", **options: Any) -> None:
         super().__init__(*providers, placeholder=placeholder or tr("Search for commands…"), **options)
+
+    def compose(self) -> ComposeResult:
+        for widget in super().compose():
+            own = isinstance(widget, CommandInput)
+            yield PaletteInput(placeholder=self._placeholder, select_on_focus=False) if own else widget
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
         """Go. What comes while it goes, or is covered, ends no other screen."""

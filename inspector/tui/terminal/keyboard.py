@@ -21,6 +21,7 @@ from textual.message import Message
 
 TICK_MS = 100            # between looks at whether an escape stands alone, and whether the app ends
 _READ = 1 << 12         # taken at once
+ESCAPE_SHOWN = "\u241b"  # stands for an escape that is pasted
 _ESCAPE = "\x1b[27u"      # the key alone, as terminals name it that can (Kitty's protocol)
 _MEANT = "".join(known[1] for known, keys in ANSI_SEQUENCES_KEYS.items()
                  if len(known) == 2 and known[0] == "\x1b" and isinstance(keys, tuple))     # alt+backspace
@@ -34,7 +35,8 @@ _BEGUN = re.compile(r"\x1b(\[(2(01?)?)?)?$")        # the mark of a paste's end
 class KeyParser(XTermParser):
     """Textual's parser; nothing that it is fed can stop it.
 
-    An escape and a key that come together, as over a slow line, are two keys; one that is pasted is none.
+    An escape and a key that come together, as over a slow line, are two keys; one that is pasted is none, but
+    a character of its own.
     """
 
     def __init__(self) -> None:
@@ -64,7 +66,7 @@ class KeyParser(XTermParser):
                     self._pasting = False
                 elif begun := _BEGUN.search(pasted):
                     pasted, self._held = pasted[: begun.start()], begun[0]
-                yield pasted.replace("\x1b", "") + mark
+                yield pasted.replace("\x1b", ESCAPE_SHOWN) + mark
             else:
                 text = self._tail + data
                 start = text.find(BRACKETED_PASTE_START)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
+from rich.text import Text
 from textual import events
 from textual.app import App
 from textual.await_complete import AwaitComplete
@@ -25,6 +26,7 @@ from inspector.wire.text import escaped
 
 Result = TypeVar("Result")
 SCREEN_PAINTS = {*PAINTS, *Screen.COMPONENT_CLASSES}       # Textual looks into the first base alone
+_PICTURES = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
 WIDE, TALL = 110, 30       # columns and lines from which panes stand side by side
 
 COMMON: list[BindingType] = [
@@ -101,20 +103,53 @@ def _with_ids(bindings: Iterable[BindingType], prefix: str) -> list[BindingType]
 
 
 class TextInput(Input, inherit_bindings=False):
-    """A line of text. ctrl+c copies what is marked, and quits where nothing is. A paste keeps every line."""
+    """A line of text. ctrl+c copies what is marked, and quits where nothing is.
 
-    IN_PLACE: ClassVar[tuple[str, ...]] = ("cursor_", "delete_", "home", "end")    # see turnstile.py
-    LINE_END: ClassVar[str] = " "          # what stands for the end of a line that was pasted
+    A paste keeps all that it has: control characters stand there as their pictures (U+2400 block), the ends
+    of lines as `LINE_END`. What would change how the line is painted is shown as �, one for each.
+    """
+
+    IN_PLACE: ClassVar[tuple[str, ...]] = ("cursor_", "delete_", "home", "end", "line_")   # see turnstile.py
+    LINE_END: ClassVar[str] = " "          # what stands for the end of a line
+    TAB: ClassVar[str] = " "
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(binding for binding in _with_ids(Input.BINDINGS, "input") if "copy" not in str(binding)),
         Binding("ctrl+c,super+c", "copy_or_quit", "Copy, or quit", show=False, id="input.copy"),
+        Binding("ctrl+j", "line_end", "A line's end", show=False, id="input.line-end"),
     ]
 
     def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()                  # Input keeps the first line alone
         event.stop()
-        self.replace(self.LINE_END.join(event.text.splitlines()), *self.selection)
+        text = event.text.replace("\r\n", "\n").replace("\r", "\n")
+        if not self.LINE_END.strip():
+            text = text.rstrip("\n")             # a blank at the end would say nothing
+        self.replace(self.pictured(text), *self.selection)
+
+    @classmethod
+    def pictured(cls, text: str) -> str:
+        """A text as it stands in the line."""
+        return text.translate(_PICTURES | {ord("\n"): cls.LINE_END, ord("\t"): cls.TAB})
+
+    def action_line_end(self) -> None:
+        """What was typed as a line feed ends a line of what is typed; Enter takes it."""
+        self.replace(self.LINE_END, *self.selection)
+
+    @property
+    def _painted(self) -> str:
+        """The value, each character of which can be painted as one."""
+        value = self.value
+        if value.isascii() and value.isprintable():
+            return value
+        return "".join(one if escaped(one) == one else "\ufffd" for one in value)
+
+    @property
+    def _value(self) -> Text:
+        return Text(self._painted, no_wrap=True, overflow="ignore", end="")
+
+    def _position_to_cell(self, position: int) -> int:
+        return cell_width(self._painted[:position])
 
     async def action_copy_or_quit(self) -> None:
         if self.selected_text:

@@ -28,12 +28,17 @@ from inspector.tui.widgets.prompt import PromptScreen
 from inspector.wire.text import escaped
 
 LEAST_SECONDS = 0.01
+CONTROLS = {0x2400 + code: code for code in range(0x20)} | {0x2421: 0x7F}       # by their pictures
 
 
 class ComposerInput(TextInput):
-    """The line itself. Escape goes back to the panes. Lines that are pasted are one message."""
+    """The line itself. Escape goes back to the panes. Lines that are pasted are one message.
+
+    The picture of a control character is sent as that character.
+    """
 
     LINE_END: ClassVar[str] = "␊"
+    TAB: ClassVar[str] = "␉"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Send", id="composer.send"),
@@ -142,7 +147,7 @@ class Composer(Vertical):
         """Put a text into the line, to be edited and sent in this form."""
         self._form = form
         self._show_form()
-        self.input.value = text.replace("\n", ComposerInput.LINE_END)
+        self.input.value = ComposerInput.pictured(text)
         self.input.cursor_position = len(self.input.value)
 
     # --- again and again ---
@@ -192,7 +197,7 @@ class Composer(Vertical):
     def _command(self, text: str) -> Send | None:
         """What sends a text; None, and a toast, where it cannot be sent in this form."""
         try:
-            return Send(self._form.read(text.replace(ComposerInput.LINE_END, "\n")), self.role)
+            return Send(self._form.read(text.translate(CONTROLS)), self.role)
         except ValueError as error:
             self.notify(str(error), severity="error")
             return None

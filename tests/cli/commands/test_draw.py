@@ -63,7 +63,7 @@ def test_conversations_of_one_capture_side_by_side() -> None:
         (["--as", "compare", "--with", TRACE, "--filter", "udp"], 1, "websocket.pcapng has no TCP or UDP"),
         (["--filter", "udp"], 1, "No packet passes this filter."),
         (["--filter", "no.such"], 2, "There is no field or protocol no.such."),
-        (["-o", "/nonexistent/x"], 2, "/nonexistent/x cannot be written"),
+        (["-o", "/nonexistent/x"], 3, "/nonexistent/x cannot be written"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_sentence(words: list[str], status: int, sentence: str) -> None:

@@ -90,7 +90,7 @@ def test_a_program_may_sweep_the_folders_we_use(own_folders: Path, tmp_path: Pat
         assert "Traceback" not in done.stderr
         if words == ("--save", str(saved)):
             said = f"inspector: {saved} cannot be written: No such file or directory.\n"
-            assert done.returncode == 2 and done.stderr.endswith(said)
+            assert done.returncode == 3 and done.stderr.endswith(said)
         elif words:
             assert done.returncode == 7 and json.loads(done.stdout)["udp.dstport"] == 5353
 

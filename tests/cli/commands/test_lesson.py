@@ -69,7 +69,7 @@ def test_a_lesson_is_begun_checked_and_spoilt(tmp_path: Path) -> None:
     (("/tmp",), 2, "No lesson is named /tmp"),
     (("socket",), 3, "The app needs a terminal"),
     ((), 3, "The app needs a terminal"),
-    (("new", "/nonexistent/x"), 2, "/nonexistent/x cannot be made"),
+    (("new", "/nonexistent/x"), 3, "/nonexistent/x cannot be made"),
     (("quiz", "/nonexistent"), 4, ""),
     (("list", "--lang", "fr"), 2, "'fr' is not one of"),
     (("results", "--steps"), 2, "--steps goes with --csv"),

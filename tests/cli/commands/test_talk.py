@@ -85,6 +85,15 @@ def test_a_service_that_is_not_there_is_a_reset_and_a_sentence() -> None:
 
 
 @needs_lab
+@pytest.mark.parametrize("kind", ["tcp", "udp"])
+def test_nobody_stands_in_for_a_host_that_there_is_not(kind: str) -> None:
+    done = inspector("run", kind, "--to", "nosuch.invalid:9")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("inspector: Nobody is led to nosuch.invalid:9: ")
+    assert done.stderr.count("\n") == 1
+
+
+@needs_lab
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_datagram_to_nobody_is_answered_by_icmp_as_outside(host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -17,16 +17,16 @@ import click
 import pytest
 
 from inspector.cli.commands import COMMANDS
-from inspector.cli.options.shared import OUTPUT
+from inspector.cli.options.shared import FileName, OutputName
 from tests.support.captures.traces import TRACES
-from tests.support.running.commands import inspector
+from tests.support.running.commands import inspector, run
 from tests.support.running.users import UNKNOWN, environment, interpreter
 from tests.support.tiers import sweep
 
 CAPTURE = "capture.pcapng"
 # What else must be said, so that the path is the only thing to be wrong: nothing, for most commands.
 WORDS: dict[str, list[str]] = {
-    "decode": ["--json", "packets", "--expect", "tcp"], "open": [], "run": ["tcp"],
+    "decode": ["--json", "packets", "--expect", "tcp"], "open": [], "run": ["tcp", "--expect", "tcp"],
     "record": ["--overwrite", "--lab", "--expect", "tcp", "--", "true"],
     "exec": ["--expect", "tcp", "--", "true"], "via": ["9:10"],
 }
@@ -35,6 +35,14 @@ PATHS = (
     "/root/x.pcap", "~nobody-such/x", "a" * 300, "\udcff\udc9b", "folder", "folder/", "pipe", "", "/dev/null",
     "/dev/full", "notes.txt/x", "/no/such/x", "notes.txt", "loop", "/dev/tty",
 )
+FULL = """
+import resource, signal, sys
+from inspector.cli import main
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (16, 16))        # as a disk without room: a write fails half-way
+sys.argv[0] = "inspector"
+main()
+"""
 FEW = ("", "pipe", "/dev/null", "notes.txt/x")
 TRIER = """
 import json, os, signal, sys, tempfile
@@ -72,6 +80,13 @@ def takes_path(parameter: click.Parameter) -> bool:
     return isinstance(parameter.type, click.Path | click.File)
 
 
+def is_read(parameter: click.Parameter) -> bool:
+    """Whether it names something that is read; else it is made, or written."""
+    return isinstance(parameter.type, FileName) and (
+        parameter.name in ("keylog", "sources")
+        or (parameter.type.allow_dash and not isinstance(parameter.type, OutputName)))
+
+
 def commands() -> Iterator[tuple[str, click.Command]]:
     """All commands and those below them, each with the words that call it."""
     for entry in COMMANDS:
@@ -79,6 +94,16 @@ def commands() -> Iterator[tuple[str, click.Command]]:
         yield entry.name, command
         if isinstance(command, click.Group):
             yield from ((f"{entry.name} {name}", below) for name, below in command.commands.items())
+
+
+def called_with(called: str, command: click.Command, parameter: click.Parameter, path: str) -> list[str]:
+    """The words of a command line in which all is right but, perhaps, this path."""
+    others: list[str] = []
+    for other in command.params:
+        if other is not parameter and other.required and takes_path(other):
+            others += [other.opts[0], "out.pcapng"] if isinstance(other, click.Option) else [CAPTURE]
+    mine = [parameter.opts[0], path] if isinstance(parameter, click.Option) else [path]
+    return [*called.split(), *others, *mine, *WORDS.get(called, [])]
 
 
 def cases() -> Iterator[tuple[list[str], bool]]:
@@ -92,13 +117,8 @@ def cases() -> Iterator[tuple[list[str], bool]]:
         command = taking[called]
         for parameter in filter(takes_path, command.params):
             option, name = isinstance(parameter, click.Option), str(parameter.name)
-            others: list[str] = []
-            for other in command.params:
-                if other is not parameter and other.required and takes_path(other):
-                    others += [other.opts[0], "out.pcapng"] if isinstance(other, click.Option) else [CAPTURE]
             for path in FEW if name in whole else PATHS:
-                mine = [parameter.opts[0], path] if option else [path]
-                yield [*called.split(), *others, *mine, *WORDS.get(called, [])], not option
+                yield called_with(called, command, parameter, path), not option
             whole.add(name)
 
 
@@ -126,19 +146,23 @@ def test_what_is_called_a_file_is_known_to_take_a_path() -> None:
                 assert takes_path(parameter), (called, parameter.name)
 
 
-@sweep("most", [20, None], bool, ids=["some", "all"])
-def test_every_path_of_every_command_gets_one_sentence(place: Path, most: int | None) -> None:
+def tried(asked: list[tuple[list[str], bool]], place: Path) -> list[tuple[list[str], int, str]]:
+    """What became of each command line: its words, exit status, and what it said."""
     if os.geteuid() == 0 and not interpreter():
         pytest.skip("needs a Python with our packages that another user may run")
     who = {"user": UNKNOWN, "group": UNKNOWN, "extra_groups": []} if os.geteuid() == 0 else {}
-    asked = list(cases())[:most]                   # the first ones are those of decode
     done = subprocess.run(
         [interpreter() or "python", "-c", TRIER], input=json.dumps(asked), capture_output=True, text=True,
         cwd=place, env=environment(HOME=str(place)), timeout=280, check=False, **who,  # type: ignore[call-overload]
     )
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(answers) == len(asked), done.stderr
-    for words, status, said in answers:
+    return answers
+
+
+@sweep("most", [20, None], bool, ids=["some", "all"])
+def test_every_path_of_every_command_gets_one_sentence(place: Path, most: int | None) -> None:
+    for words, status, said in tried(list(cases())[:most], place):     # the first ones are those of decode
         assert status in (0, 1, 2, 3, 4), (words, status, said)
         assert "Traceback" not in said and not set(said) & {"\x1b", "\x9b", "\u202e", "\udcff"}, (words, said)
         if status > 1:
@@ -149,15 +173,13 @@ def test_every_path_of_every_command_gets_one_sentence(place: Path, most: int | 
 
 @sweep(("called", "option"), sorted(
     {(called, parameter.opts[0]) for called, command in commands() for parameter in command.params
-     if parameter.type is OUTPUT and called != "watch"},          # which needs a terminal
+     if isinstance(parameter.type, OutputName) and called != "watch"},          # which needs a terminal
 ), lambda case: case[0] in ("decode", "run"))
 def test_no_file_with_contents_is_overwritten_unasked(called: str, option: str, place: Path) -> None:
     words = [word for word in WORDS.get(called, []) if word != "--overwrite"]
     file = [CAPTURE] if called in ("decode", "draw") else []
     if called == "record" and option != "-o":
         words = ["-o", "out.pcapng", *words]
-    elif called == "run":
-        words += ["--expect", "tcp"]
     elif called == "decode":
         words = ["--expect", "tcp"]
 
@@ -185,3 +207,65 @@ def test_no_capture_is_lost_to_what_is_written(words: list[str], place: Path) ->
     done = inspector(*words, folder=str(place))
     assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
     assert (place / CAPTURE).read_bytes() == (TRACES / "tcp.pcapng").read_bytes()
+
+
+UNREADABLE = ("locked.pcapng", "locked/x", "/no/such/x", "notes.txt/x", "loop", "locked")
+UNWRITABLE = ("locked/x", "/no/such/x", "notes.txt/x", "loop", "sealed/x")
+
+
+def test_exit_statuses_are_those_that_the_readme_gives(place: Path) -> None:
+    """4 for what cannot be read, 3 for what cannot be written, whichever command reads or writes it."""
+    for name in ("locked", "sealed"):
+        (place / name).mkdir()
+    shutil.copy(TRACES / "tcp.pcapng", place / "locked.pcapng")
+    for each, mode in (("locked", 0), ("locked.pcapng", 0), ("sealed", 0o555)):
+        (place / each).chmod(mode)                       # root's, where the tests are run by root
+    asked: list[tuple[list[str], bool]] = []
+    expected: list[int] = []
+    for called, command in commands():
+        for parameter in filter(takes_path, command.params):
+            reads = is_read(parameter)
+            if (called, parameter.name) == ("draw", "others"):
+                continue                                 # needs another one beside it
+            for path in UNREADABLE if reads else UNWRITABLE:
+                words = called_with(called, command, parameter, path)
+                asked.append((words, False))
+                expected.append(4 if reads else 3)
+    assert {3, 4} == set(expected) and len(asked) > 15
+    for (words, status, said), wanted in zip(tried(asked, place), expected, strict=True):
+        assert status == wanted and said.startswith("inspector: "), (words, status, said)
+
+
+def test_a_dash_is_standard_output_or_refused_and_never_a_file(place: Path) -> None:
+    asked = [(called_with(called, command, parameter, "-"), False)
+             for called, command in commands() for parameter in command.params
+             if isinstance(parameter.type, OutputName)]
+    found = {tuple(words): (status, said) for words, status, said in tried(asked, place)}
+    assert len(found) > 8 and not (place / "-").exists()
+    for words, (status, said) in found.items():
+        taken = "tandard output" in said and status == 2
+        assert taken or status in (0, 1), (words, status, said)
+
+
+def test_a_capture_goes_to_a_program_that_reads_it(place: Path) -> None:
+    done = run("draw", CAPTURE, "-o", "-", folder=str(place))
+    assert done.returncode == 0 and done.stdout == run("draw", CAPTURE, folder=str(place)).stdout
+    done = run("exec", "--output", "-", "--expect-none", "tcp", "--", "echo", "said", folder=str(place))
+    assert done.returncode == 0 and done.stdout.startswith(b"said\n")
+
+
+def test_what_is_drawn_of_a_cut_capture_says_so(place: Path) -> None:
+    (place / "cut.pcapng").write_bytes((TRACES / "tcp.pcapng").read_bytes()[:-7])
+    os.utime(place / "cut.pcapng", (0, 0))               # nobody writes it any more
+    done = inspector("draw", "cut.pcapng", folder=str(place))
+    assert done.returncode == 4 and "SYN" in done.stdout and done.stderr.count("\n") == 1, done.stderr
+
+
+@pytest.mark.parametrize("words", [
+    ["draw", CAPTURE, "-o", "NEW"], ["decode", CAPTURE, "--expect", "tcp", "--report-file", "NEW"],
+    ["lesson", "new", "NEW"],
+])
+def test_a_full_disk_leaves_nothing_half_written(words: list[str], place: Path) -> None:
+    done = run(*(word.replace("NEW", "new") for word in words), folder=str(place), code=FULL)
+    assert done.returncode == 3 and not (place / "new").exists(), done.stderr
+    assert done.stderr.decode().startswith("inspector: new cannot be ")

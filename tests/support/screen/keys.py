@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.pilot import Pilot
 
+from inspector.tui.terminal.keyboard import KeyParser
 from inspector.tui.terminal.turnstile import TurnstileApp
 from tests.support.screen.live import until
 
 
 def burst(app: App[Any], text: str) -> None:
     """All of `text` (with the escape sequences of a terminal) at once."""
-    for message in XTermParser().feed(text):
+    for message in KeyParser().feed(text):
         assert app._driver is not None
         app._driver.process_message(message)
 

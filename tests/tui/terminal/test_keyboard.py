@@ -69,8 +69,8 @@ def heard(pieces: Sequence[bytes]) -> list[str]:
     ([b"\x1b/udp\r"], ["escape", "slash", "u", "d", "p", "enter"]),
     ([b"\x1bn\x1b[A:12"], ["escape", "n", "up", "colon", "1", "2"]),
     ([b"\x1b7\x1b0"], ["escape", "7", "escape", "0"]),
-    ([b"\x1b[200~a\x1bb\x1b[201~c"], ["paste 'ab'", "c"]),
-    ([b"\x1b[200~a\x1b[Ab", b"\x1bn\x1b[20", b"1~\x1bn"], ["paste 'a[Abn'", "escape", "n"]),
+    ([b"\x1b[200~a\x1bb\x1b[201~c"], ["paste 'a␛b'", "c"]),
+    ([b"\x1b[200~a\x1b[Ab", b"\x1bn\x1b[20", b"1~\x1bn"], ["paste 'a␛[Ab␛n'", "escape", "n"]),
     ([b"\x1b\x7f"], ["ctrl+w"]),
     ([b"\xe6\xbc", b"\xa2"], ["漢"]),
     ([b"\xffa"], ["replacement_character", "a"]),
@@ -95,7 +95,7 @@ def test_a_paste_is_the_same_wherever_it_is_cut(cut: int) -> None:
     events_heard = [*parser.feed(came[:cut]), *parser.feed(came[cut:])]
     pastes = [one.text for one in events_heard if isinstance(one, events.Paste)]
     keys = [one.key for one in events_heard if isinstance(one, events.Key)]
-    assert (pastes, keys) == (["xy[2"], ["a", "b", "c", "d", "up"])
+    assert (pastes, keys) == (["x␛y[2"], ["a", "b", "c", "d", "up"])
 
 
 @pytest.mark.parametrize(("pieces", "keys"), [

@@ -11,11 +11,13 @@ from textual.widgets import Input
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.tui.app import InspectorApp
+from inspector.tui.launcher.help import TooSmallScreen
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.panes.packets import FilterInput, PacketsPane
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.prompt import PromptScreen
 from inspector.tui.workbench.workbench import WorkbenchScreen
+from inspector.wire.text import escaped
 from tests.support.running.lab import needs_lab
 from tests.support.screen.keys import burst, type_together
 from tests.support.screen.live import until
@@ -114,6 +116,49 @@ async def test_a_paste_keeps_all_its_lines() -> None:
         assert app.focused.value == "/tmp/a b.pcap"
 
 
+@sweep("key", ["o", "/", "\x10"], lambda key: key == "\x10")
+async def test_line_feeds_and_what_turns_a_line_round_are_kept_and_shown(key: str) -> None:
+    app = QuietApp(trace_path=WEBSOCKET) if key == "/" else QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        burst(app, f"{key}a\nb\x1b[200~\u202e\x1b[201~c\x1b[D")
+        await until(pilot, lambda: isinstance(app.focused, Input) and "c" in app.focused.value, "the text")
+        line = app.focused
+        assert isinstance(line, Input) and escaped(line.value) == "a b\\u202ec"
+        await until(pilot, lambda: line.cursor_position == len(line.value) - 1, "the cursor before the c")
+        painted = line.render_line(0).text
+        assert painted.startswith("a b\ufffdc") and line.cursor_screen_offset.x == line.content_region.x + 4
+
+
+@sweep("key", ["o", "/", "\x10", ":", "#"], lambda key: key in ("\x10", "#"))
+async def test_what_is_typed_on_a_terminal_that_became_too_small_stays_in_its_line(key: str) -> None:
+    app = QuietApp(trace_path=WEBSOCKET) if key in "/:#" else QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        if key in "/:#":
+            await until(pilot, lambda: getattr(bench(app).trace, "complete", False), "the trace")
+        await type_together(pilot, f"{'2G' if key == '#' else ''}{key}12")
+        line = app.focused
+        assert isinstance(line, Input) and line.value == "12"
+        await pilot.resize_terminal(50, 12)
+        await until(pilot, lambda: isinstance(app.screen, TooSmallScreen), "the word that it is too small")
+        await type_together(pilot, "3qx\x7f4\x1b[200~5\x1b[201~\r\x1b")
+        assert app.is_running and line.value == "123q45"
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: app.focused is line, "the line again")
+        await type_together(pilot, "6")
+        assert line.value == "123q456"
+
+
+async def test_without_a_line_keys_on_a_terminal_that_is_too_small_do_nothing() -> None:
+    app = QuietApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.resize_terminal(50, 12)
+        await until(pilot, lambda: isinstance(app.screen, TooSmallScreen), "the word that it is too small")
+        await type_together(pilot, "o6abc")
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: isinstance(app.screen, LauncherScreen), "the launcher")
+        assert not app.screen.spec.ipv6 and not isinstance(app.focused, Input)
+
+
 @sweep("turns", range(0, 12, 3), lambda turns: turns == 3)
 async def test_what_was_typed_for_a_file_that_breaks_is_not_for_the_launcher(turns: int) -> None:
     app = QuietApp(trace_path=WEBSOCKET)
@@ -128,6 +173,22 @@ async def test_what_was_typed_for_a_file_that_breaks_is_not_for_the_launcher(tur
         launcher = app.screen
         assert isinstance(launcher, LauncherScreen)
         assert launcher.spec == SessionSpec(interactive=True, ipv6=True)
+
+
+@needs_lab
+async def test_the_composer_sends_each_byte_that_was_pasted_and_each_line_feed() -> None:
+    app = QuietApp(start=resolved(SessionSpec(kind="tcp", interactive=True, messages=())))
+    async with app.run_test(size=(80, 24)) as pilot:
+        burst(app, "cone\ntwo\x1b[200~\x1b[31m\t\x01\r\n\x1b[201~\r")
+        sent = b"one\ntwo\x1b[31m\t\x01\n"
+
+        def come() -> bool:
+            trace = bench(app).trace
+            return trace is not None and any(
+                call.name == "send" and f", {len(sent)}," in f"{call.arguments}," for call in trace.calls)
+        await until(pilot, come, "the call of send")
+        shown = [call.arguments for call in bench(app).trace.calls if call.name == "send"]
+        assert "one␊two␛[31m␉␁␊" in shown[0]
 
 
 @needs_lab

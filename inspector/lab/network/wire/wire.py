@@ -70,6 +70,7 @@ class Wire:
         self.holds = self._wiring.held
         self._rules = [rule_of(text) for text in self._wiring.rules]
         self._counts = [0] * len(self._rules)
+        self._met = [False] * len(self._rules)
         self._held: list[Packet] = []
         self._behind: list[Packet] = []        # swapped: they go after the next one of their sender
         self._due: list[tuple[float, int, Packet, Fate | None]] = []   # when, which, what, its fate then
@@ -113,6 +114,16 @@ class Wire:
             self._held.remove(chosen)
             self._do(act, chosen, "you")
 
+    def unmet(self) -> list[str]:
+        """A sentence for each rule that nothing has been done by."""
+        sentences = []
+        told = zip(self._wiring.rules, self._rules, self._counts, self._met, strict=True)
+        for text, rule, count, met in told:
+            if not met:
+                such = f"{count or 'no'} such packet{'s' if count > 1 else ''} came"
+                sentences.append(f"No packet was {_DONE[rule.act][1]} by the rule {text}: {such}.")
+        return sentences
+
     def tick(self) -> None:
         """Hand on what has become due."""
         now = time.monotonic()
@@ -137,6 +148,7 @@ class Wire:
                 self._counts[place] += 1
                 if found is None and rule.covers(self._counts[place]):
                     found = rule.act
+                    self._met[place] = True
         return found
 
     def _decide(self, packet: Packet, act: WireAct | None) -> None:

@@ -109,6 +109,18 @@ def test_a_program_ignores_what_it_was_told_to(ignored: tuple[signal.Signals, ..
     assert printed == f"{[int(number) for number in ignored]}\n"
 
 
+@sweep("number", [number for number in RELAYED if number is not signal.SIGHUP],
+       lambda number: number in (signal.SIGINT, signal.SIGUSR1))  # fmt: skip
+def test_a_signal_to_our_whole_group_reaches_the_program_once(number: signal.Signals, tmp_path: Path) -> None:
+    words = ["exec", "--save", str(tmp_path / "t.pcapng")]
+    with running(words, TELLS, before=os.setpgrp) as process:
+        first_line(process)
+        os.killpg(process.pid, number)
+        printed, said = process.communicate(timeout=60)
+    assert printed == f"got {int(number)}\n" and process.returncode == 40 + number
+    assert "went on" not in said
+
+
 @sweep("key", [b"\x03", b"\x1c"], lambda key: key == b"\x03")
 def test_a_key_of_the_terminal_reaches_the_program_once(key: bytes, tmp_path: Path) -> None:
     words = ["exec", "--save", str(tmp_path / "t.pcapng"), "--", sys.executable, "-c"]

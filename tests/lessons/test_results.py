@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.lessons.classroom import notes, tables
+from inspector.lessons.classroom import notes, tables, tallies
 from inspector.lessons.classroom.ballot import Ballot
 from inspector.lessons.classroom.gather import MOST_FILES, gathered
 from inspector.lessons.classroom.notes import MOST, Notes
@@ -29,6 +29,7 @@ from inspector.lessons.classroom.results import (
 from inspector.lessons.library import EXAMPLE, find, lessons
 from inspector.lessons.play.headless import Stage
 from inspector.lessons.play.player import Player
+from tests.support.running.commands import inspector
 from tests.support.running.lab import needs_lab
 
 WRONG = StepResult("isn", "predict", ("zero",), False, "zero", 1, 2, False, True, 31)
@@ -311,3 +312,39 @@ def test_a_class_is_shown_with_the_words_for_its_misconceptions() -> None:
     assert f"  2 × {text.choices[wrong].split(':')[0]}" in shown
     assert " ".join(text.feedback[wrong].split())[:40] in shown
     assert "Ada" in shown and "0 of 1" in shown and "1 of 1" in shown
+
+
+def test_what_a_class_was_counted_to_say_is_kept_shown_and_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    voted = tallies.Tally("handshake", "isn", "2026-03-02T08:15:00Z", "any", (
+        tallies.Round({"zero": 17, "any": 27}, {"any": 2}), tallies.Round({"zero": 3, "any": 42}, {})))
+    passed = tallies.Tally("./mine", "one", "2026-03-02T08:20:00Z", "", (tallies.Round({"=2": 4}, {}),))
+    for one in (voted, passed):
+        tallies.keep(tallies.own_file(), one)
+        tallies.keep(tmp_path / "class" / "tallies.jsonl", one)
+    assert tallies.own() == gathered([tmp_path / "class"]).tallies == [voted, passed]
+    said = inspector("lesson", "results").stdout.splitlines()
+    assert said[0] == "handshake, isn: put to a class 2026-03-02 08:15 UTC, 46 alone, then 45 after talking"
+    assert said[1].startswith("  ✓  29  63% →  42  93%  ") and said[2].startswith("     17  37% →   3   7%  ")
+    assert said[4].endswith("4 answers") and said[5].startswith("      4 100%  =2")
+    assert inspector("lesson", "results", str(tmp_path / "class")).stdout.splitlines() == said
+    lines = inspector("lesson", "results", "--json").stdout.splitlines()
+    assert [tallies.tally_of(json.loads(line)) for line in lines] == [voted, passed]
+    done = inspector("lesson", "reset", "handshake")
+    assert done.returncode == 0 and tallies.own() == [passed]
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"inspector_tally": 2}, "not of format 1"), ({"asked": "now"}, "is no time"),
+    ({"rounds": [1]}, "no object"), ({"rounds": [{}] * 3}, "no list of at most 2"),
+    ({"rounds": [{"hands": {"a": -1}, "browsers": {}}]}, "is no number"),
+    ({"rounds": [{"hands": {"a" * 81: 1}, "browsers": {}}]}, "longer than 80"),
+])
+def test_a_tally_of_another_shape_is_refused_in_a_sentence(changes: dict[str, Any], said: str) -> None:
+    plain = {"inspector_tally": 1, "lesson": "x", "step": "y", "asked": "2026-03-02T08:15:00Z", "truth": "",
+             "rounds": [{"hands": {"a": 1}, "browsers": {}}]}
+    assert tallies.tally_of(plain).rounds[0].of("a") == 1
+    with pytest.raises(ResultsError, match=said):
+        tallies.tally_of(plain | changes)

@@ -74,7 +74,10 @@ async def test_the_palette_lists_each_action_once(key: str) -> None:
         listed = [(command.title, command.help) for command in app.get_system_commands(app.screen)]
         assert len(listed) == len(set(listed)), listed
         titles = [title for title, _ in listed]
-        assert titles.count("Quit") == 1
+        assert titles.count("Quit") == 1 and len(titles) == len(set(titles))
+        if not key:
+            said = [title for title, about in listed if about.startswith("Key: ")]
+            assert all(title.startswith("Kept trace ") for title in said), said
         if key == "question_mark":
             assert titles.count("Back") == 1 and "Help" not in titles
 

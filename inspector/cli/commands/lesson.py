@@ -203,10 +203,11 @@ def reset(name: str | None) -> int:
     """Forget how far a lesson was done and what was answered, or all of it."""
     from inspector.lab.files.folders import FolderError
     from inspector.lessons import library, progress
-    from inspector.lessons.classroom import notes
+    from inspector.lessons.classroom import notes, tallies
 
     learner = notes.own()
     answered = () if learner is None else tuple(one.lesson for one in learner.lessons)
+    answered += tuple(dict.fromkeys(one.lesson for one in tallies.own() if one.lesson not in answered))
     if name is not None and name not in {*library.names(), *progress.names(), *answered}:
         raise CommandError(str(library.UnknownLessonError(name)), USAGE)
     try:
@@ -214,6 +215,7 @@ def reset(name: str | None) -> int:
         gone += tuple(one for one in answered if name in (None, one) and one not in gone)
         with contextlib.suppress(FolderError):           # then nothing was kept
             notes.forget(name)
+            tallies.forget(name)
     except OSError as error:
         raise CommandError(f"{error.filename} cannot be written: {error.strerror}.", MISSING) from error
     if gone:
@@ -268,10 +270,11 @@ def results(context: click.Context, /, sources: tuple[str, ...], form: str | Non
             lang: str | None, learner: str | None) -> int:
     """Show what became of the answers: your own, or those in files and folders of a class.
 
-    What --json prints of your own is what you hand in. A folder's *.json and *.jsonl are read; what is no
+    What was counted in front of a class (lesson teach) follows, round by round. What --json prints of your
+    own is what you hand in. A folder's *.json and *.jsonl are read; what is no
     results file is told and left out, with exit status 4.
     """
-    from inspector.lessons.classroom import tables
+    from inspector.lessons.classroom import tables, tallies
     from inspector.lessons.classroom.results import object_of
 
     if steps and form != "csv":
@@ -281,36 +284,42 @@ def results(context: click.Context, /, sources: tuple[str, ...], form: str | Non
     if form == "json":
         for one, _ in found.learners:
             write_line(object_of(one))
+        for tally in found.tallies:
+            write_line(tallies.object_of(tally))
     elif form == "csv":
         write_text(tables.csv_line(tables.STEP_COLUMNS if steps else tables.LESSON_COLUMNS))
         for row in (tables.step_rows if steps else tables.lesson_rows)(found.learners):
             write_text(tables.csv_line(row))
-    elif found.learners:
+    elif found.learners or found.tallies:
         _write_results(found, language(lang or context.obj))
     for fault in found.faults:
         notice(fault)
-    if not (found.learners or found.faults):
+    if not (found.learners or found.tallies or found.faults):
         notice("There are no results: no lesson was begun." if not sources else "There are no results there.")
     return UNREADABLE if found.faults else DONE
 
 
 def _gathered(sources: tuple[str, ...]) -> Gathered:
-    from inspector.lessons.classroom import notes
+    from inspector.lessons.classroom import notes, tallies
     from inspector.lessons.classroom.gather import Gathered, gathered
 
     if sources:
         return gathered(map(Path, sources))
     own = notes.own()
-    return Gathered([] if own is None else [(own, "")])
+    return Gathered([] if own is None else [(own, "")], tallies.own())
 
 
 def _write_results(found: Gathered, chosen: str) -> None:
     from inspector.cli.output import line_width
-    from inspector.lessons.classroom.tables import class_lines
+    from inspector.lessons.classroom.tables import class_lines, tally_lines
     from inspector.lessons.library import lessons
 
-    for line in class_lines(found.learners, lessons(), chosen, line_width()):
-        write_text(line)
+    known = lessons()
+    lines = [*class_lines(found.learners, known, chosen, line_width())] if found.learners else []
+    for line in (*lines, *tally_lines(found.tallies, known, chosen, line_width())):
+        if line or lines:
+            write_text(line)
+            lines = [line]
 
 
 @command.command("teach")

@@ -26,6 +26,7 @@ from inspector.lessons.play.answers import number_of
 from inspector.wire.text import escaped
 
 LOOK = 0.4
+TALLIES = "tallies.jsonl"
 FOLDER, _BALLOT, _LEAD = "votes", "ballot.json", "lead.lock"
 _MOST, _MOST_VOTE, _MOST_SEATS = 1 << 20, 1024, 500            # bytes of files; seats
 _LONGEST, _LONGEST_TEXT, _MOST_OPTIONS, _MOST_STEPS = 60, 8000, 24, 1000
@@ -81,6 +82,8 @@ class BallotBox:
         self._folder = None if folder is None else folder / FOLDER
         self._lead: int | None = None
         self._read: dict[str, tuple[object, Any]] = {}     # what stood in each file, and when it was written
+        self._counted: dict[int, dict[str, str]] = {}      # of one ballot, by round: who said what
+        self._counts_for = ""
 
     def __enter__(self) -> Self:
         """Lead the class: one at a time. LedError, OSError."""
@@ -125,6 +128,9 @@ class BallotBox:
     def votes(self, ballot: Ballot) -> tuple[int, dict[str, int]]:
         """How many are there, and how often each choice was made in this round of this ballot."""
         counts: dict[str, int] = {}
+        if ballot.id != self._counts_for:
+            self._counts_for, self._counted = ballot.id, {}
+        said = self._counted[ballot.round] = {}
         seats = self._seats()
         for seat in seats:
             vote = self._vote(seat)
@@ -132,7 +138,27 @@ class BallotBox:
                 choice = ballot.cleaned(vote.get("choice"))
                 if choice is not None:
                     counts[choice] = counts.get(choice, 0) + 1
+                    said[seat] = choice
         return len(seats), counts
+
+    def counted(self, ballot: Ballot, *, left: bool) -> dict[str, tuple[str, ...]]:
+        """What each seat said that was counted, round by round; `left`: of those alone who are not there."""
+        if ballot.id != self._counts_for:
+            return {}
+        there = self._seats() if left else ()
+        seats = dict.fromkeys(seat for number in sorted(self._counted) for seat in self._counted[number])
+        return {seat: tuple(said[seat] for _, said in sorted(self._counted.items()) if seat in said)
+                for seat in seats if seat not in there}
+
+    @property
+    def tallies(self) -> Path | None:
+        """Where what was counted is kept; None without a folder."""
+        return None if self._folder is None else self._folder.parent / TALLIES
+
+    def results_of(self, seat: str) -> Path:
+        """The file of this learner's results."""
+        assert self._folder is not None
+        return self._folder.parent / f"{seat}.json"
 
     def _seats(self) -> list[str]:
         if self._folder is None:

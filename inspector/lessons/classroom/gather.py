@@ -15,6 +15,7 @@ from inspector.lab.files.folders import is_folder
 from inspector.lab.files.whole import read_whole
 from inspector.lessons.classroom.notes import MOST
 from inspector.lessons.classroom.results import Learner, ResultsError, learner_of
+from inspector.lessons.classroom.tallies import Tally, tally_of
 from inspector.wire.text import escaped
 
 MOST_FILES, MOST_LEARNERS = 1000, 5000
@@ -23,9 +24,10 @@ MOST_BYTES = 64 << 20                  # of all files
 
 @dataclass(slots=True)
 class Gathered:
-    """Learners with the file that each came from, and what was wrong with other files."""
+    """Learners with the file that each came from, tallies, and what was wrong with other files."""
 
     learners: list[tuple[Learner, str]] = field(default_factory=list)
+    tallies: list[Tally] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     room: int = MOST_BYTES
 
@@ -34,17 +36,19 @@ class Gathered:
         name = escaped(str(path), 200)
         try:
             data = read_whole(path, MOST, follow=follow)
-            found = learners_of(data)
+            found, tallies = results_of(data)
         except OSError as error:
             self.faults.append(f"{name}: {error.strerror or error}.")
         except ResultsError as error:
             self.faults.append(f"{name}: {error}.")
         else:
             self.room -= len(data)
-            if self.room < 0 or len(self.learners) + len(found) > MOST_LEARNERS:
+            if self.room < 0 or max(
+                    len(self.learners) + len(found), len(self.tallies) + len(tallies)) > MOST_LEARNERS:
                 self.faults.append(f"{name}: there are too many results to be read together.")
                 return
             self.learners += [(one, escaped(path.name, 100)) for one in found]
+            self.tallies += tallies
 
 
 def gathered(paths: Iterable[Path]) -> Gathered:
@@ -68,18 +72,25 @@ def gathered(paths: Iterable[Path]) -> Gathered:
     return all_of_them
 
 
-def learners_of(data: bytes) -> list[Learner]:
-    """One learner, or one a line; ResultsError."""
+def results_of(data: bytes) -> tuple[list[Learner], list[Tally]]:
+    """One learner or tally, or one a line; ResultsError."""
     if len(data) > MOST:
         raise ResultsError(f"it is longer than {MOST >> 20} MiB")
     try:
         text = data.decode("utf-8-sig")
         try:
-            return [learner_of(json.loads(text))]
+            values = [json.loads(text)]
         except json.JSONDecodeError:
             lines = [line for line in text.split("\n") if line.strip()]
             if not lines:
                 raise
-            return [learner_of(json.loads(line)) for line in lines]
+            values = [json.loads(line) for line in lines]
     except (ValueError, RecursionError):
         raise ResultsError("it is no JSON") from None
+    learners, tallies = [], []
+    for value in values:
+        if isinstance(value, dict) and "inspector_tally" in value:
+            tallies.append(tally_of(value))
+        else:
+            learners.append(learner_of(value))
+    return learners, tallies

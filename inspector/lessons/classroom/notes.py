@@ -42,16 +42,16 @@ def own_file() -> Path:
     return Path(folder, f"{seat}.json") if folder and seat else state_folder() / "results.json"
 
 
-def own() -> Learner | None:
-    """What is kept of this learner; None where nothing is."""
+def own(file: Path | None = None) -> Learner | None:
+    """What is kept of this learner (in `file`: of the one whose it is); None where nothing is."""
     try:
-        return learner_of(json.loads(read_whole(own_file(), MOST).decode("utf-8")))
+        return learner_of(json.loads(read_whole(file or own_file(), MOST).decode("utf-8")))
     except (FolderError, OSError, ValueError, RecursionError, ResultsError):
         return None
 
 
-def _keep(learner: Learner) -> None:
-    path = own_file()
+def _keep(learner: Learner, file: Path | None = None) -> None:
+    path = file or own_file()
     make_folder(path.parent)
     write_whole(path, json.dumps(object_of(learner)) + "\n")
 
@@ -61,15 +61,15 @@ def give_name(name: str) -> None:
     _keep(replace(own() or Learner(), name=named(name)))
 
 
-def keep(result: LessonResult) -> None:
+def keep(result: LessonResult, file: Path | None = None) -> None:
     """Keep what became of a lesson; where nothing can be written, nothing is remembered."""
     with contextlib.suppress(FolderError, OSError):
-        learner = own() or Learner()
+        learner = own(file) or Learner()
         others = tuple(one for one in learner.lessons if one.lesson != result.lesson)
         before = learner.lesson(result.lesson)
         if before is not None:                 # a vote may have been noted while the lesson was open
             result = replace(result, answers=_both(before.answers, result.answers))
-        _keep(replace(learner, lessons=(*others, result)))
+        _keep(replace(learner, lessons=(*others, result)), file)
 
 
 def _both(before: tuple[StepResult, ...], now: tuple[StepResult, ...]) -> tuple[StepResult, ...]:
@@ -82,19 +82,24 @@ def _both(before: tuple[StepResult, ...], now: tuple[StepResult, ...]) -> tuple[
     return tuple((old | new).values())
 
 
-def note_vote(ballot: Ballot, said: tuple[str, ...]) -> None:
-    """A vote is an answer, in each round: the question's first one, where there was none before."""
+def note_vote(ballot: Ballot, said: tuple[str, ...], file: Path | None = None) -> None:
+    """A vote is an answer, in each round: the question's first one, where there was none before.
+
+    `file`: of a learner who does not do it, since the browser was closed; where they did, nothing changes.
+    """
     if not said or not ballot.step:
         return
-    learner = own() or Learner()
+    learner = own(file) or Learner()
     lesson = learner.lesson(ballot.lesson) or LessonResult(ballot.lesson, _now(), ballot.steps)
     one = lesson.step(ballot.step) or StepResult(ballot.step)
+    if file is not None and one.first:
+        return
     if not one.first:
         first = said[0]
         one = replace(one, first=(first,), right=first == ballot.truth,
                       foreseen="" if first == ballot.truth else ballot.foreseen.get(first, ""))
     one = replace(one, kind="predict", tries=one.tries + len(said), over=True)
-    keep(replace(lesson, answers=_both(lesson.answers, (one,))))
+    keep(replace(lesson, answers=_both(lesson.answers, (one,))), file)
 
 
 def forget(name: str | None = None) -> None:

@@ -16,6 +16,7 @@ from typing import Literal, get_args
 
 from inspector.lessons.classroom.ballot import Ballot, State
 from inspector.lessons.classroom.notes import key_of
+from inspector.lessons.classroom.tallies import Round, rounds_of
 from inspector.lessons.format.model import Lesson, Step
 from inspector.lessons.format.page import filled
 from inspector.lessons.pages.words import row_words
@@ -60,13 +61,14 @@ class Poll:
     shown: bool = False                    # what was answered was asked for before its time
     there: int = 0
     id: str = field(default_factory=lambda: secrets.token_hex(8))
+    _second: bool = False                  # round 2 was opened
     _hands: dict[int, dict[str, int]] = field(default_factory=lambda: {one: {} for one in ROUNDS})
     _votes: dict[int, dict[str, int]] = field(default_factory=lambda: {one: {} for one in ROUNDS})
 
     @property
     def round(self) -> int:
         """The round that is open, or the last one that was."""
-        return 2 if self.stage == "second" or self._has(2) else 1
+        return 2 if self._second else 1
 
     @property
     def is_open(self) -> bool:
@@ -91,6 +93,7 @@ class Poll:
         if self.stage != "told":
             self.stage = _STAGES[min(_STAGES.index(self.stage) + 1, _STAGES.index("counted"))]
             self.shown = False
+            self._second = self._second or self.stage == "second"
 
     def skip(self) -> None:
         """No more is answered."""
@@ -123,6 +126,11 @@ class Poll:
         both = (self._hands[number], self._votes[number])
         return {option: sum(one.get(option, 0) for one in both)
                 for option in dict.fromkeys((*self.options, *both[0], *both[1]))}
+
+    @property
+    def counted(self) -> tuple[Round, ...]:
+        """What there is to keep of it."""
+        return rounds_of([(self._hands[one], self._votes[one]) for one in ROUNDS])
 
     @property
     def mark(self) -> object:

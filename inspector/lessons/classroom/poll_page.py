@@ -57,7 +57,8 @@ class _PollWriter(Writer):
         if poll.stage in _STAGES:
             self._bars_begin = len(self.page.lines) + 1
             self.put()
-            self.words(Span(self.word(_STAGES[poll.stage]), "title"))
+            nobody = poll.tells and not poll.rounds
+            self.words(Span(self.word("poll-nobody" if nobody else _STAGES[poll.stage]), "title"))
             if poll.is_open or poll.stage == "talk":
                 count: Word = "poll-browsers" if poll.there else "poll-count"
                 self.put(Span(self.word(count).format(poll.count, poll.there), "dim"))

@@ -129,7 +129,7 @@ def learner_of(data: object) -> Learner:
         raise ResultsError("it holds no results of lessons")
     if data["inspector_results"] != FORMAT:
         raise ResultsError(f"its results are not of format {FORMAT}, which is read here")
-    take = _Taker(data, "the learner")
+    take = Taker(data, "the learner")
     lessons = take.list_of("lessons", _MOST_LESSONS, _lesson_of)
     if len({one.lesson for one in lessons}) < len(lessons):
         raise ResultsError("it has a lesson twice")
@@ -137,18 +137,16 @@ def learner_of(data: object) -> Learner:
 
 
 def _lesson_of(data: object) -> LessonResult:
-    take = _Taker(data, "a lesson")
-    begun = take.text("begun")
-    if not _TIME.fullmatch(begun):
-        raise ResultsError("begun of a lesson is no time such as 2026-03-02T08:15:00Z")
+    take = Taker(data, "a lesson")
     answers = take.list_of("answers", _MOST_ANSWERS, _step_of)
     if len({one.step for one in answers}) < len(answers):
         raise ResultsError("a lesson of it has a step twice")
-    return LessonResult(take.text("lesson"), begun, take.number("steps"), take.flag("done"), answers)
+    return LessonResult(take.text("lesson"), take.time("begun"), take.number("steps"), take.flag("done"),
+                        answers)
 
 
 def _step_of(data: object) -> StepResult:
-    take = _Taker(data, "an answer")
+    take = Taker(data, "an answer")
     return StepResult(
         take.text("step"), take.text("kind"), take.list_of("first", _MOST_PARTS, _part), take.flag("right"),
         take.text("foreseen"), take.number("tries"), take.number("hints"), take.flag("shown"),
@@ -156,10 +154,10 @@ def _step_of(data: object) -> StepResult:
 
 
 def _part(data: object) -> str:
-    return _Taker({"first": data}, "an answer").text("first")
+    return Taker({"first": data}, "an answer").text("first")
 
 
-class _Taker:
+class Taker:
     """Takes values of the right kind from an object; ResultsError where one is not."""
 
     def __init__(self, data: object, what: str) -> None:
@@ -168,24 +166,42 @@ class _Taker:
         self._data, self._what = data, what
 
     def text(self, key: str, most: int = LONGEST) -> str:
+        """A text that is not too long."""
         value = self._data.get(key)
         if not isinstance(value, str) or len(value) > most:
             raise ResultsError(f"{key} of {self._what} is no text of at most {most} characters")
         return value
 
     def number(self, key: str) -> int:
+        """A number that is no negative one."""
         value = self._data.get(key)
         if type(value) is not int or not 0 <= value <= _MOST:
             raise ResultsError(f"{key} of {self._what} is no number from 0 to {_MOST}")
         return value
 
+    def time(self, key: str) -> str:
+        """A time in UTC."""
+        value = self.text(key)
+        if not _TIME.fullmatch(value):
+            raise ResultsError(f"{key} of {self._what} is no time such as 2026-03-02T08:15:00Z")
+        return value
+
+    def counts(self, key: str, most: int) -> dict[str, Any]:
+        """An object of at most so many keys."""
+        value = self._data.get(key)
+        if not isinstance(value, dict) or len(value) > most:
+            raise ResultsError(f"{key} of {self._what} is no object of at most {most} keys")
+        return value
+
     def flag(self, key: str) -> bool:
+        """True or false."""
         value = self._data.get(key)
         if not isinstance(value, bool):
             raise ResultsError(f"{key} of {self._what} is neither true nor false")
         return value
 
     def list_of(self, key: str, most: int, read: Callable[[object], Part]) -> tuple[Part, ...]:
+        """A list, each part as it is read."""
         value = self._data.get(key)
         if not isinstance(value, list) or len(value) > most:
             raise ResultsError(f"{key} of {self._what} is no list of at most {most}")

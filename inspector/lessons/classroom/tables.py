@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from inspector.lessons.classroom.results import ASKED, Learner, StepResult
+from inspector.lessons.classroom.tallies import Tally
 from inspector.lessons.format.model import Lesson
 from inspector.lessons.format.page import styled
 from inspector.lessons.pages.words import row_words, word
@@ -21,6 +22,7 @@ LESSON_COLUMNS = ("learner", "lesson", "begun", "done", "steps", "asked", "right
                   "seconds", "wrong", "file")
 STEP_COLUMNS = ("learner", "lesson", "step", "kind", "first", "right", "foreseen", "tries", "hints", "shown",
                 "over", "seconds", "file")
+_MOST_TOLD = 24                                # answers of one question
 _FORMULA = frozenset("=+-@＝＋－＠")
 Found = Sequence[tuple[Learner, str]]          # with the names of their files
 
@@ -120,6 +122,24 @@ def _questions(
         for (said, foreseen), count in Counter((one.first, one.foreseen) for one in wrong).most_common(8):
             words = _words(lesson, step, said, foreseen, language)
             yield fit(f"  {count:>3} × {words}", width).rstrip()
+
+
+def tally_lines(
+    tallies: Sequence[Tally], lessons: Sequence[Lesson], language: str, width: int
+) -> Iterator[str]:
+    """Each question that was put to a class, and how often each answer was given, alone and after talking."""
+    known = {lesson.name: lesson for lesson in lessons}
+    for tally in tallies:
+        counts = " alone, then ".join(f"{one.count}" for one in tally.rounds)
+        after = " after talking" if len(tally.rounds) > 1 else " answers"
+        yield ""
+        yield (f"{escaped(tally.lesson, 60)}, {escaped(tally.step, 60)}: put to a class {tally.asked[:10]} "
+               f"{tally.asked[11:16]} UTC, {counts}{after}")
+        for answer in tally.answers[:_MOST_TOLD]:
+            shares = " → ".join(f"{one.of(answer):>3} {one.of(answer) / max(one.count, 1):>4.0%}"
+                                for one in tally.rounds)
+            words = _words(known.get(tally.lesson), tally.step, (answer,), "", language)
+            yield fit(f"  {'✓' if answer == tally.truth else ' '} {shares}  {words}", width).rstrip()
 
 
 def _words(lesson: Lesson | None, step: str, said: Sequence[str], foreseen: str, language: str) -> str:

@@ -15,7 +15,8 @@ Word = Literal[
     "order-so-far", "blank-how", "place", "quiz-how", "quiz-choice", "quiz-number", "left-out",
     "poll-before", "poll-first", "poll-talk", "poll-second", "poll-counted", "poll-close",
     "poll-close-number", "poll-open-2", "poll-happen", "poll-count", "poll-browsers", "poll-alone",
-    "poll-discussed", "hands", "hands-for", "hands-answer", "vote-wait", "vote-open", "vote-number",
+    "poll-discussed", "poll-nobody", "poll-not-voted", "hands", "hands-for", "hands-answer",
+    "vote-wait", "vote-open", "vote-number",
     "vote-closed", "vote-round", "vote-calls", "vote-own", "vote-lost", "name-asked", "name-hint",
 ]
 
@@ -100,6 +101,9 @@ WORDS: dict[str, dict[Word, str]] = {
         "poll-browsers": "answers: {}   browsers here: {}",
         "poll-alone": "alone",
         "poll-discussed": "discussed",
+        "poll-nobody": "Nobody answered",
+        "poll-not-voted": "No vote here: an answer of several parts makes no bars. Let somebody say it, and "
+                          "type it in.",
         "hands": "hands: {}",
         "hands-for": "Hands for {}, then Enter",
         "hands-answer": "A number that is called, then Enter",
@@ -194,6 +198,8 @@ WORDS: dict[str, dict[Word, str]] = {
         "poll-browsers": "回答：{}   在线浏览器：{}",
         "poll-alone": "独立",
         "poll-discussed": "讨论后",
+        "poll-nobody": "没有人回答",
+        "poll-not-voted": "这一题不投票：由几部分组成的答案画不成条形图。请一位同学说出来，您来输入。",
         "hands": "举手：{}",
         "hands-for": "{} 的举手人数，然后按 Enter",
         "hands-answer": "有人说出的数字，然后按 Enter",

@@ -81,7 +81,8 @@ class Row(Static, can_focus=True):
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,space,right", "press", "Choose", key_display="enter", id="launcher.choose"),
+        Binding("enter,space,right", "press", "Choose", key_display="enter", id="launcher.choose",
+                tooltip="Do what the marked row says"),
         Binding("up", "app.focus_previous", show=False, id="launcher.up"),
         Binding("down", "app.focus_next", show=False, id="launcher.down"),
     ]
@@ -123,6 +124,14 @@ def _either(keys: Iterable[str]) -> Sentence:
     return sentence("{others} or {last}", others=", ".join(others), last=last)
 
 
+def _listed(choice: Option) -> Sentence:
+    """The names of an option's values."""
+    first, *others = (sentence(name) for _, name, _ in choice.values)
+    for one in others:
+        first = sentence("{first}, {then}", first=first, then=one)
+    return first
+
+
 class LauncherScreen(BaseScreen):
     """What should talk, how, or which trace should be seen again."""
 
@@ -135,14 +144,17 @@ class LauncherScreen(BaseScreen):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         # Not in the last line: each stands with its key in a row above, however many kinds there are.
-        *(Binding(kind.key, f"start('{kind.name}')", kind.title, show=False, id=f"launcher.{kind.name}")
-          for kind in LAUNCHED),
+        *(Binding(kind.key, f"start('{kind.name}')", kind.title, show=False, id=f"launcher.{kind.name}",
+                  tooltip=kind.about) for kind in LAUNCHED),
         *(Binding(choice.key, f"turn('{choice.field}')", choice.name, show=False,
-                  id=f"launcher.{choice.field}") for choice in CHOICES),
-        Binding("p", "port", "Port", id="launcher.port"),
-        Binding("o", "open", "Open a file", id="launcher.open"),
-        Binding("L", "lessons", "Lessons", id="launcher.lessons"),
-        Binding("v", "services", "Services", show=False, id="launcher.services"),
+                  id=f"launcher.{choice.field}",
+                  tooltip=sentence("The next of: {names}", names=_listed(choice)))
+          for choice in CHOICES),
+        Binding("p", "port", "Port", id="launcher.port", tooltip="Of the server, if not the usual one"),
+        Binding("o", "open", "Open a file", id="launcher.open", tooltip="A capture: pcap or pcapng"),
+        Binding("L", "lessons", "Lessons", id="launcher.lessons", tooltip="The map of all lessons"),
+        Binding("v", "services", "Services", show=False, id="launcher.services",
+                tooltip="What listens on this machine: watch it, without root"),
         *(Binding(key, f"reopen({place})", sentence("Kept trace {key}", key=key), show=False,
                   id=f"launcher.trace-{key}") for place, key in enumerate(TRACE_KEYS)),
     ]

@@ -126,6 +126,7 @@ class LessonScreen(BaseScreen):
         self._place_drawn = -1             # and the step
         self._hinted = ""                  # the toast that says what is to be done
         self._starting = False
+        self._early: tuple[bool, str | None] = False, None     # Enter before there was a run, and on what
         self.is_done = False               # it was gone through to its end, and left
 
     # --- what is seen ---
@@ -380,6 +381,9 @@ class LessonScreen(BaseScreen):
         self.feed = TraceFeed(trace, self._report_growth, self._failed, self._ended, wake)
         self.feed.start()
         self._draw()
+        (asked, option), self._early = self._early, (False, None)
+        if asked:
+            self.go_on(option)
 
     def _report_growth(self) -> None:
         self.post_message(TraceGrew())
@@ -428,8 +432,9 @@ class LessonScreen(BaseScreen):
     @on(PageList.Answered)
     def _answered(self, message: PageList.Answered) -> None:
         message.stop()
-        if self.player.scene is not None and not self.player.catching_up and (
-                self.player.record.phase != "running"):
+        if self.player.scene is None and not self.player.catching_up:
+            self._early = True, message.option         # its run starts; it is taken when it does
+        elif not self.player.catching_up and self.player.record.phase != "running":
             self.go_on(message.option)
 
     def go_on(self, option: str | None) -> None:

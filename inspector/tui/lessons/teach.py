@@ -3,8 +3,8 @@
     Enter: round 1 ─> it is closed ─> round 2 ─> what was answered ─> it happens, the truth beside the bars
 
 Browsers vote through `BallotBox`, which is looked into as long as a round is open; hands are counted by the
-teacher, in the line for numbers. The lesson is the class's: no progress and no answers are kept as the
-teacher's own.
+teacher, in the line for numbers. What was counted is kept. The lesson is the class's: no progress
+and no answers are kept as the teacher's own.
 """
 
 from __future__ import annotations
@@ -13,16 +13,24 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from inspector.lessons.classroom.ballot import LOOK, BallotBox
+from inspector.lab.files.folders import FolderError
+from inspector.lessons.classroom import tallies
+from inspector.lessons.classroom.ballot import LOOK, Ballot, BallotBox
+from inspector.lessons.classroom.notes import key_of, note_vote
 from inspector.lessons.classroom.poll import Poll
 from inspector.lessons.classroom.poll_page import poll_page
+from inspector.lessons.classroom.tallies import Tally
 from inspector.lessons.format.model import Lesson
+from inspector.lessons.format.page import wrapped_spans
 from inspector.lessons.pages.step_page import StepPage
 from inspector.lessons.pages.words import Word
 from inspector.lessons.play.answers import number_of
+from inspector.lessons.play.player import TRIES
 from inspector.model.language import tr
 from inspector.tui.lessons.page_list import PageList
 from inspector.tui.lessons.screen import LessonScreen
+from inspector.views.line.spans import Span
+from inspector.wire.text import escaped
 
 
 class TeachScreen(LessonScreen):
@@ -51,6 +59,8 @@ class TeachScreen(LessonScreen):
         self.box = box
         self._polls: dict[int, Poll] = {}      # by the step's place
         self._called: str | None = None        # a number that was called, whose hands are counted next
+        self._told: Ballot | None = None       # what was told last, while its answers can still be noted
+        self._tallied: set[str] = set()        # votes whose counts are kept
 
     def on_mount(self) -> None:
         if self.box.takes_votes:
@@ -71,9 +81,13 @@ class TeachScreen(LessonScreen):
 
     def made_page(self, width: int) -> StepPage:
         poll = self.poll
-        if poll is None:
-            return super().made_page(width)
-        return poll_page(self.player, poll, self.language, width)
+        if poll is not None:
+            return poll_page(self.player, poll, self.language, width)
+        page = super().made_page(width)
+        if self.player.step.kind in TRIES and self.player.record.phase == "ask":
+            why = wrapped_spans([Span(self.word("poll-not-voted"), "dim")], max(width - 2, 12))
+            page.lines += [(), *((Span(" "), *line) for line in why)]
+        return page
 
     def more_drawn(self) -> tuple[object, ...]:
         poll = self.poll
@@ -157,7 +171,36 @@ class TeachScreen(LessonScreen):
         if poll is not None:
             poll.tell()
             self._publish()
+            self._told = poll.ballot(self.player, self.language)
+            self._note_votes(left=True)
+            self._keep_tally(poll)
         super()._happened()
+
+    def _note_votes(self, *, left: bool) -> None:
+        """Have the answers of those who are not there any more, or `not left` of all, in their results.
+
+        Who is there notes them by themselves when they are told; who loaded the page again forgot them.
+        """
+        if self._told is not None and self.box.takes_votes:
+            for seat, said in self.box.counted(self._told, left=left).items():
+                note_vote(self._told, said, self.box.results_of(seat))
+        if not left:
+            self._told = None
+
+    def _keep_tally(self, poll: Poll) -> None:
+        """Keep what was counted, once."""
+        place = next(place for place, one in self._polls.items() if one is poll)
+        if poll.id in self._tallied or not poll.counted:
+            return
+        self._tallied.add(poll.id)
+        judged = self.player.records[place].judged
+        truth = judged.truth[0] if judged is not None and poll.stage == "told" else ""
+        tally = Tally(key_of(self.lesson), self.lesson.steps[place].id, tallies.now(), truth, poll.counted)
+        try:
+            tallies.keep(self.box.tallies or tallies.own_file(), tally)
+        except (FolderError, OSError) as error:
+            why = escaped(str(error), 200)
+            self.app.notify(tr("What was counted cannot be kept: {why}.", why=why), severity="error")
 
     def action_tally(self) -> None:
         if self.poll is not None:
@@ -214,6 +257,7 @@ class TeachScreen(LessonScreen):
         """The next step; what was not done yet is done unasked."""
         player = self.player
         if not player.is_last and player.scene is not None and player.record.phase in ("ask", "ready"):
+            self._leave_question()
             self._polls.pop(player.place, None)
             player.resume_at(player.place + 1)
             self._lead()
@@ -223,9 +267,17 @@ class TeachScreen(LessonScreen):
             super().action_forth()
 
     def _moved(self, moved: bool, why_not: Word) -> None:
+        if moved:
+            self._leave_question()
         super()._moved(moved, why_not)
         self._called = None
         self._publish()
+
+    def _leave_question(self) -> None:
+        """Another step is seen from now on."""
+        self._note_votes(left=False)
+        for poll in self._polls.values():
+            self._keep_tally(poll)
 
     def _keep(self, *, done: bool = False) -> None:
         """A class's lesson is not the teacher's own."""
@@ -234,8 +286,10 @@ class TeachScreen(LessonScreen):
         """Nor are its answers."""
 
     def _begin_again(self) -> None:
+        self._leave_question()
         self._polls.clear()
         self.box.withdraw()
 
     async def on_unmount(self) -> None:
+        self._leave_question()
         self.box.withdraw()

@@ -21,9 +21,9 @@ from inspector.lab.network import commands as relay_commands
 from inspector.lessons.asking.functions import compiled
 from inspector.lessons.asking.scene import Scene, TooMuchError
 from inspector.lessons.asking.syntax import ExpressionError
-from inspector.lessons.classroom import tables
+from inspector.lessons.classroom import tables, tallies
 from inspector.lessons.classroom.ballot import Seat
-from inspector.lessons.classroom.gather import learners_of
+from inspector.lessons.classroom.gather import results_of
 from inspector.lessons.classroom.results import ResultsError, learner_of, object_of
 from inspector.lessons.classroom.vote_page import vote_page
 from inspector.lessons.format.faults import LessonError
@@ -200,13 +200,16 @@ def lesson(data: bytes) -> None:
 def classroom(data: bytes) -> None:
     """What a learner hands in, and the question of a vote."""
     try:
-        found = [(one, escaped(one.name)) for one in learners_of(data)]
+        learners, counted = results_of(data)
+        found = [(one, escaped(one.name)) for one in learners]
     except ResultsError as error:
         assert str(error).isprintable()
     else:
         rows = [tables.csv_line(row) for row in (*tables.lesson_rows(found), *tables.step_rows(found))]
         assert all(map(str.isprintable, (*rows, *tables.class_lines(found, (), "en", 100))))
         assert [learner_of(object_of(one)) for one, _ in found] == [one for one, _ in found]
+        assert all(map(str.isprintable, tables.tally_lines(counted, (), "en", 100)))
+        assert [tallies.tally_of(tallies.object_of(one)) for one in counted] == counted
     folder = _folder() / "class"
     (folder / "votes").mkdir(parents=True, exist_ok=True)
     (folder / "votes" / "ballot.json").write_bytes(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -12,12 +13,16 @@ import pytest
 from textual.pilot import Pilot
 
 from inspector.lessons import progress
-from inspector.lessons.classroom import notes
+from inspector.lessons.classroom import notes, tallies
 from inspector.lessons.classroom.ballot import Ballot, BallotBox, Seat
+from inspector.lessons.classroom.gather import gathered
 from inspector.lessons.library import EXAMPLE, find
+from inspector.model.spec import SessionSpec
+from inspector.trace.trace import Trace
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.lessons.map import LessonMapScreen
 from inspector.tui.lessons.page_list import NumberInput, PageList
+from inspector.tui.lessons.run import Runs
 from inspector.tui.lessons.screen import LessonScreen
 from inspector.tui.lessons.teach import TeachScreen
 from inspector.tui.lessons.vote import VoteScreen
@@ -152,6 +157,46 @@ async def test_hands_are_counted_in_two_rounds_and_the_truth_is_held_back(size: 
         await pilot.press("left")
         assert "discussed" in words(pilot)                     # a vote of before is still there
     assert notes.own() is None and progress.of(EXAMPLE.name).step == 2
+    alone, discussed = tallies.own()[0].rounds                 # what was counted stays
+    assert (alone.hands, discussed.hands) == ({"2": 14, "3": 6}, {"3": 20})
+    (only,) = tallies.own()[1].rounds
+    assert only.hands == {"server SYN ACK": 4, "nothing": 9} and tallies.own()[1].truth == "server RST ACK"
+
+
+@needs_lab
+async def test_what_is_not_voted_on_and_what_nobody_answered_is_said() -> None:
+    async with teacher(str(EXAMPLE), None) as pilot:
+        await pilot.press("enter", "enter", "enter", "enter", "enter")
+        assert "Nobody answered" in words(pilot) and "What was answered" not in words(pilot)
+        poll = teaching(pilot).poll
+        assert poll is not None and (poll.stage, poll.round) == ("counted", 2)      # the round that was last
+        await pilot.press("enter")
+        await until_over(pilot)
+        await pilot.press("enter")                             # a blank
+        assert "No vote here" in words(pilot)
+        await pilot.press("1", "enter")
+        await until_over(pilot)
+        assert "No vote here" not in words(pilot)
+    assert tallies.own() == []
+
+
+@needs_lab
+async def test_enter_before_the_run_is_there_is_taken_when_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    pressed, start = threading.Event(), Runs.start
+
+    def late(runs: Runs, spec: SessionSpec) -> Trace | None:
+        assert pressed.wait(60)
+        return start(runs, spec)
+
+    monkeypatch.setattr(Runs, "start", late)
+    app = QuietApp(lessons=LessonsAsked(find(str(EXAMPLE)), "en", BallotBox(None)))
+    async with app.run_test(size=USUAL) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, TeachScreen), "the lesson")
+        assert teaching(pilot).player.scene is None
+        await pilot.press("enter")
+        pressed.set()
+        await until(pilot, lambda: teaching(pilot).player.scene, "its run")
+        await until(pilot, partial(at, teaching(pilot), 1), "the second step")
 
 
 @needs_lab
@@ -226,6 +271,35 @@ async def test_three_learners_vote_alone_and_after_talking(classroom: Path) -> N
         await until_shown(seats[1], "Your teacher asks")       # who looks elsewhere is called
     assert not list((classroom / "votes").glob("[abc].json"))
     assert not (classroom / "votes" / "ballot.json").exists()
+
+
+@needs_lab
+@pytest.mark.parametrize("back", [False, True])
+async def test_who_voted_and_closed_the_browser_is_in_the_results(classroom: Path, back: bool) -> None:
+    async with teacher(str(EXAMPLE), classroom) as pilot:
+        screen = teaching(pilot)
+        async with learner(classroom, "cid") as leaves:
+            await leaves.press("escape")
+            await pilot.press("enter", "enter")
+            await until_read(leaves, "How many packets does that take?")
+            await until(leaves, partial(types, leaves), "the line for numbers")
+            await leaves.press("2", "enter")
+            await until(pilot, lambda: screen.poll and screen.poll.count == 1, "a vote")
+            await pilot.press("enter")
+        async with AsyncExitStack() as again:
+            if back:                                           # the page was loaded again: it knows no vote
+                await again.enter_async_context(learner(classroom, "cid"))
+            await pilot.press("enter", "enter", "enter")
+            await until_over(pilot)
+            await pilot.press("enter")
+        kept = notes.own(classroom / "cid.json")
+    assert kept is not None
+    (answer,) = kept.lessons[0].answers
+    assert (answer.first, answer.right, answer.foreseen, answer.tries) == (("2",), False, "two", 1)
+    found = gathered([classroom])
+    assert not found.faults and len(found.learners) == 1
+    (tally,) = found.tallies
+    assert tally.rounds == (tallies.Round({}, {"2": 1}),) and tally.truth == "3"
 
 
 @needs_lab

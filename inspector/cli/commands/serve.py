@@ -54,8 +54,9 @@ def command(host: str, port: int, visitors: int, folder: str | None) -> int:
     if os.geteuid() == 0:
         raise CommandError("Visitors would act as root here: run it as an ordinary user.", MISSING)
     if find_spec("textual_serve") is None:
-        raise CommandError("The browser's side is not installed.", MISSING,
-                           "pip install 'terminal-network-inspector[serve]'")
+        from inspector.model.extras import installing
+
+        raise CommandError("The browser's side is not installed.", MISSING, installing("serve"))
     classroom = None
     if folder is not None:
         from inspector.cli.options.classroom import class_folder

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from inspector.model.extras import installing
 from inspector.protocols.api import Source
 from inspector.protocols.tls.keys import SUITES, TAG, Keys, Suite, classic_keys, has_ciphers, modern_keys
 from inspector.protocols.tls.plain import PlainSource, PlainStream
@@ -17,7 +18,7 @@ _CLIENT_HELLO, _SERVER_HELLO, _FINISHED, _KEY_UPDATE = 1, 2, 20, 24
 _RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 _AHEAD = 256             # records that may have been lost where one does not open
 _REFUSED = 100           # records that do not open (early data), after which nothing is tried any more
-_NO_CIPHERS = "the package cryptography is not installed (pip install 'terminal-network-inspector[tls]')"
+_NO_CIPHERS = "the package cryptography is not installed ({})"
 _PENDING = 1 << 18       # bytes of a handshake message that is not whole
 
 
@@ -64,7 +65,7 @@ class Session:
             number = int.from_bytes(body[35 + body[34] : 37 + body[34]], "big")
             self._suite = SUITES.get(number)
             if not has_ciphers():
-                self.why = _NO_CIPHERS
+                self.why = _NO_CIPHERS.format(installing("tls"))
                 self._suite = None
             elif self._suite is None:
                 self.why = f"the cipher suite 0x{number:04x} is not read here"

@@ -86,6 +86,7 @@ class MenuItem(NamedTuple):
 
 
 _MENU, _FRAME = 76, 6            # cells of a menu, and of the frame around it (inspector.tcss)
+_AROUND, _BAR = 6, 2             # lines of frame, question and keys; cells of a scroll bar
 
 
 class MenuScreen(BaseModal[str | None]):
@@ -109,6 +110,9 @@ class MenuScreen(BaseModal[str | None]):
         """The actions as the menu's width has them: what does not fit goes on below itself."""
         width = max(cell_width(item.name) for item in self._items)
         self._room = max(min(_MENU, self.app.size.width * 95 // 100) - _FRAME - width - 6, 16)
+        lines = sum(len(textwrap.wrap(item.about, self._room)) or 1 for item in self._items)
+        if lines + _AROUND > self.app.size.height:         # they scroll, and the bar takes its own room
+            self._room -= _BAR
         gap = "\n" + " " * (width + 6)
         return [Option(Content.assemble((f" {item.key} ", "bold $text-accent"), f" {fit(item.name, width)}  ",
                                         (gap.join(folded(item.about, self._room)), "$foreground 60%")),

@@ -36,6 +36,8 @@ _WRITES, _READS = ("send", "write"), ("recv", "read")
 _NAME, _NUMBER = 24, 10
 SENTENCE = 72                    # cells of a line of a sentence, so that lines are as many at any width
 _TITLES = (marked("Written"), marked("Unsent"), marked("On the way"), marked("Unread"), marked("Read"))
+_SHORT_TITLES = (*_TITLES[:2], marked("On way"), *_TITLES[3:])
+_WHOLE, _NARROW = 72, 8                # columns from which both ends are named; of a number below that
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,20 +260,23 @@ def custody_lines(both: Iterable[Custody], stream: int, width: int) -> list[Line
     both = [one for one in both if one.sent or one.written]
     if not both:
         return []
-    name = max(min(_NAME, width - 5 * (_NUMBER + 1) - 2), 8)
-    titles = "".join(fit(tr(title), _NUMBER + 1, align="right") for title in _TITLES)
-    whose = tr("Bytes of TCP {number}", number=stream)
+    wide = width >= _WHOLE
+    cell, words = (_NUMBER + 1, _TITLES) if wide else (_NARROW + 1, _SHORT_TITLES)
+    name = max(min(_NAME, width - 5 * cell - 2), 8)
+    titles = "".join(fit(tr(title), cell, align="right") for title in words)
+    whose = tr("Bytes of TCP {number}", number=stream) if wide else f"TCP {stream}"
     lines: list[Line] = [(Span(fit("", width)),),
                          (Span(fit(f" {fit(whose, name)}{titles}", width), "title"),)]
     for one in both:
         numbers = (one.written, one.unsent, one.on_the_way, one.unread, one.read)
         texts = ["–" if number is None else f"{number:,}" for number in numbers]
-        way = f" {fit(f'{role_name(one.sender.name)} → {role_name(one.receiver.name)}', name)}"
+        receiver = f" {role_name(one.receiver.name)}" if wide else ""
+        way = f" {fit(f'{role_name(one.sender.name)} →{receiver}', name)}"
         spans = [Span(fit(way, min(cell_width(way), width)))]
         waits = (False, bool(one.unsent), False, one.waits_ns >= LEAST_NS, False)
-        spans += [Span(fit(text, _NUMBER + 1, align="right"), "warning" if waiting else "number")
+        spans += [Span(fit(text, cell, align="right"), "warning" if waiting else "number")
                   for text, waiting in zip(texts, waits, strict=True)]
-        used = name + 1 + 5 * (_NUMBER + 1)
+        used = name + 1 + 5 * cell
         if used > width:
             text = "".join(span.text for span in spans)
             lines.append((Span(fit(text, width)),))

@@ -395,8 +395,9 @@ def _cells(texts: tuple[str, ...], styles: tuple[Style, ...], width: int, *, ker
     queues = (7, 7) if kernel else (0, 0)
     wide = width >= (122 if kernel else 104)
     widths = [16, 3, 5, 21, 21, 12, *queues, 14] if wide else [13, 3, 5, 17, 17, 12, *queues, 0]
-    if kernel and width < 100:
-        widths = [max(11, min(width - 65, 16)), 0, 0, 15, 15, 11, 6, 7, 0]    # a pid of six digits, with room
+    if kernel and width < 100:            # the state stands in sight; a pid of six digits where it has room
+        owner = max(11, min(width - 65, 16)) if width >= 74 else max(9, min(width - 48, 11))
+        widths = [owner, 0, 0, 15, 15, 11, 6, 7, 0]
     elif width < 78:                                  # the state stands in sight, whatever else does not
         widths = [max(9, min(width - (61 if width >= 72 else 49), 13)), 3, 5, 15, 15, 12, 0, 0, 0]
         widths[1:3] = (3, 5) if width >= 72 else (0, 0)

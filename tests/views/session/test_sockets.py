@@ -97,6 +97,21 @@ def test_one_word_means_one_thing() -> None:
             assert "Unsent" in below
 
 
+@pytest.mark.parametrize("name", ["kernel/lazy.pcapng", "traces/tcp.pcapng"])
+def test_state_and_numbers_are_in_sight_in_every_width(name: str) -> None:
+    with Trace.open(Path(__file__).parents[2] / "data" / name) as trace:
+        trace.finish()
+        sockets = SocketLines(trace, Row(min(18, trace.index.count - 1)))
+        for width in range(58, 150):                             # 60 columns less the mark and the scroll bar
+            assert " State" in plain(sockets.title(width)), width
+            for at, one in enumerate(sockets.rows):
+                assert one.state in plain(sockets.line(at, width)), width
+            below = [plain(sockets.line(at, width)).rstrip()
+                     for at in range(len(sockets.rows), sockets.count)]
+            assert any(text.endswith(" Read") for text in below), width
+            assert not any("…" in text for text in below if "→" in text), width
+
+
 def test_sockets_that_are_not_known_yet_are_not_called_lost() -> None:
     path = Path(__file__).parents[2] / "data" / "kernel" / "lazy.pcapng"
     with Trace.open(path) as trace:

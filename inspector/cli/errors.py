@@ -46,7 +46,8 @@ def unwritable(name: object, error: OSError, verb: str = "written") -> CommandEr
     """The error for a file that could not be `verb`, with what would mend it where that is known."""
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return lacking(error)
-    return CommandError(f"{name} cannot be {verb}: {error.strerror or error}.", MISSING,
+    status = USAGE if error.errno == errno.EEXIST else MISSING         # another name is wanted
+    return CommandError(f"{name} cannot be {verb}: {error.strerror or error}.", status,
                         _LACKING.get(error.errno or 0))  # fmt: skip
 
 

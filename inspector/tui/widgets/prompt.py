@@ -110,7 +110,7 @@ class MenuScreen(BaseModal[str | None]):
         """The actions as the menu's width has them: what does not fit goes on below itself."""
         width = max(cell_width(item.name) for item in self._items)
         self._room = max(min(_MENU, self.app.size.width * 95 // 100) - _FRAME - width - 6, 16)
-        lines = sum(len(textwrap.wrap(item.about, self._room)) or 1 for item in self._items)
+        lines = sum(len(folded(item.about, self._room)) or 1 for item in self._items)
         if lines + _AROUND > self.app.size.height:         # they scroll, and the bar takes its own room
             self._room -= _BAR
         gap = "\n" + " " * (width + 6)

@@ -386,7 +386,9 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
         reached = reached or [f"127.0.0.1:{port}" for port, _ in watch.outside.via]
         if self.state.waiting and not self.state.ended:
             return tr(STEP_HINT)
-        if not self.is_live or (self.session is not None and self.session.spec is not None):
+        of_program = self.state.ended and bool(self.state.program) and (
+            self.trace is None or not self.trace.calls)
+        if not (self.is_live or of_program) or (self.session is not None and self.session.spec is not None):
             return ""
         if self.state.ended:
             return tr("It has ended, and no packet came on this loopback. 'inspector exec --syscalls' shows"
@@ -411,6 +413,12 @@ class WorkbenchScreen(TraceScreen, WireControl, HandingOn):
             if trace.conversation_count > 1 and self.is_untouched:
                 self.set_focus(None)           # what the first pane still tells of it is late
                 self._bring("conversations")
+            elif not trace.index.count and self.is_untouched:
+                self.set_focus(None)
+                self._bring(LADDER[0].id)      # which says why there is nothing; elsewhere nothing would
+        if first_reading and not trace.index.count:
+            for pane in self.panes:
+                pane.wait_for(self._waits_for())
         for pane in self.panes:
             pane.first_reading = first_reading
             if not pane.is_seen:

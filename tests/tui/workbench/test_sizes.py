@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
 
 from inspector.lab.files.folders import settings_folder
 from inspector.model.spec import SessionSpec
-from inspector.tui.files.settings import kept
+from inspector.tui.files.settings import keep, kept
 from inspector.tui.panes.ladder import LadderPane
 from inspector.tui.panes.registry import PANES
 from inspector.tui.workbench.sizes import Sizes, load_sizes, save_sizes
 from tests.support.captures.traces import TRACES
+from tests.support.running.commands import inspector
+from tests.support.running.lab import needs_lab
 from tests.support.screen.live import (
     SMALL,
     USUAL,
@@ -119,6 +122,22 @@ async def test_what_opens_by_itself_is_not_kept() -> None:
     async with opened("http-connections.pcapng", SMALL) as (pilot, screen):
         await until(pilot, lambda: screen.front == "conversations", "the overview")
     assert "front" not in kept()
+
+
+@needs_lab
+@pytest.mark.parametrize("size", [SMALL, USUAL])
+async def test_a_program_that_said_nothing_opens_on_the_pane_that_says_why(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    silent = tmp_path / "silent.pcapng"
+    assert inspector("exec", "--save", str(silent), "--", "true").returncode == 0
+    keep(lower="sockets", front="sockets")
+    app = QuietApp(trace_path=silent)
+    async with app.run_test(size=size) as pilot:
+        screen = await workbench(pilot)
+        await until(pilot, lambda: "no packet came on this loopback" in grid(screen), "why")
+        assert screen.front == "ladder"
+    assert kept()["front"] == "sockets"
 
 
 KEYS_AT_80 = {

@@ -52,6 +52,6 @@ def test_a_file_that_may_not_grow_is_told_once(command: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["missing/t.pcapng", "."])
-def test_a_name_that_cannot_be_a_file_is_a_mistake(name: str, tmp_path: Path) -> None:
+def test_a_name_that_cannot_be_a_file_cannot_be_written(name: str, tmp_path: Path) -> None:
     done = limited(f"decode {CAPTURE} -o {name}", tmp_path, resource.RLIMIT_NOFILE, 64)
-    assert done.returncode == 2 and name in done.stderr
+    assert done.returncode == 3 and name in done.stderr

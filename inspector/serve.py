@@ -46,7 +46,7 @@ _OURS_ALONE = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval' data: blob:; "
     "connect-src 'self' ws: wss: data:"
 )
-_ELSEWHERE = re.compile(r"<link\b[^>]*\bhref=[\"']?https?://[^>]*>")    # textual-serve's page wants a font
+_LINK = re.compile(r"<link\b[^>]*\bhref=[\"']?(https?://[^\"' >]*)[^>]*>")
 _IN_HEAD = """<link rel="icon" href="data:," />
     <script>
       // What is typed is for the terminal as soon as it is shown, and for the button once all is over.
@@ -211,7 +211,12 @@ class VisitorServer(Server):
         """textual-serve's page, which asks nobody but us, and hears keys from the first moment on."""
         page: web.StreamResponse = await super().handle_index(request)
         assert isinstance(page, web.Response)
-        page.text = _ELSEWHERE.sub("", page.text or "").replace("</head>", _IN_HEAD, 1)
+        own = self.public_url.rstrip("/") + "/"        # and somebody else's font
+
+        def ours(link: re.Match[str]) -> str:
+            return link[0] if link[1].startswith(own) else ""
+
+        page.text = _LINK.sub(ours, page.text or "").replace("</head>", _IN_HEAD, 1)
         return page
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:

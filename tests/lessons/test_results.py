@@ -328,7 +328,7 @@ def test_what_a_class_was_counted_to_say_is_kept_shown_and_forgotten(
     said = inspector("lesson", "results").stdout.splitlines()
     assert said[0] == "handshake, isn: put to a class 2026-03-02 08:15 UTC, 46 alone, then 45 after talking"
     assert said[1].startswith("  ✓  29  63% →  42  93%  ") and said[2].startswith("     17  37% →   3   7%  ")
-    assert said[4].endswith("4 answers") and said[5].startswith("      4 100%  =2")
+    assert said[4].endswith("UTC, 4 alone") and said[5].startswith("      4 100%  =2")
     assert inspector("lesson", "results", str(tmp_path / "class")).stdout.splitlines() == said
     lines = inspector("lesson", "results", "--json").stdout.splitlines()
     assert [tallies.tally_of(json.loads(line)) for line in lines] == [voted, passed]

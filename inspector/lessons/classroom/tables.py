@@ -131,7 +131,7 @@ def tally_lines(
     known = {lesson.name: lesson for lesson in lessons}
     for tally in tallies:
         counts = " alone, then ".join(f"{one.count}" for one in tally.rounds)
-        after = " after talking" if len(tally.rounds) > 1 else " answers"
+        after = " after talking" if len(tally.rounds) > 1 else " alone"
         yield ""
         yield (f"{escaped(tally.lesson, 60)}, {escaped(tally.step, 60)}: put to a class {tally.asked[:10]} "
                f"{tally.asked[11:16]} UTC, {counts}{after}")

@@ -174,6 +174,9 @@ def test_the_page_hears_keys_at_once_and_asks_nobody_else(tmp_path: Path) -> Non
         tab.call("Page.navigate", url=f"{server.origin}/?key={KEY}")
         tab.until("document.body?.classList.contains('-first-byte')", "the first picture")
         tab.until("document.activeElement.matches('.xterm-helper-textarea')", "the terminal's focus")
+        tab.until("document.documentElement.scrollHeight <= innerHeight", "a page that need not be scrolled")
+        tab.until("innerHeight - document.querySelector('.xterm-screen').getBoundingClientRect().bottom < 30",
+                  "the last line at the window's end")
         tab.press("t")                                                  # without a click: TCP's session
         wait_until(lambda: len(server.apps) > 2, "the agent and both ends")
         assert all(url.startswith((server.origin, f"ws://127.0.0.1:{server.port}", "data:"))

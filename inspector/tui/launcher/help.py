@@ -113,8 +113,8 @@ class TooSmallScreen(BaseModal[None]):
         width, height = self._needed
         small = tr("This terminal is too small: at least {width} columns and {height} lines are needed.",
                    width=width, height=height)
-        goes_on = tr(" Text that you type still goes to the line below.") if self.takes_text else ""
-        yield Prose(small + goes_on, id="too-small")
+        goes_on = [tr("Text that you type still goes to the line below.")] if self.takes_text else []
+        yield Prose("\n".join([small, *goes_on]), id="too-small")
 
     def on_key(self, event: events.Key) -> None:
         if self._line is None or not self.takes_text:

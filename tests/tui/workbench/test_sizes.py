@@ -125,7 +125,7 @@ async def test_what_opens_by_itself_is_not_kept() -> None:
 
 
 @needs_lab
-@pytest.mark.parametrize("size", [SMALL, USUAL])
+@sweep("size", [SMALL, USUAL], lambda size: size == SMALL)
 async def test_a_program_that_said_nothing_opens_on_the_pane_that_says_why(
     size: tuple[int, int], tmp_path: Path
 ) -> None:

@@ -54,7 +54,7 @@ def command(host: str, port: int, visitors: int, folder: str | None) -> int:
     if os.geteuid() == 0:
         raise CommandError("Visitors would act as root here: run it as an ordinary user.", MISSING)
     if find_spec("textual_serve") is None:
-        from inspector.model.extras import installing
+        from inspector.extras import installing
 
         raise CommandError("The browser's side is not installed.", MISSING, installing("serve"))
     classroom = None

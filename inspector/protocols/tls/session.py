@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from inspector.model.extras import installing
+from inspector.extras import installing
 from inspector.protocols.api import Source
 from inspector.protocols.tls.keys import SUITES, TAG, Keys, Suite, classic_keys, has_ciphers, modern_keys
 from inspector.protocols.tls.plain import PlainSource, PlainStream

@@ -8,7 +8,7 @@ from importlib import metadata
 
 import pytest
 
-from inspector.model.extras import installing
+from inspector.extras import installing
 
 
 @pytest.mark.parametrize(("extra", "package"), [("serve", "textual-serve>=1.1"), ("tls", "cryptography>=42")])

@@ -669,7 +669,7 @@ class Trace:
         plain = self.plain_conversations() if self.turns is None else None
         if plain is None:
             return iter(streams)
-        self.ahead.expect(streams)
+        self.ahead.expect_part(streams)
         return plain.not_quiet(streams)
 
     def knows_findings(self, stream: int, seconds: float) -> bool:

@@ -7,6 +7,7 @@ not; what chance would rarely give is counted in bits, and a guess needs many of
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -77,13 +78,18 @@ def may_follow(sample: Sample) -> bool:
 
 def reach(start: int, segments: Sequence[int]) -> int:
     """Up to where bytes are needed to rule that out."""
-    return ([start, *(one for one in segments if one > start)][:PLACES])[-1] + _NEXT
+    return _places(start, segments)[-1] + _NEXT
+
+
+def _places(start: int, segments: Sequence[int]) -> list[int]:
+    """Where frames are tried to begin."""
+    behind = bisect_right(segments, start)
+    return [start, *segments[behind : behind + PLACES - 1]]
 
 
 def _chains(sample: Sample) -> list[_Chain]:
-    places = [sample.start, *(start for start in sample.segments if start > sample.start)][:PLACES]
     ends = {*sample.segments, sample.start + len(sample.data)}
-    found = (_follow(sample, place, ends) for place in places)
+    found = (_follow(sample, place, ends) for place in _places(sample.start, sample.segments))
     return [chain for chain in found if chain is not None]
 
 

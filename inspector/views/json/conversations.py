@@ -36,6 +36,8 @@ def conversations(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str
     """One object a conversation (those of the packets `rows`): TCP's first, then UDP's."""
     processes = _processes(trace)
     for listed, summaries in _listed(trace, rows):
+        if summaries is not None:
+            trace.ahead.expect(listed.stream.tolist())
         for part in parts_of(listed.packets):
             yield from _objects(trace, _part(trace, listed, part), summaries, processes)
 
@@ -48,6 +50,8 @@ def conversation_lines(
     for listed, summaries in _listed(trace, rows):
         lines, packets = partial(_lines_of, trace, listed, summaries, processes), listed.packets
         by = map if summaries is None else worth(trace, listed.stream, packets, spread)
+        if by is map and summaries is not None:
+            trace.ahead.expect(listed.stream.tolist())
         yield from by(lines, parts_of(packets))
 
 
@@ -69,7 +73,7 @@ def _part(trace: Trace, listed: ConversationColumns, part: slice) -> Conversatio
     """Some conversations, which are looked at next."""
     some = listed.taken(part)
     if some.protocol == "tcp":
-        trace.ahead.expect(some.stream.tolist())
+        trace.ahead.expect_part(some.stream.tolist())
     return some
 
 

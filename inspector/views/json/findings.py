@@ -38,6 +38,8 @@ def findings_of(
     streams = np.array(streams_of(trace, None if chosen is None else np.array(sorted(chosen), "i8")), "i8")
     packets = packets_of(trace, streams)
     by = worth(trace, streams, packets, spread)
+    if by is map:
+        trace.ahead.expect(streams.tolist())
     parts = [streams[part].tolist() for part in parts_of(packets)]
     found = [one for some in by(partial(_found_in, trace), parts) for one in some]
     found += trace.datagram_findings() + kernel_findings(trace) + wire_findings(trace)

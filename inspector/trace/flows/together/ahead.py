@@ -31,12 +31,19 @@ class Ahead:
     def __init__(self, index: Index, rows_of: Callable[[str, int], Int64s], pieces: Pieces) -> None:
         self._index, self._rows_of, self._pieces = index, rows_of, pieces
         self._waiting: dict[int, None] = {}           # conversations, in the order they will be asked for
+        self._expected: frozenset[int] = frozenset()  # all of them, those that came too
         # By where in the file the first piece of a direction stands: places, sizes, and all its pieces.
         self._held: dict[int, tuple[Int64s, Int64s, list[bytes]]] = {}
 
     def expect(self, streams: Sequence[int]) -> None:
         """These conversations are asked for next, one after the other."""
+        self._expected = frozenset(streams)
         self._waiting = {} if self._index.reassembly.segments else dict.fromkeys(streams)
+
+    def expect_part(self, streams: Sequence[int]) -> None:
+        """The same of some of them, unless all are expected already."""
+        if not self._expected.issuperset(streams[:1]):
+            self.expect(streams)
 
     def come(self, stream: int) -> None:
         """This one is asked for now."""

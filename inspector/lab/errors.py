@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inspector.model.language import spoken
+
 
 class LabError(Exception):
     """Something that is needed is missing or forbidden (exit status 3).
@@ -15,7 +17,7 @@ class LabError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.sentence} To mend it: {self.remedy}" if self.remedy else self.sentence
+        return spoken(f"{self.sentence} To mend it: {self.remedy}") if self.remedy else self.sentence
 
 
 class NeedsRootError(LabError):

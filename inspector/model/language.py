@@ -23,8 +23,10 @@ DOMAINS: Final = ("screens", "views", "findings")      # a catalogue each; the f
 LOCALE: Final = Path(__file__).with_name("locale")
 
 _PLACE = re.compile(r"\{([a-z_]+)[^{}]*\}")
-_INSIDE = frozenset({"sentence", "why", "problem"})    # places in which other sentences of ours stand
-_LEAST = 8                                             # letters beside its places by which a text is known
+# Places in which other words of ours stand.
+_INSIDE = frozenset({"sentence", "why", "problem", "too_late", "loss", "what", "role", "other", "to",
+                     "peer_ended"})
+LEAST_WORDS = 8                                        # letters by which a text with places is known
 
 _chosen = "en"
 _asked = ""
@@ -77,6 +79,11 @@ def tr(text: str, /, **values: object) -> str:
 def said(text: str) -> str:
     """A Sentence in the language of the screens; other text, such as bytes off the wire, as it is."""
     return tr(text) if isinstance(text, Sentence) else text
+
+
+def spoken(text: str) -> str:
+    """The same text: a sentence that is made here, in English, and `recognised` where it is shown."""
+    return text
 
 
 def recognised(text: str) -> str:
@@ -148,14 +155,21 @@ def _patterns(language: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
     texts = {text for one in _catalogues(language) for text in getattr(one, "_catalog", {})
              if isinstance(text, str) and _PLACE.search(text)}
     found = [(len(_PLACE.sub("", text)), text) for text in texts]
-    return tuple((text, _pattern(text)) for words, text in sorted(found, reverse=True) if words >= _LEAST)
+    found = [one for one in found if one[0] >= LEAST_WORDS]
+    return tuple((text, _pattern(text)) for _, text in sorted(found, key=_rank, reverse=True))
+
+
+def _rank(found: tuple[int, str]) -> tuple[bool, int, str]:
+    """Sentences with their end first, then what is a part of one."""
+    words, text = found
+    return not text.endswith("}"), words, text
 
 
 def _pattern(text: str) -> re.Pattern[str]:
     parts, known, at = [], set(), 0
     for place in _PLACE.finditer(text):
         parts.append(re.escape(text[at : place.start()]))
-        parts.append(f"(?P={place[1]})" if place[1] in known else f"(?P<{place[1]}>.+?)")
+        parts.append(f"(?P={place[1]})" if place[1] in known else f"(?P<{place[1]}>.*?)")
         known.add(place[1])
         at = place.end()
     return re.compile("".join([*parts, re.escape(text[at:])]), re.DOTALL)

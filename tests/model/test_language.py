@@ -11,7 +11,7 @@ from string import Formatter
 
 import pytest
 
-from inspector.model.language import DOMAINS, LANGUAGES, language, marked, sentence, tr, use
+from inspector.model.language import DOMAINS, LANGUAGES, language, marked, recognised, sentence, tr, use
 from inspector.model.packets import Row
 from inspector.model.units import amount
 from inspector.protocols import RULES
@@ -102,3 +102,30 @@ def test_no_text_is_glued_before_it_is_looked_up() -> None:
             if isinstance(node.func, ast.Name) and isinstance(node.args[0], ast.JoinedStr | ast.BinOp):
                 lost.append(f"{file.relative_to(ROOT)}:{node.lineno} {ast.unparse(node.args[0])}")
     assert not lost
+
+
+@pytest.mark.parametrize(("made", "shown"), [
+    ("No client is connected.", "没有客户端连接着。"),
+    ("The client's socket is closed.", "客户端的套接字已关闭。"),
+    ("The connection was refused: nothing listens on port 9000 of 127.0.0.1.",
+     "连接被拒绝：没有程序在 port 9000 of 127.0.0.1 上监听。"),
+    ("The server did not send all its requests within 10 seconds.", "10 秒内服务器没有发完所有请求。"),
+    ("Talk to 127.0.0.1:8001: you are led through the lab to 127.0.0.1:8000.",
+     "请连接 127.0.0.1:8001：你会经过实验室到达 127.0.0.1:8000。"),
+    ("The packet socket was refused: EPERM. To mend it: sudo x",
+     "数据包套接字被拒绝：EPERM。解决办法：sudo x"),
+    ("what a program says, The client's", "what a program says, The client's"),
+])
+def test_what_was_made_in_english_elsewhere_is_known_again(made: str, shown: str) -> None:
+    assert recognised(made) == made
+    use("zh")
+    assert recognised(made) == shown
+
+
+def test_a_text_has_one_translation_whichever_catalogue_gives_it() -> None:
+    found: dict[str, set[str]] = {}
+    for code, domain in CATALOGUES:
+        for one in renewed(code, domain):
+            if one.id:
+                found.setdefault(str(one.id), set()).add(str(one.string))
+    assert not {text: said for text, said in found.items() if len(said) > 1}

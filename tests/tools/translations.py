@@ -2,7 +2,9 @@
 
 Texts are what `tr`, `marked` and `sentence` are called with, and what the code declares for a person: a
 binding's description, a pane's title, a LEGEND (`DECLARED`, `ATTRIBUTES`), which need no mark. So are, from
-where they stand, the nouns of `amount`, rules and sentences of findings, labels of the detail.
+where they stand, the nouns of `amount`, rules and sentences of findings, labels of the detail; and sentences
+of endpoints, agent and errors (`MADE`), made in English and known again on the screen (`recognised`): of an
+f-string the text with places is taken.
 
 `python -m tests.tools.translations` keeps what is translated, adds what is new with an empty translation and
 drops what the code says no more; then translate in inspector/model/locale/LANGUAGE/LC_MESSAGES/DOMAIN.po and
@@ -22,7 +24,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from inspector.model.language import DOMAINS, LANGUAGES, LOCALE
+from inspector.model.language import DOMAINS, LANGUAGES, LEAST_WORDS, LOCALE
 from inspector.protocols import REGISTRY
 from inspector.wire.dissection.names import labels
 from inspector.wire.dissection.parts import IP_OPTIONS
@@ -48,7 +50,13 @@ DECLARED: Declared = {
 JUDGING: Declared = {"Part": (1,), "Rule": (3,), "finding": (1,)}
 DETAIL: Declared = {"Field": (1,)}
 COUNTED: Declared = {"amount": (1,)}
-ALSO = {"protocols": JUDGING, "trace": JUDGING, "wire": JUDGING | DETAIL, "views": JUDGING | DETAIL}
+MADE: Declared = {
+    "spoken": (0,), "LabError": (0,), "NoSuchError": (0,), "FailedError": (0,), "LostError": (0,),
+    "note": (0,), "_once": (0,), "_failed": (0,), "_report": (1,),
+    "wait": (1,), "expect": (1,), "_expect": (1,), "_expect_bytes": (1,),
+}
+ALSO = {"sessions": MADE, "lab": MADE, "kernel": MADE,
+        "protocols": JUDGING, "trace": JUDGING, "wire": JUDGING | DETAIL, "views": JUDGING | DETAIL}
 BETWEEN = (", ", "; ")          # of texts without letters those that another language has other signs for
 ATTRIBUTES = frozenset({"LEGEND", "LEGEND_TITLE", "HINT"})        # of classes that are seen
 
@@ -90,19 +98,34 @@ def extracted(room: str, declared: Declared) -> Iterator[tuple[str, str]]:
     for file in sorted((ROOT / "inspector" / room).rglob("*.py")):
         nodes = [one for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
                  for one in telling(node, declared)]
-        constants = [one for node in nodes for one in ast.walk(node) if isinstance(one, ast.Constant)]
-        for one in sorted(constants, key=lambda one: (one.lineno, one.col_offset)):
-            if isinstance(one.value, str) and (any(map(str.isalpha, one.value)) or one.value in BETWEEN):
-                yield file.relative_to(ROOT).as_posix(), one.value
+        for one in sorted(nodes, key=lambda one: (one.lineno, one.col_offset)):
+            text = one.value if isinstance(one, ast.Constant) else with_places(one)
+            if isinstance(text, str) and (any(map(str.isalpha, text)) or text in BETWEEN):
+                yield file.relative_to(ROOT).as_posix(), text
 
 
-def telling(node: ast.AST, declared: Declared) -> Iterator[ast.Constant]:
+def with_places(made: ast.JoinedStr) -> str:
+    """The text of which an f-string makes sentences."""
+    words = "".join(str(one.value) for one in made.values if isinstance(one, ast.Constant))
+    return "" if len(words) < LEAST_WORDS else "".join(
+        str(one.value) if isinstance(one, ast.Constant) else f"{{{_place(one)}}}" for one in made.values)
+
+
+def _place(node: ast.AST) -> str:
+    """The last name in an expression, for a translator to read."""
+    names = [one.id if isinstance(one, ast.Name) else one.attr for one in ast.walk(node)
+             if isinstance(one, ast.Name | ast.Attribute)]
+    known = [name.strip("_").lower() for name in names if name not in ("escaped", "str", "self", "strerror")]
+    return "why" if "error" in known else known[0] if known else "what"
+
+
+def telling(node: ast.AST, declared: Declared) -> Iterator[ast.Constant | ast.JoinedStr]:
     """What of a node of the code is a text, or one of several."""
     if isinstance(node, ast.Call) and (which := declared.get(called(node))):
         given = [*enumerate(node.args), *((one.arg, one.value) for one in node.keywords)]
         for name, argument in given:
             if name in which:
-                yield from alternatives(argument)
+                yield from alternatives(argument, made=called(node) in MADE)
     elif isinstance(node, ast.ClassDef) and declared is not COUNTED:
         for one in node.body:
             if isinstance(one, ast.Assign | ast.AnnAssign) and one.value is not None:
@@ -118,19 +141,16 @@ def called(node: ast.Call) -> str:
         function.attr if isinstance(function, ast.Attribute) else "")
 
 
-def alternatives(node: ast.expr) -> Iterator[ast.Constant]:
-    """The literals of which an expression is one, or which it holds."""
-    if isinstance(node, ast.Constant):
+def alternatives(node: ast.expr, *, made: bool = False) -> Iterator[ast.Constant | ast.JoinedStr]:
+    """The literals of which an expression is one, or which it holds; f-strings where such are `made`."""
+    if isinstance(node, ast.Constant) or (made and isinstance(node, ast.JoinedStr)):
         yield node
     elif isinstance(node, ast.IfExp):
-        yield from alternatives(node.body)
-        yield from alternatives(node.orelse)
-    elif isinstance(node, ast.BoolOp):
-        for one in node.values:
-            yield from alternatives(one)
-    elif isinstance(node, ast.Tuple | ast.List):
-        for one in node.elts:
-            yield from alternatives(one)
+        yield from alternatives(node.body, made=made)
+        yield from alternatives(node.orelse, made=made)
+    elif isinstance(node, ast.BoolOp | ast.Tuple | ast.List):
+        for one in node.values if isinstance(node, ast.BoolOp) else node.elts:
+            yield from alternatives(one, made=made)
 
 
 def renewed(language: str, domain: str) -> Catalog:

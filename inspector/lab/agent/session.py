@@ -16,6 +16,7 @@ from typing import Protocol, Unpack
 
 from inspector.lab.programs.children import Child, start_endpoint
 from inspector.model.commands import EndpointCommand, HalfClose, KeepOpen, Pause, Resume, Target, to_line
+from inspector.model.language import spoken
 from inspector.model.records import EventFields, EventKind
 from inspector.model.spec import Role, SessionSpec
 from inspector.wire.journal import EventRecord
@@ -58,7 +59,7 @@ class Session:
                 child = start_endpoint(role, mark, networks[role] if networks else None)
             except OSError as error:
                 self._ok = False
-                text = f"The {role} could not be started: {error.strerror or error}."
+                text = spoken(f"The {role} could not be started: {error.strerror or error}.")
                 report("failed", text, missing=errno.errorcode.get(error.errno or 0, "?"))
                 break                              # nor can the other one, for the same reason
             watch(child)

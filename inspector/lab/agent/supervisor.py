@@ -31,6 +31,7 @@ from inspector.lab.programs.processes import Lab
 from inspector.lab.programs.tracer import Tracer
 from inspector.model import commands
 from inspector.model.commands import Command, EndpointCommand, Execute, Quit, Signal, Start, Stop, WireAct
+from inspector.model.language import spoken
 from inspector.model.records import EventFields, EventKind, pairs_of
 from inspector.model.spec import SessionSpec, SpecError
 from inspector.model.wiring import SENDERS, Sender
@@ -111,7 +112,8 @@ class Supervisor:
             if self._deadline is not None and time.monotonic() >= self._deadline:
                 self._deadline = None
                 seconds = self._options.limits.seconds
-                text = f"The capture ended after {seconds:g} second{'' if seconds == 1 else 's'}."
+                text = spoken(f"The capture ended after {seconds:g} second." if seconds == 1 else
+                              f"The capture ended after {seconds:g} seconds.")
                 writer.limit(text, time.time_ns())
             if (self.broken or writer.limited) and not self._options.command:
                 break                              # a program goes on, uncaptured: its status is wanted
@@ -316,9 +318,9 @@ class Supervisor:
         if session is not None and session.command(command):
             return
         if session is not None and session.awaits(command.to):
-            text = f"The {command.to} cannot {command.do} yet: it begins when the server listens."
+            text = spoken(f"The {command.to} cannot {command.do} yet: it begins when the server listens.")
         else:
-            text = f"There is no endpoint to {command.do}."
+            text = spoken(f"There is no endpoint to {command.do}.")
         self._report("failed", text)
 
     def _start(self, spec: SessionSpec) -> None:
@@ -353,7 +355,7 @@ class Supervisor:
             status = "126" if isinstance(error, PermissionError) else "127"
             reason = not_started(error, command)
             name = escaped(" ".join(command[:1]), 100) or "The program"
-            self.program_failure = f"{name} could not be started: {reason}."
+            self.program_failure = spoken(f"{name} could not be started: {reason}.")
             self._report("failed", self.program_failure)
             self._report("program-ended", "The program was never started.", status=status)
             self._program_over(int(status))

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from inspector.capture.packet_socket import Counts
 from inspector.capture.writer import TraceWriter
 from inspector.lab.options import AgentOptions
+from inspector.model.language import spoken
 from inspector.wire.journal import Record
 
 _LOOK_EVERY = 0.05                 # seconds
@@ -115,10 +116,10 @@ class Dumpcap:
             lines = [line.strip() for line in text.splitlines() if line.strip()]
             self._failed(f"dumpcap could not capture: {lines[-1] if lines else 'it did not say why.'}")
         elif self._limits.packets and self.writer.packets >= self._limits.packets:
-            text = f"The capture ended: {self._limits.packets:,} packets were captured."
+            text = spoken(f"The capture ended: {self._limits.packets:,} packets were captured.")
             self.writer.limit(text, time.time_ns())
         elif most and not self._ending:
-            text = f"The capture ended: the file has reached its limit of {most:,} bytes."
+            text = spoken(f"The capture ended: the file has reached its limit of {most:,} bytes.")
             self.writer.limit(text, time.time_ns())
         elif not self._ending:
             self._failed(f"dumpcap ended by itself, after {size:,} bytes.")

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from inspector.lab.errors import LabError
 from inspector.lab.network import apparmor
+from inspector.model.language import spoken
 
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
@@ -125,22 +126,22 @@ def reason_forbidden(error: OSError) -> LabError:
 _SWITCHES = (
     (
         "kernel/apparmor_restrict_unprivileged_userns", "1",
-        "AppArmor forbids user namespaces to programs without a profile (Ubuntu 23.10 and later).",
+        spoken("AppArmor forbids user namespaces to programs without a profile (Ubuntu 23.10 and later)."),
         "",                                # a profile for this program, not the switch that opens all
     ),
     (
         "kernel/unprivileged_userns_clone", "0",
-        "This system forbids user namespaces to ordinary users.",
+        spoken("This system forbids user namespaces to ordinary users."),
         "sudo sysctl -w kernel.unprivileged_userns_clone=1",
     ),
     (
         "user/max_user_namespaces", "0",
-        "This system allows no user namespaces (user.max_user_namespaces is 0).",
+        spoken("This system allows no user namespaces (user.max_user_namespaces is 0)."),
         "sudo sysctl -w user.max_user_namespaces=15000",
     ),
     (
         "user/max_net_namespaces", "0",
-        "This system allows no network namespaces (user.max_net_namespaces is 0).",
+        spoken("This system allows no network namespaces (user.max_net_namespaces is 0)."),
         "sudo sysctl -w user.max_net_namespaces=15000",
     ),
 )

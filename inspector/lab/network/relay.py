@@ -34,6 +34,7 @@ from inspector.lab.network.datagrams import Forwarder
 from inspector.lab.network.hands import hand_on, reset_on_close
 from inspector.lab.network.names import PORT
 from inspector.model.endpoint import join_endpoint
+from inspector.model.language import spoken
 from inspector.model.records import EventFields, EventKind, pairs_of
 from inspector.wire.journal import EventRecord, carrying, to_line
 
@@ -92,9 +93,10 @@ class Relay:
             taken = error.errno == errno.EADDRINUSE
             why = f" ({outside} is taken there)" if taken else f" ({outside} there: {error.strerror})"
         found = listener.getsockname()[1]
-        text = f"Port {port} of the lab is {_LOOPBACK}:{found} of this machine{why}."
+        text = spoken(f"Port {port} of the lab is {_LOOPBACK}:{found} of this machine{why}.")
         if via:
-            text = f"Talk to {_LOOPBACK}:{found}{why}: you are led through the lab to {_LOOPBACK}:{port}."
+            text = spoken(
+                f"Talk to {_LOOPBACK}:{found}{why}: you are led through the lab to {_LOOPBACK}:{port}.")
         self._report("published", text, inside=f"{_LOOPBACK}:{port}", outside=f"{_LOOPBACK}:{found}")
         tasks = [self._start(self._serve(listener, lambda: self._connect_inside(port), entering=True))]
         with contextlib.suppress(OSError):         # a machine without IPv6

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from inspector.model.commands import Abort, Close, Connect, HalfClose, KeepOpen, Send, SocketCommand
+from inspector.model.language import spoken
 from inspector.model.messages import Message
 from inspector.model.spec import SessionSpec
 from inspector.sessions.context import Context, LostError
@@ -316,17 +317,19 @@ class Exchange:
             loss, other, connection = self.loss(), self.context.other, self.connection
             if connection.error is None and not connection.peer_ended:   # who answers, may answer nobody
                 raise LostError(f"{loss} and did not wait for the {other} to {what}.")
-            joint = " and" if loss.startswith(f"The {other}") else f"; the {other}"
-            raise LostError(f"{loss}{joint} did not {what}.")
+            if loss.startswith(f"The {other}"):
+                raise LostError(f"{loss} and did not {what}.")
+            raise LostError(f"{loss}; the {other} did not {what}.")
 
     def loss(self) -> str:
         """How the connection was lost, as the beginning of a sentence."""
         error, other = self.connection.error, self.context.other
         if error is None:
-            return f"The {other if self.connection.peer_ended else self.context.role} closed the connection"
+            role = other if self.connection.peer_ended else self.context.role
+            return spoken(f"The {role} closed the connection")
         if isinstance(error, ConnectionResetError | BrokenPipeError):
-            return f"The {other} reset the connection"
-        return f"The connection failed ({error.strerror})"
+            return spoken(f"The {other} reset the connection")
+        return spoken(f"The connection failed ({error.strerror})")
 
     def finish(self, first: bool) -> None:
         """End the connection as the session's spec says, as the first end to do so or as the second."""

@@ -91,7 +91,7 @@ class Pane(LeavesQuietly, Vertical):
     @property
     def so_far(self) -> str:
         """" so far" behind what is said of a trace that may grow; "" where all of it is there."""
-        return "" if self.trace is not None and not self.trace.may_grow else tr(" so far")
+        return "" if self.trace is not None and not self.trace.may_grow else " so far"
 
     def show_trace(self, trace: Trace | None, *, follow: bool = True, waits_for: str = "") -> None:
         """Begin with another trace. `follow`: lists keep its newest lines in sight. `waits_for`: what empty

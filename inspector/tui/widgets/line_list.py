@@ -18,7 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import Input
 
-from inspector.model.language import tr
+from inspector.model.language import language, tr
 from inspector.tui.widgets.painter import Painter
 from inspector.views.line.document import Document
 from inspector.views.line.spans import Line, cell_width
@@ -348,7 +348,7 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
             document = Document()
             hint = tr(self._hint)
             if not self.so_far:
-                hint = hint.replace(tr(" so far"), "")
+                hint = hint.replace(" so far" if language() == "en" else tr("so far"), "")
             document.prose((self._awaits and self.waits_for) or hint, style="dim")
             page = document.page(max(width, 20))
             if 0 <= index < page.count:

@@ -21,6 +21,7 @@ from inspector.capture.bpf import ACCEPT_ALL
 from inspector.capture.packet_socket import bind, open_packet_socket
 from inspector.lab.network.wire.frame import kinds_of
 from inspector.model.commands import WireAct
+from inspector.model.language import marked
 from inspector.model.records import EventFields
 from inspector.model.wiring import LATER, NONE_HELD, SENDERS, Sender, What, Wiring, rule_of
 
@@ -109,7 +110,7 @@ class Wire:
         else:
             chosen = next((each for each in self._held if packet in (0, each.number)), None)
             if chosen is None:
-                self._report("The wire holds no such packet." if packet else NONE_HELD, fate="none")
+                self._report(marked("The wire holds no such packet.") if packet else NONE_HELD, fate="none")
                 return
             self._held.remove(chosen)
             self._do(act, chosen, "you")

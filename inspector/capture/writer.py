@@ -25,6 +25,7 @@ from inspector.capture.batch import (
 from inspector.capture.merge import Merge
 from inspector.capture.packet_socket import Counts
 from inspector.model.numbers import LINK_ETHERNET
+from inspector.model.units import amount, was
 from inspector.wire.journal import EventRecord, Record, to_fields
 from inspector.wire.pcapng import (
     decryption_secrets,
@@ -181,7 +182,8 @@ class TraceWriter:
         if self._most and self.packets + len(times) >= self._most:
             left = self._most - self.packets
             times, vectors = times[:left], vectors[:left]
-            self.limit(f"The capture ended: {self._most:,} packets were captured.", time.time_ns())
+            text = f"The capture ended: {amount(self._most, 'packet')} {was(self._most)} captured."
+            self.limit(text, time.time_ns())
             self._collect()
         return times, vectors
 

@@ -170,7 +170,7 @@ def _sentence(options: RecordOptions, summary: Summary) -> str:
     cut = f"{summary.cut:,} cut short, " if summary.cut else ""
     return (
         f"{limit}{amount(summary.packets, 'packet')}, {summary.dropped:,} dropped, {cut}"
-        f"{summary.bytes:,} bytes in {options.name or options.output}."
+        f"{amount(summary.bytes, 'byte')} in {options.name or options.output}."
     )
 
 

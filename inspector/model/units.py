@@ -26,5 +26,15 @@ def amount(count: int, noun: str) -> Sentence:
     return said_as(f"{count:,} {noun}{'' if count == 1 else 's'}", plural, {"count": count})
 
 
+def was(count: int) -> str:
+    """The verb behind a number of things."""
+    return "was" if count == 1 else "were"
+
+
+def times(count: int) -> str:
+    """How often: `once`, `twice`, `1,200 times`."""
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
+
+
 def _digits(value: float) -> str:
     return f"{value:.1f}" if value < 9.95 else f"{value:.0f}"

@@ -21,7 +21,7 @@ from inspector.model.messages import Message
 from inspector.model.numbers import ICMP, ICMPV6, TCP, UDP
 from inspector.model.packets import Row
 from inspector.wire.arrays import Int64s
-from inspector.wire.findings import Finding, FirstFindings, Rulebook
+from inspector.wire.findings import Finding, FirstFindings, Folded, Rulebook
 from inspector.wire.keylog import KeyLog
 from inspector.wire.tcp.delivery import Pump, Run
 from inspector.wire.tcp.stream import ByteStream
@@ -89,6 +89,9 @@ class Source(Interface):
 
     def acknowledged_by(self, row: Row) -> int:
         """The offset of the other direction's stream up to which packet `row` says that it has all bytes."""
+
+    def said_to_others(self, direction: int) -> Sequence[bytes]:
+        """First bytes that the end of a direction sent to others, from the same address and port."""
 
 
 class Opening(NamedTuple):
@@ -244,8 +247,8 @@ class Decoder(ABC, Generic[R]):
         return []
 
     @property
-    def uncounted(self) -> Mapping[str, int]:
-        """How many findings of a rule there are beyond those that are kept."""
+    def uncounted(self) -> Mapping[str, Folded]:
+        """The findings of a rule beyond those that are kept."""
         return self.findings.more
 
     # --- records -----------------------------------------------------------------------------------

@@ -56,6 +56,10 @@ class Summaries:
         # The first place of the block that was read last, and what its conversations speak.
         self._named: tuple[int, list[str | None]] = (0, [])
 
+    def is_regular(self, stream: int) -> bool:
+        """Whether all goes straight on in it, so that no packet stands twice."""
+        return bool(self._place[stream] >= 0)
+
     def of(self, stream: int) -> Summary:
         """The summary of conversation `stream`."""
         (summary,), (round_trip,) = self.many(np.array([stream]))

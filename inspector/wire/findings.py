@@ -6,9 +6,10 @@ conversation and the packets that carry those bytes (`Finding.at`); views and ex
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Self
 
 from inspector.model.language import Sentence, sentence
@@ -38,7 +39,7 @@ class Finding:
     counted from the most significant bit of the byte at `start`. `text` is English, a Sentence that screens
     show in their language. `rows` are packet rows of the trace, the
     first one is where to look; `more_rows`: how many there are beside them. `stream` counts the conversations
-    of `carrier`.
+    of `carrier`. `alike`: packets of further findings of the rule, of which this is the last one kept.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Finding:
     bit_stop: int | None = None
     carrier: Literal["tcp", "udp"] = "tcp"
     more_rows: int = 0
+    alike: tuple[Row, ...] = ()
 
     def at(self, stream: int, rows: Iterable[Row]) -> Finding:
         """The same with its place in a trace: the first of the packets, and how many more there are."""
@@ -62,7 +64,32 @@ class Finding:
         return replace(self, stream=stream, rows=kept[:MOST_ROWS], more_rows=more)
 
 
-REPEATS = 1000       # findings of one rule and direction that are kept; the rest is counted
+REPEATS = 1000       # findings of one rule and direction that are kept; the rest is counted,
+PLACES = 100_000     # and of so many of these it is known where they are
+
+
+@dataclass(slots=True)
+class Folded:
+    """Findings of a rule beyond those that are kept: how many, and where, each direction's for itself."""
+
+    count: int = 0
+    starts: tuple[array[int], array[int]] = field(default_factory=lambda: (array("q"), array("q")))
+
+    def add(self, direction: int | None, starts: Sequence[int]) -> None:
+        """Some more, which begin there."""
+        self.count += len(starts)
+        places = self.starts[direction or 0]
+        places.extend(starts[: max(PLACES - len(places), 0)])
+
+
+def joined(*several: Mapping[str, Folded]) -> dict[str, Folded]:
+    """What several decoders of one connection have folded."""
+    found: defaultdict[str, Folded] = defaultdict(Folded)
+    for rule, one in (pair for each in several for pair in each.items()):
+        found[rule].count += one.count
+        for mine, theirs in zip(found[rule].starts, one.starts, strict=True):
+            mine.extend(theirs)
+    return found
 
 
 class FirstFindings(list[Finding]):
@@ -70,27 +97,24 @@ class FirstFindings(list[Finding]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.more: Counter[str] = Counter()                     # by the rule's id
+        self.more: defaultdict[str, Folded] = defaultdict(Folded)         # by the rule's id
         self._kept: Counter[tuple[str, int | None]] = Counter()
 
-    def full(self, rule: str, direction: int | None) -> bool:
+    def full(self, rule: str, direction: int | None, start: int) -> bool:
         """Whether one more of a rule is only counted, which is done then: nobody needs to make it."""
-        if self._kept[rule, direction] < REPEATS:
-            return False
-        self.more[rule] += 1
-        return True
+        return self.all_full((rule,), direction, (start,))
 
-    def all_full(self, rules: tuple[str, ...], direction: int | None, count: int = 1) -> bool:
-        """Whether `count` more of each of the rules are only counted, which is done then."""
+    def all_full(self, rules: tuple[str, ...], direction: int | None, starts: Sequence[int]) -> bool:
+        """Whether more of each of the rules, beginning at `starts`, are only counted, which is done then."""
         if any(self._kept[rule, direction] < REPEATS for rule in rules):
             return False
-        for rule in rules:
-            self.more[rule] += count
+        for rule in rules if len(starts) else ():
+            self.more[rule].add(direction, starts)
         return True
 
     def append(self, one: Finding) -> None:
         """Keep or count a finding."""
-        if not self.full(one.id, one.direction):
+        if not self.full(one.id, one.direction, one.start):
             self._kept[one.id, one.direction] += 1
             super().append(one)
 

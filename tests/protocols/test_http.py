@@ -19,6 +19,7 @@ from inspector.protocols.api import MessageIndex
 from inspector.protocols.http.connection import HttpConnection
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import HttpMessage, decode_content, looks_like_http, parse_head
+from inspector.protocols.http.pairing import Pairing
 from inspector.protocols.http.upgrade import examine
 from inspector.protocols.websocket.session.deflate import DeflateParameters, negotiate, parse_extensions
 from inspector.trace.application.application import Application
@@ -215,3 +216,20 @@ def test_a_coding_that_is_not_undone_is_said() -> None:
     decoder = Application(trace, TcpFlow(trace, 0)).layers[0].decoder
     shown = decoder.shown(MessageIndex(1), 1000)
     assert shown.binary and shown.head[-1] == "[2 bytes in br, not unpacked]" and shown.body == b"\x8b\x02"
+
+
+def pairing_steps(holes: int) -> int:
+    """Places that pairing looks at where the capture lacks something before each request."""
+    pairing = Pairing(whole=True)
+    for number in range(0, 2 * holes, 2):
+        pairing.miss_requests(number, 40, begins=number % 6 == 0)
+        pairing.ask(number)
+        asked = pairing.asked_by(hidden=False)
+        pairing.answer(number + 1, asked, hidden=False)
+    for number in range(2 * holes, 3 * holes):
+        pairing.answer(number, pairing.asked_by(hidden=True), hidden=True)
+    return pairing.steps
+
+
+def test_pairing_looks_at_each_hole_a_few_times() -> None:
+    assert pairing_steps(4000) <= 5 * 4000 and pairing_steps(4000) <= 5 * max(pairing_steps(1000), 1)

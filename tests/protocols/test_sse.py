@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.protocols.api import MessageIndex
-from inspector.protocols.sse import SSE
+from inspector.protocols.sse import SSE, unpack
 from inspector.protocols.sse.event import Event, EventReader, Problem, data_of
 from inspector.trace.filter.filter import Filter
 from inspector.trace.trace import Trace
@@ -163,12 +165,81 @@ def test_it_is_told_event_by_event_before_the_answer_ends() -> None:
 
 
 @pytest.mark.parametrize("head", [
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n", HEAD + b"Content-Encoding: gzip\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n", HEAD + b"Content-Encoding: br\r\n",
     HEAD.replace(b"200 OK", b"404 No"), HEAD + b"Transfer-Encoding: gzip, chunked\r\n",
 ])
 def test_other_bodies_are_no_events(head: bytes) -> None:
     said = application(GET, (SERVER, head + b"\r\ndata: 1\n\n"))
     assert [layer.protocol.name for layer in said.layers] == ["http"]
+
+
+def packer(coding: str) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:
+    """What a server does with each event, and at the end of its answer."""
+    if coding == "zstd":
+        one = zstandard.ZstdCompressor().compressobj()
+        return (lambda data: one.compress(data) + one.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)), one.flush
+    other = zlib.compressobj(wbits={"gzip": 31, "deflate": 15, "x-raw": -15}[coding])
+    return (lambda data: other.compress(data) + other.flush(zlib.Z_SYNC_FLUSH)), other.flush
+
+
+def chunk(data: bytes) -> bytes:
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
+SAYS = [b"data: one\n\n", b": hello\n\n", "event: tick\nid: 7\ndata: zwölf\ndata: more\n\n".encode(),
+        b"data: 3\n\ndata: 4\n\n"]
+
+
+@pytest.mark.parametrize("size", [1400, 3])
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "x-raw", "zstd"])
+def test_compressed_events_are_told_as_plain_ones(coding: str, size: int) -> None:
+    """While they come: the answer has not ended."""
+    pack, _ = packer(coding)
+    name = coding.replace("x-raw", "deflate").encode()
+    head = HEAD + b"Content-Encoding: " + name + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
+    packed = talk(GET, (SERVER, head), *[(SERVER, chunk(pack(one))) for one in SAYS], size=size)
+    head = head.replace(b"Content-Encoding: " + name + b"\r\n", b"")
+    told = talk(GET, (SERVER, head), *[(SERVER, chunk(one)) for one in SAYS])
+    found, right = [list(messages(traced(one), SSE)) for one in (packed, told)]
+    places = {"frames", "time_ns", "end_ns"}
+    assert [{key: one[key] for key in one.keys() - places} for one in found] == [
+        {key: one[key] for key in one.keys() - places} for one in right]
+    if size == 1400:
+        assert [one["frames"] for one in found] == [one["frames"] for one in right]
+    trace = traced(packed)
+    assert not list(findings(trace))
+    shown = FollowStream(trace, 0, "json")
+    while shown.update():
+        pass
+    assert "zwölf" in "".join(plain(shown.line(at, 80)) for at in range(shown.count))
+
+
+def test_compressed_events_end_where_bytes_of_them_lack() -> None:
+    pack, _ = packer("gzip")
+    made = talk(GET, (SERVER, HEAD + b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"))
+    made.say(SERVER, chunk(pack(SAYS[0])))
+    lost = chunk(pack(b"data: " + bytes(range(32, 120)) + b"\n\n"))
+    made.say(SERVER, lost[:20])
+    made.lose(SERVER, 30)
+    made.say(CLIENT, b"")
+    made.say(SERVER, lost[50:] + chunk(pack(SAYS[2])))
+    made.end(first=SERVER)
+    trace = traced(made)
+    told = list(messages(trace, SSE))
+    assert told[0]["sse.data"] == "one" and not any(one["sse.dispatched"] for one in told[1:])
+    (one,) = findings(trace)
+    assert one["id"] == "sse.compressed" and "bytes of it lack" in one["text"]
+
+
+def test_a_bomb_of_events_stops_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpack, "MOST", 1 << 16)
+    for coding in ("gzip", "zstd"):
+        pack, _ = packer(coding)
+        head = HEAD + b"Content-Encoding: " + coding.encode() + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
+        body = chunk(pack(SAYS[0])) + chunk(pack(b"data: " + bytes(1 << 22) + b"\n\n")) + chunk(pack(SAYS[0]))
+        trace = traced(talk(GET, (SERVER, head), (SERVER, body)))
+        assert [one["sse.data"] for one in messages(trace, SSE)] == ["one"]
+        assert [one["id"] for one in findings(trace)] == ["sse.compressed"]
 
 
 def test_what_is_missing_is_not_accused() -> None:

@@ -170,7 +170,7 @@ def test_a_window_is_checked_in_a_bounded_number_of_steps(
 
 
 @pytest.mark.parametrize(("name", "rules"), [
-    ("malformed_headers", 2), ("broken_headers", 4), ("folded_lines", 2), ("shortest_requests", 3),
+    ("malformed_headers", 2), ("broken_headers", 4), ("shortest_requests", 3),
     ("unmasked_frames", 1), ("every_error_in_a_frame", 6),
 ])
 def test_findings_of_a_kind_are_counted_beyond_some(name: str, rules: int, tmp_path: Path) -> None:

@@ -141,7 +141,8 @@ def _write_part(trace: Trace, chosen: Filter | None, output: str, overwrite: boo
             raise CommandError(f"{output} is the capture itself; name another file.", USAGE)
         with trace_file(output, overwrite=overwrite, read=False) as file:
             _write(file.descriptor, pieces, output)
-    notice(f"{count:,} of {total:,} packets are in {'standard output' if output == '-' else output}.")
+    notice(f"{count:,} of {amount(total, 'packet')} {'is' if total == 1 else 'are'} in "
+           f"{'standard output' if output == '-' else output}.")
 
 
 def _is_same(output: Path, capture: Path) -> bool:

@@ -64,10 +64,13 @@ class HttpConnection:
         """Take the next bytes of a direction. What follows an Upgrade request waits for its answer."""
         self._sides[direction].feed(data)
 
-    def end(self, direction: int, *, left: bool = False) -> None:
-        """The direction ended (FIN, RST, or nothing more will come); `left`: the other end went first."""
+    def end(self, direction: int, *, left: bool = False, reset: bool = False) -> None:
+        """The direction ended (FIN, RST, or nothing more will come); `left`: the other end went first.
+
+        `reset`: by RST.
+        """
         self._left = self._left or (left and direction != self.client)
-        self._sides[direction].end(left=left)
+        self._sides[direction].end(left=left, reset=reset)
 
     def skippable(self, direction: int) -> int:
         """How many bytes of a body need not be fed, but may be skipped."""
@@ -119,8 +122,16 @@ class HttpConnection:
             self.pairing.miss_answers(len(self.messages))
         self.restarted = True
 
-    def finish(self) -> None:
-        """The connection is over (both directions ended): requests that got no answer are told."""
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether the client asked, and not one message of the server came."""
+        return bool(self.pairing.waiting) and all(one.is_request for one in self.messages)
+
+    def finish(self, instead: str = "") -> None:
+        """The connection is over (both directions ended): requests that got no answer are told.
+
+        `instead`: what should be, where that is known better than in general.
+        """
         if self._sides[1 - self.client].lost or self.switched is not None or self.restarted:
             return
         if self.pairing.doubted:
@@ -136,7 +147,8 @@ class HttpConnection:
             else:
                 rule, what = "http.unanswered-request", \
                     sentence("\"{line}\" got no response before the connection ended.", line=line)
-            self.findings.append(finding(rule, what, request.direction, request.start, request.line_stop))
+            self.findings.append(finding(rule, what, request.direction, request.start, request.line_stop,
+                                         instead="" if self._left else instead))
 
     def give_up(self, direction: int) -> None:
         """What a direction sends is not understood any more."""

@@ -33,11 +33,12 @@ from inspector.protocols.http.message import (
     decode_content,
     tokens,
 )
+from inspector.protocols.http.reader import TLS
 from inspector.protocols.http.rules import (
     brings_events,
     check_body,
     check_scheme,
-    is_event_stream,
+    event_coding,
     is_inner_part,
 )
 from inspector.protocols.http.start import next_message
@@ -45,7 +46,7 @@ from inspector.protocols.http.text import as_bytes
 from inspector.protocols.http.upgrade import Upgrade, examine, is_switch, is_upgrade_request
 from inspector.protocols.websocket.findings import finding as websocket_finding
 from inspector.protocols.websocket.start import next_frame
-from inspector.wire.findings import Finding
+from inspector.wire.findings import Finding, Folded, joined
 from inspector.wire.tcp.delivery import Pump, Run
 from inspector.wire.text import escaped
 
@@ -173,10 +174,20 @@ class HttpDecoder(Decoder[HttpMessage]):
         if self.over or self.successor is not None:
             return
         for direction in (0, 1):
-            self._http.end(direction, left=first != direction)
-        self._http.finish()
+            self._http.end(direction, left=first != direction, reset=reset)
+        self._http.finish(self._is_meant_for_tls())
         self._check_bodies()
         self._take_turns()
+
+    def _is_meant_for_tls(self) -> str:
+        """What to say where a server that gave no answer speaks TLS to others, on the same port."""
+        if not self._http.is_unanswered:
+            return ""
+        others = self.source.said_to_others(1 - self.client)
+        if not any(one.startswith(TLS) for one in others):
+            return ""
+        self.explained_end = True
+        return "This port speaks TLS with others: the URL should begin with https (or wss)."
 
     def fresh_findings(self) -> list[Finding]:
         found = super().fresh_findings() + self._http.findings[self._http_findings :]
@@ -184,8 +195,8 @@ class HttpDecoder(Decoder[HttpMessage]):
         return found
 
     @property
-    def uncounted(self) -> Mapping[str, int]:
-        return self.findings.more + self._http.findings.more
+    def uncounted(self) -> Mapping[str, Folded]:
+        return joined(self.findings.more, self._http.findings.more)
 
     # --- the upgrade to WebSocket ----------------------------------------------------------------------
 
@@ -199,11 +210,11 @@ class HttpDecoder(Decoder[HttpMessage]):
         request = http.messages[response.partner] if response and response.partner is not None else None
         self.pump.position = list(offsets)
         if request is None and response is not None:       # the request was not captured
+            self.pump.position[http.client] = self._sent_after(response)       # not what is left of a request
             if is_switch(response):
                 self._open(None)
             else:
-                self.pump.position[http.client] = self._sent_after(response)
-                self._follow(response)
+                self._follow(response, whole=False)
             return
         if request is None or response is None or not is_upgrade_request(request):
             self._follow(response)
@@ -223,14 +234,18 @@ class HttpDecoder(Decoder[HttpMessage]):
                 return piece.offset
         return stream.length
 
-    def _follow(self, response: HttpMessage | None) -> None:
-        """After CONNECT, or an upgrade to something else: by its name, or to be found out."""
+    def _follow(self, response: HttpMessage | None, *, whole: bool = True) -> None:
+        """After CONNECT, or an upgrade to something else: by its name, or to be found out.
+
+        `whole`: all that the client said before it was captured.
+        """
         names = tokens(response, "upgrade") if response is not None else ()
         name = "http2" if "h2c" in (name.lower() for name in names) else ""
         upgrade = f"after the upgrade to {escaped(', '.join(names), 60)}"
         self.left = upgrade if names else "in the tunnel that CONNECT opened"
         first, second = self.pump.position
-        begins = (first, second) if self._http.whole and not self._http.restarted else (-1, -1)
+        whole = whole and self._http.whole and not self._http.restarted
+        begins = (first, second) if whole else (-1, -1)
         self.successor = Start(self.client, (first, second), protocol=name, base=begins)
 
     def _look_for_early_data(self, client: int, offset: int, response: HttpMessage) -> None:
@@ -301,7 +316,8 @@ class HttpDecoder(Decoder[HttpMessage]):
         """Who reads the body of a message that begins: a stream of events is told event by event."""
         if message.framing not in ("length", "chunked", "close") or not brings_events(message):
             return None
-        if not is_event_stream(message):
+        coding = event_coding(message)
+        if coding is None:
             from inspector.protocols.sse.findings import BOOK  # for the time of start-up
 
             self.findings.append(BOOK.finding("sse.compressed", sentence(
@@ -315,7 +331,7 @@ class HttpDecoder(Decoder[HttpMessage]):
             self._events = EventsDecoder(self.source, self.pump, start, self._came)
             self.beside = Beside("sse", self._events)
         self._first_event[message.number] = len(self._events.records)
-        self._events.open(message.direction, message.number, message.body_start)
+        self._events.open(message.direction, message.number, message.body_start, coding)
         return self._events
 
     def _came(self, number: int) -> None:
@@ -389,7 +405,7 @@ class HttpDecoder(Decoder[HttpMessage]):
         if kind is not None and record.framing not in ("none", "switch"):
             words.append(escaped(kind.value.split(";")[0], 40))
         if record.body_length:
-            words.append(f"{record.body_length} bytes")
+            words.append(amount(record.body_length, "byte"))
         return "  ".join(words)
 
     def short(self, record: HttpMessage) -> str:
@@ -481,10 +497,11 @@ class HttpDecoder(Decoder[HttpMessage]):
         body, problem = self.decoded_body(message, limit)
         coding = escaped(", ".join(codings), 40)
         if problem == "part":
-            return Shown((*head, "", f"[{message.body_length} bytes of a body in {coding}, "
+            return Shown((*head, "", f"[{amount(message.body_length, 'byte')} of a body in {coding}, "
                                      "not readable without its beginning]"), body, True)
         if problem == "unknown":
-            return Shown((*head, "", f"[{message.body_length} bytes in {coding}, not unpacked]"), body, True)
+            size = amount(message.body_length, "byte")
+            return Shown((*head, "", f"[{size} in {coding}, not unpacked]"), body, True)
         note = _PROBLEMS.get(problem, "").format(coding=coding, limit=limit)
         return Shown((*head, "") if body else tuple(head), body, note=note)
 

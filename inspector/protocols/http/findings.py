@@ -40,6 +40,9 @@ BOOK = Rulebook(
          "The sender should close only after all bytes that it announced."),
     Rule("http.closed-early", "note", "RFC 9112 §9.5",
          "Whoever sends is not to blame: a user who stops, a time-out or a limit ends a connection so."),
+    Rule("http.reset-body", "warning", "RFC 9112 §8",
+         "Nobody knows whether that was all of it. A body with Content-Length or in chunks says where it "
+         "ends; without these its sender closes in order, by FIN."),
     Rule("http.excess-body", "error", "RFC 9112 §6.3",
          "The body ends where its head says; what follows is taken for the next message, and spoils it."),
     Rule("http.unanswered-request", "warning", "RFC 9112 §9.2",

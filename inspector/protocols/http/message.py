@@ -222,7 +222,7 @@ def _read_head(
         findings.append(finding("http.invalid-start-line", what, direction, start, stop))
         return None, findings
     bare = not line_stop or data[line_stop - 2 : line_stop] != b"\r\n"
-    if bare and not findings.full("http.bare-line-feed", direction):
+    if bare and not findings.full("http.bare-line-feed", direction, start):
         findings.append(finding("http.bare-line-feed", sentence(
             "The start line ends with LF alone."), direction,
                                 start, start + line_stop))
@@ -273,11 +273,11 @@ def _headers(
         position = stop
         if not line:
             continue
-        if _CONTROLS.search(line) and not findings.full("http.control-in-header", direction):
+        if _CONTROLS.search(line) and not findings.full("http.control-in-header", direction, at[1]):
             what = sentence("The header line \"{line}\" holds a control character.", line=escaped(line, 80))
             findings.append(finding("http.control-in-header", what, *at))
         if line[:1] in b" \t" and pending is not None:
-            if not findings.full("http.folded-header", direction):
+            if not folded and not findings.full("http.folded-header", direction, at[1]):
                 findings.append(finding("http.folded-header", sentence(
                     "{name} is folded.", name=escaped(pending.name, 40)), *at))
             folded.append(as_text(line.strip()))
@@ -309,7 +309,7 @@ def _header(line: bytes, at: tuple[int, int, int], findings: FirstFindings) -> H
         findings.append(finding("http.space-before-colon", what, *at))
         name = name.rstrip()
     if not colon or not _NAME.match(name):
-        if not findings.full("http.invalid-header", at[0]):
+        if not findings.full("http.invalid-header", at[0], at[1]):
             findings.append(finding("http.invalid-header", sentence(
                 "\"{line}\" is no header.", line=escaped(line, 80)), *at))
         if not colon:

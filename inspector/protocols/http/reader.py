@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Literal, Protocol
 
 from inspector.model.language import sentence
+from inspector.model.units import amount
 from inspector.protocols.api import MessageIndex
 from inspector.protocols.http.findings import finding
 from inspector.protocols.http.message import (
@@ -33,7 +34,7 @@ _LINE = 80               # bytes after which a start line can be told from other
 _HEAD_START = 2048
 _SETTINGS = re.compile(rb"\0[\0-\x03][\0-\xff]\x04\0\0{4}")     # of HTTP/2, which begin its connection
 _ANSWER = b"HTTP/1."
-_TLS = (b"\x15\x03", b"\x16\x03")    # an alert, a handshake
+TLS = (b"\x15\x03", b"\x16\x03")    # an alert, a handshake
 
 
 class BodyReader(Protocol):
@@ -214,7 +215,7 @@ class HttpReader:
             self._take(len(self._buffer) - len(self._buffer.lstrip(b"\r\n")))
         if not self._buffer:
             return False
-        decidable = (len(self._buffer) >= _LINE or b"\n" in self._buffer or self._buffer.startswith(_TLS)
+        decidable = (len(self._buffer) >= _LINE or b"\n" in self._buffer or self._buffer.startswith(TLS)
                      or _SETTINGS.match(self._buffer) is not None)
         if decidable and not self._plausible():
             self._give_up(self._no_message())
@@ -238,7 +239,7 @@ class HttpReader:
         return True
 
     def _no_message(self) -> Finding:
-        if self._buffer.startswith(_TLS):
+        if self._buffer.startswith(TLS):
             who = "client" if self.is_request else "server"
             what, stop = sentence(
                 "The {who} speaks TLS here, the other side plain HTTP.", who=sentence(who)), self.offset + 5
@@ -432,10 +433,11 @@ class HttpReader:
             self.state = "wait"
         self.connection.settle(self, message)
 
-    def end(self, *, left: bool = False) -> None:
+    def end(self, *, left: bool = False, reset: bool = False) -> None:
         """No more bytes: a body that ends with the connection is whole, everything else is cut off.
 
-        `left`: the other end went first, which is how a stream of events ends.
+        `left`: the other end went first, which is how a stream of events ends. `reset`: by RST, after which
+        nobody knows whether such a body was whole (RFC 9112 section 8).
         """
         self._ended = True
         message = self._message
@@ -445,6 +447,10 @@ class HttpReader:
             self._doubted = False
             self._finish()
             self.state = "over"
+        elif message is not None and self.state == "close" and reset:
+            self._store(complete=False)
+            self._close(cut=True)
+            self._reset_off(message, left)
         elif message is not None and self.state == "close":
             self._finish()
             self.state = "over"
@@ -456,6 +462,19 @@ class HttpReader:
             self._give_up(self._no_message())
         elif self.state == "start" and self._buffer:
             self._cut_off(None, left)
+
+    def _reset_off(self, message: HttpMessage, left: bool) -> None:
+        """A reset ended a body that goes on until the connection ends."""
+        came = f"after {amount(self._body_length, 'byte')} of a body that goes on until the connection ends"
+        if brings_events(message):
+            self._give_up()
+        elif left:
+            who = "client" if self.direction != self.connection.client else "server"
+            self._give_up(finding("http.closed-early", f"The {who} reset the connection {came}.",
+                                  self.direction, message.start, self.offset))
+        else:
+            self._give_up(finding("http.reset-body", f"The connection was reset {came}.", self.direction,
+                                  message.start, self.offset))
 
     def _cut_off(self, message: HttpMessage | None, left: bool) -> None:
         """The connection ended inside of a message (None: in its head)."""

@@ -48,6 +48,9 @@ def body_framing(message: HttpMessage, request: HttpMessage | None) -> Framing:
     return "none" if message.is_request else "close"
 
 
+EVENT_CODINGS = ("gzip", "x-gzip", "deflate", "zstd")
+
+
 def brings_events(message: HttpMessage) -> bool:
     """Whether an answer brings server-sent events (WHATWG HTML §9.2.3)."""
     kind = message.first("content-type")
@@ -56,10 +59,19 @@ def brings_events(message: HttpMessage) -> bool:
     return kind.value.partition(";")[0].strip().lower() == "text/event-stream"
 
 
+def event_coding(message: HttpMessage) -> str | None:
+    """How an answer that brings events is compressed, "" for not at all; None: as they cannot be read."""
+    framed = all(coding.lower() in ("chunked", "identity") for coding in tokens(message, "transfer-encoding"))
+    codings = [coding.lower() for coding in tokens(message, "content-encoding")]
+    codings = [coding for coding in codings if coding != "identity"]
+    if not framed or len(codings) > 1 or (codings and codings[0] not in EVENT_CODINGS):
+        return None
+    return codings[0] if codings else ""
+
+
 def is_event_stream(message: HttpMessage) -> bool:
-    """Whether an answer brings events that can be read as they come: not compressed."""
-    codings = (*tokens(message, "transfer-encoding"), *tokens(message, "content-encoding"))
-    return brings_events(message) and all(coding.lower() in ("chunked", "identity") for coding in codings)
+    """Whether an answer brings events that can be read as they come."""
+    return brings_events(message) and event_coding(message) is not None
 
 
 def check_request(message: HttpMessage) -> list[Finding]:

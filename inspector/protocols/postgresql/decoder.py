@@ -103,13 +103,15 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
 
     def measure(self, direction: int, head: bytes) -> int:
         if direction == self.client and self._before:
-            return startup_size(head)
+            size = startup_size(head)        # where bytes lack it may be over, and nobody saw it
+            return size if size >= 0 or not self.doubted else message_size(True, head)
         if direction != self.client and self._asked and head[:1] in (b"S", b"N", b"G"):
             return 1
         return message_size(direction == self.client, head)
 
     def plausible(self, direction: int, head: bytes) -> bool:
-        return resumes(direction == self.client, head)
+        begins = direction == self.client and self._before and startup_size(head) > 0
+        return begins or resumes(direction == self.client, head)
 
     def ready(self, direction: int) -> bool:
         """The client waits for what the server says to TLS."""
@@ -127,7 +129,8 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
 
     def _unsettle(self) -> None:
         """From now on it is not known which query an answer belongs to."""
-        self._sure = self._before = self._failed = False
+        self._sure = self._failed = False
+        self.doubted = True
         self._asked = ""
         self._waiting.clear()
         self._turn, self._turns = [], []
@@ -141,7 +144,9 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
     def make(self, unit: Unit, data: bytes) -> None:
         where = len(self._records), unit.direction, unit.start, unit.stop
         if unit.direction == self.client:
-            kind = CODES.get(int.from_bytes(data[4:8], "big"), STARTUP) if self._before else chr(data[0])
+            begins = self._before and startup_size(data[:8]) > 0
+            kind = CODES.get(int.from_bytes(data[4:8], "big"), STARTUP) if begins else chr(data[0])
+            self._before = False
             self._from_client(PgMessage(*where, kind, unit.whole), data)
         else:
             kind = ANSWER if self._asked and unit.stop - unit.start == 1 else chr(data[0])

@@ -8,8 +8,8 @@ Our own, not hiredis': broken bytes must be shown, not refused, and every messag
 from __future__ import annotations
 
 import re
-from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,7 +37,6 @@ Kind = Literal["request", "reply", "push"]
 
 _PREVIEW = 240           # bytes of a string in a summary
 _VALUE = 1 << 16         # bytes of a string in a field
-_FINDINGS = 1000         # findings of a rule that are kept
 _DISORDER = 3            # turns of the client that may come late
 _TURNS = 2               # turns with as many replies as requests, after which matching is sure again
 _MATCHED = 10_000        # requests of such a turn
@@ -86,8 +85,6 @@ class RedisDecoder(Decoder[RedisMessage]):
         self._scanners = first, second
         self._messages: list[RedisMessage] = []
         self._waiting: deque[tuple[int, int]] = deque()      # (position of a request, replies that it gets)
-        self._more: Counter[str] = Counter()                 # findings beyond those that are kept, by rule
-        self._kept: Counter[str] = Counter()
         self._read_last: tuple[int, int, Node] | None = None
         # What the connection was asked to do.
         self._silent = 0                                     # requests without a reply: CLIENT REPLY SKIP
@@ -207,15 +204,8 @@ class RedisDecoder(Decoder[RedisMessage]):
                 self._find("redis.unanswered-request", what, request.direction, request.start, request.stop)
 
     def _find(self, rule: str, what: str, direction: int, start: int, stop: int) -> None:
-        self._kept[rule] += 1
-        if self._kept[rule] > _FINDINGS:
-            self._more[rule] += 1
-        else:
+        if not self.findings.full(rule, direction, start):
             self.findings.append(finding(rule, what, direction, start, stop))
-
-    @property
-    def uncounted(self) -> Mapping[str, int]:
-        return self._more
 
     # --- matching ----------------------------------------------------------------------------------
 
@@ -453,5 +443,6 @@ class RedisDecoder(Decoder[RedisMessage]):
         message = self._messages[index]
         node = self.value(message, min(limit, _VALUE))
         if message.kind != "request" and node.type in ("$", "=") and not node.is_null:
-            return Shown((f"{TYPES[node.type]}, {node.length} bytes", ""), node.text, is_binary(node.text))
+            head = f"{TYPES[node.type]}, {amount(node.length, 'byte')}"
+            return Shown((head, ""), node.text, is_binary(node.text))
         return Shown((self.summary(message),))

@@ -16,6 +16,7 @@ from inspector.model.language import sentence
 from inspector.protocols.api import Decoder, Hole, MessageIndex, MessageLine, Part, Rest, Shown, Source, Start
 from inspector.protocols.sse.event import Event, EventReader, Problem, data_of
 from inspector.protocols.sse.findings import BOOK
+from inspector.protocols.sse.unpack import Unpacker
 from inspector.wire.tcp.delivery import Pump
 from inspector.wire.text import escaped
 
@@ -32,6 +33,8 @@ class EventsDecoder(Decoder[Event]):
         self._events: list[Event] = []
         self._problems: list[Problem] = []
         self._reader: EventReader | None = None
+        self._unpacker: Unpacker | None = None       # of a compressed body,
+        self._since, self._gave = 0, True            # where what gives text next begins; the last gave some
         self._reported = 0                           # events of which `came` knows
         self._per_answer: Counter[int] = Counter()
         self._stops: dict[int, int] = {}         # where an answer ends, as far as it came
@@ -39,8 +42,10 @@ class EventsDecoder(Decoder[Event]):
 
     # --- reading: by HTTP's decoder ------------------------------------------------------------------
 
-    def open(self, direction: int, answer: int, start: int) -> None:
-        """The body of HTTP message `answer` begins."""
+    def open(self, direction: int, answer: int, start: int, coding: str = "") -> None:
+        """The body of HTTP message `answer` begins; `coding`: how it is compressed."""
+        self._unpacker = Unpacker(coding) if coding else None
+        self._gave = True
         self._reader = EventReader(direction, answer, self._events, self._problems)
         self._stops[answer] = start
 
@@ -53,13 +58,36 @@ class EventsDecoder(Decoder[Event]):
         else:
             self._begins.append(start)
             self._ends.append(start + len(data))
-        self._reader.feed(start, data)
+        if self._unpacker is None:
+            self._reader.feed(start, data)
+        else:
+            self._unpack(self._unpacker, self._reader, start, data)
         self._note(answer)
+
+    def _unpack(self, unpacker: Unpacker, reader: EventReader, start: int, data: bytes) -> None:
+        """The next bytes of a compressed body, which stand at `start`."""
+        self._since = start if self._gave else self._since
+        was, text = unpacker.ended, unpacker.feed(data)
+        self._gave = bool(text)
+        if text:
+            reader.feed(self._since, text, start + len(data))
+        if unpacker.ended and not was:
+            self._end_of_text(unpacker)
+
+    def _end_of_text(self, unpacker: Unpacker) -> None:
+        """Say from where on compressed events are not told."""
+        what = "From here on compressed events are not told one by one."
+        place = 1 - self.client, self._since, self._since + 1
+        self.findings.append(BOOK.finding("sse.compressed", what, *place,
+                                          instead=f"The reason: {unpacker.ended}."))
 
     def miss(self) -> None:
         """Bytes of the body are missing."""
         if self._reader is not None:
             self._reader.lose()
+            if self._unpacker is not None and not self._unpacker.ended:
+                self._unpacker.lose()
+                self._end_of_text(self._unpacker)
 
     def reach(self, answer: int, stop: int) -> None:
         """The answer came up to `stop`, with what frames its body."""
@@ -70,7 +98,7 @@ class EventsDecoder(Decoder[Event]):
         reader, self._reader = self._reader, None
         if reader is None:
             return
-        doubted = reader.doubted or cut
+        doubted = reader.doubted or cut or (self._unpacker is not None and bool(self._unpacker.ended))
         self._stops[answer] = stop
         if reader.finish(stop) and not doubted:
             last = self._events[-1]
@@ -117,6 +145,8 @@ class EventsDecoder(Decoder[Event]):
 
     def _body(self, event: Event, limit: int) -> bytes:
         """The lines of an event, as they stand in the body."""
+        if event.text is not None:
+            return event.text[:limit]
         stream, parts = self.source.streams[event.direction], []
         stop = min(event.stop, event.start + min(limit, _READ))
         at = max(bisect_right(self._begins, event.start) - 1, 0)
@@ -182,7 +212,7 @@ class EventsDecoder(Decoder[Event]):
         event = self._events[index]
         later = self._events[index + 1] if index + 1 < len(self._events) else None
         if later is not None and later.answer == event.answer:
-            return event.direction, event.start, later.start
+            return event.direction, event.start, max(event.stop, later.start)
         return event.direction, event.start, max(event.stop, self._end(event.answer))
 
     def head_stop(self, answer: int, first: int) -> int:

@@ -28,7 +28,8 @@ class Event:
     """One block of lines, or a comment that stands alone. [start, stop) of the server's stream.
 
     `name`: what the field event says; `size`: bytes of its data, lines joined by LF; `answer`: the number of
-    the HTTP message that it came in; `ended`: by an empty line.
+    the HTTP message that it came in; `ended`: by an empty line. `text`: its lines, in a compressed body,
+    whose bytes [start, stop) give it and perhaps its neighbours.
     """
 
     direction: int
@@ -42,6 +43,7 @@ class Event:
     size: int = 0
     has_data: bool = False
     ended: bool = False
+    text: bytes | None = None
 
     @property
     def event_type(self) -> str | None:
@@ -86,6 +88,7 @@ class Block:
     comments: list[str] = field(default_factory=list)
     size: int = -1                   # -1: no data, since every line of it adds the LF before it
     lines: int = 0
+    text: bytearray = field(default_factory=bytearray)       # of a compressed body
 
 
 class EventReader:
@@ -105,6 +108,7 @@ class EventReader:
         self._grows: Event | None = None     # the last event, where the next bytes may still belong to it
         self._block: Block | None = None
         self.doubted = False
+        self._packed = False                 # what is fed now was unpacked
 
     @property
     def pending(self) -> int | None:
@@ -113,20 +117,30 @@ class EventReader:
             return self._block.start
         return self._line_start if self._length else None
 
-    def feed(self, start: int, data: bytes) -> None:
-        """The next bytes of the body; they stand at `start` of the stream."""
+    def feed(self, start: int, data: bytes, stop: int | None = None) -> None:
+        """The next bytes of the body; they stand at `start` of the stream.
+
+        `stop`: the body is compressed, and they are what its bytes [start, stop) give.
+        """
+        self._packed = stop is not None
+
+        def place(at: int, ahead: int | None = None) -> int:
+            """Where a byte stands; of what was unpacked nobody knows more than where all of it does."""
+            return start + at if ahead is None else ahead
+
         at = 0
         if self._after_cr and data:
             self._after_cr = False
             if data[:1] == b"\n":
                 at = 1
-                self._extend(start + 1)
+                self._extend(place(1, stop))
+        begin = None if stop is None else start
         for match in _LINE_END.finditer(data, at):
-            self._add(start + at, data[at : match.start()])
+            self._add(place(at, begin), data[at : match.start()], place(match.start(), stop))
             at = match.end()
-            self._end_line(start + at)
+            self._end_line(place(at, stop))
         if at < len(data):
-            self._add(start + at, data[at:])
+            self._add(place(at, begin), data[at:], place(len(data), stop))
         self._after_cr = data[-1:] == b"\r" if data else self._after_cr
 
     def lose(self) -> None:
@@ -145,11 +159,11 @@ class EventReader:
 
     # --- lines -------------------------------------------------------------------------------------
 
-    def _add(self, start: int, part: bytes) -> None:
+    def _add(self, start: int, part: bytes, stop: int) -> None:
         if not self._length:
             self._line_start = start
         self._length += len(part)
-        self._line_stop = start + len(part)
+        self._line_stop = stop
         self._line += part[: max(_KEPT - len(self._line), 0)]
 
     def _end_line(self, stop: int, *, whole: bool = True) -> None:
@@ -188,22 +202,31 @@ class EventReader:
         text = _text(line[1:].removeprefix(b" "))
         if self._block is not None:
             self._block.stop = self._line_stop
+            self._keep(self._block, line)
             if len(self._block.comments) < _COMMENTS:
                 self._block.comments.append(text)
             return
         before = self._grows
         if before is not None and before.is_comment and not before.ended:
             comments = before.comments if len(before.comments) >= _COMMENTS else (*before.comments, text)
-            self.events[-1] = self._grows = replace(before, stop=stop, comments=comments)
+            lines = None if before.text is None else before.text + line + b"\n"
+            self.events[-1] = self._grows = replace(before, stop=stop, comments=comments, text=lines)
             return
-        self._grows = Event(self._direction, start, stop, self.answer, comments=(text,))
+        lines = line + b"\n" if self._packed else None
+        self._grows = Event(self._direction, start, stop, self.answer, comments=(text,), text=lines)
         self.events.append(self._grows)
+
+    def _keep(self, block: Block, line: bytes) -> None:
+        """Keep the lines of a compressed body: nobody reads them in the stream again."""
+        if self._packed:
+            block.text += line + b"\n"
 
     def _field(self, block: Block, line: bytes, length: int, start: int, stop: int, whole: bool) -> None:
         name, colon, value = line.partition(b":")
         skipped = len(name) + len(colon) + (value[:1] == b" ")
         value = value.removeprefix(b" ")
         block.lines += 1
+        self._keep(block, line)
         if name == b"data":
             block.size += 1 + length - skipped
         elif name == b"event":
@@ -231,7 +254,8 @@ class EventReader:
 
     def _put(self, block: Block, stop: int, *, ended: bool) -> None:
         event = Event(self._direction, block.start, stop, self.answer, block.name, block.id, block.retry,
-                      tuple(block.comments), max(block.size, 0), block.size >= 0, ended)
+                      tuple(block.comments), max(block.size, 0), block.size >= 0, ended,
+                      bytes(block.text) if block.text else None)
         if ended and block.name and not event.has_data:
             what = sentence(
                 "The event \"{name}\" has no data: no listener is told of it.", name=escaped(block.name, 40))

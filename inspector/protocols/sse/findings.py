@@ -13,6 +13,6 @@ BOOK = Rulebook(
     Rule("sse.invalid-retry", "note", "WHATWG HTML §9.2.6", "It should be milliseconds, digits alone."),
     Rule("sse.null-in-id", "note", "WHATWG HTML §9.2.6", "An id should have no NULL character."),
     Rule("sse.compressed", "note", "RFC 9110 §8.4",
-         "They stand in the body of the answer, which is unpacked as a whole."),
+         "They stand in the body of the answer."),
     Rule("sse.not-utf-8", "warning", "WHATWG HTML §9.2.5", "It should be UTF-8, whatever the header says."),
 )

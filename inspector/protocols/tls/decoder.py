@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inspector.model.language import marked, sentence
+from inspector.model.units import amount
 from inspector.protocols.api import MessageIndex, Part, Shown, Start
 from inspector.protocols.framing.units import FOREIGN, MORE, Unit, UnitDecoder
 from inspector.protocols.tls.findings import BOOK
@@ -195,7 +196,7 @@ class TlsDecoder(UnitDecoder[TlsRecord]):
     def kind_and_text(self, record: TlsRecord) -> tuple[str, str]:
         if record.alert is not None:
             return "Alert", f"{'fatal' if record.alert[0] == 2 else 'warning'}  {_alert(record.alert[1])}"
-        size = f"{record.stop - record.start - _HEADER} bytes"
+        size = amount(record.stop - record.start - _HEADER, "byte")
         if not record.messages:
             name = TYPES.get(record.opened or record.type, "")
             sealed = record.encrypted and record.type != DATA and not record.opened

@@ -15,7 +15,7 @@ import numpy as np
 
 from inspector.model.messages import Message, Opcode
 from inspector.model.packets import Row, packet_number
-from inspector.model.units import duration
+from inspector.model.units import amount, duration
 from inspector.protocols.api import (
     Decoder,
     Hole,
@@ -63,7 +63,7 @@ from inspector.protocols.websocket.session.session import WebSocketSession
 from inspector.protocols.websocket.start import next_frame
 from inspector.protocols.websocket.tree import frame_parts
 from inspector.wire.arrays import Bools, Int64s
-from inspector.wire.findings import Finding
+from inspector.wire.findings import Finding, Folded
 from inspector.wire.tcp.delivery import Pump, Runs
 from inspector.wire.text import escaped
 
@@ -203,7 +203,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         if text and not all_ascii(data, frame.start - base, frame.header_size, frame.payload_length,
                                   last - first):
             return False
-        self.session.add_alike(direction, rules, last - first)
+        self.session.add_alike(direction, rules, part.start.tolist() if rules else (), last - first)
         self.messages.extend(FrameIndex(len(self.frames)), part)
         self.frames.extend(part, MessageIndex(len(self.messages) - (last - first)))
         return True
@@ -337,7 +337,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         return found
 
     @property
-    def uncounted(self) -> Mapping[str, int]:
+    def uncounted(self) -> Mapping[str, Folded]:
         return self.session.findings.more
 
     # --- frames ------------------------------------------------------------------------------------
@@ -418,7 +418,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         elif self.is_text(record):
             words.append(f'"{escaped(self.payload(record, 4 * _TEXT), _TEXT)}"')
         else:
-            words.append(f"{record.payload_length} bytes")
+            words.append(amount(record.payload_length, "byte"))
         if not record.fin:
             words.append("fragment")
         elif record.opcode == CONTINUATION:
@@ -433,8 +433,8 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         return f"… {record.name.upper()}"
 
     def heading(self, record: WebSocketFrameRecord) -> tuple[str, str]:
-        words = f"{record.name.upper()}{'' if record.fin else ', fragment'}, {record.payload_length} bytes"
-        return f"WebSocket frame {record.number}", words
+        words = f"{record.name.upper()}{'' if record.fin else ', fragment'}"
+        return f"WebSocket frame {record.number}", f"{words}, {amount(record.payload_length, 'byte')}"
 
     def parts(self, record: WebSocketFrameRecord) -> tuple[Part, ...]:
         return frame_parts(self, record)
@@ -456,7 +456,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         if frame is None:
             return Rest("the beginning of a frame that has not ended")
         name = opcode_name(frame.opcode).upper()
-        return Rest(f"a {name} frame of {frame.payload_length:,} bytes that has not ended")
+        return Rest(f"a {name} frame of {amount(frame.payload_length, 'byte')} that has not ended")
 
     def span(self, index: MessageIndex) -> tuple[int, int, int]:
         frames = self.messages.frames_of(index)
@@ -503,7 +503,7 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         bits = (("FIN", record.fin), ("RSV1", record.rsv & 4), ("RSV2", record.rsv & 2),
                 ("RSV3", record.rsv & 1))
         text = " ".join((f"frame {record.number} ", *(name for name, on in bits if on), record.name))
-        text += f"  {record.payload_length:,} bytes, {record.length_form}-bit length"
+        text += f"  {amount(record.payload_length, 'byte')}, {record.length_form}-bit length"
         if record.masked:
             text += f"  key {record.masking_key.hex()}"
         text += "  packet " + ", ".join(str(packet_number(row)) for row in record.rows[:8])

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from inspector.model.numbers import ACK, FIN, RST, URG
+from inspector.model.numbers import ACK, FIN, RST, TCP, URG
 from inspector.model.packets import Row, packet_number, row_at, rows_in
+from inspector.model.units import times
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import Decoder, Protocol, Rest
 from inspector.trace.application import decode_as
@@ -25,12 +26,15 @@ from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.index.packets import Packets
 from inspector.trace.limits import chosen
 from inspector.wire.arrays import Int64s
-from inspector.wire.findings import Finding
+from inspector.wire.findings import Finding, Folded
 from inspector.wire.keylog import KeyLog
 from inspector.wire.tcp.rules import ENDINGS
 from inspector.wire.tcp.stream import ByteStream
 
 _ROWS = 64               # packets that a finding names at most
+_NEAR = 1 << 13          # packets before and after among which other conversations are looked for,
+_OTHERS = 8              # so many of them,
+_OPENING = 8             # and so many of their first bytes
 _PARTS = 3               # records of one packet that `info` spells out
 
 
@@ -61,6 +65,7 @@ class Application:
         ports = flow.a[1], flow.b[1]
         self._engine = Engine(self, ports, protocols, decode_as.wanted(ports, flow.stream))
         self._findings: list[Finding] = []
+        self._folded: dict[str, tuple[int, tuple[Row, ...]]] = {}     # by rule: how many, and their packets
         self._ended = False
         self._packets = -1
         self._scanned = 0                      # packets in which FIN and RST were looked for
@@ -109,6 +114,18 @@ class Application:
             return 0
         return self._flow.streams[1 - self._flow.direction(row)].offset_of(int(index.ack[row]))
 
+    def said_to_others(self, direction: int) -> list[bytes]:
+        """First bytes that the end of a direction sent to others, from the same address and port."""
+        index, here = self._trace.index, row_at(self._flow.rows, 0)
+        near = slice(max(here - _NEAR, 0), here + _NEAR)
+        me, port = ("src", "sport") if self._flow.direction(here) == direction else ("dst", "dport")
+        theirs = np.flatnonzero(
+            (index.protocol[near] == TCP) & (index.src[near] == getattr(index, me)[here])
+            & (index.sport[near] == getattr(index, port)[here]) & (index.payload_length[near] > 0)
+            & (index.stream[near] != self._flow.stream)) + near.start
+        rows = theirs[np.sort(np.unique(index.stream[theirs], return_index=True)[1])[:_OTHERS]]
+        return [self._trace.frame(row)[int(index.payload[row]) :][:_OPENING] for row in rows_in(rows)]
+
     def acknowledged(self, direction: int, rows: Int64s) -> Int64s:
         """For packets of a direction: the offsets of the other stream up to which they acknowledge."""
         index = self._trace.index
@@ -127,10 +144,35 @@ class Application:
         finished = all(s.end is not None and s.contiguous >= s.end for s in self._flow.streams)
         if self._closing is None or self._engine.lacking or not (self._reset or finished):
             return
-        if any(sent(self._trace, self._flow, one) > self.streams[one].length for one in (0, 1)):
+        lost = any(sent(self._trace, self._flow, one) > self.streams[one].length for one in (0, 1))
+        if lost or self._resets_behind(self._closing):
             return                             # the last bytes of all were not captured
         self._ended = True
-        self._engine.end(self._flow.direction(self._closing), bool(int(index.tcp_flags[self._closing]) & RST))
+        self._engine.end(self._closes(self._closing), self._is_reset(self._closing))
+
+    def _resets_behind(self, row: Row) -> bool:
+        """Whether packet `row` is a reset that stands behind bytes which were not captured, by its number."""
+        index, stream = self._trace.index, self.streams[self._flow.direction(row)]
+        if not int(index.tcp_flags[row]) & RST or not stream.start_known:
+            return False
+        return 1 < stream.offset_of(int(index.seq[row])) - stream.length < 1 << 30
+
+    def _closes(self, row: Row) -> int:
+        """The direction that began to close: by packet `row`, or by a FIN that this one acknowledges.
+
+        The latter stands behind it in a file whose packets changed places.
+        """
+        direction = self._flow.direction(row)
+        end = self.streams[1 - direction].end
+        later = end is not None and self.acknowledged_by(row) == end + 1
+        return 1 - direction if later else direction
+
+    def _is_reset(self, row: Row) -> bool:
+        """Whether packet `row`, the first that closes, is a reset, and no FIN was lost before it."""
+        index, direction = self._trace.index, self._flow.direction(row)
+        if not int(index.tcp_flags[row]) & RST:
+            return False
+        return self.streams[direction].offset_of(int(index.seq[row])) != self.streams[direction].length + 1
 
     # --- layers ------------------------------------------------------------------------------------
 
@@ -196,14 +238,30 @@ class Application:
     def _counted(self) -> list[Finding]:
         """The findings; where a rule has more than are kept, the last one says how many."""
         found = list(self._findings)
-        more: dict[str, int] = {}
-        for layer in self.layers:
-            more |= layer.decoder.uncounted
+        more = {rule: (layer, folded) for layer in self.layers
+                for rule, folded in layer.decoder.uncounted.items()}
         for at in range(len(found) - 1, -1, -1):
-            count = more.pop(found[at].id, 0) if more else 0
-            if count:
-                found[at] = replace(found[at], text=f"{found[at].text} (The same {count:,} times more.)")
+            if not more:
+                break
+            layer, folded = more.pop(found[at].id, (None, None))
+            if layer is not None and folded is not None:
+                text = f"{found[at].text} (The same {times(folded.count)} more.)"
+                found[at] = replace(found[at], text=text, alike=self._alike(found[at].id, layer, folded))
         return found
+
+    def _alike(self, rule: str, layer: Layer, folded: Folded) -> tuple[Row, ...]:
+        """The packets in which findings of a rule begin that are told by their number alone, ascending."""
+        count, known = self._folded.get(rule, (0, ()))
+        if count != folded.count:
+            rows: set[Row] = set()
+            for stream, inner, starts in zip(self._flow.streams, layer.streams, folded.starts, strict=True):
+                places = np.array(starts, np.int64)
+                if inner is not stream and len(places):
+                    places = np.array([inner.wire(start, start + 1)[0] for start in starts], np.int64)
+                rows.update(stream.rows_at(places))
+            known = tuple(sorted(rows))
+            self._folded[rule] = folded.count, known
+        return known
 
     def _place(self, one: Finding) -> Finding:
         direction = one.direction or 0

@@ -18,7 +18,7 @@ from inspector.model.units import amount
 from inspector.protocols import REGISTRY
 from inspector.protocols.api import SentRecord
 from inspector.trace.application.packets import packet_records
-from inspector.trace.flows.fragments import fragments_of
+from inspector.trace.flows.fragments import fragments_of, lost_after
 from inspector.trace.flows.udp import UdpFlow, troubled_streams
 from inspector.trace.index.index import Index
 from inspector.trace.index.packets import Packets
@@ -81,10 +81,8 @@ def _incomplete(trace: Packets, flow: UdpFlow) -> list[Finding]:
     """Datagrams that came in fragments, of which some in the middle are not in the capture."""
     index, found = trace.index, []
     for row in rows_in(flow.rows[index.status[flow.rows] & FRAGMENT != 0][:_MOST_FRAGMENTED]):
-        datagram = fragments_of(trace, row)
-        if datagram is None or datagram.length is None or datagram.complete:
-            continue
-        if any(int(index.status[other]) & CUT for other in datagram.rows):
+        lost, datagram = lost_after(trace, row), fragments_of(trace, row)
+        if lost is None or datagram is None:
             continue
         what = sentence(
             "Of the IP datagram {identification:#06x}, {length:,} bytes in fragments, what follows byte "

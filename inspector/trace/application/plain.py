@@ -124,6 +124,10 @@ class PlainConversation:
         """See `Source`."""
         return self._decode().acknowledged_by(row)
 
+    def said_to_others(self, direction: int) -> Sequence[bytes]:
+        """See `Source`."""
+        return self._decode().said_to_others(direction)
+
 
 class PlainBlock(NamedTuple):
     """What some of the regular conversations say, by the block's numbers of them.

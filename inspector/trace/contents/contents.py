@@ -24,6 +24,7 @@ from inspector.wire.keylog import KeyLog
 from inspector.wire.text import escaped
 
 _BATCH = 16384                  # packets whose columns are read together: as much as the caches hold
+_ALIKE = 16                     # interfaces of a section that are told apart though they are alike
 _FREEZES = "ring queue freezes: "
 _LONGEST_TEXT = 64 * 1024
 _RECORD_FIELDS = tuple(field.name for field in fields(CallRecord))
@@ -51,13 +52,20 @@ class Contents:
         self.data: UInt8s = np.zeros(0, "u1")
         self.base = 0                        # offset in the file of the first byte of `data`
         self._counted: dict[int, Statistics] = {}
-        self._numbers: dict[pcapng.Interface, int] = {}
+        # By what they are, and which of several alike in a section; how many there were of each in it so far.
+        self._numbers: dict[tuple[pcapng.Interface, int], int] = {}
+        self._alike: dict[pcapng.Interface, int] = {}
         self._links = Growing("i8")          # link types of the interfaces
         self._pending: dict[tuple[int, int], int] = {}
 
     def interface(self, interface: pcapng.Interface) -> int:
-        """A new interface, or the number of one that is the same in every way."""
-        number = self._numbers.setdefault(interface, len(self.interfaces))
+        """A new interface, or the number of one of an earlier section that is the same in every way.
+
+        Several of a section may be alike (two files merged): they are several all the same.
+        """
+        which = self._alike.get(interface, 0)
+        self._alike[interface] = min(which + 1, _ALIKE - 1)
+        number = self._numbers.setdefault((interface, which), len(self.interfaces))
         if number == len(self.interfaces):
             self.interfaces.append(interface)
             self._links.extend(np.array([interface.link_type]))
@@ -113,6 +121,7 @@ class Contents:
 
     def section(self, before: int) -> None:
         """A capture of its own begins, behind others where there are packets before it."""
+        self._alike = {}
         if self.index.count + before:
             self.index.sections.extend(np.array([self.index.count + before]))
 

@@ -82,7 +82,7 @@ def _of_detail(name: str) -> Read:
 
 def _initial(flow: Any, row: Row) -> int | None:
     """The round trip of the handshake, in packets after its first one of which the analysis says anything."""
-    value: int | None = flow.rtt_ns
+    value: int | None = flow.initial_rtt_ns
     if value is None or row <= min(flow.handshake_rows, default=0):
         return None
     return value if judged(flow, row) else None

@@ -65,6 +65,12 @@ def seen_in_several_places(trace: Packets, row: Row) -> bool:
     return trace.index.several_interfaces or trace.link_type(row) in _COOKED
 
 
+def may_hold_copies(trace: Packets) -> bool:
+    """Whether a packet may stand in this trace more than once: few traces are like that."""
+    index = trace.index
+    return bool(len(index.sections.values)) or (index.count > 0 and seen_in_several_places(trace, Row(0)))
+
+
 class _Seen:
     """A packet, and the interfaces that saw it so far (known when another one is like it)."""
 

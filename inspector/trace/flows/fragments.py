@@ -12,7 +12,7 @@ import numpy as np
 
 from inspector.model.packets import Row, rows_in
 from inspector.wire.headers.fragment import Fragment, join, read_fragment
-from inspector.wire.headers.read import FRAGMENT, NO_LAYER
+from inspector.wire.headers.read import CUT, FRAGMENT, NO_LAYER, NO_OFFSET
 
 if TYPE_CHECKING:
     from inspector.trace.index.packets import Packets
@@ -34,6 +34,21 @@ class FragmentedDatagram(NamedTuple):
     @property
     def complete(self) -> bool:
         return self.length is not None and len(self.payload) >= self.length
+
+
+def lost_after(trace: Packets, row: Row) -> int | None:
+    """The byte behind which fragments of the datagram that begins in packet `row` lack; None: none do.
+
+    Behind that the capture has some, the last one among them: it does not just go on.
+    """
+    index = trace.index
+    if not int(index.status[row]) & FRAGMENT or int(index.l4[row]) == NO_OFFSET:
+        return None
+    datagram = fragments_of(trace, row)
+    if datagram is None or datagram.length is None or datagram.complete:
+        return None
+    cut = any(int(index.status[other]) & CUT for other in datagram.rows)
+    return None if cut else len(datagram.payload)
 
 
 def fragments_of(trace: Packets, row: Row) -> FragmentedDatagram | None:

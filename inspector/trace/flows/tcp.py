@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from inspector.model.endpoint import join_endpoint
-from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP
+from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, URG
 from inspector.model.packets import Row, row_at, rows_in
+from inspector.model.units import amount
 from inspector.protocols import readers
 from inspector.protocols.api import CARRIER_OF
 from inspector.trace.flows.copies import Elsewhere, copies, out_of_order
@@ -26,6 +28,7 @@ from inspector.wire.tcp.analysis import UNKNOWN_TIME, Columns, TcpAnalysis
 from inspector.wire.tcp.findings import CLOSE_WAIT_NS, DELAYED_ACK_NS, TcpFacts, tcp_findings
 from inspector.wire.tcp.flags import REUSED_PORTS, names_of
 from inspector.wire.tcp.options import NO_OPTIONS, TcpOptions, parse_options
+from inspector.wire.tcp.rules import finding
 from inspector.wire.tcp.stream import ByteStream
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 Handshake = Literal["complete", "partial", "refused", "missing"]
 _BATCH = 1 << 14
 _FEW = 16                # packets of a conversation that are looked at one by one
+_OPENING = 64            # packets among which SYNs are looked for
 _TIMESTAMPS = 32         # header length with the timestamps option alone
 _ERRORS = {number: [reader for _, reader in readers(carrier)]            # what tells of errors, in words
            for number, carrier in CARRIER_OF.items() if number in (ICMP, ICMPV6)}
@@ -164,6 +168,8 @@ class TcpFlow:
         self._a = int(index.src[row]), int(index.sport[row])
         self.a = index.address(self._a[0]), self._a[1]
         self.b = index.address(int(index.dst[row])), int(index.dport[row])
+        if self.a == self.b:
+            self._judged.meets_itself()
         if index.streams[TCP].reopened(self.stream):
             self._reopened_at = row
 
@@ -185,6 +191,9 @@ class TcpFlow:
 
     def _carry(self, rows: Int64s) -> None:
         index = self._trace.index
+        urgent = (index.tcp_flags[rows] & (URG | RST) == URG) & (index.payload_length[rows] > 0)
+        for row in rows_in(rows[urgent]):
+            self._take_out_urgent(row)
         if len(rows) <= _FEW and not index.reassembly.segments:
             self._carry_few(rows)
             return
@@ -200,6 +209,16 @@ class TcpFlow:
                 captured[at], payload = length[at], payload.copy()
                 payload[at] = index.reassembly.segments[row_at(rows, at)].header
         extend(self._streams, self.directions(rows), rows, flags, seq, length, captured, payload)
+
+    def _take_out_urgent(self, row: Row) -> None:
+        """Tell the stream which byte is urgent: the one before that to which the urgent pointer leads."""
+        index, stream = self._trace.index, self._streams[self.direction(row)]
+        pointer = int.from_bytes(self._fetch(row, int(index.l4[row]) + 18, 2), "big")
+        opens = self._opening.get("SYN" if self.direction(row) == self.client else "SYN ACK")
+        if opens is not None and not stream.start_known:
+            stream.open_at((int(index.seq[opens]) + 1) & 0xFFFFFFFF)
+        if pointer:
+            stream.take_out(int(index.seq[row]) + bool(index.tcp_flags[row] & SYN), pointer, row)
 
     def _carry_few(self, rows: Int64s) -> None:
         """The same for packets so few that arrays would take longer."""
@@ -296,9 +315,41 @@ class TcpFlow:
         return tuple(sorted(self._opening.values()))
 
     @property
-    def rtt_ns(self) -> int | None:
-        """The round trip seen in the handshake: from the (last) SYN to the ACK that ends it."""
+    def unseen(self) -> int | None:
+        """The end of which no packet was captured, though the other one acknowledges what it sent."""
+        index, rows = self._trace.index, self._rows
+        found = set(self.directions(rows).tolist())
+        acks = bool((index.tcp_flags[rows] & ACK).any())
+        return 1 - found.pop() if len(found) == 1 and acks and self.a != self.b else None
+
+    @property
+    def is_simultaneous(self) -> bool:
+        """Whether both ends sent SYN before either had heard the other's (RFC 9293 section 3.5)."""
+        flags, rows = self._trace.index.tcp_flags, self._rows[:_OPENING]
+        if self.a == self.b:
+            return bool((flags[rows] & SYN).any())
+        first = takewhile(lambda row: int(flags[row]) & (SYN | ACK) == SYN, rows_in(rows))
+        return len({self.direction(row) for row in first}) == 2
+
+    @property
+    def initial_rtt_ns(self) -> int | None:
+        """From the (last) SYN to the first packet with ACK alone, as Wireshark has it.
+
+        No round trip, but a bound of it, where the capture lacks the packet that ended the handshake.
+        """
         return self._analysis.initial_rtt_ns
+
+    @property
+    def rtt_ns(self) -> int | None:
+        """The round trip seen in the handshake: from the (last) SYN to the empty ACK that ends it."""
+        span = self.initial_rtt_ns
+        if self.handshake != "complete" or span is None or span < 0 or self.is_simultaneous:
+            return None                                # (below 0: the clock was set back)
+        index = self._trace.index
+        accept, ack = self._opening["SYN ACK"], self._opening["ACK"]
+        first = next(row for row in rows_in(self._rows) if index.tcp_flags[row] & (SYN | ACK) == ACK)
+        answers = int(index.ack[ack]) == (int(index.seq[accept]) + 1) & 0xFFFFFFFF
+        return span if answers and first == ack and not index.payload_length[ack] else None
 
     def direction(self, row: Row) -> int:
         """0 for a packet from a to b, 1 for one from b to a."""
@@ -380,8 +431,8 @@ class TcpFlow:
                  self._trace.fates.version)  # fmt: skip
         if self._findings_at != known:
             self._findings_at = known
-            self._findings = [] if self._is_quiet() else [
-                one.at(self.stream, one.rows) for one in tcp_findings(self._facts())]
+            found = [] if self._is_quiet() else tcp_findings(self._facts()) + self._urgent_bytes()
+            self._findings = [one.at(self.stream, one.rows) for one in found]
         return self._findings
 
     def _is_quiet(self) -> bool:
@@ -400,8 +451,19 @@ class TcpFlow:
         closing = [direction for direction, flag in zip(self.directions(rows).tolist(), flags, strict=True)
                    if flag & FIN]
         half_open = bool(closing) and len(set(closing)) < 2
-        resets = any(flag & RST for flag in flags)
+        resets = any(flag & (RST | URG) for flag in flags)
         return not (half_open or resets or any(stream.overlaps for stream in self.streams))
+
+    def _urgent_bytes(self) -> list[Finding]:
+        """That bytes were sent as urgent, a word for each direction."""
+        found = []
+        for direction, stream in enumerate(self.streams):
+            urgent = stream.urgent
+            if urgent:
+                name = join_endpoint(*(self.a, self.b)[direction])
+                what = f"{name} sent {amount(len(urgent), 'urgent byte')} (MSG_OOB)."
+                found.append(finding("tcp.urgent-data", what).at(-1, [one.row for one in urgent]))
+        return found
 
     def _facts(self) -> TcpFacts:
         index, rows, flagged = self._trace.index, self._rows, self._analysis.flags
@@ -416,7 +478,7 @@ class TcpFlow:
             seq=column(index.seq), ack=column(index.ack), length=column(index.payload_length),
             window=column(index.window), time_ns=column(index.time_ns), bits=bits,
             base=(self.base(0), self.base(1)), names=(join_endpoint(*self.a), join_endpoint(*self.b)),
-            rtt_ns=self.rtt_ns, refused=self.handshake == "refused", client=self.client,
+            rtt_ns=self.initial_rtt_ns, refused=self.handshake == "refused", client=self.client,
             conflicts=(self.streams[0].conflicts(), self.streams[1].conflicts()),
             errors=self._errors(), accepts=self._accepts(), end_ns=self._trace.end_ns,
             arrivals=self._arrivals(),

@@ -26,7 +26,8 @@ _PATIENCE = 8           # times the whole trace is looked through before it is s
 class ConversationRow(NamedTuple):
     """One conversation. `a` sent its first packet; ends as "127.0.0.1:8000", "[::1]:8000"; payload bytes.
 
-    `carries`: how many of its packets carry what has conversations of its own, as a tunnel's do.
+    `carries`: how many of its packets carry what has conversations of its own, as a tunnel's do. `copies`:
+    packets that stand in the file once more, where somebody looked for them and counted them once.
     """
 
     protocol: str
@@ -41,6 +42,7 @@ class ConversationRow(NamedTuple):
     end_ns: int
     first_row: Row
     carries: int = 0
+    copies: int = 0
 
 
 class RowLists:
@@ -148,6 +150,7 @@ class ConversationColumns(NamedTuple):
     end_ns: Int64s
     first_row: Int64s
     carries: Int64s
+    copies: Int64s
 
     @property
     def packets(self) -> Int64s:
@@ -162,13 +165,21 @@ class ConversationColumns(NamedTuple):
             (other[0][which], other[1][which]),
             (counted[0][which], counted[1][which], counted[2][which], counted[3][which]),
             self.start_ns[which], self.end_ns[which], self.first_row[which], self.carries[which],
+            self.copies[which],
         )
+
+    def less(self, number: int, direction: int, packets: int, size: int) -> None:
+        """Count these packets of conversation `number` here, and their payload, no more: they are copies."""
+        self.counted[direction][number] -= packets
+        self.counted[2 + direction][number] -= size
+        self.copies[number] += packets
 
     def lists(self, index: Index) -> list[list[Any]]:
         """A list for each field of `ConversationRow` but the protocol."""
         ends = [_ends(index, addresses, ports)
                 for addresses, ports in zip(self.addresses, self.ports, strict=True)]
-        columns = (*self.counted, self.start_ns, self.end_ns, self.first_row, self.carries)
+        columns = (*self.counted, self.start_ns, self.end_ns, self.first_row, self.carries,
+                   self.copies)
         return [self.stream.tolist(), *ends, *[column.tolist() for column in columns]]
 
     def rows(self, index: Index) -> list[ConversationRow]:
@@ -213,7 +224,7 @@ def conversation_columns(index: Index, protocol: str) -> ConversationColumns:
         (segments.sport[heads], segments.dport[heads]),
         (counted(here), counted(there), counted(here, lengths[forward]), counted(there, lengths[~forward])),
         index.time_ns[rows[heads]], index.time_ns[last[known]], rows[heads],
-        counted(stream[segments.carries]),
+        counted(stream[segments.carries]), np.zeros(len(known), np.int64),
     )
 
 

@@ -117,12 +117,12 @@ def _of_tcp(trace: Trace, flow: TcpFlow, row: Row) -> _Known:
         phase = "opening"
     elif _CLOSING & set(flow.states(row)):
         phase = "closing"
-    window, duplicate, detail = None, "", flow.detail(row)
+    copied = flow.copies.get(row)
+    window, duplicate, detail = None, "", flow.detail(row if copied is None else copied)
     if detail is not None:
         window = detail.window
-        if detail.duplicate_of is not None:
+        if detail.duplicate_of is not None and copied is None:
             duplicate = f"{packet_number(detail.duplicate_of)}#{detail.duplicate_number}"
-    copied = flow.copies.get(row)
     return _Known(window, tuple(flow.analysis(row)), *trace.words_of(row), phase, copied, duplicate,
                   flow.probes_window(row))  # fmt: skip
 

@@ -21,10 +21,11 @@ from inspector.model.numbers import (
     flag_names,
 )
 from inspector.model.packets import Row, packet_number
-from inspector.model.units import duration
+from inspector.model.units import amount, duration
 from inspector.model.wiring import LATER
 from inspector.protocols import by_name
 from inspector.trace.application.packets import packet_text
+from inspector.trace.flows.fragments import lost_after
 from inspector.trace.index.fates import Fate
 from inspector.trace.packet.facts import Facts, payload_preview
 from inspector.wire.headers.fragment import fragment_header
@@ -76,6 +77,9 @@ def protocol_name(trace: Trace, fact: Facts) -> str:
     return TRANSPORT_NAMES.get(fact.protocol) or _IP_PROTOCOLS.get(fact.protocol, f"IPv{network}")
 
 
+LOST_FRAGMENTS = marked("Fragments missing")
+
+
 def packet_info(trace: Trace, fact: Facts, *, preview: int = _PREVIEW, brief: bool = False) -> str:
     """What the packet says, in one line; where words of ours stand before it, it is a Sentence.
 
@@ -85,6 +89,8 @@ def packet_info(trace: Trace, fact: Facts, *, preview: int = _PREVIEW, brief: bo
     text = _packet_text(trace, fact, preview, brief=brief)
     if is_again(trace, fact) and not _is_resent(fact):
         text = sentence("[{word}] {text}", word=sentence(AGAIN), text=text)
+    if fact.protocol == UDP and fact.stream >= 0 and lost_after(trace, fact.row) is not None:
+        text = sentence("[{word}] {text}", word=sentence(LOST_FRAGMENTS), text=text)
     if fact.same_as is not None:
         text = sentence("[Packet {number} again] {text}", number=packet_number(fact.same_as), text=text)
     return text if fact.fate is None else sentence("[{word}] {text}", word=fate_text(fact.fate), text=text)
@@ -279,9 +285,10 @@ def _fragment_text(trace: Trace, fact: Facts) -> str:
 def _other_text(trace: Trace, row: Row) -> str:
     value = ether_type(trace, row)
     frame = trace.frame(row)
+    behind = amount(len(frame) - 14, "byte")
     if value:
-        return f"{_ETHER_TYPES.get(value, 'Ethernet')} (type 0x{value:04x}), {len(frame) - 14} bytes"
+        return f"{_ETHER_TYPES.get(value, 'Ethernet')} (type 0x{value:04x}), {behind}"
     if trace.link_type(row) == LINK_ETHERNET and len(frame) >= 14:
-        return f"IEEE 802.3 frame {frame[6:12].hex(':')} → {frame[0:6].hex(':')}, {len(frame) - 14} bytes"
-    return f"{len(frame)} bytes of link type {trace.link_type(row)}"
+        return f"IEEE 802.3 frame {frame[6:12].hex(':')} → {frame[0:6].hex(':')}, {behind}"
+    return f"{amount(len(frame), 'byte')} of link type {trace.link_type(row)}"
 

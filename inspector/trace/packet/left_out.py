@@ -24,7 +24,7 @@ from inspector.wire.keylog import MOST_SECRETS
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
-_SET_BACK_NS = 1_000_000_000     # queues and interfaces put packets out of order by less
+_SET_BACK_NS = 100_000_000, 1_000_000_000   # queues put packets out of order by less; and several interfaces
 _CLAUSE = "a limit of ours"
 BOOK = Rulebook(
     Rule("reading.too-deep", "note", _CLAUSE, "Their bytes are shown; no conversation has what is inside."),
@@ -65,12 +65,13 @@ def left_out_findings(trace: Trace) -> list[Finding]:
 
 def _set_back(trace: Trace) -> Finding | None:
     """That time goes back in the file by more than packets of several queues are out of order."""
-    times = trace.index.time_ns[: trace.index.count]
-    back = np.flatnonzero(times[1:] < times[:-1] - _SET_BACK_NS) + 1
+    moments = trace.index.time_ns[: trace.index.count]
+    most = _SET_BACK_NS[trace.index.several_interfaces]
+    back = np.flatnonzero(moments[1:] < moments[:-1] - most) + 1
     back = back[~np.isin(back, trace.index.sections.values)]        # of these other words tell
     if not len(back):
         return None
-    by = duration(int(times[back[0] - 1]) - int(times[back[0]]))
+    by = duration(int(moments[back[0] - 1]) - int(moments[back[0]]))
     more = sentence(", and {count:,} times more", count=len(back) - 1) if len(back) > 1 else ""
     what = sentence("Time goes back by {by} at packet {number}{more}.", by=by,
                     number=packet_number(row_at(back, 0)), more=more)

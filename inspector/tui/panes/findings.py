@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 
 from inspector.model.language import tr
 from inspector.tui.messages import SelectionMade, StatusChanged
@@ -12,9 +14,13 @@ from inspector.tui.pace import WORK_SECONDS
 from inspector.tui.panes.base import ListPane, PaneSpec
 from inspector.tui.panes.conversation import selection_of
 from inspector.tui.widgets.painter import Head
+from inspector.views.conversation.place import StreamPlace
 from inspector.views.findings.list import MARKS, FindingList
 from inspector.views.findings.unjudged import outside_words, unjudged_words
 from inspector.views.line.spans import Line, Span, fit
+
+if TYPE_CHECKING:
+    from inspector.wire.findings import Finding
 
 CONVERSATIONS_A_TURN = 50      # that are looked into before keys are heard, if time allows
 DRAWN = 0.2                    # seconds between pictures of what was found so far
@@ -29,8 +35,16 @@ class FindingsPane(ListPane):
         "and bits. What you did to packets on a held wire stands here too, with what followed.",
     )
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "packet(-1)", "Packet before", show=False, id="findings.left",
+                tooltip="The packet before, of those of the chosen finding"),
+        Binding("right,l", "packet(1)", "Next packet", show=False, id="findings.right",
+                tooltip="The next packet of those of the chosen finding"),
+    ]
+
     def __init__(self, spec: PaneSpec) -> None:
         super().__init__(spec)
+        self._at: tuple[Finding | None, int] = None, 0     # of the chosen finding's packets: which one
         self._findings: FindingList | None = None
         self._drawn = 0.0              # when, last
 
@@ -61,7 +75,28 @@ class FindingsPane(ListPane):
         cursor = self.lines.cursor
         if self._findings is None or cursor is None or cursor >= self._findings.count:
             return []
-        return list(self._findings.detail(cursor, width))
+        return list(self._findings.detail(cursor, width, self._place_in(cursor)))
+
+    def _place_in(self, index: int) -> int:
+        """Which of the packets of the finding on a line is looked at."""
+        assert self._findings is not None
+        finding, at = self._at
+        return at if finding is self._findings.finding(index) else 0
+
+    def action_packet(self, step: int) -> None:
+        """Go to the next packet of the chosen finding, or the one before."""
+        findings, cursor = self._findings, self.lines.cursor
+        if findings is None or cursor is None or cursor >= findings.count:
+            return
+        rows = findings.packets(cursor)
+        at = min(max(self._place_in(cursor) + step, 0), len(rows) - 1)
+        if at < 0:
+            return
+        finding = findings.finding(cursor)
+        self._at = finding, at
+        place = findings.target(cursor) if not at else StreamPlace(rows[at], (rows[at],))
+        self.post_message(SelectionMade(selection_of(place, finding.id)))
+        self._refresh_heads()
 
     def reset(self) -> None:
         self._findings = None if self.trace is None else FindingList(self.trace)

@@ -7,12 +7,12 @@ close. Each line leads to its packet. UDP says plainly that it has none of this.
 
 from __future__ import annotations
 
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from inspector.model.endpoint import join_endpoint
 from inspector.model.language import marked, sentence, tr
 from inspector.model.numbers import ACK, RST, SYN
-from inspector.model.packets import Row, packet_number, row_at, rows_in
+from inspector.model.packets import Row, packet_number, row_at
 from inspector.model.units import amount, duration
 from inspector.views.conversation.close import describe_close, end_names
 from inspector.views.conversation.upgrade import describe_upgrade
@@ -56,10 +56,13 @@ def handshake(trace: Trace, conversation: Conversation | tuple[str, int]) -> Doc
 
 
 def _describe_opening(document: Document, trace: Trace, flow: TcpFlow) -> None:
-    kind = flow.handshake
-    simultaneous = _is_simultaneous(trace, flow)
-    name = tr("TCP simultaneous open") if simultaneous else tr("TCP three-way handshake")
+    kind, unseen = flow.handshake, flow.unseen
+    name = tr("TCP simultaneous open") if flow.is_simultaneous else tr("TCP three-way handshake")
     document.heading(name, tr(_WORDS[kind]) + _round_trip(trace, flow))
+    if unseen is not None:
+        document.prose(tr("Seen from one side: not one packet of {end} is in the capture, though the other "
+                          "end acknowledges what it sent. What state either is in cannot be known.",
+                          end=escaped(join_endpoint(*(flow.a, flow.b)[unseen]))), "warning")
     if kind == "missing":
         document.prose(tr("The capture begins in the middle of this conversation: no SYN was seen. Sequence "
                           "numbers are counted from the first byte that was captured, and window scales are "
@@ -77,29 +80,23 @@ def _describe_opening(document: Document, trace: Trace, flow: TcpFlow) -> None:
             _announced(document, trace, flow, row, step, after)
         else:
             _confirmed(document, trace, flow, row, step, after)
-    if kind == "partial":
+    if kind == "partial" and unseen is None:
         _unanswered(document, trace, flow)
     if kind == "complete":
         _agreed(document, trace, flow)
 
 
 def _round_trip(trace: Trace, flow: TcpFlow) -> str:
-    """How long the handshake took; no more than a bound where the capture may lack the ACK that ended it."""
-    if flow.handshake != "complete" or flow.rtt_ns is None or _is_simultaneous(trace, flow):
+    """How long the handshake took; no more than a bound where the capture lacks the ACK that ended it."""
+    if flow.handshake != "complete" or flow.initial_rtt_ns is None or flow.is_simultaneous:
         return ""
-    if int(trace.index.payload_length[flow.handshake_rows[-1]]):
-        return "  " + tr("round trip unknown, at most {time}: the first ACK came with data",
-                         time=duration(flow.rtt_ns))
+    if flow.rtt_ns is None:
+        time = duration(flow.initial_rtt_ns)
+        if int(trace.index.payload_length[flow.handshake_rows[-1]]):
+            return "  " + tr("round trip unknown, at most {time}: the first ACK came with data", time=time)
+        return "  " + tr("round trip unknown, at most {time}: the ACK that ended it was not captured",
+                         time=time)
     return "  " + tr("round trip {time}", time=duration(flow.rtt_ns))
-
-
-def _is_simultaneous(trace: Trace, flow: TcpFlow) -> bool:
-    """Whether both ends sent SYN before either had heard the other's (RFC 9293 section 3.5)."""
-    flags, rows = trace.index.tcp_flags, flow.rows[:_FIRST]
-    if flow.a == flow.b:
-        return bool((flags[rows] & SYN).any())
-    first = takewhile(lambda row: int(flags[row]) & (SYN | ACK) == SYN, rows_in(rows))
-    return len({flow.direction(row) for row in first}) == 2
 
 
 def _opening_rows(trace: Trace, flow: TcpFlow) -> tuple[Row, ...]:
@@ -117,7 +114,7 @@ def _announced(document: Document, trace: Trace, flow: TcpFlow, row: Row, step: 
     name = "SYN ACK" if flags & ACK else "SYN"
     document.heading(f"{step}  {name}   {tr(sender)} → {tr(receiver)}", after, "syn", row)
     again = "tcp.analysis.retransmission" in flow.analysis(row)
-    if flags & ACK and _is_simultaneous(trace, flow):
+    if flags & ACK and flow.is_simultaneous:
         other = (sentence("its own SYN") if flow.a == flow.b else
                  sentence("the {receiver}'s SYN", receiver=receiver))
         document.prose(tr("The {sender} had sent SYN too: it says it again, now with the ACK of {other}.",

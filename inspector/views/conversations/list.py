@@ -463,9 +463,8 @@ class ConversationList:
         return (_short(value) if "bytes" in name else f"{value:,}"), ""
 
     def _rtt_ns(self, number: int) -> int | None:
-        syn, ack = (int(self.table.column(name)[number]) for name in ("syn_row", "ack_row"))
-        times = self.trace.index.time_ns
-        return int(times[ack]) - int(times[syn]) if syn >= 0 and ack >= 0 else None
+        found = int(self.table.rtt_ns(slice(number, number + 1))[0])
+        return found if found >= 0 else None
 
     # --- lines ---
 

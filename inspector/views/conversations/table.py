@@ -14,14 +14,17 @@ import numpy as np
 from inspector.model.language import marked
 from inspector.model.numbers import ACK, FIN, RST, SYN, TCP, UDP
 from inspector.model.packets import Row
+from inspector.trace.flows.copies import Elsewhere, copies, may_hold_copies
 from inspector.trace.index.addresses import KeyTable
 from inspector.trace.index.columns import Growing
+from inspector.trace.index.conversations import PROTOCOLS
 from inspector.views.ladder.ends import Conversation
 from inspector.wire.arrays import Array, Bools, Int64s, UInt64s
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
+_SLOWER = 32                 # times where packets are looked at one by one
 SLICE = 1 << 15              # packets that are taken in at once: some 5 ms
 STATES = ("", marked("SYN sent"), marked("open"), marked("half-closed"), marked("closed"), marked("reset"),
           marked("refused"), marked("one way"), marked("carries"))
@@ -31,6 +34,7 @@ _COLUMNS = {
     "dst": "u4", "sport": "u2", "dport": "u2", "packets_ab": "i8", "packets_ba": "i8", "bytes_ab": "i8",
     "bytes_ba": "i8", "flags_ab": "u2", "flags_ba": "u2", "syn_row": "i8", "accept_row": "i8",
     "ack_row": "i8", "carries": "i8", "fin_ab": "i8", "fin_ba": "i8", "heard_ab": "u1", "heard_ba": "u1",
+    "asked_ba": "u1",
 }
 
 
@@ -59,6 +63,8 @@ class ConversationTable:
     `syn_row`, `accept_row`, `ack_row`: the last SYN, the SYN ACK, and the ACK that completes the handshake
     (RFC 9293, section 3.5), -1 where they were not seen. `fin_ab`, `fin_ba`: the number behind each
     direction's first FIN, -1 where none was seen, and `heard_…` whether the other end acknowledged it.
+    `asked_ba`: b sent a SYN without ACK, too (a simultaneous open). Packets and bytes are counted once where
+    several interfaces saw them (trace/flows/copies.py).
     `carries`: packets that are a tunnel's: the conversations in it have lines of their own.
     """
 
@@ -67,6 +73,7 @@ class ConversationTable:
         self.seen = 0                      # packets that were taken in
         self._keys = KeyTable()
         self._columns = {name: Growing(kind) for name, kind in _COLUMNS.items()}
+        self._elsewhere = Elsewhere(trace), Elsewhere(trace)       # TCP's, and UDP's
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -77,6 +84,8 @@ class ConversationTable:
 
     def update(self, most: int = SLICE) -> bool:
         """Take in the next packets, at most so many; True when there were any."""
+        twice = may_hold_copies(self.trace)
+        most = max(most // _SLOWER, 1) if twice else most
         start, stop = self.seen, min(self.seen + most, self.trace.index.count)
         if start == stop:
             return False
@@ -87,7 +96,9 @@ class ConversationTable:
         self._columns["last_row"].values[number] = rows            # in order: the last one stays
         forward = (lines.src == self.column("src")[number]) & (
             (lines.sport == self.column("sport")[number]) | (self.column("stream")[number] == _NONE))
+        again = np.isin(rows, self._again(start, stop)) if twice else np.zeros(len(rows), np.bool_)
         for way, mask in (("ab", forward), ("ba", ~forward)):
+            mask = mask & ~again
             mine = number[mask]
             count = len(self)
             self.column(f"packets_{way}")[:] += np.bincount(mine, minlength=count)
@@ -101,6 +112,19 @@ class ConversationTable:
     def complete(self) -> bool:
         """Whether all that the trace has was taken in."""
         return self.seen == self.trace.index.count
+
+    def _again(self, start: int, stop: int) -> list[Row]:
+        """The packets among these that another interface saw before, or an earlier section holds."""
+        index, rows, found = self.trace.index, np.arange(start, stop), list[Row]()
+        for elsewhere, name in zip(self._elsewhere, ("tcp", "udp"), strict=True):
+            mine = (index.protocol[start:stop] == PROTOCOLS[name]) & (index.stream[start:stop] >= 0)
+            found += elsewhere.take(rows[mine])
+            several = np.unique(index.stream[start:stop][mine]).tolist() if len(index.sections.values) else ()
+            for stream in several:
+                theirs = self.trace.rows_of(name, stream)
+                theirs = theirs[: np.searchsorted(theirs, stop)]
+                found += copies(self.trace, theirs, int(np.searchsorted(theirs, start)))
+        return found
 
     def _lines(self, rows: Int64s) -> _Lines:
         """What these packets (ascending) add to conversations."""
@@ -152,6 +176,7 @@ class ConversationTable:
         before = forward & (opening == SYN) & ((accepted == _NONE) | (rows < accepted))
         self.column("syn_row")[number[before]] = rows[before]         # the last one is what was answered
         after = (accepted != _NONE) & (rows > accepted)
+        self.column("asked_ba")[number[~forward & (opening == SYN)]] = 1
         self._note("ack_row", number, rows, forward & after & (opening == ACK))
         self._close(number, rows, forward, flags)
 
@@ -188,10 +213,18 @@ class ConversationTable:
         length: Int64s = self.times("last_row") - self.times("first_row")
         return length
 
-    def rtt_ns(self) -> Int64s:
-        """From SYN to the ACK that completes the handshake (tcp.analysis.initial_rtt), -1 where not seen."""
-        whole = (self.column("syn_row") != _NONE) & (self.column("ack_row") != _NONE)
-        return np.where(whole, self.times("ack_row") - self.times("syn_row"), _NONE)
+    def rtt_ns(self, which: slice = slice(None)) -> Int64s:
+        """From SYN to the ACK that completes the handshake, -1 where that was not seen.
+
+        An ACK with data, or of more than the SYN, may be late for other reasons than the way.
+        """
+        index = self.trace.index
+        syn, accept, ack, asked = (self.column(name)[which] for name in (
+            "syn_row", "accept_row", "ack_row", "asked_ba"))
+        whole = (syn != _NONE) & (ack != _NONE) & (asked == 0) & (index.payload_length[ack] == 0)
+        whole &= index.ack[ack] == index.seq[accept] + np.uint32(1)
+        spans = index.time_ns[ack] - index.time_ns[syn]
+        return np.where(whole & (spans >= 0), spans, _NONE)          # (below: the clock was set back)
 
     def states(self) -> Int64s:
         """How each stands, as places in STATES."""
@@ -203,10 +236,17 @@ class ConversationTable:
         heard = (self.column("heard_ab") != 0) & (self.column("heard_ba") != 0)
         resets = (ab | ba) & RST != 0
         refused = syn & ~accepted & (ba & RST != 0) & (self.column("packets_ba") == 1)
-        one_way = self.column("packets_ba") == 0
-        cases = [self.column("carries") > 0, is_udp & one_way, ~is_tcp, refused,
+        one_way = (self.column("packets_ba") == 0) & ~self._to_itself()
+        deaf = is_tcp & (ab & (ACK | RST) == ACK)   # it acknowledges what the capture lacks
+        cases = [self.column("carries") > 0, (is_udp | deaf) & one_way, ~is_tcp, refused,
                  (fins == 2) & (heard | ~resets), resets, fins == 1, syn & ~accepted & one_way]
         return np.select(cases, [8, 7, 0, 6, 4, 5, 3, 1], 2)
+
+    def _to_itself(self) -> Bools:
+        """Which are of one socket with itself: a simultaneous open."""
+        column = self.column
+        same: Bools = (column("src") == column("dst")) & (column("sport") == column("dport"))
+        return same
 
     def conversation(self, number: int) -> Conversation | None:
         """The TCP or UDP conversation of a row, None for packets that belong to none."""

@@ -16,6 +16,7 @@ from inspector.model.packets import Row, packet_number
 from inspector.model.units import duration
 from inspector.protocols import REGISTRY
 from inspector.trace.filter.column_fields import COLUMNS
+from inspector.trace.flows.fragments import lost_after
 from inspector.trace.packet.facts import DEEP
 from inspector.trace.packet.info import mark_words
 from inspector.views.detail.words import label_of, value_of
@@ -129,6 +130,12 @@ def _with_streams(trace: Trace, row: Row, layers: list[Field]) -> list[Field]:
         for place, stream in zip(headers, streams, strict=True):
             conversation = Field("udp.stream", "Conversation", f"UDP {stream}", 0, 0)
             layers[place] = layers[place]._replace(children=(*layers[place].children, conversation))
+        if headers and (lost := lost_after(trace, row)) is not None:
+            words = sentence("some behind byte {place:,} are not in the capture: it cannot be put together",
+                             place=lost)
+            missing = Field("ip.fragments", "Fragments", words, 0, 0)
+            layers[headers[-1]] = layers[headers[-1]]._replace(
+                children=(*layers[headers[-1]].children, missing))
     return layers
 
 

@@ -210,6 +210,11 @@ class FindingList:
         place = place_of(self.trace, one.stream, one.direction, one.start, one.stop, bits)
         return place._replace(rows=one.rows)
 
+    def packets(self, index: int) -> tuple[Row, ...]:
+        """The packets of the finding on line `index`, those of further ones that it stands for among them."""
+        one = self._shown[index]
+        return tuple(dict.fromkeys((*one.rows, *one.alike)))
+
     def title(self, width: int) -> Line:
         """The titles above the lines."""
         return (Span(fit("  " + fit(tr("Packet"), 8, align="right") + "  " + tr("Finding"), width), "title"),)
@@ -226,8 +231,11 @@ class FindingList:
         text = Span(fit(tr(one.text), rest - clause))
         return (Span(head, style), text, Span(fit("  " + one.clause, clause), "dim"))
 
-    def detail(self, index: int, width: int) -> tuple[Line, ...]:
-        """All of a finding: its id, severity and clause, and the text on as many lines as it needs."""
+    def detail(self, index: int, width: int, at: int = 0) -> tuple[Line, ...]:
+        """All of a finding: its id, severity and clause, and the text on as many lines as it needs.
+
+        `at`: the place, among its packets, of the one that is looked at.
+        """
         one = self._shown[index]
         head = fit(f"{one.id}  {tr(_SEVERITIES[one.severity])}  {one.clause}", width)
         lines: list[Line] = [(Span(head, STYLES[one.severity]),)]
@@ -235,6 +243,12 @@ class FindingList:
         packets = ", ".join(str(packet_number(row)) for row in one.rows[:12])
         more = max(len(one.rows) - 12, 0) + one.more_rows
         packets += tr(" and {count:,} more", count=more) if more else ""
+        if one.alike:
+            packets += tr(", and {count:,} packets with the same", count=len(one.alike))
+        every = self.packets(index)
+        if len(every) > 1:
+            packets += "   " + tr("←→ each of them: {number}, {place:,} of {count:,}",
+                                  number=packet_number(every[at]), place=at + 1, count=len(every))
         if packets:
             lines.append((Span(fit(tr("packet {number}", number=packets), width), "dim"),))
         return tuple(lines)

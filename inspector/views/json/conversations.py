@@ -15,6 +15,7 @@ import numpy as np
 
 from inspector.model.numbers import TCP, UDP
 from inspector.trace.application.packets import by_ports
+from inspector.trace.flows.copies import may_hold_copies
 from inspector.trace.index.conversations import streams_around
 from inspector.trace.packet.protocol_names import tunnel_name
 from inspector.trace.summaries import Summaries, Summary
@@ -74,7 +75,18 @@ def _part(trace: Trace, listed: ConversationColumns, part: slice) -> Conversatio
     some = listed.taken(part)
     if some.protocol == "tcp":
         trace.ahead.expect_part(some.stream.tolist())
+    if may_hold_copies(trace):
+        some = listed.taken(np.isin(listed.stream, some.stream))         # columns of their own
+        _count_once(trace, some)
     return some
+
+
+def _count_once(trace: Trace, some: ConversationColumns) -> None:
+    """Count no copies: what another interface saw before, or an earlier section of the file."""
+    for number, stream in enumerate(some.stream.tolist()):
+        flow = trace.flow(stream) if some.protocol == "tcp" else trace.datagrams(stream)
+        for row in flow.copies:
+            some.less(number, flow.direction(row), 1, int(trace.index.payload_length[row]))
 
 
 def _lines_of(
@@ -83,7 +95,7 @@ def _lines_of(
 ) -> list[str]:
     """The lines of some conversations."""
     some = _part(trace, listed, part)
-    if processes or summaries is None or some.carries.any():
+    if processes or summaries is None or some.carries.any() or some.copies.any():
         return [_encode(one) for one in _objects(trace, some, summaries, processes)]
     return _lines(trace, some, summaries)
 
@@ -104,12 +116,17 @@ def _lines(trace: Trace, some: ConversationColumns, summaries: Summaries) -> lis
     return [
         f'{{"protocol": "tcp", "stream": {stream}, "a": "{a}", "b": "{b}", '
         f'"packets_ab": {packets_ab}, "packets_ba": {packets_ba}, "bytes_ab": {bytes_ab}, '
-        f'"bytes_ba": {bytes_ba}, "start_ns": {start}, "end_ns": {end}, '
+        f'"bytes_ba": {bytes_ba}, "start_ns": {start}{_end_ns(start, end)}, '
         f'"handshake": "{before}"{rtt}, {after}}}'
-        for (stream, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, start, end, _, _), (before, after), rtt
+        for (stream, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, start, end, *_), (before, after), rtt
         in zip(zip(*some.lists(trace.index), strict=True), [around[id(one)] for one in found], spans,
                strict=True)
     ]
+
+
+def _end_ns(start: int, end: int) -> str:
+    """When it ended, where the clock was not set back meanwhile."""
+    return f', "end_ns": {end}' if end >= start else ""
 
 
 def _around_rtt(summary: Summary) -> tuple[str, str]:
@@ -136,8 +153,11 @@ def _conversation(
 ) -> dict[str, Any]:
     found: dict[str, Any] = row._asdict()
     del found["first_row"]
-    if not row.carries:
-        del found["carries"]
+    if found["end_ns"] < found["start_ns"]:
+        del found["end_ns"]
+    for key in ("carries", "copies"):
+        if not found[key]:
+            del found[key]
     if summary is not None:
         found["handshake"] = summary.handshake
         if summary.rtt_ns is not None:

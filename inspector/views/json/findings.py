@@ -59,5 +59,6 @@ def finding_object(one: Finding) -> dict[str, Any]:
     return {
         "id": one.id, "severity": one.severity, "clause": one.clause, "frames": numbers_of(one.rows),
         **({"frames_more": one.more_rows} if one.more_rows else {}),
+        **({"frames_alike": numbers_of(one.alike)} if one.alike else {}),
         **({f"{one.carrier}.stream": one.stream} if one.stream >= 0 else {}), "text": one.text,
     }

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from inspector.model.language import said, tr
 from inspector.model.numbers import ACK, FIN, ICMP, ICMPV6, RST, SYN, TCP, UDP, flag_names
 from inspector.model.units import duration
+from inspector.trace.flows.fragments import lost_after
 from inspector.trace.index.fates import Fate
 from inspector.trace.packet.facts import Facts, payload_preview
 from inspector.trace.packet.info import (
     AGAIN,
+    LOST_FRAGMENTS,
     analysis_marks,
     fate_text,
     is_again,
@@ -169,7 +171,8 @@ def _label(trace: Trace, fact: Facts) -> Label:
     if fact.protocol == UDP and fact.stream >= 0:
         text = fact.application or payload_preview(trace, fact.row, _PREVIEW)
         name = protocol_name(trace, fact)
-        return Label("", f"{name} {text}" if text else name, (("l", f"len {fact.length}"),))
+        mark = "" if lost_after(trace, fact.row) is None else f"[{tr(LOST_FRAGMENTS)}]"
+        return Label(mark, f"{name} {text}" if text else name, (("l", f"len {fact.length}"),))
     name = protocol_name(trace, fact)
     text = said(packet_info(trace, fact._replace(fate=None)))
     if fact.protocol in (ICMP, ICMPV6):

@@ -10,6 +10,7 @@ from typing import Any
 
 from inspector.model.language import Sentence, sentence
 from inspector.model.numbers import UDP
+from inspector.model.units import amount
 from inspector.wire.text import escaped
 
 _PROTOCOLS = {0: "hop-by-hop options", 1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 41: "IPv6", 43: "routing",
@@ -67,7 +68,7 @@ def bytes_text(value: bytes) -> str:
     else:
         shown = value[:32].hex(" ")
         head = head[:32]
-    return shown + (f" …  ({len(value)} bytes)" if len(value) > len(head) else "")
+    return shown + (f" …  ({amount(len(value), 'byte')})" if len(value) > len(head) else "")
 
 
 def _is_number(text: str) -> bool:

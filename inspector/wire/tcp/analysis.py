@@ -69,6 +69,11 @@ class TcpAnalysis:
         # Bases that were given up, and the row from which on: (rows, bases) for both directions.
         self._old_bases: tuple[tuple[list[int], list[int]], ...] = (([], []), ([], []))
 
+    def meets_itself(self) -> None:
+        """The one socket of this connection is both its ends (a simultaneous open with itself)."""
+        self._sides = (self._sides[0], self._sides[0])
+        self.states = TcpStates(to_itself=True)
+
     def base(self, direction: int, row: Row | None = None) -> int | None:
         """The raw number that is relative 0 for what an end sends; None: nothing known of it.
 
@@ -123,7 +128,7 @@ class TcpAnalysis:
             opening = flags & _OPENING
             end = (seq + length) & MASK
             bits = 0
-            unsettled = opening or not self._settled
+            unsettled = opening or not self._settled or not sender.next
             if unsettled:
                 bits = self._see_opening(packet, sender, receiver)
             # Most packets are the next data, or acknowledge something new: nothing to say of them.
@@ -191,13 +196,15 @@ class TcpAnalysis:
         if receiver.base is None and flags & ACK:
             receiver.base = (ack - 1) & MASK
         if self._settled:
-            for end in (0, 1):
-                self.states.note(end, self._sides[end].next, self._sides[end].ack)
+            for end, side in enumerate(self._sides):
+                if side.next:
+                    self.states.note(end, side.next, side.ack)
         self.states.see(row, direction, flags, seq, ack, length, lost=self._lost(row))
         self._settled = self.states.settled
         if flags & SYN:
             options = self._options(row) if header > 20 else None
             scale = None if options is None else options.scale
+            sender.asked, sender.crossed = not flags & ACK, sender.asked and bool(flags & ACK)
             sender.scale = _UNSCALED if scale is None else min(scale, 14)
             if _UNSCALED in (sender.scale, receiver.scale):
                 sender.scale = receiver.scale = _UNSCALED    # both or none (RFC 7323 section 2.2)
@@ -226,7 +233,8 @@ class TcpAnalysis:
                 bits |= self._judge_repetition(position, sender, receiver, window)
         if flags & ACK and receiver.reach and 0 < (ack - receiver.reach & MASK) < HALF:
             bits |= self._judge_lost_data(receiver)
-        if (length or opening & _TAKES_NUMBER) and not bits & KEEP_ALIVE:
+        answers = opening & SYN and sender.crossed        # RFC 9293 section 3.5: the SYN, now with an ACK
+        if (length or opening & _TAKES_NUMBER) and not bits & KEEP_ALIVE and not answers:
             bits |= self._judge_repeat_of_data(sender, receiver, opening, seq, length, time)
         return bits
 

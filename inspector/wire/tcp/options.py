@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from inspector.model.units import amount
 from inspector.wire.headers.options import END_OF_LIST, Option, walk_options
 
 NAMES = {
@@ -52,7 +53,7 @@ def parse_options(field: bytes) -> TcpOptions:
             broken = f"{NAMES[kind]} has length {len(data) + 2} and should have {_SIZES[kind]}."
     if end < len(field) and not (options and options[-1].kind == END_OF_LIST):
         size, left = field[end + 1] if end + 1 < len(field) else 0, len(field) - end
-        broken = f"Option {field[end]} at byte {end} has length {size}, but {left} bytes are left."
+        broken = f"Option {field[end]} at byte {end} has length {size}, but {amount(left, 'byte')} are left."
     return _decode(options, broken)
 
 

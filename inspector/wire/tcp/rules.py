@@ -35,6 +35,9 @@ BOOK = Rulebook(
          "The application should read; its receive buffer is full."),
     Rule("tcp.conflicting-retransmission", "warning", "RFC 9293 §3.10.7.4",
          "What is sent again should be the same; which of the two a receiver keeps, depends on its system."),
+    Rule("tcp.urgent-data", "note", "RFC 6093 §6",
+         "A program reads such a byte apart from the others, so it stands in no message here; only with"
+         " SO_OOBINLINE is it among them. New protocols should not use it."),
     Rule("udp.port-unreachable", "warning", "RFC 1122 §4.1.3.3",
          "A process should be bound to this port and address."),
     Rule("udp.no-answer", "note", "RFC 768",

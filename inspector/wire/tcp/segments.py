@@ -183,6 +183,17 @@ class Segments:
             at += 1
         return Pieces(*map(np.concatenate, zip(*found, strict=True)))
 
+    def rows_at(self, offsets: Int64s) -> list[Row]:
+        """The packets that brought the bytes at these offsets; what lacks is left out."""
+        if not len(offsets):
+            return []
+        pieces = self.columns(int(offsets.min()), int(offsets.max()) + 1)
+        if not len(pieces.row):
+            return []
+        at = np.searchsorted(pieces.offset, offsets, "right") - 1
+        there = (at >= 0) & (offsets < pieces.offset[at] + pieces.length[at])
+        return cast("list[Row]", np.unique(pieces.row[at[there]]).tolist())
+
     def ranges_of(self, row: Row) -> list[tuple[int, int]]:
         """The ranges (start, end) of the stream that packet `row` was the first to bring."""
         found: list[tuple[int, int]] = []

@@ -29,8 +29,10 @@ class Side:
     __slots__ = (
         "ack",
         "ack_time",
+        "asked",
         "base",
         "count_duplicate",
+        "crossed",
         "first_duplicate",
         "flags",
         "hurried",
@@ -49,6 +51,8 @@ class Side:
 
     def __init__(self) -> None:
         self.base: int | None = None  # the raw number that is relative 0
+        self.asked = False           # its last SYN came without ACK
+        self.crossed = False         # its last SYN answers one that crossed its own: a simultaneous open
         self.next = 0                # highest sequence number sent, plus one
         self.next_time = 0
         self.reach = 0               # the highest that may be acknowledged without a hole

@@ -3,7 +3,9 @@
 A packet that was captured is taken as delivered, until its receiver shows by what it sends next that it had
 not come yet; then the states since are corrected. So an end is known by a few facts with the row at which
 each came true, and its states follow from them. Where the start was not captured an end is "unknown", until
-both ends have shown by new data that neither had closed before.
+both ends have shown by new data that neither had closed before. Seen from one side alone (no packet of the
+other end was captured, though this one acknowledges what it sent) both are "unknown": what the other end did
+since cannot be told.
 """
 
 from __future__ import annotations
@@ -25,13 +27,15 @@ _WINDOW = 1 << 30                # the largest window (RFC 7323 section 2.3)
 class _End:
     """What is known of one end: the rows at which facts came true, and raw sequence numbers."""
 
-    __slots__ = ("ack", "ack_sent", "challenged", "fin", "fin_acked", "fin_sent", "got_fin", "got_syn",
-                 "next", "passive", "proven", "reset", "syn", "syn_acked", "syn_sent", "to_listen", "unseen")
+    __slots__ = ("ack", "ack_sent", "answers", "challenged", "fin", "fin_acked", "fin_sent", "got_fin",
+                 "got_syn", "heard", "next", "passive", "proven", "reset", "syn", "syn_acked", "syn_sent",
+                 "to_listen", "unseen")
 
     def __init__(self) -> None:
         self.syn_sent = self.got_syn = self.syn_acked = NEVER
         self.fin_sent = self.got_fin = self.fin_acked = NEVER
-        self.reset = self.proven = NEVER
+        self.reset = self.proven = self.answers = NEVER     # answers: its first acknowledgment
+        self.heard = False               # a packet of it was captured
         self.syn: int | None = None      # sequence number of its SYN
         self.fin: int | None = None      # the number after its FIN
         self.next: int | None = None     # the number after the last it sent
@@ -44,7 +48,7 @@ class _End:
 
     def rows(self) -> tuple[Row, ...]:
         return (self.syn_sent, self.got_syn, self.syn_acked, self.fin_sent, self.got_fin, self.fin_acked,
-                self.reset, self.proven)
+                self.reset, self.proven, self.answers)
 
     def state(self, row: Row, started: bool) -> str:
         """The state after `row`; `started`: the opening, or proof that nobody had closed, was captured."""
@@ -76,15 +80,20 @@ class _End:
 
 
 class TcpStates:
-    """Both ends' states. Feed packets in order with `see`; ask with `at` for any row seen so far."""
+    """Both ends' states. Feed packets in order with `see`; ask with `at` for any row seen so far.
 
-    def __init__(self) -> None:
-        self._ends = (_End(), _End())
+    `to_itself`: both ends are one and the same socket.
+    """
+
+    def __init__(self, *, to_itself: bool = False) -> None:
+        self._to_itself = to_itself
+        self._ends = self._fresh()
         self._started = NEVER
         self._rows: tuple[list[int], list[int]] = ([], [])
         self._names: tuple[list[str], list[str]] = ([], [])
         self._frozen = (0, 0)            # log entries of an earlier connection on the same ports
         self._changed = False
+        self._open = False               # both are ESTABLISHED, as far as the ends that were heard tell
 
     @property
     def current(self) -> tuple[str, str]:
@@ -95,8 +104,12 @@ class TcpStates:
 
     @property
     def settled(self) -> bool:
-        """Both are ESTABLISHED: only SYN, FIN or RST can change that, other packets need not be fed."""
-        return self.current == ("ESTABLISHED", "ESTABLISHED")
+        """Both are ESTABLISHED: only SYN, FIN or RST can change that, other packets need not be fed.
+
+        The first packet of an end of which none was seen has to be fed in any case.
+        """
+        self._refresh()
+        return self._open
 
     def at(self, row: Row) -> tuple[str, str]:
         """The states of a and b after packet `row` (any row between two packets seen counts as the first)."""
@@ -123,14 +136,17 @@ class TcpStates:
         if flags & (SYN | ACK) == SYN and self._is_over(sender, receiver):
             self._restart(row)
             sender, receiver = self._ends[direction], self._ends[1 - direction]
-        before = (self._started, *sender.rows(), *receiver.rows())
+        before = (self._started, sender.heard, *sender.rows(), *receiver.rows())
+        sender.heard = True
+        if flags & ACK:
+            sender.answers = min(sender.answers, row)
         if flags & RST:
             self._reset(row, flags, seq, ack, sender, receiver, lost=lost)
         else:
             self._send(row, flags, seq, ack, length, sender, receiver)
             if not lost:
                 self._deliver(row, flags, ack, receiver)
-        if before != (self._started, *sender.rows(), *receiver.rows()):
+        if before != (self._started, sender.heard, *sender.rows(), *receiver.rows()):
             self._changed = True
 
     def _is_over(self, sender: _End, receiver: _End) -> bool:
@@ -140,8 +156,12 @@ class TcpStates:
     def _restart(self, row: Row) -> None:
         self._refresh()
         self._frozen = len(self._rows[0]), len(self._rows[1])
-        self._ends = (_End(), _End())
+        self._ends = self._fresh()
         self._started = row
+
+    def _fresh(self) -> tuple[_End, _End]:
+        end = _End()
+        return end, end if self._to_itself else _End()
 
     def _send(self, row: Row, flags: int, seq: int, ack: int, length: int, sender: _End, peer: _End) -> None:
         """What a packet shows of its sender, corrections of what it was taken to have received included."""
@@ -244,10 +264,15 @@ class TcpStates:
         self._changed = False
         a, b = self._ends
         marks = sorted({row for row in (self._started, *a.rows(), *b.rows()) if row != NEVER})
+        alone = min((end.answers for end, other in ((a, b), (b, a)) if not other.heard), default=NEVER)
+        self._open = bool(marks) and all(
+            end.state(marks[-1], self._started < NEVER) == "ESTABLISHED" for end in (a, b))
         for end, rows, names, keep in zip(self._ends, self._rows, self._names, self._frozen, strict=True):
             del rows[keep:], names[keep:]
             for row in marks:
                 name = end.state(row, self._started <= row)
+                if alone <= row < end.reset:
+                    name = UNKNOWN
                 if not names or names[-1] != name:
                     rows.append(row)
                     names.append(name)

@@ -63,8 +63,18 @@ class Conflict(NamedTuple):
     end: int
 
 
+class Urgent(NamedTuple):
+    """An urgent byte, announced by packet `row`: it stands, with a number of its own, before `offset`."""
+
+    row: Row
+    offset: int
+
+
 class ByteStream(Segments):
     """The bytes one end sent. Offsets are 64-bit and never wrap; sequence numbers are the wire's 32 bits.
+
+    Urgent bytes are none of them: a program reads them apart (RFC 6093 section 2, as all systems have it),
+    unless it asks otherwise. They have sequence numbers, but no offsets.
 
     A sequence number is unwrapped against the segment seen before it (RFC 9293 section 3.4), so segments
     may lie up to 2 GiB before or after their predecessor in the capture.
@@ -83,6 +93,8 @@ class ByteStream(Segments):
         self.contiguous = 0           # bytes 0 .. contiguous are all there
         self.captured = 0             # bytes that the stream has
         self.end: int | None = None   # offset at which a FIN closed the stream
+        self._urgent: list[int] = []  # where numbers alone count (see `_number`), ascending: urgent bytes,
+        self._announced: list[Row] = []                # and the packets that announce each
         self._cuts = array("q")       # offsets at which a frame was cut short, ascending
         self._conflicts: list[Conflict] = []
         self._next_overlap = 0        # overlaps before this one were compared
@@ -106,27 +118,67 @@ class ByteStream(Segments):
 
     def offset_of(self, seq: int) -> int:
         """The stream offset of a sequence number (negative: before the first byte known)."""
+        number = self._number(seq)
+        return number - bisect_left(self._urgent, number) if self._urgent else number
+
+    def _number(self, seq: int) -> int:
+        """A sequence number as one of 64 bits, which counts urgent bytes too."""
         if self._reference_seq is None:
             return 0
         return self._reference + ((seq - self._reference_seq + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+
+    def take_out(self, begins: int, pointer: int, row: Row) -> None:
+        """Let the byte before `pointer`, counted from `begins`, be urgent, as packet `row` announces.
+
+        What is there already stays.
+        """
+        if self._reference_seq is None:
+            self._reference_seq = begins & 0xFFFFFFFF
+        number = self._number(begins) + pointer - 1
+        at = bisect_left(self._urgent, number)
+        known = self._urgent[at : at + 1] == [number] or (self.captured and number - at < self.length)
+        if known or (number < 0 and self.start_known):
+            return
+        self._urgent.insert(at, number)
+        self._announced.insert(at, row)
+
+    @property
+    def urgent(self) -> list[Urgent]:
+        """The urgent bytes, in order."""
+        return [Urgent(row, number - at) for at, (number, row) in enumerate(
+            zip(self._urgent, self._announced, strict=True))]
 
     def offsets_of(self, numbers: UInt32s) -> Int64s:
         """The stream offsets of many sequence numbers; 0 for all while no byte is known."""
         if self._reference_seq is None:
             return np.zeros(len(numbers), np.int64)
         away = (numbers.astype(np.int64) - self._reference_seq + 0x80000000) & 0xFFFFFFFF
-        return self._reference + away - 0x80000000
+        found: Int64s = self._reference + away - 0x80000000
+        return found - np.searchsorted(self._urgent, found) if self._urgent else found
 
     def add(self, seq: int, length: int, row: Row, frame_offset: int, captured: int | None = None) -> int:
         """Take a segment with `length` bytes of payload, of which the file has `captured` (default: all).
 
         `row` must not be lower than that of the segment before. Returns the offset of its first byte.
         """
-        start = self.offset_of(seq)
+        number, start = self._number(seq), self.offset_of(seq)
         if length <= 0:
             return start
-        self._reference, self._reference_seq = start, seq & 0xFFFFFFFF
+        self._reference, self._reference_seq = number, seq & 0xFFFFFFFF
         size = length if captured is None else max(0, min(length, captured))
+        at = bisect_left(self._urgent, number)
+        for urgent in self._urgent[at : bisect_left(self._urgent, number + length)]:
+            before = urgent - number
+            self._put(number - at, before, row, frame_offset, min(size, before))
+            number, at, frame_offset = urgent + 1, at + 1, frame_offset + before + 1
+            length, size = length - before - 1, max(size - before - 1, 0)
+        self._put(number - at, length, row, frame_offset, size)
+        return start
+
+    def _put(self, start: int, length: int, row: Row, frame_offset: int, size: int) -> None:
+        """Take bytes at `start`, none of them urgent, of which the file has the first `size`."""
+        if length <= 0:
+            return
         if start + length > self.length:
             self.length = start + length
         if size < length:
@@ -140,7 +192,6 @@ class ByteStream(Segments):
                 self.start = first
             if first <= self.contiguous < end:
                 self.contiguous = self.contiguous_from(self.contiguous)
-        return start
 
     def add_run(self, seq: int, rows: Column, starts: Column, sizes: Column, places: Column) -> bool:
         """Take many whole segments at once if they follow each other and all that came before them.
@@ -149,7 +200,7 @@ class ByteStream(Segments):
         and nothing taken, when the first is not the next byte of the stream.
         """
         start = self.offset_of(seq)
-        if start != self.length or start != self.contiguous or not len(rows):
+        if start != self.length or start != self.contiguous or not len(rows) or self._urgent:
             return False
         index, last = len(self._row), int(starts[-1])
         end = start + last + int(sizes[-1])
@@ -178,7 +229,7 @@ class ByteStream(Segments):
         when the first does not begin where the highest byte seen so far ends, behind some that lack.
         """
         start = self.offset_of(seq)
-        if start != self.length or start <= self.contiguous or start < 0 or not rows:
+        if start != self.length or start <= self.contiguous or start < 0 or not rows or self._urgent:
             return False
         index, begins = len(self._row), [start + offset for offset in starts]
         ends = [begin + size for begin, size in zip(begins, sizes, strict=True)]

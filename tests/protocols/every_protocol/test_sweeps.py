@@ -2,7 +2,7 @@
 
 Of every clean session one packet or three are left out, one is doubled, or changes place with its neighbour;
 one end is not heard at all; the capture begins or ends anywhere. `SWEEP=all` goes through every packet, else
-a few of each are tried.
+a few of each are tried. Packets are cut, too: all of them, or one, as a snapshot length does.
 """
 
 from __future__ import annotations
@@ -30,21 +30,26 @@ SESSIONS = sorted([
     DATA / "frames" / "dns.pcapng", DATA / "cases" / "24a-dns-over-tcp.pcap",
     DATA / "cases" / "14a-frag-tcp-v4.pcap",
 ])
+CUT = 70                     # bytes of the one packet that is cut
 FEW = 7                      # changes of each kind that are tried of a session, without SWEEP=all
 MOST_PACKETS = 120
 # What is so whatever was lost, and that something cannot be read, since the capture lacks what was before it.
 TOLD = {"tcp.small-write-stall", "redis.error-reply", "tls.alert", "http.tls-and-plain", "tls.no-record",
         "websocket.context-not-captured"}
 
-Packet = tuple[int, bytes]
+SIZES = (54, 66, 80, 100, 128, 200, 400)        # to which packets are cut
+
+Packet = tuple[int, bytes, int]
+"""Time, frame as captured, length on the wire."""
 
 
 def packets_of(path: Path) -> tuple[list[Packet], int, KeyLog]:
-    """The packets of a session (time, frame), their link type, and the secrets in the capture."""
+    """The packets of a session, their link type, and the secrets in the capture."""
     with Trace.open(path) as trace:
         trace.finish()
         rows = first_rows(min(trace.index.count, MOST_PACKETS))
-        packets = [(int(trace.index.time_ns[row]), trace.frame(row)) for row in rows]
+        packets = [(int(trace.index.time_ns[row]), trace.frame(row), int(trace.index.length[row]))
+                   for row in rows]
         return packets, trace.link_type(Row(0)), trace.secrets
 
 
@@ -53,7 +58,8 @@ def findings(packets: list[Packet], link: int, secrets: KeyLog) -> list[Finding]
     trace = MemoryTrace(link, secrets)
     if not packets:
         return []
-    trace.add([frame for _, frame in packets], [time for time, _ in packets])
+    trace.add([frame for _, frame, _ in packets], [time for time, _, _ in packets],
+              [length for _, _, length in packets])
     streams = sorted(set(trace.index.stream[trace.index.protocol == 6].tolist()) - {-1})
     found = [one for stream in streams for one in Application(trace, TcpFlow(trace, stream)).findings]
     asked = sorted(set(trace.index.stream[trace.index.protocol == 17].tolist()) - {-1})
@@ -74,18 +80,22 @@ def sender(frame: bytes) -> bytes:
 
 def changed(packets: list[Packet]) -> Iterator[tuple[str, list[Packet]]]:
     """The session with one thing changed, and what that was."""
-    for end in {sender(frame) for _, frame in packets}:
+    for size in SIZES:
+        yield f"all cut at {size}", [(time, frame[:size], length) for time, frame, length in packets]
+    for end in {sender(frame) for _, frame, _ in packets}:
         yield f"nothing of {end.hex('.')}", [one for one in packets if sender(one[1]) != end]
     for at in chosen(len(packets)):
         yield f"without packet {at + 1}", packets[:at] + packets[at + 1 :]
         yield f"without packets {at + 1} to {at + 3}", packets[:at] + packets[at + 3 :]
         yield f"from packet {at + 1} on", packets[at:]
         yield f"up to packet {at + 1}", packets[: at + 1]
-        again = (packets[at][0] + 1, packets[at][1])
+        time, frame, length = packets[at]
+        yield f"packet {at + 1} cut", [*packets[:at], (time, frame[:CUT], length), *packets[at + 1 :]]
+        again = time + 1, frame, length
         yield f"packet {at + 1} twice", [*packets[: at + 1], again, *packets[at + 1 :]]
         if at + 1 < len(packets):
-            (first, frame), (second, other) = packets[at : at + 2]
-            swapped = [(first, other), (second, frame)]
+            later, other, its_length = packets[at + 1]
+            swapped = [(time, other, its_length), (later, frame, length)]
             yield f"packets {at + 1} and {at + 2} swapped", [*packets[:at], *swapped, *packets[at + 2 :]]
 
 

@@ -107,6 +107,9 @@ class Heard:
     def acknowledged_by(self, row: Row) -> int:
         return self._acknowledged[row]
 
+    def said_to_others(self, direction: int) -> tuple[bytes, ...]:
+        return ()
+
 
 def cut(parts: Iterable[Part], sizes: Iterable[int] = (_SEGMENT,)) -> Iterator[Part]:
     """The same in segments of these sizes, one after the other, again and again. What is lost stays whole."""

@@ -71,7 +71,7 @@ def test_a_frame_over_packets_and_packets_of_frames() -> None:
     assert found.frames[0].rows == tuple(range(row, row + 5))
     assert [record.rows for record in found.frames[1:]] == [(row + 5,)] * 4
     assert found.info(Row(row)) == 'TEXT "hello world" masked' and found.info(Row(row + 1)) == "… TEXT"
-    assert found.info(Row(row + 5)) == 'TEXT "a"  |  TEXT "b"  |  BINARY 1 bytes  |  1 more'
+    assert found.info(Row(row + 5)) == 'TEXT "a"  |  TEXT "b"  |  BINARY 1 byte  |  1 more'
     assert found.protocols(Row(row)) == () and found.protocols(Row(row + 4)) == ("http", "websocket")
 
 

@@ -19,7 +19,10 @@ from inspector.trace.application.packets import by_ports, packet_records
 from inspector.trace.flows.fragments import fragments_of
 from inspector.trace.flows.tcp import TcpFlow
 from inspector.trace.flows.udp import UdpFlow, icmp_cause
+from inspector.trace.packet.facts import facts
+from inspector.trace.packet.info import packet_info
 from inspector.trace.trace import Trace
+from inspector.views.detail.tree import packet_tree
 from inspector.views.findings.list import FindingList
 from inspector.views.json.findings import findings
 from inspector.wire import pcapng
@@ -352,11 +355,16 @@ def test_a_datagram_without_one_of_its_fragments_is_told(tmp_path: Path) -> None
         with Trace.open(path) as found:
             found.finish()
             assert [(one["id"], one["frames"]) for one in findings(found)] == told
+            info = packet_info(found, facts(found, Row(0)))
+            (header,) = [layer for layer in packet_tree(found, Row(0)) if layer.name == "udp"]
+            in_detail = any(one.name == "ip.fragments" for one in header.children)
+            assert ("[Fragments missing]" in info, in_detail) == (bool(told), bool(told))
 
 
 def test_a_clock_that_was_set_back_is_told_once(tmp_path: Path) -> None:
     x = udp(0, b"x", (7, 8))
-    assert judged_whole(tmp_path, (5, x), (4.9, x), (6, x)) == []
+    assert judged_whole(tmp_path, (5, x), (4.95, x), (6, x)) == []
+    assert judged_whole(tmp_path, (5, x), (5.6, x), (5.1, x)) == [("reading.clock-back", [3])]
     assert judged_whole(tmp_path, (3600, x), (3601, x), (1, x), (2, x)) == [("reading.clock-back", [3])]
 
 

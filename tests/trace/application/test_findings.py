@@ -23,6 +23,7 @@ from tests.support.captures.websocket import (
     request,
     response,
     server,
+    talk,
 )
 
 Turns = Sequence[tuple[int, bytes]]
@@ -116,7 +117,7 @@ ENDINGS: dict[str, Turns] = {
     "http.unanswered-request": [(CLIENT, GET)],
     "http.closed-early": [(CLIENT, GET), (SERVER, OK[:-1])],
 }
-CLOSED_BY_SERVER = {"http.incomplete-message", "http.unanswered-request"}
+CLOSED_BY_SERVER = {"http.incomplete-message", "http.unanswered-request", "http.reset-body"}
 
 HTTP: dict[str, Turns] = {
     "http.invalid-start-line": [(CLIENT, GET + b"GET / HTTP/1.1 extra\r\nHost: x\r\n\r\n")],
@@ -166,6 +167,7 @@ BROKEN: dict[str, tuple[Turns, str]] = {
     **{rule: (turns, "") for rule, turns in (HANDSHAKES | DEFLATES | HTTP | ODD).items()},
     **{rule: ([*UPGRADE, *turns], "") for rule, turns in FRAMES.items()},
     **{rule: (turns, "F") for rule, turns in ENDINGS.items()},
+    "http.reset-body": ([(CLIENT, GET), (SERVER, b"HTTP/1.1 200 OK\r\n\r\nsome")], "R"),
 }
 
 CLEAN_TALKS: dict[str, Turns] = {
@@ -213,6 +215,29 @@ def test_clean_traffic_gives_no_finding(name: str) -> None:
         if size == 3 and name == "long frames":
             continue
         assert ids(application(*CLEAN_TALKS[name], end="F", size=size)) == [], (name, size)
+
+
+def test_a_body_until_the_end_is_not_known_to_be_whole_where_that_is_a_reset() -> None:
+    turns = BROKEN["http.reset-body"][0]
+    for first, rules in ((SERVER, ["http.reset-body"]), (CLIENT, ["http.closed-early"])):
+        found = application(*turns, end="R", first=first)
+        assert [one.id for one in found.own_findings] == rules
+        answer = found.layers[-1].decoder.records[-1]
+        assert answer.status == 200 and not answer.complete
+    closed = talk(*turns)
+    closed.lose(SERVER, 1)                        # a FIN, which counts a byte; RST comes behind it
+    closed.end("R", SERVER)
+    assert [one.id for one in closed.application().own_findings] == []
+    unheard = talk((CLIENT, GET))
+    unheard.lose(SERVER, 100)                     # the answer: the number of the reset proves it
+    unheard.end("R", SERVER)
+    assert [one.id for one in unheard.application().own_findings] == []
+
+
+def test_a_header_in_several_folded_lines_is_one_finding() -> None:
+    head = b"GET / HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n c\r\nY: a\r\n b\r\n\r\n"
+    found = application((CLIENT, head), (SERVER, OK)).own_findings
+    assert [one.text.split()[0] for one in found] == ["X", "Y"]
 
 
 def test_every_rule_for_http_and_websocket_is_shown_above() -> None:
@@ -316,3 +341,14 @@ def test_findings_of_one_rule_are_bounded_but_each_frame_knows() -> None:
     found = application(*UPGRADE, (CLIENT, b"".join(data for _, data in frames)))
     assert len(found.findings) == 1000 and "The same 200 times more" in found.findings[-1].text
     assert all("websocket.unmasked-client-frame" in record.findings for record in found.frames)
+
+
+def test_the_last_one_kept_leads_to_all_that_are_counted_with_it() -> None:
+    """Those of a run alike, which are not looked at one by one, among them."""
+    half = b"".join(encode(b"x", TEXT) for _ in range(900))
+    odd = [(CLIENT, encode(bytes([65 + size]) * size, TEXT)) for size in range(1, 41)]
+    found = application(*UPGRADE, (CLIENT, half), (CLIENT, half), *odd)
+    last = found.findings[-1]
+    assert "The same 840 times more" in last.text
+    assert last.alike == tuple(sorted({frame.rows[0] for frame in found.frames[1000:]}))
+    assert len(last.alike) > 40

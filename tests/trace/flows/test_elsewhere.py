@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from inspector.trace.trace import Trace
+from inspector.views.conversations.table import ConversationTable
+from inspector.views.json.conversations import conversations
 from inspector.views.json.findings import findings
 from inspector.views.json.packets import packets
 from inspector.wire import pcapng
@@ -65,6 +67,23 @@ def test_what_passes_three_interfaces_is_one_packet(link: int, tmp_path: Path) -
     found = told(capture(tmp_path / "three.pcapng", link, seen))
     for step in range(len(SESSION)):
         assert found[3 * step : 3 * step + 3] == [(None, []), (3 * step + 1, []), (3 * step + 1, [])]
+    with Trace.open(tmp_path / "three.pcapng") as trace:
+        trace.finish()
+        (line,), table = list(conversations(trace)), ConversationTable(trace)
+        assert (line["packets_ab"], line["packets_ba"], line["bytes_ab"], line["copies"]) == (5, 3, 5, 16)
+        while table.update(7):
+            pass
+        assert [table.column(f"packets_{way}").tolist() for way in ("ab", "ba")] == [[5], [3]]
+
+
+def test_two_interfaces_that_are_alike_are_two(tmp_path: Path) -> None:
+    """Two files merged, each of its own interface without a name (`mergecap -I none`)."""
+    blocks = [pcapng.section_header(), *[pcapng.interface_description(RAW)] * 2]
+    blocks += [pcapng.enhanced_packet(frame, START + step * 20 * MS + at * 1000, interface=at)
+               for step, frame in enumerate(SESSION) for at in (0, 1)]
+    path = tmp_path / "merged.pcapng"
+    path.write_bytes(b"".join(blocks))
+    assert [same for same, _ in told(path)] == [one for step in range(8) for one in (None, 2 * step + 1)]
 
 
 @pytest.mark.parametrize("link", [RAW, SLL2])
@@ -102,3 +121,7 @@ def test_datagrams_too(tmp_path: Path) -> None:
             (9 * MS, 1, frame)]
     found = told(capture(tmp_path / "udp.pcapng", RAW, seen))
     assert [same for same, _ in found] == [None, 1, None, 3, None]
+    with Trace.open(tmp_path / "udp.pcapng") as trace:
+        trace.finish()
+        (line,) = conversations(trace)
+    assert (line["packets_ab"], line["packets_ba"], line["bytes_ba"], line["copies"]) == (2, 1, 5, 2)

@@ -56,7 +56,11 @@ def compare(flow: TcpFlow, row: Row, answer: dict[str, str], found: Counter[tupl
     detail = flow.detail(row)
     assert detail is not None
     theirs = {name for name in NAMES if first(answer.get(name))}
-    assert set(flow.analysis(row)) == theirs
+    said, again = set(flow.analysis(row)), {"tcp.analysis.retransmission"}
+    if flow.is_simultaneous and theirs - said == again and said <= theirs:
+        theirs -= again
+        found["analysis", "simultaneous open: a SYN ACK answers; tshark says it is sent again"] += 1
+    assert said == theirs
     assert detail.duplicate_number == number(answer["tcp.analysis.duplicate_ack_num"])
     if answer.get("tcp.seq"):
         assert flow.relative(row) == (number(answer["tcp.seq"]), number(answer["tcp.ack"]) or 0)
@@ -88,7 +92,7 @@ def test_our_captures(path: Path, differences: Counter[tuple[str, str]]) -> None
             flow = flows.get(stream) or flows.setdefault(stream, TcpFlow(trace, stream))
             compare(flow, Row(row), answer, differences, path.stem == "random")
             initial = nanoseconds(answer["tcp.analysis.initial_rtt"])
-            assert initial is None or flow.rtt_ns == initial
+            assert initial is None or flow.initial_rtt_ns == initial
 
 
 @pytest.mark.parametrize("path", FOREIGN, ids=lambda path: path.name[:60])

@@ -11,6 +11,7 @@ from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.theme import BUILTIN_THEMES
 
+from inspector.protocols.websocket.frame import TEXT, encode
 from inspector.tui.app import InspectorApp
 from inspector.tui.launcher.screen import Row
 from inspector.tui.messages import Selection
@@ -25,6 +26,8 @@ from inspector.tui.widgets.whole import WholeScreen
 from inspector.tui.workbench.workbench import WorkbenchScreen
 from inspector.views.conversations.list import ConversationList
 from inspector.views.detail.call import MEANINGS
+from tests.support.captures.websocket import CLIENT, talk
+from tests.support.captures.websocket import UPGRADE as WS_UPGRADE
 from tests.support.screen.live import SMALL, USUAL, grid, opened, settled, until
 from tests.support.tiers import sweep
 from tests.tui.workbench.test_workbench import lines
@@ -56,6 +59,28 @@ async def test_a_chosen_finding_stands_once_below_its_list(size: tuple[int, int]
         shown_lines = [head.render_line(y).text for head in below for y in range(head.size.height)]
         words = " ".join(shown_lines)
         assert " ".join(words.split()).count("the framing is to be taken as faulty") == 1
+
+
+async def test_a_finding_leads_to_each_of_its_packets(tmp_path: Path) -> None:
+    """Those of further findings, which one that is folded stands for, among them."""
+    turns = [(CLIENT, encode(b"x" * size, TEXT)) for size in (*[1] * 1000, 2, 3, 4)]
+    talk(*WS_UPGRADE, *turns).trace.save(tmp_path / "unmasked.pcapng")
+    async with opened(tmp_path / "unmasked.pcapng") as (pilot, screen):
+        await pilot.press("7")
+        pane = list_pane(screen, "findings")
+        await until(pilot, lambda: pane.lines.count == 1000, "the findings")
+        await pilot.press("end")
+        await settled(pilot)
+        last = pane.selection.row
+        assert last is not None
+
+        def at(row: int) -> bool:
+            return pane.selection.row == row
+
+        for key, step in (("right", 1), ("right", 2), ("right", 3), ("right", 3), ("left", 2)):
+            await pilot.press(key)
+            await until(pilot, partial(at, last + step), "the next packet")
+        assert pane.lines.cursor == 999
 
 
 async def test_an_empty_result_says_so_and_escape_takes_the_filter_back() -> None:

@@ -8,7 +8,9 @@ import pytest
 from inspector.trace.trace import Trace
 from inspector.views.conversation.opening import handshake
 from inspector.views.conversations.table import STATES, ConversationTable
+from inspector.views.json.conversations import conversations
 from tests.support.captures.network import CLIENT, SERVER, Network
+from tests.support.captures.tcp import MemoryTrace, segment
 from tests.support.captures.traces import open_trace
 from tests.support.screen.views import all_lines, text_of
 
@@ -165,6 +167,7 @@ def test_a_simultaneous_open_answers_and_repeats_nothing(tmp_path: Path) -> None
     network.tcp(CLIENT, "A", seq=3_000_000_001, ack=1_000_000_001)
     with network.open(tmp_path / "both.pcapng") as trace:
         text = _text(trace)
+        assert not {2, 3} & trace.flow(0).flagged().keys() and trace.flow(0).rtt_ns is None
     assert "TCP simultaneous open" in text and "No answer had come" not in text and "✗" not in text
 
 
@@ -175,6 +178,37 @@ def test_a_first_ack_with_data_may_be_late_for_other_reasons_than_the_way(tmp_pa
     network.tcp(CLIENT, "PA", b"hello")
     with network.open(tmp_path / "lost.pcapng") as trace:
         assert "round trip unknown, at most 20 µs: the first ACK came with data" in _text(trace)
+        (line,), (table,) = list(conversations(trace)), [ConversationTable(trace)]
+        assert line["handshake"] == "complete" and "rtt_ns" not in line
+        assert table.update() and table.rtt_ns().tolist() == [-1]
+
+
+def test_nothing_ends_before_it_began_where_the_clock_was_set_back(tmp_path: Path) -> None:
+    trace = MemoryTrace()
+    opening = [segment(0, "S", 0), segment(1, "SA", 0, 1), segment(0, "A", 1, 1)]
+    moments = [10**12, 10**12 + 1000, 5 * 10**11, 5 * 10**11 + 1000]
+    trace.add([*opening, segment(0, "PA", 1, 1, b"x")], moments)
+    trace.save(tmp_path / "back.pcapng")
+    with Trace.open(tmp_path / "back.pcapng") as found:
+        found.finish()
+        (line,), table = list(conversations(found)), ConversationTable(found)
+        assert not {"end_ns", "rtt_ns"} & line.keys() and line["start_ns"] == 10**12
+        assert table.update() and table.rtt_ns().tolist() == [-1]
+
+
+def test_seen_from_one_side_alone(tmp_path: Path) -> None:
+    """Both ends closed; of the server not one packet was captured."""
+    network = Network()
+    network.tcp(CLIENT, "S", seq=100)
+    network.tcp(CLIENT, "A", seq=101, ack=301)
+    network.tcp(CLIENT, "FA", seq=101, ack=901)
+    network.tcp(CLIENT, "A", seq=102, ack=902)
+    with network.open(tmp_path / "one.pcapng") as trace:
+        (line,), table = list(conversations(trace)), ConversationTable(trace)
+        assert (line["state_a"], line["state_b"]) == ("unknown", "unknown") and "rtt_ns" not in line
+        assert table.update() and STATES[table.states()[0]] == "one way"
+        assert "Seen from one side: not one packet of " in _text(trace)
+        assert "rest of the handshake" not in _text(trace)
 
 
 def test_bytes_before_the_capture_are_not_counted(tmp_path: Path) -> None:

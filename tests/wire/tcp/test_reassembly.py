@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from itertools import pairwise
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,6 +26,32 @@ class Wire:
         size = len(payload) if captured is None else captured
         self.frames.append(b"h" * self.HEAD + payload[:size])
         return self.stream.add(seq & 0xFFFFFFFF, len(payload), Row(len(self.frames) - 1), self.HEAD, captured)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(min_size=1, max_size=60), st.sets(st.integers(0, 59), max_size=6),
+       st.randoms(use_true_random=False),
+       st.integers(0, 0xFFFFFFFF))
+def test_urgent_bytes_have_numbers_and_no_offsets(
+    data: bytes, places: set[int], chance: Random, first: int
+) -> None:
+    """Whatever the order, and however it is cut: the others follow each other."""
+    wire, urgent = Wire(), sorted(place for place in places if place < len(data))
+    wire.stream.open_at(first)
+    for place in chance.sample(urgent, len(urgent)):
+        wire.stream.take_out(first, place + 1, Row(99))
+    cuts = sorted({0, len(data), *(chance.randrange(len(data)) for _ in range(5))})
+    segments = list(pairwise(cuts))
+    for start, stop in chance.sample(segments, len(segments)):
+        wire.send(first + start, data[start:stop])
+    wire.stream.finish_at(first + len(data) & 0xFFFFFFFF)
+    stream = wire.stream
+    rest = bytes(byte for at, byte in enumerate(data) if at not in urgent)
+    assert stream.read(0, 1000) == rest and stream.gaps == []
+    assert stream.end == stream.length == stream.captured == len(rest)
+    for at in range(len(data) + 1):
+        assert stream.offset_of(first + at) == at - sum(place < at for place in urgent)
+    assert [one.offset for one in stream.urgent] == [place - at for at, place in enumerate(urgent)]
 
 
 def test_in_order_with_provenance() -> None:

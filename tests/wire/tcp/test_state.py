@@ -108,7 +108,8 @@ def test_lost_answers_are_corrected_by_the_repetition() -> None:
 
 def test_parts_of_the_handshake_missing() -> None:
     assert play(*OPEN[1:]) == [("ESTABLISHED", "SYN-RECEIVED"), ("ESTABLISHED", "ESTABLISHED")]
-    assert play(OPEN[0], OPEN[2]) == [("SYN-SENT", "SYN-RECEIVED"), ("ESTABLISHED", "ESTABLISHED")]
+    whole = play(OPEN[0], OPEN[2], (1, "PA", 301, 101, 5))
+    assert whole == [("SYN-SENT", "SYN-RECEIVED"), *[("ESTABLISHED", "ESTABLISHED")] * 2]
     assert play(OPEN[0], OPEN[1], (0, "PA", 101, 301, 5))[2] == ("ESTABLISHED", "ESTABLISHED")
 
 
@@ -121,6 +122,26 @@ def test_without_the_start_unknown_until_proven() -> None:
     ]
     assert play((0, "FA", 500, 900, 0), (1, "A", 900, 501, 0)) == [("unknown", "unknown")] * 2
     assert play((0, "R", 500, 900, 0)) == [("CLOSED", "CLOSED")]
+
+
+def test_seen_from_one_side_alone_nobody_knows() -> None:
+    """The other end closed too, and acknowledged; not one packet of it is in the capture."""
+    client = (OPEN[0], OPEN[2], (0, "PA", 101, 301, 5), (0, "A", 106, 401, 0), (0, "FA", 106, 401, 0),
+              (0, "A", 107, 402, 0))
+    assert play(*client) == [("SYN-SENT", "SYN-RECEIVED"), *[("unknown", "unknown")] * 5]
+    server = (OPEN[1], (1, "PA", 301, 106, 100), (1, "FA", 401, 107, 0))
+    assert play(*server) == [("unknown", "unknown")] * 3
+    assert play(*client[:3], (0, "R", 106, 0, 0))[-1] == ("CLOSED", "CLOSED")
+
+
+def test_a_socket_connected_to_itself() -> None:
+    states = TcpStates(to_itself=True)
+    for row, packet in enumerate(((2, 100, 0, 0), (18, 100, 101, 0), (16, 101, 101, 5), (16, 106, 106, 0),
+                                  (17, 106, 106, 0), (16, 107, 107, 0))):
+        states.see(Row(row), 0, *packet)
+    found = [states.at(row) for row in first_rows(6)]
+    assert [a for a, _ in found] == ["SYN-RECEIVED", *["ESTABLISHED"] * 3, "CLOSING", "TIME-WAIT"]
+    assert all(a == b for a, b in found)
 
 
 def test_half_open_discovery_figure_9() -> None:

@@ -8,7 +8,7 @@ RFC 6455 or 7692 becomes a finding. No payload is kept: a message is told by its
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from inspector.model.language import marked, sentence
@@ -144,7 +144,7 @@ class WebSocketSession:
         """Tell what is wrong in a header. Where the like of it was told often enough, it is counted alone."""
         kind = _kind(side, frame)
         rules = self._wrong.get(kind)
-        if rules is not None and self.findings.all_full(rules, side.role.direction):
+        if rules is not None and self.findings.all_full(rules, side.role.direction, (frame.start,)):
             if rules:
                 self.ids[self.next] = rules
             return
@@ -164,13 +164,16 @@ class WebSocketSession:
         packed = frame.rsv & ws.RSV1 and (side.inflater is not None or self.inferred)
         if not self.settled or packed or rules is None or not side.same_key(frame.masking_key):
             return None
-        return rules if self.findings.all_full(rules, direction, 0) else None
+        return rules if self.findings.all_full(rules, direction, ()) else None
 
-    def add_alike(self, direction: int, rules: tuple[str, ...], count: int) -> None:
-        """Take `count` such messages, with nothing wrong in their text."""
+    def add_alike(self, direction: int, rules: tuple[str, ...], starts: Sequence[int], count: int) -> None:
+        """Take `count` such messages, with nothing wrong in their text.
+
+        `starts`: where, if they break rules.
+        """
         side = self._sides[direction]
         self._accuse(side)
-        self.findings.all_full(rules, direction, count)
+        self.findings.all_full(rules, direction, starts)
         if rules:
             self.ids.add_run(self.count, self.count + count, rules)
         side.frames += count

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from inspector.model.numbers import FIN, SYN, TCP
+from inspector.model.numbers import FIN, SYN, TCP, URG
 from inspector.trace.index.conversations import by_stream
 from inspector.trace.index.index import Index
 from inspector.wire.arrays import Bools, Int64s, UInt16s, UInt32s
@@ -82,8 +82,9 @@ class TcpColumns:
         return found
 
     def readable(self, index: Index) -> Bools:
-        """Which packets have a header that can be read, and a known length."""
+        """Which packets have a header that can be read, a known length, and no urgent byte."""
         found: Bools = (index.status[self.rows] & UNSIZED == 0) & (index.l4[self.rows] != NO_OFFSET)
+        found &= (self.flags & URG == 0) | (self.length == 0)
         return found
 
 

@@ -155,13 +155,13 @@ def _codes(columns: TcpColumns, which: Int64s, acks_all: Bools) -> UInt8s:
 
 
 def _round_trips(index: Index, columns: TcpColumns) -> Int64s:
-    """From each SYN to the ACK that ends the opening, its second packet or its third."""
+    """From each SYN to the ACK that ends the opening, the third packet."""
     time, starts = index.time_ns, columns.starts
     found = np.full(len(starts), UNKNOWN_TIME, "i8")
-    for place in (2, 1):
-        there = starts + place < columns.stops
-        at = starts[there] + place
-        ends = columns.flags[at] & (SYN | ACK) == ACK
-        there[there] = ends
-        found[there] = time[columns.rows[at[ends]]] - time[columns.rows[starts[there]]]
+    there = starts + 2 < columns.stops
+    at = starts[there] + 2
+    ends = columns.flags[at] & (SYN | ACK) == ACK
+    there[there] = ends
+    spans = time[columns.rows[at[ends]]] - time[columns.rows[starts[there]]]
+    found[there] = np.where(spans >= 0, spans, UNKNOWN_TIME)          # the clock may have been set back
     return found

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from inspector.model.language import tr
-from inspector.model.packets import Row
+from inspector.model.packets import Row, packet_number
 from inspector.model.units import amount
 from inspector.protocols.api import MessageIndex
 from inspector.trace.flows.missing import Missing, acknowledged, missing_from
@@ -193,6 +193,7 @@ class FollowStream:
             lines = unit_lines(application, unit.layer, unit.message, self.wrap)
             self._lines.add(direction, unit.start, whole, len(lines), unit.message + unit.layer * _LAYER)
         self._pump.position[direction] = max(self._pump.position[direction], whole)
+        self._tell_urgent(direction, unit.start, whole)
         if not application.layers[unit.layer].decoder.complete(unit.message):
             self._note(direction, whole, whole, unended_words(self.trace, self.stream, unit))
         if whole < unit.stop:
@@ -279,7 +280,17 @@ class FollowStream:
             if self._wanted(direction):
                 self._begin(direction, start)
                 self._cut(direction, start, data)
+            self._tell_urgent(direction, start, position[direction])
         return done
+
+    def _tell_urgent(self, direction: int, start: int, stop: int) -> None:
+        """Say of urgent bytes between those that are shown that they are not among them."""
+        for one in self._pump.streams[direction].urgent:
+            if start <= one.offset < stop:
+                words = tr("an urgent byte of packet {number}, which a program reads apart, stood before "
+                           "byte {place:,} of this",
+                           number=packet_number(one.row), place=one.offset - start + 1)
+                self._note(direction, stop, stop, words)
 
     def _begin(self, direction: int, start: int) -> None:
         """Say before the first line of a direction that others came before the capture."""

@@ -225,7 +225,7 @@ def _at(place: int) -> Maker:
         name = _text(node.arguments[2], "A field's name")
         if where in CALLS:
             if name not in CALL_FIELDS:
-                raise ExpressionError(f"A call has no field {name}; it has {', '.join(CALL_FIELDS)}.",
+                raise ExpressionError(f"A call has no field {name[:40]}; it has {', '.join(CALL_FIELDS)}.",
                                       node.arguments[2].position)
             kind, attribute = CALL_FIELDS[name]
 
@@ -283,7 +283,7 @@ def _byte(node: Call) -> tuple[Kind, Ask]:
     name = _text(node.arguments[2], "A field's name")
     field, place = DEEP.get(name), _number(node.arguments[3])
     if field is None or field.type != "bytes":
-        raise ExpressionError(f"{name} is no field of bytes, such as tcp.payload.",
+        raise ExpressionError(f"{escaped(name, 40)} is no field of bytes, such as tcp.payload.",
                               node.arguments[2].position)
     read = field.read
 

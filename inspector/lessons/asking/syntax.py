@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from inspector.wire.text import escaped
+
 LONGEST = 1000           # characters of an expression
 DEEPEST = 20             # parentheses, calls and nots within each other
 MOST_TOKENS = 200
@@ -26,6 +28,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.ASCII,
 )
+_SPACES = " \t\n\r\f\v"          # those of ASCII, as above
 COMPARISONS = ("==", "!=", ">=", "<=", ">", "<")
 _OWN = ("and", "or", "not", "true", "false")
 
@@ -34,7 +37,7 @@ class ExpressionError(ValueError):
     """An expression is wrong: one sentence, and the place of its character from 0."""
 
     def __init__(self, sentence: str, position: int) -> None:
-        super().__init__(sentence)
+        super().__init__(escaped(sentence))          # it may name what stands in the expression
         self.position = position
 
 
@@ -104,7 +107,7 @@ def _tokens(text: str) -> list[_Token]:
     while True:
         match = _TOKEN.match(text, position)
         if match is None:
-            start = position + len(text[position:]) - len(text[position:].lstrip())
+            start = position + len(text[position:]) - len(text[position:].lstrip(_SPACES))
             if text[start] in "\"'":
                 raise ExpressionError("A text begins here and does not end.", start)
             raise ExpressionError(f"{text[start]!r} has no meaning here.", start)

@@ -143,6 +143,8 @@ def _look(stream: ByteStream, start: int) -> str:
 def _first_starts(stream: ByteStream) -> dict[str, int | None]:
     """Where the first request begins, and the first response."""
     found: dict[str, int | None] = {"request": None, "response": None}
+    if not stream.captured:
+        return found
     for start in with_mark(stream, ends_before(stream, stream.length), _marks, _LINE):
         look = _look(stream, start)
         if look in found and found[look] is None:

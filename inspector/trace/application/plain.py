@@ -191,9 +191,14 @@ def exchanged(index: Index, flow: TcpFlow) -> PlainBlock | None:
     start = flow.streams[0].start
     if flow.out_of_order or not _perhaps(flow.streams[0].read(start, start + BEGINS)):
         return None
-    block = delivered(index, flow)
-    protocol, parsed = (None, None) if block is None else _scanned(block.sent)
-    return None if block is None or parsed is None else PlainBlock(block, [protocol], [parsed], [False])
+    found: list[tuple[Protocol | None, Sequence[Any] | None]] = []
+
+    def known(sent: Sequence[bytes]) -> bool:
+        found.append(_scanned(sent))
+        return found[0][1] is not None
+
+    block = delivered(index, flow, known)
+    return None if block is None else PlainBlock(block, [found[0][0]], [found[0][1]], [False])
 
 
 class _Gradual:

@@ -495,7 +495,10 @@ class TcpFlow:
 
     def _errors(self) -> tuple[tuple[int, str], ...]:
         """The ICMP errors that quote this conversation; short ones name its ends alone (RFC 792)."""
-        index, quoted, first = self._trace.index, self._trace.index.quoted, row_at(self._rows, 0)
+        index, quoted = self._trace.index, self._trace.index.quoted
+        if not len(quoted):
+            return ()
+        first = row_at(self._rows, 0)
         ends = [getattr(quoted, name) == getattr(index, name)[first]
                 for name in ("src", "dst", "sport", "dport")]
         mine = (quoted.stream == self.stream) | ((quoted.stream < 0) & np.all(ends, axis=0))

@@ -70,11 +70,15 @@ class Place(NamedTuple):
 
 
 class Layers(list[Place]):
-    """Layers that were met, in order."""
+    """Layers that were met, in order, of a frame of `size` bytes."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._size = size
 
     def add(self, name: str, start: int) -> None:
-        """Append one."""
-        self.append(Place(name, start))
+        """Append one; what a cut frame says would begin behind its end begins there."""
+        self.append(Place(name, min(start, self._size)))
 
 
 def protocol_names(frame: bytes, link_type: int) -> list[str]:
@@ -84,7 +88,7 @@ def protocol_names(frame: bytes, link_type: int) -> list[str]:
 
 def layers_of(frame: bytes, link_type: int) -> Layers:
     """The layers from the link to the transport, and what an ICMP error quotes."""
-    names = Layers()
+    names = Layers(len(frame))
     if link_type in RAW_LINKS:
         names.add("raw", 0)
         if len(frame) < 8:                     # tshark looks for PPP in the first eight bytes

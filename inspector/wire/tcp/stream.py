@@ -328,8 +328,10 @@ class ByteStream(Segments):
 
     def read(self, start: int, end: int) -> bytes:
         """The bytes from `start` to `end`, or to the first hole before it."""
+        if not self._run_start:                # as one direction of many a conversation, which all look at
+            return b""
         captured, base, head = self._head
-        if captured != self.captured and self._run_start and start < end <= self.start + _HEAD:
+        if captured != self.captured and start < end <= self.start + _HEAD:
             captured, base = self.captured, self.start
             sampled = self._sample is not None and self._sample[0] == base
             head = self._sample[1][:_HEAD] if self._sample and sampled else self._read(base, base + _HEAD)
@@ -363,8 +365,8 @@ class ByteStream(Segments):
 
         Nothing is added meanwhile.
         """
-        base, ends = self.start, self.segment_ends()
         if self.captured > _HEAD:
+            base, ends = self.start, self.segment_ends()
             size = SAMPLE if len(ends) < ENDS else min(SAMPLE, ends[-1] - base + BEHIND)
             sample = self._read(base, base + size)
             self._sample = base, sample, len(sample) < size

@@ -70,7 +70,7 @@ def test_what_no_reader_takes_is_cut_and_counted(tmp_path: Path, source: str) ->
     path = tmp_path / "t.pcapng"
     answer = in_lab(path, f"""
         import threading
-        from tests.tools.big_tcp import allow, transfer
+        from tests.tools.kernel.big_tcp import allow, transfer
         try:
             allow(socket.if_nametoindex("lo"))
         except AssertionError:

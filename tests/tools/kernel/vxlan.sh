@@ -1,5 +1,5 @@
 #!/bin/bash
-# Record a real VXLAN between two network namespaces: tests/tools/vxlan.sh FILE (as root; needs ip, tcpdump, curl).
+# Record a real VXLAN between two network namespaces: tests/tools/kernel/vxlan.sh FILE (as root; needs ip, tcpdump, curl).
 #
 # A veth pair carries a tunnel of Linux's vxlan device; in it go ARP, neighbour discovery, an HTTP request, and
 # datagrams that are refused. tests/data/cases/vxlan-linux.pcap was made so.

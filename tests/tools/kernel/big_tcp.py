@@ -1,7 +1,7 @@
 """Record BIG TCP on a loopback of our own: tests/data/cases/big-tcp-lo.pcapng, each packet's first 128 bytes.
 
-`python -m tests.tools.kernel.big_tcp [FILE]` makes a user and network namespace in which segments may have 400,000
-bytes (IFLA_GSO_MAX_SIZE and its sisters), sends 4 MB over IPv6 and over IPv4, and keeps what was captured.
+`python -m tests.tools.kernel.big_tcp [FILE]` makes a user and network namespace in which segments may have
+400,000 bytes (IFLA_GSO_MAX_SIZE and its sisters), sends 4 MB over IPv6 and over IPv4, and keeps what was captured.
 Needs Linux 6.3 with user namespaces. Frames come out as the kernel makes them: IPv6 with a jumbo payload
 option or without, IPv4 with a total length of 0.
 """
@@ -22,7 +22,7 @@ from inspector.model.packets import first_rows
 from inspector.trace.trace import Trace
 from inspector.wire.pcapng import enhanced_packet, interface_description, section_header
 
-FILE = Path(__file__).parents[1] / "data" / "cases" / "big-tcp-lo.pcapng"
+FILE = Path(__file__).parents[2] / "data" / "cases" / "big-tcp-lo.pcapng"
 MOST, SNAPLEN, SENT, PORT = 400_000, 128, 4 << 20, 9000
 _ATTRIBUTES = 41, 58, 63, 64         # IFLA_GSO_MAX_SIZE, GRO, and the two of IPv4
 _NEWLINK, _REQUEST_ACK, _UP = 16, 5, 1
@@ -84,5 +84,5 @@ if __name__ == "__main__":
         record(Path(sys.argv[2]))
     else:
         target = Path(sys.argv[1]) if len(sys.argv) > 1 else FILE
-        command = ["unshare", "-rn", sys.executable, "-m", "tests.tools.kernel.big_tcp", "inside", str(target)]
-        subprocess.run(command, check=True)
+        again = [sys.executable, "-m", "tests.tools.kernel.big_tcp", "inside", str(target)]
+        subprocess.run(["unshare", "-rn", *again], check=True)

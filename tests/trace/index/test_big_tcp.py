@@ -1,4 +1,4 @@
-"""BIG TCP: segments longer than a length field says, as Linux leaves them on a loopback (tools/kernel/big_tcp.py).
+"""BIG TCP: segments longer than a length field says, as Linux leaves them on a loopback (big_tcp.py).
 
 tshark's values of the capture are held in test_fields_tshark.py; here is what follows from them.
 """

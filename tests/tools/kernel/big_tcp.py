@@ -1,7 +1,7 @@
 """Record BIG TCP on a loopback of our own: tests/data/cases/big-tcp-lo.pcapng, each packet's first 128 bytes.
 
 `python -m tests.tools.kernel.big_tcp [FILE]` makes a user and network namespace in which segments may have
-400,000 bytes (IFLA_GSO_MAX_SIZE and its sisters), sends 4 MB over IPv6 and over IPv4, and keeps what was captured.
+400,000 bytes (IFLA_GSO_MAX_SIZE and its sisters), sends 4 MB over IPv6 and IPv4, and keeps what was captured.
 Needs Linux 6.3 with user namespaces. Frames come out as the kernel makes them: IPv6 with a jumbo payload
 option or without, IPv4 with a total length of 0.
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 from collections.abc import Callable
 from types import FrameType
@@ -20,6 +21,9 @@ DONE, NO, USAGE, MISSING, UNREADABLE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 4, 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM,
           signal.SIGXCPU)  # fmt: skip
 
+
+# Where memory ends, the dynamic linker says the first, Python itself the second.
+_NO_ROOM = "failed to map segment", "error return without exception set"
 
 # What the system may have none of, whatever the user wrote; and what gives more, where a command does.
 _LACKING: dict[int, str | None] = {
@@ -55,6 +59,13 @@ def lacking(error: OSError) -> CommandError:
     """The error where the system gives no more of something to this process."""
     return CommandError(f"The system refused what this needs: {error.strerror}.", MISSING,
                         _LACKING.get(error.errno or 0))  # fmt: skip
+
+
+def out_of_memory() -> CommandError:
+    """The error where this process gets no more memory."""
+    bounded = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+    return CommandError("There is no more memory for this: part of it may have been done.", MISSING,
+                        "ulimit -v unlimited" if bounded else None)
 
 
 class Terminated(BaseException):
@@ -105,6 +116,13 @@ def ended(action: Callable[[], int]) -> int:
         if error.errno not in _LACKING:
             raise
         return _told(lacking(error))
+    except MemoryError as error:
+        error.__traceback__ = None     # what all those calls hold is free for saying so
+        return _told(out_of_memory())
+    except (ImportError, SystemError) as error:    # a library for which there was no room; or for the error
+        if not any(words in str(error) for words in _NO_ROOM):
+            raise
+        return _told(out_of_memory())
     except KeyboardInterrupt:
         notice("Interrupted.")
         return INTERRUPTED

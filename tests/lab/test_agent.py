@@ -180,6 +180,29 @@ def test_ctrl_c_does_not_reach_the_agent(tmp_path: Path) -> None:
         wait_for_event(agent, tmp_path / "t.pcapng", "session-ended")
 
 
+def test_an_agent_that_is_stopped_has_kept_what_came_meanwhile(tmp_path: Path) -> None:
+    path, begin, over = tmp_path / "t.pcapng", tmp_path / "begin", tmp_path / "over"
+    program = f"""
+import pathlib, socket, time
+while not pathlib.Path({str(begin)!r}).exists():
+    time.sleep(0.02)
+for number in range(50):
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"meanwhile %d" % number, ("127.0.0.1", 9))
+pathlib.Path({str(over)!r}).touch()
+"""
+    with start_agent(path) as agent:
+        agent.send(Execute((sys.executable, "-c", program)))
+        wait_for_event(agent, path, "program-started")
+        os.kill(agent.pid, signal.SIGSTOP)
+        begin.touch()
+        wait_until(over.exists, "the end of what was sent")
+        os.kill(agent.pid, signal.SIGCONT)
+        wait_for_event(agent, path, "program-ended")
+    frames = read_trace(path).frames
+    assert all(any(frame.endswith(b"meanwhile %d" % number) for frame in frames) for number in range(50))
+    assert read_trace(path).dropped == 0 and read_trace(path).rest == 0
+
+
 @pytest.mark.quick
 def test_sigterm_ends_it_in_order(tmp_path: Path) -> None:
     agent = start_agent(tmp_path / "t.pcapng")

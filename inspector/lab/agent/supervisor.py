@@ -259,8 +259,24 @@ class Supervisor:
         child.journal = child.output = None
         if child.role == "program":
             self._program_ended(child)
+        elif child.role == "relay":
+            self._relay_ended(child)
         elif self._session is not None and self._session.owns(child):
             self._session.ended(child)
+
+    def _relay_ended(self, child: Child) -> None:
+        """The relay ended though nobody asked it to: what it led is over, all else goes on."""
+        if self._bridge is None or not child.status:
+            return
+        self._close_bridge()
+        text = f"{child.complaint} What it led between the lab and this machine has ended with it."
+        self._report("failed", text, child=child)
+
+    def _close_bridge(self) -> None:
+        if self._bridge is not None:
+            self._selector.unregister(self._bridge.channel.fileno())
+            self._bridge.close()
+            self._bridge = None
 
     # --- commands --------------------------------------------------------------------------------------
 
@@ -395,9 +411,7 @@ class Supervisor:
     # --- the end ---------------------------------------------------------------------------------------
 
     def _end_children(self) -> None:
-        if self._bridge is not None:
-            self._selector.unregister(self._bridge.channel.fileno())
-            self._bridge.close()
+        self._close_bridge()
         if self._session is not None:
             self._session.stop()
         for child in self._children.values():

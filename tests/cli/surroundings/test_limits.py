@@ -1,4 +1,4 @@
-"""A process that may have few files open, or write small ones alone: one sentence, status 3, a remedy."""
+"""A process that may open few files, take little memory, write small files alone: one sentence, a remedy."""
 
 from __future__ import annotations
 
@@ -49,6 +49,21 @@ def test_a_file_that_may_not_grow_is_told_once(command: str, tmp_path: Path) -> 
     done = limited(command, tmp_path, resource.RLIMIT_FSIZE, 512)
     assert done.returncode == 3, done.stderr
     assert done.stderr.count("File too large") == 1 and "Traceback" not in done.stderr
+
+
+def test_little_memory_is_told_with_what_gives_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A head of many lines is held until it is told."""
+    from tests.support.captures.hostile import CASES  # here: it makes much when it is imported
+
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")      # each takes room of its own, for nothing
+    large = tmp_path / "large.pcapng"
+    large.write_bytes(CASES["malformed_headers"](4_000_000).data)
+    done = limited(f"decode {large} --json http", tmp_path, resource.RLIMIT_AS, 270_000_000)
+    assert done.returncode == 3, done.stderr[-1000:]
+    assert done.stderr == ("inspector: There is no more memory for this: part of it may have been done.\n"
+                           "inspector: This mends it: ulimit -v unlimited\n")
 
 
 @pytest.mark.parametrize("name", ["missing/t.pcapng", "."])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,8 +17,11 @@ import pytest
 from inspector.cli.errors import CommandError
 from inspector.cli.options.outside import outside_of, pair_of
 from inspector.lab.launch import Agent, start_agent
+from inspector.lab.network import namespace
 from inspector.lab.network.names import resolvers
 from inspector.lab.options import AgentOptions, Outside
+from inspector.model.commands import Start
+from inspector.model.spec import SessionSpec
 from inspector.trace.trace import Trace
 from inspector.views.findings.unjudged import outside_words
 from inspector.views.json.conversations import conversations
@@ -177,6 +181,46 @@ def test_nothing_is_left_when_the_agent_has_ended(tmp_path: Path, service: socke
         except ConnectionRefusedError:
             break
         assert time.monotonic() < until, "the relay still listens"
+
+
+def relay_of(agent: Agent) -> int:
+    """The process that stands between the lab and this machine."""
+    children = [int(pid) for task in Path(f"/proc/{agent.pid}/task").iterdir()
+                for pid in (task / "children").read_text().split()]
+    return next(pid for pid in children if namespace.identity(pid) != namespace.identity(agent.pid))
+
+
+def test_a_relay_that_is_stopped_goes_on_where_it_stood(tmp_path: Path, service: socket.socket) -> None:
+    path = tmp_path / "x.pcapng"
+    agent, port = started(path, service)
+    with agent, connected(port) as client:
+        server, _ = service.accept()
+        with server:
+            os.kill(relay_of(agent), signal.SIGSTOP)
+            client.sendall(b"meanwhile" * 1000)
+            client.shutdown(socket.SHUT_WR)
+            os.kill(relay_of(agent), signal.SIGCONT)
+            got = b""
+            while data := server.recv(1 << 16):
+                got += data
+            assert got == b"meanwhile" * 1000
+
+
+def test_a_relay_that_is_killed_is_told_and_the_lab_goes_on(tmp_path: Path, service: socket.socket) -> None:
+    path = tmp_path / "x.pcapng"
+    agent, port = started(path, service)
+    with agent, connected(port) as client:
+        server, _ = service.accept()
+        with server:
+            os.kill(relay_of(agent), signal.SIGKILL)
+            told = wait_for_event(agent, path, "failed").event("failed").text
+            assert told == ("The relay was ended by signal SIGKILL. What it led between the lab and this "
+                            "machine has ended with it.")
+            assert client.recv(1) == b"" and server.recv(1) == b""
+        agent.send(Start(SessionSpec(kind="tcp", messages=("hello",))))
+        wait_for_event(agent, path, "session-ended")
+    with read_whole(path) as trace:
+        assert not trace.truncated
 
 
 def test_what_is_asked_for_reaches_the_agent_and_wrong_words_are_named() -> None:

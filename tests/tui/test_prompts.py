@@ -52,9 +52,9 @@ PROMPTS = {
     "launcher": ["o", "p"], "ladder": ["ctrl+s"], "packets": [":", "number_sign"], "messages": ["f"],
     "conversations": ["f"],
 }
-OWN_TESTS = 3                  # what is spoken on a port (the picture is another one after each answer), how
-                               # often something is said (in a session that lives: test_saying.py), and a
-                               # learner's name (test_class.py)
+OWN_TESTS = 4                  # what is spoken on a port (the picture is another one after each answer), how
+                               # often something is said (in a session that lives: test_saying.py), a
+                               # learner's name (test_class.py), what to compare with (test_conversations.py)
 
 
 @pytest.fixture

@@ -39,7 +39,8 @@ def sniff(opening: Opening) -> Start | None:
         if looks[direction] in ("request", "response"):
             if not _has_line(streams[direction]):          # the one word that is there may be anybody's
                 answer = looks[1 - direction]
-                waits = answer == "perhaps" and not _is_whole(streams[1 - direction])
+                more = not _is_whole(streams[direction]) and not _is_whole(streams[1 - direction])
+                waits = answer == "perhaps" and more
                 undecided = undecided or waits             # what the other end says will tell
                 if waits or not answer:
                     continue

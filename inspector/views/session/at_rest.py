@@ -42,7 +42,7 @@ def _doing(role: str, table: SocketTable, calls: Sequence[Call]) -> Sentence:
     who = sentence("client") if role == "client" else sentence("server")
     blocked = [f"{call.name}()" for call in _blocked(role, calls)]
     if blocked:
-        return sentence("the {who} waits in {calls}", who=who, calls=tr(" and ").join(dict.fromkeys(blocked)))
+        return sentence("the {who} waits in {calls}", who=who, calls=tr(" and ").join(sorted(set(blocked))))
     return (sentence("the {who} has no call to make", who=who) if _open(role, table) else
             sentence("the {who} is closed", who=who))
 

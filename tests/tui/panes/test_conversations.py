@@ -184,8 +184,9 @@ async def test_what_is_not_decoded_yet_is_compared_again_when_it_is(tmp_path: Pa
         await asked(pilot)
         app_screen(pilot).query_one(Input).value = str(path)
         await pilot.press("enter")
+        await until(pilot, partial(shows, pilot, "2  HTTP"), "its column")
         await until(pilot, partial(shows, pilot, "side by side ─"), "the comparison of all that it is")
-        assert shows(pilot, "1  HTTP") and shows(pilot, "2  HTTP")
+        await until(pilot, partial(shows, pilot, "1  HTTP"), "its column, decoded")
         assert screen.trace is not None and screen.trace.share(0) == 1.0
 
 
@@ -196,6 +197,10 @@ async def test_a_file_that_is_no_capture_is_told_and_nothing_is_compared(tmp_pat
         await until(pilot, lambda: pane.lines.has_focus and pane.lines.cursor == 0, "the first line")
         await pilot.press("o")
         await asked(pilot)
+        for text in ("", "~nobody-such/x", "/" + "a" * 300, str(tmp_path), "x\0y"):
+            app_screen(pilot).query_one(Input).value = text
+            await pilot.press("enter")
+            await until(pilot, lambda: app_screen(pilot).query_one(".hint.-wrong"), f"why not {text!r:.20}")
         app_screen(pilot).query_one(Input).value = str(tmp_path / "no.pcap")
         await pilot.press("enter")
         await until(pilot, lambda: app_screen(pilot) is screen, "the conversations")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,14 @@ from textual.color import Color
 from textual.dom import DOMNode
 from textual.widgets import Input, Static
 
+from inspector.model.language import use
 from inspector.tui.files.settings import keep
 from inspector.tui.launcher.help import HelpScreen, TooSmallScreen
 from inspector.tui.launcher.palette import Palette
 from inspector.tui.launcher.screen import LauncherScreen
 from inspector.tui.widgets.painter import PAINTS, Painter, contrast
 from inspector.tui.widgets.prompt import MenuItem, MenuScreen
-from tests.support.screen.live import QuietApp, launcher
+from tests.support.screen.live import QuietApp, grid, launcher, until
 from tests.support.tiers import sweep, thorough
 
 
@@ -258,3 +260,27 @@ async def test_a_theme_that_is_not_known_is_as_if_there_were_none() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await launcher(pilot)
         assert app.theme == "textual-dark"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("size", [(80, 24), (60, 16)])
+async def test_a_toast_of_any_length_is_shown_whole(size: tuple[int, int], language: str) -> None:
+    app = QuietApp()
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await launcher(pilot)
+        use(language)
+        for length in range(size[0] - 7, size[0] + 2):         # one line, or just not
+            end = f"<{length}>"
+            said = "待" * ((length - len(end)) // 2) if language == "zh" else "x " * (length // 2)
+            app.notify(said[: length - len(end)] + end, timeout=60)
+            await until(pilot, partial(shown_in, app, end), f"the end of a toast of {length} cells")
+            app.clear_notifications()
+            await until(pilot, partial(gone_from, app, end), "none again")
+
+
+def shown_in(app: QuietApp, text: str) -> bool:
+    return text in grid(app.screen)
+
+
+def gone_from(app: QuietApp, text: str) -> bool:
+    return not shown_in(app, text)

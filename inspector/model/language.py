@@ -81,6 +81,9 @@ def said(text: str) -> str:
     return tr(text) if isinstance(text, Sentence) else text
 
 
+_ENDED = marked("{sentence}.")     # where the full stop is set behind what is a text by itself
+
+
 def spoken(text: str) -> str:
     """The same text: a sentence that is made here, in English, and `recognised` where it is shown."""
     return text
@@ -101,6 +104,9 @@ def recognised(text: str) -> str:
             values = {name: recognised(value) if name in _INSIDE else value
                       for name, value in match.groupdict().items()}
             return _filled(_look_up(_chosen, template), values)
+    beginning = text.removesuffix(".")
+    if beginning != text and (found := recognised(beginning)) != beginning:
+        return tr(_ENDED, sentence=found)
     return text
 
 

@@ -129,3 +129,9 @@ def test_a_text_has_one_translation_whichever_catalogue_gives_it() -> None:
             if one.id:
                 found.setdefault(str(one.id), set()).add(str(one.string))
     assert not {text: said for text, said in found.items() if len(said) > 1}
+
+
+def test_a_text_behind_which_a_full_stop_was_set_is_recognised() -> None:
+    use("zh")
+    assert recognised("The client reset the connection.") == "客户端复位了连接。"
+    assert recognised("Nothing of ours.") == "Nothing of ours."

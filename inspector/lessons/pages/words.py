@@ -199,7 +199,7 @@ WORDS: dict[str, dict[Word, str]] = {
         "poll-alone": "独立",
         "poll-discussed": "讨论后",
         "poll-nobody": "没有人回答",
-        "poll-not-voted": "这一题不投票：由几部分组成的答案画不成条形图。请一位同学说出来，您来输入。",
+        "poll-not-voted": "这一题不投票：由几部分组成的答案画不成条形图。请一位同学说出来，你来输入。",
         "hands": "举手：{}",
         "hands-for": "{} 的举手人数，然后按 Enter",
         "hands-answer": "有人说出的数字，然后按 Enter",

@@ -20,6 +20,7 @@ from inspector.tui.widgets.line_list import LineList
 from inspector.tui.widgets.painter import Head
 from inspector.views.detail.call import call_fields
 from inspector.views.detail.tree import OPEN_AT_FIRST, Detail, packet_tree
+from inspector.views.detail.words import label_of, value_of
 from inspector.wire.dissection.field import Field
 
 SENTENCES = frozenset({"What it does", "Came"})       # of a call, of a message
@@ -200,7 +201,7 @@ class DetailPane(ListPane):
             return ""
         field = self.detail.rows[index].field
         mark = ("▾  " if self.detail.rows[index].is_open else "▸  ") if self.detail.rows[index].opens else ""
-        return squeezed(f"{mark}{field.label}  {field.value}")
+        return squeezed(f"{mark}{label_of(field)}  {value_of(field)}")
 
     def copied(self, index: int) -> str:
         field = self.detail.rows[index].field if self.detail.fields else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspector.model.language import marked
 from inspector.model.messages import parse_request
 from inspector.sessions.context import Context
 from inspector.sessions.kinds.kind import STREAM_OPTIONS, TEXT, Form, Kind, Scheme
@@ -10,7 +11,7 @@ from inspector.sessions.kinds.tcp import ENDINGS
 from inspector.sessions.stream.connection import Exchange
 from inspector.sessions.stream.ends import StreamClient, StreamServer
 
-REQUEST = Form("text", "GET /, POST / body", "GET /", TEXT.read, "answers by itself")
+REQUEST = Form("text", "GET /, POST / body", "GET /", TEXT.read, marked("answers by itself"))
 
 
 def _server_exchange() -> type[Exchange]:

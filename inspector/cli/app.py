@@ -277,7 +277,7 @@ def _require_terminal(keyboard: bool) -> None:
 
 
 def _leave_root(*, lab: bool = False) -> bool:
-    """No screen runs as root: under sudo this process is the caller's from now on. Whether it was root's."""
+    """Under sudo no screen runs as root: this process is the caller's from now on. Whether it was root's."""
     from inspector.lab.capture import privilege
     from inspector.lab.errors import LabError
 

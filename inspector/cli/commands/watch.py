@@ -49,8 +49,8 @@ def command(
     """Open the app on this machine's own loopback, on these ports or all.
 
     Needs CAP_NET_RAW, a user who may run dumpcap, or sudo (pkexec), which is asked to open one packet
-    socket. No screen runs as root: under sudo it becomes the calling user. What ends the capture leaves the
-    app open on what was captured.
+    socket. Under sudo the screen becomes the calling user's; in a shell of root's own there is nobody else
+    whom it could become. What ends the capture leaves the app open on what was captured.
 
     --pid and --name watch what a process and its children say on the loopback, whichever ports they listen
     on or are connected from: those are found as they open (a connection of theirs that lasts no tenth of a

@@ -33,6 +33,7 @@ from inspector.trace.application.plain import (
     PlainConversations,
     exchanged,
 )
+from inspector.trace.contents.beyond import Beyond
 from inspector.trace.contents.comments import Comments
 from inspector.trace.contents.contents import Contents
 from inspector.trace.file.keylog import KeyLogFiles
@@ -101,6 +102,7 @@ class Trace:
         self.given_back = 0                    # bytes, about, of what was decoded
         self._dropped: list[TcpFlow | Application] = []       # whom nobody asks any more, by turns
         self._plain: PlainConversations | None = None
+        self._beyond = Beyond()
         self._looks_for_plain = False          # on a thread
         # (protocol, packet) of messages too large to be searched whole, by the filter that looked last
         self.searched_in_part: set[tuple[str, Row]] = set()
@@ -651,6 +653,8 @@ class Trace:
 
     def findings_of(self, stream: int) -> list[Finding]:
         """The findings of one TCP conversation."""
+        if self._beyond.update(self.events) and (nobody := self._beyond.finding(self._flow(stream))):
+            return [nobody]
         plain = self.plain_conversations()
         if self.turns is not None and plain is not None and not self._small(stream):
             if plain.judged(stream) and not self.decoded(stream):

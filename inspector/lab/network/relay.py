@@ -98,10 +98,15 @@ class Relay:
             text = spoken(
                 f"Talk to {_LOOPBACK}:{found}{why}: you are led through the lab to {_LOOPBACK}:{port}.")
         self._report("published", text, inside=f"{_LOOPBACK}:{port}", outside=f"{_LOOPBACK}:{found}")
-        tasks = [self._start(self._serve(listener, lambda: self._connect_inside(port), entering=True))]
+        inside = join_endpoint(_LOOPBACK, port)
+
+        async def lead(one: socket.socket) -> None:
+            await self._serve(one, lambda: self._connect_inside(port), inside, entering=True)
+
+        tasks = [self._start(lead(listener))]
         with contextlib.suppress(OSError):         # a machine without IPv6
             second = _listen(socket.socket(socket.AF_INET6), ("::1", found))
-            tasks.append(self._start(self._serve(second, lambda: self._connect_inside(port), entering=True)))
+            tasks.append(self._start(lead(second)))
         self._listeners["publish", port] = tasks
 
     async def _reach(self, host: str, port: int) -> None:
@@ -136,7 +141,7 @@ class Relay:
             self._look_beyond()
         self._report("reached", text, inside=inside, outside=target, **backlog)
         self._listeners["reach", port] = [
-            self._start(self._serve(one, lambda: _connect_outside(host, port), entering=False))
+            self._start(self._serve(one, lambda: _connect_outside(host, port), target, entering=False))
             for one in listeners
         ]  # fmt: skip
 
@@ -148,7 +153,8 @@ class Relay:
         except OSError as error:
             self._report("failed", f"Nobody resolves names in the lab at {address}: {error.strerror}.")
             return
-        self._start(self._serve(listener, lambda: _connect_outside(*server), entering=False))
+        there = join_endpoint(*server)
+        self._start(self._serve(listener, lambda: _connect_outside(*server), there, entering=False))
 
     async def _forward_datagrams(self, address: str, port: int, server: tuple[str, int]) -> None:
         """Stand for a server of the host at `address` in the lab. OSError where that cannot be."""
@@ -182,15 +188,15 @@ class Relay:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _serve(self, listener: socket.socket, connect: Connect, *, entering: bool) -> None:
+    async def _serve(self, listener: socket.socket, connect: Connect, target: str, *, entering: bool) -> None:
         with listener:
             while True:
                 came, _ = await asyncio.get_running_loop().sock_accept(listener)
-                self._start(self._carry(came, connect, entering=entering))
+                self._start(self._carry(came, connect, target, entering=entering))
 
     # --- one connection ---
 
-    async def _carry(self, came: socket.socket, connect: Connect, *, entering: bool) -> None:
+    async def _carry(self, came: socket.socket, connect: Connect, target: str, *, entering: bool) -> None:
         """Connect onward and hand on what either end says; refused there is reset here."""
         with came:
             _without_delay(came)
@@ -200,7 +206,9 @@ class Relay:
                 gone = await connect()
             except OSError as error:
                 reset_on_close(came)
-                self._report("failed", f"The relay's connection onward failed: {_reason(error)}.")
+                text = spoken(f"The relay's connection onward to {target} failed: {_reason(error)}.")
+                ends: EventFields = {"inside": _end(came.getpeername()), "outside": target}
+                self._report("failed", text, **({} if entering else ends))
                 return
             with gone:
                 _without_delay(gone)

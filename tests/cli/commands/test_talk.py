@@ -75,13 +75,18 @@ def test_a_person_talks_to_a_web_server(tmp_path: Path) -> None:
 
 
 @needs_lab
-def test_a_service_that_is_not_there_is_a_reset_and_a_sentence() -> None:
+def test_a_service_that_is_not_there_is_a_reset_and_a_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    done = inspector("run", "tcp", "--to", f"127.0.0.1:{port}")
+    kept = str(tmp_path / "kept.pcapng")
+    done = inspector("run", "tcp", "--to", f"127.0.0.1:{port}", "--save", kept)
     assert done.returncode == 1
-    assert "The relay's connection onward failed: Connection refused." in done.stderr
+    assert f"The relay's connection onward to 127.0.0.1:{port} failed: Connection refused." in done.stderr
     assert "RST" in done.stdout
+    told = inspector("decode", kept, "--json", "findings").stdout
+    found = [json.loads(line) for line in told.splitlines()]
+    assert [one["id"] for one in found] == ["tcp.connection-refused"]      # no server is blamed
+    assert "the reset is the relay's" in found[0]["text"]
 
 
 @needs_lab

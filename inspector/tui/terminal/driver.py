@@ -215,15 +215,22 @@ class TerminalDriver(LinuxDriver):
 
         The terminal first: a shell above us takes it as soon as those that it knows of have stopped, and
         who stops only then would wait twice, the second time for nobody. The signal's own effect stops us:
-        the kernel leaves it out where no shell would let us go on.
+        the kernel leaves it out where no shell would let us go on. Others of our group may have stopped
+        already, and a shell may let all go on before we have: so where we stop alone, the signal waits,
+        blocked, while we leave the terminal, and the kernel takes it back as soon as SIGCONT comes.
         """
         self._stopping, self._continued = True, False
+        alone = whom == os.getpid()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP} if alone else ())
+        if alone:
+            signal.pthread_kill(threading.get_ident(), signal.SIGTSTP)      # no other thread may take it
         if not self._suspended:
             self.suspend_application_mode()
-        if not self._continued:                        # by a person who was faster
-            ours = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-            os.kill(whom, signal.SIGTSTP)
-            signal.signal(signal.SIGTSTP, ours)
+        ours = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)                  # here we stop,
+        if not alone and not self._continued:                               # (a person may be faster)
+            os.kill(whom, signal.SIGTSTP)                                   # or here
+        signal.signal(signal.SIGTSTP, ours)
         self._stopping = False
         self.resume_application_mode()
 

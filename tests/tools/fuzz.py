@@ -24,6 +24,7 @@ from tests.support.running.tried import Tried, note
 
 SLOW = 30                        # seconds of one input that are too many
 MEMORY = 2048                    # and MB
+_WAITING = 3                     # times its seconds of CPU that a target may take by the clock
 
 
 def fuzz(name: str, corpus: Path, found: Path, runs: int, seconds: int) -> None:
@@ -62,8 +63,9 @@ def unguided(name: str, given: argparse.Namespace) -> bool:
 
     target, chance = TARGETS[name], random.Random(name + str(given.seed))
     known = [one for one in target.seeds() if len(one) <= target.longest] or [b""]
-    count, faults, began = 0, dict[str, str](), time.process_time()
-    while count < given.runs or time.process_time() - began < given.seconds:
+    count, faults, began, started = 0, dict[str, str](), time.process_time(), time.monotonic()
+    latest = started + _WAITING * given.seconds            # some wait, for who might still write a file
+    while count < given.runs or (time.process_time() - began < given.seconds and time.monotonic() < latest):
         data, count = spoilt(chance.choice(known), chance)[: target.longest], count + 1
         try:
             target.run(data)

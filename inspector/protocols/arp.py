@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from inspector.model.language import sentence
 from inspector.protocols.api import Field, PacketReader, Protocol
 
 _SIZE = 28
@@ -25,9 +26,9 @@ def parse_arp(data: bytes, hops: bytes = b"") -> ArpPacket:
     """The packet that begins `data`; any bytes give one."""
     operation = int.from_bytes(data[6:8], "big")
     if len(data) < _SIZE:
-        return ArpPacket(operation, problem="ARP, cut short")
+        return ArpPacket(operation, problem=sentence("ARP, cut short"))
     if data[4:6] != b"\x06\x04":
-        return ArpPacket(operation, problem="ARP for another kind of network")
+        return ArpPacket(operation, problem=sentence("ARP for another kind of network"))
     sender, target = (".".join(map(str, data[start : start + 4])) for start in (14, 24))
     return ArpPacket(operation, data[8:14].hex(":"), sender, data[18:24].hex(":"), target)
 
@@ -38,11 +39,11 @@ def arp_text(packet: ArpPacket) -> str:
         return packet.problem
     if packet.operation == 1:
         if packet.sender == packet.target:
-            return f"Gratuitous ARP for {packet.sender}"
-        return f"Who has {packet.target}? Tell {packet.sender}"
+            return sentence("Gratuitous ARP for {sender}", sender=packet.sender)
+        return sentence("Who has {target}? Tell {sender}", target=packet.target, sender=packet.sender)
     if packet.operation == 2:
-        return f"{packet.sender} is at {packet.sender_hardware}"
-    return f"ARP operation {packet.operation}"
+        return sentence("{sender} is at {hardware}", sender=packet.sender, hardware=packet.sender_hardware)
+    return sentence("ARP operation {number}", number=packet.operation)
 
 
 def _of(name: str) -> Callable[[Any, ArpPacket], Sequence[Any]]:

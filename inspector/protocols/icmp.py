@@ -9,7 +9,9 @@ from __future__ import annotations
 import ipaddress
 from typing import NamedTuple
 
+from inspector.model.language import Sentence, sentence
 from inspector.protocols.api import Field, PacketReader, Protocol
+from inspector.wire.text import worded
 
 _UNREACHABLE = (
     "Network unreachable", "Host unreachable", "Protocol unreachable", "Port unreachable",
@@ -33,54 +35,68 @@ _TYPES6 = {128: "Echo (ping) request", 129: "Echo (ping) reply", 130: "Multicast
            134: "Router Advertisement", 135: "Neighbor Solicitation", 136: "Neighbor Advertisement",
            137: "Redirect", 143: "Multicast Listener Report Message v2"}
 
+WORDS = (*_UNREACHABLE, *_TYPES.values(), *_TIME, *_UNREACHABLE6, *_TIME6, *_PARAMETER6, *_TYPES6.values())
+"""The words of these tables, for catalogues of other languages."""
+
 
 def icmp_text(message: bytes, ttl: bytes = b"") -> str:
     """An ICMP message (from its type byte on) in words; `ttl`: the byte of the IP header, or b""."""
     if len(message) < 2:
-        return "ICMP, cut short"
+        return sentence("ICMP, cut short")
     kind, code = message[0], message[1]
     if kind == 3:
-        return f"Destination unreachable ({_named(_UNREACHABLE, code)})"
+        return sentence("Destination unreachable ({why})", why=_named(_UNREACHABLE, code))
     if kind == 11:
-        return f"Time-to-live exceeded ({_named(_TIME, code)})"
-    text = _TYPES.get(kind, f"ICMP type {kind} code {code}")
+        return sentence("Time-to-live exceeded ({why})", why=_named(_TIME, code))
+    if kind not in _TYPES:
+        return sentence("ICMP type {kind} code {code}", kind=kind, code=code)
+    text = sentence(_TYPES[kind])
     if kind in (0, 8):
-        text += _echo(message) + (f", ttl={ttl[0]}" if ttl else "")
+        return worded((text, _echo(message) + (f", ttl={ttl[0]}" if ttl else "")))
     return text
 
 
 def icmpv6_text(message: bytes, hop_limit: bytes = b"") -> str:
     """An ICMPv6 message (from its type byte on) in words; `hop_limit`: the byte of the header, or b""."""
     if len(message) < 2:
-        return "ICMPv6, cut short"
+        return sentence("ICMPv6, cut short")
     kind, code = message[0], message[1]
     if kind == 1:
-        return f"Destination Unreachable ({_named(_UNREACHABLE6, code)})"
+        return sentence("Destination Unreachable ({why})", why=_named(_UNREACHABLE6, code))
     if kind == 2:
-        return f"Packet Too Big, MTU {int.from_bytes(message[4:8], 'big')}"
+        return sentence("Packet Too Big, MTU {size}", size=int.from_bytes(message[4:8], "big"))
     if kind == 3:
-        return f"Time Exceeded ({_named(_TIME6, code)})"
+        return sentence("Time Exceeded ({why})", why=_named(_TIME6, code))
     if kind == 4:
-        return f"Parameter Problem ({_named(_PARAMETER6, code)})"
-    text = _TYPES6.get(kind, f"ICMPv6 type {kind} code {code}")
+        return sentence("Parameter Problem ({why})", why=_named(_PARAMETER6, code))
+    if kind not in _TYPES6:
+        return sentence("ICMPv6 type {kind} code {code}", kind=kind, code=code)
+    text = sentence(_TYPES6[kind])
     if kind in (128, 129):
-        return text + _echo(message, both_orders=False) + (f", hop limit={hop_limit[0]}" if hop_limit else "")
+        hops = f", hop limit={hop_limit[0]}" if hop_limit else ""
+        return worded((text, _echo(message, both_orders=False) + hops))
     if kind in (135, 136) and len(message) >= 24:
-        text += f" {'for ' if kind == 135 else ''}{ipaddress.IPv6Address(message[8:24])}"
+        address = str(ipaddress.IPv6Address(message[8:24]))
+        if kind == 135:
+            return sentence("{message} for {address}", message=text, address=address)
+        return worded((text, address), between=" ")
     return text
 
 
-def _named(names: tuple[str, ...], code: int) -> str:
-    return names[code] if code < len(names) else f"code {code}"
+def _named(names: tuple[str, ...], code: int) -> Sentence:
+    return sentence(names[code]) if code < len(names) else sentence("code {code}", code=code)
 
 
 def _echo(message: bytes, *, both_orders: bool = True) -> str:
-    """Identifier and number; programs differ in the byte order of ICMPv4's, so that both are said."""
+    """Identifier and number, "" where they are cut off.
+
+    Programs differ in the byte order of ICMPv4's, so that both are said.
+    """
     if len(message) < 8:
         return ""
     identifier, sequence = int.from_bytes(message[4:6], "big"), int.from_bytes(message[6:8], "big")
     other = f"/{int.from_bytes(message[6:8], 'little')}" if both_orders else ""
-    return f"  id=0x{identifier:04x}, seq={sequence}{other}"
+    return f"id=0x{identifier:04x}, seq={sequence}{other}"
 
 
 class IcmpMessage(NamedTuple):

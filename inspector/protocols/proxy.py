@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inspector.model.language import sentence
+from inspector.model.language import marked, sentence
 from inspector.protocols.api import CERTAIN, Field, Opening, Part, Protocol, Start
 from inspector.protocols.framing.units import FOREIGN, MORE, Unit, UnitDecoder
 from inspector.wire.findings import Rule, Rulebook
@@ -128,22 +128,27 @@ class ProxyDecoder(UnitDecoder[Preface]):
 
     def kind_and_text(self, record: Preface) -> tuple[str, str]:
         if record.command == "LOCAL":
-            return "PROXY", "LOCAL: the proxy speaks for itself"
+            return "PROXY", sentence("LOCAL: the proxy speaks for itself")
         if not record.source:
-            return "PROXY", f"{escaped(record.transport, 20)}: for whom is not said"
+            transport = escaped(record.transport, 20)
+            return "PROXY", sentence("{transport}: for whom is not said", transport=transport)
         ends = [f"[{host}]" if ":" in host else host for host in (record.source, record.target)]
         if record.source_port is not None:
             ends = [f"{ends[0]}:{record.source_port}", f"{ends[1]}:{record.target_port}"]
-        return "PROXY", f"for {ends[0]} to {ends[1]}"
+        return "PROXY", sentence("for {source} to {target}", source=ends[0], target=ends[1])
 
     def heading(self, record: Preface) -> tuple[str, str]:
-        return "PROXY protocol", f"version {record.version}, {self.kind_and_text(record)[1]}"
+        text = sentence("version {version}, {said}", version=record.version,
+                        said=self.kind_and_text(record)[1])
+        return marked("PROXY protocol"), text
 
     def parts(self, record: Preface) -> Sequence[Part]:
-        values = (("command", record.command), ("transport", record.transport), ("source", record.source),
-                  ("destination", record.target))
-        return [Part(f"proxy.{name}", name.capitalize(), escaped(value, 120), record.start, record.stop)
-                for name, value in values if value]
+        values = (("command", marked("Command"), record.command),
+                  ("transport", marked("Transport"), record.transport),
+                  ("source", marked("Source"), record.source),
+                  ("destination", marked("Destination"), record.target))
+        return [Part(f"proxy.{name}", label, escaped(value, 120), record.start, record.stop)
+                for name, label, value in values if value]
 
 
 def sniff(opening: Opening) -> Start | None:

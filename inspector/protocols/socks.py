@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from inspector.model.language import sentence
+from inspector.model.language import marked, sentence
 from inspector.protocols.api import CERTAIN, Field, Hole, Opening, Part, Protocol, Start
 from inspector.protocols.framing.units import FOREIGN, MORE, Unit, UnitDecoder
 from inspector.wire.findings import Rule, Rulebook
-from inspector.wire.text import escaped
+from inspector.wire.text import escaped, worded
 
 Step = Literal["greeting", "method", "login", "verdict", "request", "reply", "tunnel"]
 
@@ -28,6 +28,13 @@ _REPLIES5 = {
     8: "address type not supported",
 }
 _REPLIES4 = {90: "granted", 91: "rejected or failed", 92: "no identd on the client", 93: "identd differs"}
+WORDS = (*_METHODS.values(), *_REPLIES5.values(), *_REPLIES4.values())
+"""The words of these tables, for catalogues of other languages."""
+_LABELS: dict[Step, str] = {
+    "greeting": marked("Greeting"), "method": marked("Method"), "login": marked("Login"),
+    "verdict": marked("Verdict"), "request": marked("Request"), "reply": marked("Reply"),
+    "tunnel": marked("Tunnel"),
+}
 _ADDRESSES = {1: 4, 4: 16}           # type of address: bytes
 _LOGIN, _NO_METHOD = 2, 255
 
@@ -179,7 +186,7 @@ class SocksDecoder(UnitDecoder[SocksMessage]):
     def _answered(self, message: SocksMessage, place: tuple[int, int, int]) -> None:
         request = self._last("request")
         if message.code != (90 if message.version == 4 else 0):
-            wish = f" {self._target(request)}" if request is not None else ""
+            wish = sentence(" {target}", target=self._target(request)) if request is not None else ""
             what = sentence(
                 "The proxy refuses the connection{wish}: {result}.", wish=wish, result=self._result(message))
             self.findings.append(BOOK.finding("socks.refused", what, *place))
@@ -213,31 +220,38 @@ class SocksDecoder(UnitDecoder[SocksMessage]):
     @staticmethod
     def _target(message: SocksMessage) -> str:
         host = f"[{message.host}]" if ":" in message.host else message.host
-        return f"{_COMMANDS.get(message.code, f'command {message.code}')} {host}:{message.port}"
+        known = _COMMANDS.get(message.code) or sentence("command {number}", number=message.code)
+        return worded((known, f"{host}:{message.port}"), between=" ")
 
     @staticmethod
     def _result(message: SocksMessage) -> str:
         names = _REPLIES4 if message.version == 4 else _REPLIES5
-        return names.get(message.code, f"code {message.code}")
+        known = names.get(message.code, "")
+        return sentence(known) if known else sentence("code {code}", code=message.code)
+
+    @staticmethod
+    def _method(number: int) -> str:
+        known = _METHODS.get(number, "")
+        return sentence(known) if known else sentence("method {number}", number=number)
 
     def kind_and_text(self, record: SocksMessage) -> tuple[str, str]:
         kind = f"SOCKS{record.version}"
         if record.step == "greeting":
-            offered = ", ".join(_METHODS.get(method, f"method {method}") for method in record.methods[:8])
-            return kind, f"offers {offered or 'no method'}"
+            offered = worded((self._method(one) for one in record.methods[:8]), between=", ")
+            return kind, sentence("offers {methods}", methods=offered or sentence("no method"))
         if record.step == "method":
-            return kind, f"chooses {_METHODS.get(record.code, f'method {record.code}')}"
+            return kind, sentence("chooses {method}", method=self._method(record.code))
         if record.step == "login":
-            return kind, f"logs in as {record.user}"
+            return kind, sentence("logs in as {user}", user=record.user)
         if record.step == "verdict":
-            return kind, "login taken" if not record.code else "login not taken"
+            return kind, sentence("login not taken") if record.code else sentence("login taken")
         return kind, self._target(record) if record.step == "request" else self._result(record)
 
     def heading(self, record: SocksMessage) -> tuple[str, str]:
-        return f"SOCKS version {record.version}", self.kind_and_text(record)[1]
+        return sentence("SOCKS version {version}", version=record.version), self.kind_and_text(record)[1]
 
     def parts(self, record: SocksMessage) -> Sequence[Part]:
-        return [Part(f"socks.{record.step}", record.step.capitalize(), self.kind_and_text(record)[1],
+        return [Part(f"socks.{record.step}", _LABELS[record.step], self.kind_and_text(record)[1],
                      record.start, record.stop)]
 
 

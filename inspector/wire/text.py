@@ -2,10 +2,14 @@
 
 Payload, names and headers may hold escape sequences, control characters, bidirectional marks and
 other invisible characters. All that is shown or exported as text passes through `escaped`; markup
-is never parsed from its result (views hand over spans, not markup).
+is never parsed from its result (views hand over spans, not markup). `worded` joins such texts with words of
+ours, which a view can say in another language.
 """
 
 import unicodedata
+from collections.abc import Iterable
+
+from inspector.model.language import Sentence, said_as
 
 _MOST_KNOWN = 1 << 14      # characters of which it is known how they are shown
 _PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
@@ -29,6 +33,34 @@ def escaped(text: str | bytes, limit: int | None = None) -> str:
     if limit is not None and len(text) > limit:
         text = text[: max(limit - 1, 0)] + "…"
     return text
+
+
+def worded(words: Iterable[str], limit: int | None = None, between: str = "  ") -> str:
+    """`words` on one line, without empty ones, as `escaped`; a Sentence where one of them is.
+
+    What stands in the places of a Sentence may be off the wire: it is escaped too.
+    """
+    kept = [word for word in words if word]
+    text = escaped(between.join(kept), limit)
+    if not any(isinstance(word, Sentence) for word in kept):
+        return text
+    parts: dict[str, object] = {}
+    room = len(text)
+    for place, word in enumerate(kept):
+        shown = _safe(word) if isinstance(word, Sentence) else escaped(word, room)
+        parts[f"part{place}"] = shown
+        room -= len(shown) + len(between)
+        if room <= 0:
+            break
+    return said_as(text, between.join(f"{{{name}}}" for name in parts), parts)
+
+
+def _safe(made: Sentence) -> Sentence:
+    if made.isascii() and made.isprintable():
+        return made
+    values = {name: _safe(one) if isinstance(one, Sentence) else escaped(one) if isinstance(one, str) else one
+              for name, one in made.values.items()}
+    return said_as(escaped(made), made.template, values)
 
 
 def _escape_character(character: str) -> str:

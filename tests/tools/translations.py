@@ -25,7 +25,11 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from inspector.model.language import DOMAINS, LANGUAGES, LEAST_WORDS, LOCALE
-from inspector.protocols import REGISTRY
+from inspector.protocols import REGISTRY, icmp, socks
+from inspector.protocols.dns.message import OPCODES, RESPONSE_CODES
+from inspector.protocols.mqtt.packet import REASONS, REFUSALS
+from inspector.protocols.postgresql.decoder import STATUS
+from inspector.protocols.redis.scanner import TYPES
 from inspector.wire.dissection.names import labels
 from inspector.wire.dissection.parts import IP_OPTIONS
 from inspector.wire.tcp.options import NAMES as OPTIONS
@@ -47,7 +51,7 @@ DECLARED: Declared = {
     # Doors: these translate what they are given.
     "notify": (0,), "hint": (0,), "PromptScreen": (0, "hint"), "MenuScreen": (0,), "MenuItem": (1, 2),
 }
-JUDGING: Declared = {"Part": (1,), "Rule": (3,), "finding": (1,)}
+JUDGING: Declared = {"Part": (1,), "Rule": (3,), "finding": (1,), "Rest": (0,)}
 DETAIL: Declared = {"Field": (1,)}
 COUNTED: Declared = {"amount": (1,)}
 MADE: Declared = {
@@ -87,10 +91,12 @@ def amounts() -> Iterator[str]:
 
 
 def tables() -> Iterator[str]:
-    """Labels of the detail: of headers, and of what protocols say."""
+    """Labels of the detail: of headers, and of what protocols say; words of tables that a sentence says."""
     yield from labels()
     yield from (*OPTIONS.values(), *IP_OPTIONS.values())
     yield from (field.label for protocol in REGISTRY for field in protocol.fields if field.label)
+    yield from (*icmp.WORDS, *OPCODES.values(), *RESPONSE_CODES.values(), *REFUSALS, *REASONS.values(),
+                *socks.WORDS, *TYPES.values(), *STATUS.values())
 
 
 def extracted(room: str, declared: Declared) -> Iterator[tuple[str, str]]:

@@ -30,9 +30,12 @@ def refusal(answer: DnsMessage) -> tuple[str, str] | None:
         return None
     name = answer.questions[0].name if answer.questions else "?"
     if answer.rcode == _NO_SUCH_NAME:
-        return "dns.no-such-name", f"The server says that there is no name \"{name}\" (NXDOMAIN)."
-    reason = RESPONSE_CODES.get(answer.rcode, f"code {answer.rcode}")
-    return "dns.failure", f"The server answers \"{name}\" with an error: {reason}."
+        return "dns.no-such-name", sentence(
+            "The server says that there is no name \"{name}\" (NXDOMAIN).", name=name)
+    known = RESPONSE_CODES.get(answer.rcode, "")
+    reason = sentence(known) if known else sentence("code {code}", code=answer.rcode)
+    return "dns.failure", sentence("The server answers \"{name}\" with an error: {reason}.", name=name,
+                                   reason=reason)
 
 
 def judge(sent: Sequence[SentRecord[DnsMessage]], end_ns: int) -> list[Finding]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from inspector.model.language import sentence
 from inspector.protocols.dns.data import CutError, NameReader, record_text
+from inspector.wire.text import worded
 
 MOST_RECORDS = 400
 _HEADER = 12
@@ -94,12 +96,16 @@ class DnsMessage(NamedTuple):
     @property
     def info(self) -> str:
         """`Standard query 0x1032 TXT google.com`; answers follow with type and data."""
-        words = [OPCODES.get(self.opcode, f"Unknown operation ({self.opcode})")]
+        asked = OPCODES.get(self.opcode, "")
+        words: list[str] = [sentence(asked) if asked else
+                            sentence("Unknown operation ({number})", number=self.opcode)]
         if self.response:
-            words.append("response")
+            words.append(sentence("response"))
         words.append(f"0x{self.id:04x}")
         if self.response and self.rcode:
-            words.append(RESPONSE_CODES.get(self.rcode, f"Unknown error ({self.rcode})"))
+            known = RESPONSE_CODES.get(self.rcode, "")
+            words.append(sentence(known) if known else
+                         sentence("Unknown error ({number})", number=self.rcode))
         for question in self.questions:
             words += [question.type_name, question.name]
         for record in (*self.answers, *self.authorities, *self.additionals):
@@ -107,10 +113,10 @@ class DnsMessage(NamedTuple):
             if record.text and record.type in _SHOWN:
                 words.append(record.text)
         if self.left:
-            words.append(f"[and {self.left:,} more, not read]")
+            words.append(sentence("[and {count:,} more, not read]", count=self.left))
         if self.broken:
-            words.append("[cut short]" if "short" in self.broken else "[malformed]")
-        return " ".join(words)
+            words.append(sentence("[cut short]") if "short" in self.broken else sentence("[malformed]"))
+        return worded(words, between=" ")
 
 
 _SHOWN = frozenset({1, 2, 5, 12, 15, 28, 33, 39, 6, 65, 64})

@@ -13,10 +13,12 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inspector.model.language import sentence
 from inspector.model.packets import Row
 from inspector.protocols.api import MessageIndex, MessageLine, R, Rest, Shown, Source, Start
 from inspector.protocols.framing.units import UnitDecoder
 from inspector.wire.tcp.delivery import Pump
+from inspector.wire.text import worded
 
 _SHOWN = 200             # records of a message that are laid out
 
@@ -124,7 +126,7 @@ class ExchangeDecoder(UnitDecoder[R]):
                            message.troubled, parts=count if count > 1 else 0)
 
     def message_summary(self, index: MessageIndex) -> str:
-        return "  ".join(word for word in self.message_words(self._messages[index]) if word)
+        return worded(self.message_words(self._messages[index]))
 
     def rest(self, direction: int) -> Rest:
         if self._lost[direction]:
@@ -135,6 +137,8 @@ class ExchangeDecoder(UnitDecoder[R]):
         message = self._messages[index]
         head = [self.message_summary(index)]
         if len(message.records) > 1:
-            head += [f"  {self.summary(self._records[one])}" for one in message.records[:_SHOWN]]
+            head += [sentence("  {record}", record=self.summary(self._records[one]))
+                     for one in message.records[:_SHOWN]]
         more = len(message.records) - _SHOWN
-        return Shown(tuple(head), note=f"{more:,} more records of this message" if more > 0 else "")
+        note = sentence("{count:,} more records of this message", count=more) if more > 0 else ""
+        return Shown(tuple(head), note=note)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from inspector.protocols.api import Decoder, Hole, MessageIndex, MessageLine, R, Source, Start
 from inspector.protocols.framing.segments import starts_between
 from inspector.wire.tcp.delivery import Pump
+from inspector.wire.text import worded
 
 MORE, FOREIGN = 0, -1
 """Measures: more bytes are needed to say; this is no unit of the protocol."""
@@ -143,4 +144,4 @@ class UnitDecoder(Decoder[R]):
 
     def summary(self, record: R) -> str:
         kind, text = self.kind_and_text(record)
-        return f"{kind}  {text}" if text else kind
+        return worded((kind, text))

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from inspector.model.language import sentence, verbatim
+from inspector.model.language import Sentence, marked, said_as, sentence, verbatim
 from inspector.model.messages import Message, Request, written_request
 from inspector.model.units import amount
 from inspector.protocols.api import (
@@ -48,7 +48,7 @@ from inspector.protocols.websocket.findings import finding as websocket_finding
 from inspector.protocols.websocket.start import next_frame
 from inspector.wire.findings import Finding, Folded, joined
 from inspector.wire.tcp.delivery import Pump, Run
-from inspector.wire.text import escaped
+from inspector.wire.text import escaped, worded
 
 if TYPE_CHECKING:
     from inspector.protocols.sse.decoder import EventsDecoder
@@ -242,7 +242,7 @@ class HttpDecoder(Decoder[HttpMessage]):
         names = tokens(response, "upgrade") if response is not None else ()
         name = "http2" if "h2c" in (name.lower() for name in names) else ""
         upgrade = f"after the upgrade to {escaped(', '.join(names), 60)}"
-        self.left = upgrade if names else "in the tunnel that CONNECT opened"
+        self.left = upgrade if names else marked("in the tunnel that CONNECT opened")
         first, second = self.pump.position
         whole = whole and self._http.whole and not self._http.restarted
         begins = (first, second) if whole else (-1, -1)
@@ -390,12 +390,16 @@ class HttpDecoder(Decoder[HttpMessage]):
 
     def summary(self, record: HttpMessage) -> str:
         """`GET /chat  Upgrade: websocket`, `101 Switching Protocols  accept ✓`, `200 OK  text/html`."""
-        words = [_line(record)]
+        return worded((_line(record), *self._about(record)))
+
+    def _about(self, record: HttpMessage) -> list[str]:
+        """What the summary says behind the start line."""
+        words: list[str] = []
         header = record.first("upgrade")
         if record.is_request and header is not None:
             words.append(f"Upgrade: {escaped(header.value, 30)}")
         elif record.is_request and is_upgrade_request(record):
-            words.append("Upgrade header missing")
+            words.append(sentence("Upgrade header missing"))
         upgrade = self.upgrade
         if upgrade is not None and upgrade.response is not None and upgrade.response.start == record.start \
                 and not record.is_request and record.status == 101:
@@ -406,13 +410,13 @@ class HttpDecoder(Decoder[HttpMessage]):
             words.append(escaped(kind.value.split(";")[0], 40))
         if record.body_length:
             words.append(amount(record.body_length, "byte"))
-        return "  ".join(words)
+        return words
 
     def short(self, record: HttpMessage) -> str:
         return f"… {_line(record)}"
 
     def heading(self, record: HttpMessage) -> tuple[str, str]:
-        return "Hypertext Transfer Protocol", escaped(record.start_line, 120)
+        return marked("Hypertext Transfer Protocol"), escaped(record.start_line, 120)
 
     def parts(self, record: HttpMessage) -> tuple[Part, ...]:
         name = "http.request.line" if record.is_request else "http.response.line"
@@ -430,9 +434,8 @@ class HttpDecoder(Decoder[HttpMessage]):
         from inspector.wire.dissection.values import bytes_text  # scapy, which takes a while to start
 
         body = self.body(message, PREVIEW)
-        size = f"{message.body_length} byte{'' if message.body_length == 1 else 's'}"
-        framing = "  chunked" if message.framing == "chunked" else ""
-        return f"{size}{framing}  {bytes_text(body)}" if body else size + framing
+        framing = verbatim("chunked") if message.framing == "chunked" else ""
+        return worded((_size(message.body_length), framing, bytes_text(body) if body else ""))
 
     # --- messages ------------------------------------------------------------------------------------
 
@@ -465,8 +468,8 @@ class HttpDecoder(Decoder[HttpMessage]):
     def line(self, index: MessageIndex) -> MessageLine:
         message = self._http.messages[index]
         kind = escaped(message.method, 12) if message.is_request else str(message.status)
-        text = self.summary(message).partition(" ")[2]
-        marks = () if message.complete else ("unfinished",)
+        text = worded((_line(message).partition(" ")[2], *self._about(message)))
+        marks: tuple[str, ...] = () if message.complete else ("unfinished",)
         rows = self.source.rows_of(*self.span(index))
         if index in self._first_event and self._events is not None:
             marks = (amount(self._events.count_of(index), "event"),)
@@ -492,25 +495,32 @@ class HttpDecoder(Decoder[HttpMessage]):
         if not codings:
             body = self.body(message, limit)
             left = message.body_length - len(body) if len(body) >= limit else 0
-            note = f"{left:,} more bytes of this body are not shown here" if left else ""
-            return Shown((*head, "") if body else tuple(head), body, note=note)
+            more = sentence("{count:,} more bytes of this body are not shown here", count=left)
+            return Shown((*head, "") if body else tuple(head), body, note=more if left else "")
         body, problem = self.decoded_body(message, limit)
         coding = escaped(", ".join(codings), 40)
         if problem == "part":
-            return Shown((*head, "", f"[{amount(message.body_length, 'byte')} of a body in {coding}, "
-                                     "not readable without its beginning]"), body, True)
+            part = sentence("[{size} of a body in {coding}, not readable without its beginning]",
+                            size=amount(message.body_length, "byte"), coding=coding)
+            return Shown((*head, "", part), body, True)
         if problem == "unknown":
-            size = amount(message.body_length, "byte")
-            return Shown((*head, "", f"[{size} in {coding}, not unpacked]"), body, True)
-        note = _PROBLEMS.get(problem, "").format(coding=coding, limit=limit)
+            packed = sentence("[{size} in {coding}, not unpacked]", size=amount(message.body_length, "byte"),
+                              coding=coding)
+            return Shown((*head, "", packed), body, True)
+        note = sentence(_PROBLEMS[problem], coding=coding, limit=limit) if problem in _PROBLEMS else ""
         return Shown((*head, "") if body else tuple(head), body, note=note)
 
 
 _PROBLEMS = {
-    "limit": "the body ({coding}) is unpacked no further than {limit:,} bytes here",
-    "cut": "the body ({coding}) is unpacked as far as it came",
-    "data": "from here on the body is no {coding}",
+    "limit": marked("the body ({coding}) is unpacked no further than {limit:,} bytes here"),
+    "cut": marked("the body ({coding}) is unpacked as far as it came"),
+    "data": marked("from here on the body is no {coding}"),
 }
+
+
+def _size(count: int) -> Sentence:
+    """`95 bytes`, without a comma, as the field has always been told."""
+    return said_as(f"{count} byte{'' if count == 1 else 's'}", marked("{count} bytes"), {"count": count})
 
 
 def _is_bad_request(message: HttpMessage) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from inspector.model.language import marked, sentence
+from inspector.model.language import marked, sentence, verbatim
 from inspector.model.units import amount
 from inspector.protocols.api import MessageIndex, MessageLine, Part, Shown
 from inspector.protocols.framing.exchanges import ExchangeDecoder, Message
@@ -46,7 +46,7 @@ from inspector.protocols.http2.frames import (
 )
 from inspector.protocols.http2.grpc import GrpcMessage, Messages, status_name
 from inspector.protocols.http2.hpack import Header, HpackError, Table
-from inspector.wire.text import escaped
+from inspector.wire.text import escaped, worded
 
 _UNKNOWN = 1 << 14           # bytes of a frame of a type that is not known
 _BLOCK = 1 << 20             # bytes of a block of headers in several frames
@@ -250,7 +250,7 @@ class Http2Decoder(ExchangeDecoder[Frame]):
             frame.headers, frame.left = self._tables[frame.direction].read(block)
         except HpackError as error:
             self._tables[frame.direction].lose()
-            frame.note = f"not unpacked: {error}"
+            frame.note = sentence("not unpacked: {error}", error=error)
             if not self.doubted:
                 what = sentence(
                     "The block of headers on stream {stream} cannot be unpacked: {error}.",
@@ -260,9 +260,10 @@ class Http2Decoder(ExchangeDecoder[Frame]):
             return
         unknown = sum(not one.known for one in frame.headers)
         if unknown:
-            frame.note = f"{amount(unknown, 'header')} rest on others that the capture lacks"
+            frame.note = sentence("{headers} rest on others that the capture lacks",
+                                  headers=amount(unknown, "header"))
         elif frame.left:
-            frame.note = f"and {amount(frame.left, 'header')} more, not kept"
+            frame.note = sentence("and {headers} more, not kept", headers=amount(frame.left, "header"))
 
     # --- messages ----------------------------------------------------------------------------------
 
@@ -335,8 +336,8 @@ class Http2Decoder(ExchangeDecoder[Frame]):
 
     def kind_and_text(self, record: Frame) -> tuple[str, str]:
         if record.type == BEGIN:
-            return "HTTP/2", "preface"
-        words = [f"stream {record.stream}"] if record.stream else []
+            return "HTTP/2", sentence("preface")
+        words: list[str] = [sentence("stream {number}", number=record.stream)] if record.stream else []
         if record.type in (DATA, HEADERS) and record.flags & END_STREAM:
             words.append("END_STREAM")
         if record.type in (SETTINGS, PING) and record.flags & ACK:
@@ -346,7 +347,7 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         if record.type == WINDOW_UPDATE:
             words.append(f"+{record.value:,}")
         elif record.type == PUSH_PROMISE:
-            words.append(f"promises stream {record.value}")
+            words.append(sentence("promises stream {number}", number=record.value))
         line = self._first_line(record)
         if line:
             words.append(line)
@@ -354,16 +355,17 @@ class Http2Decoder(ExchangeDecoder[Frame]):
             words += [f"{SETTINGS_NAMES.get(name, name)}={value}" for name, value in record.settings[:6]]
         elif record.length and record.type not in (PING, WINDOW_UPDATE, RST_STREAM):
             words.append(amount(record.length, "byte"))
-        words += [f"gRPC message of {amount(one.length, 'byte')}" for one in record.grpc[:3]]
+        sizes = (amount(one.length, "byte") for one in record.grpc[:3])
+        words += [sentence("gRPC message of {size}", size=size) for size in sizes]
         words += [record.note] if record.note else []
-        return type_name(record.type), escaped("  ".join(words), 2 * _TEXT)
+        return type_name(record.type), worded(words, 2 * _TEXT)
 
     @staticmethod
     def _first_line(record: Frame) -> str:
         """`GET /path`, `200  text/html`, `grpc-status 5 NOT_FOUND`; "" where a frame has no headers."""
         method, status = record.header(b":method"), record.header(b":status")
         grpc = record.header(b"grpc-status")
-        words = []
+        words: list[str] = []
         if method is not None:
             words.append(f"{method} {record.header(b':path') or record.header(b':authority') or ''}".strip())
         if status is not None:
@@ -373,7 +375,7 @@ class Http2Decoder(ExchangeDecoder[Frame]):
             words.append(f"grpc-status {status_name(grpc)}")
         if record.headers and not words:
             words.append(amount(len(record.headers), "header"))
-        return escaped("  ".join(words), _TEXT)
+        return worded(words, _TEXT)
 
     def message_words(self, message: Message) -> tuple[str, str]:
         first = self._records[message.records[0]]
@@ -392,8 +394,8 @@ class Http2Decoder(ExchangeDecoder[Frame]):
             words.append(what)
         words += [amount(message.counted, "byte")] if message.counted else []
         words += [f"grpc-status {status_name(grpc)}"] if grpc else []
-        words.append(f"stream {first.stream}")
-        return escaped(kind, 12), escaped("  ".join(word for word in words if word), _TEXT)
+        words.append(sentence("stream {number}", number=first.stream))
+        return escaped(kind, 12), worded(words, _TEXT)
 
     def line(self, index: MessageIndex) -> MessageLine:
         line = super().line(index)
@@ -424,16 +426,17 @@ class Http2Decoder(ExchangeDecoder[Frame]):
             return super().shown(index, limit)
         head = [self.message_summary(index)]
         for frame in frames:
-            head += [f"{escaped(one.name)}: {escaped(one.value)}" if one.known else "(a header not captured)"
-                     for one in frame.headers]
-            head += [f"[{frame.note}]"] if frame.note else []
+            head += [f"{escaped(one.name)}: {escaped(one.value)}" if one.known
+                     else sentence("(a header not captured)") for one in frame.headers]
+            head += [sentence("[{note}]", note=frame.note)] if frame.note else []
         body, note = self.body(index, limit), ""
         found = (one.header(b"content-encoding") for one in frames)
         codings = next((value for value in found if value is not None), "")
         if codings and body:
             decoded = decode_content(body, [one.strip().lower() for one in codings.split(",")], limit)
             body = decoded.data
-            note = f"not (wholly) unpacked: {escaped(codings, 40)}" if decoded.problem else ""
+            note = sentence("not (wholly) unpacked: {codings}", codings=escaped(codings, 40)
+                            ) if decoded.problem else ""
         return Shown((*head, ""), body, binary=_is_binary(body), note=note)
 
     def heading(self, record: Frame) -> tuple[str, str]:
@@ -451,17 +454,20 @@ class Http2Decoder(ExchangeDecoder[Frame]):
         ]
         for place, (name, value) in enumerate(record.settings):
             at = start + HEADER + 6 * place
-            label = SETTINGS_NAMES.get(name, f"setting {name}")
+            known = SETTINGS_NAMES.get(name, "")
+            label = verbatim(known) if known else sentence("setting {number}", number=name)
             found.append(Part("http2.settings", label, str(value), at, at + 6))
         at = start + record.block
         for one in record.headers:
             places = (at + one.start, at + one.stop) if record.block >= 0 else (start + HEADER, stop)
-            label = escaped(one.name, 60) if one.known else "a header"
-            text = escaped(one.value, 400) if one.known else "rests on bytes that the capture lacks"
+            label = verbatim(escaped(one.name, 60)) if one.known else sentence("a header")
+            text = (escaped(one.value, 400) if one.known
+                    else sentence("rests on bytes that the capture lacks"))
             found.append(Part("http2.header", label, text, *places))
         for message in record.grpc:
-            text = f"{amount(message.length, 'byte')}{', compressed' if message.compressed else ''}"
-            found.append(Part("grpc.message_length", "gRPC message", text, start + HEADER, stop))
+            size = amount(message.length, "byte")
+            length = sentence("{size}, compressed", size=size) if message.compressed else size
+            found.append(Part("grpc.message_length", "gRPC message", length, start + HEADER, stop))
         if record.note:
             found.append(Part("http2.note", "Headers", record.note, start + HEADER, stop))
         elif record.length and not record.headers and not record.settings:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inspector.model.language import sentence
+from inspector.model.language import marked, sentence, verbatim
 from inspector.model.units import amount
 from inspector.protocols.api import Hole, MessageIndex, MessageLine, Part, Shown, Source, Start
 from inspector.protocols.framing.units import Unit, UnitDecoder
@@ -38,7 +38,7 @@ from inspector.protocols.mqtt.packet import (
 )
 from inspector.protocols.mqtt.start import packet_size
 from inspector.wire.tcp.delivery import Pump
-from inspector.wire.text import escaped
+from inspector.wire.text import escaped, worded
 
 _NAMED = 8                  # topics and reasons of a packet in its line
 _SHOWN = 64                 # topics, reasons and properties of a packet in its detail
@@ -142,7 +142,8 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
         if not bad:
             return
         who = "client" if record.direction == self.client else "server"
-        texts = ", ".join(dict.fromkeys(reason_text(kind, reason, self.version) for reason in bad[:4]))
+        texts = worded(dict.fromkeys(reason_text(kind, reason, self.version) for reason in bad[:4]),
+                       between=", ")
         why = next((sentence(": \"{why}\"", why=escaped(text, 100)) for name, text in parsed.properties
                     if name == "reason"), "")
         place = record.direction, record.start, record.stop
@@ -228,25 +229,29 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
     def kind_and_text(self, record: MqttPacket) -> tuple[str, str]:
         parsed, kind = self.parsed(record), record.type
         number = [f"id {parsed.packet_id}"] if parsed.packet_id is not None else []
-        words: list[str] = []
+        words: list[str]
         if kind == CONNECT:
             version = {3: "3.1", 4: "3.1.1", 5: "5"}.get(parsed.version or 0, str(parsed.version))
-            words = [f"MQTT {version}", f"as {parsed.client_id or '(no identifier)'}"]
-            words += [f"user {parsed.user}"] if parsed.user is not None else []
-            words += [f"keep alive {parsed.keep_alive} s", *(["clean"] if parsed.clean else [])]
-            words += [f"will on {parsed.will}"] if parsed.will is not None else []
+            who = escaped(parsed.client_id) if parsed.client_id else sentence("(no identifier)")
+            words = [f"MQTT {version}", sentence("as {who}", who=who)]
+            words += [sentence("user {user}", user=parsed.user)] if parsed.user is not None else []
+            words += [sentence("keep alive {seconds} s", seconds=parsed.keep_alive)]
+            words += [sentence("clean")] if parsed.clean else []
+            words += [sentence("will on {topic}", topic=parsed.will)] if parsed.will is not None else []
         elif kind == PUBLISH:
             words = [record.topic or "".join(parsed.topics), f"QoS {record.qos}", *number]
-            words += [word for word, bit in (("retain", 1), ("again", 8)) if record.first & bit]
+            words += [sentence("retain")] if record.first & 1 else []
+            words += [sentence("again")] if record.first & 8 else []
             words.append(_payload_text(self.message(record, 4 * _TEXT), self.message_size(record)))
         elif kind in (SUBSCRIBE, UNSUBSCRIBE):
             topics = [f"{topic} QoS {qos}" for topic, qos in zip(parsed.topics, parsed.qos, strict=False)]
             words = [_some(topics or parsed.topics), *number]
         else:
             reasons = [reason_text(kind, reason, self.version) for reason in parsed.reasons]
-            words = [_some(reasons), *number, *(["session present"] if parsed.present else [])]
+            words = [_some(reasons), *number]
+            words += [sentence("session present")] if parsed.present else []
         words += [text for name, text in parsed.properties if name == "reason"]
-        return NAMES[kind], escaped("  ".join(word for word in words if word), _TEXT)
+        return NAMES[kind], worded(words, _TEXT)
 
     def line(self, index: MessageIndex) -> MessageLine:
         line, record = super().line(index), self._records[index]
@@ -268,7 +273,8 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
         data = self.message(record, limit)
         head = f"PUBLISH  {record.topic or ''.join(parsed.topics)}  QoS {record.qos}"
         more = self.message_size(record) - len(data)
-        note = f"{amount(more, 'byte')} more" if more > 0 and record.complete else ""
+        left = more > 0 and record.complete
+        note = sentence("{size} more", size=amount(more, "byte")) if left else ""
         return Shown((head, *properties), data, _is_binary(data), note)
 
     def heading(self, record: MqttPacket) -> tuple[str, str]:
@@ -279,20 +285,24 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
         first = f"{NAMES[record.type]} ({record.type})"
         found = [Part("mqtt.msgtype", "Type", first, start, start + 1),
                  Part("mqtt.len", "Length", str(record.stop - body), start + 1, body)]
-        names = [("mqtt.clientid", "Client", parsed.client_id), ("mqtt.username", "User", parsed.user),
-                 ("mqtt.willtopic", "Will topic", parsed.will),
-                 ("mqtt.kalive", "Keep alive",
+        number = None if parsed.packet_id is None else str(parsed.packet_id)
+        names = [("mqtt.clientid", marked("Client"), parsed.client_id),
+                 ("mqtt.username", marked("User"), parsed.user),
+                 ("mqtt.willtopic", marked("Will topic"), parsed.will),
+                 ("mqtt.kalive", marked("Keep alive"),
                   None if parsed.keep_alive is None else f"{parsed.keep_alive} s"),
-                 ("mqtt.msgid", "Identifier", None if parsed.packet_id is None else str(parsed.packet_id))]
-        names += [("mqtt.topic", "Topic", topic) for topic in parsed.topics[:_SHOWN]]
-        names += [("mqtt.reason", "Reason", reason_text(record.type, one, self.version))
+                 ("mqtt.msgid", marked("Identifier"), number)]
+        names += [("mqtt.topic", marked("Topic"), topic) for topic in parsed.topics[:_SHOWN]]
+        names += [("mqtt.reason", marked("Reason"), reason_text(record.type, one, self.version))
                   for one in parsed.reasons[:_SHOWN]]
-        names += [("mqtt.property", name.capitalize(), text) for name, text in parsed.properties[:_SHOWN]]
+        names += [("mqtt.property", verbatim(name.capitalize()), text)
+                  for name, text in parsed.properties[:_SHOWN]]
         more = sum(max(len(some) - _SHOWN, 0) for some in (parsed.topics, parsed.reasons, parsed.properties))
         if more or parsed.left:
-            unread = ", and others, not read" if parsed.left else ""
-            names.append(("", "…", f"and {more:,} more, not shown{unread}"))
-        found += [Part(name, label, escaped(text, 400), body, record.stop)
+            template = (marked("and {count:,} more, not shown, and others, not read") if parsed.left
+                        else marked("and {count:,} more, not shown"))
+            names.append(("", "…", sentence(template, count=more)))
+        found += [Part(name, label, worded((text,), 400), body, record.stop)
                   for name, label, text in names if text]
         if parsed.body is not None and record.type == PUBLISH:
             text = _payload_text(self.message(record, 1600), self.message_size(record), 400)
@@ -302,8 +312,9 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
 
 def _some(texts: Sequence[str]) -> str:
     """The first of them, and how many more there are."""
-    more = f", … {len(texts) - _NAMED:,} more" if len(texts) > _NAMED else ""
-    return ", ".join(texts[:_NAMED]) + more
+    left = len(texts) - _NAMED
+    more = sentence("… {count:,} more", count=left) if left > 0 else ""
+    return worded((*texts[:_NAMED], more), between=", ")
 
 
 def _is_binary(data: bytes) -> bool:
@@ -315,6 +326,6 @@ def _is_binary(data: bytes) -> bool:
 
 def _payload_text(data: bytes, size: int, limit: int = 120) -> str:
     if not size:
-        return "empty"
+        return sentence("empty")
     return amount(size, "byte") if _is_binary(data) else escaped(data, limit)
 

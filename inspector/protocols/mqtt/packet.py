@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from inspector.wire.text import escaped
+from inspector.model.language import sentence
+from inspector.wire.text import escaped, worded
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE = range(1, 9)
 SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT, AUTH = range(9, 16)
@@ -208,9 +209,12 @@ def _connect(reader: _Reader) -> Parsed:
 def reason_text(kind: int, reason: int, version: int) -> str:
     """`135 not authorized`."""
     if kind == CONNACK and version < 5:
-        return f"{reason} {REFUSALS[reason]}" if reason < len(REFUSALS) else str(reason)
+        known = sentence(REFUSALS[reason]) if reason < len(REFUSALS) else ""
+        return worded((str(reason), known), between=" ")
     if kind == SUBACK and reason <= 2:
-        return f"granted QoS {reason}"
+        return sentence("granted QoS {level}", level=reason)
     if kind == SUBACK and version < 5:
-        return "refused" if reason == FAILED else str(reason)
-    return f"0x{reason:02x} {REASONS.get(reason, '')}".strip() if reason else "success"
+        return sentence("refused") if reason == FAILED else str(reason)
+    if not reason:
+        return sentence("success")
+    return worded((f"0x{reason:02x}", sentence(REASONS[reason]) if reason in REASONS else ""), between=" ")

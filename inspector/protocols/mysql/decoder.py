@@ -45,7 +45,7 @@ from inspector.protocols.mysql.packets import (
     prepared,
 )
 from inspector.wire.tcp.delivery import Pump
-from inspector.wire.text import escaped
+from inspector.wire.text import escaped, worded
 
 GREETING, LOGIN, TLS, AUTH, COMMAND, DATA = "greeting", "login", "tls", "auth", "command", "data"
 DONE, ERROR, SWITCH, COUNT, COLUMN, ROW, END, PREPARED, OTHER = (
@@ -270,7 +270,7 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         if record.kind == DONE:
             self._login, self.status = False, ok(payload).status or 0
             self.over = bool(self.capabilities & COMPRESS)
-            self.left = "compressed, as both agreed" if self.over else ""
+            self.left = marked("compressed, as both agreed") if self.over else ""
         elif record.kind == ERROR:
             self._report_error(record, payload, message)
         self._changes_user = self._changes_user and record.kind not in (DONE, ERROR)
@@ -364,23 +364,25 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         if record.kind == ERROR:
             words = [f"{parsed.error}", parsed.state, parsed.text]
         elif record.kind in (DONE, END):
-            words = [f"{amount(parsed.affected, 'row')} affected" if parsed.affected else "",
+            rows = amount(parsed.affected or 0, "row")
+            words = [sentence("{rows} affected", rows=rows) if parsed.affected else "",
                      f"id {parsed.inserted}" if parsed.inserted else "",
                      parsed.text if record.kind == DONE else "",
                      amount(parsed.warnings, "warning") if parsed.warnings else "",
-                     "in a transaction" if (parsed.status or 0) & IN_TRANSACTION else ""]
+                     sentence("in a transaction") if (parsed.status or 0) & IN_TRANSACTION else ""]
         elif record.kind == GREETING:
             words = [parsed.version]
         elif record.kind == LOGIN:
             words = [f"user={parsed.user}", f"database={parsed.schema}" if parsed.schema else ""]
         elif record.command in NAMES_A_STATEMENT:
-            words = [self._statements.get(parsed.statement or 0, f"statement {parsed.statement}")]
+            known = self._statements.get(parsed.statement or 0)
+            words = [known or sentence("statement {number}", number=parsed.statement)]
         elif record.kind in (COUNT, PREPARED):
             words = [amount(parsed.columns or 0, "column"),
                      amount(parsed.parameters, "parameter") if record.kind == PREPARED else ""]
         else:
             words = [parsed.text or (amount(record.stop - record.start - HEADER, "byte"))]
-        return escaped("  ".join(word for word in words if word), _TEXT)
+        return worded(words, _TEXT)
 
     def message_words(self, message: Message) -> tuple[str, str]:
         first = self._records[message.records[0]]
@@ -388,7 +390,7 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
             kind, text = self.kind_and_text(first)
             if first.kind != COMMAND:
                 kind = {LOGIN: "LOGIN", TLS: "TLS", AUTH: "AUTH"}.get(first.kind, "DATA")
-            return kind, "" if first.kind == TLS else text if first.kind != AUTH else "not shown"
+            return kind, "" if first.kind == TLS else text if first.kind != AUTH else sentence("not shown")
         records = [self._records[position] for position in message.kept] or [first]
         shown = (DONE, END, ERROR, PREPARED, GREETING, OTHER)
         words = [self._words(one) for one in records if one.kind in shown]
@@ -399,7 +401,7 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
             kind, words = "ROWS", [amount(message.counted, "row"), *words]
         else:
             kind = {GREETING: "SERVER", AUTH: "AUTH", SWITCH: "AUTH"}.get(first.kind, "OK")
-        return kind, escaped("  ".join(word for word in words if word), _TEXT)
+        return kind, worded(words, _TEXT)
 
     def heading(self, record: MyPacket) -> tuple[str, str]:
         return "MySQL", self.summary(record)
@@ -408,11 +410,11 @@ class MysqlDecoder(ExchangeDecoder[MyPacket]):
         parsed, start, stop = self.parsed(record), record.start, record.stop
         found = [Part("mysql.packet_length", "Length", str(stop - start - HEADER), start, start + 3),
                  Part("mysql.packet_number", "Number", str(record.sequence), start + 3, start + HEADER)]
-        values = [("command", "Command", COMMANDS.get(record.command, "")),
-                  ("version", "Version", parsed.version),
-                  ("user", "User", parsed.user), ("schema", "Database", parsed.schema),
-                  ("error_code", "Error", "" if parsed.error is None else str(parsed.error)),
-                  ("sqlstate", "State", parsed.state), ("text", "Text", parsed.text)]
+        values = [("command", marked("Command"), COMMANDS.get(record.command, "")),
+                  ("version", marked("Version"), parsed.version),
+                  ("user", marked("User"), parsed.user), ("schema", marked("Database"), parsed.schema),
+                  ("error_code", marked("Error"), "" if parsed.error is None else str(parsed.error)),
+                  ("sqlstate", marked("State"), parsed.state), ("text", marked("Text"), parsed.text)]
         found += [Part(f"mysql.{name}", label, escaped(text, 400), start + HEADER, stop)
                   for name, label, text in values if text]
         if len(found) == 2 and stop > start + HEADER:

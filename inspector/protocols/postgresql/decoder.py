@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from inspector.model.language import marked, sentence
+from inspector.model.language import marked, sentence, verbatim
 from inspector.model.units import amount
 from inspector.protocols.api import Hole, Part, Source, Start
 from inspector.protocols.framing.exchanges import ExchangeDecoder, Message
@@ -35,7 +35,7 @@ from inspector.protocols.postgresql.values import (
     value_text,
 )
 from inspector.wire.tcp.delivery import Pump
-from inspector.wire.text import escaped
+from inspector.wire.text import escaped, worded
 
 STATUS = {ord("I"): "idle", ord("T"): "in a transaction", ord("E"): "in a failed transaction"}
 _SHOWN = 64                    # values of a message in its detail
@@ -221,7 +221,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         if data in (b"S", b"G"):
             first, second = self.pump.position
             self.over = asked == GSS
-            self.left = "encrypted by GSSAPI" if self.over else ""
+            self.left = marked("encrypted by GSSAPI") if self.over else ""
             if not self.over:
                 self.successor = Start(self.client, (first, second), protocol="tls")
 
@@ -303,7 +303,8 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         hint = body.of_error("hint")
         rule = "pgsql.fatal-error" if self._fatal else "pgsql.error-response"
         self.findings.append(BOOK.finding(rule, what, record.direction, record.start, record.stop,
-                                          instead=f"Its hint: {escaped(hint, _SQL)}" if hint else ""))
+                                          instead=sentence("Its hint: {hint}", hint=escaped(hint, _SQL))
+                                          if hint else ""))
 
     # --- the end -----------------------------------------------------------------------------------
 
@@ -335,13 +336,14 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
                 how=sentence(how))
             self.findings.append(BOOK.finding("pgsql.no-tls", what, last.direction, last.start, last.stop))
         elif not self._fatal and self._waiting:
-            self._accuse_of_silence(f"the {who} {how} the connection")
+            self._accuse_of_silence(sentence("the {who} {how} the connection", who=sentence(who),
+                                             how=sentence(how)))
         elif self.status in (ord("T"), ord("E")) and not self._fatal:
             place = self._records[self._messages[-1].records[-1]]
             what = sentence(
                 "The {who} {how} the connection {status}: what it changed is rolled back.",
                 who=sentence(who), how=sentence(how),
-                status=STATUS[self.status])
+                status=sentence(STATUS[self.status]))
             self.findings.append(BOOK.finding("pgsql.open-transaction", what, place.direction, place.start,
                                               place.stop))
 
@@ -352,8 +354,7 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
                 continue                  # the client looks for a password, and comes again
             asked = self._query_of(request.message) or FRONTEND.get(record.type, "")
             what = sentence(
-                "\"{asked}\" got no whole answer before {how}.", asked=escaped(asked,
-                                                                               _SQL), how=sentence(how))
+                "\"{asked}\" got no whole answer before {how}.", asked=escaped(asked, _SQL), how=how)
             self.findings.append(BOOK.finding("pgsql.unanswered-query", what, record.direction, record.start,
                                               record.stop))
 
@@ -399,21 +400,25 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
             severity = body.of_error("level") or body.of_error("severity")
             return escaped(f"{severity} {body.of_error('code')} {body.of_error('message')}".strip(), _TEXT)
         if kind == "R" and body.authentication is not None:
-            return AUTHENTICATIONS.get(body.authentication, f"type {body.authentication}")
+            known = AUTHENTICATIONS.get(body.authentication)
+            return known or sentence("type {number}", number=body.authentication)
         if kind == "Z":
-            return STATUS.get(body.status or 0, "")
+            return sentence(STATUS[body.status]) if body.status in STATUS else ""
         if kind == "A":
             return f"{body.channel}  {escaped(body.text, _TEXT)}".rstrip()
         if kind == "T":
             return escaped(", ".join(body.columns), _TEXT)
         if kind == "d" or (kind in "cp" and asks):
             size = record.stop - record.start - 5
-            return "" if kind == "c" else f"{amount(size, 'byte')}{', not shown' if kind == 'p' else ''}"
+            told = amount(size, "byte")
+            return "" if kind == "c" else sentence("{size}, not shown", size=told) if kind == "p" else told
         texts = [escaped(body.query, _TEXT), body.tag, body.text, body.statement or "", body.portal or ""]
         values = ", ".join(value_text(value) for value in body.values[:12])
-        more = f", … {len(body.values) - 12} more" if len(body.values) > 12 else ""
+        left = len(body.values) - 12
+        listed = worded((values, sentence("… {count:,} more", count=left) if left > 0 else ""), between=", ")
         found = "  ".join(text for text in texts if text)
-        return f"{found}  ({values}{more})" if body.values and asks else found or values + more
+        bound = sentence("({values})", values=listed) if body.values and asks else ""
+        return worded((found, bound)) if bound else found or listed
 
     def _query_of(self, message: Message) -> str:
         """The SQL of a message of the client, the values that were bound behind it; "" where it has none."""
@@ -435,8 +440,9 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         if first.direction != self.client:
             return self._answer_words(message)
         if first.type in "dcf":
-            failed = "  given up" if self._records[message.records[-1]].type == "f" else ""
-            return "COPY", f"{amount(message.counted, 'piece')}, {amount(message.size, 'byte')}{failed}"
+            failed = sentence("given up") if self._records[message.records[-1]].type == "f" else ""
+            sizes = worded((amount(message.counted, "piece"), amount(message.size, "byte")), between=", ")
+            return "COPY", worded((sizes, failed))
         kinds = {"Q": "QUERY", "p": "LOGIN", "X": "END", "F": "CALL", STARTUP: "STARTUP", SSL: "TLS?",
                  GSS: "GSSAPI?", CANCEL: "CANCEL", "S": "SYNC", "H": "FLUSH"}
         if first.type in kinds:
@@ -444,8 +450,8 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         types = {self._records[position].type for position in message.records[:64]}
         runs = sum(self._records[position].type == "E" for position in message.records)
         kind = "EXECUTE" if runs else "PREPARE" if "P" in types else "DESCRIBE" if "D" in types else "CLOSE"
-        more = f"  … {runs - 1} more" if runs > 1 else ""
-        return kind, (self._query_of(message) or self._words(first)) + more
+        more = sentence("… {count:,} more", count=runs - 1) if runs > 1 else ""
+        return kind, worded((self._query_of(message) or self._words(first), more))
 
     def _answer_words(self, message: Message) -> tuple[str, str]:
         """`ROWS  3 rows  SELECT 3`, `ERROR  42P01 …`, with the transaction where one is open."""
@@ -465,8 +471,8 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         last = self._records[message.records[-1]]
         status = self.body_of(last).status if last.type == "Z" and len(message.records) > 1 else None
         if status in (ord("T"), ord("E")):
-            words.append(STATUS[status or 0])
-        return kind, escaped("  ".join(word for word in words if word), _TEXT)
+            words.append(sentence(STATUS[status or 0]))
+        return kind, worded(words, _TEXT)
 
     def heading(self, record: PgMessage) -> tuple[str, str]:
         return "PostgreSQL", self.summary(record)
@@ -483,15 +489,18 @@ class PostgresqlDecoder(ExchangeDecoder[PgMessage]):
         if record.type != ANSWER:
             found.append(Part("pgsql.length", "Length", str(stop - at), at, at + 4))
             at += 4
-        lines = [("pgsql.query", "Query", body.query), ("pgsql.statement", "Statement", body.statement),
-                 ("pgsql.portal", "Portal", body.portal), ("pgsql.tag", "Tag", body.tag),
-                 ("pgsql.condition", "Channel", body.channel), ("pgsql.text", "Text", body.text)]
-        lines += [("pgsql.parameter", name, value) for name, value in body.parameters]
+        lines = [("pgsql.query", marked("Query"), body.query),
+                 ("pgsql.statement", marked("Statement"), body.statement),
+                 ("pgsql.portal", marked("Portal"), body.portal), ("pgsql.tag", marked("Tag"), body.tag),
+                 ("pgsql.condition", marked("Channel"), body.channel),
+                 ("pgsql.text", marked("Text"), body.text)]
+        lines += [("pgsql.parameter", verbatim(name), value) for name, value in body.parameters]
         lines += [(f"pgsql.{name}", name.capitalize(), text) for name, text in body.error]
-        lines += [("pgsql.col.name", "Column", name) for name in body.columns]
-        lines += [("pgsql.val.data", "Value", value_text(value, 200)) for value in body.values[:_SHOWN]]
+        lines += [("pgsql.col.name", marked("Column"), name) for name in body.columns]
+        lines += [("pgsql.val.data", marked("Value"), value_text(value, 200))
+                  for value in body.values[:_SHOWN]]
         more = max(len(body.values) - _SHOWN, 0) + max(body.count - len(body.values) - len(body.columns), 0)
-        lines += [("", "…", f"and {more:,} more, not shown")] if more else []
-        found += [Part(name, label, escaped(text, 400), at, stop) for name, label, text in lines if text]
+        lines += [("", "…", sentence("and {count:,} more, not shown", count=more))] if more else []
+        found += [Part(name, label, worded((text,), 400), at, stop) for name, label, text in lines if text]
         return found
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from inspector.model.language import sentence
+from inspector.model.language import marked, sentence
 from inspector.model.packets import Row
 from inspector.model.units import amount
 from inspector.protocols.api import Decoder, Hole, MessageIndex, MessageLine, Part, Shown, Source, Start
@@ -31,9 +31,11 @@ from inspector.protocols.redis.values import (
     read_value,
 )
 from inspector.wire.tcp.delivery import Pump, Run
-from inspector.wire.text import escaped
+from inspector.wire.text import escaped, worded
 
 Kind = Literal["request", "reply", "push"]
+_HEADINGS: dict[Kind, str] = {"request": marked("Redis request"), "reply": marked("Redis reply"),
+                              "push": marked("Redis push")}
 
 _PREVIEW = 240           # bytes of a string in a summary
 _VALUE = 1 << 16         # bytes of a string in a field
@@ -392,7 +394,7 @@ class RedisDecoder(Decoder[RedisMessage]):
         if record.kind == "request":
             return self._request_text(record)
         text = escaped(node_text(self.value(record, _PREVIEW)), _SUMMARY)
-        return f"push: {text}" if record.kind == "push" else text
+        return sentence("push: {text}", text=text) if record.kind == "push" else text
 
     def reply_text(self, record: RedisMessage) -> str:
         """What a reply says: a string as it is, anything else as redis-cli prints it."""
@@ -403,7 +405,7 @@ class RedisDecoder(Decoder[RedisMessage]):
         return f"… {record.command if record.kind == 'request' else record.type_name or record.kind}"
 
     def heading(self, record: RedisMessage) -> tuple[str, str]:
-        return f"Redis {record.kind}", self.summary(record)
+        return sentence(_HEADINGS[record.kind]), self.summary(record)
 
     def parts(self, record: RedisMessage) -> Sequence[Part]:
         """The tree of the value, each string and number at its bytes."""
@@ -413,13 +415,13 @@ class RedisDecoder(Decoder[RedisMessage]):
     def _request_text(self, message: RedisMessage) -> str:
         words = self.arguments(message, _PREVIEW)
         if not words:
-            return "(no command)"
+            return sentence("(no command)")
         texts = [escaped(words[0].text, NUMBER)]
         keys = message.command in EVERY_KEY
         texts += [argument_text(word, keys or place == 1) for place, word in enumerate(words[1:12], 1)]
         more = len(words) - len(texts)
-        texts += [f"… {more} more"] * (more > 0)
-        return escaped(" ".join(texts), _SUMMARY)
+        texts += [sentence("… {count:,} more", count=more)] * (more > 0)
+        return worded(texts, _SUMMARY, " ")
 
     # --- messages ------------------------------------------------------------------------------------
 
@@ -443,6 +445,6 @@ class RedisDecoder(Decoder[RedisMessage]):
         message = self._messages[index]
         node = self.value(message, min(limit, _VALUE))
         if message.kind != "request" and node.type in ("$", "=") and not node.is_null:
-            head = f"{TYPES[node.type]}, {amount(node.length, 'byte')}"
+            head = worded((sentence(TYPES[node.type]), amount(node.length, "byte")), between=", ")
             return Shown((head, ""), node.text, is_binary(node.text))
         return Shown((self.summary(message),))

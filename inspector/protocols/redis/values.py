@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from inspector.model.language import said_as, sentence
 from inspector.protocols.api import Part
 from inspector.protocols.redis.scanner import AGGREGATES, NUMBER, STRINGS, TYPES
 from inspector.wire.tcp.stream import ByteStream
@@ -204,9 +205,9 @@ def _elements_text(node: Node) -> str:
 def part_of(node: Node) -> Part:
     name = TYPES.get(node.type, "word")
     children = tuple(part_of(child) for child in node.children)
-    value = f"{node.length} elements" if children else node_text(node)
-    return Part(_PARTS.get(node.type, "redis.value"), name.capitalize(), value, node.start, node.stop,
-                children=children)
+    value = sentence("{count} elements", count=node.length) if children else node_text(node)
+    label = said_as(name.capitalize(), name, {})
+    return Part(_PARTS.get(node.type, "redis.value"), label, value, node.start, node.stop, children=children)
 
 
 def is_binary(text: bytes) -> bool:

@@ -12,13 +12,13 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from inspector.model.language import sentence
+from inspector.model.language import marked, sentence
 from inspector.protocols.api import Decoder, Hole, MessageIndex, MessageLine, Part, Rest, Shown, Source, Start
 from inspector.protocols.sse.event import Event, EventReader, Problem, data_of
 from inspector.protocols.sse.findings import BOOK
 from inspector.protocols.sse.unpack import Unpacker
 from inspector.wire.tcp.delivery import Pump
-from inspector.wire.text import escaped
+from inspector.wire.text import escaped, worded
 
 _PREVIEW = 400           # bytes of data that lists show
 _READ = 64 << 20         # bytes of one event that are read again at most
@@ -160,36 +160,36 @@ class EventsDecoder(Decoder[Event]):
         return self._body(record, limit)
 
     def summary(self, record: Event) -> str:
-        return f"{self._kind(record)}  {self._text(record)}".rstrip()
+        return worded((self._kind(record), self._text(record)))
 
     def short(self, record: Event) -> str:
         return f"… {self._kind(record)}"
 
     def _kind(self, record: Event) -> str:
         if record.is_comment:
-            return "comment"
-        return escaped(record.event_type or "no data", 40)
+            return sentence("comment")
+        return escaped(record.event_type, 40) if record.event_type else sentence("no data")
 
     def _text(self, record: Event) -> str:
         if record.is_comment:
             return escaped("  ".join(record.comments), _PREVIEW)
-        words = [] if record.id is None else [f"id {escaped(record.id, 40)}"]
+        words: list[str] = [] if record.id is None else [f"id {escaped(record.id, 40)}"]
         words += [] if record.retry is None else [f"retry {record.retry} ms"]
         if record.has_data:
-            words.append(f"\"{escaped(self.data(record, _PREVIEW), _PREVIEW)}\"")
-        words += [] if record.complete else ["unfinished"]
-        return "  ".join(words)
+            words.append(f'"{escaped(self.data(record, _PREVIEW), _PREVIEW)}"')
+        words += [] if record.complete else [sentence("unfinished")]
+        return worded(words)
 
     def heading(self, record: Event) -> tuple[str, str]:
-        return "Server-Sent Event", self.summary(record)
+        return marked("Server-Sent Event"), self.summary(record)
 
     def parts(self, record: Event) -> Sequence[Part]:
-        shown = [("sse.event", "Event", record.event_type),
-                ("sse.id", "Id", record.id),
-                ("sse.retry", "Retry", None if record.retry is None else f"{record.retry} ms"),
-                *(("sse.comment", "Comment", one) for one in record.comments)]
+        shown = [("sse.event", marked("Event"), record.event_type),
+                ("sse.id", marked("Id"), record.id),
+                ("sse.retry", marked("Retry"), None if record.retry is None else f"{record.retry} ms"),
+                *(("sse.comment", marked("Comment"), one) for one in record.comments)]
         if record.has_data:
-            shown.append(("sse.data", "Data", self.data(record, _PREVIEW).decode("utf-8", "replace")))
+            shown.append(("sse.data", marked("Data"), self.data(record, _PREVIEW).decode("utf-8", "replace")))
         return [Part(name, label, escaped(value, _PREVIEW), record.start, record.stop)
                 for name, label, value in shown if value is not None]
 
@@ -205,7 +205,7 @@ class EventsDecoder(Decoder[Event]):
         return MessageIndex(len(self._events) - 1)
 
     def rest(self, direction: int) -> Rest:
-        return Rest("the beginning of an event that has not ended")
+        return Rest(marked("the beginning of an event that has not ended"))
 
     def span(self, index: MessageIndex) -> tuple[int, int, int]:
         """All up to where the next event begins, or the answer ends."""
@@ -251,5 +251,5 @@ class EventsDecoder(Decoder[Event]):
         body = self.data(event, limit)
         left = event.size - len(body)
         cut = left > 0 and len(body) >= limit
-        note = f"{left:,} more bytes of this event are not shown here" if cut else ""
+        note = sentence("{count:,} more bytes of this event are not shown here", count=left) if cut else ""
         return Shown(tuple(head), body, note=note)

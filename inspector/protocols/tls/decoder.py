@@ -16,7 +16,7 @@ from inspector.protocols.api import MessageIndex, Part, Shown, Start
 from inspector.protocols.framing.units import FOREIGN, MORE, Unit, UnitDecoder
 from inspector.protocols.tls.findings import BOOK
 from inspector.protocols.tls.session import Session
-from inspector.wire.text import escaped
+from inspector.wire.text import escaped, worded
 
 _HEADER = 5
 _LONGEST = (1 << 14) + 2048                  # RFC 5246 section 6.2.3; TLS 1.3 allows 256 more than 2^14
@@ -39,17 +39,18 @@ ALERTS = {
     116: "certificate_required", 120: "no_application_protocol",
 }
 _REMEDIES = {
-    40: "The two should have a version, a cipher and a signature algorithm in common.",
-    42: "The certificate should be one that the other end can read.",
-    45: "The certificate should be valid today.",
-    46: "The certificate should be signed by someone whom the other end trusts.",
-    48: "The issuer of the certificate should be among those that the other end trusts.",
-    70: "The two should have a version of TLS in common.",
-    112: "The server should know the name that the client asks for (SNI).",
-    116: "The client should send a certificate.",
-    120: "The two should have a protocol in common (ALPN).",
+    40: sentence("The two should have a version, a cipher and a signature algorithm in common."),
+    42: sentence("The certificate should be one that the other end can read."),
+    45: sentence("The certificate should be valid today."),
+    46: sentence("The certificate should be signed by someone whom the other end trusts."),
+    48: sentence("The issuer of the certificate should be among those that the other end trusts."),
+    70: sentence("The two should have a version of TLS in common."),
+    112: sentence("The server should know the name that the client asks for (SNI)."),
+    116: sentence("The client should send a certificate."),
+    120: sentence("The two should have a protocol in common (ALPN)."),
 }
-_SCHEME = "Both should speak TLS (https, wss), or both plain (http, ws): see the URL's scheme, and the port."
+_SCHEME = sentence(
+    "Both should speak TLS (https, wss), or both plain (http, ws): see the URL's scheme, and the port.")
 _SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS = 0, 16, 43
 
 
@@ -195,21 +196,25 @@ class TlsDecoder(UnitDecoder[TlsRecord]):
 
     def kind_and_text(self, record: TlsRecord) -> tuple[str, str]:
         if record.alert is not None:
-            return "Alert", f"{'fatal' if record.alert[0] == 2 else 'warning'}  {_alert(record.alert[1])}"
+            level = sentence("fatal") if record.alert[0] == 2 else sentence("warning")
+            return "Alert", worded((level, _alert(record.alert[1])))
         size = amount(record.stop - record.start - _HEADER, "byte")
         if not record.messages:
             name = TYPES.get(record.opened or record.type, "")
             sealed = record.encrypted and record.type != DATA and not record.opened
-            return name, f"encrypted, {size}" if sealed else "" if record.type == CHANGE_CIPHER_SPEC else size
-        names = [MESSAGES.get(one, f"message {one}") for one in record.messages]
+            if sealed:
+                return name, sentence("encrypted, {size}", size=size)
+            return name, "" if record.type == CHANGE_CIPHER_SPEC else size
+        names: list[str] = [MESSAGES.get(one) or sentence("message {number}", number=one)
+                            for one in record.messages]
         words = names[1:]
         if record.spoken:
             words.append(VERSIONS.get(record.spoken, f"0x{record.spoken:04x}"))
         if record.server_name:
-            words.append(f"for {record.server_name}")
+            words.append(sentence("for {name}", name=record.server_name))
         if record.protocols:
             words.append(f"ALPN {', '.join(record.protocols)}")
-        return names[0], "  ".join(words)
+        return names[0], worded(words)
 
     def plain(self, record: TlsRecord) -> bytes:
         """What an opened record of application data holds."""
@@ -227,7 +232,7 @@ class TlsDecoder(UnitDecoder[TlsRecord]):
         return Shown((self.summary(record),), data, binary=b"\0" in data)
 
     def heading(self, record: TlsRecord) -> tuple[str, str]:
-        return "Transport Layer Security", self.summary(record)
+        return marked("Transport Layer Security"), self.summary(record)
 
     def parts(self, record: TlsRecord) -> Sequence[Part]:
         start, length = record.start, record.stop - record.start - _HEADER
@@ -245,7 +250,7 @@ class TlsDecoder(UnitDecoder[TlsRecord]):
 
 
 def _alert(code: int) -> str:
-    return ALERTS.get(code, f"number {code}")
+    return ALERTS.get(code) or sentence("number {code}", code=code)
 
 
 def _handshake(where: tuple[int, int, int], version: int, body: bytes) -> TlsRecord:

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol, cast, get_args
 
 import numpy as np
 
+from inspector.model.language import marked, sentence, verbatim
 from inspector.model.messages import Message, Opcode
 from inspector.model.packets import Row, packet_number
 from inspector.model.units import amount, duration
@@ -65,7 +66,7 @@ from inspector.protocols.websocket.tree import frame_parts
 from inspector.wire.arrays import Bools, Int64s
 from inspector.wire.findings import Finding, Folded
 from inspector.wire.tcp.delivery import Pump, Runs
-from inspector.wire.text import escaped
+from inspector.wire.text import escaped, worded
 
 _KEPT_TEXT = 1 << 16     # characters of a text that is kept for who asks again
 PAYLOAD_LIMIT = 64 << 20 # bytes of a frame or message that are read for whoever asks for all of it
@@ -420,21 +421,23 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         else:
             words.append(amount(record.payload_length, "byte"))
         if not record.fin:
-            words.append("fragment")
+            words.append(sentence("fragment"))
         elif record.opcode == CONTINUATION:
-            words.append("last fragment")
+            words.append(sentence("last fragment"))
         if record.compressed:
-            words.append("compressed")
+            words.append(sentence("compressed"))
         if record.masked:
-            words.append("masked")
-        return " ".join(words)
+            words.append(sentence("masked"))
+        return worded(words, between=" ")
 
     def short(self, record: WebSocketFrameRecord) -> str:
         return f"… {record.name.upper()}"
 
     def heading(self, record: WebSocketFrameRecord) -> tuple[str, str]:
-        words = f"{record.name.upper()}{'' if record.fin else ', fragment'}"
-        return f"WebSocket frame {record.number}", f"{words}, {amount(record.payload_length, 'byte')}"
+        size = amount(record.payload_length, "byte")
+        return (sentence("WebSocket frame {number}", number=record.number),
+                sentence("{kind}, {size}" if record.fin else "{kind}, fragment, {size}",
+                         kind=record.name.upper(), size=size))
 
     def parts(self, record: WebSocketFrameRecord) -> tuple[Part, ...]:
         return frame_parts(self, record)
@@ -456,7 +459,8 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         if frame is None:
             return Rest("the beginning of a frame that has not ended")
         name = opcode_name(frame.opcode).upper()
-        return Rest(f"a {name} frame of {amount(frame.payload_length, 'byte')} that has not ended")
+        size = amount(frame.payload_length, "byte")
+        return Rest(sentence("a {kind} frame of {size} that has not ended", kind=name, size=size))
 
     def span(self, index: MessageIndex) -> tuple[int, int, int]:
         frames = self.messages.frames_of(index)
@@ -474,11 +478,12 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
 
     def line(self, index: MessageIndex) -> MessageLine:
         message = self.messages[index]
-        marks = [f"{len(message.frames)} frames"] if len(message.frames) > 1 else []
+        marks: list[str] = [amount(len(message.frames), "frame")] if len(message.frames) > 1 else []
         if message.compressed:
-            marks.append(f"deflate {message.wire_size:,}")
+            marks.append(verbatim(f"deflate {message.wire_size:,}"))
         if self._unread(message):
-            marks.append("compressed, not read" if message.compressed or self.inferred else "not read")
+            read = message.compressed or self.inferred
+            marks.append(marked("compressed, not read") if read else marked("not read"))
         if not message.complete:
             marks.append("unfinished")
         troubled = any(self.session.ids.get(frame_index(frame)) for frame in message.frames[:64])
@@ -494,20 +499,23 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         data = self.message_payload(message.number, _PREVIEW)
         if message.opcode in (PING, PONG):
             trip = self.round_trip_ns(number)
-            answer = f"  round trip {duration(trip)}" if trip is not None else ""
-            return (escaped(data) if data.isascii() else data.hex(" ")) + answer
+            answer = sentence("round trip {time}", time=duration(trip)) if trip is not None else ""
+            return worded((data.decode() if data.isascii() else data.hex(" "), answer))
         text = message.opcode == TEXT and not self._unread(message)
         return escaped(data) if text else data[: _PREVIEW // 8].hex(" ")
 
     def part_line(self, record: WebSocketFrameRecord) -> str:
         bits = (("FIN", record.fin), ("RSV1", record.rsv & 4), ("RSV2", record.rsv & 2),
                 ("RSV3", record.rsv & 1))
-        text = " ".join((f"frame {record.number} ", *(name for name, on in bits if on), record.name))
-        text += f"  {amount(record.payload_length, 'byte')}, {record.length_form}-bit length"
-        if record.masked:
-            text += f"  key {record.masking_key.hex()}"
-        text += "  packet " + ", ".join(str(packet_number(row)) for row in record.rows[:8])
-        return text + ("  ! " + ", ".join(record.findings) if record.findings else "")
+        packets = ", ".join(str(packet_number(row)) for row in record.rows[:8])
+        return worded((
+            sentence("frame {number}", number=record.number),
+            " ".join((*(name for name, on in bits if on), record.name)),
+            sentence("{size}, {bits}-bit length", size=amount(record.payload_length, "byte"),
+                     bits=record.length_form),
+            sentence("key {key}", key=record.masking_key.hex()) if record.masked else "",
+            sentence("packet {number}", number=packets),
+            "! " + ", ".join(record.findings) if record.findings else ""))
 
     def repeatable(self, position: int, limit: int) -> Message:
         number = self.message_of(position)
@@ -530,7 +538,8 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         if note and message.compressed:
             data = b"".join(self.payloads.wire(frame, limit) for frame in message.frames[:64])[:limit]
         elif not note and len(data) >= limit < message.size:
-            note = f"{message.size - len(data):,} more bytes of this message are not shown here"
+            note = sentence("{count:,} more bytes of this message are not shown here",
+                            count=message.size - len(data))
         return Shown((), data, binary=message.opcode != TEXT or bool(note and data), note=note)
 
     def _unread(self, message: WebSocketMessage) -> str:
@@ -538,10 +547,11 @@ class WebSocketDecoder(Decoder[WebSocketFrameRecord]):
         first = self.frames[message.frames[0] - 1]
         if first.rsv and not message.compressed:
             if first.rsv == RSV1 and self.inferred:
-                return "RSV1 is set: compressed, it seems, by what the capture does not show"
-            return "the bytes as an extension left them, which is not read here"
+                return sentence("RSV1 is set: compressed, it seems, by what the capture does not show")
+            return sentence("the bytes as an extension left them, which is not read here")
         if message.compressed and message.wire_size and not message.size:
-            return f"{message.wire_size:,} compressed bytes, not unpacked: they rest on others before them"
+            return sentence("{count:,} compressed bytes, not unpacked: they rest on others before them",
+                            count=message.wire_size)
         return ""
 
 

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from inspector.model.language import marked, sentence
 from inspector.protocols.api import Part, Source
 from inspector.protocols.websocket.columns.columns import WebSocketFrameRecord
 from inspector.protocols.websocket.rules import Close
-from inspector.wire.text import escaped
+from inspector.wire.text import escaped, worded
 
 _READ = 4096            # bytes of a payload that are read for the tree
 _MEANINGS = {
-    "websocket.fin": ("more fragments follow", "last or only fragment"),
-    "websocket.mask": ("not masked", "masked"),
+    "websocket.fin": (sentence("more fragments follow"), sentence("last or only fragment")),
+    "websocket.mask": (sentence("not masked"), sentence("masked")),
 }
 
 
@@ -48,15 +49,15 @@ def frame_parts(decoder: Reader, frame: WebSocketFrameRecord) -> tuple[Part, ...
             continue
         value = child.value
         if child.name in _MEANINGS:
-            value = f"{value}  {_MEANINGS[child.name][value == '1']}"
+            value = worded((value, _MEANINGS[child.name][value == "1"]))
         elif child.name == "websocket.rsv1" and frame.compressed:
-            value += "  the message is compressed (permessage-deflate)"
+            value = worded((value, sentence("the message is compressed (permessage-deflate)")))
         found.append(Part(child.name, child.label, value, frame.start + child.start, frame.start + child.stop,
                           child.bit_start, child.bit_stop))
     span = frame.payload_start, frame.stop
     if frame.payload_length:
         wire = data[frame.header_size :]
-        label = "Payload as on the wire" if frame.masked else "Payload"
+        label = marked("Payload as on the wire") if frame.masked else marked("Payload")
         shown = wire[:32].hex(" ") + (" …" if len(wire) > 32 else "") if frame.masked else bytes_text(wire)
         found.append(Part("websocket.payload_raw", label, shown, *span))
         if frame.masked:
@@ -67,6 +68,7 @@ def frame_parts(decoder: Reader, frame: WebSocketFrameRecord) -> tuple[Part, ...
             found.append(Part("websocket.payload", "Payload inflated", plain, *span))
     if frame.opcode == 8 and frame.payload_length:
         close = decoder.close_of(frame)
-        text = f"{close.code} {close.meaning}" if close.code is not None else "none"
-        found.append(Part("websocket.close", "Close", escaped(text, 200), *span))
+        text = f"{close.code} {close.meaning}" if close.code is not None else ""
+        said = escaped(text, 200) or sentence("none")
+        found.append(Part("websocket.close", "Close", said, *span))
     return tuple(found)

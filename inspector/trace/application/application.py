@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from inspector.model.language import sentence
 from inspector.model.numbers import ACK, FIN, RST, TCP, URG
 from inspector.model.packets import Row, packet_number, row_at, rows_in
 from inspector.model.units import times
@@ -30,6 +31,7 @@ from inspector.wire.findings import Finding, Folded
 from inspector.wire.keylog import KeyLog
 from inspector.wire.tcp.rules import ENDINGS
 from inspector.wire.tcp.stream import ByteStream
+from inspector.wire.text import worded
 
 _ROWS = 64               # packets that a finding names at most
 _NEAR = 1 << 13          # packets before and after among which other conversations are looked for,
@@ -409,4 +411,4 @@ class Application:
 
 def _joined(texts: list[str], count: int) -> str:
     more = count - len(texts)
-    return "  |  ".join(texts) + (f"  |  {more} more" if more else "")
+    return worded((*texts, sentence("{count} more", count=more) if more else ""), between="  |  ")

@@ -31,7 +31,7 @@ from inspector.trace.packet.facts import Facts, payload_preview
 from inspector.wire.headers.fragment import fragment_header
 from inspector.wire.headers.read import FRAGMENT
 from inspector.wire.tcp.options import parse_options
-from inspector.wire.text import escaped
+from inspector.wire.text import escaped, worded
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -139,19 +139,19 @@ def _packet_text(trace: Trace, fact: Facts, preview: int, *, brief: bool) -> str
     if _is_later_fragment(trace, fact):
         return _fragment_text(trace, fact)
     if fact.protocol in (TCP, UDP) and fact.stream < 0:
-        return f"{_transport(fact.protocol)}, cut before its ports"
+        return sentence("{protocol}, cut before its ports", protocol=_transport(fact.protocol))
     if fact.protocol == TCP:
         marks = analysis_marks(fact)
         text = fact.application or tcp_text(trace, fact, preview=preview, brief=brief)
-        return f"{marks} {text}" if marks else text
+        return worded((marks, text), between=" ") if marks else text
     if fact.protocol == UDP:
         text = f"{'' if brief else f'{fact.sport} → {fact.dport} '}Len={fact.length}"
         return fact.application or _with_preview(trace, fact, text, preview)
     found = packet_text(trace, fact.row)
     if found is not None:
         return found[1]
-    name = _IP_PROTOCOLS.get(fact.protocol, "protocol")
-    return f"{name} ({fact.protocol}) in IPv{network}"
+    name = _IP_PROTOCOLS.get(fact.protocol) or sentence("protocol")
+    return sentence("{name} ({number}) in IPv{version}", name=name, number=fact.protocol, version=network)
 
 
 def tcp_text(trace: Trace, fact: Facts, *, preview: int = 0, brief: bool = False) -> str:
@@ -287,8 +287,11 @@ def _other_text(trace: Trace, row: Row) -> str:
     frame = trace.frame(row)
     behind = amount(len(frame) - 14, "byte")
     if value:
-        return f"{_ETHER_TYPES.get(value, 'Ethernet')} (type 0x{value:04x}), {behind}"
+        name = _ETHER_TYPES.get(value, "Ethernet")
+        return sentence("{name} (type 0x{value:04x}), {size}", name=name, value=value, size=behind)
     if trace.link_type(row) == LINK_ETHERNET and len(frame) >= 14:
-        return f"IEEE 802.3 frame {frame[6:12].hex(':')} → {frame[0:6].hex(':')}, {behind}"
-    return f"{amount(len(frame), 'byte')} of link type {trace.link_type(row)}"
+        return sentence("IEEE 802.3 frame {source} → {target}, {size}", source=frame[6:12].hex(":"),
+                        target=frame[0:6].hex(":"), size=behind)
+    return sentence("{size} of link type {number}", size=amount(len(frame), "byte"),
+                    number=trace.link_type(row))
 

@@ -261,13 +261,13 @@ class MessageList:
         number, at = self._place(index)
         decoder, own = self._of(number)
         if at is not None:
-            return decoder.part_line(decoder.records[decoder.records_of(own)[at]])
+            return said(decoder.part_line(decoder.records[decoder.records_of(own)[at]]))
         shown = decoder.shown(own, COPIED)
         try:
             body = shown.body.hex(" ") if shown.binary else shown.body.decode("utf-8")
         except UnicodeDecodeError:
             body = shown.body.hex(" ")
-        return "\n".join([*shown.head, *([body] if body else [])])
+        return "\n".join([*map(said, shown.head), *([body] if body else [])])
 
     def title(self, width: int) -> Line:
         """The titles above the lines."""
@@ -334,7 +334,7 @@ class MessageList:
 
     def _part_line(self, number: MessageNumber, at: int, width: int) -> Line:
         decoder, own = self._of(number)
-        text = decoder.part_line(decoder.records[decoder.records_of(own)[at]])
+        text = said(decoder.part_line(decoder.records[decoder.records_of(own)[at]]))
         style: Style = "warning" if "  ! " in text else "dim"
         return (Span(fit(" " * (self._digits + 3) + text, width), style),)
 

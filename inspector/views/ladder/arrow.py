@@ -169,14 +169,15 @@ def _label(trace: Trace, fact: Facts) -> Label:
     if fact.protocol == TCP and fact.stream >= 0:
         return _tcp_label(trace, fact)
     if fact.protocol == UDP and fact.stream >= 0:
-        text = fact.application or payload_preview(trace, fact.row, _PREVIEW)
+        text = said(fact.application) or payload_preview(trace, fact.row, _PREVIEW)
         name = protocol_name(trace, fact)
         mark = "" if lost_after(trace, fact.row) is None else f"[{tr(LOST_FRAGMENTS)}]"
         return Label(mark, f"{name} {text}" if text else name, (("l", f"len {fact.length}"),))
     name = protocol_name(trace, fact)
     text = said(packet_info(trace, fact._replace(fate=None)))
     if fact.protocol in (ICMP, ICMPV6):
-        inner = text.partition("(")[2].partition(")")[0] if text.endswith(")") else ""
+        plain = text.replace("（", "(").replace("）", ")")
+        inner = plain.partition("(")[2][:-1] if plain.endswith(")") else ""
         return Label("", text, (), short=inner)
     return Label("", f"{name}  {text}", ())
 
@@ -200,7 +201,8 @@ def _tcp_label(trace: Trace, fact: Facts) -> Label:
     # From send() to the peer's kernel.
     kernel = "" if delay is None else tr("kernel {time}", time=duration(delay))
     if fact.application:
-        main = fact.application if not fact.flags & (FIN | RST) else f"{flags}  {fact.application}"
+        told = said(fact.application)
+        main = f"{flags}  {told}" if fact.flags & (FIN | RST) else told
         short = main.replace("Switching Protocols", "Switching")
         return Label(marks, main, _present(("k", kernel), seq, ack, size), "klsa", short)
     preview = payload_preview(trace, fact.row, _PREVIEW)

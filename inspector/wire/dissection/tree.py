@@ -227,7 +227,8 @@ def _flags(name: str, label: str, scapy_field: Any, value: int, start: int, stop
         children.append(Field(child, text, word, byte, byte + 1, at % 8, at % 8 + 1))
         if is_set:
             words.append(text.split(" ", 1)[0])
-    shown = f"0x{value:03x}  ({', '.join(reversed(words)) or 'none'})"
+    said = ", ".join(reversed(words))
+    shown = f"0x{value:03x}  ({said})" if said else sentence("0x{value:03x}  (none)", value=value)
     return Field(name, label, shown, start, stop, bit, bit + size, tuple(children))
 
 

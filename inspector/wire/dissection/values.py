@@ -13,9 +13,11 @@ from inspector.model.numbers import UDP
 from inspector.model.units import amount
 from inspector.wire.text import escaped
 
-_PROTOCOLS = {0: "hop-by-hop options", 1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 41: "IPv6", 43: "routing",
-              44: "fragment", 47: "GRE", 50: "ESP", 58: "ICMPv6", 59: "none", 60: "destination options",
-              132: "SCTP"}
+_PROTOCOLS = {
+    0: sentence("hop-by-hop options"), 1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 41: "IPv6",
+    43: sentence("routing"), 44: sentence("fragment"), 47: "GRE", 50: "ESP", 58: "ICMPv6",
+    59: sentence("none"), 60: sentence("destination options"), 132: "SCTP",
+}
 _WORDS = {"ip.hdr_len", "tcp.hdr_len"}
 _PLAIN_NUMBERS = {"vxlan.vni", "geneve.vni", "gre.key", "gtp.seq_number", "nsh.spi"}
 _PLAIN_PORTS = {"tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport"}
@@ -31,7 +33,7 @@ def value_text(name: str, field: Any, layer: Any, value: Any) -> str:
     if name in _PLAIN_PORTS or name in _PLAIN_NUMBERS:
         return str(value)
     if name in ("ip.proto", "ipv6.nxt") and isinstance(value, int):
-        return f"{_PROTOCOLS.get(value, 'protocol')} ({value})"
+        return sentence("{name} ({value})", name=_PROTOCOLS.get(value) or sentence("protocol"), value=value)
     if name == "ip.frag_offset" and isinstance(value, int):
         return sentence("{size} bytes", size=value * 8) if value else "0"
     if name in ("ip.id", "dns.id", "icmp.ident") and isinstance(value, int):
@@ -68,7 +70,9 @@ def bytes_text(value: bytes) -> str:
     else:
         shown = value[:32].hex(" ")
         head = head[:32]
-    return shown + (f" …  ({amount(len(value), 'byte')})" if len(value) > len(head) else "")
+    if len(value) <= len(head):
+        return shown
+    return sentence("{shown} …  ({size})", shown=shown, size=amount(len(value), "byte"))
 
 
 def _is_number(text: str) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from inspector.model.language import sentence
 from inspector.wire.text import escaped
 
 LIMIT = 16 << 20
@@ -83,7 +84,7 @@ def negotiate(
         return None, ""
     parameters, problem = _read(answers[0])
     if not problem and len(answers) > 1:
-        problem = "it is chosen twice"
+        problem = sentence("it is chosen twice")
     offers = [dict(extension.parameters) for extension in offered if extension.name == "permessage-deflate"]
     return parameters, problem or _against_offers(dict(answers[0].parameters), offers)
 
@@ -91,16 +92,17 @@ def negotiate(
 def _against_offers(answer: dict[str, str | None], offers: list[dict[str, str | None]]) -> str:
     """What the answer may not say after these offers (RFC 7692 section 7.1.2), or ""."""
     if "client_max_window_bits" in answer and not any("client_max_window_bits" in offer for offer in offers):
-        return "client_max_window_bits was not offered by the client"
+        return sentence("client_max_window_bits was not offered by the client")
     limits = [offer.get("server_max_window_bits") for offer in offers]
     if not limits or None in limits or not all(limit in _WINDOWS for limit in limits):
         return ""                      # an offer without a limit was there to be taken
     most = max(int(limit) for limit in limits if limit is not None)
     chosen = answer.get("server_max_window_bits")
     if chosen is None:
-        return f"server_max_window_bits was offered as {most} and has to be answered"
+        return sentence("server_max_window_bits was offered as {most} and has to be answered", most=most)
     if chosen in _WINDOWS and int(chosen) > most:
-        return f"server_max_window_bits is {chosen}, more than the {most} that were offered"
+        return sentence("server_max_window_bits is {chosen}, more than the {most} that were offered",
+                        chosen=chosen, most=most)
     return ""
 
 
@@ -109,18 +111,20 @@ def _read(extension: Extension) -> tuple[DeflateParameters, str]:
     problem = ""
     for key, value in extension.parameters:
         if key in values:
-            problem = problem or f"{key} stands there twice"
+            problem = problem or sentence("{key} stands there twice", key=key)
         elif key in _FLAGS:
             values[key] = True
             if value is not None:
-                problem = problem or f"{key} takes no value"
+                problem = problem or sentence("{key} takes no value", key=key)
         elif key in _BITS:
             if value is not None and value.isascii() and value.isdigit() and value in _WINDOWS:
                 values[key] = int(value)
             else:
-                problem = problem or f"{key} is {escaped(value or 'empty', 40)}, not 8 to 15"
+                problem = problem or sentence(
+                    "{key} is {value}, not 8 to 15", key=key,
+                    value=escaped(value, 40) if value else sentence("empty"))
         else:
-            problem = problem or f"there is no parameter {escaped(key, 40)}"
+            problem = problem or sentence("there is no parameter {key}", key=escaped(key, 40))
     return DeflateParameters(
         bool(values.get(_FLAGS[0])), bool(values.get(_FLAGS[1])),
         int(values.get(_BITS[0], 15)), int(values.get(_BITS[1], 15)),

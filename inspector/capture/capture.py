@@ -74,10 +74,14 @@ class Capture:
         """Start writing what is captured, soon and in another thread."""
         self._starter.start()
 
-    def record(self, record: Record) -> None:
-        """Put a system call or event into the trace, at its time; from any thread."""
-        self.writer.record(record)
-        os.eventfd_write(self._nudge, 1)
+    def record(self, *records: Record) -> None:
+        """Put system calls and events into the trace, at their times; from any thread.
+
+        Who has many gives them together: each time wakes the sniffer, and both threads want the interpreter.
+        """
+        if records:
+            self.writer.record(*records)
+            os.eventfd_write(self._nudge, 1)
 
     def wake(self) -> None:
         """Have the source asked once more, though no frame came; from any thread."""

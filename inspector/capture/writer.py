@@ -10,6 +10,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import accumulate, groupby
 
 import numpy as np
 
@@ -81,9 +82,9 @@ class TraceWriter:
         ))
         self._woken()
 
-    def record(self, record: Record) -> None:
-        """Take in a call or event; it is written when the capture has passed its time."""
-        self._inbox.append(record)
+    def record(self, *records: Record) -> None:
+        """Take in calls and events; each is written when the capture has passed its time."""
+        self._inbox.extend(records)
         self._heard = time.monotonic_ns()
 
     def due(self) -> float | None:
@@ -160,10 +161,10 @@ class TraceWriter:
         times, vectors = self._within_limit(batch)
         taken = self._merge.take(times, until)
         done = 0
-        for place, moment, record in taken:
+        for place, together in groupby(taken, key=lambda each: each.place):
             self._write_packets(vectors[done:place])
             done = max(done, place)
-            self._write(_block(record, moment))
+            self._write(*(_block(record, moment) for _, moment, record in together))
         self._write_packets(vectors[done:])
         return bool(taken) or bool(len(vectors))
 
@@ -200,17 +201,18 @@ class TraceWriter:
             self.size += int(lengths.sum())
             self.packets += len(vectors)
 
-    def _write(self, block: bytes) -> None:
+    def _write(self, *blocks: bytes) -> None:
         if self.broken:
             return
-        start = 0
+        data, written = b"".join(blocks), 0
         try:
-            while start < len(block):
-                start += os.write(self._descriptor, block[start:])
+            while written < len(data):
+                written += os.write(self._descriptor, data[written:])
         except OSError:
+            self.size += max(end for end in accumulate(map(len, blocks), initial=0) if end <= written)
             self._break()
             raise
-        self.size += len(block)
+        self.size += len(data)
 
     def _break(self) -> None:
         self.broken = True

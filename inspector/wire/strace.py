@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 
 from inspector.wire.journal import CallRecord
 from inspector.wire.text import escaped
@@ -27,6 +28,8 @@ OPTIONS = (
     "--absolute-timestamps=format:unix,precision:ns", "--syscall-times=ns",
 )
 
+_REMEMBERED = 4096           # pairs of ends and texts: a program says the same again and again
+_KNOWN, _BLOCKING = frozenset(CALLS), frozenset(BLOCKING)
 _PREVIEW, _LONGEST_LINE, _LONGEST_ARGUMENTS = 32, 1 << 20, 300
 _LINE = re.compile(r"(\d+)(?:<(.*?)>)? +(\d+)\.(\d{9}) (.*)", re.DOTALL)
 _RESUMED = re.compile(r"<\.\.\. (\w+) resumed>", re.ASCII)
@@ -34,6 +37,7 @@ _RETURNED = re.compile(r"(.*)\) += (.*?)(?: <(\d+)\.(\d{9})>)?", re.DOTALL)
 _RESULT = re.compile(r"(-?\d+)(?:<.*>)?(?: ([A-Z][A-Z0-9_]+)\b)?.*", re.DOTALL)
 _SOCKET = re.compile(r"(\d+)<(TCP|UDP)(?:v6)?:\[([^<\"]*?)\]>")
 _EVENT = re.compile(r"events=([A-Z|0-9a-fx]+), data=(?:\{u32=\w+, u64=(\w+)\}|(\w+))")
+_KINDS = ("<TCP", "<UDP")
 _EPOLL = re.compile(r"(\d+)<anon_inode:\[eventpoll")
 _MOST_WATCHED = 10_000       # sockets that one epoll watches
 _ENDS = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[\d.]+):(\d+)")
@@ -42,21 +46,42 @@ _PART = re.compile(
         \ sin_addr=inet_addr\("(?P<host>[\d.]+)"\)\})
     | (?P<six>\{sa_family=AF_INET6,\ sin6_port=htons\((?P<port6>\d+)\),
         [^{}]*?inet_pton\(AF_INET6,\ "(?P<host6>[0-9a-fA-F:.]+)"[^{}]*\})
-    | (?P<text>"(?P<inside>(?:[^"\\]|\\.)*)"(?P<more>\.\.\.)?)
-    | (?P<fd>\d+)<(?:[A-Zv0-9-]+:\[[^<"]*?\]|[^<>]*)>""",
+    | (?P<text>"(?P<inside>(?:[^"\\]++|\\.)*+)(?:"(?P<more>\.\.\.)?)?)
+    | (?<!\d)(?P<fd>\d++)<(?:[A-Zv0-9-]+:\[[^<"]*?\]|[^<>]*)>""",
     re.VERBOSE | re.DOTALL,
 )  # fmt: skip
+
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|<[^<>"]*?\]>|[\[\](){},]', re.DOTALL)
 _ESCAPE = re.compile(r"\\([0-7]{1,3}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPED = {"n": b"\n", "r": b"\r", "t": b"\t", "v": b"\v", "f": b"\f", "a": b"\a", "b": b"\b"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Entered:
-    """A call that has not returned: its record where it is one of ours, and its arguments as far as known."""
+@dataclass(slots=True)
+class _Call:
+    """What is known of a call so far; `given`: its arguments as strace printed them. `id` 0: not told yet."""
 
+    pid: int
+    tid: int
+    role: str
     name: str
-    arguments: str
-    record: CallRecord
+    time_ns: int
+    given: str = ""
+    id: int = 0
+    end_ns: int | None = None
+    arguments: str = ""
+    result: int | None = None
+    errno: str | None = None
+    detail: str = ""
+    fd: int | None = None
+    local: str | None = None
+    peer: str | None = None
+    protocol: str = ""
+
+    def record(self) -> CallRecord:
+        """It as the journal has it."""
+        return CallRecord(self.id, self.pid, self.tid, self.role, self.name, self.arguments, self.time_ns,
+                          self.end_ns, self.result, self.errno, self.detail, self.fd, self.local, self.peer,
+                          self.protocol)
 
 
 class StraceReader:
@@ -65,7 +90,7 @@ class StraceReader:
     def __init__(self, process_of: Callable[[int], int] = lambda thread: thread) -> None:
         self._process_of = process_of
         self._processes: dict[int, int] = {}
-        self._entered: dict[int, _Entered] = {}
+        self._entered: dict[int, _Call] = {}
         self._rest = b""
         self._next = 1
         self.done: set[int] = set()          # threads whose end was told
@@ -86,7 +111,7 @@ class StraceReader:
         found = _LINE.fullmatch(line)
         if found is None:
             return None
-        thread, name = int(found[1]), found[2] or ""
+        thread, program = int(found[1]), found[2] or ""
         time_ns, body = int(found[3]) * 1_000_000_000 + int(found[4]), found[5]
         if body.startswith("+++"):
             self.done.add(thread)
@@ -96,47 +121,36 @@ class StraceReader:
         resumed = _RESUMED.match(body)
         if resumed is not None:
             return self._resumed(thread, resumed[1], body[resumed.end() :])
-        call, opening, rest = body.partition("(")
-        if not opening or call not in CALLS:
+        name, opening, rest = body.partition("(")
+        if not opening or name not in _KNOWN:
             return None
-        record = CallRecord(0, self._process(thread), thread, escaped(name, 32), call, "", time_ns)
+        call = _Call(self._process(thread), thread, escaped(program, 32), name, time_ns)
         if rest.endswith(" <unfinished ...>"):
-            entered = _Entered(call, rest.removesuffix(" <unfinished ...>"), record)
-            return self._enter(thread, entered)
-        return self._return(_Entered(call, "", record), rest)
+            call.given = rest.removesuffix(" <unfinished ...>")
+            self._entered[thread] = call
+            return self._told(call) if name in _BLOCKING and _describe(call, "") else None
+        return self._return(call, rest)
 
     def _process(self, thread: int) -> int:
         if thread not in self._processes:
             self._processes[thread] = self._process_of(thread)
         return self._processes[thread]
 
-    def _enter(self, thread: int, entered: _Entered) -> CallRecord | None:
-        record = _described(entered.record, entered.arguments, "") if entered.name in BLOCKING else None
-        if record is not None:
-            record = self._numbered(record)
-            entered = replace(entered, record=replace(entered.record, id=record.id))
-        self._entered[thread] = entered
-        return record
+    def _resumed(self, thread: int, name: str, rest: str) -> CallRecord | None:
+        call = self._entered.pop(thread, None)
+        return None if call is None or call.name != name else self._return(call, rest)
 
-    def _resumed(self, thread: int, call: str, rest: str) -> CallRecord | None:
-        entered = self._entered.pop(thread, None)
-        if entered is None or entered.name != call:
-            return None
-        return self._return(entered, rest)
-
-    def _return(self, entered: _Entered, rest: str) -> CallRecord | None:
+    def _return(self, call: _Call, rest: str) -> CallRecord | None:
         found = _RETURNED.fullmatch(rest)
         if found is None or found[3] is None:          # `= ?`: it never came back
             return None
-        took = int(found[3]) * 1_000_000_000 + int(found[4])
-        given = entered.arguments + found[1]
-        record = replace(entered.record, end_ns=entered.record.time_ns + took)
-        if record.name == "epoll_ctl":
-            self._watch(record.pid, _split(given))
+        call.end_ns = call.time_ns + int(found[3]) * 1_000_000_000 + int(found[4])
+        call.given += found[1]
+        if call.name == "epoll_ctl":
+            self._watch(call.pid, _split(call.given))
             return None
-        described = self._epoll(record, _split(given), found[2]) if record.name in EPOLL_WAITS else (
-            _described(record, given, found[2]))
-        return None if described is None else self._numbered(described)
+        known = self._epoll(call, found[2]) if call.name in EPOLL_WAITS else _describe(call, found[2])
+        return self._told(call) if known else None
 
     def _watch(self, process: int, arguments: list[str]) -> None:
         """Take note of what an epoll gives back for a socket: epoll_ctl(2)."""
@@ -147,66 +161,81 @@ class StraceReader:
         if event is not None and len(watched) < _MOST_WATCHED:
             watched[event[2] or event[3]] = arguments[2]
 
-    def _epoll(self, record: CallRecord, arguments: list[str], result: str) -> CallRecord | None:
-        """The wait for several descriptors, on the first socket that is ready; None where none is."""
+    def _epoll(self, call: _Call, result: str) -> bool:
+        """Describe the wait for several, on the first socket that is ready; False where none is."""
+        arguments = _split(call.given)
         own = _EPOLL.match(arguments[0]) if len(arguments) >= 4 else None
         if own is None or not result.isdigit():
-            return None
-        watched = self._watched.get((record.pid, own[1]), {})
+            return False
+        watched = self._watched.get((call.pid, own[1]), {})
         ready = [(watched.get(event[2] or event[3], ""), event[1]) for event in _EVENT.finditer(arguments[1])]
         sockets = [(found, events) for text, events in ready if (found := _SOCKET.match(text))]
         if not sockets:
-            return None
+            return False
         first = next((found for found, _ in sockets if "->" in found[3]), sockets[0][0])
-        local, peer = _ends(first[3])
         names = ", ".join(f"{found[1]} {events.replace('EPOLL', '')}" for found, events in sockets[:8])
-        return replace(record, arguments=_plain([own[1], arguments[3]]), result=int(result), fd=int(first[1]),
-                       local=local, peer=peer, protocol=first[2].lower(), detail=escaped(names))
+        _on(call, first)
+        call.arguments, call.result, call.detail = _plain([own[1], arguments[3]]), int(result), escaped(names)
+        return True
 
-    def _numbered(self, record: CallRecord) -> CallRecord:
-        if record.id:
-            return record
-        self._next += 1
-        return replace(record, id=self._next - 1)
+    def _told(self, call: _Call) -> CallRecord:
+        """The call as a record, with a number of its own, which stays when it is told once more."""
+        if not call.id:
+            call.id = self._next
+            self._next += 1
+        return call.record()
 
 
-def _described(record: CallRecord, given: str, result: str) -> CallRecord | None:
-    """The record with what the call's text says; None where it is on no TCP or UDP socket.
+def _on(call: _Call, socket: re.Match[str]) -> None:
+    call.fd, call.protocol = int(socket[1]), socket[2].lower()
+    call.local, call.peer = _ends(socket[3])
 
-    `given`: the arguments as strace printed them, as far as they are known; `result`: what follows the `=`.
+
+def _describe(call: _Call, result: str) -> bool:
+    """Write into the call what its text says; False where it is on no TCP or UDP socket.
+
+    `result`: what follows the `=`, nothing at its entry.
     """
+    if call.name != "socket" and not any(kind in text for text in (call.given, result) for kind in _KINDS):
+        return False
     outcome = _RESULT.fullmatch(result)
-    value = int(outcome[1]) if outcome else None
-    error = outcome[2] if outcome and value == -1 else None
+    call.result = int(outcome[1]) if outcome else None
+    call.errno = outcome[2] if outcome and call.result == -1 else None
     made = _SOCKET.match(result)
-    arguments = _split(given)
+    arguments = _split(call.given)
     own = _SOCKET.search(arguments[0]) if arguments else None
-    if record.name in SELECTS:                     # what is ready, else the first one that is waited for
-        own = _SOCKET.search(result) or _SOCKET.search(given)
-    if own is None and not (record.name == "socket" and _makes_socket(arguments)):
-        return None
-    local, peer = _ends(own[3]) if own else (None, None)
-    known = own or made
-    found = replace(
-        record, result=value, errno=error, fd=int(own[1]) if own else None, local=local, peer=peer,
-        protocol=known[2].lower() if known else "",
-    )
-    if record.name in ("accept", "accept4"):
+    if call.name in SELECTS:                       # what is ready, else the first one that is waited for
+        own = _SOCKET.search(result) or _SOCKET.search(call.given)
+    if own is not None:
+        _on(call, own)
+    elif call.name != "socket" or not _makes_socket(arguments):
+        return False
+    elif made is not None:
+        call.protocol = made[2].lower()
+    _explain(call, arguments, made)
+    return True
+
+
+def _explain(call: _Call, arguments: list[str], made: re.Match[str] | None) -> None:
+    """Its arguments as a reader wants them; `made`: the socket that it gave."""
+    if call.name in ("accept", "accept4"):
         caller = _ends(made[3])[1] if made else None
-        detail = f"from {caller}" if caller else ""
-        return replace(found, arguments=_plain(arguments[:1] + arguments[3:]), detail=detail)
-    if record.name in ("connect", "bind"):
-        address = _plain(arguments[1:2])
-        if record.name == "bind":
-            found = replace(found, local=found.local or address or None)
-        elif value == 0 or error == "EINPROGRESS":
-            found = replace(found, peer=address or None)
-        return replace(found, arguments=_plain(arguments[:2]))
-    if record.name in DATA_IN:
-        return _data_in(found, arguments)
-    if record.name in DATA_OUT and len(arguments) >= 6 and "sa_family" in arguments[4]:
-        found = replace(found, peer=_plain(arguments[4:5]))
-    return replace(found, arguments=_plain(_meaningful(arguments, record.name)))
+        call.detail = f"from {caller}" if caller else ""
+        arguments = arguments[:1] + arguments[3:]
+    elif call.name in ("connect", "bind"):
+        address = _plain(arguments[1:2]) or None
+        if call.name == "bind":
+            call.local = call.local or address
+        elif call.result == 0 or call.errno == "EINPROGRESS":
+            call.peer = address
+        arguments = arguments[:2]
+    elif call.name in DATA_IN:
+        arguments = _data_in(call, arguments)
+    else:
+        if call.name in DATA_OUT and len(arguments) >= 6 and "sa_family" in arguments[4]:
+            call.peer = _plain(arguments[4:5])
+        arguments = _meaningful(arguments, call.name)
+    call.arguments = _plain(arguments)
 
 
 def _makes_socket(arguments: list[str]) -> bool:
@@ -214,21 +243,20 @@ def _makes_socket(arguments: list[str]) -> bool:
     return family in ("AF_INET", "AF_INET6") and kind.startswith(("SOCK_STREAM", "SOCK_DGRAM"))
 
 
-def _data_in(found: CallRecord, arguments: list[str]) -> CallRecord:
+def _data_in(call: _Call, arguments: list[str]) -> list[str]:
     """What came in stands beside the result, not among the arguments, which were known at the entry."""
-    sized = found.name in ("read", "recv", "recvfrom")
+    sized = call.name in ("read", "recv", "recvfrom")
     shown = arguments[:1] + (arguments[2:3] if sized else [])
     if sized and arguments[3:4] not in ([], ["0"]):
         shown.append(arguments[3])
-    detail = ""
-    if found.result == 0 and found.protocol == "tcp":
-        detail = "end of stream"
-    elif found.result is not None and found.result > 0:
-        detail = _plain(arguments[1:2])
+    if call.result == 0 and call.protocol == "tcp":
+        call.detail = "end of stream"
+    elif call.result is not None and call.result > 0:
+        call.detail = _plain(arguments[1:2])
         if len(arguments) > 4 and arguments[4].startswith("{sa_family"):
-            found = replace(found, peer=_plain(arguments[4:5]))
-            detail += f" from {found.peer}"
-    return replace(found, arguments=_plain(shown), detail=detail)
+            call.peer = _plain(arguments[4:5])
+            call.detail += f" from {call.peer}"
+    return shown
 
 
 def _meaningful(arguments: list[str], name: str) -> list[str]:
@@ -243,6 +271,7 @@ def _meaningful(arguments: list[str], name: str) -> list[str]:
     return arguments[:-1] if name == "setsockopt" and len(arguments) > 4 else arguments
 
 
+@lru_cache(_REMEMBERED)
 def _ends(text: str) -> tuple[str | None, str | None]:
     """Own and other end of `127.0.0.1:8000->127.0.0.1:4242`; an inode's number has none."""
     own, _, other = text.partition("->")
@@ -268,11 +297,15 @@ def _part(found: re.Match[str]) -> str:
         return f"{found['host']}:{found['port']}"
     if found["six"]:
         return _end(f"[{found['host6']}]:{found['port6']}") or found["six"]
-    if found["text"]:
-        data = _as_bytes(found["inside"])
-        more = "…" if found["more"] or len(data) > _PREVIEW else ""
-        return '"' + escaped(data[:_PREVIEW]).replace('"', '\\"') + '"' + more
-    return found["fd"]
+    return _text(found["inside"], bool(found["more"])) if found["text"] else found["fd"]
+
+
+@lru_cache(_REMEMBERED)
+def _text(inside: str, more: bool) -> str:
+    """A string in C's notation as we show it; `more`: strace printed its beginning alone."""
+    data = _as_bytes(inside)
+    cut = "…" if more or len(data) > _PREVIEW else ""
+    return '"' + escaped(data[:_PREVIEW]).replace('"', '\\"') + '"' + cut
 
 
 def _as_bytes(text: str) -> bytes:
@@ -294,14 +327,15 @@ def _as_bytes(text: str) -> bytes:
 def _split(text: str) -> list[str]:
     """Arguments of a call, cut at the commas outside of strings, brackets and braces."""
     parts, start, depth = [], 0, 0
-    for token in re.finditer(r'"(?:[^"\\]|\\.)*"?|<[^<>"]*?\]>|[\[\](){},]', text, re.DOTALL):
+    for token in _TOKEN.finditer(text):
         sign = token[0]
-        if sign in "[({":
+        if sign == ",":
+            if depth <= 0:
+                parts.append(text[start : token.start()].strip())
+                start = token.end()
+        elif sign in "[({":
             depth += 1
         elif sign in "])}":
             depth -= 1
-        elif sign == "," and depth <= 0:
-            parts.append(text[start : token.start()].strip())
-            start = token.end()
     rest = text[start:].strip()
     return [*parts, rest] if rest or parts else []

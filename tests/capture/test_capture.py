@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from inspector.capture.writer import TraceWriter
 from inspector.trace.trace import Trace
+from inspector.wire.journal import EventRecord
 from tests.support.running.capture import in_lab
 from tests.support.running.lab import needs_lab, read_trace
 
@@ -415,3 +420,44 @@ def test_the_kernel_takes_long_programs_and_those_for_hosts(tmp_path: Path) -> N
     udp = [frame for frame in reading.frames if 17 in (frame[20], frame[23])]
     assert len(udp) == 2 * 3
     assert {len(frame) for frame in udp} == {100}
+
+
+def test_many_records_at_once_are_one_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What traces system calls tells thousands a second: each write costs the capture's thread."""
+    real, sizes = os.write, list[int]()
+
+    def counted(descriptor: int, data: bytes) -> int:
+        sizes.append(len(data))
+        return real(descriptor, data)
+
+    with (tmp_path / "x").open("wb", buffering=0) as file:
+        writer = TraceWriter(file.fileno(), lambda: None)
+        monkeypatch.setattr(os, "write", counted)
+        writer.record(*(EventRecord("note", f"number {at}", at) for at in range(100)))
+        writer.flush()
+    assert len(sizes) == 1
+
+
+def test_of_records_that_a_full_disk_cuts_the_whole_ones_stay(tmp_path: Path) -> None:
+    path = tmp_path / "x.pcapng"
+    code = """if True:
+        import resource, os, sys
+        from inspector.capture.writer import TraceWriter
+        from inspector.wire.journal import EventRecord
+        sys.dont_write_bytecode = True
+        import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        writer = TraceWriter(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT), lambda: None)
+        writer.begin(application="x", interface="lo", description="", filter="", snaplen=0)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+        writer.record(*(EventRecord("note", f"number {at}", at) for at in range(100)))
+        try:
+            writer.flush()
+        except OSError:
+            print(writer.broken, writer.size)
+    """
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout == f"True {path.stat().st_size}\n"
+    reading = read_trace(path)
+    assert reading.rest == 0
+    assert [one.text for one in reading.events] == [f"number {at}" for at in range(len(reading.events))]
+    assert path.stat().st_size > 1800

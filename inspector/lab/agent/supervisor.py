@@ -129,9 +129,9 @@ class Supervisor:
         self.broken = sentence
         os.write(self._wake_writer, b"\0")
 
-    def record(self, record: Record) -> None:
+    def record(self, *records: Record) -> None:
         """Put something into the trace."""
-        self.capture.record(record)
+        self.capture.record(*records)
 
     def watch_child(self, child: Child) -> None:
         """Read what a started child reports, and notice its end."""
@@ -391,12 +391,12 @@ class Supervisor:
             self._early_signals.append(number)
 
     def _read_tracer(self) -> None:
-        for record in self._tracer.read() if self._tracer is not None else ():
-            self.record(record)
+        if self._tracer is not None:
+            self.record(*self._tracer.read())
 
     def _program_ended(self, child: Child) -> None:
-        for record in self._tracer.finish(child.pid) if self._tracer is not None else ():
-            self.record(record)
+        if self._tracer is not None:
+            self.record(*self._tracer.finish(child.pid))
         status = child.status or 0
         code = str(128 - status if status < 0 else status)
         text = child.complaint if status else "The program ended."

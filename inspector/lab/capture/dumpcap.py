@@ -47,9 +47,9 @@ class Dumpcap:
             filter=filter, snaplen=options.limits.snaplen,
         )
 
-    def record(self, record: Record) -> None:
-        """Keep an event until dumpcap has ended."""
-        self.writer.record(record)
+    def record(self, *records: Record) -> None:
+        """Keep events until dumpcap has ended."""
+        self.writer.record(*records)
 
     def wake(self) -> None:
         """Nothing waits here."""

@@ -55,10 +55,9 @@ class Tracer:
         own = ("-D", "--seccomp-bpf", *OPTIONS, "-e", f"trace={chosen}", "-o", self._fifo, "--")
         return [self._path, *own, *command]
 
-    def read(self) -> Iterator[CallRecord]:
-        """The records of what it has told since."""
-        while data := self._data():
-            yield from self._reader.take(data)
+    def read(self) -> list[CallRecord]:
+        """The records of what it has told since; of a part of it, where it tells faster than we read."""
+        return list(self._reader.take(self._data() or b""))
 
     def finish(self, program: int) -> Iterator[CallRecord]:
         """What it still tells until the end of the process `program`, which has ended already."""

@@ -2,7 +2,8 @@
 
 Samples in the order of time -> spans in which one socket's queue, or its state, stayed as it should not ->
 findings. A span counts from the first sample to the last one that say so: under load a look may leave out
-much, so that what no sample says is not known. That it may have lasted longer is said.
+much, so that what no sample says is not known. That it may have lasted longer is said. `KernelFindings` goes on
+where it was: whoever follows a trace looks at each sample once.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from inspector.model.numbers import ACK, FIN, SYN, TCP
 from inspector.model.packets import Row, row_at
 from inspector.model.records import KernelSample
 from inspector.model.units import duration
-from inspector.trace.packet.dropped import dropped_findings
+from inspector.trace.packet.dropped import Drops
 from inspector.wire.findings import Finding, Rule, Rulebook
 
 if TYPE_CHECKING:
@@ -48,11 +49,17 @@ class Span:
     first: KernelSample
     last: KernelSample
     waiting: int
+    stream: int = -1                   # its TCP conversation; -1 while that is not known
 
     @property
     def ns(self) -> int:
         """How long it was seen so, in nanoseconds."""
         return self.last.time_ns - self.first.time_ns
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it lasted long enough to be told."""
+        return self.ns >= (LEAST_CLOSE_WAIT_NS if self.kind == "close-wait" else LEAST_NS)
 
 
 def unread(sample: KernelSample) -> int:
@@ -60,44 +67,61 @@ def unread(sample: KernelSample) -> int:
     return max(sample.receive_queue - (sample.state in _FIN_COUNTS), 0)
 
 
-def spans(samples: Iterable[KernelSample]) -> Iterator[Span]:
-    """The spans that lasted long enough to be told, in the order in which they began."""
-    running: dict[tuple[str, str, Kind], Span] = {}
-    found: list[Span] = []
-    for sample in _with_their_peers(samples):
+class Spans:
+    """The spans of samples that come one after the other."""
+
+    def __init__(self) -> None:
+        self._running: dict[tuple[str, str, Kind], Span] = {}
+        self._begun: list[Span] = []           # in this order; those that ended too soon are left out
+        self._latest: dict[tuple[str, str], KernelSample] = {}
+
+    def take(self, samples: Iterable[KernelSample]) -> None:
+        """More samples."""
+        for sample in samples:
+            for one in self._with_its_peer(sample):
+                self._look(one)
+        running = set(map(id, self._running.values()))
+        self._begun = [span for span in self._begun if span.is_long or id(span) in running]
+
+    def long(self) -> list[Span]:
+        """The spans that lasted long enough to be told, in the order in which they began."""
+        return [span for span in self._begun if span.is_long]
+
+    def _look(self, sample: KernelSample) -> None:
         for kind, waiting in _waits(sample):
             key = (sample.local, sample.peer, kind)
-            span = running.get(key)
+            span = self._running.get(key)
             # A queue that shrank was read from: its wait begins anew.
             if not waiting or (span is not None and kind == "unread" and waiting < span.waiting):
-                running.pop(key, None)
+                self._running.pop(key, None)
                 span = None
             if not waiting:
                 continue
             if span is None:
-                span = running[key] = Span(kind, sample, sample, waiting)
-                found.append(span)
+                span = self._running[key] = Span(kind, sample, sample, waiting)
+                self._begun.append(span)
             span.last, span.waiting = sample, waiting
-    return (span for span in found if span.ns >= _least(span.kind))
 
+    def _with_its_peer(self, sample: KernelSample) -> Iterator[KernelSample]:
+        """The sample, CLOSE-WAIT as "half-closed" while a program still reads at the other end.
 
-def _least(kind: Kind) -> int:
-    return LEAST_CLOSE_WAIT_NS if kind == "close-wait" else LEAST_NS
-
-
-def _with_their_peers(samples: Iterable[KernelSample]) -> Iterator[KernelSample]:
-    """The samples, CLOSE-WAIT as "half-closed" while a program still reads at the other end.
-
-    A program that called shutdown() may wait for what the other one has yet to say: that one keeps nothing
-    open in vain. Its socket stands in FIN-WAIT-2 and is held; after close() nobody holds it.
-    """
-    latest: dict[tuple[str, str], KernelSample] = {}
-    for sample in samples:
-        latest[sample.local, sample.peer] = sample
-        peer = latest.get((sample.peer, sample.local))
+        A program that called shutdown() may wait for what the other one has yet to say: that one keeps
+        nothing open in vain. Its socket stands in FIN-WAIT-2 and is held; after close() nobody holds it.
+        """
+        self._latest[sample.local, sample.peer] = sample
+        peer = self._latest.get((sample.peer, sample.local))
         yield _half_closed(sample, peer)
         if peer is not None and peer.state == "CLOSE-WAIT":        # what is known of it changes with this one
             yield _half_closed(replace(peer, time_ns=sample.time_ns), sample)
+        if sample.state == "gone":
+            del self._latest[sample.local, sample.peer]
+
+
+def spans(samples: Iterable[KernelSample]) -> list[Span]:
+    """The spans of all these samples that lasted long enough."""
+    found = Spans()
+    found.take(samples)
+    return found.long()
 
 
 def _half_closed(sample: KernelSample, peer: KernelSample | None) -> KernelSample:
@@ -114,27 +138,56 @@ def _waits(sample: KernelSample) -> tuple[tuple[Kind, int], ...]:
     )
 
 
-def kernel_findings(trace: Trace) -> list[Finding]:
-    """What the samples prove, each with its conversation and its last packet before.
+class KernelFindings:
+    """What the samples of one trace prove, which may grow."""
 
-    Where a program outside of the lab leaves bytes unread the relay comes to a stand too: it is the program
-    that is told of.
-    Nobody waits too long in a session that is led call by call: there the person is who waits.
-    """
-    lost = dropped_findings(trace)
-    samples = trace.kernel or trace.kernel_outside
-    if not samples or any(event.kind == "waiting" for event in trace.events):
-        return lost
-    outside = list(spans(trace.kernel_outside))
-    waiting = {(span.kind, span.first.lab) for span in outside}
-    own = [span for span in spans(trace.kernel)
-           if (span.kind, (span.first.local, span.first.peer)) not in waiting]
-    found = [_without_accepted(trace, span) for span in (*own, *outside)]
-    streams: dict[frozenset[str], list[ConversationRow]] = {}
-    if any(span is not None for span in found):
-        for row in trace.conversations("tcp"):
-            streams.setdefault(frozenset((row.a, row.b)), []).append(row)
-    return [_finding(trace, span, _stream(streams, span)) for span in found if span is not None] + lost
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self._drops = Drops(trace)
+        self._own, self._outside = Spans(), Spans()
+        self._samples = 0, 0                   # that were looked at: ours, those outside
+        self._events, self._is_led = 0, False
+
+    def look(self) -> list[Finding]:
+        """Each finding with its conversation and its last packet before.
+
+        Where a program outside of the lab leaves bytes unread the relay comes to a stand too: it is the
+        program that is told of.
+        Nobody waits too long in a session that is led call by call: there the person is who waits.
+        """
+        trace, lost = self.trace, self._drops.findings()
+        self._take()
+        if self._is_led:
+            return lost
+        outside = self._outside.long()
+        waiting = {(span.kind, span.first.lab) for span in outside}
+        own = [span for span in self._own.long()
+               if (span.kind, (span.first.local, span.first.peer)) not in waiting]
+        told = [span for span in (*own, *outside) if _is_told(trace, span)]
+        self._place(told)
+        return [_finding(trace, span) for span in told] + lost
+
+    def _take(self) -> None:
+        trace, (own, outside) = self.trace, self._samples
+        self._is_led |= any(event.kind == "waiting" for event in trace.events[self._events :])
+        self._own.take(trace.kernel[own:])
+        self._outside.take(trace.kernel_outside[outside:])
+        self._samples, self._events = (len(trace.kernel), len(trace.kernel_outside)), len(trace.events)
+
+    def _place(self, told: list[Span]) -> None:
+        """Find the conversation of each span, where it is not known for good."""
+        open_ = [span for span in told if span.stream < 0 and span.kind != "backlog"]     # (a listener: none)
+        streams: dict[frozenset[str], list[ConversationRow]] = {}
+        if open_:
+            for row in self.trace.conversations("tcp"):
+                streams.setdefault(frozenset((row.a, row.b)), []).append(row)
+        for span in open_:
+            span.stream = _stream(streams, span)
+
+
+def kernel_findings(trace: Trace) -> list[Finding]:
+    """What the samples of a trace prove, asked once."""
+    return KernelFindings(trace).look()
 
 
 def _stream(streams: dict[frozenset[str], list[ConversationRow]], span: Span) -> int:
@@ -145,38 +198,35 @@ def _stream(streams: dict[frozenset[str], list[ConversationRow]], span: Span) ->
     return (begun[-1] if begun else same[0]).stream if same else -1
 
 
-def _without_accepted(trace: Trace, span: Span) -> Span | None:
-    """The span from when those who wait at its end have waited; None where that is not long.
+def _is_told(trace: Trace, span: Span) -> bool:
+    """Whether those who wait at a span's end have waited long; it begins with them from now on.
 
     accept() takes the one that has waited longest. So where the server said something on a connection, all
     that were opened before that one had been accepted by then: a busy server has somebody waiting at every
     look, and never the same.
     """
-    if span.kind != "backlog":
-        return span
-    since = _accepted(trace, span)
-    if since is not None and since > span.first.time_ns:
-        span.first = replace(span.first, time_ns=min(since, span.last.time_ns))
-    return span if span.ns >= LEAST_NS else None
+    if span.kind == "backlog":
+        since = _accepted(trace, span)
+        if since is not None:
+            span.first = replace(span.first, time_ns=min(since, span.last.time_ns))
+    return span.is_long
 
 
 def _accepted(trace: Trace, span: Span) -> int | None:
-    """When the youngest connection was opened on which the listener's program spoke before the span's end."""
+    """When the youngest connection was opened, in the span's time, on which the listener's program spoke."""
     index, port = trace.index, split_endpoint(span.last.local)[1]
-    before = int(np.searchsorted(index.time_ns, span.last.time_ns, side="right"))
-    tcp = index.protocol[:before] == TCP
-    speaks = tcp & (index.sport[:before] == port) & (index.stream[:before] >= 0)
-    speaks &= (index.payload_length[:before] > 0) | (index.tcp_flags[:before] & FIN > 0)
-    streams = index.stream[:before][speaks]
-    if not len(streams):
-        return None
-    syns = index.tcp_flags[:before] & (SYN | ACK) == SYN
-    opened = np.flatnonzero(tcp & (index.dport[:before] == port) & syns)
-    opened = opened[np.isin(index.stream[opened], streams)]
-    return int(index.time_ns[opened].max()) if len(opened) else None
+    times = index.time_ns[: index.count]
+    here = slice(*(int(np.searchsorted(times, one.time_ns, side="right")) for one in (span.first, span.last)))
+    tcp, streams = index.protocol[here] == TCP, index.stream[here]
+    speaks = tcp & (index.sport[here] == port) & (streams >= 0)
+    speaks &= (index.payload_length[here] > 0) | (index.tcp_flags[here] & FIN > 0)
+    opened = tcp & (index.dport[here] == port) & (index.tcp_flags[here] & (SYN | ACK) == SYN)
+    opened &= np.isin(streams, streams[speaks])
+    return int(times[here][opened].max()) if opened.any() else None
 
 
-def _finding(trace: Trace, span: Span, stream: int) -> Finding:
+def _finding(trace: Trace, span: Span) -> Finding:
+    stream = span.stream
     sample, lasted = span.last, sentence("at least {time}", time=duration(span.ns))
     owner = f" ({sample.process} {sample.pid})" if sample.process else ""
     whose = f"{sample.local}{owner}" + (" outside of the lab" if sample.lab[0] else "")

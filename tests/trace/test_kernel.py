@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import random
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.model.numbers import TCP
 from inspector.model.packets import Row
 from inspector.model.records import KernelSample
-from inspector.trace.kernel import kernel_findings, spans
+from inspector.trace import kernel
+from inspector.trace.kernel import KernelFindings, kernel_findings, spans
+from inspector.trace.packet import dropped
 from inspector.trace.trace import Trace
 from inspector.views.conversations.list import ConversationList
 from inspector.views.findings.list import FindingList
@@ -295,3 +302,88 @@ def test_samples_of_tcp_and_udp_at_one_address_are_two_sockets(tmp_path: Path) -
 
 def test_a_sample_of_udp_is_read_as_it_was_written() -> None:
     assert from_fields(to_fields(UDP_SAMPLE)) == UDP_SAMPLE
+
+
+def flooded(path: Path, rounds: int) -> None:
+    """A UDP socket that loses some of what comes, two TCP sockets that wait, looked at 20 times a second."""
+    network, draw = Network(), random.Random(7)
+    network.handshake()
+    drops = 0
+    for number in range(rounds):
+        for _ in range(5):
+            network.udp(CLIENT, bytes(draw.choice((100, 900))))
+        drops += draw.choice((0, 0, 3))
+        moment = network.now_ns + draw.choice((-3, 0, 1)) * 1_000_000      # the packets may come after it
+        network.record(replace(UDP_SAMPLE, time_ns=moment, receive_queue=draw.choice((832, 4160)),
+                               info=(("rcvbuf", 4608), ("drops", drops))))
+        network.record(replace(SAMPLE, time_ns=moment, receive_queue=0 if number % 40 == 35 else 9))
+        network.record(backlog((moment - START_NS) / SECOND, draw.choice((0, 2, 2, 2, 2, 2))))
+        network.now_ns += SECOND // 20
+    network.open(path).close()
+
+
+def told(findings: KernelFindings) -> list[tuple[str, str, tuple[Row, ...]]]:
+    return [(one.id, one.text, one.rows) for one in findings.look()]
+
+
+def growing(path: Path, size: int = 1500) -> Iterator[Trace]:
+    """The trace of a flooded file while it is written, again after so many bytes each."""
+    flooded(path, 200)
+    whole, path = path.read_bytes(), path.with_name("grows.pcapng")
+    with path.open("wb", buffering=0) as file:
+        file.write(whole[:size])
+        with Trace.open(path, following=True) as trace:
+            for start in range(size, len(whole), size):
+                trace.refresh()
+                yield trace
+                file.write(whole[start : start + size])
+            trace.finish()
+            yield trace
+
+
+def test_what_is_told_of_a_trace_that_grows_is_what_is_told_of_all_of_it(tmp_path: Path) -> None:
+    findings, looks = None, 0
+    for trace in growing(tmp_path / "t.pcapng"):
+        findings = findings or KernelFindings(trace)
+        last = told(findings)
+        looks += 1
+    at_once = told(KernelFindings(trace))
+    assert looks > 100 and {name for name, *_ in at_once} == {
+        "kernel.queue-full", "kernel.datagrams-dropped", "kernel.unread-data", "kernel.backlog-waiting"}
+    assert last == at_once
+
+
+def test_each_sample_and_packet_is_looked_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A live flood is looked at 30 times a second: what has been seen costs nothing then."""
+    packets: list[int] = []
+    monkeypatch.setattr(dropped, "np", Counting(packets))
+    samples: list[KernelSample] = []
+    wait = kernel._waits
+
+    def counted(sample: KernelSample) -> tuple[tuple[kernel.Kind, int], ...]:
+        samples.append(sample)
+        return wait(sample)
+
+    monkeypatch.setattr(kernel, "_waits", counted)
+    findings = None
+    for trace in growing(tmp_path / "t.pcapng"):
+        findings = findings or KernelFindings(trace)
+        findings.look()
+    assert len(samples) == len(trace.kernel)
+    assert trace.index.count // 2 < sum(packets) < 2 * trace.index.count
+
+
+class Counting:
+    """numpy, which notes how much is looked through."""
+
+    def __init__(self, lengths: list[int]) -> None:
+        self._lengths = lengths
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    def flatnonzero(self, values: Any) -> Any:
+        self._lengths.append(len(values))
+        return np.flatnonzero(values)

@@ -24,7 +24,7 @@ from inspector.protocols import REGISTRY
 from inspector.trace.application.opening import Opening
 from inspector.trace.filter.filter import Filter, FilterError
 from inspector.trace.index.columns import Growing
-from inspector.trace.kernel import kernel_findings
+from inspector.trace.kernel import KernelFindings
 from inspector.trace.packet.facts import facts
 from inspector.trace.packet.info import protocol_name
 from inspector.trace.packet.protocol_names import tunnel_name
@@ -90,6 +90,7 @@ class ConversationList:
         self.marked: list[int] = []                 # to be compared, in the order in which they were marked
         # By conversation: what the kernel's samples prove.
         self._kernel: dict[tuple[str, int], list[Finding]] = {}
+        self._proofs = KernelFindings(trace)
         self._samples = 0                           # of which that is
         self._openings: dict[int, str] = {}         # of those not decoded: what their first packets speak
         self._opening: tuple[int, Opening] | None = None     # the one that is looked at now
@@ -307,7 +308,7 @@ class ConversationList:
         if self.trace.samples != self._samples:
             self._samples = self.trace.samples
             self._kernel = {}
-            for one in kernel_findings(self.trace):
+            for one in self._proofs.look():
                 self._kernel.setdefault((one.carrier, one.stream), []).append(one)
 
     def _all_packets(self) -> Int64s:

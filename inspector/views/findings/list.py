@@ -17,7 +17,7 @@ from inspector.model.language import marked, tr
 from inspector.model.packets import Row, packet_number
 from inspector.trace.application.datagrams import WAIT_NS, worth_judging
 from inspector.trace.index.conversations import grown
-from inspector.trace.kernel import kernel_findings
+from inspector.trace.kernel import KernelFindings
 from inspector.trace.packet.deeds import wire_findings
 from inspector.trace.packet.left_out import left_out_findings
 from inspector.views.conversation.place import StreamPlace, place_of
@@ -67,6 +67,7 @@ class FindingList:
         self._awaited: set[Conversation] = set()        # each once
         self._packets_read = 0                          # how far each of these was looked through
         self._samples = 0                               # of the kernel
+        self._proofs = KernelFindings(trace)
         self._fates_seen = 0, 0                         # how many, and among how many packets
         self._looked_at = 0, 0, 0                       # packets and secrets, for what limits left out
         self._quotes_read = 0                           # what ICMP errors quote
@@ -102,7 +103,7 @@ class FindingList:
                 break
         if self.trace.samples != self._samples:
             self._samples = self.trace.samples
-            changed = self._replace(_KERNEL, kernel_findings(self.trace)) or changed
+            changed = self._replace(_KERNEL, self._proofs.look()) or changed
         fates, packets = self.trace.fates, self.trace.index.count
         if fates and self._fates_seen != (fates.version, packets):
             self._fates_seen = fates.version, packets

@@ -2,8 +2,8 @@
 
 Samples in the order of time -> spans in which one socket's queue, or its state, stayed as it should not ->
 findings. A span counts from the first sample to the last one that say so: under load a look may leave out
-much, so that what no sample says is not known. That it may have lasted longer is said. `KernelFindings` goes on
-where it was: whoever follows a trace looks at each sample once.
+much, so that what no sample says is not known. That it may have lasted longer is said. `KernelFindings` goes
+on where it was: whoever follows a trace looks at each sample once.
 """
 
 from __future__ import annotations

@@ -330,6 +330,12 @@ class Trace:
         return len(self.kernel) + len(self.kernel_udp) + len(self.kernel_outside)
 
     @property
+    def shown_by_packets(self) -> tuple[int, ...]:
+        """Counts of all that packets are told by; samples of the kernel change none of it."""
+        return (self.index.count, self._contents.blocks - self.samples, self.secrets.count,
+                self.comments.version)
+
+    @property
     def statistics(self) -> Statistics:
         """What the kernel counted."""
         return self._contents.statistics

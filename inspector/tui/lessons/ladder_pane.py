@@ -43,7 +43,7 @@ class LessonLadderPane(LadderPane):
         """
         self._chosen, self._hidden = chosen, hidden
         self._veiled, self._states_hidden = veiled, states_hidden
-        self.query_one(Head).refresh()
+        self.query_one(Head).again()
         if isinstance(self.ladder, LitLadder):
             self._lit(self.ladder)
             self.lines.again()

@@ -93,8 +93,8 @@ class HexList(LineList):
     def paint(self, line: Line, width: int, beneath: str = "") -> Strip:
         return super().paint(line, width)
 
-    def render_line(self, y: int) -> Strip:
-        strip, dump, index = super().render_line(y), self.dump, round(self.scroll_y) + y
+    def draw_line(self, y: int) -> Strip:
+        strip, dump, index = super().draw_line(y), self.dump, round(self.scroll_y) + y
         if dump is None or self.byte is None or dump.index_of(self.byte) != index:
             return strip
         cells = [cell for cell in range(strip.cell_length)

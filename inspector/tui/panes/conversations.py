@@ -97,7 +97,7 @@ class ConversationsPane(ListPane):
         self.list = None if self.trace is None else ConversationList(self.trace)
         self._chosen = self._chosen if again else None
         self.lines.show(self.list)
-        self.query_one(Head).refresh()
+        self.query_one(Head).again()
 
     def update_trace(self) -> None:
         self.work()

@@ -97,7 +97,7 @@ class LadderPane(ListPane):
 
     def _scrolled(self) -> None:
         """The states above are those of the first line in sight, where none is chosen."""
-        self.query_one(Head).refresh()
+        self.query_one(Head).again()
 
     @property
     def lines(self) -> LadderList:
@@ -138,11 +138,11 @@ class LadderPane(ListPane):
         elif self.ladder.update():
             self.lines.refill(news=not self.first_reading)
             self._mark(go=False)         # lines may have come above it
-        self.query_one(Head).refresh()
+        self.query_one(Head).again()
 
     def deeper(self) -> None:
         self.lines.again()
-        self.query_one(Head).refresh()
+        self.query_one(Head).again()
         self._cursor_moved()
 
     def _draw(self, conversation: Conversation | None) -> None:
@@ -165,7 +165,7 @@ class LadderPane(ListPane):
                 self._draw(other)
                 return
         self._mark(go=True)
-        self.query_one(Head).refresh()
+        self.query_one(Head).again()
 
     def show_held(self, row: Row, *, last: bool) -> None:
         """Bring a packet of the wire into sight; the end again when no other one waits (`last`)."""

@@ -69,9 +69,9 @@ class LadderList(LineList):
         elif places:
             self.post_message(self.SideChosen(places[0 if step > 0 else -1]))
 
-    def render_line(self, y: int) -> Strip:
+    def draw_line(self, y: int) -> Strip:
         index, width = round(self.scroll_y) + y, self.scrollable_content_region.width
-        strip = super().render_line(y)
+        strip = super().draw_line(y)
         ladder = self.ladder
         if ladder is None or index >= self.count or (index != self.cursor and index not in self.also):
             return strip

@@ -91,6 +91,7 @@ class PacketsPane(ListPane):
         self._named = 0                 # calls whose addresses were taken into `names`
         self._evaluation: Evaluation | None = None      # of the display filter in force
         self._drawn = 0.0              # when what it found was shown last
+        self._known: object = None     # how far the trace was when the lines were drawn
 
     def compose(self) -> ComposeResult:
         yield from super().compose()
@@ -113,14 +114,18 @@ class PacketsPane(ListPane):
     def reset(self) -> None:
         wanted = self._parse(self.query_one(FilterInput).in_force)       # before there was a trace
         self._evaluation = None if wanted is None or self.trace is None else wanted.evaluate(self.trace)
-        self.names, self._named = {}, 0
+        self.names, self._named, self._known = {}, 0, None
         self.packets = None if self.trace is None else PacketList(self.trace, time_format=self.time_format)
         self.lines.show(self.packets)
-        self.query_one(Head).refresh()
+        self.query_one(Head).again()
 
     def update_trace(self) -> None:
         if self.packets is None or self.trace is None:
             return
+        known = self.trace.shown_by_packets
+        if known == self._known and self.lines.provider is self.packets:
+            return
+        self._known = known
         named = self._name_ends()
         if self._evaluation is None:
             self.lines.refill(news=not self.first_reading, below=self.first_reading and not named)
@@ -186,7 +191,7 @@ class PacketsPane(ListPane):
         if self.packets is not None:
             self.packets.time_format = self.time_format
             self.lines.refill()
-            self.query_one(Head).refresh()
+            self.query_one(Head).again()
         self.notify(tr("Times: {which}.", which=tr(_TIME_TEXTS[self.time_format])), timeout=2)
 
     def action_go_to(self) -> None:

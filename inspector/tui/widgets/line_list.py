@@ -110,6 +110,8 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
         self._awaits = awaits  # that brings lines here;
         self.so_far = " so far"      # "" where there will never be more
         self._strips: LRUCache[tuple[int, int, str], Strip] = LRUCache(512)
+        self._stood: dict[int, Strip] = {}       # in each line of the window, as it was drawn last,
+        self._stood_at = -1, Size(0, 0)          # and where the window was then, and how large
         self._moving = False
         self._count = provider.count if provider is not None else 0
         self.tails = follow    # it is one of those that follow, when its end is in sight
@@ -180,10 +182,17 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
             self.again()
 
     def again(self) -> None:
-        """Draw again what is seen, from the same lines."""
+        """Draw again what is seen, from the same lines: those of them that are others now."""
         self._strips.clear()
-        self.refresh()
-        self.drawn += 1
+        size, stood = self.size, self._stood
+        if (round(self.scroll_y), size) != self._stood_at:
+            self.refresh()
+            self.drawn += 1
+            return
+        changed = [y for y in range(size.height) if y not in stood or self.draw_line(y) != stood[y]]
+        if changed:
+            self.refresh(*(Region(0, y, size.width, 1) for y in changed))
+            self.drawn += 1
 
     def choose(self, index: int | None, also: frozenset[int] = frozenset(), *, go: bool = True) -> None:
         """Put the cursor on a line that was chosen elsewhere, mark others with it; no message is posted.
@@ -324,6 +333,15 @@ class LineList(Painter, ScrollView, can_focus=True, inherit_bindings=False):
     # --- drawing ---
 
     def render_line(self, y: int) -> Strip:
+        place = round(self.scroll_y), self.size
+        if place != self._stood_at:
+            self._stood_at = place
+            self._stood.clear()
+        strip = self._stood[y] = self.draw_line(y)
+        return strip
+
+    def draw_line(self, y: int) -> Strip:
+        """What stands in line `y` of the window."""
         width = self.scrollable_content_region.width
         index = round(self.scroll_y) + y
         if self._provider is None or not 0 <= index < self.count:

@@ -7,14 +7,14 @@ lays them over its own background. (As components of every widget they would cos
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import get_args
+from typing import Any, Self, get_args
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual import events
 from textual.cache import LRUCache
 from textual.color import Color
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
@@ -137,6 +137,8 @@ class Head(Painter):
         super().__init__(id=id, classes=classes)
         self._lines = lines
 
+    _made: tuple[int, tuple[Line, ...]] | None = None      # what stands there, or is about to, and its width
+
     class Clicked(Message):
         """A cell of a line was clicked on."""
 
@@ -150,14 +152,23 @@ class Head(Painter):
             self.post_message(self.Clicked(place.y, place.x))
 
     def again(self) -> None:
-        """The lines changed, perhaps in number."""
-        lines = len(self._lines(self.size.width)) if self.size.width else 0
-        self.refresh(layout=lines != self.size.height)
+        """The lines may have changed, perhaps in number: draw them where they did."""
+        width = self.size.width
+        made = width, tuple(self._lines(width)) if width else ()
+        if made != self._made:
+            self.refresh(layout=len(made[1]) != self.size.height)
+            self._made = made
+
+    def refresh(self, *regions: Region, **options: Any) -> Self:
+        self._made = None              # whoever asks for it knows of a reason
+        return super().refresh(*regions, **options)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self._lines(width))
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        lines = self._lines(width)
+        if self._made is None or self._made[0] != width:
+            self._made = width, tuple(self._lines(width))
+        lines = self._made[1]
         return self.paint(lines[y] if y < len(lines) else (), width)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -25,7 +26,7 @@ from inspector.trace.file.plain import Writer
 from inspector.trace.file.scratch import is_nameless
 from inspector.tui.files import traces
 from inspector.tui.messages import FirstPictureDone, LauncherAsked, TraceGrew
-from inspector.tui.pace import REST_SECONDS
+from inspector.tui.pace import REST_SECONDS, WORK_SECONDS
 from inspector.tui.terminal.turnstile import turnstile_of
 from inspector.tui.widgets.base import BaseScreen, may
 from inspector.tui.widgets.prompt import MenuItem, MenuScreen
@@ -214,16 +215,19 @@ class TraceScreen(BaseScreen, SessionControl):
         self._truncation_reported = sentence
 
     def _draw_next(self) -> None:
-        """Draw one pane a turn, so that keys are heard in between; then more may be read.
+        """Draw the panes, as many as a turn has time for, so that keys are heard in between; then more may
+        be read.
 
-        By a timer: it comes whatever lies over this screen, whether or not there is anything to paint.
+        What is drawn in one turn is painted at once. The next turn comes by a timer: it does whatever lies
+        over this screen, whether or not there is anything to paint.
         """
-        if self.is_leaving:
-            return
-        if self._to_draw:
+        until = time.thread_time() + WORK_SECONDS      # of ours: a busy machine makes it no more work
+        while self._to_draw and not self.is_leaving:
             self._to_draw.pop(0)()
-            self.set_timer(REST_SECONDS, self._draw_next)
-        elif self.feed is not None:
+            if self._to_draw and time.thread_time() > until:
+                self.set_timer(REST_SECONDS, self._draw_next)
+                return
+        if self.feed is not None and not self.is_leaving:
             self.feed.taken()
 
     def _agent_ended(self) -> None:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 import pytest
 from textual.app import App, ComposeResult
+from textual.geometry import Region
 
 from inspector.tui.widgets.line_list import LineList
+from inspector.tui.widgets.painter import Head
 from inspector.views.line.spans import Line, Span, fit
 from tests.support.screen.live import until
 
@@ -212,3 +214,58 @@ async def test_lines_that_changed_are_drawn_though_more_are_below() -> None:
         app.list.refill(news=False)
         app.text(3)
         assert 3 in numbers.asked
+
+
+@dataclass
+class Named(Numbers):
+    """A provider whose lines have names, which may change."""
+
+    names: dict[int, str] = field(default_factory=dict)
+
+    def line(self, index: int, width: int) -> Line:
+        return (Span(fit(self.names.get(index, f"line {index}"), width), "data"),)
+
+
+async def test_what_stands_as_it_did_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of a live trace says that there may be something new, and mostly it is one line."""
+    numbers = Named(10)
+    app = ListApp(numbers)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await pilot.pause()
+        drawn: list[tuple[Region, ...]] = []
+        monkeypatch.setattr(app.list, "refresh", lambda *regions, **options: drawn.append(regions))
+        app.list.refill()
+        assert drawn == []
+        numbers.names[3] = "another one"
+        numbers.count = 11
+        app.list.refill()
+        width = app.list.size.width
+        assert drawn == [(Region(0, 3, width, 1), Region(0, 10, width, 1))]
+
+
+async def test_a_head_that_says_the_same_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[Line] = [(Span("one"),), (Span("two"),)]
+    made: list[int] = []
+
+    def head(width: int) -> list[Line]:
+        made.append(width)
+        return list(lines)
+
+    class HeadApp(App[None]):
+        def compose(self) -> ComposeResult:
+            yield Head(head)
+
+    app = HeadApp()
+    async with app.run_test(size=(40, 20)) as pilot:
+        await pilot.pause()
+        widget, drawn = app.query_one(Head), []
+        refresh = widget.refresh
+        monkeypatch.setattr(widget, "refresh", lambda *regions, **options: drawn.append(refresh(**options)))
+        widget.again()
+        assert not drawn
+        lines[1] = (Span("three"),)
+        made.clear()
+        widget.again()
+        await pilot.pause()
+        assert len(drawn) == 1 and len(made) == 1         # once, and not again for each of its lines
+        assert widget.render_line(1).text.rstrip() == "three"

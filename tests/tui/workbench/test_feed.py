@@ -6,13 +6,18 @@ import asyncio
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.timer import Timer
 
 from inspector.trace.trace import Trace
 from inspector.tui.pace import WORK_SECONDS
 from inspector.tui.workbench.feed import TraceFeed
+from inspector.tui.workbench.workbench import WorkbenchScreen
 from tests.support.captures.frames import pcapng_bytes
+from tests.support.captures.traces import TRACES
+from tests.support.screen.live import USUAL, QuietApp, settled, until
 
 FRAME = b"\xff" * 12 + b"\x08\x00" + bytes(46)
 
@@ -62,3 +67,29 @@ async def test_the_last_packets_are_told_when_the_machine_stood_still_while_they
         feed.stop()
     os.close(wake)
     os.close(written)
+
+
+async def test_a_batch_is_painted_once_and_one_that_shows_nothing_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Looks at the kernel come ten times a second: where no pane shows what they tell, nothing is painted."""
+    app = QuietApp(trace_path=TRACES / "tcp.pcapng")
+    async with app.run_test(size=USUAL) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, WorkbenchScreen) and app.screen.trace is not None
+                    and app.screen.trace.complete, "the trace")
+        await settled(pilot)
+        painted: list[object] = []
+        timers: list[object] = []
+        monkeypatch.setattr(app, "_display", lambda *given: painted.append(given))
+        screen = app.screen
+        assert isinstance(screen, WorkbenchScreen)
+        set_timer = screen.set_timer
+
+        def later(*given: Any) -> Timer:
+            timers.append(given)
+            return set_timer(*given)
+
+        monkeypatch.setattr(screen, "set_timer", later)
+        screen._trace_grew()
+        await pilot.pause()
+        assert (painted, timers) == ([], [])

@@ -181,9 +181,9 @@ class SessionSpec:
             raise SpecError("A session is described by a JSON object.") from None
         if not isinstance(data, dict):
             raise SpecError("A session is described by a JSON object.")
-        unknown = set(data) - {field.name for field in fields(cls)}
+        unknown = sorted(set(data) - {field.name for field in fields(cls)})
         if unknown:
-            raise SpecError(f"A session has no {', '.join(sorted(map(str, unknown)))}.")
+            raise SpecError(f"A session has no {', '.join(map(_key, unknown[:5]))}.")
         spec = cls(**{
             field.name: _typed(field.name, data[field.name], field.default)
             for field in fields(cls) if field.name in data
@@ -192,9 +192,14 @@ class SessionSpec:
         return spec
 
 
+def _key(name: str) -> str:
+    """A key as a sentence names it: any other than a word in quotes, without control characters."""
+    return name if name.isascii() and name.isidentifier() and len(name) <= 40 else f"{name!r:.40}"
+
+
 def _choice(what: str, value: object, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise SpecError(f"There is no {what} {value!r}; choose from {', '.join(choices)}.")
+        raise SpecError(f"There is no {what} {value!r:.40}; choose from {', '.join(choices)}.")
 
 
 def _typed(name: str, value: Any, default: Any) -> Any:

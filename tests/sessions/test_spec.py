@@ -59,6 +59,9 @@ def test_pushed_messages() -> None:
         ({"timeout": 0}, "Intervals and time limits are seconds from 0 to 3600."),
         ({"timeout": float("nan")}, "Intervals and time limits are seconds from 0 to 3600."),
         ({"colour": 1, "size": 2}, "A session has no colour, size."),
+        ({"lat\ncy": 1}, r"A session has no 'lat\ncy'."),
+        ({"\u202e": 1}, r"A session has no '\u202e'."),
+        ({"ending": "x" * 99}, "There is no ending '" + "x" * 39 + "; choose"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(given_: dict[str, Any], says: str) -> None:

@@ -67,9 +67,18 @@ class UnitDecoder(Decoder[R]):
 
     def take(self) -> bool:
         before, done = list(self.pump.position), self._done
+        reached, waited = [0, 0], [False, False]
+
+        def one(direction: int) -> bool:
+            if not self.ready(direction):
+                waited[direction] = True
+                return False
+            return self._next(direction, reached[direction])
+
         for direction, _, stop in self.pump.runs():
-            while not self._done and self.ready(direction) and self._next(direction, stop):
-                pass
+            reached[direction] = stop
+            while not self._done and ((waited[1 - direction] and one(1 - direction)) or one(direction)):
+                pass                         # who waited for this unit goes on before the next one
             if self._done:
                 break
         return self.pump.position != before or self._done != done

@@ -70,6 +70,7 @@ _LAST_WORDS = 32         # events at the end among which a program's end is look
 _PATIENCE = 1.5          # seconds of waiting for who writes at this moment
 _SMALL = 1 << 13          # packets of a conversation that is looked at at once (15 ms), where it is plain
 _MOST_PLAIN = 2_000_000   # packets up to which a screen has plain conversations looked for
+_BUDGET = 160 << 20      # bytes, about, that commands keep of decoded conversations; by turns it is chosen
 _CONVERSATION, _PACKET = 20_000, 100       # bytes that flow and application take, about, and for each packet
 
 
@@ -98,7 +99,7 @@ class Trace:
         self._truncation_before: str | None = None       # the sentence of it when it was refreshed last
         self.turns: Turns | None = None        # conversations are decoded by turns
         self._applications = Kept(lambda stream: Application(self, self._flow(stream)))
-        self._flows = Kept(lambda stream: TcpFlow(self, stream, self._grant), self._cost, self._drop)
+        self._flows = Kept(lambda stream: TcpFlow(self, stream, self._grant), self._cost, self._drop, _BUDGET)
         self.given_back = 0                    # bytes, about, of what was decoded
         self._dropped: list[TcpFlow | Application] = []       # whom nobody asks any more, by turns
         self._plain: PlainConversations | None = None

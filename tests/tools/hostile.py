@@ -90,7 +90,7 @@ def slower() -> float:
 
 def listed() -> list[str]:
     """The names of all cases, by a process of its own: this stays small, as its peak is its children's."""
-    script = "from tests.support.captures.hostile import CASES; print(*CASES)"
+    script = "from tests.support.captures.floods import CASES; print(*CASES)"
     found = subprocess.run([sys.executable, "-c", script],
                            stdout=subprocess.PIPE, check=True, text=True)
     return found.stdout.split()
@@ -98,7 +98,7 @@ def listed() -> list[str]:
 
 def make(name: str, size: int, folder: Path) -> Path:
     """Write a case; where it stands."""
-    from tests.support.captures.hostile import CASES
+    from tests.support.captures.floods import CASES
 
     file = CASES[name](size)
     path = folder / (name + file.suffix)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from inspector.protocols.api import Decoder, Hole, MessageIndex, MessageLine, R, Source, Start
 from inspector.protocols.framing.segments import starts_between
@@ -21,8 +21,7 @@ MORE, FOREIGN = 0, -1
 """Measures: more bytes are needed to say; this is no unit of the protocol."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """One unit in the stream of its direction; `whole`: the capture has all of its bytes."""
 
     direction: int
@@ -96,7 +95,8 @@ class UnitDecoder(Decoder[R]):
         if self._lost[direction]:
             position[direction] = stop
             return False
-        size = self.measure(direction, self.pump.read(direction, start, min(stop, start + self.head)))
+        head = self.pump.read(direction, start, min(stop, start + self.head))
+        size = self.measure(direction, head)
         if size == FOREIGN:
             self._lost[direction] = True
             if not self.doubted:
@@ -105,7 +105,8 @@ class UnitDecoder(Decoder[R]):
         if size == MORE or start + size > stop:
             return False
         position[direction] = start + size
-        data = self.pump.read(direction, start, start + min(size, self.most))
+        taken = min(size, self.most)
+        data = head[:taken] if taken <= len(head) else self.pump.read(direction, start, start + taken)
         self.make(Unit(direction, start, start + size), data)
         return True
 

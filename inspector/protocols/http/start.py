@@ -144,7 +144,7 @@ def _look(stream: ByteStream, start: int) -> str:
 def _first_starts(stream: ByteStream) -> dict[str, int | None]:
     """Where the first request begins, and the first response."""
     found: dict[str, int | None] = {"request": None, "response": None}
-    if not stream.captured:
+    if not stream.captured or _has_none(stream):
         return found
     for start in with_mark(stream, ends_before(stream, stream.length), _marks, _LINE):
         look = _look(stream, start)
@@ -153,6 +153,12 @@ def _first_starts(stream: ByteStream) -> dict[str, int | None]:
             if None not in found.values():
                 break
     return found
+
+
+def _has_none(stream: ByteStream) -> bool:
+    """Whether no message begins in a stream of few bytes: a first line has a space, or a version."""
+    data = stream.all_at_start()
+    return data is not None and b" " not in data and b"HTTP/1." not in data
 
 
 def _starts(stream: ByteStream, kind: str) -> Iterator[int]:

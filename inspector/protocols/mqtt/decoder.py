@@ -20,6 +20,7 @@ from inspector.protocols.mqtt.packet import (
     DISCONNECT,
     FAILED,
     NAMES,
+    NOTHING,
     PINGREQ,
     PINGRESP,
     PUBACK,
@@ -105,7 +106,9 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
     def make(self, unit: Unit, data: bytes) -> None:
         record = MqttPacket(len(self._records), unit.direction, unit.start, unit.stop, data[0], unit.whole)
         self._records.append(record)
-        parsed = read(data[0], data[1 + variable(data[1:5])[1] :], self.version)
+        parsed = NOTHING
+        if len(data) > 2:
+            parsed = read(data[0], data[1 + variable(data[1:5])[1] :], self.version)
         if record.type == CONNECT:
             self.version, self._will = parsed.version or 4, parsed.will
         elif record.type == PUBLISH and parsed.alias:
@@ -136,6 +139,8 @@ class MqttDecoder(UnitDecoder[MqttPacket]):
             waiting.append(record.number)
 
     def _judge(self, record: MqttPacket, parsed: Parsed) -> None:
+        if not parsed.reasons:
+            return
         kind = record.type
         bad = [reason for reason in parsed.reasons
                if reason >= FAILED or (kind == CONNACK and self.version < 5 and reason)]

@@ -77,6 +77,10 @@ class Parsed:
     left: bool = False
 
 
+NOTHING = Parsed()
+"""What a packet says that is its type alone."""
+
+
 class _Reader:
     """Takes values from bytes, from `place` on; what is not there is empty."""
 

@@ -11,6 +11,7 @@ LONGEST_STARTUP = 10_000         # bytes of a startup packet that a server takes
 LONGEST = 1 << 30
 _VERSIONS = (3 << 16, (3 << 16) + 2)
 _READY = b"Z\0\0\0\5"
+_SHORTEST = 5                    # bytes of a message
 _TRIED = 64                      # segments that are looked at for a place to begin
 
 
@@ -72,6 +73,8 @@ def sniff(opening: Opening) -> Start | None:
 
 def _place(stream: ByteStream, frontend: bool) -> int | None:
     """Where a segment begins whose bytes (and perhaps those of the next ones) are whole messages."""
+    if stream.captured < _SHORTEST:
+        return None
     segments = stream.first_segments(_TRIED, stream.length)
     ends = [stop for _, stop in segments]
     for number, (start, _) in enumerate(segments):

@@ -109,6 +109,9 @@ def _marks(data: bytes) -> list[int]:
 
 
 def _starts(stream: ByteStream) -> Iterator[tuple[int, bytes]]:
+    few = stream.all_at_start()
+    if few is not None and b"*" not in few:
+        return
     for start in with_mark(stream, ends_before(stream, stream.length), _marks, 1):
         match = _REQUEST.match(stream.read(start, start + LINE))
         if match is not None:

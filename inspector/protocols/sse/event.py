@@ -210,7 +210,8 @@ class EventReader:
         if before is not None and before.is_comment and not before.ended:
             comments = before.comments if len(before.comments) >= _COMMENTS else (*before.comments, text)
             lines = None if before.text is None else before.text + line + b"\n"
-            self.events[-1] = self._grows = replace(before, stop=stop, comments=comments, text=lines)
+            self.events[-1] = self._grows = Event(self._direction, before.start, stop, self.answer,
+                                                  comments=comments, text=lines)
             return
         lines = line + b"\n" if self._packed else None
         self._grows = Event(self._direction, start, stop, self.answer, comments=(text,), text=lines)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,9 +88,15 @@ class Application:
             return False
         self._packets = len(self._flow.rows)
         self.streams = self._flow.streams
-        changed = self._engine.update(
-            cache(lambda direction: acknowledged(self._trace, self._flow, direction)),
-            more=self._flow.left > 0)
+        known: list[int | None] = [None, None]
+
+        def acknowledged_of(direction: int) -> int:
+            found = known[direction]
+            if found is None:
+                found = known[direction] = acknowledged(self._trace, self._flow, direction)
+            return found
+
+        changed = self._engine.update(acknowledged_of, more=self._flow.left > 0)
         if not self._ended and self.layers:
             self._end_if_over()
         self._findings += map(self._place, self._engine.fresh_findings())

@@ -56,6 +56,9 @@ def extend_column(column: MutableSequence[Any], values: list[Any] | Array) -> No
 class Segments:
     """Where the bytes of one stream stand. Offsets are 64-bit; rows grow with arrival."""
 
+    __slots__ = ("_overlaps", "_place", "_row", "_run_end", "_run_first", "_run_last", "_run_start", "_size",
+                 "_start")            # there are two of them for each of many conversations
+
     def __init__(self) -> None:
         # Segments in order of arrival …
         self._row = cast("MutableSequence[Row]", array("I"))

@@ -80,6 +80,10 @@ class ByteStream(Segments):
     may lie up to 2 GiB before or after their predecessor in the capture.
     """
 
+    __slots__ = ("_announced", "_compared", "_conflicts", "_cuts", "_ends", "_fetch", "_first_few", "_gather",
+                 "_head", "_last", "_next_overlap", "_on", "_reference", "_reference_seq", "_sample",
+                 "_urgent", "captured", "contiguous", "end", "length", "start", "start_known")
+
     def __init__(self, fetch: Fetch, gather: Gather | None = None) -> None:
         super().__init__()
         self._fetch = fetch
@@ -336,14 +340,20 @@ class ByteStream(Segments):
             sampled = self._sample is not None and self._sample[0] == base
             head = self._sample[1][:_HEAD] if self._sample and sampled else self._read(base, base + _HEAD)
             self._head = captured, base, head
-        if captured == self.captured and base <= start < base + len(head) and (
-                end <= base + len(head) or len(head) < _HEAD):
+        size = len(head)
+        if captured == self.captured and base <= start < base + size and (
+                end <= base + size or size < _HEAD):
             return head[start - base : end - base]
         if self._sample is not None:
             base, sample, whole = self._sample
             if base <= start < base + len(sample) and (end <= base + len(sample) or whole):
                 return sample[start - base : end - base]
         return self._read_on(start, end)
+
+    def all_at_start(self) -> bytes | None:
+        """All that there is from the start to the first hole, where that is little enough to be kept."""
+        data = self.read(self.start, self.start + _HEAD)
+        return data if len(data) < _HEAD else None
 
     def _read_on(self, start: int, end: int) -> bytes:
         """The same; who reads a little, and then what follows close behind, gets it out of more of it."""

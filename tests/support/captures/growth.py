@@ -368,6 +368,16 @@ def fragmented_datagrams(size: int) -> bytes:
     return wire.file()
 
 
+def unfinished_datagrams(size: int) -> bytes:
+    """Ever more datagrams of which the first fragment alone came."""
+    wire = Wire()
+    for number in range(size):
+        frame = bytearray(ip(CLIENT, 17, (53).to_bytes(2, "big") * 2 + b"\x0b\xb8\0\0" + bytes(8)))
+        frame[4:8] = number.to_bytes(2, "big") + b"\x20\0"
+        wire.frame(bytes(frame))
+    return wire.file()
+
+
 def alternating_interfaces(size: int) -> bytes:
     """A new interface before each packet, of two link types in turn."""
     wire = Wire()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from threading import Event
 from typing import Any
 
-import inspector.wire.scapy_start  # noqa: F401
+import inspector.wire.dissection.scapy_start  # noqa: F401
 
 # isort: split
 from scapy.sendrecv import AsyncSniffer

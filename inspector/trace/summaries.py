@@ -50,11 +50,12 @@ class Summaries:
         self._regular = found = regular(index) if self._plain is None else self._plain.regular
         self._place = np.full(len(index.streams[TCP]), -1, "i8")
         self._place[found.stream] = np.arange(len(found.stream))
-        self._openings: dict[bytes, tuple[Handshake, tuple[str, str]]] = {}     # by pattern
-        self._alike: dict[tuple[bytes, str], Summary] = {}         # by pattern and what is spoken
+        self._openings: dict[int, tuple[Handshake, tuple[str, str]]] = {}     # by pattern
+        self._alike: dict[tuple[int, int], Summary] = {}         # by pattern and what is spoken
         self._round_trips = np.append(found.round_trip, UNKNOWN_TIME)     # by place; the last one of -1
-        # The first place of the block that was read last, and what its conversations speak.
-        self._named: tuple[int, list[str | None]] = (0, [])
+        # The first place of the block that was read last, and what its conversations speak, by `_names`.
+        self._named: tuple[int, Int64s] = (0, np.zeros(0, np.int64))
+        self._names: dict[str, int] = {}
 
     def is_regular(self, stream: int) -> bool:
         """Whether all goes straight on in it, so that no packet stands twice."""
@@ -62,31 +63,36 @@ class Summaries:
 
     def of(self, stream: int) -> Summary:
         """The summary of conversation `stream`."""
-        (summary,), (round_trip,) = self.many(np.array([stream]))
+        (summary,), _, round_trips = self.many(np.array([stream]))
+        round_trip = int(round_trips[0])
         return summary._replace(rtt_ns=None if round_trip == UNKNOWN_TIME else round_trip)
 
-    def many(self, streams: Int64s) -> tuple[list[Summary], list[int]]:
-        """Summaries of many without their round trips, and these; UNKNOWN_TIME where there is none.
+    def many(self, streams: Int64s) -> tuple[list[Summary], Int64s, Int64s]:
+        """Summaries without round trips, which one of them each conversation has, and their round trips.
 
-        Where all but the round trip is alike it is, mostly, one and the same summary.
+        Where all but the round trip is alike it is, mostly, one summary; UNKNOWN_TIME: there is no such trip.
         """
-        places = self._place[streams]
-        round_trips, listed = self._round_trips[places].tolist(), places.tolist()
-        names, patterns, alike = self._names_of(listed), self._regular.pattern, self._alike
-        known = [alike.get((patterns[place], name)) if name is not None else None
-                 for place, name in zip(listed, names, strict=True)]
-        found = []
-        for number, one in enumerate(known):
-            if one is None:
-                stream, place = int(streams[number]), listed[number]
-                if place < 0:
-                    one = self._walked(stream)
-                    round_trips[number] = UNKNOWN_TIME if one.rtt_ns is None else one.rtt_ns
-                    one = one._replace(rtt_ns=None)
-                else:
-                    one = self._regular_one(stream, place, patterns[place], names[number])
+        places, regular = self._place[streams], self._regular
+        round_trips, names = self._round_trips[places], self._names_of(places)
+        found: list[Summary] = []
+        which = np.empty(len(streams), np.int64)
+        plain = (places >= 0) & (names >= 0)
+        plain[plain] = regular.whole[places[plain]]
+        kinds = regular.kind[places[plain]] << 32 | names[plain]
+        _, first, which[plain] = np.unique(kinds, return_index=True, return_inverse=True)
+        alike = np.flatnonzero(plain)[first].tolist()
+        for number in alike + np.flatnonzero(~plain).tolist():
+            stream, place, name = int(streams[number]), int(places[number]), int(names[number])
+            if place >= 0:
+                one = self._regular_one(stream, place, name)
+            else:
+                one = self._walked(stream)
+                round_trips[number] = UNKNOWN_TIME if one.rtt_ns is None else one.rtt_ns
+                one = one._replace(rtt_ns=None)
+            if not plain[number]:
+                which[number] = len(found)
             found.append(one)
-        return found, round_trips
+        return found, which, round_trips
 
     def _walked(self, stream: int) -> Summary:
         """Of a conversation that is not regular."""
@@ -99,40 +105,48 @@ class Summaries:
         flow = self._trace.flow(stream)
         return Summary(flow.handshake, flow.state, flow.rtt_ns, self._missing(stream), *self._decoded(stream))
 
-    def _regular_one(self, stream: int, place: int, pattern: bytes, name: str | None) -> Summary:
-        """Of a regular conversation; `name`: what it speaks, where that is known without decoding."""
-        opening = self._openings.get(pattern)
+    def _regular_one(self, stream: int, place: int, name: int) -> Summary:
+        """Of a regular conversation; `name`: what it speaks, by `_names`, -1: it has to be decoded."""
+        kind, whole = int(self._regular.kind[place]), bool(self._regular.whole[place])
+        if whole and (kind, name) in self._alike:
+            return self._alike[kind, name]
+        opening = self._openings.get(kind)
         if opening is None:
             flow = self._trace.flow(stream)
-            opening = self._openings[pattern] = flow.handshake, flow.state
-        whole = bool(self._regular.whole[place])
+            opening = self._openings[kind] = flow.handshake, flow.state
         missing = (0, 0) if whole else self._missing(stream)
-        if name is not None:
-            found = Summary(*opening, None, missing, name, False)
+        if name >= 0:
+            found = Summary(*opening, None, missing, list(self._names)[name], False)
             if whole:
-                self._alike[pattern, name] = found
+                self._alike[kind, name] = found
             return found
         application = self._trace.application(stream)      # its turns are no protocol's that can be scanned
         return Summary(*opening, None, missing, application.protocol, application.inferred)
 
-    def _names_of(self, places: list[int]) -> list[str | None]:
-        """What regular conversations speak; None: it has to be decoded, or (-1) it is not regular."""
+    def _names_of(self, places: Int64s) -> Int64s:
+        """What regular conversations speak, by `_names`; -1: it has to be decoded, or is not regular."""
+        found = np.full(len(places), -1, np.int64)
         if self._plain is None:
-            return [None] * len(places)
-        found: list[str | None] = []
-        begin, names = self._named
-        stop = begin + len(names)
-        for place in places:
-            if place < 0:
-                found.append(None)
-                continue
-            if not begin <= place < stop:
-                block = self._plain.block(place)
-                begin = block.block.begin
-                names = [_name(block, number) for number in range(len(block.parsed))]
-                stop, self._named = begin + len(names), (begin, names)
-            found.append(names[place - begin])
+            return found
+        left = np.flatnonzero(places >= 0)
+        while len(left):
+            begin, names = self._named
+            here = places[left] - begin
+            inside = (here >= 0) & (here < len(names))
+            found[left[inside]] = names[here[inside]]
+            left = left[~inside]
+            if len(left):
+                block = self._plain.block(int(places[left[0]]))
+                self._named = block.block.begin, self._numbers_of(block)
         return found
+
+    def _numbers_of(self, block: PlainBlock) -> Int64s:
+        """What the conversations of a block speak, by `_names`, which takes what is new to it."""
+        numbers, found = self._names, []
+        for number, protocol in enumerate(block.protocol):
+            name = protocol.name if protocol is not None else _name(block, number)
+            found.append(-1 if name is None else numbers.setdefault(name, len(numbers)))
+        return np.array(found, np.int64)
 
     def _missing(self, stream: int) -> tuple[int, int]:
         flow = self._trace.flow(stream)
@@ -147,10 +161,10 @@ class Summaries:
 
 
 def _name(plain: PlainBlock, number: int) -> str | None:
-    """What conversation `number` of a block speaks, "" where it is silent; None: it has to be decoded."""
-    protocol = plain.protocol[number]
-    if protocol is not None:
-        return protocol.name
+    """What conversation `number` of a block speaks, "" where it is silent; None: it has to be decoded.
+
+    No protocol knew its turns.
+    """
     block = plain.block
     if not block.known[number] or plain.silent[number]:
         return "" if plain.silent[number] else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import inspector.wire.scapy_start  # noqa: F401
+import inspector.wire.dissection.scapy_start  # noqa: F401
 
 # isort: split
 from scapy.fields import (

@@ -171,6 +171,12 @@ class _Seen:
             found = self._known[pair] = _scanned(sent)
         return found
 
+    def many(self, sent: Sequence[bytes]) -> list[_Scanned]:
+        """The same of a question and its answer each."""
+        known = map(self._known.get, zip(sent[::2], sent[1::2], strict=True))
+        return [found if found is not None else self.scanned(sent[2 * number : 2 * number + 2])
+                for number, found in enumerate(known)]
+
 
 def _scanned(sent: Sequence[bytes]) -> _Scanned:
     """The protocol that knows turns for its own, and what they are; None, None: none does."""
@@ -295,6 +301,12 @@ class PlainConversations:
     def _read(self, place: int) -> PlainBlock:
         block = self._spoken.read(place)
         sent, nothing, scanned = block.sent, (None, None), self._seen.scanned
+        count = len(block.known)
+        if block.bounds == list(range(0, 2 * count + 1, 2)) and all(block.known) and not (
+                block.back[block.turns[:-1:2]].any()):
+            both = self._seen.many(sent)
+            protocols, parsed = [one for one, _ in both], [one for _, one in both]
+            return PlainBlock(block, protocols, parsed, [False] * count)
         begins_back = block.back[block.turns[:-1]].tolist()
         found = [
             scanned(sent[start:stop]) if known and start < stop and not begins_back[start] else nothing

@@ -22,7 +22,7 @@ from inspector.trace.file.format import (
     nanoseconds,
 )
 from inspector.trace.index.columns import Growing
-from inspector.wire import pcapng
+from inspector.wire import compiled, pcapng
 from inspector.wire.arrays import Int64s, UInt32s, UInt64s
 
 
@@ -83,7 +83,14 @@ class Pcapng:
     def _walk(self, buffer: bytearray, start: int, stop: int, sink: Sink) -> int:
         starts = self._starts
         append, unpack, last = starts.append, struct.Struct(self._order + "II").unpack_from, stop - 12
+        places = None if compiled.loops is None else np.empty(max(stop - start, 0) // 32 + 1, "i8")
         while start <= last:              # the one loop over all packets: lengths are checked afterwards
+            if places is not None:        # those that follow each other and are whole, at once
+                big = self._order == ">"
+                count, start = compiled.loops.pcapng_packets(buffer, start, stop, big, (places,))
+                starts += places[:count].tolist()
+                if start > last:
+                    break
             kind, total = unpack(buffer, start)
             if kind == pcapng.ENHANCED_PACKET and total >= 32:
                 append(start)

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from inspector.trace.file.source import Source
+from inspector.wire import compiled
 from inspector.wire.arrays import Bools, Int64s
 
 _AHEAD = 1 << 17         # bytes that are read at once, at most, after reads that followed each other,
@@ -85,13 +86,17 @@ class Window:
         for first, last in _close_ones(starts, stops):
             low = int(starts[first])
             data: memoryview | bytes = self.peek(low, int(stops[last - 1]))
+            if compiled.loops is not None:
+                places = starts[first:last] - low, np.ascontiguousarray(lengths[first:last])
+                found += compiled.loops.pieces(data, places)
+                continue
             if len(data) < _DENSE * int(lengths[first:last].sum()):
                 data = bytes(data)            # of which a piece is taken twice as fast
-            places = zip((starts[first:last] - low).tolist(), (stops[first:last] - low).tolist(), strict=True)
+            cuts = zip((starts[first:last] - low).tolist(), (stops[first:last] - low).tolist(), strict=True)
             if isinstance(data, bytes):
-                found += [data[start:stop] for start, stop in places]
+                found += [data[start:stop] for start, stop in cuts]
             else:
-                found += [bytes(data[start:stop]) for start, stop in places]
+                found += [bytes(data[start:stop]) for start, stop in cuts]
         return found
 
 

@@ -27,9 +27,9 @@ class KeyTable:
     def __init__(self) -> None:
         self.first = Growing("u8")
         self.second = Growing("u8")
-        self._slots: Int32s = np.full(1024, -1, "i4")
+        self.slots: Int32s = np.full(1024, -1, "i4")
         # Odd and secret, so that nobody can write a capture whose keys all meet in one slot.
-        self._mix = np.frombuffer(os.urandom(24), "u8") | np.uint64(1)
+        self.mix = np.frombuffer(os.urandom(24), "u8") | np.uint64(1)
 
     def __len__(self) -> int:
         return self.first.count
@@ -43,22 +43,22 @@ class KeyTable:
         return found
 
     def _start(self, first: UInt64s, second: UInt64s) -> Int64s:
-        mixed = (first * self._mix[0]) ^ ((second + self._mix[1]) * self._mix[2])
-        mixed = (mixed ^ (mixed >> np.uint64(29))) * self._mix[1]
-        slots: Int64s = (mixed >> np.uint64(32)).astype("i8") & (len(self._slots) - 1)
+        mixed = (first * self.mix[0]) ^ ((second + self.mix[1]) * self.mix[2])
+        mixed = (mixed ^ (mixed >> np.uint64(29))) * self.mix[1]
+        slots: Int64s = (mixed >> np.uint64(32)).astype("i8") & (len(self.slots) - 1)
         return slots
 
     def _find(self, first: UInt64s, second: UInt64s) -> Int64s:
         slot = self._start(first, second)
-        found: Int64s = self._slots[slot].astype("i8")
+        found: Int64s = self.slots[slot].astype("i8")
         if not len(self):
             return found
         keys, more = self.first.values, self.second.values
         wrong = (found >= 0) & ((keys[found] != first) | (more[found] != second))
         open_ = np.flatnonzero(wrong)
         while len(open_):
-            slot[open_] = (slot[open_] + 1) & (len(self._slots) - 1)
-            number = self._slots[slot[open_]]
+            slot[open_] = (slot[open_] + 1) & (len(self.slots) - 1)
+            number = self.slots[slot[open_]]
             found[open_] = number
             wrong = (number >= 0) & ((keys[number] != first[open_]) | (more[number] != second[open_]))
             open_ = open_[wrong]
@@ -78,22 +78,25 @@ class KeyTable:
         base = len(self)
         self.first.extend(first[heads])
         self.second.extend(second[heads])
-        if 2 * len(self) > len(self._slots):
-            self._slots = np.full(4 * (1 << len(self).bit_length()), -1, "i4")
-            base_of_new = 0
+        if 2 * len(self) > len(self.slots):
+            self.enlarge()
         else:
-            base_of_new = base
-        self._place(base_of_new)
+            self._place(base)
         return numbers + base
+
+    def enlarge(self) -> None:
+        """Take more slots than the keys need by now."""
+        self.slots = np.full(4 * (1 << len(self).bit_length()), -1, "i4")
+        self._place(0)
 
     def _place(self, start: int) -> None:
         todo = np.arange(start, len(self))
         slot = self._start(self.first.values[start:], self.second.values[start:])
         while len(todo):
-            free = self._slots[slot] < 0
-            self._slots[slot[free]] = todo[free]    # of several in one slot the last stays, the others go on
-            lost = self._slots[slot] != todo
-            todo, slot = todo[lost], (slot[lost] + 1) & (len(self._slots) - 1)
+            free = self.slots[slot] < 0
+            self.slots[slot[free]] = todo[free]    # of several in one slot the last stays, the others go on
+            lost = self.slots[slot] != todo
+            todo, slot = todo[lost], (slot[lost] + 1) & (len(self.slots) - 1)
 
 
 class Addresses:
@@ -115,11 +118,18 @@ class Addresses:
                 ids = column.copy()
                 ids[high] = self.number4(column[high])
             columns.append(np.where(none, NO_ADDRESS, ids) if none.any() else ids)
-        for rows, words in zip(headers.rows6, headers.addresses6, strict=True):
-            still = headers.network[rows] == 6      # of a tunnel's addresses the innermost stay
-            for i, ids in enumerate(columns):
-                ids[rows[still]] = self.number6(words[still, 2 * i], words[still, 2 * i + 1])
+        if headers.rows6:
+            self._six_of_batch(headers, *columns)
         return columns[0], columns[1]
+
+    def _six_of_batch(self, headers: Headers, source: UInt32s, destination: UInt32s) -> None:
+        """Put the ids of IPv6 addresses where they belong; new ones in order of the frames."""
+        rows, words = np.concatenate(headers.rows6), np.concatenate(headers.addresses6)
+        still = np.flatnonzero(headers.network[rows] == 6)
+        still = still[np.argsort(rows[still], kind="stable")]     # of a tunnel's addresses the innermost stay
+        ends = words[still].reshape(-1, 2)
+        ids = self.number6(ends[:, 0].copy(), ends[:, 1].copy()).reshape(-1, 2)
+        source[rows[still]], destination[rows[still]] = ids[:, 0], ids[:, 1]
 
     def number4(self, values: Array) -> UInt32s:
         """Ids of IPv4 addresses given as numbers."""

@@ -79,12 +79,17 @@ class Growing:
         """The rows in use (a view, valid until the next `extend`)."""
         return self._data[: self.count]
 
-    def extend(self, rows: Array) -> None:
-        """Append `rows`."""
-        count = self.count + len(rows)
+    def room(self, rows: int) -> Array:
+        """All its rows, those in use and room for so many more, which `count` then tells of."""
+        count = self.count + rows
         if count > len(self._data):
             larger = np.zeros((max(count, 2 * len(self._data)), *self._shape), self._data.dtype)
             larger[: self.count] = self.values
             self._data = larger
-        self._data[self.count : count] = rows
+        return self._data
+
+    def extend(self, rows: Array) -> None:
+        """Append `rows`."""
+        count = self.count + len(rows)
+        self.room(len(rows))[self.count : count] = rows
         self.count = count

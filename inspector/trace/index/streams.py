@@ -2,7 +2,8 @@
 
 A conversation is an unordered pair of address and port. For TCP a SYN without ACK whose sequence number
 is not the one its direction began with opens a new one on the same ports (port reuse). Whole batches
-are numbered with column operations; packet by packet go only pairs that see such a SYN.
+are numbered with column operations; packet by packet go only pairs that see such a SYN. Where there is a
+compiled loop, it goes packet by packet through all of them, over the same tables.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from inspector.model.numbers import ACK, SYN
 from inspector.trace.index.addresses import KeyTable
 from inspector.trace.index.columns import Growing
+from inspector.wire import compiled
 from inspector.wire.arrays import Bools, Int32s, Int64s, UInt16s, UInt32s
 
 
@@ -69,6 +71,8 @@ class Streams:
 
     def number(self, traffic: Traffic) -> Int32s:
         """The conversation of each frame of `traffic`."""
+        if compiled.loops is not None:
+            return self._looped(traffic)
         low, pair = self._pair(traffic)
         count = self._stream.count
         new = np.flatnonzero(pair >= count)
@@ -93,6 +97,31 @@ class Streams:
         if self._reuse:
             self._learn(traffic, low, stream)
         return stream
+
+    def _looped(self, traffic: Traffic) -> Int32s:
+        """The same by the compiled loop, which ends early where a table is full."""
+        count, done, pairs = len(traffic.row), 0, self._pairs
+        found = np.empty(count, "i4")
+        columns = (
+            traffic.source, traffic.destination, traffic.sport, traffic.dport, traffic.tcp_flags, traffic.seq,
+            traffic.ack, traffic.sized, traffic.row)
+        by_pair = pairs.first, pairs.second, self._stream
+        told = self._first_row, self._reopened, self._low_first, self._answered
+        bases = self._base, self._known
+        grows = (*by_pair, *told, *(bases if self._reuse else ()))
+        while True:
+            for one in grows:
+                one.room(count - done)
+            first, second, stream = (one.room(0) for one in by_pair)
+            by_stream, numbers = (tuple(one.room(0) for one in some) for some in (told, bases))
+            done, with_pairs, with_streams = compiled.loops.number_streams(
+                done, self._reuse, (len(pairs), len(self)), columns, (first, second, pairs.slots, stream),
+                (pairs.mix,), by_stream, numbers, (found,))
+            for one in grows:
+                one.count = with_pairs if one in by_pair else with_streams
+            if done == count:
+                return found
+            pairs.enlarge()
 
     def _pair(self, traffic: Traffic) -> tuple[Bools, Int64s]:
         source = traffic.source.astype("u8") << np.uint64(16) | traffic.sport

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inspector.model.endpoint import join_endpoint
 from inspector.model.numbers import TCP, UDP
 from inspector.trace.application.packets import by_ports
 from inspector.trace.flows.copies import may_hold_copies
 from inspector.trace.index.conversations import streams_around
 from inspector.trace.packet.protocol_names import tunnel_name
 from inspector.trace.summaries import Summaries, Summary
+from inspector.views.json.lines import lines_of
 from inspector.views.json.spread import Spread, parts_of, worth
 from inspector.views.session.outside import outside_peers
 from inspector.views.session.sockets import SocketTable
-from inspector.wire.arrays import Int64s
+from inspector.wire.arrays import Int64s, UInt32s
 from inspector.wire.tcp.analysis import UNKNOWN_TIME
 
 if TYPE_CHECKING:
@@ -109,24 +111,25 @@ def _objects(
 
 def _lines(trace: Trace, some: ConversationColumns, summaries: Summaries) -> list[str]:
     """The lines of TCP conversations of which no process is known, and which carry no others."""
-    found, round_trips = summaries.many(some.stream)
-    alike = {id(one): one for one in found}            # most are one and the same
-    around = {key: _around_rtt(one) for key, one in alike.items()}
-    spans = [f', "rtt_ns": {one}' if one != UNKNOWN_TIME else "" for one in round_trips]
-    return [
-        f'{{"protocol": "tcp", "stream": {stream}, "a": "{a}", "b": "{b}", '
-        f'"packets_ab": {packets_ab}, "packets_ba": {packets_ba}, "bytes_ab": {bytes_ab}, '
-        f'"bytes_ba": {bytes_ba}, "start_ns": {start}{_end_ns(start, end)}, '
-        f'"handshake": "{before}"{rtt}, {after}}}'
-        for (stream, a, b, packets_ab, packets_ba, bytes_ab, bytes_ba, start, end, *_), (before, after), rtt
-        in zip(zip(*some.lists(trace.index), strict=True), [around[id(one)] for one in found], spans,
-               strict=True)
-    ]
+    found, which, round_trips = summaries.many(some.stream)
+    around = [_around_rtt(one) for one in found]
+    a, b = (_texts_of(trace, addresses) for addresses in some.addresses)
+    port_a, port_b = (ports.astype(np.int64) for ports in some.ports)
+    packets_ab, packets_ba, bytes_ab, bytes_ba = some.counted
+    end = np.where(some.end_ns >= some.start_ns, some.end_ns, UNKNOWN_TIME)     # a clock may be set back
+    return lines_of(len(which), (
+        '{"protocol": "tcp", "stream": ', some.stream, ', "a": "', a, port_a, '", "b": "', b, port_b,
+        '", "packets_ab": ', packets_ab, ', "packets_ba": ', packets_ba, ', "bytes_ab": ', bytes_ab,
+        ', "bytes_ba": ', bytes_ba, ', "start_ns": ', some.start_ns, (', "end_ns": ', end, UNKNOWN_TIME),
+        ', "handshake": "', ([before for before, _ in around], which), '"',
+        (', "rtt_ns": ', round_trips, UNKNOWN_TIME), ", ", ([after for _, after in around], which), "}",
+    ))
 
 
-def _end_ns(start: int, end: int) -> str:
-    """When it ended, where the clock was not set back meanwhile."""
-    return f', "end_ns": {end}' if end >= start else ""
+def _texts_of(trace: Trace, addresses: UInt32s) -> tuple[list[str], Int64s]:
+    """The texts of addresses as they stand before a port, and which one each is."""
+    alike, which = np.unique(addresses, return_inverse=True)
+    return [join_endpoint(trace.index.address(one), "") for one in alike.tolist()], which.astype(np.int64)
 
 
 def _around_rtt(summary: Summary) -> tuple[str, str]:

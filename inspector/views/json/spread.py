@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
-_CONVERSATIONS, _PACKETS = 256, 1 << 17      # of a part, at most (but one conversation at least)
+_CONVERSATIONS, _PACKETS = 1024, 1 << 17      # of a part, at most (but one conversation at least)
 _LEAST = 200_000         # packets that are walked, from which on processes are worth their start
 
 

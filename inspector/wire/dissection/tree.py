@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import inspector.wire.scapy_start  # noqa: F401
+import inspector.wire.dissection.scapy_start  # noqa: F401
 
 # isort: split
 from scapy.layers.dns import DNS

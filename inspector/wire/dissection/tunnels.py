@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-import inspector.wire.scapy_start  # noqa: F401
+import inspector.wire.dissection.scapy_start  # noqa: F401
 
 # isort: split
 from scapy.fields import BitField, ByteField, StrLenField, ThreeBytesField

@@ -123,6 +123,10 @@ class Headers:
             addressed=np.zeros(count, np.bool_), in_flow=np.zeros(count, np.bool_),
         )
 
+    def columns(self) -> tuple[Array, ...]:
+        """All columns, in the order in which they stand above."""
+        return tuple(getattr(self, name) for name in _COLUMNS)
+
     def put(self, rows: Int64s, part: Headers) -> None:
         """Take over what was read of the frames `rows`, which have no values here yet."""
         for name in _COLUMNS:

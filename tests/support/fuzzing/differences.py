@@ -1,24 +1,32 @@
 """The same conversation twice, which has to give the same: cut elsewhere, live, out of a file that grows.
 
 What was told of each way is compared: protocols, records with their fields, messages, findings; of files all
-that `decode --json` prints.
+that `decode --json` prints. And a file read with the compiled loops and without: every column, byte for byte.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from inspector.cli.exports import exports
 from inspector.model.numbers import LINK_RAW
-from inspector.trace.trace import Trace
-from inspector.wire import pcapng
+from inspector.model.packets import Row
+from inspector.trace.index.beside import OtherHeader
+from inspector.trace.index.index import DTYPES
+from inspector.trace.trace import Trace, TraceError
+from inspector.wire import compiled, pcapng
+from tests.support.captures.frames import headers_of
 from tests.support.captures.tcp import segment
 from tests.support.fuzzing import seeds
 from tests.support.fuzzing.conversation import Input, Part, cut, read, read_input, told
 
+Result = TypeVar("Result")
 WHOLE = (1 << 14,)
 STEP = 1_000_000
 
@@ -98,3 +106,62 @@ def _packets(given: Input, sizes: list[int]) -> list[bytes]:
     if not given.options & 4:
         frames += [segment(end, "FA", place[end], place[1 - end] + end, ports=ports) for end in (0, 1)]
     return [pcapng.enhanced_packet(frame, 10**18 + number * STEP) for number, frame in enumerate(frames)]
+
+
+def compiled_and_not(do: Callable[[], Result]) -> tuple[Result, Result]:
+    """What is found with the compiled loops, and without."""
+    loops = compiled.loops
+    try:
+        first = do()
+        compiled.loops = None  # type: ignore[assignment]
+        return first, do()
+    finally:
+        compiled.loops = loops
+
+
+def index_of(path: Path) -> dict[str, Any]:
+    """All that is read of a file: columns, conversations, tables beside them; or why it is none."""
+    try:
+        with Trace.open(path) as trace:
+            trace.finish()
+            return _columns_of(trace)
+    except TraceError as error:
+        return {"error": str(error)}
+
+
+def _columns_of(trace: Trace) -> dict[str, Any]:
+    index = trace.index
+    found: dict[str, Any] = {name: getattr(index, name).tobytes() for name in DTYPES}
+    found |= {"damage": trace.truncated, "cut": trace.cut, "interfaces": trace.interfaces,
+              "comments": [trace.comments.of(Row(row)) for row in range(min(index.count, 100))],
+              "sections": index.sections.values.tolist(), "frames": index.other_frames.values.tolist()}
+    for name, table in (("outer", index.outer), ("quoted", index.quoted)):
+        found |= {f"{name}.{column}": getattr(table, column).tobytes() for column in OtherHeader._fields}
+    for number, streams in index.streams.items():
+        reopened = [streams.reopened(one) for one in range(len(streams))]
+        found[f"streams.{number}"] = streams.first_row.tolist(), streams.answered.tolist(), reopened
+    numbers = np.unique(np.concatenate((index.src, index.dst))).tolist()
+    return found | {"addresses": [index.address(one) for one in numbers]}
+
+
+def loop_frames(data: bytes) -> None:
+    """A frame, whole and cut, among others, with the compiled loops and without."""
+    link, frame = seeds.LINKS[data[0] % len(seeds.LINKS)] if data else 1, data[1:]
+    cut = len(data) * 40503 % (len(frame) + 1)
+
+    def read() -> list[bytes]:
+        found = headers_of([frame, frame[:cut], frame[:cut], frame[cut:]], link,
+                           [len(frame), len(frame), cut, len(frame)])
+        return [column.tobytes() for column in found.columns()]
+
+    looped, plain = compiled_and_not(read)
+    assert looped == plain
+
+
+def loops(data: bytes) -> None:
+    """A file of any bytes, with the compiled loops and without."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name, "x")
+        path.write_bytes(data)
+        looped, plain = compiled_and_not(lambda: index_of(path))
+    assert looped == plain

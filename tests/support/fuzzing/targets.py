@@ -321,4 +321,6 @@ TARGETS: dict[str, Target] = {
     "cuts": Target(differences.cuts, seeds.spoken(), 1024),
     "live": Target(differences.live, seeds.spoken(), 1024),
     "files": Target(differences.files, seeds.spoken(), 1024),
+    "loops": Target(differences.loops, seeds.whole_files(".pcap", ".pcapng")),
+    "loop-frames": Target(differences.loop_frames, seeds.frames, 512),
 }

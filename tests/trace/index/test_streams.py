@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.model.numbers import ACK, SYN
 from inspector.trace.index.addresses import NO_ADDRESS, Addresses, KeyTable
 from inspector.trace.index.streams import Streams, Traffic
+from inspector.wire import compiled
 
 SEGMENT = st.tuples(
     st.booleans(), st.integers(0, 2), st.integers(0, 1),
@@ -52,6 +55,18 @@ def counted(segments: list[Segment]) -> list[int]:
                 base.setdefault(not back, ack - 1)
         found.append(newest[key])
     return found
+
+
+@pytest.fixture(scope="module", params=["compiled", "numpy"], autouse=True)
+def either_way(request: pytest.FixtureRequest) -> Iterator[None]:
+    """All of it with the compiled loops, and without."""
+    loops = compiled.loops
+    if request.param == "numpy":
+        compiled.loops = None  # type: ignore[assignment]
+    elif loops is None:
+        pytest.skip("it was installed without a compiler")
+    yield
+    compiled.loops = loops
 
 
 @settings(max_examples=100, deadline=None)

@@ -14,6 +14,7 @@ import numpy as np
 
 from inspector.model.numbers import ACK, FIN, RST, SYN
 from inspector.trace.flows.together.columns import FAR, Followed, TcpColumns, followed, tcp_columns
+from inspector.trace.index.addresses import KeyTable
 from inspector.trace.index.index import Index
 from inspector.wire.arrays import Bools, Int64s, UInt8s
 from inspector.wire.tcp.analysis import UNKNOWN_TIME
@@ -24,15 +25,16 @@ _MOST = 16               # packets of a pattern
 
 @dataclass(frozen=True, slots=True)
 class Regular:
-    """The regular conversations: numbers, patterns, nanoseconds of the opening's round trip (UNKNOWN_TIME).
+    """The regular conversations: numbers, nanoseconds of the opening's round trip (UNKNOWN_TIME).
 
+    `kind` says which of the patterns that there are each one has, counted in order of appearance.
     `rows` are their packets, conversation by conversation: those of number i are `rows[first[i] : last[i]]`.
     `reverse` tells of each row whether b sent it; `whole`: all payload of the conversation was captured;
     `quiet`: nothing that goes wrong in TCP can be seen in it.
     """
 
     stream: Int64s
-    pattern: list[bytes]
+    kind: Int64s
     round_trip: Int64s
     first: Int64s
     last: Int64s
@@ -65,10 +67,10 @@ def regular_ones(index: Index, columns: TcpColumns, follows: Followed, quiet: Bo
     matters, owner, at = matters[chosen], owner[chosen], at[chosen]
     codes = np.zeros((len(starts), _MOST), "u1")
     codes[owner, at] = _codes(columns, matters, acks_all[matters])
-    keys = codes[good].tobytes()
+    words = codes[good].view("u8")
     return Regular(
         index.stream[columns.rows[starts[good]]].astype("i8"),
-        [keys[at : at + _MOST] for at in range(0, len(keys), _MOST)],
+        KeyTable().number(words[:, 0].copy(), words[:, 1].copy()),
         _round_trips(index, columns)[good], starts[good], stops[good], columns.rows, columns.reverse,
         ~columns.cut(index)[good], quiet[good],
     )

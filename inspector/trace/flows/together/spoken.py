@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from inspector.trace.index.index import Index
     from inspector.wire.arrays import Bools, Int64s
 
-_CONVERSATIONS, _BYTES = 256, 1 << 20        # that are read together: so many, or so much,
+_CONVERSATIONS, _BYTES = 256, 1 << 20        # that are read together: so many at first, or so much,
+_MOST = 16                                  # times as many of those that are asked for in order;
 LARGEST = 1 << 26                           # but none that is larger
 _LARGE = 1 << 14                            # bytes from which the beginning is looked at before all is read
 BEGINS = 64                                 # bytes of it
@@ -64,11 +65,13 @@ class Spoken:
         self._index, self._regular, self._pieces, self._perhaps = index, regular, pieces, perhaps
         lengths = np.concatenate(([0], np.cumsum(index.payload_length[regular.rows], dtype=np.int64)))
         self._size = lengths[regular.last] - lengths[regular.first]
+        self._follows, self._times = -1, 1     # where the block ends that was read last, and its measure
 
     def read(self, begin: int) -> Block:
         """What the conversation at place `begin` says, and those behind it that are read with it."""
         found, index = self._regular, self._index
-        ahead = slice(begin, begin + _CONVERSATIONS)
+        self._times = min(2 * self._times, _MOST) if begin == self._follows else 1
+        ahead = slice(begin, begin + self._times * _CONVERSATIONS)
         sizes, whole = self._size[ahead], found.whole[ahead] & (self._size[ahead] <= LARGEST)
         most = int(np.searchsorted(np.cumsum(sizes), _BYTES)) + 1
         for number in np.flatnonzero((sizes[:most] > _LARGE) & whole[:most]).tolist():
@@ -80,6 +83,7 @@ class Spoken:
             return Block(begin, [False], [0, 0], np.zeros(1, np.int64), [], none, none > 0)
         bad = np.append(np.flatnonzero(~whole), len(whole))[0]
         count = max(1, min(int(np.searchsorted(np.cumsum(sizes), _BYTES)), int(bad)))
+        self._follows = begin + count
         first, last = found.first[begin : begin + count], found.last[begin : begin + count]
         places = _ranges(first, last)
         rows = found.rows[places]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from inspector.tui.terminal.guard import ENDING_SIGNALS
+from tests.support.captures.clocks import jumping
 from tests.support.running.lab import needs_lab
 from tests.support.screen.window import LEFT, inspector, terminal, wait_until
 from tests.support.tiers import sweep
@@ -88,6 +89,25 @@ def test_a_picture_is_whole_after_a_pause_of_the_terminal(tmp_path: Path) -> Non
         app.write(b"?")
         app.until_shown("Workbench")     # the help
         app.write(b"qq")
+        app.read_until(LEFT)
+        assert app.ended() == 0
+
+
+def test_a_storm_of_sizes_leaves_a_whole_picture(tmp_path: Path) -> None:
+    """Of a capture whose clock jumps, while keys go through all panes."""
+    capture = tmp_path / "jumps.pcapng"
+    capture.write_bytes(jumping())
+    with terminal(tmp_path, inspector("open", str(capture)), size=(120, 40)) as app:
+        app.until_shown("Packets")
+        for number in range(200):
+            app.resize(1 + number * 37 % 220, 1 + number * 23 % 70)
+            app.write(b"12345678jk"[number % 10 :][:1])
+        app.resize(110, 34)
+        app.write(b"\x1b\x1b1?")
+        app.until_shown("Time runs down")                # the help, at its last size
+        app.write(b"q")
+        app.until_shown("Packets")
+        app.write(b"q")
         app.read_until(LEFT)
         assert app.ended() == 0
 

@@ -50,8 +50,8 @@ class _VotePage:
             self._told(ballot, said)
             return
         if said is not None:
-            shown = dict(ballot.options).get(said, said)
-            self.say(Span(f"✓ {self.word('vote-own')}{self._colon}", "ok"), Span(shown, "bold"))
+            self.say(Span(f"✓ {self.word('vote-own')}{self._colon}", "ok"),
+                     Span(_in_a_line(ballot, said), "bold"))
         states: dict[str, Word] = {"open": "vote-number" if ballot.asks_number else "vote-open",
                                    "closed": "vote-closed"}
         self.say(Span(self.word(states[ballot.state]), "dim"))
@@ -75,15 +75,19 @@ class _VotePage:
                          *(Span(one.text, one.style or style) for one in line))
 
     def _told(self, ballot: Ballot, said: str | None) -> None:
-        shown = dict(ballot.options)
         right = said == ballot.truth
         if said is not None:
             self.say(Span("✓ " if right else "✗ ", "ok" if right else "error"),
                      Span(self.word("right" if right else "wrong"), "ok" if right else "error"),
                      Span(f" {self.word('you-said')}{self._colon}", "dim"),
-                     Span(shown.get(said, said), "bold"))
+                     Span(_in_a_line(ballot, said), "bold"))
         self.say(Span(f"{self.word('truth')}{self._colon}", "dim"),
-                 Span(shown.get(ballot.truth, ballot.truth), "bold"))
+                 Span(_in_a_line(ballot, ballot.truth), "bold"))
         if said is not None and not right and said in ballot.words:
             self.put()
             self.prose(ballot.words[said])
+
+
+def _in_a_line(ballot: Ballot, answer: str) -> str:
+    """An option's text, which may be of several lines; a number as it is."""
+    return " ".join(dict(ballot.options).get(answer, answer).splitlines())

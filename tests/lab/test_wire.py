@@ -24,23 +24,11 @@ from inspector.trace.trace import Trace
 from inspector.views.json.findings import findings
 from inspector.views.ladder.ladder import Ladder
 from inspector.views.line.spans import plain
-from tests.support.running.lab import needs_lab, processes_in, wait_for_event, wait_until
+from tests.support.running.lab import needs_lab, played, processes_in, wait_until
 from tests.support.tiers import sweep
 
 pytestmark = needs_lab
 MESSAGES = ("hello",)
-
-
-def played(path: Path, spec: SessionSpec) -> Trace:
-    """The trace of a session that ran to its end by itself."""
-    spec = resolved(spec)
-    with start_agent(path, wiring=spec.wiring) as agent:
-        agent.send(Start(spec))
-        wait_for_event(agent, path, "session-ended")
-    trace = Trace.open(path)
-    while trace.refresh():
-        pass
-    return trace
 
 
 def ended_well(trace: Trace) -> bool:

@@ -227,9 +227,12 @@ class HttpDecoder(Decoder[HttpMessage]):
         self._open(self.upgrade)
 
     def _sent_after(self, response: HttpMessage) -> int:
-        """Where begins what the other end sent when it had got a response."""
+        """Where begins what the other end sent when it had got a response.
+
+        From the first byte on: reading passed over all in which no request begins.
+        """
         stream = self.source.streams[1 - response.direction]
-        for piece in stream.pieces(self.pump.position[1 - response.direction], stream.length):
+        for piece in stream.pieces(stream.start, stream.length):
             if self.source.acknowledged_by(piece.row) >= response.stop:
                 return piece.offset
         return stream.length

@@ -353,12 +353,17 @@ def _unread(facts: TcpFacts, at: int, data: Int64s, own: int, finished: bool) ->
 
 
 def _after_news(facts: TcpFacts, closed: int, data: Int64s) -> Finding | None:
-    """That who sent data after the FIN had acknowledged that FIN before: a kept connection's end."""
+    """That who sent data after the FIN had acknowledged that FIN before: a kept connection's end.
+
+    By the numbers: of what was swapped on the way, the later part proves nothing of the earlier.
+    """
     end = int(facts.direction[closed])
     number = (int(facts.seq[closed]) + int(facts.length[closed]) + 1) & 0xFFFFFFFF
     acks = np.flatnonzero((facts.direction != end) & (facts.flags & ACK != 0) & (facts.ack == number)
                           & (np.arange(len(facts.row)) > closed))
     if not len(data) or not len(acks) or acks[0] >= data[0] or facts.length[acks[0]]:
+        return None
+    if _behind(facts.seq[data], int(facts.seq[acks[0]])).min() < 0:
         return None
     waited = duration(int(facts.time_ns[data[0]] - facts.time_ns[closed]))
     size = amount(_size(facts, data), "byte")

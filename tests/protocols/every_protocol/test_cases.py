@@ -85,6 +85,23 @@ def test_a_request_that_was_not_captured_accuses_nobody_and_shifts_nothing(name:
             assert one["response_in"] == number + 1 and answer["request_in"] == number
 
 
+def test_where_the_request_of_an_upgrade_is_lost_the_frames_of_both_ends_are_read(tmp_path: Path) -> None:
+    """No byte of the client before its first frame was captured: nobody left a Close unanswered."""
+    data = (CASES / "23g-midstream-response-then-upgrade.pcap").read_bytes()
+    starts = [24]
+    while starts[-1] < len(data):
+        starts.append(starts[-1] + 16 + int.from_bytes(data[starts[-1] + 8 : starts[-1] + 12], "little"))
+    asks = data.index(b"GET /chat")
+    lost = max(number for number, start in enumerate(starts) if start < asks)
+    path = tmp_path / "lost.pcap"
+    path.write_bytes(data[: starts[lost]] + data[starts[lost + 1] :])
+    with Trace.open(path) as trace:
+        trace.finish()
+        frames = [(one["direction"][:6], one["websocket.opcode"]) for one in messages(trace, WEBSOCKET)]
+        assert list(findings(trace)) == []
+    assert frames == [("client", 1), ("server", 1), ("client", 8), ("server", 8)]
+
+
 @pytest.mark.parametrize(("name", "told", "http", "frames"), [
     ("08a", ["proxy", "http"], 4, 0), ("08b", ["proxy", "http", "websocket"], 2, 4),
     ("09f", ["socks", "http", "websocket"], 2, 4), ("24a", ["dns"], 0, 0),

@@ -50,7 +50,7 @@ def packets_of(path: Path) -> tuple[list[Packet], int, KeyLog]:
         rows = first_rows(min(trace.index.count, MOST_PACKETS))
         packets = [(int(trace.index.time_ns[row]), trace.frame(row), int(trace.index.length[row]))
                    for row in rows]
-        return packets, trace.link_type(Row(0)), trace.secrets
+        return packets, trace.link_type(Row(0)) if packets else 0, trace.secrets
 
 
 def findings(packets: list[Packet], link: int, secrets: KeyLog) -> list[Finding]:

@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from inspector.lab.launch import Agent
+from inspector.lab.launch import Agent, start_agent
 from inspector.lab.network import namespace
+from inspector.model.commands import Start
 from inspector.model.records import EventKind
+from inspector.model.spec import SessionSpec
+from inspector.sessions.kinds import resolved
+from inspector.trace.trace import Trace
 from inspector.wire import pcapng
 from inspector.wire.journal import CallRecord, EventRecord, Record, from_fields
 
@@ -143,3 +147,15 @@ def processes_in(network: int) -> list[int]:
 def network_of(agent: Agent) -> int:
     """The network namespace of an agent's lab."""
     return namespace.identity(agent.pid)
+
+
+def played(path: Path, spec: SessionSpec) -> Trace:
+    """The trace of a session that ran to its end by itself."""
+    spec = resolved(spec)
+    with start_agent(path, wiring=spec.wiring) as agent:
+        agent.send(Start(spec))
+        wait_for_event(agent, path, "session-ended")
+    trace = Trace.open(path)
+    while trace.refresh():
+        pass
+    return trace

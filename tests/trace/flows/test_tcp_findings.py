@@ -150,6 +150,13 @@ def test_data_after_an_end_that_was_known() -> None:
         "10.0.0.1:40000 sent 4 bytes 300 ms after 10.0.0.2:80 had closed the connection, and got RST. ")
 
 
+def test_data_that_an_end_overtook_was_sent_before_it() -> None:
+    """Its FIN came first, and knows the peer's: the bytes before that FIN prove no such thing."""
+    one = only("tcp.reset-with-unread-data", *OPEN, at(5, 1, "FA", 301, 101), at(6, 0, "FA", 105, 302),
+               at(7, 0, "PA", 101, 302, b"more"), at(8, 1, "R", 302))
+    assert one.rows[-1] == 6
+
+
 def test_reset_before_anything_was_said() -> None:
     one = only("tcp.reset-after-open", *OPEN, at(5, 1, "RA", 301, 101))
     assert one.severity == "note" and one.rows == (0, 3) and "10.0.0.2:80" in one.text.split(" ")[0]

@@ -10,16 +10,23 @@ from dataclasses import replace
 from string import Formatter
 
 import pytest
+from babel.messages.catalog import Catalog
 
 from inspector.model.language import DOMAINS, LANGUAGES, language, marked, recognised, sentence, tr, use
 from inspector.model.packets import Row
 from inspector.model.units import amount
 from inspector.protocols import RULES
 from inspector.protocols.http.findings import BOOK
-from tests.tools.translations import ROOT, called, mo_of, po_of, po_path, renewed
+from tests.tools.translations import ROOT, called, mo_of, nodes_of, po_of, po_path, renewed
 
 OTHERS = [one for one in LANGUAGES if one != "en"]
 CATALOGUES = [(language, domain) for language in OTHERS for domain in DOMAINS]
+
+
+@pytest.fixture(scope="module")
+def catalogues() -> dict[tuple[str, str], Catalog]:
+    """Each as the tool makes it of the code, once: all of it is parsed for that."""
+    return {pair: renewed(*pair) for pair in CATALOGUES}
 
 
 def _fields(text: str) -> list[str]:
@@ -28,17 +35,21 @@ def _fields(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("language", "domain"), CATALOGUES)
-def test_a_catalogue_is_as_the_tool_makes_it(language: str, domain: str) -> None:
-    catalog = renewed(language, domain)
+def test_a_catalogue_is_as_the_tool_makes_it(
+    language: str, domain: str, catalogues: dict[tuple[str, str], Catalog]
+) -> None:
+    catalog = catalogues[language, domain]
     path = po_path(language, domain)
     assert path.read_bytes() == po_of(catalog), "run: python -m tests.tools.translations"
     assert path.with_suffix(".mo").read_bytes() == mo_of(catalog)
 
 
 @pytest.mark.parametrize(("language", "domain"), CATALOGUES)
-def test_every_text_has_a_translation_that_fills_the_same_places(language: str, domain: str) -> None:
+def test_every_text_has_a_translation_that_fills_the_same_places(
+    language: str, domain: str, catalogues: dict[tuple[str, str], Catalog]
+) -> None:
     wrong = {}
-    for one in renewed(language, domain):
+    for one in catalogues[language, domain]:
         if not one.id:
             continue
         text, translated = str(one.id), str(one.string)
@@ -88,15 +99,15 @@ def test_a_sentence_survives_where_findings_are_copied_and_sent() -> None:
             use("en")
 
 
-def test_every_rule_has_a_translation() -> None:
-    catalogue = {str(one.id): one.string for one in renewed("zh", "findings")}
+def test_every_rule_has_a_translation(catalogues: dict[tuple[str, str], Catalog]) -> None:
+    catalogue = {str(one.id): one.string for one in catalogues["zh", "findings"]}
     assert not [rule.id for rule in RULES.values() if rule.instead and not catalogue.get(rule.instead)]
 
 
 def test_no_text_is_glued_before_it_is_looked_up() -> None:
     lost = []
     for file in sorted((ROOT / "inspector").rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in nodes_of(file):
             if not isinstance(node, ast.Call) or called(node) not in ("tr", "marked", "sentence"):
                 continue
             if isinstance(node.func, ast.Name) and isinstance(node.args[0], ast.JoinedStr | ast.BinOp):
@@ -122,10 +133,12 @@ def test_what_was_made_in_english_elsewhere_is_known_again(made: str, shown: str
     assert recognised(made) == shown
 
 
-def test_a_text_has_one_translation_whichever_catalogue_gives_it() -> None:
+def test_a_text_has_one_translation_whichever_catalogue_gives_it(
+    catalogues: dict[tuple[str, str], Catalog]
+) -> None:
     found: dict[str, set[str]] = {}
-    for code, domain in CATALOGUES:
-        for one in renewed(code, domain):
+    for catalogue in catalogues.values():
+        for one in catalogue:
             if one.id:
                 found.setdefault(str(one.id), set()).add(str(one.string))
     assert not {text: said for text, said in found.items() if len(said) > 1}

@@ -12,7 +12,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-SHARE, LEAST = 3, 10     # of the examples one in three by default, but this many at least
+SHARE, LEAST = 4, 10     # of the examples one in four by default, but this many at least
 _SETTINGS = "_hypothesis_internal_use_settings"          # where hypothesis reads them at each call
 
 thorough = pytest.mark.thorough
@@ -31,14 +31,14 @@ def sweep(
 def examples_in_tiers(metafunc: pytest.Metafunc) -> None:
     """Where a test is hypothesis', have it with some of its examples, and with all."""
     if getattr(metafunc.function, "is_hypothesis_test", False):
-        metafunc.fixturenames.append("examples")
         metafunc.parametrize("examples", ["some", pytest.param("all", marks=thorough)], indirect=True)
 
 
-@pytest.fixture
-def examples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How many examples the test takes: a parameter, see above."""
-    given = getattr(request.function, _SETTINGS)
-    if request.param == "some":
+@pytest.fixture(autouse=True)
+def examples(request: pytest.FixtureRequest) -> None:
+    """How many examples the test takes: a parameter, see above. For all tests, as none asks for it."""
+    if getattr(request, "param", "all") == "some":
+        given = getattr(request.function, _SETTINGS)
         some = min(given.max_examples, max(given.max_examples // SHARE, LEAST))
-        monkeypatch.setattr(request.function, _SETTINGS, hypothesis.settings(given, max_examples=some))
+        fewer = hypothesis.settings(given, max_examples=some)
+        request.getfixturevalue("monkeypatch").setattr(request.function, _SETTINGS, fewer)

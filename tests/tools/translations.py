@@ -18,6 +18,7 @@ import datetime
 import io
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -102,12 +103,18 @@ def tables() -> Iterator[str]:
 def extracted(room: str, declared: Declared) -> Iterator[tuple[str, str]]:
     """File and text of what stands in calls of these functions, in the order of the code."""
     for file in sorted((ROOT / "inspector" / room).rglob("*.py")):
-        nodes = [one for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-                 for one in telling(node, declared)]
+        nodes = [one for node in nodes_of(file) for one in telling(node, declared)]
         for one in sorted(nodes, key=lambda one: (one.lineno, one.col_offset)):
             text = one.value if isinstance(one, ast.Constant) else with_places(one)
             if isinstance(text, str) and (any(map(str.isalpha, text)) or text in BETWEEN):
                 yield file.relative_to(ROOT).as_posix(), text
+
+
+@cache
+def nodes_of(file: Path) -> list[ast.Call | ast.ClassDef]:
+    """What of a file's code may hold texts; the code stands still while this runs."""
+    return [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call | ast.ClassDef)]
 
 
 def with_places(made: ast.JoinedStr) -> str:

@@ -23,9 +23,9 @@ from inspector.wire.tcp import stream as tcp_stream
 from tests.support.captures.growth import KINDS
 from tests.support.tiers import sweep
 
-STEP = 40
+STEP = 24
 # A conversation costs much, and above 256 they are read many at a time, at another price: stay below.
-SIZES = dict.fromkeys(("conversations", "reused_ports", "reset_connections"), (20, 40, 120, 140))
+SIZES = dict.fromkeys(("conversations", "reused_ports", "reset_connections"), (16, 32, 96, 112))
 COSTLY = (                  # more than half of all the work
     "refused_upgrades", "reused_ports", "reset_connections", "holes_in_http", "syns_without_answer",
     "interleaved_messages", "icmp_errors", "unanswered_pings", "compressed_fragments", "reversed_segments",

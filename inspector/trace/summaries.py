@@ -46,7 +46,7 @@ class Summaries:
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
         index = trace.index
-        self._plain = trace.plain_conversations()
+        self._plain = trace.known.plain_conversations()
         self._regular = found = regular(index) if self._plain is None else self._plain.regular
         self._place = np.full(len(index.streams[TCP]), -1, "i8")
         self._place[found.stream] = np.arange(len(found.stream))
@@ -153,7 +153,7 @@ class Summaries:
         return missing_bytes(self._trace, flow, 0), missing_bytes(self._trace, flow, 1)
 
     def _decoded(self, stream: int) -> tuple[str, bool]:
-        found = None if self._plain is None else self._trace.exchanged(stream)
+        found = None if self._plain is None else self._trace.known.exchanged(stream)
         if found is not None and found.protocol[0] is not None:
             return found.protocol[0].name, False
         application = self._trace.application(stream)

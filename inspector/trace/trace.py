@@ -9,31 +9,21 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from inspector.model.numbers import LINK_NAMES, READ_LINKS, TCP
 from inspector.model.packets import Row
 from inspector.model.records import Call, Event, KernelSample, Statistics
-from inspector.protocols.api import Decoder
 from inspector.trace.application import decode_as
-from inspector.trace.application.application import Application, by_place
+from inspector.trace.application.application import Application
 from inspector.trace.application.datagrams import findings_of_datagrams, worth_judging
-from inspector.trace.application.engine import Layer
-from inspector.trace.application.plain import (
-    Completed,
-    PacketWords,
-    PlainBlock,
-    PlainConversations,
-    exchanged,
-)
-from inspector.trace.contents.beyond import Beyond
+from inspector.trace.application.known import Known
 from inspector.trace.contents.comments import Comments
 from inspector.trace.contents.contents import Contents
 from inspector.trace.file.keylog import KeyLogFiles
@@ -54,7 +44,6 @@ from inspector.trace.index.conversations import (
     conversation_columns,
     conversations,
     grown,
-    sorted_rows,
 )
 from inspector.trace.index.fates import Fates
 from inspector.trace.index.index import Index
@@ -68,8 +57,6 @@ __all__ = ["Trace", "TraceError"]
 
 _LAST_WORDS = 32         # events at the end among which a program's end is looked for
 _PATIENCE = 1.5          # seconds of waiting for who writes at this moment
-_SMALL = 1 << 13          # packets of a conversation that is looked at at once (15 ms), where it is plain
-_MOST_PLAIN = 2_000_000   # packets up to which a screen has plain conversations looked for
 _BUDGET = 160 << 20      # bytes, about, that commands keep of decoded conversations; by turns it is chosen
 _CONVERSATION, _PACKET = 20_000, 100       # bytes that flow and application take, about, and for each packet
 
@@ -100,11 +87,9 @@ class Trace:
         self.turns: Turns | None = None        # conversations are decoded by turns
         self._applications = Kept(lambda stream: Application(self, self._flow(stream)))
         self._flows = Kept(lambda stream: TcpFlow(self, stream, self._grant), self._cost, self._drop, _BUDGET)
+        self.known = Known(self, self._flow, self._applications, self._rows)
         self.given_back = 0                    # bytes, about, of what was decoded
         self._dropped: list[TcpFlow | Application] = []       # whom nobody asks any more, by turns
-        self._plain: PlainConversations | None = None
-        self._beyond = Beyond()
-        self._looks_for_plain = False          # on a thread
         # (protocol, packet) of messages too large to be searched whole, by the filter that looked last
         self.searched_in_part: set[tuple[str, Row]] = set()
         self._datagrams = Kept(lambda stream: UdpFlow(self, stream))
@@ -581,135 +566,6 @@ class Trace:
         else:
             flow = self.flow(stream) if self.turns is None else self._flows.so_far(stream)
         return flow if flow is not None and flow.reaches(row) else None
-
-    def plain(self, stream: int) -> Layer | None:
-        """The protocol and all records of a TCP conversation, where it is plain; else `application` knows."""
-        plain = self.plain_conversations()
-        return None if plain is None else plain.layer(stream)
-
-    def words_of(self, row: Row) -> PacketWords:
-        """What a TCP packet carries, in a line, and the protocols of which it completes a record."""
-        stream, plain = int(self.index.stream[row]), None if decode_as.stamp() else self._plain
-        if plain is not None and plain.count == self.index.count and not self.decoded(stream):
-            found = plain.words_of(stream)
-            if found is not None:
-                return found.get(row, ("", ()))
-        known = None if self.turns is None else self._applications.so_far(stream)
-        application = self.application(stream) if known is None else known
-        return application.info(row), application.protocols(row)
-
-    def _completed(self, stream: int) -> Completed | None:
-        plain = self.plain_conversations() if self.turns is None or self._small(stream) else None
-        return None if plain is None or self.decoded(stream) else plain.completed(stream)
-
-    def spoken(self, stream: int) -> str:
-        """The protocol of a TCP conversation; "" where nothing is known."""
-        found = self._completed(stream)
-        if found is None:
-            return self.application(stream).protocol
-        return "" if found[0] is None else found[0].protocol.name
-
-    def completed(self, row: Row, protocol: str) -> list[tuple[Decoder[Any], Any]]:
-        """The records of a protocol that a TCP packet completes, each with its decoder."""
-        stream = int(self.index.stream[row])
-        found = self._completed(stream)
-        if found is None:
-            return [(one.layer.decoder, one.record)
-                    for one in self.application(stream).completed(row, protocol)]
-        layer, records = found
-        if layer is None or layer.protocol.name != protocol:
-            return []
-        return [(layer.decoder, record) for record in records.get(row, ())]
-
-    def look_for_plain(self) -> None:
-        """Find the plain conversations, where all there is was read: many packets will be asked for."""
-        self.plain_conversations()
-
-    def exchanged(self, stream: int) -> PlainBlock | None:
-        """What is exchanged in a TCP conversation turn by turn, whatever TCP had to do; None: to be decoded.
-
-        For who goes through all of them: nothing of it is kept.
-        """
-        if decode_as.stamp() or self.turns is not None or self.following or not self.complete:
-            return None
-        return None if self.decoded(stream) else exchanged(self.index, self._flow(stream))
-
-    def plain_apart(self) -> Callable[[], Callable[[], None]] | None:
-        """By turns: the same, and all rows by conversation, in two steps, the first for a thread.
-
-        None while the trace grows.
-        """
-        count = self.index.count
-        if self.following or not self.complete or not count:
-            return None
-        self._looks_for_plain = count <= _MOST_PLAIN
-        index = copy(self.index)               # its columns as they stand now
-
-        def look() -> Callable[[], None]:
-            rows = {number: sorted_rows(index, number) for number in PROTOCOLS.values()}
-            few = count <= _MOST_PLAIN
-            found = PlainConversations(index, self.pieces, self.application) if few else None
-
-            def take() -> None:
-                self._rows.take(rows)
-                self._plain, self._looks_for_plain = found, False
-
-            return take
-
-        return look
-
-    def findings_of(self, stream: int) -> list[Finding]:
-        """The findings of one TCP conversation."""
-        if self._beyond.update(self.events) and (nobody := self._beyond.finding(self._flow(stream))):
-            return [nobody]
-        plain = self.plain_conversations()
-        if self.turns is not None and plain is not None and not self._small(stream):
-            if plain.judged(stream) and not self.decoded(stream):
-                return []
-            plain = None
-        if plain is not None and not self.decoded(stream) and plain.quiet(stream):
-            return []
-        if plain is not None and plain.perhaps(stream) and self.exchanged(stream) is not None:
-            return sorted(self._flow(stream).findings(), key=by_place)
-        if plain is not None and not self.decoded(stream) and plain.tcp_quiet(stream):
-            return self.application(stream).own_findings
-        return self.application(stream).findings
-
-    def perhaps_with_findings(self, streams: Sequence[int]) -> Iterator[int]:
-        """Of some TCP conversations all but those of which it is certain that there is no finding."""
-        plain = self.plain_conversations() if self.turns is None else None
-        if plain is None:
-            return iter(streams)
-        self.ahead.expect_part(streams)
-        return plain.not_quiet(streams)
-
-    def knows_findings(self, stream: int, seconds: float) -> bool:
-        """Decode for about so long, where that is needed; whether `findings_of` can be asked."""
-        if self.turns is None:
-            return True                        # whoever asks waits
-        if self._looks_for_plain:
-            return False
-        plain, until = self.plain_conversations(), time.monotonic() + seconds
-        if plain is None or self.decoded(stream):
-            return self.advance(stream, seconds)
-        quiet = plain.quiet(stream) if self._small(stream) else plain.judge(stream, until)
-        return quiet is not None and (quiet or self.advance(stream, until - time.monotonic()))
-
-    def _small(self, stream: int) -> bool:
-        return len(self.rows_of("tcp", stream)) <= _SMALL
-
-    def plain_conversations(self) -> PlainConversations | None:
-        """Those known by columns; None while the trace grows, as all of it would be looked at anew.
-
-        None too where a person says what is spoken.
-        """
-        if decode_as.stamp():
-            return None
-        if self._plain is None or self._plain.count != self.index.count:
-            if self.following or not self.complete or self.turns is not None:      # (a screen: apart)
-                return None
-            self._plain = PlainConversations(self.index, self.pieces, self.application)
-        return self._plain
 
     def datagrams(self, stream: int) -> UdpFlow:
         """The UDP conversation `stream` in depth, up to the packets read so far."""

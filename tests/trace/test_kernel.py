@@ -70,7 +70,7 @@ def test_the_list_of_conversations_counts_what_the_kernel_proves() -> None:
             pass
         proved = [one.stream for one in kernel_findings(trace) if one.stream >= 0]
         every = proved + [one.stream for stream in range(len(trace.index.streams[TCP]))
-                          for one in trace.findings_of(stream)]
+                          for one in trace.known.findings_of(stream)]
         shown = {number: listed.cell(number, "findings")[0] for number in range(listed.count)}
         assert proved and all(shown[stream] == f"▲ {every.count(stream)}" for stream in proved)
 

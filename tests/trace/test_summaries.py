@@ -147,7 +147,7 @@ def test_summaries_say_what_walking_and_decoding_says(seed: int, tmp_path: Path)
 def test_what_began_before_the_capture_is_told_as_by_walking(seed: int, tmp_path: Path) -> None:
     with trace_of(tmp_path / "x.pcapng", capture(seed, begun=True)) as trace:
         trace.finish()
-        plain = trace.plain_conversations()
+        plain = trace.known.plain_conversations()
         assert plain is not None
         assert differences(trace) == []
         assert 40 < len(plain.midway.stream) < len(trace.conversations("tcp"))       # both ways were gone
@@ -158,7 +158,7 @@ def test_what_began_before_the_capture_is_told_as_by_walking(seed: int, tmp_path
 def test_where_columns_say_that_tcp_is_quiet_it_is(begun: bool, seed: int, tmp_path: Path) -> None:
     with trace_of(tmp_path / "x.pcapng", capture(seed, begun=begun)) as trace:
         trace.finish()
-        plain = trace.plain_conversations()
+        plain = trace.known.plain_conversations()
         assert plain is not None
         quiet = [one.stream for one in trace.conversations("tcp") if plain.tcp_quiet(one.stream)]
         assert len(quiet) > 20

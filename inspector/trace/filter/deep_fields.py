@@ -77,7 +77,7 @@ def _flow(name: str) -> Read:
 
 
 def _application(trace: Trace, row: Row) -> Sequence[str]:
-    name = trace.spoken(stream_of(trace, row))
+    name = trace.known.spoken(stream_of(trace, row))
     return [name] if name else []
 
 
@@ -165,7 +165,7 @@ def _records(trace: Trace, row: Row, protocol: Protocol) -> list[tuple[Decoder[A
     """The records of a protocol that a packet holds or completes, with their decoder (None: no stream)."""
     if int(trace.index.protocol[row]) != TCP:
         return [(None, record) for name, record in packet_records(trace, row) if name is protocol]
-    return list(trace.completed(row, protocol.name))
+    return list(trace.known.completed(row, protocol.name))
 
 
 def _field_of(owners: dict[Protocol, Field[Any]]) -> DeepField:

@@ -73,7 +73,7 @@ class Calm:
                 if self._state[stream] == _UNKNOWN:
                     place = self._plain.place(stream)
                     if place < 0:
-                        self._take_troubled(stream, self._trace.exchanged(stream))
+                        self._take_troubled(stream, self._trace.known.exchanged(stream))
                     else:
                         self._take(self._plain.block(place))
             carried &= (self._state[streams] == _CALM) & ~self._odd[rows]

@@ -123,7 +123,7 @@ def _of_tcp(trace: Trace, flow: TcpFlow, row: Row) -> _Known:
         window = detail.window
         if detail.duplicate_of is not None and copied is None:
             duplicate = f"{packet_number(detail.duplicate_of)}#{detail.duplicate_number}"
-    return _Known(window, tuple(flow.analysis(row)), *trace.words_of(row), phase, copied, duplicate,
+    return _Known(window, tuple(flow.analysis(row)), *trace.known.words_of(row), phase, copied, duplicate,
                   flow.probes_window(row))  # fmt: skip
 
 

@@ -168,7 +168,7 @@ class TraceScreen(BaseScreen, SessionControl):
 
     def _look_for_plain(self, trace: Trace) -> None:
         """Find out which conversations need not be decoded, where it is known of them all at once."""
-        look = trace.plain_apart()
+        look = trace.known.plain_apart()
 
         def work() -> None:
             assert look is not None

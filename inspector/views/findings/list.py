@@ -92,8 +92,8 @@ class FindingList:
         for whose in list(islice(self._pending, most)):
             if whose.protocol != "tcp":
                 found = self.trace.findings_of_datagrams(whose.stream)
-            elif self.trace.knows_findings(whose.stream, until - time.monotonic()):
-                found = self.trace.findings_of(whose.stream)
+            elif self.trace.known.knows_findings(whose.stream, until - time.monotonic()):
+                found = self.trace.known.findings_of(whose.stream)
             else:
                 break                              # it takes another turn
             del self._pending[whose]

@@ -51,7 +51,8 @@ def findings_of(
 
 def _found_in(trace: Trace, streams: list[int]) -> list[Finding]:
     """The findings of some TCP conversations."""
-    return [one for stream in trace.perhaps_with_findings(streams) for one in trace.findings_of(stream)]
+    known = trace.known
+    return [one for stream in known.perhaps_with_findings(streams) for one in known.findings_of(stream)]
 
 
 def finding_object(one: Finding) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def _advance(waiting: _Waiting, rest: Iterator[Entry]) -> None:
 
 def _of_stream(trace: Trace, protocol: Protocol, stream: int) -> Iterator[Entry]:
     """The records of one conversation; keys never go down, so that conversations can be merged."""
-    plain = trace.plain(stream)
+    plain = trace.known.plain(stream)
     if plain is None:
         return decoded_records(trace, protocol, stream)
     return _of_layers(trace, protocol, stream, [plain])

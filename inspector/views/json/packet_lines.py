@@ -31,7 +31,7 @@ _encode: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=True).encode
 def packet_lines(trace: Trace, rows: Int64s | None = None) -> Iterator[list[str]]:
     """One object a frame, in order of the file."""
     chosen = np.arange(trace.index.count) if rows is None else rows
-    plain = trace.plain_conversations() if rows is None or len(rows) > _FEW else None
+    plain = trace.known.plain_conversations() if rows is None or len(rows) > _FEW else None
     calm = None if plain is None else Calm(trace, plain)
     ends = _ends_of(trace)
     for start in range(0, len(chosen), _TOGETHER):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def packets(trace: Trace, rows: Int64s | None = None) -> Iterator[dict[str, Any]]:
     """One object a frame, in order of the file."""
     if rows is None:
-        trace.look_for_plain()
+        trace.known.look_for_plain()
     for row in first_rows(trace.index.count) if rows is None else rows_in(rows):
         yield packet(trace, row)
 

@@ -42,7 +42,7 @@ _encode: Callable[[Any], str] = json.JSONEncoder(ensure_ascii=True).encode
 
 def paired_lines(trace: Trace, protocol: Protocol, rows: Int64s | None = None) -> Iterator[list[str]]:
     """One JSON object a record of `protocol`; with `rows` only those that touch one of these packets."""
-    plain, waiting = trace.plain_conversations(), _Waiting(trace, protocol, rows)
+    plain, waiting = trace.known.plain_conversations(), _Waiting(trace, protocol, rows)
     streams = np.array(streams_of(trace, None), np.int64)
     first = trace.index.streams[TCP].first_row[streams]
     order = np.argsort(first, kind="stable")
@@ -141,7 +141,7 @@ class _Waiting:
 
     def add_other(self, stream: int) -> None:
         """Take the records of a conversation that is not plain by columns."""
-        block = None if self._protocol.scan is None else self._trace.exchanged(stream)
+        block = None if self._protocol.scan is None else self._trace.known.exchanged(stream)
         if block is not None:
             self.add_block(block, np.array([stream]))
         else:

@@ -43,7 +43,7 @@ def parts_of(packets: Int64s) -> list[slice]:
 
 def worth(trace: Trace, streams: Int64s, packets: Int64s, spread: Spread) -> Spread:
     """`spread` where so much of these TCP conversations is walked that it is worth it, else `map`."""
-    plain = trace.plain_conversations()
+    plain = trace.known.plain_conversations()
     if plain is None or int(packets[plain.irregular(streams)].sum()) < _LEAST:
         return map
     return spread

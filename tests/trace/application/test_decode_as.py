@@ -48,12 +48,12 @@ def test_what_is_plain_is_told_by_columns_again_once_no_rule_is_left(tmp_path: P
     trace = trace_of(tmp_path / "a.pcap", pcap_bytes(FRAMES))
     trace.finish()
     say("tcp.port==7777,redis")
-    assert decode_as.stamp() and trace.plain_conversations() is None
+    assert decode_as.stamp() and trace.known.plain_conversations() is None
     before = decode_as.stamp()
     say("tcp.port==7778,redis")
     assert decode_as.stamp() != before
     decode_as.forget()
-    assert not decode_as.stamp() and trace.plain_conversations() is not None
+    assert not decode_as.stamp() and trace.known.plain_conversations() is not None
     say("tcp.port==7777,redis")
     assert decode_as.stamp() not in (0, before)
     trace.close()

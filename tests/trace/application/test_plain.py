@@ -17,6 +17,7 @@ from inspector.model.numbers import TCP
 from inspector.model.packets import rows_in
 from inspector.protocols import REGISTRY
 from inspector.protocols.http import HTTP
+from inspector.trace.application.known import Known
 from inspector.trace.application.plain import PlainConversations
 from inspector.trace.filter.deep_fields import BYTES_OF, DEEP
 from inspector.trace.trace import Trace
@@ -57,7 +58,7 @@ def printed(path: Path, step: int = 1, lines: bool = False) -> list[str]:
 
 def decoded(path: Path) -> list[str]:
     """The same with every conversation decoded."""
-    with patch.object(Trace, "plain_conversations", lambda trace: None):
+    with patch.object(Known, "plain_conversations", lambda known: None):
         return printed(path)
 
 
@@ -81,7 +82,7 @@ def compare(path: Path) -> None:
     assert told == printed(path, lines=True)
     assert printed(path, 3) == printed(path, 3, lines=True)
     read = asked(path)
-    with patch.object(Trace, "plain_conversations", lambda trace: None):
+    with patch.object(Known, "plain_conversations", lambda known: None):
         assert read == asked(path)
 
 
@@ -90,7 +91,7 @@ def scanned(path: Path) -> int:
     with Trace.open(path) as trace:
         trace.finish()
         streams = range(len(trace.conversations("tcp")))
-        return sum(trace.plain(stream) is not None for stream in streams)
+        return sum(trace.known.plain(stream) is not None for stream in streams)
 
 
 @sweep("path", FILES, lambda path: path.stem not in COSTLY and usual(1)(path), ids=lambda path: path.name)
@@ -116,7 +117,7 @@ def test_what_tcp_repaired_is_told_without_being_decoded(tmp_path: Path) -> None
     path.write_bytes(wire.file())
     with Trace.open(path) as trace:
         trace.finish()
-        told = [trace.exchanged(stream) for stream in range(1, 5)]
+        told = [trace.known.exchanged(stream) for stream in range(1, 5)]
         assert [len(one.parsed[0] or ()) for one in told if one is not None] == [4] * 4
     compare(path)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from inspector.cli.exports import export_of
+from inspector.trace.application.known import Known
 from inspector.trace.flows import kept
 from inspector.trace.trace import Trace
 from tests.support.captures.growth import KINDS
@@ -31,7 +32,7 @@ def printed(path: Path) -> tuple[list[str], int]:
 def test_what_is_given_back_is_made_again(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Trace, "plain_conversations", lambda trace: None)       # each is decoded
+    monkeypatch.setattr(Known, "plain_conversations", lambda known: None)       # each is decoded
     path = tmp_path / "x.pcapng"
     path.write_bytes(KINDS[kind](30))
     whole, count = printed(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from inspector.model.packets import rows_in
-from inspector.trace import trace as trace_module
+from inspector.trace.application import known as known_module
 from inspector.trace.application import plain as plain_module
 from inspector.trace.application.application import Application
 from inspector.trace.filter.filter import Filter
@@ -220,7 +220,7 @@ def test_kept_connections_that_are_plain_are_judged_without_being_decoded(tmp_pa
     """400 of 2,000 packets each, as a server under load has them, took minutes in a pane, and 1 s so."""
     with opened(made("requests_in_turn", 700, tmp_path), turns=True) as trace:
         assert len(trace.rows_of("tcp", 0)) > 1_000
-        look = trace.plain_apart()
+        look = trace.known.plain_apart()
         assert look is not None
         look()()                                       # on a thread of the screen
         found = FindingList(trace)
@@ -231,14 +231,14 @@ def test_kept_connections_that_are_plain_are_judged_without_being_decoded(tmp_pa
 def test_a_large_conversation_is_judged_by_columns_some_turns_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trace_module, "_SMALL", 100)
+    monkeypatch.setattr(known_module, "_SMALL", 100)
     monkeypatch.setattr(plain_module, "_PIECE", 1_000)
     path = tmp_path / "x.pcap"
     make_kept(path, exchanges=300, connections=2)
     data = bytearray(path.read_bytes())
     wrong = data.rindex(b"GET / HTTP/1.1")                  # in one of both
     with opened(path, turns=True) as trace:
-        look = trace.plain_apart()
+        look = trace.known.plain_apart()
         assert look is not None
         look()()
         found, turns = FindingList(trace), 0
@@ -251,7 +251,7 @@ def test_a_large_conversation_is_judged_by_columns_some_turns_at_a_time(
     with opened(path, turns=False) as trace:
         whole = FindingList(trace).count
     with opened(path, turns=True) as trace:
-        look = trace.plain_apart()
+        look = trace.known.plain_apart()
         assert look is not None
         look()()
         found = FindingList(trace)

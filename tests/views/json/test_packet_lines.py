@@ -70,7 +70,7 @@ def compared(path: Path, some: int = 1) -> int:
         lines = [line for several in packet_lines(first, rows) for line in several]
         second.following = True                      # nothing is told by columns
         assert lines == [json.dumps(one) for one in packets(second, rows)]
-        plain = first.plain_conversations()
+        plain = first.known.plain_conversations()
         assert plain is not None
         return int(Calm(first, plain).look_at(np.arange(first.index.count)).sum())
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from inspector.cli.exports import export_of
+from inspector.trace import trace as trace_module
 from inspector.trace.application.known import Known
-from inspector.trace.flows import kept
 from inspector.trace.trace import Trace
 from tests.support.captures.growth import KINDS
 
@@ -37,7 +37,6 @@ def test_what_is_given_back_is_made_again(
     path.write_bytes(KINDS[kind](30))
     whole, count = printed(path)
     assert count >= 30
-    defaults = list(kept.Kept.__init__.__defaults__ or ())
-    monkeypatch.setattr(kept.Kept.__init__, "__defaults__", (*defaults[:-1], 100_000))
+    monkeypatch.setattr(trace_module, "_BUDGET", 100_000)
     few, count = printed(path)
     assert few == whole and count <= 5

@@ -52,17 +52,23 @@ class Signal:
     do: ClassVar = "signal"
 
 
+# Each dataclass costs half a millisecond of the start: those with the same fields share one.
 @dataclass(frozen=True, slots=True)
-class Stop:
+class _Whole:
+    """A command that needs no more words."""
+
+
+class Stop(_Whole):
     """End the session that runs."""
 
+    __slots__ = ()
     do: ClassVar = "stop"
 
 
-@dataclass(frozen=True, slots=True)
-class Quit:
+class Quit(_Whole):
     """End the agent and all that it started."""
 
+    __slots__ = ()
     do: ClassVar = "quit"
 
 
@@ -98,58 +104,58 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
-class Abort:
-    """Close by RST."""
+class _ToEnds:
+    """A command of which only has to be said whom it is for."""
 
     to: Target = "both"
+
+
+class Abort(_ToEnds):
+    """Close by RST."""
+
+    __slots__ = ()
     do: ClassVar = "abort"
 
 
-@dataclass(frozen=True, slots=True)
-class HalfClose:
+class HalfClose(_ToEnds):
     """Send FIN and go on receiving."""
 
-    to: Target = "both"
+    __slots__ = ()
     do: ClassVar = "half-close"
 
 
-@dataclass(frozen=True, slots=True)
-class KeepOpen:
+class KeepOpen(_ToEnds):
     """Stay open after the peer's next FIN."""
 
-    to: Target = "both"
+    __slots__ = ()
     do: ClassVar = "keep-open"
 
 
-@dataclass(frozen=True, slots=True)
-class Connect:
+class Connect(_ToEnds):
     """Open a socket anew, once it is closed."""
 
-    to: Target = "both"
+    __slots__ = ()
     do: ClassVar = "connect"
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(_ToEnds):
     """Wait before every system call from now on."""
 
-    to: Target = "both"
+    __slots__ = ()
     do: ClassVar = "pause"
 
 
-@dataclass(frozen=True, slots=True)
-class Resume:
+class Resume(_ToEnds):
     """Let all system calls pass again."""
 
-    to: Target = "both"
+    __slots__ = ()
     do: ClassVar = "resume"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(_ToEnds):
     """Let one waiting system call pass, and hold the next one."""
 
-    to: Target = "both"
+    __slots__ = ()
     do: ClassVar = "step"
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from inspect import isawaitable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
 from textual.app import ScreenStackError, SystemCommand
@@ -29,7 +29,6 @@ from textual.screen import Screen
 from textual.theme import Theme, ThemeProvider
 from textual.widgets import Input
 
-from inspector.lab.options import Watch
 from inspector.model.language import tr, use
 from inspector.model.spec import SessionSpec
 from inspector.tui.files.keymap import KeymapError, read_keymap
@@ -43,6 +42,9 @@ from inspector.tui.terminal.guard import Guard
 from inspector.tui.terminal.turnstile import TurnstileApp
 from inspector.tui.widgets.base import BaseScreen, may, worded
 from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.lab.options import Watch
 
 SMALLEST = (60, 16)
 OTHER_LANGUAGE = {"en": "中文", "zh": "English"}

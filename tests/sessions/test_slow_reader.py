@@ -11,7 +11,7 @@ from inspector.model.commands import Start
 from inspector.model.packets import rows_in
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
-from inspector.sessions.kinds.slow_reader import LOAD, load
+from inspector.sessions.kinds.slow_reader.exchange import LOAD, load
 from inspector.trace.packet.facts import facts
 from inspector.trace.packet.info import analysis_marks
 from inspector.trace.trace import Trace

@@ -10,13 +10,10 @@ import contextlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from inspector.model.commands import EndpointCommand, SocketCommand
 from inspector.model.language import sentence, tr
 from inspector.model.messages import Message, checked, parse_message
-from inspector.model.spec import Role, SessionSpec
-from inspector.sessions.context import Context
 from inspector.sessions.kinds.options import (
     BEHAVIOUR,
     ENDING_OPTIONS,
@@ -32,6 +29,12 @@ from inspector.sessions.kinds.options import (
     Option,
 )
 from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.model.commands import EndpointCommand, SocketCommand
+    from inspector.model.spec import Role, SessionSpec
+    from inspector.sessions.context import Context
+    from inspector.sessions.stream.connection import Exchange
 
 STREAM_OPTIONS = (
     BEHAVIOUR, IPV6, LISTENING, TO, TLS, INSECURE, KERNEL_TIMES, PACE, *WIRE_OPTIONS, WINDOW, *ENDING_OPTIONS,
@@ -148,6 +151,26 @@ class Kind:
     def runner(self, context: Context) -> Runner:
         """Who does the context's role."""
         return self.server(context) if context.role == "server" else self.client(context)
+
+
+def stream_server(exchange: Callable[[], type[Exchange]]) -> Callable[[Context], Runner]:
+    """A server on TCP connections; `exchange` loads what it says and does on each."""
+    def made(context: Context) -> Runner:
+        from inspector.sessions.stream.ends import StreamServer  # here and below: for the time of start-up
+
+        return StreamServer(context, exchange)
+
+    return made
+
+
+def stream_client(exchange: Callable[[], type[Exchange]]) -> Callable[[Context], Runner]:
+    """A client on TCP connections, as `stream_server`."""
+    def made(context: Context) -> Runner:
+        from inspector.sessions.stream.ends import StreamClient
+
+        return StreamClient(context, exchange)
+
+    return made
 
 
 def read_hex(text: str) -> Message:

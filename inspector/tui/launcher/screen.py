@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -19,7 +19,6 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from inspector.lab.options import Watch
 from inspector.model.language import Sentence, recognised, sentence, tr
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import LAUNCHED, OPTIONS
@@ -33,6 +32,9 @@ from inspector.tui.widgets.painter import Head
 from inspector.tui.widgets.prompt import PromptScreen
 from inspector.views.line.spans import Line, Span, cell_width, fit
 from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.lab.options import Watch
 
 TRACE_KEYS = "12345789"                # of the kept traces that are shown; 6 is IPv6
 

@@ -6,13 +6,17 @@ journaled, since they are not ours; its packets and the server's calls are.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from inspector.model.messages import parse_message
 from inspector.model.spec import SessionSpec
-from inspector.sessions.context import Context
 from inspector.sessions.kinds.browser.programs import lacking
 from inspector.sessions.kinds.kind import BINARY, IN_FRAGMENTS, PING, TEXT, Kind, Runner
 from inspector.sessions.kinds.options import BEHAVIOUR, DEFLATE, IPV6, PACE, PATH
 from inspector.sessions.kinds.tcp import endings
+
+if TYPE_CHECKING:
+    from inspector.sessions.context import Context
 
 
 def _server(context: Context) -> Runner:

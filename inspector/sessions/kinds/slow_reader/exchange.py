@@ -1,28 +1,12 @@
-"""TCP with a server that does not read for a while: its window closes, is probed, and opens again.
-
-The client sends more than the server's receive buffer takes. The kernel acknowledges what fits and then
-announces a window of 0; the client's kernel asks again and again (zero-window probes, RFC 9293 §3.8.6.1).
-When the server reads on, a window update lets the rest flow, and the server says how much it has got.
-"""
+"""What both ends do where the server does not read for a while: more is sent than its buffer takes."""
 
 from __future__ import annotations
 
 from inspector.model.messages import parse_message
 from inspector.model.spec import SessionSpec
 from inspector.sessions.context import Context
-from inspector.sessions.kinds.kind import HEX, TEXT, Kind
-from inspector.sessions.kinds.options import (
-    ENDING_OPTIONS,
-    IPV6,
-    KERNEL_TIMES,
-    LISTENING,
-    PACE,
-    WINDOW,
-    WIRE_OPTIONS,
-)
-from inspector.sessions.kinds.tcp import ENDINGS, TcpExchange
+from inspector.sessions.kinds.tcp.exchange import TcpExchange
 from inspector.sessions.stream.connection import Connection
-from inspector.sessions.stream.ends import StreamClient, StreamServer
 
 LOAD = 256 * 1024      # bytes the client sends: four times the window that Linux announces at first
 REST = 2.0             # seconds in which the server does not read: three probes, 0.2, 0.4, 0.8 s apart
@@ -73,14 +57,3 @@ class BulkClientExchange(TcpExchange):
         self.expect(lambda: self.bytes_received >= expected, "say that it has read all")
         if not self.spec.interactive:
             self.finish(self.context.ends_first)
-
-
-KIND = Kind(
-    name="slow-reader", title="Slow reader", key="r",
-    about="TCP to a server that rests: its window closes, then opens", port=9002,
-    messages=("more than you can read. ",), forms=(TEXT, HEX), endings=ENDINGS,
-    options=(IPV6, LISTENING, KERNEL_TIMES, PACE, *WIRE_OPTIONS, WINDOW, *ENDING_OPTIONS),
-    message_help="the messages together are repeated to 256 KiB",
-    server=lambda context: StreamServer(context, lambda: SlowServerExchange),
-    client=lambda context: StreamClient(context, lambda: BulkClientExchange),
-)  # fmt: skip

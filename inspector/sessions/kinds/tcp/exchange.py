@@ -1,35 +1,16 @@
-"""Plain TCP: bytes, no messages. The server echoes, pushes, or only listens (silent).
+"""What both ends of plain TCP do on a connection: the server echoes, pushes, or only listens (silent).
 
 A script knows by counting bytes when all was sent, since TCP keeps no boundaries of messages.
 """
 
 from __future__ import annotations
 
-from inspector.model.commands import Abort, Close, Connect, HalfClose
 from inspector.model.messages import Message, parse_message
 from inspector.model.spec import push_messages
 from inspector.sessions.context import Context
-from inspector.sessions.kinds.kind import HEX, TEXT, Ending, Kind, Scheme
 from inspector.sessions.stream.connection import Connection, Exchange
-from inspector.sessions.stream.ends import StreamClient, StreamServer
 
 LAST_WORD = b"this direction is still open"
-
-
-def endings(close: str) -> tuple[Ending, ...]:
-    """The ways to end a session over a TCP connection; `close`: what comes of an orderly end."""
-    return (
-        Ending("c", "Close from the client", close, Close("client")),
-        Ending("v", "Close from the server", close, Close("server")),
-        Ending("h", "Half-close, client", "shutdown(): it says no more, but listens", HalfClose("client")),
-        Ending("H", "Half-close, server", "shutdown() from the other side", HalfClose("server")),
-        Ending("a", "Abort, client", "RST: no goodbye, data may be lost", Abort("client")),
-        Ending("A", "Abort, server", "RST from the other side", Abort("server")),
-        Ending("n", "Connect anew", "when it has closed: a new socket, a new handshake", Connect("client")),
-    )
-
-
-ENDINGS = endings("FIN, and the other end answers")
 
 
 class TcpExchange(Exchange):
@@ -99,12 +80,3 @@ class ClientExchange(TcpExchange):
     def _expect_bytes(self, count: int, what: str) -> None:
         self._expected += count
         self.expect(lambda: self.bytes_received >= self._expected, what)
-
-
-KIND = Kind(
-    name="tcp", title="TCP", key="t", about="a stream of bytes: handshake, data both ways, orderly end",
-    port=9000, messages=("hello", "how are you?"), forms=(TEXT, HEX), endings=ENDINGS,
-    schemes=(Scheme("tcp"), Scheme("tls", secure=True)),
-    server=lambda context: StreamServer(context, lambda: ServerExchange),
-    client=lambda context: StreamClient(context, lambda: ClientExchange),
-)  # fmt: skip

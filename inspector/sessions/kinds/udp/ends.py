@@ -13,20 +13,9 @@ from typing import assert_never
 
 from inspector.model.commands import Abort, Close, Connect, HalfClose, KeepOpen, Send, SocketCommand
 from inspector.model.messages import parse_message
-from inspector.model.spec import SessionSpec, push_messages
+from inspector.model.spec import push_messages
 from inspector.sessions.context import Context, FailedError, bind_failure
 from inspector.sessions.gate import EndedError, RetiredError
-from inspector.sessions.kinds.kind import HEX, TEXT, Ending, Kind, Scheme
-from inspector.sessions.kinds.options import (
-    BEHAVIOUR,
-    CONNECTED,
-    ENDING_OPTIONS,
-    IPV6,
-    LISTENING,
-    PACE,
-    TO,
-    WIRE_OPTIONS,
-)
 from inspector.sessions.sockets.journaled import Address, Datagram, JournaledSocket
 from inspector.sessions.sockets.strace import QueuedError, address_text
 
@@ -278,22 +267,3 @@ def send_failure(data: bytes, error: OSError) -> FailedError:
     if error.errno == errno.EMSGSIZE:
         return FailedError(f"{len(data)} bytes are too long for a datagram (65507 over IPv4).")
     return FailedError(f"The datagram could not be sent: {error.strerror}.")
-
-
-def _check(spec: SessionSpec) -> None:
-    if spec.behaviour == "push" and not spec.messages:
-        raise ValueError("A UDP server pushes to whoever sent it a datagram; give at least one message.")
-
-
-KIND = Kind(
-    name="udp", title="UDP", key="u", about="single datagrams: no handshake, no promise", port=9001,
-    messages=("hello", "how are you?"), check=_check, server=UdpServer, client=UdpClient, forms=(TEXT, HEX),
-    endings=(
-        Ending("c", "Close the client", "nothing is sent: UDP has no goodbye", Close("client")),
-        Ending("v", "Close the server", "the next datagram meets nobody: ICMP", Close("server")),
-        Ending("n", "Client, open anew", "when it is closed: another socket", Connect("client")),
-        Ending("N", "Server, open anew", "when it is closed: bound to its port again", Connect("server")),
-    ),
-    options=(BEHAVIOUR, IPV6, LISTENING, TO, PACE, *WIRE_OPTIONS, *ENDING_OPTIONS, CONNECTED),
-    schemes=(Scheme("udp"),), transport="udp",
-)  # fmt: skip

@@ -1,8 +1,8 @@
 """The kinds of session: `REGISTRY`, of which launcher, composer, menus, commands and endpoints are made.
 
-A new kind is a folder beside these, with a `KIND`, and its line in the registry. Rule: what depends on the kind
-of a session is asked of its `Kind`; nobody compares names. `resolved` turns a spec as a person gave it into
-one with all filled in.
+A new kind is a folder beside these, with a `KIND`, and its line in the registry. Rule: what depends on the
+kind of a session is asked of its `Kind`; nobody compares names. `resolved` turns a spec as a person gave it
+into one with all filled in.
 """
 
 from __future__ import annotations

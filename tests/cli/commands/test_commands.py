@@ -90,7 +90,7 @@ def test_help_loads_nothing_that_it_does_not_need() -> None:
 
 
 def test_the_launcher_loads_nothing_that_it_does_not_need() -> None:
-    """What a session, a trace or a lesson needs is loaded behind the first picture, or when it is asked for."""
+    """What a session, a trace or a lesson needs comes behind the first picture, or when it is asked for."""
     heavy = ("inspector.trace.trace", "inspector.protocols", "inspector.lessons", "inspector.lab.options",
              "inspector.model.records", "inspector.sessions.context", "inspector.sessions.sockets",
              "inspector.sessions.stream", "inspector.views.packets", "numpy", "scapy")

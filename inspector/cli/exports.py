@@ -111,6 +111,12 @@ def _custody() -> Writer:
     return custodies
 
 
+def _custody_lines() -> LineWriter:
+    from inspector.views.json.custody import custody_lines
+
+    return custody_lines
+
+
 def _har() -> Writer:
     from inspector.views.json.har import har
 
@@ -123,7 +129,8 @@ EXPORTS: tuple[Export, ...] = (
            spreads=True),
     Export("syscalls", "calls", _syscalls, "system call"),
     Export("kernel", "packets", _kernel, "sample of the kernel"),
-    Export("custody", "packets", _custody, "direction of a conversation"),
+    Export("custody", "packets", _custody, "direction of a conversation", _custody_lines,
+           spreads=True),
     Export("har", "packets", _har, "HTTP exchange", nothing='"entries": []}}'),
     Export("findings", "packets", _findings, "finding", spreads=True),
 )

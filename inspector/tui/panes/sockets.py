@@ -16,9 +16,9 @@ class SocketsPane(ListPane):
         "Every socket that the session's programs asked for: owner, descriptor, addresses, the TCP state of "
         "its end at the chosen packet, and the call that made it. Choosing one moves no time: below stands "
         "where the bytes of its conversation are then. **Enter** shows it in the ladder, at its packet then.",
-        "**Unread** and **Unacked** are the kernel's own queues then: bytes that came and were not read, "
-        "bytes written and not acknowledged, sent or not; of a listener the connections that wait for "
-        "accept(), and the most that may.",
+        "**Unread** and **Unacked** are the kernel's queues then, by calls and packets, else as it was "
+        "seen last: bytes that came and were not read, bytes written and not acknowledged, sent or not; of "
+        "a listener the connections that wait for accept(), and the most that may.",
         "A UDP socket is **connected** when its program called connect(); a datagram that came or went does "
         "not connect it, and its peers stand in parentheses.",
         "Of a UDP socket both are bytes of memory, which is more than the datagrams have; what its queue may "

@@ -10,14 +10,16 @@ Each number comes from where it is known best; where more than that is known the
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.language import Sentence, marked, sentence, tr
 from inspector.model.numbers import ACK
-from inspector.model.packets import Row
+from inspector.model.packets import Row, row_at, rows_in
 from inspector.model.records import Call, KernelSample
 from inspector.model.units import amount, duration
 from inspector.trace.kernel import LEAST_NS, unread
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from inspector.trace.trace import Trace
 
 _WRITES, _READS = ("send", "write"), ("recv", "read")
+OVER = ("CLOSED", "TIME-WAIT")         # states in which no program has the socket
 _NAME, _NUMBER = 24, 10
 SENTENCE = 72                    # cells of a line of a sentence, so that lines are as many at any width
 _TITLES = (marked("Written"), marked("Unsent"), marked("On the way"), marked("Unread"), marked("Read"))
@@ -85,7 +88,8 @@ class Custody:
     waits_ns: int = 0
     window: int | None = None      # that the receiver grants, by the kernel
     in_queue: int | None = None
-    gone: bool = False             # the sockets are: it is how they were seen last
+    gone: bool = False             # no program has them any more: it is how they were last
+    unheard: int = 0               # acknowledged bytes of which the sender has not heard yet
     beyond: Beyond | None = None   # behind a receiver that is the relay's
 
     @property
@@ -99,9 +103,30 @@ class Custody:
         return self.sent - self.acknowledged
 
     @property
+    def unacknowledged(self) -> int:
+        """Bytes that the sender's kernel keeps: not sent, or sent and not known to have come."""
+        return (self.unsent or 0) + self.on_the_way + self.unheard
+
+    @property
     def contradiction(self) -> bool:
         """Whether calls and packets say another number than the kernel."""
         return self.in_queue is not None and self.in_queue != self.unread
+
+
+class OnTheWire(NamedTuple):
+    """What packets tell of a TCP conversation up to a moment: a's direction first.
+
+    `opened`: the SYN of each direction is there; `last_ns`: of its last packet; `closed`: both ends are.
+    `unheard`: bytes that are acknowledged, of which their sender has not heard yet.
+    """
+
+    addresses: tuple[str, str]
+    opened: tuple[bool, bool]
+    sent: tuple[int, int]
+    acknowledged: tuple[int, int]
+    unheard: tuple[int, int]
+    last_ns: int
+    closed: bool
 
 
 class Known:
@@ -118,47 +143,105 @@ class Known:
         for sample in trace.kernel_outside:
             self.beyond[sample.lab].append(sample)
         self.outside = outside_peers(trace.events)
+        times = [int(trace.index.time_ns[trace.index.count - 1])] if trace.index.count else [0]
+        times += [trace.kernel[-1].time_ns] if trace.kernel else []
+        times += [call.end_ns or call.time_ns for call in trace.calls[-1:]]
+        self.end_ns = max(times)
+
+    def speaks_of(self, a: str, b: str) -> bool:
+        """Whether more is known of the conversation between these ends than its packets."""
+        ends = frozenset((a, b))
+        return (ends in self.calls or ends in self.samples or a in self.outside or b in self.outside
+                or (a, b) in self.beyond or (b, a) in self.beyond)
+
+    def moment(self, trace: Trace, until: Row | None) -> tuple[int, int]:
+        """The time that is spoken of: of a packet, or of the last thing that is known; until when it lasts.
+
+        After the last packet there is none that ends its moment: it is told as at the end.
+        """
+        if until is None or until + 1 >= trace.index.count:
+            return self.end_ns, self.end_ns
+        return int(trace.index.time_ns[until]), int(trace.index.time_ns[until + 1]) - 1
 
 
 def custody(
     trace: Trace, stream: int, until: Row | None = None, known: Known | None = None
 ) -> tuple[Custody, Custody]:
-    """Both directions of TCP conversation `stream`, a to b first, after packet `until` (None: the last).
+    """Both directions of TCP conversation `stream`, a to b first, after packet `until` (None: at the end).
 
     `known`: of this trace, where it is asked for many.
     """
-    flow, index = trace.flow(stream), trace.index
     known = known or Known(trace)
-    rows = flow.rows if until is None else flow.rows[: int(flow.rows.searchsorted(until, side="right"))]
-    moment = _moment(trace, until)
-    addresses = join_endpoint(*flow.a), join_endpoint(*flow.b)
-    calls = [call for call in known.calls[frozenset(addresses)] if 0 < (call.end_ns or 0) <= moment]
-    samples = [one for one in known.samples[frozenset(addresses)] if one.time_ns <= moment]
-    gone = next((one.time_ns for one in samples if one.state == "gone"), 0)
+    times = known.moment(trace, until)
+    return told(of_flow(trace, trace.flow(stream), until, times[0]), known, times)
+
+
+def told(wire: OnTheWire, known: Known, times: tuple[int, int]) -> tuple[Custody, Custody]:
+    """The same where it is known what packets tell. `times`: see `Known.moment`."""
+    moment, until = times
+    addresses = wire.addresses
+    calls = known.calls.get(frozenset(addresses), [])
+    watched = {call.local for call in calls}           # an end whose calls are told at all, though later
+    # A look after the packet speaks of its moment while nothing else has happened since.
+    until = min([until, *(end - 1 for call in calls if (end := call.end_ns or 0) > moment)])
+    calls = [call for call in calls if 0 < (call.end_ns or 0) <= moment]
+    samples = [one for one in known.samples.get(frozenset(addresses), [])
+               if one.time_ns <= (moment if one.state == "gone" else max(until, moment))]
+    gone = {address: _gone_ns(samples, address) for address in addresses}
+    is_gone = wire.closed or (bool(samples) and all(
+        gone[address] for address in {one.local for one in samples}))
     samples = [one for one in samples if one.state != "gone"]
-    moment = min(moment, gone) if gone else moment
-    names = ("client", "server") if flow.streams[0].start_known else addresses
+    names = ("client", "server") if wire.opened[0] else addresses
     ends = [_end(name, address, calls, samples, known.outside.get(address))
             for name, address in zip(names, addresses, strict=True)]
-    moved = int(index.time_ns[rows[-1]]) if len(rows) else 0
     found = []
     for direction in (0, 1):
-        sent, acknowledged = _on_the_wire(trace, flow, rows, direction)
         own, peer = ends[direction], ends[1 - direction]
-        way = _of(own, peer, sent, acknowledged, calls, samples, (moment, moved),
-                  flow.streams[direction].start_known)
-        found.append(replace(way, gone=bool(gone), beyond=_beyond(known, peer, own, _moment(trace, until))))
+        then = min(moment, gone[peer.address] or moment)
+        way = _of(own, peer, wire, direction, calls, samples, then, watched)
+        found.append(replace(way, gone=is_gone, unheard=wire.unheard[direction],
+                             beyond=_beyond(known, peer, own, moment)))
     return found[0], found[1]
 
 
-def _moment(trace: Trace, until: Row | None) -> int:
-    """The time that is spoken of: of a packet, or of the last thing that is known."""
-    if until is not None:
-        return int(trace.index.time_ns[until])
-    times = [int(trace.index.time_ns[trace.index.count - 1])] if trace.index.count else [0]
-    times += [trace.kernel[-1].time_ns] if trace.kernel else []
-    times += [call.end_ns or call.time_ns for call in trace.calls[-1:]]
-    return max(times)
+def _gone_ns(samples: Iterable[KernelSample], address: str) -> int:
+    """When the kernel was seen to have no socket of an end any more; 0: it has one, as far as is known.
+
+    close() takes the socket from its program, and what is left of it is told at the same look.
+    """
+    went = held = 0
+    for one in samples:
+        if one.local == address and one.state == "gone":
+            went = one.time_ns
+        elif one.local == address:
+            held = one.time_ns
+    return went if went > held else 0
+
+
+def of_flow(trace: Trace, flow: TcpFlow, until: Row | None, moment: int) -> OnTheWire:
+    """What packets tell of a conversation after packet `until` (None: the last), which came at `moment`."""
+    index, streams = trace.index, flow.streams
+    rows = flow.rows if until is None else flow.rows[: int(flow.rows.searchsorted(until, side="right"))]
+    sent, acknowledged, unheard = [], [], []
+    for direction in (0, 1):
+        there, known = _on_the_wire(trace, flow, rows, direction)
+        sent.append(there)
+        acknowledged.append(known)
+        unheard.append(known - _heard(trace, flow, rows, direction, moment) if trace.fates else 0)
+    states = flow.states(row_at(rows, -1)) if len(rows) else ()
+    return OnTheWire(
+        (join_endpoint(*flow.a), join_endpoint(*flow.b)), (streams[0].start_known, streams[1].start_known),
+        (sent[0], sent[1]), (acknowledged[0], acknowledged[1]), (max(unheard[0], 0), max(unheard[1], 0)),
+        int(index.time_ns[rows[-1]]) if len(rows) else 0, bool(states) and all(one in OVER for one in states))
+
+
+def _heard(trace: Trace, flow: TcpFlow, rows: Int64s, direction: int, moment: int) -> int:
+    """Up to which offset the sender had heard by then that all has come: on a held wire ACKs wait too."""
+    for row in reversed(rows_in(rows[flow.directions(rows) != direction])):
+        arrived = trace.fates.arrived_ns(row, int(trace.index.time_ns[row]))
+        if arrived is not None and arrived <= moment and trace.index.tcp_flags[row] & ACK:
+            return _acknowledged(trace, flow, np.array([row]), direction)
+    return 0
 
 
 def _on_the_wire(trace: Trace, flow: TcpFlow, rows: Int64s, direction: int) -> tuple[int, int]:
@@ -168,19 +251,24 @@ def _on_the_wire(trace: Trace, flow: TcpFlow, rows: Int64s, direction: int) -> t
     own = rows[directions == direction]
     stops = stream.offsets_of(index.seq[own]) + index.payload_length[own]
     sent = max(int(stops[index.payload_length[own] > 0].max(initial=0)), 0)
-    answers = rows[directions != direction]
+    return sent, min(_acknowledged(trace, flow, rows[directions != direction], direction), sent)
+
+
+def _acknowledged(trace: Trace, flow: TcpFlow, answers: Int64s, direction: int) -> int:
+    """Up to which offset of a direction these packets of the other one acknowledge."""
+    index = trace.index
     answers = answers[index.tcp_flags[answers] & ACK != 0]
-    known = max(int(stream.offsets_of(index.ack[answers]).max(initial=0)), 0)
-    return sent, min(known, sent)
+    return max(int(flow.streams[direction].offsets_of(index.ack[answers]).max(initial=0)), 0)
 
 
 def _of(
-    own: End, peer: End, sent: int, acknowledged: int, calls: Sequence[Call], samples: Sequence[KernelSample],
-    times: tuple[int, int], from_the_start: bool,
+    own: End, peer: End, wire: OnTheWire, direction: int, calls: Sequence[Call],
+    samples: Sequence[KernelSample], moment: int, watched: Container[str | None],
 ) -> Custody:
-    moment, moved = times
-    written = _moved(calls, own.address, peer.address, _WRITES) if from_the_start else None
-    read = _moved(calls, peer.address, own.address, _READS) if from_the_start else None
+    sent, acknowledged = wire.sent[direction], wire.acknowledged[direction]
+    written, read = (_moved(calls, *ends, names) if wire.opened[direction] and ends[0] in watched else None
+                     for ends, names in (((own.address, peer.address), _WRITES),
+                                         ((peer.address, own.address), _READS)))
     sending, receiving = (_last(samples, *pair) for pair in
                           ((own.address, peer.address), (peer.address, own.address)))
     waiting = None if receiving is None else unread(receiving)
@@ -193,7 +281,7 @@ def _of(
         written = max(written, sent)           # a packet is seen before the call that wrote it returns
     elif sending is not None:
         written = sent + dict(sending.info).get("notsent", 0)
-    latest = max([moved, *(call.end_ns or 0 for call in calls)])
+    latest = max([wire.last_ns, *(call.end_ns or 0 for call in calls)])
     seen = 0 if receiving is None else receiving.time_ns
     reads = [call.end_ns or 0 for call in calls if call.local == peer.address and (call.result or 0) > 0
              and call.name.startswith(_READS)]  # fmt: skip
@@ -207,13 +295,11 @@ def _of(
     )
 
 
-def _moved(calls: Iterable[Call], local: str, peer: str, names: tuple[str, ...]) -> int | None:
-    """The bytes that calls of these names moved on a socket; None where it has no calls."""
-    own = [call for call in calls if call.local == local and call.peer == peer]
-    if not own:
-        return None
-    return sum(call.result for call in own if call.name.startswith(names) and (call.result or 0) > 0
-               and call.result is not None and not call.errno)  # fmt: skip
+def _moved(calls: Iterable[Call], local: str, peer: str, names: tuple[str, ...]) -> int:
+    """The bytes that calls of these names moved on a socket."""
+    return sum(call.result for call in calls if call.local == local and call.peer == peer
+               and call.name.startswith(names) and call.result is not None and call.result > 0
+               and not call.errno)
 
 
 def _last(samples: Sequence[KernelSample], local: str, peer: str) -> KernelSample | None:
@@ -232,7 +318,8 @@ def _waiting_since(samples: Iterable[KernelSample], local: str, peer: str) -> in
 
 
 def _beyond(known: Known, receiver: End, sender: End, moment: int) -> Beyond | None:
-    samples = [one for one in known.beyond[receiver.address, sender.address] if one.time_ns <= moment]
+    samples = [one for one in known.beyond.get((receiver.address, sender.address), ())
+               if one.time_ns <= moment]
     held = [one for one in samples if one.state != "gone"]
     if not held:
         return None

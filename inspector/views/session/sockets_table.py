@@ -22,7 +22,7 @@ from inspector.trace.packet.facts import DEEP
 from inspector.views.line.spans import Line, Span, Style, cell_width, fit, tail
 from inspector.views.line.wrap import wrap
 from inspector.views.session.call_text import role_name
-from inspector.views.session.custody import SENTENCE, custody, custody_lines
+from inspector.views.session.custody import SENTENCE, Custody, Known, custody, custody_lines
 from inspector.views.session.outside import Outside, outside_peers
 from inspector.views.session.sockets import Socket, SocketTable
 from inspector.wire.text import escaped
@@ -36,6 +36,7 @@ _TITLES = (marked("Owner"), "fd", marked("Proto"), marked("Local address"), mark
 _WORDS = frozenset({marked("not yet"), marked("closed"), marked("connected"), marked("unconnected"),
                     marked("open"), marked("gone")})         # of states that are none of TCP's
 _GONE = ("closed", "CLOSED")
+_WITHOUT_QUEUES = (*_GONE, "gone", "not yet", "LISTEN", "TIME-WAIT")
 _NOT_HELD = ("gone", "LISTEN", "TIME-WAIT")       # the calls know a listener by its address
 _USUAL = 80            # cells for which it is counted how many lines there are
 _OWNER = 30            # cells of the owner, where there is room
@@ -53,7 +54,7 @@ class SocketRow(NamedTuple):
     made_by: str
     role: str
     first_row: Row | None
-    queues: tuple[str, str] = ("", "")      # received and not read, written and not acknowledged
+    queues: tuple[str, str] = ("", "")      # by the kernel: not read, and not acknowledged
 
 
 class SocketLines:
@@ -74,10 +75,13 @@ class SocketLines:
         self._by_ends: dict[frozenset[str], tuple[int, Row]] = {}    # both ends -> conversation, first row
         self.rows: tuple[SocketRow, ...] = ()
         self._below: tuple[int, list[Line]] = 0, []              # for a width: where the bytes are
+        self._known: Known | None = None
+        self._custodies: dict[int, tuple[Custody, Custody] | None] = {}      # by conversation
         self.update()
 
     def update(self) -> None:
         """Take in what the trace gained, or another `row`."""
+        self._known, self._custodies = None, {}
         self._table.update(self.trace.calls)
         self._outside = outside_peers(self.trace.events)
         self._take_conversations()
@@ -102,12 +106,38 @@ class SocketLines:
         row = self.row if self.asked is None else self.asked
         if row is not None and row < trace.index.count and int(trace.index.protocol[row]) == TCP:
             found = max(int(trace.index.stream[row]), 0)
-        return found if trace.reached(row_at(trace.rows_of("tcp", found), -1), self.deep) else None
+        return found if self._custody(found) is not None else None
+
+    def _custody(self, stream: int) -> tuple[Custody, Custody] | None:
+        """Where a conversation's bytes are after the chosen packet; None where it is not decoded."""
+        if stream not in self._custodies:
+            trace, found = self.trace, None
+            if trace.reached(row_at(trace.rows_of("tcp", stream), -1), self.deep) is not None:
+                self._known = self._known or Known(trace)
+                found = custody(trace, stream, self.row, self._known)
+            self._custodies[stream] = found
+        return self._custodies[stream]
+
+    def queues(self, index: int) -> tuple[str, str]:
+        """What waits in both queues of a socket: the numbers that the table below has of its conversation.
+
+        The kernel was looked at now and then; calls and packets tell of the chosen packet itself.
+        """
+        socket = self.rows[index]
+        if socket.first_row is None or socket.state in _WITHOUT_QUEUES or not self.trace.samples:
+            return socket.queues
+        both = self._custody(int(self.trace.index.stream[socket.first_row]))
+        for way in both or ():
+            if way.sender.address == socket.local and way.written is not None:
+                socket = socket._replace(queues=(socket.queues[0], str(way.unacknowledged)))
+            elif way.receiver.address == socket.local and way.unread is not None:
+                socket = socket._replace(queues=(str(way.unread), socket.queues[1]))
+        return socket.queues
 
     def _lines_below(self, width: int) -> list[Line]:
         if self._below[0] != width:
-            found = [] if self._stream is None else custody_lines(
-                custody(self.trace, self._stream, self.row), self._stream, width)
+            both = None if self._stream is None else self._custody(self._stream)
+            found = [] if both is None or self._stream is None else custody_lines(both, self._stream, width)
             self._below = width, self._moment(width) + self._relays(width) + self._datagrams(width) + found
         return self._below[1]
 
@@ -282,12 +312,13 @@ class SocketLines:
         socket = self.rows[index]
         role: Style = "client" if socket.role == "client" else "server" if socket.role == "server" else ""
         gone = socket.state in _GONE
-        waits: list[Style] = ["warning" if text not in ("", "0", "–") else "dim" for text in socket.queues]
+        queues = self.queues(index)
+        waits: list[Style] = ["warning" if text not in ("", "0", "–") else "dim" for text in queues]
         styles: tuple[Style, ...] = (role, "number", "", "", "", "dim" if gone else "bold", *waits, "dim")
         fd = "–" if socket.fd is None else str(socket.fd)
         state = tr(socket.state) if socket.state in _WORDS else socket.state
         return self._cells((socket.owner, fd, socket.protocol, socket.local, socket.peer, state,
-                            *socket.queues, socket.made_by), styles, width)
+                            *queues, socket.made_by), styles, width)
 
     def title(self, width: int) -> Line:
         """The titles above the lines."""

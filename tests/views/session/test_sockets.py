@@ -6,6 +6,7 @@ import socket
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from inspector.lab.launch import start_agent
@@ -16,7 +17,9 @@ from inspector.model.records import Call
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
 from inspector.trace.trace import Trace
+from inspector.views.handing.part import rows_part
 from inspector.views.line.spans import plain
+from inspector.views.session.custody import custody
 from inspector.views.session.sockets import SocketTable
 from inspector.views.session.sockets_table import SocketLines, SocketRow
 from tests.support.running.lab import needs_lab, wait_for_event, wait_until
@@ -189,3 +192,40 @@ def test_the_relays_backlog_is_not_the_services(tmp_path: Path) -> None:
             text = " ".join(plain(sockets.line(at, 80)).strip() for at in range(sockets.count))
             assert f"127.0.0.1:{port} is the relay's socket in the lab" in text
             assert "where 0 of 5 connections wait for it" in text
+
+
+@needs_lab
+def test_a_row_and_the_table_below_say_the_same_of_each_packet(tmp_path: Path) -> None:
+    """The kernel was looked at now and then: what it said before the chosen packet is not told of it."""
+    with played(tmp_path / "t.pcapng", SessionSpec("slow-reader")) as trace:
+        seen = set()
+        for row in range(trace.index.count):
+            lines = SocketLines(trace, Row(row))
+            both = custody(trace, 0, Row(row))
+            for number, socket in enumerate(lines.rows):
+                shown = plain(lines.line(number, 100)).split()
+                if socket.state not in ("ESTABLISHED", "CLOSE-WAIT"):
+                    continue
+                sending, = (way for way in both if way.sender.address == socket.local)
+                receiving, = (way for way in both if way.receiver.address == socket.local)
+                assert shown[-2:] == [str(receiving.unread), str(sending.unacknowledged)]
+                below = [plain(lines.line(place, 100)) for place in range(len(lines.rows), lines.count)]
+                name = f" {receiving.sender.name} →"             # nothing is said of who has sent nothing
+                table = next((line for line in below if line.startswith(name)), "0 0")
+                assert table.split()[-2].replace(",", "") == shown[-2]
+                seen.add(shown[-2])
+        assert len(seen) > 3                                     # it filled, and was emptied
+
+
+@needs_lab
+def test_after_the_last_packet_it_is_told_as_at_the_end(tmp_path: Path) -> None:
+    """Bytes that were read since stand as read: there is no packet that would end its moment."""
+    with played(tmp_path / "t.pcapng", SessionSpec("tcp")) as trace:
+        rows = trace.flow(0).rows
+        last = max(int(row) for row in rows if trace.index.payload_length[row])
+        part = tmp_path / "part.pcapng"
+        part.write_bytes(b"".join(rows_part(trace, np.arange(last + 1), range(len(trace.calls)))))
+    with Trace.open(part) as cut:
+        cut.finish()
+        assert custody(cut, 0, Row(cut.index.count - 1)) == custody(cut, 0)
+        assert all(way.unread == 0 for way in custody(cut, 0))

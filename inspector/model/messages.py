@@ -23,7 +23,9 @@ AGENT, PLAIN_TEXT = "inspector", "text/plain; charset=utf-8"       # what our cl
 _FRAMING = frozenset({"content-length", "transfer-encoding"})
 _NAME = r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)"         # RFC 9110 section 5.1
 _HEADER = re.compile(rf'-H "{_NAME}:((?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\["\\])*)"(?: |$)')
-_SPECIAL = re.compile(r'(hex|binary|ping|pong|repeat|fragments):|-H "')
+_BEGINS_HEADER = re.compile(r"-H(?![A-Za-z0-9-])|-H[A-Za-z0-9-]+:")
+_SPECIAL = re.compile(rf"(hex|binary|ping|pong|repeat|fragments):|HTTP/|{_BEGINS_HEADER.pattern}")
+_FIELD = re.compile(rf"{_NAME}:([^\x00-\x08\x0a-\x1f\x7f]*)")
 _BY_ADDRESS = re.compile(r"(localhost|[0-9.]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
 _ESCAPED, _BACKSLASHED, _BACKSLASH = re.compile(r'(["\\])'), re.compile(r'\\(["\\])'), r"\\\1"
 
@@ -104,7 +106,8 @@ def _is_usual(name: str, value: str) -> bool:
 def parse_request(message: str | Message) -> Request:
     """Read `GET /path`, `POST /path body` (or `hex:…` as body), or `hex:…`; ValueError with one sentence.
 
-    Headers stand before the body, as curl takes them: `GET /path -H "Accept: text/plain"`.
+    Headers stand before the body, as curl takes them: `GET /path -H "Accept: text/plain"`. A request as it
+    goes over the wire (`GET /path HTTP/1.1`, lines of headers, an empty line, a body) is read too.
     """
     if isinstance(message, Message):
         if message.opcode == "binary":
@@ -112,20 +115,58 @@ def parse_request(message: str | Message) -> Request:
         message = message.data.decode()
     if message.startswith("hex:"):
         return Request("", "", parse_hex(message[4:]))
+    first, _, lines = message.partition("\n")
+    words = first.rstrip("\r").split(" ")
+    if len(words) == 3 and words[2].startswith("HTTP/"):
+        return _raw_request(words[0], words[1], words[2], lines)
     method, _, rest = message.partition(" ")
     target, _, body = rest.partition(" ")
     headers = []
     while (found := _HEADER.match(body)) is not None:
         name, value = found[1], _BACKSLASHED.sub(r"\1", found[2])
-        if name.lower() in _FRAMING:
-            raise ValueError(tr("{name} is said by the client, as the body is; 'hex:…' sends any bytes.",
-                                name=name))
+        _check_header(name)
         headers.append((name, value.strip()))
         body = body[found.end() :]
+    _check_target(method, target, message)
+    if _BEGINS_HEADER.match(body):
+        raise ValueError(tr('{text!r} is no header; write -H "Name: value", and a body behind it.',
+                            text=body[:40]))
+    return Request(method.upper(), target, parse_message(body).data, tuple(headers))
+
+
+def _raw_request(method: str, target: str, version: str, lines: str) -> Request:
+    """A request as it goes over the wire: what stands behind its first line are headers, then the body."""
+    _check_target(method, target, f"{method} {target}")
+    if version != "HTTP/1.1":
+        raise ValueError(tr("The client speaks HTTP/1.1, not {version!r}; 'hex:…' sends any bytes.",
+                            version=version[:20]))
+    headers = []
+    while lines:
+        line, _, lines = lines.partition("\n")
+        if not (line := line.rstrip("\r")):
+            break
+        if (found := _FIELD.fullmatch(line)) is None:
+            raise ValueError(tr("{text!r} is no header; write Name: value, and an empty line before a body.",
+                                text=line[:40]))
+        headers.append((found[1], found[2].strip()))
+    body = lines.encode()
+    for name, value in headers:
+        if (name.lower(), value) != ("content-length", str(len(body))):      # else the client says the same
+            _check_header(name)
+    return Request(method.upper(), target, body,
+                   tuple(one for one in headers if one[0].lower() not in _FRAMING))
+
+
+def _check_target(method: str, target: str, message: str) -> None:
     if not (_METHOD.fullmatch(method) and _TARGET.fullmatch(target)):
         raise ValueError(tr("{text!r} is no request; write for example GET / or POST /echo hello.",
                             text=message[:40]))
-    return Request(method.upper(), target, parse_message(body).data, tuple(headers))
+
+
+def _check_header(name: str) -> None:
+    if name.lower() in _FRAMING:
+        raise ValueError(tr("{name} is said by the client, as the body is; 'hex:…' sends any bytes.",
+                            name=name))
 
 
 def parse_hex(text: str) -> bytes:

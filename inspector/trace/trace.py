@@ -327,6 +327,11 @@ class Trace:
         return self._contents.statistics
 
     @property
+    def tells_drops(self) -> bool:
+        """Whether the capture says how many packets it could not keep; else `statistics` has none counted."""
+        return self._contents.tells_drops
+
+    @property
     def cut(self) -> int:
         """How many packets were longer on the wire than what was captured of them."""
         return self._contents.cut

@@ -97,6 +97,10 @@ def test_messages(text: str, message: Message) -> None:
         ("PUT /x hex:00ff", Request("PUT", "/x", b"\x00\xff")),
         (r'GET / -H "X-Said: a \"b\" \\" -H "Accept:" -Hx',
          Request("GET", "/", b"-Hx", (("X-Said", 'a "b" \\'), ("Accept", "")))),
+        ("GET /a HTTP/1.1", Request("GET", "/a", b"")),
+        ("GET /pasted HTTP/1.1\r\nHost: x\r\nX-A:1\r\n\r\nsecond\nline",
+         Request("GET", "/pasted", b"second\nline", (("Host", "x"), ("X-A", "1")))),
+        ("POST / HTTP/1.1\nContent-Length: 2\n\nhi", Request("POST", "/", b"hi")),
         ("OPTIONS *", Request("OPTIONS", "*", b"")),
         ("hex:4142", Request("", "", b"AB")),
         (Message(b"GET /"), Request("GET", "/", b"")),
@@ -125,6 +129,26 @@ def test_what_the_client_says_by_itself_is_not_written_down() -> None:
         'GET / -H "Host: web.example"'
     with pytest.raises(ValueError, match="Content-Length is said by the client"):
         parse_request('POST / -H "Content-Length: 9" hi')
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("GET /a -H nocolon", "'-H nocolon' is no header; write -H \"Name: value\""),
+    ('GET /a -H "X-Broken', "is no header"),
+    ('GET /a -H "X-Broken: a', "is no header"),
+    ('GET /a -H "X: a"body', "is no header"),
+    ('GET /a -H "X: a" -H', "is no header"),
+    ("GET /a -H 'X: a'", "is no header"),
+    ("GET /a -HX:a", "is no header"),
+    ("GET /a HTTP/1.1\nHost x\n", "'Host x' is no header; write Name: value, and an empty line"),
+    ("GET /a HTTP/1.0\n", "speaks HTTP/1.1"),
+    ("GET /a HTTP/1.1\nTransfer-Encoding: chunked\n\n", "Transfer-Encoding is said by the client"),
+    ("POST /a HTTP/1.1\nContent-Length: 5\n\nhi", "Content-Length is said by the client"),
+    ("GET /a\nHost: x", "is no request"),
+])
+def test_what_a_request_cannot_use_is_told(text: str, words: str) -> None:
+    with pytest.raises(ValueError) as error:
+        parse_request(text)
+    assert words in str(error.value)
 
 
 def test_a_text_is_repeated() -> None:

@@ -18,10 +18,12 @@ from textual.widgets import Input, Static
 
 import inspector.tui
 from inspector.sessions.kinds import REGISTRY
+from inspector.tui.files.paths import is_capture
 from inspector.tui.widgets.base import Options
 from inspector.tui.widgets.composer import Composer
 from inspector.tui.widgets.key_line import KeyLine
-from inspector.tui.widgets.prompt import MenuScreen, PromptScreen
+from inspector.tui.widgets.prompt import MenuScreen, PathSuggester, PromptScreen
+from inspector.tui.workbench.save import is_named_so
 from inspector.views.line.spans import cell_width
 from tests.support.captures.traces import TRACES
 from tests.support.running.lab import needs_lab
@@ -195,6 +197,20 @@ async def test_what_a_composer_hints_at_is_seen_whole_at_80_columns(kind: str) -
 
 
 @pytest.mark.skipif(not interpreter(), reason="needs root, and a Python that another user may run")
+@pytest.mark.parametrize(("typed", "suggested"), [("s", "s1.pcapng"), ("f", "folder/"), ("x", None)])
+async def test_a_prompt_for_a_capture_suggests_captures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, suggested: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s1.har").write_text("{}")
+    (tmp_path / "s1.pcapng").write_bytes((TRACES / "tcp.pcapng").read_bytes())
+    (tmp_path / "s0.pcapng").write_text("no capture")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "x")
+    assert await PathSuggester(is_capture).get_suggestion(typed) == suggested
+    assert await PathSuggester(is_named_so).get_suggestion("s1.") == "s1.pcapng"
+
+
 def test_what_another_user_may_not_read_is_told() -> None:
     with Terminal([], environment(HOME="/"), size=(100, 30), python=interpreter(), user=UNKNOWN) as app:
         app.until_shown("Open a file")

@@ -41,30 +41,31 @@ outside_options = together("outside", outside_of, (
 """Decorate a click command with both: it gets `outside`."""
 
 
-def pair_of(text: str) -> tuple[int, int]:
-    """`8001:8000` as two ports; CommandError where it is none."""
+def pair_of(text: str, where: str = "") -> tuple[int, int]:
+    """`8001:8000` as two ports; CommandError where it is none. `where`: the option that says so."""
     first, colon, second = text.partition(":")
     if not colon:
         raise CommandError(f"{text!r} is no pair of ports like 8001:8000.", USAGE)
-    return port_of(first, text), port_of(second, text)
+    return port_of(first, text, where), port_of(second, text, where)
 
 
-def port_of(text: str, whole: str) -> int:
+def port_of(text: str, whole: str, where: str = "") -> int:
     """A port; CommandError where it is none."""
     if text.isascii() and text.isdigit() and 0 < int(text[:6]) < 1 << 16:
         return int(text)
-    raise CommandError(f"{whole!r}: {text!r} is no port (1 to 65535).", USAGE)
+    part = f"{whole!r}: " if text != whole else ""
+    raise CommandError(f"{where and f'{where}: '}{part}{text!r} is no port (1 to 65535).", USAGE)
 
 
 def _published(text: str) -> tuple[int, int]:
     if ":" in text:
-        outside, inside = pair_of(text)
+        outside, inside = pair_of(text, "--publish")
         return inside, outside
-    return port_of(text, text), port_of(text, text)
+    return port_of(text, text, "--publish"), port_of(text, text, "--publish")
 
 
 def _reached(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if colon and not host:
-        raise CommandError(f"{text!r} has no host before its colon.", USAGE)
-    return host.strip("[]") or "127.0.0.1", port_of(port, text)
+        raise CommandError(f"--reach: {text!r} has no host before its colon.", USAGE)
+    return host.strip("[]") or "127.0.0.1", port_of(port, text, "--reach")

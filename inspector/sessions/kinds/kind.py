@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from inspector.model.language import sentence, tr
-from inspector.model.messages import Message, checked, parse_message
+from inspector.model.messages import Message, checked, parse_message, parse_request
 from inspector.sessions.kinds.options import (
     BEHAVIOUR,
     ENDING_OPTIONS,
@@ -71,6 +71,7 @@ class Form:
     example: str
     read: Callable[[str], Message]
     server_hint: str = ""              # where the server's hint is another one
+    wide_hint: str = ""                # the client's where the line has room for it
 
     def hint_for(self, role: Role) -> str:
         """The hint at this end."""
@@ -123,6 +124,7 @@ class Kind:
     message_help: str = ""             # what a message of a script may be beside text, for `run --help`
     messages_for_push: tuple[str, ...] | None = None    # the same where the server pushes, if other ones
     check_message: Callable[[str], object] = parse_message   # ValueError: cannot be a message of a script
+    takes_requests: bool = False       # what its client says are requests of HTTP
     check: Callable[[SessionSpec], None] = accept_any        # ValueError: cannot be a session
     lacking: Callable[[], str] = lacks_nothing               # why it cannot be on this machine, a sentence
     starts_programs: bool = False      # others than our own, of this machine
@@ -130,6 +132,11 @@ class Kind:
     takes_path: bool = False           # a URL's path, and headers, mean something to it
     asks: str = ""                     # the message that asks for a URL's "{path}" at once
     transport: Literal["tcp", "udp"] = "tcp"
+
+    def check_typed(self, message: Message) -> None:
+        """ValueError, a sentence, where the client cannot say what a person typed; the line is kept then."""
+        if self.takes_requests:
+            parse_request(message)
 
     def read(self, text: str) -> Message:
         """A message of a script; ValueError where it cannot be one. A request goes as it stands."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from inspector.trace.file.decompressed import is_compressed
 from inspector.trace.file.format import DamageError, Format, Sink
 from inspector.trace.file.pcap import PCAP_MAGICS, Pcap
 from inspector.trace.file.pcapng import Pcapng
@@ -112,6 +113,11 @@ class Reader:
     def rest(self) -> int:
         """Bytes that stand there but make no whole packet or block (yet)."""
         return max(self.size - self.offset, 0)
+
+
+def begins_capture(head: bytes) -> bool:
+    """Whether a file whose first bytes are these is a capture, or one that is compressed."""
+    return head[:4] in {*PCAP_MAGICS, b"\x0a\x0d\x0d\x0a"} or is_compressed(head)
 
 
 def _may_become_capture(head: bytes) -> bool:

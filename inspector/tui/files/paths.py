@@ -9,6 +9,7 @@ from pathlib import Path
 
 from inspector.lab.files.folders import home, is_folder
 from inspector.model.language import marked, tr
+from inspector.trace.file.reader import begins_capture
 from inspector.wire.text import escaped
 
 SHOWN = 60                         # characters of a name in a sentence
@@ -62,6 +63,17 @@ def no_capture(text: str) -> str | None:
     except PathError as error:
         return str(error)
     return None
+
+
+def is_capture(path: Path) -> bool:
+    """Whether an ordinary file begins as a capture does: what a prompt suggests that asks for one."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return begins_capture(file.read(4))
+    except (OSError, ValueError):
+        return False
 
 
 def to_write(text: str, suffixes: tuple[str, ...]) -> tuple[Path, bool]:

@@ -24,7 +24,7 @@ from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import LAUNCHED, OPTIONS
 from inspector.sessions.kinds.options import Option
 from inspector.tui.files import traces
-from inspector.tui.files.paths import no_capture, typed
+from inspector.tui.files.paths import is_capture, no_capture, typed
 from inspector.tui.messages import FirstPictureDone, LessonsAsked
 from inspector.tui.widgets.base import BaseScreen, PlainScroll, Prose, may
 from inspector.tui.widgets.key_line import KeyLine
@@ -287,7 +287,7 @@ class LauncherScreen(BaseScreen):
             if text:
                 self.post_message(FileAsked(typed(text)))
 
-        self.app.push_screen(PromptScreen("Open which capture?", "", check=no_capture, paths=True,
+        self.app.push_screen(PromptScreen("Open which capture?", "", check=no_capture, paths=is_capture,
                                           hint="pcap or pcapng; → takes what is suggested"), chosen)
 
     def action_lessons(self) -> None:

@@ -18,7 +18,7 @@ from textual.containers import Vertical
 from inspector.model.language import marked, tr
 from inspector.trace.trace import TraceError
 from inspector.tui.files import traces
-from inspector.tui.files.paths import no_capture, typed
+from inspector.tui.files.paths import is_capture, no_capture, typed
 from inspector.tui.pace import REST_SECONDS, WORK_SECONDS
 from inspector.tui.widgets.base import BaseModal, may
 from inspector.tui.widgets.clipboard import copy
@@ -145,7 +145,7 @@ class CompareScreen(BaseModal[None]):
             else:
                 self._give_up()
 
-        self.app.push_screen(PromptScreen("Compare with which capture?", check=no_capture, paths=True,
+        self.app.push_screen(PromptScreen("Compare with which capture?", check=no_capture, paths=is_capture,
                                           hint="pcap or pcapng; → takes what is suggested"), chosen)
 
     def _give_up(self) -> None:

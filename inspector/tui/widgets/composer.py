@@ -25,6 +25,7 @@ from inspector.sessions.kinds.kind import Form, Kind
 from inspector.tui.files import history
 from inspector.tui.widgets.base import TextInput
 from inspector.tui.widgets.prompt import PromptScreen
+from inspector.views.line.spans import cell_width
 from inspector.wire.text import escaped
 
 LEAST_SECONDS = 0.01
@@ -132,6 +133,10 @@ class Composer(Vertical):
         self.set_class(not there, "-absent")
         self._show_form()
 
+    def on_resize(self) -> None:
+        """The line in which something is typed is the longer one."""
+        self.call_after_refresh(self._show_form)
+
     def language_changed(self) -> None:
         """What stands there is to be said in another language now."""
         self.query_one(".who", Static).update(Content(f"{tr(self.role)} ▸"))
@@ -191,13 +196,19 @@ class Composer(Vertical):
         self._show_form()
 
     def _show_form(self) -> None:
-        self.input.placeholder = tr(self._form.hint_for(self.role))
+        hint, wide = tr(self._form.hint_for(self.role)), tr(self._form.wide_hint)
+        if self.role == "client" and 0 < cell_width(wide) < self.input.size.width:
+            hint = wide
+        self.input.placeholder = hint
         self.query_one(".form", Static).update(Content(self._every or tr(self._form.name)))
 
     def _command(self, text: str) -> Send | None:
         """What sends a text; None, and a toast, where it cannot be sent in this form."""
         try:
-            return Send(self._form.read(text.translate(CONTROLS)), self.role)
+            message = self._form.read(text.translate(CONTROLS))
+            if self.role == "client":
+                self._kind.check_typed(message)
+            return Send(message, self.role)
         except ValueError as error:
             self.notify(str(error), severity="error")
             return None

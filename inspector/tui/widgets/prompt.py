@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from textual import events, on
@@ -25,7 +26,11 @@ from inspector.wire.text import escaped
 
 
 class PathSuggester(Suggester):
-    """Completes what is typed to the first file or directory of that beginning."""
+    """Completes what is typed to the first directory or file of that beginning that the question can take."""
+
+    def __init__(self, takes: Callable[[Path], bool]) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._takes = takes
 
     async def get_suggestion(self, value: str) -> str | None:
         head, _, beginning = value.rpartition("/")
@@ -34,8 +39,10 @@ class PathSuggester(Suggester):
         with contextlib.suppress(OSError, PathError):
             for path in sorted(typed((head or "/") if "/" in value else ".").iterdir()):
                 # A name that cannot be shown as it is, is not offered: it would reach the terminal as it is.
-                if path.name.startswith(beginning) and escaped(path.name) == path.name:
-                    return value[: len(value) - len(beginning)] + path.name + ("/" if is_folder(path) else "")
+                if not path.name.startswith(beginning) or escaped(path.name) != path.name:
+                    continue
+                if (folder := is_folder(path)) or self._takes(path):
+                    return value[: len(value) - len(beginning)] + path.name + ("/" if folder else "")
         return None
 
 
@@ -44,11 +51,13 @@ class PromptScreen(BaseModal[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel", id="prompt.cancel")]
 
-    def __init__(self, question: str, value: str = "", *, hint: str = "", paths: bool = False,
+    def __init__(self, question: str, value: str = "", *, hint: str = "",
+                 paths: Callable[[Path], bool] | None = None,
                  check: Callable[[str], str | None] = lambda _text: None) -> None:
+        """`paths`: paths are typed; says which files are suggested."""
         super().__init__()
         self._question, self._value, self._hint, self._check = tr(question), value, tr(hint), check
-        self._suggester = PathSuggester(use_cache=False, case_sensitive=True) if paths else None
+        self._suggester = PathSuggester(paths) if paths is not None else None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="prompt"):

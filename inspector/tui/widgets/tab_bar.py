@@ -54,8 +54,7 @@ class TabBar(Divider, Painter):
         if _cells(tabs) > self.size.width:
             tabs = [tab._replace(name=tab.short) for tab in tabs]
         if _cells(tabs) > self.size.width:
-            letters = max(self.size.width // len(tabs) - 2, 1)       # too narrow even so
-            tabs = [tab._replace(name=_first(tab.name, letters)) for tab in tabs]
+            tabs = self._named(tabs)
         room = self.size.width - (cell_width(self._shown[2]) + 2 if self._shown[2] else 0)
         loose = sum(cell_width(tab.key + tab.name) + 2 for tab in tabs) <= room
         placed, at = [], 0
@@ -64,6 +63,15 @@ class TabBar(Divider, Painter):
             placed.append((tab, at, at + size))
             at += size
         return placed
+
+    def _named(self, tabs: list[TabName]) -> list[TabName]:
+        """The tabs of which the one in front, and whichever have room beside it, have a name: a whole one."""
+        found = [tab._replace(name="") for tab in tabs]
+        room = self.size.width - _cells(found)
+        for place in sorted(range(len(tabs)), key=lambda place: tabs[place].pane != self._shown[0]):
+            if (size := cell_width(tabs[place].name)) <= room:
+                found[place], room = tabs[place], room - size
+        return found
 
     def render_line(self, y: int) -> Strip:
         front, focused, status, _ = self._shown
@@ -91,10 +99,3 @@ class TabBar(Divider, Painter):
 def _cells(tabs: list[TabName]) -> int:
     """Cells that the tabs need at least."""
     return sum(cell_width(tab.key + tab.name) + 1 for tab in tabs)
-
-
-def _first(name: str, cells: int) -> str:
-    """The letters of a name that have room in so many cells, one at least."""
-    while cell_width(name) > cells and len(name) > 1:
-        name = name[:-1]
-    return name

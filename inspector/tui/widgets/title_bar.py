@@ -22,7 +22,7 @@ class TitleFacts(NamedTuple):
     address: str = ""
     life: str = "starting"         # one of _SIGNS; `tr` says it
     packets: int = 0
-    dropped: int = 0               # packets that the capture could not keep
+    dropped: int | None = 0        # packets that the capture could not keep; None: nobody counted them
     loss: str = marked("dropped")  # what they are called
     progress: float = 1.0
     cut: int = 0                   # packets of which the beginning alone was captured
@@ -84,6 +84,7 @@ def title_right(facts: TitleFacts) -> list[Span]:
         behind = tr("{life}, {count:,} packets behind", life=words, count=facts.behind)
         life = Span(f"{sign} {behind}", "warning")
     packets = tr("{count:,} packet" if facts.packets == 1 else "{count:,} packets", count=facts.packets)
-    loss = Span(f"   {facts.dropped:,} {tr(facts.loss)}", "error" if facts.dropped else "dim")
+    loss = [] if facts.dropped is None else [
+        Span(f"   {facts.dropped:,} {tr(facts.loss)}", "error" if facts.dropped else "dim")]
     cut = [Span(f"   {tr('{count:,} cut', count=facts.cut)}", "warning")] if facts.cut else []
-    return [life, Span(f"   {packets}"), loss, *cut]
+    return [life, Span(f"   {packets}"), *loss, *cut]

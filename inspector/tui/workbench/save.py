@@ -78,8 +78,13 @@ def ask_for_name(app: App[Any], trace: Trace, saved: Callable[[Path], None],
 
     question = tr("Save {part} as", part=part.name.lower()) if part.suffix else tr("Save the trace as")
     app.push_screen(PromptScreen(
-        question, suggested, paths=True,
+        question, suggested, paths=is_named_so,
         check=_check, hint="a pcapng file: Wireshark and tshark open it too, system calls included"), chosen)
+
+
+def is_named_so(path: Path) -> bool:
+    """Whether a file has a name that a trace is saved under."""
+    return path.name.lower().endswith(traces.CAPTURE_SUFFIXES)
 
 
 def _check(text: str) -> str | None:

@@ -75,8 +75,12 @@ class LadderText:
         calls = len({(moment.call) for moment in self.ladder.moments})
         _, _, what = ladder_ends(self.ladder, None)
         took = f"  {duration(int(stamps[-1]) - int(stamps[0]))}" if len(stamps) else ""
-        lost = f"{trace.statistics.dropped} {tr(loss_word(trace))}"
-        parts = [what, tr("{count} system calls", count=calls) + took, lost]
+        parts = [what]
+        if calls:                      # without any, nobody looked at them
+            parts.append(tr("{count} system calls", count=calls))
+        parts[-1] += took
+        if trace.tells_drops:
+            parts.append(f"{trace.statistics.dropped} {tr(loss_word(trace))}")
         return "  ".join([*parts, tr("{count:,} cut short", count=trace.cut)] if trace.cut else parts)
 
     def _time_of(self, index: int) -> int:

@@ -447,6 +447,9 @@ async def test_all_tabs_are_there_on_the_narrowest_screen() -> None:
         placed = bar.cells()
         assert [tab.pane for tab, _, _ in placed] == [spec.id for spec in PANES]
         assert placed[-1][2] <= 60
+        names = {spec.id: {"", spec.title, spec.short} for spec in PANES}
+        assert all(tab.name in names[tab.pane] for tab, _, _ in placed)      # none is cut in a word
+        assert next(tab for tab, _, _ in placed if tab.pane == "ladder").name
         await pilot.click("#tabs-top", offset=Offset(placed[-1][1] + 1, 0))
         await settled(pilot)
         assert visible(screen) == {PANES[-1].id}

@@ -16,7 +16,7 @@ from inspector.views.conversations.compare.compare import (
     conversations_of,
 )
 from inspector.views.conversations.compare.happenings import MOST
-from inspector.views.conversations.compare.sums import Sums, sums_of
+from inspector.views.conversations.compare.sums import Sums, sums_of, table
 from inspector.views.ladder.ends import Conversation
 from inspector.views.ladder.ladder import Ladder
 from inspector.views.line.spans import cell_width, plain
@@ -116,3 +116,8 @@ def test_each_column_keeps_the_order_of_what_happened(others: tuple[str, ...]) -
     assert names.index("server data") < names.index("client recv = ok")
     for trace in traces:
         trace.close()
+
+
+def test_calls_that_nobody_watched_are_not_none() -> None:
+    found = dict(table([Sums(4, 160, 34, 2, 10**6, 0), Sums(4, 160, 34, 2, 10**6, 12)]))
+    assert found["system calls"] == ["not watched", "12"]

@@ -21,7 +21,8 @@ from inspector.sessions.kinds.tcp import ENDINGS
 if TYPE_CHECKING:
     from inspector.sessions.stream.connection import Exchange
 
-REQUEST = Form("text", "GET /, POST / body", "GET /", TEXT.read, marked("answers by itself"))
+REQUEST = Form("text", "GET /, POST / body", "GET /", TEXT.read, marked("answers by itself"),
+               marked('GET / -H "Name: value", POST / body'))
 
 
 def _server_exchange() -> type[Exchange]:
@@ -39,6 +40,7 @@ def _client_exchange() -> type[Exchange]:
 KIND = Kind(
     name="http", title="HTTP", key="h", about="requests and answers, as text over TCP", port=8000,
     messages=("GET /", "POST /echo hello"), messages_for_push=("GET /push",), check_message=parse_request,
+    takes_requests=True,
     message_help="'GET /path', 'POST /echo body'",
     server=stream_server(_server_exchange), client=stream_client(_client_exchange),
     forms=(REQUEST,), endings=ENDINGS,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inspector.model.language import marked
+from inspector.model.language import marked, tr
 from inspector.model.numbers import FIN, RST, SYN, TCP, UDP
 from inspector.model.units import duration
 from inspector.views.ladder.layout import LEFT
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """`headers` and `payload` in bytes; `payload` is what TCP, UDP or IP carried."""
+    """`headers` and `payload` in bytes; `payload` is what TCP, UDP or IP carried. `calls`: 0 where nobody
+    watched them, since no packet is sent without one."""
 
     packets: int
     headers: int
@@ -61,7 +62,7 @@ def table(columns: list[Sums]) -> list[tuple[str, list[str]]]:
         (marked("bytes of payload"), [f"{one.payload:,}" for one in columns]),
         (marked("round trips"), [f"{one.round_trips:,}" for one in columns]),
         (marked("time"), [duration(one.took_ns) for one in columns]),
-        (marked("system calls"), [f"{one.calls:,}" for one in columns]),
+        (marked("system calls"), [f"{one.calls:,}" if one.calls else tr("not watched") for one in columns]),
     ]
 
 

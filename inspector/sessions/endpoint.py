@@ -7,8 +7,11 @@ all went as asked, 1 when not (an event "failed" says why), 2 for wrong usage.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import os
+import resource
 import signal
 import sys
 import threading
@@ -39,6 +42,8 @@ from inspector.sessions.kinds import kind_of, resolved
 from inspector.sessions.kinds.kind import Runner
 from inspector.sessions.loop import Loop
 
+_HIGH = 64       # the number that the journal has
+_SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)      # it is the machine that lacks them
 GRACE = 2.0      # seconds in which the sockets are closed after the end of input
 
 
@@ -110,10 +115,28 @@ def serve(context: Context, lines: Iterator[bytes]) -> int:
         context.journal.event("failed", str(error))
         context.gate.end()
         run.close()
+    except OSError as error:
+        if error.errno not in _SCARCE:
+            raise
+        context.journal.event("failed", f"The {context.role} cannot go on: {error.strerror}.")
+        run.close()
     except Exception as error:
         context.journal.event("failed", f"The {context.role} broke: {error!r}.")
         raise
     return 1 if context.journal.failed else 0
+
+
+def _moved_up(fd: int) -> int:
+    """The same file under a high number, so that sockets get the low ones that a program of one's own sees.
+
+    Where few numbers are allowed (`ulimit -n`) it is the highest, and where none is left its own.
+    """
+    most = min(_HIGH, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 1)
+    with contextlib.suppress(OSError):
+        high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, most)
+        os.close(fd)
+        return high
+    return fd
 
 
 def main(arguments: list[str]) -> int:
@@ -123,10 +146,7 @@ def main(arguments: list[str]) -> int:
         return 2
     signal.signal(signal.SIGINT, signal.SIG_IGN)     # ctrl+c is for who started us; the end of input follows
     role: Role = "server" if arguments[0] == "server" else "client"
-    # A high number, so that the sockets get the low ones that a program of one's own would see.
-    fd = fcntl.fcntl(int(arguments[2]), fcntl.F_DUPFD_CLOEXEC, 64)
-    os.close(int(arguments[2]))
-    journal = Journal(fd, role)
+    journal = Journal(_moved_up(int(arguments[2])), role)
     lines = read_lines(0)
     try:
         spec = resolved(SessionSpec.from_json(next(lines, b"{")))

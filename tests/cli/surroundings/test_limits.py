@@ -44,6 +44,16 @@ def test_few_open_files_are_no_mistake_of_the_user(command: str, most: int, tmp_
 
 
 @needs_lab
+@pytest.mark.parametrize(("most", "status"), [(20, 3), (32, 0)])
+def test_a_session_runs_with_few_open_files_or_says_so(most: int, status: int, tmp_path: Path) -> None:
+    """An endpoint keeps its journal out of the way of its sockets, as far as numbers are allowed."""
+    done = limited("run tcp", tmp_path, resource.RLIMIT_NOFILE, most)
+    assert done.returncode == status, done.stderr
+    assert "Errno" not in done.stderr and "Traceback" not in done.stderr
+    assert ("could not be started: Too many open files." in done.stderr) == (status == 3)
+
+
+@needs_lab
 @sweep("command", SIZES, lambda command: command == SIZES[0])
 def test_a_file_that_may_not_grow_is_told_once(command: str, tmp_path: Path) -> None:
     done = limited(command, tmp_path, resource.RLIMIT_FSIZE, 512)

@@ -203,7 +203,7 @@ WRONG = [
     (("record", "-o", "/nonexistent/x.pcapng", "--max-size", "3x"), 2, "'3x' is no size"),
     (("record", "-o", "/nonexistent/x.pcapng", "--lab", "--", "true"), 3, "cannot be written"),
     (("open", "/nonexistent"), 4, "There is no file /nonexistent."),
-    (("exec", "--publish", "99999", "--", "true"), 2, "r: --publish: '99999' is no port (1 to 65535)."),
+    (("exec", "--publish", "99999", "--", "true"), 2, "--publish: '99999' is no port (1 to 65535)."),
     (("exec", "--reach", "x:0", "--", "true"), 2, "--reach: 'x:0': '0' is no port (1 to 65535)."),
     (("watch", "http"), 2, "'http' is no port (1 to 65535)."),
     (("watch", "--capture-filter", "tcp portt 80"), 2, "The filter 'tcp portt 80' "),

@@ -68,7 +68,7 @@ class _Custodies:
         self._place = np.full(len(index.streams[TCP]), -1, np.int64)
         if not trace.fates:                        # what became of packets on the wire no column tells
             self._place[found.stream] = np.arange(len(found.stream))
-        self._closed: dict[bytes, bool] = {}       # by pattern
+        self._closed: dict[int, bool] = {}       # by pattern
 
     def objects(self, part: slice) -> Iterator[dict[str, Any]]:
         """Those of some of the conversations that are listed."""
@@ -117,10 +117,10 @@ class _Custodies:
             return False
         if until is not None and not self._sums.whole[place]:
             return _are_over(self.trace.flow(stream).states(until))
-        pattern = self._regular.pattern[place]
-        if pattern not in self._closed:
-            self._closed[pattern] = _are_over(self.trace.flow(stream).state)
-        return self._closed[pattern]
+        kind = int(self._regular.kind[place])
+        if kind not in self._closed:
+            self._closed[kind] = _are_over(self.trace.flow(stream).state)
+        return self._closed[kind]
 
 
 def _are_over(states: tuple[str, str]) -> bool:

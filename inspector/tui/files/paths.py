@@ -9,7 +9,6 @@ from pathlib import Path
 
 from inspector.lab.files.folders import home, is_folder
 from inspector.model.language import marked, tr
-from inspector.trace.file.reader import begins_capture
 from inspector.wire.text import escaped
 
 SHOWN = 60                         # characters of a name in a sentence
@@ -67,6 +66,8 @@ def no_capture(text: str) -> str | None:
 
 def is_capture(path: Path) -> bool:
     """Whether an ordinary file begins as a capture does: what a prompt suggests that asks for one."""
+    from inspector.trace.file.reader import begins_capture  # here: the launcher loads no trace
+
     try:
         if not path.is_file():
             return False

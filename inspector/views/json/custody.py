@@ -62,7 +62,7 @@ class _Custodies:
             self._until = np.full(len(index.streams[TCP]), -1, np.int64)
             np.maximum.at(self._until, index.stream[mine], mine)
             self.listed = self.listed.taken(self._until[self.listed.stream] >= 0)
-        plain = trace.plain_conversations()
+        plain = trace.known.plain_conversations()
         self._regular = found = regular(index) if plain is None else plain.regular
         self._sums = sums(index, found, None if self._until is None else self._until[found.stream])
         self._place = np.full(len(index.streams[TCP]), -1, np.int64)

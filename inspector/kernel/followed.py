@@ -33,6 +33,7 @@ class Followed:
         self._closed: dict[int, float] = {}        # port -> until when it is one
         self._told: set[Address] = set()           # listeners
         self._names: dict[int, str] = {}
+        self._meant: set[int] = set()              # those that were asked for: no children
         self._looked = self._asked = 0.0
         self._ages: dict[int, float] = {}          # process -> when it was seen first
         self._waits = False                        # it was said that there is no such process
@@ -71,9 +72,14 @@ class Followed:
         """Bring the processes up to date; True when there is a new one."""
         for pid in [pid for pid, began in self._members.items() if _began(pid) != began]:
             del self._members[pid]
-            self._say(f"{self._names.pop(pid, 'Process')} {pid} has ended.")
+            name = self._names.pop(pid, "Process")
+            if pid in self._meant:                 # of its children no start was told either
+                self._meant.discard(pid)
+                self._say(f"{name} {pid} has ended.")
         before = set(self._members)
-        queue = [*(pid for pid in self._roots() if pid not in before), *before]
+        roots = [pid for pid in self._roots() if pid not in before]
+        self._meant |= set(roots)
+        queue = [*roots, *before]
         while queue:
             pid = queue.pop()
             began = self._members.get(pid) or _began(pid)
@@ -81,7 +87,10 @@ class Followed:
                 continue
             if pid not in self._members:
                 self._members[pid] = began
-                self._names[pid] = escaped(_name(pid), 40)
+                meant = pid in roots and self._name       # the kernel may know it by another name
+                self._names[pid] = escaped(meant or _name(pid), 40)
+                if meant and self._waits:
+                    self._say(f"{self._names[pid]} {pid} has started.")
             queue += [child for child in _children(pid) if child not in self._members
                       and child not in self._spare]  # fmt: skip
         if not self._members and not self._waits:

@@ -66,6 +66,7 @@ def decode_file(
 
     `output`: where the chosen packets are written ("-": standard output).
     """
+    gc.set_threshold(_SELDOM, 20, 50)
     from inspector.trace.flows.processes import Processes  # here and below: help would wait for numpy
     from inspector.trace.trace import Trace, TraceError
     from inspector.views.findings.unjudged import lacking_words
@@ -75,7 +76,6 @@ def decode_file(
             trace = Trace.open(file)
     except TraceError as error:
         raise CommandError(str(error), UNREADABLE) from error
-    gc.set_threshold(_SELDOM, 20, 50)
     with trace:
         while trace.refresh():
             pass

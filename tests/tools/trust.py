@@ -26,7 +26,7 @@ TESTS = {           # what tests cause, and where they stand
     "hostile bytes in real conversations: changed, lost, doubled, cut elsewhere, said by the other end":
         ("tests/protocols/every_protocol",),
     "agent, endpoint, relay, helper killed or stopped; disk full, file cut or replaced, few descriptors":
-        ("tests/lab/test_faults.py", "tests/cli/surroundings", "tests/trace/test_formats.py"),
+        ("tests/lab/test_faults.py", "tests/cli/surroundings", "tests/trace/file/test_formats.py"),
     "work that grows with what grows in a capture; bombs":
         ("tests/trace/test_growth.py", "tests/trace/test_bounds.py"),
     "the lab's walls: privileges, owners, what is forbidden":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,6 +82,10 @@ def test_filter_json_and_list_say_the_same_of_every_capture() -> None:
                 assert packet_tree(trace, row)
     unheard = [protocol.name for protocol in REGISTRY if not seen[protocol.name]]
     assert not unheard, "no capture in tests/data: one in protocols/ is taken by all tests of this folder"
+
+
+def test_every_decoder_says_all_that_it_must() -> None:
+    assert not [one.name for one in REGISTRY if one.decoder is not None and inspect.isabstract(one.decoder)]
 
 
 @each

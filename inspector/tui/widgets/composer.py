@@ -199,7 +199,8 @@ class Composer(Vertical):
         hint, wide = tr(self._form.hint_for(self.role)), tr(self._form.wide_hint)
         if self.role == "client" and 0 < cell_width(wide) < self.input.size.width:
             hint = wide
-        self.input.placeholder = hint
+        room = self.input.size.width                     # 0 before it was laid out
+        self.input.placeholder = hint if not room or cell_width(hint) <= room else ""
         self.query_one(".form", Static).update(Content(self._every or tr(self._form.name)))
 
     def _command(self, text: str) -> Send | None:

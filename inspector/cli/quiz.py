@@ -82,7 +82,8 @@ def _asked(trace: Trace, question: Question, number: int, count: int, language: 
         write_text(f"✓ {word(language, 'right')}")
     else:
         truth = shown(question, question.truth, language) if question.choices else question.truth
-        write_text(f"✗ {word(language, 'wrong')} {word(language, 'truth')}: {truth}")
+        joined = ("{}{}：{}" if language == "zh" else "{} {}: {}")
+        write_text("✗ " + joined.format(word(language, "wrong"), word(language, "truth"), truth))
     _print(question.note, "  ")
     write_text("")
     return passed

@@ -27,6 +27,18 @@ _PLACE = re.compile(r"\{([a-z_]+)[^{}]*\}")
 _INSIDE = frozenset({"sentence", "why", "problem", "too_late", "loss", "what", "role", "other", "to",
                      "peer_ended"})
 LEAST_WORDS = 8                                        # letters by which a text with places is known
+SYSTEM: Final = (
+    "Operation not permitted", "No such file or directory", "No such process", "Interrupted system call",
+    "Input/output error", "Bad file descriptor", "Resource temporarily unavailable", "Cannot allocate memory",
+    "Permission denied", "File exists", "Not a directory", "Is a directory", "Invalid argument",
+    "Too many open files", "File too large", "No space left on device", "Read-only file system",
+    "Broken pipe", "File name too long", "Function not implemented", "Too many levels of symbolic links",
+    "Address already in use", "Cannot assign requested address", "Network is down", "Network is unreachable",
+    "Connection reset by peer", "Connection timed out", "Connection refused", "No route to host",
+    "Message too long", "Operation not supported", "Address family not supported by protocol",
+    "Disk quota exceeded", "Exec format error", "Text file busy", "Device or resource busy", "timed out",
+)
+"""Why the system refuses, as libc words it (`strerror`): catalogues have these for `recognised`."""
 
 _chosen = "en"
 _asked = ""

@@ -229,7 +229,9 @@ def _finding(trace: Trace, span: Span) -> Finding:
     stream = span.stream
     sample, lasted = span.last, sentence("at least {time}", time=duration(span.ns))
     owner = f" ({sample.process} {sample.pid})" if sample.process else ""
-    whose = f"{sample.local}{owner}" + (" outside of the lab" if sample.lab[0] else "")
+    whose = f"{sample.local}{owner}"
+    if sample.lab[0]:
+        whose = sentence("{whose} outside of the lab", whose=whose)
     match span.kind:
         case "unread":
             waiting = said_as(_count(span.waiting, "byte"), marked("{count:,} bytes wait"),

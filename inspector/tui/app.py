@@ -29,7 +29,7 @@ from textual.screen import Screen
 from textual.theme import Theme, ThemeProvider
 from textual.widgets import Input
 
-from inspector.model.language import tr, use
+from inspector.model.language import recognised, tr, use
 from inspector.model.spec import SessionSpec
 from inspector.tui.files.keymap import KeymapError, read_keymap
 from inspector.tui.files.settings import keep, kept, kept_language
@@ -261,7 +261,7 @@ class InspectorApp(TurnstileApp[int], inherit_bindings=False):
             except OSError as error:
                 where = escaped(str(error.filename), 60)
                 sentence = tr("The screenshot cannot be kept in {place}: {why}.", place=where,
-                              why=error.strerror)
+                              why=recognised(error.strerror or ""))
                 self.call_from_thread(self.notify, sentence, severity="error")
             else:
                 sentence = tr("The screenshot is saved as {path}.", path=escaped(str(saved)))

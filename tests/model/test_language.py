@@ -125,6 +125,11 @@ def test_no_text_is_glued_before_it_is_looked_up() -> None:
      "请连接 127.0.0.1:8001：你会经过实验室到达 127.0.0.1:8000。"),
     ("The packet socket was refused: EPERM. To mend it: sudo x",
      "数据包套接字被拒绝：EPERM。解决办法：sudo x"),
+    ("Talk to 127.0.0.1:40419 (8001 is taken there): you are led through the lab to 127.0.0.1:8000.",
+     "请连接 127.0.0.1:40419（那里的 8001 已被占用）：你会经过实验室到达 127.0.0.1:8000。"),
+    ("'foo' is not one of http, redis.", "'foo' 不在其中：http, redis。"),
+    ("There is no field or protocol frog; arp there is.", "没有 frog 这个字段或协议；有的是 arp。"),
+    ("Permission denied", "没有权限"),
     ("what a program says, The client's", "what a program says, The client's"),
 ])
 def test_what_was_made_in_english_elsewhere_is_known_again(made: str, shown: str) -> None:

@@ -26,6 +26,7 @@ from inspector.lessons.classroom.ballot import Ballot, BallotBox, Seat
 from inspector.lessons.classroom.notes import give_name
 from inspector.lessons.classroom.poll import option_words
 from inspector.lessons.library import find
+from inspector.model.language import ask_for
 from inspector.model.packets import Row
 from inspector.model.spec import SessionSpec
 from inspector.sessions.kinds import resolved
@@ -65,6 +66,7 @@ class Scene:
     themes: tuple[str, ...] = ("textual-dark",)
     pictures: tuple[tuple[int, int], ...] = ()     # sizes of which there is a PNG too
     resumed: int = 0                                # the step at which one goes on with a lesson
+    language: str = ""
 
 
 async def still(pilot: Pilot[Any]) -> None:
@@ -271,6 +273,11 @@ SCENES += [
     teaching("socket", "zh", 2, ("14 6 5",), "first", sizes=(SMALL,)),
     Scene("vote", question("closing", "first-fin"), vote, (SMALL,)),
 ]
+SCENES += [
+    Scene("launcher-zh", None, nothing, (SMALL,), language="zh"),
+    Scene("workbench-tcp-zh", spec("tcp"), packets(9), (SMALL, USUAL), pictures=(USUAL,), language="zh"),
+    Scene("workbench-websocket-zh", spec("websocket"), choose(11, Row(7)), (USUAL,), language="zh"),
+]
 SCENES += [                      # a pane that has no picture above gets one
     Scene(f"{pane.id}-websocket", spec("websocket"), choose(11, Row(7), pane.key), (SMALL, USUAL))
     for pane in PANES if not any(scene.name.startswith(f"{pane.id}-") for scene in SCENES)
@@ -306,6 +313,7 @@ def _tight(match: re.Match[str]) -> str:
 async def take(scene: Scene, size: tuple[int, int], theme: str, directory: Path) -> Path:
     """One screenshot."""
     start = scene.start
+    ask_for(scene.language)
     if isinstance(start, LessonsAsked) and start.lesson is not None:
         progress.keep(start.lesson.name, progress.Progress(scene.resumed, len(start.lesson.steps)))
     app = InspectorApp(start=start if isinstance(start, SessionSpec) else None,

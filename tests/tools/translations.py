@@ -25,7 +25,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from inspector.model.language import DOMAINS, LANGUAGES, LEAST_WORDS, LOCALE
+from inspector.model.language import DOMAINS, LANGUAGES, LEAST_WORDS, LOCALE, SYSTEM
 from inspector.protocols import REGISTRY, icmp, socks
 from inspector.protocols.dns.message import OPCODES, RESPONSE_CODES
 from inspector.protocols.mqtt.packet import REASONS, REFUSALS
@@ -60,8 +60,9 @@ MADE: Declared = {
     "note": (0,), "_once": (0,), "_failed": (0,), "_report": (1,),
     "wait": (1,), "expect": (1,), "_expect": (1,), "_expect_bytes": (1,),
 }
+WRONG: Declared = {"FilterError": (0,), "wrong": (0,), "_error": (0,), "spoken": (0,)}
 ALSO = {"sessions": MADE, "lab": MADE, "kernel": MADE,
-        "protocols": JUDGING, "trace": JUDGING, "wire": JUDGING | DETAIL, "views": JUDGING | DETAIL}
+        "protocols": JUDGING, "trace": JUDGING | WRONG, "wire": JUDGING | DETAIL, "views": JUDGING | DETAIL}
 BETWEEN = (", ", "; ")          # of texts without letters those that another language has other signs for
 ATTRIBUTES = frozenset({"LEGEND", "LEGEND_TITLE", "HINT"})        # of classes that are seen
 
@@ -79,7 +80,8 @@ def texts(domain: str) -> dict[str, list[str]]:
             places = found.setdefault(text, [])
             if place not in places:
                 places.append(place)
-    for text in (*tables(), *amounts()) if domain == "findings" else ():
+    more = (*tables(), *amounts()) if domain == "findings" else SYSTEM if domain == "screens" else ()
+    for text in more:
         found.setdefault(text, ["inspector"])
     return found
 
@@ -138,7 +140,7 @@ def telling(node: ast.AST, declared: Declared) -> Iterator[ast.Constant | ast.Jo
         given = [*enumerate(node.args), *((one.arg, one.value) for one in node.keywords)]
         for name, argument in given:
             if name in which:
-                yield from alternatives(argument, made=called(node) in MADE)
+                yield from alternatives(argument, made=called(node) in MADE | WRONG)
     elif isinstance(node, ast.ClassDef) and declared is not COUNTED:
         for one in node.body:
             if isinstance(one, ast.Assign | ast.AnnAssign) and one.value is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inspector.views.line.document import Document
 from inspector.views.line.spans import cell_width, plain
-from inspector.views.line.wrap import NOT_FIRST, NOT_LAST, wrap
+from inspector.views.line.wrap import NOT_FIRST, NOT_LAST, folded, wrap
 
 CHINESE = "服务器（在端口 8000 上）确认了客户端的序列号，并说出自己的：“我从 123456789 开始编号”。"
 
@@ -33,3 +33,11 @@ def test_a_document_in_chinese_is_as_wide_as_asked() -> None:
     for width in (40, 61, 80):
         page = document.page(width)
         assert {cell_width(plain(line)) for line in page.lines} == {width}
+
+def test_a_label_is_not_torn_from_what_it_says() -> None:
+    text = "编号 1  协议 HTTP  状态 已关闭  开始 0.000000  字节 1.3k"
+    assert folded(text, 26) == ["编号 1  协议 HTTP", "状态 已关闭  开始 0.000000", "字节 1.3k"]
+    for width in range(8, 60):
+        lines = folded(f"  {text}", width)
+        assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+        assert all(cell_width(line) <= width for line in lines)

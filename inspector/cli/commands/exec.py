@@ -36,6 +36,7 @@ from inspector.cli.options.shared import (
 from inspector.cli.output import notice, print_ladder
 from inspector.cli.program_secrets import program_secrets
 from inspector.cli.trace_files import TraceFile, empty_file, trace_file
+from inspector.model.language import tr, use
 
 if TYPE_CHECKING:
     from inspector.lab.options import Outside
@@ -163,12 +164,14 @@ def _show(
 ) -> None:
     from inspector.cli.app import open_file
     from inspector.trace.trace import Trace
+    from inspector.tui.files.settings import kept_language
 
     if what is not None:
         decode_file(str(file.path), what)
     elif saved:
         notice(outcome.sentence)
     else:
+        use(kept_language())         # what is drawn here, and on the screen, is read by the same person
         if shown:
             pass
         elif sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty():
@@ -179,7 +182,7 @@ def _show(
                     pass
                 print_ladder(trace)
         if file.name:
-            notice(f"The trace is kept as {file.name}.")
+            notice(tr("The trace is kept as {path}.", path=file.name))
 
 
 def _label(program: str) -> str:

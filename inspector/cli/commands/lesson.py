@@ -17,7 +17,7 @@ import click
 from inspector.cli.errors import DONE, MISSING, NO, UNREADABLE, USAGE, CommandError, unwritable
 from inspector.cli.options.shared import INPUT, FileName
 from inspector.cli.output import notice, write_line, write_text
-from inspector.model.language import LANGUAGES
+from inspector.model.language import LANGUAGES, use
 from inspector.wire.text import escaped
 
 if TYPE_CHECKING:
@@ -314,6 +314,7 @@ def _write_results(found: Gathered, chosen: str) -> None:
     from inspector.lessons.classroom.tables import class_lines, tally_lines
     from inspector.lessons.library import lessons
 
+    use(chosen)
     known = lessons()
     lines = [*class_lines(found.learners, known, chosen, line_width())] if found.learners else []
     for line in (*lines, *tally_lines(found.tallies, known, chosen, line_width())):

@@ -12,7 +12,7 @@ import click
 
 from inspector.cli.errors import UNREADABLE, USAGE, CommandError
 from inspector.cli.exports import Export, export_of, exports
-from inspector.model.language import LANGUAGES, ask_for
+from inspector.model.language import LANGUAGES, ask_for, use
 from inspector.wire.text import escaped
 
 
@@ -140,9 +140,16 @@ def _lang(ctx: click.Context, param: click.Parameter, chosen: str | None) -> Non
         ask_for(chosen)
 
 
+def _drawn(ctx: click.Context, param: click.Parameter, chosen: str | None) -> None:
+    """As in the app: a picture in the terminal and one on the screen are read by the same person."""
+    from inspector.tui.files.settings import kept_language  # here: `--help` needs no settings
+
+    use(chosen or kept_language())
+
+
 LANG = click.option(
-    "--lang", type=click.Choice(LANGUAGES), callback=_lang, expose_value=False,
-    help="The language of what is drawn: en (else) or zh.",
+    "--lang", type=click.Choice(LANGUAGES), callback=_drawn, expose_value=False,
+    help="The language of what is drawn: en or zh; else the one chosen last in the app, else the locale's.",
 )
 SCREEN_LANG = click.option(
     "--lang", type=click.Choice(LANGUAGES), callback=_lang, expose_value=False,

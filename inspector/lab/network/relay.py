@@ -91,12 +91,16 @@ class Relay:
         except OSError as error:
             listener = _listen(socket.socket(socket.AF_INET), (_LOOPBACK, 0))
             taken = error.errno == errno.EADDRINUSE
-            why = f" ({outside} is taken there)" if taken else f" ({outside} there: {error.strerror})"
+            why = (spoken(f"{outside} is taken there") if taken
+                   else spoken(f"{outside} there: {error.strerror}"))
         found = listener.getsockname()[1]
-        text = spoken(f"Port {port} of the lab is {_LOOPBACK}:{found} of this machine{why}.")
         if via:
             text = spoken(
-                f"Talk to {_LOOPBACK}:{found}{why}: you are led through the lab to {_LOOPBACK}:{port}.")
+                f"Talk to {_LOOPBACK}:{found} ({why}): you are led through the lab to {_LOOPBACK}:{port}."
+                if why else f"Talk to {_LOOPBACK}:{found}: you are led through the lab to {_LOOPBACK}:{port}.")
+        else:
+            text = spoken(f"Port {port} of the lab is {_LOOPBACK}:{found} of this machine ({why})." if why
+                          else f"Port {port} of the lab is {_LOOPBACK}:{found} of this machine.")
         self._report("published", text, inside=f"{_LOOPBACK}:{port}", outside=f"{_LOOPBACK}:{found}")
         inside = join_endpoint(_LOOPBACK, port)
 

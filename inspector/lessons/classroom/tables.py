@@ -15,6 +15,7 @@ from inspector.lessons.classroom.tallies import Tally
 from inspector.lessons.format.model import Lesson
 from inspector.lessons.format.page import styled
 from inspector.lessons.pages.words import row_words, word
+from inspector.model.language import marked, tr
 from inspector.views.line.spans import fit
 from inspector.wire.text import escaped
 
@@ -23,6 +24,8 @@ LESSON_COLUMNS = ("learner", "lesson", "begun", "done", "steps", "asked", "right
 STEP_COLUMNS = ("learner", "lesson", "step", "kind", "first", "right", "foreseen", "tries", "hints", "shown",
                 "over", "seconds", "file")
 _MOST_TOLD = 24                                # answers of one question
+_WIDTHS = (20, 14, 5, 11, 6, 6, 10)             # cells of a learner's columns, the first _TEXTS of words
+_TEXTS = 3
 _FORMULA = frozenset("=+-@＝＋－＠")
 Found = Sequence[tuple[Learner, str]]          # with the names of their files
 
@@ -78,16 +81,27 @@ def _said(one: StepResult) -> str:
 
 def class_lines(found: Found, lessons: Sequence[Lesson], language: str, width: int) -> Iterator[str]:
     """Who did what, a line a learner and lesson; then the questions, and who was wrong about them and how."""
-    yield (f"{'learner':<20} {'lesson':<14} {'done':<5} {'right first':>11} {'tries':>6} {'hints':>6} "
-           f"{'time':>10}")
-    for name, lesson, _, done, _, asked, right, tries, hints, _, seconds, _, _ in lesson_rows(found):
-        of = f"{right} of {asked}"
-        yield (f"{fit(escaped(str(name)), 20)} {fit(escaped(str(lesson)), 14)} {_cell(done):<5} {of:>11} "
-               f"{tries:>6} {hints:>6} {_time(int(str(seconds))):>10}")
-    answers = _by_question(found)
     known = {lesson.name: lesson for lesson in lessons}
+    yield _row(tr("learner"), tr("lesson"), tr("done"), tr("right first"), tr("tries"), tr("hints"),
+               tr("time"))
+    for name, lesson, _, done, _, asked, right, tries, hints, _, seconds, _, _ in lesson_rows(found):
+        yield _row(escaped(str(name)), _named(str(lesson), known, language), tr("yes") if done else tr("no"),
+                   tr("{right} of {asked}", right=right, asked=asked), str(tries), str(hints),
+                   _time(int(str(seconds))))
+    answers = _by_question(found)
     for one in sorted(answers, key=lambda name: (known[name].number if name in known else 1000, name)):
         yield from _questions(one, answers[one], known.get(one), language, width)
+
+
+def _row(*cells: str) -> str:
+    return " ".join(fit(cell, width, align="left" if place < _TEXTS else "right")
+                    for place, (cell, width) in enumerate(zip(cells, _WIDTHS, strict=True)))
+
+
+def _named(name: str, lessons: Mapping[str, Lesson], language: str) -> str:
+    """A lesson by its title; in English by the name that commands take, which says the same."""
+    known = lessons.get(name)
+    return escaped(name, 60) if known is None or language == "en" else known.text(language).title
 
 
 def _by_question(found: Found) -> dict[str, dict[str, list[StepResult]]]:
@@ -103,7 +117,7 @@ def _by_question(found: Found) -> dict[str, dict[str, list[StepResult]]]:
 
 
 def _time(seconds: int) -> str:
-    return f"{seconds // 60}:{seconds % 60:02} min"
+    return tr("{minutes}:{seconds:02} min", minutes=seconds // 60, seconds=seconds % 60)
 
 
 def _questions(
@@ -117,8 +131,9 @@ def _questions(
         if not wrong:
             continue
         yield ""
-        yield (f"{escaped(name, 60)}, {escaped(step, 60)}: {len(answers) - len(wrong)} of {len(answers)} "
-               "right at the first try")
+        title = escaped(name, 60) if lesson is None else _named(name, {name: lesson}, language)
+        yield tr("{lesson}, {step}: {right} of {all} right at the first try", lesson=title,
+                 step=escaped(step, 60), right=len(answers) - len(wrong), all=len(answers))
         for (said, foreseen), count in Counter((one.first, one.foreseen) for one in wrong).most_common(8):
             words = _words(lesson, step, said, foreseen, language)
             yield fit(f"  {count:>3} × {words}", width).rstrip()
@@ -130,11 +145,13 @@ def tally_lines(
     """Each question that was put to a class, and how often each answer was given, alone and after talking."""
     known = {lesson.name: lesson for lesson in lessons}
     for tally in tallies:
-        counts = " alone, then ".join(f"{one.count}" for one in tally.rounds)
-        after = " after talking" if len(tally.rounds) > 1 else " alone"
+        counts = tr(" alone, then ").join(f"{one.count}" for one in tally.rounds)
+        template = (marked("{lesson}, {step}: put to a class {time} UTC, {counts} after talking")
+                    if len(tally.rounds) > 1 else
+                    marked("{lesson}, {step}: put to a class {time} UTC, {counts} alone"))
         yield ""
-        yield (f"{escaped(tally.lesson, 60)}, {escaped(tally.step, 60)}: put to a class {tally.asked[:10]} "
-               f"{tally.asked[11:16]} UTC, {counts}{after}")
+        yield tr(template, lesson=_named(tally.lesson, known, language), step=escaped(tally.step, 60),
+                 time=f"{tally.asked[:10]} {tally.asked[11:16]}", counts=counts)
         for answer in tally.answers[:_MOST_TOLD]:
             shares = " → ".join(f"{one.of(answer):>3} {one.of(answer) / max(one.count, 1):>4.0%}"
                                 for one in tally.rounds)
@@ -155,7 +172,7 @@ def _words(lesson: Lesson | None, step: str, said: Sequence[str], foreseen: str,
         options = text.items if known.kind == "order" else text.choices
         shown = ", ".join(_bare(options[part]) if part in options else escaped(part, 60) for part in said)
     feedback = text.feedback.get(foreseen, "")
-    return f"{shown}: {_bare(feedback)}" if feedback else shown or plain
+    return tr("{answer}: {feedback}", answer=shown, feedback=_bare(feedback)) if feedback else shown or plain
 
 
 def _bare(text: str) -> str:

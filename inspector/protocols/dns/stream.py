@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inspector.model.language import sentence
 from inspector.protocols.api import CERTAIN, LIKELY, Opening, Part, Source, Start
 from inspector.protocols.dns.findings import BOOK, refusal
 from inspector.protocols.dns.message import DnsMessage, parse_dns
@@ -68,7 +69,7 @@ class DnsDecoder(UnitDecoder[DnsRecord]):
         return self._partners.get(position)
 
     def kind_and_text(self, record: DnsRecord) -> tuple[str, str]:
-        return "answer" if record.message.response else "query", record.message.info
+        return sentence("answer") if record.message.response else sentence("query"), record.message.info
 
     def summary(self, record: DnsRecord) -> str:
         return record.message.info

@@ -434,7 +434,8 @@ class RedisDecoder(Decoder[RedisMessage]):
         if message.kind == "request":
             kind, text = escaped(message.command or "-", 12), text.partition(" ")[2]
         else:
-            kind = "PUSH" if message.kind == "push" else "ERROR" if message.type in ("-", "!") else "reply"
+            kind = ("PUSH" if message.kind == "push" else "ERROR" if message.type in ("-", "!")
+                    else sentence("reply"))
             text = text.removeprefix("push: ").removeprefix("(error) ")
         marks = () if message.complete else ("unfinished",)
         rows = tuple(sorted(self.rows_of(message)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from inspector.model.language import spoken
 from inspector.protocols import REGISTRY
 
 NONE = "none"                # of no protocol: bytes as they came
@@ -33,18 +34,19 @@ def known() -> list[str]:
 
 
 def parse(text: str) -> DecodeAs:
-    """The rule that a text says; ValueError with a sentence."""
+    """The rule that a text says; ValueError with a sentence, in English, for `recognised`."""
     found = _RULE.fullmatch(text.strip())
     if found is None:
-        raise ValueError(f"{text!r} is no rule like tcp.port==8001,http or tcp.stream==3,redis.")
+        raise ValueError(spoken(f"{text!r} is no rule like tcp.port==8001,http or tcp.stream==3,redis."))
     field, value, name = found[1], int(found[2]), found[3].lower()
     if field == "tcp.port" and not 0 < value < 65536:
-        raise ValueError(f"{value} is no port.")
+        raise ValueError(spoken(f"{value} is no port."))
     if name not in known():
         by_title = {protocol.title.lower(): protocol.name for protocol in REGISTRY}
         name = by_title.get(name, name)
     if name not in known():
-        raise ValueError(f"{name!r} is not one of {', '.join(known())}.")
+        names = ", ".join(known())
+        raise ValueError(spoken(f"{name!r} is not one of {names}."))
     return DecodeAs(field, value, name)
 
 

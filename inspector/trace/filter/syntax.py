@@ -10,6 +10,7 @@ import re
 import string
 from dataclasses import dataclass
 
+from inspector.model.language import marked
 from inspector.wire.text import escaped
 
 _LONGEST = 20_000
@@ -32,11 +33,16 @@ _COMPARISONS = {
 }
 _CAPTURE_FILTER = {"port": "tcp.port ==", "host": "ip.addr ==", "src": "ip.src ==", "dst": "ip.dst ==",
                    "net": "ip.addr =="}     # what tcpdump's users type first
+_SINGLE = {"=": marked("“equals” is written ==."), "&": marked("“and” is written &&."),
+           "|": marked("“or” is written ||.")}
 _AND, _OR, _NOT = ("and", "&&"), ("or", "||"), ("not", "!")
 
 
 class FilterError(ValueError):
-    """A display filter is wrong: one sentence, and where. `position` and `length` count characters."""
+    """A display filter is wrong: one sentence, and where. `position` and `length` count characters.
+
+    The sentence is made in English, and `recognised` where it is shown.
+    """
 
     def __init__(self, sentence: str, text: str, position: int, length: int = 1) -> None:
         super().__init__(escaped(sentence))          # it may quote the filter, which may be anybody's
@@ -151,12 +157,14 @@ class Parser:
             raise FilterError("The filter is empty.", self._text, 0)
         tree = self._either()
         if self._next.kind != "end":
-            meant = _CAPTURE_FILTER.get(self._tokens[self._place - 1].value)
+            before, there = self._tokens[self._place - 1], repr(self._next.value)
+            meant = _CAPTURE_FILTER.get(before.value)
             if meant and self._next.kind == "word":
-                raise self._error(f"Here {self._tokens[self._place - 1].value} {self._next.value} is written "
-                                  f"{meant} {self._next.value}.", self._tokens[self._place - 1])
-            hint = "; “and” or “or” joins two conditions" if self._next.kind == "word" else ""
-            raise self._error(f"Nothing can follow here, but there is {self._next.value!r}{hint}.")
+                typed, better = (f"{start} {self._next.value}" for start in (before.value, meant))
+                raise self._error(f"Here {typed} is written {better}.", before)
+            raise self._error(
+                f"Nothing can follow here, but there is {there}; “and” or “or” joins two conditions."
+                if self._next.kind == "word" else f"Nothing can follow here, but there is {there}.")
         return tree
 
     @property
@@ -228,8 +236,7 @@ class Parser:
         operator = _COMPARISONS.get(sign.value.lower()) if sign.kind != "string" else None
         if operator is None:
             if self._is("=", "&", "|"):
-                meanings = {"=": "equals” is written ==", "&": "and” is written &&", "|": "or” is written ||"}
-                raise self._error(f"“{meanings[sign.value]}.")
+                raise self._error(_SINGLE[sign.value])
             if quantifier:
                 raise self._error(f"After {quantifier} and a field a comparison should stand.")
             return Has(field)

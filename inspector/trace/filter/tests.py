@@ -197,8 +197,8 @@ def field_of(token: Token, text: str) -> ColumnField | DeepField:
     found = COLUMNS.get(token.value) or DEEP.get(token.value)
     if found is None:
         near = nearest(token.value)
-        hint = f"; {near} there is" if near else ""
-        raise wrong(f"There is no field or protocol {token.value}{hint}.", token, text)
+        raise wrong(f"There is no field or protocol {token.value}; {near} there is." if near
+                    else f"There is no field or protocol {token.value}.", token, text)
     return found
 
 
@@ -225,8 +225,8 @@ def _compare(node: Compare, text: str) -> Test:
         return _search(node, field, every, text)
     if field.type in ("protocol", "bytes") and sign != "in":
         searched = field.type == "bytes" or node.field.value in BYTES_OF
-        hint = "searched with contains or matches" if searched else "asked for being there"
-        raise wrong(f"{node.field.value} can only be {hint}.", node.field, text)
+        raise wrong(f"{node.field.value} can only be searched with contains or matches." if searched
+                    else f"{node.field.value} can only be asked for being there.", node.field, text)
     token = node.values[0][0]
     other = COLUMNS.get(token.value) if token.kind == "word" and sign != "in" else None
     if other is not None and isinstance(field, ColumnField):
@@ -241,7 +241,8 @@ def _two_fields(node: Compare, field: ColumnField, other: ColumnField, every: bo
     token = node.values[0][0]
     same = field.type == other.type or (field.type in _NUMERIC and other.type in _NUMERIC)
     if not same or other.type == "protocol":
-        raise wrong(f"{node.field.value} and {token.value} are of different types.", token, text)
+        first, second = node.field.value, token.value
+        raise wrong(f"{first} and {second} are of different types.", token, text)
     if field.type == "ipv6" and node.operator not in ("==", "!=", "===", "!=="):
         raise wrong("Two IPv6 fields can only be compared for being equal.", token, text)
     return FieldsTest(field, other, node.operator, every)

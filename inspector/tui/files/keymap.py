@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from inspector.lab.files.folders import FolderError, settings_folder
-from inspector.model.language import tr
+from inspector.model.language import recognised, tr
 from inspector.tui.files.settings import settings_text
 
 
@@ -36,7 +36,7 @@ def read_keymap(path: Path | None = None) -> dict[str, str]:
         return {}
     except OSError as error:
         raise KeymapError(tr("The keymap {path} cannot be read: {why}.",
-                             path=path, why=error.strerror)) from error
+                             path=path, why=recognised(error.strerror or ""))) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise KeymapError(tr("The keymap {path} cannot be read: {why}.", path=path, why=error)) from error
     keys: dict[str, str] = {}

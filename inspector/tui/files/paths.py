@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from inspector.lab.files.folders import home, is_folder
-from inspector.model.language import marked, tr
+from inspector.model.language import marked, recognised, tr
 from inspector.wire.text import escaped
 
 SHOWN = 60                         # characters of a name in a sentence
@@ -105,5 +105,5 @@ def _mode(path: Path, problem: str) -> int | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
+        why = recognised(error.strerror or "") if isinstance(error, OSError) else error
         raise PathError(tr(problem, name=escaped(str(path), SHOWN), why=why)) from None

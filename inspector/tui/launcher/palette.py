@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.command import CommandInput, CommandList, CommandPalette
+from textual.widgets.option_list import Option
 
 from inspector.model.language import marked, tr
 from inspector.tui.widgets.base import TextInput
@@ -36,6 +38,18 @@ class Palette(CommandPalette, LeavesQuietly):
         for widget in super().compose():
             own = isinstance(widget, CommandInput)
             yield PaletteInput(placeholder=self._placeholder, select_on_focus=False) if own else widget
+
+    def _start_no_matches_countdown(self, search_value: str) -> None:
+        """Say in a moment that nothing was found, in the language of the screens."""
+        self._stop_no_matches_countdown()
+        self._no_matches_timer = self.set_timer(self._NO_MATCHES_COUNTDOWN,
+                                                partial(self._found_nothing, search_value))
+
+    def _found_nothing(self, sought: str) -> None:
+        if sought:
+            nothing = Option(tr("No matches found"), disabled=True, id=self._NO_MATCHES)
+            self.query_one(CommandList).add_option(nothing)
+        self._list_visible = bool(sought)
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
         """Go. What comes while it goes, or is covered, ends no other screen."""

@@ -26,7 +26,7 @@ from inspector.lessons.pages.step_page import StepPage
 from inspector.lessons.pages.words import Word
 from inspector.lessons.play.answers import number_of
 from inspector.lessons.play.player import TRIES
-from inspector.model.language import tr
+from inspector.model.language import recognised, tr
 from inspector.tui.lessons.page_list import PageList
 from inspector.tui.lessons.screen import LessonScreen
 from inspector.views.line.spans import Span
@@ -223,7 +223,8 @@ class TeachScreen(LessonScreen):
             else:
                 self.box.publish(poll.ballot(self.player, self.language))
         except OSError as error:
-            self.app.notify(tr("Browsers are not told: {why}.", why=error.strerror), severity="error")
+            why = recognised(error.strerror or "")
+            self.app.notify(tr("Browsers are not told: {why}.", why=why), severity="error")
 
     # --- raised hands ---
 

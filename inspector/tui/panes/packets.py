@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from inspector.model.language import marked, tr
+from inspector.model.language import marked, recognised, tr
 from inspector.model.packets import packet_number
 from inspector.trace.filter.filter import Evaluation, Filter, FilterError
 from inspector.tui.messages import Selection, SelectionMade, StatusChanged
@@ -274,7 +274,7 @@ class PacketsPane(ListPane):
                 parsed = Filter(text)
             except FilterError as error:
                 mark = " " * (error.position + 1) + "▲ " if error.position < MARKED else ""
-                error_line.update(Content(f"{mark}{escaped(str(error))}"))
+                error_line.update(Content(f"{mark}{escaped(recognised(str(error)))}"))
                 self.add_class("-wrong")
                 return None
         self.remove_class("-wrong")

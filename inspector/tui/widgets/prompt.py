@@ -17,7 +17,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from inspector.lab.files.folders import is_folder
-from inspector.model.language import tr
+from inspector.model.language import recognised, tr
 from inspector.tui.files.paths import PathError, typed
 from inspector.tui.widgets.base import BaseModal, Options, Prose, TextInput
 from inspector.views.line.spans import cell_width, fit
@@ -77,7 +77,7 @@ class PromptScreen(BaseModal[str | None]):
         if wrong is None:
             self.dismiss(text)
         else:
-            self._show(wrong, wrong=True)
+            self._show(recognised(wrong), wrong=True)
 
     def _show(self, text: str, *, wrong: bool) -> None:
         hint = self.query_one(".hint", Static)

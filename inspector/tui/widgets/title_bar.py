@@ -13,6 +13,8 @@ from inspector.model.language import marked, tr
 from inspector.tui.widgets.painter import Painter
 from inspector.views.line.spans import Span, Style, cell_width, fit
 
+_PLACES = {"lab": marked("lab"), "host": marked("host")}
+
 
 class TitleFacts(NamedTuple):
     """What the line says. `progress`: share of the file that is indexed, 0..1."""
@@ -68,7 +70,8 @@ class TitleBar(Painter):
 def title_left(facts: TitleFacts) -> list[Span]:
     """Who we are, and what is seen."""
     spans = [Span(" "), Span("inspector", "key"), Span("   "), Span(facts.name, "bold")]
-    spans += [Span(f"  {part}", "dim") for part in (facts.place, facts.address) if part]
+    place = tr(_PLACES.get(facts.place, facts.place))
+    spans += [Span(f"  {part}", "dim") for part in (place, facts.address) if part]
     return spans
 
 

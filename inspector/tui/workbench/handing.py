@@ -16,7 +16,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 
-from inspector.model.language import tr
+from inspector.model.language import recognised, tr
 from inspector.model.packets import packet_number
 from inspector.sessions import temporary
 from inspector.tui.messages import Selection
@@ -78,7 +78,7 @@ class HandingOn(DOMNode):
             return
         except OSError as error:
             sentence = tr("The body is too long for a command, and no file could be written for it: {why}.",
-                          why=error.strerror or error)
+                          why=recognised(error.strerror or str(error)))
             self.app.notify(sentence, severity="error")
             return
         copy(self.app, again.command)
@@ -175,7 +175,7 @@ class HandingOn(DOMNode):
         except subprocess.TimeoutExpired:
             return                                  # it runs, and goes on without us
         except OSError as error:
-            sentence = tr("Wireshark could not be started: {why}.", why=error.strerror)
+            sentence = tr("Wireshark could not be started: {why}.", why=recognised(error.strerror or ""))
         else:
             if not status:
                 return

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textual.app import App
 
-from inspector.model.language import tr
+from inspector.model.language import recognised, tr
 from inspector.trace.file.scratch import is_nameless
 from inspector.tui.files import traces
 from inspector.tui.files.paths import PathError, to_write
@@ -114,7 +114,7 @@ def _write(app: App[Any], trace: Trace, part: Part, name: str, saved: Callable[[
             sentence = str(error)
             if isinstance(error, OSError):
                 sentence = tr("{name} could not be written: {why}.", name=escaped(name, 60),
-                              why=error.strerror or error)
+                              why=recognised(error.strerror or str(error)))
             app.call_from_thread(app.notify, sentence, severity="error")
         else:
             app.call_from_thread(saved, path)

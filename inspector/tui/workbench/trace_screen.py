@@ -410,7 +410,7 @@ class TraceScreen(BaseScreen, SessionControl):
             else:
                 traces.rewrite(kept, whole_file(trace), commented=bool(trace.comments.rows))
         except OSError as error:
-            why = f"{error.strerror or error}."
+            why = recognised(f"{error.strerror or error}.")
         if why:
             self._farewell(tr("inspector: the comments are not in {path}: {why}", path=escaped(str(kept)),
                               why=escaped(why)))

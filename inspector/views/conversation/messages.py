@@ -307,7 +307,7 @@ class MessageList:
             Span(fit(seconds_text(time - base), _TIME, align="right"), "dim"),
             Span(fit(f"{one.size:,}", _SIZE + 2, align="right"), "number"),
             Span(self._wait_text(number)),
-            Span("  " + fit(one.kind, _KIND), self._colour(decoder)),
+            Span("  " + fit(said(one.kind), _KIND), self._colour(decoder)),
         ]
         own_marks = one.marks if self.decoded == 1.0 else tuple(
             marked("not all decoded") if mark == "unfinished" else mark for mark in one.marks)

@@ -11,6 +11,7 @@ import textwrap
 
 from inspector.views.line.spans import cell_width, fit
 
+_BETWEEN = re.compile(r"( {2,})")
 _WORD = re.compile(r"(\s*)(\S+)")
 NOT_FIRST = frozenset("，。、；：？！）」』”’》〉】…—·,.;:?!)]}%")
 NOT_LAST = frozenset("（「『“‘《〈【([{")
@@ -43,7 +44,24 @@ def folded(text: str, width: int, *, hyphens: bool = True) -> list[str]:
     width = max(width, 8)
     if cell_width(text) == len(text):
         return textwrap.wrap(text, width, break_on_hyphens=hyphens)
-    return wrap(text, width, whole=True)
+    return _by_groups(text, width) if _BETWEEN.search(text.lstrip()) else wrap(text, width, whole=True)
+
+
+def _by_groups(text: str, width: int) -> list[str]:
+    """Lines that end between groups, which two blanks or more part (label and value), where one fits.
+
+    Chinese may be broken anywhere, and a label that is torn is another word.
+    """
+    first, *others = _BETWEEN.split(text)
+    *lines, line = wrap(first, width, whole=True) or [""]
+    for blank, group in zip(others[::2], others[1::2], strict=True):
+        if cell_width(line + blank + group) <= width:
+            line += blank + group
+        elif group:
+            lines += [line] if line else []
+            *more, line = wrap(group, width, whole=True) or [""]
+            lines += more
+    return [*lines, line] if line else lines
 
 
 def may_break(before: str, letter: str) -> bool:

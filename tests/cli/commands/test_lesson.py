@@ -149,6 +149,8 @@ def test_own_results_are_handed_in_and_a_class_is_read_together(
     assert table[1] == ("'=Ada,socket,2026-03-02T08:15:00Z,no,10,2,1,2,1,0,42,number=5,ada.json")
     assert len(lesson("results", "--csv", "--steps", str(folder)).stdout.splitlines()) == 3
     shown = lesson("results", str(folder), "--lang", "zh").stdout
+    assert "什么是套接字，number：1 人中 0 人第一次就答对" in shown and " 1/2 " in shown
+    shown = lesson("results", str(folder), "--lang", "en").stdout
     assert "socket, number: 0 of 1 right at the first try" in shown and "1 of 2" in shown
     (folder / "bo.json").write_text("no")
     both = lesson("results", "--csv", str(folder))

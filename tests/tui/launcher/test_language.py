@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from textual.binding import Binding
+from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
@@ -27,6 +28,7 @@ from inspector.model import language
 from inspector.model.language import tr
 from inspector.model.packets import Row
 from inspector.sessions.kinds import REGISTRY, kind_named
+from inspector.trace.application import decode_as
 from inspector.tui.files.settings import kept, kept_language
 from inspector.tui.launcher.help import HelpScreen
 from inspector.tui.lessons.map import LessonMapScreen
@@ -58,12 +60,9 @@ from tests.support.screen.live import (
     settled,
     until,
 )
+from tests.support.screen.strange import look_up
 from tests.tools.translations import DECLARED, called
 
-_LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_GREEK = "αβγδεζηθικλμνξοπρστυφχψωϊϋ"
-_OTHERS = str.maketrans(_LETTERS + _LETTERS.upper(), _GREEK + _GREEK.upper())
-_PLACES = re.compile(r"(\{[^{}]*\}|\*\*)")
 _WORD = re.compile(r"[A-Za-z]{3,}")
 # Names: the program's, protocols' and their fields', calls' and files'; keys; what the sessions say.
 _NAMES = """
@@ -80,11 +79,6 @@ IN_LEGENDS = ("Wireshark", "websocat")
 @pytest.fixture
 def strange(monkeypatch: pytest.MonkeyPatch) -> None:
     """Screens speak English in other letters."""
-
-    def look_up(_language: str, text: str) -> str:
-        return "".join(part if place % 2 else part.translate(_OTHERS)
-                       for place, part in enumerate(_PLACES.split(text)))
-
     monkeypatch.setattr(language, "_look_up", look_up)
     language.ask_for("zh")
 
@@ -164,6 +158,26 @@ async def test_the_palette_the_menus_and_the_toasts() -> None:
         assert isinstance(pilot.app, QuietApp) and pilot.app.toasts
         said = [one.message for one in pilot.app.toasts]
         assert not english("\n".join(said), "Wireshark", "DISPLAY", "PATH", "OSC", "tmux")
+
+
+@pytest.mark.usefixtures("strange")
+async def test_what_is_typed_wrong_and_what_is_not_found() -> None:
+    async with opened("http.pcapng") as (pilot, screen):
+        await taken(pilot, "2", "slash", *"frog ==", "enter")
+        shown = screen.query_one("#filter-error", Static)
+        assert str(shown.content) and not english(str(shown.content))
+        await taken(pilot, "escape", "escape", "0", "enter", "0")
+        await pilot.press("d")
+        await until(pilot, lambda: pilot.app.screen.is_modal, "what is spoken")
+        await pilot.press(*"foo", "enter")
+        await settled(pilot)
+        said = str(pilot.app.screen.query_one(".hint", Static).content)
+        assert "'foo'" in said and not english(said, "foo", *decode_as.known())
+        await pilot.press("escape", "ctrl+p")
+        await until(pilot, lambda: isinstance(pilot.app.screen, CommandPalette), "the palette")
+        await pilot.press(*"zzzz")
+        nothing = tr("No matches found")
+        await until(pilot, lambda: nothing in grid(pilot.app.screen), "that nothing was found")
 
 
 @needs_lab

@@ -97,7 +97,8 @@ class Relay:
         if via:
             text = spoken(
                 f"Talk to {_LOOPBACK}:{found} ({why}): you are led through the lab to {_LOOPBACK}:{port}."
-                if why else f"Talk to {_LOOPBACK}:{found}: you are led through the lab to {_LOOPBACK}:{port}.")
+                if why else
+                f"Talk to {_LOOPBACK}:{found}: you are led through the lab to {_LOOPBACK}:{port}.")
         else:
             text = spoken(f"Port {port} of the lab is {_LOOPBACK}:{found} of this machine ({why})." if why
                           else f"Port {port} of the lab is {_LOOPBACK}:{found} of this machine.")

@@ -20,6 +20,7 @@ import socketserver
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from textual.pilot import Pilot
 from inspector.tui.app import InspectorApp
 from tests.support.running.services import EchoesStreams
 from tests.support.screen.keys import burst, type_together
-from tests.support.screen.window import LEFT, Terminal, inspector, terminal, wait_until
+from tests.support.screen.window import LEFT, SECONDS, Terminal, inspector, terminal, wait_until
 
 DATA = Path(__file__).parents[1] / "data"
 KINDS = {"tcp": "t", "udp": "u", "http": "h", "websocket": "w", "slow": "r", "held": "it"}
@@ -43,6 +44,7 @@ COMMANDS = {                               # on a terminal alone
 }
 STATUS = {"join": 128 + signal.SIGTERM}    # of the program, which leaving the app ends
 STARTS = ("launcher", *KINDS, *FILES, *COMMANDS)
+ASKED = "it is lost"                   # before what was marked and commented in a file is
 SIZES = ((80, 24), (120, 40), (200, 50), (60, 16), (59, 15), (110, 30), (40, 10), (300, 80))
 # Without q, ctrl+q, ctrl+c and ctrl+z: they end a walk or stop it, and tests of their own know them.
 PLAIN = "abcdefghijklmnoprstuvwxyzGNRTIS0123456789/:[]?.<> =&|-+#~'\"\\äß漢"
@@ -176,7 +178,7 @@ def _end(app: Terminal, expected: int, seen: bytes, walk: str) -> None:
             app.write(b" \x11")          # an escape just before would make another key of the first
     try:
         with suppress(OSError):          # nothing is on the terminal any more
-            seen += app.read_until(LEFT)
+            seen += _left(app)
         seen += app.read_for(0.1)
         status = app.ended()
         wait_until(lambda: not app.family(), "the end of all that was started")
@@ -184,6 +186,21 @@ def _end(app: Terminal, expected: int, seen: bytes, walk: str) -> None:
         raise WalkError(f"{walk}: {error}") from error
     if status != expected or b"Traceback" in seen:
         raise WalkError(f"{walk}: status {status}\n{_words(seen)}")
+
+
+def _left(app: Terminal) -> bytes:
+    """What is written until it has left the screen; where it asks about what was marked, it is told again."""
+    seen, told = b"", False
+    deadline = time.monotonic() + SECONDS
+    while LEFT not in seen:
+        assert time.monotonic() < deadline, f"it does not leave:\n{app.painted.text}"
+        seen += app.read_for(0.5)
+        if not app.runs():
+            break
+        if not told and ASKED in app.painted.text:
+            told = True
+            app.write(b"\x11")
+    return seen
 
 
 def _words(seen: bytes) -> str:

@@ -1,7 +1,8 @@
 """Looks at the kernel's sockets from time to time and tells what changed, as samples for the trace.
 
 sock_diag -> sockets that are new, changed or gone since the last look -> `KernelSample`. A socket in whose
-queue something waits is told twice a second, so that a trace knows how long it has been so.
+queue something waits is told twice a second, so that a trace knows how long it has been so. Where nothing
+moves it is looked twice a second too: a busy machine's list of all sockets takes milliseconds to be made.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from inspector.kernel.sock_diag import KernelSocket, SockDiag
 from inspector.model.records import KernelSample
 
 EVERY = 0.1                  # seconds between two looks
+QUIET = 0.5                  # the same while nothing moves,
+STIRRED = 1.0                # seconds since something did
 _AGAIN = 0.5                 # seconds after which what waits is told again
 _MOST = 256                  # sockets that one look tells of, what waits first; the rest comes with the next
 _WAITING = ("CLOSE-WAIT", "LAST-ACK", "FIN-WAIT-1", "CLOSING")
@@ -57,10 +60,13 @@ class Sampler:
         for diag in self._diags:
             diag.close()
 
-    def look(self) -> Iterator[KernelSample]:
-        """What changed since the last look; nothing where that was a moment ago."""
+    def look(self, *, quiet: bool = False) -> Iterator[KernelSample]:
+        """What changed since the last look; nothing where that was a moment ago.
+
+        `quiet`: no packet came and no program called for a while, so that there is hardly anything new.
+        """
         now = time.monotonic()
-        if now - self._last_look < EVERY:
+        if now - self._last_look < (QUIET if quiet else EVERY):
             return
         self._last_look = now
         time_ns = time.time_ns()

@@ -165,3 +165,27 @@ def test_a_udp_sockets_queue_and_what_had_no_room_in_it(host: str, family: int) 
         (gone,) = [one for one in sampler.look() if one.local == full.local]
         assert (gone.state, gone.protocol) == ("gone", "udp")
         sampler.close()
+
+
+def test_where_nothing_moves_it_is_looked_seldom(
+    pair: tuple[socket.socket, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list of all sockets of a busy machine takes milliseconds to be made."""
+    looks: list[object] = []
+    sampler = Sampler(lambda: [os.getpid()], (pair[2].getsockname()[1],))
+    sockets = sampler._sockets
+
+    def counted() -> Iterator[KernelSocket]:
+        looks.append(None)
+        return sockets()
+
+    monkeypatch.setattr(sampler, "_sockets", counted)
+    now = 1000.0
+    monkeypatch.setattr("inspector.kernel.sampler.time.monotonic", lambda: now)
+    for quiet, most in ((True, 21), (False, 101)):
+        looks.clear()
+        for _ in range(1001):                  # ten seconds, a turn every 10 ms
+            now += 0.01
+            list(sampler.look(quiet=quiet))
+        assert most - 12 <= len(looks) <= most
+    sampler.close()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from inspector.kernel.followed import Followed
 from inspector.kernel.holders import Now
-from inspector.kernel.sampler import EVERY, Chosen, Sampler
+from inspector.kernel.sampler import EVERY, STIRRED, Chosen, Sampler
 from inspector.kernel.sock_diag import KernelSocket, SockDiag
 from inspector.lab.agent.session import Session
 from inspector.lab.capture.narrowed import Ports
@@ -71,6 +71,8 @@ class Supervisor:
         self.ports_of_process = Ports() if options.process is not None else None
         self._followed = _followed(options)
         self._sampler = _sampler(lab, options, ends, self._of_process if self._followed else None)
+        self._records = 0                          # of others than the sampler,
+        self._told, self._stirred = (0, 0), time.monotonic()       # those and packets; when more came last
         self.broken = ""                           # why the capture broke
         self.program_status: int | None = None     # exit status of the last program, 128+N for signal N
         self.program_failure = ""                  # why it could not be started
@@ -155,10 +157,20 @@ class Supervisor:
             self._session.tick()
         if self._bridge is not None and not self._ending:
             self._bridge.tick()
-        for sample in self._sampler.look() if self._sampler is not None else ():
-            self.record(sample)
+        self._sample()
         if self._followed is not None:
             self._tell_of(self._followed)
+
+    def _sample(self) -> None:
+        """Look at the sockets; seldom while neither packets nor calls come, but for a process's ports."""
+        if self._sampler is None:
+            return
+        told, now = (self.capture.writer.packets, self._records), time.monotonic()
+        if told != self._told:
+            self._told, self._stirred = told, now
+        quiet = self._followed is None and now - self._stirred > STIRRED
+        for sample in self._sampler.look(quiet=quiet):
+            self.capture.record(sample)
 
     def _of_process(self, found: Sequence[KernelSocket], time_ns: int) -> Sequence[KernelSocket]:
         """Of all sockets those of the process that is followed; what its ports are goes to the capture."""

@@ -69,8 +69,9 @@ def compared(names: list[str], repeats: int, other: Path) -> Iterator[dict[str, 
 
 
 def ratio(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
-    """The first numbers that both reached; "" where one has none."""
-    found = [re.search(r"\d[\d,]*(?:\.\d+)?", str(row.get("reached", ""))) for row in (ours, theirs)]
+    """The first numbers that both reached (of "p50 12 ms" that is 12); "" where one has none."""
+    number = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?")
+    found = [number.search(str(row.get("reached", ""))) for row in (ours, theirs)]
     values = [float(one[0].replace(",", "")) for one in found if one is not None]
     return f"× {values[0] / values[1]:.2f} of there" if len(values) == 2 and values[1] else ""
 
@@ -96,6 +97,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--against", type=Path, metavar="DIR", help="another checkout, measured beside ours")
     arguments = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)        # who installs it has it compiled
     ruler = "─┼─".join("─" * width for width in COLUMNS.values())
     if not arguments.json:
         print(f"{machine()}; {arguments.repeats} runs each: median, and spread of all\n")

@@ -1,26 +1,39 @@
 """Work grows linearly with whatever grows in a capture: calls that were made, bytes that were read.
 
-For each kind of `tests.support.captures.growth` the cost of one more piece is compared, near the start and
-further on. Nothing is timed.
+For each kind of `tests.support.captures.growth` and `growth_services` the cost of one more piece is compared,
+near the start and further on: of all that commands print, and of all lines that panes show. Nothing is timed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from cProfile import Profile
 from pathlib import Path
+from typing import Protocol
 from unittest.mock import patch
 
 import pytest
 
-from inspector.cli.exports import export_of
+from inspector.cli.exports import exports
+from inspector.model.numbers import TCP
+from inspector.model.packets import first_rows
 from inspector.trace.file import window
 from inspector.trace.file.plain import FileSource
 from inspector.trace.flows.together import spoken
 from inspector.trace.trace import Trace
+from inspector.views.conversation.messages import MessageList
+from inspector.views.conversation.stream.follow import FollowStream
+from inspector.views.conversations.list import ConversationList
+from inspector.views.detail.tree import Detail, packet_tree
 from inspector.views.findings.list import FindingList
+from inspector.views.ladder.ladder import Ladder, Target
+from inspector.views.line.spans import Line
+from inspector.views.packets.list import PacketList
+from inspector.views.session.sockets_table import SocketLines
 from inspector.wire.tcp import stream as tcp_stream
 from tests.support.captures.growth import KINDS
+from tests.support.captures.growth_services import SERVICES
 from tests.support.tiers import sweep
 
 STEP = 24
@@ -31,7 +44,16 @@ COSTLY = (                  # more than half of all the work
     "interleaved_messages", "icmp_errors", "unanswered_pings", "compressed_fragments", "reversed_segments",
     "fragments_in_packets_of_their_own", "upgrades_without_answer", "segments_of_nothing_known",
 )
-EXPORTS = ("packets", "conversations", "findings", "http", "sse", "websocket", "redis")
+ALL = KINDS | SERVICES
+
+
+class Lines(Protocol):
+    """A view as lines on demand."""
+
+    @property
+    def count(self) -> int: ...
+
+    def line(self, index: int, width: int) -> Line: ...
 
 
 class Work:
@@ -72,41 +94,73 @@ class Work:
         self.calls = sum(entry.callcount for entry in self._profile.getstats())
 
 
-def decode(path: Path) -> None:
+def printed(trace: Trace) -> None:
     """All that commands and the pane of findings make of a capture."""
+    for export in exports():
+        for _ in export.objects(trace, None):
+            pass
+        for _ in export.lines(trace, None):
+            pass
+    found = FindingList(trace)
+    while not found.complete:
+        found.update()
+    for line in range(found.count):
+        found.line(line, 100)
+
+
+def shown(trace: Trace) -> None:
+    """All lines of the panes, a packet after the other chosen."""
+    listed = ConversationList(trace)
+    while not listed.complete:
+        listed.update()
+    ladder = Ladder(trace)
+    views: list[Lines] = [listed, PacketList(trace), ladder, SocketLines(trace)]
+    if listed.count and len(trace.index.streams[TCP].first_row):
+        messages, stream = MessageList(trace, 0), FollowStream(trace, 0, "json")
+        views += [messages, stream]
+        while not messages.complete:
+            messages.update()
+        for row in first_rows(trace.index.count):
+            messages.index_of_row(row)
+            stream.index_of(row)
+    for view in views:
+        for line in range(view.count):
+            view.line(line, 100)
+    for row in first_rows(trace.index.count):
+        ladder.header(100, ladder.index_of(Target(row=row)))
+        Detail(packet_tree(trace, row))
+
+
+def make(path: Path, what: Callable[[Trace], None]) -> None:
+    """Read a capture to its end, and make something of it."""
     with Trace.open(path) as trace:
         trace.finish()
-        for name in EXPORTS:
-            export = export_of(name)
-            assert export is not None
-            for _ in export.objects(trace, None):
-                pass
-        found = FindingList(trace)
-        while not found.complete:
-            found.update()
-        for line in range(found.count):
-            found.line(line, 100)
+        what(trace)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What is imported and compiled at first use does not count."""
     path = tmp_path_factory.mktemp("warm") / "x.pcapng"
-    for name in ("requests_in_turn", "fragments_of_a_message", "icmp_errors"):
-        path.write_bytes(KINDS[name](10))
-        decode(path)
+    for name in ("requests_in_turn", "fragments_of_a_message", "icmp_errors", "tls_records_in_turn"):
+        path.write_bytes(ALL[name](10))
+        for what in (printed, shown):
+            make(path, what)
 
 
-@sweep("kind", KINDS, lambda kind: kind not in COSTLY)
-def test_one_more_piece_costs_what_the_others_did(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", [printed, shown])
+@sweep("kind", ALL, lambda kind: kind not in COSTLY)
+def test_one_more_piece_costs_what_the_others_did(
+    kind: str, what: Callable[[Trace], None], tmp_path: Path
+) -> None:
     path = tmp_path / "growth.pcapng"
     calls, sizes = [], []
-    path.write_bytes(KINDS[kind](STEP))
-    decode(path)                       # what this kind imports at first use does not count either
+    path.write_bytes(ALL[kind](STEP))
+    make(path, what)                   # what this kind imports at first use does not count either
     for size in SIZES.get(kind, (STEP, 2 * STEP, 6 * STEP, 7 * STEP)):
-        path.write_bytes(KINDS[kind](size))
+        path.write_bytes(ALL[kind](size))
         with Work() as work:
-            decode(path)
+            make(path, what)
         calls.append(work.calls)
         sizes.append(work.size)
     for name, allowed, (first, second, late, last) in (("calls", 1.4, calls), ("bytes", 2.0, sizes)):

@@ -7,8 +7,9 @@ comes out to packets: rows, times, and a line of text for each packet. It knows 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from inspector.model.numbers import ACK, FIN, RST, TCP, URG
 from inspector.model.packets import Row, packet_number, row_at, rows_in
 from inspector.model.units import times
 from inspector.protocols import REGISTRY
-from inspector.protocols.api import Decoder, Protocol, Rest
+from inspector.protocols.api import Decoder, MessageIndex, Protocol, Rest
 from inspector.trace.application import decode_as
 from inspector.trace.application.engine import Engine, Layer
 from inspector.trace.flows.missing import acknowledged, sent
@@ -80,6 +81,8 @@ class Application:
         self._completed = [(0, 0, 0, 0, Row(-1)), (0, 0, 0, 0, Row(-1))]
         # The packet asked for last, among how many: its direction, and its ranges of the stream.
         self._ranges: tuple[int, int, int, list[tuple[int, int]]] = (-1, -1, -1, [])
+        # What packets say that go on with a record or message: among how many packets, its layer and number.
+        self._going_on: dict[tuple[int, int, int], str] = {}
         self.update()
 
     def update(self) -> bool:
@@ -390,7 +393,8 @@ class Application:
         for layer, position in places[:_PARTS]:
             record = layer.decoder.records[position]
             begins = self._starts(layer, position, row)
-            texts.append(layer.decoder.summary(record) if begins else layer.decoder.short(record))
+            texts.append(layer.decoder.summary(record) if begins
+                         else self._goes_on(layer, position, partial(layer.decoder.short, record)))
         return _joined(texts, len(places))
 
     def _info_by_messages(self, places: list[tuple[Layer, int]], row: Row) -> str:
@@ -401,8 +405,18 @@ class Application:
             decoder = layer.decoder
             direction, start, _ = decoder.span(number)
             begins = self._begins(layer, direction, start, row)
-            texts.append(decoder.message_summary(number) if begins else f"… {decoder.line(number).kind}")
+            texts.append(decoder.message_summary(number) if begins
+                         else f"… {self._goes_on(layer, number, partial(_kind, decoder, number))}")
         return _joined(texts, len(numbers))
+
+    def _goes_on(self, layer: Layer, number: int, words: Callable[[], str]) -> str:
+        """What each packet says that goes on with a record or message: made once for all of them."""
+        key = self._packets, id(layer), number
+        if key not in self._going_on:
+            if len(self._going_on) >= _PARTS:
+                self._going_on.clear()
+            self._going_on[key] = words()
+        return self._going_on[key]
 
     def _starts(self, layer: Layer, position: int, row: Row) -> bool:
         record = layer.decoder.records[position]
@@ -412,6 +426,10 @@ class Application:
     def _begins(layer: Layer, direction: int, start: int, row: Row) -> bool:
         first = next(layer.streams[direction].pieces(start, start + 1), None)
         return first is not None and first.row == row
+
+
+def _kind(decoder: Decoder[Any], number: MessageIndex) -> str:
+    return decoder.line(number).kind
 
 
 def _joined(texts: list[str], count: int) -> str:

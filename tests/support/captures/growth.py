@@ -36,9 +36,9 @@ class Wire:
         self._time = START
         self.begin()
 
-    def begin(self, port: int = 40000, isn: int = 99) -> None:
+    def begin(self, port: int = 40000, isn: int = 99, service: int = 80) -> None:
         """A conversation opens."""
-        self._ports, self.next = (port, 80), [isn, 299]
+        self._ports, self.next = (port, service), [isn, 299]
         self.send(CLIENT, "S")
         self.send(SERVER, "SA")
         self.send(CLIENT, "A")

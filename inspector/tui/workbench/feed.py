@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 PAUSE = 1 / 30           # seconds between two turns that the screen is told of
 LOADING_PAUSE = 0.1      # the same while a file that was there already is read for the first time,
-BEHIND_PAUSE = 0.2       # and while there is more to read than a turn takes: drawing costs more than reading
+BEHIND_PAUSE = 0.2       # and while there is more to read than a turn takes: drawing costs more than reading,
+DRAWING_SHARE = 1 / 3    # so it gets no more of the time than this, however busy the machine is,
+LONGEST_PAUSE = 2.0      # but a picture in so many seconds all the same
 SLICE = 1 << 20          # bytes a refresh: about 4 ms
 POLL = 0.25              # seconds between looks at a file that nobody announces
 
@@ -41,6 +43,7 @@ class TraceFeed:
         self._announced = False       # the screen was told and has not drawn yet
         self._untold = False          # something was read since it was told
         self._last = 0.0         # when it was told
+        self._drawing = 0.0      # seconds that the drawing took then
 
     def start(self) -> None:
         """Begin to read."""
@@ -59,6 +62,8 @@ class TraceFeed:
 
     def taken(self) -> None:
         """The screen has drawn what it was told of."""
+        if self._announced and self._loop is not None:
+            self._drawing = self._loop.time() - self._last
         self._announced = False
 
     def _woken(self) -> None:
@@ -110,7 +115,8 @@ class TraceFeed:
             self._on_broken(str(error))
             return
         ready, self.loading = self.loading and not unread, self.loading and unread
-        pause = LOADING_PAUSE if self.loading else BEHIND_PAUSE if unread else 0
+        pause = 0.0 if not unread else max(LOADING_PAUSE if self.loading else BEHIND_PAUSE,
+                                           min(self._drawing / DRAWING_SHARE, LONGEST_PAUSE))
         if ready or (self._untold and start - self._last >= pause):
             self._announced, self._untold, self._last = True, False, start
             self._on_grew()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from textual.timer import Timer
@@ -93,3 +95,68 @@ async def test_a_batch_is_painted_once_and_one_that_shows_nothing_not_at_all(
         screen._trace_grew()
         await pilot.pause()
         assert (painted, timers) == ([], [])
+
+
+class Clock:
+    """A loop whose time goes by as it is told: nothing waits for a clock."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._calls: list[Due] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, due: float, call: Callable[[], None]) -> Due:
+        one = Due(due, call)
+        self._calls.append(one)
+        return one
+
+    def run(self, until: float) -> None:
+        while self.now < until:
+            one = min((one for one in self._calls if one.call is not None), key=Due.when)
+            self._calls.remove(one)
+            self.now = max(self.now, one.due)
+            one()
+
+
+@dataclass(eq=False)
+class Due:
+    """What is called at a time."""
+
+    due: float
+    call: Callable[[], None] | None
+
+    def when(self) -> float:
+        return self.due
+
+    def cancel(self) -> None:
+        self.call = None
+
+    def __call__(self) -> None:
+        assert self.call is not None
+        self.call()
+
+
+@pytest.mark.parametrize("drawing", [0.01, 0.1, 0.5])
+def test_most_of_the_time_is_for_reading_where_the_picture_is_behind(
+    drawing: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slice of 4 ms may take 20 on a busy machine, and a drawing half a second."""
+    clock, read, told = Clock(), [0.0], [0]
+
+    class Endless:
+        def refresh(self, limit_bytes: int | None = None) -> bool:
+            clock.now += 0.02
+            read[0] += 0.02
+            return True
+
+    def grew() -> None:
+        told[0] += 1
+        clock.call_at(clock.now + drawing, feed.taken)
+
+    monkeypatch.setattr(asyncio, "get_running_loop", lambda: clock)
+    feed = TraceFeed(cast(Trace, Endless()), grew, pytest.fail, lambda: None)
+    feed.start()
+    clock.run(60)
+    assert read[0] > 30 and told[0] > 30

@@ -29,7 +29,7 @@ PAINTS = frozenset({
 _INKS = Color(0, 0, 0), Color(255, 255, 255)
 LEAST_CONTRAST = 4.5       # WCAG 2.2 AA for text
 LEAST_CHOSEN = 3.0         # and for what is no text (1.4.11): what is chosen, against what is not
-CHOSEN = frozenset({"line--cursor", "line--cursor-blurred", "tab--focused"})
+CHOSEN = frozenset({"line--cursor", "line--cursor-blurred", "line--marked", "tab--front", "tab--focused"})
 
 
 def contrast(first: Color, second: Color) -> float:

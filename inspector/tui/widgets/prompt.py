@@ -123,8 +123,9 @@ class MenuScreen(BaseModal[str | None]):
         if lines + _AROUND > self.app.size.height:         # they scroll, and the bar takes its own room
             self._room -= _BAR
         gap = "\n" + " " * (width + 6)
-        return [Option(Content.assemble((f" {item.key} ", "bold $text-accent"), f" {fit(item.name, width)}  ",
-                                        (gap.join(folded(item.about, self._room)), "$foreground 60%")),
+        # Black or white, whichever can be read: also on the line that is chosen, which has another ground.
+        return [Option(Content.assemble((f" {item.key} ", "bold auto"), f" {fit(item.name, width)}  ",
+                                        (gap.join(folded(item.about, self._room)), "not bold auto 75%")),
                        id=item.value)
                 for item in self._items]
 

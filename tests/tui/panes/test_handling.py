@@ -6,10 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.color import Color
 from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.theme import BUILTIN_THEMES
+from textual.widgets import OptionList
 
 from inspector.protocols.websocket.frame import TEXT, encode
 from inspector.tui.app import InspectorApp
@@ -245,6 +247,32 @@ async def test_what_is_chosen_stands_out_in_every_theme(themes: list[str]) -> No
                     ink = packets.colours(name, f"line--{kind}")
                     assert _contrast(ink.color, ink.bgcolor) >= 4.5, (theme, name, kind)
             assert [text.startswith("▶") for text in lines(packets)].count(True) == 1
+
+
+@sweep("theme", sorted(BUILTIN_THEMES), {"ansi-dark", "ansi-light", "nord", "textual-light"}.__contains__)
+@pytest.mark.parametrize("key", ["ctrl+s", "ctrl+p"])
+async def test_what_is_chosen_in_a_menu_and_in_the_palette_stands_out(key: str, theme: str) -> None:
+    async with opened("http-connections.pcapng") as (pilot, screen):
+        pilot.app.theme = theme
+        await pilot.press(key)
+        await until(pilot, lambda: pilot.app.screen is not screen and any(
+            one.option_count > 1 and one.highlighted is not None and one.size.height > 1
+            for one in pilot.app.screen.query(OptionList)), "the list")
+        listed = pilot.app.screen.query_one(OptionList)
+        await settled(pilot)
+        rows = [styles for y in range(listed.size.height) if (styles := _inks(listed, y))]
+        grounds = {styles[0].bgcolor for styles in rows}
+        assert len(grounds) == 2
+        if theme.startswith("ansi"):                # whose colours nobody knows: they are others
+            return
+        assert _contrast(*grounds) >= 3.0
+        for style in rows[0] if rows[0][0].bgcolor != rows[-1][0].bgcolor else rows[2]:
+            assert _contrast(style.color, style.bgcolor) >= 4.5
+
+
+def _inks(listed: OptionList, y: int) -> list[Any]:
+    """The styles of the words on a line of a list; none of a line without words."""
+    return [segment.style for segment in listed.render_line(y) if segment.text.strip()]
 
 
 async def test_the_launchers_choice_has_a_sign() -> None:

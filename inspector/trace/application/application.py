@@ -38,6 +38,7 @@ _NEAR = 1 << 13          # packets before and after among which other conversati
 _OTHERS = 8              # so many of them,
 _OPENING = 8             # and so many of their first bytes
 _PARTS = 3               # records of one packet that `info` spells out
+_ASKED = 4               # ranges of bytes whose packets are kept
 
 
 def by_place(one: Finding) -> tuple[int, int, int]:
@@ -81,6 +82,8 @@ class Application:
         self._completed = [(0, 0, 0, 0, Row(-1)), (0, 0, 0, 0, Row(-1))]
         # The packet asked for last, among how many: its direction, and its ranges of the stream.
         self._ranges: tuple[int, int, int, list[tuple[int, int]]] = (-1, -1, -1, [])
+        # Rows that were asked for last: of which direction, its bytes, and how many it had.
+        self._brought: dict[tuple[int, int, int, int], tuple[Row, ...]] = {}
         # What packets say that go on with a record or message: among how many packets, its layer and number.
         self._going_on: dict[tuple[int, int, int], str] = {}
         self.update()
@@ -310,8 +313,16 @@ class Application:
         return (row_at(rows, -1),) if len(rows) else ()
 
     def rows_of(self, direction: int, start: int, stop: int) -> tuple[Row, ...]:
-        """Rows of the packets that brought bytes [start, stop) of a direction, in order of offset."""
-        return self._rows(direction, start, stop)
+        """Rows of the packets that brought bytes [start, stop) of a direction, in order of offset.
+
+        Those asked for last are kept: the detail of each packet of a message asks for the same.
+        """
+        key = direction, start, stop, self._flow.streams[direction].captured
+        if key not in self._brought:
+            if len(self._brought) >= _ASKED:
+                self._brought.clear()
+            self._brought[key] = self._rows(direction, start, stop)
+        return self._brought[key]
 
     def _rows(self, direction: int, start: int, stop: int, most: int = sys.maxsize) -> tuple[Row, ...]:
         rows: dict[Row, None] = {}

@@ -124,7 +124,7 @@ class ConversationList:
         if len(self.trace.events) != self._events:
             self._events = len(self.trace.events)
             self.processes |= {
-                inside: str(peer) for inside, peer in outside_peers(self.trace.events).items()
+                inside: str(peer) for inside, peer in outside_peers(self.trace).items()
             }
         return len(self.processes) != before
 

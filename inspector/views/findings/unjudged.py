@@ -26,7 +26,7 @@ def unjudged_words(trace: Trace) -> str:
 
 def outside_words(trace: Trace) -> str:
     """Whose own sockets nobody looked at, since a relay stands for them; "" where there is none."""
-    names = dict.fromkeys(map(str, outside_peers(trace.events).values()))
+    names = dict.fromkeys(map(str, outside_peers(trace).values()))
     if not names:
         return ""
     some = tr(", ").join([*list(names)[:3], *([tr("others")] if len(names) > 3 else [])])

@@ -198,6 +198,6 @@ def _processes(trace: Trace) -> _Processes:
             elif socket.local:
                 found[protocol, socket.local, socket.peer or ""] = process
                 found.setdefault((protocol, socket.local, ""), process)
-    for inside, peer in outside_peers(trace.events).items():
+    for inside, peer in outside_peers(trace).items():
         found["tcp", inside, ""] = str(peer)
     return found

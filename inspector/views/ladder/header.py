@@ -6,7 +6,7 @@ the first one, those that the calls tell (CLOSED, and LISTEN after a listen()).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from inspector.model.endpoint import join_endpoint
@@ -113,7 +113,7 @@ def ladder_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:
             names, pids = _programs_of(ladder, ends)
     client = End(role_name(names[LEFT]), pids[LEFT], ends.client, states[0])
     server = End(role_name(names[RIGHT]), pids[RIGHT], ends.server or _listening(ladder), states[1])
-    outside = outside_peers(ladder.trace.events)
+    outside = outside_peers(ladder.trace)
     client, server = _relayed(client, outside), _relayed(server, outside)
     count = tr(amount(len(rows), "packet")) if len(rows) else ""
     protocol = f"{conversation.protocol.upper()}  " if conversation else ""
@@ -128,7 +128,7 @@ def _others(ladder: Drawn) -> str:
     return tr("1 of {count}  a: all", count=count)
 
 
-def _relayed(end: End, outside: dict[str, Outside]) -> End:
+def _relayed(end: End, outside: Mapping[str, Outside]) -> End:
     """The end as it is outside the lab, where the relay stands for it in there."""
     peer = outside.get(end.address)
     if peer is None:

@@ -142,7 +142,7 @@ class Known:
         self.beyond: dict[tuple[str, str], list[KernelSample]] = defaultdict(list)
         for sample in trace.kernel_outside:
             self.beyond[sample.lab].append(sample)
-        self.outside = outside_peers(trace.events)
+        self.outside = outside_peers(trace)
         times = [int(trace.index.time_ns[trace.index.count - 1])] if trace.index.count else [0]
         times += [trace.kernel[-1].time_ns] if trace.kernel else []
         times += [call.end_ns or call.time_ns for call in trace.calls[-1:]]

@@ -6,11 +6,15 @@ the lab, so that nobody takes the relay for the program it stands for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
-from inspector.model.records import Event
 from inspector.wire.text import escaped
+
+if TYPE_CHECKING:
+    from inspector.model.records import Event, EventFields, EventKind
+    from inspector.trace.trace import Trace
 
 
 class Outside(NamedTuple):
@@ -28,22 +32,45 @@ class Outside(NamedTuple):
         return f"{self.process} {self.pid}" if self.process else self.address
 
 
-def outside_peers(events: Iterable[Event]) -> dict[str, Outside]:
-    """The real peers by their addresses in the lab, "127.0.0.1:40112"; the last one where several used it."""
-    found: dict[str, Outside] = {}
-    backlogs: dict[str, int] = {}
-    for event in events:
-        fields = event.known
-        if event.kind not in ("relayed", "reached") or not fields.get("inside"):
-            continue
+class _Peers:
+    """The real peers, as far as a trace's events were read."""
+
+    def __init__(self) -> None:
+        self.read = 0
+        self.found: dict[str, Outside] = {}
+        self._backlogs: dict[str, int] = {}
+
+    def update(self, events: Sequence[Event]) -> None:
+        for event in events[self.read :]:
+            if event.kind in ("relayed", "reached"):
+                self._take(event.kind, event.known)
+        self.read = len(events)
+
+    def _take(self, kind: EventKind, fields: EventFields) -> None:
+        inside = fields.get("inside")
+        if not inside:
+            return
         name, _, pid = fields.get("process", "").rpartition(" ")
         if (most := fields.get("backlog", "")).isascii() and most.isdigit() and len(most) < 10:
-            backlogs[fields["inside"]] = int(most)
+            self._backlogs[inside] = int(most)
         known = bool(name) and pid.isascii() and pid.isdigit() and len(pid) < 10
-        if event.kind == "relayed" or fields["inside"] not in found:
-            address = escaped(fields.get("outside", ""), 80)
-            found[fields["inside"]] = Outside(
-                escaped(name, 32) if known else "", int(pid) if known else None, address,
-                backlogs.get(fields["inside"]),
+        if kind == "relayed" or inside not in self.found:
+            self.found[inside] = Outside(
+                escaped(name, 32) if known else "", int(pid) if known else None,
+                escaped(fields.get("outside", ""), 80), self._backlogs.get(inside),
             )
-    return found
+
+
+_known: WeakKeyDictionary[Trace, _Peers] = WeakKeyDictionary()
+
+
+def outside_peers(trace: Trace) -> Mapping[str, Outside]:
+    """The real peers by their addresses in the lab, "127.0.0.1:40112"; the last one where several used it.
+
+    Each event is read once: who draws asks at every key, and a relay may have told of 100,000 connections.
+    """
+    known = _known.get(trace)
+    if known is None or known.read > len(trace.events):
+        known = _known[trace] = _Peers()
+    known.update(trace.events)
+    return known.found

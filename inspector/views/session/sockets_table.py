@@ -83,7 +83,7 @@ class SocketLines:
         """Take in what the trace gained, or another `row`."""
         self._known, self._custodies = None, {}
         self._table.update(self.trace.calls)
-        self._outside = outside_peers(self.trace.events)
+        self._outside = outside_peers(self.trace)
         self._take_conversations()
         self._samples = self._samples_now()
         self._of_calls = self._matched()

@@ -89,7 +89,7 @@ def test_both_directions_and_the_end_of_each_are_handed_on(tmp_path: Path, servi
     with read_whole(path) as trace:
         (found,) = conversations(trace)
         assert (found["bytes_ab"], found["bytes_ba"], found["handshake"]) == (160_000, 6, "complete")
-        peers = outside_peers(trace.events)
+        peers = outside_peers(trace)
         assert peers[found["a"]].address == f"{named[0]}:{named[1]}"
         assert str(peers[found["a"]]).rpartition(" ")[2] == str(os.getpid())
         assert found["process_a"] == str(peers[found["a"]])

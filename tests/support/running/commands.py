@@ -29,6 +29,7 @@ from inspector.lab.programs import own
 own_start = own.start                # a new Python
 COMMAND = [sys.executable, "-m", "inspector"]
 ROOT = Path(__file__).parents[3]
+_SURROUNDINGS = dict(os.environ)      # before any test; a test's own would mark the forker as what it started
 ROOM = 4096                          # bytes: what an order's environment may have more (`tell_environment`)
 LIMIT = 60.0                         # seconds until a test that hangs fails; never a measure of speed
 
@@ -222,7 +223,7 @@ def _forker() -> socket.socket:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.running.forker", str(theirs.fileno())],
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, cwd=ROOT,
-            env=os.environ | {"ROOM": " " * ROOM},
+            env=_SURROUNDINGS | {"ROOM": " " * ROOM},
         )
 
     def end() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from inspector.lessons.asking.scene import Scene
 from inspector.lessons.pages.compare import Compared
+from inspector.trace.filter.filter import Filter
 from inspector.views.conversations.compare.align import aligned, same, settled
 from inspector.views.conversations.compare.happenings import may_pass
 from inspector.views.line.spans import cell_width, plain
@@ -35,6 +36,18 @@ def test_what_is_alike_stands_in_one_line_and_what_differs_near_the_top() -> Non
     assert "  ⋯ 26 lines alike" in [line.rstrip() for line in lines_of("tcp", "tcp-half-close")]
     alike = lines_of("tcp", "tcp")[3:]
     assert len(alike) == 1 and "lines alike" in alike[0]
+
+
+@pytest.mark.parametrize(("light", "shown"), [
+    ("tcp.flags.reset == 1", "RST"), ("role == client and call == connect", "connect() = ECONNREFUSED"),
+    ("udp", ""), ("", ""),
+])
+def test_it_stands_at_what_the_step_is_about(light: str, shown: str) -> None:
+    """Calls that nobody asked for differ first, and a low terminal shows a few lines alone."""
+    with open_trace("tcp") as one, open_trace("tcp-refused") as two:
+        made = Compared(Scene(one), Scene(two), "en", Filter(light) if light else None)
+        assert shown in plain(made.line(made.first, 90))
+        assert (made.first == Compared(Scene(one), Scene(two), "en").first) == (not shown)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from inspector.lessons.asking.scene import Scene
 from inspector.lessons.format.page import page, wrapped
 from inspector.lessons.library import lessons
+from inspector.lessons.pages.map_lines import MapLines
 from inspector.lessons.pages.step_page import options_of, step_page
 from inspector.lessons.pages.words import WORDS, Word
 from inspector.lessons.play.answers import Judged
 from inspector.lessons.play.player import ASKED, Player
+from inspector.lessons.progress import Progress
 from inspector.lessons.quiz import picture, questions
 from inspector.trace.trace import Trace
 from inspector.views.line.spans import cell_width, plain
@@ -33,6 +35,18 @@ def test_chinese_is_wrapped_by_cells_and_no_line_begins_with_a_closing_sign() ->
     assert all(cell_width(line) <= 16 for line in lines) and len(lines) > 3
     assert not any(line[0] in "，。”" for line in lines) and not any(line[-1] == "“" for line in lines)
     assert plain(page("第一行\n第二行", 40)[0]) == "第一行第二行"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_map_s_columns_stand_below_each_other_and_none_is_cut(language: str) -> None:
+    several = lessons()
+    half = Progress(step=3, steps=9)
+    done = {one.name: (Progress(done=True), half, Progress())[place % 3] for place, one in enumerate(several)}
+    made = MapLines(several, done, language)
+    lines = [plain(made.line(index, 80)) for index in range(made.count)]
+    rests = WORDS[language]["rests"]
+    assert len({cell_width(line[: line.index(rests)]) for line in lines if rests in line}) == 1
+    assert not any("…" in line for line in lines)
 
 
 @given(st.text(alphabet="ab 套，。“”**`{x}-\n#", max_size=80), st.integers(8, 60))

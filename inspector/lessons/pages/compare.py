@@ -12,6 +12,7 @@ from itertools import groupby
 from inspector.lessons.asking.scene import Scene
 from inspector.lessons.pages.words import row_words, word
 from inspector.model.packets import first_rows
+from inspector.trace.filter.filter import Filter
 from inspector.views.conversations.compare.align import AlignedRow, aligned, same, settled
 from inspector.views.conversations.compare.happenings import (
     Happening,
@@ -26,39 +27,57 @@ _FOLDED = 4              # so many alike one after the other, and those in the m
 _TITLES = 3              # lines above the rows
 
 
-def happenings(scene: Scene, language: str) -> list[Happening]:
-    """Packets, and calls where they were entered, in the order of time."""
+def happenings(scene: Scene, language: str, light: Filter | None = None) -> tuple[list[Happening], set[int]]:
+    """Packets, and calls where they were entered, in the order of time; and which `light` lets through."""
     index = scene.trace.index
-    found: list[tuple[int, int, Happening]] = []
+    lit_rows, lit_calls = _lit(scene, light)
+    found: list[tuple[int, int, bool, Happening]] = []
     for row in first_rows(index.count):
         name = scene.row_name(row)
         style: Style = "data" if name.endswith(("data", "datagram")) else "syn"
         size = int(index.payload_length[row])
-        found.append((int(index.time_ns[row]), 1, Happening(
+        found.append((int(index.time_ns[row]), 1, row in lit_rows, Happening(
             name.replace("datagram", "data"), f"{name} {size}",
             "  " + row_words(language, name, size), style)))
-    for call in scene.trace.calls:
+    for place, call in enumerate(scene.trace.calls):
         outcome = call.errno or ("…" if call.result is None else str(call.result))
         side: Style = "client" if call.role == "client" else "server"
-        found.append((call.time_ns, 0, Happening(
+        found.append((call.time_ns, 0, place in lit_calls, Happening(
             call_name(call), call_detail(call),
             f"{word(language, 'client' if call.role == 'client' else 'server')}  "
             f"{escaped(call.name, 20)}() = {escaped(outcome, 20)}", side)))
-    return [one for _, _, one in sorted(found, key=lambda item: item[:2])]
+    found.sort(key=lambda item: item[:2])
+    return [one for *_, one in found], {place for place, item in enumerate(found) if item[2]}
+
+
+def _lit(scene: Scene, light: Filter | None) -> tuple[set[int], set[int]]:
+    """The rows of packets and the places of calls that `light` lets through."""
+    if light is None:
+        return set(), set()
+    if light.asks_calls:
+        return set(), set(light.calls(scene.trace))
+    return {int(row) for row in light.rows(scene.trace)}, set()
 
 
 class Compared:
-    """Both runs as lines: `count`, `line(i, width)`; `first` is the first row that is marked, or 0."""
+    """Both runs as lines: `count`, `line(i, width)`.
 
-    def __init__(self, before: Scene, now: Scene, language: str) -> None:
+    `first`: the first row that is marked and that `light`, what the step is about, lets through in the run of
+    now; without one the first that is marked, or 0.
+    """
+
+    def __init__(self, before: Scene, now: Scene, language: str, light: Filter | None = None) -> None:
         self._language = language
-        self._sides = happenings(before, language), happenings(now, language)
+        one, (other, lit) = happenings(before, language)[0], happenings(now, language, light)
+        self._sides = one, other
         names = [one.name for one in self._sides[0]], [one.name for one in self._sides[1]]
         rows = settled(aligned(names), names, may_pass)
         self._rows: list[tuple[str, AlignedRow] | int] = list(_folded([
             ("≠" if not same(row, names) else "" if self._alike(row) else "≈", row) for row in rows]))
-        marked = [place for place, row in enumerate(self._rows) if not isinstance(row, int) and row[0]]
-        self.first = marked[0] + _TITLES if marked else 0
+        marked = [(place, row[1][1] in lit) for place, row in enumerate(self._rows)
+                  if not isinstance(row, int) and row[0]]
+        wanted = [place for place, is_lit in marked if is_lit] or [place for place, _ in marked]
+        self.first = wanted[0] + _TITLES if wanted else 0
 
     @property
     def count(self) -> int:

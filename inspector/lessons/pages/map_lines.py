@@ -34,10 +34,10 @@ class MapLines:
         done = self._done.get(lesson.name, Progress())
         sign, style = self._sign(done)
         rests = [str(self._numbers.get(name, name)) for name in lesson.prerequisites]
-        behind = f"{lesson.minutes:>3} {word(self._language, 'minutes')}  {sign:<{_BAR}}"
+        behind = f"{lesson.minutes:>3} {word(self._language, 'minutes')}  {fit(sign, _BAR)}"
         if rests and width >= 70:
             behind += f"  {word(self._language, 'rests')} {', '.join(rests)}"
-        room = max(width - 6 - 26 - 8, 20)
+        room = max(width - 6 - 26 - 10, 20)
         return (Span(f" {lesson.number:>2}  ", "number"),
                 Span(fit(lesson.text(self._language).title, min(room, 48)), "bold"),
                 Span("  "), Span(fit(behind, max(width - min(room, 48) - 7, cell_width(sign))), style))

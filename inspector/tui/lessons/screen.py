@@ -327,12 +327,12 @@ class LessonScreen(BaseScreen):
             loss_word(trace, None if session is None else session.spec)))
 
     def _compare(self) -> None:
-        """The two runs as they are now, the first line that differs in sight."""
+        """The two runs as they are now, the first line that differs in what the step is about in sight."""
         player, lines = self.player, self.query_one("#comparison", LineList)
         if player.scene is None or player.former is None:
             lines.show(None)
             return
-        made = Compared(player.former, player.scene, self.language)
+        made = Compared(player.former, player.scene, self.language, player.step.light)
         lines.show(made)
         turnstile_of(self).after_refresh(self, partial(lines.scroll_to_line, made.first, centre=True))
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from inspector.model.endpoint import join_endpoint
 from inspector.model.language import Sentence, marked, sentence, tr
-from inspector.model.numbers import ACK
+from inspector.model.numbers import ACK, RST
 from inspector.model.packets import Row, row_at, rows_in
 from inspector.model.records import Call, KernelSample
 from inspector.model.units import amount, duration
@@ -91,6 +91,7 @@ class Custody:
     gone: bool = False             # no program has them any more: it is how they were last
     unheard: int = 0               # acknowledged bytes of which the sender has not heard yet
     beyond: Beyond | None = None   # behind a receiver that is the relay's
+    closed: bool = False           # it grants nothing: by its last packet, or the kernel where it sent none
 
     @property
     def unsent(self) -> int | None:
@@ -117,7 +118,8 @@ class OnTheWire(NamedTuple):
     """What packets tell of a TCP conversation up to a moment: a's direction first.
 
     `opened`: the SYN of each direction is there; `last_ns`: of its last packet; `closed`: both ends are.
-    `unheard`: bytes that are acknowledged, of which their sender has not heard yet.
+    `unheard`: bytes that are acknowledged, of which their sender has not heard yet. `shut`: whether the
+    direction's receiver granted nothing with its last packet; None where it has sent none.
     """
 
     addresses: tuple[str, str]
@@ -127,6 +129,7 @@ class OnTheWire(NamedTuple):
     unheard: tuple[int, int]
     last_ns: int
     closed: bool
+    shut: tuple[bool | None, bool | None] = (False, False)
 
 
 class Known:
@@ -184,6 +187,8 @@ def told(wire: OnTheWire, known: Known, times: tuple[int, int]) -> tuple[Custody
     watched = {call.local for call in calls}           # an end whose calls are told at all, though later
     # A look after the packet speaks of its moment while nothing else has happened since.
     until = min([until, *(end - 1 for call in calls if (end := call.end_ns or 0) > moment)])
+    reading = {call.local for call in calls if call.name.startswith(_READS) and call.time_ns <= moment
+               and (call.end_ns is None or call.end_ns > moment)}
     calls = [call for call in calls if 0 < (call.end_ns or 0) <= moment]
     samples = [one for one in known.samples.get(frozenset(addresses), [])
                if one.time_ns <= (moment if one.state == "gone" else max(until, moment))]
@@ -199,7 +204,11 @@ def told(wire: OnTheWire, known: Known, times: tuple[int, int]) -> tuple[Custody
         own, peer = ends[direction], ends[1 - direction]
         then = min(moment, gone[peer.address] or moment)
         way = _of(own, peer, wire, direction, calls, samples, then, watched)
+        shut = wire.shut[direction]
         found.append(replace(way, gone=is_gone, unheard=wire.unheard[direction],
+                             # What a recv() takes opens the window before it returns.
+                             waits_ns=0 if peer.address in reading else way.waits_ns,
+                             closed=way.window is not None and way.window < 2 if shut is None else shut,
                              beyond=_beyond(known, peer, own, moment)))
     return found[0], found[1]
 
@@ -232,7 +241,16 @@ def of_flow(trace: Trace, flow: TcpFlow, until: Row | None, moment: int) -> OnTh
     return OnTheWire(
         (join_endpoint(*flow.a), join_endpoint(*flow.b)), (streams[0].start_known, streams[1].start_known),
         (sent[0], sent[1]), (acknowledged[0], acknowledged[1]), (max(unheard[0], 0), max(unheard[1], 0)),
-        int(index.time_ns[rows[-1]]) if len(rows) else 0, bool(states) and all(one in OVER for one in states))
+        int(index.time_ns[rows[-1]]) if len(rows) else 0, bool(states) and all(one in OVER for one in states),
+        (_shut(trace, flow, rows, 0), _shut(trace, flow, rows, 1)))
+
+
+def _shut(trace: Trace, flow: TcpFlow, rows: Int64s, direction: int) -> bool | None:
+    """Whether the receiver of a direction closed its window with its last packet; a reset grants nothing."""
+    index = trace.index
+    answers = rows[flow.directions(rows) != direction]
+    answers = answers[index.tcp_flags[answers] & (ACK | RST) == ACK]
+    return bool(index.window[answers[-1]] == 0) if len(answers) else None
 
 
 def _heard(trace: Trace, flow: TcpFlow, rows: Int64s, direction: int, moment: int) -> int:
@@ -383,8 +401,7 @@ def custody_sentences(one: Custody) -> Iterator[tuple[str, Style]]:
         yield tr(template, size=amount(one.unread, "byte"), whose=_whose(one.receiver), owner=owner,
                  time=duration(one.waits_ns)), "warning"
     if one.unsent:
-        closed = one.window is not None and one.window < 2
-        why = sentence("; the receiver's window is closed") if closed else ""
+        why = sentence("; the receiver's window is closed") if one.closed else ""
         yield tr(_UNSENT_ONE if one.unsent == 1 else _UNSENT, size=amount(one.unsent, "byte"),
                  why=why), "warning"
     if one.beyond is not None:

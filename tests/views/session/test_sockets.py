@@ -199,8 +199,15 @@ def test_a_row_and_the_table_below_say_the_same_of_each_packet(tmp_path: Path) -
     """The kernel was looked at now and then: what it said before the chosen packet is not told of it."""
     with played(tmp_path / "t.pcapng", SessionSpec("slow-reader")) as trace:
         seen = set()
+        server, granted = int(trace.index.dport[0]), 1
         for row in range(trace.index.count):
             lines = SocketLines(trace, Row(row))
+            text = " ".join(plain(lines.line(place, 100)) for place in range(lines.count))
+            if trace.index.sport[row] == server:
+                was, granted = granted, int(trace.index.window[row])
+                assert ("window is closed" in text) <= (granted == 0)
+                if granted and not was:                          # opened by a recv() that returns after it
+                    assert "it does not read" not in text
             both = custody(trace, 0, Row(row))
             for number, socket in enumerate(lines.rows):
                 shown = plain(lines.line(number, 100)).split()

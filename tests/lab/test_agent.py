@@ -171,6 +171,18 @@ time.sleep(1000)
     assert reading.rest == 0
 
 
+@pytest.mark.parametrize(("paused", "seconds"), [(True, "3600"), (False, "60")])
+def test_a_person_who_leads_has_time_to_think(tmp_path: Path, paused: bool, seconds: str) -> None:
+    """The kernel drops who has closed after a minute: the other end's FIN is then answered by a reset."""
+    path, said = tmp_path / "t.pcapng", tmp_path / "said"
+    with start_agent(path) as agent:
+        agent.send(Start(SessionSpec(interactive=True, paused=paused)))
+        wait_for_event(agent, path, "endpoint-started")
+        agent.send(Execute(("cp", "/proc/sys/net/ipv4/tcp_fin_timeout", str(said))))
+        wait_for_event(agent, path, "program-ended")
+    assert said.read_text().strip() == seconds
+
+
 def test_ctrl_c_does_not_reach_the_agent(tmp_path: Path) -> None:
     with start_agent(tmp_path / "t.pcapng") as agent:
         assert os.getpgid(agent.pid) != os.getpgrp()

@@ -23,6 +23,7 @@ from inspector.lab.agent.session import Session
 from inspector.lab.capture.narrowed import Ports
 from inspector.lab.errors import LabError
 from inspector.lab.network.bridge import Bridge
+from inspector.lab.network.namespace import keep_half_closed
 from inspector.lab.network.wire.ends import Ends
 from inspector.lab.network.wire.wire import Wire
 from inspector.lab.options import AgentOptions
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 END_GRACE = 1.0                    # seconds that endpoints get to close, when the agent is to end
 _CHUNK = 65536
+_THOUGHT = 3600                    # seconds that a person may take between two steps
 
 
 class Supervisor:
@@ -366,9 +368,19 @@ class Supervisor:
             if self._bridge.child.failed:              # the lab's own loopback would answer in its place
                 self._report("session-ended", "Nobody is there to talk to: no session begins.", ok="false")
                 return
+        if spec.paused and self._lab.networks:
+            self._take_time()
         networks = None if self._ends is None else self._ends.networks
         unmet = tuple if self._wire is None else self._wire.unmet
         self._session = Session(spec, self._lab.mark, self.watch_child, self._report, networks, unmet)
+
+    def _take_time(self) -> None:
+        """A person leads, and may think for longer than a kernel keeps what a program has closed."""
+        keep_half_closed(_THOUGHT)
+        if self._ends is not None:
+            for end in SENDERS:
+                with self._ends.inside(end):
+                    keep_half_closed(_THOUGHT)
 
     # --- programs --------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ lives there too. `reason_forbidden()` turns a refusal into the sentence and comm
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -96,6 +97,12 @@ def has_ipv6() -> bool:
         return "00000000000000000000000000000001" in Path("/proc/net/if_inet6").read_text()
     except OSError:
         return False
+
+
+def keep_half_closed(seconds: int) -> None:
+    """Have this private network wait so long in FIN-WAIT-2 for who closed (Linux: 60 s); where it may be set."""
+    with contextlib.suppress(OSError):                 # a file system that is read-only: it waits as ever
+        _write(f"{_SYSCTL}net/ipv4/tcp_fin_timeout", str(seconds))
 
 
 def identity(pid: int | str = "self") -> int:

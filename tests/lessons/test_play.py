@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from inspector.lessons import progress
+from inspector.lessons.asking.scene import Scene
 from inspector.lessons.library import EXAMPLE, find, lacking, names, write_example
+from inspector.lessons.pages.step_page import step_page
 from inspector.lessons.play.answers import judge, number_of
 from inspector.lessons.play.headless import Stage, proved
 from inspector.lessons.play.player import Player
 from inspector.sessions.kinds.browser.programs import NONE
+from inspector.views.line.spans import plain
 from tests.support.running.lab import needs_lab
 from tests.support.tiers import sweep
 
@@ -97,6 +101,71 @@ def test_an_answer_that_needs_several_numbers() -> None:
         assert is_over(player)
         assert player.scene is not None
         assert judge(player.step, ("0x1",), ("1",), player.scene).all_right
+
+
+def test_a_foreseen_wrong_number_of_several_has_words_wherever_it_stands() -> None:
+    lesson = find("handshake")
+    player = Player(lesson)
+    player.resume_at([step.id for step in lesson.steps].index("numbers"))
+    with Stage(player) as stage:
+        assert stage.until(lambda: player.step.id == "numbers" and not player.catching_up)
+        for given, foreseen in ((("0", "1"), "zero"), (("1", "0"), "zero"), (("7", "1"), "")):
+            player.answer(given)
+            judged = player.record.judged
+            assert judged is not None and judged.foreseen == foreseen and not is_over(player)
+            words = lesson.text("en").steps["numbers"].feedback["zero"].split(".")[0]
+            assert (words in page_of(player)) == bool(foreseen)
+        player.answer(("1", "1"))
+        assert is_over(player)
+
+
+def more_than(scene: Scene, count: int) -> bool:
+    return scene.trace.index.count > count
+
+
+def page_of(player: Player) -> str:
+    """What stands there, on wide paper."""
+    page = step_page(player, "en", 300)
+    return "\n".join(plain(line) for line in page.lines)
+
+
+@pytest.mark.parametrize(("name", "place", "astray"), [
+    ("closing", "half", ("server-says", "client-says")), ("loss", "hand", ("send", "pass")),
+])
+def test_what_does_not_lead_there_is_answered_and_bars_no_way(
+    name: str, place: str, astray: tuple[str, ...]
+) -> None:
+    lesson = find(name)
+    player = Player(lesson)
+    player.resume_at([step.id for step in lesson.steps].index(place))
+    with Stage(player) as stage:
+        assert stage.until(lambda: player.step.id == place and not player.catching_up)
+        scene = player.scene
+        assert scene is not None
+        for action in astray:
+            before = scene.trace.index.count
+            player.act(action)
+            assert stage.until(partial(more_than, scene, before))
+            if is_over(player):              # on a busy machine the kernel may have sent its copies by now
+                return
+            assert lesson.text("en").steps[place].feedback[action].split(".")[0] in page_of(player)
+        for action in player.step.solve:
+            player.act(action)
+            stage.settle()
+        assert stage.until(lambda: is_over(player))
+
+
+def test_the_check_names_the_fields_that_can_be_looked_at(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    write_example(str(folder))
+    step = '\n[[step]]\nid = "seen"\nkind = "look"\n[step.look]\npane = "detail"\n' \
+        'packet = "tcp"\nfield = "tcp.payload"\n'
+    (folder / "lesson.toml").write_text((folder / "lesson.toml").read_text() + step)
+    for words in ("en.md", "zh.md"):
+        (folder / words).write_text((folder / words).read_text() + "\n## seen\nLook.\n")
+    found = complaints(str(folder))
+    assert len(found) == 1
+    assert "no field tcp.payload" in found[0] and "tcp.flags.syn, " in found[0]
 
 
 @pytest.mark.parametrize(("text", "wanted"), [

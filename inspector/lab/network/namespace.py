@@ -100,7 +100,7 @@ def has_ipv6() -> bool:
 
 
 def keep_half_closed(seconds: int) -> None:
-    """Have this private network wait so long in FIN-WAIT-2 for who closed (Linux: 60 s); where it may be set."""
+    """Have this private network keep FIN-WAIT-2 for so long (Linux: 60 s), where that may be set."""
     with contextlib.suppress(OSError):                 # a file system that is read-only: it waits as ever
         _write(f"{_SYSCTL}net/ipv4/tcp_fin_timeout", str(seconds))
 

@@ -52,7 +52,7 @@ ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 # What each kind of step may have beside id, kind, light and values; those with ! it must have.
 PARTS = {
     "tell": "", "explain": "", "look": "look!", "do": "run! until!",
-    "predict": "ask! choices choice truth wrong run until change", "order": "item!", "blank": "blank!",
+    "predict": "ask! choices choice truth wrong run until change", "order": "item!", "blank": "blank! wrong",
     "change": "change! run! until!", "fix": "action! solve! until!",
 }
 Got = TypeVar("Got")

@@ -136,8 +136,9 @@ def _hold_against(step: Step, head: _Section, single: dict[str, str], named: dic
         for name in named[kind]:
             if name not in ids:
                 fault(head, f"### {kind} {name}: lesson.toml has no such {kind} in this step.")
+    may_have_words = [*answers, *(action.id for action in step.actions)]
     for name in named["if"]:
-        if name not in answers:
+        if name not in may_have_words:
             fault(head, f"### if {name}: lesson.toml has no such answer in this step.")
     without = [name for name in answers if name not in named["if"]]
     if len(without) > (1 if step.choices else 0):

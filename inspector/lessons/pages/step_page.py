@@ -94,7 +94,8 @@ class Writer:
             self.options()
             if self.step.kind != "blank":          # there the truth stands beside what was filled in
                 begins = len(self.page.lines)
-            nothing_new = self.record.phase in ("read", "ready") and not self.record.revealed
+            nothing_new = self.record.phase in ("read", "ready") and not self.record.revealed and (
+                not self.text.feedback.get(self.record.acted))
             self.page.news = 0 if nothing_new else begins
             self.outcome()
         self.foot()
@@ -191,6 +192,9 @@ class Writer:
             self.verdict()
             if judged.foreseen and not judged.all_right:
                 self.prose(self.text.feedback.get(judged.foreseen, ""))
+        if record.phase == "ready" and (said := self.text.feedback.get(record.acted)):
+            self.put()
+            self.prose(said)
         if record.phase == "over" and self.step.kind == "fix":
             self.put()
             self.put(Span("✓ ", "ok"), Span(self.word("right"), "ok"))

@@ -72,7 +72,7 @@ def blank_value(step: Step, place: int, scene: Scene) -> int | None:
 def judge(step: Step, given: Answer, truth: Answer, scene: Scene) -> Judged:
     """Hold an answer against the truth."""
     right = tuple(_same(step, one, other) for one, other in zip(_long(given, truth), truth, strict=True))
-    return Judged(given, truth, right, "" if all(right) else _foreseen(step, given, scene))
+    return Judged(given, truth, right, "" if all(right) else _foreseen(step, given, right, scene))
 
 
 def _long(given: Sequence[str], truth: Sequence[str]) -> Sequence[str]:
@@ -90,10 +90,11 @@ def _same(step: Step, given: str, truth: str) -> bool:
     return given == truth
 
 
-def _foreseen(step: Step, given: Answer, scene: Scene) -> str:
-    if not given:
-        return ""
+def _foreseen(step: Step, given: Answer, right: Sequence[bool], scene: Scene) -> str:
+    """The id of the first part that is wrong in a way that has words."""
     if step.choices:
-        return given[0]
-    number = number_of(given[0])
-    return next((one.id for one in step.wrongs if number is not None and one.value.of(scene) == number), "")
+        return given[0] if given else ""
+    values = {one.id: one.value.of(scene) for one in step.wrongs}
+    wrong = [number_of(part) for part, is_right in zip(given, right, strict=False) if not is_right]
+    return next((name for number in wrong if number is not None
+                 for name, value in values.items() if value == number), "")

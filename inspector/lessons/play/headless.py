@@ -185,9 +185,13 @@ class _Prover:
                 if choice.id not in words.steps[step.id].feedback and (choice.id,) != truth:
                     self.fault(f"The wrong answer {choice.id!r} has no words in {language}.md.")
         self._judged_rightly(truth, [(one.id,) for one in step.choices if one.id != truth[0]])
-        for wrong in step.wrongs:
+        self._prove_wrongs(truth)
+
+    def _prove_wrongs(self, truth: Answer) -> None:
+        """Each foreseen wrong number is one, and is wrong somewhere."""
+        for wrong in self.step.wrongs:
             value = wrong.value.of(self.scene)
-            if value is None or number_of(truth[0]) == value:
+            if value is None or all(number_of(part) == value for part in truth):
                 self.fault(f"The wrong answer {wrong.id} has the value {value}: it is none, or the truth.")
 
     def _prove_tries(self) -> None:
@@ -197,6 +201,7 @@ class _Prover:
             return
         if truth == tuple(item.id for item in self.step.items):
             self.fault("The items stand in the right order in lesson.toml, and are shown so.")
+        self._prove_wrongs(truth)
         wrong = truth[::-1] if self.step.items else ("",) * len(truth)
         self.player.answer(wrong)
         if self.player.record.phase != "ask":
@@ -232,7 +237,10 @@ class _Prover:
         elif look.field and not any(
             name == look.field for name in field_paths(self.scene.trace, row_at(rows, 0))
         ):
-            self.fault(f"The packet has no field {look.field} in its detail.")
+            names = field_paths(self.scene.trace, row_at(rows, 0))
+            layer = look.field.partition(".")[0]
+            near = [name for name in names if name.startswith(f"{layer}.")] or list(names)
+            self.fault(f"The packet has no field {look.field} in its detail; there are {', '.join(near)}.")
         elif look.heading and look.heading not in self._headings():
             self.fault(f"The pane handshake has no heading \"{look.heading}\".")
 
@@ -242,6 +250,8 @@ class _Prover:
             text = words.steps[self.step.id]
             options = (text.choices, text.items, text.actions)
             early = [text.body, *text.hints, *(one for each in options for one in each.values())]
+            if self.step.kind != "predict":          # there it has happened when they are said
+                early += text.feedback.values()
             unknown = places_in(" ".join(early)) - self.player.record.values.keys()
             if unknown:
                 self.fault(f"In {language}.md {', '.join(sorted(unknown))} is not known yet when it is read.")

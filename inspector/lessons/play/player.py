@@ -39,6 +39,7 @@ class Record:
     tries: int = 0
     hints: int = 0
     revealed: bool = False                     # the answer of explain, or the truth that was not found
+    acted: str = ""                            # of fix: what was done last
     values: dict[str, str] = field(default_factory=dict)
 
 
@@ -135,6 +136,7 @@ class Player:
         chosen = next((one for one in self.step.actions if one.id == action), None)
         if self.record.phase == "ready" and chosen is not None and self.scene is not None:
             self.record.tries += 1
+            self.record.acted = action
             self._performance = Performance(chosen.moves, None)
 
     def hint(self) -> None:

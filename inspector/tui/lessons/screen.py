@@ -37,7 +37,7 @@ from inspector.lessons.pages.words import Word, word
 from inspector.lessons.play.answers import Answer, blank_row, is_number, number_of
 from inspector.lessons.play.headless import field_paths
 from inspector.lessons.play.player import ASKED, TRIES, Player
-from inspector.model.language import language, sentence, tr
+from inspector.model.language import language, recognised, sentence, tr
 from inspector.model.packets import row_at
 from inspector.sessions.kinds import kind_of
 from inspector.tui.lessons.ladder_pane import SPEC as LADDER
@@ -389,7 +389,16 @@ class LessonScreen(BaseScreen):
         self.post_message(TraceGrew())
 
     def _ended(self) -> None:
-        """The agent has gone, as it does when a run is over."""
+        """The agent has gone, as it does when a run is over; or it was killed, and nothing more happens."""
+        session = self.runs.session
+        if self.is_leaving or self._starting or session is None:
+            return
+        if session.alive:                        # its pipe is closed, it ends this moment
+            self.set_timer(0.05, self._ended)
+        elif session.failure:
+            self.app.notify(tr("{failure} R plays this lesson from its start.",
+                               failure=escaped(recognised(session.failure))), severity="error", timeout=30)
+            self._update_title()
 
     @on(TraceGrew)
     def _trace_grew(self) -> None:

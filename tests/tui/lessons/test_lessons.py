@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -109,6 +110,22 @@ async def test_a_lesson_from_its_beginning_to_its_end() -> None:
         assert not screen.comparing
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, LessonMapScreen), "the map")
+
+
+@needs_lab
+async def test_an_agent_that_is_killed_is_told_and_the_lesson_begins_anew() -> None:
+    async with taking(str(EXAMPLE)) as pilot:
+        screen = lesson(pilot)
+        await until(pilot, lambda: screen.player.scene is not None, "the run")
+        session = screen.runs.session
+        assert session is not None and session._agent is not None
+        os.kill(session._agent.pid, 9)
+        app = pilot.app
+        assert isinstance(app, QuietApp)
+        await until(pilot, lambda: any("R plays this" in note.message for note in app.toasts), "a word")
+        await pilot.press("R")
+        await until(pilot, lambda: screen.runs.session is not session and screen.player.scene is not None,
+                    "another run")
 
 
 @needs_lab

@@ -49,7 +49,8 @@ class Summaries:
         self._plain = trace.known.plain_conversations()
         self._regular = found = regular(index) if self._plain is None else self._plain.regular
         self._place = np.full(len(index.streams[TCP]), -1, "i8")
-        self._place[found.stream] = np.arange(len(found.stream))
+        if not trace.fates:                        # what became of packets on the wire no column tells
+            self._place[found.stream] = np.arange(len(found.stream))
         self._openings: dict[int, tuple[Handshake, tuple[str, str]]] = {}     # by pattern
         self._alike: dict[tuple[int, int], Summary] = {}         # by pattern and what is spoken
         self._round_trips = np.append(found.round_trip, UNKNOWN_TIME)     # by place; the last one of -1

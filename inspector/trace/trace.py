@@ -370,11 +370,13 @@ class Trace:
         return self._keylogs.cut
 
     def _read_fates(self) -> None:
-        """Read on in the fates; what was said of a packet that turns out to have been lost is said anew."""
+        """Read on in the fates; what hangs on whether a packet came is said anew."""
         for row in self._fates.update(self, self.events):
             stream = int(self.index.stream[row])
             flow = self._flows.known(stream) if self.index.protocol[row] == TCP else None
-            if flow is not None and flow.has_judged(row):
+            fate = self._fates.of(row)
+            on_time = fate is not None and fate.fate in ("under way", "arrived")     # nobody did anything
+            if flow is not None and (flow.hangs_on(row) if on_time else flow.has_judged(row)):
                 self._flows.forget(stream)
                 self._applications.forget(stream)
 

@@ -159,6 +159,27 @@ def test_a_held_packet_waits_until_it_is_let_pass(tmp_path: Path) -> None:
         assert not trace.fates.waiting
 
 
+def test_a_packet_counts_for_its_receiver_when_it_comes(tmp_path: Path) -> None:
+    with Held(tmp_path / "t.pcapng", SessionSpec(messages=MESSAGES, wire="held")) as held:
+        trace = held.trace
+        held.until_held(2)                             # the kernel sends its SYN again, a second later
+        held.do("pass", trace.fates.waiting[0].number)
+        held.until(lambda: rows(trace, "tcp.flags == 0x12"), "the SYN ACK")
+        syn_ack = rows(trace, "tcp.flags == 0x12")[0]
+        held.until(lambda: rows(trace, f"tcp.flags == 2 && frame.number > {syn_ack + 1}"), "a SYN since")
+        fate = trace.fates.of(Row(syn_ack))
+        assert fate is not None and trace.flow(0).state == ("SYN-SENT", "SYN-RECEIVED")
+        held.do("pass", fate.number)
+        held.until(lambda: rows(trace, "tcp.flags == 0x10"), "the ACK")
+        ack = Row(rows(trace, "tcp.flags == 0x10")[0])
+        held.do("open")
+        held.until_ended()
+        states = [trace.flow(0).states(row) for row in first_rows(ack + 1)]
+        assert states[:syn_ack] == [("SYN-SENT", "LISTEN")] * syn_ack
+        assert states[syn_ack:ack] == [("SYN-SENT", "SYN-RECEIVED")] * (ack - syn_ack)
+        assert states[ack] == ("ESTABLISHED", "SYN-RECEIVED")
+
+
 def found(trace: Trace) -> list[str]:
     return [one.id for one in (*trace.flow(0).findings(), *trace.datagram_findings())]
 

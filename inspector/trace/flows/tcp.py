@@ -92,7 +92,7 @@ class TcpFlow:
         self._findings_at = 0, 0, False, 0
         self._rows_read = 0                               # rows of the trace that were looked at
         self.left = 0                                # packets that were not granted so far
-        self._judged = TcpAnalysis(self.options, self._is_lost)     # of as many packets as it counts
+        self._judged = TcpAnalysis(self.options, self._arrived_ns)     # of as many packets as it counts
         self._fields: dict[Row, bytes] = {}          # options of packets that are judged now
         self._streams = ByteStream(self._fetch, self._gather), ByteStream(self._fetch, self._gather)
         self._packets_carried = 0                            # packets whose payload the streams have
@@ -160,7 +160,7 @@ class TcpFlow:
 
     def let_go(self) -> None:
         """Forget all, so that memory is free at once and no collector has to find out that nobody asks."""
-        self._judged = TcpAnalysis(lambda row: NO_OPTIONS, lambda row: False)
+        self._judged = TcpAnalysis(lambda row: NO_OPTIONS)
         self._streams = ByteStream(_nothing), ByteStream(_nothing)
 
     def _name_ends(self, row: Row) -> None:
@@ -264,15 +264,19 @@ class TcpFlow:
             self._fields = {row: data[first:last] for row, (first, last) in zip(
                 rows_in(rows), bounds, strict=True)}
 
-    def _is_lost(self, row: Row) -> bool:
-        """Whether somebody on the wire kept it from arriving, so far at least."""
+    def _arrived_ns(self, row: Row, sent_ns: int) -> int | None:
+        """When a packet arrived; None where the wire kept it from that, so far at least."""
         fate = self._trace.fates.of(row)
-        return fate is not None and not fate.has_arrived
+        return None if fate is not None and fate.is_under_way else self._trace.fates.arrived_ns(row, sent_ns)
 
     def has_judged(self, row: Row) -> bool:
         """Whether something was said already of packet `row`."""
         count = self._judged.count
         return count > 0 and row <= self._rows[count - 1]
+
+    def hangs_on(self, row: Row) -> bool:
+        """Whether states that were told hang on when packet `row` arrived."""
+        return row in self._judged.states.telling
 
     def _note_opening(self, rows: Int64s) -> None:
         """Find the segments of the handshake, and who opened."""
@@ -530,7 +534,7 @@ class TcpFlow:
 
     @property
     def state(self) -> tuple[str, str]:
-        """The states of a and b after the last packet."""
+        """The states of a and b after the last packet, and after all that has arrived since."""
         return self._analysis.states.current
 
     def _fetch(self, row: Row, start: int, length: int) -> bytes:

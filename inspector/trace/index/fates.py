@@ -109,7 +109,7 @@ class Fates:
         return next((fate.row for fate in self._pending.values() if fate.fate == "held"), None)
 
     def update(self, trace: Frames, events: list[Event]) -> list[Row]:
-        """Read the events that are new; the packets of which it is known anew whether they arrived."""
+        """Read the events that are new; the packets of which it is known anew whether they have arrived."""
         changed: list[Row] = []
         for event in events[self._read :]:
             if event.kind == "wire":
@@ -151,7 +151,8 @@ class Fates:
         self._pending.pop(row, None)
         if fate in WAITS:
             self._pending[row] = now
-        return [] if now.has_arrived == (before is None or before.has_arrived) else [row]
+        known = before is None or (before.has_arrived and not before.is_under_way)
+        return [] if (now.has_arrived and not now.is_under_way) == known else [row]
 
     def _found(self, trace: Frames, wanted: str, time_ns: int) -> Row | None:
         """The packet with this sum that no event has named yet; of several alike the first shortly before."""

@@ -103,7 +103,7 @@ def ladder_ends(ladder: Drawn, at: Instant | None) -> tuple[End, End, str]:
         ends, states = ladder.side.ends, ("", "")
     else:
         ends = conversation_ends(ladder.trace, conversation, ladder.sockets)
-        states = _states(ladder, conversation, at.row, ends.client)
+        states = _states(ladder, conversation, at, ends.client)
         if UNKNOWN in states:                  # nothing that it sent was captured: its calls may tell
             by_calls = _states_of_calls(ladder, at.time_ns)
             states = _known_state(states[0], by_calls[0]), _known_state(states[1], by_calls[1])
@@ -202,18 +202,18 @@ def _states_at_first(ladder: Drawn) -> tuple[str, str]:
     return ("CLOSED", "CLOSED") if begins else ("", "")
 
 
-def _states(ladder: Drawn, conversation: Conversation, row: Row, client: str) -> tuple[str, str]:
-    """TCP states of client and server after packet `row`; "" where there are none."""
+def _states(ladder: Drawn, conversation: Conversation, at: Instant, client: str) -> tuple[str, str]:
+    """TCP states of client and server at a height; "" where there are none."""
     trace = ladder.trace
     if conversation.protocol != "tcp":
         return "", ""
     rows = trace.rows_of("tcp", conversation.stream)
-    place = int(rows.searchsorted(row, side="right"))
+    place = int(rows.searchsorted(at.row, side="right"))
     last = row_at(rows, place - 1) if place else None
     flow = None if last is None else trace.reached(last, ladder.deep)
     if last is None or flow is None:
         return "", ""
-    a, b = flow.states(last)
+    a, b = flow.state if at.time_ns == _EVER and place == len(rows) else flow.states(last)
     if join_endpoint(*flow.a) == client or row_ends(trace, row_at(rows, 0))[0] == client:
         return a, b
     return b, a

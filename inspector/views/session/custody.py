@@ -237,7 +237,7 @@ def of_flow(trace: Trace, flow: TcpFlow, until: Row | None, moment: int) -> OnTh
         sent.append(there)
         acknowledged.append(known)
         unheard.append(known - _heard(trace, flow, rows, direction, moment) if trace.fates else 0)
-    states = flow.states(row_at(rows, -1)) if len(rows) else ()
+    states = (flow.state if until is None else flow.states(row_at(rows, -1))) if len(rows) else ()
     return OnTheWire(
         (join_endpoint(*flow.a), join_endpoint(*flow.b)), (streams[0].start_known, streams[1].start_known),
         (sent[0], sent[1]), (acknowledged[0], acknowledged[1]), (max(unheard[0], 0), max(unheard[1], 0)),

@@ -394,7 +394,8 @@ class SocketLines:
         local = socket.local or ("" if sample is None else sample.local)
         host, _, port = local.rpartition(":")
         is_a = (host.strip("[]"), int(port)) == flow.a
-        return flow.states(row_at(rows, place - 1))[0 if is_a else 1]
+        states = flow.state if self.row is None else flow.states(row_at(rows, place - 1))
+        return states[0 if is_a else 1]
 
 
 def _ends_of(socket: Socket) -> tuple[str, str, str]:

@@ -49,12 +49,12 @@ _FIRST, _STEP = 16, 4            # packets of a batch that are walked in any cas
 class TcpAnalysis:
     """The analysis of one conversation. `options` gives the parsed options of a packet by its row.
 
-    `lost` tells of a packet whether it is known that it did not arrive.
+    `arrived_ns` tells of a packet, and when it was sent, when it arrived; None: it is known that it did not.
     """
 
     def __init__(self, options: Callable[[Row], TcpOptions],
-                 lost: Callable[[Row], bool] = lambda row: False) -> None:
-        self._options, self._lost = options, lost
+                 arrived_ns: Callable[[Row, int], int | None] = lambda row, sent_ns: sent_ns) -> None:
+        self._options, self._arrived_ns = options, arrived_ns
         self._sides = (Side(), Side())
         self.states = TcpStates()
         self._settled = False
@@ -199,7 +199,8 @@ class TcpAnalysis:
             for end, side in enumerate(self._sides):
                 if side.next:
                     self.states.note(end, side.next, side.ack)
-        self.states.see(row, direction, flags, seq, ack, length, lost=self._lost(row))
+        self.states.see(row, direction, flags, seq, ack, length, sent_ns=time,
+                        arrived_ns=self._arrived_ns(row, time))
         self._settled = self.states.settled
         if flags & SYN:
             options = self._options(row) if header > 20 else None

@@ -181,3 +181,67 @@ def test_states_do_not_depend_on_where_the_numbers_start(a: int, b: int) -> None
         ack = (ack + other) % 2**32 if "A" in flags else 0
         moved.append((direction, flags, (seq + mine) % 2**32, ack, length))
     assert play(*moved) == play(*base)
+
+
+SECOND = 1_000_000_000
+Sent = tuple[int, str, int, int, int, float, float | None]      # a packet, when it was sent, when it came
+
+
+def on_the_wire(*packets: Sent) -> list[tuple[str, str]]:
+    """The states after each packet, and after all that came in the end: packets wait on the wire."""
+    states = TcpStates()
+    for row, (direction, flags, seq, ack, length, sent, came) in enumerate(packets):
+        states.see(Row(row), direction, sum(FLAGS[flag] for flag in flags), seq, ack, length,
+                   sent_ns=int(sent * SECOND), arrived_ns=None if came is None else int(came * SECOND))
+    return [*(states.at(row) for row in first_rows(len(packets))), states.current]
+
+
+def test_a_packet_that_waits_counts_for_its_receiver_when_it_comes() -> None:
+    assert on_the_wire(
+        (0, "S", 100, 0, 0, 0, 2), (0, "S", 100, 0, 0, 1, 2.5), (1, "SA", 300, 101, 0, 2.1, 4.05),
+        (1, "SA", 300, 101, 0, 2.6, None), (0, "S", 100, 0, 0, 3, None), (0, "A", 101, 301, 0, 4.1, 6),
+        (1, "SA", 300, 101, 0, 5, None), (0, "PA", 101, 301, 5, 5.5, 6),
+    ) == [
+        *[("SYN-SENT", "LISTEN")] * 2, *[("SYN-SENT", "SYN-RECEIVED")] * 3,
+        *[("ESTABLISHED", "SYN-RECEIVED")] * 3, ("ESTABLISHED", "ESTABLISHED"),
+    ]
+
+
+def test_who_got_a_syn_ack_is_established_while_its_own_ack_waits() -> None:
+    """Between the SYN ACK's arrival and the next packet nothing is told; then all that came is known."""
+    packets = ((0, "S", 100, 0, 0, 0, 0), (1, "SA", 300, 101, 0, 1, 3), (0, "A", 101, 301, 0, 3.1, 5),
+               (1, "A", 301, 101, 0, 6, 6))
+    assert on_the_wire(*packets) == [
+        *[("SYN-SENT", "SYN-RECEIVED")] * 2, ("ESTABLISHED", "SYN-RECEIVED"),
+        *[("ESTABLISHED", "ESTABLISHED")] * 2,
+    ]
+    assert on_the_wire(*packets[:2]) == [*[("SYN-SENT", "SYN-RECEIVED")] * 2, ("ESTABLISHED", "SYN-RECEIVED")]
+
+
+def test_a_syn_that_is_dropped_leaves_the_server_listening() -> None:
+    assert on_the_wire((0, "S", 100, 0, 0, 0, None), (0, "S", 100, 0, 0, 1, 1), (1, "SA", 300, 101, 0, 1, 1))[
+        :3] == [("SYN-SENT", "LISTEN"), ("SYN-SENT", "SYN-RECEIVED"), ("ESTABLISHED", "SYN-RECEIVED")]
+
+
+def test_a_close_that_waits() -> None:
+    opened = [(*packet, number / 10, number / 10) for number, packet in enumerate(OPEN)]
+    assert on_the_wire(*opened, (0, "FA", 101, 301, 0, 1, 3), (1, "PA", 301, 101, 5, 2, 2),
+                       (1, "A", 306, 102, 0, 3.1, 5), (1, "FA", 306, 102, 0, 4, 4.5),
+                       (0, "A", 102, 307, 0, 4.6, 7))[3:] == [
+        *[("FIN-WAIT-1", "ESTABLISHED")] * 2, ("FIN-WAIT-1", "CLOSE-WAIT"), ("FIN-WAIT-1", "LAST-ACK"),
+        ("TIME-WAIT", "LAST-ACK"), ("TIME-WAIT", "CLOSED"),
+    ]
+
+
+def test_a_reset_that_waits() -> None:
+    opened = [(*packet, 0, 0) for packet in OPEN]
+    assert on_the_wire(*opened, (1, "RA", 301, 101, 0, 1, 3), (0, "PA", 101, 301, 5, 2, 2),
+                       (1, "R", 301, 0, 0, 4, None))[3:] == [
+        *[("ESTABLISHED", "CLOSED")] * 2, *[("CLOSED", "CLOSED")] * 2]
+
+
+def test_an_ack_proves_that_the_syn_ack_had_come() -> None:
+    """RFC 9293 section 3.10.7.3: SYN-SENT sends no bare ACK. Captured at the server, the SYN came again."""
+    assert play(*OPEN[:2], OPEN[0], OPEN[2])[2:] == [
+        ("SYN-SENT", "SYN-RECEIVED"), ("ESTABLISHED", "ESTABLISHED")]
+    assert play(*OPEN[:2], OPEN[0], (1, "A", 301, 101, 0), OPEN[2])[-1] == ("ESTABLISHED", "ESTABLISHED")

@@ -14,6 +14,7 @@ from inspector.model.records import Call
 
 _ANY = {"0.0.0.0", "[::]", ""}
 _ADDRESSED = frozenset({"sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg"})
+_GOES_ON = ("EINPROGRESS", "EALREADY", "EINTR", "EISCONN")      # of connect(): it goes on, or has
 
 
 @dataclass(slots=True)
@@ -36,6 +37,8 @@ class Socket:
     peers: set[str] = field(default_factory=set)   # whom an unconnected UDP socket talked to
     error: str = ""                # errno of the last call that failed,
     failed_ns: int = 0             # and when
+    tried_ns: int | None = None    # when the connect() was called that did not connect it; TCP
+    refused: bool = False          # that connect() came to nothing
 
 
 class SocketTable:
@@ -89,6 +92,8 @@ class SocketTable:
             return
         if call.errno:
             socket.error, socket.failed_ns = call.errno, call.end_ns or call.time_ns
+            if call.name == "connect" and socket.protocol == "tcp":
+                socket.tried_ns, socket.refused = call.time_ns, call.errno not in _GOES_ON
             return
         if call.name.startswith("accept") and call.result is not None:
             child = self._new(call, call.result)
@@ -98,7 +103,9 @@ class SocketTable:
             self._listens(socket)          # of a worker, too, that took the socket over from its parent
             return
         self._learn(socket, call)
-        if call.name == "listen":
+        if call.name == "connect":
+            socket.refused = False
+        elif call.name == "listen":
             self._listens(socket)
             socket.listens_ns = call.end_ns or call.time_ns
         elif call.name == "close":

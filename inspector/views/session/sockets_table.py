@@ -7,7 +7,7 @@ only the kernel listed of stand below.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.model.endpoint import join_endpoint
@@ -73,6 +73,8 @@ class SocketLines:
         self._listening: dict[str, KernelSample] = {}          # of services, by the relay's listener
         self._of_calls: dict[int, KernelSample] = {}           # a socket's number -> its sample
         self._by_ends: dict[frozenset[str], tuple[int, Row]] = {}    # both ends -> conversation, first row
+        # To an address: when each conversation began, in order, and who began it.
+        self._begun: dict[str, tuple[list[int], list[str]]] = {}
         self.rows: tuple[SocketRow, ...] = ()
         self._below: tuple[int, list[Line]] = 0, []              # for a width: where the bytes are
         self._known: Known | None = None
@@ -85,6 +87,7 @@ class SocketLines:
         self._table.update(self.trace.calls)
         self._outside = outside_peers(self.trace)
         self._take_conversations()
+        self._name_refused()
         self._samples = self._samples_now()
         self._of_calls = self._matched()
         known = tuple(map(self._describe, self._table.sockets))
@@ -294,9 +297,23 @@ class SocketLines:
         for stream, row in zip(streams.tolist(), rows_in(rows), strict=True):
             if stream not in self._streams:
                 self._streams.add(stream)
-                ends = frozenset(join_endpoint(index.address(address[row]), int(port[row]))
-                                 for address, port in ((index.src, index.sport), (index.dst, index.dport)))
-                self._by_ends[ends] = stream, row
+                caller, called = (join_endpoint(index.address(address[row]), int(port[row]))
+                                  for address, port in ((index.src, index.sport), (index.dst, index.dport)))
+                self._by_ends[frozenset((caller, called))] = stream, row
+                times, callers = self._begun.setdefault(called, ([], []))
+                times.append(int(index.time_ns[row]))
+                callers.append(caller)
+
+    def _name_refused(self) -> None:
+        """Give the sockets that nobody answered the address that their SYN had: no call of them tells it."""
+        for socket in self._table.sockets:
+            if socket.tried_ns is None or socket.local is not None or socket.peer is None:
+                continue
+            times, callers = self._begun.get(socket.peer, ([], []))
+            first, stop = bisect_left(times, socket.tried_ns), bisect_right(times, socket.failed_ns)
+            if stop - first == 1:
+                socket.local = callers[first]
+            socket.tried_ns = None         # its packets are there already when it has failed
 
     @property
     def count(self) -> int:
@@ -374,7 +391,7 @@ class SocketLines:
         if socket.protocol == "udp":
             connected = socket.peer is not None and self._by_now(socket.connected_ns)
             return "closed" if closed else "connected" if connected else "unconnected"
-        if stream is None:
+        if stream is None or (socket.refused and self._by_now(socket.failed_ns)):
             error = socket.error if self._by_now(socket.failed_ns) else ""
             return escaped(error or ("closed" if closed else "open"), 24)
         if sample is not None and self.trace.fates and sample.state != "gone" and self._is_news(sample):

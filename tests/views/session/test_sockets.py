@@ -225,6 +225,16 @@ def test_a_row_and_the_table_below_say_the_same_of_each_packet(tmp_path: Path) -
 
 
 @needs_lab
+def test_a_socket_that_nobody_answers_has_the_address_and_state_of_its_packets(tmp_path: Path) -> None:
+    with played(tmp_path / "t.pcapng", SessionSpec("tcp", with_server=False)) as trace:
+        port = int(trace.index.sport[0])
+        for row, state in ((0, "SYN-SENT"), (1, "CLOSED"), (None, "ECONNREFUSED")):
+            client, = (one for one in SocketLines(trace, None if row is None else Row(row)).rows
+                       if one.role == "client")
+            assert (client.local, client.state) == (f"127.0.0.1:{port}", state)
+
+
+@needs_lab
 def test_after_the_last_packet_it_is_told_as_at_the_end(tmp_path: Path) -> None:
     """Bytes that were read since stand as read: there is no packet that would end its moment."""
     with played(tmp_path / "t.pcapng", SessionSpec("tcp")) as trace:

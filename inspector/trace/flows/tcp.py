@@ -27,7 +27,7 @@ from inspector.wire.headers.read import NO_OFFSET, UNSIZED
 from inspector.wire.tcp.analysis import UNKNOWN_TIME, Columns, TcpAnalysis
 from inspector.wire.tcp.findings import CLOSE_WAIT_NS, DELAYED_ACK_NS, TcpFacts, tcp_findings
 from inspector.wire.tcp.flags import REUSED_PORTS, names_of
-from inspector.wire.tcp.options import NO_OPTIONS, TcpOptions, parse_options
+from inspector.wire.tcp.options import NO_OPTIONS, Stamped, TcpOptions, echoed_trip, parse_options
 from inspector.wire.tcp.rules import finding
 from inspector.wire.tcp.stream import ByteStream
 
@@ -345,15 +345,36 @@ class TcpFlow:
 
     @property
     def rtt_ns(self) -> int | None:
-        """The round trip seen in the handshake: from the (last) SYN to the empty ACK that ends it."""
-        span = self.initial_rtt_ns
-        if self.handshake != "complete" or span is None or span < 0 or self.is_simultaneous:
-            return None                                # (below 0: the clock was set back)
+        """The round trip seen in the handshake: from the SYN to the empty ACK that ends it.
+
+        Of a SYN or SYN ACK that was sent again the one that was answered counts, where timestamps tell it.
+        """
+        if self.handshake != "complete" or self.is_simultaneous:
+            return None
         index = self._trace.index
         accept, ack = self._opening["SYN ACK"], self._opening["ACK"]
         first = next(row for row in rows_in(self._rows) if index.tcp_flags[row] & (SYN | ACK) == ACK)
         answers = int(index.ack[ack]) == (int(index.seq[accept]) + 1) & 0xFFFFFFFF
-        return span if answers and first == ack and not index.payload_length[ack] else None
+        if not answers or first != ack or index.payload_length[ack]:
+            return None
+        syns, accepts = self._tries()
+        return echoed_trip([*map(self._stamped, syns)], [*map(self._stamped, accepts)], self._stamped(ack))
+
+    @property
+    def opened_again(self) -> Literal["SYN", "SYN ACK"] | None:
+        """Which of the handshake's packets was sent again before its ACK; "SYN" where both were."""
+        syns, accepts = self._tries()
+        return "SYN" if len(syns) > 1 else "SYN ACK" if len(accepts) > 1 else None
+
+    def _tries(self) -> tuple[list[Row], list[Row]]:
+        """All SYNs, and SYN ACKs, before the ACK that ends the handshake."""
+        rows = self._rows[: int(np.searchsorted(self._rows, self._opening.get("ACK", self._rows[-1])))]
+        flags = self._trace.index.tcp_flags[rows] & (SYN | ACK)
+        return list(rows_in(rows[flags == SYN])), list(rows_in(rows[flags == SYN | ACK]))
+
+    def _stamped(self, row: Row) -> Stamped:
+        options = self.options(row)
+        return Stamped(int(self._trace.index.time_ns[row]), options.timestamp, options.timestamp_echo)
 
     def direction(self, row: Row) -> int:
         """0 for a packet from a to b, 1 for one from b to a."""

@@ -87,10 +87,15 @@ def _describe_opening(document: Document, trace: Trace, flow: TcpFlow) -> None:
 
 
 def _round_trip(trace: Trace, flow: TcpFlow) -> str:
-    """How long the handshake took; no more than a bound where the capture lacks the ACK that ended it."""
+    """How long the handshake took; no more than a bound where the capture lacks the ACK that ended it.
+
+    Where a packet was sent again, and nothing tells which one was answered, there is no bound either.
+    """
     if flow.handshake != "complete" or flow.initial_rtt_ns is None or flow.is_simultaneous:
         return ""
     if flow.rtt_ns is None:
+        if flow.opened_again is not None:
+            return "  " + tr("round trip unknown: {packet} was sent again", packet=flow.opened_again)
         time = duration(flow.initial_rtt_ns)
         if int(trace.index.payload_length[flow.handshake_rows[-1]]):
             return "  " + tr("round trip unknown, at most {time}: the first ACK came with data", time=time)

@@ -13,13 +13,14 @@ import numpy as np
 
 from inspector.model.language import marked
 from inspector.model.numbers import ACK, FIN, RST, SYN, TCP, UDP
-from inspector.model.packets import Row
+from inspector.model.packets import Row, rows_in
 from inspector.trace.flows.copies import Elsewhere, copies, may_hold_copies
 from inspector.trace.index.addresses import KeyTable
 from inspector.trace.index.columns import Growing
 from inspector.trace.index.conversations import PROTOCOLS
 from inspector.views.ladder.ends import Conversation
 from inspector.wire.arrays import Array, Bools, Int64s, UInt64s
+from inspector.wire.tcp.options import Stamped, echoed_trip, parse_options
 
 if TYPE_CHECKING:
     from inspector.trace.trace import Trace
@@ -34,7 +35,7 @@ _COLUMNS = {
     "dst": "u4", "sport": "u2", "dport": "u2", "packets_ab": "i8", "packets_ba": "i8", "bytes_ab": "i8",
     "bytes_ba": "i8", "flags_ab": "u2", "flags_ba": "u2", "syn_row": "i8", "accept_row": "i8",
     "ack_row": "i8", "carries": "i8", "fin_ab": "i8", "fin_ba": "i8", "heard_ab": "u1", "heard_ba": "u1",
-    "asked_ba": "u1",
+    "asked_ba": "u1", "tries": "u2",
 }
 
 
@@ -63,8 +64,9 @@ class ConversationTable:
     `syn_row`, `accept_row`, `ack_row`: the last SYN, the SYN ACK, and the ACK that completes the handshake
     (RFC 9293, section 3.5), -1 where they were not seen. `fin_ab`, `fin_ba`: the number behind each
     direction's first FIN, -1 where none was seen, and `heard_…` whether the other end acknowledged it.
-    `asked_ba`: b sent a SYN without ACK, too (a simultaneous open). Packets and bytes are counted once where
-    several interfaces saw them (trace/flows/copies.py).
+    `asked_ba`: b sent a SYN without ACK, too (a simultaneous open). `tries`: SYNs and SYN ACKs up to
+    `ack_row`. Packets and bytes are counted once where several interfaces saw them
+    (trace/flows/copies.py).
     `carries`: packets that are a tunnel's: the conversations in it have lines of their own.
     """
 
@@ -74,6 +76,8 @@ class ConversationTable:
         self._keys = KeyTable()
         self._columns = {name: Growing(kind) for name, kind in _COLUMNS.items()}
         self._elsewhere = Elsewhere(trace), Elsewhere(trace)       # TCP's, and UDP's
+        self._copies: set[Row] = set()     # SYNs that the file has twice
+        self._trips: dict[int, int] = {}   # round trips of handshakes in which something was sent again
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -97,6 +101,7 @@ class ConversationTable:
         forward = (lines.src == self.column("src")[number]) & (
             (lines.sport == self.column("sport")[number]) | (self.column("stream")[number] == _NONE))
         again = np.isin(rows, self._again(start, stop)) if twice else np.zeros(len(rows), np.bool_)
+        self._copies.update(rows_in(rows[again & (index.tcp_flags[rows] & SYN != 0)]))
         for way, mask in (("ab", forward), ("ba", ~forward)):
             mask = mask & ~again
             mine = number[mask]
@@ -105,7 +110,7 @@ class ConversationTable:
             sizes = np.bincount(mine, index.length[rows[mask]], count)
             self.column(f"bytes_{way}")[:] += sizes.astype("i8")
         self.column("carries")[:] += np.bincount(number, lines.carries, len(self)).astype("i8")
-        self._tcp(number, rows, forward)
+        self._tcp(number, rows, forward, again)
         return True
 
     @property
@@ -161,12 +166,12 @@ class ConversationTable:
                 column.extend(own.get(name, np.zeros(fresh, "i8")))
         return number
 
-    def _tcp(self, number: Int64s, rows: Int64s, forward: Bools) -> None:
+    def _tcp(self, number: Int64s, rows: Int64s, forward: Bools, again: Bools) -> None:
         """What the flags of TCP segments tell of their conversations."""
         segments = (self.column("protocol")[number] == TCP) & (self.column("stream")[number] != _NONE)
         if not segments.any():
             return
-        number, rows, forward = number[segments], rows[segments], forward[segments]
+        number, rows, forward, again = number[segments], rows[segments], forward[segments], again[segments]
         flags = self.trace.index.tcp_flags[rows]
         for way, mask in (("ab", forward), ("ba", ~forward)):
             np.bitwise_or.at(self.column(f"flags_{way}"), number[mask], flags[mask])
@@ -178,6 +183,9 @@ class ConversationTable:
         after = (accepted != _NONE) & (rows > accepted)
         self.column("asked_ba")[number[~forward & (opening == SYN)]] = 1
         self._note("ack_row", number, rows, forward & after & (opening == ACK))
+        ended = self.column("ack_row")[number]
+        tries = (opening & SYN != 0) & ~again & ((ended == _NONE) | (rows < ended))
+        np.add.at(self.column("tries"), number[tries], 1)
         self._close(number, rows, forward, flags)
 
     def _close(self, number: Int64s, rows: Int64s, forward: Bools, flags: Array) -> None:
@@ -214,7 +222,7 @@ class ConversationTable:
         return length
 
     def rtt_ns(self, which: slice = slice(None)) -> Int64s:
-        """From SYN to the ACK that completes the handshake, -1 where that was not seen.
+        """From SYN to the ACK that completes the handshake, -1 where that was not seen, or is not known.
 
         An ACK with data, or of more than the SYN, may be late for other reasons than the way.
         """
@@ -224,7 +232,25 @@ class ConversationTable:
         whole = (syn != _NONE) & (ack != _NONE) & (asked == 0) & (index.payload_length[ack] == 0)
         whole &= index.ack[ack] == index.seq[accept] + np.uint32(1)
         spans = index.time_ns[ack] - index.time_ns[syn]
+        for number in np.flatnonzero(whole & (self.column("tries")[which] > 2)).tolist():
+            spans[number] = self._trip(int(self.column("stream")[which][number]), Row(int(ack[number])))
         return np.where(whole & (spans >= 0), spans, _NONE)          # (below: the clock was set back)
+
+    def _trip(self, stream: int, ack: Row) -> int:
+        """The round trip of a handshake that `ack` ended, in which something was sent again; -1: unknown."""
+        if stream not in self._trips:
+            index, rows = self.trace.index, self.trace.rows_of("tcp", stream)
+            mine = (row for row in rows_in(rows[rows < ack]) if row not in self._copies)
+            opening = [(index.tcp_flags.item(row) & (SYN | ACK), self._stamped(row)) for row in mine]
+            syns, accepts = ([one for flags, one in opening if flags == kind] for kind in (SYN, SYN | ACK))
+            trip = echoed_trip(syns, accepts, self._stamped(ack))
+            self._trips[stream] = _NONE if trip is None else trip
+        return self._trips[stream]
+
+    def _stamped(self, row: Row) -> Stamped:
+        index = self.trace.index
+        options = parse_options(self.trace.frame(row)[int(index.l4[row]) + 20 : int(index.payload[row])])
+        return Stamped(index.time_ns.item(row), options.timestamp, options.timestamp_echo)
 
     def states(self) -> Int64s:
         """How each stands, as places in STATES."""

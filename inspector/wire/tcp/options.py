@@ -6,6 +6,7 @@ Any bytes give a value: what does not fit ends the list and is kept as it stands
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from inspector.model.units import amount
@@ -34,6 +35,14 @@ class TcpOptions(NamedTuple):
     timestamp: int | None = None
     timestamp_echo: int | None = None
     broken: str = ""
+
+
+class Stamped(NamedTuple):
+    """When a segment was captured, its timestamp, and the one that it echoes; None without the option."""
+
+    time_ns: int
+    timestamp: int | None
+    echo: int | None
 
 
 NO_OPTIONS = TcpOptions()
@@ -86,3 +95,28 @@ def _decode(options: tuple[Option, ...], broken: str) -> TcpOptions:
         elif kind == 8 and size == 8:
             timestamp, echo = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:], "big")
     return TcpOptions(options, mss, scale, permitted, tuple(blocks), timestamp, echo, broken)
+
+
+def echoed_trip(syns: Sequence[Stamped], accepts: Sequence[Stamped], ack: Stamped) -> int | None:
+    """The round trip of a handshake, in nanoseconds, by all its SYNs and SYN ACKs, and the ACK that ended it.
+
+    Where one was sent again timestamps tell which was answered (RFC 7323 section 4); None where they do not:
+    it could be either (Karn's algorithm, RFC 6298 section 3). None too where the clock was set back.
+    """
+    accept = _echoed(accepts, ack)
+    syn = None if accept is None else _echoed(syns, accept)
+    if accept is None or syn is None:
+        return None
+    first = next(one for one in accepts if one.echo == accept.echo)       # the others were sent for its loss
+    there, back = first.time_ns - syn.time_ns, ack.time_ns - accept.time_ns
+    if len(syns) == len(accepts) == 1:
+        return there + back if there + back >= 0 else None
+    return there + back if min(there, back) >= 0 else None
+
+
+def _echoed(tries: Sequence[Stamped], answer: Stamped) -> Stamped | None:
+    """The one of several segments whose timestamp `answer` echoes; None: none of them, or several."""
+    if len(tries) == 1:
+        return tries[0]
+    found = [one for one in tries if one.timestamp == answer.echo is not None]
+    return found[0] if len(found) == 1 else None

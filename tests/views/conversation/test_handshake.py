@@ -1,5 +1,6 @@
 """What the handshake pane tells, where it is not told by the grids: attempts that failed in other ways."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,35 @@ def test_a_first_ack_with_data_may_be_late_for_other_reasons_than_the_way(tmp_pa
         (line,), (table,) = list(conversations(trace)), [ConversationTable(trace)]
         assert line["handshake"] == "complete" and "rtt_ns" not in line
         assert table.update() and table.rtt_ns().tolist() == [-1]
+
+
+def test_a_round_trip_is_of_the_syn_that_was_answered(tmp_path: Path) -> None:
+    """RFC 7323 section 4: the echo tells; else it could be either (Karn's algorithm)."""
+    def stamped(time: int, echo: int) -> bytes:
+        return b"\x01\x01\x08\x0a" + struct.pack(">II", time, echo)
+
+    def opened(name: str, syns: tuple[int, int], echo: int, *, stamps: bool = True) -> tuple[str, int]:
+        options = stamped if stamps else lambda time, echo: b""
+        trace = MemoryTrace()
+        ends = [(0, "S", 7, 0), (1, "SA", 9, 8), (0, "S", 7, 0), (1, "SA", 9, 8), (0, "A", 8, 10)]
+        stamps_of = [(syns[0], 0), (5000, echo), (syns[1], 0), (6000, echo), (syns[1] + 9, 5000)]
+        trace.add([
+            segment(*end, options=options(*stamp)) for end, stamp in zip(ends, stamps_of, strict=True)
+        ], [second * 10**9 for second in (0, 2, 3, 4, 5)])
+        trace.save(tmp_path / name)
+        with Trace.open(tmp_path / name) as found:
+            found.finish()
+            table = ConversationTable(found)
+            assert table.update() and found.flow(0).initial_rtt_ns == 2 * 10**9       # as Wireshark has it
+            return _text(found), int(table.rtt_ns()[0])
+
+    text, trip = opened("first.pcapng", (100, 3100), 100)
+    assert "complete  round trip 5.0" in text and trip == 5 * 10**9
+    text, trip = opened("again.pcapng", (100, 3100), 3100)
+    assert "round trip unknown: SYN was sent again" in text and trip == -1      # its SYN ACK came before it
+    for name, syns, stamps in (("alike.pcapng", (100, 100), True), ("none.pcapng", (100, 3100), False)):
+        text, trip = opened(name, syns, 100, stamps=stamps)
+        assert "complete  round trip unknown: SYN was sent again" in text and trip == -1
 
 
 def test_nothing_ends_before_it_began_where_the_clock_was_set_back(tmp_path: Path) -> None:

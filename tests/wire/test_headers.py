@@ -68,8 +68,8 @@ def check(headers: Headers, row: int, frame: bytes) -> None:
         assert socket.inet_ntoa(int(headers.src[row]).to_bytes(4, "big")) == four.src
         assert socket.inet_ntoa(int(headers.dst[row]).to_bytes(4, "big")) == four.dst
     else:
-        place = int(np.flatnonzero(headers.rows6[0] == row)[0])
-        words = b"".join(int(word).to_bytes(8, "big") for word in headers.addresses6[0][place])
+        place = int(np.flatnonzero(np.concatenate(headers.rows6) == row)[0])       # compiled, and others
+        words = b"".join(int(word).to_bytes(8, "big") for word in np.concatenate(headers.addresses6)[place])
         assert socket.inet_ntop(socket.AF_INET6, words[:16]) == packet[IPv6].src
         assert socket.inet_ntop(socket.AF_INET6, words[16:]) == packet[IPv6].dst
     if isinstance(transport, TCP):

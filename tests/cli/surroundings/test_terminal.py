@@ -103,7 +103,10 @@ def test_a_storm_of_sizes_leaves_a_whole_picture(tmp_path: Path) -> None:
             app.resize(1 + number * 37 % 220, 1 + number * 23 % 70)
             app.write(b"12345678jk"[number % 10 :][:1])
         app.resize(110, 34)
-        app.write(b"\x1b\x1b1?")
+        app.until_shown("2Packets")
+        app.write(b"1")
+        app.until_shown("Choose a packet, a system call")
+        app.write(b"?")
         app.until_shown("Time runs down")                # the help, at its last size
         app.write(b"q")
         app.until_shown("Packets")

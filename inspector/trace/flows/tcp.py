@@ -549,9 +549,12 @@ class TcpFlow:
         start, stop = int(index.l4[row]) + 20, int(index.payload[row])
         return parse_options(self._fetch(row, start, stop - start)) if start < stop else NO_OPTIONS
 
-    def states(self, row: Row) -> tuple[str, str]:
-        """The states of a and b after packet `row`, by RFC 9293; "unknown" where they cannot be known."""
-        return self._analysis.states.at(row)
+    def states(self, row: Row, time_ns: int = 0) -> tuple[str, str]:
+        """The states of a and b after packet `row`, by RFC 9293; "unknown" where they cannot be known.
+
+        `time_ns`: and after what a wire that takes its time has brought up to then.
+        """
+        return self._analysis.states.at(row, time_ns)
 
     @property
     def state(self) -> tuple[str, str]:

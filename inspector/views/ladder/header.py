@@ -213,7 +213,7 @@ def _states(ladder: Drawn, conversation: Conversation, at: Instant, client: str)
     flow = None if last is None else trace.reached(last, ladder.deep)
     if last is None or flow is None:
         return "", ""
-    a, b = flow.state if at.time_ns == _EVER and place == len(rows) else flow.states(last)
+    a, b = flow.states(last, at.time_ns)
     if join_endpoint(*flow.a) == client or row_ends(trace, row_at(rows, 0))[0] == client:
         return a, b
     return b, a

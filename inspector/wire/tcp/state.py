@@ -23,7 +23,8 @@ STATES = (
     "LISTEN", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING",
     "LAST-ACK", "TIME-WAIT", "CLOSED", UNKNOWN,
 )
-# Moments: twice the row for a packet; one less for what arrived after the packet before it.
+# Moments: a packet's row times this; what arrives after it has those that follow.
+_STEPS = 256
 NEVER = 1 << 62                  # the moment of a fact that did not come true
 _WINDOW = 1 << 30                # the largest window (RFC 7323 section 2.3)
 
@@ -109,6 +110,7 @@ class TcpStates:
         self._started = NEVER
         self._last = 0                   # the moment of the last packet
         self._under_way: list[_UnderWay] = []        # by when they arrive
+        self._came: list[tuple[int, int]] = []       # moments, and times, at which some arrived
         self.telling: set[Row] = set()   # packets by whose arrival their receiver's state may change
         self._moments: tuple[list[int], list[int]] = ([], [])
         self._names: tuple[list[str], list[str]] = ([], [])
@@ -132,12 +134,20 @@ class TcpStates:
         self._refresh()
         return self._open and not self._under_way
 
-    def at(self, row: Row) -> tuple[str, str]:
-        """The states of a and b after packet `row` (any row between two packets seen counts as the first)."""
+    def at(self, row: Row, time_ns: int = 0) -> tuple[str, str]:
+        """The states of a and b after packet `row` (any row between two packets seen counts as the first).
+
+        `time_ns`: and after what has arrived up to then, before the next packet.
+        """
         self._refresh()
+        after = _STEPS * row
+        came = self._came[bisect_right(self._came, (after, NEVER)) :]
+        came += [(moment, one.arrived_ns) for moment, one in self._arrivals()]
+        asked = max((moment for moment, came_ns in came if moment < after + _STEPS and came_ns <= time_ns),
+                    default=after)
         found = []
         for moments, names in zip(self._moments, self._names, strict=True):
-            index = bisect_right(moments, 2 * row) - 1
+            index = bisect_right(moments, asked) - 1
             found.append(names[index] if index >= 0 else UNKNOWN)
         return found[0], found[1]
 
@@ -153,8 +163,8 @@ class TcpStates:
 
         `arrived_ns`: when it came to the other end; None: it is known that it did not.
         """
-        moment, other = 2 * row, 1 - direction
-        self._arrive(sent_ns, moment - 1)
+        moment, other = _STEPS * row, 1 - direction
+        self._arrive(sent_ns)
         if flags & (SYN | ACK) == SYN and self._is_over(*self._ends):
             self._restart(moment)
         sender, receiver = self._ends[direction], self._ends[other]
@@ -179,13 +189,18 @@ class TcpStates:
         if before != (self._started, sender.heard, *sender.moments(), *receiver.moments()):
             self._changed = True
 
-    def _arrive(self, time_ns: int, moment: int) -> None:
-        """Deliver what has arrived up to a time, which is when this moment begins."""
+    def _arrive(self, time_ns: int) -> None:
+        """Deliver what has arrived up to a time."""
         count = bisect_right(self._under_way, time_ns, key=lambda one: one.arrived_ns)
-        for one in self._under_way[:count]:
+        for moment, one in self._arrivals()[:count]:
             self._deliver(moment, one.flags, one.seq, one.ack, self._ends[one.receiver])
+            self._came.append((moment, one.arrived_ns))
             self._changed = True
         del self._under_way[:count]
+
+    def _arrivals(self) -> list[tuple[int, _UnderWay]]:
+        """What arrives after the last packet, with its moment (of very many the last ones have the same)."""
+        return [(self._last + min(number, _STEPS - 1), one) for number, one in enumerate(self._under_way, 1)]
 
     def _is_over(self, sender: _End, receiver: _End) -> bool:
         closed = sender.fin_acked != NEVER and receiver.fin_acked != NEVER
@@ -331,8 +346,8 @@ class TcpStates:
             return self._ends
         a = copy(self._ends[0])
         ends = a, a if self._to_itself else copy(self._ends[1])
-        for one in self._under_way:
-            self._deliver(self._last + 1, one.flags, one.seq, one.ack, ends[one.receiver])
+        for moment, one in self._arrivals():
+            self._deliver(moment, one.flags, one.seq, one.ack, ends[one.receiver])
         return ends
 
 

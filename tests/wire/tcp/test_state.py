@@ -215,6 +215,14 @@ def test_who_got_a_syn_ack_is_established_while_its_own_ack_waits() -> None:
         *[("SYN-SENT", "SYN-RECEIVED")] * 2, ("ESTABLISHED", "SYN-RECEIVED"),
         *[("ESTABLISHED", "ESTABLISHED")] * 2,
     ]
+    states = TcpStates()
+    for row, (direction, flags, *numbers, sent, came) in enumerate(packets):
+        states.see(Row(row), direction, sum(FLAGS[flag] for flag in flags), *numbers[:3],
+                   sent_ns=int(sent * 10), arrived_ns=int(came * 10))
+        if row == 1:
+            assert [states.at(Row(1), time)[0] for time in (29, 30)] == ["SYN-SENT", "ESTABLISHED"]
+    assert [states.at(Row(2), time)[1] for time in (0, 49, 50)] == [*["SYN-RECEIVED"] * 2, "ESTABLISHED"]
+    assert [states.at(Row(1), time)[0] for time in (29, 30)] == ["SYN-SENT", "ESTABLISHED"]
     assert on_the_wire(*packets[:2]) == [*[("SYN-SENT", "SYN-RECEIVED")] * 2, ("ESTABLISHED", "SYN-RECEIVED")]
 
 

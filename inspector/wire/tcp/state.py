@@ -140,16 +140,20 @@ class TcpStates:
         `time_ns`: and after what has arrived up to then, before the next packet.
         """
         self._refresh()
-        after = _STEPS * row
-        came = self._came[bisect_right(self._came, (after, NEVER)) :]
-        came += [(moment, one.arrived_ns) for moment, one in self._arrivals()]
-        asked = max((moment for moment, came_ns in came if moment < after + _STEPS and came_ns <= time_ns),
-                    default=after)
+        asked = self._moment(row, time_ns) if self._came or self._under_way else _STEPS * row
         found = []
         for moments, names in zip(self._moments, self._names, strict=True):
             index = bisect_right(moments, asked) - 1
             found.append(names[index] if index >= 0 else UNKNOWN)
         return found[0], found[1]
+
+    def _moment(self, row: Row, time_ns: int) -> int:
+        """That of a packet, or of what arrived last after it up to a time."""
+        after = _STEPS * row
+        came = self._came[bisect_right(self._came, (after, NEVER)) :]
+        came += [(moment, one.arrived_ns) for moment, one in self._arrivals()]
+        return max((moment for moment, came_ns in came if moment < after + _STEPS and came_ns <= time_ns),
+                   default=after)
 
     def note(self, direction: int, following: int | None, ack: int | None) -> None:
         """Tell what an end sent in packets that were not fed: its next sequence number, its last ACK."""
@@ -164,7 +168,8 @@ class TcpStates:
         `arrived_ns`: when it came to the other end; None: it is known that it did not.
         """
         moment, other = _STEPS * row, 1 - direction
-        self._arrive(sent_ns)
+        if self._under_way:
+            self._arrive(sent_ns)
         if flags & (SYN | ACK) == SYN and self._is_over(*self._ends):
             self._restart(moment)
         sender, receiver = self._ends[direction], self._ends[other]

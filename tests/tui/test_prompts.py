@@ -196,7 +196,6 @@ async def test_what_a_composer_hints_at_is_seen_whole_at_80_columns(kind: str) -
                 composer.turn_form()
 
 
-@pytest.mark.skipif(not interpreter(), reason="needs root, and a Python that another user may run")
 @pytest.mark.parametrize(("typed", "suggested"), [("s", "s1.pcapng"), ("f", "folder/"), ("x", None)])
 async def test_a_prompt_for_a_capture_suggests_captures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, suggested: str | None
@@ -211,6 +210,7 @@ async def test_a_prompt_for_a_capture_suggests_captures(
     assert await PathSuggester(is_named_so).get_suggestion("s1.") == "s1.pcapng"
 
 
+@pytest.mark.skipif(not interpreter(), reason="needs root, and a Python that another user may run")
 def test_what_another_user_may_not_read_is_told() -> None:
     with Terminal([], environment(HOME="/"), size=(100, 30), python=interpreter(), user=UNKNOWN) as app:
         app.until_shown("Open a file")

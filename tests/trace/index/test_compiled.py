@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ def test_every_capture_has_the_same_columns_either_way(path: Path) -> None:
     assert looped == plain
 
 
-@sweep("seed", range(60), lambda seed: seed < 4)
+@sweep("seed", range(60), lambda seed: seed < 1)
 def test_captures_that_are_spoilt_are_the_same_either_way(seed: int) -> None:
     chance = random.Random(seed)
     for path in chance.sample(SMALL, 12):
@@ -43,7 +43,7 @@ def test_captures_that_are_spoilt_are_the_same_either_way(seed: int) -> None:
         differences.loops(data[: chance.randrange(len(data))])
 
 
-@sweep("seed", range(40), lambda seed: seed < 3)
+@sweep("seed", range(40), lambda seed: seed < 1)
 def test_frames_that_are_spoilt_are_the_same_either_way(seed: int) -> None:
     chance = random.Random(seed)
     for frame in islice(frames(), 200):
@@ -51,8 +51,8 @@ def test_frames_that_are_spoilt_are_the_same_either_way(seed: int) -> None:
         differences.loop_frames(spoilt(frame, chance))
 
 
-@pytest.mark.parametrize("order", "<>")
-@pytest.mark.parametrize("kind", ["micro", "nano", "modified", "pcapng"])
+@sweep(("order", "kind"), list(product("<>", ["micro", "nano", "modified", "pcapng"])),
+       lambda case: case in (("<", "nano"), (">", "pcapng")))
 def test_lengths_that_lie_are_told_the_same_either_way(order: str, kind: str) -> None:
     frame = next(one[1:] for one in frames() if len(one) > 60)
     data = pcapng_bytes([frame] * 6) if kind == "pcapng" else pcap_bytes(

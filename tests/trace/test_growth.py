@@ -162,7 +162,12 @@ def is_usual(case: tuple[str, Callable[[Trace], None]]) -> bool:
 
 
 # Known to cost more as a message grows: the detail of a packet lists all its elements, or its packets.
-GROWING = {("elements_of_resp", shown), ("segments_of_a_message", shown)}
+GROWING = {("elements_of_resp", shown), ("segments_of_a_message", shown), ("server_sent_events", shown),
+           ("reversed_segments", shown), ("http2_fields_of_a_header_block", printed),
+           ("http2_fields_of_a_header_block", shown), ("dns_answers_of_a_query", shown),
+           ("postgresql_queries_at_once", shown), ("postgresql_columns_of_an_answer", shown),
+           ("postgresql_prepared_statements", shown), ("postgresql_pieces_of_a_copy", printed),
+           ("postgresql_pieces_of_a_copy", shown), ("tls_records_of_a_message", shown)}
 
 
 @sweep(("kind", "what"), [case for case in product(ALL, (printed, shown)) if case not in GROWING], is_usual)

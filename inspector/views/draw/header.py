@@ -18,10 +18,11 @@ from inspector.views.line.wrap import wrap
 from inspector.wire.dissection.field import Field
 
 BITS, CELL = 32, 2                 # bits a row; cells a bit
+_NAMED = 16                        # bits in which a name and a value have room, on several lines
 _UPRIGHT = 4                       # letters of an upright name
 _RESERVED = "Rsrvd", "Rsv"          # as RFC 9293 §3.1 writes it where there is little room; upright
 _WORDS = re.compile(r"(\d+) bytes  \((\d+) words\)")     # a length whose bits count words of four bytes
-_SHOWN_ROWS = 2                    # of a field that takes more, such as options or data
+_WHOLE_ROWS = 4                    # an IPv6 address; a longer field, such as data, has its first and last
 
 
 class Box(NamedTuple):
@@ -32,6 +33,7 @@ class Box(NamedTuple):
     name: str
     value: str
     field: int                     # its number; parts of one field have the same
+    continued: bool                # name and value stand in a part before it
 
     @property
     def width(self) -> int:
@@ -108,15 +110,18 @@ def _parts(field: _Bits, number: int) -> Iterator[tuple[int, Box]]:
     spans = [(row, max(field.start - row * BITS, 0), min(field.stop - row * BITS, BITS))
              for row in range(first, last + 1)]  # fmt: skip
     size = ""
-    if len(spans) > _SHOWN_ROWS:
+    if len(spans) > _WHOLE_ROWS:
         told = tr("{size} bytes", size=(field.stop - field.start) // 8)
         spans, size = [spans[0], spans[-1]], f"  ({told})"
         size = "" if field.value.endswith(tr("bytes")) else size
-    widest = max(spans, key=lambda span: span[2] - span[1])
+    # The first part says what it is where that fits, as in RFC 6455 §5.2, else the widest.
+    wide = max(stop - start for _, start, stop in spans)
+    room = min(cell_width(field.value) // CELL + 1, wide)
+    chosen = next(span for span in spans if span[2] - span[1] >= max(room, min(_NAMED, wide)))
     for span in spans:
         row, start, stop = span
-        name, value = (field.name + size, field.value) if span == widest else ("", "")
-        yield row, Box(start, stop, name, value, number)
+        name = field.name + (size if span == chosen else "")
+        yield row, Box(start, stop, name, field.value if span == chosen else "", number, span > chosen)
 
 
 def _rows(boxes: Sequence[tuple[int, Box]]) -> list[list[Box]]:
@@ -147,6 +152,8 @@ def _border(above: Sequence[Box], below: Sequence[Box]) -> str:
     for cell in range(reach + 1):
         left, right = cell > 0 and cell - 1 not in open_, cell < reach and cell + 1 not in open_
         cells.append(" " if cell in open_ else _JOINTS[cell in up, cell in down, left, right])
+    if len(open_) == reach - 1:              # one field above and below: the margins count its rows
+        cells[0], cells[-1] = "├┤"
     return "".join(cells)
 
 
@@ -182,13 +189,16 @@ def _texts(box: Box, above: Sequence[Box]) -> list[tuple[str, Style]]:
         name = box.name.ljust(_UPRIGHT)[:_UPRIGHT]
         letters: list[tuple[str, Style]] = [(letter, "name") for letter in name]
         return [*letters, (box.value, "bold" if box.value == "1" else "dim")]
-    if not box.name:
+    if box.continued:
         own = [over for over in above if over.field == box.field]
-        joined = any(over.start < box.stop and box.start < over.stop for over in own)
-        return [("" if joined else tr("(continued)"), "dim")]
+        if any(over.start < box.stop and box.start < over.stop for over in own):
+            return [("", "dim")]
+        short = tr("(continued)")
+        named = f"{box.name} {short}"
+        return [(named if cell_width(named) <= box.width else short, "dim")]
     value = next((text for text in _shorter(box.value) if cell_width(text) <= box.width), box.value)
     names: list[tuple[str, Style]] = [(text, "name") for text in wrap(box.name, box.width)]
-    return [*names, (value, "bold")]
+    return [*names, (value, "bold")] if box.value else names
 
 
 def _shorter(value: str) -> tuple[str, str, str]:

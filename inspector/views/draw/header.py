@@ -55,10 +55,11 @@ def header_diagram(layer: Field) -> list[Line]:
         return []
     lines: list[Line] = [(Span(label_of(layer), "title"),), (Span(_ruler(), "dim"),)]
     above: Sequence[Box] = ()
-    for row in rows:
-        lines.append((Span(_border(above, row), "dim"),))
+    last = -1
+    for number, row in rows:
+        lines.append((Span(_border(above, row, skipped=number > last + 1), "dim"),))
         lines += _content(row, above)
-        above = row
+        above, last = row, number
     lines.append((Span(_border(above, ()), "dim"),))
     return lines
 
@@ -124,11 +125,11 @@ def _parts(field: _Bits, number: int) -> Iterator[tuple[int, Box]]:
         yield row, Box(start, stop, name, field.value if span == chosen else "", number, span > chosen)
 
 
-def _rows(boxes: Sequence[tuple[int, Box]]) -> list[list[Box]]:
+def _rows(boxes: Sequence[tuple[int, Box]]) -> list[tuple[int, list[Box]]]:
     found: dict[int, list[Box]] = {}
     for row, box in boxes:
         found.setdefault(row, []).append(box)
-    return [found[row] for row in sorted(found)]
+    return sorted(found.items())
 
 
 def _ruler() -> str:
@@ -140,8 +141,8 @@ def _edges(row: Sequence[Box]) -> set[int]:
     return {place * CELL for box in row for place in (box.start, box.stop)}
 
 
-def _border(above: Sequence[Box], below: Sequence[Box]) -> str:
-    """The line between two rows; open where a field goes on below itself."""
+def _border(above: Sequence[Box], below: Sequence[Box], skipped: bool = False) -> str:
+    """The line between two rows; open where a field goes on below itself, broken where rows are left out."""
     up, down = _edges(above), _edges(below)
     open_ = {
         cell for box in below for over in above if box.field == over.field
@@ -153,7 +154,7 @@ def _border(above: Sequence[Box], below: Sequence[Box]) -> str:
         left, right = cell > 0 and cell - 1 not in open_, cell < reach and cell + 1 not in open_
         cells.append(" " if cell in open_ else _JOINTS[cell in up, cell in down, left, right])
     if len(open_) == reach - 1:              # one field above and below: the margins count its rows
-        cells[0], cells[-1] = "├┤"
+        cells[0], cells[-1] = "╎╎" if skipped else "├┤"
     return "".join(cells)
 
 
